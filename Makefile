@@ -1,0 +1,108 @@
+# Sluice: make all | demo | test | bench | fuzz | lint | install. See README.md.
+# V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz).
+
+BUILD    ?= build
+VARIANT  ?= release
+OUT      := $(BUILD)/$(VARIANT)
+CC       := gcc
+CLANG    ?= clang
+ARCH     := $(shell uname -m)
+Q        := $(if $(V),,@)
+
+PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent libcyaml jansson \
+            libmicrohttpd smartcols libseccomp libcap
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
+DEFS     := -D_GNU_SOURCE -Iuser -Iinclude -I$(OUT)
+HARDEN_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HARDEN_fuzz    := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LINK_release   := -pie -Wl,-z,relro,-z,now
+LINK_asan      := -fsanitize=address,undefined
+LINK_fuzz      := -fsanitize=address,undefined,fuzzer
+CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LDFLAGS  += $(LINK_$(VARIANT))
+LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lIPSec_MB -lpthread
+
+LAYERS   := base crypto esp ike bgp config dataplane hub
+LIB_SRC  := $(filter-out user/hub/main.c,$(sort $(foreach l,$(LAYERS),$(shell find user/$(l) -name '*.c' 2>/dev/null))))
+LIB_OBJ  := $(LIB_SRC:%.c=$(OUT)/%.o)
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(OUT)/%.skel.h)
+CLI_SRC  := $(wildcard tools/sluice/*.c)
+
+UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/bpf/test_*.c))
+HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all deps demo test bench fuzz fuzz-build lint install clean tests
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(OUT)/sluiced $(OUT)/sluice
+
+$(OUT)/sluiced: $(OUT)/user/hub/main.o $(OUT)/libsluice.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/sluice: $(CLI_SRC:%.c=$(OUT)/%.o) $(OUT)/libsluice.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/libsluice.a: $(LIB_OBJ)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Only user/dataplane and the BPF tests include skeletons.
+$(patsubst %.c,$(OUT)/%.o,$(wildcard user/dataplane/*.c tests/bpf/*.c tests/bench/*.c)): $(SKELS)
+
+$(OUT)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/sluice/abi.h
+	@mkdir -p $(@D)
+	@echo "  BPF   $<"
+	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -Iinclude -Ibpf -I/usr/include/$(ARCH)-linux-gnu -c -o $@ $<
+
+$(OUT)/%.skel.h: $(OUT)/%.bpf.o
+	$(Q)bpftool gen skeleton $< name $*_bpf > $@
+
+$(OUT)/tests/%: $(OUT)/tests/%.o $(OUT)/libsluice.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(OUT)/none) $(OUT)/libsluice.a $(LIBS) -lcmocka -lm
+
+tests: $(UNIT) $(HELPERS) all
+
+deps:
+	@tools/deps.sh
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
+	@tools/demo/demo.sh
+
+test: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan tests
+	@tests/run.sh $(BUILD)/asan
+
+fuzz-build: $(FUZZERS)
+
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=$(CLANG) fuzz-build
+	@tests/fuzz/run.sh $(BUILD)/fuzz $${SECONDS_EACH:-10}
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
+	@tests/bench/run.sh $(BUILD)/release
+
+lint:
+	@tools/lint.sh
+
+install: all
+	@tools/install.sh $(OUT) "$(DESTDIR)"
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Types that configuration, messages and engines share: identities, selectors, algorithm sets.
+ * Plain data, no functions.
+ */
+#ifndef SLUICE_BASE_TYPES_H
+#define SLUICE_BASE_TYPES_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SITE_NAME_SIZE	    32 /* with its NUL: letters, digits, '-', '_', '.' */
+#define REASON_CODE_SIZE    32
+#define REASON_TEXT_SIZE    240
+#define PROPOSAL_TEXT_SIZE  96
+#define ROUTE_AS_PATH_SHOWN 16
+#define SELECTORS_MAX	    8
+#define ALGORITHMS_MAX	    16 /* members of one algorithm set */
+#define TUNNELS_PER_SITE    2
+
+/* RFC 7296 3.5 identification types that a tunnel may have. */
+enum ike_id_type {
+	IKE_ID_NONE = 0,
+	IKE_ID_IPV4 = 1,
+	IKE_ID_FQDN = 2,
+	IKE_ID_RFC822 = 3,
+	IKE_ID_IPV6 = 5,
+	IKE_ID_DN = 9, /* DER */
+	IKE_ID_KEY_ID = 11,
+};
+
+struct ike_identity {
+	uint8_t type; /* enum ike_id_type */
+	uint8_t len;
+	uint8_t bytes[128];
+};
+
+/* One traffic selector: RFC 7296 3.13.1. Prefixes only: what routers send. */
+struct selector {
+	struct ip_addr first;
+	struct ip_addr last;
+	uint8_t protocol; /* 0: any */
+	uint16_t first_port;
+	uint16_t last_port;
+};
+
+struct selector_set {
+	uint8_t count;
+	struct selector selectors[SELECTORS_MAX];
+};
+
+/* IANA IKEv2 transform numbers, in the order of preference. */
+struct algorithm_set {
+	uint8_t count;
+	struct {
+		uint16_t id;
+		uint16_t key_bits; /* 0 where the transform has no key length */
+	} items[ALGORITHMS_MAX];
+};
+
+enum dpd_action {
+	DPD_CLEAR,
+	DPD_NONE,
+	DPD_RESTART,
+};
+
+enum startup_action {
+	STARTUP_ADD,
+	STARTUP_START,
+};
+
+enum encap_mode {
+	ENCAP_AUTO,
+	ENCAP_FORCE,
+};
+
+/* Options of a tunnel, features.md section 2. Times in seconds. */
+struct ike_options {
+	bool ikev1, ikev2;
+	struct algorithm_set p1_encryption, p1_integrity, p1_prf, p1_groups;
+	struct algorithm_set p2_encryption, p2_integrity, p2_groups; /* p2_groups: PFS */
+	uint32_t p1_lifetime_s;
+	uint32_t p2_lifetime_s;
+	uint32_t rekey_margin_s;
+	uint32_t rekey_fuzz_percent;
+	uint32_t dpd_interval_s; /* silence before a probe */
+	uint32_t dpd_timeout_s;	 /* silence before the peer is dead */
+	uint16_t replay_window;	 /* packets */
+	uint8_t dpd_action;	 /* enum dpd_action */
+	uint8_t startup;	 /* enum startup_action */
+	uint8_t encap;		 /* enum encap_mode */
+};
+
+/* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */
+enum esp_cipher {
+	ESP_AES_CBC = 12,
+	ESP_AES_GCM_16 = 20,
+	ESP_CHACHA20_POLY1305 = 28,
+};
+
+enum esp_integ {
+	ESP_INTEG_NONE = 0,
+	ESP_HMAC_SHA1_96 = 2,
+	ESP_HMAC_SHA256_128 = 12,
+	ESP_HMAC_SHA384_192 = 13,
+	ESP_HMAC_SHA512_256 = 14,
+};
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/imsg.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct imsg_head {
+	uint32_t type;
+	uint32_t len;
+};
+
+static_assert(sizeof(struct imsg_head) == 8, "header");
+static_assert(sizeof(struct imsg_ike_tunnel) < IMSG_MAX_SIZE / 2, "tunnel options fit");
+static_assert(sizeof(struct imsg_sa_add) < IMSG_MAX_SIZE / 2, "an SA fits");
+static_assert(sizeof(struct imsg_route) <= 112, "a route is small: there are 100,000 of them");
+
+struct imsg_out {
+	TAILQ_ENTRY(imsg_out) link;
+	int fd;
+	size_t len;
+	uint8_t bytes[];
+};
+
+TAILQ_HEAD(imsg_queue, imsg_out);
+
+struct imsg_channel {
+	struct event *readable, *writable;
+	int fd;
+	imsg_handler *on_message;
+	imsg_gone *on_gone;
+	void *context;
+	struct imsg_queue queue;
+	bool gone;
+	bool *freed; /* set while a handler runs: the channel was freed in it */
+};
+
+/* One datagram out. 0: taken, 1: would block, -1: peer gone. */
+static int send_one(int fd, const struct imsg_out *out)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = (void *)out->bytes, .iov_len = out->len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (out->fd >= 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control.space);
+
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &out->fd, sizeof(int));
+	}
+	for (;;) {
+		if (sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 1 : -1;
+	}
+}
+
+static void out_free(struct imsg_out *out)
+{
+	if (out->fd >= 0)
+		close(out->fd);
+	secret_wipe(out->bytes, out->len);
+	free(out);
+}
+
+static void on_writable(int fd, short what, void *arg)
+{
+	struct imsg_channel *c = arg;
+	struct imsg_out *out;
+
+	(void)what;
+	while ((out = TAILQ_FIRST(&c->queue))) {
+		int r = send_one(fd, out);
+
+		if (r > 0)
+			return;
+		/* r < 0: the reader side notices and tells on_gone; nothing can be delivered. */
+		TAILQ_REMOVE(&c->queue, out, link);
+		out_free(out);
+	}
+	event_del(c->writable);
+}
+
+static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *passed_fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = buffer, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space)};
+	ssize_t n;
+
+	*passed_fd = -1;
+	do {
+		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h; h = CMSG_NXTHDR(&msg, h)) {
+		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+			memcpy(passed_fd, CMSG_DATA(h), sizeof(int));
+	}
+	return n;
+}
+
+static bool unpack(void *buffer, ssize_t n, int passed_fd, struct imsg *m)
+{
+	struct imsg_head head;
+
+	if (n < (ssize_t)sizeof(head))
+		return false;
+	memcpy(&head, buffer, sizeof(head));
+	if (head.len != (size_t)n - sizeof(head) || head.type >= IMSG_TYPES)
+		return false;
+	*m = (struct imsg){.type = head.type,
+		.len = head.len,
+		.fd = passed_fd,
+		.payload = (uint8_t *)buffer + sizeof(head)};
+	return true;
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	enum { MESSAGES_PER_TURN = 64 }; /* so that one busy channel does not starve the others */
+	struct imsg_channel *c = arg;
+	_Alignas(16) uint8_t buffer[IMSG_MAX_SIZE + 8];
+	uint8_t *start = buffer + 8; /* payload after the 8-byte header is 16-aligned */
+	bool freed = false;
+
+	(void)what;
+	for (int i = 0; i < MESSAGES_PER_TURN && !freed; i++) {
+		int passed_fd;
+		ssize_t n = receive_one(fd, start, IMSG_MAX_SIZE, MSG_DONTWAIT, &passed_fd);
+		struct imsg m;
+
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		if (n <= 0) {
+			event_del(c->readable);
+			c->gone = true;
+			c->on_gone(c->context);
+			return;
+		}
+		if (!unpack(start, n, passed_fd, &m)) {
+			log_error("malformed message of %zd bytes between processes", n);
+			if (passed_fd >= 0)
+				close(passed_fd);
+			continue;
+		}
+		c->freed = &freed;
+		c->on_message(c->context, &m);
+		if (!freed)
+			c->freed = NULL;
+		secret_wipe(start, (size_t)n);
+	}
+}
+
+struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_handler *on_message,
+	imsg_gone *on_gone, void *context)
+{
+	struct imsg_channel *c = calloc(1, sizeof(*c));
+	int size = 1 << 20;
+
+	if (!c)
+		abort();
+	*c = (struct imsg_channel){
+		.fd = own_fd, .on_message = on_message, .on_gone = on_gone, .context = context};
+	TAILQ_INIT(&c->queue);
+	evutil_make_socket_nonblocking(own_fd);
+	(void)setsockopt(own_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	c->readable = event_new(base, own_fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable = event_new(base, own_fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	event_add(c->readable, NULL);
+	return c;
+}
+
+void imsg_channel_free(struct imsg_channel *c)
+{
+	struct imsg_out *out;
+
+	if (!c)
+		return;
+	if (c->freed)
+		*c->freed = true;
+	event_free(c->readable);
+	event_free(c->writable);
+	while ((out = TAILQ_FIRST(&c->queue))) {
+		TAILQ_REMOVE(&c->queue, out, link);
+		out_free(out);
+	}
+	close(c->fd);
+	free(c);
+}
+
+static void send_parts(struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload,
+	size_t len, const void *bytes, size_t bytes_len)
+{
+	struct imsg_head head = {.type = type, .len = (uint32_t)(len + bytes_len)};
+	size_t total = sizeof(head) + len + bytes_len;
+	struct imsg_out *out = malloc(sizeof(*out) + total);
+
+	assert(total <= IMSG_MAX_SIZE);
+	if (!out)
+		abort();
+	out->fd = own_fd;
+	out->len = total;
+	memcpy(out->bytes, &head, sizeof(head));
+	if (len)
+		memcpy(out->bytes + sizeof(head), payload, len);
+	if (bytes_len)
+		memcpy(out->bytes + sizeof(head) + len, bytes, bytes_len);
+
+	int r = c->gone ? -1 : TAILQ_EMPTY(&c->queue) ? send_one(c->fd, out) : 1;
+
+	if (r <= 0) {
+		out_free(out);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->queue, out, link);
+	event_add(c->writable, NULL);
+}
+
+void imsg_send(struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload,
+	size_t len)
+{
+	send_parts(c, type, own_fd, payload, len, NULL, 0);
+}
+
+void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *payload, size_t len,
+	const void *bytes, size_t bytes_len)
+{
+	send_parts(c, type, -1, payload, len, bytes, bytes_len);
+}
+
+bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size)
+{
+	int passed_fd;
+	ssize_t n = receive_one(fd, buffer, size, 0, &passed_fd);
+
+	return n > 0 && unpack(buffer, n, passed_fd, m);
+}
+
+const void *imsg_body(const struct imsg *m, size_t size)
+{
+	if (m->len >= size)
+		return m->payload;
+	log_error("message type %u has %u bytes, %zu expected", m->type, m->len, size);
+	return NULL;
+}

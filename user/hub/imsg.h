@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages between the processes. One message is one SOCK_SEQPACKET datagram: a header, a fixed
+ * struct that the type names, and for few types trailing bytes. One file descriptor may ride along.
+ * Both ends are the same binary, so structs are sent as they are; sizes are asserted in imsg.c.
+ *
+ * Channels: hub <-> each child, and ike <-> data directly (ESP keys never pass through hub).
+ *
+ * A tunnel is named by its number everywhere: site index * 2 + {0, 1}.
+ */
+#ifndef SLUICE_HUB_IMSG_H
+#define SLUICE_HUB_IMSG_H
+
+#include "base/addr.h"
+#include "base/types.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IMSG_MAX_SIZE 16384 /* bytes of one message, header included */
+
+enum imsg_type {
+	IMSG_INVALID,
+
+	/* hub -> any child */
+	IMSG_START,    /* none: everything sent so far is the initial state, begin */
+	IMSG_CHANNEL,  /* none, fd: the ike <-> data channel, replaced when either end restarts */
+	IMSG_SHUTDOWN, /* none: say goodbye to peers, then exit 0 */
+	/* any child -> hub */
+	IMSG_READY, /* none: set up, privileges dropped */
+
+	/* hub -> ike */
+	IMSG_IKE_SOCKET,	/* struct imsg_socket, fd */
+	IMSG_IKE_TUNNEL,	/* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_TUNNEL_DEL,	/* struct imsg_tunnel */
+	IMSG_IKE_ACTIVITY,	/* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
+	IMSG_IKE_COMMAND,	/* struct imsg_ike_command */
+	IMSG_IKE_CHECKPOINT,	/* none, fd: memfd that outlives the process, for SA state */
+	/* ike -> hub */
+	IMSG_TUNNEL_STATE,	/* struct imsg_tunnel_state */
+	IMSG_SA_INFO,		/* struct imsg_sa_info: an SA pair came to be or changed */
+	IMSG_SA_GONE,		/* struct imsg_sa_ref */
+
+	/* ike -> data */
+	IMSG_SA_ADD,	    /* struct imsg_sa_add, with keys */
+	IMSG_SA_USE,	    /* struct imsg_sa_ref: send on this pair from now on */
+	IMSG_SA_DEL,	    /* struct imsg_sa_ref */
+	IMSG_SA_FLUSH,	    /* none: forget every SA */
+	IMSG_ESP_SLOW,	    /* struct imsg_esp_slow, bytes: ESP that came through the socket */
+	/* data -> ike */
+	IMSG_SA_INSTALLED,  /* struct imsg_sa_ref: inbound accepts from now on */
+	IMSG_SA_EXPIRING,   /* struct imsg_sa_ref: sequence numbers run out, rekey now */
+	IMSG_PEER_MOVED,    /* struct imsg_peer_moved: authenticated ESP from a new address */
+
+	/* hub -> data */
+	IMSG_DATA_CONF,	    /* struct imsg_data_conf */
+	IMSG_DATA_MAP,	    /* struct imsg_data_map, fd: a BPF map */
+	IMSG_DATA_SOCKET,   /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
+	IMSG_DATA_TAP,	    /* struct imsg_index, fd: queue of the inside device */
+	IMSG_DATA_OUTSIDE,  /* struct imsg_data_outside: a device to open AF_XDP on */
+	IMSG_DATA_TUNNEL,   /* struct imsg_data_tunnel: MTU, limits and selectors of one tunnel */
+	/* data -> hub */
+	IMSG_DATA_MODE,	    /* struct imsg_data_mode: what was obtained */
+
+	/* hub -> bgp */
+	IMSG_BGP_CONF,		/* struct imsg_bgp_conf */
+	IMSG_BGP_LISTEN,	/* struct imsg_socket, fd: listening TCP 179 */
+	IMSG_BGP_NEIGHBOR,	/* struct imsg_bgp_neighbor: new or changed */
+	IMSG_BGP_NEIGHBOR_DEL,	/* struct imsg_tunnel */
+	IMSG_BGP_TUNNEL,	/* struct imsg_bgp_tunnel: the tunnel came up or went down */
+	IMSG_BGP_NETWORK,	/* struct imsg_bgp_network: a prefix behind the hub */
+	/* bgp -> hub */
+	IMSG_BGP_STATE,		/* struct imsg_bgp_state */
+	IMSG_ROUTE,		/* struct imsg_route: best path changed */
+	IMSG_BGP_SETTLED,	/* none: first convergence after start is over, drop stale routes */
+
+	/* hub <-> api */
+	IMSG_API_SOCKET,	/* none, fd: listening control socket */
+	IMSG_API_HTTP,		/* none, fd: listening TCP socket for metrics */
+	IMSG_API_REQUEST,	/* struct imsg_api_request */
+	IMSG_API_REPLY,		/* struct imsg_api_reply, bytes */
+
+	IMSG_TYPES
+};
+
+struct imsg_tunnel {
+	uint32_t tunnel;
+};
+
+struct imsg_index {
+	uint32_t index;
+};
+
+struct imsg_socket {
+	struct ip_endpoint local; /* port 0 for raw ESP */
+	uint16_t endpoint;	  /* index of the outside address: 0 or 1, families apart */
+};
+
+struct imsg_ike_tunnel {
+	uint32_t tunnel;
+	char site[SITE_NAME_SIZE]; /* for log lines */
+	struct ip_addr local;	   /* outside address of the hub */
+	struct ip_addr remote;	   /* of the site; family 0: any */
+	struct ike_identity local_id;
+	struct ike_identity remote_id;
+	struct ike_options options;
+	struct selector_set local_ts;  /* hub side */
+	struct selector_set remote_ts; /* site side */
+};
+
+struct imsg_activity {
+	uint32_t tunnel;
+	uint32_t age_ms; /* since the last good ESP packet from the site */
+};
+
+enum ike_command {
+	IKE_COMMAND_INVALID,
+	IKE_COMMAND_REKEY_CHILD,
+	IKE_COMMAND_REKEY_IKE,
+	IKE_COMMAND_DOWN,  /* delete the IKE SA and its child, refuse the peer */
+	IKE_COMMAND_UP,	   /* accept again; initiate where startup says so */
+	IKE_COMMAND_RESET, /* delete, then as after start */
+};
+
+struct imsg_ike_command {
+	uint32_t tunnel;
+	uint32_t command; /* enum ike_command */
+};
+
+enum tunnel_phase {
+	TUNNEL_DOWN,
+	TUNNEL_NEGOTIATING,
+	TUNNEL_UP, /* an SA pair is installed both ways */
+};
+
+struct imsg_tunnel_state {
+	uint32_t tunnel;
+	uint32_t phase;	       /* enum tunnel_phase */
+	struct ip_endpoint peer;
+	uint8_t ike_version;   /* 1, 2; 0 when none */
+	bool nat_detected;
+	char reason[REASON_CODE_SIZE]; /* a code of the catalogue, "" when up */
+	char detail[REASON_TEXT_SIZE]; /* one sentence, offered against expected */
+	char ike_proposal[PROPOSAL_TEXT_SIZE];
+};
+
+/* What may be shown of an SA pair: no keys. */
+struct imsg_sa_info {
+	uint32_t tunnel;
+	uint32_t spi_in;  /* host order */
+	uint32_t spi_out;
+	char proposal[PROPOSAL_TEXT_SIZE];
+	uint64_t created_wall_ns;
+	uint32_t rekey_in_s; /* from creation */
+	uint32_t expires_in_s;
+	uint16_t inner_mtu;
+	bool udp_encap;
+	bool in_use; /* outbound packets leave on this pair */
+};
+
+struct imsg_sa_ref {
+	uint32_t tunnel;
+	uint32_t spi_in;  /* host order; 0 when it names no inbound SA */
+	uint32_t spi_out;
+};
+
+/* Keys are wiped from every buffer by imsg_send() and by the receiver. */
+struct imsg_sa_add {
+	uint32_t tunnel;
+	uint32_t spi_in;  /* low 14 bits: slot in the SPI table, see abi.h */
+	uint32_t spi_out;
+	uint16_t cipher;  /* enum esp_cipher */
+	uint16_t integ;	  /* enum esp_integ */
+	bool esn;
+	bool udp_encap;
+	uint16_t replay_window; /* packets */
+	uint16_t key_len;	/* bytes of each cipher key, salt not counted */
+	uint16_t integ_len;	/* bytes of each integrity key */
+	uint8_t key_in[32], key_out[32];
+	uint8_t salt_in[4], salt_out[4];
+	uint8_t integ_in[64], integ_out[64];
+	struct ip_endpoint local; /* port 500 or 4500: the encapsulation port when udp_encap */
+	struct ip_endpoint remote;
+	struct selector_set local_ts;
+	struct selector_set remote_ts;
+};
+
+struct imsg_esp_slow {
+	struct ip_endpoint local;
+	struct ip_endpoint remote;
+	uint32_t len; /* bytes that follow: ESP from the SPI on */
+};
+
+struct imsg_peer_moved {
+	uint32_t tunnel;
+	uint32_t spi_in;
+	struct ip_endpoint remote;
+};
+
+struct imsg_data_conf {
+	uint32_t workers;
+	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	uint16_t inside_mtu;
+};
+
+struct imsg_data_map {
+	uint32_t map;	    /* enum data_map of dataplane.h */
+	uint32_t value_size;
+	uint32_t entries;
+};
+
+struct imsg_data_outside {
+	uint32_t ifindex;
+	uint32_t queues;
+	char name[16];
+};
+
+struct imsg_data_tunnel {
+	uint32_t tunnel;
+	bool present; /* false: forget it and its SAs */
+	uint16_t mss_clamp4; /* 0: computed from the SA */
+	uint16_t mss_clamp6;
+};
+
+struct imsg_data_mode {
+	char text[96]; /* for `sluice show dataplane` */
+};
+
+struct imsg_bgp_conf {
+	uint32_t local_as;
+	uint32_t router_id; /* host order */
+	uint16_t hold_s;
+	uint16_t keepalive_s;
+	bool site_to_site; /* re-advertise sites to each other */
+};
+
+struct imsg_bgp_neighbor {
+	uint32_t tunnel;
+	char site[SITE_NAME_SIZE];
+	struct ip_addr local4, peer4; /* inside addresses; the session runs over these */
+	struct ip_addr local6, peer6; /* next hops for IPv6 routes; unset: IPv4 only */
+	uint32_t remote_as;
+	uint32_t max_prefixes_in;     /* per address family */
+	uint32_t max_prefixes_out;
+	uint32_t med_out;
+	uint32_t group;		      /* sites of one location share a number; else site index */
+	bool allow_default;
+};
+
+struct imsg_bgp_tunnel {
+	uint32_t tunnel;
+	bool up;
+};
+
+struct imsg_bgp_network {
+	struct ip_prefix prefix;
+	bool present;
+};
+
+enum bgp_state {
+	BGP_IDLE,
+	BGP_CONNECT,
+	BGP_ACTIVE,
+	BGP_OPENSENT,
+	BGP_OPENCONFIRM,
+	BGP_ESTABLISHED,
+};
+
+struct imsg_bgp_state {
+	uint32_t tunnel;
+	uint32_t state; /* enum bgp_state */
+	uint32_t prefixes_in;
+	uint32_t prefixes_out;
+	uint8_t error_code, error_subcode; /* of the last NOTIFICATION, either way */
+	char detail[REASON_TEXT_SIZE];
+};
+
+/* The best path to a prefix, or its end. Equal paths over one site's two tunnels give one. */
+struct imsg_route {
+	struct ip_prefix prefix;
+	bool present;
+	uint32_t tunnel; /* next hop */
+	uint32_t med;
+	uint8_t as_path_len;	  /* true length; as_path holds the first of them */
+	uint8_t origin;
+	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
+	uint32_t candidates; /* paths that were compared */
+};
+
+struct imsg_api_request {
+	uint32_t id;
+	uint32_t verb; /* enum api_verb */
+	int32_t tunnel; /* 0, 1, or -1 for both */
+	char site[SITE_NAME_SIZE]; /* "" for all */
+};
+
+struct imsg_api_reply {
+	uint32_t id;
+	uint32_t len; /* bytes that follow */
+	bool last;
+};
+
+struct imsg {
+	uint32_t type; /* enum imsg_type */
+	uint32_t len;  /* bytes of payload */
+	int fd;	       /* -1: none; the receiver owns it */
+	const void *payload;
+};
+
+struct imsg_channel;
+
+/* Called for each message. Takes over m->fd. */
+typedef void imsg_handler(void *context, const struct imsg *m);
+
+/* Called once when the other end is gone; the channel may be freed in it. */
+typedef void imsg_gone(void *context);
+
+/*
+ * Makes a channel from one end of a SOCK_SEQPACKET pair (takes over own_fd). Messages are sent in
+ * order; what the socket does not take now is queued without limit loss: no message is dropped.
+ */
+struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_handler *on_message,
+	imsg_gone *on_gone, void *context);
+void imsg_channel_free(struct imsg_channel *c);
+
+/* Sends a message of the fixed struct `payload` and optional trailing bytes. Takes over own_fd (-1:
+ * none). A message to a peer that is gone is dropped: its on_gone is about to be called. */
+void imsg_send(struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload,
+	size_t len);
+void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *payload, size_t len,
+	const void *bytes, size_t bytes_len);
+
+/* The same without an event base, before the loop runs: blocks. False when the peer is gone. */
+bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size);
+
+/* The fixed struct of a message, or NULL when the message is shorter than it must be. */
+const void *imsg_body(const struct imsg *m, size_t size);
+
+#endif
