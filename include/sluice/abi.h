@@ -25,10 +25,10 @@
  * tunnel * 8 + slot; the high 18 are random and never all zero (RFC 4303 2.1: 1..255 reserved).
  */
 #define SLUICE_SA_SLOTS_PER_TUNNEL 8
-#define SLUICE_SA_INDEX_BITS	   14
-#define SLUICE_SA_ENTRIES	   (1 << SLUICE_SA_INDEX_BITS)
-#define SLUICE_SA_INDEX(spi)	   ((spi) & (SLUICE_SA_ENTRIES - 1))
-#define SLUICE_SA_TUNNEL(spi)	   (SLUICE_SA_INDEX(spi) / SLUICE_SA_SLOTS_PER_TUNNEL)
+#define SLUICE_SA_INDEX_BITS       14
+#define SLUICE_SA_ENTRIES          (1 << SLUICE_SA_INDEX_BITS)
+#define SLUICE_SA_INDEX(spi)       ((spi) & (SLUICE_SA_ENTRIES - 1))
+#define SLUICE_SA_TUNNEL(spi)      (SLUICE_SA_INDEX(spi) / SLUICE_SA_SLOTS_PER_TUNNEL)
 
 /*
  * The inside device is a TAP without ARP, so that TC can hand the tunnel number to the worker in
@@ -36,6 +36,21 @@
  */
 #define SLUICE_MAC_MARK_0 0x02
 #define SLUICE_MAC_MARK_1 0x51
+
+/* The steering program spreads tunnels over queues by this; a site's two tunnels differ by one. */
+#define SLUICE_STEER(tunnel) (((tunnel) >> 1) + ((tunnel)&1))
+
+/* Outside devices; the AF_XDP socket of device d, receive queue q has key d * MAX_QUEUES + q. */
+#define SLUICE_MAX_OUTSIDE 4
+#define SLUICE_MAX_QUEUES  64
+
+#define SLUICE_AGGREGATE_QUANTUM 16384 /* bytes borrowed from the shared aggregate at a time */
+
+enum sluice_direction {
+	SLUICE_IN,  /* site to hub */
+	SLUICE_OUT, /* hub to site */
+	SLUICE_DIRECTIONS,
+};
 
 /* ---- rates: GCRA, "virtual scheduling" of ITU-T I.371 ---- */
 
@@ -46,15 +61,56 @@
  * rate 0 means "no limit".
  */
 struct rate_bucket {
-	__u64 tat_ns;		   /* moved by compare-and-swap from BPF and workers alike */
-	__u64 packet_tat_ns;	   /* the same for packets per second */
-	__u64 ns_per_byte_q16;	   /* 8e9 * 65536 / rate_bits_per_second; 0: unlimited */
-	__u64 ns_per_packet_q16;   /* 1e9 * 65536 / packets_per_second; 0: unlimited */
-	__u64 burst_ns;		   /* how far tat may be ahead: burst_bytes * 8e9 / rate */
+	__u64 tat_ns;            /* moved by compare-and-swap from BPF and workers alike */
+	__u64 packet_tat_ns;     /* the same for packets per second */
+	__u64 ns_per_byte_q16;   /* 8e9 * 65536 / rate_bits_per_second; 0: unlimited */
+	__u64 ns_per_packet_q16; /* 1e9 * 65536 / packets_per_second; 0: unlimited */
+	__u64 burst_ns;          /* how far tat may be ahead: burst_bytes * 8e9 / rate */
 	__u64 packet_burst_ns;
 	__u64 rate_bits_per_second; /* what the two above were made from, for people */
 	__u64 packets_per_second;
 };
+
+/* Nanoseconds that `units` cost at the given price (units and price of bytes or of packets). */
+static inline __attribute__((always_inline)) __u64 bucket_cost(__u64 units, __u64 ns_per_unit_q16)
+{
+	return (units * ns_per_unit_q16) >> 16;
+}
+
+/* The word of a bucket as others may just have changed it. */
+static inline __attribute__((always_inline)) __u64 bucket_word(const __u64 *word)
+{
+	return *(const volatile __u64 *)word;
+}
+
+/*
+ * Charges `cost` to the arrival time *tat when *tat is at most `ahead` beyond now, and says in
+ * *start where the packet's time slice begins (now when the bucket was idle). Returns 0, with
+ * nothing charged, when it is further ahead. A word that eight others changed in between is
+ * charged without another look: the error is one packet's cost.
+ */
+static inline __attribute__((always_inline)) int bucket_charge(
+	__u64 *tat, __u64 now, __u64 cost, __u64 ahead, __u64 *start)
+{
+	__u64 old = bucket_word(tat);
+
+	for (int i = 0; i < 8; i++) {
+		__u64 from = old > now ? old : now;
+		__u64 seen;
+
+		if (from - now > ahead)
+			return 0;
+		*start = from;
+		seen = __sync_val_compare_and_swap(tat, old, from + cost);
+		if (seen == old)
+			return 1;
+		old = seen;
+	}
+	*start = __sync_fetch_and_add(tat, cost);
+	if (*start < now)
+		*start = now;
+	return 1;
+}
 
 /* ---- traffic accounting ---- */
 
@@ -63,7 +119,16 @@ struct traffic {
 	__u64 bytes; /* inner IP bytes */
 };
 
-/* Why a packet of a known site was not delivered. One field each in struct site_stats. */
+/*
+ * What became of the packets of one site in one direction. The BPF program of the direction counts
+ * `offered` (a super-packet as its segments) and what it drops itself; the worker counts all the
+ * rest by the same unit. So, once nothing is in flight, packets offered = delivered + the sum of
+ * the reasons. What vanished between the two, in the AF_XDP or TAP ring, is seen by no program: the
+ * reader finds it as the difference and reports it as ring_full (maps.h).
+ *
+ * Bytes are inner IP bytes. XDP cannot see ESP padding and counts up to one cipher block more.
+ * A packet fragmented before encryption is one packet here.
+ */
 struct site_stats {
 	struct traffic offered;
 	struct traffic delivered;
@@ -71,35 +136,48 @@ struct site_stats {
 	struct traffic site_pps;       /* over the site's packets per second */
 	struct traffic aggregate_rate; /* over the concentrator's rate */
 	struct traffic tunnel_down;    /* no usable SA */
-	struct traffic replay;	       /* repeated or too old sequence number */
-	struct traffic auth;	       /* integrity check failed */
+	struct traffic replay;         /* repeated or too old sequence number */
+	struct traffic auth;           /* integrity check failed */
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic malformed;      /* lengths, padding or inner header make no sense */
-	struct traffic mtu;	       /* too big, DF set */
-	struct traffic horizon;	       /* would have waited longer than the pacing horizon */
+	struct traffic mtu;            /* too big, DF set */
+	struct traffic horizon;        /* would have waited longer than the pacing horizon */
 	struct traffic sequence;       /* sequence numbers exhausted, waiting for a rekey */
 	struct traffic ring_full;      /* AF_XDP or TAP ring had no room */
 	struct traffic internal;       /* our own failure: send error, no memory */
 };
 
-/* Drops before a site is known. Key 0 of `outside_drops`. */
+/* What happens before a site is known, per CPU. Key 0 of `outside_drops`. */
 struct outside_stats {
-	struct traffic esp;	       /* ESP seen, good or bad */
+	struct traffic esp; /* ESP seen, good or bad */
 	struct traffic ike_passed;
-	struct traffic ike_limited;    /* a source asked too often */
+	struct traffic ike_limited; /* a source asked too often */
 	struct traffic unknown_spi;
-	struct traffic wrong_outer;    /* right SPI, wrong outer family or destination */
-	struct traffic fragment;       /* passed to the kernel for reassembly */
+	struct traffic wrong_outer; /* right SPI, wrong outer family or destination */
+	struct traffic fragment;    /* passed to the kernel for reassembly */
 	struct traffic malformed;
-	struct traffic no_socket;      /* XSKMAP empty: no worker */
-	struct traffic not_ours;       /* passed to the kernel untouched */
+	struct traffic no_socket; /* XSKMAP empty: no worker */
+	struct traffic not_ours;  /* passed to the kernel untouched */
+	struct traffic keepalive; /* NAT keep-alive bytes, dropped: RFC 3948 4 */
 };
 
-/* Packets that reached the inside device but belong to no site. Key 0 of `inside_drops`. */
+/* Packets that reached the inside device but belong to no site, per CPU. Key 0 of `inside_drops`. */
 struct inside_stats {
 	struct traffic no_route;
 	struct traffic malformed;
 	struct traffic multicast;
+	struct traffic tunnel_unknown; /* a route leads to a tunnel that has no record */
+};
+
+/* Written by one worker only: what the kernel's rings and the worker did. */
+struct worker_stats {
+	__u64 ring_full;  /* AF_XDP: no room in the receive ring */
+	__u64 fill_empty; /* AF_XDP: no free buffer */
+	__u64 no_mark;    /* frames of the inside device without TC's mark */
+	__u64 no_buffer;  /* pacing wheel at its limit */
+	__u64 sends;      /* system calls to send */
+	__u64 tap_writes; /* system calls to write to the inside device */
+	__u64 wakeups;
 };
 
 /* Written by workers only: one row per worker and tunnel. */
@@ -114,20 +192,20 @@ struct tunnel_stats {
 
 /* `sa_in`, indexed by SLUICE_SA_INDEX(spi). Written by the data process through its mapping. */
 struct sa_in {
-	__u32 spi;	/* host order; 0: free. Written last, cleared first. */
+	__u32 spi; /* host order; 0: free. Written last, cleared first. */
 	__u16 site;
 	__u16 tunnel;
 	__u8 outer_family; /* 4 or 6 */
-	__u8 udp_encap;	   /* 1: ESP in UDP, 0: protocol 50; the other form is wrong_outer */
-	__u16 overhead;	   /* ESP bytes that are not inner packet: header, IV, trailer, ICV */
-	__u8 local[16];	   /* outside address of the hub, network order */
-	__u8 reserved[32];
+	__u8 udp_encap;    /* 1: ESP in UDP, 0: protocol 50; the other form is wrong_outer */
+	__u16 overhead;    /* ESP bytes that are not inner packet: header, IV, trailer, ICV */
+	__u8 local[16];    /* outside address of the hub, network order */
+	__u8 reserved[36];
 };
 
 /* `tunnels`, indexed by tunnel number. */
 struct tunnel_record {
 	__u32 site;
-	__u32 up;	 /* 1: routes may lead here */
+	__u32 up; /* 1: routes may lead here */
 	__u32 inner_mtu;
 	__u16 mss4, mss6; /* clamp for SYNs; 0: none */
 };
@@ -154,5 +232,22 @@ struct route_target {
 	__u32 tunnel;
 	__u32 site;
 };
+
+/* `ike_guard`: one entry per source address (IPv4) or /64 (IPv6). */
+struct ike_source {
+	__u8 family; /* 4 or 6 */
+	__u8 reserved[3];
+	__u8 prefix[8];
+};
+
+struct ike_budget {
+	__u64 tat_ns;
+};
+
+_Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
+_Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
+_Static_assert(sizeof(struct site_stats) == 240, "fifteen counters");
+_Static_assert(sizeof(struct tunnel_stats) == 48, "what workers write per tunnel");
+_Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 
 #endif
