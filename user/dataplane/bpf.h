@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BPF half of the data plane: loads the three programs, pins their maps for bpftool, attaches
+ * XDP to the outside devices and TC to the inside device. Used by `hub`, as root.
+ *
+ * Programs are attached through links that live as long as this process: when it ends, in whatever
+ * way, the kernel detaches them. Maps are pinned, and the pins are removed by bpf_plane_free or, if
+ * the process died, by the next bpf_plane_load.
+ */
+#ifndef SLUICE_DATAPLANE_BPF_H
+#define SLUICE_DATAPLANE_BPF_H
+
+#include "dataplane/dataplane.h"
+#include "sluice/abi.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bpf_plane;
+
+struct bpf_options {
+	const char *pin_dir;        /* NULL: SLUICE_PIN_DIR */
+	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
+	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	uint32_t outside_count;
+	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
+	uint32_t ike_per_second; /* packets of one source; 0: 200 */
+	uint32_t ike_burst;      /* packets; 0: 400 */
+};
+
+/*
+ * Loads and pins. Mounts a bpf file system at /sys/fs/bpf when there is none. NULL with a sentence
+ * in `error` when something fails, another sluiced that is alive owns pin_dir included.
+ */
+struct bpf_plane *bpf_plane_load(
+	const struct bpf_options *options, char error[DATAPLANE_ERROR_SIZE]);
+
+/*
+ * Attaches the outside program to device number `outside` of the options: native XDP, and if the
+ * driver has none, generic XDP. `*mode` becomes "native" or "generic".
+ */
+bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
+	char error[DATAPLANE_ERROR_SIZE]);
+
+/* Attaches the inside program to a device's egress: TCX, else clsact. `*mode` says which. */
+bool bpf_plane_attach_inside(struct bpf_plane *plane, uint32_t ifindex, const char **mode,
+	char error[DATAPLANE_ERROR_SIZE]);
+
+/* The program that chooses the queue of the inside device, for link_open. Owned by the plane. */
+int bpf_plane_steer_fd(const struct bpf_plane *plane);
+
+/* The file descriptor of a map, owned by the plane; dup it to send it away. */
+int bpf_plane_map_fd(const struct bpf_plane *plane, enum data_map map);
+uint32_t bpf_plane_map_value_size(const struct bpf_plane *plane, enum data_map map);
+uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map);
+
+/* Program descriptors for BPF_PROG_TEST_RUN. */
+int bpf_plane_outside_fd(const struct bpf_plane *plane);
+int bpf_plane_inside_fd(const struct bpf_plane *plane);
+
+/* Detaches, removes the pins and the pin directory. */
+void bpf_plane_free(struct bpf_plane *plane);
+
+/*
+ * After fork, in a child that goes on to another role: closes what keeps the plane (links, maps,
+ * the lock on pin_dir) without taking anything down.
+ */
+void bpf_plane_forget(struct bpf_plane *plane);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside device and the kernel's routes to it. Used by `hub`, as root.
+ *
+ * The device is a TAP without ARP: TC writes the tunnel number into the destination address (abi.h).
+ * All routes go through one dummy gateway, so that the kernel keeps one neighbour entry and not one
+ * per destination. Routes carry Sluice's own protocol number: what others installed is never
+ * touched, and what a crashed sluiced left behind is found.
+ */
+#ifndef SLUICE_DATAPLANE_LINK_H
+#define SLUICE_DATAPLANE_LINK_H
+
+#include "base/addr.h"
+#include "dataplane/dataplane.h"
+#include "sluice/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_ROUTE_PROTOCOL 83 /* rtm_protocol of our routes; 0..254, not taken in rt_protos */
+
+struct link_options {
+	const char *name; /* NULL: "sluice0" */
+	uint32_t queues;  /* one per worker */
+	uint32_t mtu;
+	uint32_t tx_queue; /* packets per queue; 0: 4096 */
+	int steer_fd;      /* bpf_plane_steer_fd(), or -1 */
+	uint32_t table;    /* of our routes; 0: main */
+};
+
+struct link;
+
+/*
+ * Creates the device (a leftover of the same name that nobody holds is replaced), sets it up and
+ * flushes routes of ours left behind by an earlier process. NULL with a sentence in `error`.
+ */
+struct link *link_open(const struct link_options *options, char error[DATAPLANE_ERROR_SIZE]);
+
+/* Removes our addresses, routes and the device. */
+void link_close(struct link *l);
+
+/* After fork, in a child of another role: closes descriptors, leaves the kernel as it is. */
+void link_forget(struct link *l);
+
+uint32_t link_ifindex(const struct link *l);
+const char *link_name(const struct link *l);
+
+/* TAP queue i of options.queues; owned by the link, dup it to send it away. */
+int link_queue_fd(const struct link *l, uint32_t queue);
+
+/* True and the features that could be had, such as "tso uso", for `show dataplane`. */
+const char *link_offloads(const struct link *l);
+
+/* Adds or removes an inside address of the hub with its prefix length. Adding twice is fine. */
+bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
+bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
+
+/*
+ * Installs or replaces the route of a prefix into the inside device. mtu 0: the device's.
+ * `source` may be NULL: the kernel chooses the address the hub itself sends from.
+ */
+bool link_route_set(
+	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source);
+bool link_route_del(struct link *l, const struct ip_prefix *prefix);
+
+/* Removes every route with our protocol number, both families. Returns how many. */
+unsigned int link_routes_flush(struct link *l);
+
+/* Packets the kernel dropped for want of room in a TAP queue, since the device exists. */
+uint64_t link_ring_drops(const struct link *l);
+
+/* What a device is: index, number of receive queues, MTU. False when there is no such device. */
+struct link_device {
+	uint32_t ifindex;
+	uint32_t rx_queues;
+	uint32_t mtu;
+	bool up;
+};
+bool link_device(const char *name, struct link_device *device);
+
+/*
+ * Host settings that forwarding needs: IPv4 and IPv6 forwarding on, no ICMP redirects for traffic
+ * between sites. False with the first wrong one in `error`; with `apply` it is set instead.
+ */
+bool link_host_settings(const struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE]);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Typed reads and writes of the BPF maps, for `hub`. Writers set; nothing here resets a counter or
+ * the state of a bucket.
+ */
+#ifndef SLUICE_DATAPLANE_MAPS_H
+#define SLUICE_DATAPLANE_MAPS_H
+
+#include "base/addr.h"
+#include "dataplane/bpf.h"
+#include "sluice/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a bucket should allow; 0 in the first or the last: no such limit. */
+struct bucket_rate {
+	uint64_t bits_per_second;
+	uint64_t burst_bytes; /* 0: 20 ms of the rate, but at least 64 KiB */
+	uint64_t packets_per_second;
+};
+
+/* A rate bucket's constants from a rate; tat words become 0. For maps and tests. */
+struct rate_bucket bucket_make(const struct bucket_rate *rate);
+
+struct maps;
+
+/* Maps what can be mapped. The plane must outlive it. NULL when that fails. */
+struct maps *maps_new(const struct bpf_plane *plane);
+void maps_free(struct maps *m);
+
+/* Limits of a site, and of the whole concentrator. At once, under traffic, without a gap. */
+void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_t site,
+	const struct bucket_rate *rate);
+void maps_aggregate_rate_set(
+	struct maps *m, enum sluice_direction direction, const struct bucket_rate *rate);
+
+/* Adds or replaces the route of a prefix. False when the trie is full. */
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel);
+
+/* False when there was none. */
+bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
+
+/* True and the tunnel number when exactly this prefix has a route. */
+bool maps_route_get(struct maps *m, const struct ip_prefix *prefix, uint32_t *tunnel);
+
+/* A tunnel's record: `up` opens and closes it for TC, inner_mtu and mss as negotiated. */
+bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record *record);
+
+/* A site's name; NULL removes it. */
+bool maps_site_set(struct maps *m, uint32_t site, const char *name, uint32_t asn);
+
+/*
+ * Sums over CPUs and workers. ring_full is the difference between what the BPF program passed on
+ * and what the workers took, as far as the kernel's ring counters can explain it.
+ */
+void maps_site_stats(
+	struct maps *m, enum sluice_direction direction, uint32_t site, struct site_stats *stats);
+void maps_outside_stats(struct maps *m, struct outside_stats *stats);
+void maps_inside_stats(struct maps *m, struct inside_stats *stats);
+void maps_worker_stats(struct maps *m, uint32_t worker, struct worker_stats *stats);
+
+/* Sums over workers; the times are the latest of them. */
+void maps_tunnel_stats(struct maps *m, uint32_t tunnel, struct tunnel_stats *stats);
+
+/* Packets the kernel dropped because a TAP queue was full, from the inside device's counters. */
+void maps_inside_ring_drops_set(struct maps *m, uint64_t packets);
+
+#endif
