@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TC on the egress of the inside device: everything for a site passes here on its way to a worker.
+ *
+ *   parse > longest prefix > tunnel > up? > hopeless? > clamp MSS > mark the frame
+ *
+ * The unit is a super-packet of up to 64 KB. Dropping those whole ruins TCP, so the rate is kept by
+ * the worker, segment by segment, on the same bucket; here only what the worker would certainly
+ * drop is dropped, so that one flooding site cannot fill the queues that all sites share.
+ */
+#include "maps.h"
+#include "mss.h"
+#include "verdict.h"
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/pkt_cls.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load: how long a packet may wait in the worker. */
+const volatile __u64 horizon_ns = 25000000;
+
+SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_SITES);
+COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
+COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
+PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
+ROUTE_TRIE(route4, struct route4_key);
+ROUTE_TRIE(route6, struct route6_key);
+
+#define IPV4_HEADER          20
+#define IPV6_HEADER          40
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+#define DSCP_CONTROL         48 /* CS6, RFC 4594: network control */
+#define UDP_HEADER           8
+
+enum inside_kind {
+	INSIDE_OK,
+	INSIDE_MALFORMED,
+	INSIDE_MULTICAST,
+	INSIDE_NO_ROUTE,
+};
+
+struct inside_packet {
+	struct route_target target;
+	__u32 segments;
+	__u32 bytes;     /* inner IP bytes of all segments */
+	__u32 transport; /* offset of the TCP or UDP header in the frame */
+	__u8 family;
+	__u8 protocol;
+	__u8 dscp;
+	__u8 first_fragment; /* or no fragment: a transport header follows */
+};
+
+static __always_inline enum inside_kind route_ipv4(struct __sk_buff *skb, struct inside_packet *p)
+{
+	struct route4_key key = {.prefix_len = 32};
+	struct route_target *target;
+	__u8 ip[IPV4_HEADER];
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(ip)))
+		return INSIDE_MALFORMED;
+	if (ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
+		return INSIDE_MALFORMED;
+	p->family = 4;
+	p->dscp = ip[1] >> 2;
+	p->protocol = ip[9];
+	p->first_fragment = !(((ip[6] << 8) | ip[7]) & IPV4_FRAGMENT_OFFSET);
+	p->transport = ETH_HLEN + (ip[0] & 15) * 4;
+	if (ip[16] >= 224)
+		return INSIDE_MULTICAST;
+	__builtin_memcpy(key.address, ip + 16, 4);
+	target = bpf_map_lookup_elem(&route4, &key);
+	if (!target)
+		return INSIDE_NO_ROUTE;
+	p->target = *target;
+	return INSIDE_OK;
+}
+
+static __always_inline enum inside_kind route_ipv6(struct __sk_buff *skb, struct inside_packet *p)
+{
+	struct route6_key key = {.prefix_len = 128};
+	struct route_target *target;
+	__u8 ip[IPV6_HEADER];
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(ip)))
+		return INSIDE_MALFORMED;
+	if (ip[0] >> 4 != 6)
+		return INSIDE_MALFORMED;
+	p->family = 6;
+	p->dscp = (ip[0] & 15) << 2 | ip[1] >> 6;
+	p->protocol = ip[6];
+	p->first_fragment = 1;
+	p->transport = ETH_HLEN + IPV6_HEADER;
+	if (ip[24] == 0xff)
+		return INSIDE_MULTICAST;
+	__builtin_memcpy(key.address, ip + 24, 16);
+	target = bpf_map_lookup_elem(&route6, &key);
+	if (!target)
+		return INSIDE_NO_ROUTE;
+	p->target = *target;
+	return INSIDE_OK;
+}
+
+/*
+ * gso_segs is 0 for packets that came in through a TUN, so the segments are counted from gso_size.
+ * wire_len is the exact sum of what they take on a wire, the Ethernet header of each included.
+ */
+static __always_inline void measure(struct __sk_buff *skb, struct inside_packet *p)
+{
+	__u32 size = skb->gso_size, header = p->transport;
+	__u8 offset = 0;
+
+	p->segments = 1;
+	if (size) {
+		if (p->protocol == IPPROTO_TCP) {
+			bpf_skb_load_bytes(skb, p->transport + 12, &offset, 1);
+			header += (offset >> 4) * 4;
+		} else {
+			header += UDP_HEADER;
+		}
+		if (skb->len > header)
+			p->segments = (skb->len - header + size - 1) / size;
+	}
+	p->bytes = skb->wire_len - p->segments * ETH_HLEN;
+}
+
+static __always_inline enum inside_kind parse_inside(struct __sk_buff *skb, struct inside_packet *p)
+{
+	enum inside_kind kind = INSIDE_MALFORMED;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		kind = route_ipv4(skb, p);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		kind = route_ipv6(skb, p);
+	measure(skb, p);
+	return kind;
+}
+
+/* The hub's own routing protocol packets must get through a saturated tunnel, or it goes down. */
+static __always_inline int is_control(struct __sk_buff *skb, const struct inside_packet *p)
+{
+	return p->dscp == DSCP_CONTROL && !skb->ingress_ifindex;
+}
+
+static __always_inline int mark(struct __sk_buff *skb, __u32 tunnel, int control)
+{
+	__u8 mac[ETH_ALEN] = {SLUICE_MAC_MARK_0, SLUICE_MAC_MARK_1, control ? 1 : 0, 0,
+		(__u8)(tunnel >> 8), (__u8)tunnel};
+
+	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0))
+		return TC_ACT_SHOT;
+	skb->mark = tunnel; /* steer.bpf.c */
+	return TC_ACT_OK;
+}
+
+static __always_inline int to_tunnel(
+	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
+{
+	__u32 tunnel = p->target.tunnel, site = p->target.site;
+	struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
+	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &site);
+	int control = is_control(skb, p);
+
+	if (!record || !stats || !bucket) {
+		count(&drops->tunnel_unknown, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	}
+	count(&stats->offered, p->segments, p->bytes);
+	if (!record->up) {
+		count(&stats->tunnel_down, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	}
+	if (!control && bucket->ns_per_byte_q16 &&
+		bucket_word(&bucket->tat_ns) > bpf_ktime_get_ns() + bucket->burst_ns + horizon_ns) {
+		if (horizon_ns)
+			count(&stats->horizon, p->segments, p->bytes);
+		else
+			count(&stats->site_rate, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	}
+	if (p->protocol == IPPROTO_TCP && p->first_fragment)
+		mss_clamp(skb, p->transport, p->family == 4 ? record->mss4 : record->mss6);
+	if (mark(skb, tunnel, control) == TC_ACT_OK)
+		return TC_ACT_OK;
+	count(&stats->internal, p->segments, p->bytes);
+	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int inside(struct __sk_buff *skb)
+{
+	struct inside_packet p = {};
+	struct inside_stats *drops;
+	__u32 zero = 0;
+
+	drops = bpf_map_lookup_elem(&inside_drops, &zero);
+	if (!drops)
+		return TC_ACT_SHOT;
+	switch (parse_inside(skb, &p)) {
+	case INSIDE_OK:
+		return to_tunnel(skb, &p, drops);
+	case INSIDE_MULTICAST:
+		count(&drops->multicast, p.segments, p.bytes);
+		return TC_ACT_SHOT;
+	case INSIDE_NO_ROUTE:
+		count(&drops->no_route, p.segments, p.bytes);
+		return TC_ACT_SHOT;
+	case INSIDE_MALFORMED:
+		break;
+	}
+	count(&drops->malformed, p.segments, p.bytes);
+	return TC_ACT_SHOT;
+}

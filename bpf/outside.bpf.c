@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * XDP on the outside devices: everything from the internet passes here first.
+ *
+ *   parse > classify > borrow from the aggregate > police the site > redirect to the worker's socket
+ *
+ * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. IKE is
+ * limited per source and passed on. All else is the hub's own traffic and passed untouched.
+ */
+#include "classify.h"
+#include "maps.h"
+#include "parse.h"
+#include "police.h"
+#include "verdict.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load. */
+const volatile __u32 outside_ifindex[SLUICE_MAX_OUTSIDE];
+const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
+const volatile __u64 ike_burst_ns = 2000000000;
+
+SHARED_ARRAY(sa_in, struct sa_in, SLUICE_SA_ENTRIES);
+SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_SITES);
+SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS);
+COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);
+COUNTER_ARRAY(outside_drops, struct outside_stats, 1);
+COUNTER_ARRAY(aggregate_loan, struct loan, 1);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, SLUICE_MAX_OUTSIDE *SLUICE_MAX_QUEUES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct ike_source);
+	__type(value, struct ike_budget);
+} ike_guard SEC(".maps");
+
+/* RFC 7296 2.6 cookies protect state; this protects the socket in front of them. */
+static __always_inline int ike_allowed(const struct outside_packet *p, __u64 now)
+{
+	struct ike_source source = {.family = p->family};
+	struct ike_budget *budget, first = {};
+	__u64 start;
+
+	__builtin_memcpy(source.prefix, p->remote, 8);
+	if (p->family == 4)
+		__builtin_memset(source.prefix + 4, 0, 4);
+	budget = bpf_map_lookup_elem(&ike_guard, &source);
+	if (budget)
+		return bucket_charge(&budget->tat_ns, now, ike_cost_ns, ike_burst_ns, &start);
+	first.tat_ns = now + ike_cost_ns;
+	bpf_map_update_elem(&ike_guard, &source, &first, BPF_ANY);
+	return 1;
+}
+
+static __always_inline int ike(
+	const struct outside_packet *p, struct outside_stats *stats, __u64 bytes)
+{
+	if (!ike_allowed(p, bpf_ktime_get_ns())) {
+		count(&stats->ike_limited, 1, bytes);
+		return XDP_DROP;
+	}
+	count(&stats->ike_passed, 1, bytes);
+	return XDP_PASS;
+}
+
+/* The key of this device and queue in xsks, or a key that is never filled. */
+static __always_inline __u32 socket_key(struct xdp_md *ctx)
+{
+	__u32 queue = ctx->rx_queue_index;
+
+	if (queue >= SLUICE_MAX_QUEUES)
+		return SLUICE_MAX_OUTSIDE * SLUICE_MAX_QUEUES;
+	for (__u32 i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
+		if (outside_ifindex[i] && outside_ifindex[i] == ctx->ingress_ifindex)
+			return i * SLUICE_MAX_QUEUES + queue;
+	}
+	return SLUICE_MAX_OUTSIDE * SLUICE_MAX_QUEUES;
+}
+
+static __always_inline int police_and_redirect(
+	const struct sa_in *sa, struct outside_stats *stats, __u32 key, __u64 bytes)
+{
+	__u32 site_index = sa->site, zero = 0, direction = SLUICE_IN;
+	struct site_stats *site = bpf_map_lookup_elem(&site_in_stats, &site_index);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &site_index);
+	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
+	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan, &zero);
+
+	if (!site || !bucket || !aggregate || !loan) {
+		count(&stats->unknown_spi, 1, bytes);
+		return XDP_DROP;
+	}
+	count(&site->offered, 1, bytes);
+	switch (police(bucket, aggregate, loan, bpf_ktime_get_ns(), bytes)) {
+	case POLICE_SITE_RATE:
+		count(&site->site_rate, 1, bytes);
+		return XDP_DROP;
+	case POLICE_SITE_PPS:
+		count(&site->site_pps, 1, bytes);
+		return XDP_DROP;
+	case POLICE_AGGREGATE:
+		count(&site->aggregate_rate, 1, bytes);
+		return XDP_DROP;
+	case POLICE_PASS:
+		break;
+	}
+	return bpf_redirect_map(&xsks, key, XDP_DROP);
+}
+
+static __always_inline int esp(
+	struct xdp_md *ctx, const struct outside_packet *p, struct outside_stats *stats)
+{
+	__u32 key = socket_key(ctx);
+	struct sa_in *sa = 0;
+
+	count(&stats->esp, 1, p->esp_len);
+	switch (classify(&sa_in, p, &sa)) {
+	case SA_UNKNOWN:
+		count(&stats->unknown_spi, 1, p->esp_len);
+		return XDP_DROP;
+	case SA_WRONG_OUTER:
+		count(&stats->wrong_outer, 1, p->esp_len);
+		return XDP_DROP;
+	case SA_MATCH:
+		break;
+	}
+	if (!sa || p->esp_len <= sa->overhead) {
+		count(&stats->malformed, 1, p->esp_len);
+		return XDP_DROP;
+	}
+	if (!bpf_map_lookup_elem(&xsks, &key)) {
+		count(&stats->no_socket, 1, p->esp_len);
+		return XDP_DROP;
+	}
+	return police_and_redirect(sa, stats, key, p->esp_len - sa->overhead);
+}
+
+SEC("xdp")
+int outside(struct xdp_md *ctx)
+{
+	__u64 bytes = ctx->data_end - ctx->data;
+	struct outside_packet p = {};
+	struct outside_stats *stats;
+	__u32 zero = 0;
+
+	stats = bpf_map_lookup_elem(&outside_drops, &zero);
+	if (!stats)
+		return XDP_DROP;
+	switch (parse_outside(ctx, &p)) {
+	case OUTSIDE_ESP:
+		return esp(ctx, &p, stats);
+	case OUTSIDE_IKE:
+		return ike(&p, stats, bytes);
+	case OUTSIDE_FRAGMENT:
+		count(&stats->fragment, 1, bytes);
+		return XDP_PASS;
+	case OUTSIDE_KEEPALIVE:
+		count(&stats->keepalive, 1, bytes);
+		return XDP_DROP;
+	case OUTSIDE_MALFORMED:
+		count(&stats->malformed, 1, bytes);
+		return XDP_DROP;
+	case OUTSIDE_OTHER:
+		break;
+	}
+	count(&stats->not_ours, 1, bytes);
+	return XDP_PASS;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Outer packets: from the Ethernet header to the first byte of ESP or IKE. Every length is checked
+ * against the frame and against the header around it; Ethernet padding is never taken for payload.
+ */
+#ifndef BPF_PARSE_H
+#define BPF_PARSE_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define IPV4_FRAGMENT_BITS 0x3fff /* more-fragments and the offset */
+#define EXTENSIONS_MAX     3      /* IPv6 extension headers looked through */
+#define PORT_IKE           500
+#define PORT_IKE_NATT      4500
+#define ESP_HEADER         8 /* SPI, sequence number */
+
+enum outside_kind {
+	OUTSIDE_OTHER,
+	OUTSIDE_MALFORMED,
+	OUTSIDE_FRAGMENT,
+	OUTSIDE_ESP,
+	OUTSIDE_IKE,
+	OUTSIDE_KEEPALIVE,
+};
+
+struct outside_packet {
+	__u8 family; /* 4 or 6 */
+	__u8 udp_encap;
+	__u32 spi;       /* host order */
+	__u32 esp_len;   /* from the SPI to the end of the ICV */
+	__u8 local[16];  /* destination */
+	__u8 remote[16]; /* source */
+};
+
+struct vlan_header {
+	__be16 tci;
+	__be16 protocol;
+};
+
+struct extension_header {
+	__u8 next;
+	__u8 length; /* of 8 bytes, the first not counted */
+};
+
+/* RFC 3948 2: on port 4500 a zero word is the non-ESP marker, a single 0xFF byte a keep-alive. */
+static __always_inline enum outside_kind parse_udp(
+	struct outside_packet *p, void *at, void *end, __u32 left)
+{
+	struct udphdr *udp = at;
+	__u32 payload;
+	__be32 *word;
+	__u8 *byte;
+
+	if (left < sizeof(*udp) || (void *)(udp + 1) > end)
+		return OUTSIDE_MALFORMED;
+	if (udp->dest != bpf_htons(PORT_IKE) && udp->dest != bpf_htons(PORT_IKE_NATT))
+		return OUTSIDE_OTHER;
+	payload = bpf_ntohs(udp->len);
+	if (payload < sizeof(*udp) || payload > left)
+		return OUTSIDE_MALFORMED;
+	payload -= sizeof(*udp);
+	if (udp->dest == bpf_htons(PORT_IKE))
+		return OUTSIDE_IKE;
+
+	byte = (void *)(udp + 1);
+	if (payload == 1 && (void *)(byte + 1) <= end && *byte == 0xff)
+		return OUTSIDE_KEEPALIVE;
+	word = (void *)(udp + 1);
+	if (payload < sizeof(*word) || (void *)(word + 1) > end)
+		return OUTSIDE_MALFORMED;
+	if (!*word)
+		return OUTSIDE_IKE;
+	if (payload <= ESP_HEADER)
+		return OUTSIDE_MALFORMED;
+	p->udp_encap = 1;
+	p->spi = bpf_ntohl(*word);
+	p->esp_len = payload;
+	return OUTSIDE_ESP;
+}
+
+static __always_inline enum outside_kind parse_payload(
+	struct outside_packet *p, __u8 protocol, void *at, void *end, __u32 left)
+{
+	__be32 *word = at;
+
+	if (protocol == IPPROTO_UDP)
+		return parse_udp(p, at, end, left);
+	if (protocol != IPPROTO_ESP)
+		return OUTSIDE_OTHER;
+	if (left <= ESP_HEADER || (void *)(word + 1) > end)
+		return OUTSIDE_MALFORMED;
+	p->udp_encap = 0;
+	p->spi = bpf_ntohl(*word);
+	p->esp_len = left;
+	return OUTSIDE_ESP;
+}
+
+static __always_inline enum outside_kind parse_ipv4(struct outside_packet *p, void *at, void *end)
+{
+	struct iphdr *ip = at;
+	__u32 header, total;
+
+	if ((void *)(ip + 1) > end)
+		return OUTSIDE_MALFORMED;
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || total < header || at + total > end)
+		return OUTSIDE_MALFORMED;
+	p->family = 4;
+	__builtin_memcpy(p->local, &ip->daddr, 4);
+	__builtin_memcpy(p->remote, &ip->saddr, 4);
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS))
+		return OUTSIDE_FRAGMENT;
+	return parse_payload(p, ip->protocol, at + header, end, total - header);
+}
+
+static __always_inline enum outside_kind parse_ipv6(struct outside_packet *p, void *at, void *end)
+{
+	struct ipv6hdr *ip = at;
+	__u32 left;
+	__u8 protocol;
+
+	if ((void *)(ip + 1) > end || ip->version != 6)
+		return OUTSIDE_MALFORMED;
+	left = bpf_ntohs(ip->payload_len);
+	at = ip + 1;
+	if (at + left > end)
+		return OUTSIDE_MALFORMED;
+	p->family = 6;
+	__builtin_memcpy(p->local, &ip->daddr, 16);
+	__builtin_memcpy(p->remote, &ip->saddr, 16);
+
+	protocol = ip->nexthdr;
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		struct extension_header *e = at;
+		__u32 length;
+
+		if (protocol == IPPROTO_FRAGMENT)
+			return OUTSIDE_FRAGMENT;
+		if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_DSTOPTS &&
+			protocol != IPPROTO_ROUTING)
+			return parse_payload(p, protocol, at, end, left);
+		if ((void *)(e + 1) > end)
+			return OUTSIDE_MALFORMED;
+		length = 8 + e->length * 8;
+		if (length > left)
+			return OUTSIDE_MALFORMED;
+		protocol = e->next;
+		at += length;
+		left -= length;
+	}
+	/* Nobody we talk to sends so many; ESP must not slip past behind them. */
+	return OUTSIDE_MALFORMED;
+}
+
+static __always_inline enum outside_kind parse_outside(struct xdp_md *ctx, struct outside_packet *p)
+{
+	void *at = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = at;
+	__be16 protocol;
+
+	if ((void *)(eth + 1) > end)
+		return OUTSIDE_MALFORMED;
+	protocol = eth->h_proto;
+	at = eth + 1;
+	if (protocol == bpf_htons(ETH_P_8021Q)) {
+		struct vlan_header *vlan = at;
+
+		if ((void *)(vlan + 1) > end)
+			return OUTSIDE_MALFORMED;
+		protocol = vlan->protocol;
+		at = vlan + 1;
+	}
+	if (protocol == bpf_htons(ETH_P_IP))
+		return parse_ipv4(p, at, end);
+	if (protocol == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(p, at, end);
+	return OUTSIDE_OTHER;
+}
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Rates. A site's bucket is one GCRA that all CPUs share (abi.h). The concentrator's is the same,
+ * but borrowed from in quanta by each CPU, because every packet of every site pays into it. A loan
+ * that the site's own bucket then does not want is given back: it never left this CPU.
+ */
+#ifndef BPF_POLICE_H
+#define BPF_POLICE_H
+
+#include "sluice/abi.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+enum police_verdict {
+	POLICE_PASS,
+	POLICE_SITE_RATE,
+	POLICE_SITE_PPS,
+	POLICE_AGGREGATE,
+};
+
+/* What this CPU has borrowed and not yet spent. */
+struct loan {
+	__u64 bytes;
+};
+
+static __always_inline int borrow(
+	struct rate_bucket *aggregate, struct loan *loan, __u64 now, __u64 bytes)
+{
+	__u64 price = aggregate->ns_per_byte_q16;
+	__u64 quantum = bytes > SLUICE_AGGREGATE_QUANTUM ? bytes : SLUICE_AGGREGATE_QUANTUM;
+	__u64 start;
+
+	if (!price)
+		return 1;
+	if (loan->bytes < bytes) {
+		if (!bucket_charge(&aggregate->tat_ns, now, bucket_cost(quantum, price),
+			    aggregate->burst_ns, &start))
+			return 0;
+		loan->bytes += quantum;
+	}
+	loan->bytes -= bytes;
+	return 1;
+}
+
+static __always_inline enum police_verdict police_site(
+	struct rate_bucket *site, __u64 now, __u64 bytes)
+{
+	__u64 price = site->ns_per_packet_q16;
+	__u64 start;
+
+	/* Look at one word, charge the other, then charge the first: nobody pays for a drop. */
+	if (price && bucket_word(&site->packet_tat_ns) > now + site->packet_burst_ns)
+		return POLICE_SITE_PPS;
+	if (site->ns_per_byte_q16 &&
+		!bucket_charge(&site->tat_ns, now, bucket_cost(bytes, site->ns_per_byte_q16),
+			site->burst_ns, &start))
+		return POLICE_SITE_RATE;
+	if (price)
+		bucket_charge(&site->packet_tat_ns, now, bucket_cost(1, price), ~0ull, &start);
+	return POLICE_PASS;
+}
+
+static __always_inline enum police_verdict police(struct rate_bucket *site,
+	struct rate_bucket *aggregate, struct loan *loan, __u64 now, __u64 bytes)
+{
+	enum police_verdict v;
+
+	if (!borrow(aggregate, loan, now, bytes))
+		return POLICE_AGGREGATE;
+	v = police_site(site, now, bytes);
+	if (v != POLICE_PASS && aggregate->ns_per_byte_q16)
+		loan->bytes += bytes;
+	return v;
+}
+
+#endif
