@@ -42,8 +42,8 @@ bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tun
 /* False when there was none. */
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
 
-/* True and the tunnel number when exactly this prefix has a route. */
-bool maps_route_get(struct maps *m, const struct ip_prefix *prefix, uint32_t *tunnel);
+/* Longest match, as TC does it. */
+bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel);
 
 /* A tunnel's record: `up` opens and closes it for TC, inner_mtu and mss as negotiated. */
 bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record *record);

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/bpf.h"
+
+#include "inside.skel.h"
+#include "outside.skel.h"
+#include "steer.skel.h"
+#include "worker.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <dirent.h>
+
+#define BPF_TCX_EGRESS_TYPE   47 /* enum bpf_attach_type since Linux 6.6 */
+#define IKE_DEFAULT_RATE      200
+#define IKE_DEFAULT_BURST     400
+#define NANOSECONDS           UINT64_C(1000000000)
+#define PIN_PATH_SIZE         256
+#define MAP_ROWS(per, worker) ((per) * ((worker) + 1)) /* one more for the control thread */
+
+struct bpf_plane {
+	struct outside_bpf *outside;
+	struct inside_bpf *inside;
+	struct steer_bpf *steer;
+	struct worker_bpf *worker;
+	struct bpf_map *maps[DATA_MAPS];
+	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
+	int outside_link[SLUICE_MAX_OUTSIDE];
+	int inside_link;
+	uint32_t clsact_ifindex; /* 0: attached by TCX */
+	int owner_fd;            /* the pin directory, locked */
+	char pin_dir[PIN_PATH_SIZE - 64];
+};
+
+static void __attribute__((format(printf, 2, 3)))
+say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, DATAPLANE_ERROR_SIZE, format, args);
+	va_end(args);
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	/* The verifier's log is for developers: SLUICE_BPF_LOG=1 shows it. */
+	if (level <= LIBBPF_WARN && getenv("SLUICE_BPF_LOG"))
+		return vfprintf(stderr, format, args);
+	return 0;
+}
+
+static bool is_bpf_fs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* /sys/fs/bpf is mounted by the init system nearly everywhere; containers and small images lack it. */
+static bool mount_bpf_fs(const char *pin_dir, char error[DATAPLANE_ERROR_SIZE])
+{
+	static const char usual[] = "/sys/fs/bpf";
+	char parent[PIN_PATH_SIZE];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", pin_dir);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent) {
+		say(error, "pin directory %s must be a directory below a bpf file system", pin_dir);
+		return false;
+	}
+	*slash = 0;
+	if (is_bpf_fs(parent))
+		return true;
+	if (!strncmp(pin_dir, usual, strlen(usual)) &&
+		!mount("bpf", usual, "bpf", 0, "mode=0700") && is_bpf_fs(parent))
+		return true;
+	say(error, "%s is not on a bpf file system and none could be mounted there", pin_dir);
+	return false;
+}
+
+static void remove_pins(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	closedir(d);
+}
+
+/* The lock tells a living owner from pins that a crash left behind. */
+static bool take_pin_dir(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
+{
+	if (!mount_bpf_fs(p->pin_dir, error))
+		return false;
+	if (mkdir(p->pin_dir, 0700) && errno != EEXIST) {
+		say(error, "cannot create %s: %s", p->pin_dir, strerror(errno));
+		return false;
+	}
+	p->owner_fd = open(p->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->owner_fd < 0) {
+		say(error, "cannot open %s: %s", p->pin_dir, strerror(errno));
+		return false;
+	}
+	if (flock(p->owner_fd, LOCK_EX | LOCK_NB)) {
+		say(error, "another sluiced is running: it holds %s", p->pin_dir);
+		close(p->owner_fd);
+		p->owner_fd = -1;
+		return false;
+	}
+	remove_pins(p->pin_dir);
+	return true;
+}
+
+static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
+{
+	uint32_t rate = o->ike_per_second ? o->ike_per_second : IKE_DEFAULT_RATE;
+	uint32_t burst = o->ike_burst ? o->ike_burst : IKE_DEFAULT_BURST;
+
+	p->outside = outside_bpf__open();
+	if (!p->outside)
+		return false;
+	for (uint32_t i = 0; i < o->outside_count; i++)
+		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
+	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
+	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
+	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
+	return !outside_bpf__load(p->outside);
+}
+
+static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
+{
+	p->inside = inside_bpf__open();
+	if (!p->inside)
+		return false;
+	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
+	if (inside_bpf__load(p->inside))
+		return false;
+	p->steer = steer_bpf__open_and_load();
+	return p->steer != NULL;
+}
+
+static bool load_worker(struct bpf_plane *p, const struct bpf_options *o)
+{
+	struct worker_bpf *w = worker_bpf__open();
+
+	p->worker = w;
+	if (!w)
+		return false;
+	bpf_map__set_max_entries(w->maps.worker_in_stats, MAP_ROWS(SLUICE_MAX_SITES, o->workers));
+	bpf_map__set_max_entries(w->maps.worker_out_stats, MAP_ROWS(SLUICE_MAX_SITES, o->workers));
+	bpf_map__set_max_entries(w->maps.tunnel_stats, MAP_ROWS(SLUICE_MAX_TUNNELS, o->workers));
+	bpf_map__set_max_entries(w->maps.workers, MAP_ROWS(1, o->workers));
+	return !worker_bpf__load(w);
+}
+
+static void name_maps(struct bpf_plane *p)
+{
+	struct bpf_map **m = p->maps;
+
+	m[DATA_MAP_SA_IN] = p->outside->maps.sa_in;
+	m[DATA_MAP_BUCKET_IN] = p->outside->maps.bucket_in;
+	m[DATA_MAP_BUCKET_OUT] = p->inside->maps.bucket_out;
+	m[DATA_MAP_BUCKET_AGGREGATE] = p->outside->maps.bucket_aggregate;
+	m[DATA_MAP_SITE_IN_STATS] = p->outside->maps.site_in_stats;
+	m[DATA_MAP_SITE_OUT_STATS] = p->inside->maps.site_out_stats;
+	m[DATA_MAP_WORKER_IN_STATS] = p->worker->maps.worker_in_stats;
+	m[DATA_MAP_WORKER_OUT_STATS] = p->worker->maps.worker_out_stats;
+	m[DATA_MAP_TUNNEL_STATS] = p->worker->maps.tunnel_stats;
+	m[DATA_MAP_WORKERS] = p->worker->maps.workers;
+	m[DATA_MAP_OUTSIDE_DROPS] = p->outside->maps.outside_drops;
+	m[DATA_MAP_INSIDE_DROPS] = p->inside->maps.inside_drops;
+	m[DATA_MAP_TUNNELS] = p->inside->maps.tunnels;
+	m[DATA_MAP_SITES] = p->worker->maps.sites;
+	m[DATA_MAP_ROUTE4] = p->inside->maps.route4;
+	m[DATA_MAP_ROUTE6] = p->inside->maps.route6;
+	m[DATA_MAP_XSKS] = p->outside->maps.xsks;
+	m[DATA_MAP_IKE_GUARD] = p->outside->maps.ike_guard;
+}
+
+static bool pin_maps(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
+{
+	char path[PIN_PATH_SIZE];
+
+	for (int i = 0; i < DATA_MAPS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", p->pin_dir, bpf_map__name(p->maps[i]));
+		if (bpf_map__pin(p->maps[i], path)) {
+			say(error, "cannot pin %s: %s", path, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool options_valid(const struct bpf_options *o, char error[DATAPLANE_ERROR_SIZE])
+{
+	if (o->workers < 1 || o->workers > SLUICE_MAX_WORKERS) {
+		say(error, "%u workers, must be 1 to %u", o->workers, SLUICE_MAX_WORKERS);
+		return false;
+	}
+	if (o->outside_count > SLUICE_MAX_OUTSIDE) {
+		say(error, "%u outside devices, must be at most %u", o->outside_count,
+			SLUICE_MAX_OUTSIDE);
+		return false;
+	}
+	return true;
+}
+
+struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLANE_ERROR_SIZE])
+{
+	const char *dir = o->pin_dir ? o->pin_dir : SLUICE_PIN_DIR;
+	struct bpf_plane *p;
+
+	if (!options_valid(o, error))
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p || strlen(dir) >= sizeof(p->pin_dir)) {
+		say(error, "no memory, or pin directory too long");
+		free(p);
+		return NULL;
+	}
+	snprintf(p->pin_dir, sizeof(p->pin_dir), "%s", dir);
+	p->owner_fd = p->inside_link = -1;
+	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++)
+		p->outside_link[i] = -1;
+	memcpy(p->ifindex, o->outside_ifindex, sizeof(p->ifindex));
+
+	libbpf_set_print(quiet);
+	if (!take_pin_dir(p, error))
+		goto fail;
+	if (!load_outside(p, o) || !load_inside(p, o) || !load_worker(p, o)) {
+		say(error, "the kernel refused a BPF program or map: %s", strerror(errno));
+		goto fail;
+	}
+	name_maps(p);
+	if (!pin_maps(p, error))
+		goto fail;
+	return p;
+fail:
+	bpf_plane_free(p);
+	return NULL;
+}
+
+bool bpf_plane_attach_outside(
+	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
+{
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
+	int prog = bpf_plane_outside_fd(p);
+	int link;
+
+	*mode = "native";
+	link = bpf_link_create(prog, (int)p->ifindex[outside], BPF_XDP, &native);
+	if (link < 0 && errno != EBUSY && errno != EEXIST) {
+		*mode = "generic";
+		link = bpf_link_create(prog, (int)p->ifindex[outside], BPF_XDP, &generic);
+	}
+	if (link < 0) {
+		say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
+			strerror(errno),
+			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
+		return false;
+	}
+	p->outside_link[outside] = link;
+	return true;
+}
+
+static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(
+		bpf_tc_opts, opts, .prog_fd = bpf_plane_inside_fd(p), .handle = 1, .priority = 1);
+	int r = bpf_tc_hook_create(&hook);
+
+	if (!r || r == -EEXIST)
+		r = bpf_tc_attach(&hook, &opts);
+	if (r) {
+		say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
+		return false;
+	}
+	p->clsact_ifindex = ifindex;
+	return true;
+}
+
+bool bpf_plane_attach_inside(
+	struct bpf_plane *p, uint32_t ifindex, const char **mode, char error[DATAPLANE_ERROR_SIZE])
+{
+	*mode = "tcx";
+	p->inside_link = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
+		(enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
+	if (p->inside_link >= 0)
+		return true;
+	p->inside_link = -1;
+	*mode = "clsact";
+	return attach_clsact(p, ifindex, error);
+}
+
+int bpf_plane_steer_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->steer->progs.steer);
+}
+
+int bpf_plane_map_fd(const struct bpf_plane *p, enum data_map map)
+{
+	return bpf_map__fd(p->maps[map]);
+}
+
+uint32_t bpf_plane_map_value_size(const struct bpf_plane *p, enum data_map map)
+{
+	return bpf_map__value_size(p->maps[map]);
+}
+
+uint32_t bpf_plane_map_entries(const struct bpf_plane *p, enum data_map map)
+{
+	return bpf_map__max_entries(p->maps[map]);
+}
+
+int bpf_plane_outside_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->outside->progs.outside);
+}
+
+int bpf_plane_inside_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->inside->progs.inside);
+}
+
+void bpf_plane_forget(struct bpf_plane *p)
+{
+	if (!p)
+		return;
+	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
+		if (p->outside_link[i] >= 0)
+			close(p->outside_link[i]);
+	}
+	if (p->inside_link >= 0)
+		close(p->inside_link);
+	outside_bpf__destroy(p->outside);
+	inside_bpf__destroy(p->inside);
+	steer_bpf__destroy(p->steer);
+	worker_bpf__destroy(p->worker);
+	if (p->owner_fd >= 0)
+		close(p->owner_fd);
+	free(p);
+}
+
+void bpf_plane_free(struct bpf_plane *p)
+{
+	if (!p)
+		return;
+	if (p->clsact_ifindex) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->clsact_ifindex,
+			.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+		bpf_tc_hook_destroy(&hook);
+	}
+	if (p->owner_fd >= 0) {
+		remove_pins(p->pin_dir);
+		rmdir(p->pin_dir);
+	}
+	bpf_plane_forget(p);
+}
