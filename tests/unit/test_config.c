@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration: what is read, and that each mistake is named with its line. */
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define HUB                                                                                        \
+	"concentrator:\n"                                                                          \
+	"  name: hub\n"                                                                            \
+	"  endpoints:\n"                                                                           \
+	"    - { device: wan0, addresses: [198.51.100.1, '2001:db8:a::1'] }\n"                     \
+	"    - { device: wan1, addresses: [198.51.101.1] }\n"
+
+#define SITE                                                                                       \
+	"sites:\n"                                                                                 \
+	"  - name: a\n"                                                                            \
+	"    asn: 65001\n"                                                                         \
+	"    tunnels:\n"                                                                           \
+	"      - { inside: 169.254.10.0/30, identity: a.example, psk: 'file:/k' }\n"
+
+static struct config *must_parse(const char *text)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = config_parse("t", text, strlen(text), error);
+
+	if (!c)
+		fail_msg("%s", error);
+	return c;
+}
+
+static void must_refuse(const char *text, const char *message)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = config_parse("t", text, strlen(text), error);
+
+	if (c)
+		fail_msg("accepted; wanted: %s", message);
+	if (!strstr(error, message))
+		fail_msg("message: %s\nwanted: %s", error, message);
+}
+
+static void test_defaults(void **state)
+{
+	struct config *c = must_parse(HUB SITE);
+	const struct tunnel_conf *t = &c->sites[0].tunnels[0];
+
+	(void)state;
+	assert_int_equal(c->concentrator.asn, 64512);
+	assert_int_equal(c->concentrator.aggregate_rate, 5000000000);
+	assert_int_equal(c->site_count, 1);
+	assert_int_equal(c->sites[0].rate, 100000000);
+	assert_int_equal(c->sites[0].max_prefixes_in, 1000);
+	assert_true(t->configured);
+	assert_false(c->sites[0].tunnels[1].configured);
+	assert_int_equal(t->options.p1_lifetime_s, 28800);
+	assert_int_equal(t->options.p2_lifetime_s, 3600);
+	assert_int_equal(t->options.rekey_margin_s, 540);
+	assert_int_equal(t->options.replay_window, 1024);
+	assert_int_equal(t->options.p1_encryption.count, 4);
+	assert_int_equal(t->options.p1_encryption.items[0].id, 20);
+	assert_int_equal(t->options.p1_encryption.items[0].key_bits, 256);
+	assert_int_equal(t->local_ts.count, 2);
+	assert_int_equal(t->identity.type, IKE_ID_FQDN);
+	config_free(c);
+}
+
+static void test_inherit(void **state)
+{
+	struct config *c = must_parse("sites:\n"
+				      "  - name: a\n"
+				      "    asn: 65001\n"
+				      "    rate: 50M\n"
+				      "    address: 203.0.113.5\n"
+				      "    tunnels:\n"
+				      "      - { inside: 169.254.10.0/30, psk: 'file:/k' }\n"
+				      "      - { inside: 169.254.10.4/30, psk: 'cred:k', encap: auto,"
+				      " address: 203.0.113.9 }\n"
+				      "defaults: { tunnel: { encap: force, p2_lifetime: 1200 } }\n" HUB);
+	const struct site_conf *s = &c->sites[0];
+	char text[ADDR_STR_SIZE];
+
+	(void)state;
+	assert_int_equal(s->rate, 50000000);
+	assert_int_equal(s->tunnels[0].options.encap, ENCAP_FORCE);
+	assert_int_equal(s->tunnels[1].options.encap, ENCAP_AUTO);
+	assert_int_equal(s->tunnels[1].options.p2_lifetime_s, 1200);
+	assert_string_equal(addr_format(&s->tunnels[0].address, text), "203.0.113.5");
+	assert_string_equal(addr_format(&s->tunnels[1].address, text), "203.0.113.9");
+
+	struct ip_addr a = config_inside_hub(&s->tunnels[1].inside);
+
+	assert_string_equal(addr_format(&a, text), "169.254.10.5");
+	a = config_inside_site(&s->tunnels[1].inside);
+	assert_string_equal(addr_format(&a, text), "169.254.10.6");
+	a = config_local_address(c, s, 1);
+	assert_string_equal(addr_format(&a, text), "198.51.101.1");
+	config_free(c);
+}
+
+struct refusal {
+	const char *text, *message;
+};
+
+#define T0 "169.254.10.0/30, identity: a.example, psk: 'file:/k'"
+#define WITH(options)                                                                              \
+	HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: " T0 ", " options " }\n"
+
+static const struct refusal refusals[] = {
+	{"", "t:1: the file is empty"},
+	{"a:\n - [", "t:3: not YAML"},
+	{"[]", "t:1: a mapping with"},
+	{HUB "colour: red\n", "t:6: unknown key 'colour'; known here: concentrator, defaults, sites"},
+	{"sites: []\n", "key 'concentrator' is missing"},
+	{HUB "  asn: 0\n", "t:6: concentrator.asn: 0 is out of range"},
+	{HUB "  asn: 23456\n", "AS 23456 is reserved"},
+	{HUB "  asn: 1\n  asn: 2\n", "t:7: concentrator: key 'asn' stands twice"},
+	{HUB "  site_rate: 100X\n", "t:6: concentrator.site_rate: '100X': unknown unit 'X'"},
+	{HUB "  site_rate: -5\n", "is not a number"},
+	{HUB "  site_rate: nan\n", "is not a number"},
+	{HUB "  site_rate: 1\n", "out of range"},
+	{HUB "  workers: 1.5\n", "a whole number expected"},
+	{HUB "  keepalive: 20\n", "must be at most half of hold_time"},
+	{HUB "  networks: [10.0.0.1/8]\n", "t:6: concentrator.networks[0]: '10.0.0.1/8' is not a prefix"},
+	{"concentrator:\n  name: h\n  endpoints:\n    - { device: a, addresses: [10.0.0.1] }\n"
+	 "    - { device: b, addresses: [10.0.0.1] }\n",
+		"both have the same address"},
+	{WITH("p2_lifetime: 899"), "t:10: sites[0].tunnels[0].p2_lifetime: 899 is out of range: 900"},
+	{WITH("p1_lifetime: 900, p2_lifetime: 900"), "must be less than p1_lifetime"},
+	{WITH("p2_lifetime: 900"), "rekey_margin 540 is over half of p2_lifetime 900"},
+	{WITH("dpd_timeout: 29"), "t:10: site 'a': dpd_timeout 29 is below 30"},
+	{WITH("replay_window: 63"), "out of range: 64 to 2048"},
+	{WITH("startup_action: start"), "needs the address of the site"},
+	{WITH("p1_encryption: [des]"), "p1_encryption[0]: 'des' is not one of"},
+	{WITH("p1_encryption: []"), "the set is empty"},
+	{WITH("p1_encryption: [aes128, aes128]"), "stands twice"},
+	{WITH("psk: geheim"), "key 'psk' stands twice"},
+	{WITH("colour: red"), "unknown key 'colour'"},
+	{HUB "sites:\n  - { name: a, asn: 64512, tunnels: [ { inside: " T0 " } ] }\n",
+		"t:7: site 'a' has the hub's AS 64512"},
+	{HUB "sites:\n  - { name: 'a b', asn: 1, tunnels: [ { inside: " T0 " } ] }\n",
+		"letters, digits"},
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.1.0/30, psk: 'file:/k' } ] }\n",
+		"169.254.1.0/30 is reserved"},
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 10.0.0.0/30, psk: 'file:/k' } ] }\n",
+		"an inside block is a /30 of 169.254.0.0/16"},
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: 'file:/k' } ] }\n",
+		"an identity or an address is needed"},
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: hunter22 } ] }\n",
+		"a reference expected"},
+	{HUB SITE "  - name: b\n    asn: 65002\n    tunnels:\n"
+		  "      - { inside: 169.254.10.0/30, identity: b.example, psk: 'file:/k' }\n",
+		"t:14: site 'b': inside block 169.254.10.0/30 is taken by site 'a' (line 10)"},
+	{HUB SITE "  - name: b\n    asn: 65002\n    tunnels:\n"
+		  "      - { inside: 169.254.11.0/30, identity: a.example, psk: 'file:/k' }\n",
+		"same identity on this endpoint"},
+	{HUB SITE "  - name: a\n    asn: 65002\n    tunnels:\n"
+		  "      - { inside: 169.254.11.0/30, identity: b.example, psk: 'file:/k' }\n",
+		"t:11: site 'a' stands twice (line 7)"},
+	{HUB "sites:\n  - { name: a, asn: 1, outer: ipv6, tunnels: [ { inside: 169.254.9.0/30, identity: x,"
+	     " psk: 'file:/k' }, { inside: 169.254.9.4/30, identity: y, psk: 'file:/k' } ] }\n",
+		"endpoint 1 has no IPv6 address"},
+};
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		must_refuse(refusals[i].text, refusals[i].message);
+}
+
+/* A secret typed where a reference belongs must not come back in the message. */
+static void test_no_secret_in_message(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+	const char *text = HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, "
+			       "identity: x, psk: Tr0ub4dor } ] }\n";
+
+	(void)state;
+	assert_null(config_parse("t", text, strlen(text), error));
+	assert_null(strstr(error, "Tr0ub4dor"));
+}
+
+static void test_101_sites(void **state)
+{
+	size_t size = 1 << 16, n;
+	char *text = malloc(size);
+
+	(void)state;
+	n = (size_t)snprintf(text, size, "%s", HUB "sites:\n");
+	for (unsigned int i = 0; i < 101; i++) {
+		n += (size_t)snprintf(text + n, size - n,
+			"  - { name: s%u, asn: %u, tunnels: [ { inside: 169.254.%u.%u/30, identity: s%u,"
+			" psk: 'file:/k' } ] }\n",
+			i, 65000 + i, 10 + i / 64, i % 64 * 4, i);
+	}
+	must_refuse(text, "t:107: sites[100]: more than 100 entries");
+	*strrchr(text, '-') = '#';
+	config_free(must_parse(text));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_secret_in_message),
+		cmocka_unit_test(test_101_sites),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

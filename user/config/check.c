@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/schema.h"
+
+#include <string.h>
+
+static bool check_endpoints(struct walk *w, const struct draft *d)
+{
+	const struct concentrator_conf *c = &d->config->concentrator;
+	const yaml_node_t *node = walk_find(w, d->concentrator, "endpoints");
+
+	if (!c->endpoint_count)
+		return walk_fail(w, node, "concentrator.endpoints: the list is empty");
+	for (unsigned int e = 0; e < c->endpoint_count; e++) {
+		const struct endpoint_conf *endpoint = &c->endpoints[e];
+
+		if (!endpoint->address_count)
+			return walk_fail(w, node, "concentrator.endpoints[%u]: no address", e);
+		if (endpoint->address_count == 2 &&
+			endpoint->addresses[0].family == endpoint->addresses[1].family)
+			return walk_fail(w, node,
+				"concentrator.endpoints[%u]: at most one address of each family", e);
+	}
+	for (unsigned int a = 0; c->endpoint_count == 2 && a < c->endpoints[0].address_count; a++) {
+		for (unsigned int b = 0; b < c->endpoints[1].address_count; b++) {
+			if (addr_equal(&c->endpoints[0].addresses[a], &c->endpoints[1].addresses[b]))
+				return walk_fail(w, node,
+					"concentrator.endpoints: both have the same address (V-01)");
+		}
+	}
+	return true;
+}
+
+static bool check_timers(struct walk *w, const struct draft *d)
+{
+	const struct concentrator_conf *c = &d->config->concentrator;
+
+	if (c->keepalive_s * 2 > c->hold_s)
+		return walk_fail(w, d->concentrator,
+			"keepalive %u s must be at most half of hold_time %u s", c->keepalive_s,
+			c->hold_s);
+	return true;
+}
+
+static bool has_aead(const struct algorithm_set *set)
+{
+	for (unsigned int i = 0; i < set->count; i++) {
+		if (set->items[i].id == 20)
+			return true;
+	}
+	return false;
+}
+
+static bool check_options(struct walk *w, const yaml_node_t *node, const struct concentrator_conf *c,
+	const char *site, const struct tunnel_conf *t)
+{
+	const struct ike_options *o = &t->options;
+
+	if (o->p2_lifetime_s >= o->p1_lifetime_s)
+		return walk_fail(w, node, "site '%s': p2_lifetime %u must be less than p1_lifetime %u",
+			site, o->p2_lifetime_s, o->p1_lifetime_s);
+	if (o->rekey_margin_s > o->p2_lifetime_s / 2)
+		return walk_fail(w, node, "site '%s': rekey_margin %u is over half of p2_lifetime %u",
+			site, o->rekey_margin_s, o->p2_lifetime_s);
+	if (o->dpd_timeout_s < 30 && !c->allow_fast_dpd)
+		return walk_fail(w, node,
+			"site '%s': dpd_timeout %u is below 30 (allow_fast_dpd permits it)", site,
+			o->dpd_timeout_s);
+	if (o->dpd_interval_s > o->dpd_timeout_s)
+		return walk_fail(w, node, "site '%s': dpd_interval %u is longer than dpd_timeout %u",
+			site, o->dpd_interval_s, o->dpd_timeout_s);
+	if (o->startup == STARTUP_START && !addr_is_set(&t->address))
+		return walk_fail(w, node,
+			"site '%s': startup_action 'start' needs the address of the site", site);
+	if (!o->p2_integrity.count && !has_aead(&o->p2_encryption))
+		return walk_fail(w, node, "site '%s': p2_integrity is needed with AES-CBC", site);
+	return true;
+}
+
+static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, unsigned int t)
+{
+	const struct config *c = d->config;
+	const struct site_conf *site = &c->sites[s];
+	const struct tunnel_conf *tunnel = &site->tunnels[t];
+	const yaml_node_t *node = d->tunnels[s][t];
+	struct ip_addr local = config_local_address(c, site, t);
+
+	if (!addr_is_set(&local))
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: endpoint %u has no %s address", site->name, t, t,
+			site->outer_family == AF_INET6 ? "IPv6" : "IPv4");
+	if (addr_is_set(&tunnel->address) && tunnel->address.family != local.family)
+		return walk_fail(w, node, "site '%s' tunnel %u: address and 'outer' differ in family",
+			site->name, t);
+	if (!tunnel->identity.type && !addr_is_set(&tunnel->address))
+		return walk_fail(w, node, "site '%s' tunnel %u: an identity or an address is needed",
+			site->name, t);
+	return check_options(w, node, &c->concentrator, site->name, tunnel);
+}
+
+static bool same_identity(const struct ike_identity *a, const struct ike_identity *b)
+{
+	return a->type == b->type && a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned int s, unsigned int t,
+	unsigned int s2, unsigned int t2)
+{
+	const struct site_conf *a = &d->config->sites[s], *b = &d->config->sites[s2];
+	const struct tunnel_conf *x = &a->tunnels[t], *y = &b->tunnels[t2];
+	const yaml_node_t *node = d->tunnels[s2][t2];
+	unsigned int line = walk_line(d->tunnels[s][t]);
+	char text[PREFIX_STR_SIZE];
+
+	if (prefix_equal(&x->inside, &y->inside))
+		return walk_fail(w, node, "site '%s': inside block %s is taken by site '%s' (line %u)",
+			b->name, prefix_format(&x->inside, text), a->name, line);
+	if (addr_is_set(&x->inside6.addr) && prefix_equal(&x->inside6, &y->inside6))
+		return walk_fail(w, node, "site '%s': inside6 block %s is taken by site '%s' (line %u)",
+			b->name, prefix_format(&x->inside6, text), a->name, line);
+	if (t == t2 && x->identity.type && same_identity(&x->identity, &y->identity) &&
+		a->outer_family == b->outer_family)
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: site '%s' (line %u) has the same identity on this endpoint",
+			b->name, t2, a->name, line);
+	return true;
+}
+
+static bool check_sites(struct walk *w, const struct draft *d)
+{
+	const struct config *c = d->config;
+
+	for (unsigned int s = 0; s < c->site_count; s++) {
+		const struct site_conf *site = &c->sites[s];
+
+		if (site->asn == c->concentrator.asn)
+			return walk_fail(w, d->sites[s], "site '%s' has the hub's AS %u (G-03)",
+				site->name, site->asn);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			if (site->tunnels[t].configured && !check_tunnel(w, d, s, t))
+				return false;
+		}
+		if (site->tunnels[1].configured && !check_tunnel_pair(w, d, s, 0, s, 1))
+			return false;
+	}
+	return true;
+}
+
+static bool check_site_pairs(struct walk *w, const struct draft *d)
+{
+	const struct config *c = d->config;
+
+	for (unsigned int s = 0; s < c->site_count; s++) {
+		for (unsigned int s2 = s + 1; s2 < c->site_count; s2++) {
+			if (!strcmp(c->sites[s].name, c->sites[s2].name))
+				return walk_fail(w, d->sites[s2], "site '%s' stands twice (line %u)",
+					c->sites[s].name, walk_line(d->sites[s]));
+			for (unsigned int i = 0; i < 4; i++) {
+				unsigned int t = i & 1, t2 = i >> 1;
+
+				if (c->sites[s].tunnels[t].configured &&
+					c->sites[s2].tunnels[t2].configured &&
+					!check_tunnel_pair(w, d, s, t, s2, t2))
+					return false;
+			}
+		}
+	}
+	return true;
+}
+
+bool check_all(struct walk *w, const struct draft *d)
+{
+	return check_endpoints(w, d) && check_timers(w, d) && check_sites(w, d) &&
+	       check_site_pairs(w, d);
+}

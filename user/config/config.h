@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration of one concentrator: plain structs, and the function that reads them from
+ * YAML. Reading is strict: an unknown or repeated key, a value out of range, or two parts that
+ * contradict each other is an error with the line it stands on, and yields no configuration.
+ *
+ * Every struct is zeroed before it is filled, padding included, so memcmp() tells whether two
+ * parts of two configurations are the same.
+ */
+#ifndef SLUICE_CONFIG_CONFIG_H
+#define SLUICE_CONFIG_CONFIG_H
+
+#include "base/addr.h"
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_SITES_MAX	100 /* V-02: sites of one concentrator */
+#define CONFIG_NETWORKS_MAX	64
+#define CONFIG_ENDPOINTS	2
+#define CONFIG_ADDRESSES_MAX	2 /* of an endpoint: one per family */
+#define CONFIG_DEVICE_SIZE	16
+#define CONFIG_SECRET_REF_SIZE	256
+#define CONFIG_ERROR_SIZE	512
+#define CONFIG_FILE_MAX		(4u << 20) /* bytes */
+
+/* One outside attachment of the hub. Tunnel i of every site ends on endpoint i. */
+struct endpoint_conf {
+	char device[CONFIG_DEVICE_SIZE];
+	uint32_t address_count;
+	struct ip_addr addresses[CONFIG_ADDRESSES_MAX];
+};
+
+struct networks_conf {
+	uint32_t count;
+	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
+};
+
+struct concentrator_conf {
+	char name[SITE_NAME_SIZE];
+	uint32_t asn;
+	struct ip_addr router_id; /* IPv4 */
+	uint32_t endpoint_count;
+	struct endpoint_conf endpoints[CONFIG_ENDPOINTS];
+	struct networks_conf networks; /* behind the hub, announced to every site */
+	struct ike_identity identity;  /* of the hub; type none: the outside address */
+	uint64_t site_rate;	       /* bit/s, each direction, of a site without its own */
+	uint64_t site_pps;
+	uint64_t aggregate_rate; /* bit/s, each direction */
+	uint64_t burst;		 /* bytes */
+	uint32_t pacing_horizon_us;
+	uint32_t workers;
+	uint32_t route_table; /* kernel table, 254 = main */
+	uint32_t hold_s, keepalive_s;
+	bool site_to_site;
+	bool allow_fast_dpd; /* DPD timeouts below 30 s */
+	struct ip_endpoint metrics; /* family 0: none */
+};
+
+struct tunnel_conf {
+	bool configured;
+	struct ip_addr address; /* outside address of the site; family 0: any */
+	struct ike_identity identity;
+	struct ike_identity local_identity;
+	struct ip_prefix inside;  /* /30: hub .1, site .2 */
+	struct ip_prefix inside6; /* /126, or unset */
+	char psk[CONFIG_SECRET_REF_SIZE]; /* file:PATH or cred:NAME */
+	struct selector_set local_ts, remote_ts;
+	struct ike_options options;
+	uint32_t med;
+};
+
+struct site_conf {
+	char name[SITE_NAME_SIZE];
+	char group[SITE_NAME_SIZE]; /* sites of one location share it; "" = alone */
+	uint32_t asn;
+	struct ip_addr address; /* default of its tunnels */
+	uint8_t outer_family;	/* AF_INET or AF_INET6 */
+	uint64_t rate;		/* bit/s */
+	uint64_t pps;
+	uint32_t max_prefixes_in, max_prefixes_out;
+	bool allow_default;
+	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
+};
+
+struct config {
+	struct concentrator_conf concentrator;
+	uint32_t site_count;
+	struct site_conf sites[CONFIG_SITES_MAX];
+};
+
+/*
+ * Reads and checks a whole configuration. `name` stands in messages ("NAME:LINE: WHERE: WHAT").
+ * Returns the configuration, for config_free(), or NULL with a one-line message in `error`.
+ */
+struct config *config_parse(
+	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
+
+/* The same from a file. */
+struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
+
+void config_free(struct config *c);
+
+/* Inside addresses of a block: the hub has the first host address, the site the second (T-04). */
+struct ip_addr config_inside_hub(const struct ip_prefix *inside);
+struct ip_addr config_inside_site(const struct ip_prefix *inside);
+
+/* The hub's outside address that tunnel t of a site ends on; family 0 when it has none. */
+struct ip_addr config_local_address(
+	const struct config *c, const struct site_conf *site, unsigned int t);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A YAML document walked by tables: each mapping has a table of the keys it may hold, each key a
+ * function that reads its value into a struct member. The first error wins and remembers its line.
+ */
+#ifndef SLUICE_CONFIG_NODE_H
+#define SLUICE_CONFIG_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <yaml.h>
+
+struct walk {
+	yaml_document_t *document;
+	const char *name;
+	char *error;	 /* CONFIG_ERROR_SIZE bytes, "" so far */
+	char where[192]; /* path of keys to the value being read */
+};
+
+/* Reads `node` into *to; on failure calls walk_fail() and returns false. */
+typedef bool walk_reader(struct walk *w, const yaml_node_t *node, void *to);
+
+struct walk_field {
+	const char *key;
+	walk_reader *read;
+	size_t offset; /* of the member in the struct that the mapping fills */
+	bool required;
+};
+
+/* Reads a mapping by a table that ends with a field without a key. */
+bool walk_mapping(struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
+
+/* Calls `item` for each element of a sequence with its index; false as soon as one does. */
+bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
+	bool (*item)(struct walk *w, const yaml_node_t *node, unsigned int index, void *to),
+	void *to);
+
+/* The text of a scalar, or NULL after walk_fail(). */
+const char *walk_scalar(struct walk *w, const yaml_node_t *node);
+
+/* The value of a key of a mapping, or NULL. */
+const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char *key);
+
+unsigned int walk_line(const yaml_node_t *node);
+
+/* Notes the first error; always returns false, for `return walk_fail(...)`. */
+__attribute__((format(printf, 3, 4))) bool walk_fail(
+	struct walk *w, const yaml_node_t *node, const char *format, ...);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of the configuration, one table per mapping. A site starts as a copy of the defaults,
+ * so `defaults.tunnel` holds for every tunnel that does not say otherwise.
+ */
+#include "config/schema.h"
+
+#include "config/values.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPT(key, reader, member)                                                                   \
+	{                                                                                          \
+		key, reader, offsetof(struct tunnel_conf, options.member), false                   \
+	}
+
+#define TUNNEL_OPTIONS                                                                             \
+	OPT("p1_encryption", read_p1_encryption, p1_encryption),                                   \
+		OPT("p1_integrity", read_integrity, p1_integrity),                                 \
+		OPT("p1_prf", read_prf, p1_prf), OPT("p1_dh_groups", read_p1_groups, p1_groups),   \
+		OPT("p2_encryption", read_p2_encryption, p2_encryption),                           \
+		OPT("p2_integrity", read_integrity, p2_integrity),                                 \
+		OPT("p2_dh_groups", read_p2_groups, p2_groups),                                    \
+		OPT("p1_lifetime", read_p1_lifetime, p1_lifetime_s),                               \
+		OPT("p2_lifetime", read_p2_lifetime, p2_lifetime_s),                               \
+		OPT("rekey_margin", read_margin, rekey_margin_s),                                  \
+		OPT("rekey_fuzz", read_fuzz, rekey_fuzz_percent),                                  \
+		OPT("replay_window", read_replay, replay_window),                                  \
+		OPT("dpd_interval", read_dpd_interval, dpd_interval_s),                            \
+		OPT("dpd_timeout", read_dpd_timeout, dpd_timeout_s),                               \
+		OPT("dpd_action", read_dpd_action, dpd_action),                                    \
+		OPT("startup_action", read_startup, startup), OPT("encap", read_encap, encap),     \
+		{"hub_cidrs", read_selectors, offsetof(struct tunnel_conf, local_ts), false},      \
+		{"site_cidrs", read_selectors, offsetof(struct tunnel_conf, remote_ts), false},    \
+		{"hub_identity", read_identity, offsetof(struct tunnel_conf, local_identity),      \
+			false},                                                                    \
+	{                                                                                          \
+		"med", read_med, offsetof(struct tunnel_conf, med), false                          \
+	}
+
+static const struct walk_field default_tunnel_fields[] = {TUNNEL_OPTIONS, {NULL, NULL, 0, false}};
+
+static const struct walk_field tunnel_fields[] = {
+	{"inside", read_inside4, offsetof(struct tunnel_conf, inside), true},
+	{"inside6", read_inside6, offsetof(struct tunnel_conf, inside6), false},
+	{"identity", read_identity, offsetof(struct tunnel_conf, identity), false},
+	{"address", read_address, offsetof(struct tunnel_conf, address), false},
+	{"psk", read_secret_ref, offsetof(struct tunnel_conf, psk), true},
+	TUNNEL_OPTIONS,
+	{NULL, NULL, 0, false},
+};
+
+static bool read_tunnel(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct site_conf *site = to;
+	struct tunnel_conf *t = &site->tunnels[index];
+
+	t->configured = true;
+	return walk_mapping(w, node, tunnel_fields, t);
+}
+
+static bool read_tunnels(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct site_conf *site = to;
+
+	if (!walk_sequence(w, node, TUNNELS_PER_SITE, read_tunnel, site))
+		return false;
+	if (!site->tunnels[0].configured)
+		return walk_fail(w, node, "the list is empty");
+	return true;
+}
+
+static const struct walk_field site_fields[] = {
+	{"name", read_name, offsetof(struct site_conf, name), true},
+	{"asn", read_asn, offsetof(struct site_conf, asn), true},
+	{"group", read_name, offsetof(struct site_conf, group), false},
+	{"address", read_address, offsetof(struct site_conf, address), false},
+	{"outer", read_family, offsetof(struct site_conf, outer_family), false},
+	{"rate", read_rate, offsetof(struct site_conf, rate), false},
+	{"packets_per_second", read_pps, offsetof(struct site_conf, pps), false},
+	{"max_prefixes", read_max_in, offsetof(struct site_conf, max_prefixes_in), false},
+	{"max_prefixes_out", read_max_out, offsetof(struct site_conf, max_prefixes_out), false},
+	{"allow_default", read_bool, offsetof(struct site_conf, allow_default), false},
+	{"tunnels", read_tunnels, 0, true},
+	{NULL, NULL, 0, false},
+};
+
+static bool read_address_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct endpoint_conf *e = to;
+
+	if (!read_address(w, node, &e->addresses[index]))
+		return false;
+	if (!addr_is_set(&e->addresses[index]))
+		return walk_fail(w, node, "an address of the hub is needed");
+	e->address_count = index + 1;
+	return true;
+}
+
+static bool read_addresses(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct endpoint_conf *e = (struct endpoint_conf *)to;
+
+	return walk_sequence(w, node, CONFIG_ADDRESSES_MAX, read_address_item, e);
+}
+
+static const struct walk_field endpoint_fields[] = {
+	{"device", read_device, offsetof(struct endpoint_conf, device), true},
+	{"addresses", read_addresses, 0, true},
+	{NULL, NULL, 0, false},
+};
+
+static bool read_endpoint_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct concentrator_conf *c = to;
+
+	c->endpoint_count = index + 1;
+	return walk_mapping(w, node, endpoint_fields, &c->endpoints[index]);
+}
+
+static bool read_endpoints(struct walk *w, const yaml_node_t *node, void *to)
+{
+	return walk_sequence(w, node, CONFIG_ENDPOINTS, read_endpoint_item, to);
+}
+
+static bool read_network_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct networks_conf *n = to;
+
+	n->count = index + 1;
+	return read_prefix(w, node, &n->prefixes[index]);
+}
+
+static bool read_networks(struct walk *w, const yaml_node_t *node, void *to)
+{
+	return walk_sequence(w, node, CONFIG_NETWORKS_MAX, read_network_item, to);
+}
+
+#define HUB(key, reader, member, required)                                                         \
+	{                                                                                          \
+		key, reader, offsetof(struct concentrator_conf, member), required                  \
+	}
+
+static const struct walk_field concentrator_fields[] = {
+	HUB("name", read_name, name, true),
+	HUB("asn", read_asn, asn, false),
+	HUB("router_id", read_router_id, router_id, false),
+	{"endpoints", read_endpoints, 0, true},
+	HUB("networks", read_networks, networks, false),
+	HUB("identity", read_identity, identity, false),
+	HUB("site_rate", read_rate, site_rate, false),
+	HUB("site_packets_per_second", read_pps, site_pps, false),
+	HUB("aggregate_rate", read_rate, aggregate_rate, false),
+	HUB("burst", read_bytes, burst, false),
+	HUB("pacing_horizon", read_horizon, pacing_horizon_us, false),
+	HUB("workers", read_workers, workers, false),
+	HUB("route_table", read_table, route_table, false),
+	HUB("hold_time", read_hold, hold_s, false),
+	HUB("keepalive", read_keepalive, keepalive_s, false),
+	HUB("site_to_site", read_bool, site_to_site, false),
+	HUB("allow_fast_dpd", read_bool, allow_fast_dpd, false),
+	HUB("metrics", read_endpoint, metrics, false),
+	{NULL, NULL, 0, false},
+};
+
+static const struct concentrator_conf concentrator_defaults = {
+	.asn = 64512, /* G-03 */
+	.site_rate = 100000000,
+	.site_pps = 140000,
+	.aggregate_rate = 5000000000,
+	.burst = 250000,
+	.pacing_horizon_us = 25000,
+	.workers = 1,
+	.route_table = 254,
+	.hold_s = 30,
+	.keepalive_s = 10,
+	.site_to_site = true,
+};
+
+#define SET(...) {.count = sizeof((uint16_t[][2]){__VA_ARGS__}) / 4, .items = {__VA_ARGS__}}
+
+/* Strongest first; what RFC 8247 and 8221 still recommend. */
+static const struct ike_options option_defaults = {
+	.ikev2 = true,
+	.p1_encryption = SET({20, 256}, {20, 128}, {12, 256}, {12, 128}),
+	.p1_integrity = SET({14, 0}, {13, 0}, {12, 0}),
+	.p1_prf = SET({7, 0}, {6, 0}, {5, 0}),
+	.p1_groups = SET({20, 0}, {19, 0}, {16, 0}, {15, 0}, {14, 0}),
+	.p2_encryption = SET({20, 256}, {20, 128}, {12, 256}, {12, 128}),
+	.p2_integrity = SET({14, 0}, {13, 0}, {12, 0}),
+	.p2_groups = SET({20, 0}, {19, 0}, {16, 0}, {15, 0}, {14, 0}),
+	.p1_lifetime_s = 28800,
+	.p2_lifetime_s = 3600,
+	.rekey_margin_s = 540,
+	.rekey_fuzz_percent = 100,
+	.dpd_interval_s = 10,
+	.dpd_timeout_s = 30,
+	.dpd_action = DPD_CLEAR,
+	.startup = STARTUP_ADD,
+	.encap = ENCAP_AUTO,
+	.replay_window = 1024,
+};
+
+static void set_any_selectors(struct selector_set *set)
+{
+	memset(set, 0, sizeof(*set));
+	set->count = 2;
+	set->selectors[0].first.family = set->selectors[0].last.family = AF_INET;
+	set->selectors[1].first.family = set->selectors[1].last.family = AF_INET6;
+	memset(set->selectors[0].last.bytes, 0xff, 4);
+	memset(set->selectors[1].last.bytes, 0xff, 16);
+	set->selectors[0].last_port = set->selectors[1].last_port = 65535;
+}
+
+static void set_default_tunnel(struct tunnel_conf *t)
+{
+	memset(t, 0, sizeof(*t));
+	memcpy(&t->options, &option_defaults, sizeof(t->options));
+	set_any_selectors(&t->local_ts);
+	set_any_selectors(&t->remote_ts);
+	t->med = 100; /* */
+}
+
+struct top {
+	struct draft *draft;
+	struct tunnel_conf tunnel; /* defaults.tunnel */
+};
+
+static bool read_concentrator(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct top *top = to;
+
+	return walk_mapping(w, node, concentrator_fields, &top->draft->config->concentrator);
+}
+
+static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *to)
+{
+	return walk_mapping(w, node, default_tunnel_fields, to);
+}
+
+static bool read_defaults(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct walk_field fields[] = {
+		{"tunnel", read_default_tunnel, 0, false}, {NULL, NULL, 0, false}};
+	struct top *top = to;
+
+	return walk_mapping(w, node, fields, &top->tunnel);
+}
+
+/* What a tunnel inherits from its site and from the concentrator when it does not say. */
+static void inherit(const struct concentrator_conf *c, struct site_conf *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		struct tunnel_conf *tunnel = &site->tunnels[t];
+
+		if (!addr_is_set(&tunnel->address))
+			tunnel->address = site->address;
+		if (!tunnel->local_identity.type)
+			memcpy(&tunnel->local_identity, &c->identity, sizeof(c->identity));
+	}
+	if (!site->outer_family)
+		site->outer_family = site->address.family ? site->address.family : AF_INET;
+}
+
+static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct top *top = to;
+	struct draft *d = top->draft;
+	struct site_conf *site = &d->config->sites[index];
+
+	site->rate = d->config->concentrator.site_rate;
+	site->pps = d->config->concentrator.site_pps;
+	site->max_prefixes_in = 1000; /* */
+	site->max_prefixes_out = 5000;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		memcpy(&site->tunnels[t], &top->tunnel, sizeof(top->tunnel));
+	if (!walk_mapping(w, node, site_fields, site))
+		return false;
+	inherit(&d->config->concentrator, site);
+	d->sites[index] = node;
+	d->config->site_count = index + 1;
+
+	const yaml_node_t *tunnels = walk_find(w, node, "tunnels");
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE && site->tunnels[t].configured; t++) {
+		d->tunnels[index][t] = yaml_document_get_node(
+			w->document, tunnels->data.sequence.items.start[t]);
+	}
+	return true;
+}
+
+static bool read_sites(struct walk *w, const yaml_node_t *node, void *to)
+{
+	return walk_sequence(w, node, CONFIG_SITES_MAX, read_site, to);
+}
+
+/* Reads one part of the document ahead of the rest; absent is fine here. */
+static bool read_part(
+	struct walk *w, const yaml_node_t *root, const char *key, walk_reader *read, struct top *top)
+{
+	const yaml_node_t *node = walk_find(w, root, key);
+
+	snprintf(w->where, sizeof(w->where), "%s", key);
+
+	bool ok = !node || read(w, node, top);
+
+	w->where[0] = '\0';
+	return ok;
+}
+
+static bool read_already(struct walk *w, const yaml_node_t *node, void *to)
+{
+	(void)w, (void)node, (void)to;
+	return true;
+}
+
+bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
+{
+	static const struct walk_field fields[] = {
+		{"concentrator", read_already, 0, true},
+		{"defaults", read_already, 0, false},
+		{"sites", read_sites, 0, false},
+		{NULL, NULL, 0, false},
+	};
+	struct top top = {.draft = d};
+
+	memcpy(&d->config->concentrator, &concentrator_defaults, sizeof(concentrator_defaults));
+	set_default_tunnel(&top.tunnel);
+	if (root->type != YAML_MAPPING_NODE)
+		return walk_fail(w, root, "a mapping with 'concentrator' and 'sites' expected");
+	d->concentrator = walk_find(w, root, "concentrator");
+	/* Sites inherit from the other two, wherever those stand in the file. */
+	return read_part(w, root, "concentrator", read_concentrator, &top) &&
+	       read_part(w, root, "defaults", read_defaults, &top) &&
+	       walk_mapping(w, root, fields, &top);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/values.h"
+
+#include "config/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct unit {
+	const char *suffix;
+	double factor;
+};
+
+/* Reads NUMBER[UNIT] in [min, max]; the unit multiplies. A table ends with a NULL suffix. */
+static bool read_number(struct walk *w, const yaml_node_t *node, const struct unit *units,
+	double min, double max, double *value)
+{
+	const char *text = walk_scalar(w, node);
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && tolower(text[1]) == 'x'))
+		return walk_fail(w, node, "'%.40s' is not a number", text);
+	*value = strtod(text, &end);
+	if (*end) {
+		const struct unit *u = units;
+
+		while (u && u->suffix && strcmp(u->suffix, end))
+			u++;
+		if (!u || !u->suffix)
+			return walk_fail(w, node, "'%.40s': unknown unit '%.20s'", text, end);
+		*value *= u->factor;
+	}
+	if (!(*value >= min && *value <= max))
+		return walk_fail(w, node, "%.40s is out of range: %.0f to %.0f", text, min, max);
+	return true;
+}
+
+static bool read_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to)
+{
+	double value;
+
+	if (!read_number(w, node, NULL, min, max, &value))
+		return false;
+	if (value != (uint32_t)value)
+		return walk_fail(w, node, "a whole number expected");
+	*to = (uint32_t)value;
+	return true;
+}
+
+static bool read_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
+{
+	const char *text = walk_scalar(w, node);
+	char known[120] = "";
+
+	if (!text)
+		return false;
+	for (uint8_t i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text)) {
+			*to = i;
+			return true;
+		}
+		strncat(known, i ? ", " : "", sizeof(known) - strlen(known) - 1);
+		strncat(known, words[i], sizeof(known) - strlen(known) - 1);
+	}
+	return walk_fail(w, node, "'%.40s' is not one of: %s", text, known);
+}
+
+bool read_bool(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", NULL};
+	uint8_t choice;
+
+	if (!read_choice(w, node, words, &choice))
+		return false;
+	*(bool *)to = choice & 1;
+	return true;
+}
+
+bool read_name(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	if (!text[0] || strlen(text) >= SITE_NAME_SIZE)
+		return walk_fail(w, node, "a name has 1 to %d characters", SITE_NAME_SIZE - 1);
+	if (!isalnum((unsigned char)text[0]) ||
+		text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+		return walk_fail(w, node, "'%.40s': letters, digits, '-', '_' and '.' only", text);
+	strcpy(to, text);
+	return true;
+}
+
+bool read_device(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	if (!text[0] || strlen(text) >= CONFIG_DEVICE_SIZE || strpbrk(text, "/ \t"))
+		return walk_fail(w, node, "'%.40s' is not a device name", text);
+	strcpy(to, text);
+	return true;
+}
+
+bool read_asn(struct walk *w, const yaml_node_t *node, void *to)
+{
+	uint32_t asn = 0;
+
+	if (!read_u32(w, node, 1, UINT32_MAX - 1, &asn))
+		return false;
+	if (asn == 23456 || asn == 65535) /* RFC 6793 AS_TRANS, RFC 7300 */
+		return walk_fail(w, node, "AS %u is reserved", asn);
+	*(uint32_t *)to = asn;
+	return true;
+}
+
+bool read_address(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	memset(to, 0, sizeof(struct ip_addr));
+	if (!strcmp(text, "any"))
+		return true;
+	if (!addr_parse(text, to))
+		return walk_fail(w, node, "'%.60s' is neither an IP address nor 'any'", text);
+	return true;
+}
+
+bool read_router_id(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct ip_addr *a = to;
+
+	if (!read_address(w, node, to))
+		return false;
+	if (a->family != AF_INET)
+		return walk_fail(w, node, "an IPv4 address expected");
+	return true;
+}
+
+bool read_endpoint(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+	struct ip_endpoint e = {0};
+	char head[64], *end;
+	const char *colon = text ? strrchr(text, ':') : NULL;
+
+	if (!text)
+		return false;
+	if (!colon || (size_t)(colon - text) >= sizeof(head))
+		return walk_fail(w, node, "'%.60s' is not ADDRESS:PORT", text);
+	memcpy(head, text, (size_t)(colon - text));
+	head[colon - text] = '\0';
+
+	char *address = head;
+	size_t n = strlen(head);
+
+	if (n > 2 && head[0] == '[' && head[n - 1] == ']') {
+		head[n - 1] = '\0';
+		address = head + 1;
+	}
+
+	unsigned long port = strtoul(colon + 1, &end, 10);
+
+	if (*end || !isdigit((unsigned char)colon[1]) || !port || port > 65535 ||
+		!addr_parse(address, &e.addr))
+		return walk_fail(w, node, "'%.60s' is not ADDRESS:PORT", text);
+	e.port = (uint16_t)port;
+	memcpy(to, &e, sizeof(e));
+	return true;
+}
+
+bool read_prefix(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	if (!prefix_parse(text, to))
+		return walk_fail(w, node,
+			"'%.60s' is not a prefix (ADDRESS/LENGTH without bits behind the length)", text);
+	return true;
+}
+
+bool read_inside4(struct walk *w, const yaml_node_t *node, void *to)
+{
+	/* T-04: blocks the cloud services keep for themselves; devices expect that. */
+	static const char *const reserved[] = {"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/30",
+		"169.254.3.0/30", "169.254.4.0/30", "169.254.5.0/30", "169.254.169.252/30"};
+	struct ip_prefix *p = to, range, r;
+
+	if (!read_prefix(w, node, to))
+		return false;
+	prefix_parse("169.254.0.0/16", &range);
+	if (p->len != 30 || !prefix_covers(&range, p))
+		return walk_fail(w, node, "an inside block is a /30 of 169.254.0.0/16");
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		prefix_parse(reserved[i], &r);
+		if (prefix_equal(p, &r))
+			return walk_fail(w, node, "%s is reserved", reserved[i]);
+	}
+	return true;
+}
+
+bool read_inside6(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct ip_prefix *p = to, range;
+
+	if (!read_prefix(w, node, to))
+		return false;
+	prefix_parse("fd00::/8", &range);
+	if (p->len != 126 || !prefix_covers(&range, p))
+		return walk_fail(w, node, "an inside6 block is a /126 of fd00::/8");
+	return true;
+}
+
+bool read_identity(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+	struct ike_identity id = {0};
+	struct ip_addr a;
+
+	if (!text)
+		return false;
+
+	size_t len = strlen(text);
+
+	if (!len || len > sizeof(id.bytes))
+		return walk_fail(w, node, "an identity has 1 to %zu characters", sizeof(id.bytes));
+	if (addr_parse(text, &a)) {
+		id.type = a.family == AF_INET ? IKE_ID_IPV4 : IKE_ID_IPV6;
+		id.len = (uint8_t)addr_len(&a);
+		memcpy(id.bytes, a.bytes, id.len);
+	} else {
+		if (strpbrk(text, " \t=,"))
+			return walk_fail(w, node, "'%.60s' is no address, name or mailbox", text);
+		id.type = strchr(text, '@') ? IKE_ID_RFC822 : IKE_ID_FQDN;
+		id.len = (uint8_t)len;
+		memcpy(id.bytes, text, len);
+	}
+	memcpy(to, &id, sizeof(id));
+	return true;
+}
+
+bool read_secret_ref(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	if (strlen(text) >= CONFIG_SECRET_REF_SIZE)
+		return walk_fail(w, node, "the reference is too long");
+	if (!strncmp(text, "cred:", 5) && text[5] && !strchr(text, '/')) {
+		strcpy(to, text);
+		return true;
+	}
+	if (!strncmp(text, "file:/", 6)) {
+		strcpy(to, text);
+		return true;
+	}
+	/* The value is not repeated: it may be the key itself. */
+	return walk_fail(w, node, "a reference expected: file:/PATH or cred:NAME, not the secret itself");
+}
+
+bool read_rate(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {NULL, 0}};
+	double value;
+
+	if (!read_number(w, node, units, 64e3, 400e9, &value))
+		return false;
+	*(uint64_t *)to = (uint64_t)value;
+	return true;
+}
+
+bool read_bytes(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {"Ki", 1024}, {NULL, 0}};
+	double value;
+
+	if (!read_number(w, node, units, 3000, 64e6, &value))
+		return false;
+	*(uint64_t *)to = (uint64_t)value;
+	return true;
+}
+
+bool read_pps(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {NULL, 0}};
+	double value;
+
+	if (!read_number(w, node, units, 100, 1e9, &value))
+		return false;
+	*(uint64_t *)to = (uint64_t)value;
+	return true;
+}
+
+bool read_horizon(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct unit units[] = {{"us", 1}, {"ms", 1e3}, {NULL, 0}};
+	double value;
+
+	if (!read_number(w, node, units, 0, 200e3, &value))
+		return false;
+	*(uint32_t *)to = (uint32_t)value;
+	return true;
+}
+
+bool read_table(struct walk *w, const yaml_node_t *node, void *to)
+{
+	if (node->type == YAML_SCALAR_NODE && !strcmp((const char *)node->data.scalar.value, "main")) {
+		*(uint32_t *)to = 254;
+		return true;
+	}
+	return read_u32(w, node, 1, UINT32_MAX - 1, to);
+}
+
+/* Whole numbers with fixed bounds, all alike. */
+#define U32_READER(name, min, max)                                                                 \
+	bool name(struct walk *w, const yaml_node_t *node, void *to)                               \
+	{                                                                                          \
+		return read_u32(w, node, min, max, to);                                            \
+	}
+
+U32_READER(read_workers, 1, 16)
+U32_READER(read_hold, 3, 3600)
+U32_READER(read_keepalive, 1, 1200)
+U32_READER(read_max_in, 1, 100000)
+U32_READER(read_max_out, 1, 100000)
+U32_READER(read_med, 0, UINT32_MAX)
+U32_READER(read_p1_lifetime, 900, 28800)
+U32_READER(read_p2_lifetime, 900, 3600)
+U32_READER(read_margin, 60, 1800)
+U32_READER(read_fuzz, 0, 100)
+U32_READER(read_dpd_interval, 1, 3600)
+U32_READER(read_dpd_timeout, 1, 86400)
+
+bool read_replay(struct walk *w, const yaml_node_t *node, void *to)
+{
+	uint32_t value = 0;
+
+	if (!read_u32(w, node, 64, 2048, &value))
+		return false;
+	*(uint16_t *)to = (uint16_t)value;
+	return true;
+}
+
+bool read_family(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {"ipv4", "ipv6", NULL};
+	uint8_t choice;
+
+	if (!read_choice(w, node, words, &choice))
+		return false;
+	*(uint8_t *)to = choice ? AF_INET6 : AF_INET;
+	return true;
+}
+
+bool read_dpd_action(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {
+		[DPD_CLEAR] = "clear", [DPD_NONE] = "none", [DPD_RESTART] = "restart", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
+bool read_startup(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[STARTUP_ADD] = "add", [STARTUP_START] = "start", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
+bool read_encap(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[ENCAP_AUTO] = "auto", [ENCAP_FORCE] = "force", NULL};
+
+	return read_choice(w, node, words, to);
+}
