@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/identity.h"
+
+#include <stdio.h>
+
+bool identity_decode(const void *body, size_t len, struct ike_identity *id)
+{
+	struct rd r = rd_init(body, len);
+	struct ike_identity got = {0};
+
+	got.type = rd_u8(&r);
+	rd_skip(&r, 3);
+	if (r.bad || rd_left(&r) == 0 || rd_left(&r) > sizeof(got.bytes))
+		return false;
+	got.len = (uint8_t)rd_left(&r);
+	rd_copy(&r, got.bytes, got.len);
+	if (got.type == IKE_ID_NONE)
+		return false;
+	if ((got.type == IKE_ID_IPV4 && got.len != 4) || (got.type == IKE_ID_IPV6 && got.len != 16))
+		return false;
+	*id = got;
+	return true;
+}
+
+void identity_encode(struct wr *w, const struct ike_identity *id)
+{
+	wr_u8(w, id->type);
+	wr_zero(w, 3);
+	wr_bytes(w, id->bytes, id->len);
+}
+
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c;
+}
+
+bool identity_equal(const struct ike_identity *a, const struct ike_identity *b)
+{
+	bool text = a->type == IKE_ID_FQDN || a->type == IKE_ID_RFC822;
+
+	if (a->type != b->type || a->len != b->len)
+		return false;
+	for (size_t i = 0; i < a->len; i++) {
+		uint8_t x = text ? lower(a->bytes[i]) : a->bytes[i];
+		uint8_t y = text ? lower(b->bytes[i]) : b->bytes[i];
+
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+const char *identity_format(const struct ike_identity *id, char text[IDENTITY_STR_SIZE])
+{
+	enum { SHOWN = 64 }; /* bytes; a longer identity is cut */
+	char address[ADDR_STR_SIZE];
+	struct ip_addr a;
+	int at = 0;
+
+	if (id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6) {
+		a = addr_from_bytes(id->type == IKE_ID_IPV4 ? AF_INET : AF_INET6, id->bytes);
+		snprintf(text, IDENTITY_STR_SIZE, "%s", addr_format(&a, address));
+		return text;
+	}
+	text[0] = '\0';
+	if (id->type == IKE_ID_DN)
+		at = snprintf(text, IDENTITY_STR_SIZE, "dn:");
+	else if (id->type == IKE_ID_KEY_ID)
+		at = snprintf(text, IDENTITY_STR_SIZE, "keyid:");
+	for (int i = 0; i < id->len && i < SHOWN; i++) {
+		uint8_t c = id->bytes[i];
+
+		at += snprintf(text + at, (size_t)(IDENTITY_STR_SIZE - at),
+			c > ' ' && c < 127 && c != '\\' ? "%c" : "\\x%02x", c);
+	}
+	return text;
+}

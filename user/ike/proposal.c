@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/proposal.h"
+
+#include <stdio.h>
+
+#define ATTRIBUTE_KEY_LENGTH 14 /* 3.3.5, always in the short form */
+#define ATTRIBUTE_SHORT      0x8000
+#define MORE_PROPOSALS       2
+#define MORE_TRANSFORMS      3
+
+/* The transforms of one offered proposal, sorted by type. */
+struct offer {
+	uint8_t number, protocol, spi_len;
+	uint8_t spi[8];
+	bool unknown_type; /* a transform type we do not know: the proposal cannot be chosen */
+	unsigned int count;
+	struct {
+		uint8_t type;
+		uint16_t id, key_bits;
+		bool unknown_attribute;
+	} transforms[TRANSFORMS_MAX];
+};
+
+void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p)
+{
+	*p = (struct proposal_policy){.protocol = PROTOCOL_IKE,
+		.encr = o->p1_encryption,
+		.prf = o->p1_prf,
+		.integ = o->p1_integrity,
+		.ke = o->p1_groups,
+		.ke_wanted = true};
+	if (p->prf.count)
+		return;
+	/* "Phase 1 integrity, also PRF": the PRF of the same hash. */
+	for (unsigned int i = 0; i < o->p1_integrity.count; i++) {
+		uint16_t id = o->p1_integrity.items[i].id;
+
+		p->prf.items[p->prf.count++].id = id == 2 ? 2 : (uint16_t)(id - 7);
+	}
+}
+
+void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct proposal_policy *p)
+{
+	*p = (struct proposal_policy){.protocol = PROTOCOL_ESP,
+		.encr = o->p2_encryption,
+		.integ = o->p2_integrity,
+		.ke = o->p2_groups,
+		.ke_wanted = ke_wanted && o->p2_groups.count > 0};
+}
+
+static bool decode_attributes(struct rd *r, uint16_t *key_bits, bool *unknown)
+{
+	while (rd_left(r)) {
+		uint16_t type = rd_u16(r);
+		uint16_t value = rd_u16(r);
+
+		if (type == (ATTRIBUTE_KEY_LENGTH | ATTRIBUTE_SHORT)) {
+			*key_bits = value;
+			continue;
+		}
+		*unknown = true; /* 3.3.6: such a transform is not to be chosen */
+		if (!(type & ATTRIBUTE_SHORT))
+			rd_skip(r, value);
+	}
+	return !r->bad;
+}
+
+static bool decode_transform(struct rd *r, bool last, struct offer *o)
+{
+	uint8_t more = rd_u8(r);
+
+	rd_skip(r, 1);
+
+	uint16_t len = rd_u16(r);
+	struct rd t = rd_sub(r, len >= 4 ? len - 4u : 0);
+	uint16_t key_bits = 0;
+	bool unknown = false;
+
+	if (r->bad || len < 8 || more != (last ? 0 : MORE_TRANSFORMS))
+		return false;
+
+	uint8_t type = rd_u8(&t);
+
+	rd_skip(&t, 1);
+
+	uint16_t id = rd_u16(&t);
+
+	if (!decode_attributes(&t, &key_bits, &unknown))
+		return false;
+	o->transforms[o->count].type = type;
+	o->transforms[o->count].id = id;
+	o->transforms[o->count].key_bits = key_bits;
+	o->transforms[o->count].unknown_attribute = unknown;
+	o->count++;
+	if (type < TRANSFORM_ENCR || type > TRANSFORM_ESN)
+		o->unknown_type = true;
+	return true;
+}
+
+/* One proposal substructure. False when malformed. */
+static bool decode_proposal(struct rd *r, bool *last, struct offer *o)
+{
+	uint8_t more = rd_u8(r);
+
+	rd_skip(r, 1);
+
+	uint16_t len = rd_u16(r);
+	struct rd p = rd_sub(r, len >= 4 ? len - 4u : 0);
+
+	if (r->bad || len < 8 || (more != 0 && more != MORE_PROPOSALS))
+		return false;
+	*last = more == 0;
+	o->count = 0;
+	o->unknown_type = false;
+	o->number = rd_u8(&p);
+	o->protocol = rd_u8(&p);
+	o->spi_len = rd_u8(&p);
+
+	unsigned int transforms = rd_u8(&p);
+
+	if (o->spi_len > sizeof(o->spi) || transforms > TRANSFORMS_MAX)
+		return false;
+	rd_copy(&p, o->spi, o->spi_len);
+	for (unsigned int i = 0; i < transforms; i++) {
+		if (!decode_transform(&p, i + 1 == transforms, o))
+			return false;
+	}
+	return !p.bad && rd_left(&p) == 0;
+}
+
+static bool offers(const struct offer *o, enum transform_type type, uint16_t id, uint16_t key_bits)
+{
+	for (unsigned int i = 0; i < o->count; i++) {
+		if (o->transforms[i].type == type && o->transforms[i].id == id &&
+			o->transforms[i].key_bits == key_bits &&
+			!o->transforms[i].unknown_attribute)
+			return true;
+	}
+	return false;
+}
+
+static bool offers_type(const struct offer *o, enum transform_type type)
+{
+	for (unsigned int i = 0; i < o->count; i++) {
+		if (o->transforms[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+/* The first of our set that is offered; false when none is. `id` is left 0 for "none". */
+static bool pick(const struct offer *o, enum transform_type type, const struct algorithm_set *set,
+	uint16_t *id)
+{
+	*id = 0;
+	for (unsigned int i = 0; i < set->count; i++) {
+		*id = set->items[i].id;
+		if (offers(o, type, *id, 0))
+			return true;
+		/* 3.3.3: leaving the type out means NONE. */
+		if (*id == 0 && !offers_type(o, type))
+			return true;
+	}
+	*id = 0;
+	return false;
+}
+
+/* The suite of this proposal with our encryption number `n`; false when it has none. */
+static bool choose_with(
+	const struct offer *o, const struct proposal_policy *p, unsigned int n, struct suite *out)
+{
+	uint16_t encr = p->encr.items[n].id, bits = p->encr.items[n].key_bits, id;
+	struct suite s = {.protocol = p->protocol, .cipher = cipher_find(encr, bits)};
+
+	if (!s.cipher || !offers(o, TRANSFORM_ENCR, encr, bits))
+		return false;
+	if (!cipher_is_aead(s.cipher)) {
+		if (!pick(o, TRANSFORM_INTEG, &p->integ, &id) || !(s.integ = integ_find(id)))
+			return false;
+	} else if (offers_type(o, TRANSFORM_INTEG) && !offers(o, TRANSFORM_INTEG, 0, 0)) {
+		return false; /* RFC 5282 8: no integrity transform but NONE beside AEAD */
+	}
+	if (p->protocol == PROTOCOL_IKE) {
+		if (!pick(o, TRANSFORM_PRF, &p->prf, &id) || !(s.prf = prf_find(id)))
+			return false;
+	} else if (offers_type(o, TRANSFORM_ESN) && !offers(o, TRANSFORM_ESN, 0, 0)) {
+		return false;
+	}
+	if (p->ke_wanted) {
+		if (!pick(o, TRANSFORM_KE, &p->ke, &id))
+			return false;
+		s.ke = dh_group_find(id);
+		if (!s.ke && (id || p->protocol == PROTOCOL_IKE))
+			return false;
+	} else if (p->protocol == PROTOCOL_ESP && p->ke.count == 0 &&
+		   offers_type(o, TRANSFORM_KE) && !offers(o, TRANSFORM_KE, 0, 0)) {
+		return false; /* the peer insists on PFS, we have no group */
+	}
+	*out = s;
+	return true;
+}
+
+static size_t append(char *text, size_t size, size_t at, const char *word)
+{
+	return at < size ? at + (size_t)snprintf(text + at, size - at, "%s", word) : at;
+}
+
+static const char *transform_name(uint8_t type, uint16_t id, uint16_t bits, char text[24])
+{
+	const struct cipher *c = type == TRANSFORM_ENCR ? cipher_find(id, bits) : NULL;
+	const struct prf *p = type == TRANSFORM_PRF ? prf_find(id) : NULL;
+	const struct integ *i = type == TRANSFORM_INTEG ? integ_find(id) : NULL;
+	const struct dh_group *g = type == TRANSFORM_KE ? dh_group_find(id) : NULL;
+	static const char *const kinds[] = {"type", "encr", "prf", "integ", "group", "esn"};
+
+	if (c || p || i || g)
+		return c ? c->name : p ? p->name : i ? i->name : g->name;
+	snprintf(text, 24, "%s%u", kinds[type <= TRANSFORM_ESN ? type : 0], id);
+	return text;
+}
+
+/* "aes128/aes256-sha256-prfsha256-modp2048": sets of one offered proposal. */
+static size_t describe_offer(const struct offer *o, char *text, size_t size, size_t at)
+{
+	const char *between = "";
+	char name[24];
+
+	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_KE; type++) {
+		bool first = true;
+
+		for (unsigned int i = 0; i < o->count; i++) {
+			if (o->transforms[i].type != type || !o->transforms[i].id)
+				continue;
+			at = append(text, size, at, first ? between : "/");
+			at = append(text, size, at,
+				transform_name(type, o->transforms[i].id, o->transforms[i].key_bits,
+					name));
+			first = false;
+			between = "-";
+		}
+	}
+	return at;
+}
+
+const char *proposal_policy_format(const struct proposal_policy *p, char *text, size_t size)
+{
+	const struct algorithm_set *sets[] = {[TRANSFORM_ENCR] = &p->encr,
+		[TRANSFORM_PRF] = &p->prf,
+		[TRANSFORM_INTEG] = &p->integ,
+		[TRANSFORM_KE] = &p->ke};
+	const char *between = "";
+	size_t at = 0;
+	char name[24];
+
+	text[0] = '\0';
+	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_KE; type++) {
+		if (type == TRANSFORM_KE && !p->ke_wanted)
+			continue;
+		for (unsigned int i = 0; i < sets[type]->count; i++) {
+			at = append(text, size, at, i ? "/" : between);
+			at = append(text, size, at,
+				transform_name(type, sets[type]->items[i].id,
+					sets[type]->items[i].key_bits, name));
+			between = "-";
+		}
+	}
+	return text;
+}
+
+enum proposal_result proposal_choose(const void *body, size_t len, const struct proposal_policy *p,
+	uint8_t spi_len, struct proposal_choice *choice, char *text, size_t text_size)
+{
+	struct rd r = rd_init(body, len);
+	unsigned int best = p->encr.count, count = 0;
+	struct proposal_choice got = {0};
+	bool last = false;
+	struct offer o;
+	size_t at = append(text, text_size, 0, "offered ");
+
+	while (!last) {
+		if (++count > PROPOSALS_MAX || !decode_proposal(&r, &last, &o))
+			return PROPOSAL_MALFORMED;
+		if (o.protocol != p->protocol)
+			continue;
+		if (o.spi_len != spi_len)
+			return PROPOSAL_MALFORMED;
+		if (at > sizeof("offered ") - 1)
+			at = append(text, text_size, at, ", ");
+		if (at < text_size / 2)
+			at = describe_offer(&o, text, text_size / 2, at);
+		for (unsigned int n = 0; n < best && !o.unknown_type; n++) {
+			if (!choose_with(&o, p, n, &got.suite))
+				continue;
+			best = n;
+			got.number = o.number;
+			got.spi_len = o.spi_len;
+			memcpy(got.spi, o.spi, sizeof(got.spi));
+		}
+	}
+	if (rd_left(&r))
+		return PROPOSAL_MALFORMED;
+	if (best < p->encr.count) {
+		*choice = got;
+		return PROPOSAL_OK;
+	}
+	if (at >= text_size / 2)
+		at = text_size / 2 ? text_size / 2 - 1 : 0;
+	at = append(text, text_size, at, "; allowed ");
+	if (at < text_size)
+		proposal_policy_format(p, text + at, text_size - at);
+	return PROPOSAL_NONE;
+}
+
+/* Writes transforms of one proposal; patches the "more" byte of the last one at the end. */
+struct proposal_writer {
+	struct wr *w;
+	size_t start;
+	size_t last_transform;
+	uint8_t transforms;
+};
+
+static struct proposal_writer proposal_begin(
+	struct wr *w, uint8_t number, enum ike_protocol protocol, const void *spi, uint8_t spi_len)
+{
+	struct proposal_writer pw = {.w = w, .start = wr_len(w)};
+
+	wr_u8(w, 0);
+	wr_u8(w, 0);
+	wr_u16(w, 0);
+	wr_u8(w, number);
+	wr_u8(w, (uint8_t)protocol);
+	wr_u8(w, spi_len);
+	wr_u8(w, 0);
+	wr_bytes(w, spi, spi_len);
+	return pw;
+}
+
+static void proposal_add(
+	struct proposal_writer *pw, enum transform_type type, uint16_t id, uint16_t key_bits)
+{
+	pw->last_transform = wr_len(pw->w);
+	pw->transforms++;
+	wr_u8(pw->w, MORE_TRANSFORMS);
+	wr_u8(pw->w, 0);
+	wr_u16(pw->w, key_bits ? 12 : 8);
+	wr_u8(pw->w, (uint8_t)type);
+	wr_u8(pw->w, 0);
+	wr_u16(pw->w, id);
+	if (key_bits) {
+		wr_u16(pw->w, ATTRIBUTE_KEY_LENGTH | ATTRIBUTE_SHORT);
+		wr_u16(pw->w, key_bits);
+	}
+}
+
+static void proposal_end(struct proposal_writer *pw, bool more)
+{
+	struct wr *w = pw->w;
+
+	wr_set_u8(w, pw->start, more ? MORE_PROPOSALS : 0);
+	wr_set_u16(w, pw->start + 2, (uint16_t)(wr_len(w) - pw->start));
+	wr_set_u8(w, pw->start + 7, pw->transforms);
+	wr_set_u8(w, pw->last_transform, 0);
+}
+
+static void add_set(
+	struct proposal_writer *pw, enum transform_type type, const struct algorithm_set *set)
+{
+	for (unsigned int i = 0; i < set->count; i++)
+		proposal_add(pw, type, set->items[i].id, set->items[i].key_bits);
+}
+
+static unsigned int count_ciphers(const struct proposal_policy *p, bool is_aead)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < p->encr.count; i++) {
+		const struct cipher *c =
+			cipher_find(p->encr.items[i].id, p->encr.items[i].key_bits);
+
+		n += c && cipher_is_aead(c) == is_aead;
+	}
+	return n;
+}
+
+static void encode_group(struct wr *w, const struct proposal_policy *p, bool is_aead,
+	uint8_t number, bool more, const void *spi, uint8_t spi_len)
+{
+	struct proposal_writer pw = proposal_begin(w, number, p->protocol, spi, spi_len);
+
+	for (unsigned int i = 0; i < p->encr.count; i++) {
+		uint16_t id = p->encr.items[i].id, bits = p->encr.items[i].key_bits;
+		const struct cipher *c = cipher_find(id, bits);
+
+		if (c && cipher_is_aead(c) == is_aead)
+			proposal_add(&pw, TRANSFORM_ENCR, id, bits);
+	}
+	if (p->protocol == PROTOCOL_IKE)
+		add_set(&pw, TRANSFORM_PRF, &p->prf);
+	if (!is_aead)
+		add_set(&pw, TRANSFORM_INTEG, &p->integ);
+	if (p->ke_wanted)
+		add_set(&pw, TRANSFORM_KE, &p->ke);
+	if (p->protocol == PROTOCOL_ESP)
+		proposal_add(&pw, TRANSFORM_ESN, 0, 0);
+	proposal_end(&pw, more);
+}
+
+void proposal_encode_offer(
+	struct wr *w, const struct proposal_policy *p, const void *spi, uint8_t spi_len)
+{
+	const struct cipher *first =
+		p->encr.count ? cipher_find(p->encr.items[0].id, p->encr.items[0].key_bits) : NULL;
+	bool first_is_aead = first && cipher_is_aead(first);
+	bool second = count_ciphers(p, !first_is_aead) > 0;
+
+	/* RFC 5282 8: AEAD and others in proposals of their own; ours with the first choice leads. */
+	encode_group(w, p, first_is_aead, 1, second, spi, spi_len);
+	if (second)
+		encode_group(w, p, !first_is_aead, 2, false, spi, spi_len);
+}
+
+void proposal_encode_choice(struct wr *w, const struct proposal_choice *c, const void *spi)
+{
+	const struct suite *s = &c->suite;
+	struct proposal_writer pw = proposal_begin(w, c->number, s->protocol, spi, c->spi_len);
+
+	proposal_add(&pw, TRANSFORM_ENCR, s->cipher->id, s->cipher->key_bits);
+	if (s->prf)
+		proposal_add(&pw, TRANSFORM_PRF, s->prf->id, 0);
+	if (s->integ)
+		proposal_add(&pw, TRANSFORM_INTEG, s->integ->id, 0);
+	if (s->ke)
+		proposal_add(&pw, TRANSFORM_KE, s->ke->id, 0);
+	if (s->protocol == PROTOCOL_ESP)
+		proposal_add(&pw, TRANSFORM_ESN, s->esn, 0);
+	proposal_end(&pw, false);
+}
+
+const struct dh_group *proposal_first_group(const struct proposal_policy *p)
+{
+	for (unsigned int i = 0; p->ke_wanted && i < p->ke.count; i++) {
+		const struct dh_group *g = dh_group_find(p->ke.items[i].id);
+
+		if (g)
+			return g;
+	}
+	return NULL;
+}
+
+static bool has(const struct algorithm_set *set, uint16_t id, uint16_t bits)
+{
+	for (unsigned int i = 0; i < set->count; i++) {
+		if (set->items[i].id == id && set->items[i].key_bits == bits)
+			return true;
+	}
+	return false;
+}
+
+bool proposal_allows(const struct proposal_policy *p, const struct suite *s)
+{
+	return has(&p->encr, s->cipher->id, s->cipher->key_bits) &&
+	       (!s->prf || has(&p->prf, s->prf->id, 0)) &&
+	       (!s->integ || has(&p->integ, s->integ->id, 0)) &&
+	       (!p->ke_wanted || has(&p->ke, s->ke ? s->ke->id : 0, 0));
+}
+
+const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE])
+{
+	size_t at = append(text, SUITE_STR_SIZE, 0, s->cipher->name);
+
+	if (s->integ) {
+		at = append(text, SUITE_STR_SIZE, at, "-");
+		at = append(text, SUITE_STR_SIZE, at, s->integ->name);
+	}
+	if (s->prf) {
+		at = append(text, SUITE_STR_SIZE, at, "-");
+		at = append(text, SUITE_STR_SIZE, at, s->prf->name);
+	}
+	if (s->ke) {
+		at = append(text, SUITE_STR_SIZE, at, "-");
+		append(text, SUITE_STR_SIZE, at, s->ke->name);
+	}
+	return text;
+}

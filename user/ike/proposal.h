@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SA payloads: RFC 7296 3.3, and the choice among proposals (2.7). */
+#ifndef SLUICE_IKE_PROPOSAL_H
+#define SLUICE_IKE_PROPOSAL_H
+
+#include "base/types.h"
+#include "base/wire.h"
+#include "crypto/cipher.h"
+#include "crypto/dh.h"
+#include "crypto/hmac.h"
+
+#define PROPOSALS_MAX  64  /* of one SA payload */
+#define TRANSFORMS_MAX 128 /* of one proposal */
+#define SUITE_STR_SIZE PROPOSAL_TEXT_SIZE
+
+enum ike_protocol {
+	PROTOCOL_IKE = 1,
+	PROTOCOL_AH = 2,
+	PROTOCOL_ESP = 3,
+};
+
+enum transform_type {
+	TRANSFORM_ENCR = 1,
+	TRANSFORM_PRF = 2,
+	TRANSFORM_INTEG = 3,
+	TRANSFORM_KE = 4,
+	TRANSFORM_ESN = 5,
+};
+
+/* What is allowed: the sets of one tunnel for one protocol. */
+struct proposal_policy {
+	enum ike_protocol protocol;
+	struct algorithm_set encr, prf, integ, ke;
+	bool ke_wanted; /* false in IKE_AUTH, where the child has no exchange of its own */
+};
+
+/* One complete choice. NULL where the transform does not apply. */
+struct suite {
+	enum ike_protocol protocol;
+	const struct cipher *cipher;
+	const struct prf *prf;
+	const struct integ *integ;
+	const struct dh_group *ke;
+	bool esn;
+};
+
+struct proposal_choice {
+	uint8_t number; /* of the chosen proposal */
+	uint8_t spi_len;
+	uint8_t spi[8];
+	struct suite suite;
+};
+
+enum proposal_result {
+	PROPOSAL_OK,
+	PROPOSAL_NONE, /* well-formed, nothing allowed */
+	PROPOSAL_MALFORMED,
+};
+
+/* The policies of a tunnel. A PRF set left empty follows from the integrity set. */
+void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p);
+void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct proposal_policy *p);
+
+/*
+ * Chooses from the body of an SA payload by our order of preference. SPIs must have spi_len bytes
+ * (0, 4 or 8). On PROPOSAL_NONE, `text` (any size) tells what was offered and what is allowed.
+ */
+enum proposal_result proposal_choose(const void *body, size_t len, const struct proposal_policy *p,
+	uint8_t spi_len, struct proposal_choice *choice, char *text, size_t text_size);
+
+/* Our offer: one proposal of AEAD ciphers, one of the others. Preferred first. */
+void proposal_encode_offer(
+	struct wr *w, const struct proposal_policy *p, const void *spi, uint8_t spi_len);
+
+/* Our answer: exactly the chosen transforms. */
+void proposal_encode_choice(struct wr *w, const struct proposal_choice *c, const void *spi);
+
+/* The group our offer starts with; NULL when the policy has none that we know. */
+const struct dh_group *proposal_first_group(const struct proposal_policy *p);
+
+/* True when the suite could have come from this policy. */
+bool proposal_allows(const struct proposal_policy *p, const struct suite *s);
+
+/* "aes128gcm16-prfsha256-ecp256". */
+const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE]);
+
+/* Every suite the policy allows, as sets: "aes128gcm16/aes256gcm16-ecp256/modp2048". */
+const char *proposal_policy_format(const struct proposal_policy *p, char *text, size_t size);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/reason.h"
+
+#include "base/types.h"
+
+#include <assert.h>
+
+struct row {
+	const char *code;
+	const char *sentence;
+	const char *advice;
+};
+
+static const struct row rows[REASONS] = {
+	[REASON_NONE] = {"", "", ""},
+	[REASON_NO_IKE_PROPOSAL] = {"IKE_NO_PROPOSAL", "no phase 1 proposal of the peer is allowed",
+		"Make encryption, integrity, PRF and group of phase 1 the same on both ends"},
+	[REASON_NO_ESP_PROPOSAL] = {"ESP_NO_PROPOSAL", "no phase 2 proposal of the peer is allowed",
+		"Make encryption, integrity and PFS group of phase 2 the same on both ends"},
+	[REASON_KE_GROUP] = {"KE_GROUP", "the key exchange used another group than the one chosen",
+		"Put the wanted group first on the device to save a round trip"},
+	[REASON_KE_VALUE] = {"KE_VALUE", "the peer's key exchange value is not valid in its group",
+		"Look for a broken or hostile device; the exchange was refused"},
+	[REASON_PFS_REQUIRED] = {"PFS_REQUIRED", "the peer rekeys without a PFS group",
+		"Switch PFS on at the device, with one of the allowed groups"},
+	[REASON_UNKNOWN_ID] = {"AUTH_UNKNOWN_ID",
+		"no tunnel at this address has the identity that the peer presents",
+		"Set the device's IKE identity to the one configured for the site"},
+	[REASON_WRONG_PSK] = {"AUTH_WRONG_PSK", "the peer's pre-shared key differs from ours",
+		"Enter the same pre-shared key on both ends of this tunnel"},
+	[REASON_WRONG_LOCAL_ID] = {"AUTH_WRONG_LOCAL_ID",
+		"the peer wants to talk to another identity than ours",
+		"Set the remote identity on the device to the hub's"},
+	[REASON_AUTH_METHOD] = {"AUTH_METHOD",
+		"the peer authenticates by a method that this tunnel does not have",
+		"Choose pre-shared key authentication on the device"},
+	[REASON_PEER_AUTH] = {"AUTH_PEER_INVALID", "the responder could not prove its identity",
+		"Compare the pre-shared key and the remote identity on both ends"},
+	[REASON_PEER_REFUSED] = {"PEER_REFUSED", "the peer refused the request",
+		"The peer's log says why; the notification it sent is shown here"},
+	[REASON_NO_TUNNEL] = {"NO_TUNNEL", "no tunnel is configured for these addresses",
+		"Check the site's address and which hub address the device points to"},
+	[REASON_TUNNEL_DISABLED] = {"TUNNEL_DISABLED", "the tunnel is switched off here",
+		"Switch it on again with `sluice up`"},
+	[REASON_IKE_VERSION] = {"IKE_VERSION", "the peer speaks an IKE version that is not allowed",
+		"Set the device to IKEv2"},
+	[REASON_TS_UNACCEPTABLE] = {"TS_UNACCEPTABLE",
+		"the traffic selectors have nothing in common with the tunnel's",
+		"Use 0.0.0.0/0 (and ::/0) on the device, or the networks configured here"},
+	[REASON_SECOND_CHILD] = {"SECOND_CHILD",
+		"the peer asked for a second SA pair, a tunnel has exactly one",
+		"The device is policy-based: make it one SA with any-any selectors"},
+	[REASON_CHILD_NOT_FOUND] = {"CHILD_NOT_FOUND",
+		"an SA named by one end is gone at the other", ""},
+	[REASON_TEMPORARY] = {"TEMPORARY_FAILURE",
+		"the exchange collided with another one and is tried again", ""},
+	[REASON_TRANSPORT_MODE] = {"TRANSPORT_MODE", "the peer insists on transport mode",
+		"Set the device to tunnel mode"},
+	[REASON_MALFORMED] = {"MALFORMED", "a message could not be decoded", ""},
+	[REASON_CRITICAL_PAYLOAD] = {"CRITICAL_PAYLOAD",
+		"a message has a payload marked critical that is not known here", ""},
+	[REASON_INTEGRITY] = {"INTEGRITY", "the integrity check of a message failed", ""},
+	[REASON_UNKNOWN_SPI] = {"UNKNOWN_IKE_SPI", "a message belongs to no IKE SA here",
+		"The peer still holds an SA from before a restart; its dead peer detection ends "
+		"it"},
+	[REASON_UNEXPECTED] = {"UNEXPECTED_MESSAGE", "a message does not fit the state of its SA",
+		""},
+	[REASON_MESSAGE_ID] = {"MESSAGE_ID", "a message is outside the window", ""},
+	[REASON_HALF_OPEN_SOURCE] = {"HALF_OPEN_SOURCE",
+		"one address has too many unfinished negotiations", ""},
+	[REASON_HALF_OPEN_TOTAL] = {"HALF_OPEN_TOTAL", "there are too many unfinished negotiations",
+		"Somebody may be flooding the hub; sites that are up are not affected"},
+	[REASON_HALF_OPEN_TIMEOUT] = {"HALF_OPEN_TIMEOUT", "the peer did not finish a negotiation",
+		"Its path to UDP 4500 may be blocked, or it refused our answer: see its log"},
+	[REASON_COOKIE_SENT] = {"COOKIE_SENT", "the peer was asked to return a cookie first", ""},
+	[REASON_NO_SLOT] = {"NO_SA_SLOT", "every SA slot of the tunnel is in use",
+		"Wait for old SAs to go; it lasts some seconds"},
+	[REASON_CRYPTO] = {"CRYPTO", "a cryptographic operation failed here", ""},
+	[REASON_TIMEOUT] = {"NO_ANSWER", "the peer does not answer",
+		"Check UDP 500 and 4500 on the way, and the site's address"},
+	[REASON_DPD_TIMEOUT] = {"DPD_TIMEOUT", "the peer showed no life for the DPD timeout",
+		"Check the site's uplink"},
+	[REASON_PEER_DELETED_IKE] = {"PEER_DELETED_IKE", "the peer deleted the IKE SA",
+		"The device ended the tunnel; see its log"},
+	[REASON_PEER_DELETED_CHILD] = {"PEER_DELETED_CHILD", "the peer deleted the SA pair",
+		"The device ended the tunnel; see its log"},
+	[REASON_IKE_EXPIRED] = {"IKE_EXPIRED", "the IKE SA reached its lifetime without a rekey",
+		"The rekey was refused or unanswered; compare phase 1 on both ends"},
+	[REASON_CHILD_EXPIRED] = {"CHILD_EXPIRED",
+		"the SA pair reached its lifetime without a rekey",
+		"The rekey was refused or unanswered; compare phase 2 and PFS on both ends"},
+	[REASON_REPLACED] = {"REPLACED", "a newer IKE SA of the same tunnel took over", ""},
+	[REASON_INITIAL_CONTACT] = {"INITIAL_CONTACT",
+		"the peer started afresh and knows no older SA", ""},
+	[REASON_REDUNDANT] = {"REDUNDANT_SA", "both ends rekeyed at once, the redundant SA goes",
+		""},
+	[REASON_ADMIN_DOWN] = {"ADMIN_DOWN", "the tunnel was switched off by the operator", ""},
+	[REASON_ADMIN_RESET] = {"ADMIN_RESET", "the tunnel was reset", ""},
+	[REASON_CONFIG_CHANGED] = {"CONFIG_CHANGED", "the tunnel's configuration changed", ""},
+	[REASON_SHUTDOWN] = {"SHUTDOWN", "the hub shuts down", ""},
+	[REASON_REMOTE_UNKNOWN] = {"REMOTE_UNKNOWN",
+		"the tunnel cannot be initiated without the site's address",
+		"Give the site an address, or let the device start"},
+	[REASON_WAITING] = {"WAITING", "waiting for the peer to start", ""},
+	[REASON_IKE_UP] = {"IKE_UP", "IKE SA established", ""},
+	[REASON_CHILD_UP] = {"CHILD_UP", "SA pair established", ""},
+	[REASON_CHILD_REKEYED] = {"CHILD_REKEYED", "SA pair rekeyed", ""},
+	[REASON_IKE_REKEYED] = {"IKE_REKEYED", "IKE SA rekeyed", ""},
+	[REASON_PEER_MOVED] = {"PEER_MOVED", "the peer has a new address or port", ""},
+	[REASON_RESTORED] = {"RESTORED", "IKE SA taken over from the process before", ""},
+};
+
+const char *reason_code(enum reason r)
+{
+	assert(r < REASONS);
+	return rows[r].code;
+}
+
+const char *reason_sentence(enum reason r)
+{
+	assert(r < REASONS);
+	return rows[r].sentence;
+}
+
+const char *reason_advice(enum reason r)
+{
+	assert(r < REASONS);
+	return rows[r].advice;
+}
