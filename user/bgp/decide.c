@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bgp/decide.h"
+
+/* Paths of a prefix that are looked at: each neighbour has one at most. */
+enum { CANDIDATES_MAX = RIB_PEERS_MAX };
+
+static uint32_t med_of(const struct rib_path *p)
+{
+	return p->attrs->has_med ? p->attrs->med : 0; /* 9.1.2.2 c: none is the lowest */
+}
+
+/* Keeps the paths whose value is the smallest. */
+static unsigned int keep_smallest(
+	struct rib_path **paths, unsigned int n, uint32_t (*value)(const struct rib_path *))
+{
+	uint32_t smallest = UINT32_MAX;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (value(paths[i]) < smallest)
+			smallest = value(paths[i]);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (value(paths[i]) == smallest)
+			paths[kept++] = paths[i];
+	}
+	return kept;
+}
+
+static uint32_t hops_of(const struct rib_path *p)
+{
+	return p->attrs->hops;
+}
+
+static uint32_t origin_of(const struct rib_path *p)
+{
+	return p->attrs->origin;
+}
+
+static uint32_t identifier_of(const struct rib_path *p)
+{
+	return p->peer->identifier;
+}
+
+/* c: a path goes when another of the same neighbouring AS has a lower MED. */
+static unsigned int keep_lowest_med(struct rib_path **paths, unsigned int n)
+{
+	unsigned int kept = 0;
+	bool beaten[CANDIDATES_MAX] = {false};
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t as = attr_path_first(paths[i]->attrs);
+
+		for (unsigned int j = 0; j < n && !beaten[i]; j++) {
+			beaten[i] = med_of(paths[j]) < med_of(paths[i]) &&
+				    attr_path_first(paths[j]->attrs) == as;
+		}
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (!beaten[i])
+			paths[kept++] = paths[i];
+	}
+	return kept;
+}
+
+static struct rib_path *lowest_tunnel(struct rib_path **paths, unsigned int n)
+{
+	struct rib_path *best = paths[0];
+
+	for (unsigned int i = 1; i < n; i++) {
+		if (paths[i]->peer->conf.tunnel < best->peer->conf.tunnel)
+			best = paths[i];
+	}
+	return best;
+}
+
+/*
+ * f and g. Between the two tunnels of one site the lower number decides, not what the device calls
+ * itself on them (R-08: the primary tunnel is predictable). So the identifier chooses a site, and
+ * the tunnel number a path of that site.
+ */
+static struct rib_path *break_tie(struct rib_path **paths, unsigned int n)
+{
+	struct rib_path *all[CANDIDATES_MAX];
+	unsigned int count = n;
+
+	memcpy(all, paths, n * sizeof(*paths));
+	n = keep_smallest(paths, n, identifier_of); /* f */
+
+	uint32_t site = neighbor_site(&lowest_tunnel(paths, n)->peer->conf);
+
+	n = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		if (neighbor_site(&all[i]->peer->conf) == site)
+			paths[n++] = all[i];
+	}
+	return lowest_tunnel(paths, n); /* in place of g, the lowest peer address */
+}
+
+struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
+{
+	/* 9.1.1: the degree of preference is the same for all: every path is from another AS. */
+	n = keep_smallest(paths, n, hops_of);   /* a */
+	n = keep_smallest(paths, n, origin_of); /* b */
+	n = keep_lowest_med(paths, n);          /* c */
+	/* d: there is no iBGP. e: every next hop is one tunnel away. */
+	return n == 1 ? paths[0] : break_tie(paths, n); /* f, g */
+}
+
+static bool is_of_owner(const struct rib_prefix *e, const struct rib_path *p)
+{
+	uint32_t origin = attr_path_origin(p->attrs);
+
+	return p->peer->conf.group == e->owner_group || (origin && origin == e->owner_as);
+}
+
+/* Leaves the owner's paths, if it has any. */
+static unsigned int guard(
+	const struct rib_prefix *e, struct rib_path **paths, unsigned int n, struct decision *d)
+{
+	unsigned int kept = 0;
+	bool any = false;
+
+	if (!e->owned || e->prefix.len == 0)
+		return n;
+	for (unsigned int i = 0; i < n; i++)
+		any |= is_of_owner(e, paths[i]);
+	if (!any)
+		return n;
+	for (unsigned int i = 0; i < n; i++) {
+		if (is_of_owner(e, paths[i]))
+			paths[kept++] = paths[i];
+		else
+			d->quarantined = paths[i];
+	}
+	return kept;
+}
+
+struct decision decide(const struct policy *policy, struct rib_prefix *e)
+{
+	struct rib_path *paths[CANDIDATES_MAX];
+	struct decision d = {0};
+	unsigned int n = 0;
+
+	if (e->network)
+		return d;
+	for (struct rib_path *p = e->paths; p && n < CANDIDATES_MAX; p = p->next) {
+		if (policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT)
+			paths[n++] = p;
+	}
+	n = guard(e, paths, n, &d);
+	d.candidates = n;
+	if (!n) {
+		e->owned = false;
+		return d;
+	}
+	d.best = decide_best(paths, n);
+	if (!e->owned || !is_of_owner(e, d.best) || e->owner_group == d.best->peer->conf.group) {
+		e->owned = true;
+		e->owner_group = d.best->peer->conf.group;
+		e->owner_as = attr_path_origin(d.best->attrs);
+	}
+	return d;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the configuration says: of the speaker, and of the neighbour behind one tunnel. */
+#ifndef SLUICE_BGP_NEIGHBOR_H
+#define SLUICE_BGP_NEIGHBOR_H
+
+#include "base/addr.h"
+#include "base/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bgp_config {
+	uint32_t local_as;
+	uint32_t router_id; /* host order */
+	uint16_t hold_s;
+	uint16_t keepalive_s;
+	bool site_to_site;               /* sites hear of each other */
+	uint32_t connect_retry_s;        /* RFC 4271 10; 0: 5 */
+	uint32_t prefix_limit_restart_s; /* idle time after a prefix limit was exceeded; 0: 60 */
+};
+
+struct bgp_neighbor {
+	uint32_t tunnel; /* site index * 2 + {0, 1} */
+	char site[SITE_NAME_SIZE];
+	struct ip_addr local4, peer4;
+	struct ip_addr local6, peer6; /* unset: no IPv6 routes */
+	uint32_t remote_as;
+	uint32_t max_prefixes_in; /* per family; 0: no limit */
+	uint32_t max_prefixes_out;
+	uint32_t med_out;
+	uint32_t group; /* sites of one location share it */
+	bool allow_default;
+};
+
+static inline uint32_t neighbor_site(const struct bgp_neighbor *n)
+{
+	return n->tunnel / TUNNELS_PER_SITE;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bgp/notify.h"
+
+#include <stdio.h>
+
+enum { SUBCODES = 16 };
+
+struct code_row {
+	const char *name;
+	const char *subcodes[SUBCODES];
+};
+
+static const struct code_row codes[] = {
+	[NOTIFY_HEADER] = {"Message Header Error",
+		{[HEADER_NOT_SYNCHRONIZED] = "connection not synchronized",
+			[HEADER_BAD_LENGTH] = "bad message length",
+			[HEADER_BAD_TYPE] = "bad message type"}},
+	[NOTIFY_OPEN] = {"OPEN Message Error",
+		{[OPEN_BAD_VERSION] = "unsupported version",
+			[OPEN_BAD_PEER_AS] = "bad peer AS",
+			[OPEN_BAD_IDENTIFIER] = "bad BGP identifier",
+			[OPEN_BAD_PARAMETER] = "unsupported optional parameter",
+			[OPEN_BAD_HOLD_TIME] = "unacceptable hold time",
+			[OPEN_BAD_CAPABILITY] = "unsupported capability"}},
+	[NOTIFY_UPDATE] = {"UPDATE Message Error",
+		{[UPDATE_MALFORMED_LIST] = "malformed attribute list",
+			[UPDATE_UNKNOWN_WELL_KNOWN] = "unrecognized well-known attribute",
+			[UPDATE_MISSING_WELL_KNOWN] = "missing well-known attribute",
+			[UPDATE_BAD_FLAGS] = "attribute flags error",
+			[UPDATE_BAD_LENGTH] = "attribute length error",
+			[UPDATE_BAD_ORIGIN] = "invalid ORIGIN",
+			[UPDATE_BAD_NEXT_HOP] = "invalid NEXT_HOP",
+			[UPDATE_BAD_OPTIONAL] = "optional attribute error",
+			[UPDATE_BAD_NLRI] = "invalid network field",
+			[UPDATE_BAD_AS_PATH] = "malformed AS_PATH"}},
+	[NOTIFY_HOLD_TIMER] = {"Hold Timer Expired", {0}},
+	[NOTIFY_FSM] = {"Finite State Machine Error",
+		{[1] = "unexpected message in OpenSent",
+			[2] = "unexpected message in OpenConfirm",
+			[3] = "unexpected message in Established"}},
+	[NOTIFY_CEASE] = {"Cease", {[CEASE_MAX_PREFIXES] = "maximum number of prefixes reached",
+					   [CEASE_SHUTDOWN] = "administrative shutdown",
+					   [CEASE_DECONFIGURED] = "peer de-configured",
+					   [CEASE_RESET] = "administrative reset",
+					   [CEASE_REJECTED] = "connection rejected",
+					   [CEASE_OTHER_CHANGE] = "other configuration change",
+					   [CEASE_COLLISION] = "connection collision resolution",
+					   [8] = "out of resources",
+					   [9] = "hard reset",
+					   [10] = "BFD down"}},
+	[NOTIFY_REFRESH] = {"ROUTE-REFRESH Message Error", {[1] = "invalid message length"}},
+	[NOTIFY_SEND_HOLD] = {"Send Hold Timer Expired", {0}},
+};
+
+struct bgp_notify notify_make(unsigned int code, unsigned int subcode)
+{
+	return (struct bgp_notify){.code = (uint8_t)code, .subcode = (uint8_t)subcode};
+}
+
+struct bgp_notify notify_make_data(
+	unsigned int code, unsigned int subcode, const void *data, size_t len)
+{
+	struct bgp_notify n = notify_make(code, subcode);
+
+	n.data_len = (uint8_t)(len < NOTIFY_DATA_MAX ? len : NOTIFY_DATA_MAX);
+	if (n.data_len)
+		memcpy(n.data, data, n.data_len);
+	return n;
+}
+
+bool notify_decode(struct rd *body, struct bgp_notify *n)
+{
+	uint8_t code = rd_u8(body);
+	uint8_t subcode = rd_u8(body);
+	size_t len = rd_left(body);
+
+	if (body->bad)
+		return false;
+	*n = notify_make_data(code, subcode, rd_bytes(body, len), len);
+	return true;
+}
+
+void notify_encode(const struct bgp_notify *n, struct wr *w)
+{
+	wr_u8(w, n->code);
+	wr_u8(w, n->subcode);
+	wr_bytes(w, n->data, n->data_len);
+}
+
+/* RFC 9003 2: the text of a shutdown is one length byte and that many bytes of UTF-8. */
+static int shutdown_text(const struct bgp_notify *n)
+{
+	if (n->code != NOTIFY_CEASE || n->data_len < 2 ||
+		(n->subcode != CEASE_SHUTDOWN && n->subcode != CEASE_RESET))
+		return 0;
+	return n->data[0] < n->data_len ? n->data[0] : 0;
+}
+
+const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
+{
+	const struct code_row *row = NULL;
+	const char *meaning = NULL;
+
+	if (n->code < sizeof(codes) / sizeof(codes[0]))
+		row = &codes[n->code];
+	if (row && n->subcode < SUBCODES)
+		meaning = row->subcodes[n->subcode];
+	snprintf(text, NOTIFY_TEXT_SIZE, "%s %u/%u%s%s%s%s%.*s",
+		row && row->name ? row->name : "NOTIFICATION", n->code, n->subcode,
+		meaning ? " (" : "", meaning ? meaning : "", meaning ? ")" : "",
+		shutdown_text(n) ? ": " : "", shutdown_text(n), (const char *)n->data + 1);
+	return text;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actions of the state machine, and a peer's timers. */
+#include "bgp/peer.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void peer_set_detail(struct bgp_peer *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(p->detail, sizeof(p->detail), format, args);
+	va_end(args);
+}
+
+/* ---- pieces of actions ---- */
+
+static void clear_timers(struct bgp_session *s)
+{
+	s->retry_at = s->hold_at = s->keepalive_at = s->send_hold_at = CLOCK_NEVER;
+}
+
+static void restart_hold(struct bgp_session *s, uint64_t now)
+{
+	s->hold_at = s->hold_s ? now + s->hold_s * CLOCK_SECOND : CLOCK_NEVER;
+}
+
+static void restart_keepalive(struct bgp *b, struct bgp_session *s, uint64_t now)
+{
+	s->keepalive_at = s->keepalive_s ? now + speaker_jitter(b, s->keepalive_s) : CLOCK_NEVER;
+}
+
+static void close_tcp(struct bgp *b, struct bgp_peer *p, struct bgp_session *s)
+{
+	if (s->tcp)
+		speaker_effect(b, BGP_EFFECT_CLOSE, p->rib.conf.tunnel)->direction = s->direction;
+	s->tcp = false;
+	s->in_len = 0;
+}
+
+static void send_keepalive(struct bgp *b, struct bgp_session *s, uint64_t now)
+{
+	struct wr w = session_writer(s, 0);
+
+	message_encode_keepalive(&w); /* no room: what waits there is as good a sign of life */
+	session_written(s, &w, now);
+	restart_keepalive(b, s, now);
+}
+
+static void send_notify(
+	struct bgp_peer *p, struct bgp_session *s, const struct bgp_notify *n, uint64_t now)
+{
+	struct wr w = session_writer(s, 0);
+
+	message_encode_notify(&w, n);
+	session_written(s, &w, now);
+	p->last_notify = *n;
+}
+
+static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	struct bgp_open open = {.as = b->config.local_as,
+		.hold_s = b->config.hold_s,
+		.identifier = b->config.router_id,
+		.four_octet_as = true,
+		.route_refresh = true};
+
+	open.family[BGP_IPV4] = addr_is_set(&p->rib.conf.local4);
+	open.family[BGP_IPV6] = addr_is_set(&p->rib.conf.local6);
+	if (!s->out)
+		s->out = malloc(SESSION_OUT_SIZE);
+	if (!s->out)
+		abort();
+	s->in_len = 0;
+	s->out_len = 0;
+
+	struct wr w = session_writer(s, 0);
+
+	open_encode(&open, &w);
+	session_written(s, &w, now);
+	clear_timers(s);
+	s->hold_at = now + OPEN_HOLD_S * CLOCK_SECOND;
+}
+
+/* RFC 4271 4.2: the smaller hold time; KEEPALIVE at a third of it, or as configured. */
+static void negotiate_timers(const struct bgp *b, struct bgp_session *s)
+{
+	uint16_t hold = s->remote.hold_s < b->config.hold_s ? s->remote.hold_s : b->config.hold_s;
+	uint16_t third = hold / 3;
+
+	s->hold_s = hold;
+	s->keepalive_s = b->config.keepalive_s && b->config.keepalive_s < third
+				 ? b->config.keepalive_s
+				 : third;
+}
+
+static void accept_open(struct bgp *b, struct bgp_session *s, uint64_t now)
+{
+	negotiate_timers(b, s);
+	send_keepalive(b, s, now);
+	restart_hold(s, now);
+}
+
+static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	struct bgp_session *other = peer_other(p, s);
+	const struct bgp_neighbor *conf = &p->rib.conf;
+	bool ours[BGP_FAMILIES] = {
+		[BGP_IPV4] = addr_is_set(&conf->local4), [BGP_IPV6] = addr_is_set(&conf->local6)};
+
+	/* RFC 4271 6.8: the other connection, if it still hopes, is given up. */
+	other->pending = notify_make(NOTIFY_CEASE, CEASE_COLLISION);
+	peer_event(b, p, other, FSM_COLLISION, now);
+	p->start_at = CLOCK_NEVER;
+	p->established_at = now;
+	p->notes_left = NOTES_PER_SESSION;
+	p->detail[0] = '\0';
+	p->last_notify = (struct bgp_notify){0};
+	p->rib.identifier = s->remote.identifier;
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		if (ours[f] && s->remote.family[f])
+			rib_peer_start(&b->rib, &p->rib, f);
+	}
+	restart_hold(s, now);
+	speaker_note(b, p, BGP_NOTE_INFO, "established with AS %u, hold time %u s, families%s%s",
+		s->remote.as, s->hold_s, p->rib.family[BGP_IPV4].active ? " IPv4" : "",
+		p->rib.family[BGP_IPV6].active ? " IPv6" : "");
+}
+
+/* When the next attempt is to be: soon after a steady session, later after every failure. */
+static void schedule_restart(struct bgp *b, struct bgp_peer *p, bool was_established, uint64_t now)
+{
+	uint32_t retry = speaker_retry_s(b);
+
+	if (!p->tunnel_up || b->stopped) {
+		p->start_at = CLOCK_NEVER;
+		return;
+	}
+	if (was_established && now - p->established_at >= STEADY_S * CLOCK_SECOND)
+		p->backoff_s = 0;
+	p->backoff_s = p->backoff_s ? p->backoff_s * 2 : retry;
+	if (p->backoff_s > BACKOFF_MAX_S)
+		p->backoff_s = BACKOFF_MAX_S;
+	p->start_at = now + speaker_jitter(b, p->backoff_s);
+	if (p->refused_until > p->start_at)
+		p->start_at = p->refused_until;
+}
+
+/* The session is over: its routes go, the connection too. */
+static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	enum fsm_event event, uint64_t now)
+{
+	bool was_established = s->state == FSM_ESTABLISHED;
+	bool spoke = s->state >= FSM_OPEN_SENT;
+
+	clear_timers(s);
+	close_tcp(b, p, s);
+	if (was_established)
+		rib_peer_stop(&b->rib, &p->rib);
+	if (event == FSM_COLLISION)
+		return;
+	if (spoke)
+		speaker_note(b, p, was_established ? BGP_NOTE_WARN : BGP_NOTE_INFO,
+			"session ended in state %s: %s", fsm_state_name(s->state),
+			p->detail[0] ? p->detail : "no reason given");
+	if (peer_other(p, s)->state == FSM_IDLE)
+		schedule_restart(b, p, was_established, now);
+}
+
+static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	const struct bgp_neighbor *conf = &p->rib.conf;
+	bool v4 = addr_is_set(&conf->peer4);
+	struct bgp_effect *e;
+
+	close_tcp(b, p, s);
+	clear_timers(s);
+	s->retry_at = now + speaker_jitter(b, speaker_retry_s(b));
+	s->tcp = true;
+	s->out_len = 0;
+	e = speaker_effect(b, BGP_EFFECT_CONNECT, conf->tunnel);
+	e->direction = BGP_OUTGOING;
+	e->connect.local = v4 ? conf->local4 : conf->local6;
+	e->connect.remote = v4 ? conf->peer4 : conf->peer6;
+}
+
+static void wait_for_retry(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	close_tcp(b, p, s);
+	clear_timers(s);
+	s->retry_at = now + speaker_jitter(b, speaker_retry_s(b));
+}
+
+/* RFC 6608 3: the subcode says in which state the unexpected came. */
+static struct bgp_notify fsm_error(const struct bgp_session *s)
+{
+	return notify_make(NOTIFY_FSM, s->state == FSM_OPEN_SENT      ? 1
+				       : s->state == FSM_OPEN_CONFIRM ? 2
+								      : 3);
+}
+
+static void act(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum fsm_action action,
+	enum fsm_event event, uint64_t now)
+{
+	struct bgp_notify n;
+
+	switch (action) {
+	case FSM_DO_CONNECT:
+		open_connection(b, p, s, now);
+		return;
+	case FSM_DO_WAIT:
+		wait_for_retry(b, p, s, now);
+		return;
+	case FSM_DO_LISTEN:
+		clear_timers(s);
+		s->tcp = true;
+		return;
+	case FSM_DO_SEND_OPEN:
+		send_open(b, p, s, now);
+		return;
+	case FSM_DO_ACCEPT_OPEN:
+		accept_open(b, s, now);
+		return;
+	case FSM_DO_ESTABLISH:
+		establish(b, p, s, now);
+		return;
+	case FSM_DO_RESTART_HOLD:
+	case FSM_DO_UPDATE:
+	case FSM_DO_REFRESH:
+		restart_hold(s, now);
+		return;
+	case FSM_DO_SEND_KEEPALIVE:
+		send_keepalive(b, s, now);
+		return;
+	case FSM_DO_NOTIFY:
+		send_notify(p, s, &s->pending, now);
+		end_session(b, p, s, event, now);
+		return;
+	case FSM_DO_NOTIFY_HOLD:
+		n = notify_make(NOTIFY_HOLD_TIMER, 0);
+		peer_set_detail(p, "hold timer expired: nothing heard for %u s",
+			s->state == FSM_OPEN_SENT ? OPEN_HOLD_S : s->hold_s);
+		send_notify(p, s, &n, now);
+		end_session(b, p, s, event, now);
+		return;
+	case FSM_DO_NOTIFY_FSM:
+		n = fsm_error(s);
+		send_notify(p, s, &n, now);
+		end_session(b, p, s, event, now);
+		return;
+	case FSM_DO_DROP:
+		end_session(b, p, s, event, now);
+		return;
+	case FSM_IGNORE:
+	case FSM_ACTION_INVALID:
+	case FSM_ACTIONS:
+		return;
+	}
+}
+
+void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum fsm_event event,
+	uint64_t now)
+{
+	struct fsm_cell cell = fsm_lookup(s->state, event);
+
+	act(b, p, s, cell.action, event, now);
+
+	bool legal = fsm_move(&s->state, cell.next);
+
+	assert(legal);
+	(void)legal;
+	/* A connection of the peer's that failed is not ours to open again. */
+	if (s->direction == BGP_INCOMING && s->state == FSM_ACTIVE && cell.action == FSM_DO_WAIT)
+		peer_event(b, p, s, FSM_STOP, now);
+}
+
+void peer_stop(struct bgp *b, struct bgp_peer *p, const struct bgp_notify *n, uint64_t now)
+{
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
+		p->sessions[d].pending = *n;
+		peer_event(b, p, &p->sessions[d], FSM_STOP, now);
+	}
+}
+
+/* ---- timers ---- */
+
+static void session_timers(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	if (s->hold_at <= now) {
+		s->hold_at = CLOCK_NEVER;
+		peer_event(b, p, s, FSM_HOLD_EXPIRED, now);
+	}
+	if (s->send_hold_at <= now) {
+		s->send_hold_at = CLOCK_NEVER;
+		peer_set_detail(p, "send hold timer expired: the peer takes no data");
+		peer_event(b, p, s, FSM_SEND_HOLD, now);
+	}
+	if (s->keepalive_at <= now)
+		peer_event(b, p, s, FSM_KEEPALIVE_TIMER, now);
+	if (s->retry_at <= now) {
+		s->retry_at = CLOCK_NEVER;
+		peer_event(b, p, s, FSM_CONNECT_RETRY, now);
+	}
+}
+
+void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
+{
+	for (int d = 0; d < BGP_DIRECTIONS; d++)
+		session_timers(b, p, &p->sessions[d], now);
+	if (p->start_at > now)
+		return;
+	p->start_at = CLOCK_NEVER;
+	if (!p->tunnel_up || b->stopped || peer_established(p))
+		return;
+	if (p->sessions[BGP_INCOMING].state >= FSM_OPEN_SENT) {
+		/* The peer was quicker: see whether its connection makes it. */
+		p->start_at = now + speaker_jitter(b, speaker_retry_s(b));
+		return;
+	}
+	peer_event(b, p, &p->sessions[BGP_OUTGOING], FSM_START, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t peer_next_timer(const struct bgp_peer *p)
+{
+	uint64_t at = earlier(p->start_at, p->report_at);
+
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
+		const struct bgp_session *s = &p->sessions[d];
+
+		at = earlier(at, earlier(s->hold_at, s->send_hold_at));
+		at = earlier(at, earlier(s->keepalive_at, s->retry_at));
+	}
+	return at;
+}

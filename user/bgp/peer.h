@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the speaker: peers and their sessions. Included by speaker.c, peer.c, session.c. */
+#ifndef SLUICE_BGP_PEER_H
+#define SLUICE_BGP_PEER_H
+
+#include "base/clock.h"
+#include "bgp/notify.h"
+#include "bgp/open.h"
+#include "bgp/policy.h"
+#include "bgp/rib.h"
+#include "bgp/speaker.h"
+
+/* Timers, seconds. RFC 4271 10 suggests more; a tunnel that comes up is to carry traffic soon. */
+#define CONNECT_RETRY_S     5
+#define OPEN_HOLD_S         30  /* RFC 4271 8.2.2 "large value": for the peer's OPEN */
+#define BACKOFF_MAX_S       60  /* between sessions that end with an error */
+#define STEADY_S            60  /* a session this old ends the backoff */
+#define SEND_HOLD_S         480 /* RFC 9687 6: 8 minutes, or twice the hold time */
+#define PREFIX_RESTART_S    60
+#define PREFIX_WARN_PERCENT 75 /* */
+#define STATE_REPORT_S      1  /* between reports that differ in counts only */
+#define NOTES_PER_SESSION   16 /* about refused prefixes */
+
+#define SESSION_OUT_SIZE     65536       /* bytes that wait to be written */
+#define SESSION_OUT_RESERVED MESSAGE_MAX /* of them for KEEPALIVE and NOTIFICATION */
+
+struct bgp_session {
+	enum fsm_state state;
+	enum bgp_direction direction;
+	bool tcp; /* a connection or an attempt exists at the caller's */
+	struct bgp_open remote;
+	uint16_t hold_s, keepalive_s; /* negotiated */
+	uint64_t retry_at, hold_at, keepalive_at, send_hold_at;
+	struct bgp_notify pending; /* what FSM_DO_NOTIFY sends */
+	size_t in_len, out_len;
+	uint8_t *out; /* SESSION_OUT_SIZE bytes, from the first connection on */
+	uint8_t in[MESSAGE_MAX];
+};
+
+struct bgp_peer {
+	struct rib_peer rib;
+	struct bgp_session sessions[BGP_DIRECTIONS];
+	bool tunnel_up;
+	uint64_t start_at;      /* next attempt to connect */
+	uint64_t refused_until; /* after a prefix limit: nobody is let in */
+	uint64_t established_at;
+	uint32_t backoff_s;
+	uint32_t notes_left;
+	struct bgp_effect_state shown;
+	uint64_t report_at; /* counts may be shown again */
+	struct bgp_notify last_notify;
+	char detail[REASON_TEXT_SIZE];
+};
+
+struct bgp {
+	struct bgp_config config;
+	struct rib rib;
+	struct policy policy;
+	struct ip_prefix networks[BGP_NETWORKS_MAX];
+	struct bgp_peer *peers[RIB_PEERS_MAX];
+	struct rib_peer *rib_peers[RIB_PEERS_MAX]; /* the same, for the policy */
+	unsigned int peer_slots;
+	uint64_t random;
+	bool stopped;
+	struct bgp_effect *effects; /* ring buffer */
+	size_t effects_size, effects_first, effects_count;
+};
+
+/* ---- speaker.c ---- */
+
+struct bgp_peer *speaker_peer(const struct bgp *b, uint32_t tunnel);
+
+/* A slot at the end of the effect queue, to be filled. */
+struct bgp_effect *speaker_effect(struct bgp *b, enum bgp_effect_type type, uint32_t tunnel);
+
+__attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const struct bgp_peer *p,
+	enum bgp_note_level level, const char *format, ...);
+
+/* `seconds` in nanoseconds, 75 to 100 percent of it (RFC 4271 10). */
+uint64_t speaker_jitter(struct bgp *b, uint32_t seconds);
+
+uint32_t speaker_retry_s(const struct bgp *b);
+
+/* ---- peer.c ---- */
+
+/* Looks the event up, carries out the action and moves the state. */
+void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum fsm_event event,
+	uint64_t now);
+
+/* Ends both sessions with a NOTIFICATION where the state wants one. */
+void peer_stop(struct bgp *b, struct bgp_peer *p, const struct bgp_notify *n, uint64_t now);
+
+void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now);
+uint64_t peer_next_timer(const struct bgp_peer *p);
+
+/* Says why the session is about to end; kept for `show` and the log. */
+__attribute__((format(printf, 2, 3))) void peer_set_detail(
+	struct bgp_peer *p, const char *format, ...);
+
+static inline struct bgp_session *peer_other(struct bgp_peer *p, const struct bgp_session *s)
+{
+	return &p->sessions[!s->direction];
+}
+
+static inline struct bgp_session *peer_established(struct bgp_peer *p)
+{
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
+		if (p->sessions[d].state == FSM_ESTABLISHED)
+			return &p->sessions[d];
+	}
+	return NULL;
+}
+
+/* ---- session.c ---- */
+
+/* Takes complete messages out of the input and turns them into events. */
+void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, const uint8_t *bytes,
+	size_t len, uint64_t now);
+
+/* A writer over the free output, and its end. */
+struct wr session_writer(struct bgp_session *s, size_t reserved);
+void session_written(struct bgp_session *s, const struct wr *w, uint64_t now);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bgp/policy.h"
+
+#include <sys/socket.h>
+
+static bool is_hub_network(const struct policy *policy, const struct ip_prefix *prefix)
+{
+	/* what belongs to the hub wins even against a more specific learned prefix. */
+	for (unsigned int i = 0; i < policy->network_count; i++) {
+		if (policy->networks[i].len > 0 && prefix_covers(&policy->networks[i], prefix))
+			return true;
+	}
+	return false;
+}
+
+static bool is_martian(const struct ip_prefix *p)
+{
+	static const struct ip_prefix martians[] = {
+		{{AF_INET, {127}}, 8},
+		{{AF_INET, {169, 254}}, 16}, /* RFC 3927 2.6.2: never forwarded */
+		{{AF_INET, {224}}, 4},
+		{{AF_INET6, {0}}, 127}, /* :: and ::1 */
+		{{AF_INET6, {0xfe, 0x80}}, 10},
+		{{AF_INET6, {0xff}}, 8},
+	};
+
+	for (unsigned int i = 0; i < sizeof(martians) / sizeof(martians[0]); i++) {
+		if (prefix_covers(&martians[i], p))
+			return true;
+	}
+	return false;
+}
+
+/* A route to a tunnel's inside addresses would turn other sites' sessions away from the hub. */
+static bool is_inside(const struct policy *policy, const struct ip_prefix *p)
+{
+	const unsigned int subnet_bits = 2; /* /30 and /126 */
+
+	if (p->len + subnet_bits < addr_bits(&p->addr))
+		return false;
+	for (unsigned int i = 0; i < policy->peer_count; i++) {
+		const struct rib_peer *peer = policy->peers[i];
+
+		if (peer && (prefix_contains(p, &peer->conf.local4) ||
+				    prefix_contains(p, &peer->conf.peer4) ||
+				    prefix_contains(p, &peer->conf.local6) ||
+				    prefix_contains(p, &peer->conf.peer6)))
+			return true;
+	}
+	return false;
+}
+
+enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
+	const struct ip_prefix *prefix, const struct attrs *a)
+{
+	if (attr_path_contains(a, policy->config->local_as))
+		return POLICY_OWN_AS;
+	if (prefix->len == 0) /* */
+		return from->conf.allow_default ? POLICY_ACCEPT : POLICY_DEFAULT;
+	if (is_hub_network(policy, prefix))
+		return POLICY_HUB;
+	if (is_martian(prefix))
+		return POLICY_MARTIAN;
+	if (is_inside(policy, prefix))
+		return POLICY_INSIDE;
+	return POLICY_ACCEPT;
+}
+
+bool policy_export(
+	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to)
+{
+	if (!e->best)
+		return false;
+	if (e->network)
+		return true;
+	if (!policy->config->site_to_site) /* V-04 */
+		return false;
+	/* R-16: never back to the site, by either tunnel. R-17, R-18: nor to another device of the
+	 * same location, which would send its own traffic round through the hub. */
+	if (e->best_tunnel / TUNNELS_PER_SITE == neighbor_site(&to->conf) ||
+		e->best_group == to->conf.group)
+		return false;
+	if (e->prefix.len == 0) /* one site's way out is not offered to the others */
+		return false;
+	return !attr_stays_here(e->best);
+}
+
+const char *policy_reason(enum policy_verdict verdict)
+{
+	static const char *const reasons[] = {
+		[POLICY_ACCEPT] = "it is accepted",
+		[POLICY_OWN_AS] = "its AS path contains our own AS",
+		[POLICY_HUB] = "it lies within a network of the hub",
+		[POLICY_DEFAULT] = "default routes of this site are not allowed",
+		[POLICY_MARTIAN] = "such addresses are never forwarded",
+		[POLICY_INSIDE] = "it covers inside addresses of a tunnel",
+	};
+
+	return reasons[verdict];
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which routes come in and which go out. RFC 8212 wants an explicit policy: this is it, and it is
+ * the same for every site. It is asked anew at every decision, so a changed configuration applies
+ * to what was learned before.
+ */
+#ifndef SLUICE_BGP_POLICY_H
+#define SLUICE_BGP_POLICY_H
+
+#include "bgp/rib.h"
+
+enum policy_verdict {
+	POLICY_ACCEPT,
+	POLICY_OWN_AS,  /* RFC 4271 9.1.2: our AS is in the path */
+	POLICY_HUB,     /* a network of the hub, or inside of one */
+	POLICY_DEFAULT, /* default route from a site without allow_default */
+	POLICY_MARTIAN, /* loopback, link-local, multicast */
+	POLICY_INSIDE,  /* the inside addresses of a tunnel */
+};
+
+struct policy {
+	const struct bgp_config *config;
+	const struct ip_prefix *networks; /* of the hub */
+	unsigned int network_count;
+	struct rib_peer *const *peers; /* whose inside addresses are protected; NULLs are skipped */
+	unsigned int peer_count;
+};
+
+enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
+	const struct ip_prefix *prefix, const struct attrs *a);
+
+/* Whether `to` is told of the chosen path of e. Limits are adjout's. */
+bool policy_export(
+	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to);
+
+/* Why, for a log line: "it lies within a network of the hub". */
+const char *policy_reason(enum policy_verdict verdict);
+
+#endif

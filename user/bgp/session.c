@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes of a session: messages in, room for messages out. */
+#include "bgp/peer.h"
+#include "bgp/update.h"
+
+#include <stdio.h>
+
+struct wr session_writer(struct bgp_session *s, size_t reserved)
+{
+	size_t used = s->out_len + reserved;
+
+	return wr_init(s->out + s->out_len, used < SESSION_OUT_SIZE ? SESSION_OUT_SIZE - used : 0);
+}
+
+void session_written(struct bgp_session *s, const struct wr *w, uint64_t now)
+{
+	uint32_t seconds = 2u * s->hold_s > SEND_HOLD_S ? 2u * s->hold_s : SEND_HOLD_S;
+
+	if (w->bad || !wr_len(w))
+		return;
+	if (!s->out_len && s->state == FSM_ESTABLISHED)
+		s->send_hold_at = now + seconds * CLOCK_SECOND;
+	s->out_len += wr_len(w);
+}
+
+/* ---- collision, RFC 4271 6.8 ---- */
+
+/* True when the connection we opened is the one to keep. */
+static bool ours_wins(const struct bgp *b, const struct bgp_open *remote)
+{
+	/* RFC 6286 2.3: equal identifiers, the larger AS wins. */
+	if (b->config.router_id == remote->identifier)
+		return b->config.local_as > remote->as;
+	return b->config.router_id > remote->identifier;
+}
+
+/* True when s is the connection to keep, the other one having been given up if it was rival. */
+static bool survives_collision(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	const struct bgp_open *open, uint64_t now)
+{
+	struct bgp_session *other = peer_other(p, s);
+
+	if (other->state == FSM_ESTABLISHED)
+		return false;
+	if (other->state != FSM_OPEN_CONFIRM)
+		return true;
+	if (ours_wins(b, open) != (s->direction == BGP_OUTGOING))
+		return false;
+	other->pending = notify_make(NOTIFY_CEASE, CEASE_COLLISION);
+	peer_event(b, p, other, FSM_COLLISION, now);
+	return true;
+}
+
+static void on_open(
+	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
+{
+	struct bgp_open open;
+
+	if (s->state != FSM_OPEN_SENT) {
+		peer_set_detail(p, "OPEN received in state %s", fsm_state_name(s->state));
+		peer_event(b, p, s, FSM_OPEN, now);
+		return;
+	}
+	if (!open_decode(&body, &open, &s->pending)) {
+		char text[NOTIFY_TEXT_SIZE];
+
+		peer_set_detail(p, "OPEN refused: %s", notify_format(&s->pending, text));
+		peer_event(b, p, s, FSM_OPEN_ERROR, now);
+		return;
+	}
+	if (!open_check(&open, p->rib.conf.remote_as, &s->pending)) {
+		peer_set_detail(p, "OPEN refused: remote AS is %u, expected %u", open.as,
+			p->rib.conf.remote_as);
+		peer_event(b, p, s, FSM_OPEN_ERROR, now);
+		return;
+	}
+	if (!survives_collision(b, p, s, &open, now)) {
+		s->pending = notify_make(NOTIFY_CEASE, CEASE_COLLISION);
+		peer_event(b, p, s, FSM_COLLISION, now);
+		return;
+	}
+	s->remote = open;
+	peer_event(b, p, s, FSM_OPEN, now);
+}
+
+static void on_notify(
+	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
+{
+	struct bgp_notify n = {0};
+	char text[NOTIFY_TEXT_SIZE];
+	bool version;
+
+	if (!notify_decode(&body, &n))
+		return;
+	p->last_notify = n;
+	peer_set_detail(p, "NOTIFICATION received: %s", notify_format(&n, text));
+	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
+	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
+}
+
+/* ---- UPDATE ---- */
+
+static void note_refused(
+	struct bgp *b, struct bgp_peer *p, const struct ip_prefix *prefix, struct attrs *a)
+{
+	enum policy_verdict verdict = policy_import(&b->policy, &p->rib, prefix, a);
+	char text[PREFIX_STR_SIZE];
+
+	if (verdict == POLICY_ACCEPT || !p->notes_left)
+		return;
+	p->notes_left--;
+	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s", prefix_format(prefix, text),
+		policy_reason(verdict));
+}
+
+/* a warning at 75 percent, the end of the session above the limit. True: above. */
+static bool limit_exceeded(
+	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum bgp_family family)
+{
+	struct rib_peer_family *f = &p->rib.family[family];
+	uint32_t limit = p->rib.conf.max_prefixes_in;
+	const char *name = family == BGP_IPV4 ? "IPv4" : "IPv6";
+	uint8_t data[7];
+	struct wr w = wr_init(data, sizeof(data));
+
+	if (!limit)
+		return false;
+	if (f->prefixes_in <= limit) {
+		bool high = (uint64_t)f->prefixes_in * 100 >= (uint64_t)limit * PREFIX_WARN_PERCENT;
+
+		if (high && !f->warned)
+			speaker_note(b, p, BGP_NOTE_WARN, "%u %s prefixes received, %u allowed",
+				f->prefixes_in, name, limit);
+		f->warned = high;
+		return false;
+	}
+	wr_u16(&w, family_afi(family)); /* RFC 4486 4 */
+	wr_u8(&w, SAFI_UNICAST);
+	wr_u32(&w, limit);
+	s->pending = notify_make_data(NOTIFY_CEASE, CEASE_MAX_PREFIXES, data, sizeof(data));
+	peer_set_detail(p, "prefix limit exceeded: %u %s prefixes received, %u allowed",
+		f->prefixes_in, name, limit);
+	return true;
+}
+
+static void forget_list(struct bgp *b, struct bgp_peer *p, enum bgp_family family, struct rd list)
+{
+	struct ip_prefix prefix;
+
+	while (nlri_next(&list, family, &prefix))
+		rib_forget(&b->rib, &p->rib, family, &prefix);
+}
+
+/* True when the prefix limit was exceeded. */
+static bool learn_list(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	enum bgp_family family, struct rd list, struct attrs *a)
+{
+	struct ip_prefix prefix;
+
+	while (nlri_next(&list, family, &prefix)) {
+		rib_learn(&b->rib, &p->rib, family, &prefix, a);
+		note_refused(b, p, &prefix, a);
+		if (limit_exceeded(b, p, s, family))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 4271 9.1.1, 3.1: withdrawals, then routes. True when the prefix limit was exceeded. */
+static bool apply(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct update *u)
+{
+	struct attrs *a = NULL;
+	bool exceeded = false;
+
+	if (u->result.error < ATTR_WITHDRAW && u->attrs.path.len)
+		a = attr_intern(&b->rib.attrs, &u->attrs);
+	for (enum bgp_family family = 0; family < BGP_FAMILIES && !exceeded; family++) {
+		struct update_part *part = &u->part[family];
+
+		if (!p->rib.family[family].active)
+			continue;
+		for (int i = 0; i < 2 && !exceeded; i++) {
+			forget_list(b, p, family, part->unreach[i]);
+			if (a)
+				exceeded = learn_list(b, p, s, family, part->reach[i], a);
+			else /* RFC 7606 2: treat as withdrawn */
+				forget_list(b, p, family, part->reach[i]);
+		}
+		p->rib.family[family].end_of_rib_in |= part->end_of_rib;
+	}
+	attr_unref(&b->rib.attrs, a);
+	return exceeded;
+}
+
+static void note_attributes(struct bgp *b, struct bgp_peer *p, const struct attr_result *r)
+{
+	if (r->error == ATTR_FINE || !p->notes_left)
+		return;
+	p->notes_left--;
+	speaker_note(b, p, BGP_NOTE_WARN, "UPDATE with a bad %s attribute (type %u): %s",
+		attr_name(r->type), r->type,
+		r->error == ATTR_DISCARD ? "the attribute is left out"
+					 : "its routes are treated as withdrawn");
+}
+
+static void on_update(
+	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
+{
+	struct attr_context context = {
+		.remote_as = p->rib.conf.remote_as, .four_octet_as = s->remote.four_octet_as};
+	struct update u;
+
+	if (s->state != FSM_ESTABLISHED) {
+		peer_set_detail(p, "UPDATE received in state %s", fsm_state_name(s->state));
+		peer_event(b, p, s, FSM_UPDATE, now);
+		return;
+	}
+	if (!update_decode(body, &context, &u, &s->pending)) {
+		char text[NOTIFY_TEXT_SIZE];
+
+		peer_set_detail(p, "UPDATE refused: %s", notify_format(&s->pending, text));
+		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
+		return;
+	}
+	note_attributes(b, p, &u.result);
+	if (apply(b, p, s, &u)) {
+		uint32_t restart = b->config.prefix_limit_restart_s;
+
+		p->refused_until = now + (restart ? restart : PREFIX_RESTART_S) * CLOCK_SECOND;
+		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
+		return;
+	}
+	peer_event(b, p, s, FSM_UPDATE, now);
+}
+
+static void on_refresh(
+	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
+{
+	enum bgp_family family;
+
+	/* RFC 2918 4: a family that was not agreed upon is ignored. */
+	if (s->state == FSM_ESTABLISHED && message_decode_refresh(&body, &family))
+		rib_tell_again(&b->rib, &p->rib, family);
+	peer_event(b, p, s, FSM_REFRESH, now);
+}
+
+static void on_message(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	const struct bgp_message *m, uint64_t now)
+{
+	switch (m->type) {
+	case MESSAGE_OPEN:
+		on_open(b, p, s, m->body, now);
+		return;
+	case MESSAGE_UPDATE:
+		on_update(b, p, s, m->body, now);
+		return;
+	case MESSAGE_NOTIFICATION:
+		on_notify(b, p, s, m->body, now);
+		return;
+	case MESSAGE_KEEPALIVE:
+		peer_event(b, p, s, FSM_KEEPALIVE, now);
+		return;
+	case MESSAGE_ROUTE_REFRESH:
+		on_refresh(b, p, s, m->body, now);
+		return;
+	}
+}
+
+/* Handles the complete messages at the start of the input. False: the session has ended. */
+static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	size_t used = 0;
+	bool going = true;
+
+	while (going) {
+		struct bgp_message m;
+		enum message_result r =
+			message_decode(s->in + used, s->in_len - used, &m, &s->pending);
+
+		if (r == MESSAGE_PARTIAL)
+			break;
+		if (r == MESSAGE_BAD) {
+			char text[NOTIFY_TEXT_SIZE];
+
+			peer_set_detail(p, "%s", notify_format(&s->pending, text));
+			peer_event(b, p, s, FSM_HEADER_ERROR, now);
+			return false;
+		}
+		on_message(b, p, s, &m, now);
+		used += m.len;
+		going = s->state >= FSM_OPEN_SENT;
+	}
+	if (!going)
+		return false;
+	memmove(s->in, s->in + used, s->in_len - used);
+	s->in_len -= used;
+	return true;
+}
+
+void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, const uint8_t *bytes,
+	size_t len, uint64_t now)
+{
+	while (len && s->state >= FSM_OPEN_SENT) {
+		size_t take = sizeof(s->in) - s->in_len;
+
+		if (take > len)
+			take = len;
+		memcpy(s->in + s->in_len, bytes, take);
+		s->in_len += take;
+		bytes += take;
+		len -= take;
+		if (!drain(b, p, s, now))
+			return;
+	}
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BGP speaker of a hub: neighbours, sessions, routes. No sockets and no clock inside: the
+ * caller tells what happened and at what time (CLOCK_MONOTONIC nanoseconds), then calls bgp_run and
+ * carries out the effects.
+ *
+ * A neighbour has at most two TCP connections, one in each direction (RFC 4271 6.8); they are named
+ * by tunnel number and enum bgp_direction.
+ */
+#ifndef SLUICE_BGP_SPEAKER_H
+#define SLUICE_BGP_SPEAKER_H
+
+#include "base/types.h"
+#include "bgp/fsm.h"
+#include "bgp/message.h"
+#include "bgp/neighbor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BGP_NETWORKS_MAX 256 /* prefixes behind the hub */
+
+enum bgp_direction {
+	BGP_OUTGOING, /* we connected */
+	BGP_INCOMING,
+	BGP_DIRECTIONS,
+};
+
+enum bgp_effect_type {
+	BGP_EFFECT_INVALID,
+	BGP_EFFECT_CONNECT, /* open a TCP connection, BGP_OUTGOING */
+	BGP_EFFECT_CLOSE,   /* write what bgp_output has, as far as it goes, then close */
+	BGP_EFFECT_STATE,   /* something to show has changed */
+	BGP_EFFECT_ROUTE,   /* the best path to a prefix has changed */
+	BGP_EFFECT_NOTE,    /* for the log */
+};
+
+enum bgp_note_level {
+	BGP_NOTE_INFO,
+	BGP_NOTE_WARN,
+};
+
+struct bgp_effect_state {
+	enum fsm_state state;
+	uint32_t prefixes_in, prefixes_out; /* both families */
+	uint8_t error_code, error_subcode;  /* of the last NOTIFICATION, either way */
+	char detail[REASON_TEXT_SIZE];
+};
+
+struct bgp_effect_route {
+	struct ip_prefix prefix;
+	bool present;
+	uint8_t origin;
+	uint8_t as_path_len; /* as_path holds the first of them */
+	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
+	uint32_t med;
+	uint32_t candidates;
+};
+
+struct bgp_effect {
+	enum bgp_effect_type type;
+	uint32_t tunnel;
+	enum bgp_direction direction; /* CONNECT, CLOSE */
+	union {
+		struct {
+			struct ip_addr local, remote;
+		} connect;
+		struct bgp_effect_state state;
+		struct bgp_effect_route route;
+		struct {
+			enum bgp_note_level level;
+			char text[REASON_TEXT_SIZE + 64]; /* begins with site and tunnel */
+		} note;
+	};
+};
+
+struct bgp;
+
+/* `seed` feeds the jitter of timers. */
+struct bgp *bgp_new(uint64_t seed);
+void bgp_free(struct bgp *b);
+
+/* Sets or changes the speaker; a new AS or identifier ends all sessions. */
+void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now);
+
+/* Adds or changes a neighbour; a new AS or address ends its session. False: RIB_PEERS_MAX reached. */
+bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now);
+void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now);
+
+/* A session lives only while its tunnel is up; down takes all its routes away at once. */
+void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now);
+
+/* A network behind the hub; false: BGP_NETWORKS_MAX reached. */
+bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present);
+
+/*
+ * Whether a connection from `remote` to `local` is welcome, and whose it is. When true, and the
+ * neighbour has an incoming connection already, bgp_closed must be called for that one first.
+ */
+bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const struct ip_addr *remote,
+	uint64_t now, uint32_t *tunnel);
+
+/* The connection that was asked for, or accepted, is open. */
+void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, uint64_t now);
+
+/* It failed, or the other end closed it; the caller has closed its socket. */
+void bgp_closed(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const char *why,
+	uint64_t now);
+
+/* Bytes came in. */
+void bgp_receive(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const uint8_t *bytes,
+	size_t len, uint64_t now);
+
+/* Bytes that wait to be written; *len 0 when there are none. Valid until the next call. */
+const uint8_t *bgp_output(
+	const struct bgp *b, uint32_t tunnel, enum bgp_direction direction, size_t *len);
+
+/* `len` of them were written. */
+void bgp_sent(
+	struct bgp *b, uint32_t tunnel, enum bgp_direction direction, size_t len, uint64_t now);
+
+/* Timers, decisions, and filling of output. True: more is to be done, call again soon. */
+bool bgp_run(struct bgp *b, uint64_t now);
+
+/* When bgp_run must be called at the latest; CLOCK_NEVER if nothing is due. */
+uint64_t bgp_next_timer(const struct bgp *b);
+
+/* Takes the next effect; false when there is none. */
+bool bgp_next_effect(struct bgp *b, struct bgp_effect *e);
+
+/* Ends all sessions with Cease/2 and starts none again. */
+void bgp_shutdown(struct bgp *b, uint64_t now);
+
+/* Every neighbour whose tunnel is up is Established and has sent End-of-RIB for its families. */
+bool bgp_is_settled(const struct bgp *b);
+
+/* Calls `visit` for the number of every neighbour. */
+void bgp_each_neighbor(
+	const struct bgp *b, void (*visit)(void *context, uint32_t tunnel), void *context);
+
+#endif
