@@ -561,7 +561,8 @@ int proc_bgp_run(int hub_fd)
 	struct proc_bgp p = {0};
 	uint64_t seed = clock_now();
 
-	(void)getrandom(&seed, sizeof(seed), 0);
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		log_warn("timers are spread by the clock only: %s", strerror(errno));
 	LIST_INIT(&p.connections);
 	p.base = event_base_new();
 	p.bgp = bgp_new(seed);
