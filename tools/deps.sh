@@ -5,7 +5,7 @@ set -euo pipefail
 PACKAGES=(
 	gcc make pkg-config clang llvm libclang-rt-14-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
 	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev
-	libjansson-dev libmicrohttpd-dev libsmartcols-dev libseccomp-dev libcap-dev libcmocka-dev
+	libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev libcmocka-dev
 	iproute2 iputils-ping iperf3 ethtool procps jq curl
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2

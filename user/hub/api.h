@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may be asked over the control socket. A request is one line of JSON:
+ *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true}
+ * of which only the verb is required; the reply is one JSON document, then the end of the stream.
+ */
+#ifndef SLUICE_HUB_API_H
+#define SLUICE_HUB_API_H
+
+enum api_verb {
+	API_INVALID,
+	API_SHOW_SITES,
+	API_SHOW_TUNNELS,
+	API_SHOW_ROUTES,
+	API_SHOW_SA,
+	API_SHOW_DATAPLANE,
+	API_REPORT,
+	API_METRICS, /* Prometheus text, for HTTP */
+	API_APPLY,
+	API_REKEY_CHILD,
+	API_REKEY_IKE,
+	API_TUNNEL_DOWN,
+	API_TUNNEL_UP,
+	API_VERBS,
+};
+
+#define API_REQUEST_MAX 512 /* bytes of a request line */
+#define API_CLIENTS_MAX 64  /* connections at a time, both sockets */
+
+#endif

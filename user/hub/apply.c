@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A new configuration: read, checked whole, compared with the present one, applied site by site.
+ * A bad one changes nothing; what did not change is not touched.
+ */
+#include "hub/hub.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAME(a, b, member) (!memcmp(&(a)->member, &(b)->member, sizeof((a)->member)))
+
+/* What the sockets, the programs and every session were made from. */
+static const char *needs_restart(
+	const struct concentrator_conf *was, const struct concentrator_conf *is)
+{
+	if (was->asn != is->asn)
+		return "asn";
+	if (!SAME(was, is, router_id))
+		return "router_id";
+	if (was->endpoint_count != is->endpoint_count || !SAME(was, is, endpoints))
+		return "endpoints";
+	if (was->workers != is->workers)
+		return "workers";
+	if (was->pacing_horizon_us != is->pacing_horizon_us)
+		return "pacing_horizon";
+	if (was->route_table != is->route_table)
+		return "route_table";
+	if (was->hold_s != is->hold_s || was->keepalive_s != is->keepalive_s)
+		return "hold_time and keepalive";
+	if (was->site_to_site != is->site_to_site)
+		return "site_to_site";
+	if (!SAME(was, is, metrics))
+		return "metrics";
+	return NULL;
+}
+
+static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < n->count; i++) {
+		if (prefix_equal(&n->prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+/* Tells bgp about the networks of `from` that `others` does not have. */
+static void send_networks(struct hub *h, const struct networks_conf *from,
+	const struct networks_conf *others, bool present)
+{
+	for (uint32_t i = 0; i < from->count; i++) {
+		struct imsg_bgp_network m = {.prefix = from->prefixes[i], .present = present};
+
+		if (!has_network(others, &from->prefixes[i]))
+			process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NETWORK, -1, &m, sizeof(m));
+	}
+}
+
+static const struct site_conf *find_conf(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, name))
+			return &c->sites[i];
+	}
+	return NULL;
+}
+
+struct changes {
+	unsigned int added, changed, removed;
+};
+
+static void apply_sites(struct hub *h, const struct config *c, struct changes *n)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i] && !find_conf(c, h->sites[i]->conf.name)) {
+			log_info("site %s: removed", h->sites[i]->conf.name);
+			hub_site_remove(h, h->sites[i]);
+			n->removed++;
+		}
+	}
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		struct hub_site *site = hub_site_find(h, c->sites[i].name);
+
+		if (!site) {
+			log_info("site %s: added", c->sites[i].name);
+			hub_sites_add(h, &c->sites[i]);
+			n->added++;
+		} else if (memcmp(&site->conf, &c->sites[i], sizeof(site->conf))) {
+			log_info("site %s: changed", c->sites[i].name);
+			hub_site_change(h, site, &c->sites[i]);
+			n->changed++;
+		}
+	}
+}
+
+/* A burst belongs to every bucket. */
+static void set_all_rates(struct hub *h)
+{
+	hub_aggregate_set(h);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i])
+			hub_rates_set(h, h->sites[i]);
+	}
+}
+
+bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
+{
+	struct config *c = config_load(h->config_path, summary);
+	struct config *old = h->config;
+	struct changes n = {0};
+
+	if (!c)
+		return false;
+
+	const char *fixed = needs_restart(&old->concentrator, &c->concentrator);
+
+	if (fixed) {
+		snprintf(summary, CONFIG_ERROR_SIZE,
+			"concentrator.%s cannot change while sluiced runs; nothing was applied", fixed);
+		config_free(c);
+		return false;
+	}
+	if (!secrets_check(c, summary)) {
+		config_free(c);
+		return false;
+	}
+	h->config = c;
+	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);
+	send_networks(h, &c->concentrator.networks, &old->concentrator.networks, true);
+	apply_sites(h, c, &n);
+	set_all_rates(h);
+	config_free(old);
+	snprintf(summary, CONFIG_ERROR_SIZE, "%u sites added, %u changed, %u removed, %u untouched",
+		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
+	log_info("configuration applied: %s", summary);
+	return true;
+}

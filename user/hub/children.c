@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each child is told when it starts, and what is done with what it reports. */
+#include "hub/hub.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int dup_fd(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* A fresh ike <-> data channel; whichever of the two is there already gets its end now. */
+static void connect_ike_and_data(struct hub *h)
+{
+	int pair[2];
+
+	if (!h->processes[PROCESS_IKE].channel || !h->processes[PROCESS_DATA].channel)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		log_error("socketpair: %s", strerror(errno));
+		return;
+	}
+	process_send(&h->processes[PROCESS_DATA], IMSG_CHANNEL, pair[0], NULL, 0);
+	process_send(&h->processes[PROCESS_IKE], IMSG_CHANNEL, pair[1], NULL, 0);
+}
+
+static void send_sockets(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < h->socket_count; i++) {
+		const struct hub_socket *s = &h->sockets[i];
+
+		if (p->role == PROCESS_IKE && s->for_ike)
+			process_send(p, IMSG_IKE_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
+		if (p->role == PROCESS_DATA && s->for_data)
+			process_send(p, IMSG_DATA_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
+	}
+}
+
+static void send_maps(struct hub *h, struct process *p)
+{
+	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN, DATA_MAP_BUCKET_OUT,
+		DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS, DATA_MAP_WORKER_OUT_STATS,
+		DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct imsg_data_map m = {.map = maps[i],
+			.value_size = bpf_plane_map_value_size(h->plane, maps[i]),
+			.entries = bpf_plane_map_entries(h->plane, maps[i])};
+
+		process_send(p, IMSG_DATA_MAP, dup_fd(bpf_plane_map_fd(h->plane, maps[i])), &m,
+			sizeof(m));
+	}
+}
+
+static void start_data(struct hub *h, struct process *p)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct link_device inside;
+	struct imsg_data_conf conf = {
+		.workers = c->workers, .pacing_horizon_us = c->pacing_horizon_us};
+
+	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
+	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
+	send_maps(h, p);
+	for (uint32_t q = 0; q < c->workers; q++) {
+		struct imsg_index queue = {.index = q};
+
+		process_send(p, IMSG_DATA_TAP, dup_fd(link_queue_fd(h->link, q)), &queue, sizeof(queue));
+	}
+	send_sockets(h, p);
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
+	hub_sites_send(h, p);
+	connect_ike_and_data(h);
+}
+
+static void start_ike(struct hub *h, struct process *p)
+{
+	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
+	send_sockets(h, p);
+	hub_sites_send(h, p);
+	connect_ike_and_data(h);
+}
+
+static void start_bgp(struct hub *h, struct process *p)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct imsg_bgp_conf conf = {.local_as = c->asn,
+		.hold_s = (uint16_t)c->hold_s,
+		.keepalive_s = (uint16_t)c->keepalive_s,
+		.site_to_site = c->site_to_site};
+	const uint8_t *id = c->router_id.bytes;
+
+	conf.router_id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
+	for (int i = 0; i < 2; i++) {
+		struct imsg_socket s = {
+			.local = {.addr = {.family = i ? AF_INET6 : AF_INET}, .port = 179}};
+
+		process_send(p, IMSG_BGP_LISTEN, dup_fd(h->bgp_listen[i]), &s, sizeof(s));
+	}
+	for (uint32_t i = 0; i < c->networks.count; i++) {
+		struct imsg_bgp_network n = {.prefix = c->networks.prefixes[i], .present = true};
+
+		process_send(p, IMSG_BGP_NETWORK, -1, &n, sizeof(n));
+	}
+	hub_sites_send(h, p);
+}
+
+static void start_api(struct hub *h, struct process *p)
+{
+	process_send(p, IMSG_API_SOCKET, dup_fd(h->control_fd), NULL, 0);
+	if (h->metrics_fd >= 0)
+		process_send(p, IMSG_API_HTTP, dup_fd(h->metrics_fd), NULL, 0);
+}
+
+static void on_start(void *context, struct process *p)
+{
+	static void (*const starts[PROCESS_ROLES])(struct hub *, struct process *) = {
+		[PROCESS_DATA] = start_data,
+		[PROCESS_IKE] = start_ike,
+		[PROCESS_BGP] = start_bgp,
+		[PROCESS_API] = start_api,
+	};
+
+	starts[p->role](context, p);
+	process_send(p, IMSG_START, -1, NULL, 0);
+}
+
+/* The SAs died with the data process: every tunnel starts anew. */
+static void reset_tunnels(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct imsg_ike_command reset = {.tunnel = hub_tunnel_number(h->sites[i], t),
+				.command = IKE_COMMAND_RESET};
+
+			if (!h->sites[i]->conf.tunnels[t].configured)
+				continue;
+			h->sites[i]->tunnels[t].sa_count = 0;
+			hub_tunnel_close(h, reset.tunnel);
+			process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &reset,
+				sizeof(reset));
+		}
+	}
+}
+
+static void set_bgp_idle(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct imsg_bgp_state *b = &h->sites[i]->tunnels[t].bgp;
+
+			b->state = BGP_IDLE;
+			snprintf(b->detail, sizeof(b->detail), "the bgp process is starting again");
+		}
+	}
+}
+
+static void on_end(void *context, struct process *p)
+{
+	struct hub *h = context;
+
+	if (h->stopping)
+		return;
+	switch (p->role) {
+	case PROCESS_DATA:
+		reset_tunnels(h);
+		break;
+	case PROCESS_BGP:
+		hub_routes_mark_stale(h);
+		set_bgp_idle(h);
+		break;
+	default:
+		break; /* ike: SAs stay in data; api: holds nothing */
+	}
+}
+
+static void on_tunnel_state(struct hub *h, const struct imsg_tunnel_state *m)
+{
+	static const char *const names[] = {
+		[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+	struct hub_site *site = hub_site_of_tunnel(h, m->tunnel);
+	char peer[ENDPOINT_STR_SIZE];
+
+	if (!t || m->phase > TUNNEL_UP)
+		return;
+	if (t->ike.phase != m->phase) {
+		t->since_wall_ns = clock_wall();
+		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s", site->conf.name, m->tunnel % 2,
+			names[m->phase], endpoint_format(&m->peer, peer), m->reason[0] ? ", " : "",
+			m->reason, m->detail[0] ? ": " : "", m->detail);
+	}
+	t->ike = *m;
+	if (m->phase == TUNNEL_UP)
+		hub_tunnel_open(h, m->tunnel);
+	else if (m->phase == TUNNEL_DOWN)
+		hub_tunnel_close(h, m->tunnel);
+}
+
+static struct imsg_sa_info *find_sa(struct hub_tunnel *t, uint32_t spi_in)
+{
+	for (uint32_t i = 0; i < t->sa_count; i++) {
+		if (t->sas[i].spi_in == spi_in)
+			return &t->sas[i];
+	}
+	return NULL;
+}
+
+static void on_sa_info(struct hub *h, const struct imsg_sa_info *m)
+{
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+	struct imsg_sa_info *sa = t ? find_sa(t, m->spi_in) : NULL;
+
+	if (!t || (!sa && t->sa_count == HUB_SAS_PER_TUNNEL))
+		return;
+	if (!sa)
+		sa = &t->sas[t->sa_count++];
+	*sa = *m;
+	if (!m->in_use)
+		return;
+	for (uint32_t i = 0; i < t->sa_count; i++) {
+		if (&t->sas[i] != sa)
+			t->sas[i].in_use = false;
+	}
+	if (t->open)
+		hub_tunnel_open(h, m->tunnel);
+}
+
+static void on_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
+{
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+	struct imsg_sa_info *sa = t ? find_sa(t, m->spi_in) : NULL;
+
+	if (sa)
+		*sa = t->sas[--t->sa_count];
+}
+
+static void on_ike(struct hub *h, const struct imsg *m)
+{
+	const void *body = NULL;
+
+	switch (m->type) {
+	case IMSG_TUNNEL_STATE:
+		if ((body = imsg_body(m, sizeof(struct imsg_tunnel_state))))
+			on_tunnel_state(h, body);
+		break;
+	case IMSG_SA_INFO:
+		if ((body = imsg_body(m, sizeof(struct imsg_sa_info))))
+			on_sa_info(h, body);
+		break;
+	case IMSG_SA_GONE:
+		if ((body = imsg_body(m, sizeof(struct imsg_sa_ref))))
+			on_sa_gone(h, body);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_bgp_state(struct hub *h, const struct imsg_bgp_state *m)
+{
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+
+	if (!t)
+		return;
+	if (t->bgp.state != m->state && (m->state == BGP_ESTABLISHED || t->bgp.state == BGP_ESTABLISHED))
+		log_info("site %s tunnel %u: BGP %s%s%s", hub_site_of_tunnel(h, m->tunnel)->conf.name,
+			m->tunnel % 2, m->state == BGP_ESTABLISHED ? "established" : "closed",
+			m->detail[0] ? ": " : "", m->detail);
+	t->bgp = *m;
+}
+
+static void on_bgp(struct hub *h, const struct imsg *m)
+{
+	const void *body = NULL;
+
+	switch (m->type) {
+	case IMSG_BGP_STATE:
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_state))))
+			on_bgp_state(h, body);
+		break;
+	case IMSG_ROUTE:
+		if ((body = imsg_body(m, sizeof(struct imsg_route))))
+			hub_route(h, body);
+		break;
+	case IMSG_BGP_SETTLED:
+		hub_routes_drop_stale(h);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_data(struct hub *h, const struct imsg *m)
+{
+	const struct imsg_data_mode *mode;
+
+	if (m->type == IMSG_DATA_MODE && (mode = imsg_body(m, sizeof(*mode)))) {
+		snprintf(h->data_mode, sizeof(h->data_mode), "%s", mode->text);
+		log_info("data plane: %s", mode->text);
+	}
+}
+
+static void on_api(struct hub *h, const struct imsg *m)
+{
+	const struct imsg_api_request *request;
+
+	if (m->type == IMSG_API_REQUEST && (request = imsg_body(m, sizeof(*request)))) {
+		struct imsg_api_request own = *request;
+
+		own.site[sizeof(own.site) - 1] = '\0';
+		hub_api_request(h, &own);
+	}
+}
+
+/* One entry per role, so that a child can only say what its role may say. */
+#define ON_MESSAGE(role, handler)                                                                  \
+	static void on_##role##_message(void *context, const struct imsg *m)                       \
+	{                                                                                          \
+		handler(context, m);                                                               \
+		if (m->fd >= 0)                                                                    \
+			close(m->fd); /* no child sends descriptors to hub */                      \
+	}
+
+ON_MESSAGE(data, on_data)
+ON_MESSAGE(ike, on_ike)
+ON_MESSAGE(bgp, on_bgp)
+ON_MESSAGE(api, on_api)
+
+void hub_children_init(struct hub *h, bool verbose)
+{
+	static imsg_handler *const handlers[PROCESS_ROLES] = {
+		[PROCESS_DATA] = on_data_message,
+		[PROCESS_IKE] = on_ike_message,
+		[PROCESS_BGP] = on_bgp_message,
+		[PROCESS_API] = on_api_message,
+	};
+
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		h->processes[i] = (struct process){.role = (enum process_role)i,
+			.base = h->base,
+			.on_message = handlers[i],
+			.on_start = on_start,
+			.on_end = on_end,
+			.context = h,
+			.verbose = verbose};
+	}
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes: a prefix is in the kernel's table and in the BPF trie exactly while bgp says that a tunnel
+ * leads there and that tunnel is open.
+ */
+#include "hub/hub.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+#define SWEEP_AFTER_MS 200 /* bgp moves routes of a closed tunnel before that */
+
+static void install(struct hub *h, struct route_entry *e)
+{
+	const struct hub_tunnel *state = hub_tunnel(h, e->route.tunnel);
+	char text[PREFIX_STR_SIZE];
+	uint32_t mtu = 0;
+
+	for (uint32_t i = 0; i < state->sa_count; i++) {
+		if (state->sas[i].in_use)
+			mtu = state->sas[i].inner_mtu;
+	}
+	/* The trie first: the kernel must not send what TC cannot place. */
+	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel)) {
+		log_error("route %s: no room in the route map", prefix_format(&e->route.prefix, text));
+		return;
+	}
+	if (!link_route_set(h->link, &e->route.prefix, mtu, NULL)) {
+		log_error("route %s: the kernel refused it", prefix_format(&e->route.prefix, text));
+		maps_route_del(h->maps, &e->route.prefix);
+		return;
+	}
+	e->installed = true;
+}
+
+static void uninstall(struct hub *h, struct route_entry *e)
+{
+	if (!e->installed)
+		return;
+	link_route_del(h->link, &e->route.prefix);
+	maps_route_del(h->maps, &e->route.prefix);
+	e->installed = false;
+}
+
+static void remove_entry(struct hub *h, struct route_entry *e)
+{
+	struct ip_prefix prefix = e->route.prefix;
+
+	uninstall(h, e);
+	route_table_remove(h->routes, &prefix);
+}
+
+void hub_route(struct hub *h, const struct imsg_route *route)
+{
+	const struct hub_tunnel *state = route->present ? hub_tunnel(h, route->tunnel) : NULL;
+	struct route_entry *e;
+
+	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
+	if (!state || !state->open) {
+		e = route_table_find(h->routes, &route->prefix);
+		if (e)
+			remove_entry(h, e);
+		return;
+	}
+	e = route_table_get(h->routes, &route->prefix);
+
+	bool moved = !e->installed || e->route.tunnel != route->tunnel;
+
+	e->route = *route;
+	e->stale = false;
+	if (moved)
+		install(h, e);
+}
+
+static void mark(void *context, struct route_entry *e)
+{
+	(void)context;
+	e->stale = true;
+}
+
+void hub_routes_mark_stale(struct hub *h)
+{
+	route_table_each(h->routes, mark, NULL);
+}
+
+static void drop_if_stale(void *context, struct route_entry *e)
+{
+	if (e->stale)
+		remove_entry(context, e);
+}
+
+void hub_routes_drop_stale(struct hub *h)
+{
+	route_table_each(h->routes, drop_if_stale, h);
+}
+
+static void drop_if_closed(void *context, struct route_entry *e)
+{
+	const struct hub_tunnel *state = hub_tunnel(context, e->route.tunnel);
+
+	if (!state || !state->open)
+		remove_entry(context, e);
+}
+
+void hub_routes_sweep(struct hub *h)
+{
+	route_table_each(h->routes, drop_if_closed, h);
+}
+
+void hub_routes_sweep_soon(struct hub *h)
+{
+	struct timeval after = {.tv_usec = SWEEP_AFTER_MS * 1000};
+
+	event_add(h->sweep, &after);
+}
+
+static struct ip_prefix host_prefix(const struct ip_addr *a)
+{
+	return prefix_make(a, addr_bits(a));
+}
+
+void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
+
+	for (int i = 0; i < 2; i++) {
+		struct ip_addr own = config_inside_hub(blocks[i]);
+
+		if (!addr_is_set(&own))
+			continue;
+		if (present)
+			link_address_set(h->link, &own, (uint8_t)addr_bits(&own));
+		else
+			link_address_del(h->link, &own, (uint8_t)addr_bits(&own));
+	}
+}
+
+void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
+
+	for (int i = 0; i < 2; i++) {
+		struct ip_addr own = config_inside_hub(blocks[i]);
+		struct ip_addr peer = config_inside_site(blocks[i]);
+		struct ip_prefix host = host_prefix(&peer);
+
+		if (!addr_is_set(&peer))
+			continue;
+		if (present) {
+			maps_route_set(h->maps, &host, hub_tunnel_number(site, t));
+			link_route_set(h->link, &host, 0, &own);
+		} else {
+			link_route_del(h->link, &host);
+			maps_route_del(h->maps, &host);
+		}
+	}
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/hub.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define STOP_WITHIN_S 3 /* children that take longer to say goodbye are ended */
+
+static void on_child(evutil_socket_t signal, short what, void *arg)
+{
+	struct hub *h = arg;
+	pid_t pid;
+	int status, left = 0;
+
+	(void)signal, (void)what;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (int i = 0; i < PROCESS_ROLES; i++) {
+			if (process_reap(&h->processes[i], pid, status))
+				break;
+		}
+	}
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		left += i != PROCESS_DATA && h->processes[i].pid > 0;
+	if (!h->stopping || left)
+		return;
+	if (h->processes[PROCESS_DATA].pid > 0)
+		process_stop(&h->processes[PROCESS_DATA]);
+	else
+		event_base_loopbreak(h->base);
+}
+
+static void on_give_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd, (void)what;
+	event_base_loopbreak(h->base);
+}
+
+/* Peers are told first, by BGP and IKE; data carries the farewell and ends when they have. */
+static void on_stop(evutil_socket_t signal, short what, void *arg)
+{
+	static const enum process_role order[] = {PROCESS_API, PROCESS_BGP, PROCESS_IKE};
+	struct hub *h = arg;
+	struct timeval limit = {.tv_sec = STOP_WITHIN_S};
+
+	(void)what;
+	if (h->stopping) {
+		event_base_loopbreak(h->base);
+		return;
+	}
+	log_info("signal %d: stopping", (int)signal);
+	h->stopping = true;
+	h->processes[PROCESS_DATA].stopping = true;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		process_stop(&h->processes[order[i]]);
+	event_add(h->give_up, &limit);
+}
+
+static void on_reload(evutil_socket_t signal, short what, void *arg)
+{
+	char summary[CONFIG_ERROR_SIZE];
+
+	(void)signal, (void)what;
+	if (!hub_apply(arg, summary))
+		log_error("configuration refused, nothing changed: %s", summary);
+}
+
+/* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. */
+static void tell_activity(struct hub *h, const struct hub_site *site, unsigned int t, uint64_t now)
+{
+	struct hub_tunnel *state = (struct hub_tunnel *)&site->tunnels[t];
+	struct tunnel_stats stats;
+
+	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &stats);
+	if (stats.last_in_ns == state->activity_seen_ns)
+		return;
+	state->activity_seen_ns = stats.last_in_ns;
+
+	uint64_t age = now > stats.last_in_ns ? now - stats.last_in_ns : 0;
+	struct imsg_activity m = {.tunnel = hub_tunnel_number(site, t),
+		.age_ms = (uint32_t)(age / CLOCK_MILLISECOND)};
+
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_ACTIVITY, -1, &m, sizeof(m));
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+	uint64_t now = clock_now();
+
+	(void)fd, (void)what;
+	hub_sample(h);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->sites[i]->tunnels[t].open)
+				tell_activity(h, h->sites[i], t, now);
+		}
+	}
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	hub_routes_sweep(arg);
+}
+
+static void watch_events(struct hub *h)
+{
+	static const struct {
+		int signal;
+		event_callback_fn handler;
+	} signals[] = {{SIGCHLD, on_child}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+	struct timeval second = {.tv_sec = 1};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		h->signals[i] = evsignal_new(h->base, signals[i].signal, signals[i].handler, h);
+		event_add(h->signals[i], NULL);
+	}
+	h->second = event_new(h->base, -1, EV_PERSIST, on_second, h);
+	event_add(h->second, &second);
+	h->sweep = event_new(h->base, -1, 0, on_sweep, h);
+	h->give_up = event_new(h->base, -1, 0, on_give_up, h);
+}
+
+static void run(struct hub *h, bool verbose)
+{
+	hub_children_init(h, verbose);
+	watch_events(h);
+	hub_aggregate_set(h);
+	for (uint32_t i = 0; i < h->config->site_count; i++)
+		hub_sites_add(h, &h->config->sites[i]);
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		process_start(&h->processes[i]);
+	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
+		h->config->concentrator.asn, h->config->site_count);
+	event_base_dispatch(h->base);
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		process_fini(&h->processes[i]);
+}
+
+static void hub_free(struct hub *h)
+{
+	struct event *events[] = {h->second, h->sweep, h->give_up, h->signals[0], h->signals[1],
+		h->signals[2], h->signals[3]};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i])
+			event_free(events[i]);
+	}
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
+		free(h->sites[i]);
+	route_table_free(h->routes);
+	event_base_free(h->base);
+	config_free(h->config);
+	free(h);
+}
+
+int hub_run(const char *config_path, struct config *own_config, bool verbose)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	char error[CONFIG_ERROR_SIZE] = "";
+
+	if (!h)
+		abort();
+	h->config_path = config_path;
+	h->config = own_config;
+	h->started_ns = clock_now();
+	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
+	h->base = event_base_new();
+	h->routes = route_table_new();
+
+	bool ok = hub_setup(h, error);
+
+	if (ok)
+		run(h, verbose);
+	else
+		log_error("cannot start: %s", error);
+	hub_teardown(h);
+	hub_free(h);
+	return ok ? 0 : 1;
+}

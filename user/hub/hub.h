@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hub process: the only one that turns effects of the others into actions. It owns the
+ * configuration, the sites, the BPF maps, the inside device and the kernel routes; it never parses
+ * a byte that came from the network.
+ */
+#ifndef SLUICE_HUB_HUB_H
+#define SLUICE_HUB_HUB_H
+
+#include "config/config.h"
+#include "dataplane/bpf.h"
+#include "dataplane/link.h"
+#include "dataplane/maps.h"
+#include "hub/process.h"
+#include "hub/route_table.h"
+
+#define HUB_SITE_SLOTS	   SLUICE_MAX_SITES
+#define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
+#define HUB_SOCKETS_MAX	   12 /* endpoints x addresses x {500, 4500, raw ESP} */
+
+struct hub_tunnel {
+	bool admin_down;
+	bool open; /* TC lets packets through, routes may exist */
+	struct imsg_tunnel_state ike;
+	struct imsg_bgp_state bgp;
+	uint64_t since_wall_ns; /* of the present phase */
+	uint32_t sa_count;
+	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
+	uint64_t activity_seen_ns; /* last_in_ns that ike was told of */
+};
+
+/* Counters of a site at one moment, less what the slot had before the site got it. */
+struct site_sample {
+	uint64_t at_ns;
+	struct site_stats stats[SLUICE_DIRECTIONS];
+};
+
+struct hub_site {
+	uint32_t slot;
+	struct site_conf conf;
+	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
+	struct site_sample base, before, latest;
+	struct tunnel_stats tunnel_base[TUNNELS_PER_SITE];
+};
+
+struct hub_socket {
+	int fd;
+	struct imsg_socket address;
+	bool for_ike, for_data;
+};
+
+struct hub {
+	struct event_base *base;
+	struct event *signals[4];
+	struct event *second;  /* once a second: samples, activity */
+	struct event *sweep;   /* routes of closed tunnels */
+	struct event *give_up; /* children that do not end */
+	const char *config_path;
+	struct config *config;
+	uint64_t started_ns;
+	bool stopping;
+
+	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
+	uint32_t next_slot;
+	struct route_table *routes; /* best paths that bgp reported */
+
+	struct bpf_plane *plane;
+	struct maps *maps;
+	struct link *link;
+	uint32_t outside_count;
+	struct imsg_data_outside outside[CONFIG_ENDPOINTS];
+	const char *outside_mode[CONFIG_ENDPOINTS];
+	const char *inside_mode;
+	char data_mode[96];
+
+	struct hub_socket sockets[HUB_SOCKETS_MAX];
+	uint32_t socket_count;
+	int bgp_listen[2]; /* IPv4, IPv6 */
+	int control_fd;
+	int metrics_fd;
+	int checkpoint_fd; /* memfd of ike */
+
+	struct process processes[PROCESS_ROLES];
+};
+
+/* Runs until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
+int hub_run(const char *config_path, struct config *own_config, bool verbose);
+
+/* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
+bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+void hub_teardown(struct hub *h);
+
+/* children.c: initial state of each child, and what they report. */
+void hub_children_init(struct hub *h, bool verbose);
+
+/* sites.c */
+struct hub_site *hub_site_find(struct hub *h, const char *name);
+struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel);
+struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel);
+const struct tunnel_conf *hub_tunnel_conf(struct hub *h, uint32_t tunnel);
+uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t);
+void hub_sites_add(struct hub *h, const struct site_conf *conf);
+void hub_site_remove(struct hub *h, struct hub_site *site);
+void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
+void hub_sites_send(struct hub *h, struct process *p);
+void hub_rates_set(struct hub *h, const struct hub_site *site);
+void hub_aggregate_set(struct hub *h);
+void hub_sample(struct hub *h);
+
+/* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
+void hub_tunnel_open(struct hub *h, uint32_t tunnel);
+void hub_tunnel_close(struct hub *h, uint32_t tunnel);
+
+/* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
+void hub_route(struct hub *h, const struct imsg_route *route);
+void hub_routes_mark_stale(struct hub *h);
+void hub_routes_drop_stale(struct hub *h);
+/* Removes routes whose tunnel is not open. */
+void hub_routes_sweep(struct hub *h);
+void hub_routes_sweep_soon(struct hub *h);
+/* The hosts at both ends of a tunnel's inside block. */
+void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+
+/* apply.c: reads the file again and applies the difference. False and a sentence when refused. */
+bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE]);
+
+/* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
+int secret_ref_open(const char *ref);
+/* False with a sentence when some secret of the configuration cannot be had. */
+bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
+
+/* status.c: answers to the control socket. */
+void hub_api_request(struct hub *h, const struct imsg_api_request *request);
+
+#endif

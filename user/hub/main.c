@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluiced: options, the check of a configuration, and the roles of the children. */
+#include "base/log.h"
+#include "hub/hub.h"
+#include "hub/privsep.h"
+#include "hub/roles.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/sluice/sluice.yaml"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"check", no_argument, NULL, 'c'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"role", required_argument, NULL, 'r'}, /* used by sluiced itself */
+	{NULL, 0, NULL, 0},
+};
+
+static const char usage_text[] =
+	"usage: sluiced [-v] [-f FILE]     run in the foreground (default " DEFAULT_CONFIG ")\n"
+	"       sluiced --check [-f FILE]  read and check the configuration only\n";
+
+static int run_role(const char *role)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int hub_fd);
+	} roles[] = {
+		{"ike", proc_ike_run}, {"bgp", proc_bgp_run}, {"data", proc_data_run}, {"api", proc_api_run}};
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		if (!strcmp(role, roles[i].name))
+			return roles[i].run(PROCESS_CHANNEL_FD);
+	}
+	fprintf(stderr, "sluiced: unknown role '%s'\n", role);
+	return EXIT_USAGE;
+}
+
+static int check(const char *path)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = config_load(path, error);
+	bool ok = c && secrets_check(c, error);
+
+	if (ok)
+		printf("%s: %u sites, no errors\n", path, c->site_count);
+	else
+		fprintf(stderr, "sluiced: %s\n", error);
+	config_free(c);
+	return ok ? 0 : 1;
+}
+
+static int serve(const char *path, bool verbose)
+{
+	char error[CONFIG_ERROR_SIZE], missing[32];
+
+	if (geteuid() != 0) {
+		fprintf(stderr, "sluiced: must be started as root (it drops what it does not need)\n");
+		return 1;
+	}
+	if (!privsep_users_exist(missing)) {
+		fprintf(stderr, "sluiced: user '%s' does not exist; 'make install' or systemd-sysusers "
+				"with sluice.conf creates it\n",
+			missing);
+		return 1;
+	}
+
+	struct config *c = config_load(path, error);
+
+	if (!c || !secrets_check(c, error)) {
+		fprintf(stderr, "sluiced: %s\n", error);
+		config_free(c);
+		return 1;
+	}
+	log_init("hub", verbose ? LOG_VERBOSE : LOG_INFO);
+	return hub_run(path, c, verbose);
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = DEFAULT_CONFIG, *role = NULL;
+	bool check_only = false, verbose = false;
+	int option;
+
+	signal(SIGPIPE, SIG_IGN);
+	while ((option = getopt_long(argc, argv, "f:cvh", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			path = optarg;
+			break;
+		case 'c':
+			check_only = true;
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		case 'r':
+			role = optarg;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			fputs(usage_text, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fprintf(stderr, "sluiced: unexpected argument '%s'\n%s", argv[optind], usage_text);
+		return EXIT_USAGE;
+	}
+	if (role) {
+		log_init(role, verbose ? LOG_VERBOSE : LOG_INFO);
+		return run_role(role);
+	}
+	return check_only ? check(path) : serve(path, verbose);
+}

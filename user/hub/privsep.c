@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/privsep.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define EMPTY_ROOT "/run/sluice/empty"
+
+struct role_calls {
+	const char *role;
+	const int *calls; /* ends with -1 */
+};
+
+#define SC(name) SCMP_SYS(name)
+
+/* What every event loop does: messages, timers, memory, an orderly end. */
+static const int common_calls[] = {SC(read), SC(write), SC(readv), SC(writev), SC(close),
+	SC(recvmsg), SC(sendmsg), SC(recvfrom), SC(sendto), SC(epoll_wait), SC(epoll_pwait),
+	SC(epoll_ctl), SC(poll), SC(ppoll), SC(clock_gettime), SC(clock_nanosleep), SC(nanosleep),
+	SC(gettimeofday), SC(timerfd_settime), SC(futex), SC(brk), SC(mmap), SC(munmap),
+	SC(mremap), SC(madvise), SC(mprotect), SC(getrandom), SC(exit), SC(exit_group),
+	SC(rt_sigreturn), SC(rt_sigprocmask), SC(rt_sigaction), SC(sigaltstack), SC(getpid),
+	SC(gettid), SC(tgkill), SC(restart_syscall), SC(fcntl), SC(fstat), SC(newfstatat),
+	SC(lseek), SC(eventfd2), SC(sched_yield), SC(rseq), SC(set_robust_list), -1};
+
+static const int ike_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(setsockopt),
+	SC(getsockname), SC(pread64), SC(pwrite64), SC(msync), -1};
+
+static const int bgp_calls[] = {SC(socket), SC(bind), SC(connect), SC(accept4), SC(listen),
+	SC(getsockopt), SC(setsockopt), SC(getsockname), SC(getpeername), SC(shutdown), SC(ioctl),
+	-1};
+
+static const int data_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(getcpu),
+	SC(sched_getaffinity), SC(membarrier), -1};
+
+static const int api_calls[] = {SC(accept4), SC(accept), SC(getsockopt), SC(setsockopt),
+	SC(getsockname), SC(getpeername), SC(shutdown), SC(ioctl), -1};
+
+static const struct role_calls roles[] = {
+	{"ike", ike_calls},
+	{"bgp", bgp_calls},
+	{"data", data_calls},
+	{"api", api_calls},
+};
+
+#define ROLES (sizeof(roles) / sizeof(roles[0]))
+
+/* Sanitizer run times print stack traces and read their own maps. */
+#if defined(__SANITIZE_ADDRESS__)
+static const int sanitizer_calls[] = {SC(open), SC(openat), SC(readlink), SC(readlinkat), SC(stat),
+	SC(prctl), SC(arch_prctl), SC(getrlimit), SC(prlimit64), SC(clone), SC(clone3), SC(wait4),
+	SC(ptrace), SC(pipe2), SC(dup2), SC(execve), SC(access), SC(getppid), SC(sched_getaffinity),
+	SC(process_vm_readv), SC(uname), SC(getuid), SC(getgid), SC(geteuid), SC(getegid),
+	SC(kill), -1};
+#else
+static const int sanitizer_calls[] = {-1};
+#endif
+
+__attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_error("cannot drop privileges: %s: %s", text, strerror(errno));
+	_exit(70);
+}
+
+const char *privsep_user(const char *role, char name[32])
+{
+	snprintf(name, 32, "sluice-%s", role);
+	return name;
+}
+
+bool privsep_users_exist(char missing[32])
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		if (!getpwnam(privsep_user(roles[i].role, missing)))
+			return false;
+	}
+	missing[0] = '\0';
+	return true;
+}
+
+static void allow(scmp_filter_ctx filter, const int *calls)
+{
+	for (; *calls != -1; calls++) {
+		/* Calls that this architecture does not have are fine to leave out. */
+		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, *calls, 0);
+
+		if (r && r != -EDOM && r != -EFAULT) {
+			errno = -r;
+			give_up("seccomp rule for call %d", *calls);
+		}
+	}
+}
+
+static void load_filter(const struct role_calls *role)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	if (!filter)
+		give_up("seccomp");
+	allow(filter, common_calls);
+	allow(filter, role->calls);
+	allow(filter, sanitizer_calls);
+
+	/* All threads: the data process has started its workers by now. */
+	int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+
+	if (!r)
+		r = seccomp_load(filter);
+	if (r) {
+		errno = -r;
+		give_up("seccomp filter");
+	}
+	seccomp_release(filter);
+}
+
+static void drop_user(const struct passwd *user)
+{
+	cap_t none = cap_init();
+
+	if (chroot(EMPTY_ROOT) || chdir("/"))
+		give_up("chroot to " EMPTY_ROOT);
+	if (setgroups(1, &user->pw_gid) || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
+		setresuid(user->pw_uid, user->pw_uid, user->pw_uid))
+		give_up("user %s", user->pw_name);
+	if (!none || cap_set_proc(none))
+		give_up("capabilities");
+	cap_free(none);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		give_up("prctl");
+}
+
+void privsep_drop(const char *role)
+{
+	const struct role_calls *calls = NULL;
+	char name[32];
+	const struct passwd *user = getpwnam(privsep_user(role, name));
+
+	for (size_t i = 0; i < ROLES; i++) {
+		if (!strcmp(roles[i].role, role))
+			calls = &roles[i];
+	}
+	if (!calls)
+		give_up("role %s is unknown", role);
+	if (!user)
+		give_up("user %s does not exist", name);
+	drop_user(user);
+	load_filter(calls);
+}

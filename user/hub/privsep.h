@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a child gives up what it does not need: its own user, an empty root, no capabilities, no way
+ * to gain any, no core dumps (they would hold keys), and a seccomp filter with the calls of its role.
+ */
+#ifndef SLUICE_HUB_PRIVSEP_H
+#define SLUICE_HUB_PRIVSEP_H
+
+#include <stdbool.h>
+
+/* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api". */
+const char *privsep_user(const char *role, char name[32]);
+
+/* True when the users of all roles exist; else the first missing one is in `missing`. */
+bool privsep_users_exist(char missing[32]);
+
+/* Gives everything up, for good. Says why on standard error and exits when it cannot. */
+void privsep_drop(const char *role);
+
+#endif

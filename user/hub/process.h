@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The four children of `hub`: started as fresh executions of the same binary, restarted when they
+ * end, with a pause that grows while they keep ending soon after their start.
+ */
+#ifndef SLUICE_HUB_PROCESS_H
+#define SLUICE_HUB_PROCESS_H
+
+#include "hub/imsg.h"
+
+#include <sys/types.h>
+
+#define PROCESS_CHANNEL_FD 3 /* the child's end of its channel to hub */
+
+enum process_role {
+	PROCESS_DATA, /* first: the others have nothing to do without it */
+	PROCESS_IKE,
+	PROCESS_BGP,
+	PROCESS_API,
+	PROCESS_ROLES,
+};
+
+extern const char *const process_names[PROCESS_ROLES];
+
+struct process {
+	enum process_role role;
+	struct event_base *base;
+	pid_t pid;
+	struct imsg_channel *channel; /* NULL while the child is down */
+	struct event *restart;	      /* timer */
+	bool ready;		      /* IMSG_READY came */
+	bool stopping;
+	uint64_t started_ns;
+	unsigned int restarts;
+	unsigned int quick_ends; /* in a row */
+	imsg_handler *on_message;
+	/* Sends the initial state up to IMSG_START. Called for each start. */
+	void (*on_start)(void *context, struct process *p);
+	/* The child is gone; its channel is freed already. */
+	void (*on_end)(void *context, struct process *p);
+	void *context;
+	bool verbose;
+};
+
+/* Starts the child. The callbacks and role must be set. */
+void process_start(struct process *p);
+
+/* To be called for a pid that waitpid() returned; true when it was this child's. */
+bool process_reap(struct process *p, pid_t pid, int status);
+
+/* Asks the child to end; it is not started again. */
+void process_stop(struct process *p);
+
+/* Ends it now if it still runs, waits for it, and frees what the struct holds. */
+void process_fini(struct process *p);
+
+/* Sends when the child is there; otherwise the message is dropped (the next start sends the state)
+ * and the descriptor closed. */
+void process_send(struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len);
+
+#endif

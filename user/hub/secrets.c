@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Secret references. The file is opened here, as root; it is read only in the ike process, which
+ * gets the descriptor.
+ */
+#include "hub/hub.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int secret_ref_open(const char *ref)
+{
+	char path[CONFIG_SECRET_REF_SIZE + 256];
+	struct stat st;
+
+	if (!strncmp(ref, "file:", 5)) {
+		snprintf(path, sizeof(path), "%s", ref + 5);
+	} else {
+		/* systemd.exec(5): LoadCredential= puts them into this directory. */
+		const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+		if (!directory) {
+			errno = ENOENT;
+			return -1;
+		}
+		snprintf(path, sizeof(path), "%.200s/%s", directory, ref + strlen("cred:"));
+	}
+
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	if (st.st_mode & 077)
+		log_warn("%s can be read by others than its owner (mode %o, wanted 0600)", ref,
+			(unsigned int)(st.st_mode & 0777));
+	return fd;
+}
+
+static bool psk_length_ok(int fd)
+{
+	struct stat st;
+
+	/* T-22: 8 to 64 characters; one line end is not counted. */
+	return !fstat(fd, &st) && st.st_size >= 8 && st.st_size <= 66;
+}
+
+bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
+{
+	for (uint32_t s = 0; s < c->site_count; s++) {
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			const struct tunnel_conf *tunnel = &c->sites[s].tunnels[t];
+
+			if (!tunnel->configured)
+				continue;
+
+			int fd = secret_ref_open(tunnel->psk);
+
+			if (fd < 0 || !psk_length_ok(fd)) {
+				snprintf(error, CONFIG_ERROR_SIZE, "site '%s' tunnel %u: psk %.200s: %s",
+					c->sites[s].name, t, tunnel->psk,
+					fd < 0 ? strerror(errno) : "8 to 64 characters expected");
+				if (fd >= 0)
+					close(fd);
+				return false;
+			}
+			close(fd);
+		}
+	}
+	return true;
+}

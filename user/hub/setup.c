@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that needs root at start: programs, devices, sockets. And its end. */
+#include "hub/hub.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define RUN_DIR	     "/run/sluice"
+#define EMPTY_ROOT   RUN_DIR "/empty"
+#define CONTROL_PATH RUN_DIR "/control.sock"
+#define CONTROL_GROUP "sluice" /* members may use the control socket */
+#define INSIDE_MTU   1500
+#define SOCKET_BUFFER (4 << 20) /* bytes: 200 tunnels may come up at once */
+
+static bool fail(char *error, const char *what, const char *name)
+{
+	snprintf(error, CONFIG_ERROR_SIZE, "%s %s: %s", what, name, strerror(errno));
+	return false;
+}
+
+static bool find_outside(struct hub *h, char *error)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		const char *name = c->endpoints[e].device;
+		struct link_device device;
+		bool known = false;
+
+		for (uint32_t i = 0; i < h->outside_count; i++)
+			known |= !strcmp(h->outside[i].name, name);
+		if (known)
+			continue;
+		if (!link_device(name, &device)) {
+			snprintf(error, CONFIG_ERROR_SIZE, "outside device %s does not exist", name);
+			return false;
+		}
+
+		struct imsg_data_outside *o = &h->outside[h->outside_count++];
+
+		o->ifindex = device.ifindex;
+		o->queues = device.rx_queues;
+		snprintf(o->name, sizeof(o->name), "%s", name);
+	}
+	return true;
+}
+
+static bool load_plane(struct hub *h, char *error)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct bpf_options bpf = {.workers = c->workers,
+		.pacing_horizon_us = c->pacing_horizon_us,
+		.outside_count = h->outside_count};
+	struct link_options link = {
+		.queues = c->workers, .mtu = INSIDE_MTU, .table = c->route_table};
+	char why[DATAPLANE_ERROR_SIZE] = "";
+
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		bpf.outside_ifindex[i] = h->outside[i].ifindex;
+	h->plane = bpf_plane_load(&bpf, why);
+	if (h->plane)
+		h->maps = maps_new(h->plane);
+	if (h->plane && !h->maps)
+		snprintf(why, sizeof(why), "the BPF maps cannot be mapped: %s", strerror(errno));
+	if (h->maps) {
+		link.steer_fd = bpf_plane_steer_fd(h->plane);
+		h->link = link_open(&link, why);
+	}
+	if (!h->link ||
+		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why) ||
+		!link_host_settings(h->link, true, why)) {
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+		return false;
+	}
+	return true;
+}
+
+/* Drops everything that arrives: a raw socket that only sends must not fill its queue. */
+static bool refuse_input(int fd)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {.len = 1, .filter = &drop};
+
+	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static bool open_socket(
+	struct hub *h, const struct ip_addr *a, uint16_t endpoint, uint16_t port, char *error)
+{
+	struct hub_socket *s = &h->sockets[h->socket_count];
+	struct ip_endpoint local = {.addr = *a, .port = port};
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&local, &ss);
+	int on = 1, size = SOCKET_BUFFER;
+	char text[ENDPOINT_STR_SIZE];
+	int type = (port ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	s->fd = socket(a->family, type, port ? IPPROTO_UDP : IPPROTO_ESP);
+	if (s->fd < 0)
+		return fail(error, "socket for", endpoint_format(&local, text));
+	h->socket_count++;
+	s->address.local = local;
+	s->address.endpoint = endpoint;
+	s->for_ike = port != 0;
+	s->for_data = port != 500;
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	if (a->family == AF_INET6)
+		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (!port && !refuse_input(s->fd))
+		return fail(error, "filter for", endpoint_format(&local, text));
+	if (bind(s->fd, (struct sockaddr *)&ss, len))
+		return fail(error, "cannot bind", endpoint_format(&local, text));
+	return true;
+}
+
+static bool open_outside_sockets(struct hub *h, char *error)
+{
+	static const uint16_t ports[] = {500, 4500, 0};
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
+			for (int p = 0; p < 3; p++) {
+				if (!open_socket(h, &c->endpoints[e].addresses[a], (uint16_t)e,
+					    ports[p], error))
+					return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* One listener per family on the inside device: other speakers on the host are not disturbed. */
+static bool open_bgp(struct hub *h, int family, int *fd, char *error)
+{
+	const char *device = link_name(h->link);
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(179)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(179)};
+	const void *address = family == AF_INET ? (const void *)&in : (const void *)&in6;
+	socklen_t len = family == AF_INET ? sizeof(in) : sizeof(in6);
+	int on = 1;
+
+	*fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return fail(error, "socket for", "BGP");
+	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (family == AF_INET6)
+		(void)setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) ||
+		bind(*fd, address, len) || listen(*fd, 512))
+		return fail(error, "cannot listen for BGP on", device);
+	return true;
+}
+
+static bool make_run_dir(char *error)
+{
+	if ((mkdir(RUN_DIR, 0755) && errno != EEXIST) || (mkdir(EMPTY_ROOT, 0555) && errno != EEXIST))
+		return fail(error, "cannot create", EMPTY_ROOT);
+	return true;
+}
+
+static bool open_control(struct hub *h, char *error)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = CONTROL_PATH};
+	const struct group *group = getgrnam(CONTROL_GROUP);
+
+	h->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (h->control_fd < 0)
+		return fail(error, "socket", CONTROL_PATH);
+	unlink(CONTROL_PATH);
+
+	mode_t old = umask(0117);
+	int r = bind(h->control_fd, (struct sockaddr *)&un, sizeof(un));
+
+	umask(old);
+	if (r || listen(h->control_fd, 64))
+		return fail(error, "cannot listen on", CONTROL_PATH);
+	if (group && chown(CONTROL_PATH, 0, group->gr_gid))
+		return fail(error, "cannot give away", CONTROL_PATH);
+	return true;
+}
+
+static bool open_metrics(struct hub *h, char *error)
+{
+	const struct ip_endpoint *e = &h->config->concentrator.metrics;
+	struct sockaddr_storage ss;
+	char text[ENDPOINT_STR_SIZE];
+	int on = 1;
+
+	if (!addr_is_set(&e->addr))
+		return true;
+
+	socklen_t len = endpoint_to_sockaddr(e, &ss);
+
+	h->metrics_fd = socket(e->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)setsockopt(h->metrics_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (h->metrics_fd < 0 || bind(h->metrics_fd, (struct sockaddr *)&ss, len) ||
+		listen(h->metrics_fd, 64))
+		return fail(error, "cannot listen for metrics on", endpoint_format(e, text));
+	return true;
+}
+
+static bool make_checkpoint(struct hub *h, char *error)
+{
+	h->checkpoint_fd = memfd_create("sluice-ike", MFD_CLOEXEC);
+	return h->checkpoint_fd >= 0 || fail(error, "memfd", "sluice-ike");
+}
+
+static bool attach_outside(struct hub *h, char *error)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+
+	for (uint32_t i = 0; i < h->outside_count; i++) {
+		if (!bpf_plane_attach_outside(h->plane, i, &h->outside_mode[i], why)) {
+			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->outside[i].name, why);
+			return false;
+		}
+		log_info("%s: XDP attached (%s), %u receive queues", h->outside[i].name,
+			h->outside_mode[i], h->outside[i].queues);
+	}
+	return true;
+}
+
+bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
+{
+	return make_run_dir(error) && find_outside(h, error) && load_plane(h, error) &&
+	       open_outside_sockets(h, error) && open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
+	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
+	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void hub_teardown(struct hub *h)
+{
+	link_close(h->link);
+	maps_free(h->maps);
+	bpf_plane_free(h->plane);
+	h->link = NULL;
+	h->maps = NULL;
+	h->plane = NULL;
+	for (uint32_t i = 0; i < h->socket_count; i++)
+		close_fd(&h->sockets[i].fd);
+	close_fd(&h->bgp_listen[0]);
+	close_fd(&h->bgp_listen[1]);
+	if (h->control_fd >= 0)
+		unlink(CONTROL_PATH);
+	close_fd(&h->control_fd);
+	close_fd(&h->metrics_fd);
+	close_fd(&h->checkpoint_fd);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
+ * taken again last, so that a counter in a dump rarely changes its owner.
+ */
+#include "hub/hub.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hub_site *hub_site_find(struct hub *h, const char *name)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i] && !strcmp(h->sites[i]->conf.name, name))
+			return h->sites[i];
+	}
+	return NULL;
+}
+
+struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel)
+{
+	uint32_t slot = tunnel / TUNNELS_PER_SITE;
+
+	return slot < HUB_SITE_SLOTS ? h->sites[slot] : NULL;
+}
+
+struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+
+	return site ? &site->tunnels[tunnel % TUNNELS_PER_SITE] : NULL;
+}
+
+const struct tunnel_conf *hub_tunnel_conf(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+
+	return site ? &site->conf.tunnels[tunnel % TUNNELS_PER_SITE] : NULL;
+}
+
+uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
+{
+	return site->slot * TUNNELS_PER_SITE + t;
+}
+
+static struct ike_identity identity_or_address(
+	const struct ike_identity *id, const struct ip_addr *address)
+{
+	struct ike_identity made = *id;
+
+	if (!made.type && addr_is_set(address)) {
+		made.type = address->family == AF_INET ? IKE_ID_IPV4 : IKE_ID_IPV6;
+		made.len = (uint8_t)addr_len(address);
+		memcpy(made.bytes, address->bytes, made.len);
+	}
+	return made;
+}
+
+static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct imsg_ike_tunnel m;
+	int psk = secret_ref_open(conf->psk);
+
+	if (psk < 0)
+		log_error("site %s tunnel %u: psk %s cannot be opened; the tunnel stays as it is",
+			site->conf.name, t, conf->psk);
+	if (psk < 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.tunnel = hub_tunnel_number(site, t);
+	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
+	m.local = config_local_address(h->config, &site->conf, t);
+	m.remote = conf->address;
+	m.local_id = identity_or_address(&conf->local_identity, &m.local);
+	m.remote_id = identity_or_address(&conf->identity, &m.remote);
+	m.options = conf->options;
+	m.local_ts = conf->local_ts;
+	m.remote_ts = conf->remote_ts;
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
+}
+
+/* Sites of one group are told apart from others by a number: the lowest slot among them. */
+static uint32_t group_number(const struct hub *h, const struct hub_site *site)
+{
+	for (uint32_t i = 0; site->conf.group[0] && i < site->slot; i++) {
+		if (h->sites[i] && !strcmp(h->sites[i]->conf.group, site->conf.group))
+			return i;
+	}
+	return site->slot;
+}
+
+static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct imsg_bgp_neighbor m;
+
+	memset(&m, 0, sizeof(m));
+	m.tunnel = hub_tunnel_number(site, t);
+	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
+	m.local4 = config_inside_hub(&conf->inside);
+	m.peer4 = config_inside_site(&conf->inside);
+	if (addr_is_set(&conf->inside6.addr)) {
+		m.local6 = config_inside_hub(&conf->inside6);
+		m.peer6 = config_inside_site(&conf->inside6);
+	}
+	m.remote_as = site->conf.asn;
+	m.max_prefixes_in = site->conf.max_prefixes_in;
+	m.max_prefixes_out = site->conf.max_prefixes_out;
+	m.med_out = conf->med;
+	m.group = group_number(h, site);
+	m.allow_default = site->conf.allow_default;
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, -1, &m, sizeof(m));
+}
+
+static void send_to_data(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+{
+	struct imsg_data_tunnel m = {.tunnel = hub_tunnel_number(site, t), .present = present};
+
+	process_send(&h->processes[PROCESS_DATA], IMSG_DATA_TUNNEL, -1, &m, sizeof(m));
+}
+
+static void send_bgp_tunnel(struct hub *h, uint32_t tunnel, bool up)
+{
+	struct imsg_bgp_tunnel m = {.tunnel = tunnel, .up = up};
+
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_TUNNEL, -1, &m, sizeof(m));
+}
+
+static void send_tunnel(struct hub *h, struct process *p, const struct hub_site *site, unsigned int t)
+{
+	uint32_t tunnel = hub_tunnel_number(site, t);
+
+	switch (p->role) {
+	case PROCESS_DATA:
+		send_to_data(h, site, t, true);
+		break;
+	case PROCESS_IKE:
+		send_to_ike(h, site, t);
+		if (site->tunnels[t].admin_down) {
+			struct imsg_ike_command down = {.tunnel = tunnel, .command = IKE_COMMAND_DOWN};
+
+			process_send(p, IMSG_IKE_COMMAND, -1, &down, sizeof(down));
+		}
+		break;
+	case PROCESS_BGP:
+		send_to_bgp(h, site, t);
+		if (site->tunnels[t].open)
+			send_bgp_tunnel(h, tunnel, true);
+		break;
+	default:
+		break;
+	}
+}
+
+static void send_site(struct hub *h, struct process *p, const struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			send_tunnel(h, p, site, t);
+	}
+}
+
+void hub_sites_send(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i])
+			send_site(h, p, h->sites[i]);
+	}
+}
+
+static struct bucket_rate rate_of(const struct hub *h, uint64_t bits, uint64_t pps)
+{
+	return (struct bucket_rate){.bits_per_second = bits,
+		.burst_bytes = h->config->concentrator.burst,
+		.packets_per_second = pps};
+}
+
+void hub_rates_set(struct hub *h, const struct hub_site *site)
+{
+	struct bucket_rate rate = rate_of(h, site->conf.rate, site->conf.pps);
+
+	maps_site_rate_set(h->maps, SLUICE_IN, site->slot, &rate);
+	maps_site_rate_set(h->maps, SLUICE_OUT, site->slot, &rate);
+}
+
+void hub_aggregate_set(struct hub *h)
+{
+	struct bucket_rate rate = {.bits_per_second = h->config->concentrator.aggregate_rate};
+
+	maps_aggregate_rate_set(h->maps, SLUICE_IN, &rate);
+	maps_aggregate_rate_set(h->maps, SLUICE_OUT, &rate);
+}
+
+static void take_sample(struct hub *h, const struct hub_site *site, struct site_sample *sample)
+{
+	sample->at_ns = clock_now();
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		maps_site_stats(h->maps, (enum sluice_direction)d, site->slot, &sample->stats[d]);
+}
+
+void hub_sample(struct hub *h)
+{
+	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (!h->sites[i])
+			continue;
+		h->sites[i]->before = h->sites[i]->latest;
+		take_sample(h, h->sites[i], &h->sites[i]->latest);
+	}
+}
+
+static uint32_t free_slot(struct hub *h)
+{
+	while (h->sites[h->next_slot])
+		h->next_slot = (h->next_slot + 1) % HUB_SITE_SLOTS;
+
+	uint32_t slot = h->next_slot;
+
+	h->next_slot = (slot + 1) % HUB_SITE_SLOTS;
+	return slot;
+}
+
+static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+{
+	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
+	uint32_t tunnel = hub_tunnel_number(site, t);
+	struct hub_tunnel *state = &site->tunnels[t];
+
+	memset(state, 0, sizeof(*state));
+	state->ike.tunnel = state->bgp.tunnel = tunnel;
+	state->since_wall_ns = clock_wall();
+	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
+	maps_tunnel_stats(h->maps, tunnel, &site->tunnel_base[t]);
+	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
+	hub_inside_set(h, site, t, true);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		send_tunnel(h, &h->processes[roles[i]], site, t);
+}
+
+static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+{
+	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
+
+	hub_tunnel_close(h, m.tunnel);
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR_DEL, -1, &m, sizeof(m));
+	send_to_data(h, site, t, false);
+	hub_routes_sweep(h);
+	hub_inside_set(h, site, t, false);
+}
+
+void hub_sites_add(struct hub *h, const struct site_conf *conf)
+{
+	struct hub_site *site = calloc(1, sizeof(*site));
+
+	if (!site)
+		abort();
+	site->slot = free_slot(h);
+	memcpy(&site->conf, conf, sizeof(*conf));
+	h->sites[site->slot] = site;
+	take_sample(h, site, &site->base);
+	site->before = site->latest = site->base;
+	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+	hub_rates_set(h, site);
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (conf->tunnels[t].configured)
+			start_tunnel(h, site, t);
+	}
+}
+
+void hub_site_remove(struct hub *h, struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			stop_tunnel(h, site, t);
+	}
+	maps_site_set(h->maps, site->slot, NULL, 0);
+	h->sites[site->slot] = NULL;
+	free(site);
+}
+
+static bool same_bytes(const void *a, const void *b, size_t n)
+{
+	return !memcmp(a, b, n);
+}
+
+static void change_tunnel(
+	struct hub *h, struct hub_site *site, unsigned int t, const struct site_conf *old)
+{
+	const struct tunnel_conf *was = &old->tunnels[t], *is = &site->conf.tunnels[t];
+
+	/* Other inside addresses or another identity make it another tunnel. */
+	if (was->configured && is->configured && prefix_equal(&was->inside, &is->inside) &&
+		prefix_equal(&was->inside6, &is->inside6) &&
+		same_bytes(&was->identity, &is->identity, sizeof(was->identity)) &&
+		old->outer_family == site->conf.outer_family) {
+		if (!same_bytes(was, is, sizeof(*was)))
+			send_to_ike(h, site, t);
+		send_to_bgp(h, site, t);
+		return;
+	}
+	if (was->configured) {
+		struct site_conf present = site->conf;
+
+		memcpy(&site->conf, old, sizeof(*old));
+		stop_tunnel(h, site, t);
+		memcpy(&site->conf, &present, sizeof(present));
+	}
+	if (is->configured)
+		start_tunnel(h, site, t);
+}
+
+void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf)
+{
+	struct site_conf old;
+
+	memcpy(&old, &site->conf, sizeof(old));
+	memcpy(&site->conf, conf, sizeof(*conf));
+	hub_rates_set(h, site);
+	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+
+	/* Only rates differ: no process has to know. */
+	struct site_conf with_old_rates;
+
+	memcpy(&with_old_rates, conf, sizeof(*conf));
+	with_old_rates.rate = old.rate;
+	with_old_rates.pps = old.pps;
+	if (same_bytes(&with_old_rates, &old, sizeof(old)))
+		return;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		change_tunnel(h, site, t, &old);
+}
+
+static uint32_t tunnel_mtu(const struct hub_tunnel *state)
+{
+	for (uint32_t i = 0; i < state->sa_count; i++) {
+		if (state->sas[i].in_use)
+			return state->sas[i].inner_mtu;
+	}
+	return 0;
+}
+
+void hub_tunnel_open(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	uint32_t mtu = tunnel_mtu(state);
+	struct tunnel_record record = {.site = site->slot, .up = 1, .inner_mtu = mtu};
+
+	if (mtu > 60) {
+		record.mss4 = (uint16_t)(mtu - 40);
+		record.mss6 = (uint16_t)(mtu - 60);
+	}
+	maps_tunnel_set(h->maps, tunnel, &record);
+	if (state->open)
+		return; /* the record alone: another MTU after a rekey */
+	state->open = true;
+	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
+	send_bgp_tunnel(h, tunnel, true);
+}
+
+void hub_tunnel_close(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct tunnel_record record = {.site = site->slot};
+
+	maps_tunnel_set(h->maps, tunnel, &record);
+	if (!state->open)
+		return;
+	state->open = false;
+	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
+	send_bgp_tunnel(h, tunnel, false);
+	hub_routes_sweep_soon(h);
+}

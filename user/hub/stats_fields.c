@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/stats_fields.h"
+
+#define FIELD(type, name)                                                                          \
+	{                                                                                          \
+#name, offsetof(struct type, name)                                                         \
+	}
+
+const struct stats_field site_drop_fields[] = {
+	FIELD(site_stats, site_rate),
+	FIELD(site_stats, site_pps),
+	FIELD(site_stats, aggregate_rate),
+	FIELD(site_stats, tunnel_down),
+	FIELD(site_stats, replay),
+	FIELD(site_stats, auth),
+	FIELD(site_stats, selector),
+	FIELD(site_stats, malformed),
+	FIELD(site_stats, mtu),
+	FIELD(site_stats, horizon),
+	FIELD(site_stats, sequence),
+	FIELD(site_stats, ring_full),
+	FIELD(site_stats, internal),
+	{NULL, 0},
+};
+
+const struct stats_field outside_fields[] = {
+	FIELD(outside_stats, esp),
+	FIELD(outside_stats, ike_passed),
+	FIELD(outside_stats, ike_limited),
+	FIELD(outside_stats, unknown_spi),
+	FIELD(outside_stats, wrong_outer),
+	FIELD(outside_stats, fragment),
+	FIELD(outside_stats, malformed),
+	FIELD(outside_stats, no_socket),
+	FIELD(outside_stats, not_ours),
+	FIELD(outside_stats, keepalive),
+	{NULL, 0},
+};
+
+const struct stats_field inside_fields[] = {
+	FIELD(inside_stats, no_route),
+	FIELD(inside_stats, malformed),
+	FIELD(inside_stats, multicast),
+	FIELD(inside_stats, tunnel_unknown),
+	{NULL, 0},
+};
+
+void stats_subtract(void *now, const void *base, size_t n)
+{
+	struct traffic *a = now;
+	const struct traffic *b = base;
+
+	for (size_t i = 0; i < n; i++) {
+		a[i].packets -= b[i].packets;
+		a[i].bytes -= b[i].bytes;
+	}
+}
+
+struct traffic stats_dropped(const struct site_stats *s)
+{
+	struct traffic sum = {0};
+
+	for (const struct stats_field *f = site_drop_fields; f->name; f++) {
+		sum.packets += stats_field_of(s, f)->packets;
+		sum.bytes += stats_field_of(s, f)->bytes;
+	}
+	return sum;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of the control socket: looked up, carried out, answered. */
+#include "hub/status.h"
+
+#include "base/log.h"
+#include "hub/api.h"
+#include "hub/stats_fields.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPLY_CHUNK (IMSG_MAX_SIZE - 256)
+
+void status_each_site(struct hub *h, const struct hub_site *site,
+	void (*visit)(struct hub *h, const struct hub_site *site, json_t *list), json_t *list)
+{
+	if (site) {
+		visit(h, site, list);
+		return;
+	}
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i])
+			visit(h, h->sites[i], list);
+	}
+}
+
+struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction)
+{
+	struct site_stats s = site->latest.stats[direction];
+
+	stats_subtract(&s, &site->base.stats[direction], sizeof(s) / sizeof(struct traffic));
+	return s;
+}
+
+struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	struct tunnel_stats s;
+
+	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &s);
+	stats_subtract(&s.in, &site->tunnel_base[t].in, 1);
+	stats_subtract(&s.out, &site->tunnel_base[t].out, 1);
+	return s;
+}
+
+static void send_text(struct hub *h, uint32_t id, const char *text)
+{
+	struct process *api = &h->processes[PROCESS_API];
+	size_t left = strlen(text);
+
+	do {
+		size_t n = left < REPLY_CHUNK ? left : REPLY_CHUNK;
+		struct imsg_api_reply reply = {.id = id, .len = (uint32_t)n, .last = n == left};
+
+		if (api->channel)
+			imsg_send_bytes(api->channel, IMSG_API_REPLY, &reply, sizeof(reply), text, n);
+		text += n;
+		left -= n;
+	} while (left);
+}
+
+static void send_json(struct hub *h, uint32_t id, json_t *own_document)
+{
+	char *text = json_dumps(own_document, JSON_COMPACT);
+
+	send_text(h, id, text ? text : "{\"error\":\"out of memory\"}");
+	free(text);
+	json_decref(own_document);
+}
+
+static json_t *error_json(const char *format, const char *detail)
+{
+	char text[CONFIG_ERROR_SIZE + 64];
+
+	snprintf(text, sizeof(text), format, detail);
+	return json_pack("{s:s}", "error", text);
+}
+
+static json_t *apply(struct hub *h)
+{
+	char summary[CONFIG_ERROR_SIZE];
+
+	if (!hub_apply(h, summary))
+		return error_json("%s", summary);
+	return json_pack("{s:s}", "ok", summary);
+}
+
+/* A command for one tunnel of a site, or for both. */
+static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+{
+	static const uint32_t commands[API_VERBS] = {
+		[API_REKEY_CHILD] = IKE_COMMAND_REKEY_CHILD,
+		[API_REKEY_IKE] = IKE_COMMAND_REKEY_IKE,
+		[API_TUNNEL_DOWN] = IKE_COMMAND_DOWN,
+		[API_TUNNEL_UP] = IKE_COMMAND_UP,
+	};
+	int sent = 0;
+
+	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
+		struct imsg_ike_command m = {.tunnel = hub_tunnel_number(site, (unsigned int)t),
+			.command = commands[r->verb]};
+
+		if (!site->conf.tunnels[t].configured || (r->tunnel >= 0 && r->tunnel != t))
+			continue;
+		if (r->verb == API_TUNNEL_DOWN || r->verb == API_TUNNEL_UP)
+			site->tunnels[t].admin_down = r->verb == API_TUNNEL_DOWN;
+		if (r->verb == API_TUNNEL_DOWN)
+			hub_tunnel_close(h, m.tunnel);
+		process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
+		sent++;
+	}
+	if (!sent)
+		return error_json("site '%s' has no such tunnel", site->conf.name);
+	return json_pack("{s:s}", "ok", "asked");
+}
+
+static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+{
+	switch (r->verb) {
+	case API_SHOW_SITES:
+		return status_sites(h, site);
+	case API_SHOW_TUNNELS:
+		return status_tunnels(h, site);
+	case API_SHOW_ROUTES:
+		return status_routes(h, site);
+	case API_SHOW_SA:
+		return status_sas(h, site);
+	case API_SHOW_DATAPLANE:
+		return status_dataplane(h);
+	case API_REPORT:
+		return status_report(h, site);
+	case API_APPLY:
+		return apply(h);
+	case API_REKEY_CHILD:
+	case API_REKEY_IKE:
+	case API_TUNNEL_DOWN:
+	case API_TUNNEL_UP:
+		if (site)
+			return command(h, site, r);
+		return error_json("%s", "a site must be named");
+	default:
+		return error_json("%s", "unknown verb");
+	}
+}
+
+void hub_api_request(struct hub *h, const struct imsg_api_request *r)
+{
+	struct hub_site *site = r->site[0] ? hub_site_find(h, r->site) : NULL;
+
+	if (r->site[0] && !site) {
+		send_json(h, r->id, error_json("no site is named '%s'", r->site));
+		return;
+	}
+	if (r->verb == API_METRICS) {
+		char *text = status_metrics(h);
+
+		send_text(h, r->id, text ? text : "");
+		free(text);
+		return;
+	}
+	send_json(h, r->id, answer(h, site, r));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between status.c, which answers requests, and the files that make one document each. */
+#ifndef SLUICE_HUB_STATUS_H
+#define SLUICE_HUB_STATUS_H
+
+#include "hub/hub.h"
+
+#include <jansson.h>
+
+/* Each returns a new document. site: NULL for all. */
+json_t *status_sites(struct hub *h, const struct hub_site *site);
+json_t *status_tunnels(struct hub *h, const struct hub_site *site);
+json_t *status_routes(struct hub *h, const struct hub_site *site);
+json_t *status_sas(struct hub *h, const struct hub_site *site);
+json_t *status_dataplane(struct hub *h);
+json_t *status_report(struct hub *h, const struct hub_site *site);
+
+/* Prometheus text exposition format, malloc'ed. */
+char *status_metrics(struct hub *h);
+
+/* Calls visit for the site, or for each when site is NULL, in the order of slots. */
+void status_each_site(struct hub *h, const struct hub_site *site,
+	void (*visit)(struct hub *h, const struct hub_site *site, json_t *list), json_t *list);
+
+/* Counters of a site since it was configured. */
+struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction);
+struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t);
+
+#endif

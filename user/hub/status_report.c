@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice report` and the metrics: who was offered, who was delivered, who was limited and why. */
+#include "hub/status.h"
+
+#include "base/clock.h"
+#include "hub/stats_fields.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct rates {
+	uint64_t offered_bps, delivered_bps, dropped_bps;
+};
+
+static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
+{
+	return interval_ns ? (uint64_t)((double)bytes * 8e9 / (double)interval_ns) : 0;
+}
+
+/* Over the last second: the difference of the two newest samples. */
+static struct rates rates_of(const struct hub_site *site, enum sluice_direction d)
+{
+	uint64_t interval = site->latest.at_ns - site->before.at_ns;
+	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
+
+	return (struct rates){
+		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
+		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
+		.dropped_bps = per_second(
+			stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
+}
+
+static struct rates sum_rates(struct hub *h, enum sluice_direction d)
+{
+	struct rates sum = {0};
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (!h->sites[i])
+			continue;
+
+		struct rates r = rates_of(h->sites[i], d);
+
+		sum.offered_bps += r.offered_bps;
+		sum.delivered_bps += r.delivered_bps;
+		sum.dropped_bps += r.dropped_bps;
+	}
+	return sum;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)(part * 1000 / whole) / 10 : 0;
+}
+
+static json_t *json_number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *traffic(const struct traffic *t)
+{
+	return json_pack("{s:o, s:o}", "packets", json_number(t->packets), "bytes", json_number(t->bytes));
+}
+
+static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice_direction d)
+{
+	struct site_stats total = status_site_stats(site, d);
+	struct rates r = rates_of(site, d);
+	json_t *dropped = json_object();
+
+	for (const struct stats_field *f = site_drop_fields; f->name; f++) {
+		const struct traffic *t = stats_field_of(&total, f);
+
+		if (t->packets)
+			json_object_set_new(dropped, f->name, traffic(t));
+	}
+	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "offered_bps",
+		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps), "dropped_bps",
+		json_number(r.dropped_bps), "share_of_cap_percent",
+		percent(r.delivered_bps, site->conf.rate), "share_of_aggregate_percent",
+		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "offered",
+		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped", dropped);
+}
+
+static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	json_array_append_new(list,
+		json_pack("{s:s, s:o, s:o}", "name", site->conf.name, "in",
+			direction(h, site, SLUICE_IN), "out", direction(h, site, SLUICE_OUT)));
+}
+
+static json_t *aggregate(struct hub *h, enum sluice_direction d)
+{
+	struct rates r = sum_rates(h, d);
+
+	return json_pack("{s:o, s:o, s:f}", "offered_bps", json_number(r.offered_bps), "delivered_bps",
+		json_number(r.delivered_bps), "share_percent",
+		percent(r.delivered_bps, h->config->concentrator.aggregate_rate));
+}
+
+json_t *status_report(struct hub *h, const struct hub_site *site)
+{
+	json_t *list = json_array();
+	double interval = 0;
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS && !at; i++) {
+		if (!h->sites[i])
+			continue;
+		at = h->sites[i]->latest.at_ns;
+		interval = (double)(at - h->sites[i]->before.at_ns) / 1e9;
+	}
+	status_each_site(h, site, add_site, list);
+	return json_pack("{s:o, s:f, s:{s:o, s:o, s:o}, s:o}", "timestamp_ns", json_number(at),
+		"interval_s", interval, "aggregate", "in", aggregate(h, SLUICE_IN), "out",
+		aggregate(h, SLUICE_OUT), "limit_bps",
+		json_number(h->config->concentrator.aggregate_rate), "sites", list);
+}
+
+/* Names need no escaping: the configuration admits letters, digits and "-_." only. */
+static void metrics_site(FILE *f, const struct hub_site *site)
+{
+	static const char *const directions[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
+
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
+		const char *name = site->conf.name;
+
+		fprintf(f, "sluice_site_offered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n", name,
+			directions[d], (unsigned long long)s.offered.bytes);
+		fprintf(f, "sluice_site_delivered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n",
+			name, directions[d], (unsigned long long)s.delivered.bytes);
+		for (const struct stats_field *field = site_drop_fields; field->name; field++) {
+			fprintf(f,
+				"sluice_site_dropped_packets_total{site=\"%s\",direction=\"%s\","
+				"reason=\"%s\"} %llu\n",
+				name, directions[d], field->name,
+				(unsigned long long)stats_field_of(&s, field)->packets);
+		}
+	}
+}
+
+static void metrics_tunnel(FILE *f, const struct hub_site *site, unsigned int t)
+{
+	const struct hub_tunnel *state = &site->tunnels[t];
+
+	fprintf(f, "sluice_tunnel_up{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t, state->open);
+	/* M-01: with BGP a tunnel counts as up when its session is established. */
+	fprintf(f, "sluice_tunnel_state{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t,
+		state->bgp.state == BGP_ESTABLISHED);
+	fprintf(f, "sluice_tunnel_prefixes_in{site=\"%s\",tunnel=\"%u\"} %u\n", site->conf.name, t,
+		state->bgp.prefixes_in);
+}
+
+char *status_metrics(struct hub *h)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	fputs("# TYPE sluice_site_offered_bytes_total counter\n"
+	      "# TYPE sluice_site_delivered_bytes_total counter\n"
+	      "# TYPE sluice_site_dropped_packets_total counter\n"
+	      "# TYPE sluice_tunnel_up gauge\n"
+	      "# TYPE sluice_tunnel_state gauge\n"
+	      "# TYPE sluice_tunnel_prefixes_in gauge\n"
+	      "# TYPE sluice_concentrator_bandwidth_bps gauge\n",
+		f);
+	fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"in\"} %llu\n",
+		(unsigned long long)sum_rates(h, SLUICE_IN).delivered_bps);
+	fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"out\"} %llu\n",
+		(unsigned long long)sum_rates(h, SLUICE_OUT).delivered_bps);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (!h->sites[i])
+			continue;
+		metrics_site(f, h->sites[i]);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			if (h->sites[i]->conf.tunnels[t].configured)
+				metrics_tunnel(f, h->sites[i], t);
+		}
+	}
+	fclose(f);
+	return text;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The documents of `sluice show`. */
+#include "hub/status.h"
+
+#include "base/clock.h"
+#include "hub/stats_fields.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const phase_names[] = {
+	[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
+
+static const char *const bgp_names[] = {[BGP_IDLE] = "idle",
+	[BGP_CONNECT] = "connect",
+	[BGP_ACTIVE] = "active",
+	[BGP_OPENSENT] = "opensent",
+	[BGP_OPENCONFIRM] = "openconfirm",
+	[BGP_ESTABLISHED] = "established"};
+
+static json_t *json_number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *json_time(uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
+	char text[40];
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return json_string(text);
+}
+
+static const char *bgp_name(const struct hub_tunnel *t)
+{
+	return t->bgp.state <= BGP_ESTABLISHED ? bgp_names[t->bgp.state] : "?";
+}
+
+/* the tunnel that packets to the site leave by: where most of its routes point. */
+struct egress {
+	uint32_t tunnel;
+	unsigned int routes;
+};
+
+static void count_egress(void *context, struct route_entry *e)
+{
+	struct egress *g = context;
+
+	if (e->installed && e->route.tunnel == g->tunnel)
+		g->routes++;
+}
+
+static json_t *primary_egress(struct hub *h, const struct hub_site *site)
+{
+	struct egress g[TUNNELS_PER_SITE];
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		g[t] = (struct egress){.tunnel = hub_tunnel_number(site, t)};
+		route_table_each(h->routes, count_egress, &g[t]);
+	}
+	if (!g[0].routes && !g[1].routes)
+		return json_null();
+	return json_integer(g[1].routes > g[0].routes);
+}
+
+static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	struct site_stats in = status_site_stats(site, SLUICE_IN);
+	struct site_stats out = status_site_stats(site, SLUICE_OUT);
+	unsigned int configured = 0, up = 0, established = 0;
+	uint32_t prefixes = 0;
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		configured += site->conf.tunnels[t].configured;
+		up += site->tunnels[t].open;
+		established += site->tunnels[t].bgp.state == BGP_ESTABLISHED;
+		if (site->tunnels[t].bgp.prefixes_in > prefixes)
+			prefixes = site->tunnels[t].bgp.prefixes_in;
+	}
+	json_array_append_new(list,
+		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "name", site->conf.name,
+			"asn", json_number(site->conf.asn), "state",
+			!up || !established                              ? "down"
+			: up == configured && established == configured ? "up"
+									 : "degraded",
+			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
+			(int)prefixes, "primary_egress", primary_egress(h, site), "rate_bps",
+			json_number(site->conf.rate), "in_bytes", json_number(in.delivered.bytes),
+			"out_bytes", json_number(out.delivered.bytes)));
+}
+
+json_t *status_sites(struct hub *h, const struct hub_site *site)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	json_t *list = json_array();
+
+	status_each_site(h, site, add_site, list);
+	return json_pack("{s:{s:s, s:o, s:i, s:o, s:o, s:o}, s:o}", "concentrator", "name", c->name,
+		"asn", json_number(c->asn), "sites", (int)h->config->site_count, "site_rate_bps",
+		json_number(c->site_rate), "aggregate_rate_bps", json_number(c->aggregate_rate),
+		"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "sites", list);
+}
+
+static const struct imsg_sa_info *sa_in_use(const struct hub_tunnel *t)
+{
+	for (uint32_t i = 0; i < t->sa_count; i++) {
+		if (t->sas[i].in_use)
+			return &t->sas[i];
+	}
+	return NULL;
+}
+
+static const char *encap_name(bool udp)
+{
+	return udp ? "udp" : "esp";
+}
+
+static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int t, json_t *list)
+{
+	const struct hub_tunnel *state = &site->tunnels[t];
+	const struct imsg_sa_info *sa = sa_in_use(state);
+	struct tunnel_stats stats = status_tunnel_stats(h, site, t);
+	struct ip_addr local = config_local_address(h->config, &site->conf, t);
+	char peer[ENDPOINT_STR_SIZE], own[ADDR_STR_SIZE];
+	json_t *o = json_object();
+
+	json_object_set_new(o, "site", json_string(site->conf.name));
+	json_object_set_new(o, "tunnel", json_integer(t));
+	json_object_set_new(o, "state",
+		json_string(state->admin_down ? "disabled" : phase_names[state->ike.phase]));
+	json_object_set_new(o, "peer", json_string(endpoint_format(&state->ike.peer, peer)));
+	json_object_set_new(o, "local", json_string(addr_format(&local, own)));
+	json_object_set_new(o, "ike_version", json_integer(state->ike.ike_version));
+	json_object_set_new(o, "proposal", json_string(sa ? sa->proposal : ""));
+	json_object_set_new(o, "ike_proposal", json_string(state->ike.ike_proposal));
+	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
+	json_object_set_new(o, "inner_mtu", json_integer(sa ? sa->inner_mtu : 0));
+	json_object_set_new(o, "since", json_time(state->since_wall_ns));
+	json_object_set_new(o, "bgp", json_string(bgp_name(state)));
+	json_object_set_new(o, "bgp_detail", json_string(state->bgp.detail));
+	json_object_set_new(o, "prefixes_in", json_integer(state->bgp.prefixes_in));
+	json_object_set_new(o, "prefixes_out", json_integer(state->bgp.prefixes_out));
+	json_object_set_new(o, "in_bytes", json_number(stats.in.bytes));
+	json_object_set_new(o, "out_bytes", json_number(stats.out.bytes));
+	json_object_set_new(o, "reason", json_string(state->ike.reason));
+	json_object_set_new(o, "detail", json_string(state->ike.detail));
+	json_array_append_new(list, o);
+}
+
+static void add_tunnels(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			add_tunnel(h, site, t, list);
+	}
+}
+
+json_t *status_tunnels(struct hub *h, const struct hub_site *site)
+{
+	json_t *list = json_array();
+
+	status_each_site(h, site, add_tunnels, list);
+	return json_pack("{s:o}", "tunnels", list);
+}
+
+static void add_tunnel_sas(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	uint64_t now = clock_wall();
+
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		for (uint32_t i = 0; i < site->tunnels[t].sa_count; i++) {
+			const struct imsg_sa_info *sa = &site->tunnels[t].sas[i];
+			uint64_t age = now > sa->created_wall_ns
+					       ? (now - sa->created_wall_ns) / CLOCK_SECOND
+					       : 0;
+			int64_t rekey = (int64_t)sa->rekey_in_s - (int64_t)age;
+			int64_t expire = (int64_t)sa->expires_in_s - (int64_t)age;
+			char in[16], out[16];
+
+			snprintf(in, sizeof(in), "0x%08x", sa->spi_in);
+			snprintf(out, sizeof(out), "0x%08x", sa->spi_out);
+			json_array_append_new(list,
+				json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I}", "site",
+					site->conf.name, "tunnel", (int)t, "spi_in", in, "spi_out", out,
+					"proposal", sa->proposal, "in_use", (int)sa->in_use, "encap",
+					encap_name(sa->udp_encap), "age_s", json_number(age),
+					"rekey_in_s", (json_int_t)(rekey > 0 ? rekey : 0), "expires_in_s",
+					(json_int_t)(expire > 0 ? expire : 0)));
+		}
+	}
+}
+
+json_t *status_sas(struct hub *h, const struct hub_site *site)
+{
+	json_t *list = json_array();
+
+	status_each_site(h, site, add_tunnel_sas, list);
+	return json_pack("{s:o}", "sas", list);
+}
+
+struct routes_context {
+	struct hub *h;
+	const struct hub_site *site; /* NULL: all */
+	json_t *list;
+};
+
+static void add_route(void *context, struct route_entry *e)
+{
+	struct routes_context *c = context;
+	const struct hub_site *site = hub_site_of_tunnel(c->h, e->route.tunnel);
+	char prefix[PREFIX_STR_SIZE];
+	json_t *path = json_array();
+
+	if (!site || (c->site && c->site != site)) {
+		json_decref(path);
+		return;
+	}
+	for (int i = 0; i < e->route.as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
+		json_array_append_new(path, json_number(e->route.as_path[i]));
+	json_array_append_new(c->list,
+		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:s}", "prefix",
+			prefix_format(&e->route.prefix, prefix), "site", site->conf.name, "tunnel",
+			(int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
+			json_number(e->route.med), "candidates", json_number(e->route.candidates),
+			"stale", (int)e->stale, "kind", "bgp"));
+}
+
+static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const struct tunnel_conf *conf = &site->conf.tunnels[t];
+		const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
+
+		for (int i = 0; i < 2 && site->tunnels[t].open; i++) {
+			struct ip_addr peer = config_inside_site(blocks[i]);
+			struct ip_prefix host = prefix_make(&peer, addr_bits(&peer));
+			char text[PREFIX_STR_SIZE];
+
+			if (!addr_is_set(&peer))
+				continue;
+			json_array_append_new(list,
+				json_pack("{s:s, s:s, s:i, s:[], s:i, s:i, s:b, s:s}", "prefix",
+					prefix_format(&host, text), "site", site->conf.name, "tunnel",
+					(int)t, "as_path", "med", 0, "candidates", 1, "stale", 0, "kind",
+					"inside"));
+		}
+	}
+}
+
+json_t *status_routes(struct hub *h, const struct hub_site *site)
+{
+	const struct networks_conf *networks = &h->config->concentrator.networks;
+	struct routes_context c = {.h = h, .site = site, .list = json_array()};
+	char text[PREFIX_STR_SIZE];
+
+	route_table_each(h->routes, add_route, &c);
+	status_each_site(h, site, add_inside_routes, c.list);
+	for (uint32_t i = 0; !site && i < networks->count; i++) {
+		json_array_append_new(c.list,
+			json_pack("{s:s, s:n, s:n, s:[], s:i, s:i, s:b, s:s}", "prefix",
+				prefix_format(&networks->prefixes[i], text), "site", "tunnel", "as_path",
+				"med", 0, "candidates", 1, "stale", 0, "kind", "hub"));
+	}
+	return json_pack("{s:o}", "routes", c.list);
+}
+
+static unsigned long rss_kb(pid_t pid)
+{
+	char path[40], line[128];
+	unsigned long kb = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "VmRSS: %lu", &kb) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static json_t *counters(const void *stats, const struct stats_field *fields)
+{
+	json_t *o = json_object();
+
+	for (const struct stats_field *f = fields; f->name; f++) {
+		const struct traffic *t = stats_field_of(stats, f);
+
+		json_object_set_new(o, f->name,
+			json_pack("{s:o, s:o}", "packets", json_number(t->packets), "bytes",
+				json_number(t->bytes)));
+	}
+	return o;
+}
+
+json_t *status_dataplane(struct hub *h)
+{
+	json_t *processes = json_array();
+	struct outside_stats outside;
+	struct inside_stats inside;
+	char mode[200];
+
+	json_array_append_new(processes,
+		json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", "hub", "pid", (int)getpid(), "restarts", 0,
+			"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "rss_kb",
+			json_number(rss_kb(getpid()))));
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		const struct process *p = &h->processes[i];
+		uint64_t age = p->pid > 0 ? (clock_now() - p->started_ns) / CLOCK_SECOND : 0;
+
+		json_array_append_new(processes,
+			json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", process_names[i], "pid",
+				(int)p->pid, "restarts", (int)p->restarts, "uptime_s", json_number(age),
+				"rss_kb", json_number(p->pid > 0 ? rss_kb(p->pid) : 0)));
+	}
+	maps_outside_stats(h->maps, &outside);
+	maps_inside_stats(h->maps, &inside);
+	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
+		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
+		link_offloads(h->link), h->data_mode);
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "backend", "af_xdp", "mode", mode,
+		"workers", (int)h->config->concentrator.workers, "processes", processes, "outside",
+		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields));
+}
