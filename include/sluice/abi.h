@@ -37,6 +37,12 @@
 #define SLUICE_MAC_MARK_0 0x02
 #define SLUICE_MAC_MARK_1 0x51
 
+/* The device's own address, which is what the kernel writes there before TC; not a mark. */
+#define SLUICE_INSIDE_MAC                                                                          \
+	{                                                                                          \
+		0x02, 0x53, 0x4c, 0x00, 0x00, 0x01                                                 \
+	}
+
 /* The steering program spreads tunnels over queues by this; a site's two tunnels differ by one. */
 #define SLUICE_STEER(tunnel) (((tunnel) >> 1) + ((tunnel)&1))
 

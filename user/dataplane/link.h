@@ -24,7 +24,7 @@ struct link_options {
 	const char *name; /* NULL: "sluice0" */
 	uint32_t queues;  /* one per worker */
 	uint32_t mtu;
-	uint32_t tx_queue; /* packets per queue; 0: 4096 */
+	uint32_t tx_queue; /* packets per queue; 0: 2048 */
 	int steer_fd;      /* bpf_plane_steer_fd(), or -1 */
 	uint32_t table;    /* of our routes; 0: main */
 };

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_tun.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_NAME     "sluice0"
+#define DEFAULT_TX_QUEUE 2048
+#define ROUTE_METRIC     83 /* ours alone: replacing never hits a route of others */
+#define LEFTOVER_WAIT_MS 2000
+
+/* Linux 6.2; older headers lack them. */
+#define OFFLOAD_USO4 0x20
+#define OFFLOAD_USO6 0x40
+
+/*
+ * The one next hop of all our routes: RFC 7600's IPv4 dummy address, and a link-local address that
+ * nobody answers for. The device has no ARP, so they are names of neighbour entries, no more.
+ */
+static const uint8_t gateway4[4] = {192, 0, 0, 8};
+static const uint8_t gateway6[16] = {0xfe, 0x80, [15] = 0x01};
+
+struct link {
+	struct nl_sock *sock;
+	char name[IFNAMSIZ];
+	char offloads[32];
+	uint32_t ifindex;
+	uint32_t table;
+	uint32_t queues;
+	int fds[SLUICE_MAX_WORKERS];
+};
+
+static struct nl_sock *netlink_open(void)
+{
+	struct nl_sock *s = nl_socket_alloc();
+
+	if (s && nl_connect(s, NETLINK_ROUTE) < 0) {
+		nl_socket_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return true;
+}
+
+static uint32_t index_of(struct nl_sock *s, const char *name)
+{
+	struct rtnl_link *link = NULL;
+	uint32_t index = 0;
+
+	if (!rtnl_link_get_kernel(s, 0, name, &link)) {
+		index = (uint32_t)rtnl_link_get_ifindex(link);
+		rtnl_link_put(link);
+	}
+	return index;
+}
+
+/*
+ * The device dies with its last descriptor. One that is still there belongs to a living process:
+ * joining it would take some of that process's packets, so wait a moment and then give up.
+ */
+static bool name_is_free(struct link *l, char error[DATAPLANE_ERROR_SIZE])
+{
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+	for (int waited = 0; index_of(l->sock, l->name); waited += 50) {
+		if (waited >= LEFTOVER_WAIT_MS) {
+			snprintf(error, DATAPLANE_ERROR_SIZE,
+				"device %s exists and another process holds it", l->name);
+			return false;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static bool open_queue(struct link *l, uint32_t i, char error[DATAPLANE_ERROR_SIZE])
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
+
+	l->fds[i] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (l->fds[i] < 0) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot open /dev/net/tun: %s",
+			strerror(errno));
+		return false;
+	}
+	memcpy(ifr.ifr_name, l->name, sizeof(ifr.ifr_name));
+	if (ioctl(l->fds[i], TUNSETIFF, &ifr)) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot create queue %u of %s: %s", i,
+			l->name, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/* Takes the best set of offloads the kernel has: without USO, UDP arrives packet by packet. */
+static bool set_offloads(struct link *l, char error[DATAPLANE_ERROR_SIZE])
+{
+	static const struct {
+		unsigned int bits;
+		const char *text;
+	} sets[] = {
+		{TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | OFFLOAD_USO4 | OFFLOAD_USO6,
+			"checksum tso uso"},
+		{TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, "checksum tso"},
+		{TUN_F_CSUM, "checksum"},
+	};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		uint32_t q = 0;
+
+		while (q < l->queues && !ioctl(l->fds[q], TUNSETOFFLOAD, sets[i].bits))
+			q++;
+		if (q == l->queues) {
+			snprintf(l->offloads, sizeof(l->offloads), "%s", sets[i].text);
+			return true;
+		}
+	}
+	snprintf(error, DATAPLANE_ERROR_SIZE, "%s takes no offloads: %s", l->name, strerror(errno));
+	return false;
+}
+
+static void device_setting(
+	const struct link *l, const char *family, const char *key, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, l->name, key);
+	(void)write_text(path, value); /* absent where IPv6 is off */
+}
+
+static bool bring_up(struct link *l, const struct link_options *o, char error[DATAPLANE_ERROR_SIZE])
+{
+	static const uint8_t mac[6] = SLUICE_INSIDE_MAC;
+	struct rtnl_link *old = NULL, *change = rtnl_link_alloc();
+	struct nl_addr *address = nl_addr_build(AF_LLC, mac, sizeof(mac));
+	int r = -NLE_NOMEM;
+
+	if (!change || !address)
+		goto out;
+	r = rtnl_link_get_kernel(l->sock, 0, l->name, &old);
+	if (r < 0)
+		goto out;
+	l->ifindex = (uint32_t)rtnl_link_get_ifindex(old);
+	/* No link-local address: nothing on the other side speaks neighbour discovery. */
+	device_setting(l, "ipv6", "addr_gen_mode", "1");
+	device_setting(l, "ipv6", "accept_ra", "0");
+	device_setting(l, "ipv6", "router_solicitations", "0");
+	device_setting(l, "ipv4", "send_redirects", "0");
+	device_setting(l, "ipv4", "rp_filter", "0");
+	rtnl_link_set_addr(change, address);
+	r = rtnl_link_change(l->sock, old, change, 0);
+	if (r < 0)
+		goto out;
+	rtnl_link_set_mtu(change, o->mtu);
+	rtnl_link_set_txqlen(change, o->tx_queue ? o->tx_queue : DEFAULT_TX_QUEUE);
+	rtnl_link_set_flags(change, IFF_NOARP | IFF_UP);
+	r = rtnl_link_change(l->sock, old, change, 0);
+out:
+	if (r < 0)
+		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot set up %s: %s", l->name,
+			nl_geterror(r));
+	nl_addr_put(address);
+	rtnl_link_put(old);
+	rtnl_link_put(change);
+	return r >= 0;
+}
+
+struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_SIZE])
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (!l || o->queues < 1 || o->queues > SLUICE_MAX_WORKERS) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "%u queues, must be 1 to %d", o->queues,
+			SLUICE_MAX_WORKERS);
+		free(l);
+		return NULL;
+	}
+	for (int i = 0; i < SLUICE_MAX_WORKERS; i++)
+		l->fds[i] = -1;
+	snprintf(l->name, sizeof(l->name), "%s", o->name ? o->name : DEFAULT_NAME);
+	l->queues = o->queues;
+	l->table = o->table ? o->table : RT_TABLE_MAIN;
+	l->sock = netlink_open();
+	if (!l->sock) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot open netlink");
+		goto fail;
+	}
+	if (!name_is_free(l, error))
+		goto fail;
+	for (uint32_t i = 0; i < l->queues; i++) {
+		if (!open_queue(l, i, error))
+			goto fail;
+	}
+	if (!set_offloads(l, error))
+		goto fail;
+	if (o->steer_fd >= 0 && ioctl(l->fds[0], TUNSETSTEERINGEBPF, &o->steer_fd)) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "%s takes no steering program: %s", l->name,
+			strerror(errno));
+		goto fail;
+	}
+	if (!bring_up(l, o, error))
+		goto fail;
+	link_routes_flush(l);
+	return l;
+fail:
+	link_forget(l);
+	return NULL;
+}
+
+void link_forget(struct link *l)
+{
+	if (!l)
+		return;
+	for (uint32_t i = 0; i < l->queues; i++) {
+		if (l->fds[i] >= 0)
+			close(l->fds[i]);
+	}
+	nl_socket_free(l->sock);
+	free(l);
+}
+
+void link_close(struct link *l)
+{
+	struct rtnl_link *link;
+
+	if (!l)
+		return;
+	link_routes_flush(l);
+	/* Deleted by name even while a data process still holds a queue. */
+	link = rtnl_link_alloc();
+	if (link) {
+		rtnl_link_set_ifindex(link, (int)l->ifindex);
+		(void)rtnl_link_delete(l->sock, link);
+		rtnl_link_put(link);
+	}
+	link_forget(l);
+}
+
+uint32_t link_ifindex(const struct link *l)
+{
+	return l->ifindex;
+}
+
+const char *link_name(const struct link *l)
+{
+	return l->name;
+}
+
+int link_queue_fd(const struct link *l, uint32_t queue)
+{
+	return queue < l->queues ? l->fds[queue] : -1;
+}
+
+const char *link_offloads(const struct link *l)
+{
+	return l->offloads;
+}
+
+static struct nl_addr *to_nl(const struct ip_addr *a, unsigned int prefix_len)
+{
+	struct nl_addr *n = nl_addr_build(a->family, a->bytes, addr_len(a));
+
+	if (n)
+		nl_addr_set_prefixlen(n, (int)prefix_len);
+	return n;
+}
+
+static struct rtnl_addr *build_address(
+	const struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+{
+	struct rtnl_addr *a = rtnl_addr_alloc();
+	struct nl_addr *local = to_nl(address, prefix_len);
+
+	if (!a || !local) {
+		rtnl_addr_put(a);
+		nl_addr_put(local);
+		return NULL;
+	}
+	rtnl_addr_set_ifindex(a, (int)l->ifindex);
+	rtnl_addr_set_local(a, local);
+	if (address->family == AF_INET6)
+		rtnl_addr_set_flags(a, IFA_F_NODAD);
+	nl_addr_put(local);
+	return a;
+}
+
+bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+{
+	struct rtnl_addr *a = build_address(l, address, prefix_len);
+	int r = a ? rtnl_addr_add(l->sock, a, NLM_F_REPLACE) : -NLE_NOMEM;
+
+	rtnl_addr_put(a);
+	return r == 0 || r == -NLE_EXIST;
+}
+
+bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+{
+	struct rtnl_addr *a = build_address(l, address, prefix_len);
+	int r = a ? rtnl_addr_delete(l->sock, a, 0) : -NLE_NOMEM;
+
+	rtnl_addr_put(a);
+	return r == 0;
+}
+
+static struct rtnl_route *build_route(const struct link *l, const struct ip_prefix *prefix)
+{
+	struct rtnl_route *r = rtnl_route_alloc();
+	struct nl_addr *to = to_nl(&prefix->addr, prefix->len);
+
+	if (r && to) {
+		rtnl_route_set_family(r, prefix->addr.family);
+		rtnl_route_set_dst(r, to);
+		rtnl_route_set_table(r, l->table);
+		rtnl_route_set_protocol(r, LINK_ROUTE_PROTOCOL);
+		rtnl_route_set_priority(r, ROUTE_METRIC);
+		rtnl_route_set_scope(r, RT_SCOPE_UNIVERSE);
+		rtnl_route_set_type(r, RTN_UNICAST);
+	} else {
+		rtnl_route_put(r);
+		r = NULL;
+	}
+	nl_addr_put(to);
+	return r;
+}
+
+static bool add_nexthop(struct rtnl_route *r, const struct link *l, int family)
+{
+	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
+	struct nl_addr *via = family == AF_INET ? nl_addr_build(AF_INET, gateway4, 4)
+						: nl_addr_build(AF_INET6, gateway6, 16);
+
+	if (!hop || !via) {
+		if (hop)
+			rtnl_route_nh_free(hop);
+		nl_addr_put(via);
+		return false;
+	}
+	rtnl_route_nh_set_ifindex(hop, (int)l->ifindex);
+	rtnl_route_nh_set_gateway(hop, via);
+	rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
+	nl_addr_put(via);
+	rtnl_route_add_nexthop(r, hop);
+	return true;
+}
+
+bool link_route_set(
+	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source)
+{
+	struct rtnl_route *r = build_route(l, prefix);
+	int result = -NLE_NOMEM;
+
+	if (!r || !add_nexthop(r, l, prefix->addr.family))
+		goto out;
+	if (mtu)
+		rtnl_route_set_metric(r, RTAX_MTU, mtu);
+	if (source && addr_is_set(source)) {
+		struct nl_addr *from = to_nl(source, addr_bits(source));
+
+		if (!from)
+			goto out;
+		rtnl_route_set_pref_src(r, from);
+		nl_addr_put(from);
+	}
+	result = rtnl_route_add(l->sock, r, NLM_F_CREATE | NLM_F_REPLACE);
+out:
+	rtnl_route_put(r);
+	return result == 0;
+}
+
+bool link_route_del(struct link *l, const struct ip_prefix *prefix)
+{
+	struct rtnl_route *r = build_route(l, prefix);
+	int result = r ? rtnl_route_delete(l->sock, r, 0) : -NLE_NOMEM;
+
+	rtnl_route_put(r);
+	return result == 0;
+}
+
+unsigned int link_routes_flush(struct link *l)
+{
+	struct nl_cache *cache;
+	unsigned int flushed = 0;
+
+	if (rtnl_route_alloc_cache(l->sock, AF_UNSPEC, 0, &cache) < 0)
+		return 0;
+	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+		struct rtnl_route *r = (struct rtnl_route *)o;
+
+		if (rtnl_route_get_protocol(r) != LINK_ROUTE_PROTOCOL)
+			continue;
+		if (!rtnl_route_delete(l->sock, r, 0))
+			flushed++;
+	}
+	nl_cache_free(cache);
+	return flushed;
+}
+
+uint64_t link_ring_drops(const struct link *l)
+{
+	struct rtnl_link *link = NULL;
+	uint64_t drops;
+
+	if (rtnl_link_get_kernel(l->sock, (int)l->ifindex, NULL, &link))
+		return 0;
+	drops = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
+	rtnl_link_put(link);
+	return drops;
+}
+
+bool link_device(const char *name, struct link_device *device)
+{
+	struct nl_sock *s = netlink_open();
+	struct rtnl_link *link = NULL;
+	bool found = false;
+
+	if (s && !rtnl_link_get_kernel(s, 0, name, &link)) {
+		uint32_t queues = rtnl_link_get_num_rx_queues(link);
+
+		*device = (struct link_device){
+			.ifindex = (uint32_t)rtnl_link_get_ifindex(link),
+			.rx_queues = queues ? queues : 1,
+			.mtu = rtnl_link_get_mtu(link),
+			.up = rtnl_link_get_flags(link) & IFF_UP,
+		};
+		rtnl_link_put(link);
+		found = true;
+	}
+	nl_socket_free(s);
+	return found;
+}
+
+bool link_host_settings(const struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE])
+{
+	static const struct {
+		const char *path, *wanted;
+		bool needed; /* without it nothing works */
+	} settings[] = {
+		{"/proc/sys/net/ipv4/ip_forward", "1", true},
+		{"/proc/sys/net/ipv6/conf/all/forwarding", "1", false}, /* IPv6 may be off */
+		{"/proc/sys/net/ipv4/conf/all/send_redirects", "0", true},
+	};
+	char value[32];
+
+	(void)l;
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (!read_text(settings[i].path, value, sizeof(value))) {
+			if (!settings[i].needed)
+				continue;
+			snprintf(error, DATAPLANE_ERROR_SIZE, "cannot read %s", settings[i].path);
+			return false;
+		}
+		if (!strcmp(value, settings[i].wanted))
+			continue;
+		if (apply && write_text(settings[i].path, settings[i].wanted))
+			continue;
+		snprintf(error, DATAPLANE_ERROR_SIZE, "%s is %s, must be %s", settings[i].path,
+			value, settings[i].wanted);
+		return false;
+	}
+	return true;
+}
