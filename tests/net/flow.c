@@ -86,8 +86,8 @@ static int receive(uint16_t port, unsigned int seconds)
 		if (poll(&p, 1, 100) <= 0)
 			continue;
 
-		ssize_t n = recvfrom(fd, buffer, sizeof(buffer), MSG_DONTWAIT, (struct sockaddr *)&from,
-			&from_len);
+		ssize_t n = recvfrom(fd, buffer, sizeof(buffer), MSG_DONTWAIT,
+			(struct sockaddr *)&from, &from_len);
 		struct rd r = rd_init(buffer, n > 0 ? (size_t)n : 0);
 		uint64_t number = rd_u64(&r), last = rd_u64(&r);
 
@@ -99,7 +99,8 @@ static int receive(uint16_t port, unsigned int seconds)
 			t.sent = total;
 			continue;
 		}
-		count(&t, number, total, (size_t)n + 8 + (IN6_IS_ADDR_V4MAPPED(&from.sin6_addr) ? 20 : 40),
+		count(&t, number, total,
+			(size_t)n + 8 + (IN6_IS_ADDR_V4MAPPED(&from.sin6_addr) ? 20 : 40),
 			clock_now());
 	}
 	print_tally(&t);
@@ -109,7 +110,8 @@ static int receive(uint16_t port, unsigned int seconds)
 
 static void pause_until(uint64_t at)
 {
-	struct timespec ts = {.tv_sec = (time_t)(at / CLOCK_SECOND), .tv_nsec = (long)(at % CLOCK_SECOND)};
+	struct timespec ts = {
+		.tv_sec = (time_t)(at / CLOCK_SECOND), .tv_nsec = (long)(at % CLOCK_SECOND)};
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
@@ -124,7 +126,8 @@ static void send_one(int fd, uint8_t *buffer, size_t size, uint64_t number, uint
 		pause_until(clock_now() + CLOCK_MILLISECOND);
 }
 
-static int transmit(const struct ip_endpoint *to, uint64_t bits, size_t ip_size, unsigned int seconds)
+static int transmit(
+	const struct ip_endpoint *to, uint64_t bits, size_t ip_size, unsigned int seconds)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(to, &ss);
@@ -141,12 +144,14 @@ static int transmit(const struct ip_endpoint *to, uint64_t bits, size_t ip_size,
 		return 2;
 	}
 	for (uint64_t now = start; now < end; now = clock_now()) {
-		uint64_t due = (uint64_t)((double)(now - start) / 1e9 * (double)bits / 8 / (double)ip_size);
+		uint64_t due = (uint64_t)((double)(now - start) / 1e9 * (double)bits / 8 /
+					  (double)ip_size);
 
 		for (int i = 0; i < BATCH && number <= due; i++, number++)
 			send_one(fd, buffer, payload, number, 0);
 		if (number > due)
-			pause_until(start + (uint64_t)((double)number * 8e9 * (double)ip_size / (double)bits));
+			pause_until(start + (uint64_t)((double)number * 8e9 * (double)ip_size /
+						       (double)bits));
 	}
 	for (int i = 0; i < 20; i++) {
 		pause_until(clock_now() + 10 * CLOCK_MILLISECOND);
@@ -168,6 +173,7 @@ int main(int argc, char **argv)
 			return transmit(&to, strtoull(argv[4], NULL, 10), (size_t)atoi(argv[5]),
 				(unsigned int)atoi(argv[6]));
 	}
-	fprintf(stderr, "usage: flow recv PORT SECONDS | flow send ADDRESS PORT BITS_PER_S SIZE SECONDS\n");
+	fprintf(stderr,
+		"usage: flow recv PORT SECONDS | flow send ADDRESS PORT BITS_PER_S SIZE SECONDS\n");
 	return 2;
 }

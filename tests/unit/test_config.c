@@ -71,16 +71,17 @@ static void test_defaults(void **state)
 
 static void test_inherit(void **state)
 {
-	struct config *c = must_parse("sites:\n"
-				      "  - name: a\n"
-				      "    asn: 65001\n"
-				      "    rate: 50M\n"
-				      "    address: 203.0.113.5\n"
-				      "    tunnels:\n"
-				      "      - { inside: 169.254.10.0/30, psk: 'file:/k' }\n"
-				      "      - { inside: 169.254.10.4/30, psk: 'cred:k', encap: auto,"
-				      " address: 203.0.113.9 }\n"
-				      "defaults: { tunnel: { encap: force, p2_lifetime: 1200 } }\n" HUB);
+	struct config *c =
+		must_parse("sites:\n"
+			   "  - name: a\n"
+			   "    asn: 65001\n"
+			   "    rate: 50M\n"
+			   "    address: 203.0.113.5\n"
+			   "    tunnels:\n"
+			   "      - { inside: 169.254.10.0/30, psk: 'file:/k' }\n"
+			   "      - { inside: 169.254.10.4/30, psk: 'cred:k', encap: auto,"
+			   " address: 203.0.113.9 }\n"
+			   "defaults: { tunnel: { encap: force, p2_lifetime: 1200 } }\n" HUB);
 	const struct site_conf *s = &c->sites[0];
 	char text[ADDR_STR_SIZE];
 
@@ -108,13 +109,15 @@ struct refusal {
 
 #define T0 "169.254.10.0/30, identity: a.example, psk: 'file:/k'"
 #define WITH(options)                                                                              \
-	HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: " T0 ", " options " }\n"
+	HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: " T0             \
+	    ", " options " }\n"
 
 static const struct refusal refusals[] = {
 	{"", "t:1: the file is empty"},
 	{"a:\n - [", "t:3: not YAML"},
 	{"[]", "t:1: a mapping with"},
-	{HUB "colour: red\n", "t:6: unknown key 'colour'; known here: concentrator, defaults, sites"},
+	{HUB "colour: red\n",
+		"t:6: unknown key 'colour'; known here: concentrator, defaults, sites"},
 	{"sites: []\n", "key 'concentrator' is missing"},
 	{HUB "  asn: 0\n", "t:6: concentrator.asn: 0 is out of range"},
 	{HUB "  asn: 23456\n", "AS 23456 is reserved"},
@@ -125,11 +128,13 @@ static const struct refusal refusals[] = {
 	{HUB "  site_rate: 1\n", "out of range"},
 	{HUB "  workers: 1.5\n", "a whole number expected"},
 	{HUB "  keepalive: 20\n", "must be at most half of hold_time"},
-	{HUB "  networks: [10.0.0.1/8]\n", "t:6: concentrator.networks[0]: '10.0.0.1/8' is not a prefix"},
+	{HUB "  networks: [10.0.0.1/8]\n",
+		"t:6: concentrator.networks[0]: '10.0.0.1/8' is not a prefix"},
 	{"concentrator:\n  name: h\n  endpoints:\n    - { device: a, addresses: [10.0.0.1] }\n"
 	 "    - { device: b, addresses: [10.0.0.1] }\n",
 		"both have the same address"},
-	{WITH("p2_lifetime: 899"), "t:10: sites[0].tunnels[0].p2_lifetime: 899 is out of range: 900"},
+	{WITH("p2_lifetime: 899"),
+		"t:10: sites[0].tunnels[0].p2_lifetime: 899 is out of range: 900"},
 	{WITH("p1_lifetime: 900, p2_lifetime: 900"), "must be less than p1_lifetime"},
 	{WITH("p2_lifetime: 900"), "rekey_margin 540 is over half of p2_lifetime 900"},
 	{WITH("dpd_timeout: 29"), "t:10: site 'a': dpd_timeout 29 is below 30"},
@@ -144,13 +149,17 @@ static const struct refusal refusals[] = {
 		"t:7: site 'a' has the hub's AS 64512"},
 	{HUB "sites:\n  - { name: 'a b', asn: 1, tunnels: [ { inside: " T0 " } ] }\n",
 		"letters, digits"},
-	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.1.0/30, psk: 'file:/k' } ] }\n",
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.1.0/30, psk: 'file:/k' } "
+	     "] }\n",
 		"169.254.1.0/30 is reserved"},
-	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 10.0.0.0/30, psk: 'file:/k' } ] }\n",
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 10.0.0.0/30, psk: 'file:/k' } ] "
+	     "}\n",
 		"an inside block is a /30 of 169.254.0.0/16"},
-	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: 'file:/k' } ] }\n",
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: 'file:/k' } "
+	     "] }\n",
 		"an identity or an address is needed"},
-	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: hunter22 } ] }\n",
+	{HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, psk: hunter22 } "
+	     "] }\n",
 		"a reference expected"},
 	{HUB SITE "  - name: b\n    asn: 65002\n    tunnels:\n"
 		  "      - { inside: 169.254.10.0/30, identity: b.example, psk: 'file:/k' }\n",
@@ -161,7 +170,8 @@ static const struct refusal refusals[] = {
 	{HUB SITE "  - name: a\n    asn: 65002\n    tunnels:\n"
 		  "      - { inside: 169.254.11.0/30, identity: b.example, psk: 'file:/k' }\n",
 		"t:11: site 'a' stands twice (line 7)"},
-	{HUB "sites:\n  - { name: a, asn: 1, outer: ipv6, tunnels: [ { inside: 169.254.9.0/30, identity: x,"
+	{HUB "sites:\n  - { name: a, asn: 1, outer: ipv6, tunnels: [ { inside: 169.254.9.0/30, "
+	     "identity: x,"
 	     " psk: 'file:/k' }, { inside: 169.254.9.4/30, identity: y, psk: 'file:/k' } ] }\n",
 		"endpoint 1 has no IPv6 address"},
 };
@@ -177,8 +187,9 @@ static void test_refusals(void **state)
 static void test_no_secret_in_message(void **state)
 {
 	char error[CONFIG_ERROR_SIZE];
-	const char *text = HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, "
-			       "identity: x, psk: Tr0ub4dor } ] }\n";
+	const char *text =
+		HUB "sites:\n  - { name: a, asn: 1, tunnels: [ { inside: 169.254.9.0/30, "
+		    "identity: x, psk: Tr0ub4dor } ] }\n";
 
 	(void)state;
 	assert_null(config_parse("t", text, strlen(text), error));
@@ -194,7 +205,8 @@ static void test_101_sites(void **state)
 	n = (size_t)snprintf(text, size, "%s", HUB "sites:\n");
 	for (unsigned int i = 0; i < 101; i++) {
 		n += (size_t)snprintf(text + n, size - n,
-			"  - { name: s%u, asn: %u, tunnels: [ { inside: 169.254.%u.%u/30, identity: s%u,"
+			"  - { name: s%u, asn: %u, tunnels: [ { inside: 169.254.%u.%u/30, "
+			"identity: s%u,"
 			" psk: 'file:/k' } ] }\n",
 			i, 65000 + i, 10 + i / 64, i % 64 * 4, i);
 	}

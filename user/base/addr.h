@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define ADDR_STR_SIZE	  46 /* longest IPv6 text and its NUL */
-#define PREFIX_STR_SIZE	  50
+#define ADDR_STR_SIZE     46 /* longest IPv6 text and its NUL */
+#define PREFIX_STR_SIZE   50
 #define ENDPOINT_STR_SIZE 56 /* [v6]:port */
 
 /* An IP address. An IPv4 address uses the first 4 bytes, the rest is zero: equality is memcmp. */

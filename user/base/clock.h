@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-#define CLOCK_SECOND	  UINT64_C(1000000000) /* nanoseconds */
+#define CLOCK_SECOND      UINT64_C(1000000000) /* nanoseconds */
 #define CLOCK_MILLISECOND UINT64_C(1000000)
-#define CLOCK_NEVER	  UINT64_MAX
+#define CLOCK_NEVER       UINT64_MAX
 
 /* CLOCK_MONOTONIC in nanoseconds: the clock bpf_ktime_get_ns() reads. */
 uint64_t clock_now(void);

@@ -64,8 +64,10 @@ static void make_printable(char *text)
 
 void log_write(enum log_level level, struct log_limit *limit, const char *format, ...)
 {
-	static const char *const names[] = {
-		[LOG_ERROR] = "error", [LOG_WARN] = "warning", [LOG_INFO] = "info", [LOG_VERBOSE] = "debug"};
+	static const char *const names[] = {[LOG_ERROR] = "error",
+		[LOG_WARN] = "warning",
+		[LOG_INFO] = "info",
+		[LOG_VERBOSE] = "debug"};
 	char text[1024], line[1200], stamp[40] = "";
 	va_list args;
 
@@ -93,7 +95,8 @@ void log_write(enum log_level level, struct log_limit *limit, const char *format
 	if (limit->left_out)
 		snprintf(more, sizeof(more), " (%u like it left out)", limit->left_out);
 	limit->left_out = 0;
-	int n = snprintf(line, sizeof(line), "%s%s: %s: %s%s\n", stamp, log_name, names[level], text, more);
+	int n = snprintf(
+		line, sizeof(line), "%s%s: %s: %s%s\n", stamp, log_name, names[level], text, more);
 
 	if (n >= (int)sizeof(line))
 		n = sizeof(line) - 1;

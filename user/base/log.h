@@ -43,9 +43,9 @@ __attribute__((format(printf, 3, 4))) void log_write(
 		log_write(level, &log_limit_here, __VA_ARGS__);                                    \
 	} while (0)
 
-#define log_error(...)	 log_at(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...)	 log_at(LOG_WARN, __VA_ARGS__)
-#define log_info(...)	 log_at(LOG_INFO, __VA_ARGS__)
+#define log_error(...)   log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)    log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)    log_at(LOG_INFO, __VA_ARGS__)
 #define log_verbose(...) log_at(LOG_VERBOSE, __VA_ARGS__)
 
 #endif

@@ -11,13 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SITE_NAME_SIZE	    32 /* with its NUL: letters, digits, '-', '_', '.' */
+#define SITE_NAME_SIZE      32 /* with its NUL: letters, digits, '-', '_', '.' */
 #define REASON_CODE_SIZE    32
 #define REASON_TEXT_SIZE    240
 #define PROPOSAL_TEXT_SIZE  96
 #define ROUTE_AS_PATH_SHOWN 16
-#define SELECTORS_MAX	    8
-#define ALGORITHMS_MAX	    16 /* members of one algorithm set */
+#define SELECTORS_MAX       8
+#define ALGORITHMS_MAX      16 /* members of one algorithm set */
 #define TUNNELS_PER_SITE    2
 
 /* RFC 7296 3.5 identification types that a tunnel may have. */
@@ -86,11 +86,11 @@ struct ike_options {
 	uint32_t rekey_margin_s;
 	uint32_t rekey_fuzz_percent;
 	uint32_t dpd_interval_s; /* silence before a probe */
-	uint32_t dpd_timeout_s;	 /* silence before the peer is dead */
-	uint16_t replay_window;	 /* packets */
-	uint8_t dpd_action;	 /* enum dpd_action */
-	uint8_t startup;	 /* enum startup_action */
-	uint8_t encap;		 /* enum encap_mode */
+	uint32_t dpd_timeout_s;  /* silence before the peer is dead */
+	uint16_t replay_window;  /* packets */
+	uint8_t dpd_action;      /* enum dpd_action */
+	uint8_t startup;         /* enum startup_action */
+	uint8_t encap;           /* enum encap_mode */
 };
 
 /* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */

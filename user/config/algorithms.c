@@ -66,7 +66,8 @@ static bool read_member(struct walk *w, const yaml_node_t *node, unsigned int in
 			continue;
 		}
 		for (unsigned int i = 0; i < c->set->count; i++) {
-			if (c->set->items[i].id == n->id && c->set->items[i].key_bits == n->key_bits)
+			if (c->set->items[i].id == n->id &&
+				c->set->items[i].key_bits == n->key_bits)
 				return walk_fail(w, node, "'%s' stands twice", text);
 		}
 		c->set->items[index].id = n->id;

@@ -18,13 +18,16 @@ static bool check_endpoints(struct walk *w, const struct draft *d)
 		if (endpoint->address_count == 2 &&
 			endpoint->addresses[0].family == endpoint->addresses[1].family)
 			return walk_fail(w, node,
-				"concentrator.endpoints[%u]: at most one address of each family", e);
+				"concentrator.endpoints[%u]: at most one address of each family",
+				e);
 	}
 	for (unsigned int a = 0; c->endpoint_count == 2 && a < c->endpoints[0].address_count; a++) {
 		for (unsigned int b = 0; b < c->endpoints[1].address_count; b++) {
-			if (addr_equal(&c->endpoints[0].addresses[a], &c->endpoints[1].addresses[b]))
+			if (addr_equal(
+				    &c->endpoints[0].addresses[a], &c->endpoints[1].addresses[b]))
 				return walk_fail(w, node,
-					"concentrator.endpoints: both have the same address (V-01)");
+					"concentrator.endpoints: both have the same address "
+					"(V-01)");
 		}
 	}
 	return true;
@@ -50,24 +53,27 @@ static bool has_aead(const struct algorithm_set *set)
 	return false;
 }
 
-static bool check_options(struct walk *w, const yaml_node_t *node, const struct concentrator_conf *c,
-	const char *site, const struct tunnel_conf *t)
+static bool check_options(struct walk *w, const yaml_node_t *node,
+	const struct concentrator_conf *c, const char *site, const struct tunnel_conf *t)
 {
 	const struct ike_options *o = &t->options;
 
 	if (o->p2_lifetime_s >= o->p1_lifetime_s)
-		return walk_fail(w, node, "site '%s': p2_lifetime %u must be less than p1_lifetime %u",
-			site, o->p2_lifetime_s, o->p1_lifetime_s);
+		return walk_fail(w, node,
+			"site '%s': p2_lifetime %u must be less than p1_lifetime %u", site,
+			o->p2_lifetime_s, o->p1_lifetime_s);
 	if (o->rekey_margin_s > o->p2_lifetime_s / 2)
-		return walk_fail(w, node, "site '%s': rekey_margin %u is over half of p2_lifetime %u",
-			site, o->rekey_margin_s, o->p2_lifetime_s);
+		return walk_fail(w, node,
+			"site '%s': rekey_margin %u is over half of p2_lifetime %u", site,
+			o->rekey_margin_s, o->p2_lifetime_s);
 	if (o->dpd_timeout_s < 30 && !c->allow_fast_dpd)
 		return walk_fail(w, node,
 			"site '%s': dpd_timeout %u is below 30 (allow_fast_dpd permits it)", site,
 			o->dpd_timeout_s);
 	if (o->dpd_interval_s > o->dpd_timeout_s)
-		return walk_fail(w, node, "site '%s': dpd_interval %u is longer than dpd_timeout %u",
-			site, o->dpd_interval_s, o->dpd_timeout_s);
+		return walk_fail(w, node,
+			"site '%s': dpd_interval %u is longer than dpd_timeout %u", site,
+			o->dpd_interval_s, o->dpd_timeout_s);
 	if (o->startup == STARTUP_START && !addr_is_set(&t->address))
 		return walk_fail(w, node,
 			"site '%s': startup_action 'start' needs the address of the site", site);
@@ -85,15 +91,14 @@ static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, 
 	struct ip_addr local = config_local_address(c, site, t);
 
 	if (!addr_is_set(&local))
-		return walk_fail(w, node,
-			"site '%s' tunnel %u: endpoint %u has no %s address", site->name, t, t,
-			site->outer_family == AF_INET6 ? "IPv6" : "IPv4");
+		return walk_fail(w, node, "site '%s' tunnel %u: endpoint %u has no %s address",
+			site->name, t, t, site->outer_family == AF_INET6 ? "IPv6" : "IPv4");
 	if (addr_is_set(&tunnel->address) && tunnel->address.family != local.family)
-		return walk_fail(w, node, "site '%s' tunnel %u: address and 'outer' differ in family",
-			site->name, t);
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: address and 'outer' differ in family", site->name, t);
 	if (!tunnel->identity.type && !addr_is_set(&tunnel->address))
-		return walk_fail(w, node, "site '%s' tunnel %u: an identity or an address is needed",
-			site->name, t);
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: an identity or an address is needed", site->name, t);
 	return check_options(w, node, &c->concentrator, site->name, tunnel);
 }
 
@@ -112,15 +117,18 @@ static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned in
 	char text[PREFIX_STR_SIZE];
 
 	if (prefix_equal(&x->inside, &y->inside))
-		return walk_fail(w, node, "site '%s': inside block %s is taken by site '%s' (line %u)",
-			b->name, prefix_format(&x->inside, text), a->name, line);
+		return walk_fail(w, node,
+			"site '%s': inside block %s is taken by site '%s' (line %u)", b->name,
+			prefix_format(&x->inside, text), a->name, line);
 	if (addr_is_set(&x->inside6.addr) && prefix_equal(&x->inside6, &y->inside6))
-		return walk_fail(w, node, "site '%s': inside6 block %s is taken by site '%s' (line %u)",
-			b->name, prefix_format(&x->inside6, text), a->name, line);
+		return walk_fail(w, node,
+			"site '%s': inside6 block %s is taken by site '%s' (line %u)", b->name,
+			prefix_format(&x->inside6, text), a->name, line);
 	if (t == t2 && x->identity.type && same_identity(&x->identity, &y->identity) &&
 		a->outer_family == b->outer_family)
 		return walk_fail(w, node,
-			"site '%s' tunnel %u: site '%s' (line %u) has the same identity on this endpoint",
+			"site '%s' tunnel %u: site '%s' (line %u) has the same identity on this "
+			"endpoint",
 			b->name, t2, a->name, line);
 	return true;
 }
@@ -152,8 +160,9 @@ static bool check_site_pairs(struct walk *w, const struct draft *d)
 	for (unsigned int s = 0; s < c->site_count; s++) {
 		for (unsigned int s2 = s + 1; s2 < c->site_count; s2++) {
 			if (!strcmp(c->sites[s].name, c->sites[s2].name))
-				return walk_fail(w, d->sites[s2], "site '%s' stands twice (line %u)",
-					c->sites[s].name, walk_line(d->sites[s]));
+				return walk_fail(w, d->sites[s2],
+					"site '%s' stands twice (line %u)", c->sites[s].name,
+					walk_line(d->sites[s]));
 			for (unsigned int i = 0; i < 4; i++) {
 				unsigned int t = i & 1, t2 = i >> 1;
 

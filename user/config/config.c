@@ -20,7 +20,8 @@ static bool read_document(struct walk *w, struct draft *d)
 }
 
 /* libyaml expands aliases as shared nodes: a document cannot grow beyond its text. */
-static bool parse_into(struct config *c, const char *name, const char *text, size_t len, char *error)
+static bool parse_into(
+	struct config *c, const char *name, const char *text, size_t len, char *error)
 {
 	yaml_parser_t parser;
 	yaml_document_t document;
@@ -34,7 +35,8 @@ static bool parse_into(struct config *c, const char *name, const char *text, siz
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (!yaml_parser_load(&parser, &document)) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%.150s:%zu: not YAML: %.200s", name,
-			parser.problem_mark.line + 1, parser.problem ? parser.problem : "unreadable");
+			parser.problem_mark.line + 1,
+			parser.problem ? parser.problem : "unreadable");
 		yaml_parser_delete(&parser);
 		return false;
 	}
@@ -50,7 +52,8 @@ static void set_router_id(struct concentrator_conf *c)
 {
 	for (unsigned int e = 0; e < c->endpoint_count; e++) {
 		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++) {
-			if (!addr_is_set(&c->router_id) && c->endpoints[e].addresses[a].family == AF_INET)
+			if (!addr_is_set(&c->router_id) &&
+				c->endpoints[e].addresses[a].family == AF_INET)
 				c->router_id = c->endpoints[e].addresses[a];
 		}
 	}
@@ -135,7 +138,8 @@ struct ip_addr config_local_address(
 {
 	const struct concentrator_conf *hub = &c->concentrator;
 
-	for (unsigned int a = 0; t < hub->endpoint_count && a < hub->endpoints[t].address_count; a++) {
+	for (unsigned int a = 0; t < hub->endpoint_count && a < hub->endpoints[t].address_count;
+		a++) {
 		if (hub->endpoints[t].addresses[a].family == site->outer_family)
 			return hub->endpoints[t].addresses[a];
 	}

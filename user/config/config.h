@@ -17,14 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_SITES_MAX	100 /* V-02: sites of one concentrator */
-#define CONFIG_NETWORKS_MAX	64
-#define CONFIG_ENDPOINTS	2
-#define CONFIG_ADDRESSES_MAX	2 /* of an endpoint: one per family */
-#define CONFIG_DEVICE_SIZE	16
-#define CONFIG_SECRET_REF_SIZE	256
-#define CONFIG_ERROR_SIZE	512
-#define CONFIG_FILE_MAX		(4u << 20) /* bytes */
+#define CONFIG_SITES_MAX       100 /* V-02: sites of one concentrator */
+#define CONFIG_NETWORKS_MAX    64
+#define CONFIG_ENDPOINTS       2
+#define CONFIG_ADDRESSES_MAX   2 /* of an endpoint: one per family */
+#define CONFIG_DEVICE_SIZE     16
+#define CONFIG_SECRET_REF_SIZE 256
+#define CONFIG_ERROR_SIZE      512
+#define CONFIG_FILE_MAX        (4u << 20) /* bytes */
 
 /* One outside attachment of the hub. Tunnel i of every site ends on endpoint i. */
 struct endpoint_conf {
@@ -46,16 +46,16 @@ struct concentrator_conf {
 	struct endpoint_conf endpoints[CONFIG_ENDPOINTS];
 	struct networks_conf networks; /* behind the hub, announced to every site */
 	struct ike_identity identity;  /* of the hub; type none: the outside address */
-	uint64_t site_rate;	       /* bit/s, each direction, of a site without its own */
+	uint64_t site_rate;            /* bit/s, each direction, of a site without its own */
 	uint64_t site_pps;
 	uint64_t aggregate_rate; /* bit/s, each direction */
-	uint64_t burst;		 /* bytes */
+	uint64_t burst;          /* bytes */
 	uint32_t pacing_horizon_us;
 	uint32_t workers;
 	uint32_t route_table; /* kernel table, 254 = main */
 	uint32_t hold_s, keepalive_s;
 	bool site_to_site;
-	bool allow_fast_dpd; /* DPD timeouts below 30 s */
+	bool allow_fast_dpd;        /* DPD timeouts below 30 s */
 	struct ip_endpoint metrics; /* family 0: none */
 };
 
@@ -64,8 +64,8 @@ struct tunnel_conf {
 	struct ip_addr address; /* outside address of the site; family 0: any */
 	struct ike_identity identity;
 	struct ike_identity local_identity;
-	struct ip_prefix inside;  /* /30: hub .1, site .2 */
-	struct ip_prefix inside6; /* /126, or unset */
+	struct ip_prefix inside;          /* /30: hub .1, site .2 */
+	struct ip_prefix inside6;         /* /126, or unset */
 	char psk[CONFIG_SECRET_REF_SIZE]; /* file:PATH or cred:NAME */
 	struct selector_set local_ts, remote_ts;
 	struct ike_options options;
@@ -77,8 +77,8 @@ struct site_conf {
 	char group[SITE_NAME_SIZE]; /* sites of one location share it; "" = alone */
 	uint32_t asn;
 	struct ip_addr address; /* default of its tunnels */
-	uint8_t outer_family;	/* AF_INET or AF_INET6 */
-	uint64_t rate;		/* bit/s */
+	uint8_t outer_family;   /* AF_INET or AF_INET6 */
+	uint64_t rate;          /* bit/s */
 	uint64_t pps;
 	uint32_t max_prefixes_in, max_prefixes_out;
 	bool allow_default;

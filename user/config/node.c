@@ -24,8 +24,8 @@ bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	snprintf(w->error, CONFIG_ERROR_SIZE, "%.100s:%u: %s%s%.190s", w->name, walk_line(node), w->where,
-		w->where[0] ? ": " : "", what);
+	snprintf(w->error, CONFIG_ERROR_SIZE, "%.100s:%u: %s%s%.190s", w->name, walk_line(node),
+		w->where, w->where[0] ? ": " : "", what);
 	return false;
 }
 
@@ -45,8 +45,8 @@ const char *walk_scalar(struct walk *w, const yaml_node_t *node)
 	return text;
 }
 
-static void say_known_keys(struct walk *w, const yaml_node_t *node, const char *key,
-	const struct walk_field *fields)
+static void say_known_keys(
+	struct walk *w, const yaml_node_t *node, const char *key, const struct walk_field *fields)
 {
 	char known[220] = "";
 	size_t n = 0;
@@ -65,7 +65,8 @@ static const struct walk_field *find_field(const struct walk_field *fields, cons
 	return NULL;
 }
 
-bool walk_mapping(struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to)
+bool walk_mapping(
+	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to)
 {
 	bool seen[KEYS_MAX] = {false};
 	size_t depth = strlen(w->where);
@@ -90,7 +91,8 @@ bool walk_mapping(struct walk *w, const yaml_node_t *node, const struct walk_fie
 		if (seen[f - fields])
 			return walk_fail(w, key, "key '%s' stands twice", text);
 		seen[f - fields] = true;
-		snprintf(w->where + depth, sizeof(w->where) - depth, "%s%s", depth ? "." : "", text);
+		snprintf(
+			w->where + depth, sizeof(w->where) - depth, "%s%s", depth ? "." : "", text);
 
 		bool ok = f->read(w, value, (char *)to + f->offset);
 

@@ -13,7 +13,7 @@
 struct walk {
 	yaml_document_t *document;
 	const char *name;
-	char *error;	 /* CONFIG_ERROR_SIZE bytes, "" so far */
+	char *error;     /* CONFIG_ERROR_SIZE bytes, "" so far */
 	char where[192]; /* path of keys to the value being read */
 };
 
@@ -28,7 +28,8 @@ struct walk_field {
 };
 
 /* Reads a mapping by a table that ends with a field without a key. */
-bool walk_mapping(struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
+bool walk_mapping(
+	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
 
 /* Calls `item` for each element of a sequence with its index; false as soon as one does. */
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,

@@ -112,7 +112,8 @@ static const struct walk_field endpoint_fields[] = {
 	{NULL, NULL, 0, false},
 };
 
-static bool read_endpoint_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+static bool read_endpoint_item(
+	struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
 {
 	struct concentrator_conf *c = to;
 
@@ -179,7 +180,10 @@ static const struct concentrator_conf concentrator_defaults = {
 	.site_to_site = true,
 };
 
-#define SET(...) {.count = sizeof((uint16_t[][2]){__VA_ARGS__}) / 4, .items = {__VA_ARGS__}}
+#define SET(...)                                                                                   \
+	{                                                                                          \
+		.count = sizeof((uint16_t[][2]){__VA_ARGS__}) / 4, .items = { __VA_ARGS__ }        \
+	}
 
 /* Strongest first; what RFC 8247 and 8221 still recommend. */
 static const struct ike_options option_defaults = {
@@ -285,8 +289,8 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	const yaml_node_t *tunnels = walk_find(w, node, "tunnels");
 
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE && site->tunnels[t].configured; t++) {
-		d->tunnels[index][t] = yaml_document_get_node(
-			w->document, tunnels->data.sequence.items.start[t]);
+		d->tunnels[index][t] =
+			yaml_document_get_node(w->document, tunnels->data.sequence.items.start[t]);
 	}
 	return true;
 }
@@ -297,8 +301,8 @@ static bool read_sites(struct walk *w, const yaml_node_t *node, void *to)
 }
 
 /* Reads one part of the document ahead of the rest; absent is fine here. */
-static bool read_part(
-	struct walk *w, const yaml_node_t *root, const char *key, walk_reader *read, struct top *top)
+static bool read_part(struct walk *w, const yaml_node_t *root, const char *key, walk_reader *read,
+	struct top *top)
 {
 	const yaml_node_t *node = walk_find(w, root, key);
 

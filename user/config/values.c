@@ -40,7 +40,8 @@ static bool read_number(struct walk *w, const yaml_node_t *node, const struct un
 	return true;
 }
 
-static bool read_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to)
+static bool read_u32(
+	struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to)
 {
 	double value;
 
@@ -52,7 +53,8 @@ static bool read_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint
 	return true;
 }
 
-static bool read_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
+static bool read_choice(
+	struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
 {
 	const char *text = walk_scalar(w, node);
 	char known[120] = "";
@@ -90,7 +92,8 @@ bool read_name(struct walk *w, const yaml_node_t *node, void *to)
 	if (!text[0] || strlen(text) >= SITE_NAME_SIZE)
 		return walk_fail(w, node, "a name has 1 to %d characters", SITE_NAME_SIZE - 1);
 	if (!isalnum((unsigned char)text[0]) ||
-		text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+		text[strspn(
+			text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
 		return walk_fail(w, node, "'%.40s': letters, digits, '-', '_' and '.' only", text);
 	strcpy(to, text);
 	return true;
@@ -185,7 +188,8 @@ bool read_prefix(struct walk *w, const yaml_node_t *node, void *to)
 		return false;
 	if (!prefix_parse(text, to))
 		return walk_fail(w, node,
-			"'%.60s' is not a prefix (ADDRESS/LENGTH without bits behind the length)", text);
+			"'%.60s' is not a prefix (ADDRESS/LENGTH without bits behind the length)",
+			text);
 	return true;
 }
 
@@ -266,7 +270,8 @@ bool read_secret_ref(struct walk *w, const yaml_node_t *node, void *to)
 		return true;
 	}
 	/* The value is not repeated: it may be the key itself. */
-	return walk_fail(w, node, "a reference expected: file:/PATH or cred:NAME, not the secret itself");
+	return walk_fail(
+		w, node, "a reference expected: file:/PATH or cred:NAME, not the secret itself");
 }
 
 bool read_rate(struct walk *w, const yaml_node_t *node, void *to)
@@ -315,7 +320,8 @@ bool read_horizon(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_table(struct walk *w, const yaml_node_t *node, void *to)
 {
-	if (node->type == YAML_SCALAR_NODE && !strcmp((const char *)node->data.scalar.value, "main")) {
+	if (node->type == YAML_SCALAR_NODE &&
+		!strcmp((const char *)node->data.scalar.value, "main")) {
 		*(uint32_t *)to = 254;
 		return true;
 	}

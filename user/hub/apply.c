@@ -55,7 +55,8 @@ static void send_networks(struct hub *h, const struct networks_conf *from,
 		struct imsg_bgp_network m = {.prefix = from->prefixes[i], .present = present};
 
 		if (!has_network(others, &from->prefixes[i]))
-			process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NETWORK, -1, &m, sizeof(m));
+			process_send(
+				&h->processes[PROCESS_BGP], IMSG_BGP_NETWORK, -1, &m, sizeof(m));
 	}
 }
 
@@ -119,7 +120,8 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 
 	if (fixed) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
-			"concentrator.%s cannot change while sluiced runs; nothing was applied", fixed);
+			"concentrator.%s cannot change while sluiced runs; nothing was applied",
+			fixed);
 		config_free(c);
 		return false;
 	}

@@ -38,17 +38,19 @@ static void send_sockets(struct hub *h, struct process *p)
 		const struct hub_socket *s = &h->sockets[i];
 
 		if (p->role == PROCESS_IKE && s->for_ike)
-			process_send(p, IMSG_IKE_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
+			process_send(
+				p, IMSG_IKE_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
 		if (p->role == PROCESS_DATA && s->for_data)
-			process_send(p, IMSG_DATA_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
+			process_send(p, IMSG_DATA_SOCKET, dup_fd(s->fd), &s->address,
+				sizeof(s->address));
 	}
 }
 
 static void send_maps(struct hub *h, struct process *p)
 {
-	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN, DATA_MAP_BUCKET_OUT,
-		DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS, DATA_MAP_WORKER_OUT_STATS,
-		DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
+	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
+		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		struct imsg_data_map m = {.map = maps[i],
@@ -73,7 +75,8 @@ static void start_data(struct hub *h, struct process *p)
 	for (uint32_t q = 0; q < c->workers; q++) {
 		struct imsg_index queue = {.index = q};
 
-		process_send(p, IMSG_DATA_TAP, dup_fd(link_queue_fd(h->link, q)), &queue, sizeof(queue));
+		process_send(
+			p, IMSG_DATA_TAP, dup_fd(link_queue_fd(h->link, q)), &queue, sizeof(queue));
 	}
 	send_sockets(h, p);
 	for (uint32_t i = 0; i < h->outside_count; i++)
@@ -99,7 +102,8 @@ static void start_bgp(struct hub *h, struct process *p)
 		.site_to_site = c->site_to_site};
 	const uint8_t *id = c->router_id.bytes;
 
-	conf.router_id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	conf.router_id =
+		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
 	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
 	for (int i = 0; i < 2; i++) {
 		struct imsg_socket s = {
@@ -140,7 +144,8 @@ static void reset_tunnels(struct hub *h)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			struct imsg_ike_command reset = {.tunnel = hub_tunnel_number(h->sites[i], t),
+			struct imsg_ike_command reset = {
+				.tunnel = hub_tunnel_number(h->sites[i], t),
 				.command = IKE_COMMAND_RESET};
 
 			if (!h->sites[i]->conf.tunnels[t].configured)
@@ -273,9 +278,11 @@ static void on_bgp_state(struct hub *h, const struct imsg_bgp_state *m)
 
 	if (!t)
 		return;
-	if (t->bgp.state != m->state && (m->state == BGP_ESTABLISHED || t->bgp.state == BGP_ESTABLISHED))
-		log_info("site %s tunnel %u: BGP %s%s%s", hub_site_of_tunnel(h, m->tunnel)->conf.name,
-			m->tunnel % 2, m->state == BGP_ESTABLISHED ? "established" : "closed",
+	if (t->bgp.state != m->state &&
+		(m->state == BGP_ESTABLISHED || t->bgp.state == BGP_ESTABLISHED))
+		log_info("site %s tunnel %u: BGP %s%s%s",
+			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
+			m->state == BGP_ESTABLISHED ? "established" : "closed",
 			m->detail[0] ? ": " : "", m->detail);
 	t->bgp = *m;
 }

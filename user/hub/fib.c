@@ -23,7 +23,8 @@ static void install(struct hub *h, struct route_entry *e)
 	}
 	/* The trie first: the kernel must not send what TC cannot place. */
 	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel)) {
-		log_error("route %s: no room in the route map", prefix_format(&e->route.prefix, text));
+		log_error("route %s: no room in the route map",
+			prefix_format(&e->route.prefix, text));
 		return;
 	}
 	if (!link_route_set(h->link, &e->route.prefix, mtu, NULL)) {

@@ -116,7 +116,8 @@ static void watch_events(struct hub *h)
 	static const struct {
 		int signal;
 		event_callback_fn handler;
-	} signals[] = {{SIGCHLD, on_child}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+	} signals[] = {
+		{SIGCHLD, on_child}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
 	struct timeval second = {.tv_sec = 1};
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {

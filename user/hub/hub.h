@@ -14,9 +14,9 @@
 #include "hub/process.h"
 #include "hub/route_table.h"
 
-#define HUB_SITE_SLOTS	   SLUICE_MAX_SITES
+#define HUB_SITE_SLOTS     SLUICE_MAX_SITES
 #define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
-#define HUB_SOCKETS_MAX	   12 /* endpoints x addresses x {500, 4500, raw ESP} */
+#define HUB_SOCKETS_MAX    12 /* endpoints x addresses x {500, 4500, raw ESP} */
 
 struct hub_tunnel {
 	bool admin_down;

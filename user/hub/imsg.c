@@ -243,8 +243,8 @@ static void send_parts(struct imsg_channel *c, enum imsg_type type, int own_fd, 
 	event_add(c->writable, NULL);
 }
 
-void imsg_send(struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload,
-	size_t len)
+void imsg_send(
+	struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload, size_t len)
 {
 	send_parts(c, type, own_fd, payload, len, NULL, 0);
 }

@@ -31,55 +31,55 @@ enum imsg_type {
 	IMSG_READY, /* none: set up, privileges dropped */
 
 	/* hub -> ike */
-	IMSG_IKE_SOCKET,	/* struct imsg_socket, fd */
-	IMSG_IKE_TUNNEL,	/* struct imsg_ike_tunnel, fd: the secret, to read once and close */
-	IMSG_IKE_TUNNEL_DEL,	/* struct imsg_tunnel */
-	IMSG_IKE_ACTIVITY,	/* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
-	IMSG_IKE_COMMAND,	/* struct imsg_ike_command */
-	IMSG_IKE_CHECKPOINT,	/* none, fd: memfd that outlives the process, for SA state */
+	IMSG_IKE_SOCKET,     /* struct imsg_socket, fd */
+	IMSG_IKE_TUNNEL,     /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_TUNNEL_DEL, /* struct imsg_tunnel */
+	IMSG_IKE_ACTIVITY,   /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
+	IMSG_IKE_COMMAND,    /* struct imsg_ike_command */
+	IMSG_IKE_CHECKPOINT, /* none, fd: memfd that outlives the process, for SA state */
 	/* ike -> hub */
-	IMSG_TUNNEL_STATE,	/* struct imsg_tunnel_state */
-	IMSG_SA_INFO,		/* struct imsg_sa_info: an SA pair came to be or changed */
-	IMSG_SA_GONE,		/* struct imsg_sa_ref */
+	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */
+	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
+	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 
 	/* ike -> data */
-	IMSG_SA_ADD,	    /* struct imsg_sa_add, with keys */
-	IMSG_SA_USE,	    /* struct imsg_sa_ref: send on this pair from now on */
-	IMSG_SA_DEL,	    /* struct imsg_sa_ref */
-	IMSG_SA_FLUSH,	    /* none: forget every SA */
-	IMSG_ESP_SLOW,	    /* struct imsg_esp_slow, bytes: ESP that came through the socket */
+	IMSG_SA_ADD,   /* struct imsg_sa_add, with keys */
+	IMSG_SA_USE,   /* struct imsg_sa_ref: send on this pair from now on */
+	IMSG_SA_DEL,   /* struct imsg_sa_ref */
+	IMSG_SA_FLUSH, /* none: forget every SA */
+	IMSG_ESP_SLOW, /* struct imsg_esp_slow, bytes: ESP that came through the socket */
 	/* data -> ike */
-	IMSG_SA_INSTALLED,  /* struct imsg_sa_ref: inbound accepts from now on */
-	IMSG_SA_EXPIRING,   /* struct imsg_sa_ref: sequence numbers run out, rekey now */
-	IMSG_PEER_MOVED,    /* struct imsg_peer_moved: authenticated ESP from a new address */
+	IMSG_SA_INSTALLED, /* struct imsg_sa_ref: inbound accepts from now on */
+	IMSG_SA_EXPIRING,  /* struct imsg_sa_ref: sequence numbers run out, rekey now */
+	IMSG_PEER_MOVED,   /* struct imsg_peer_moved: authenticated ESP from a new address */
 
 	/* hub -> data */
-	IMSG_DATA_CONF,	    /* struct imsg_data_conf */
-	IMSG_DATA_MAP,	    /* struct imsg_data_map, fd: a BPF map */
-	IMSG_DATA_SOCKET,   /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
-	IMSG_DATA_TAP,	    /* struct imsg_index, fd: queue of the inside device */
-	IMSG_DATA_OUTSIDE,  /* struct imsg_data_outside: a device to open AF_XDP on */
-	IMSG_DATA_TUNNEL,   /* struct imsg_data_tunnel: MTU, limits and selectors of one tunnel */
+	IMSG_DATA_CONF,    /* struct imsg_data_conf */
+	IMSG_DATA_MAP,     /* struct imsg_data_map, fd: a BPF map */
+	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
+	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
+	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on */
+	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: MTU, limits and selectors of one tunnel */
 	/* data -> hub */
-	IMSG_DATA_MODE,	    /* struct imsg_data_mode: what was obtained */
+	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
 
 	/* hub -> bgp */
-	IMSG_BGP_CONF,		/* struct imsg_bgp_conf */
-	IMSG_BGP_LISTEN,	/* struct imsg_socket, fd: listening TCP 179 */
-	IMSG_BGP_NEIGHBOR,	/* struct imsg_bgp_neighbor: new or changed */
-	IMSG_BGP_NEIGHBOR_DEL,	/* struct imsg_tunnel */
-	IMSG_BGP_TUNNEL,	/* struct imsg_bgp_tunnel: the tunnel came up or went down */
-	IMSG_BGP_NETWORK,	/* struct imsg_bgp_network: a prefix behind the hub */
+	IMSG_BGP_CONF,         /* struct imsg_bgp_conf */
+	IMSG_BGP_LISTEN,       /* struct imsg_socket, fd: listening TCP 179 */
+	IMSG_BGP_NEIGHBOR,     /* struct imsg_bgp_neighbor: new or changed */
+	IMSG_BGP_NEIGHBOR_DEL, /* struct imsg_tunnel */
+	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
+	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
 	/* bgp -> hub */
-	IMSG_BGP_STATE,		/* struct imsg_bgp_state */
-	IMSG_ROUTE,		/* struct imsg_route: best path changed */
-	IMSG_BGP_SETTLED,	/* none: first convergence after start is over, drop stale routes */
+	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
+	IMSG_ROUTE,       /* struct imsg_route: best path changed */
+	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
 
 	/* hub <-> api */
-	IMSG_API_SOCKET,	/* none, fd: listening control socket */
-	IMSG_API_HTTP,		/* none, fd: listening TCP socket for metrics */
-	IMSG_API_REQUEST,	/* struct imsg_api_request */
-	IMSG_API_REPLY,		/* struct imsg_api_reply, bytes */
+	IMSG_API_SOCKET,  /* none, fd: listening control socket */
+	IMSG_API_HTTP,    /* none, fd: listening TCP socket for metrics */
+	IMSG_API_REQUEST, /* struct imsg_api_request */
+	IMSG_API_REPLY,   /* struct imsg_api_reply, bytes */
 
 	IMSG_TYPES
 };
@@ -94,14 +94,14 @@ struct imsg_index {
 
 struct imsg_socket {
 	struct ip_endpoint local; /* port 0 for raw ESP */
-	uint16_t endpoint;	  /* index of the outside address: 0 or 1, families apart */
+	uint16_t endpoint;        /* index of the outside address: 0 or 1, families apart */
 };
 
 struct imsg_ike_tunnel {
 	uint32_t tunnel;
 	char site[SITE_NAME_SIZE]; /* for log lines */
-	struct ip_addr local;	   /* outside address of the hub */
-	struct ip_addr remote;	   /* of the site; family 0: any */
+	struct ip_addr local;      /* outside address of the hub */
+	struct ip_addr remote;     /* of the site; family 0: any */
 	struct ike_identity local_id;
 	struct ike_identity remote_id;
 	struct ike_options options;
@@ -119,7 +119,7 @@ enum ike_command {
 	IKE_COMMAND_REKEY_CHILD,
 	IKE_COMMAND_REKEY_IKE,
 	IKE_COMMAND_DOWN,  /* delete the IKE SA and its child, refuse the peer */
-	IKE_COMMAND_UP,	   /* accept again; initiate where startup says so */
+	IKE_COMMAND_UP,    /* accept again; initiate where startup says so */
 	IKE_COMMAND_RESET, /* delete, then as after start */
 };
 
@@ -136,9 +136,9 @@ enum tunnel_phase {
 
 struct imsg_tunnel_state {
 	uint32_t tunnel;
-	uint32_t phase;	       /* enum tunnel_phase */
+	uint32_t phase; /* enum tunnel_phase */
 	struct ip_endpoint peer;
-	uint8_t ike_version;   /* 1, 2; 0 when none */
+	uint8_t ike_version; /* 1, 2; 0 when none */
 	bool nat_detected;
 	char reason[REASON_CODE_SIZE]; /* a code of the catalogue, "" when up */
 	char detail[REASON_TEXT_SIZE]; /* one sentence, offered against expected */
@@ -148,7 +148,7 @@ struct imsg_tunnel_state {
 /* What may be shown of an SA pair: no keys. */
 struct imsg_sa_info {
 	uint32_t tunnel;
-	uint32_t spi_in;  /* host order */
+	uint32_t spi_in; /* host order */
 	uint32_t spi_out;
 	char proposal[PROPOSAL_TEXT_SIZE];
 	uint64_t created_wall_ns;
@@ -161,22 +161,22 @@ struct imsg_sa_info {
 
 struct imsg_sa_ref {
 	uint32_t tunnel;
-	uint32_t spi_in;  /* host order; 0 when it names no inbound SA */
+	uint32_t spi_in; /* host order; 0 when it names no inbound SA */
 	uint32_t spi_out;
 };
 
 /* Keys are wiped from every buffer by imsg_send() and by the receiver. */
 struct imsg_sa_add {
 	uint32_t tunnel;
-	uint32_t spi_in;  /* low 14 bits: slot in the SPI table, see abi.h */
+	uint32_t spi_in; /* low 14 bits: slot in the SPI table, see abi.h */
 	uint32_t spi_out;
-	uint16_t cipher;  /* enum esp_cipher */
-	uint16_t integ;	  /* enum esp_integ */
+	uint16_t cipher; /* enum esp_cipher */
+	uint16_t integ;  /* enum esp_integ */
 	bool esn;
 	bool udp_encap;
 	uint16_t replay_window; /* packets */
-	uint16_t key_len;	/* bytes of each cipher key, salt not counted */
-	uint16_t integ_len;	/* bytes of each integrity key */
+	uint16_t key_len;       /* bytes of each cipher key, salt not counted */
+	uint16_t integ_len;     /* bytes of each integrity key */
 	uint8_t key_in[32], key_out[32];
 	uint8_t salt_in[4], salt_out[4];
 	uint8_t integ_in[64], integ_out[64];
@@ -205,7 +205,7 @@ struct imsg_data_conf {
 };
 
 struct imsg_data_map {
-	uint32_t map;	    /* enum data_map of dataplane.h */
+	uint32_t map; /* enum data_map of dataplane.h */
 	uint32_t value_size;
 	uint32_t entries;
 };
@@ -218,7 +218,7 @@ struct imsg_data_outside {
 
 struct imsg_data_tunnel {
 	uint32_t tunnel;
-	bool present; /* false: forget it and its SAs */
+	bool present;        /* false: forget it and its SAs */
 	uint16_t mss_clamp4; /* 0: computed from the SA */
 	uint16_t mss_clamp6;
 };
@@ -241,10 +241,10 @@ struct imsg_bgp_neighbor {
 	struct ip_addr local4, peer4; /* inside addresses; the session runs over these */
 	struct ip_addr local6, peer6; /* next hops for IPv6 routes; unset: IPv4 only */
 	uint32_t remote_as;
-	uint32_t max_prefixes_in;     /* per address family */
+	uint32_t max_prefixes_in; /* per address family */
 	uint32_t max_prefixes_out;
 	uint32_t med_out;
-	uint32_t group;		      /* sites of one location share a number; else site index */
+	uint32_t group; /* sites of one location share a number; else site index */
 	bool allow_default;
 };
 
@@ -282,7 +282,7 @@ struct imsg_route {
 	bool present;
 	uint32_t tunnel; /* next hop */
 	uint32_t med;
-	uint8_t as_path_len;	  /* true length; as_path holds the first of them */
+	uint8_t as_path_len; /* true length; as_path holds the first of them */
 	uint8_t origin;
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
 	uint32_t candidates; /* paths that were compared */
@@ -290,8 +290,8 @@ struct imsg_route {
 
 struct imsg_api_request {
 	uint32_t id;
-	uint32_t verb; /* enum api_verb */
-	int32_t tunnel; /* 0, 1, or -1 for both */
+	uint32_t verb;             /* enum api_verb */
+	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */
 };
 
@@ -304,7 +304,7 @@ struct imsg_api_reply {
 struct imsg {
 	uint32_t type; /* enum imsg_type */
 	uint32_t len;  /* bytes of payload */
-	int fd;	       /* -1: none; the receiver owns it */
+	int fd;        /* -1: none; the receiver owns it */
 	const void *payload;
 };
 
@@ -326,8 +326,8 @@ void imsg_channel_free(struct imsg_channel *c);
 
 /* Sends a message of the fixed struct `payload` and optional trailing bytes. Takes over own_fd (-1:
  * none). A message to a peer that is gone is dropped: its on_gone is about to be called. */
-void imsg_send(struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload,
-	size_t len);
+void imsg_send(
+	struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload, size_t len);
 void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *payload, size_t len,
 	const void *bytes, size_t bytes_len);
 

@@ -33,8 +33,8 @@ static int run_role(const char *role)
 	static const struct {
 		const char *name;
 		int (*run)(int hub_fd);
-	} roles[] = {
-		{"ike", proc_ike_run}, {"bgp", proc_bgp_run}, {"data", proc_data_run}, {"api", proc_api_run}};
+	} roles[] = {{"ike", proc_ike_run}, {"bgp", proc_bgp_run}, {"data", proc_data_run},
+		{"api", proc_api_run}};
 
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (!strcmp(role, roles[i].name))
@@ -63,12 +63,14 @@ static int serve(const char *path, bool verbose)
 	char error[CONFIG_ERROR_SIZE], missing[32];
 
 	if (geteuid() != 0) {
-		fprintf(stderr, "sluiced: must be started as root (it drops what it does not need)\n");
+		fprintf(stderr,
+			"sluiced: must be started as root (it drops what it does not need)\n");
 		return 1;
 	}
 	if (!privsep_users_exist(missing)) {
-		fprintf(stderr, "sluiced: user '%s' does not exist; 'make install' or systemd-sysusers "
-				"with sluice.conf creates it\n",
+		fprintf(stderr,
+			"sluiced: user '%s' does not exist; 'make install' or systemd-sysusers "
+			"with sluice.conf creates it\n",
 			missing);
 		return 1;
 	}

@@ -22,12 +22,12 @@
 #include <unistd.h>
 
 #define CLIENT_TIMEOUT_S 10
-#define ANSWER_MAX	 (64u << 20) /* bytes of one answer kept for a slow client */
+#define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
 
 struct client {
 	LIST_ENTRY(client) link;
 	struct api *api;
-	uint32_t id;		     /* of the request under way; 0: none yet */
+	uint32_t id;                 /* of the request under way; 0: none yet */
 	struct bufferevent *control; /* one of the two */
 	struct evhttp_request *http;
 	struct evbuffer *answer; /* for http */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* A child that ends within this time of its start is started again after a longer pause. */
-#define QUICK_END_NS (5 * CLOCK_SECOND)
+#define QUICK_END_NS   (5 * CLOCK_SECOND)
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MAX_MS   5000
 
@@ -132,7 +132,8 @@ bool process_reap(struct process *p, pid_t pid, int status)
 	if (!p->stopping) {
 		if (WIFSIGNALED(status))
 			log_error("%s was ended by signal %d (%s), starting it again",
-				process_names[p->role], WTERMSIG(status), strsignal(WTERMSIG(status)));
+				process_names[p->role], WTERMSIG(status),
+				strsignal(WTERMSIG(status)));
 		else
 			log_error("%s ended with status %d, starting it again",
 				process_names[p->role], WEXITSTATUS(status));
@@ -165,7 +166,8 @@ void process_fini(struct process *p)
 	p->restart = NULL;
 }
 
-void process_send(struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len)
+void process_send(
+	struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len)
 {
 	if (p->channel)
 		imsg_send(p->channel, type, own_fd, payload, len);

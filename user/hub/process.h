@@ -27,8 +27,8 @@ struct process {
 	struct event_base *base;
 	pid_t pid;
 	struct imsg_channel *channel; /* NULL while the child is down */
-	struct event *restart;	      /* timer */
-	bool ready;		      /* IMSG_READY came */
+	struct event *restart;        /* timer */
+	bool ready;                   /* IMSG_READY came */
 	bool stopping;
 	uint64_t started_ns;
 	unsigned int restarts;
@@ -56,6 +56,7 @@ void process_fini(struct process *p);
 
 /* Sends when the child is there; otherwise the message is dropped (the next start sends the state)
  * and the descriptor closed. */
-void process_send(struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len);
+void process_send(
+	struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len);
 
 #endif

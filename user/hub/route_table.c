@@ -70,8 +70,8 @@ struct route_entry *route_table_find(struct route_table *t, const struct ip_pref
 
 static void grow(struct route_table *t)
 {
-	struct route_table bigger = {
-		.size = t->size * 2, .buckets = must_calloc(t->size * 2, sizeof(struct route_entry *))};
+	struct route_table bigger = {.size = t->size * 2,
+		.buckets = must_calloc(t->size * 2, sizeof(struct route_entry *))};
 
 	for (size_t i = 0; i < t->size; i++) {
 		struct route_entry *e = t->buckets[i], *next;

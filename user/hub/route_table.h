@@ -8,7 +8,7 @@
 struct route_entry {
 	struct route_entry *next;
 	struct imsg_route route;
-	bool stale;	/* from a bgp process that has ended */
+	bool stale;     /* from a bgp process that has ended */
 	bool installed; /* in the kernel and in the trie */
 };
 

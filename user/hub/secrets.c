@@ -68,8 +68,9 @@ bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 			int fd = secret_ref_open(tunnel->psk);
 
 			if (fd < 0 || !psk_length_ok(fd)) {
-				snprintf(error, CONFIG_ERROR_SIZE, "site '%s' tunnel %u: psk %.200s: %s",
-					c->sites[s].name, t, tunnel->psk,
+				snprintf(error, CONFIG_ERROR_SIZE,
+					"site '%s' tunnel %u: psk %.200s: %s", c->sites[s].name, t,
+					tunnel->psk,
 					fd < 0 ? strerror(errno) : "8 to 64 characters expected");
 				if (fd >= 0)
 					close(fd);

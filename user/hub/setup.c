@@ -18,11 +18,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define RUN_DIR	     "/run/sluice"
-#define EMPTY_ROOT   RUN_DIR "/empty"
-#define CONTROL_PATH RUN_DIR "/control.sock"
+#define RUN_DIR       "/run/sluice"
+#define EMPTY_ROOT    RUN_DIR "/empty"
+#define CONTROL_PATH  RUN_DIR "/control.sock"
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
-#define INSIDE_MTU   1500
+#define INSIDE_MTU    1500
 #define SOCKET_BUFFER (4 << 20) /* bytes: 200 tunnels may come up at once */
 
 static bool fail(char *error, const char *what, const char *name)
@@ -45,7 +45,8 @@ static bool find_outside(struct hub *h, char *error)
 		if (known)
 			continue;
 		if (!link_device(name, &device)) {
-			snprintf(error, CONFIG_ERROR_SIZE, "outside device %s does not exist", name);
+			snprintf(
+				error, CONFIG_ERROR_SIZE, "outside device %s does not exist", name);
 			return false;
 		}
 
@@ -168,7 +169,8 @@ static bool open_bgp(struct hub *h, int family, int *fd, char *error)
 
 static bool make_run_dir(char *error)
 {
-	if ((mkdir(RUN_DIR, 0755) && errno != EEXIST) || (mkdir(EMPTY_ROOT, 0555) && errno != EEXIST))
+	if ((mkdir(RUN_DIR, 0755) && errno != EEXIST) ||
+		(mkdir(EMPTY_ROOT, 0555) && errno != EEXIST))
 		return fail(error, "cannot create", EMPTY_ROOT);
 	return true;
 }

@@ -131,7 +131,8 @@ static void send_bgp_tunnel(struct hub *h, uint32_t tunnel, bool up)
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_TUNNEL, -1, &m, sizeof(m));
 }
 
-static void send_tunnel(struct hub *h, struct process *p, const struct hub_site *site, unsigned int t)
+static void send_tunnel(
+	struct hub *h, struct process *p, const struct hub_site *site, unsigned int t)
 {
 	uint32_t tunnel = hub_tunnel_number(site, t);
 
@@ -142,7 +143,8 @@ static void send_tunnel(struct hub *h, struct process *p, const struct hub_site 
 	case PROCESS_IKE:
 		send_to_ike(h, site, t);
 		if (site->tunnels[t].admin_down) {
-			struct imsg_ike_command down = {.tunnel = tunnel, .command = IKE_COMMAND_DOWN};
+			struct imsg_ike_command down = {
+				.tunnel = tunnel, .command = IKE_COMMAND_DOWN};
 
 			process_send(p, IMSG_IKE_COMMAND, -1, &down, sizeof(down));
 		}

@@ -3,7 +3,7 @@
 
 #define FIELD(type, name)                                                                          \
 	{                                                                                          \
-#name, offsetof(struct type, name)                                                         \
+#name, offsetof(struct type, name)                                                 \
 	}
 
 const struct stats_field site_drop_fields[] = {

@@ -53,7 +53,8 @@ static void send_text(struct hub *h, uint32_t id, const char *text)
 		struct imsg_api_reply reply = {.id = id, .len = (uint32_t)n, .last = n == left};
 
 		if (api->channel)
-			imsg_send_bytes(api->channel, IMSG_API_REPLY, &reply, sizeof(reply), text, n);
+			imsg_send_bytes(
+				api->channel, IMSG_API_REPLY, &reply, sizeof(reply), text, n);
 		text += n;
 		left -= n;
 	} while (left);

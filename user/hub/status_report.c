@@ -26,8 +26,8 @@ static struct rates rates_of(const struct hub_site *site, enum sluice_direction 
 	return (struct rates){
 		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
 		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
-		.dropped_bps = per_second(
-			stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
+		.dropped_bps =
+			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
 }
 
 static struct rates sum_rates(struct hub *h, enum sluice_direction d)
@@ -59,7 +59,8 @@ static json_t *json_number(uint64_t n)
 
 static json_t *traffic(const struct traffic *t)
 {
-	return json_pack("{s:o, s:o}", "packets", json_number(t->packets), "bytes", json_number(t->bytes));
+	return json_pack(
+		"{s:o, s:o}", "packets", json_number(t->packets), "bytes", json_number(t->bytes));
 }
 
 static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice_direction d)
@@ -75,11 +76,12 @@ static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice
 			json_object_set_new(dropped, f->name, traffic(t));
 	}
 	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "offered_bps",
-		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps), "dropped_bps",
-		json_number(r.dropped_bps), "share_of_cap_percent",
+		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps),
+		"dropped_bps", json_number(r.dropped_bps), "share_of_cap_percent",
 		percent(r.delivered_bps, site->conf.rate), "share_of_aggregate_percent",
 		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "offered",
-		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped", dropped);
+		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped",
+		dropped);
 }
 
 static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
@@ -93,8 +95,8 @@ static json_t *aggregate(struct hub *h, enum sluice_direction d)
 {
 	struct rates r = sum_rates(h, d);
 
-	return json_pack("{s:o, s:o, s:f}", "offered_bps", json_number(r.offered_bps), "delivered_bps",
-		json_number(r.delivered_bps), "share_percent",
+	return json_pack("{s:o, s:o, s:f}", "offered_bps", json_number(r.offered_bps),
+		"delivered_bps", json_number(r.delivered_bps), "share_percent",
 		percent(r.delivered_bps, h->config->concentrator.aggregate_rate));
 }
 
@@ -126,8 +128,8 @@ static void metrics_site(FILE *f, const struct hub_site *site)
 		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
 		const char *name = site->conf.name;
 
-		fprintf(f, "sluice_site_offered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n", name,
-			directions[d], (unsigned long long)s.offered.bytes);
+		fprintf(f, "sluice_site_offered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n",
+			name, directions[d], (unsigned long long)s.offered.bytes);
 		fprintf(f, "sluice_site_delivered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n",
 			name, directions[d], (unsigned long long)s.delivered.bytes);
 		for (const struct stats_field *field = site_drop_fields; field->name; field++) {
@@ -144,7 +146,8 @@ static void metrics_tunnel(FILE *f, const struct hub_site *site, unsigned int t)
 {
 	const struct hub_tunnel *state = &site->tunnels[t];
 
-	fprintf(f, "sluice_tunnel_up{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t, state->open);
+	fprintf(f, "sluice_tunnel_up{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t,
+		state->open);
 	/* M-01: with BGP a tunnel counts as up when its session is established. */
 	fprintf(f, "sluice_tunnel_state{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t,
 		state->bgp.state == BGP_ESTABLISHED);

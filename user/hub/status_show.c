@@ -83,11 +83,11 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 			prefixes = site->tunnels[t].bgp.prefixes_in;
 	}
 	json_array_append_new(list,
-		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "name", site->conf.name,
-			"asn", json_number(site->conf.asn), "state",
-			!up || !established                              ? "down"
+		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "name",
+			site->conf.name, "asn", json_number(site->conf.asn), "state",
+			!up || !established                             ? "down"
 			: up == configured && established == configured ? "up"
-									 : "degraded",
+									: "degraded",
 			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
 			(int)prefixes, "primary_egress", primary_egress(h, site), "rate_bps",
 			json_number(site->conf.rate), "in_bytes", json_number(in.delivered.bytes),
@@ -103,7 +103,8 @@ json_t *status_sites(struct hub *h, const struct hub_site *site)
 	return json_pack("{s:{s:s, s:o, s:i, s:o, s:o, s:o}, s:o}", "concentrator", "name", c->name,
 		"asn", json_number(c->asn), "sites", (int)h->config->site_count, "site_rate_bps",
 		json_number(c->site_rate), "aggregate_rate_bps", json_number(c->aggregate_rate),
-		"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "sites", list);
+		"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "sites",
+		list);
 }
 
 static const struct imsg_sa_info *sa_in_use(const struct hub_tunnel *t)
@@ -186,11 +187,12 @@ static void add_tunnel_sas(struct hub *h, const struct hub_site *site, json_t *l
 			snprintf(in, sizeof(in), "0x%08x", sa->spi_in);
 			snprintf(out, sizeof(out), "0x%08x", sa->spi_out);
 			json_array_append_new(list,
-				json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I}", "site",
-					site->conf.name, "tunnel", (int)t, "spi_in", in, "spi_out", out,
-					"proposal", sa->proposal, "in_use", (int)sa->in_use, "encap",
-					encap_name(sa->udp_encap), "age_s", json_number(age),
-					"rekey_in_s", (json_int_t)(rekey > 0 ? rekey : 0), "expires_in_s",
+				json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I}",
+					"site", site->conf.name, "tunnel", (int)t, "spi_in", in,
+					"spi_out", out, "proposal", sa->proposal, "in_use",
+					(int)sa->in_use, "encap", encap_name(sa->udp_encap),
+					"age_s", json_number(age), "rekey_in_s",
+					(json_int_t)(rekey > 0 ? rekey : 0), "expires_in_s",
 					(json_int_t)(expire > 0 ? expire : 0)));
 		}
 	}
@@ -245,11 +247,11 @@ static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t
 
 			if (!addr_is_set(&peer))
 				continue;
-			json_array_append_new(list,
-				json_pack("{s:s, s:s, s:i, s:[], s:i, s:i, s:b, s:s}", "prefix",
-					prefix_format(&host, text), "site", site->conf.name, "tunnel",
-					(int)t, "as_path", "med", 0, "candidates", 1, "stale", 0, "kind",
-					"inside"));
+			json_array_append_new(
+				list, json_pack("{s:s, s:s, s:i, s:[], s:i, s:i, s:b, s:s}",
+					      "prefix", prefix_format(&host, text), "site",
+					      site->conf.name, "tunnel", (int)t, "as_path", "med",
+					      0, "candidates", 1, "stale", 0, "kind", "inside"));
 		}
 	}
 }
@@ -265,8 +267,8 @@ json_t *status_routes(struct hub *h, const struct hub_site *site)
 	for (uint32_t i = 0; !site && i < networks->count; i++) {
 		json_array_append_new(c.list,
 			json_pack("{s:s, s:n, s:n, s:[], s:i, s:i, s:b, s:s}", "prefix",
-				prefix_format(&networks->prefixes[i], text), "site", "tunnel", "as_path",
-				"med", 0, "candidates", 1, "stale", 0, "kind", "hub"));
+				prefix_format(&networks->prefixes[i], text), "site", "tunnel",
+				"as_path", "med", 0, "candidates", 1, "stale", 0, "kind", "hub"));
 	}
 	return json_pack("{s:o}", "routes", c.list);
 }
@@ -310,18 +312,20 @@ json_t *status_dataplane(struct hub *h)
 	struct inside_stats inside;
 	char mode[200];
 
-	json_array_append_new(processes,
-		json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", "hub", "pid", (int)getpid(), "restarts", 0,
-			"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "rss_kb",
-			json_number(rss_kb(getpid()))));
+	json_array_append_new(
+		processes, json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", "hub", "pid",
+				   (int)getpid(), "restarts", 0, "uptime_s",
+				   json_number((clock_now() - h->started_ns) / CLOCK_SECOND),
+				   "rss_kb", json_number(rss_kb(getpid()))));
 	for (int i = 0; i < PROCESS_ROLES; i++) {
 		const struct process *p = &h->processes[i];
 		uint64_t age = p->pid > 0 ? (clock_now() - p->started_ns) / CLOCK_SECOND : 0;
 
-		json_array_append_new(processes,
-			json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", process_names[i], "pid",
-				(int)p->pid, "restarts", (int)p->restarts, "uptime_s", json_number(age),
-				"rss_kb", json_number(p->pid > 0 ? rss_kb(p->pid) : 0)));
+		json_array_append_new(
+			processes, json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", process_names[i],
+					   "pid", (int)p->pid, "restarts", (int)p->restarts,
+					   "uptime_s", json_number(age), "rss_kb",
+					   json_number(p->pid > 0 ? rss_kb(p->pid) : 0)));
 	}
 	maps_outside_stats(h->maps, &outside);
 	maps_inside_stats(h->maps, &inside);

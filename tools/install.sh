@@ -1,0 +1,21 @@
+#!/bin/bash
+# Installs what was built. Usage: tools/install.sh BUILD_DIRECTORY [DESTDIR]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$1 to=${2:-}
+install -D -m 0755 "$build/sluiced" "$to/usr/sbin/sluiced"
+install -D -m 0755 "$build/sluice" "$to/usr/bin/sluice"
+install -D -m 0644 packaging/sluiced.service "$to/lib/systemd/system/sluiced.service"
+install -D -m 0644 packaging/sysusers.conf "$to/usr/lib/sysusers.d/sluice.conf"
+install -d -m 0700 "$to/etc/sluice/psk"
+[ -e "$to/etc/sluice/sluice.yaml" ] || install -m 0644 packaging/sluice.yaml "$to/etc/sluice/sluice.yaml"
+for page in docs/*.[158]; do
+	install -D -m 0644 "$page" "$to/usr/share/man/man${page##*.}/$(basename "$page")"
+done
+if [ -z "$to" ]; then
+	getent group sluice >/dev/null || groupadd --system sluice
+	for user in sluice-ike sluice-bgp sluice-data sluice-api; do
+		getent passwd "$user" >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin "$user"
+	done
+fi
+echo "installed; edit /etc/sluice/sluice.yaml, then: systemctl enable --now sluiced"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# Formatting, and who may include whom (docs/architecture.md, "Layers").
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+status=0
+complain() { echo "lint: $*" >&2; status=1; }
+
+mapfile -t sources < <(git ls-files '*.c' '*.h')
+if command -v clang-format >/dev/null; then
+	for f in "${sources[@]}"; do
+		clang-format --style=file "$f" | cmp -s - "$f" || complain "$f: not formatted (clang-format -i $f)"
+	done
+else
+	echo "lint: SKIP formatting, clang-format is not installed" >&2
+fi
+
+declare -A may=(
+	[base]="base" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
+	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
+	[hub]="base crypto esp ike bgp config dataplane hub sluice"
+)
+for f in "${sources[@]}"; do
+	case $f in user/*) layer=${f#user/} layer=${layer%%/*} ;; *) continue ;; esac
+	while read -r header; do
+		top=${header%%/*}
+		case " ${may[$layer]} skeleton " in
+		*" $top "*) ;;
+		*) case $header in *.skel.h) [ "$layer" = dataplane ] || complain "$f: only dataplane includes skeletons" ;;
+			*) complain "$f: layer $layer must not include $header" ;; esac ;;
+		esac
+	done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$f")
+	case $layer in crypto | esp) ;; *) grep -ql '#include <openssl/' "$f" && complain "$f: OpenSSL belongs to crypto and esp" ;; esac
+done
+
+for f in $(git ls-files '*.c' '*.h' '*.sh' Makefile); do
+	head -n 3 "$f" | grep -q 'SPDX-License-Identifier\|^#' || complain "$f: no licence line"
+done
+for f in $(git ls-files '*.sh'); do bash -n "$f" || complain "$f: shell syntax"; done
+if grep -rnE '\b(TODO|FIXME|XXX)\b' --include='*.[ch]' --include='*.sh' user bpf include tools tests | grep -v lint.sh; then
+	complain "unfinished work is marked in the tree"
+fi
+for page in docs/*.[1-9]; do
+	[ -e "$page" ] || continue
+	command -v mandoc >/dev/null || continue
+	mandoc -Tlint -Wwarning "$page" >/dev/null || complain "$page: mandoc complains"
+done
+[ $status = 0 ] && echo "lint: ok, ${#sources[@]} C files"
+exit $status
