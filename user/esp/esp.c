@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "esp/esp.h"
+
+#include "base/wire.h"
+#include "esp/cipher.h"
+#include "esp/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TRAILER           2 /* pad length, next header */
+#define NEXT_HEADER_IPV4  4
+#define NEXT_HEADER_IPV6  41
+#define NEXT_HEADER_DUMMY 59
+
+struct esp_sa {
+	uint32_t spi;
+	bool any; /* the selectors take every packet */
+	bool outbound;
+	uint64_t sequence; /* outbound: last used */
+	uint64_t sequence_max;
+	struct cipher *cipher;
+	struct replay replay;
+	struct selector_set local, remote;
+};
+
+struct esp_sa *esp_sa_new(const struct esp_params *p, enum esp_engine engine)
+{
+	struct esp_sa *sa = calloc(1, sizeof(*sa));
+
+	if (!sa)
+		return NULL;
+	if (p->cipher == ESP_AES_GCM_16) {
+		sa->cipher = cipher_gcm_new(p, engine);
+	} else if (p->cipher == ESP_AES_CBC) {
+		sa->cipher = cipher_cbc_new(p);
+	}
+	if (!sa->cipher) {
+		free(sa);
+		return NULL;
+	}
+	sa->spi = p->spi;
+	sa->outbound = p->outbound;
+	sa->sequence_max = p->esn ? UINT64_MAX : UINT32_MAX;
+	replay_init(&sa->replay, p->replay_window);
+	sa->local = p->local;
+	sa->remote = p->remote;
+	sa->any = selectors_any(&p->local) && selectors_any(&p->remote);
+	return sa;
+}
+
+void esp_sa_free(struct esp_sa *sa)
+{
+	if (!sa)
+		return;
+	sa->cipher->ops->free(sa->cipher);
+	free(sa);
+}
+
+const char *esp_sa_engine(const struct esp_sa *sa)
+{
+	return sa->cipher->ops->engine;
+}
+
+static uint32_t padding(const struct cipher *c, uint32_t len)
+{
+	return (c->block - (len + TRAILER) % c->block) % c->block;
+}
+
+uint32_t esp_sealed_len(const struct esp_sa *sa, uint32_t len)
+{
+	return esp_overhead(sa) + len + padding(sa->cipher, len);
+}
+
+uint32_t esp_overhead(const struct esp_sa *sa)
+{
+	const struct cipher *c = sa->cipher;
+
+	return ESP_HEADER_SIZE + c->iv_len + TRAILER + c->icv_len;
+}
+
+uint64_t esp_sequence(const struct esp_sa *sa)
+{
+	return sa->outbound ? sa->sequence : sa->replay.top;
+}
+
+uint64_t esp_sequence_left(const struct esp_sa *sa)
+{
+	return sa->sequence_max - sa->sequence;
+}
+
+void esp_sequence_set(struct esp_sa *sa, uint64_t sequence)
+{
+	if (sa->outbound && sequence > sa->sequence && sequence <= sa->sequence_max)
+		sa->sequence = sequence;
+	else if (!sa->outbound && sequence > sa->replay.top)
+		replay_accept(&sa->replay, sequence);
+}
+
+enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len)
+{
+	struct cipher *c = sa->cipher;
+	uint32_t pad = padding(c, *len);
+	uint32_t payload = *len + pad + TRAILER;
+	uint8_t *start = *packet - ESP_HEADER_SIZE - c->iv_len;
+	struct inner in;
+	struct wr w;
+
+	if (!inner_parse(*packet, *len, &in) || in.total != *len)
+		return ESP_MALFORMED;
+	if (!sa->any && !inner_selected(&in, &sa->local, &sa->remote, false))
+		return ESP_SELECTOR;
+	/* RFC 4303 3.3.3: never wrap. Under GCM a repeated number would give the key away. */
+	if (sa->sequence >= sa->sequence_max)
+		return ESP_SEQUENCE;
+	sa->sequence++;
+
+	w = wr_init(start, ESP_HEADER_SIZE);
+	wr_u32(&w, sa->spi);
+	wr_u32(&w, (uint32_t)sa->sequence);
+	w = wr_init(*packet + *len, pad + TRAILER);
+	for (uint32_t i = 1; i <= pad; i++)
+		wr_u8(&w, (uint8_t)i); /* RFC 4303 2.4: 1, 2, 3, … */
+	wr_u8(&w, (uint8_t)pad);
+	wr_u8(&w, in.family == 4 ? NEXT_HEADER_IPV4 : NEXT_HEADER_IPV6);
+	/* A failure here is a library's; the number stays used. */
+	if (!c->ops->seal(c, start, payload, sa->sequence))
+		return ESP_AUTH;
+	*packet = start;
+	*len = ESP_HEADER_SIZE + c->iv_len + payload + c->icv_len;
+	return ESP_OK;
+}
+
+/* After authentication: trailer, padding, inner header, selectors. */
+static enum esp_result unwrap(struct esp_sa *sa, uint8_t *payload, uint32_t payload_len,
+	uint8_t **packet, uint32_t *len, struct inner *in)
+{
+	uint32_t pad = payload[payload_len - 2];
+	uint8_t next = payload[payload_len - 1];
+	uint32_t inner_len;
+
+	if (next == NEXT_HEADER_DUMMY)
+		return ESP_DUMMY;
+	if (pad + TRAILER > payload_len)
+		return ESP_MALFORMED;
+	inner_len = payload_len - TRAILER - pad;
+	for (uint32_t i = 0; i < pad; i++) {
+		if (payload[inner_len + i] != i + 1)
+			return ESP_MALFORMED;
+	}
+	if (!inner_parse(payload, inner_len, in))
+		return ESP_MALFORMED;
+	if (next != (in->family == 4 ? NEXT_HEADER_IPV4 : NEXT_HEADER_IPV6))
+		return ESP_MALFORMED;
+	if (!sa->any && !inner_selected(in, &sa->local, &sa->remote, true))
+		return ESP_SELECTOR;
+	*packet = payload;
+	*len = in->total;
+	return ESP_OK;
+}
+
+enum esp_result esp_open(struct esp_sa *sa, uint8_t **packet, uint32_t *len, struct inner *in)
+{
+	struct cipher *c = sa->cipher;
+	uint32_t around = ESP_HEADER_SIZE + c->iv_len + c->icv_len;
+	struct rd r = rd_init(*packet, *len);
+	uint32_t spi = rd_u32(&r);
+	uint64_t sequence = rd_u32(&r);
+	uint32_t payload;
+
+	if (r.bad || spi != sa->spi || *len < around + TRAILER)
+		return ESP_MALFORMED;
+	payload = *len - around;
+	if (payload % c->block)
+		return ESP_MALFORMED;
+	if (sa->sequence_max > UINT32_MAX)
+		sequence = replay_extend(&sa->replay, (uint32_t)sequence);
+	if (!replay_fresh(&sa->replay, sequence))
+		return ESP_REPLAY;
+	if (!c->ops->open(c, *packet, payload, sequence))
+		return ESP_AUTH;
+	replay_accept(&sa->replay, sequence);
+	return unwrap(sa, *packet + ESP_HEADER_SIZE + c->iv_len, payload, packet, len, in);
+}
+
+void esp_seal_batch(struct esp_sa *sa, struct esp_packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i + 2 < n)
+			__builtin_prefetch(packets[i + 2].bytes);
+		packets[i].result = esp_seal(sa, &packets[i].bytes, &packets[i].len);
+	}
+}
+
+void esp_open_batch(struct esp_sa *sa, struct esp_packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i + 2 < n)
+			__builtin_prefetch(packets[i + 2].bytes);
+		packets[i].result =
+			esp_open(sa, &packets[i].bytes, &packets[i].len, &packets[i].inner);
+	}
+}
+
+static uint32_t icv_len(uint16_t integ)
+{
+	switch (integ) {
+	case ESP_HMAC_SHA1_96:
+		return 12;
+	case ESP_HMAC_SHA256_128:
+		return 16;
+	case ESP_HMAC_SHA384_192:
+		return 24;
+	case ESP_HMAC_SHA512_256:
+		return 32;
+	default:
+		return 0;
+	}
+}
+
+uint32_t esp_inner_mtu(
+	uint16_t cipher, uint16_t integ, bool udp_encap, uint8_t outer_family, uint32_t path_mtu)
+{
+	bool gcm = cipher == ESP_AES_GCM_16;
+	uint32_t around = (outer_family == 6 ? 40 : 20) + (udp_encap ? 8 : 0) + ESP_HEADER_SIZE +
+			  (gcm ? 8 + 16 : 16 + icv_len(integ));
+	uint32_t block = gcm ? 4 : 16;
+
+	if (path_mtu < around + block)
+		return 0;
+	return (path_mtu - around) / block * block - TRAILER;
+}
