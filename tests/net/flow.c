@@ -126,6 +126,15 @@ static void send_one(int fd, uint8_t *buffer, size_t size, uint64_t number, uint
 		pause_until(clock_now() + CLOCK_MILLISECOND);
 }
 
+/* What wiretap.c looks for on the outside: it must never be seen there. */
+static void fill_payload(uint8_t *buffer, size_t size)
+{
+	static const char marker[] = "sluice-flow-in-the-clear ";
+
+	for (size_t i = HEADER; i < size; i++)
+		buffer[i] = (uint8_t)marker[(i - HEADER) % (sizeof(marker) - 1)];
+}
+
 static int transmit(
 	const struct ip_endpoint *to, uint64_t bits, size_t ip_size, unsigned int seconds)
 {
@@ -143,6 +152,7 @@ static int transmit(
 		free(buffer);
 		return 2;
 	}
+	fill_payload(buffer, payload);
 	for (uint64_t now = start; now < end; now = clock_now()) {
 		uint64_t due = (uint64_t)((double)(now - start) / 1e9 * (double)bits / 8 /
 					  (double)ip_size);
