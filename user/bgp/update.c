@@ -49,7 +49,7 @@ static bool next_hop_is_sound(const struct ip_addr *a)
 {
 	static const struct ip_addr zero4 = {.family = AF_INET}, zero6 = {.family = AF_INET6};
 
-	if (addr_equal(a, &zero4) || addr_equal(a, &zero6))
+	if (!addr_is_set(a) || addr_equal(a, &zero4) || addr_equal(a, &zero6))
 		return false;
 	if (a->family == AF_INET)
 		return a->bytes[0] != 127 && a->bytes[0] < 224;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision process, numbered as RFC 4271 9.1.2.2 and decide.c are; and the prefix guard. */
+#include "bgp/aspath.h"
+#include "bgp/decide.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define PATH_MAX_AS 4
+#define NONE        UINT32_MAX /* no MED */
+
+/* A path as a table line: AS path, origin, MED, BGP identifier, tunnel. */
+struct line {
+	uint32_t as[PATH_MAX_AS];
+	uint8_t origin;
+	uint32_t med;
+	uint32_t identifier;
+	uint32_t tunnel;
+};
+
+struct decide_case {
+	const char *rule;
+	int wins; /* index of the line that is chosen */
+	struct line lines[4];
+	int count;
+};
+
+static const struct decide_case cases[] = {
+	{"a: shorter AS path", 1, {{{1, 2, 3}, 0, 0, 1, 0}, {{9, 8}, 2, 500, 9, 5}}, 2},
+	{"a: before origin", 0, {{{1}, 2, 0, 1, 4}, {{2, 3}, 0, 0, 1, 0}}, 2},
+	{"b: lower origin", 1, {{{1}, 2, 0, 1, 0}, {{2}, 1, 900, 9, 5}}, 2},
+	{"b: before MED", 1, {{{1}, 1, 0, 1, 0}, {{1}, 0, 900, 9, 5}}, 2},
+	{"c: lower MED, same neighbouring AS", 1, {{{1}, 0, 50, 1, 0}, {{1}, 0, 40, 9, 5}}, 2},
+	{"c: no MED is 0", 1, {{{1}, 0, 1, 1, 0}, {{1}, 0, NONE, 9, 5}}, 2},
+	{"c: not compared across ASes", 0, {{{1}, 0, 50, 1, 0}, {{2}, 0, 40, 9, 4}}, 2},
+	{"c: the beaten one does not win by f", 2,
+		{{{1}, 0, 50, 1, 0}, {{1}, 0, 40, 9, 2}, {{2}, 0, 90, 5, 4}}, 3},
+	{"c: first AS counts, not the origin", 1, {{{1, 7}, 0, 50, 1, 0}, {{1, 8}, 0, 40, 9, 5}},
+		2},
+	{"f: lower identifier", 1, {{{1}, 0, 0, 9, 0}, {{2}, 0, 0, 1, 4}}, 2},
+	{"g: lower tunnel number of one site", 1, {{{1}, 0, 0, 5, 1}, {{1}, 0, 0, 5, 0}}, 2},
+	{"g: before the identifier within a site", 1, {{{1}, 0, 0, 1, 1}, {{1}, 0, 0, 9, 0}}, 2},
+	{"f then g: the site by identifier, its tunnel by number", 1,
+		{{{1}, 0, 0, 1, 5}, {{1}, 0, 0, 9, 4}, {{2}, 0, 0, 5, 0}}, 3},
+};
+
+struct bench {
+	struct attr_store store;
+	struct rib_peer peers[4];
+	struct rib_path paths[4];
+};
+
+static void lay_out(struct bench *b, const struct decide_case *c)
+{
+	*b = (struct bench){0};
+	attr_store_init(&b->store);
+	for (int i = 0; i < c->count; i++) {
+		const struct line *l = &c->lines[i];
+		struct attr_draft d = {.origin = l->origin, .has_med = l->med != NONE};
+
+		if (d.has_med)
+			d.med = l->med;
+		for (int k = PATH_MAX_AS - 1; k >= 0; k--) {
+			struct as_path longer;
+
+			if (!l->as[k])
+				continue;
+			aspath_prepend(d.path.bytes, d.path.len, l->as[k], &longer);
+			d.path = longer;
+		}
+		b->peers[i].identifier = l->identifier;
+		b->peers[i].conf.tunnel = l->tunnel;
+		b->peers[i].conf.group = l->tunnel / TUNNELS_PER_SITE;
+		b->paths[i] = (struct rib_path){
+			.peer = &b->peers[i], .attrs = attr_intern(&b->store, &d)};
+	}
+}
+
+static void the_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct decide_case *c = &cases[i];
+
+		/* The order in which paths arrived must not matter: every rotation. */
+		for (int turn = 0; turn < c->count; turn++) {
+			struct bench b;
+			struct rib_path *paths[4];
+
+			lay_out(&b, c);
+			for (int k = 0; k < c->count; k++)
+				paths[k] = &b.paths[(k + turn) % c->count];
+
+			struct rib_path *best = decide_best(paths, (unsigned int)c->count);
+
+			if (best != &b.paths[c->wins])
+				fail_msg("%s: line %d instead of %d", c->rule,
+					(int)(best - b.paths), c->wins);
+			attr_store_fini(&b.store);
+		}
+	}
+}
+
+/* ---- the guard ---- */
+
+static const struct decide_case two_locations = {
+	"", 0, {{{100, 101}, 0, 0, 1, 0}, {{200}, 0, 0, 1, 2}}, 2};
+static const struct decide_case same_origin = {
+	"", 0, {{{100, 300}, 0, 0, 1, 0}, {{300}, 0, 0, 1, 2}}, 2};
+
+static struct decision run(struct rib_prefix *e, struct bench *b, int first, int count)
+{
+	static const struct bgp_config config = {.local_as = 64512};
+	const struct policy policy = {.config = &config};
+
+	e->paths = NULL;
+	for (int i = first; i < first + count; i++) {
+		b->paths[i].next = e->paths;
+		e->paths = &b->paths[i];
+	}
+	return decide(&policy, e);
+}
+
+static void guard_keeps_the_first_owner(void **state)
+{
+	struct bench b;
+	struct rib_prefix e = {0};
+	struct decision d;
+
+	(void)state;
+	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	lay_out(&b, &two_locations);
+	d = run(&e, &b, 0, 1);
+	assert_ptr_equal(d.best, &b.paths[0]);
+	d = run(&e, &b, 0, 2); /* the other's path is shorter, and does not count */
+	assert_ptr_equal(d.best, &b.paths[0]);
+	assert_ptr_equal(d.quarantined, &b.paths[1]);
+	assert_int_equal(d.candidates, 1);
+	d = run(&e, &b, 1, 1); /* the owner withdrew */
+	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_null(d.quarantined);
+	d = run(&e, &b, 0, 2); /* and comes back as the second */
+	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_ptr_equal(d.quarantined, &b.paths[0]);
+	d = run(&e, &b, 0, 0);
+	assert_null(d.best);
+	d = run(&e, &b, 0, 1);
+	assert_ptr_equal(d.best, &b.paths[0]);
+	attr_store_fini(&b.store);
+}
+
+static void guard_lets_locations_share(void **state)
+{
+	struct bench b;
+	struct rib_prefix e = {0};
+	struct decision d;
+
+	(void)state;
+	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	/* devices of one group may announce the same, the decision is by path. */
+	lay_out(&b, &two_locations);
+	b.peers[1].conf.group = b.peers[0].conf.group;
+	run(&e, &b, 0, 1);
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_int_equal(d.candidates, 2);
+	attr_store_fini(&b.store);
+
+	/* The same AS originated both: a way round, not another owner. */
+	e = (struct rib_prefix){.prefix = e.prefix};
+	lay_out(&b, &same_origin);
+	run(&e, &b, 0, 1);
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_int_equal(d.candidates, 2);
+	attr_store_fini(&b.store);
+}
+
+static void guard_leaves_default_routes(void **state)
+{
+	struct bench b;
+	struct rib_prefix e = {0};
+	struct decision d;
+
+	(void)state;
+	assert_true(prefix_parse("0.0.0.0/0", &e.prefix));
+	lay_out(&b, &two_locations);
+	b.peers[0].conf.allow_default = b.peers[1].conf.allow_default = true;
+	run(&e, &b, 0, 1);
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[1]);
+	b.peers[1].conf.allow_default = false; /* */
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[0]);
+	attr_store_fini(&b.store);
+}
+
+/* ---- import policy ---- */
+
+static void import_policy(void **state)
+{
+	static const struct {
+		const char *prefix;
+		enum policy_verdict verdict;
+	} wanted[] = {
+		{"10.1.0.0/24", POLICY_ACCEPT},
+		{"172.16.0.0/16", POLICY_HUB},
+		{"172.16.5.0/24", POLICY_HUB},
+		{"172.0.0.0/8", POLICY_ACCEPT},
+		{"0.0.0.0/0", POLICY_DEFAULT},
+		{"::/0", POLICY_DEFAULT},
+		{"127.0.0.0/8", POLICY_MARTIAN},
+		{"169.254.7.0/30", POLICY_MARTIAN},
+		{"224.0.0.0/4", POLICY_MARTIAN},
+		{"fe80::/64", POLICY_MARTIAN},
+		{"ff02::/16", POLICY_MARTIAN},
+		{"10.255.0.0/30", POLICY_INSIDE},
+		{"10.255.0.2/32", POLICY_INSIDE},
+		{"10.255.0.0/29", POLICY_ACCEPT},
+		{"10.255.0.4/30", POLICY_ACCEPT},
+		{"fd00::1/128", POLICY_INSIDE},
+		{"fd01::/48", POLICY_ACCEPT},
+	};
+	static const struct bgp_config config = {.local_as = 64512};
+	struct decide_case c = {"", 0, {{{100}, 0, 0, 1, 0}, {{100, 64512}, 0, 0, 1, 1}}, 2};
+	struct rib_peer *peers[2];
+	struct ip_prefix network, p;
+	struct bench b;
+	struct policy policy = {.config = &config,
+		.networks = &network,
+		.network_count = 1,
+		.peers = peers,
+		.peer_count = 2};
+
+	(void)state;
+	assert_true(prefix_parse("172.16.0.0/16", &network));
+	lay_out(&b, &c);
+	peers[0] = &b.peers[0];
+	peers[1] = NULL;
+	assert_true(addr_parse("10.255.0.1", &b.peers[0].conf.local4));
+	assert_true(addr_parse("10.255.0.2", &b.peers[0].conf.peer4));
+	assert_true(addr_parse("fd00::1", &b.peers[0].conf.local6));
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		assert_true(prefix_parse(wanted[i].prefix, &p));
+		if (policy_import(&policy, &b.peers[0], &p, b.paths[0].attrs) != wanted[i].verdict)
+			fail_msg("%s", wanted[i].prefix);
+	}
+	assert_true(prefix_parse("10.1.0.0/24", &p));
+	assert_int_equal(policy_import(&policy, &b.peers[0], &p, b.paths[1].attrs), POLICY_OWN_AS);
+	attr_store_fini(&b.store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_table),
+		cmocka_unit_test(guard_keeps_the_first_owner),
+		cmocka_unit_test(guard_lets_locations_share),
+		cmocka_unit_test(guard_leaves_default_routes),
+		cmocka_unit_test(import_policy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
