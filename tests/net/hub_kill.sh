@@ -1,0 +1,82 @@
+#!/bin/bash
+# Each process of sluiced is killed in turn while traffic flows.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+P=slkl LAB=$(mktemp -d /tmp/slkl.XXXXXX) BIN=${BIN:-$PWD/build/asan}
+. tests/net/lab.sh
+. tests/net/cases.sh
+cases_start
+
+lab_hub_net
+hub_config 1 1 >"$LAB/sluice.yaml"
+must "sluiced starts" hub_start
+branch_up 1
+must "both tunnels and BGP sessions are up" until_true 60 all_up 2
+sleep 2
+
+pid_of() { json_of show dataplane ".processes[] | select(.name == \"$1\").pid"; }
+returned() { local pid; pid=$(pid_of "$1"); [ "$pid" -gt 0 ] && [ "$pid" != "$2" ]; }
+reach() { in_ns b1-h ping -q -c 3 -i 0.1 -W 1 10.0.0.10 | grep -q ' 0% packet loss'; }
+
+children_are_bare() { # own users, no capabilities, seccomp, in the empty root
+	local name pid
+	for name in ike bgp data api; do
+		pid=$(pid_of $name)
+		[ "$(awk '/^CapEff|^CapPrm|^CapInh/ { s = s $2 } END { print s }' "/proc/$pid/status")" = 000000000000000000000000000000000000000000000000 ] &&
+			[ "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")" = 2 ] &&
+			[ "$(awk '/^Uid:/ { print $3 }' "/proc/$pid/status")" = "$(id -u sluice-$name)" ] &&
+			[ "$(awk '/^NoNewPrivs:/ { print $2 }' "/proc/$pid/status")" = 1 ] || { echo "$name"; return 1; }
+	done
+}
+case_ "children have their own users, no capability, a filter" children_are_bare
+
+lossless_kill() { # lossless_kill NAME: traffic both ways for 20 s, killed after 3 s
+	local name=$1 pid; pid=$(pid_of "$name")
+	train b1-h host 10.0.0.10 2000000 500 20 >"$LAB/up.json" & local up=$!
+	train host b1-h 10.1.0.10 2000000 500 20 >"$LAB/down.json" & local down=$!
+	sleep 3; kill -9 "$pid"; wait $up $down
+	echo "$(<"$LAB/up.json") $(<"$LAB/down.json")"
+	until_true 10 returned "$name" "$pid" && [ "$(jq .lost "$LAB/up.json")" = 0 ] && [ "$(jq .lost "$LAB/down.json")" = 0 ]
+}
+case_ "api is killed: no packet lost, it is back" lossless_kill api
+case_ "ike is killed: no packet lost, it is back" lossless_kill ike
+rekeys() { local s; s=$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in'); sluice rekey site-1 0 >/dev/null; sleep 3; [ "$s" != "$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in')" ]; }
+case_ "the new ike process rekeys the old SA" rekeys
+case_ "both tunnels are up" until_true 60 all_up 2
+
+bgp_kill() { # the hub keeps what it knew; sessions and routes are back within seconds
+	local pid at; pid=$(pid_of bgp)
+	kill -9 "$pid"; at=$SECONDS
+	[ "$(json_of show routes '[.routes[] | select(.kind == "bgp")] | length')" = 2 ] || return 1
+	[ -n "$(in_hub ip route show 10.1.0.0/24)" ] || return 1
+	until_true 30 all_up 2 || return 1
+	until_true 10 reach || return 1
+	echo "back after $((SECONDS - at)) s"
+}
+case_ "bgp is killed: routes stay, sessions return" bgp_kill
+fresh() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp" and (.stale | not))] | length')" = 2 ]; }
+case_ "stale routes are confirmed" until_true 70 fresh
+
+data_kill() { # nothing is routed to dead SAs, everything comes up anew
+	local pid at gone=0; pid=$(pid_of data)
+	kill -9 "$pid"; at=$SECONDS
+	for _ in $(seq 20); do [ -z "$(in_hub ip route show 10.1.0.0/24)" ] && gone=1 && break; sleep 0.1; done
+	[ $gone = 1 ] || { echo "routes stayed"; return 1; }
+	until_true 60 all_up 2 || return 1
+	until_true 20 reach || return 1
+	echo "back after $((SECONDS - at)) s"
+}
+case_ "data is killed: routes go, tunnels come up anew" data_kill
+
+parent_kill() {
+	local pid children; pid=$(<"$LAB/sluiced.pid"); children=$(pgrep -P "$pid" | tr '\n' ' ')
+	kill -9 "$pid"; sleep 2
+	for c in $children; do ! kill -0 "$c" 2>/dev/null || { echo "child $c lives"; return 1; }; done
+	! in_hub ip link show sluice0 2>/dev/null && [ -z "$(in_hub ip route show proto 83)" ] && ! in_hub ip -d link show wan0 | grep -q xdp
+}
+case_ "the parent is killed: children, device, routes and programs are gone" parent_kill
+restarts() { hub_start && until_true 60 all_up 2 && until_true 20 reach; }
+case_ "a new start takes over what was left and all is up again" restarts
+stops() { hub_stop && [ -z "$(in_hub ls /sys/fs/bpf/sluice 2>/dev/null)" ]; }
+case_ "a stop leaves nothing pinned" stops
+cases_end
