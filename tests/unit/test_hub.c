@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages between processes, and the table of routes. */
+#include "hub/imsg.h"
+#include "hub/route_table.h"
+#include "hub/stats_fields.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct end {
+	struct event_base *base;
+	struct imsg_channel *channel;
+	uint32_t received, wrong, descriptors;
+	uint32_t stop_at;
+	bool gone, free_in_handler;
+};
+
+static void on_message(void *context, const struct imsg *m)
+{
+	struct end *e = context;
+	const struct imsg_tunnel *t = imsg_body(m, sizeof(*t));
+
+	e->wrong += !t || m->type != IMSG_IKE_TUNNEL_DEL || t->tunnel != e->received;
+	e->received++;
+	if (m->fd >= 0) {
+		e->descriptors++;
+		close(m->fd);
+	}
+	if (e->free_in_handler) {
+		imsg_channel_free(e->channel);
+		e->channel = NULL;
+	}
+	if (e->received == e->stop_at || e->free_in_handler)
+		event_base_loopbreak(e->base);
+}
+
+static void on_gone(void *context)
+{
+	struct end *e = context;
+
+	e->gone = true;
+	event_base_loopbreak(e->base);
+}
+
+struct pair {
+	struct event_base *base;
+	struct end a, b;
+};
+
+static void pair_init(struct pair *p)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	memset(p, 0, sizeof(*p));
+	p->base = p->a.base = p->b.base = event_base_new();
+	p->a.channel = imsg_channel_new(p->base, fds[0], on_message, on_gone, &p->a);
+	p->b.channel = imsg_channel_new(p->base, fds[1], on_message, on_gone, &p->b);
+}
+
+static void pair_fini(struct pair *p)
+{
+	imsg_channel_free(p->a.channel);
+	imsg_channel_free(p->b.channel);
+	event_base_free(p->base);
+}
+
+/* More than any socket buffer holds: order is kept and nothing is dropped. */
+static void test_all_in_order(void **state)
+{
+	enum { COUNT = 50000 };
+	struct pair p;
+
+	(void)state;
+	pair_init(&p);
+	p.b.stop_at = COUNT;
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct imsg_tunnel m = {.tunnel = i};
+		int fd = i % 1000 == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+
+		imsg_send(p.a.channel, IMSG_IKE_TUNNEL_DEL, fd, &m, sizeof(m));
+	}
+	event_base_dispatch(p.base);
+	assert_int_equal(p.b.received, COUNT);
+	assert_int_equal(p.b.wrong, 0);
+	assert_int_equal(p.b.descriptors, COUNT / 1000);
+	pair_fini(&p);
+}
+
+static void test_peer_gone(void **state)
+{
+	struct pair p;
+	struct imsg_tunnel m = {0};
+
+	(void)state;
+	pair_init(&p);
+	imsg_channel_free(p.a.channel);
+	p.a.channel = NULL;
+	event_base_dispatch(p.base);
+	assert_true(p.b.gone);
+	imsg_send(p.b.channel, IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m)); /* harmless */
+	pair_fini(&p);
+}
+
+static void test_free_in_handler(void **state)
+{
+	struct pair p;
+	struct imsg_tunnel m = {0};
+
+	(void)state;
+	pair_init(&p);
+	p.b.free_in_handler = true;
+	for (int i = 0; i < 3; i++)
+		imsg_send(p.a.channel, IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
+	event_base_dispatch(p.base);
+	assert_int_equal(p.b.received, 1);
+	pair_fini(&p);
+}
+
+static void test_malformed_is_skipped(void **state)
+{
+	struct pair p;
+	int fds[2];
+	const uint32_t bad[3] = {IMSG_TYPES, 4, 0}, short_one = 1,
+		       good[3] = {IMSG_IKE_TUNNEL_DEL, 4, 0};
+	struct end e = {.stop_at = 1};
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	e.base = event_base_new();
+	e.channel = imsg_channel_new(e.base, fds[1], on_message, on_gone, &e);
+	assert_int_equal(send(fds[0], bad, sizeof(bad), 0), sizeof(bad));
+	assert_int_equal(send(fds[0], &short_one, sizeof(short_one), 0), sizeof(short_one));
+	assert_int_equal(send(fds[0], good, sizeof(good), 0), sizeof(good));
+	event_base_dispatch(e.base);
+	assert_int_equal(e.received, 1);
+	assert_int_equal(e.wrong, 0);
+	imsg_channel_free(e.channel);
+	event_base_free(e.base);
+	close(fds[0]);
+}
+
+static struct ip_prefix numbered(uint32_t n)
+{
+	uint8_t bytes[4] = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+	struct ip_addr a = addr_from_bytes(AF_INET, bytes);
+
+	return prefix_make(&a, 32);
+}
+
+static void remove_odd(void *context, struct route_entry *e)
+{
+	struct ip_prefix p = e->route.prefix;
+
+	if (p.addr.bytes[3] & 1)
+		route_table_remove(context, &p);
+}
+
+static void test_route_table(void **state)
+{
+	enum { COUNT = 20000 };
+	struct route_table *t = route_table_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct ip_prefix p = numbered(i);
+
+		route_table_get(t, &p)->route.med = i;
+	}
+	assert_int_equal(route_table_count(t), COUNT);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct ip_prefix p = numbered(i);
+		struct route_entry *e = route_table_find(t, &p);
+
+		assert_non_null(e);
+		assert_int_equal(e->route.med, i);
+		assert_ptr_equal(route_table_get(t, &p), e);
+	}
+	route_table_each(t, remove_odd, t);
+	assert_int_equal(route_table_count(t), COUNT / 2);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct ip_prefix p = numbered(i);
+
+		assert_int_equal(route_table_find(t, &p) != NULL, !(i & 1));
+	}
+	route_table_free(t);
+}
+
+/* Every counter of struct site_stats but the first two is a reason, and each once. */
+static void test_every_reason_is_named(void **state)
+{
+	struct site_stats s;
+	struct traffic sum;
+
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	for (size_t i = 0; i < sizeof(s) / sizeof(struct traffic); i++)
+		((struct traffic *)&s)[i] = (struct traffic){.packets = 1u << i, .bytes = 1u << i};
+	sum = stats_dropped(&s);
+	assert_int_equal(sum.packets, (1u << sizeof(s) / sizeof(struct traffic)) - 1 - 1 - 2);
+	assert_int_equal(offsetof(struct site_stats, delivered), sizeof(struct traffic));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_in_order),
+		cmocka_unit_test(test_peer_gone),
+		cmocka_unit_test(test_free_in_handler),
+		cmocka_unit_test(test_malformed_is_skipped),
+		cmocka_unit_test(test_route_table),
+		cmocka_unit_test(test_every_reason_is_named),
+	};
+
+	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
+}
