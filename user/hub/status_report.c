@@ -119,41 +119,104 @@ json_t *status_report(struct hub *h, const struct hub_site *site)
 		json_number(h->config->concentrator.aggregate_rate), "sites", list);
 }
 
-/* Names need no escaping: the configuration admits letters, digits and "-_." only. */
-static void metrics_site(FILE *f, const struct hub_site *site)
-{
-	static const char *const directions[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
+/* ---- metrics: the text exposition format wants all lines of one metric together ---- */
 
+struct metric {
+	const char *name, *type;
+	void (*write)(FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site);
+	size_t offset; /* of the counter in struct site_stats, where there is one */
+};
+
+static const char *const direction_names[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
+
+/* Names need no escaping: the configuration admits letters, digits and "-_." only. */
+static void write_site_bytes(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	(void)h;
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
-		const char *name = site->conf.name;
+		const struct traffic *t = (const struct traffic *)((const char *)&s + m->offset);
 
-		fprintf(f, "sluice_site_offered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n",
-			name, directions[d], (unsigned long long)s.offered.bytes);
-		fprintf(f, "sluice_site_delivered_bytes_total{site=\"%s\",direction=\"%s\"} %llu\n",
-			name, directions[d], (unsigned long long)s.delivered.bytes);
-		for (const struct stats_field *field = site_drop_fields; field->name; field++) {
-			fprintf(f,
-				"sluice_site_dropped_packets_total{site=\"%s\",direction=\"%s\","
-				"reason=\"%s\"} %llu\n",
-				name, directions[d], field->name,
-				(unsigned long long)stats_field_of(&s, field)->packets);
-		}
+		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", m->name, site->conf.name,
+			direction_names[d], (unsigned long long)t->bytes);
 	}
 }
 
-static void metrics_tunnel(FILE *f, const struct hub_site *site, unsigned int t)
+static void write_site_drops(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
 {
-	const struct hub_tunnel *state = &site->tunnels[t];
+	(void)h;
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
 
-	fprintf(f, "sluice_tunnel_up{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t,
-		state->open);
-	/* M-01: with BGP a tunnel counts as up when its session is established. */
-	fprintf(f, "sluice_tunnel_state{site=\"%s\",tunnel=\"%u\"} %d\n", site->conf.name, t,
-		state->bgp.state == BGP_ESTABLISHED);
-	fprintf(f, "sluice_tunnel_prefixes_in{site=\"%s\",tunnel=\"%u\"} %u\n", site->conf.name, t,
-		state->bgp.prefixes_in);
+		for (const struct stats_field *field = site_drop_fields; field->name; field++)
+			fprintf(f, "%s{site=\"%s\",direction=\"%s\",reason=\"%s\"} %llu\n", m->name,
+				site->conf.name, direction_names[d], field->name,
+				(unsigned long long)stats_field_of(&s, field)->packets);
+	}
 }
+
+static void write_tunnel(FILE *f, const struct metric *m, const struct hub_site *site,
+	unsigned int t, unsigned long long value)
+{
+	fprintf(f, "%s{site=\"%s\",tunnel=\"%u\"} %llu\n", m->name, site->conf.name, t, value);
+}
+
+static void write_tunnel_up(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			write_tunnel(f, m, site, t, site->tunnels[t].open);
+	}
+}
+
+/* M-01: a tunnel with BGP counts as up when its session is established. */
+static void write_tunnel_state(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			write_tunnel(f, m, site, t, site->tunnels[t].bgp.state == BGP_ESTABLISHED);
+	}
+}
+
+static void write_tunnel_bytes(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		struct tunnel_stats s = status_tunnel_stats(h, site, t);
+
+		if (site->conf.tunnels[t].configured)
+			write_tunnel(f, m, site, t, m->offset ? s.out.bytes : s.in.bytes);
+	}
+}
+
+static void write_tunnel_prefixes(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			write_tunnel(f, m, site, t, site->tunnels[t].bgp.prefixes_in);
+	}
+}
+
+static const struct metric metrics[] = {
+	{"sluice_site_offered_bytes_total", "counter", write_site_bytes,
+		offsetof(struct site_stats, offered)},
+	{"sluice_site_delivered_bytes_total", "counter", write_site_bytes,
+		offsetof(struct site_stats, delivered)},
+	{"sluice_site_dropped_packets_total", "counter", write_site_drops, 0},
+	{"sluice_tunnel_up", "gauge", write_tunnel_up, 0},
+	{"sluice_tunnel_state", "gauge", write_tunnel_state, 0},
+	{"sluice_tunnel_in_bytes_total", "counter", write_tunnel_bytes, 0},
+	{"sluice_tunnel_out_bytes_total", "counter", write_tunnel_bytes, 1},
+	{"sluice_tunnel_prefixes_in", "gauge", write_tunnel_prefixes, 0},
+};
 
 char *status_metrics(struct hub *h)
 {
@@ -163,25 +226,16 @@ char *status_metrics(struct hub *h)
 
 	if (!f)
 		return NULL;
-	fputs("# TYPE sluice_site_offered_bytes_total counter\n"
-	      "# TYPE sluice_site_delivered_bytes_total counter\n"
-	      "# TYPE sluice_site_dropped_packets_total counter\n"
-	      "# TYPE sluice_tunnel_up gauge\n"
-	      "# TYPE sluice_tunnel_state gauge\n"
-	      "# TYPE sluice_tunnel_prefixes_in gauge\n"
-	      "# TYPE sluice_concentrator_bandwidth_bps gauge\n",
-		f);
-	fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"in\"} %llu\n",
-		(unsigned long long)sum_rates(h, SLUICE_IN).delivered_bps);
-	fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"out\"} %llu\n",
-		(unsigned long long)sum_rates(h, SLUICE_OUT).delivered_bps);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
-			continue;
-		metrics_site(f, h->sites[i]);
-		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			if (h->sites[i]->conf.tunnels[t].configured)
-				metrics_tunnel(f, h->sites[i], t);
+	fputs("# TYPE sluice_concentrator_bandwidth_bps gauge\n", f);
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"%s\"} %llu\n",
+			direction_names[d],
+			(unsigned long long)sum_rates(h, (enum sluice_direction)d).delivered_bps);
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+		fprintf(f, "# TYPE %s %s\n", metrics[i].name, metrics[i].type);
+		for (uint32_t s = 0; s < HUB_SITE_SLOTS; s++) {
+			if (h->sites[s])
+				metrics[i].write(f, h, &metrics[i], h->sites[s]);
 		}
 	}
 	fclose(f);
