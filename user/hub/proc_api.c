@@ -291,6 +291,7 @@ static void start(struct api *api)
 		evhttp_set_gencb(api->http, on_other_path, api);
 		evhttp_accept_socket(api->http, api->http_fd);
 	}
+	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
 	privsep_drop("api");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
 }
