@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's entry points. */
+#include "ike/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct engine_limits engine_limits_default(void)
+{
+	return (struct engine_limits){.half_open_max = 512,
+		.half_open_per_source = 32,
+		.cookie_threshold = 64,
+		.spi_index_bits = 14,
+		.spi_slots = IKE_SLOTS_MAX};
+}
+
+struct engine *engine_new(const struct engine_env *env, const struct engine_limits *limits)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		abort();
+	e->env = *env;
+	e->limits = *limits;
+	STAILQ_INIT(&e->effects);
+	TAILQ_INIT(&e->sas);
+	e->bucket_key = engine_random_u64(e);
+	return e;
+}
+
+static void tunnel_free(struct tunnel *t)
+{
+	if (!t)
+		return;
+	secret_wipe(t, sizeof(*t));
+	free(t);
+}
+
+void engine_free(struct engine *e)
+{
+	struct ike_sa *sa;
+	struct effect *f;
+
+	if (!e)
+		return;
+	TAILQ_FOREACH(sa, &e->sas, link)
+	ike_sa_drop(e, sa);
+	engine_sweep(e);
+	while ((f = effect_pop(&e->effects)))
+		effect_free(f);
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++)
+		tunnel_free(e->tunnels[i]);
+	secret_wipe(e, sizeof(*e));
+	free(e);
+}
+
+uint64_t engine_random_u64(struct engine *e)
+{
+	uint64_t v;
+
+	e->env.random(e->env.context, &v, sizeof(v));
+	return v;
+}
+
+uint64_t engine_random_span(struct engine *e, uint64_t span)
+{
+	return span ? engine_random_u64(e) % span : 0;
+}
+
+void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpoint *remote,
+	bool warning, enum reason r, const char *format, ...)
+{
+	struct effect *f =
+		effect_push(&e->effects, EFFECT_NOTE, t ? t->conf.number : EFFECT_NO_TUNNEL);
+	va_list args;
+
+	f->note.warning = warning;
+	f->note.reason = r;
+	if (remote)
+		f->note.remote = *remote;
+	va_start(args, format);
+	vsnprintf(f->note.detail, sizeof(f->note.detail), format, args);
+	va_end(args);
+}
+
+void blob_set(struct blob *b, const void *bytes, size_t len)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+
+	if (!copy)
+		abort();
+	memcpy(copy, bytes, len);
+	blob_free(b);
+	*b = (struct blob){copy, len};
+}
+
+void blob_free(struct blob *b)
+{
+	if (b->bytes)
+		secret_wipe(b->bytes, b->len);
+	free(b->bytes);
+	*b = (struct blob){0};
+}
+
+/* Ends every SA of a tunnel; `say` tells the peer. */
+static void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uint64_t now)
+{
+	struct ike_sa *sa, *next;
+
+	for (sa = TAILQ_FIRST(&e->sas); sa; sa = next) {
+		next = TAILQ_NEXT(sa, link);
+		if (sa->free_me || sa->tunnel != t)
+			continue;
+		if (say)
+			ike_sa_close(e, sa, r, now);
+		else
+			ike_sa_end(e, sa, r, now);
+	}
+	t->initiate_at = 0;
+	t->initiate_wait = 0;
+	tunnel_report(e, t, r, reason_sentence(r));
+}
+
+static bool same_algorithms(const struct algorithm_set *a, const struct algorithm_set *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned int i = 0; i < a->count; i++) {
+		if (a->items[i].id != b->items[i].id ||
+			a->items[i].key_bits != b->items[i].key_bits)
+			return false;
+	}
+	return true;
+}
+
+static bool same_selectors(const struct selector_set *a, const struct selector_set *b)
+{
+	return a->count == b->count && selectors_within(a, b) && selectors_within(b, a);
+}
+
+/* True when running SAs may stay under the new configuration. */
+static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *b)
+{
+	const struct ike_options *x = &a->options, *y = &b->options;
+
+	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote) &&
+	       identity_equal(&a->local_id, &b->local_id) &&
+	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev2 == y->ikev2 &&
+	       x->encap == y->encap && same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
+	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
+	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
+	       same_algorithms(&x->p1_groups, &y->p1_groups) &&
+	       same_algorithms(&x->p2_encryption, &y->p2_encryption) &&
+	       same_algorithms(&x->p2_integrity, &y->p2_integrity) &&
+	       same_algorithms(&x->p2_groups, &y->p2_groups) &&
+	       same_selectors(&a->local_ts, &b->local_ts) &&
+	       same_selectors(&a->remote_ts, &b->remote_ts);
+}
+
+void engine_tunnel_set(
+	struct engine *e, const struct engine_tunnel *conf, const struct secret *psk, uint64_t now)
+{
+	struct tunnel *t;
+	bool same;
+
+	if (conf->number >= IKE_TUNNELS_MAX)
+		return;
+	t = e->tunnels[conf->number];
+	if (!t) {
+		t = e->tunnels[conf->number] = calloc(1, sizeof(*t));
+		if (!t)
+			abort();
+		t->in_use = -1;
+	}
+	same = t->present && may_stay(&t->conf, conf) && t->psk.len == psk->len &&
+	       secret_equal(t->psk.bytes, psk->bytes, psk->len);
+	if (t->present && !same)
+		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
+	t->present = true;
+	t->conf = *conf;
+	t->psk = *psk;
+	if (!t->reported)
+		tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
+	if (!same && e->started && conf->options.startup == STARTUP_START)
+		tunnel_retry(e, t, true, now);
+	engine_sweep(e);
+}
+
+void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	struct ike_sa *sa;
+
+	if (!t)
+		return;
+	tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
+	/* The delete was sent once; a tunnel that is gone waits for nothing. */
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (sa->tunnel == t && !sa->free_me)
+			ike_sa_drop(e, sa);
+	}
+	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
+		if (t->children[i].state != CHILD_FREE)
+			child_release(e, t, i);
+	}
+	engine_sweep(e);
+	tunnel_free(t);
+	e->tunnels[tunnel] = NULL;
+}
+
+void engine_start(struct engine *e, uint64_t now)
+{
+	e->started = true;
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (t && t->conf.options.startup == STARTUP_START && t->in_use < 0) {
+			t->initiate_wait = CLOCK_SECOND / 4;
+			tunnel_retry(e, t, false, now);
+		}
+	}
+	engine_sweep(e);
+}
+
+void engine_datagram(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, const void *bytes, size_t len, uint64_t now)
+{
+	static const uint8_t marker[4];
+	const uint8_t *p = bytes;
+
+	if (local->port == IKE_PORT_NAT) {
+		/* Keepalives (one byte) and ESP are not ours. */
+		if (len < sizeof(marker) || memcmp(p, marker, sizeof(marker)) != 0)
+			return;
+		p += sizeof(marker);
+		len -= sizeof(marker);
+	}
+	v2_receive(e, local, remote, p, len, now);
+	engine_sweep(e);
+}
+
+void engine_command(struct engine *e, uint32_t tunnel, enum engine_command command, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	struct ike_sa *sa;
+
+	if (!t)
+		return;
+	sa = tunnel_ike(e, t);
+	switch (command) {
+	case ENGINE_REKEY_CHILD:
+		if (t->in_use >= 0 && t->children[t->in_use].state == CHILD_LIVE && sa) {
+			t->children[t->in_use].want_rekey = true;
+			t->children[t->in_use].ike->tasks |= TASK_REKEY_CHILD;
+			request_next_task(e, t->children[t->in_use].ike, now);
+		}
+		break;
+	case ENGINE_REKEY_IKE:
+		if (sa) {
+			sa->tasks |= TASK_REKEY_IKE;
+			request_next_task(e, sa, now);
+		}
+		break;
+	case ENGINE_DOWN:
+		t->disabled = true;
+		tunnel_end(e, t, true, REASON_ADMIN_DOWN, now);
+		break;
+	case ENGINE_RESET:
+		tunnel_end(e, t, true, REASON_ADMIN_RESET, now);
+		/* fallthrough */
+	case ENGINE_UP:
+		t->disabled = command == ENGINE_RESET && t->disabled;
+		if (!t->disabled && t->conf.options.startup == STARTUP_START && t->in_use < 0)
+			tunnel_retry(e, t, true, now);
+		else if (t->in_use < 0 && !t->disabled)
+			tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
+		break;
+	}
+	engine_sweep(e);
+}
+
+void engine_activity(struct engine *e, uint32_t tunnel, uint32_t age_ms, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	uint64_t age = age_ms * CLOCK_MILLISECOND;
+	uint64_t at = age < now ? now - age : 0;
+
+	if (t && at > t->last_life)
+		t->last_life = at;
+}
+
+void engine_sa_expiring(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	int slot = t ? child_find_in(t, spi_in) : -1;
+
+	if (slot < 0 || t->children[slot].state != CHILD_LIVE)
+		return;
+	t->children[slot].want_rekey = true;
+	t->children[slot].ike->tasks |= TASK_REKEY_CHILD;
+	request_next_task(e, t->children[slot].ike, now);
+	engine_sweep(e);
+}
+
+void engine_peer_moved(struct engine *e, uint32_t tunnel, uint32_t spi_in,
+	const struct ip_endpoint *remote, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	int slot = t ? child_find_in(t, spi_in) : -1;
+	struct ike_sa *sa = slot >= 0 ? t->children[slot].ike : NULL;
+
+	if (sa && sa->local.port == IKE_PORT_NAT)
+		ike_sa_follow(e, sa, &sa->local, remote, now);
+	engine_sweep(e);
+}
+
+void engine_shutdown(struct engine *e, uint64_t now)
+{
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+		if (tunnel_find(e, i))
+			tunnel_end(e, e->tunnels[i], true, REASON_SHUTDOWN, now);
+	}
+	engine_sweep(e);
+}
+
+struct effect *engine_effect(struct engine *e)
+{
+	return effect_pop(&e->effects);
+}
+
+uint64_t engine_generation(const struct engine *e)
+{
+	return e->generation;
+}
+
+unsigned int engine_half_open(const struct engine *e)
+{
+	return e->half_open;
+}
+
+void engine_look(const struct engine *e, uint32_t tunnel, struct engine_view *v)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	struct ike_sa *sa;
+
+	*v = (struct engine_view){0};
+	if (!t)
+		return;
+	v->ike_sas = tunnel_count_ike(e, t);
+	TAILQ_FOREACH(sa, &e->sas, link)
+	v->established += !sa->free_me && sa->tunnel == t && sa->state == IKE_ESTABLISHED;
+	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
+		v->pairs += t->children[i].installed;
+		v->live_pairs += t->children[i].state == CHILD_LIVE;
+	}
+	if (t->in_use >= 0) {
+		v->spi_in = t->children[t->in_use].spi_in;
+		v->spi_out = t->children[t->in_use].spi_out;
+	}
+	sa = tunnel_ike(e, t);
+	if (sa) {
+		v->ike_spi_i = sa->spi_i;
+		v->ike_spi_r = sa->spi_r;
+	}
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's own structures. Included by user/ike only. */
+#ifndef SLUICE_IKE_INTERNAL_H
+#define SLUICE_IKE_INTERNAL_H
+
+#include "base/clock.h"
+#include "ike/engine.h"
+#include "ike/identity.h"
+#include "ike/selectors.h"
+#include "ike/v2/keys.h"
+#include "ike/v2/message.h"
+
+#include <sys/queue.h>
+
+/* RFC 7296 2.1 leaves times to us: 1 s, then 1.8 times longer each, 30 s in total. */
+#define RETRANSMIT_FIRST       CLOCK_SECOND
+#define RETRANSMIT_LONGEST     (8 * CLOCK_SECOND)
+#define RETRANSMIT_TOTAL       (30 * CLOCK_SECOND)
+#define RETRANSMIT_FIRST_DEL   (6 * CLOCK_SECOND) /* a delete is given up sooner: nothing waits */
+#define HALF_OPEN_LIFE         (30 * CLOCK_SECOND)
+#define FAILED_LIFE            (5 * CLOCK_SECOND)        /* to repeat a refusal that got lost */
+#define LINGER                 (5 * CLOCK_SECOND)        /* packets of an old SA may be in flight */
+#define SWITCH_DELAY           (500 * CLOCK_MILLISECOND) /* responder: outbound moves at latest */
+#define REPLACED_LIFE          (20 * CLOCK_SECOND) /* then we delete what the peer should have */
+#define DUPLICATE_DELAY        CLOCK_SECOND
+#define DUPLICATE_WINDOW       (10 * CLOCK_SECOND)
+#define KEEPALIVE_EVERY        (20 * CLOCK_SECOND) /* RFC 3948 4 */
+#define INITIATE_RETRY_FIRST   (2 * CLOCK_SECOND)
+#define INITIATE_RETRY_LONGEST (60 * CLOCK_SECOND)
+#define REKEY_RETRY            (10 * CLOCK_SECOND)
+#define COOKIE_SECRET_LIFE     (60 * CLOCK_SECOND)
+#define IKE_SAS_PER_TUNNEL     6 /* authenticated ones, old ones on their way out included */
+#define INIT_RETRIES_MAX       4 /* cookies and other groups in one attempt */
+#define SA_BUCKETS             1024
+
+enum ike_state {
+	IKE_NONE,
+	IKE_INIT_SENT,     /* initiator: waits for the IKE_SA_INIT response */
+	IKE_INIT_ANSWERED, /* responder: waits for IKE_AUTH */
+	IKE_AUTH_SENT,     /* initiator: waits for the IKE_AUTH response */
+	IKE_ESTABLISHED,
+	IKE_REKEYED,  /* a newer SA took over, waits for the delete */
+	IKE_DELETING, /* our delete is on its way */
+	IKE_FAILED,   /* IKE_AUTH refused; only repeats its answer */
+	IKE_STATES
+};
+
+enum child_state {
+	CHILD_FREE,
+	CHILD_RESERVED, /* our request is on its way, the SPI is taken */
+	CHILD_LIVE,
+	CHILD_REPLACED, /* rekeyed; waits for a delete */
+	CHILD_DELETING, /* our delete is on its way */
+	CHILD_LINGER,   /* inbound still accepts, for packets in flight */
+	CHILD_STATES
+};
+
+/* What an outstanding request of ours is for. */
+enum request_kind {
+	REQUEST_NONE,
+	REQUEST_INIT,
+	REQUEST_AUTH,
+	REQUEST_CHILD_NEW,
+	REQUEST_CHILD_REKEY,
+	REQUEST_IKE_REKEY,
+	REQUEST_CHILD_DELETE,
+	REQUEST_IKE_DELETE,
+	REQUEST_PROBE,
+	REQUEST_KINDS
+};
+
+/* Things to do on an IKE SA as soon as the window is free; lower bits first. */
+enum task {
+	TASK_DELETE_IKE = 1,
+	TASK_DELETE_CHILD = 2, /* any child with want_delete */
+	TASK_REKEY_CHILD = 4,
+	TASK_REKEY_IKE = 8,
+	TASK_NEW_CHILD = 16,
+	TASK_PROBE = 32,
+};
+
+struct blob {
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct child {
+	enum child_state state;
+	struct ike_sa *ike; /* NULL while lingering */
+	uint32_t spi_in, spi_out;
+	struct suite suite;
+	struct selector_set local_ts, remote_ts;
+	uint64_t created, rekey_at, expire_at;
+	uint64_t use_at;  /* outbound moves here; 0: no */
+	uint64_t gone_at; /* linger end, or when a replaced one is deleted by us */
+	bool udp_encap;
+	bool want_rekey;
+	bool want_delete;
+	bool installed; /* EFFECT_SA_ADD was given out */
+};
+
+struct tunnel {
+	struct engine_tunnel conf;
+	struct secret psk;
+	bool present;
+	bool disabled;
+	struct child children[IKE_SLOTS_MAX];
+	uint8_t next_slot;
+	int in_use;           /* slot, or -1 */
+	uint64_t initiate_at; /* 0: not wanted */
+	uint64_t initiate_wait;
+	uint64_t last_life; /* authenticated traffic of any kind */
+	/* what was reported last */
+	enum effect_phase phase;
+	enum reason reason;
+	bool reported;
+};
+
+/* Our outstanding request, and what its answer will need. */
+struct request {
+	enum request_kind kind;
+	uint32_t id;
+	struct blob bytes;
+	uint64_t first_sent, resend_at, interval, give_up_at;
+	/* CREATE_CHILD_SA */
+	struct nonce nonce;
+	struct dh *dh;
+	const struct dh_group *group;
+	uint64_t new_spi; /* IKE rekey: ours */
+	int slot;         /* child rekey: the old one; delete: the one */
+	uint32_t old_spi_in;
+	int new_slot; /* reserved for the new pair */
+	uint8_t tries;
+	bool lost; /* restored from a checkpoint: the answer cannot be used */
+	/* RFC 7296 2.8.1, 2.8.2: the peer's exchange for the same SA */
+	bool collided;
+	struct nonce collided_nonce; /* the lower of its two */
+	uint32_t collided_spi_in;    /* the child it made */
+	struct ike_sa *collided_ike; /* the IKE SA it made */
+};
+
+struct ike_sa {
+	TAILQ_ENTRY(ike_sa) link;
+	LIST_ENTRY(ike_sa) bucket;
+	enum ike_state state;
+	bool initiator; /* we are the original initiator */
+	bool half_open; /* counted as such */
+	bool free_me;
+	uint64_t spi_i, spi_r;
+	struct tunnel *tunnel; /* NULL before authentication on the responder */
+	struct ip_endpoint local, remote;
+	struct suite suite;
+	struct ike_keys keys;
+	bool nat_here, nat_there, forced_encap;
+	uint32_t send_id, recv_id; /* next of ours, next expected */
+	struct blob response;      /* to request recv_id - 1 */
+	uint32_t response_gate;
+	uint64_t response_until; /* 0: as long as the SA */
+	struct request request;
+	uint32_t tasks;
+	uint64_t created, established, rekey_at, expire_at, guard_at, probe_at, keepalive_at;
+	uint64_t retry_rekey_at;
+	uint64_t duplicate_at;
+	uint64_t last_life;
+	bool rekey_descendant; /* came by a rekey, not by IKE_AUTH */
+	bool redundant;
+	enum reason end_reason;
+	/* until IKE_AUTH is over */
+	struct nonce ni, nr;
+	struct blob init_request, init_response;
+	struct dh *dh;
+	struct blob cookie;
+	uint8_t init_tries;
+	int first_slot; /* child offered in IKE_AUTH */
+};
+
+TAILQ_HEAD(ike_sa_list, ike_sa);
+LIST_HEAD(ike_sa_bucket, ike_sa);
+
+struct engine {
+	struct engine_env env;
+	struct engine_limits limits;
+	bool started;
+	uint64_t generation;
+	uint64_t bucket_key;
+	unsigned int half_open;
+	struct effect_list effects;
+	struct ike_sa_list sas;
+	struct ike_sa_bucket buckets[SA_BUCKETS];
+	struct {
+		uint8_t secret[2][32]; /* now and before */
+		uint64_t made;
+		uint8_t version;
+	} cookie;
+	struct tunnel *tunnels[IKE_TUNNELS_MAX];
+};
+
+/* ---- engine.c ---- */
+
+uint64_t engine_random_u64(struct engine *e);
+
+/* A moment drawn evenly from [0, span). */
+uint64_t engine_random_span(struct engine *e, uint64_t span);
+
+__attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const struct tunnel *t,
+	const struct ip_endpoint *remote, bool warning, enum reason r, const char *format, ...);
+
+void blob_set(struct blob *b, const void *bytes, size_t len);
+void blob_free(struct blob *b);
+
+/* ---- sa.c: IKE SAs ---- */
+
+/* One function assigns the state; an illegal move is a bug of ours. */
+void ike_set_state(struct ike_sa *sa, enum ike_state state);
+bool ike_state_may_follow(enum ike_state from, enum ike_state to);
+const char *ike_state_name(enum ike_state s);
+
+struct ike_sa *ike_sa_new(struct engine *e, bool initiator, uint64_t spi_i, uint64_t spi_r,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote, uint64_t now);
+/* Enters the table under our own SPI; responder SAs under spi_r. */
+struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
+/* A half-open responder SA of this peer. */
+struct ike_sa *ike_sa_find_half_open(
+	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote);
+uint64_t ike_sa_new_spi(struct engine *e);
+/* Marks it for removal; engine_sweep() frees it at the end of the call. Children stay untouched. */
+void ike_sa_drop(struct engine *e, struct ike_sa *sa);
+void engine_sweep(struct engine *e);
+/* Ends an SA at once, with its children; nothing is sent. */
+void ike_sa_end(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
+/* Ends an SA by telling the peer. */
+void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
+/* IKE_AUTH is over: keys, timers, duplicates. */
+void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact, uint64_t now);
+void ike_sa_schedule(struct engine *e, struct ike_sa *sa, uint64_t now);
+uint64_t ike_rekey_time(
+	struct engine *e, const struct ike_options *o, uint32_t lifetime_s, uint64_t now);
+/* The established SA new exchanges go to; NULL when there is none. */
+struct ike_sa *tunnel_ike(const struct engine *e, const struct tunnel *t);
+unsigned int tunnel_count_ike(const struct engine *e, const struct tunnel *t);
+void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now);
+bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, uint64_t now);
+
+/* ---- child.c ---- */
+
+/* A free slot with an SPI in it, state CHILD_RESERVED; -1 when all are taken. */
+int child_reserve(struct engine *e, struct tunnel *t, struct ike_sa *sa);
+void child_set_state(struct child *c, enum child_state state);
+bool child_state_may_follow(enum child_state from, enum child_state to);
+/* Frees a slot at once: reserved and never used, or lingered long enough. */
+void child_release(struct engine *e, struct tunnel *t, int slot);
+/* Gives the pair to the data path. Not yet used outbound. */
+void child_install(struct engine *e, struct tunnel *t, int slot, struct ike_sa *sa,
+	uint32_t spi_out, const struct suite *suite, const struct selector_set *local_ts,
+	const struct selector_set *remote_ts, const struct esp_keys *keys, uint64_t now);
+void child_use(struct engine *e, struct tunnel *t, int slot);
+/* Moves outbound at `at`, or at once when nothing is in use. */
+void child_use_later(struct engine *e, struct tunnel *t, int slot, uint64_t at);
+/* Takes it away; lingers where traffic may still be in flight. */
+void child_remove(struct engine *e, struct tunnel *t, int slot, bool linger, uint64_t now);
+int child_find_in(const struct tunnel *t, uint32_t spi_in);
+int child_find_out(const struct tunnel *t, uint32_t spi_out);
+/* A live child of this tunnel, the newest; -1 when there is none. */
+int child_live(const struct tunnel *t, const struct ike_sa *sa);
+void child_info(struct engine *e, const struct tunnel *t, int slot);
+void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now);
+
+/* ---- tunnel.c ---- */
+
+struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
+/* Reports the phase when it, or the reason, changed. */
+void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
+void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
+/* An attempt failed or the tunnel fell: try again later where startup or DPD says so. */
+void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);
+void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
+
+/* ---- v2/exchange.c ---- */
+
+struct message {
+	struct ike_header head;
+	struct payloads p;
+	struct ip_endpoint local, remote;
+	struct span raw; /* whole message */
+};
+
+/* Sends our request and starts its retransmission. */
+void request_send(struct engine *e, struct ike_sa *sa, enum request_kind kind, const void *bytes,
+	size_t len, uint64_t now);
+void request_done(struct ike_sa *sa);
+void request_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
+void request_resend(struct engine *e, struct ike_sa *sa);
+/* Does the next task when the window is free. */
+void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now);
+void engine_send(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate);
+
+/* A message of an SA with keys: begin, payloads, end. Buffer is IKE_MESSAGE_MAX. */
+void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m, void *buffer,
+	enum ike_exchange exchange, bool response);
+size_t sealed_end(struct ike_sa *sa, struct message_writer *m);
+/* Caches and sends the response to m. */
+void response_send(struct engine *e, struct ike_sa *sa, const struct message *m, const void *bytes,
+	size_t len, uint32_t gate);
+/* A response with one notification and nothing else. */
+void response_notify(struct engine *e, struct ike_sa *sa, const struct message *m,
+	enum ike_notify type, const void *data, size_t len);
+void v2_receive(struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote,
+	const uint8_t *bytes, size_t len, uint64_t now);
+void put_ke(struct message_writer *m, const struct dh_group *g, const uint8_t *public);
+bool get_ke(const struct payloads *p, uint16_t *group, struct span *public);
+bool get_nonce(const struct payloads *p, struct nonce *n);
+void make_nonce(struct engine *e, struct nonce *n);
+bool nonce_lower(const struct nonce *a, const struct nonce *b);
+
+/* ---- v2/sa_init.c, auth.c, child_sa.c, ike_rekey.c, informational.c ---- */
+
+typedef void exchange_handler(
+	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now);
+
+bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now);
+void sa_init_request(struct engine *e, const struct message *m, uint64_t now);
+exchange_handler sa_init_response;
+void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now);
+exchange_handler auth_request, auth_response;
+void child_sa_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
+exchange_handler create_child_request, child_sa_request, child_sa_response;
+void ike_rekey_start(struct engine *e, struct ike_sa *sa, uint64_t now);
+exchange_handler ike_rekey_request, ike_rekey_response;
+void ike_rekey_settle(struct engine *e, struct ike_sa *old, struct ike_sa *heir, uint64_t now);
+void child_delete_start(struct engine *e, struct ike_sa *sa, int slot, uint64_t now);
+void ike_delete_start(struct engine *e, struct ike_sa *sa, uint64_t now);
+void probe_start(struct engine *e, struct ike_sa *sa, uint64_t now);
+exchange_handler informational_request, child_delete_response, ike_delete_response, probe_response;
+
+/* What may arrive in which state; tests walk both tables. */
+struct request_row {
+	exchange_handler *handle;
+	uint32_t required; /* PAYLOAD_BITs inside SK */
+};
+
+struct answer_row {
+	uint8_t exchange;
+	uint16_t states; /* bit per enum ike_state */
+	exchange_handler *handle;
+};
+
+const struct request_row *request_row(enum ike_state state, uint8_t exchange);
+const struct answer_row *answer_row(enum request_kind kind);
+
+/* Shared by IKE_AUTH and CREATE_CHILD_SA: what the child becomes. */
+struct child_offer {
+	struct proposal_choice choice;
+	struct selector_set local_ts, remote_ts;
+};
+
+/* Verifies SA, TSi, TSr of a request for a child; on failure gives notify and reason. */
+bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_wanted,
+	struct child_offer *offer, enum ike_notify *notify, enum reason *why, char *text,
+	size_t size);
+/* The same of a response; selectors must lie within what we proposed. */
+bool child_answer_check(const struct tunnel *t, const struct message *m, bool ke_wanted,
+	struct child_offer *offer, enum reason *why, char *text, size_t size);
+void child_offer_write(
+	struct message_writer *w, const struct child_offer *offer, bool initiator, uint32_t spi_in);
+uint32_t spi_read(const uint8_t *bytes);
+
+/* ---- nat.c, cookie.c ---- */
+
+void nat_write(struct engine *e, struct message_writer *m, uint64_t spi_i, uint64_t spi_r,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote, bool fake_source);
+void nat_detect(const struct message *m, bool *here, bool *there);
+void cookie_make(struct engine *e, const struct message *m, uint8_t out[33], uint64_t now);
+bool cookie_check(struct engine *e, const struct message *m, uint64_t now);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE SAs: their table, life and end. */
+#include "ike/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define S(state) (1u << (state))
+
+/* Which states may follow which. */
+static const uint16_t followers[IKE_STATES] = {
+	[IKE_NONE] = S(IKE_INIT_SENT) | S(IKE_INIT_ANSWERED) | S(IKE_ESTABLISHED),
+	[IKE_INIT_SENT] = S(IKE_AUTH_SENT),
+	[IKE_INIT_ANSWERED] = S(IKE_ESTABLISHED) | S(IKE_FAILED),
+	[IKE_AUTH_SENT] = S(IKE_ESTABLISHED) | S(IKE_DELETING),
+	[IKE_ESTABLISHED] = S(IKE_REKEYED) | S(IKE_DELETING) | S(IKE_FAILED),
+	[IKE_REKEYED] = S(IKE_DELETING) | S(IKE_FAILED),
+	[IKE_DELETING] = S(IKE_FAILED),
+};
+
+bool ike_state_may_follow(enum ike_state from, enum ike_state to)
+{
+	return followers[from] & S(to);
+}
+
+void ike_set_state(struct ike_sa *sa, enum ike_state state)
+{
+	assert(ike_state_may_follow(sa->state, state));
+	sa->state = state;
+}
+
+const char *ike_state_name(enum ike_state s)
+{
+	static const char *const names[IKE_STATES] = {
+		[IKE_NONE] = "none",
+		[IKE_INIT_SENT] = "init-sent",
+		[IKE_INIT_ANSWERED] = "init-answered",
+		[IKE_AUTH_SENT] = "auth-sent",
+		[IKE_ESTABLISHED] = "established",
+		[IKE_REKEYED] = "rekeyed",
+		[IKE_DELETING] = "deleting",
+		[IKE_FAILED] = "failed",
+	};
+
+	return names[s];
+}
+
+static struct ike_sa_bucket *bucket_of(const struct engine *e, uint64_t our_spi)
+{
+	uint64_t mixed = (our_spi ^ e->bucket_key) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (struct ike_sa_bucket *)&e->buckets[(mixed >> 32) % SA_BUCKETS];
+}
+
+static uint64_t our_spi_of(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi)
+{
+	struct ike_sa *sa;
+
+	LIST_FOREACH(sa, bucket_of(e, our_spi), bucket)
+	{
+		if (our_spi_of(sa) == our_spi)
+			return sa;
+	}
+	return NULL;
+}
+
+struct ike_sa *ike_sa_find_half_open(
+	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote)
+{
+	struct ike_sa *sa;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (!sa->free_me && !sa->initiator && sa->spi_i == spi_i &&
+			sa->state == IKE_INIT_ANSWERED && endpoint_equal(&sa->remote, remote))
+			return sa;
+	}
+	return NULL;
+}
+
+uint64_t ike_sa_new_spi(struct engine *e)
+{
+	uint64_t spi;
+
+	do {
+		spi = engine_random_u64(e);
+	} while (!spi || ike_sa_find(e, spi));
+	return spi;
+}
+
+struct ike_sa *ike_sa_new(struct engine *e, bool initiator, uint64_t spi_i, uint64_t spi_r,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote, uint64_t now)
+{
+	struct ike_sa *sa = calloc(1, sizeof(*sa));
+
+	if (!sa)
+		abort();
+	sa->initiator = initiator;
+	sa->spi_i = spi_i;
+	sa->spi_r = spi_r;
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->created = sa->last_life = now;
+	sa->first_slot = -1;
+	sa->request.new_slot = sa->request.slot = -1;
+	TAILQ_INSERT_TAIL(&e->sas, sa, link);
+	LIST_INSERT_HEAD(bucket_of(e, our_spi_of(sa)), sa, bucket);
+	return sa;
+}
+
+static void forget_handshake(struct ike_sa *sa)
+{
+	blob_free(&sa->init_request);
+	blob_free(&sa->init_response);
+	blob_free(&sa->cookie);
+	dh_free(sa->dh);
+	sa->dh = NULL;
+}
+
+void ike_sa_drop(struct engine *e, struct ike_sa *sa)
+{
+	struct ike_sa *other;
+
+	if (sa->free_me)
+		return;
+	sa->free_me = true;
+	LIST_REMOVE(sa, bucket);
+	if (sa->half_open)
+		e->half_open--;
+	sa->half_open = false;
+	TAILQ_FOREACH(other, &e->sas, link)
+	{
+		if (other->request.collided_ike == sa)
+			other->request.collided_ike = NULL;
+	}
+	e->generation++;
+}
+
+void engine_sweep(struct engine *e)
+{
+	struct ike_sa *sa = TAILQ_FIRST(&e->sas);
+
+	while (sa) {
+		struct ike_sa *next = TAILQ_NEXT(sa, link);
+
+		if (sa->free_me) {
+			TAILQ_REMOVE(&e->sas, sa, link);
+			forget_handshake(sa);
+			request_done(sa);
+			blob_free(&sa->response);
+			secret_wipe(sa, sizeof(*sa));
+			free(sa);
+		}
+		sa = next;
+	}
+}
+
+/* Takes the children of an SA away. */
+static void end_children(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+
+	for (int i = 0; t && i < IKE_SLOTS_MAX; i++) {
+		struct child *c = &t->children[i];
+
+		if (c->state != CHILD_FREE && c->ike == sa)
+			child_remove(e, t, i, t->in_use != i, now);
+	}
+}
+
+void ike_sa_end(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+
+	end_children(e, sa, now);
+	ike_sa_drop(e, sa);
+	if (t)
+		tunnel_report(e, t, r, reason_sentence(r));
+}
+
+void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now)
+{
+	if (sa->free_me || sa->state == IKE_DELETING || sa->state == IKE_FAILED)
+		return;
+	if (sa->state == IKE_INIT_SENT || sa->state == IKE_INIT_ANSWERED) {
+		ike_sa_end(e, sa, r, now);
+		return;
+	}
+	end_children(e, sa, now);
+	ike_set_state(sa, IKE_DELETING);
+	sa->end_reason = r;
+	sa->tasks = TASK_DELETE_IKE;
+	sa->duplicate_at = 0;
+	if (sa->request.kind == REQUEST_AUTH)
+		request_done(sa); /* it was answered, or never will be */
+	if (sa->tunnel)
+		tunnel_report(e, sa->tunnel, r, reason_sentence(r));
+	e->generation++;
+	request_next_task(e, sa, now);
+}
+
+/* features.md 2.1: t = L - M + U(0, M f / 100), at most L - guard. */
+uint64_t ike_rekey_time(
+	struct engine *e, const struct ike_options *o, uint32_t lifetime_s, uint64_t now)
+{
+	uint64_t life = lifetime_s * CLOCK_SECOND, margin = o->rekey_margin_s * CLOCK_SECOND;
+	uint64_t guard = margin / 2 < RETRANSMIT_TOTAL ? margin / 2 : RETRANSMIT_TOTAL;
+	uint64_t drawn = engine_random_span(e, margin / 100 * o->rekey_fuzz_percent);
+	uint64_t at = margin < life ? life - margin + drawn : life / 2;
+
+	if (at > life - guard)
+		at = life - guard;
+	return now + at;
+}
+
+void ike_sa_schedule(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	const struct ike_options *o = &sa->tunnel->conf.options;
+
+	sa->established = now;
+	sa->last_life = now;
+	sa->rekey_at = ike_rekey_time(e, o, o->p1_lifetime_s, now);
+	sa->expire_at = now + o->p1_lifetime_s * CLOCK_SECOND;
+	sa->guard_at = 0;
+	sa->keepalive_at = sa->nat_here ? now + KEEPALIVE_EVERY : 0;
+	e->generation++;
+}
+
+/* Both ends initiated at about the same time. */
+static bool crossed(const struct ike_sa *a, const struct ike_sa *b)
+{
+	uint64_t apart = a->established > b->established ? a->established - b->established
+							 : b->established - a->established;
+
+	return a->initiator != b->initiator && apart < DUPLICATE_WINDOW && !a->rekey_descendant &&
+	       !b->rekey_descendant;
+}
+
+static bool is_rival(const struct ike_sa *sa, const struct ike_sa *other)
+{
+	return other != sa && !other->free_me && other->tunnel == sa->tunnel && !other->redundant &&
+	       other->state == IKE_ESTABLISHED;
+}
+
+void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact, uint64_t now)
+{
+	struct ike_sa *other, *next;
+	struct tunnel *t = sa->tunnel;
+	int slot = child_live(t, sa);
+	char suite[SUITE_STR_SIZE];
+
+	ike_set_state(sa, IKE_ESTABLISHED);
+	if (sa->half_open)
+		e->half_open--;
+	sa->half_open = false;
+	forget_handshake(sa);
+	ike_sa_schedule(e, sa, now);
+	t->last_life = now;
+	t->initiate_at = 0;
+	t->initiate_wait = 0;
+	engine_note(e, t, &sa->remote, false, REASON_IKE_UP, "%s, %s%s",
+		suite_format(&sa->suite, suite), sa->initiator ? "initiated here" : "by the peer",
+		sa->nat_there  ? ", peer behind NAT"
+		: sa->nat_here ? ", we are behind NAT"
+			       : "");
+	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
+		next = TAILQ_NEXT(other, link);
+		if (other != sa && !other->free_me && other->tunnel == t &&
+			other->state == IKE_INIT_SENT)
+			ike_sa_drop(e, other); /* the peer was faster */
+		if (!is_rival(sa, other))
+			continue;
+		/* 2.4: the peer knows no older SA. Unless both began at once: then ours is young. */
+		if (initial_contact && !crossed(sa, other)) {
+			if (slot >= 0)
+				child_use(e, t, slot);
+			ike_sa_end(e, other, REASON_INITIAL_CONTACT, now);
+		} else {
+			sa->duplicate_at = now + DUPLICATE_DELAY;
+		}
+	}
+}
+
+/*
+ * One tunnel, two IKE SAs: the newer one wins. Where both ends initiated at once they may disagree
+ * on which is newer, so there the higher initiator SPI wins, which both know.
+ */
+static bool wins(const struct engine *e, const struct ike_sa *a, const struct ike_sa *b)
+{
+	bool has_a = child_live(a->tunnel, a) >= 0, has_b = child_live(b->tunnel, b) >= 0;
+
+	(void)e;
+	if (has_a != has_b)
+		return has_a;
+	if (crossed(a, b))
+		return a->spi_i > b->spi_i;
+	return a->established >= b->established;
+}
+
+void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct ike_sa *other, *next;
+	int slot;
+
+	sa->duplicate_at = 0;
+	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
+		next = TAILQ_NEXT(other, link);
+		if (!is_rival(sa, other))
+			continue;
+		if (wins(e, sa, other)) {
+			slot = child_live(sa->tunnel, sa);
+			if (slot >= 0)
+				child_use(e, sa->tunnel, slot);
+			ike_sa_close(e, other, REASON_REPLACED, now);
+			continue;
+		}
+		slot = child_live(sa->tunnel, other);
+		if (slot >= 0)
+			child_use(e, sa->tunnel, slot);
+		ike_sa_close(e, sa, REASON_REPLACED, now);
+		return;
+	}
+}
+
+struct ike_sa *tunnel_ike(const struct engine *e, const struct tunnel *t)
+{
+	struct ike_sa *sa, *found = NULL;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (sa->free_me || sa->tunnel != t || sa->state != IKE_ESTABLISHED || sa->redundant)
+			continue;
+		if (t->in_use >= 0 && t->children[t->in_use].ike == sa)
+			return sa;
+		if (!found || sa->established >= found->established)
+			found = sa;
+	}
+	return found;
+}
+
+unsigned int tunnel_count_ike(const struct engine *e, const struct tunnel *t)
+{
+	struct ike_sa *sa;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	n += !sa->free_me && sa->tunnel == t;
+	return n;
+}
+
+bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	char text[ENDPOINT_STR_SIZE];
+
+	if (endpoint_equal(&sa->remote, remote) && endpoint_equal(&sa->local, local))
+		return false;
+	/* 2.23: the end behind the NAT does not follow; and a fixed address stays what it is. */
+	if (!t || (sa->nat_here && !sa->nat_there) || !addr_equal(&sa->local.addr, &local->addr))
+		return false;
+	if (addr_is_set(&t->conf.remote) && !addr_equal(&t->conf.remote, &remote->addr))
+		return false;
+	if (local->port != sa->local.port && sa->local.port == IKE_PORT_NAT)
+		return false; /* once on 4500, always there */
+	sa->local = *local;
+	sa->remote = *remote;
+	e->generation++;
+	engine_note(
+		e, t, remote, false, REASON_PEER_MOVED, "now %s", endpoint_format(remote, text));
+	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
+		struct child *c = &t->children[i];
+		struct effect *f;
+
+		if (!c->installed || c->ike != sa || !c->udp_encap)
+			continue;
+		f = effect_push(&e->effects, EFFECT_SA_MOVED, t->conf.number);
+		f->sa_ref = (struct effect_sa_ref){c->spi_in, c->spi_out, *remote};
+	}
+	(void)now;
+	return true;
+}

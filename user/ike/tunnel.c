@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tunnels: what is reported, when we initiate, what follows the end of an SA. */
+#include "ike/internal.h"
+
+#include <stdio.h>
+
+struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
+{
+	struct tunnel *t = number < IKE_TUNNELS_MAX ? e->tunnels[number] : NULL;
+
+	return t && t->present ? t : NULL;
+}
+
+static enum effect_phase phase_of(
+	const struct engine *e, const struct tunnel *t, const struct ike_sa **shown)
+{
+	struct ike_sa *sa;
+
+	*shown = tunnel_ike(e, t);
+	if (t->in_use >= 0)
+		return PHASE_UP;
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (sa->free_me || sa->tunnel != t)
+			continue;
+		if (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT ||
+			sa->state == IKE_ESTABLISHED)
+			return PHASE_NEGOTIATING;
+	}
+	return PHASE_DOWN;
+}
+
+void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail)
+{
+	const struct ike_sa *sa;
+	enum effect_phase phase = phase_of(e, t, &sa);
+	struct effect *f;
+
+	if (phase == PHASE_UP)
+		r = REASON_NONE;
+	/* A start of the next attempt does not hide why the last one failed. */
+	if (phase != PHASE_UP && r == REASON_NONE)
+		r = t->reason;
+	if (t->reported && phase == t->phase && r == t->reason)
+		return;
+	t->reported = true;
+	t->phase = phase;
+	t->reason = r;
+	f = effect_push(&e->effects, EFFECT_TUNNEL_STATE, t->conf.number);
+	f->state.phase = phase;
+	f->state.reason = r;
+	snprintf(f->state.detail, sizeof(f->state.detail), "%s", phase == PHASE_UP ? "" : detail);
+	if (!sa)
+		return;
+	f->state.peer = sa->remote;
+	f->state.ike_version = 2;
+	f->state.nat_detected = sa->nat_here || sa->nat_there;
+	suite_format(&sa->suite, f->state.ike_proposal);
+}
+
+void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	struct ike_sa *sa;
+
+	t->initiate_at = 0;
+	if (!e->started || t->disabled || !t->conf.options.ikev2)
+		return;
+	if (!addr_is_set(&t->conf.remote)) {
+		tunnel_report(e, t, REASON_REMOTE_UNKNOWN, reason_sentence(REASON_REMOTE_UNKNOWN));
+		return;
+	}
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (sa->free_me || sa->tunnel != t)
+			continue;
+		if (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT)
+			return;
+		if (sa->state == IKE_ESTABLISHED && !sa->redundant) {
+			sa->tasks |= TASK_NEW_CHILD;
+			request_next_task(e, sa, now);
+			return;
+		}
+	}
+	if (!sa_init_start(e, t, now))
+		tunnel_retry(e, t, false, now);
+	tunnel_report(e, t, REASON_NONE, "");
+}
+
+void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now)
+{
+	uint64_t wait = t->initiate_wait;
+
+	if (t->disabled || !addr_is_set(&t->conf.remote) || !t->conf.options.ikev2)
+		return;
+	if (soon)
+		wait = 0;
+	/* Half to full of the wait: a hundred sites must not start in the same moment. */
+	t->initiate_at = now + wait / 2 + engine_random_span(e, wait / 2 + CLOCK_MILLISECOND);
+	wait = wait ? wait * 18 / 10 : INITIATE_RETRY_FIRST;
+	t->initiate_wait = wait < INITIATE_RETRY_LONGEST ? wait : INITIATE_RETRY_LONGEST;
+}
+
+void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	bool initiating = sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT;
+	bool alive = sa->state == IKE_ESTABLISHED;
+	bool again;
+
+	if (!t) {
+		ike_sa_end(e, sa, r, now);
+		return;
+	}
+	again = initiating ? t->conf.options.startup == STARTUP_START ||
+				     t->conf.options.dpd_action == DPD_RESTART
+			   : alive && t->conf.options.dpd_action == DPD_RESTART;
+	if (alive || initiating)
+		engine_note(e, t, &sa->remote, true, r, "%s", reason_sentence(r));
+	ike_sa_end(e, sa, r, now);
+	if (again && !tunnel_ike(e, t))
+		tunnel_retry(e, t, !initiating, now);
+}

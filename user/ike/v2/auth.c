@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE_AUTH with a shared key: RFC 7296 1.2, 2.15, 2.21.2. */
+#include "ike/internal.h"
+
+#include <stdio.h>
+
+#define AUTH_METHOD_PSK 2
+
+/* The body of our or the peer's ID payload as it is authenticated. */
+struct id_body {
+	uint8_t bytes[4 + 128];
+	size_t len;
+};
+
+static void make_id(const struct ike_identity *id, struct id_body *out)
+{
+	struct wr w = wr_init(out->bytes, sizeof(out->bytes));
+
+	identity_encode(&w, id);
+	out->len = wr_len(&w);
+}
+
+/* AUTH data of one side, into out[prf->len]. */
+static bool compute_auth(const struct ike_sa *sa, bool of_initiator, const struct secret *psk,
+	struct span id, uint8_t *out)
+{
+	const struct blob *first = of_initiator ? &sa->init_request : &sa->init_response;
+
+	return keys_auth_psk(sa->suite.prf, psk, (struct span){first->bytes, first->len},
+		of_initiator ? &sa->nr : &sa->ni, of_initiator ? sa->keys.p_i : sa->keys.p_r, id,
+		out);
+}
+
+static bool write_auth(struct message_writer *w, const struct ike_sa *sa, const struct id_body *id)
+{
+	uint8_t auth[PRF_MAX];
+
+	if (!compute_auth(
+		    sa, sa->initiator, &sa->tunnel->psk, (struct span){id->bytes, id->len}, auth))
+		return false;
+	message_payload_begin(w, PAYLOAD_AUTH);
+	wr_u8(&w->w, AUTH_METHOD_PSK);
+	wr_zero(&w->w, 3);
+	wr_bytes(&w->w, auth, sa->suite.prf->len);
+	message_payload_end(w);
+	return true;
+}
+
+/* True when the AUTH payload proves knowledge of the PSK. Takes the same time either way. */
+static bool check_auth(const struct ike_sa *sa, const struct message *m, enum ike_payload id_type,
+	const struct secret *psk, enum reason *why)
+{
+	struct span body = payload_get(&m->p, PAYLOAD_AUTH), id = payload_get(&m->p, id_type);
+	struct rd r = rd_init(body.bytes, body.len);
+	uint8_t expected[PRF_MAX];
+	uint8_t method = rd_u8(&r);
+
+	rd_skip(&r, 3);
+	*why = REASON_WRONG_PSK;
+	if (!compute_auth(sa, !sa->initiator, psk, id, expected))
+		return false;
+	if (!body.bytes || method != AUTH_METHOD_PSK) {
+		*why = REASON_AUTH_METHOD;
+		return false;
+	}
+	return !r.bad && rd_left(&r) == sa->suite.prf->len &&
+	       secret_equal(expected, r.p, sa->suite.prf->len);
+}
+
+static struct tunnel *find_by_identity(
+	const struct engine *e, const struct message *m, const struct ike_identity *peer)
+{
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (t && t->conf.options.ikev2 && addr_equal(&t->conf.local, &m->local.addr) &&
+			identity_equal(&t->conf.remote_id, peer) &&
+			(!addr_is_set(&t->conf.remote) ||
+				addr_equal(&t->conf.remote, &m->remote.addr)))
+			return t;
+	}
+	return NULL;
+}
+
+/* 2.21.2: one notification, the same for every cause; the causes differ only in our log. */
+static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
+	enum ike_notify type, uint64_t now)
+{
+	response_notify(e, sa, m, type, NULL, 0);
+	sa->tunnel = NULL;
+	ike_set_state(sa, IKE_FAILED);
+	sa->guard_at = now + FAILED_LIFE;
+}
+
+/* Who is it, and is it true? NULL when not; then the refusal is out and noted. */
+static struct tunnel *authenticate(
+	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
+{
+	static const struct secret no_psk = {.len = 32};
+	struct span id = payload_get(&m->p, PAYLOAD_IDI), idr = payload_get(&m->p, PAYLOAD_IDR);
+	struct ike_identity peer = {0}, wanted;
+	char text[IDENTITY_STR_SIZE] = "-", wanted_text[IDENTITY_STR_SIZE];
+	struct tunnel *t = NULL;
+	enum reason why;
+	bool ok;
+
+	if (identity_decode(id.bytes, id.len, &peer)) {
+		identity_format(&peer, text);
+		t = find_by_identity(e, m, &peer);
+	}
+	/* An unknown identity costs the same computation as a wrong key. */
+	ok = check_auth(sa, m, PAYLOAD_IDI, t ? &t->psk : &no_psk, &why);
+	if (!t) {
+		engine_note(e, NULL, &m->remote, true, REASON_UNKNOWN_ID, "identity %s", text);
+	} else if (!ok) {
+		engine_note(e, t, &m->remote, true, why, "identity %s", text);
+		tunnel_report(e, t, why, reason_sentence(why));
+	} else if (t->disabled) {
+		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "identity %s", text);
+	} else if (idr.bytes && (!identity_decode(idr.bytes, idr.len, &wanted) ||
+					!identity_equal(&wanted, &t->conf.local_id))) {
+		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "wants %s, we are %s",
+			identity_format(&wanted, wanted_text),
+			identity_format(&t->conf.local_id, text));
+		tunnel_report(e, t, REASON_WRONG_LOCAL_ID, reason_sentence(REASON_WRONG_LOCAL_ID));
+	} else {
+		return t;
+	}
+	refuse(e, sa, m, NOTIFY_AUTHENTICATION_FAILED, now);
+	return NULL;
+}
+
+/* The child of IKE_AUTH on the responder: installed before we answer. -1: refused with *notify. */
+static int accept_child(struct engine *e, struct ike_sa *sa, const struct message *m,
+	struct child_offer *offer, enum ike_notify *notify, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	char text[REASON_TEXT_SIZE];
+	struct esp_keys keys;
+	enum reason why;
+	int slot;
+
+	if (!child_offer_check(t, m, false, offer, notify, &why, text, sizeof(text))) {
+		engine_note(e, t, &m->remote, true, why, "%s", text);
+		tunnel_report(e, t, why, text);
+		return -1;
+	}
+	slot = child_reserve(e, t, sa);
+	*notify = NOTIFY_TEMPORARY_FAILURE;
+	if (slot < 0)
+		return -1;
+	if (!keys_derive_child(sa->suite.prf, sa->keys.d, NULL, &sa->ni, &sa->nr,
+		    &offer->choice.suite, false, &keys)) {
+		child_release(e, t, slot);
+		return -1;
+	}
+	child_install(e, t, slot, sa, spi_read(offer->choice.spi), &offer->choice.suite,
+		&offer->local_ts, &offer->remote_ts, &keys, now);
+	secret_wipe(&keys, sizeof(keys));
+	return slot;
+}
+
+void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
+{
+	struct tunnel *t = authenticate(e, sa, m, now);
+	uint8_t buffer[IKE_MESSAGE_MAX];
+	struct proposal_policy policy;
+	struct message_writer w;
+	struct child_offer offer;
+	enum ike_notify notify;
+	struct id_body id;
+	char text[SUITE_STR_SIZE];
+	uint32_t gate = 0;
+	bool alone;
+	int slot;
+
+	if (!t)
+		return;
+	proposal_policy_ike(&t->conf.options, &policy);
+	if (!proposal_allows(&policy, &sa->suite)) {
+		/* Another tunnel of this address allowed it, the one this peer has does not. */
+		engine_note(e, t, &m->remote, true, REASON_NO_IKE_PROPOSAL, "negotiated %s",
+			suite_format(&sa->suite, text));
+		tunnel_report(
+			e, t, REASON_NO_IKE_PROPOSAL, reason_sentence(REASON_NO_IKE_PROPOSAL));
+		refuse(e, sa, m, NOTIFY_NO_PROPOSAL_CHOSEN, now);
+		return;
+	}
+	if (tunnel_count_ike(e, t) >= IKE_SAS_PER_TUNNEL) {
+		engine_note(e, t, &m->remote, true, REASON_NO_SLOT, "%u IKE SAs exist",
+			IKE_SAS_PER_TUNNEL);
+		refuse(e, sa, m, NOTIFY_TEMPORARY_FAILURE, now);
+		return;
+	}
+	/* 2.23: the answer, and all that follows, goes where this message came from. */
+	sa->local = m->local;
+	sa->remote = m->remote;
+	alone = tunnel_count_ike(e, t) == 0;
+	sa->tunnel = t;
+	slot = accept_child(e, sa, m, &offer, &notify, now);
+	make_id(&t->conf.local_id, &id);
+	sealed_begin(e, sa, &w, buffer, EXCHANGE_IKE_AUTH, true);
+	message_payload(&w, PAYLOAD_IDR, id.bytes, id.len);
+	if (!write_auth(&w, sa, &id)) {
+		ike_sa_end(e, sa, REASON_CRYPTO, now);
+		return;
+	}
+	if (alone)
+		message_notify(&w, 0, NULL, 0, NOTIFY_INITIAL_CONTACT, NULL, 0);
+	if (slot >= 0) {
+		gate = t->children[slot].spi_in;
+		child_offer_write(&w, &offer, false, gate);
+	} else {
+		message_notify(&w, 0, NULL, 0, notify, NULL, 0);
+	}
+	response_send(e, sa, m, buffer, sealed_end(sa, &w), gate);
+	ike_sa_establish(e, sa, payloads_find_notify(&m->p, NOTIFY_INITIAL_CONTACT) != NULL, now);
+	if (slot >= 0) {
+		engine_note(e, t, &m->remote, false, REASON_CHILD_UP, "%s",
+			suite_format(&offer.choice.suite, text));
+		child_use_later(e, t, slot, now + SWITCH_DELAY);
+	}
+}
+
+void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	uint8_t buffer[IKE_MESSAGE_MAX];
+	struct proposal_policy policy;
+	struct message_writer w;
+	struct id_body id;
+	uint8_t spi[4];
+	struct wr spi_w = wr_init(spi, sizeof(spi));
+
+	sa->first_slot = child_reserve(e, t, sa);
+	if (sa->first_slot < 0) {
+		tunnel_dead(e, sa, REASON_NO_SLOT, now);
+		return;
+	}
+	wr_u32(&spi_w, t->children[sa->first_slot].spi_in);
+	proposal_policy_esp(&t->conf.options, false, &policy);
+	make_id(&t->conf.local_id, &id);
+	sealed_begin(e, sa, &w, buffer, EXCHANGE_IKE_AUTH, false);
+	message_payload(&w, PAYLOAD_IDI, id.bytes, id.len);
+	if (tunnel_count_ike(e, t) == 1)
+		message_notify(&w, 0, NULL, 0, NOTIFY_INITIAL_CONTACT, NULL, 0);
+	if (t->conf.remote_id.type != IKE_ID_NONE) {
+		struct id_body peer;
+
+		make_id(&t->conf.remote_id, &peer);
+		message_payload(&w, PAYLOAD_IDR, peer.bytes, peer.len);
+	}
+	if (!write_auth(&w, sa, &id)) {
+		tunnel_dead(e, sa, REASON_CRYPTO, now);
+		return;
+	}
+	message_payload_begin(&w, PAYLOAD_SA);
+	proposal_encode_offer(&w.w, &policy, spi, sizeof(spi));
+	message_payload_end(&w);
+	message_payload_begin(&w, PAYLOAD_TSI);
+	selectors_encode(&w.w, &t->conf.local_ts);
+	message_payload_end(&w);
+	message_payload_begin(&w, PAYLOAD_TSR);
+	selectors_encode(&w.w, &t->conf.remote_ts);
+	message_payload_end(&w);
+	request_send(e, sa, REQUEST_AUTH, buffer, sealed_end(sa, &w), now);
+}
+
+/* The responder's proof. False with *why. */
+static bool check_responder(
+	struct ike_sa *sa, const struct message *m, enum reason *why, char *text, size_t size)
+{
+	const struct notify *error = payloads_find_error(&m->p);
+	struct span id = payload_get(&m->p, PAYLOAD_IDR);
+	const struct tunnel *t = sa->tunnel;
+	struct ike_identity peer;
+	char got[IDENTITY_STR_SIZE], expected[IDENTITY_STR_SIZE];
+
+	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_AUTH)) && error) {
+		*why = REASON_PEER_REFUSED;
+		snprintf(text, size, "IKE_AUTH: the peer answered %s", notify_name(error->type));
+		return false;
+	}
+	*why = REASON_PEER_AUTH;
+	snprintf(text, size, "no usable identity or AUTH");
+	if (!identity_decode(id.bytes, id.len, &peer))
+		return false;
+	if (t->conf.remote_id.type != IKE_ID_NONE && !identity_equal(&peer, &t->conf.remote_id)) {
+		*why = REASON_UNKNOWN_ID;
+		snprintf(text, size, "the responder is %.90s, expected %.90s",
+			identity_format(&peer, got), identity_format(&t->conf.remote_id, expected));
+		return false;
+	}
+	if (check_auth(sa, m, PAYLOAD_IDR, &t->psk, why))
+		return true;
+	snprintf(text, size, "%s", reason_sentence(*why));
+	return false;
+}
+
+/* The child of our IKE_AUTH; false with the reason when there is none. */
+static bool take_child(struct engine *e, struct ike_sa *sa, const struct message *m, int slot,
+	enum reason *why, char *text, size_t size, uint64_t now)
+{
+	const struct notify *error = payloads_find_error(&m->p);
+	struct tunnel *t = sa->tunnel;
+	struct child_offer offer;
+	struct esp_keys keys;
+
+	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) && error) {
+		*why = REASON_PEER_REFUSED;
+		snprintf(text, size, "child SA: the peer answered %s", notify_name(error->type));
+		return false;
+	}
+	if (!child_answer_check(t, m, false, &offer, why, text, size))
+		return false;
+	*why = REASON_CRYPTO;
+	snprintf(text, size, "child keys");
+	if (!keys_derive_child(sa->suite.prf, sa->keys.d, NULL, &sa->ni, &sa->nr,
+		    &offer.choice.suite, true, &keys))
+		return false;
+	child_install(e, t, slot, sa, spi_read(offer.choice.spi), &offer.choice.suite,
+		&offer.local_ts, &offer.remote_ts, &keys, now);
+	secret_wipe(&keys, sizeof(keys));
+	return true;
+}
+
+void auth_response(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	int slot = sa->first_slot;
+	char text[REASON_TEXT_SIZE], suite[SUITE_STR_SIZE];
+	bool proven, contact = payloads_find_notify(&m->p, NOTIFY_INITIAL_CONTACT);
+	enum reason why;
+
+	request_done(sa);
+	proven = check_responder(sa, m, &why, text, sizeof(text));
+	if (!proven || !take_child(e, sa, m, slot, &why, text, sizeof(text), now)) {
+		engine_note(e, t, &m->remote, true, why, "%s", text);
+		if (why == REASON_PEER_REFUSED && !proven)
+			ike_sa_end(e, sa, why, now); /* the peer keeps nothing */
+		else
+			ike_sa_close(e, sa, why, now);
+		tunnel_report(e, t, why, text);
+		if (!tunnel_ike(e, t) && t->conf.options.startup == STARTUP_START)
+			tunnel_retry(e, t, false, now);
+		return;
+	}
+	sa->first_slot = -1;
+	ike_sa_establish(e, sa, contact, now);
+	engine_note(e, t, &m->remote, false, REASON_CHILD_UP, "%s",
+		suite_format(&t->children[slot].suite, suite));
+	child_use(e, t, slot);
+}

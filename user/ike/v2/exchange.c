@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all IKEv2 exchanges share: windows, retransmission, the way of a message to its handler. */
+#include "ike/internal.h"
+
+#include <stdlib.h>
+
+#define S(state) (1u << (state))
+#define B(type)  PAYLOAD_BIT(PAYLOAD_##type)
+
+/* Requests of the peer: which state takes which exchange, and what SK must contain. */
+static const struct request_row
+	requests[IKE_STATES][EXCHANGE_INFORMATIONAL + 1 - EXCHANGE_IKE_SA_INIT] = {
+		[IKE_INIT_ANSWERED] = {[EXCHANGE_IKE_AUTH - EXCHANGE_IKE_SA_INIT] = {auth_request,
+					       B(IDI) | B(SA) | B(TSI) | B(TSR)}},
+		[IKE_ESTABLISHED] =
+			{[EXCHANGE_CREATE_CHILD_SA - EXCHANGE_IKE_SA_INIT] = {create_child_request,
+				 B(SA) | B(NONCE)},
+				[EXCHANGE_INFORMATIONAL -
+					EXCHANGE_IKE_SA_INIT] = {informational_request, 0}},
+		[IKE_REKEYED] =
+			{[EXCHANGE_CREATE_CHILD_SA - EXCHANGE_IKE_SA_INIT] = {create_child_request,
+				 B(SA) | B(NONCE)},
+				[EXCHANGE_INFORMATIONAL -
+					EXCHANGE_IKE_SA_INIT] = {informational_request, 0}},
+		[IKE_DELETING] =
+			{[EXCHANGE_CREATE_CHILD_SA - EXCHANGE_IKE_SA_INIT] = {create_child_request,
+				 B(SA) | B(NONCE)},
+				[EXCHANGE_INFORMATIONAL -
+					EXCHANGE_IKE_SA_INIT] = {informational_request, 0}},
+};
+
+/* Answers to our requests: the exchange they come in, and the states that still want them. */
+static const struct answer_row answers[REQUEST_KINDS] = {
+	[REQUEST_INIT] = {EXCHANGE_IKE_SA_INIT, S(IKE_INIT_SENT), sa_init_response},
+	[REQUEST_AUTH] = {EXCHANGE_IKE_AUTH, S(IKE_AUTH_SENT), auth_response},
+	[REQUEST_CHILD_NEW] = {EXCHANGE_CREATE_CHILD_SA,
+		S(IKE_ESTABLISHED) | S(IKE_REKEYED) | S(IKE_DELETING), child_sa_response},
+	[REQUEST_CHILD_REKEY] = {EXCHANGE_CREATE_CHILD_SA,
+		S(IKE_ESTABLISHED) | S(IKE_REKEYED) | S(IKE_DELETING), child_sa_response},
+	[REQUEST_IKE_REKEY] = {EXCHANGE_CREATE_CHILD_SA,
+		S(IKE_ESTABLISHED) | S(IKE_REKEYED) | S(IKE_DELETING), ike_rekey_response},
+	[REQUEST_CHILD_DELETE] = {EXCHANGE_INFORMATIONAL,
+		S(IKE_ESTABLISHED) | S(IKE_REKEYED) | S(IKE_DELETING), child_delete_response},
+	[REQUEST_IKE_DELETE] = {EXCHANGE_INFORMATIONAL, S(IKE_DELETING), ike_delete_response},
+	[REQUEST_PROBE] = {EXCHANGE_INFORMATIONAL,
+		S(IKE_ESTABLISHED) | S(IKE_REKEYED) | S(IKE_DELETING), probe_response},
+};
+
+const struct request_row *request_row(enum ike_state state, uint8_t exchange)
+{
+	if (exchange < EXCHANGE_IKE_SA_INIT || exchange > EXCHANGE_INFORMATIONAL)
+		return NULL;
+	return &requests[state][exchange - EXCHANGE_IKE_SA_INIT];
+}
+
+const struct answer_row *answer_row(enum request_kind kind)
+{
+	return &answers[kind];
+}
+
+void engine_send(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate)
+{
+	struct effect *f = effect_push(&e->effects, EFFECT_SEND, EFFECT_NO_TUNNEL);
+	size_t marker = local->port == IKE_PORT_NAT ? 4 : 0;
+	uint8_t *copy = calloc(1, marker + len);
+
+	if (!copy)
+		abort();
+	memcpy(copy + marker, bytes, len);
+	f->send = (struct effect_send){.local = *local,
+		.remote = *remote,
+		.after_spi_in = gate,
+		.len = marker + len,
+		.bytes = copy};
+}
+
+void request_send(struct engine *e, struct ike_sa *sa, enum request_kind kind, const void *bytes,
+	size_t len, uint64_t now)
+{
+	struct request *r = &sa->request;
+	bool goodbye = kind == REQUEST_IKE_DELETE;
+
+	r->kind = kind;
+	r->id = sa->send_id;
+	blob_set(&r->bytes, bytes, len);
+	r->first_sent = now;
+	r->interval = RETRANSMIT_FIRST;
+	r->resend_at = now + r->interval;
+	r->give_up_at = now + (goodbye ? RETRANSMIT_FIRST_DEL : RETRANSMIT_TOTAL);
+	e->generation++;
+	request_resend(e, sa);
+}
+
+void request_resend(struct engine *e, struct ike_sa *sa)
+{
+	struct request *r = &sa->request;
+	uint32_t gate = 0;
+
+	/* The delete of a replaced pair waits for its successor: the peer moves over on it. */
+	if (r->kind == REQUEST_CHILD_DELETE && sa->tunnel->in_use >= 0)
+		gate = sa->tunnel->children[sa->tunnel->in_use].spi_in;
+	engine_send(e, &sa->local, &sa->remote, r->bytes.bytes, r->bytes.len, gate);
+}
+
+void request_done(struct ike_sa *sa)
+{
+	struct request *r = &sa->request;
+
+	blob_free(&r->bytes);
+	dh_free(r->dh);
+	*r = (struct request){.slot = -1, .new_slot = -1};
+}
+
+/* A request was never answered. */
+static void request_given_up(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct ike_sa *heir = sa->request.collided_ike;
+
+	if (sa->state == IKE_ESTABLISHED && heir) {
+		request_done(sa); /* 2.8.2: the peer's exchange went through, ours did not */
+		ike_rekey_settle(e, sa, heir, now);
+		ike_sa_drop(e, sa);
+		return;
+	}
+	if (sa->state == IKE_DELETING || sa->state == IKE_REKEYED) {
+		if (sa->request.kind == REQUEST_IKE_DELETE || sa->state == IKE_REKEYED) {
+			ike_sa_end(e, sa, sa->end_reason, now);
+			return;
+		}
+		request_done(sa);
+		sa->send_id++;
+		ike_sa_end(e, sa, sa->end_reason, now);
+		return;
+	}
+	tunnel_dead(e, sa, sa->request.kind == REQUEST_PROBE ? REASON_DPD_TIMEOUT : REASON_TIMEOUT,
+		now);
+}
+
+/* A probe is lost only when the DPD timeout has passed since the last life of any kind. */
+static uint64_t give_up_time(const struct ike_sa *sa)
+{
+	const struct tunnel *t = sa->tunnel;
+	uint64_t at = sa->request.give_up_at, life = sa->last_life;
+
+	if (sa->request.kind != REQUEST_PROBE || !t)
+		return at;
+	if (t->in_use >= 0 && t->children[t->in_use].ike == sa && t->last_life > life)
+		life = t->last_life;
+	at = life + t->conf.options.dpd_timeout_s * CLOCK_SECOND;
+	if (at < sa->request.first_sent + 2 * CLOCK_SECOND)
+		at = sa->request.first_sent + 2 * CLOCK_SECOND;
+	return at;
+}
+
+void request_timer(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct request *r = &sa->request;
+
+	if (give_up_time(sa) <= now) {
+		request_given_up(e, sa, now);
+		return;
+	}
+	r->give_up_at = give_up_time(sa);
+	if (r->resend_at > now)
+		return;
+	r->interval = r->interval * 18 / 10;
+	if (r->interval > RETRANSMIT_LONGEST)
+		r->interval = RETRANSMIT_LONGEST;
+	r->resend_at = now + r->interval;
+	request_resend(e, sa);
+}
+
+static int find_wanting(const struct ike_sa *sa, bool delete)
+{
+	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
+		const struct child *c = &sa->tunnel->children[i];
+
+		if (c->ike != sa || (c->state != CHILD_LIVE && c->state != CHILD_REPLACED))
+			continue;
+		if (delete ? c->want_delete
+			   : c->want_rekey && !c->want_delete && c->state == CHILD_LIVE)
+			return i;
+	}
+	return -1;
+}
+
+void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	if (sa->free_me || sa->request.kind != REQUEST_NONE || !sa->tasks)
+		return;
+	if (sa->tasks & TASK_DELETE_IKE && sa->state == IKE_DELETING) {
+		sa->tasks = 0;
+		ike_delete_start(e, sa, now);
+		return;
+	}
+	if (sa->state != IKE_ESTABLISHED)
+		return;
+	if (sa->tasks & TASK_DELETE_CHILD) {
+		int slot = find_wanting(sa, true);
+
+		if (slot >= 0) {
+			child_delete_start(e, sa, slot, now);
+			return;
+		}
+		sa->tasks &= ~(uint32_t)TASK_DELETE_CHILD;
+	}
+	if (sa->tasks & TASK_REKEY_CHILD) {
+		int slot = find_wanting(sa, false);
+
+		if (slot >= 0) {
+			sa->tunnel->children[slot].want_rekey = false;
+			child_sa_start(e, sa, slot, now);
+			return;
+		}
+		sa->tasks &= ~(uint32_t)TASK_REKEY_CHILD;
+	}
+	if (sa->tasks & TASK_NEW_CHILD) {
+		sa->tasks &= ~(uint32_t)TASK_NEW_CHILD;
+		if (child_live(sa->tunnel, sa) < 0) {
+			child_sa_start(e, sa, -1, now);
+			return;
+		}
+	}
+	if (sa->tasks & TASK_REKEY_IKE) {
+		sa->tasks &= ~(uint32_t)TASK_REKEY_IKE;
+		ike_rekey_start(e, sa, now);
+		return;
+	}
+	if (sa->tasks & TASK_PROBE) {
+		sa->tasks &= ~(uint32_t)TASK_PROBE;
+		probe_start(e, sa, now);
+	}
+}
+
+void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m, void *buffer,
+	enum ike_exchange exchange, bool response)
+{
+	struct ike_header h = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.exchange = (uint8_t)exchange,
+		.flags = (uint8_t)((sa->initiator ? FLAG_INITIATOR : 0) |
+				   (response ? FLAG_RESPONSE : 0)),
+		.id = response ? sa->recv_id : sa->send_id};
+	uint8_t iv[CIPHER_IV_MAX];
+
+	e->env.random(e->env.context, iv, sizeof(iv));
+	message_begin(m, buffer, IKE_MESSAGE_MAX, &h);
+	message_sk_begin(m, &sa->suite, iv);
+}
+
+size_t sealed_end(struct ike_sa *sa, struct message_writer *m)
+{
+	return message_end_sk(m, &sa->suite, sa->initiator ? &sa->keys.i : &sa->keys.r);
+}
+
+void response_send(struct engine *e, struct ike_sa *sa, const struct message *m, const void *bytes,
+	size_t len, uint32_t gate)
+{
+	if (!len)
+		return; /* our own failure: the peer asks again and gets the same silence */
+	blob_set(&sa->response, bytes, len);
+	sa->response_gate = gate;
+	sa->recv_id = m->head.id + 1;
+	e->generation++;
+	engine_send(e, &m->local, &m->remote, bytes, len, gate);
+}
+
+void response_notify(struct engine *e, struct ike_sa *sa, const struct message *m,
+	enum ike_notify type, const void *data, size_t len)
+{
+	uint8_t buffer[IKE_MESSAGE_MAX];
+	struct message_writer w;
+
+	sealed_begin(e, sa, &w, buffer, m->head.exchange, true);
+	message_notify(&w, 0, NULL, 0, type, data, len);
+	response_send(e, sa, m, buffer, sealed_end(sa, &w), 0);
+}
+
+void put_ke(struct message_writer *m, const struct dh_group *g, const uint8_t *public)
+{
+	message_payload_begin(m, PAYLOAD_KE);
+	wr_u16(&m->w, g->id);
+	wr_u16(&m->w, 0);
+	wr_bytes(&m->w, public, g->public_len);
+	message_payload_end(m);
+}
+
+bool get_ke(const struct payloads *p, uint16_t *group, struct span *public)
+{
+	struct span body = payload_get(p, PAYLOAD_KE);
+	struct rd r = rd_init(body.bytes, body.len);
+
+	*group = rd_u16(&r);
+	rd_skip(&r, 2);
+	*public = (struct span){r.p, rd_left(&r)};
+	return !r.bad;
+}
+
+bool get_nonce(const struct payloads *p, struct nonce *n)
+{
+	struct span body = payload_get(p, PAYLOAD_NONCE);
+
+	if (body.len < IKE_NONCE_MIN || body.len > IKE_NONCE_MAX)
+		return false;
+	n->len = (uint16_t)body.len;
+	memcpy(n->bytes, body.bytes, body.len);
+	return true;
+}
+
+void make_nonce(struct engine *e, struct nonce *n)
+{
+	n->len = IKE_NONCE_LEN;
+	e->env.random(e->env.context, n->bytes, n->len);
+}
+
+/* 2.8.1: compared byte by byte; of one that starts like the other, the shorter is lower. */
+bool nonce_lower(const struct nonce *a, const struct nonce *b)
+{
+	size_t n = a->len < b->len ? a->len : b->len;
+	int order = memcmp(a->bytes, b->bytes, n);
+
+	return order < 0 || (order == 0 && a->len < b->len);
+}
+
+/* 2.21.3: a request that cannot be understood ends the SA after its answer. */
+static void refuse_request(struct engine *e, struct ike_sa *sa, const struct message *m,
+	enum decode_result why, uint8_t critical, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+
+	if (why == DECODE_CRITICAL) {
+		engine_note(e, t, &m->remote, true, REASON_CRITICAL_PAYLOAD, "type %u", critical);
+		response_notify(e, sa, m, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
+		return;
+	}
+	engine_note(e, t, &m->remote, true, REASON_MALFORMED, "exchange %u in state %s",
+		m->head.exchange, ike_state_name(sa->state));
+	response_notify(e, sa, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
+	if (sa->state == IKE_INIT_ANSWERED) {
+		ike_set_state(sa, IKE_FAILED);
+		sa->guard_at = now + FAILED_LIFE;
+	}
+}
+
+static void receive_request(struct engine *e, struct ike_sa *sa, struct message *m,
+	enum decode_result decoded, uint8_t critical, uint64_t now)
+{
+	const struct request_row *row = request_row(sa->state, m->head.exchange);
+
+	if (m->head.id + 1 == sa->recv_id && sa->response.bytes) {
+		/* 2.1: the answer got lost; to where the question came from. */
+		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len,
+			sa->response_gate);
+		return;
+	}
+	if (m->head.id != sa->recv_id) {
+		engine_note(e, sa->tunnel, &m->remote, false, REASON_MESSAGE_ID, "%u, expected %u",
+			m->head.id, sa->recv_id);
+		return;
+	}
+	if (!row || !row->handle) {
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_UNEXPECTED,
+			"exchange %u in state %s", m->head.exchange, ike_state_name(sa->state));
+		return;
+	}
+	if (decoded != DECODE_OK || (m->p.present & row->required) != row->required) {
+		refuse_request(
+			e, sa, m, decoded == DECODE_OK ? DECODE_MALFORMED : decoded, critical, now);
+		return;
+	}
+	if (sa->tunnel)
+		ike_sa_follow(e, sa, &m->local, &m->remote, now);
+	row->handle(e, sa, m, now);
+	request_next_task(e, sa, now);
+}
+
+static void receive_response(struct engine *e, struct ike_sa *sa, struct message *m,
+	enum decode_result decoded, uint64_t now)
+{
+	const struct answer_row *row = answer_row(sa->request.kind);
+
+	if (sa->request.kind == REQUEST_NONE || m->head.id != sa->request.id ||
+		row->exchange != m->head.exchange || !(row->states & S(sa->state)))
+		return; /* a late copy */
+	if (decoded != DECODE_OK) {
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_MALFORMED,
+			"response, exchange %u", m->head.exchange);
+		tunnel_dead(e, sa, REASON_MALFORMED, now);
+		return;
+	}
+	sa->send_id++;
+	e->generation++;
+	ike_sa_follow(e, sa, &m->local, &m->remote, now);
+	row->handle(e, sa, m, now);
+	request_next_task(e, sa, now);
+}
+
+/* A message under the protection of an SA. `m->raw` is a private copy. */
+static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
+{
+	bool from_initiator = m->head.flags & FLAG_INITIATOR;
+	uint64_t ours = from_initiator ? m->head.spi_r : m->head.spi_i;
+	uint64_t theirs = from_initiator ? m->head.spi_i : m->head.spi_r;
+	struct ike_sa *sa = ours ? ike_sa_find(e, ours) : NULL;
+	enum decode_result decoded;
+	uint8_t critical = 0;
+	struct payloads outer;
+	struct span inner;
+
+	if (!sa || sa->initiator == from_initiator ||
+		theirs != (sa->initiator ? sa->spi_r : sa->spi_i) || sa->state == IKE_INIT_SENT) {
+		engine_note(e, NULL, &m->remote, false, REASON_UNKNOWN_SPI, "%016llx, exchange %u",
+			(unsigned long long)ours, m->head.exchange);
+		return;
+	}
+	if (payloads_decode(copy + IKE_HEADER_LEN, m->raw.len - IKE_HEADER_LEN,
+		    m->head.next_payload, &outer, &critical) != DECODE_OK ||
+		!sk_open(copy, m->raw.len, &outer, &sa->suite,
+			sa->initiator ? &sa->keys.r : &sa->keys.i, &inner)) {
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_INTEGRITY, "exchange %u id %u",
+			m->head.exchange, m->head.id);
+		return;
+	}
+	sa->last_life = now;
+	decoded = payloads_decode(inner.bytes, inner.len, outer.sk_first, &m->p, &critical);
+	if (m->head.flags & FLAG_RESPONSE)
+		receive_response(e, sa, m, decoded, now);
+	else
+		receive_request(e, sa, m, decoded, critical, now);
+}
+
+static void receive_init(struct engine *e, struct message *m, uint64_t now)
+{
+	struct ike_sa *sa;
+	uint8_t critical = 0;
+	enum decode_result decoded = payloads_decode(m->raw.bytes + IKE_HEADER_LEN,
+		m->raw.len - IKE_HEADER_LEN, m->head.next_payload, &m->p, &critical);
+
+	if (m->head.id != 0)
+		return;
+	if (m->head.flags & FLAG_RESPONSE) {
+		sa = ike_sa_find(e, m->head.spi_i);
+		/* Not authenticated: whatever is wrong is ignored, the right one may still come. */
+		if (sa && sa->initiator && sa->state == IKE_INIT_SENT && decoded == DECODE_OK &&
+			!(m->head.flags & FLAG_INITIATOR) &&
+			endpoint_equal(&m->remote, &sa->remote))
+			sa_init_response(e, sa, m, now);
+		return;
+	}
+	if (!(m->head.flags & FLAG_INITIATOR) || m->head.spi_r)
+		return;
+	if (decoded != DECODE_OK) {
+		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "IKE_SA_INIT");
+		return;
+	}
+	sa = ike_sa_find_half_open(e, m->head.spi_i, &m->remote);
+	if (sa)
+		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len, 0);
+	else
+		sa_init_request(e, m, now);
+}
+
+void v2_receive(struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote,
+	const uint8_t *bytes, size_t len, uint64_t now)
+{
+	struct message *m = calloc(1, sizeof(*m));
+	uint8_t *copy = malloc(len ? len : 1); /* decryption works in place */
+
+	if (!m || !copy)
+		abort();
+	memcpy(copy, bytes, len);
+	m->local = *local;
+	m->remote = *remote;
+	m->raw = (struct span){copy, len};
+	if (!header_decode(copy, len, &m->head)) {
+		engine_note(e, NULL, remote, false, REASON_MALFORMED, "header, %zu bytes", len);
+	} else if (m->head.version >> 4 != 2) {
+		engine_note(e, NULL, remote, true, REASON_IKE_VERSION, "version %u.%u, allowed 2.0",
+			m->head.version >> 4, m->head.version & 15);
+	} else if (m->head.exchange == EXCHANGE_IKE_SA_INIT) {
+		receive_init(e, m, now);
+	} else {
+		receive_sealed(e, m, copy, now);
+	}
+	secret_wipe(copy, len);
+	free(copy);
+	free(m);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IKE_SA_INIT: RFC 7296 1.2, 2.6, 2.7, 2.23. Nothing here is authenticated yet. */
+#include "ike/internal.h"
+
+#include <stdio.h>
+
+static void write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
+{
+	struct ike_header h = {
+		.spi_i = sa->spi_i, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR};
+	uint8_t buffer[IKE_MESSAGE_MAX], public[DH_PUBLIC_MAX];
+	const struct dh_group *g = sa->suite.ke;
+	struct proposal_policy policy;
+	struct message_writer w;
+	size_t len;
+
+	proposal_policy_ike(&sa->tunnel->conf.options, &policy);
+	message_begin(&w, buffer, sizeof(buffer), &h);
+	if (sa->cookie.bytes)
+		message_notify(&w, 0, NULL, 0, NOTIFY_COOKIE, sa->cookie.bytes, sa->cookie.len);
+	message_payload_begin(&w, PAYLOAD_SA);
+	proposal_encode_offer(&w.w, &policy, NULL, 0);
+	message_payload_end(&w);
+	if (!dh_public(sa->dh, public))
+		return;
+	put_ke(&w, g, public);
+	message_payload(&w, PAYLOAD_NONCE, sa->ni.bytes, sa->ni.len);
+	nat_write(e, &w, sa->spi_i, 0, &sa->local, &sa->remote, sa->forced_encap);
+	len = message_end(&w);
+	blob_set(&sa->init_request, buffer, len);
+	request_done(sa);
+	request_send(e, sa, REQUEST_INIT, buffer, len, now);
+}
+
+static bool choose_group(struct ike_sa *sa, const struct dh_group *g)
+{
+	dh_free(sa->dh);
+	sa->suite.ke = g;
+	sa->dh = g ? dh_new(g) : NULL;
+	return sa->dh != NULL;
+}
+
+bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	struct ip_endpoint local = {t->conf.local, IKE_PORT}, remote = {t->conf.remote, IKE_PORT};
+	struct proposal_policy policy;
+	struct ike_sa *sa;
+
+	proposal_policy_ike(&t->conf.options, &policy);
+	sa = ike_sa_new(e, true, ike_sa_new_spi(e), 0, &local, &remote, now);
+	sa->tunnel = t;
+	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
+	make_nonce(e, &sa->ni);
+	if (!choose_group(sa, proposal_first_group(&policy))) {
+		ike_sa_drop(e, sa);
+		return false;
+	}
+	ike_set_state(sa, IKE_INIT_SENT);
+	write_request(e, sa, now);
+	return true;
+}
+
+/* An unprotected answer with one notification: cookie, other group, refusal. No state is kept. */
+static void answer_notify(struct engine *e, const struct message *m, enum ike_notify type,
+	const void *data, size_t len)
+{
+	struct ike_header h = {
+		.spi_i = m->head.spi_i, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_RESPONSE};
+	uint8_t buffer[256];
+	struct message_writer w;
+
+	message_begin(&w, buffer, sizeof(buffer), &h);
+	message_notify(&w, 0, NULL, 0, type, data, len);
+	len = message_end(&w);
+	engine_send(e, &m->local, &m->remote, buffer, len, 0);
+}
+
+/* 2.6: limits before any work. False when the request goes no further. */
+static bool admitted(struct engine *e, const struct message *m, uint64_t now)
+{
+	unsigned int same_source = 0;
+	struct ike_sa *sa;
+	uint8_t cookie[33];
+
+	if (e->half_open >= e->limits.cookie_threshold && !cookie_check(e, m, now)) {
+		cookie_make(e, m, cookie, now);
+		answer_notify(e, m, NOTIFY_COOKIE, cookie, sizeof(cookie));
+		engine_note(e, NULL, &m->remote, false, REASON_COOKIE_SENT, "%u half-open",
+			e->half_open);
+		return false;
+	}
+	TAILQ_FOREACH(sa, &e->sas, link)
+	same_source += sa->half_open && addr_equal(&sa->remote.addr, &m->remote.addr);
+	if (same_source >= e->limits.half_open_per_source) {
+		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_SOURCE, "%u", same_source);
+		return false;
+	}
+	if (e->half_open >= e->limits.half_open_max) {
+		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_TOTAL, "%u", e->half_open);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * The identity is not known yet: any tunnel of these addresses that allows a proposal will do, those
+ * that name the peer's address first. IKE_AUTH checks the choice against the real tunnel again.
+ */
+static const struct tunnel *find_candidate(struct engine *e, const struct message *m,
+	struct proposal_choice *choice, enum reason *why, char *text, size_t size)
+{
+	struct span sa = payload_get(&m->p, PAYLOAD_SA);
+	struct proposal_policy policy;
+
+	*why = REASON_NO_TUNNEL;
+	snprintf(text, size, "no tunnel ends at this address for this peer");
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+			const struct tunnel *t = tunnel_find(e, i);
+			enum proposal_result result;
+
+			if (!t || !t->conf.options.ikev2 ||
+				!addr_equal(&t->conf.local, &m->local.addr))
+				continue;
+			if (pass == 0 ? !addr_equal(&t->conf.remote, &m->remote.addr)
+				      : addr_is_set(&t->conf.remote))
+				continue;
+			if (t->disabled) {
+				*why = *why == REASON_NO_TUNNEL ? REASON_TUNNEL_DISABLED : *why;
+				continue;
+			}
+			proposal_policy_ike(&t->conf.options, &policy);
+			result = proposal_choose(sa.bytes, sa.len, &policy, 0, choice, text, size);
+			if (result == PROPOSAL_OK)
+				return t;
+			*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
+			if (result == PROPOSAL_MALFORMED)
+				return NULL;
+		}
+	}
+	return NULL;
+}
+
+static void write_response(struct engine *e, struct ike_sa *sa, const struct message *m,
+	const struct proposal_choice *choice, const uint8_t *public)
+{
+	struct ike_header h = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.exchange = EXCHANGE_IKE_SA_INIT,
+		.flags = FLAG_RESPONSE};
+	uint8_t buffer[IKE_MESSAGE_MAX];
+	struct message_writer w;
+	size_t len;
+
+	message_begin(&w, buffer, sizeof(buffer), &h);
+	message_payload_begin(&w, PAYLOAD_SA);
+	proposal_encode_choice(&w.w, choice, NULL);
+	message_payload_end(&w);
+	put_ke(&w, choice->suite.ke, public);
+	message_payload(&w, PAYLOAD_NONCE, sa->nr.bytes, sa->nr.len);
+	nat_write(e, &w, sa->spi_i, sa->spi_r, &m->local, &m->remote, sa->forced_encap);
+	len = message_end(&w);
+	blob_set(&sa->init_response, buffer, len);
+	response_send(e, sa, m, buffer, len, 0);
+}
+
+/* Creates the half-open SA: the first state a stranger can make us keep. */
+static void accept_request(struct engine *e, const struct message *m, const struct tunnel *t,
+	const struct proposal_choice *choice, const struct nonce *ni, struct span peer_public,
+	uint64_t now)
+{
+	struct dh *dh = dh_new(choice->suite.ke);
+	uint8_t public[DH_PUBLIC_MAX];
+	struct dh_secret shared;
+	struct ike_sa *sa;
+
+	if (!dh || !dh_public(dh, public) ||
+		!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
+		engine_note(e, t, &m->remote, true, REASON_KE_VALUE, "group %s",
+			choice->suite.ke->name);
+		answer_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
+		dh_free(dh);
+		return;
+	}
+	sa = ike_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
+	sa->half_open = true;
+	e->half_open++;
+	sa->suite = choice->suite;
+	sa->ni = *ni;
+	make_nonce(e, &sa->nr);
+	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
+	nat_detect(m, &sa->nat_here, &sa->nat_there);
+	sa->guard_at = now + HALF_OPEN_LIFE;
+	blob_set(&sa->init_request, m->raw.bytes, m->raw.len);
+	ike_set_state(sa, IKE_INIT_ANSWERED);
+	if (keys_derive(&sa->suite, &shared, &sa->ni, &sa->nr, sa->spi_i, sa->spi_r, &sa->keys))
+		write_response(e, sa, m, choice, public);
+	else
+		ike_sa_drop(e, sa);
+	secret_wipe(&shared, sizeof(shared));
+	dh_free(dh);
+}
+
+void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
+{
+	char text[REASON_TEXT_SIZE];
+	struct proposal_choice choice;
+	const struct tunnel *t;
+	struct span public;
+	struct nonce ni;
+	uint16_t group;
+	uint8_t wanted[2];
+	enum reason why;
+
+	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) || !get_ke(&m->p, &group, &public) ||
+		!get_nonce(&m->p, &ni)) {
+		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
+		return;
+	}
+	if (!admitted(e, m, now))
+		return;
+	t = find_candidate(e, m, &choice, &why, text, sizeof(text));
+	if (!t) {
+		engine_note(e, NULL, &m->remote, true, why, "%s", text);
+		answer_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
+		return;
+	}
+	if (group != choice.suite.ke->id) {
+		/* 1.2: say which one we want; the peer starts over. */
+		wanted[0] = (uint8_t)(choice.suite.ke->id >> 8);
+		wanted[1] = (uint8_t)choice.suite.ke->id;
+		engine_note(e, t, &m->remote, false, REASON_KE_GROUP, "used %u, chosen %s", group,
+			choice.suite.ke->name);
+		answer_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
+		return;
+	}
+	accept_request(e, m, t, &choice, &ni, public, now);
+}
+
+/* Cookie or another group: the same attempt once more. True when the answer was one of these. */
+static bool try_again(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
+{
+	const struct notify *cookie = payloads_find_notify(&m->p, NOTIFY_COOKIE);
+	const struct notify *ke = payloads_find_notify(&m->p, NOTIFY_INVALID_KE_PAYLOAD);
+	const struct dh_group *g;
+	struct proposal_policy policy;
+
+	if (++sa->init_tries > INIT_RETRIES_MAX)
+		return false;
+	if (cookie && cookie->data.len >= 1 && cookie->data.len <= 64) {
+		blob_set(&sa->cookie, cookie->data.bytes, cookie->data.len);
+		write_request(e, sa, now);
+		return true;
+	}
+	if (!ke || ke->data.len != 2)
+		return false;
+	g = dh_group_find((uint16_t)(ke->data.bytes[0] << 8 | ke->data.bytes[1]));
+	proposal_policy_ike(&sa->tunnel->conf.options, &policy);
+	for (unsigned int i = 0; g && i < policy.ke.count; i++) {
+		if (policy.ke.items[i].id != g->id)
+			continue;
+		if (g == sa->suite.ke || !choose_group(sa, g))
+			return false;
+		write_request(e, sa, now);
+		return true;
+	}
+	return false;
+}
+
+/* Everything the answer must have; on failure *why and text say what it had not. */
+static bool verify_response(struct ike_sa *sa, const struct message *m,
+	struct proposal_choice *choice, struct dh_secret *shared, enum reason *why, char *text,
+	size_t size)
+{
+	struct span body = payload_get(&m->p, PAYLOAD_SA), public;
+	struct proposal_policy policy;
+	uint16_t group;
+
+	proposal_policy_ike(&sa->tunnel->conf.options, &policy);
+	*why = REASON_MALFORMED;
+	snprintf(text, size, "IKE_SA_INIT response");
+	if (!body.bytes || !m->head.spi_r || !get_ke(&m->p, &group, &public) ||
+		!get_nonce(&m->p, &sa->nr))
+		return false;
+	*why = REASON_NO_IKE_PROPOSAL;
+	if (proposal_choose(body.bytes, body.len, &policy, 0, choice, text, size) != PROPOSAL_OK)
+		return false;
+	*why = REASON_KE_VALUE;
+	snprintf(text, size, "group %u", group);
+	return choice->suite.ke == sa->suite.ke && group == sa->suite.ke->id &&
+	       dh_shared(sa->dh, public.bytes, public.len, shared);
+}
+
+void sa_init_response(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
+{
+	const struct notify *error = payloads_find_error(&m->p);
+	struct tunnel *t = sa->tunnel;
+	char text[REASON_TEXT_SIZE];
+	struct proposal_choice choice;
+	struct dh_secret shared;
+	enum reason why;
+
+	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA))) {
+		if (try_again(e, sa, m, now) || !error)
+			return;
+		/* 2.21.1: not authenticated, so it may be forged: keep trying until the time is up. */
+		engine_note(e, t, &m->remote, true, REASON_PEER_REFUSED, "IKE_SA_INIT: %s (%u)",
+			notify_name(error->type), error->type);
+		snprintf(text, sizeof(text), "IKE_SA_INIT: the peer answered %s",
+			notify_name(error->type));
+		tunnel_report(e, t, REASON_PEER_REFUSED, text);
+		return;
+	}
+	if (!verify_response(sa, m, &choice, &shared, &why, text, sizeof(text))) {
+		engine_note(e, t, &m->remote, true, why, "%s", text);
+		tunnel_report(e, t, why, text);
+		return;
+	}
+	sa->spi_r = m->head.spi_r;
+	sa->suite = choice.suite;
+	if (!keys_derive(&sa->suite, &shared, &sa->ni, &sa->nr, sa->spi_i, sa->spi_r, &sa->keys)) {
+		tunnel_dead(e, sa, REASON_CRYPTO, now);
+		return;
+	}
+	secret_wipe(&shared, sizeof(shared));
+	blob_set(&sa->init_response, m->raw.bytes, m->raw.len);
+	nat_detect(m, &sa->nat_here, &sa->nat_there);
+	if (sa->nat_here || sa->nat_there || sa->forced_encap) {
+		sa->local.port = IKE_PORT_NAT;
+		sa->remote.port = IKE_PORT_NAT;
+	}
+	request_done(sa);
+	sa->send_id = 1;
+	ike_set_state(sa, IKE_AUTH_SENT);
+	auth_start(e, sa, now);
+}
