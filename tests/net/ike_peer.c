@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IKE engine with UDP sockets and nothing else: one tunnel, no data plane. Prints its effects,
+ * one a line, and takes commands on standard input: rekey-child, rekey-ike, down, up, reset, quit.
+ *
+ *   ike_peer local=A remote=A|any id=FQDN peer=FQDN psk=TEXT ike=SUITE esp=SUITE [start=1]
+ *            [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
+ */
+#include "base/clock.h"
+#include "crypto/hash.h"
+#include "ike/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	enum { ENCR, PRF, INTEG, GROUP } kind;
+	uint16_t id, bits;
+} words[] = {
+	{"aes128", ENCR, 12, 128},
+	{"aes192", ENCR, 12, 192},
+	{"aes256", ENCR, 12, 256},
+	{"aes128gcm16", ENCR, 20, 128},
+	{"aes256gcm16", ENCR, 20, 256},
+	{"prfsha1", PRF, 2, 0},
+	{"prfsha256", PRF, 5, 0},
+	{"prfsha384", PRF, 6, 0},
+	{"prfsha512", PRF, 7, 0},
+	{"sha1", INTEG, 2, 0},
+	{"sha256", INTEG, 12, 0},
+	{"sha384", INTEG, 13, 0},
+	{"sha512", INTEG, 14, 0},
+	{"modp2048", GROUP, 14, 0},
+	{"modp3072", GROUP, 15, 0},
+	{"modp4096", GROUP, 16, 0},
+	{"ecp256", GROUP, 19, 0},
+	{"ecp384", GROUP, 20, 0},
+	{"ecp521", GROUP, 21, 0},
+	{"x25519", GROUP, 31, 0},
+};
+
+static void add_suite(char *text, struct algorithm_set *sets[4])
+{
+	for (char *word = strtok(text, "-"); word; word = strtok(NULL, "-")) {
+		bool found = false;
+
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			struct algorithm_set *set = sets[words[i].kind];
+
+			if (strcmp(words[i].name, word) != 0 || !set)
+				continue;
+			set->items[set->count].id = words[i].id;
+			set->items[set->count++].key_bits = words[i].bits;
+			found = true;
+		}
+		if (!found) {
+			fprintf(stderr, "unknown algorithm %s\n", word);
+			exit(2);
+		}
+	}
+}
+
+static void any_selectors(struct selector_set *set)
+{
+	*set = (struct selector_set){.count = 2};
+	set->selectors[0].first.family = set->selectors[0].last.family = AF_INET;
+	memset(set->selectors[0].last.bytes, 0xff, 4);
+	set->selectors[1].first.family = set->selectors[1].last.family = AF_INET6;
+	memset(set->selectors[1].last.bytes, 0xff, 16);
+	set->selectors[0].last_port = set->selectors[1].last_port = 65535;
+}
+
+static void set_identity(struct ike_identity *id, const char *text)
+{
+	id->type = IKE_ID_FQDN;
+	id->len = (uint8_t)strnlen(text, sizeof(id->bytes));
+	memcpy(id->bytes, text, id->len);
+}
+
+static void usage(const char *what)
+{
+	fprintf(stderr, "ike_peer: bad argument %s\n", what);
+	exit(2);
+}
+
+static void read_argument(
+	char *argument, struct engine_tunnel *t, struct secret *psk, struct engine_limits *limits)
+{
+	struct ike_options *o = &t->options;
+	struct algorithm_set *ike[4] = {
+		&o->p1_encryption, &o->p1_prf, &o->p1_integrity, &o->p1_groups};
+	struct algorithm_set *esp[4] = {&o->p2_encryption, NULL, &o->p2_integrity, &o->p2_groups};
+	char *value = strchr(argument, '=');
+
+	if (!value)
+		usage(argument);
+	*value++ = '\0';
+	if (!strcmp(argument, "local"))
+		addr_parse(value, &t->local);
+	else if (!strcmp(argument, "remote"))
+		addr_parse(value, &t->remote);
+	else if (!strcmp(argument, "id"))
+		set_identity(&t->local_id, value);
+	else if (!strcmp(argument, "peer"))
+		set_identity(&t->remote_id, value);
+	else if (!strcmp(argument, "psk"))
+		secret_set(psk, value, strlen(value));
+	else if (!strcmp(argument, "ike"))
+		add_suite(value, ike);
+	else if (!strcmp(argument, "esp"))
+		add_suite(value, esp);
+	else if (!strcmp(argument, "start"))
+		o->startup = STARTUP_START;
+	else if (!strcmp(argument, "encap"))
+		o->encap = ENCAP_FORCE;
+	else if (!strcmp(argument, "cookies"))
+		limits->cookie_threshold = 0;
+	else if (!strcmp(argument, "p1"))
+		o->p1_lifetime_s = (uint32_t)atoi(value);
+	else if (!strcmp(argument, "p2"))
+		o->p2_lifetime_s = (uint32_t)atoi(value);
+	else if (!strcmp(argument, "margin"))
+		o->rekey_margin_s = (uint32_t)atoi(value);
+	else if (!strcmp(argument, "dpd"))
+		o->dpd_interval_s = (uint32_t)atoi(value);
+	else if (!strcmp(argument, "timeout"))
+		o->dpd_timeout_s = (uint32_t)atoi(value);
+	else
+		usage(argument);
+}
+
+static int open_socket(const struct ip_addr *addr, uint16_t port)
+{
+	struct ip_endpoint ep = {*addr, port};
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&ep, &ss);
+	int fd = socket(addr->family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) < 0) {
+		perror("bind");
+		exit(1);
+	}
+	return fd;
+}
+
+static void env_random(void *context, void *bytes, size_t len)
+{
+	(void)context;
+	random_bytes(bytes, len);
+}
+
+static void print_keys(const struct effect_sa_add *a)
+{
+	printf("add in=%08x out=%08x %s%s%s encap=%d\n", a->spi_in, a->spi_out, a->cipher->name,
+		a->integ ? "-" : "", a->integ ? a->integ->name : "", a->udp_encap);
+}
+
+static void apply(struct engine *e, int fd500, int fd4500)
+{
+	static const char *const phases[] = {"DOWN", "NEGOTIATING", "UP"};
+	struct sockaddr_storage ss;
+	char text[ENDPOINT_STR_SIZE];
+	struct effect *f;
+
+	while ((f = engine_effect(e))) {
+		switch (f->type) {
+		case EFFECT_SEND: {
+			socklen_t len = endpoint_to_sockaddr(&f->send.remote, &ss);
+
+			if (sendto(f->send.local.port == IKE_PORT ? fd500 : fd4500, f->send.bytes,
+				    f->send.len, 0, (struct sockaddr *)&ss, len) < 0)
+				printf("send: %s\n", strerror(errno));
+			break;
+		}
+		case EFFECT_SA_ADD:
+			print_keys(&f->sa_add);
+			break;
+		case EFFECT_SA_USE:
+			printf("use in=%08x out=%08x\n", f->sa_ref.spi_in, f->sa_ref.spi_out);
+			break;
+		case EFFECT_SA_DEL:
+			printf("del in=%08x out=%08x\n", f->sa_ref.spi_in, f->sa_ref.spi_out);
+			break;
+		case EFFECT_SA_MOVED:
+			printf("moved %s\n", endpoint_format(&f->sa_ref.remote, text));
+			break;
+		case EFFECT_TUNNEL_STATE:
+			printf("state %s %s %s %s\n", phases[f->state.phase],
+				reason_code(f->state.reason), f->state.ike_proposal,
+				f->state.detail);
+			break;
+		case EFFECT_NOTE:
+			printf("note %s %s\n", reason_code(f->note.reason), f->note.detail);
+			break;
+		case EFFECT_SA_INFO:
+			break;
+		}
+		effect_free(f);
+	}
+	fflush(stdout);
+}
+
+/* False on "quit" and at the end of the input. */
+static bool command(struct engine *e)
+{
+	char line[64];
+	uint64_t now = clock_now();
+
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	printf("command %s\n", line);
+	if (!strcmp(line, "rekey-child"))
+		engine_command(e, 0, ENGINE_REKEY_CHILD, now);
+	else if (!strcmp(line, "rekey-ike"))
+		engine_command(e, 0, ENGINE_REKEY_IKE, now);
+	else if (!strcmp(line, "down"))
+		engine_command(e, 0, ENGINE_DOWN, now);
+	else if (!strcmp(line, "up"))
+		engine_command(e, 0, ENGINE_UP, now);
+	else if (!strcmp(line, "reset"))
+		engine_command(e, 0, ENGINE_RESET, now);
+	else
+		return strcmp(line, "quit") != 0;
+	return true;
+}
+
+static void receive(struct engine *e, int fd, const struct ip_addr *local, uint16_t port)
+{
+	struct ip_endpoint here = {*local, port}, there;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	uint8_t buffer[65536];
+	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&ss, &len);
+
+	if (n >= 0 && endpoint_from_sockaddr(&ss, &there))
+		engine_datagram(e, &here, &there, buffer, (size_t)n, clock_now());
+}
+
+int main(int argc, char **argv)
+{
+	struct engine_env env = {.random = env_random};
+	struct engine_limits limits = engine_limits_default();
+	struct engine_tunnel t = {.site = "test"};
+	struct secret psk = {0};
+	struct engine *e;
+	int fd500, fd4500;
+	bool go = true;
+
+	t.options = (struct ike_options){.ikev2 = true,
+		.p1_lifetime_s = 3600,
+		.p2_lifetime_s = 1800,
+		.rekey_margin_s = 300,
+		.rekey_fuzz_percent = 50,
+		.dpd_interval_s = 10,
+		.dpd_timeout_s = 30,
+		.replay_window = 1024};
+	for (int i = 1; i < argc; i++)
+		read_argument(argv[i], &t, &psk, &limits);
+	any_selectors(&t.local_ts);
+	any_selectors(&t.remote_ts);
+	if (!crypto_init())
+		return 1;
+	fd500 = open_socket(&t.local, IKE_PORT);
+	fd4500 = open_socket(&t.local, IKE_PORT_NAT);
+	e = engine_new(&env, &limits);
+	engine_tunnel_set(e, &t, &psk, clock_now());
+	engine_start(e, clock_now());
+	while (go) {
+		struct pollfd p[3] = {{.fd = 0, .events = POLLIN}, {.fd = fd500, .events = POLLIN},
+			{.fd = fd4500, .events = POLLIN}};
+		uint64_t next = engine_next_timer(e), now = clock_now();
+		uint64_t wait = next > now ? (next - now) / CLOCK_MILLISECOND + 1 : 0;
+
+		apply(e, fd500, fd4500);
+		poll(p, 3, wait > 1000 ? 1000 : (int)wait);
+		if (p[0].revents)
+			go = command(e);
+		if (p[1].revents)
+			receive(e, fd500, &t.local, IKE_PORT);
+		if (p[2].revents)
+			receive(e, fd4500, &t.local, IKE_PORT_NAT);
+		engine_timer(e, clock_now());
+	}
+	engine_shutdown(e, clock_now());
+	apply(e, fd500, fd4500);
+	engine_free(e);
+	return 0;
+}
