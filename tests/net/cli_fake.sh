@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The `sluice` command against a daemon with fixed answers: tables, JSON, requests, exit statuses.
+# usage: cli_fake.sh [directory of the built programs]; one line per case, exit 1 on a failure.
+set -u
+OUT=${1:-build/asan}
+FAKE=$OUT/tests/net/fake_control SLUICE=$OUT/sluice
+for f in "$FAKE" "$SLUICE"; do [ -x "$f" ] || { echo "FAIL $f is not built"; exit 1; }; done
+
+W=$(mktemp -d) failed=0
+"$FAKE" "$W/sock" >"$W/requests" & daemon=$!
+trap 'kill $daemon 2>/dev/null; rm -rf "$W"' EXIT
+trap 'exit 1' INT TERM
+for _ in $(seq 50); do [ -S "$W/sock" ] && break; sleep 0.1; done
+
+say() { if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; failed=1; fi; }
+run() { timeout 20 "$SLUICE" --socket "$W/sock" "$@" >"$W/out" 2>"$W/err"; status=$?; }
+exits() { [ $status = "$1" ]; say $? "$2: exit status $1"; [ $status = "$1" ] || cat "$W/err"; }
+shows() { tr -s ' ' <"$W/out" | grep -Eq -- "$1"; say $? "$2"; }
+asked() { [ "$(tail -n 1 "$W/requests")" = "$1" ]; say $? "request $1"; }
+
+run show sites; exits 0 "show sites"
+shows '^hub-1: AS 64512, 2 sites, 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
+shows '^store-1 65010 up 2 2 3 1 200.0 Mbit/s 1.5 MB 999 B$' "show sites: a site that is up"
+shows '^store-2 4200000102 down 0 0 0 - 100.0 Mbit/s 0 B 0 B$' "show sites: a site that is down"
+asked '{"verb":"show-sites"}'
+run show tunnels store-1; exits 0 "show tunnels SITE"
+asked '{"verb":"show-tunnels","site":"store-1"}'
+shows '^store-1 0 up established 2026-11-21T04:00:00Z \[2001:db8::7\]:4500 2001:db8::1 2 aes128gcm16-esn udp 1422 3/7 1.5 MB 999 B' "show tunnels: one that is up"
+shows '^store-2 1 down idle .* - - - - 0/0 0 B 0 B IKE_NO_PROPOSAL' "show tunnels: one that is down"
+shows '^store-2 1: no proposal matched: device offered DH 2; allowed 14-24$' "show tunnels: why"
+run show routes; exits 0 "show routes"
+shows '^10.1.0.0/24 bgp, stale store-1 1 65010 4200000102 50 2$' "show routes: learned"
+shows '^172.16.0.0/16 hub - - - 0 1$' "show routes: of the hub"
+run show sa; exits 0 "show sa"
+shows '^store-1 0 0xc0ffee01 0x0badcafe yes udp 1m01s 50m00s 1d01h aes128gcm16-esn' "show sa"
+run show dataplane; exits 0 "show dataplane"
+shows '^backend af_xdp, 2 workers, XDP native$' "show dataplane: the mode"
+shows '^hub 41 0 1m30s 4.0 MB$' "show dataplane: a process"
+shows '^outside redirected 12 3400$' "show dataplane: a counter"
+! grep -q unknown_spi "$W/out"; say $? "show dataplane: counters at 0 are left out"
+run report; exits 0 "report"
+shows '^in offered 150.0 Mbit/s, delivered 100.0 Mbit/s, 2.0% of 5.0 Gbit/s$' "report: all sites"
+shows '^store-1 in 150.0 Mbit/s 100.0 Mbit/s 50.0 Mbit/s 50.0 2.0 12.5 MB site_rate 5' "report: a site"
+run report --json store-1; exits 0 "report --json"
+asked '{"verb":"report","site":"store-1"}'
+jq -e '.sites[0].in.dropped.site_rate.packets == 10' "$W/out" >/dev/null; say $? "--json is the daemon's document"
+
+run top --iterations 2; exits 0 "top"
+[ "$(grep -c '^store-1' "$W/out")" = 2 ]; say $? "top: as many screens as asked for"
+shows '^store-1 up 150.0M 100.0M 50.0M 50.0 100.0M 100.0M 0 50.0$' "top: rates are differences of two reports"
+shows '^all sites 150.0M 100.0M 50.0M 2.0 ' "top: the sum"
+! grep -q $'\033' "$W/out"; say $? "top: no control sequences off a terminal"
+
+run apply; exits 0 "apply"; asked '{"verb":"apply"}'; shows '^asked$' "apply: what the daemon said"
+run rekey store-1; exits 0 "rekey"; asked '{"verb":"rekey","site":"store-1"}'
+run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked '{"verb":"rekey","site":"store-1","tunnel":1,"ike":true}'
+run tunnel down store-1 0; exits 0 "tunnel down"; asked '{"verb":"tunnel-down","site":"store-1","tunnel":0}'
+run tunnel up store-1 1; exits 0 "tunnel up"; asked '{"verb":"tunnel-up","site":"store-1","tunnel":1}'
+run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
+
+run show tunnels nope; exits 1 "refused by the daemon"
+grep -qx "sluice: there is no site 'nope'" "$W/err"; say $? "refused: in the daemon's words"
+run show tunnels garbage; exits 1 "an answer that is not JSON"
+run show tunnels silent; exits 1 "no answer"
+for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "rekey a 2" "tunnel down a" \
+	"tunnel sideways a 0" "apply --json" "report --ike" "report --iterations 3" "top --iterations x" \
+	"top --iterations 0" "show dataplane x" "--frobnicate"; do
+	# shellcheck disable=SC2086
+	run $words; [ $status = 2 ] && grep -q '^usage: sluice' "$W/err"; say $? "usage error: '$words'"
+done
+run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
+kill $daemon; wait $daemon 2>/dev/null
+run show sites; exits 3 "a dead socket"
+grep -q 'sluiced is not running' "$W/err"; say $? "a dead socket: says so"
+rm -f "$W/sock"; run show sites; exits 3 "no socket"
+grep -qx "sluice: sluiced is not running ($W/sock: No such file or directory)" "$W/err"; say $? "no socket: says where"
+exit $failed

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One question to the daemon: a line of JSON out, one JSON document back. */
+#ifndef SLUICE_TOOL_CLIENT_H
+#define SLUICE_TOOL_CLIENT_H
+
+#include <jansson.h>
+
+#define CLIENT_SOCKET    "/run/sluice/control.sock"
+#define CLIENT_REPLY_MAX (64u << 20) /* bytes */
+
+/* Exit statuses of the command, as the manual has them. */
+enum client_status {
+	CLIENT_OK = 0,
+	CLIENT_REFUSED = 1, /* the daemon said no, or what it said makes no sense */
+	CLIENT_USAGE = 2,
+	CLIENT_NO_DAEMON = 3,
+};
+
+struct client_request {
+	const char *verb;
+	const char *site; /* NULL: all */
+	int tunnel;       /* 0, 1, or -1 for both */
+	int ike;          /* of rekey */
+};
+
+/* Asks and waits. On CLIENT_OK *reply is a document that the caller frees; otherwise the reason has
+ * been written to standard error. */
+enum client_status client_ask(
+	const char *socket_path, const struct client_request *request, json_t **reply);
+
+#endif

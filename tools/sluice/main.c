@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice: the operator's command. Words to a request, its answer to a view. */
+#include "client.h"
+#include "table.h"
+#include "top.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION "0.1.0"
+
+static const char usage_text[] =
+	"usage: sluice show sites|tunnels|routes|sa|dataplane [SITE] [--json]\n"
+	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
+	"       sluice top [SITE] [--iterations N]\n"
+	"       sluice apply                     read the configuration again\n"
+	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
+	"       sluice tunnel up|down SITE 0|1\n"
+	"       sluice version\n"
+	"options: --socket PATH (" CLIENT_SOCKET ")\n";
+
+static const struct option long_options[] = {
+	{"socket", required_argument, NULL, 's'},
+	{"json", no_argument, NULL, 'j'},
+	{"ike", no_argument, NULL, 'i'},
+	{"iterations", required_argument, NULL, 'n'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+enum takes_site {
+	SITE_NEVER,
+	SITE_OPTIONAL,
+	SITE_NEEDED,
+};
+
+enum takes_tunnel {
+	TUNNEL_NEVER,
+	TUNNEL_OPTIONAL,
+	TUNNEL_NEEDED,
+};
+
+struct command {
+	const char *words[2];
+	const char *verb; /* NULL: top */
+	enum takes_site site;
+	enum takes_tunnel tunnel;
+	bool takes_ike;
+	void (*view)(const json_t *document); /* NULL: a command, answered in one sentence */
+};
+
+static const struct command commands[] = {
+	{{"show", "sites"}, "show-sites", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sites},
+	{{"show", "tunnels"}, "show-tunnels", SITE_OPTIONAL, TUNNEL_NEVER, false, view_tunnels},
+	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
+	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
+	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
+	{{"report"}, "report", SITE_OPTIONAL, TUNNEL_NEVER, false, view_report},
+	{{"top"}, NULL, SITE_OPTIONAL, TUNNEL_NEVER, false, NULL},
+	{{"apply"}, "apply", SITE_NEVER, TUNNEL_NEVER, false, NULL},
+	{{"rekey"}, "rekey", SITE_NEEDED, TUNNEL_OPTIONAL, true, NULL},
+	{{"tunnel", "down"}, "tunnel-down", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
+	{{"tunnel", "up"}, "tunnel-up", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
+};
+
+struct options {
+	const char *socket_path;
+	bool json, ike;
+	bool iterations_given;
+	unsigned long iterations;
+};
+
+static int usage(const char *wrong, const char *what)
+{
+	fprintf(stderr, "sluice: %s%s%s%s\n%s", wrong, what ? " '" : "", what ? what : "",
+		what ? "'" : "", usage_text);
+	return CLIENT_USAGE;
+}
+
+/* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
+static int read_options(int argc, char **argv, struct options *o, bool *done)
+{
+	int option;
+	char *end;
+
+	while ((option = getopt_long(argc, argv, "s:jn:h", long_options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			o->socket_path = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'i':
+			o->ike = true;
+			break;
+		case 'n':
+			o->iterations = strtoul(optarg, &end, 10);
+			o->iterations_given = true;
+			if (*end || !o->iterations || optarg[0] == '-')
+				return usage("a number of screens is expected, not", optarg);
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			*done = true;
+			return CLIENT_OK;
+		default:
+			fputs(usage_text, stderr);
+			return CLIENT_USAGE;
+		}
+	}
+	return CLIENT_OK;
+}
+
+/* The command that the first words name; *used: how many of them. */
+static const struct command *find_command(int words, char **word, int *used)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+
+		*used = c->words[1] ? 2 : 1;
+		if (words >= *used && !strcmp(word[0], c->words[0]) &&
+			(!c->words[1] || !strcmp(word[1], c->words[1])))
+			return c;
+	}
+	return NULL;
+}
+
+static int read_arguments(
+	const struct command *c, int words, char **word, struct client_request *request)
+{
+	int at = 0;
+
+	if (c->site != SITE_NEVER && at < words)
+		request->site = word[at++];
+	if (c->site == SITE_NEEDED && !request->site)
+		return usage("which site?", NULL);
+	if (c->tunnel != TUNNEL_NEVER && at < words) {
+		if (strcmp(word[at], "0") && strcmp(word[at], "1"))
+			return usage("a tunnel is 0 or 1, not", word[at]);
+		request->tunnel = word[at++][0] - '0';
+	}
+	if (c->tunnel == TUNNEL_NEEDED && request->tunnel < 0)
+		return usage("which tunnel, 0 or 1?", NULL);
+	if (at < words)
+		return usage("unexpected word", word[at]);
+	return CLIENT_OK;
+}
+
+static int check_options(const struct command *c, const struct options *o)
+{
+	if (o->json && !c->view)
+		return usage("--json is not for", c->words[0]);
+	if (o->ike && !c->takes_ike)
+		return usage("--ike is not for", c->words[0]);
+	if (o->iterations_given && c->verb)
+		return usage("--iterations is not for", c->words[0]);
+	return CLIENT_OK;
+}
+
+static void print_answer(const struct command *c, const struct options *o, const json_t *document)
+{
+	if (o->json) {
+		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+		puts("");
+	} else if (c->view) {
+		c->view(document);
+	} else {
+		const char *said = json_string_value(json_object_get(document, "ok"));
+
+		puts(said ? said : "done");
+	}
+}
+
+static int run(const struct command *c, const struct options *o, struct client_request *request)
+{
+	json_t *document;
+	int status;
+
+	if (!c->verb)
+		return top_run(o->socket_path, request->site, o->iterations);
+	request->verb = c->verb;
+	request->ike = o->ike;
+	status = client_ask(o->socket_path, request, &document);
+	if (status != CLIENT_OK)
+		return status;
+	print_answer(c, o, document);
+	json_decref(document);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("sluice: standard output");
+		return CLIENT_REFUSED;
+	}
+	return CLIENT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.socket_path = CLIENT_SOCKET};
+	struct client_request request = {.tunnel = -1};
+	const struct command *c;
+	int status, used, words;
+	bool done = false;
+
+	status = read_options(argc, argv, &o, &done);
+	if (status != CLIENT_OK || done)
+		return status;
+	words = argc - optind;
+	if (!words)
+		return usage("what is to be done?", NULL);
+	if (words == 1 && !strcmp(argv[optind], "version")) {
+		puts("sluice " VERSION);
+		return CLIENT_OK;
+	}
+	c = find_command(words, argv + optind, &used);
+	if (!c)
+		return usage("unknown command", argv[optind]);
+	status = read_arguments(c, words - used, argv + optind + used, &request);
+	if (status == CLIENT_OK)
+		status = check_options(c, &o);
+	return status == CLIENT_OK ? run(c, &o, &request) : status;
+}

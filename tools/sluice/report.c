@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice report`: what each site was offered, got, and lost, and why. */
+#include "format.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "site_rate 1523, mtu 2": packets by reason. */
+static void format_drops(json_t *dropped, char *text, size_t size)
+{
+	const char *reason;
+	size_t used = 0;
+	json_t *o;
+
+	text[0] = '\0';
+	json_object_foreach(dropped, reason, o)
+	{
+		int n = snprintf(text + used, size - used, "%s%s %llu", used ? ", " : "", reason,
+			(unsigned long long)field_number(o, "packets"));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+	if (!used)
+		snprintf(text, size, "-");
+}
+
+static void direction_row(struct table *t, const json_t *site, const char *direction)
+{
+	const json_t *d = json_object_get(site, direction);
+	char text[FORMAT_SIZE], drops[512];
+
+	format_drops(json_object_get(d, "dropped"), drops, sizeof(drops));
+	table_row(t);
+	table_text(t, field_text(site, "name"));
+	table_text(t, direction);
+	table_text(t, format_quantity(field_number(d, "offered_bps"), "bit/s", text));
+	table_text(t, format_quantity(field_number(d, "delivered_bps"), "bit/s", text));
+	table_text(t, format_quantity(field_number(d, "dropped_bps"), "bit/s", text));
+	table_cell(t, "%.1f", field_real(d, "share_of_cap_percent"));
+	table_cell(t, "%.1f", field_real(d, "share_of_aggregate_percent"));
+	table_text(t,
+		format_quantity(field_number(json_object_get(d, "delivered"), "bytes"), "B", text));
+	table_text(t, drops);
+}
+
+static void aggregate_line(const json_t *aggregate, const char *direction)
+{
+	const json_t *d = json_object_get(aggregate, direction);
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
+
+	printf("%-3s  offered %s, delivered %s, %.1f%% of %s\n", direction,
+		format_quantity(field_number(d, "offered_bps"), "bit/s", a),
+		format_quantity(field_number(d, "delivered_bps"), "bit/s", b),
+		field_real(d, "share_percent"),
+		format_quantity(field_number(aggregate, "limit_bps"), "bit/s", c));
+}
+
+void view_report(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"DIR", 0, 0},
+		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"DROPPED", 1, 0}, {"% OF CAP", 1, 0},
+		{"% OF ALL", 1, 0}, {"TOTAL", 1, 0}, {"DROPPED PACKETS", 0, 1}, {NULL, 0, 0}};
+	const json_t *aggregate = json_object_get(document, "aggregate"), *site;
+	struct table t;
+	size_t i;
+
+	printf("all sites, over %.1f s:\n", field_real(document, "interval_s"));
+	aggregate_line(aggregate, "in");
+	aggregate_line(aggregate, "out");
+	printf("\n");
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "sites"), i, site)
+	{
+		direction_row(&t, site, "in");
+		direction_row(&t, site, "out");
+	}
+	table_print(&t, "no sites are configured");
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice show`: one function per document. */
+#include "format.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void view_sites(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"AS", 1, 0}, {"STATE", 0, 0},
+		{"TUNNELS", 1, 0}, {"BGP", 1, 0}, {"PREFIXES", 1, 0}, {"EGRESS", 1, 0},
+		{"RATE", 1, 0}, {"IN", 1, 0}, {"OUT", 1, 0}, {NULL, 0, 0}};
+	const json_t *hub = json_object_get(document, "concentrator"), *site;
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
+	struct table t;
+	size_t i;
+
+	printf("%s: AS %llu, %llu sites, %s each, %s together, up for %s\n",
+		field_text(hub, "name"), (unsigned long long)field_number(hub, "asn"),
+		(unsigned long long)field_number(hub, "sites"),
+		format_quantity(field_number(hub, "site_rate_bps"), "bit/s", a),
+		format_quantity(field_number(hub, "aggregate_rate_bps"), "bit/s", b),
+		format_duration(field_number(hub, "uptime_s"), c));
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "sites"), i, site)
+	{
+		const json_t *egress = json_object_get(site, "primary_egress");
+
+		table_row(&t);
+		table_text(&t, field_text(site, "name"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(site, "asn"));
+		table_text(&t, field_text(site, "state"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(site, "tunnels_up"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(site, "bgp_established"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(site, "prefixes_in"));
+		if (json_is_integer(egress))
+			table_cell(&t, "%d", (int)json_integer_value(egress));
+		else
+			table_text(&t, "-");
+		table_text(&t, format_quantity(field_number(site, "rate_bps"), "bit/s", a));
+		table_text(&t, format_quantity(field_number(site, "in_bytes"), "B", a));
+		table_text(&t, format_quantity(field_number(site, "out_bytes"), "B", a));
+	}
+	table_print(&t, "no sites are configured");
+}
+
+static void tunnel_row(struct table *t, const json_t *o)
+{
+	uint64_t version = field_number(o, "ike_version");
+	uint64_t mtu = field_number(o, "inner_mtu");
+	char text[FORMAT_SIZE];
+
+	table_row(t);
+	table_text(t, field_text(o, "site"));
+	table_cell(t, "%llu", (unsigned long long)field_number(o, "tunnel"));
+	table_text(t, field_text(o, "state"));
+	table_text(t, field_text(o, "bgp"));
+	table_text(t, field_text(o, "since"));
+	table_text(t, field_text(o, "peer"));
+	table_text(t, field_text(o, "local"));
+	table_text(t, version == 1 ? "1" : version == 2 ? "2" : "-");
+	table_text(t, field_text(o, "proposal"));
+	table_text(t, field_text(o, "encap"));
+	if (mtu)
+		table_cell(t, "%llu", (unsigned long long)mtu);
+	else
+		table_text(t, "-");
+	table_cell(t, "%llu/%llu", (unsigned long long)field_number(o, "prefixes_in"),
+		(unsigned long long)field_number(o, "prefixes_out"));
+	table_text(t, format_quantity(field_number(o, "in_bytes"), "B", text));
+	table_text(t, format_quantity(field_number(o, "out_bytes"), "B", text));
+	table_text(t, field_text(o, "reason"));
+}
+
+/* Sentences are too long for a cell: those of tunnels that have one follow the table. */
+static void print_details(const json_t *tunnels)
+{
+	static const char *const names[] = {"detail", "bgp_detail"};
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(tunnels, i, o)
+	{
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			if (strcmp(field_text(o, names[k]), "-"))
+				printf("%s %llu: %s%s\n", field_text(o, "site"),
+					(unsigned long long)field_number(o, "tunnel"),
+					k ? "BGP: " : "", field_text(o, names[k]));
+		}
+	}
+}
+
+void view_tunnels(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"STATE", 0, 0},
+		{"BGP", 0, 0}, {"SINCE", 0, 0}, {"PEER", 0, 0}, {"LOCAL", 0, 0}, {"IKE", 1, 0},
+		{"PROPOSAL", 0, 1}, {"ENCAP", 0, 0}, {"MTU", 1, 0}, {"PREFIXES", 1, 0},
+		{"IN", 1, 0}, {"OUT", 1, 0}, {"REASON", 0, 1}, {NULL, 0, 0}};
+	const json_t *tunnels = json_object_get(document, "tunnels"), *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(tunnels, i, o) tunnel_row(&t, o);
+	table_print(&t, "no tunnels are configured");
+	print_details(tunnels);
+}
+
+static void format_path(const json_t *path, char *text, size_t size)
+{
+	size_t i, used = 0;
+	const json_t *as;
+
+	text[0] = '\0';
+	json_array_foreach(path, i, as)
+	{
+		int n = snprintf(text + used, size - used, "%s%lld", i ? " " : "",
+			(long long)json_integer_value(as));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+	if (!used)
+		snprintf(text, size, "-");
+}
+
+void view_routes(const json_t *document)
+{
+	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"KIND", 0, 0},
+		{"SITE", 0, 0}, {"T", 1, 0}, {"AS PATH", 0, 1}, {"MED", 1, 0}, {"PATHS", 1, 0},
+		{NULL, 0, 0}};
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "routes"), i, o)
+	{
+		const json_t *tunnel = json_object_get(o, "tunnel");
+		bool stale = json_is_true(json_object_get(o, "stale"));
+		char path[256];
+
+		format_path(json_object_get(o, "as_path"), path, sizeof(path));
+		table_row(&t);
+		table_text(&t, field_text(o, "prefix"));
+		table_cell(&t, "%s%s", field_text(o, "kind"), stale ? ", stale" : "");
+		table_text(&t, field_text(o, "site"));
+		if (json_is_integer(tunnel))
+			table_cell(&t, "%d", (int)json_integer_value(tunnel));
+		else
+			table_text(&t, "-");
+		table_text(&t, path);
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "med"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "candidates"));
+	}
+	table_print(&t, "no routes");
+}
+
+void view_sas(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"SPI IN", 0, 0},
+		{"SPI OUT", 0, 0}, {"SENDING", 0, 0}, {"ENCAP", 0, 0}, {"AGE", 1, 0},
+		{"REKEY IN", 1, 0}, {"EXPIRES IN", 1, 0}, {"PROPOSAL", 0, 1}, {NULL, 0, 0}};
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "sas"), i, o)
+	{
+		char text[FORMAT_SIZE];
+
+		table_row(&t);
+		table_text(&t, field_text(o, "site"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "tunnel"));
+		table_text(&t, field_text(o, "spi_in"));
+		table_text(&t, field_text(o, "spi_out"));
+		table_text(&t, json_is_true(json_object_get(o, "in_use")) ? "yes" : "no");
+		table_text(&t, field_text(o, "encap"));
+		table_text(&t, format_duration(field_number(o, "age_s"), text));
+		table_text(&t, format_duration(field_number(o, "rekey_in_s"), text));
+		table_text(&t, format_duration(field_number(o, "expires_in_s"), text));
+		table_text(&t, field_text(o, "proposal"));
+	}
+	table_print(&t, "no security associations");
+}
+
+static void view_counters(const json_t *document, const char *place)
+{
+	static const struct table_column columns[] = {
+		{"COUNTER", 0, 0}, {"PACKETS", 1, 0}, {"BYTES", 1, 0}, {NULL, 0, 0}};
+	json_t *counters = json_object_get(document, place), *o;
+	const char *name;
+	struct table t;
+
+	table_init(&t, columns);
+	json_object_foreach(counters, name, o)
+	{
+		if (!field_number(o, "packets"))
+			continue;
+		table_row(&t);
+		table_cell(&t, "%s %s", place, name);
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "packets"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "bytes"));
+	}
+	printf("\n");
+	table_print(&t, "no packets counted");
+}
+
+void view_dataplane(const json_t *document)
+{
+	static const struct table_column columns[] = {{"PROCESS", 0, 0}, {"PID", 1, 0},
+		{"RESTARTS", 1, 0}, {"UP FOR", 1, 0}, {"MEMORY", 1, 0}, {NULL, 0, 0}};
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	printf("backend %s, %llu workers, %s\n\n", field_text(document, "backend"),
+		(unsigned long long)field_number(document, "workers"),
+		field_text(document, "mode"));
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "processes"), i, o)
+	{
+		uint64_t pid = field_number(o, "pid");
+		char text[FORMAT_SIZE];
+
+		table_row(&t);
+		table_text(&t, field_text(o, "name"));
+		if (pid)
+			table_cell(&t, "%llu", (unsigned long long)pid);
+		else
+			table_text(&t, "-");
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "restarts"));
+		table_text(&t, format_duration(field_number(o, "uptime_s"), text));
+		table_text(&t, format_quantity(field_number(o, "rss_kb") * 1024, "B", text));
+	}
+	table_print(&t, "no processes");
+	view_counters(document, "outside");
+	view_counters(document, "inside");
+}

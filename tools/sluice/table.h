@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of text on top of libsmartcols, and the views that are made of them. */
+#ifndef SLUICE_TOOL_TABLE_H
+#define SLUICE_TOOL_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct libscols_table;
+struct libscols_line;
+
+struct table_column {
+	const char *name;
+	bool right; /* numbers */
+	bool cut;   /* may be shortened when the terminal is narrow */
+};
+
+struct table {
+	struct libscols_table *scols;
+	struct libscols_line *line;
+	unsigned int column; /* where the next cell goes */
+};
+
+/* `columns` ends with a name of NULL. */
+void table_init(struct table *t, const struct table_column *columns);
+
+/* Begins a row; cells then fill it from left to right. */
+void table_row(struct table *t);
+void table_text(struct table *t, const char *text);
+__attribute__((format(printf, 2, 3))) void table_cell(struct table *t, const char *format, ...);
+
+/* Prints, or says `empty` when there is no row, and frees. */
+void table_print(struct table *t, const char *empty);
+
+/* Views: each prints one document of the daemon. */
+void view_sites(const json_t *document);
+void view_tunnels(const json_t *document);
+void view_routes(const json_t *document);
+void view_sas(const json_t *document);
+void view_dataplane(const json_t *document);
+void view_report(const json_t *document);
+
+#endif
