@@ -205,8 +205,8 @@ static void view_counters(const json_t *document, const char *place)
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "packets"));
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "bytes"));
 	}
-	printf("\n");
-	table_print(&t, "no packets counted");
+	printf("\n%s", t.line ? "" : place);
+	table_print(&t, ": no packets counted");
 }
 
 void view_dataplane(const json_t *document)
