@@ -47,7 +47,7 @@ static void establish(struct bgp *b, uint32_t tunnel, uint32_t as)
 	struct wr w = wr_init(out, sizeof(out));
 
 	open_encode(&open, &w);
-	message_encode_keepalive(&w);
+	bgp_message_encode_keepalive(&w);
 	bgp_connected(b, tunnel, BGP_INCOMING, now);
 	bgp_receive(b, tunnel, BGP_INCOMING, out, wr_len(&w), now);
 	work(b);
@@ -76,12 +76,12 @@ static void frame(
 {
 	uint8_t out[MESSAGE_MAX];
 	struct wr w = wr_init(out, sizeof(out));
-	size_t place = message_begin(&w, type);
+	size_t place = bgp_message_begin(&w, type);
 	size_t len = rd_left(&body);
 
 	if (len)
 		wr_bytes(&w, rd_bytes(&body, len), len);
-	message_end(&w, place);
+	bgp_message_end(&w, place);
 	if (!w.bad)
 		bgp_receive(b, tunnel, d, out, wr_len(&w), now);
 }

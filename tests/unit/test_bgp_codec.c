@@ -22,7 +22,7 @@ static struct bgp_message complete(const struct wr *w, enum message_type type)
 	struct bgp_notify error;
 
 	assert_false(w->bad);
-	assert_int_equal(message_decode(w->start, wr_len(w), &m, &error), MESSAGE_COMPLETE);
+	assert_int_equal(bgp_message_decode(w->start, wr_len(w), &m, &error), MESSAGE_COMPLETE);
 	assert_int_equal(m.len, wr_len(w));
 	assert_int_equal(m.type, type);
 	return m;
@@ -38,12 +38,12 @@ static void keepalive_round_trip(void **state)
 	struct bgp_notify error;
 
 	(void)state;
-	message_encode_keepalive(&w);
+	bgp_message_encode_keepalive(&w);
 	assert_int_equal(wr_len(&w), MESSAGE_HEADER_LEN);
 	m = complete(&w, MESSAGE_KEEPALIVE);
 	assert_int_equal(rd_left(&m.body), 0);
 	for (size_t cut = 0; cut < MESSAGE_HEADER_LEN; cut++)
-		assert_int_equal(message_decode(bytes, cut, &m, &error), MESSAGE_PARTIAL);
+		assert_int_equal(bgp_message_decode(bytes, cut, &m, &error), MESSAGE_PARTIAL);
 }
 
 static void header_errors(void **state)
@@ -73,9 +73,9 @@ static void header_errors(void **state)
 		struct bgp_notify error = {0};
 		struct bgp_message m;
 
-		message_encode_keepalive(&w);
+		bgp_message_encode_keepalive(&w);
 		bytes[cases[i].at] = cases[i].value;
-		assert_int_equal(message_decode(bytes, sizeof(bytes), &m, &error), MESSAGE_BAD);
+		assert_int_equal(bgp_message_decode(bytes, sizeof(bytes), &m, &error), MESSAGE_BAD);
 		assert_int_equal(error.code, NOTIFY_HEADER);
 		assert_int_equal(error.subcode, cases[i].subcode);
 		assert_int_equal(error.data_len, cases[i].data_len);
@@ -93,7 +93,7 @@ static void notification_round_trip(void **state)
 	struct bgp_message m;
 
 	(void)state;
-	message_encode_notify(&w, &in);
+	bgp_message_encode_notify(&w, &in);
 	m = complete(&w, MESSAGE_NOTIFICATION);
 	assert_true(notify_decode(&m.body, &out));
 	assert_memory_equal(&in, &out, sizeof(in));
@@ -111,9 +111,9 @@ static void refresh_round_trip(void **state)
 		struct bgp_message m;
 		enum bgp_family out = BGP_FAMILIES;
 
-		message_encode_refresh(&w, f);
+		bgp_message_encode_refresh(&w, f);
 		m = complete(&w, MESSAGE_ROUTE_REFRESH);
-		assert_true(message_decode_refresh(&m.body, &out));
+		assert_true(bgp_message_decode_refresh(&m.body, &out));
 		assert_int_equal(out, f);
 	}
 }

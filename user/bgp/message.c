@@ -19,7 +19,7 @@ static bool length_is_right(uint8_t type, uint16_t len)
 	return type != MESSAGE_KEEPALIVE || len == MESSAGE_HEADER_LEN;
 }
 
-enum message_result message_decode(
+enum message_result bgp_message_decode(
 	const uint8_t *bytes, size_t len, struct bgp_message *m, struct bgp_notify *error)
 {
 	static const uint8_t marker[MARKER_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -58,7 +58,7 @@ enum message_result message_decode(
 	return MESSAGE_COMPLETE;
 }
 
-size_t message_begin(struct wr *w, enum message_type type)
+size_t bgp_message_begin(struct wr *w, enum message_type type)
 {
 	size_t place = wr_len(w);
 	uint8_t *marker = wr_room(w, MARKER_LEN);
@@ -70,35 +70,35 @@ size_t message_begin(struct wr *w, enum message_type type)
 	return place;
 }
 
-void message_end(struct wr *w, size_t place)
+void bgp_message_end(struct wr *w, size_t place)
 {
 	wr_set_u16(w, place + MARKER_LEN, (uint16_t)(wr_len(w) - place));
 }
 
-void message_encode_keepalive(struct wr *w)
+void bgp_message_encode_keepalive(struct wr *w)
 {
-	message_end(w, message_begin(w, MESSAGE_KEEPALIVE));
+	bgp_message_end(w, bgp_message_begin(w, MESSAGE_KEEPALIVE));
 }
 
-void message_encode_notify(struct wr *w, const struct bgp_notify *n)
+void bgp_message_encode_notify(struct wr *w, const struct bgp_notify *n)
 {
-	size_t place = message_begin(w, MESSAGE_NOTIFICATION);
+	size_t place = bgp_message_begin(w, MESSAGE_NOTIFICATION);
 
 	notify_encode(n, w);
-	message_end(w, place);
+	bgp_message_end(w, place);
 }
 
-void message_encode_refresh(struct wr *w, enum bgp_family family)
+void bgp_message_encode_refresh(struct wr *w, enum bgp_family family)
 {
-	size_t place = message_begin(w, MESSAGE_ROUTE_REFRESH);
+	size_t place = bgp_message_begin(w, MESSAGE_ROUTE_REFRESH);
 
 	wr_u16(w, family_afi(family));
 	wr_u8(w, 0);
 	wr_u8(w, SAFI_UNICAST);
-	message_end(w, place);
+	bgp_message_end(w, place);
 }
 
-bool message_decode_refresh(struct rd *body, enum bgp_family *family)
+bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family)
 {
 	uint16_t afi = rd_u16(body);
 

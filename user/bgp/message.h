@@ -41,19 +41,19 @@ enum message_result {
 };
 
 /* Looks for one message at the start of `len` received bytes. */
-enum message_result message_decode(
+enum message_result bgp_message_decode(
 	const uint8_t *bytes, size_t len, struct bgp_message *m, struct bgp_notify *error);
 
-/* Starts a message; returns its place, to be given to message_end when the body is written. */
-size_t message_begin(struct wr *w, enum message_type type);
-void message_end(struct wr *w, size_t place);
+/* Starts a message; returns its place, to be given to bgp_message_end when the body is written. */
+size_t bgp_message_begin(struct wr *w, enum message_type type);
+void bgp_message_end(struct wr *w, size_t place);
 
-void message_encode_keepalive(struct wr *w);
-void message_encode_notify(struct wr *w, const struct bgp_notify *n);
+void bgp_message_encode_keepalive(struct wr *w);
+void bgp_message_encode_notify(struct wr *w, const struct bgp_notify *n);
 
 /* ROUTE-REFRESH, RFC 2918 3. Decode is false for families that are not spoken. */
-void message_encode_refresh(struct wr *w, enum bgp_family family);
-bool message_decode_refresh(struct rd *body, enum bgp_family *family);
+void bgp_message_encode_refresh(struct wr *w, enum bgp_family family);
+bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family);
 
 /* AFI number of a family, and back; false when the family is not spoken. */
 uint16_t family_afi(enum bgp_family family);

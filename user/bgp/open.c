@@ -176,7 +176,7 @@ static void encode_capabilities(const struct bgp_open *open, struct wr *w)
 
 void open_encode(const struct bgp_open *open, struct wr *w)
 {
-	size_t place = message_begin(w, MESSAGE_OPEN);
+	size_t place = bgp_message_begin(w, MESSAGE_OPEN);
 
 	wr_u8(w, BGP_VERSION);
 	wr_u16(w, open->as > UINT16_MAX ? AS_TRANS : (uint16_t)open->as);
@@ -194,5 +194,5 @@ void open_encode(const struct bgp_open *open, struct wr *w)
 
 	wr_set_u8(w, lengths, (uint8_t)parameters);
 	wr_set_u8(w, lengths + 2, (uint8_t)(parameters - 2));
-	message_end(w, place);
+	bgp_message_end(w, place);
 }

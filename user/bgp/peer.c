@@ -45,7 +45,7 @@ static void send_keepalive(struct bgp *b, struct bgp_session *s, uint64_t now)
 {
 	struct wr w = session_writer(s, 0);
 
-	message_encode_keepalive(&w); /* no room: what waits there is as good a sign of life */
+	bgp_message_encode_keepalive(&w); /* no room: what waits there is as good a sign of life */
 	session_written(s, &w, now);
 	restart_keepalive(b, s, now);
 }
@@ -55,7 +55,7 @@ static void send_notify(
 {
 	struct wr w = session_writer(s, 0);
 
-	message_encode_notify(&w, n);
+	bgp_message_encode_notify(&w, n);
 	session_written(s, &w, now);
 	p->last_notify = *n;
 }

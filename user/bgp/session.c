@@ -239,7 +239,7 @@ static void on_refresh(
 	enum bgp_family family;
 
 	/* RFC 2918 4: a family that was not agreed upon is ignored. */
-	if (s->state == FSM_ESTABLISHED && message_decode_refresh(&body, &family))
+	if (s->state == FSM_ESTABLISHED && bgp_message_decode_refresh(&body, &family))
 		rib_tell_again(&b->rib, &p->rib, family);
 	peer_event(b, p, s, FSM_REFRESH, now);
 }
@@ -275,7 +275,7 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 	while (going) {
 		struct bgp_message m;
 		enum message_result r =
-			message_decode(s->in + used, s->in_len - used, &m, &s->pending);
+			bgp_message_decode(s->in + used, s->in_len - used, &m, &s->pending);
 
 		if (r == MESSAGE_PARTIAL)
 			break;

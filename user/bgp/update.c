@@ -150,7 +150,7 @@ void update_encode_reach(struct wr *w, enum bgp_family family, const struct attr
 	const struct attr_export *x, const struct ip_addr *next_hop, const uint8_t *nlri,
 	size_t len)
 {
-	size_t place = message_begin(w, MESSAGE_UPDATE);
+	size_t place = bgp_message_begin(w, MESSAGE_UPDATE);
 	struct attr_export with_hop = *x;
 
 	wr_u16(w, 0);
@@ -168,12 +168,12 @@ void update_encode_reach(struct wr *w, enum bgp_family family, const struct attr
 	wr_set_u16(w, attr_len, (uint16_t)(wr_len(w) - attr_len - 2));
 	if (family == BGP_IPV4)
 		wr_bytes(w, nlri, len);
-	message_end(w, place);
+	bgp_message_end(w, place);
 }
 
 void update_encode_unreach(struct wr *w, enum bgp_family family, const uint8_t *nlri, size_t len)
 {
-	size_t place = message_begin(w, MESSAGE_UPDATE);
+	size_t place = bgp_message_begin(w, MESSAGE_UPDATE);
 
 	if (family == BGP_IPV4) {
 		wr_u16(w, (uint16_t)len);
@@ -188,7 +188,7 @@ void update_encode_unreach(struct wr *w, enum bgp_family family, const uint8_t *
 		attr_encode_unreach(w, family, nlri, len);
 		wr_set_u16(w, attr_len, (uint16_t)(wr_len(w) - attr_len - 2));
 	}
-	message_end(w, place);
+	bgp_message_end(w, place);
 }
 
 void update_encode_end_of_rib(struct wr *w, enum bgp_family family)
