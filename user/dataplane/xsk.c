@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/xsk.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <xdp/xsk.h>
+
+#define FRAMES     4096
+#define FRAME_SIZE 4096
+#define RING       4096
+#define UMEM_SIZE  ((size_t)FRAMES * FRAME_SIZE)
+#define BUSY_TRIES 40 /* a socket just closed holds its queue for a moment */
+
+struct xsk {
+	struct xsk_umem *umem;
+	struct xsk_socket *socket;
+	struct xsk_ring_cons rx, completion;
+	struct xsk_ring_prod fill;
+	uint8_t *memory;
+};
+
+static void fill_all(struct xsk *x)
+{
+	uint32_t at;
+
+	if (xsk_ring_prod__reserve(&x->fill, FRAMES, &at) != FRAMES)
+		return;
+	for (uint32_t i = 0; i < FRAMES; i++)
+		*xsk_ring_prod__fill_addr(&x->fill, at + i) = (uint64_t)i * FRAME_SIZE;
+	xsk_ring_prod__submit(&x->fill, FRAMES);
+}
+
+static int create(struct xsk *x, const char *device, uint32_t queue)
+{
+	const struct xsk_umem_config umem = {
+		.fill_size = RING, .comp_size = 64, .frame_size = FRAME_SIZE};
+	const struct xsk_socket_config config = {.rx_size = RING,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = XDP_COPY};
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	int r = xsk_umem__create(&x->umem, x->memory, UMEM_SIZE, &x->fill, &x->completion, &umem);
+
+	if (r)
+		return r;
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		r = xsk_socket__create(&x->socket, device, queue, x->umem, &x->rx, NULL, &config);
+		if (r != -EBUSY)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
+struct xsk *xsk_open(const char *device, uint32_t queue, int xsks_map_fd, uint32_t key,
+	char error[DATAPLANE_ERROR_SIZE])
+{
+	struct xsk *x = calloc(1, sizeof(*x));
+	int r = -ENOMEM, fd;
+
+	if (!x)
+		return NULL;
+	x->memory = mmap(NULL, UMEM_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (x->memory == MAP_FAILED) {
+		x->memory = NULL;
+		goto fail;
+	}
+	r = create(x, device, queue);
+	if (r)
+		goto fail;
+	fill_all(x);
+	fd = xsk_socket__fd(x->socket);
+	r = bpf_map_update_elem(xsks_map_fd, &key, &fd, BPF_ANY) ? -errno : 0;
+	if (!r)
+		return x;
+fail:
+	snprintf(error, DATAPLANE_ERROR_SIZE, "AF_XDP on %s queue %u: %s", device, queue,
+		strerror(-r));
+	xsk_close(x);
+	return NULL;
+}
+
+void xsk_close(struct xsk *x)
+{
+	if (!x)
+		return;
+	if (x->socket)
+		xsk_socket__delete(x->socket);
+	if (x->umem)
+		xsk_umem__delete(x->umem);
+	if (x->memory)
+		munmap(x->memory, UMEM_SIZE);
+	free(x);
+}
+
+int xsk_fd(const struct xsk *x)
+{
+	return xsk_socket__fd(x->socket);
+}
+
+uint32_t xsk_receive(struct xsk *x, struct xsk_frame frames[XSK_BATCH])
+{
+	uint32_t at = 0;
+	uint32_t n = xsk_ring_cons__peek(&x->rx, XSK_BATCH, &at);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, at + i);
+
+		frames[i].address = d->addr;
+		frames[i].len = d->len;
+		frames[i].bytes = xsk_umem__get_data(x->memory, d->addr);
+	}
+	if (n)
+		xsk_ring_cons__release(&x->rx, n);
+	return n;
+}
+
+void xsk_release(struct xsk *x, const struct xsk_frame *frames, uint32_t n)
+{
+	uint32_t at;
+
+	/* All frames of the memory fit into the fill ring, so there is always room. */
+	if (!n || xsk_ring_prod__reserve(&x->fill, n, &at) != n)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		*xsk_ring_prod__fill_addr(&x->fill, at + i) =
+			frames[i].address & ~(uint64_t)(FRAME_SIZE - 1);
+	xsk_ring_prod__submit(&x->fill, n);
+}
+
+void xsk_drops(const struct xsk *x, uint64_t *ring_full, uint64_t *fill_empty)
+{
+	struct xdp_statistics s = {0};
+	socklen_t len = sizeof(s);
+
+	*ring_full = *fill_empty = 0;
+	if (getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_STATISTICS, &s, &len))
+		return;
+	*ring_full = s.rx_ring_full;
+	*fill_empty = s.rx_dropped;
+}

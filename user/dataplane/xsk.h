@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One AF_XDP socket on one receive queue of an outside device, copy mode, receive only. Opened as
+ * root; afterwards only shared memory and poll are needed.
+ */
+#ifndef SLUICE_DATAPLANE_XSK_H
+#define SLUICE_DATAPLANE_XSK_H
+
+#include "dataplane/dataplane.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define XSK_BATCH 64
+
+struct xsk;
+
+struct xsk_frame {
+	uint8_t *bytes;
+	uint32_t len;
+	uint64_t address; /* to give it back */
+};
+
+/* Opens and enters it into the XSKMAP at `key`. NULL with a sentence in `error`. */
+struct xsk *xsk_open(const char *device, uint32_t queue, int xsks_map_fd, uint32_t key,
+	char error[DATAPLANE_ERROR_SIZE]);
+void xsk_close(struct xsk *x);
+
+int xsk_fd(const struct xsk *x);
+
+/* Takes up to XSK_BATCH received frames; they are the caller's until xsk_release. */
+uint32_t xsk_receive(struct xsk *x, struct xsk_frame frames[XSK_BATCH]);
+
+/* Gives the frames of the last xsk_receive back to the kernel. */
+void xsk_release(struct xsk *x, const struct xsk_frame *frames, uint32_t n);
+
+/* Packets the kernel dropped: no room in the ring, no free buffer. */
+void xsk_drops(const struct xsk *x, uint64_t *ring_full, uint64_t *fill_empty);
+
+#endif
