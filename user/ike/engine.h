@@ -101,16 +101,18 @@ struct effect *engine_effect(struct engine *e);
 uint64_t engine_generation(const struct engine *e);
 
 /*
- * Writes established SAs into buf; returns the bytes used, 0 when they do not fit. Contains keys.
- * ENGINE_CHECKPOINT_SIZE(tunnels) always suffices.
+ * Writes established SAs into buf; returns the bytes used, 0 when they do not fit. Contains keys,
+ * and times of the clock that `now` is on. ENGINE_CHECKPOINT_SIZE(tunnels) always suffices.
  */
-#define ENGINE_CHECKPOINT_SA            6144 /* bytes of one IKE SA, cached messages included */
-#define ENGINE_CHECKPOINT_SIZE(tunnels) (64 + (size_t)(tunnels)*2 * ENGINE_CHECKPOINT_SA)
+#define ENGINE_CHECKPOINT_TUNNEL                                                                   \
+	16384 /* bytes: its IKE SAs with cached messages, and its SA pairs */
+#define ENGINE_CHECKPOINT_SIZE(tunnels) (64 + (size_t)(tunnels)*ENGINE_CHECKPOINT_TUNNEL)
 size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_t now);
 
 /*
  * Takes over the SAs of a checkpoint whose tunnels are configured; called once, after the tunnels
- * and before engine_start(). Times continue relative to `now`. False when it is not a checkpoint.
+ * and before engine_start(), with `now` on the same clock. False when it is not a checkpoint; then
+ * nothing was taken over.
  */
 bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now);
 

@@ -455,7 +455,8 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 		return;
 	}
 	if (error) {
-		child_release(e, t, r.new_slot);
+		if (r.new_slot >= 0)
+			child_release(e, t, r.new_slot);
 		dh_free(r.dh);
 		refused(e, sa, &r, m, error, now);
 		return;
@@ -483,7 +484,8 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 	} else {
 		/* The peer has a pair that we cannot key: only a fresh IKE SA puts that right. */
 		engine_note(e, t, &m->remote, true, why, "%s", text);
-		child_release(e, t, r.new_slot);
+		if (r.new_slot >= 0)
+			child_release(e, t, r.new_slot);
 		ike_sa_close(e, sa, why, now);
 		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(e, t))
 			tunnel_retry(e, t, true, now);

@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ike process: sockets, channels and timers around the engine. */
+#include "hub/roles.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "esp/esp.h"
+#include "hub/ike_checkpoint.h"
+#include "hub/imsg.h"
+#include "hub/privsep.h"
+#include "ike/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SOCKETS_MAX      16
+#define DATAGRAMS_A_TURN 32
+#define DATAGRAM_SIZE    65536
+#define INSTALL_WAIT     (500 * CLOCK_MILLISECOND) /* then an answer goes out anyway */
+#define SLOW_ESP_PPS     2000                      /* ESP through the socket is not the path */
+#define GOODBYE_WAIT_MS  300
+#define OUTER_MTU        1500
+
+static_assert((int)ENGINE_REKEY_CHILD == (int)IKE_COMMAND_REKEY_CHILD, "command numbers");
+static_assert((int)ENGINE_RESET == (int)IKE_COMMAND_RESET, "command numbers");
+static_assert((int)PHASE_UP == (int)TUNNEL_UP, "phase numbers");
+
+struct proc_ike;
+
+struct ike_socket {
+	struct proc_ike *proc;
+	struct ip_endpoint local;
+	int fd;
+	struct event *readable;
+};
+
+/* An inbound SA that data has not confirmed yet. */
+struct waiting_sa {
+	LIST_ENTRY(waiting_sa) link;
+	uint32_t spi_in;
+	uint64_t until;
+};
+
+/* A datagram that waits for one of those. */
+struct held {
+	STAILQ_ENTRY(held) link;
+	struct effect *send;
+};
+
+struct proc_ike {
+	struct event_base *base;
+	struct imsg_channel *hub, *data;
+	struct engine *engine;
+	struct event *timer;
+	struct ike_socket sockets[SOCKETS_MAX];
+	unsigned int socket_count;
+	LIST_HEAD(, waiting_sa) waiting;
+	STAILQ_HEAD(, held) held;
+	struct ike_checkpoint checkpoint;
+	uint64_t saved_generation;
+	uint64_t esp_refilled;
+	uint32_t esp_tokens;
+	bool started, stopping, restored;
+	int status;
+	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
+};
+
+static void carry_out(struct proc_ike *p);
+
+/* ---- datagrams ---- */
+
+static void transmit(struct proc_ike *p, const struct effect_send *s)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&s->remote, &ss);
+	char text[ENDPOINT_STR_SIZE];
+
+	for (unsigned int i = 0; i < p->socket_count; i++) {
+		if (!endpoint_equal(&p->sockets[i].local, &s->local))
+			continue;
+		/* A datagram that does not go out is like one lost on the way: it is repeated. */
+		if (sendto(p->sockets[i].fd, s->bytes, s->len, MSG_DONTWAIT, (struct sockaddr *)&ss,
+			    len) < 0)
+			log_warn("sending IKE to %s: %s", endpoint_format(&s->remote, text),
+				strerror(errno));
+		return;
+	}
+	log_warn("no socket at %s", endpoint_format(&s->local, text));
+}
+
+static struct waiting_sa *find_waiting(struct proc_ike *p, uint32_t spi_in)
+{
+	struct waiting_sa *w;
+
+	LIST_FOREACH(w, &p->waiting, link)
+	{
+		if (w->spi_in == spi_in)
+			return w;
+	}
+	return NULL;
+}
+
+/* The SA accepts packets (or we waited long enough): what depended on it goes out. */
+static void installed(struct proc_ike *p, struct waiting_sa *w)
+{
+	uint32_t spi_in = w->spi_in;
+	struct held *h = STAILQ_FIRST(&p->held);
+
+	LIST_REMOVE(w, link);
+	free(w);
+	while (h) {
+		struct held *next = STAILQ_NEXT(h, link);
+
+		if (h->send->send.after_spi_in == spi_in) {
+			STAILQ_REMOVE(&p->held, h, held, link);
+			transmit(p, &h->send->send);
+			effect_free(h->send);
+			free(h);
+		}
+		h = next;
+	}
+}
+
+/* Takes over own_effect. */
+static void send_or_hold(struct proc_ike *p, struct effect *own_effect)
+{
+	struct held *h;
+
+	if (!own_effect->send.after_spi_in || !find_waiting(p, own_effect->send.after_spi_in)) {
+		transmit(p, &own_effect->send);
+		effect_free(own_effect);
+		return;
+	}
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		abort();
+	h->send = own_effect;
+	STAILQ_INSERT_TAIL(&p->held, h, link);
+}
+
+static void forward_esp(struct proc_ike *p, const struct ike_socket *s,
+	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len)
+{
+	struct imsg_esp_slow m = {.local = s->local, .remote = *remote, .len = (uint32_t)len};
+	uint64_t now = clock_now();
+
+	if (now - p->esp_refilled >= CLOCK_SECOND / 10) {
+		p->esp_refilled = now;
+		p->esp_tokens = SLOW_ESP_PPS / 10;
+	}
+	if (!p->data || !p->esp_tokens || len > IMSG_MAX_SIZE - 256 - sizeof(m))
+		return;
+	p->esp_tokens--;
+	imsg_send_bytes(p->data, IMSG_ESP_SLOW, &m, sizeof(m), bytes, len);
+}
+
+static void on_datagram(struct proc_ike *p, const struct ike_socket *s,
+	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len)
+{
+	static const uint8_t marker[4];
+
+	/* RFC 3948 2.2: what does not start with the marker is ESP; one byte is a keepalive. */
+	if (s->local.port == IKE_PORT_NAT && len > 8 && memcmp(bytes, marker, 4) != 0)
+		forward_esp(p, s, remote, bytes, len);
+	else
+		engine_datagram(p->engine, &s->local, remote, bytes, len, clock_now());
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	static uint8_t buffer[DATAGRAM_SIZE];
+	struct ike_socket *s = arg;
+	struct proc_ike *p = s->proc;
+
+	(void)what;
+	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
+		struct sockaddr_storage ss;
+		socklen_t ss_len = sizeof(ss);
+		struct ip_endpoint remote;
+		ssize_t n = recvfrom(
+			fd, buffer, sizeof(buffer), MSG_DONTWAIT, (struct sockaddr *)&ss, &ss_len);
+
+		if (n < 0)
+			break;
+		if (endpoint_from_sockaddr(&ss, &remote))
+			on_datagram(p, s, &remote, buffer, (size_t)n);
+	}
+	carry_out(p);
+}
+
+/* ---- effects ---- */
+
+static void apply_add(struct proc_ike *p, const struct effect *f)
+{
+	const struct effect_sa_add *a = &f->sa_add;
+	struct imsg_sa_add m = {.tunnel = f->tunnel,
+		.spi_in = a->spi_in,
+		.spi_out = a->spi_out,
+		.cipher = a->cipher->id,
+		.integ = a->integ ? a->integ->id : ESP_INTEG_NONE,
+		.esn = a->esn,
+		.udp_encap = a->udp_encap,
+		.replay_window = a->replay_window,
+		.key_len = a->cipher->key_len,
+		.integ_len = a->integ ? a->integ->key_len : 0,
+		.local = a->local,
+		.remote = a->remote,
+		.local_ts = a->local_ts,
+		.remote_ts = a->remote_ts};
+	struct waiting_sa *w;
+
+	if (!p->data)
+		return;
+	memcpy(m.key_in, a->keys.key_in, sizeof(m.key_in));
+	memcpy(m.key_out, a->keys.key_out, sizeof(m.key_out));
+	memcpy(m.salt_in, a->keys.salt_in, sizeof(m.salt_in));
+	memcpy(m.salt_out, a->keys.salt_out, sizeof(m.salt_out));
+	memcpy(m.integ_in, a->keys.integ_in, sizeof(m.integ_in));
+	memcpy(m.integ_out, a->keys.integ_out, sizeof(m.integ_out));
+	imsg_send(p->data, IMSG_SA_ADD, -1, &m, sizeof(m));
+	secret_wipe(&m, sizeof(m));
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		abort();
+	w->spi_in = a->spi_in;
+	w->until = clock_now() + INSTALL_WAIT;
+	LIST_INSERT_HEAD(&p->waiting, w, link);
+}
+
+static void apply_ref(struct proc_ike *p, const struct effect *f)
+{
+	struct imsg_sa_ref m = {f->tunnel, f->sa_ref.spi_in, f->sa_ref.spi_out};
+	struct waiting_sa *w;
+
+	if (p->data)
+		imsg_send(p->data, f->type == EFFECT_SA_USE ? IMSG_SA_USE : IMSG_SA_DEL, -1, &m,
+			sizeof(m));
+	if (f->type == EFFECT_SA_USE)
+		return;
+	imsg_send(p->hub, IMSG_SA_GONE, -1, &m, sizeof(m));
+	w = find_waiting(p, m.spi_in);
+	if (w)
+		installed(p, w);
+}
+
+static void apply_moved(struct proc_ike *p, const struct effect *f)
+{
+	struct imsg_peer_moved m = {
+		.tunnel = f->tunnel, .spi_in = f->sa_ref.spi_in, .remote = f->sa_ref.remote};
+
+	if (p->data)
+		imsg_send(p->data, IMSG_PEER_MOVED, -1, &m, sizeof(m));
+}
+
+static void apply_state(struct proc_ike *p, const struct effect *f)
+{
+	struct imsg_tunnel_state m = {.tunnel = f->tunnel,
+		.phase = f->state.phase,
+		.peer = f->state.peer,
+		.ike_version = f->state.ike_version,
+		.nat_detected = f->state.nat_detected};
+
+	snprintf(m.reason, sizeof(m.reason), "%s", reason_code(f->state.reason));
+	memcpy(m.detail, f->state.detail, sizeof(m.detail));
+	memcpy(m.ike_proposal, f->state.ike_proposal, sizeof(m.ike_proposal));
+	imsg_send(p->hub, IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
+}
+
+static void apply_info(struct proc_ike *p, const struct effect *f)
+{
+	const struct effect_sa_info *i = &f->info;
+	struct imsg_sa_info m = {.tunnel = f->tunnel,
+		.spi_in = i->spi_in,
+		.spi_out = i->spi_out,
+		.rekey_in_s = i->rekey_in_s,
+		.expires_in_s = i->expires_in_s,
+		.udp_encap = i->udp_encap,
+		.in_use = i->in_use};
+
+	m.created_wall_ns = clock_wall() - (clock_now() - i->created);
+	m.inner_mtu = (uint16_t)esp_inner_mtu(i->cipher->id, i->integ ? i->integ->id : 0,
+		i->udp_encap, i->outer_v6 ? 6 : 4, OUTER_MTU);
+	memcpy(m.proposal, i->proposal, sizeof(m.proposal));
+	imsg_send(p->hub, IMSG_SA_INFO, -1, &m, sizeof(m));
+}
+
+static void apply_note(struct proc_ike *p, const struct effect *f)
+{
+	const struct effect_note *n = &f->note;
+	char about[SITE_NAME_SIZE + 32] = "", who[ENDPOINT_STR_SIZE + 16] = "";
+	char peer[ENDPOINT_STR_SIZE], text[REASON_TEXT_SIZE + 2] = "";
+
+	if (f->tunnel < IKE_TUNNELS_MAX)
+		snprintf(about, sizeof(about), "site %s tunnel %u: ", p->sites[f->tunnel],
+			f->tunnel % TUNNELS_PER_SITE);
+	if (n->remote.port)
+		snprintf(who, sizeof(who), "peer %s: ", endpoint_format(&n->remote, peer));
+	if (strcmp(n->detail, reason_sentence(n->reason)) != 0)
+		snprintf(text, sizeof(text), ": %s", n->detail);
+	if (n->warning)
+		log_warn("%s%s%s: %s%s", about, who, reason_code(n->reason),
+			reason_sentence(n->reason), text);
+	else
+		log_info("%s%s%s: %s%s", about, who, reason_code(n->reason),
+			reason_sentence(n->reason), text);
+}
+
+static void apply(struct proc_ike *p, struct effect *own_effect)
+{
+	switch (own_effect->type) {
+	case EFFECT_SEND:
+		send_or_hold(p, own_effect);
+		return;
+	case EFFECT_SA_ADD:
+		apply_add(p, own_effect);
+		break;
+	case EFFECT_SA_USE:
+	case EFFECT_SA_DEL:
+		apply_ref(p, own_effect);
+		break;
+	case EFFECT_SA_MOVED:
+		apply_moved(p, own_effect);
+		break;
+	case EFFECT_TUNNEL_STATE:
+		apply_state(p, own_effect);
+		break;
+	case EFFECT_SA_INFO:
+		apply_info(p, own_effect);
+		break;
+	case EFFECT_NOTE:
+		apply_note(p, own_effect);
+		break;
+	}
+	effect_free(own_effect);
+}
+
+static void rearm(struct proc_ike *p)
+{
+	uint64_t next = engine_next_timer(p->engine), now = clock_now();
+	struct waiting_sa *w;
+	struct timeval wait;
+
+	LIST_FOREACH(w, &p->waiting, link)
+	{
+		if (w->until < next)
+			next = w->until;
+	}
+	next = next > now ? next - now : 0;
+	if (next > 60 * CLOCK_SECOND)
+		next = 60 * CLOCK_SECOND;
+	wait.tv_sec = (time_t)(next / CLOCK_SECOND);
+	wait.tv_usec = (suseconds_t)(next % CLOCK_SECOND / 1000) + 1;
+	evtimer_add(p->timer, &wait);
+}
+
+/* Saves, then acts: what a peer has seen is never newer than the checkpoint. */
+static void carry_out(struct proc_ike *p)
+{
+	struct effect *f;
+
+	if (!p->started)
+		return;
+	if (engine_generation(p->engine) != p->saved_generation) {
+		p->saved_generation = engine_generation(p->engine);
+		ike_checkpoint_save(&p->checkpoint, p->engine, clock_now());
+	}
+	while ((f = engine_effect(p->engine)))
+		apply(p, f);
+	rearm(p);
+}
+
+static void on_timer(int fd, short what, void *arg)
+{
+	struct proc_ike *p = arg;
+	struct waiting_sa *w, *next;
+	uint64_t now = clock_now();
+
+	(void)fd;
+	(void)what;
+	for (w = LIST_FIRST(&p->waiting); w; w = next) {
+		next = LIST_NEXT(w, link);
+		if (w->until > now)
+			continue;
+		log_warn("SPI %08x: no confirmation from data", w->spi_in);
+		installed(p, w);
+	}
+	engine_timer(p->engine, now);
+	carry_out(p);
+}
+
+/* ---- messages from data ---- */
+
+static void on_data(void *context, const struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_sa_ref *ref;
+	const struct imsg_peer_moved *moved;
+	struct waiting_sa *w;
+
+	switch (m->type) {
+	case IMSG_SA_INSTALLED:
+		ref = imsg_body(m, sizeof(*ref));
+		w = ref ? find_waiting(p, ref->spi_in) : NULL;
+		if (w)
+			installed(p, w);
+		break;
+	case IMSG_SA_EXPIRING:
+		ref = imsg_body(m, sizeof(*ref));
+		if (ref)
+			engine_sa_expiring(p->engine, ref->tunnel, ref->spi_in, clock_now());
+		break;
+	case IMSG_PEER_MOVED:
+		moved = imsg_body(m, sizeof(*moved));
+		if (moved)
+			engine_peer_moved(p->engine, moved->tunnel, moved->spi_in, &moved->remote,
+				clock_now());
+		break;
+	default:
+		log_error("message %u from data is not for ike", m->type);
+	}
+	if (m->fd >= 0)
+		close(m->fd);
+	carry_out(p);
+}
+
+static void release_waiting(struct proc_ike *p)
+{
+	struct waiting_sa *w;
+
+	while ((w = LIST_FIRST(&p->waiting)))
+		installed(p, w);
+}
+
+static void on_data_gone(void *context)
+{
+	struct proc_ike *p = context;
+
+	log_warn("the data process is gone; its SAs are set up again when it is back");
+	imsg_channel_free(p->data);
+	p->data = NULL;
+	release_waiting(p);
+}
+
+static void take_channel(struct proc_ike *p, int own_fd)
+{
+	if (own_fd < 0)
+		return;
+	imsg_channel_free(p->data);
+	release_waiting(p);
+	p->data = imsg_channel_new(p->base, own_fd, on_data, on_data_gone, p);
+}
+
+/* ---- messages from hub ---- */
+
+static void take_socket(struct proc_ike *p, const struct imsg *m)
+{
+	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
+	struct ike_socket *slot = &p->sockets[p->socket_count];
+
+	if (!s || m->fd < 0 || p->socket_count == SOCKETS_MAX) {
+		log_error("a socket could not be taken (%u are open)", p->socket_count);
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
+	p->socket_count++;
+	*slot = (struct ike_socket){.proc = p, .local = s->local, .fd = m->fd};
+	slot->readable = event_new(p->base, m->fd, EV_READ | EV_PERSIST, on_readable, slot);
+	if (p->started)
+		event_add(slot->readable, NULL);
+}
+
+/* Reads a pre-shared key; one line end does not belong to it. */
+static bool read_secret(int own_fd, struct secret *out)
+{
+	uint8_t bytes[SECRET_MAX + 2];
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (own_fd < 0)
+		return false;
+	while (n > 0 && len < sizeof(bytes)) {
+		n = read(own_fd, bytes + len, sizeof(bytes) - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	close(own_fd);
+	if (len && bytes[len - 1] == '\n')
+		len--;
+	n = n < 0 || !len || !secret_set(out, bytes, len) ? -1 : 0;
+	secret_wipe(bytes, sizeof(bytes));
+	return n == 0;
+}
+
+static void take_tunnel(struct proc_ike *p, const struct imsg *m)
+{
+	const struct imsg_ike_tunnel *t = imsg_body(m, sizeof(*t));
+	struct engine_tunnel conf;
+	struct secret psk = {0};
+
+	if (!t || t->tunnel >= IKE_TUNNELS_MAX) {
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
+	conf = (struct engine_tunnel){.number = t->tunnel,
+		.local = t->local,
+		.remote = t->remote,
+		.local_id = t->local_id,
+		.remote_id = t->remote_id,
+		.options = t->options,
+		.local_ts = t->local_ts,
+		.remote_ts = t->remote_ts};
+	memcpy(conf.site, t->site, sizeof(conf.site));
+	memcpy(p->sites[t->tunnel], t->site, sizeof(p->sites[0]));
+	if (!read_secret(m->fd, &psk)) {
+		log_error("site %s tunnel %u: the pre-shared key could not be read", t->site,
+			t->tunnel % TUNNELS_PER_SITE);
+		/* A key that nobody has: the tunnel exists, and stays down. */
+		psk.len = 32;
+		random_bytes(psk.bytes, psk.len);
+	}
+	engine_tunnel_set(p->engine, &conf, &psk, clock_now());
+	secret_clear(&psk);
+}
+
+static void start(struct proc_ike *p)
+{
+	bool had_state = ike_checkpoint_load(&p->checkpoint, p->engine, clock_now());
+
+	if (!had_state && p->data)
+		imsg_send(p->data, IMSG_SA_FLUSH, -1, NULL, 0);
+	privsep_drop("ike");
+	imsg_send(p->hub, IMSG_READY, -1, NULL, 0);
+	p->started = true;
+	for (unsigned int i = 0; i < p->socket_count; i++)
+		event_add(p->sockets[i].readable, NULL);
+	engine_start(p->engine, clock_now());
+}
+
+static void shut_down(struct proc_ike *p)
+{
+	struct timeval wait = {.tv_usec = GOODBYE_WAIT_MS * 1000};
+
+	p->stopping = true;
+	p->status = 0;
+	engine_shutdown(p->engine, clock_now());
+	event_base_loopexit(p->base, &wait);
+}
+
+static void on_hub(void *context, const struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_tunnel *del;
+	const struct imsg_activity *activity;
+	const struct imsg_ike_command *command;
+	bool fd_taken = true;
+
+	switch (m->type) {
+	case IMSG_IKE_SOCKET:
+		take_socket(p, m);
+		break;
+	case IMSG_IKE_TUNNEL:
+		take_tunnel(p, m);
+		break;
+	case IMSG_IKE_CHECKPOINT:
+		ike_checkpoint_open(&p->checkpoint, m->fd);
+		break;
+	case IMSG_CHANNEL:
+		take_channel(p, m->fd);
+		break;
+	default:
+		fd_taken = false;
+	}
+	switch (m->type) {
+	case IMSG_START:
+		start(p);
+		break;
+	case IMSG_SHUTDOWN:
+		shut_down(p);
+		break;
+	case IMSG_IKE_TUNNEL_DEL:
+		del = imsg_body(m, sizeof(*del));
+		if (del)
+			engine_tunnel_remove(p->engine, del->tunnel, clock_now());
+		break;
+	case IMSG_IKE_ACTIVITY:
+		activity = imsg_body(m, sizeof(*activity));
+		if (activity)
+			engine_activity(p->engine, activity->tunnel, activity->age_ms, clock_now());
+		break;
+	case IMSG_IKE_COMMAND:
+		command = imsg_body(m, sizeof(*command));
+		if (command)
+			engine_command(p->engine, command->tunnel,
+				(enum engine_command)command->command, clock_now());
+		break;
+	default:
+		if (!fd_taken)
+			log_error("message %u from hub is not for ike", m->type);
+	}
+	if (!fd_taken && m->fd >= 0)
+		close(m->fd);
+	carry_out(p);
+}
+
+static void on_hub_gone(void *context)
+{
+	struct proc_ike *p = context;
+
+	/* Without hub nobody supervises us: SAs stay in data and in the checkpoint. */
+	if (!p->stopping)
+		log_error("the hub process is gone");
+	event_base_loopbreak(p->base);
+}
+
+static void env_random(void *context, void *bytes, size_t len)
+{
+	(void)context;
+	random_bytes(bytes, len);
+}
+
+static void tear_down(struct proc_ike *p)
+{
+	struct held *h;
+
+	release_waiting(p);
+	while ((h = STAILQ_FIRST(&p->held))) {
+		STAILQ_REMOVE_HEAD(&p->held, link);
+		effect_free(h->send);
+		free(h);
+	}
+	for (unsigned int i = 0; i < p->socket_count; i++) {
+		event_free(p->sockets[i].readable);
+		close(p->sockets[i].fd);
+	}
+	engine_free(p->engine);
+	ike_checkpoint_close(&p->checkpoint);
+	imsg_channel_free(p->data);
+	imsg_channel_free(p->hub);
+	event_free(p->timer);
+	event_base_free(p->base);
+}
+
+int proc_ike_run(int hub_fd)
+{
+	struct engine_env env = {.random = env_random};
+	struct engine_limits limits = engine_limits_default();
+	struct proc_ike *p = calloc(1, sizeof(*p));
+	int status;
+
+	if (!p)
+		abort();
+	if (!crypto_init()) {
+		log_error("libcrypto lacks an algorithm that IKE needs");
+		return 1;
+	}
+	p->status = 1;
+	p->base = event_base_new();
+	LIST_INIT(&p->waiting);
+	STAILQ_INIT(&p->held);
+	ike_checkpoint_init(&p->checkpoint);
+	p->engine = engine_new(&env, &limits);
+	p->timer = evtimer_new(p->base, on_timer, p);
+	p->hub = imsg_channel_new(p->base, hub_fd, on_hub, on_hub_gone, p);
+	event_base_dispatch(p->base);
+	status = p->status;
+	tear_down(p);
+	free(p);
+	return status;
+}
