@@ -21,6 +21,7 @@ void log_init(const char *process, enum log_level most_detailed)
 	log_name = process;
 	log_detail = most_detailed;
 	log_journal = getenv("JOURNAL_STREAM") != NULL;
+	tzset(); /* now: strftime() would, and open a file where none may be opened any more */
 }
 
 const char *log_process(void)
