@@ -317,7 +317,7 @@ static void establishes_either_way(void **state)
 			pass(MINUTE);
 			assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
 			assert_int_equal(lab.site_state[0].state, FSM_ESTABLISHED);
-			assert_true(bgp_is_settled(lab.hub));
+			assert_true(bgp_is_settled(lab.hub, lab.now));
 			/* RFC 4271 6.8: one connection is left. */
 			assert_int_equal(lab.wire[0][0].open + lab.wire[0][1].open, 1);
 			lab_tear_down(state);
@@ -414,6 +414,10 @@ static void removed_neighbour_takes_its_routes(void **state)
 	join(0);
 	announce(0, "10.1.0.0/24", true);
 	pass(MINUTE);
+	bgp_neighbor_stop(lab.hub, 0, lab.now);
+	settle();
+	assert_int_equal(lab.site_state[0].error_code, NOTIFY_CEASE);
+	assert_int_equal(lab.site_state[0].error_subcode, CEASE_DECONFIGURED);
 	bgp_neighbor_delete(lab.hub, 0, lab.now);
 	settle();
 	assert_null(at(lab.hub, "10.1.0.0/24"));

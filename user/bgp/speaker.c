@@ -229,15 +229,26 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	return true;
 }
 
-void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now)
+void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now)
 {
 	struct bgp_peer *p = speaker_peer(b, tunnel);
 	struct bgp_notify n = notify_make(NOTIFY_CEASE, CEASE_DECONFIGURED);
 
 	if (!p)
 		return;
+	p->tunnel_up = false;
 	peer_set_detail(p, "the neighbour was removed from the configuration");
 	peer_stop(b, p, &n, now);
+	p->start_at = CLOCK_NEVER;
+}
+
+void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now)
+{
+	struct bgp_peer *p = speaker_peer(b, tunnel);
+
+	if (!p)
+		return;
+	bgp_neighbor_stop(b, tunnel, now);
 	b->peers[p->rib.slot] = NULL;
 	b->rib_peers[p->rib.slot] = NULL;
 	peer_free(p);
@@ -519,7 +530,7 @@ uint64_t bgp_next_timer(const struct bgp *b)
 	return at;
 }
 
-bool bgp_is_settled(const struct bgp *b)
+bool bgp_is_settled(const struct bgp *b, uint64_t now)
 {
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
@@ -528,19 +539,12 @@ bool bgp_is_settled(const struct bgp *b)
 			continue;
 		if (!peer_established(p))
 			return false;
+		if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
+			continue;
 		for (int f = 0; f < BGP_FAMILIES; f++) {
 			if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
 				return false;
 		}
 	}
 	return !b->rib.dirty_first;
-}
-
-void bgp_each_neighbor(
-	const struct bgp *b, void (*visit)(void *context, uint32_t tunnel), void *context)
-{
-	for (unsigned int i = 0; i < b->peer_slots; i++) {
-		if (b->peers[i])
-			visit(context, b->peers[i]->rib.conf.tunnel);
-	}
 }

@@ -86,6 +86,9 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 
 /* Adds or changes a neighbour; a new AS or address ends its session. False: RIB_PEERS_MAX reached. */
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now);
+
+/* Ends its session with Cease/3, for good; the effects should be carried out before the deletion. */
+void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now);
 void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now);
 
 /* A session lives only while its tunnel is up; down takes all its routes away at once. */
@@ -132,11 +135,11 @@ bool bgp_next_effect(struct bgp *b, struct bgp_effect *e);
 /* Ends all sessions with Cease/2 and starts none again. */
 void bgp_shutdown(struct bgp *b, uint64_t now);
 
-/* Every neighbour whose tunnel is up is Established and has sent End-of-RIB for its families. */
-bool bgp_is_settled(const struct bgp *b);
-
-/* Calls `visit` for the number of every neighbour. */
-void bgp_each_neighbor(
-	const struct bgp *b, void (*visit)(void *context, uint32_t tunnel), void *context);
+/*
+ * Every neighbour whose tunnel is up is Established and has sent End-of-RIB for its families. Who
+ * sends none (RFC 4724 2 only recommends it) counts as done BGP_QUIET_S after the start.
+ */
+#define BGP_QUIET_S 15
+bool bgp_is_settled(const struct bgp *b, uint64_t now);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,12 +198,13 @@ static struct connection *connection_new(
 	struct proc_bgp *p, uint32_t tunnel, enum bgp_direction direction, int own_fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	int one = 1;
+	int one = 1, class = IPTOS_CLASS_CS6; /* RFC 4594 3.2: network control */
 
 	if (!c)
 		abort();
 	*c = (struct connection){.proc = p, .tunnel = tunnel, .direction = direction, .fd = own_fd};
 	(void)setsockopt(own_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void)setsockopt(own_fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
 	c->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_connection_readable, c);
 	c->writable = event_new(p->base, own_fd, EV_WRITE | EV_PERSIST, on_connection_writable, c);
 	LIST_INSERT_HEAD(&p->connections, c, link);
@@ -403,7 +405,7 @@ static void flush_all(struct proc_bgp *p)
 
 static void check_settled(struct proc_bgp *p, uint64_t now)
 {
-	if (!p->settling || (now < p->settle_until && !bgp_is_settled(p->bgp)))
+	if (!p->settling || (now < p->settle_until && !bgp_is_settled(p->bgp, now)))
 		return;
 	p->settling = false;
 	imsg_send(p->hub, IMSG_BGP_SETTLED, -1, NULL, 0);
@@ -516,7 +518,7 @@ static void on_hub_message(void *context, const struct imsg *m)
 			uint32_t tunnel = ((const struct imsg_tunnel *)body)->tunnel;
 
 			/* Its last words must be written while the speaker still knows it. */
-			bgp_tunnel_set(p->bgp, tunnel, false, now);
+			bgp_neighbor_stop(p->bgp, tunnel, now);
 			carry_out_all(p);
 			bgp_neighbor_delete(p->bgp, tunnel, now);
 		}
