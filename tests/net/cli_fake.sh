@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The `sluice` command against a daemon with fixed answers: tables, JSON, requests, exit statuses.
-# usage: cli_fake.sh [directory of the built programs]; one line per case, exit 1 on a failure.
+# usage: cli_fake.sh [directory of the built programs, or $BIN]; one line per case, exit 1 on a failure.
 set -u
-OUT=${1:-build/asan}
+OUT=${1:-${BIN:-build/asan}}
 FAKE=$OUT/tests/net/fake_control SLUICE=$OUT/sluice
 for f in "$FAKE" "$SLUICE"; do [ -x "$f" ] || { echo "FAIL $f is not built"; exit 1; }; done
 
