@@ -26,13 +26,13 @@ struct role_calls {
 
 /* What every event loop does: messages, timers, memory, an orderly end. */
 static const int common_calls[] = {SC(read), SC(write), SC(readv), SC(writev), SC(close),
-	SC(recvmsg), SC(sendmsg), SC(recvfrom), SC(sendto), SC(epoll_wait), SC(epoll_pwait),
-	SC(epoll_ctl), SC(poll), SC(ppoll), SC(clock_gettime), SC(clock_nanosleep), SC(nanosleep),
-	SC(gettimeofday), SC(timerfd_settime), SC(futex), SC(brk), SC(mmap), SC(munmap), SC(mremap),
-	SC(madvise), SC(mprotect), SC(getrandom), SC(exit), SC(exit_group), SC(rt_sigreturn),
-	SC(rt_sigprocmask), SC(rt_sigaction), SC(sigaltstack), SC(getpid), SC(gettid), SC(tgkill),
-	SC(restart_syscall), SC(fcntl), SC(fstat), SC(newfstatat), SC(lseek), SC(eventfd2),
-	SC(sched_yield), SC(rseq), SC(set_robust_list), -1};
+	SC(recvmsg), SC(sendmsg), SC(recvfrom), SC(sendto), SC(setsockopt), SC(epoll_wait),
+	SC(epoll_pwait), SC(epoll_ctl), SC(poll), SC(ppoll), SC(clock_gettime), SC(clock_nanosleep),
+	SC(nanosleep), SC(gettimeofday), SC(timerfd_settime), SC(futex), SC(brk), SC(mmap),
+	SC(munmap), SC(mremap), SC(madvise), SC(mprotect), SC(getrandom), SC(exit), SC(exit_group),
+	SC(rt_sigreturn), SC(rt_sigprocmask), SC(rt_sigaction), SC(sigaltstack), SC(getpid),
+	SC(gettid), SC(tgkill), SC(restart_syscall), SC(fcntl), SC(fstat), SC(newfstatat),
+	SC(lseek), SC(eventfd2), SC(sched_yield), SC(rseq), SC(set_robust_list), -1};
 
 static const int ike_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(setsockopt),
 	SC(getsockname), SC(pread64), SC(pwrite64), SC(msync), -1};
