@@ -21,6 +21,10 @@ in_ns() { local ns=$P-$1; shift; ip netns exec "$ns" "$@"; }
 # The hub has its own mounts too: /run/sluice and bpffs are private to it.
 in_hub() { nsenter -t "$(<"$LAB/hub.holder")" -m -n "$@"; }
 
+# For the background: the command takes the place of the subshell, so that $! is its pid.
+in_ns_exec() { local ns=$P-$1; shift; exec ip netns exec "$ns" "$@"; }
+in_hub_exec() { exec nsenter -t "$(<"$LAB/hub.holder")" -m -n "$@"; }
+
 remember() { echo "$1" >>"$LAB/pids"; }
 
 # Waits until a command succeeds: until_true SECONDS COMMAND...
@@ -117,7 +121,7 @@ hub_config() {
 
 # The sanitizer build cannot look for leaks under its seccomp filter (that needs ptrace).
 hub_start() {
-	ASAN_OPTIONS=detect_leaks=0:log_path=$LAB/asan in_hub "$BIN/sluiced" -f "$LAB/sluice.yaml" >>"$LAB/sluiced.log" 2>&1 </dev/null &
+	ASAN_OPTIONS=detect_leaks=0:log_path=$LAB/asan in_hub_exec "$BIN/sluiced" -f "$LAB/sluice.yaml" >>"$LAB/sluiced.log" 2>&1 </dev/null &
 	echo $! >"$LAB/sluiced.pid"
 	remember $!
 	until_true 10 sluice show sites
@@ -162,7 +166,7 @@ charon_start() {
 	}
 	swanctl { load = pem pkcs1 pkcs8 x509 pubkey openssl random }
 	E
-	STRONGSWAN_CONF=$d/strongswan.conf in_ns "$ns" /usr/sbin/charon-systemd >"$d/out" 2>&1 </dev/null &
+	STRONGSWAN_CONF=$d/strongswan.conf in_ns_exec "$ns" /usr/sbin/charon-systemd >"$d/out" 2>&1 </dev/null &
 	echo $! >"$d/pid"
 	remember $!
 	until_true 20 test -S "$d/vici"
@@ -257,7 +261,7 @@ branch_bird() {
 }
 
 bird_start() {
-	in_ns "$1" bird -f -c "$2/bird.conf" -s "$2/bird.ctl" -P "$2/bird.pid" >"$2/bird.out" 2>&1 </dev/null &
+	in_ns_exec "$1" bird -f -c "$2/bird.conf" -s "$2/bird.ctl" -P "$2/bird.pid" >"$2/bird.out" 2>&1 </dev/null &
 	remember $!
 }
 
@@ -339,7 +343,7 @@ all_up() { [ "$(bgp_up)" = "$1" ]; }
 train() {
 	local port=$((20000 + RANDOM % 20000)) out
 	out=$(mktemp "$LAB/train.XXXXXX")
-	in_ns "$2" "$BIN/tests/net/flow" recv $port $(($6 + 15)) >"$out" &
+	in_ns_exec "$2" "$BIN/tests/net/flow" recv $port $(($6 + 15)) >"$out" &
 	local receiver=$!
 	remember $receiver
 	sleep 0.3
