@@ -184,6 +184,9 @@ struct worker_stats {
 	__u64 sends;      /* system calls to send */
 	__u64 tap_writes; /* system calls to write to the inside device */
 	__u64 wakeups;
+	__u64 not_esp;    /* frames or slow-path packets without a usable SA */
+	__u64 error_lost; /* ICMP errors that could not be written */
+	__u64 event_lost; /* could not tell the control thread */
 };
 
 /* Written by workers only: one row per worker and tunnel. */

@@ -187,7 +187,7 @@ static void open_bundle(struct bundle *b, const uint8_t *ip, const struct inner 
 	b->first = ip;
 }
 
-bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *in)
+bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *in, uint32_t tag)
 {
 	struct candidate c;
 	bool mergeable = consider(ip, in, &c);
@@ -197,7 +197,7 @@ bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *i
 
 	for (uint32_t i = co->count; i > stop; i--) {
 		b = &co->bundles[i - 1];
-		if (b->key != key)
+		if (b->key != key || b->tag != tag)
 			continue;
 		if (mergeable && join(b, &c))
 			return true;
@@ -207,6 +207,7 @@ bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *i
 		return false;
 	b = &co->bundles[co->count++];
 	open_bundle(b, ip, in);
+	b->tag = tag;
 	if (mergeable) {
 		b->header = c.header;
 		b->size = c.payload;

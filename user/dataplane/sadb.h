@@ -30,7 +30,7 @@ struct sa_pair {
 
 	pthread_spinlock_t in_lock;
 	struct esp_sa *in;
-	bool moved; /* control thread was told; in_lock */
+	struct ip_endpoint seen; /* where the newest authentic packet came from; in_lock */
 
 	pthread_spinlock_t out_lock;
 	struct esp_sa *out;

@@ -219,6 +219,17 @@ uint32_t segment_next(struct segmenter *g, uint8_t *to)
 	return len;
 }
 
+void segment_skip(struct segmenter *g)
+{
+	uint32_t len = segment_next_len(g);
+
+	if (!len)
+		return;
+	if (g->from->gso != VIRTIO_NET_HDR_GSO_NONE)
+		g->at += len - g->header;
+	g->index++;
+}
+
 uint32_t fragment_next(const uint8_t *ip, uint32_t len, uint32_t mtu, uint32_t *offset, uint8_t *to)
 {
 	uint32_t header = (ip[0] & 15u) * 4;

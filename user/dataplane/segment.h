@@ -60,6 +60,9 @@ uint32_t segment_next_len(const struct segmenter *g);
  */
 uint32_t segment_next(struct segmenter *g, uint8_t *to);
 
+/* Passes over the next segment. */
+void segment_skip(struct segmenter *g);
+
 /*
  * Cuts an IPv4 packet (no DF) into fragments of at most mtu bytes: RFC 791 3.2. *offset starts at 0
  * and is moved on; returns the length of the fragment written to `to`, 0 at the end.

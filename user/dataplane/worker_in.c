@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the site: open, check, adjust, coalesce, write to the inside device. */
+#include "dataplane/worker_internal.h"
+
+#include "base/clock.h"
+#include "dataplane/adjust.h"
+
+static struct traffic *reason(struct site_stats *s, enum esp_result r)
+{
+	switch (r) {
+	case ESP_REPLAY:
+		return &s->replay;
+	case ESP_AUTH:
+		return &s->auth;
+	case ESP_SELECTOR:
+		return &s->selector;
+	case ESP_SEQUENCE:
+		return &s->sequence;
+	case ESP_OK:
+	case ESP_DUMMY: /* delivered to nobody, as its sender wants */
+		return &s->delivered;
+	case ESP_MALFORMED:
+		break;
+	}
+	return &s->malformed;
+}
+
+/* Writes all bundles. Delivered is counted here: before, a packet may still be lost. */
+static void write_bundles(struct worker *w)
+{
+	struct coalescer *c = &w->coalescer;
+
+	coalesce_finish(c);
+	for (uint32_t i = 0; i < c->count; i++) {
+		struct bundle *b = &c->bundles[i];
+		struct site_stats *s = in_stats(w, b->tag);
+		ssize_t n = writev(w->tap_fd, b->iov, (int)b->pieces + 1);
+
+		tally(n > 0 ? &s->delivered : &s->internal, b->pieces, b->bytes);
+	}
+	w->stats->tap_writes += c->count;
+	coalesce_reset(c);
+}
+
+/*
+ * RFC 7296 2.23: behind a NAT the peer's address is whatever its newest authentic packet came from.
+ * An old packet, which anyone on the path can delay and send from elsewhere, moves nothing.
+ */
+static void follow_peer(
+	struct worker *w, struct sa_pair *p, const struct ip_endpoint *remote, bool newest)
+{
+	struct sa_pair *sender;
+
+	if (!p->udp_encap || !newest || endpoint_equal(remote, &p->seen))
+		return;
+	p->seen = *remote;
+	sender = sadb_out(w->shared.sadb, p->tunnel);
+	sa_pair_remote_set(p, remote);
+	if (sender && sender != p && sender->udp_encap)
+		sa_pair_remote_set(sender, remote);
+	worker_tell(w, WORKER_PEER_MOVED, p, remote);
+}
+
+static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint32_t len,
+	const struct ip_endpoint *remote, uint64_t now)
+{
+	uint32_t overhead = esp_overhead(p->in), inner_len = len;
+	struct tunnel_stats *t = tunnel_row(w, p->tunnel);
+	struct inner in;
+	uint64_t before;
+	enum esp_result r;
+
+	pthread_spin_lock(&p->in_lock);
+	before = esp_sequence(p->in);
+	r = esp_open(p->in, &esp, &inner_len, &in);
+	if (r == ESP_OK || r == ESP_DUMMY || r == ESP_SELECTOR)
+		follow_peer(w, p, remote, esp_sequence(p->in) > before);
+	pthread_spin_unlock(&p->in_lock);
+
+	if (r == ESP_OK || r == ESP_DUMMY)
+		t->last_in_ns = now;
+	if (r != ESP_OK) {
+		tally(reason(in_stats(w, p->tunnel), r), 1, len > overhead ? len - overhead : 0);
+		return;
+	}
+	tally(&t->in, 1, inner_len);
+	adjust_mss(esp, &in, in.family == 4 ? p->mss4 : p->mss6);
+	if (coalesce_add(&w->coalescer, esp, &in, p->tunnel))
+		return;
+	write_bundles(w);
+	coalesce_add(&w->coalescer, esp, &in, p->tunnel);
+}
+
+uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
+{
+	struct xsk_frame frames[XSK_BATCH];
+	uint32_t n = xsk_receive(x, frames);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct sa_pair *p;
+		struct outer o;
+
+		if (i + 2 < n)
+			__builtin_prefetch(frames[i + 2].bytes);
+		if (!outer_parse(frames[i].bytes, frames[i].len, &o)) {
+			w->stats->not_esp++;
+			continue;
+		}
+		p = sadb_in(w->shared.sadb, o.spi);
+		if (!p) {
+			/* Deleted between XDP and here: XDP has counted it for this site. */
+			struct site_stats *s = in_stats(w, SLUICE_SA_TUNNEL(o.spi));
+
+			tally(&s->tunnel_down, 1, o.esp_len);
+			continue;
+		}
+		open_packet(w, p, frames[i].bytes + o.esp, o.esp_len, &o.remote, now);
+	}
+	if (n)
+		write_bundles(w);
+	xsk_release(x, frames, n);
+	return n;
+}
+
+void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_endpoint *remote,
+	bool udp_encap)
+{
+	uint64_t now = clock_now(), departure;
+	uint32_t spi, bytes;
+	struct site_stats *s;
+	struct sa_pair *p;
+
+	if (len < ESP_HEADER_SIZE)
+		return;
+	spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
+	sadb_begin(w->shared.sadb, w->index);
+	p = sadb_in(w->shared.sadb, spi);
+	if (!p || p->udp_encap != udp_encap || len <= esp_overhead(p->in)) {
+		w->stats->not_esp++;
+		goto out;
+	}
+	bytes = len - esp_overhead(p->in);
+	s = in_stats(w, p->tunnel);
+	tally(&s->offered, 1, bytes);
+	switch (pace_charge(&w->shared.bucket_in[p->tunnel / 2], now, bytes, 0, &departure)) {
+	case PACE_RATE:
+		tally(&s->site_rate, 1, bytes);
+		goto out;
+	case PACE_PACKETS:
+		tally(&s->site_pps, 1, bytes);
+		goto out;
+	case PACE_SEND:
+		break;
+	}
+	open_packet(w, p, esp, len, remote, now);
+	write_bundles(w);
+out:
+	sadb_end(w->shared.sadb, w->index);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* To the site: cut super-packets, pace, seal, send. */
+#include "dataplane/worker_internal.h"
+
+#include "base/clock.h"
+#include "dataplane/adjust.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FRAMES_PER_TURN   8
+#define SEGMENTS_PER_SEND 64 /* UDP_SEGMENT's limit in older kernels */
+#define SEND_BYTES_MAX    65000
+#define EXPIRING_BELOW    (UINT64_C(1) << 28) /* sequence numbers left: minutes at full rate */
+
+static uint8_t *packet_of(struct worker *w, uint32_t buffer)
+{
+	return w->buffers + (size_t)buffer * WORKER_BUFFER_SIZE + ESP_HEADROOM;
+}
+
+static void free_buffer(struct worker *w, uint32_t buffer)
+{
+	w->free_list[w->free_count++] = buffer;
+}
+
+/* The concentrator's rate, borrowed in quanta as XDP does it. */
+static bool borrow(struct worker *w, uint64_t now, uint32_t bytes)
+{
+	struct rate_bucket *b = &w->shared.bucket_aggregate[SLUICE_OUT];
+	uint64_t price = __atomic_load_n(&b->ns_per_byte_q16, __ATOMIC_ACQUIRE);
+	__u64 start;
+
+	if (!price)
+		return true;
+	if (w->loan < bytes) {
+		if (!bucket_charge(&b->tat_ns, now, bucket_cost(SLUICE_AGGREGATE_QUANTUM, price),
+			    b->burst_ns, &start))
+			return false;
+		w->loan += SLUICE_AGGREGATE_QUANTUM;
+	}
+	w->loan -= bytes;
+	return true;
+}
+
+/* Both rates. False: counted as dropped. */
+static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, uint32_t bytes,
+	uint64_t *departure)
+{
+	struct site_stats *stats = out_stats(w, s->tunnel);
+	struct rate_bucket *b = &w->shared.bucket_out[s->tunnel / 2];
+	enum pace_verdict v;
+
+	*departure = now;
+	if (s->control) {
+		uint64_t ignored;
+
+		(void)pace_charge(b, now, bytes, PACE_HORIZON_MAX, &ignored);
+		return true;
+	}
+	if (!borrow(w, now, bytes)) {
+		tally(&stats->aggregate_rate, 1, bytes);
+		return false;
+	}
+	v = pace_charge(b, now, bytes, w->shared.horizon_ns, departure);
+	if (v == PACE_SEND)
+		return true;
+	if (w->shared.bucket_aggregate[SLUICE_OUT].ns_per_byte_q16)
+		w->loan += bytes;
+	if (v == PACE_PACKETS)
+		tally(&stats->site_pps, 1, bytes);
+	else if (w->shared.horizon_ns)
+		tally(&stats->horizon, 1, bytes);
+	else
+		tally(&stats->site_rate, 1, bytes);
+	return false;
+}
+
+/* Now, or into the wheel. */
+static void dispatch(struct worker *w, uint32_t buffer, uint64_t now, uint64_t departure)
+{
+	if (departure > now) {
+		pace_put(&w->wheel, departure, buffer);
+		return;
+	}
+	if (w->pending_count == WORKER_PENDING)
+		worker_send(w, now);
+	w->pending[w->pending_count++] = buffer;
+}
+
+static bool take_buffer(struct worker *w, uint32_t tunnel, uint32_t bytes, uint32_t *buffer)
+{
+	if (!w->free_count) {
+		w->stats->no_buffer++;
+		tally(&out_stats(w, tunnel)->ring_full, 1, bytes);
+		return false;
+	}
+	*buffer = w->free_list[--w->free_count];
+	return true;
+}
+
+static void fragment(struct worker *w, const struct super_packet *s, uint32_t whole, uint32_t mtu,
+	uint64_t now, uint64_t departure)
+{
+	const uint8_t *ip = packet_of(w, whole);
+	struct outgoing from = w->outgoing[whole];
+	uint32_t offset = 0, buffer;
+
+	/* RFC 4459 3.1: fragments inside, so that sites need not reassemble ESP. */
+	for (;;) {
+		struct outgoing *o;
+		uint32_t len;
+
+		if (!w->free_count) {
+			w->stats->no_buffer++;
+			tally(&out_stats(w, s->tunnel)->ring_full, from.units, from.unit_bytes);
+			return;
+		}
+		buffer = w->free_list[--w->free_count];
+		len = fragment_next(ip, from.len, mtu, &offset, packet_of(w, buffer));
+		if (!len) {
+			free_buffer(w, buffer);
+			break;
+		}
+		o = &w->outgoing[buffer];
+		*o = from;
+		o->len = (uint16_t)len;
+		from.units = 0;
+		from.unit_bytes = 0;
+		dispatch(w, buffer, now, departure);
+	}
+	if (from.units) /* headers so long that no fragment fits */
+		tally(&out_stats(w, s->tunnel)->malformed, 1, from.unit_bytes);
+}
+
+/* Tells the sender, but not about every packet. */
+static void say_too_big(
+	struct worker *w, const uint8_t *ip, const struct inner *in, uint32_t mtu, uint64_t now)
+{
+	uint8_t error[ADJUST_ERROR_MAX];
+	uint32_t len;
+	struct inner made;
+
+	if (now - w->last_error_ns < WORKER_ERRORS_NS)
+		return;
+	len = adjust_too_big(ip, in->total, in, mtu, error);
+	if (!len || !inner_parse(error, len, &made))
+		return;
+	w->last_error_ns = now;
+	coalesce_reset(&w->coalescer);
+	if (coalesce_add(&w->coalescer, error, &made, 0)) {
+		struct bundle *b = &w->coalescer.bundles[0];
+
+		if (writev(w->tap_fd, b->iov, (int)b->pieces + 1) < 0)
+			w->stats->error_lost++;
+	}
+	coalesce_reset(&w->coalescer);
+}
+
+/* One packet of the path's size, in `buffer`. */
+static void out_packet(
+	struct worker *w, const struct super_packet *s, uint32_t buffer, uint32_t mtu, uint64_t now)
+{
+	struct outgoing *o = &w->outgoing[buffer];
+	uint32_t len = o->len;
+	uint64_t departure;
+	struct inner in;
+
+	if (len <= mtu) {
+		if (admit(w, s, now, len, &departure))
+			dispatch(w, buffer, now, departure);
+		else
+			free_buffer(w, buffer);
+		return;
+	}
+	if (!inner_parse(packet_of(w, buffer), len, &in)) {
+		tally(&out_stats(w, s->tunnel)->malformed, 1, len);
+	} else if (in.dont_fragment) {
+		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
+		say_too_big(w, packet_of(w, buffer), &in, mtu, now);
+	} else if (admit(w, s, now, len, &departure)) {
+		fragment(w, s, buffer, mtu, now, departure);
+	}
+	free_buffer(w, buffer);
+}
+
+static void out_frame(struct worker *w, const struct super_packet *s, uint64_t now)
+{
+	struct sa_pair *p = sadb_out(w->shared.sadb, s->tunnel);
+	struct site_stats *stats = out_stats(w, s->tunnel);
+	struct segmenter g;
+	uint32_t len;
+
+	if (!segment_init(&g, s)) {
+		tally(&stats->malformed, 1, s->len);
+		return;
+	}
+	while ((len = segment_next_len(&g))) {
+		uint32_t buffer;
+
+		if (!p || len > WORKER_PACKET_MAX) {
+			tally(p ? &stats->mtu : &stats->tunnel_down, 1, len);
+			segment_skip(&g);
+			continue;
+		}
+		if (!take_buffer(w, s->tunnel, len, &buffer)) {
+			segment_skip(&g);
+			continue;
+		}
+		segment_next(&g, packet_of(w, buffer));
+		w->outgoing[buffer] = (struct outgoing){
+			.tunnel = s->tunnel, .len = (uint16_t)len, .units = 1, .unit_bytes = len};
+		out_packet(w, s, buffer, p->inner_mtu, now);
+	}
+}
+
+uint32_t worker_read(struct worker *w, uint64_t now)
+{
+	uint32_t frames = 0;
+
+	while (frames < FRAMES_PER_TURN) {
+		ssize_t n = read(w->tap_fd, w->frame, FRAME_MAX);
+		struct super_packet s;
+
+		if (n <= 0)
+			break;
+		frames++;
+		if (frame_parse(w->frame, (uint32_t)n, &s) == FRAME_OK)
+			out_frame(w, &s, now);
+		else
+			w->stats->no_mark++;
+	}
+	return frames;
+}
+
+uint32_t worker_release(struct worker *w, uint64_t now)
+{
+	uint32_t n = 0, buffer;
+
+	while ((buffer = pace_take(&w->wheel, now)) != PACE_NONE) {
+		dispatch(w, buffer, now, now);
+		n++;
+	}
+	return n;
+}
+
+/* ---- sealing and sending ---- */
+
+struct run {
+	struct iovec iov[WORKER_PENDING];
+	uint32_t buffer[WORKER_PENDING];
+	uint32_t count;
+	int fd;
+	bool udp;
+	struct sockaddr_storage to;
+	socklen_t to_len;
+};
+
+static void settle(struct worker *w, const struct run *r, uint32_t from, uint32_t n, bool sent)
+{
+	for (uint32_t i = from; i < from + n; i++) {
+		const struct outgoing *o = &w->outgoing[r->buffer[i]];
+		struct site_stats *s = out_stats(w, o->tunnel);
+
+		tally(sent ? &s->delivered : &s->internal, o->units, o->unit_bytes);
+		if (sent)
+			tally(&tunnel_row(w, o->tunnel)->out, o->units, o->unit_bytes);
+	}
+}
+
+static bool send_segments(const struct run *r, uint32_t from, uint32_t n, uint16_t size)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(uint16_t))];
+	} control = {0};
+	struct msghdr m = {.msg_name = (void *)(uintptr_t)&r->to,
+		.msg_namelen = r->to_len,
+		.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from],
+		.msg_iovlen = n};
+
+	if (n > 1) {
+		struct cmsghdr *c;
+
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control.space);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = IPPROTO_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof(size));
+		memcpy(CMSG_DATA(c), &size, sizeof(size));
+	}
+	return sendmsg(r->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* One by one: native ESP, and what the kernel does not want in bulk. */
+static void send_singly(struct worker *w, const struct run *r, uint32_t from, uint32_t n)
+{
+	struct mmsghdr m[SEGMENTS_PER_SEND];
+
+	while (n) {
+		uint32_t part = n < SEGMENTS_PER_SEND ? n : SEGMENTS_PER_SEND;
+		int sent;
+
+		for (uint32_t i = 0; i < part; i++)
+			m[i] = (struct mmsghdr){
+				.msg_hdr = {.msg_name = (void *)(uintptr_t)&r->to,
+					.msg_namelen = r->to_len,
+					.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from + i],
+					.msg_iovlen = 1}};
+		sent = sendmmsg(r->fd, m, part, MSG_DONTWAIT | MSG_NOSIGNAL);
+		w->stats->sends++;
+		if (sent > 0) {
+			settle(w, r, from, (uint32_t)sent, true);
+		} else {
+			sent = 1; /* the first was refused; the next may go elsewhere */
+			settle(w, r, from, 1, false);
+		}
+		from += (uint32_t)sent;
+		n -= (uint32_t)sent;
+	}
+}
+
+/* Longest stretch of equal sizes from `from`; the last may be shorter (udp(7), UDP_SEGMENT). */
+static uint32_t stretch(const struct run *r, uint32_t from)
+{
+	size_t size = r->iov[from].iov_len, total = size;
+	uint32_t n = 1;
+
+	while (from + n < r->count && n < SEGMENTS_PER_SEND) {
+		size_t next = r->iov[from + n].iov_len;
+
+		if (next > size || total + next > SEND_BYTES_MAX)
+			break;
+		total += next;
+		n++;
+		if (next < size)
+			break;
+	}
+	return n;
+}
+
+static void send_run(struct worker *w, const struct run *r)
+{
+	uint32_t at = 0;
+
+	if (!r->udp) {
+		send_singly(w, r, 0, r->count);
+		return;
+	}
+	while (at < r->count) {
+		uint32_t n = stretch(r, at);
+
+		w->stats->sends++;
+		if (send_segments(r, at, n, (uint16_t)r->iov[at].iov_len))
+			settle(w, r, at, n, true);
+		else if (n > 1 && errno != EAGAIN && errno != ENOBUFS)
+			send_singly(w, r, at, n);
+		else
+			settle(w, r, at, n, false);
+		at += n;
+	}
+}
+
+static void not_sealed(struct worker *w, uint32_t buffer, enum esp_result r)
+{
+	const struct outgoing *o = &w->outgoing[buffer];
+	struct site_stats *s = out_stats(w, o->tunnel);
+	struct traffic *t = &s->internal;
+
+	if (r == ESP_SEQUENCE)
+		t = &s->sequence;
+	else if (r == ESP_SELECTOR)
+		t = &s->selector;
+	else if (r == ESP_MALFORMED)
+		t = &s->malformed;
+	tally(t, o->units, o->unit_bytes);
+}
+
+/* Seals the packets of one tunnel under one lock and notes where they go. */
+static void seal_run(struct worker *w, struct sa_pair *p, struct run *r, uint64_t now)
+{
+	uint32_t sealed = 0;
+	bool tell;
+
+	pthread_spin_lock(&p->out_lock);
+	for (uint32_t i = 0; i < r->count; i++) {
+		uint32_t buffer = r->buffer[i];
+		uint8_t *packet = packet_of(w, buffer);
+		uint32_t len = w->outgoing[buffer].len;
+		enum esp_result result = esp_seal(p->out, &packet, &len);
+
+		if (result != ESP_OK) {
+			not_sealed(w, buffer, result);
+			continue;
+		}
+		r->iov[sealed] = (struct iovec){.iov_base = packet, .iov_len = len};
+		r->buffer[sealed++] = buffer;
+	}
+	r->count = sealed;
+	r->fd = p->socket_fd;
+	r->udp = p->udp_encap;
+	r->to = p->to;
+	r->to_len = p->to_len;
+	tell = !p->expiring && esp_sequence_left(p->out) < EXPIRING_BELOW;
+	p->expiring |= tell;
+	pthread_spin_unlock(&p->out_lock);
+	if (tell)
+		worker_tell(w, WORKER_SA_EXPIRING, p, NULL);
+	if (sealed)
+		tunnel_row(w, p->tunnel)->last_out_ns = now;
+}
+
+void worker_send(struct worker *w, uint64_t now)
+{
+	uint32_t done[WORKER_PENDING];
+	uint32_t left = w->pending_count;
+	struct run r;
+
+	/* Tunnel by tunnel, keeping the order within each. */
+	memcpy(done, w->pending, left * sizeof(*done));
+	while (left) {
+		uint32_t tunnel = w->outgoing[w->pending[0]].tunnel, kept = 0;
+		struct sa_pair *p = sadb_out(w->shared.sadb, tunnel);
+
+		r.count = 0;
+		for (uint32_t i = 0; i < left; i++) {
+			uint32_t buffer = w->pending[i];
+
+			if (w->outgoing[buffer].tunnel == tunnel)
+				r.buffer[r.count++] = buffer;
+			else
+				w->pending[kept++] = buffer;
+		}
+		left = kept;
+		if (p) {
+			seal_run(w, p, &r, now);
+			send_run(w, &r);
+			continue;
+		}
+		for (uint32_t i = 0; i < r.count; i++) {
+			const struct outgoing *o = &w->outgoing[r.buffer[i]];
+
+			tally(&out_stats(w, tunnel)->tunnel_down, o->units, o->unit_bytes);
+		}
+	}
+	for (uint32_t i = 0; i < w->pending_count; i++)
+		free_buffer(w, done[i]);
+	w->pending_count = 0;
+}

@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `data` process: one control thread, which this file is, and the workers. The control thread
+ * takes SAs from `ike`, writes their records where XDP reads them, opens what came the slow way, and
+ * tells `ike` what workers noticed. It drops its privileges before the first packet.
+ */
+#include "hub/roles.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/link.h"
+#include "dataplane/pace.h"
+#include "dataplane/sadb.h"
+#include "dataplane/worker.h"
+#include "hub/imsg.h"
+#include "hub/privsep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SOCKETS_MAX       32
+#define TICK_MS           200
+#define RAW_PER_TURN      64
+#define DATAGRAM_MAX      65536
+#define PATH_MTU_FALLBACK 1500
+#define IPV4_HEADER_MIN   20
+
+struct data_socket {
+	struct proc_data *proc;
+	struct ip_endpoint local;
+	int fd;
+	struct event *readable; /* raw ESP only: fragments that the kernel put together */
+};
+
+struct data_map_memory {
+	int fd;
+	void *start;
+	size_t size;
+};
+
+struct proc_data {
+	struct event_base *base;
+	struct imsg_channel *hub;
+	struct imsg_channel *ike; /* NULL while there is none */
+	struct imsg_data_conf conf;
+	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
+	uint32_t outside_count;
+	uint32_t path_mtu; /* the smallest of the outside devices */
+	struct data_socket sockets[SOCKETS_MAX];
+	uint32_t socket_count;
+	int taps[SLUICE_MAX_WORKERS];
+	struct data_map_memory maps[DATA_MAPS];
+	struct imsg_data_tunnel tunnels[SLUICE_MAX_TUNNELS];
+	struct sa_in *sa_in;
+	struct sadb *sadb;
+	struct worker_shared shared;
+	struct worker *workers[SLUICE_MAX_WORKERS];
+	struct worker *slow; /* the control thread's own */
+	int event_pipe[2];
+	struct event *events, *tick;
+	uint8_t *datagram;
+	char engine[16];
+	int status;
+};
+
+/* ---- SAs ---- */
+
+static int socket_for(const struct proc_data *d, const struct ip_endpoint *local, bool udp_encap)
+{
+	for (uint32_t i = 0; i < d->socket_count; i++) {
+		const struct data_socket *s = &d->sockets[i];
+
+		if ((s->local.port != 0) == udp_encap && addr_equal(&s->local.addr, &local->addr))
+			return s->fd;
+	}
+	return -1;
+}
+
+static struct esp_sa *make_sa(const struct imsg_sa_add *a, bool outbound)
+{
+	struct esp_params p = {
+		.spi = outbound ? a->spi_out : a->spi_in,
+		.outbound = outbound,
+		.cipher = a->cipher,
+		.integ = a->integ,
+		.esn = a->esn,
+		.replay_window = a->replay_window,
+		.key_len = a->key_len,
+		.integ_len = a->integ_len,
+		.local = a->local_ts,
+		.remote = a->remote_ts,
+	};
+	struct esp_sa *sa = NULL;
+
+	if (a->key_len <= sizeof(p.key) && a->integ_len <= sizeof(p.integ_key)) {
+		memcpy(p.key, outbound ? a->key_out : a->key_in, a->key_len);
+		memcpy(p.salt, outbound ? a->salt_out : a->salt_in, sizeof(p.salt));
+		memcpy(p.integ_key, outbound ? a->integ_out : a->integ_in, a->integ_len);
+		sa = esp_sa_new(&p, ESP_ENGINE_AUTO);
+	}
+	secret_wipe(&p, sizeof(p));
+	return sa;
+}
+
+/* MSS bounds: what the operator set, else what the SA leaves (RFC 879: MTU less both headers). */
+static void set_mss(const struct proc_data *d, struct sa_pair *p)
+{
+	const struct imsg_data_tunnel *t = &d->tunnels[p->tunnel];
+
+	p->mss4 = t->mss_clamp4 ? t->mss_clamp4 : (uint16_t)(p->inner_mtu - 40);
+	p->mss6 = t->mss_clamp6 ? t->mss_clamp6 : (uint16_t)(p->inner_mtu - 60);
+}
+
+static void record_clear(struct proc_data *d, uint32_t spi)
+{
+	struct sa_in *r = &d->sa_in[SLUICE_SA_INDEX(spi)];
+
+	__atomic_store_n(&r->spi, 0, __ATOMIC_RELEASE);
+}
+
+/* The SPI last: XDP takes the record for valid once it is there. */
+static void record_write(struct proc_data *d, const struct sa_pair *p)
+{
+	struct sa_in *r = &d->sa_in[SLUICE_SA_INDEX(p->spi_in)];
+	size_t n = addr_len(&p->local.addr);
+
+	__atomic_store_n(&r->spi, 0, __ATOMIC_RELEASE);
+	r->site = (uint16_t)(p->tunnel / TUNNELS_PER_SITE);
+	r->tunnel = (uint16_t)p->tunnel;
+	r->outer_family = p->local.addr.family == AF_INET ? 4 : 6;
+	r->udp_encap = p->udp_encap;
+	r->overhead = (uint16_t)esp_overhead(p->in);
+	memset(r->local, 0, sizeof(r->local));
+	memcpy(r->local, p->local.addr.bytes, n);
+	__atomic_store_n(&r->spi, p->spi_in, __ATOMIC_RELEASE);
+}
+
+static bool add_valid(const struct imsg_sa_add *a)
+{
+	return a->tunnel < SLUICE_MAX_TUNNELS && SLUICE_SA_TUNNEL(a->spi_in) == a->tunnel &&
+	       a->spi_in > 255 && a->spi_out > 255 && addr_is_set(&a->local.addr) &&
+	       addr_is_set(&a->remote.addr) && a->local.addr.family == a->remote.addr.family &&
+	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX;
+}
+
+static void sa_add(struct proc_data *d, const struct imsg_sa_add *a)
+{
+	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
+	struct sa_pair *p;
+
+	if (!add_valid(a)) {
+		log_error("tunnel %u: SA %08x refused: SPI, addresses or selectors make no sense",
+			a->tunnel, a->spi_in);
+		return;
+	}
+	p = sa_pair_new(make_sa(a, false), make_sa(a, true));
+	if (!p) {
+		log_error("tunnel %u: SA %08x refused: cipher %u, key %u bytes, integrity %u",
+			a->tunnel, a->spi_in, a->cipher, a->key_len, a->integ);
+		return;
+	}
+	p->tunnel = a->tunnel;
+	p->spi_in = a->spi_in;
+	p->spi_out = a->spi_out;
+	p->udp_encap = a->udp_encap;
+	p->local = a->local;
+	p->seen = a->remote;
+	p->socket_fd = socket_for(d, &a->local, a->udp_encap);
+	p->inner_mtu = esp_inner_mtu(a->cipher, a->integ, a->udp_encap,
+		a->local.addr.family == AF_INET ? 4 : 6, d->path_mtu);
+	sa_pair_remote_set(p, &a->remote);
+	set_mss(d, p);
+	if (p->socket_fd < 0)
+		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
+	snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(p->out));
+	sadb_add(d->sadb, p);
+	record_write(d, p);
+	if (d->ike)
+		imsg_send(d->ike, IMSG_SA_INSTALLED, -1, &ref, sizeof(ref));
+}
+
+static void sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out)
+{
+	uint32_t first = tunnel * SLUICE_SA_SLOTS_PER_TUNNEL;
+
+	if (tunnel >= SLUICE_MAX_TUNNELS)
+		return;
+	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
+		struct sa_pair *p = sadb_in(d->sadb, d->sa_in[first + i].spi);
+
+		if (p && (!spi_in || p->spi_in == spi_in) && (!spi_out || p->spi_out == spi_out))
+			record_clear(d, p->spi_in);
+	}
+	sadb_del(d->sadb, tunnel, spi_in, spi_out);
+}
+
+static void sa_flush(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++)
+		__atomic_store_n(&d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
+	for (uint32_t t = 0; t < SLUICE_MAX_TUNNELS; t++)
+		sadb_del(d->sadb, t, 0, 0);
+}
+
+static void esp_slow(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_esp_slow *e = imsg_body(m, sizeof(*e));
+
+	if (!e || e->len > m->len - sizeof(*e) || e->len > DATAGRAM_MAX)
+		return;
+	memcpy(d->datagram, (const uint8_t *)(e + 1), e->len);
+	worker_slow(d->slow, d->datagram, e->len, &e->remote, true);
+}
+
+static void on_ike(void *context, const struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_sa_ref *ref = imsg_body(m, sizeof(*ref));
+	const struct imsg_sa_add *add;
+
+	if (m->fd >= 0)
+		close(m->fd);
+	switch (m->type) {
+	case IMSG_SA_ADD:
+		add = imsg_body(m, sizeof(*add));
+		if (add) {
+			sa_add(d, add);
+			secret_wipe((void *)(uintptr_t)add, sizeof(*add));
+		}
+		break;
+	case IMSG_SA_USE:
+		if (ref && ref->tunnel < SLUICE_MAX_TUNNELS &&
+			!sadb_use(d->sadb, ref->tunnel, ref->spi_out))
+			log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
+		break;
+	case IMSG_SA_DEL:
+		/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
+		if (ref && (ref->spi_in || ref->spi_out))
+			sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
+		break;
+	case IMSG_SA_FLUSH:
+		sa_flush(d);
+		break;
+	case IMSG_ESP_SLOW:
+		esp_slow(d, m);
+		break;
+	default:
+		log_error("message %u from ike is not for data", m->type);
+	}
+}
+
+static void on_ike_gone(void *context)
+{
+	struct proc_data *d = context;
+
+	imsg_channel_free(d->ike);
+	d->ike = NULL; /* SAs stay: traffic goes on until ike is back and says otherwise */
+}
+
+static void set_ike(struct proc_data *d, int own_fd)
+{
+	if (d->ike)
+		imsg_channel_free(d->ike);
+	d->ike = imsg_channel_new(d->base, own_fd, on_ike, on_ike_gone, d);
+}
+
+/* ---- what workers noticed ---- */
+
+static void on_event(int fd, short what, void *arg)
+{
+	struct proc_data *d = arg;
+	struct worker_event e;
+
+	(void)what;
+	while (read(fd, &e, sizeof(e)) == (ssize_t)sizeof(e)) {
+		struct imsg_sa_ref ref = {
+			.tunnel = e.tunnel, .spi_in = e.spi_in, .spi_out = e.spi_out};
+		struct imsg_peer_moved moved = {
+			.tunnel = e.tunnel, .spi_in = e.spi_in, .remote = e.remote};
+
+		if (!d->ike)
+			continue;
+		if (e.type == WORKER_SA_EXPIRING)
+			imsg_send(d->ike, IMSG_SA_EXPIRING, -1, &ref, sizeof(ref));
+		else
+			imsg_send(d->ike, IMSG_PEER_MOVED, -1, &moved, sizeof(moved));
+	}
+}
+
+static void on_tick(int fd, short what, void *arg)
+{
+	struct proc_data *d = arg;
+
+	(void)fd, (void)what;
+	sadb_collect(d->sadb);
+}
+
+/* Native ESP that the kernel reassembled; whole packets never come here, XDP takes them. */
+static void on_raw(int fd, short what, void *arg)
+{
+	struct data_socket *s = arg;
+	struct proc_data *d = s->proc;
+
+	(void)what;
+	for (int i = 0; i < RAW_PER_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t from_len = sizeof(from);
+		struct ip_endpoint remote;
+		ssize_t n = recvfrom(fd, d->datagram, DATAGRAM_MAX, MSG_DONTWAIT,
+			(struct sockaddr *)&from, &from_len);
+		size_t header = 0;
+
+		if (n <= 0)
+			return;
+		if (from.ss_family == AF_INET)
+			header = (d->datagram[0] & 15u) * 4; /* raw IPv4 sockets give it along */
+		if (from.ss_family == AF_INET && header < IPV4_HEADER_MIN)
+			continue;
+		if ((size_t)n <= header || !endpoint_from_sockaddr(&from, &remote))
+			continue;
+		remote.port = 0;
+		worker_slow(d->slow, d->datagram + header, (uint32_t)((size_t)n - header), &remote,
+			false);
+	}
+}
+
+/* ---- hub ---- */
+
+static void apply_mss(void *context, struct sa_pair *p)
+{
+	set_mss(context, p);
+}
+
+static void set_tunnel(struct proc_data *d, const struct imsg_data_tunnel *t)
+{
+	if (t->tunnel >= SLUICE_MAX_TUNNELS)
+		return;
+	d->tunnels[t->tunnel] = *t;
+	if (!t->present)
+		sa_del(d, t->tunnel, 0, 0);
+	else
+		sadb_each(d->sadb, apply_mss, d);
+}
+
+static void add_socket(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
+
+	if (!s || m->fd < 0 || d->socket_count == SOCKETS_MAX) {
+		log_error("socket message refused: %u sockets", d->socket_count);
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
+	d->sockets[d->socket_count++] =
+		(struct data_socket){.proc = d, .local = s->local, .fd = m->fd};
+}
+
+static bool keep_fd(int *slot, int fd)
+{
+	if (fd < 0)
+		return false;
+	if (*slot >= 0)
+		close(*slot);
+	*slot = fd;
+	return true;
+}
+
+/* Messages with the state to start from. False: this is not one of them. */
+static bool initial(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_data_conf *conf;
+	const struct imsg_data_map *map;
+	const struct imsg_index *index;
+	const struct imsg_data_outside *outside;
+
+	switch (m->type) {
+	case IMSG_DATA_CONF:
+		conf = imsg_body(m, sizeof(*conf));
+		if (conf)
+			d->conf = *conf;
+		return conf;
+	case IMSG_DATA_MAP:
+		map = imsg_body(m, sizeof(*map));
+		if (!map || map->map >= DATA_MAPS || !keep_fd(&d->maps[map->map].fd, m->fd))
+			return false;
+		d->maps[map->map].size = (size_t)map->entries * ((map->value_size + 7) & ~7u);
+		return true;
+	case IMSG_DATA_TAP:
+		index = imsg_body(m, sizeof(*index));
+		return index && index->index < SLUICE_MAX_WORKERS &&
+		       keep_fd(&d->taps[index->index], m->fd);
+	case IMSG_DATA_OUTSIDE:
+		outside = imsg_body(m, sizeof(*outside));
+		if (!outside || d->outside_count == SLUICE_MAX_OUTSIDE)
+			return false;
+		d->outside[d->outside_count++] = *outside;
+		return true;
+	case IMSG_DATA_SOCKET:
+		add_socket(d, m);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_hub(void *context, const struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_tunnel *t;
+
+	switch (m->type) {
+	case IMSG_CHANNEL:
+		if (m->fd >= 0)
+			set_ike(d, m->fd);
+		return;
+	case IMSG_DATA_TUNNEL:
+		t = imsg_body(m, sizeof(*t));
+		if (t)
+			set_tunnel(d, t);
+		break;
+	case IMSG_SHUTDOWN:
+		event_base_loopbreak(d->base);
+		break;
+	default:
+		log_error("message %u from hub is not for a running data process", m->type);
+	}
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+static void on_hub_gone(void *context)
+{
+	struct proc_data *d = context;
+
+	imsg_channel_free(d->hub);
+	d->hub = NULL;
+	d->status = 1;
+	event_base_loopbreak(d->base);
+}
+
+/* ---- start ---- */
+
+static bool map_memory(struct proc_data *d)
+{
+	static const enum data_map needed[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
+		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		struct data_map_memory *m = &d->maps[needed[i]];
+
+		m->size = (m->size + page - 1) & ~(page - 1);
+		m->start = m->fd < 0 ? MAP_FAILED
+				     : mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+					       m->fd, 0);
+		if (m->start == MAP_FAILED) {
+			log_error("BPF map %u cannot be mapped: %s", needed[i], strerror(errno));
+			return false;
+		}
+	}
+	d->sa_in = d->maps[DATA_MAP_SA_IN].start;
+	return true;
+}
+
+static void share(struct proc_data *d)
+{
+	uint64_t horizon = (uint64_t)d->conf.pacing_horizon_us * 1000;
+
+	d->shared = (struct worker_shared){
+		.sadb = d->sadb,
+		.workers = d->conf.workers,
+		.inside_mtu = d->conf.inside_mtu,
+		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
+		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
+		.bucket_out = d->maps[DATA_MAP_BUCKET_OUT].start,
+		.bucket_aggregate = d->maps[DATA_MAP_BUCKET_AGGREGATE].start,
+		.in_stats = d->maps[DATA_MAP_WORKER_IN_STATS].start,
+		.out_stats = d->maps[DATA_MAP_WORKER_OUT_STATS].start,
+		.tunnel_stats = d->maps[DATA_MAP_TUNNEL_STATS].start,
+		.worker_stats = d->maps[DATA_MAP_WORKERS].start,
+		.event_fd = d->event_pipe[1],
+	};
+}
+
+/* The AF_XDP sockets of worker `index`: receive queues are dealt out to workers in turn. */
+static bool open_xsks(
+	struct proc_data *d, uint32_t index, struct xsk *xsks[WORKER_XSKS], uint32_t *count)
+{
+	char error[DATAPLANE_ERROR_SIZE] = "no memory";
+
+	for (uint32_t o = 0; o < d->outside_count; o++) {
+		uint32_t queues = d->outside[o].queues;
+
+		if (queues > SLUICE_MAX_QUEUES)
+			queues = SLUICE_MAX_QUEUES;
+		for (uint32_t q = index; q < queues; q += d->conf.workers) {
+			if (*count == WORKER_XSKS) {
+				log_error("%s has %u receive queues, too many for %u workers",
+					d->outside[o].name, queues, d->conf.workers);
+				return false;
+			}
+			xsks[*count] = xsk_open(d->outside[o].name, q, d->maps[DATA_MAP_XSKS].fd,
+				o * SLUICE_MAX_QUEUES + q, error);
+			if (!xsks[*count]) {
+				log_error("%s", error);
+				return false;
+			}
+			(*count)++;
+		}
+	}
+	return true;
+}
+
+static bool start_workers(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < d->conf.workers; i++) {
+		struct xsk *xsks[WORKER_XSKS];
+		uint32_t count = 0;
+
+		if (d->taps[i] < 0) {
+			log_error("worker %u has no queue of the inside device", i);
+			return false;
+		}
+		if (!open_xsks(d, i, xsks, &count))
+			return false;
+		d->workers[i] = worker_new(&d->shared, i, d->taps[i], xsks, count);
+		if (!d->workers[i] || !worker_start(d->workers[i])) {
+			log_error("worker %u cannot be started", i);
+			return false;
+		}
+	}
+	d->slow = worker_new(&d->shared, d->conf.workers, d->taps[0], NULL, 0);
+	return d->slow != NULL;
+}
+
+static void find_path_mtu(struct proc_data *d)
+{
+	d->path_mtu = PATH_MTU_FALLBACK;
+	for (uint32_t i = 0; i < d->outside_count; i++) {
+		struct link_device device;
+
+		if (link_device(d->outside[i].name, &device) && device.mtu &&
+			device.mtu < d->path_mtu)
+			d->path_mtu = device.mtu;
+	}
+}
+
+static bool start_events(struct proc_data *d)
+{
+	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+
+	d->events = event_new(d->base, d->event_pipe[0], EV_READ | EV_PERSIST, on_event, d);
+	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	if (!d->events || !d->tick || event_add(d->events, NULL) || event_add(d->tick, &tick))
+		return false;
+	for (uint32_t i = 0; i < d->socket_count; i++) {
+		struct data_socket *s = &d->sockets[i];
+
+		if (s->local.port)
+			continue; /* ike reads UDP; this descriptor is for sending */
+		/* hub gave a filter that drops everything; from here on somebody reads. */
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+		s->readable = event_new(d->base, s->fd, EV_READ | EV_PERSIST, on_raw, s);
+		if (!s->readable || event_add(s->readable, NULL))
+			return false;
+	}
+	return true;
+}
+
+/* Libraries open files when first used; afterwards that is no longer allowed. */
+static bool warm_up(struct proc_data *d)
+{
+	struct imsg_sa_add a = {.cipher = ESP_AES_CBC,
+		.integ = ESP_HMAC_SHA256_128,
+		.key_len = 16,
+		.integ_len = 32};
+	struct imsg_sa_add g = {.cipher = ESP_AES_GCM_16, .key_len = 16};
+	struct esp_sa *cbc = make_sa(&a, true), *gcm = make_sa(&g, true);
+	bool ok = cbc && gcm;
+
+	if (ok)
+		snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(gcm));
+	esp_sa_free(cbc);
+	esp_sa_free(gcm);
+	return ok;
+}
+
+static bool setup(struct proc_data *d)
+{
+	/* One heap: a thread's first allocation would otherwise look up the number of CPUs. */
+	mallopt(M_ARENA_MAX, 1);
+	if (d->conf.workers < 1 || d->conf.workers > SLUICE_MAX_WORKERS) {
+		log_error("%u workers, must be 1 to %d", d->conf.workers, SLUICE_MAX_WORKERS);
+		return false;
+	}
+	d->sadb = sadb_new();
+	d->datagram = malloc(DATAGRAM_MAX);
+	if (!d->sadb || !d->datagram || pipe2(d->event_pipe, O_NONBLOCK | O_CLOEXEC) ||
+		!warm_up(d)) {
+		log_error("no memory, pipe or cipher: %s", strerror(errno));
+		return false;
+	}
+	find_path_mtu(d);
+	if (!map_memory(d))
+		return false;
+	share(d);
+	/* What a data process before this one left: its keys are gone, so are its SAs. */
+	sa_flush(d);
+	return start_workers(d) && start_events(d);
+}
+
+/* Reads up to IMSG_START. False: the channel closed first. */
+static bool read_initial(struct proc_data *d, int hub_fd, int *ike_fd)
+{
+	static _Alignas(16) uint8_t buffer[IMSG_MAX_SIZE];
+	struct imsg m;
+
+	while (imsg_receive_blocking(hub_fd, &m, buffer, sizeof(buffer))) {
+		const struct imsg_data_tunnel *t = imsg_body(&m, sizeof(*t));
+
+		if (m.type == IMSG_START)
+			return true;
+		if (m.type == IMSG_CHANNEL && keep_fd(ike_fd, m.fd))
+			continue;
+		if (m.type == IMSG_DATA_TUNNEL && t && t->tunnel < SLUICE_MAX_TUNNELS) {
+			d->tunnels[t->tunnel] = *t;
+			continue;
+		}
+		if (initial(d, &m))
+			continue;
+		log_error("message %u from hub before the start was refused", m.type);
+		if (m.fd >= 0)
+			close(m.fd);
+	}
+	return false;
+}
+
+static struct proc_data *proc_new(void)
+{
+	struct proc_data *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	for (int i = 0; i < SLUICE_MAX_WORKERS; i++)
+		d->taps[i] = -1;
+	for (int i = 0; i < DATA_MAPS; i++)
+		d->maps[i].fd = -1;
+	d->event_pipe[0] = d->event_pipe[1] = -1;
+	d->base = event_base_new();
+	if (!d->base) {
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static void free_event(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void proc_free(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < d->conf.workers && i < SLUICE_MAX_WORKERS; i++)
+		worker_free(d->workers[i]);
+	worker_free(d->slow);
+	if (d->sa_in)
+		sa_flush(d);
+	sadb_free(d->sadb);
+	for (uint32_t i = 0; i < d->socket_count; i++)
+		free_event(d->sockets[i].readable);
+	free_event(d->events);
+	free_event(d->tick);
+	imsg_channel_free(d->hub);
+	imsg_channel_free(d->ike);
+	event_base_free(d->base);
+	free(d->datagram);
+	free(d);
+}
+
+static void say_mode(struct proc_data *d)
+{
+	struct imsg_data_mode mode = {0};
+
+	snprintf(mode.text, sizeof(mode.text), "AF_XDP copy mode, %u worker%s, AES-GCM by %s, %s",
+		d->conf.workers, d->conf.workers == 1 ? "" : "s", d->engine,
+		d->shared.horizon_ns ? "paced" : "policed");
+	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
+}
+
+int proc_data_run(int hub_fd)
+{
+	struct proc_data *d = proc_new();
+	int ike_fd = -1, status = 1;
+
+	if (!d)
+		return 1;
+	if (!read_initial(d, hub_fd, &ike_fd) || !setup(d))
+		goto out;
+	d->hub = imsg_channel_new(d->base, hub_fd, on_hub, on_hub_gone, d);
+	if (ike_fd >= 0)
+		set_ike(d, ike_fd);
+	privsep_drop("data");
+	for (uint32_t i = 0; i < d->conf.workers; i++)
+		worker_open_gate(d->workers[i]);
+	say_mode(d);
+	imsg_send(d->hub, IMSG_READY, -1, NULL, 0);
+	event_base_dispatch(d->base);
+	status = d->status;
+out:
+	proc_free(d);
+	return status;
+}
