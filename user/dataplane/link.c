@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -449,6 +451,27 @@ uint64_t link_ring_drops(const struct link *l)
 	return drops;
 }
 
+/*
+ * Receive queues in use now: netlink tells how many the device could have. A driver without
+ * channels has one.
+ */
+static uint32_t receive_queues(const char *name)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (void *)&channels};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	known = fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request);
+	if (fd >= 0)
+		close(fd);
+
+	uint32_t queues = known ? channels.rx_count + channels.combined_count : 1;
+
+	return queues ? queues : 1;
+}
+
 bool link_device(const char *name, struct link_device *device)
 {
 	struct nl_sock *s = netlink_open();
@@ -456,11 +479,9 @@ bool link_device(const char *name, struct link_device *device)
 	bool found = false;
 
 	if (s && !rtnl_link_get_kernel(s, 0, name, &link)) {
-		uint32_t queues = rtnl_link_get_num_rx_queues(link);
-
 		*device = (struct link_device){
 			.ifindex = (uint32_t)rtnl_link_get_ifindex(link),
-			.rx_queues = queues ? queues : 1,
+			.rx_queues = receive_queues(name),
 			.mtu = rtnl_link_get_mtu(link),
 			.up = rtnl_link_get_flags(link) & IFF_UP,
 		};
