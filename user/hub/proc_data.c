@@ -225,7 +225,7 @@ static void esp_slow(struct proc_data *d, const struct imsg *m)
 static void on_ike(void *context, const struct imsg *m)
 {
 	struct proc_data *d = context;
-	const struct imsg_sa_ref *ref = imsg_body(m, sizeof(*ref));
+	const struct imsg_sa_ref *ref;
 	const struct imsg_sa_add *add;
 
 	if (m->fd >= 0)
@@ -239,11 +239,13 @@ static void on_ike(void *context, const struct imsg *m)
 		}
 		break;
 	case IMSG_SA_USE:
+		ref = imsg_body(m, sizeof(*ref));
 		if (ref && ref->tunnel < SLUICE_MAX_TUNNELS &&
 			!sadb_use(d->sadb, ref->tunnel, ref->spi_out))
 			log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
 		break;
 	case IMSG_SA_DEL:
+		ref = imsg_body(m, sizeof(*ref));
 		/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
 		if (ref && (ref->spi_in || ref->spi_out))
 			sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
@@ -383,8 +385,15 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 	const struct imsg_data_map *map;
 	const struct imsg_index *index;
 	const struct imsg_data_outside *outside;
+	const struct imsg_data_tunnel *tunnel;
 
 	switch (m->type) {
+	case IMSG_DATA_TUNNEL:
+		tunnel = imsg_body(m, sizeof(*tunnel));
+		if (!tunnel || tunnel->tunnel >= SLUICE_MAX_TUNNELS)
+			return false;
+		d->tunnels[tunnel->tunnel] = *tunnel;
+		return true;
 	case IMSG_DATA_CONF:
 		conf = imsg_body(m, sizeof(*conf));
 		if (conf)
@@ -628,16 +637,10 @@ static bool read_initial(struct proc_data *d, int hub_fd, int *ike_fd)
 	struct imsg m;
 
 	while (imsg_receive_blocking(hub_fd, &m, buffer, sizeof(buffer))) {
-		const struct imsg_data_tunnel *t = imsg_body(&m, sizeof(*t));
-
 		if (m.type == IMSG_START)
 			return true;
 		if (m.type == IMSG_CHANNEL && keep_fd(ike_fd, m.fd))
 			continue;
-		if (m.type == IMSG_DATA_TUNNEL && t && t->tunnel < SLUICE_MAX_TUNNELS) {
-			d->tunnels[t->tunnel] = *t;
-			continue;
-		}
 		if (initial(d, &m))
 			continue;
 		log_error("message %u from hub before the start was refused", m.type);

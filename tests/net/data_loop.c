@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data plane without IKE: `data_loop hub` is hub and ike in one, with a fixed key; `data_loop
+ * site` is a branch: a TUN device and the ESP library. data_loop.sh puts them into namespaces.
+ *
+ * The hub reads commands from standard input:
+ *   rate in|out|all-in|all-out BITS BURST PPS    set a rate
+ *   stats                                        print counters of site 0
+ *   rekey                                        a new SA pair takes over
+ *   quit
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/bpf.h"
+#include "dataplane/link.h"
+#include "dataplane/maps.h"
+#include "esp/esp.h"
+#include "hub/imsg.h"
+#include "hub/roles.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NATT_PORT  4500
+#define SPI_HUB    0x5a5a0000u /* tunnel 0, slot 0; the next slots after rekeys */
+#define SPI_SITE   0x00001000u
+#define SITE_COUNT 8 /* SA pairs the site accepts: rekeys */
+
+static const uint8_t key_to_hub[32] = "key of packets from site to hub";
+static const uint8_t key_to_site[32] = "key of packets from hub to site";
+
+__attribute__((noreturn)) static void die(const char *what)
+{
+	fprintf(stderr, "data_loop: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static struct selector_set everything(void)
+{
+	struct selector_set s = {.count = 2};
+
+	s.selectors[0] = (struct selector){.last_port = 0xffff};
+	s.selectors[0].first.family = s.selectors[0].last.family = AF_INET;
+	memset(s.selectors[0].last.bytes, 0xff, 4);
+	s.selectors[1] = (struct selector){.last_port = 0xffff};
+	s.selectors[1].first.family = s.selectors[1].last.family = AF_INET6;
+	memset(s.selectors[1].last.bytes, 0xff, 16);
+	return s;
+}
+
+static struct ip_addr address(const char *text)
+{
+	struct ip_addr a;
+
+	if (!addr_parse(text, &a))
+		die(text);
+	return a;
+}
+
+/* ---- the site ---- */
+
+static struct esp_sa *site_sa(bool outbound, uint32_t n)
+{
+	struct esp_params p = {.spi = outbound ? SPI_HUB + n : SPI_SITE + n,
+		.outbound = outbound,
+		.cipher = ESP_AES_GCM_16,
+		.key_len = 16,
+		.replay_window = 1024,
+		.local = everything(),
+		.remote = everything()};
+
+	memcpy(p.key, outbound ? key_to_hub : key_to_site, 16);
+	p.salt[0] = (uint8_t)n; /* one key, many SAs: the salt keeps nonces apart */
+	return esp_sa_new(&p, ESP_ENGINE_AUTO);
+}
+
+static int site(const char *hub, const char *own, bool native)
+{
+	struct ip_endpoint local = {.addr = address(own), .port = native ? 0 : NATT_PORT};
+	struct ip_endpoint remote = {.addr = address(hub), .port = native ? 0 : NATT_PORT};
+	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	struct esp_sa *in[SITE_COUNT], *out[SITE_COUNT];
+	static uint8_t buffer[ESP_HEADROOM + 65536 + ESP_TAILROOM];
+	struct sockaddr_storage ss, to;
+	socklen_t len = endpoint_to_sockaddr(&local, &ss), to_len;
+	int size = 4 << 20, current = 0;
+	int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+	int sock = native ? socket(local.addr.family, SOCK_RAW, IPPROTO_ESP)
+			  : socket(local.addr.family, SOCK_DGRAM, 0);
+	struct pollfd fds[2] = {{.fd = tun, .events = POLLIN}, {.fd = sock, .events = POLLIN}};
+
+	strcpy(ifr.ifr_name, "site0");
+	if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr))
+		die("tun");
+	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
+		die("bind");
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	to_len = endpoint_to_sockaddr(&remote, &to);
+	for (uint32_t i = 0; i < SITE_COUNT; i++) {
+		in[i] = site_sa(false, i);
+		out[i] = site_sa(true, i);
+	}
+	for (;;) {
+		uint8_t *p = buffer + ESP_HEADROOM;
+		struct inner inner;
+		ssize_t n;
+
+		poll(fds, 2, -1);
+		for (int i = 0; i < 64 && (n = read(tun, p, 65536)) > 0; i++) {
+			uint32_t l = (uint32_t)n;
+			uint8_t *q = p;
+
+			if (esp_seal(out[current], &q, &l) == ESP_OK)
+				(void)!sendto(sock, q, l, 0, (struct sockaddr *)&to, to_len);
+		}
+		for (int i = 0; i < 64 && (n = recv(sock, p, 65536, MSG_DONTWAIT)) > 0; i++) {
+			uint32_t header = native && local.addr.family == AF_INET ? 20 : 0;
+			uint8_t *q = p + header;
+			uint32_t l = (uint32_t)n - header;
+			uint32_t k =
+				l > 4 ? (ntohl(*(uint32_t *)(void *)q) - SPI_SITE) : SITE_COUNT;
+
+			if (k >= SITE_COUNT || esp_open(in[k], &q, &l, &inner) != ESP_OK)
+				continue;
+			current = (int)k; /* answer on the SA that is heard last */
+			(void)!write(tun, q, l);
+		}
+	}
+}
+
+/* ---- the hub ---- */
+
+struct test_hub {
+	struct bpf_plane *plane;
+	struct maps *maps;
+	struct link *link;
+	int hub_fd, ike_fd;
+	pid_t child;
+	const char *own, *site;
+	bool native;
+	uint32_t rekeys;
+};
+
+static void message(int fd, enum imsg_type type, int pass, const void *payload, size_t len)
+{
+	struct {
+		uint32_t type, len;
+		uint8_t bytes[8192];
+	} m = {.type = type, .len = (uint32_t)len};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = &m, .iov_len = 8 + len};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (len)
+		memcpy(m.bytes, payload, len);
+	if (pass >= 0) {
+		struct cmsghdr *c;
+
+		h.msg_control = &control;
+		h.msg_controllen = sizeof(control.space);
+		c = CMSG_FIRSTHDR(&h);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &pass, sizeof(int));
+	}
+	if (sendmsg(fd, &h, 0) < 0)
+		die("sendmsg");
+}
+
+static void expect(int fd, enum imsg_type type)
+{
+	static _Alignas(16) uint8_t buffer[IMSG_MAX_SIZE];
+	struct imsg m;
+
+	while (imsg_receive_blocking(fd, &m, buffer, sizeof(buffer))) {
+		if (m.type == type)
+			return;
+		if (m.type == IMSG_DATA_MODE)
+			printf("mode %s\n", ((const struct imsg_data_mode *)m.payload)->text);
+	}
+	die("the data process ended");
+}
+
+static void install(struct test_hub *h)
+{
+	uint32_t n = h->rekeys;
+	struct imsg_sa_add a = {.tunnel = 0,
+		.spi_in = SPI_HUB + n,
+		.spi_out = SPI_SITE + n,
+		.cipher = ESP_AES_GCM_16,
+		.udp_encap = !h->native,
+		.replay_window = 1024,
+		.key_len = 16,
+		.local = {.addr = address(h->own), .port = NATT_PORT},
+		.remote = {.addr = address(h->site), .port = NATT_PORT},
+		.local_ts = everything(),
+		.remote_ts = everything()};
+	struct imsg_sa_ref use = {.tunnel = 0, .spi_in = a.spi_in, .spi_out = a.spi_out};
+
+	memcpy(a.key_in, key_to_hub, 16);
+	memcpy(a.key_out, key_to_site, 16);
+	a.salt_in[0] = a.salt_out[0] = (uint8_t)n;
+	message(h->ike_fd, IMSG_SA_ADD, -1, &a, sizeof(a));
+	expect(h->ike_fd, IMSG_SA_INSTALLED);
+	message(h->ike_fd, IMSG_SA_USE, -1, &use, sizeof(use));
+	if (n) {
+		struct imsg_sa_ref old = {.spi_in = a.spi_in - 1, .spi_out = a.spi_out - 1};
+
+		usleep(200000); /* the site has switched by then */
+		message(h->ike_fd, IMSG_SA_DEL, -1, &old, sizeof(old));
+	}
+	h->rekeys++;
+}
+
+static void start_data(struct test_hub *h, const struct link_device *outside, const char *name,
+	uint32_t horizon_us, uint32_t workers)
+{
+	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
+		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
+	struct imsg_data_conf conf = {
+		.workers = workers, .pacing_horizon_us = horizon_us, .inside_mtu = 1500};
+	struct imsg_data_outside o = {.ifindex = outside->ifindex, .queues = outside->rx_queues};
+	struct imsg_socket s = {
+		.local = {.addr = address(h->own), .port = h->native ? 0 : NATT_PORT}};
+	struct imsg_data_tunnel t = {.tunnel = 0, .present = true};
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&s.local, &ss);
+	int hub[2], ike[2], size = 4 << 20;
+	int sock = h->native ? socket(s.local.addr.family, SOCK_RAW, IPPROTO_ESP)
+			     : socket(s.local.addr.family, SOCK_DGRAM, 0);
+
+	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
+		die("bind");
+	setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hub) ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ike))
+		die("socketpair");
+	h->child = fork();
+	if (h->child == 0) {
+		close(hub[0]);
+		close(ike[0]);
+		log_init("data", LOG_INFO);
+		_exit(proc_data_run(hub[1]));
+	}
+	close(hub[1]);
+	h->hub_fd = hub[0];
+	h->ike_fd = ike[0];
+	message(h->hub_fd, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct imsg_data_map m = {.map = maps[i],
+			.value_size = bpf_plane_map_value_size(h->plane, maps[i]),
+			.entries = bpf_plane_map_entries(h->plane, maps[i])};
+
+		message(h->hub_fd, IMSG_DATA_MAP, bpf_plane_map_fd(h->plane, maps[i]), &m,
+			sizeof(m));
+	}
+	message(h->hub_fd, IMSG_DATA_SOCKET, sock, &s, sizeof(s));
+	for (uint32_t i = 0; i < workers; i++) {
+		struct imsg_index index = {.index = i};
+
+		message(h->hub_fd, IMSG_DATA_TAP, link_queue_fd(h->link, i), &index, sizeof(index));
+	}
+	snprintf(o.name, sizeof(o.name), "%s", name);
+	message(h->hub_fd, IMSG_DATA_OUTSIDE, -1, &o, sizeof(o));
+	message(h->hub_fd, IMSG_DATA_TUNNEL, -1, &t, sizeof(t));
+	message(h->hub_fd, IMSG_CHANNEL, ike[1], NULL, 0);
+	message(h->hub_fd, IMSG_START, -1, NULL, 0);
+	close(ike[1]);
+	expect(h->hub_fd, IMSG_READY);
+}
+
+static void print_site(const char *name, const struct site_stats *s)
+{
+	static const char *const fields[] = {"offered", "delivered", "site_rate", "site_pps",
+		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "malformed", "mtu",
+		"horizon", "sequence", "ring_full", "internal"};
+	const struct traffic *t = (const struct traffic *)s;
+	uint64_t sum = 0;
+
+	printf("%s", name);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (t[i].packets)
+			printf(" %s=%llu/%llu", fields[i], (unsigned long long)t[i].packets,
+				(unsigned long long)t[i].bytes);
+		if (i)
+			sum += t[i].packets;
+	}
+	printf(" missing=%lld\n", (long long)(s->offered.packets - sum));
+}
+
+static void print_stats(struct test_hub *h)
+{
+	struct outside_stats outside;
+	struct inside_stats inside;
+	struct tunnel_stats tunnel;
+	struct worker_stats w;
+	struct site_stats s;
+
+	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
+	maps_site_stats(h->maps, SLUICE_IN, 0, &s);
+	print_site("in", &s);
+	maps_site_stats(h->maps, SLUICE_OUT, 0, &s);
+	print_site("out", &s);
+	maps_outside_stats(h->maps, &outside);
+	printf("outside esp=%llu unknown_spi=%llu wrong_outer=%llu fragment=%llu not_ours=%llu "
+	       "no_socket=%llu malformed=%llu\n",
+		outside.esp.packets, outside.unknown_spi.packets, outside.wrong_outer.packets,
+		outside.fragment.packets, outside.not_ours.packets, outside.no_socket.packets,
+		outside.malformed.packets);
+	maps_inside_stats(h->maps, &inside);
+	maps_tunnel_stats(h->maps, 0, &tunnel);
+	maps_worker_stats(h->maps, 0, &w);
+	printf("inside no_route=%llu multicast=%llu tunnel in=%llu out=%llu worker ring_full=%llu "
+	       "fill_empty=%llu no_mark=%llu no_buffer=%llu not_esp=%llu sends=%llu writes=%llu "
+	       "wakeups=%llu tap_drops=%llu\n",
+		inside.no_route.packets, inside.multicast.packets, tunnel.in.packets,
+		tunnel.out.packets, w.ring_full, w.fill_empty, w.no_mark, w.no_buffer, w.not_esp,
+		w.sends, w.tap_writes, w.wakeups, (unsigned long long)link_ring_drops(h->link));
+}
+
+static void set_rate(struct test_hub *h, const char *which, const struct bucket_rate *r)
+{
+	if (!strcmp(which, "in"))
+		maps_site_rate_set(h->maps, SLUICE_IN, 0, r);
+	else if (!strcmp(which, "out"))
+		maps_site_rate_set(h->maps, SLUICE_OUT, 0, r);
+	else if (!strcmp(which, "all-in"))
+		maps_aggregate_rate_set(h->maps, SLUICE_IN, r);
+	else
+		maps_aggregate_rate_set(h->maps, SLUICE_OUT, r);
+}
+
+static void commands(struct test_hub *h)
+{
+	char line[128], which[16];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		unsigned long long rate, burst, pps;
+
+		if (sscanf(line, "rate %15s %llu %llu %llu", which, &rate, &burst, &pps) == 4) {
+			struct bucket_rate r = {.bits_per_second = rate,
+				.burst_bytes = burst,
+				.packets_per_second = pps};
+
+			set_rate(h, which, &r);
+		} else if (!strncmp(line, "stats", 5)) {
+			print_stats(h);
+		} else if (!strncmp(line, "rekey", 5)) {
+			install(h);
+		} else if (!strncmp(line, "quit", 4)) {
+			break;
+		}
+		printf("ok\n");
+		fflush(stdout);
+	}
+}
+
+static int hub(char **args)
+{
+	const char *device = args[0];
+	struct test_hub h = {.own = args[1], .site = args[2], .native = !strcmp(args[3], "native")};
+	uint32_t horizon = (uint32_t)atoi(args[4]), workers = (uint32_t)atoi(args[5]);
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct link_device outside;
+	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
+		.workers = workers,
+		.pacing_horizon_us = horizon,
+		.outside_count = 1};
+	struct link_options link = {.queues = workers, .mtu = 1500};
+	struct tunnel_record record = {.site = 0, .up = 1, .inner_mtu = 1438};
+	const char *mode, *inside_mode;
+	struct ip_prefix p;
+
+	if (!link_device(device, &outside))
+		die(device);
+	bpf.outside_ifindex[0] = outside.ifindex;
+	h.plane = bpf_plane_load(&bpf, error);
+	h.maps = h.plane ? maps_new(h.plane) : NULL;
+	if (h.maps) {
+		link.steer_fd = bpf_plane_steer_fd(h.plane);
+		h.link = link_open(&link, error);
+	}
+	if (!h.link ||
+		!bpf_plane_attach_inside(h.plane, link_ifindex(h.link), &inside_mode, error) ||
+		!link_host_settings(h.link, true, error)) {
+		fprintf(stderr, "data_loop: %s\n", error);
+		return 1;
+	}
+	maps_site_set(h.maps, 0, "loop", 65001);
+	record.mss4 = 1398;
+	record.mss6 = 1378;
+	maps_tunnel_set(h.maps, 0, &record);
+	prefix_parse("10.77.1.0/24", &p);
+	if (!maps_route_set(h.maps, &p, 0) || !link_route_set(h.link, &p, 1438, NULL))
+		die("route 4");
+	prefix_parse("2001:db8:77:1::/64", &p);
+	if (!maps_route_set(h.maps, &p, 0) || !link_route_set(h.link, &p, 1438, NULL))
+		die("route 6");
+	start_data(&h, &outside, device, horizon, workers);
+	if (!bpf_plane_attach_outside(h.plane, 0, &mode, error)) {
+		fprintf(stderr, "data_loop: %s\n", error);
+		return 1;
+	}
+	install(&h);
+	printf("ready xdp=%s tc=%s offloads=%s\n", mode, inside_mode, link_offloads(h.link));
+	fflush(stdout);
+	commands(&h);
+	message(h.hub_fd, IMSG_SHUTDOWN, -1, NULL, 0);
+	waitpid(h.child, NULL, 0);
+	link_close(h.link);
+	maps_free(h.maps);
+	bpf_plane_free(h.plane);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 8 && !strcmp(argv[1], "hub"))
+		return hub(argv + 2);
+	if (argc == 5 && !strcmp(argv[1], "site"))
+		return site(argv[2], argv[3], !strcmp(argv[4], "native"));
+	fprintf(stderr, "usage: data_loop hub DEVICE OWN SITE udp|native HORIZON_US WORKERS\n"
+			"       data_loop site HUB OWN udp|native\n");
+	return 2;
+}
