@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of a speaker: how they come, collide, end, and come back. */
+#include "bgp_lab.h"
+
+/* ---- sessions ---- */
+
+static void establishes_either_way(void **state)
+{
+	for (int who = 1; who <= 3; who++) {
+		for (size_t piece = 1; piece <= 4096; piece *= 64) {
+			lab_set_up(state);
+			lab.hub_connects = who & 1;
+			lab.site_connects = who & 2;
+			lab.piece = piece;
+			join(0);
+			pass(MINUTE);
+			assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+			assert_int_equal(lab.site_state[0].state, FSM_ESTABLISHED);
+			assert_true(bgp_is_settled(lab.hub, lab.now));
+			/* RFC 4271 6.8: one connection is left. */
+			assert_int_equal(lab.wire[0][0].open + lab.wire[0][1].open, 1);
+			lab_tear_down(state);
+		}
+	}
+}
+
+static void collision_keeps_the_larger_identifier(void **state)
+{
+	(void)state;
+	for (int larger = 0; larger <= 1; larger++) {
+		uint32_t tunnel = (uint32_t)larger * 2;
+
+		/* Both ends connect in the same moment. */
+		site_start(tunnel, larger ? 0xf0000000 : 5);
+		join(tunnel);
+		bgp_run(lab.hub, lab.now);
+		bgp_run(lab.site[tunnel], lab.now);
+		settle();
+		pass(10 * CLOCK_SECOND);
+		assert_int_equal(hub_sees(tunnel), FSM_ESTABLISHED);
+		assert_int_equal(lab.wire[tunnel][BGP_OUTGOING].open, !larger);
+		assert_int_equal(lab.wire[tunnel][BGP_INCOMING].open, larger);
+	}
+}
+
+static void hold_timer_ends_a_silent_session(void **state)
+{
+	(void)state;
+	join(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	pass(5 * MINUTE); /* keepalives hold it */
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	lab.wire[0][0].cut = lab.wire[0][1].cut = true;
+	lab.hub_connects = lab.site_connects = false;
+	pass(20 * CLOCK_SECOND);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	pass(12 * CLOCK_SECOND);
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_HOLD_TIMER);
+	lab.wire[0][0] = lab.wire[0][1] = (struct wire){0};
+	lab.hub_connects = true;
+	pass(2 * MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+}
+
+static void tunnel_down_ends_the_session_at_once(void **state)
+{
+	uint64_t changed;
+
+	(void)state;
+	join(0);
+	join(1);
+	announce(0, "10.1.0.0/24", true);
+	announce(1, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0)); /* the lower tunnel */
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 2);
+	changed = at(lab.hub, "10.1.0.0/24")->changed;
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 1));
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->changed, changed); /* others need not hear */
+	assert_int_equal(hub_sees(0), FSM_IDLE);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_IDLE); /* nobody is let in */
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+}
+
+static void wrong_as_is_refused(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+
+	(void)state;
+	n.remote_as = 65099;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	site_start(0, 7);
+	pass(MINUTE);
+	assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_OPEN);
+	assert_int_equal(lab.hub_state[0].error_subcode, OPEN_BAD_PEER_AS);
+	assert_string_equal(
+		lab.hub_state[0].detail, "OPEN refused: remote AS is 65010, expected 65099");
+	n.remote_as = site_as(0);
+	change(&n);
+	pass(2 * MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+}
+
+static void removed_neighbour_takes_its_routes(void **state)
+{
+	(void)state;
+	join(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	bgp_neighbor_stop(lab.hub, 0, lab.now);
+	settle();
+	assert_int_equal(lab.site_state[0].error_code, NOTIFY_CEASE);
+	assert_int_equal(lab.site_state[0].error_subcode, CEASE_DECONFIGURED);
+	bgp_neighbor_delete(lab.hub, 0, lab.now);
+	settle();
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+	assert_null(speaker_peer(lab.hub, 0));
+}
+
+static void garbage_ends_the_session_only(void **state)
+{
+	uint8_t junk[64] = {1, 2, 3};
+	size_t used;
+
+	(void)state;
+	join(0);
+	join(2);
+	pass(MINUTE);
+	used = lab.hub->rib.attrs.used;
+	bgp_receive(lab.hub, 0, lab.wire[0][BGP_OUTGOING].open ? BGP_OUTGOING : BGP_INCOMING, junk,
+		sizeof(junk), lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_HEADER);
+	assert_int_equal(hub_sees(2), FSM_ESTABLISHED);
+	assert_int_equal(lab.hub->rib.attrs.used, used);
+}
+
+static void send_hold_ends_a_session_that_takes_nothing(void **state)
+{
+	struct ip_prefix lan = prefix("172.16.0.0/16");
+	enum bgp_direction used;
+	int seconds = 0;
+	uint8_t out[64];
+
+	(void)state;
+	join(0);
+	pass(MINUTE);
+	used = open_wire(0);
+	bgp_network_set(lab.hub, &lan, true);
+	lab.wire[0][open_wire(0)].cut = true;
+	lab.hub_connects = lab.site_connects = false;
+	/* RFC 9687: the peer keeps saying that it is alive, but reads nothing. */
+	for (; seconds < SEND_HOLD_S + 10 && hub_sees(0) == FSM_ESTABLISHED; seconds++) {
+		struct wr w = wr_init(out, sizeof(out));
+
+		bgp_message_encode_keepalive(&w);
+		bgp_receive(lab.hub, 0, used, out, wr_len(&w), lab.now);
+		pass(CLOCK_SECOND);
+	}
+	assert_in_range(seconds, SEND_HOLD_S - 1, SEND_HOLD_S + 2);
+	assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_string_equal(
+		lab.hub_state[0].detail, "send hold timer expired: the peer takes no data");
+}
+
+static void failures_are_repeated_less_and_less(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	uint32_t first, later;
+
+	(void)state;
+	n.remote_as = 65099;
+	lab.site_connects = false;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	site_start(0, 7);
+	pass(2 * MINUTE);
+	first = lab.connections;
+	pass(2 * MINUTE);
+	later = lab.connections - first;
+	assert_true(first >= 4);
+	assert_true(later <= 3); /* one a minute at last */
+	assert_true(later >= 1);
+}
+
+static void a_steady_session_comes_back_soon(void **state)
+{
+	(void)state;
+	join(0);
+	lab.site_connects = false;
+	for (int i = 0; i < 6; i++) {
+		pass(2 * MINUTE);
+		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+		lab.wire[0][BGP_OUTGOING].open = false;
+		bgp_closed(lab.hub, 0, BGP_OUTGOING, "cut", lab.now);
+		bgp_closed(lab.site[0], 0, BGP_INCOMING, "cut", lab.now);
+		settle();
+		assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
+		pass((CONNECT_RETRY_S + 1) * CLOCK_SECOND);
+		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(establishes_either_way),
+		lab_test(collision_keeps_the_larger_identifier),
+		lab_test(hold_timer_ends_a_silent_session),
+		lab_test(tunnel_down_ends_the_session_at_once),
+		lab_test(wrong_as_is_refused),
+		lab_test(removed_neighbour_takes_its_routes),
+		lab_test(garbage_ends_the_session_only),
+		lab_test(send_hold_ends_a_session_that_takes_nothing),
+		lab_test(failures_are_repeated_less_and_less),
+		lab_test(a_steady_session_comes_back_soon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
