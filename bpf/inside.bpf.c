@@ -109,6 +109,7 @@ static __always_inline enum inside_kind route_ipv6(struct __sk_buff *skb, struct
 static __always_inline void measure(struct __sk_buff *skb, struct inside_packet *p)
 {
 	__u32 size = skb->gso_size, header = p->transport;
+	__u32 wire = skb->wire_len > skb->len ? skb->wire_len : skb->len;
 	__u8 offset = 0;
 
 	p->segments = 1;
@@ -122,7 +123,7 @@ static __always_inline void measure(struct __sk_buff *skb, struct inside_packet 
 		if (skb->len > header)
 			p->segments = (skb->len - header + size - 1) / size;
 	}
-	p->bytes = skb->wire_len - p->segments * ETH_HLEN;
+	p->bytes = wire - p->segments * ETH_HLEN;
 }
 
 static __always_inline enum inside_kind parse_inside(struct __sk_buff *skb, struct inside_packet *p)

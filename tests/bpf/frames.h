@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames for the BPF tests, written down byte by byte, and one run of a program on them. */
+#ifndef TESTS_BPF_FRAMES_H
+#define TESTS_BPF_FRAMES_H
+
+/* gcc 12 sees overruns in the writer that its checks exclude, when sizes are constants. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
+
+#include "base/wire.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define FRAME_SIZE 2048
+
+struct frame {
+	uint8_t bytes[FRAME_SIZE];
+	uint32_t len;
+};
+
+static const uint8_t hub4[4] = {192, 0, 2, 1}, site4[4] = {203, 0, 113, 9};
+static const uint8_t hub6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+static const uint8_t site6[16] = {0x20, 0x01, 0x0d, 0xb8, 9, [15] = 9};
+
+static inline void ethernet(struct wr *w, bool vlan, uint16_t type)
+{
+	wr_zero(w, 12);
+	if (vlan) {
+		wr_u16(w, 0x8100);
+		wr_u16(w, 7);
+	}
+	wr_u16(w, type);
+}
+
+static inline void ipv4(struct wr *w, const uint8_t from[4], const uint8_t to[4], uint8_t protocol,
+	uint16_t fragment, uint16_t payload)
+{
+	wr_u16(w, 0x4500);
+	wr_u16(w, (uint16_t)(20 + payload));
+	wr_u16(w, 1);
+	wr_u16(w, fragment);
+	wr_u8(w, 64);
+	wr_u8(w, protocol);
+	wr_u16(w, 0);
+	wr_bytes(w, from, 4);
+	wr_bytes(w, to, 4);
+}
+
+static inline void ipv6(struct wr *w, const uint8_t from[16], const uint8_t to[16],
+	uint8_t protocol, uint16_t payload)
+{
+	wr_u32(w, 0x60000000);
+	wr_u16(w, payload);
+	wr_u8(w, protocol);
+	wr_u8(w, 64);
+	wr_bytes(w, from, 16);
+	wr_bytes(w, to, 16);
+}
+
+static inline void udp(struct wr *w, uint16_t to, uint16_t payload)
+{
+	wr_u16(w, 4500);
+	wr_u16(w, to);
+	wr_u16(w, (uint16_t)(8 + payload));
+	wr_u16(w, 0);
+}
+
+static inline void esp(struct wr *w, uint32_t spi, uint16_t len)
+{
+	wr_u32(w, spi);
+	wr_u32(w, 1);
+	wr_zero(w, len - 8u);
+}
+
+/* Runs a program once; the changed packet is left in f when `keep`. */
+static inline int run_frame(int prog, struct frame *f, struct __sk_buff *skb, bool keep)
+{
+	uint8_t out[FRAME_SIZE];
+	struct __sk_buff skb_out = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->bytes, .data_size_in = f->len,
+		.data_out = out, .data_size_out = sizeof(out));
+
+	if (skb) {
+		o.ctx_in = skb;
+		o.ctx_size_in = sizeof(*skb);
+		o.ctx_out = &skb_out;
+		o.ctx_size_out = sizeof(skb_out);
+	}
+	if (bpf_prog_test_run_opts(prog, &o))
+		return -1;
+	if (keep) {
+		memcpy(f->bytes, out, o.data_size_out);
+		f->len = o.data_size_out;
+	}
+	if (skb)
+		*skb = skb_out;
+	return (int)o.retval;
+}
+
+static inline const char *test_pins(void)
+{
+	static char dir[64];
+
+	snprintf(dir, sizeof(dir), "/sys/fs/bpf/sluice-test-%d", (int)getpid());
+	return dir;
+}
+
+#endif

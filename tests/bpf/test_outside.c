@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outside.bpf.c: packet in, verdict and counters out. */
+#include "frames.h"
+
+#include "dataplane/maps.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+#define LOOPBACK  1 /* where BPF_PROG_TEST_RUN says that packets come from */
+#define SITE      3
+#define TUNNEL    7 /* of site 3 */
+#define SPI       (0x40000u << SLUICE_SA_INDEX_BITS | TUNNEL * SLUICE_SA_SLOTS_PER_TUNNEL | 2)
+#define OVERHEAD  34
+#define ESP_BYTES 1034 /* 1000 inner bytes by OVERHEAD */
+
+enum form { V4, V6, V4_UDP, V6_UDP };
+
+struct state {
+	struct bpf_plane *plane;
+	struct maps *maps;
+	struct sa_in *sa_in;
+	int socket;
+};
+
+static struct sa_in record(enum form form)
+{
+	struct sa_in r = {.spi = SPI, .site = SITE, .tunnel = TUNNEL, .overhead = OVERHEAD};
+	bool v4 = form == V4 || form == V4_UDP;
+
+	r.outer_family = v4 ? 4 : 6;
+	r.udp_encap = form == V4_UDP || form == V6_UDP;
+	memcpy(r.local, v4 ? hub4 : hub6, v4 ? 4 : 16);
+	return r;
+}
+
+static struct frame esp_frame(enum form form, uint32_t spi, bool vlan, const uint8_t *to)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+	bool v4 = form == V4 || form == V4_UDP, encap = form == V4_UDP || form == V6_UDP;
+	uint16_t payload = ESP_BYTES + (encap ? 8 : 0);
+
+	ethernet(&w, vlan, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, site4, to ? to : hub4, encap ? 17 : 50, 0x4000, payload);
+	else
+		ipv6(&w, site6, to ? to : hub6, encap ? 17 : 50, payload);
+	if (encap)
+		udp(&w, 4500, ESP_BYTES);
+	esp(&w, spi, ESP_BYTES);
+	assert_false(w.bad);
+	f.len = (uint32_t)wr_len(&w);
+	return f;
+}
+
+static int pass(struct state *s, struct frame *f)
+{
+	return run_frame(bpf_plane_outside_fd(s->plane), f, NULL, false);
+}
+
+static struct site_stats site(struct state *s)
+{
+	struct site_stats stats;
+
+	maps_site_stats(s->maps, SLUICE_IN, SITE, &stats);
+	return stats;
+}
+
+static struct outside_stats outside(struct state *s)
+{
+	struct outside_stats stats;
+
+	maps_outside_stats(s->maps, &stats);
+	return stats;
+}
+
+static int setup(void **context)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	struct bpf_options o = {.pin_dir = test_pins(),
+		.workers = 1,
+		.outside_count = 1,
+		.outside_ifindex = {LOOPBACK},
+		.ike_per_second = 1,
+		.ike_burst = 5};
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	uint32_t key = 0;
+
+	s->plane = bpf_plane_load(&o, error);
+	if (!s->plane) {
+		print_error("%s\n", error);
+		free(s);
+		return -1;
+	}
+	s->maps = maps_new(s->plane);
+	s->sa_in = mmap(NULL, SLUICE_SA_ENTRIES * sizeof(struct sa_in), PROT_READ | PROT_WRITE,
+		MAP_SHARED, bpf_plane_map_fd(s->plane, DATA_MAP_SA_IN), 0);
+	s->socket = socket(AF_XDP, SOCK_RAW, 0);
+	if (!s->maps || s->sa_in == MAP_FAILED || s->socket < 0 ||
+		bpf_map_update_elem(
+			bpf_plane_map_fd(s->plane, DATA_MAP_XSKS), &key, &s->socket, BPF_ANY))
+		return -1;
+	*context = s;
+	return 0;
+}
+
+static int teardown(void **context)
+{
+	struct state *s = *context;
+
+	close(s->socket);
+	munmap(s->sa_in, SLUICE_SA_ENTRIES * sizeof(struct sa_in));
+	maps_free(s->maps);
+	bpf_plane_free(s->plane);
+	free(s);
+	return access(test_pins(), F_OK) ? 0 : -1; /* nothing is left behind */
+}
+
+static void good_esp_is_redirected(void **context)
+{
+	struct state *s = *context;
+
+	for (int form = V4; form <= V6_UDP; form++) {
+		for (int vlan = 0; vlan < 2; vlan++) {
+			struct frame f = esp_frame(form, SPI, vlan, NULL);
+			struct site_stats before = site(s);
+
+			s->sa_in[SLUICE_SA_INDEX(SPI)] = record(form);
+			assert_int_equal(pass(s, &f), XDP_REDIRECT);
+			assert_int_equal(site(s).offered.packets - before.offered.packets, 1);
+			assert_int_equal(
+				site(s).offered.bytes - before.offered.bytes, ESP_BYTES - OVERHEAD);
+		}
+	}
+	assert_int_equal(outside(s).esp.packets, 8);
+	assert_int_equal(outside(s).unknown_spi.packets, 0);
+}
+
+static void unknown_spis_are_dropped(void **context)
+{
+	struct state *s = *context;
+	const uint32_t wrong[] = {
+		SPI + 1, SPI ^ 1u << 31, SPI ^ 1u << SLUICE_SA_INDEX_BITS, 1, 255};
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct frame f = esp_frame(V4, wrong[i], false, NULL);
+
+		assert_int_equal(pass(s, &f), XDP_DROP);
+		assert_int_equal(outside(s).unknown_spi.packets, i + 1);
+	}
+	/* An empty slot must not match SPI 0. */
+	struct frame zero = esp_frame(V4, 0, false, NULL);
+
+	assert_int_equal(pass(s, &zero), XDP_DROP);
+	assert_int_equal(outside(s).unknown_spi.packets, 6);
+	assert_int_equal(site(s).offered.packets, 0);
+}
+
+static void the_outer_must_be_the_negotiated_one(void **context)
+{
+	struct state *s = *context;
+	uint64_t dropped = 0;
+	uint8_t other4[4] = {192, 0, 2, 2}, other6[16];
+
+	for (int form = V4; form <= V6_UDP; form++) {
+		for (int sent = V4; sent <= V6_UDP; sent++) {
+			struct frame f = esp_frame(sent, SPI, false, NULL);
+
+			s->sa_in[SLUICE_SA_INDEX(SPI)] = record(form);
+			assert_int_equal(pass(s, &f), sent == form ? XDP_REDIRECT : XDP_DROP);
+			dropped += sent != form;
+		}
+	}
+	memcpy(other6, hub6, 16);
+	other6[15] = 2;
+	for (int form = V4; form <= V6_UDP; form++) {
+		struct frame f =
+			esp_frame(form, SPI, false, form == V4 || form == V4_UDP ? other4 : other6);
+
+		s->sa_in[SLUICE_SA_INDEX(SPI)] = record(form);
+		assert_int_equal(pass(s, &f), XDP_DROP);
+		dropped++;
+	}
+	assert_int_equal(outside(s).wrong_outer.packets, dropped);
+}
+
+static void without_a_socket_nothing_is_charged(void **context)
+{
+	struct state *s = *context;
+	struct frame f = esp_frame(V4, SPI, false, NULL);
+	uint32_t key = 0;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	bpf_map_delete_elem(bpf_plane_map_fd(s->plane, DATA_MAP_XSKS), &key);
+	assert_int_equal(pass(s, &f), XDP_DROP);
+	assert_int_equal(outside(s).no_socket.packets, 1);
+	assert_int_equal(site(s).offered.packets, 0);
+	bpf_map_update_elem(bpf_plane_map_fd(s->plane, DATA_MAP_XSKS), &key, &s->socket, BPF_ANY);
+}
+
+/* A rate so low that nothing is earned back during the test: what passes is the burst. */
+static uint64_t passed_of(struct state *s, int n)
+{
+	uint64_t passed = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct frame f = esp_frame(V4, SPI, false, NULL);
+		int verdict = pass(s, &f);
+
+		assert_true(verdict == XDP_REDIRECT || verdict == XDP_DROP);
+		passed += verdict == XDP_REDIRECT;
+	}
+	return passed;
+}
+
+static void site_rate_holds(void **context)
+{
+	struct state *s = *context;
+	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 10000};
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
+	/* tat may be a burst of ten packets ahead, then one more conforms. */
+	assert_int_equal(passed_of(s, 30), 11);
+	assert_int_equal(site(s).site_rate.packets, 19);
+	assert_int_equal(site(s).site_rate.bytes, 19 * (ESP_BYTES - OVERHEAD));
+	assert_int_equal(site(s).offered.packets, 30);
+}
+
+static void site_packet_rate_holds(void **context)
+{
+	struct state *s = *context;
+	struct bucket_rate rate = {.packets_per_second = 100}; /* burst 20 ms: two packets ahead */
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
+	assert_in_range(passed_of(s, 30), 3, 6);
+	assert_in_range(site(s).site_pps.packets, 24, 27);
+	assert_int_equal(site(s).site_rate.packets, 0);
+}
+
+static void aggregate_rate_holds(void **context)
+{
+	struct state *s = *context;
+	struct bucket_rate rate = {
+		.bits_per_second = 8000, .burst_bytes = 2 * SLUICE_AGGREGATE_QUANTUM};
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	maps_aggregate_rate_set(s->maps, SLUICE_IN, &rate);
+	/* Three quanta of 16 packets each; one CPU, or a few when the scheduler moves us. */
+	assert_in_range(passed_of(s, 100), 40, 50);
+	assert_in_range(site(s).aggregate_rate.packets, 50, 60);
+}
+
+static void a_site_over_its_rate_costs_the_others_nothing(void **context)
+{
+	struct state *s = *context;
+	struct bucket_rate aggregate = {
+		.bits_per_second = 8000, .burst_bytes = 2 * SLUICE_AGGREGATE_QUANTUM};
+	struct bucket_rate none = {.bits_per_second = 1, .burst_bytes = 1};
+	struct bucket_rate unlimited = {0};
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	maps_aggregate_rate_set(s->maps, SLUICE_IN, &aggregate);
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &none);
+	assert_int_equal(passed_of(s, 200), 1);
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &unlimited);
+	/* All of the aggregate but that one packet is still there. */
+	assert_in_range(passed_of(s, 100), 38, 49);
+}
+
+static struct frame ike_frame(bool v4, uint16_t port, uint8_t last, uint32_t marker)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+	uint8_t from4[4], from6[16];
+
+	memcpy(from4, site4, 4);
+	memcpy(from6, site6, 16);
+	from4[3] = last;
+	from6[7] = last;
+	ethernet(&w, false, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, from4, hub4, 17, 0, 8 + 40);
+	else
+		ipv6(&w, from6, hub6, 17, 8 + 40);
+	udp(&w, port, 40);
+	wr_u32(&w, marker);
+	wr_zero(&w, 36);
+	f.len = (uint32_t)wr_len(&w);
+	return f;
+}
+
+static void ike_is_limited_per_source(void **context)
+{
+	struct state *s = *context;
+	uint64_t passed = 0, limited = 0;
+
+	for (int v4 = 0; v4 < 2; v4++) {
+		for (uint8_t source = 1; source <= 3; source++) {
+			for (int i = 0; i < 8; i++) {
+				struct frame f = ike_frame(
+					v4, i & 1 ? 4500 : 500, source, i & 1 ? 0 : 0x01020304);
+				int verdict = pass(s, &f);
+
+				assert_int_equal(verdict, i < 5 ? XDP_PASS : XDP_DROP);
+				passed += verdict == XDP_PASS;
+				limited += verdict == XDP_DROP;
+			}
+		}
+	}
+	assert_int_equal(outside(s).ike_passed.packets, passed);
+	assert_int_equal(outside(s).ike_limited.packets, limited);
+}
+
+static void a_v6_source_is_its_64(void **context)
+{
+	struct state *s = *context;
+
+	for (int i = 0; i < 8; i++) {
+		struct frame f = ike_frame(false, 500, 77, 1);
+
+		f.bytes[14 + 8 + 15] = (uint8_t)i; /* another host of the same /64 */
+		assert_int_equal(pass(s, &f), i < 5 ? XDP_PASS : XDP_DROP);
+	}
+}
+
+static void fragments_go_to_the_kernel(void **context)
+{
+	struct state *s = *context;
+	const uint16_t bits[] = {0x2000, 0x2001, 0x00b9};
+	uint64_t n = 0;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	for (size_t i = 0; i < 3; i++) {
+		for (int protocol = 0; protocol < 2; protocol++) {
+			struct frame f = {0};
+			struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+			ethernet(&w, false, 0x0800);
+			ipv4(&w, site4, hub4, protocol ? 50 : 17, bits[i], 100);
+			esp(&w, SPI, 100);
+			f.len = (uint32_t)wr_len(&w);
+			assert_int_equal(pass(s, &f), XDP_PASS);
+			assert_int_equal(outside(s).fragment.packets, ++n);
+		}
+	}
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+	ethernet(&w, false, 0x86dd);
+	ipv6(&w, site6, hub6, 44, 108);
+	wr_u32(&w, 50u << 24 | 1);
+	wr_u32(&w, 9);
+	esp(&w, SPI, 100);
+	f.len = (uint32_t)wr_len(&w);
+	assert_int_equal(pass(s, &f), XDP_PASS);
+	assert_int_equal(outside(s).fragment.packets, ++n);
+	assert_int_equal(outside(s).esp.packets, 0);
+}
+
+static void esp_behind_extension_headers_is_found(void **context)
+{
+	struct state *s = *context;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V6);
+	for (int headers = 1; headers <= 4; headers++) {
+		struct frame f = {0};
+		struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+		ethernet(&w, false, 0x86dd);
+		ipv6(&w, site6, hub6, 60, (uint16_t)(headers * 16 + 200));
+		for (int i = 1; i <= headers; i++) {
+			wr_u8(&w, i == headers ? 50 : 60);
+			wr_u8(&w, 1); /* 16 bytes */
+			wr_zero(&w, 14);
+		}
+		esp(&w, SPI, 200);
+		f.len = (uint32_t)wr_len(&w);
+		/* Up to two are looked through; what is behind more never reaches the kernel. */
+		assert_int_equal(pass(s, &f), headers <= 2 ? XDP_REDIRECT : XDP_DROP);
+	}
+	assert_int_equal(outside(s).malformed.packets, 2);
+}
+
+static void keepalives_end_here(void **context)
+{
+	struct state *s = *context;
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+	ethernet(&w, false, 0x0800);
+	ipv4(&w, site4, hub4, 17, 0, 9);
+	udp(&w, 4500, 1);
+	wr_u8(&w, 0xff);
+	wr_zero(&w, 17); /* Ethernet padding */
+	f.len = (uint32_t)wr_len(&w);
+	assert_int_equal(pass(s, &f), XDP_DROP);
+	assert_int_equal(outside(s).keepalive.packets, 1);
+	f.bytes[14 + 28] = 0xfe; /* one byte, but no keep-alive */
+	assert_int_equal(pass(s, &f), XDP_DROP);
+	assert_int_equal(outside(s).malformed.packets, 1);
+}
+
+static void other_traffic_is_left_alone(void **context)
+{
+	struct state *s = *context;
+	const uint8_t protocols[] = {1, 6, 17, 47};
+	struct frame arp = {.len = 60};
+
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		struct frame f = {0};
+		struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+		ethernet(&w, false, 0x0800);
+		ipv4(&w, site4, hub4, protocols[i], 0, 40);
+		wr_zero(&w, 40); /* UDP to port 0 among them */
+		f.len = (uint32_t)wr_len(&w);
+		assert_int_equal(pass(s, &f), XDP_PASS);
+	}
+	arp.bytes[12] = 0x08;
+	arp.bytes[13] = 0x06;
+	assert_int_equal(pass(s, &arp), XDP_PASS);
+	assert_int_equal(outside(s).not_ours.packets, 5);
+}
+
+/* Cut at every length: never redirected, never passed as ESP, always counted. */
+static void truncated_packets_are_counted(void **context)
+{
+	struct state *s = *context;
+
+	for (int form = V4; form <= V6_UDP; form++) {
+		struct frame whole = esp_frame(form, SPI, true, NULL);
+
+		s->sa_in[SLUICE_SA_INDEX(SPI)] = record(form);
+		for (uint32_t len = 14; len < whole.len; len++) {
+			struct frame f = whole;
+			uint64_t before = outside(s).malformed.packets;
+			int verdict;
+
+			f.len = len;
+			verdict = pass(s, &f);
+			assert_int_equal(verdict, XDP_DROP);
+			assert_int_equal(outside(s).malformed.packets, before + 1);
+		}
+	}
+	assert_int_equal(site(s).offered.packets, 0);
+}
+
+/* The IP header says less than the frame has: only padding is cut, ESP lengths follow IP. */
+static void too_short_for_the_sa(void **context)
+{
+	struct state *s = *context;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	for (uint16_t len = 8; len <= OVERHEAD + 1; len++) {
+		struct frame f = {0};
+		struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+		ethernet(&w, false, 0x0800);
+		ipv4(&w, site4, hub4, 50, 0, len);
+		esp(&w, SPI, len);
+		wr_zero(&w, 40);
+		f.len = (uint32_t)wr_len(&w);
+		assert_int_equal(pass(s, &f), len > OVERHEAD ? XDP_REDIRECT : XDP_DROP);
+	}
+	assert_int_equal(outside(s).malformed.packets, OVERHEAD - 7);
+}
+
+static void routes_and_names(void **context)
+{
+	struct state *s = *context;
+	struct ip_prefix wide, narrow;
+	struct ip_addr a;
+	uint32_t tunnel = 0;
+
+	prefix_parse("10.0.0.0/8", &wide);
+	prefix_parse("10.1.2.0/24", &narrow);
+	addr_parse("10.1.2.3", &a);
+	assert_false(maps_route_lookup(s->maps, &a, &tunnel));
+	assert_true(maps_route_set(s->maps, &wide, 4));
+	assert_true(maps_route_set(s->maps, &narrow, 5));
+	assert_true(maps_route_lookup(s->maps, &a, &tunnel));
+	assert_int_equal(tunnel, 5);
+	assert_true(maps_route_del(s->maps, &narrow));
+	assert_false(maps_route_del(s->maps, &narrow));
+	assert_true(maps_route_lookup(s->maps, &a, &tunnel));
+	assert_int_equal(tunnel, 4);
+	assert_true(maps_site_set(s->maps, SITE, "branch", 65001));
+}
+
+static void a_second_owner_is_refused(void **context)
+{
+	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1};
+	char error[DATAPLANE_ERROR_SIZE] = "";
+
+	(void)context;
+	assert_null(bpf_plane_load(&o, error));
+	assert_non_null(strstr(error, "another sluiced"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(good_esp_is_redirected),
+		TEST(unknown_spis_are_dropped),
+		TEST(the_outer_must_be_the_negotiated_one),
+		TEST(without_a_socket_nothing_is_charged),
+		TEST(site_rate_holds),
+		TEST(site_packet_rate_holds),
+		TEST(aggregate_rate_holds),
+		TEST(a_site_over_its_rate_costs_the_others_nothing),
+		TEST(ike_is_limited_per_source),
+		TEST(a_v6_source_is_its_64),
+		TEST(fragments_go_to_the_kernel),
+		TEST(esp_behind_extension_headers_is_found),
+		TEST(keepalives_end_here),
+		TEST(other_traffic_is_left_alone),
+		TEST(truncated_packets_are_counted),
+		TEST(too_short_for_the_sa),
+		TEST(routes_and_names),
+		TEST(a_second_owner_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
