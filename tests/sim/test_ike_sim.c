@@ -253,13 +253,38 @@ static struct algorithm_set one(uint16_t id, uint16_t bits)
 	return (struct algorithm_set){.count = 1, .items = {{id, bits}}};
 }
 
-static void make_end(struct world *w, int me, bool starts)
+static void make_engine(struct world *w, struct end *n)
 {
 	struct engine_env env = {.context = w, .random = world_random};
 	struct engine_limits limits = engine_limits_default();
+	struct secret psk;
+
+	secret_set(&psk, "simulated", 9);
+	n->engine = engine_new(&env, &limits);
+	engine_tunnel_set(n->engine, &n->conf, &psk, w->now);
+}
+
+/* What a process that dies leaves behind is its checkpoint and the SAs of the data path. */
+static void kill_engine(struct world *w, int me)
+{
+	struct end *n = &w->ends[me];
+	size_t size = ENGINE_CHECKPOINT_SIZE(1), len;
+	uint8_t *bytes = malloc(size);
+
+	len = engine_checkpoint(n->engine, bytes, size, w->now);
+	engine_free(n->engine);
+	make_engine(w, n);
+	if (!len || !engine_restore(n->engine, bytes, len, w->now))
+		w->trouble = "the checkpoint was refused";
+	engine_start(n->engine, w->now);
+	apply(w, me);
+	free(bytes);
+}
+
+static void make_end(struct world *w, int me, bool starts)
+{
 	struct end *n = &w->ends[me];
 	struct engine_tunnel *c = &n->conf;
-	struct secret psk;
 
 	*n = (struct end){.in_use = -1, .name = me ? 'B' : 'A'};
 	c->number = me ? 7 : 3;
@@ -292,9 +317,7 @@ static void make_end(struct world *w, int me, bool starts)
 		memset(set->selectors[0].last.bytes, 0xff, 4);
 		set->selectors[0].last_port = 65535;
 	}
-	secret_set(&psk, "simulated", 9);
-	n->engine = engine_new(&env, &limits);
-	engine_tunnel_set(n->engine, c, &psk, w->now);
+	make_engine(w, n);
 	engine_start(n->engine, w->now);
 }
 
@@ -373,6 +396,7 @@ enum mode {
 	MODE_DELETES, /* resets and downs as well: it comes back */
 	MODE_CROSS,   /* both initiate at once */
 	MODE_FORGED,  /* MODE_REKEYS with tampered copies on the wire */
+	MODE_KILLED,  /* engines are killed and go on from their checkpoint */
 	MODES
 };
 
@@ -423,12 +447,16 @@ static const char *simulate(uint64_t seed, enum mode mode, bool verbose)
 	w->tampered = mode == MODE_FORGED ? 30 : 0;
 	for (int i = 0; i < 25 && !w->trouble; i++) {
 		random_command(w, mode);
+		if (mode == MODE_KILLED)
+			run(w, (unsigned int)(draw(w) % 2), true);
+		if (mode == MODE_KILLED)
+			kill_engine(w, (int)(draw(w) % 2));
 		run(w, 1 + (unsigned int)(draw(w) % 8), true);
 	}
 	calm(w);
 	if (!w->trouble)
 		check_one_pair(w);
-	if (!w->trouble && mode != MODE_DELETES && w->esp_lost)
+	if (!w->trouble && mode != MODE_DELETES && mode != MODE_KILLED && w->esp_lost)
 		w->trouble = "packets were lost";
 	if (!w->trouble && w->esp_sent < 1000)
 		w->trouble = "hardly any traffic flowed";
@@ -447,7 +475,7 @@ static unsigned int seeds_each(void)
 {
 	const char *text = getenv("IKE_SIM_SEEDS");
 
-	return text ? (unsigned int)atoi(text) : 60;
+	return text ? (unsigned int)atoi(text) : 20;
 }
 
 /* IKE_SIM_SEED=N IKE_SIM_MODE=M shows one run in full. */
@@ -495,6 +523,48 @@ static void test_forged(void **state)
 	many(MODE_FORGED);
 }
 
+static void test_killed(void **state)
+{
+	(void)state;
+	many(MODE_KILLED);
+}
+
+/* Killed while nothing is under way: nobody notices, and rekeys go on. */
+static void test_killed_at_rest(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	(void)state;
+	w->random = 4711;
+	w->now = 1000 * CLOCK_SECOND;
+	w->delay = 20 * CLOCK_MILLISECOND;
+	make_end(w, 0, true);
+	make_end(w, 1, false);
+	run(w, 5, true);
+	assert_int_equal(w->ends[0].ups + w->ends[1].ups, 2);
+	w->esp_lost = 0;
+	for (int i = 0; i < 6; i++) {
+		struct engine_view before, after;
+
+		engine_look(w->ends[0].engine, 3, &before);
+		kill_engine(w, i % 2);
+		engine_look(w->ends[0].engine, 3, &after);
+		assert_memory_equal(&before, &after, sizeof(before));
+		engine_command(w->ends[0].engine, 3, i < 3 ? ENGINE_REKEY_CHILD : ENGINE_REKEY_IKE,
+			w->now);
+		run(w, 10, true);
+		engine_look(w->ends[0].engine, 3, &after);
+		assert_true(i < 3 ? before.spi_in != after.spi_in
+				  : before.ike_spi_i != after.ike_spi_i);
+	}
+	assert_null(w->trouble);
+	assert_int_equal(w->esp_lost, 0);
+	assert_int_equal(w->ends[0].downs + w->ends[1].downs, 2); /* the two at the start */
+	check_one_pair(w);
+	assert_null(w->trouble);
+	end_world(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +573,8 @@ int main(void)
 		cmocka_unit_test(test_deletes),
 		cmocka_unit_test(test_cross),
 		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_killed_at_rest),
+		cmocka_unit_test(test_killed),
 	};
 
 	if (!crypto_init())

@@ -180,7 +180,8 @@ void engine_tunnel_set(
 	t->present = true;
 	t->conf = *conf;
 	t->psk = *psk;
-	if (!t->reported)
+	/* Before the start a checkpoint may still bring it up: nobody should hear "down" first. */
+	if (!t->reported && e->started)
 		tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
 	if (!same && e->started && conf->options.startup == STARTUP_START)
 		tunnel_retry(e, t, true, now);
@@ -216,6 +217,8 @@ void engine_start(struct engine *e, uint64_t now)
 	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
+		if (t && !t->reported)
+			tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
 		if (t && t->conf.options.startup == STARTUP_START && t->in_use < 0) {
 			t->initiate_wait = CLOCK_SECOND / 4;
 			tunnel_retry(e, t, false, now);
