@@ -62,6 +62,22 @@ static void send_maps(struct hub *h, struct process *p)
 	}
 }
 
+/* Tells ike to set up every tunnel anew: what was installed is not there any more. */
+static void reset_tunnels(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct imsg_ike_command reset = {
+				.tunnel = hub_tunnel_number(h->sites[i], t),
+				.command = IKE_COMMAND_RESET};
+
+			if (h->sites[i]->conf.tunnels[t].configured)
+				process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1,
+					&reset, sizeof(reset));
+		}
+	}
+}
+
 static void start_data(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
@@ -83,6 +99,8 @@ static void start_data(struct hub *h, struct process *p)
 		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
 	hub_sites_send(h, p);
 	connect_ike_and_data(h);
+	if (p->restarts)
+		reset_tunnels(h);
 }
 
 static void start_ike(struct hub *h, struct process *p)
@@ -139,21 +157,15 @@ static void on_start(void *context, struct process *p)
 	process_send(p, IMSG_START, -1, NULL, 0);
 }
 
-/* The SAs died with the data process: every tunnel starts anew. */
-static void reset_tunnels(struct hub *h)
+/* The SAs died with the data process: nothing may be routed to them. */
+static void close_tunnels(struct hub *h)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			struct imsg_ike_command reset = {
-				.tunnel = hub_tunnel_number(h->sites[i], t),
-				.command = IKE_COMMAND_RESET};
-
 			if (!h->sites[i]->conf.tunnels[t].configured)
 				continue;
 			h->sites[i]->tunnels[t].sa_count = 0;
-			hub_tunnel_close(h, reset.tunnel);
-			process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &reset,
-				sizeof(reset));
+			hub_tunnel_close(h, hub_tunnel_number(h->sites[i], t));
 		}
 	}
 }
@@ -178,7 +190,7 @@ static void on_end(void *context, struct process *p)
 		return;
 	switch (p->role) {
 	case PROCESS_DATA:
-		reset_tunnels(h);
+		close_tunnels(h);
 		break;
 	case PROCESS_BGP:
 		hub_routes_mark_stale(h);
@@ -206,7 +218,7 @@ static void on_tunnel_state(struct hub *h, const struct imsg_tunnel_state *m)
 			m->reason, m->detail[0] ? ": " : "", m->detail);
 	}
 	t->ike = *m;
-	if (m->phase == TUNNEL_UP)
+	if (m->phase == TUNNEL_UP && h->processes[PROCESS_DATA].channel)
 		hub_tunnel_open(h, m->tunnel);
 	else if (m->phase == TUNNEL_DOWN)
 		hub_tunnel_close(h, m->tunnel);

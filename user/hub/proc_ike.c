@@ -551,6 +551,9 @@ static void shut_down(struct proc_ike *p)
 
 	p->stopping = true;
 	p->status = 0;
+	/* Peers that are told goodbye dial again at once: nobody listens any more. */
+	for (unsigned int i = 0; i < p->socket_count; i++)
+		event_del(p->sockets[i].readable);
 	engine_shutdown(p->engine, clock_now());
 	event_base_loopexit(p->base, &wait);
 }
