@@ -81,8 +81,10 @@ charon-systemd {
 }
 swanctl { load = pem pkcs1 x509 pubkey openssl random }
 C
+	rm -f "$tmp/vici"
+	ip -n $B route flush table 220 2>/dev/null
 	STRONGSWAN_CONF=$tmp/strongswan.conf ip netns exec $B /usr/sbin/charon-systemd \
-		>"$tmp/charon.out" 2>&1 </dev/null &
+		>"$tmp/charon.out" 2>&1 </dev/null 7>&- &
 	charon=$!
 	until_true 10 test -S "$tmp/vici" || { echo "charon did not start"; exit 1; }
 }
