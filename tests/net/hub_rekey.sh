@@ -12,7 +12,8 @@ seconds=${REKEY_SECONDS:-120}
 lab_hub_net
 hub_config 1 1 >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
-CHILD_REKEY=6s REKEY=25s branch_up 1
+# A short life as well and strongSwan lets the pair expire instead of rekeying it.
+CHILD_REKEY=6s CHILD_LIFE=30s REKEY=25s branch_up 1
 must "both tunnels and BGP sessions are up" until_true 60 all_up 2
 sleep 2
 

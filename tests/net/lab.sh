@@ -201,6 +201,7 @@ connection() {
 	      dpd_action = restart
 	      close_action = start
 	      rekey_time = ${CHILD_REKEY:-1h}
+	      life_time = ${CHILD_LIFE:-66m}
 	      esp_proposals = ${ESP:-aes128gcm16-ecp256} } } }
 	E
 }
