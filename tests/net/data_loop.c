@@ -72,6 +72,28 @@ static struct ip_addr address(const char *text)
 
 /* ---- the site ---- */
 
+static volatile sig_atomic_t rebind; /* SIGUSR1: a NAT on the way gave us another port */
+
+static void on_usr1(int signal_number)
+{
+	(void)signal_number;
+	rebind = 1;
+}
+
+static int site_socket(const struct ip_endpoint *local, bool native)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(local, &ss);
+	int size = 4 << 20;
+	int sock = native ? socket(local->addr.family, SOCK_RAW, IPPROTO_ESP)
+			  : socket(local->addr.family, SOCK_DGRAM, 0);
+
+	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
+		die("bind");
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return sock;
+}
+
 static struct esp_sa *site_sa(bool outbound, uint32_t n)
 {
 	struct esp_params p = {.spi = outbound ? SPI_HUB + n : SPI_SITE + n,
@@ -94,20 +116,17 @@ static int site(const char *hub, const char *own, bool native)
 	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
 	struct esp_sa *in[SITE_COUNT], *out[SITE_COUNT];
 	static uint8_t buffer[ESP_HEADROOM + 65536 + ESP_TAILROOM];
-	struct sockaddr_storage ss, to;
-	socklen_t len = endpoint_to_sockaddr(&local, &ss), to_len;
-	int size = 4 << 20, current = 0;
+	struct sockaddr_storage to;
+	socklen_t to_len;
+	int current = 0;
 	int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-	int sock = native ? socket(local.addr.family, SOCK_RAW, IPPROTO_ESP)
-			  : socket(local.addr.family, SOCK_DGRAM, 0);
+	int sock = site_socket(&local, native);
 	struct pollfd fds[2] = {{.fd = tun, .events = POLLIN}, {.fd = sock, .events = POLLIN}};
 
 	strcpy(ifr.ifr_name, "site0");
 	if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr))
 		die("tun");
-	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
-		die("bind");
-	setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	signal(SIGUSR1, on_usr1);
 	to_len = endpoint_to_sockaddr(&remote, &to);
 	for (uint32_t i = 0; i < SITE_COUNT; i++) {
 		in[i] = site_sa(false, i);
@@ -119,6 +138,12 @@ static int site(const char *hub, const char *own, bool native)
 		ssize_t n;
 
 		poll(fds, 2, -1);
+		if (rebind) {
+			rebind = 0;
+			close(sock);
+			local.port++;
+			fds[1].fd = sock = site_socket(&local, native);
+		}
 		for (int i = 0; i < 64 && (n = read(tun, p, 65536)) > 0; i++) {
 			uint32_t l = (uint32_t)n;
 			uint8_t *q = p;

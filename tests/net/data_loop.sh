@@ -8,12 +8,12 @@ BIN=${BIN:-$PWD/build/asan}
 P=sldl
 LAB=$(mktemp -d)
 passed=0 failed=0
-hub_pid= site_pid=
+hub_pid='' site_pid=''
 iperf_pids=()
 
 down() {
 	for pid in $site_pid "${iperf_pids[@]}" $hub_pid; do kill "$pid" 2>/dev/null; done
-	site_pid= hub_pid= iperf_pids=()
+	site_pid='' hub_pid='' iperf_pids=()
 	wait 2>/dev/null
 	for n in hub site lan; do ip netns del $P-$n 2>/dev/null; done
 }
@@ -99,6 +99,19 @@ for setting in "udp 4" "udp 6" "native 4" "native 6"; do
 	check "$setting: 4000 bytes, fragments inside" ping_ok lan -s 4000 10.77.1.2
 	in_ns lan ping -c 2 -i 0.1 -W 1 -M "do" -s 1460 10.77.1.2 >"$LAB/ping.log" 2>&1
 	check "$setting: too big with DF is answered" grep -q "Frag needed and DF set (mtu = 1438)" "$LAB/ping.log"
+	if [ "$1" = native ]; then
+		# Outer fragments: the kernel reassembles them for the raw socket of the data process.
+		before=$(counter in delivered)
+		ip -n $P-site link set eth0 mtu 1300
+		in_ns site ping -q -c 5 -i 0.02 -W 1 -s 1340 10.1.0.2 >/dev/null
+		ip -n $P-site link set eth0 mtu 1500
+		check "$setting: outer fragments arrive" test $(($(counter in delivered) - before)) -ge 5
+	else
+		# A NAT gives the site another port: the hub follows the newest authentic packet.
+		kill -USR1 "$site_pid"
+		check "$setting: site moves" ping_ok site 10.1.0.2
+		check "$setting: hub has followed" ping_ok lan 10.77.1.2
+	fi
 	check "$setting: in = delivered + reasons" equal in
 	check "$setting: out = delivered + reasons" equal out
 	echo quit >&5; wait "$hub_pid" 2>/dev/null; exec 5>&-
