@@ -4,17 +4,14 @@
  * takes SAs from `ike`, writes their records where XDP reads them, opens what came the slow way, and
  * tells `ike` what workers noticed. It drops its privileges before the first packet.
  */
+#include "hub/proc_data.h"
 #include "hub/roles.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "dataplane/dataplane.h"
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
-#include "dataplane/sadb.h"
-#include "dataplane/worker.h"
-#include "hub/imsg.h"
 #include "hub/privsep.h"
 
 #include <errno.h>
@@ -28,189 +25,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX       32
 #define TICK_MS           200
 #define RAW_PER_TURN      64
 #define DATAGRAM_MAX      65536
 #define PATH_MTU_FALLBACK 1500
 #define IPV4_HEADER_MIN   20
-
-struct data_socket {
-	struct proc_data *proc;
-	struct ip_endpoint local;
-	int fd;
-	struct event *readable; /* raw ESP only: fragments that the kernel put together */
-};
-
-struct data_map_memory {
-	int fd;
-	void *start;
-	size_t size;
-};
-
-struct proc_data {
-	struct event_base *base;
-	struct imsg_channel *hub;
-	struct imsg_channel *ike; /* NULL while there is none */
-	struct imsg_data_conf conf;
-	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
-	uint32_t outside_count;
-	uint32_t path_mtu; /* the smallest of the outside devices */
-	struct data_socket sockets[SOCKETS_MAX];
-	uint32_t socket_count;
-	int taps[SLUICE_MAX_WORKERS];
-	struct data_map_memory maps[DATA_MAPS];
-	struct imsg_data_tunnel tunnels[SLUICE_MAX_TUNNELS];
-	struct sa_in *sa_in;
-	struct sadb *sadb;
-	struct worker_shared shared;
-	struct worker *workers[SLUICE_MAX_WORKERS];
-	struct worker *slow; /* the control thread's own */
-	int event_pipe[2];
-	struct event *events, *tick;
-	uint8_t *datagram;
-	char engine[16];
-	int status;
-};
-
-/* ---- SAs ---- */
-
-static int socket_for(const struct proc_data *d, const struct ip_endpoint *local, bool udp_encap)
-{
-	for (uint32_t i = 0; i < d->socket_count; i++) {
-		const struct data_socket *s = &d->sockets[i];
-
-		if ((s->local.port != 0) == udp_encap && addr_equal(&s->local.addr, &local->addr))
-			return s->fd;
-	}
-	return -1;
-}
-
-static struct esp_sa *make_sa(const struct imsg_sa_add *a, bool outbound)
-{
-	struct esp_params p = {
-		.spi = outbound ? a->spi_out : a->spi_in,
-		.outbound = outbound,
-		.cipher = a->cipher,
-		.integ = a->integ,
-		.esn = a->esn,
-		.replay_window = a->replay_window,
-		.key_len = a->key_len,
-		.integ_len = a->integ_len,
-		.local = a->local_ts,
-		.remote = a->remote_ts,
-	};
-	struct esp_sa *sa = NULL;
-
-	if (a->key_len <= sizeof(p.key) && a->integ_len <= sizeof(p.integ_key)) {
-		memcpy(p.key, outbound ? a->key_out : a->key_in, a->key_len);
-		memcpy(p.salt, outbound ? a->salt_out : a->salt_in, sizeof(p.salt));
-		memcpy(p.integ_key, outbound ? a->integ_out : a->integ_in, a->integ_len);
-		sa = esp_sa_new(&p, ESP_ENGINE_AUTO);
-	}
-	secret_wipe(&p, sizeof(p));
-	return sa;
-}
-
-/* MSS bounds: what the operator set, else what the SA leaves (RFC 879: MTU less both headers). */
-static void set_mss(const struct proc_data *d, struct sa_pair *p)
-{
-	const struct imsg_data_tunnel *t = &d->tunnels[p->tunnel];
-
-	p->mss4 = t->mss_clamp4 ? t->mss_clamp4 : (uint16_t)(p->inner_mtu - 40);
-	p->mss6 = t->mss_clamp6 ? t->mss_clamp6 : (uint16_t)(p->inner_mtu - 60);
-}
-
-static void record_clear(struct proc_data *d, uint32_t spi)
-{
-	struct sa_in *r = &d->sa_in[SLUICE_SA_INDEX(spi)];
-
-	__atomic_store_n(&r->spi, 0, __ATOMIC_RELEASE);
-}
-
-/* The SPI last: XDP takes the record for valid once it is there. */
-static void record_write(struct proc_data *d, const struct sa_pair *p)
-{
-	struct sa_in *r = &d->sa_in[SLUICE_SA_INDEX(p->spi_in)];
-	size_t n = addr_len(&p->local.addr);
-
-	__atomic_store_n(&r->spi, 0, __ATOMIC_RELEASE);
-	r->site = (uint16_t)(p->tunnel / TUNNELS_PER_SITE);
-	r->tunnel = (uint16_t)p->tunnel;
-	r->outer_family = p->local.addr.family == AF_INET ? 4 : 6;
-	r->udp_encap = p->udp_encap;
-	r->overhead = (uint16_t)esp_overhead(p->in);
-	memset(r->local, 0, sizeof(r->local));
-	memcpy(r->local, p->local.addr.bytes, n);
-	__atomic_store_n(&r->spi, p->spi_in, __ATOMIC_RELEASE);
-}
-
-static bool add_valid(const struct imsg_sa_add *a)
-{
-	return a->tunnel < SLUICE_MAX_TUNNELS && SLUICE_SA_TUNNEL(a->spi_in) == a->tunnel &&
-	       a->spi_in > 255 && a->spi_out > 255 && addr_is_set(&a->local.addr) &&
-	       addr_is_set(&a->remote.addr) && a->local.addr.family == a->remote.addr.family &&
-	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX;
-}
-
-static void sa_add(struct proc_data *d, const struct imsg_sa_add *a)
-{
-	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
-	struct sa_pair *p;
-
-	if (!add_valid(a)) {
-		log_error("tunnel %u: SA %08x refused: SPI, addresses or selectors make no sense",
-			a->tunnel, a->spi_in);
-		return;
-	}
-	p = sa_pair_new(make_sa(a, false), make_sa(a, true));
-	if (!p) {
-		log_error("tunnel %u: SA %08x refused: cipher %u, key %u bytes, integrity %u",
-			a->tunnel, a->spi_in, a->cipher, a->key_len, a->integ);
-		return;
-	}
-	p->tunnel = a->tunnel;
-	p->spi_in = a->spi_in;
-	p->spi_out = a->spi_out;
-	p->udp_encap = a->udp_encap;
-	p->local = a->local;
-	p->seen = a->remote;
-	p->socket_fd = socket_for(d, &a->local, a->udp_encap);
-	p->inner_mtu = esp_inner_mtu(a->cipher, a->integ, a->udp_encap,
-		a->local.addr.family == AF_INET ? 4 : 6, d->path_mtu);
-	sa_pair_remote_set(p, &a->remote);
-	set_mss(d, p);
-	if (p->socket_fd < 0)
-		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
-	snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(p->out));
-	sadb_add(d->sadb, p);
-	record_write(d, p);
-	if (d->ike)
-		imsg_send(d->ike, IMSG_SA_INSTALLED, -1, &ref, sizeof(ref));
-}
-
-static void sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out)
-{
-	uint32_t first = tunnel * SLUICE_SA_SLOTS_PER_TUNNEL;
-
-	if (tunnel >= SLUICE_MAX_TUNNELS)
-		return;
-	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
-		struct sa_pair *p = sadb_in(d->sadb, d->sa_in[first + i].spi);
-
-		if (p && (!spi_in || p->spi_in == spi_in) && (!spi_out || p->spi_out == spi_out))
-			record_clear(d, p->spi_in);
-	}
-	sadb_del(d->sadb, tunnel, spi_in, spi_out);
-}
-
-static void sa_flush(struct proc_data *d)
-{
-	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++)
-		__atomic_store_n(&d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
-	for (uint32_t t = 0; t < SLUICE_MAX_TUNNELS; t++)
-		sadb_del(d->sadb, t, 0, 0);
-}
 
 static void esp_slow(struct proc_data *d, const struct imsg *m)
 {
@@ -234,7 +53,7 @@ static void on_ike(void *context, const struct imsg *m)
 	case IMSG_SA_ADD:
 		add = imsg_body(m, sizeof(*add));
 		if (add) {
-			sa_add(d, add);
+			data_sa_add(d, add);
 			secret_wipe((void *)(uintptr_t)add, sizeof(*add));
 		}
 		break;
@@ -248,10 +67,10 @@ static void on_ike(void *context, const struct imsg *m)
 		ref = imsg_body(m, sizeof(*ref));
 		/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
 		if (ref && (ref->spi_in || ref->spi_out))
-			sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
+			data_sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
 		break;
 	case IMSG_SA_FLUSH:
-		sa_flush(d);
+		data_sa_flush(d);
 		break;
 	case IMSG_ESP_SLOW:
 		esp_slow(d, m);
@@ -338,27 +157,22 @@ static void on_raw(int fd, short what, void *arg)
 
 /* ---- hub ---- */
 
-static void apply_mss(void *context, struct sa_pair *p)
-{
-	set_mss(context, p);
-}
-
 static void set_tunnel(struct proc_data *d, const struct imsg_data_tunnel *t)
 {
 	if (t->tunnel >= SLUICE_MAX_TUNNELS)
 		return;
 	d->tunnels[t->tunnel] = *t;
 	if (!t->present)
-		sa_del(d, t->tunnel, 0, 0);
+		data_sa_del(d, t->tunnel, 0, 0);
 	else
-		sadb_each(d->sadb, apply_mss, d);
+		data_sa_refresh_mss(d);
 }
 
 static void add_socket(struct proc_data *d, const struct imsg *m)
 {
 	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
 
-	if (!s || m->fd < 0 || d->socket_count == SOCKETS_MAX) {
+	if (!s || m->fd < 0 || d->socket_count == DATA_SOCKETS_MAX) {
 		log_error("socket message refused: %u sockets", d->socket_count);
 		if (m->fd >= 0)
 			close(m->fd);
@@ -596,7 +410,7 @@ static bool warm_up(struct proc_data *d)
 		.key_len = 16,
 		.integ_len = 32};
 	struct imsg_sa_add g = {.cipher = ESP_AES_GCM_16, .key_len = 16};
-	struct esp_sa *cbc = make_sa(&a, true), *gcm = make_sa(&g, true);
+	struct esp_sa *cbc = data_sa_make(&a, true), *gcm = data_sa_make(&g, true);
 	bool ok = cbc && gcm;
 
 	if (ok)
@@ -626,7 +440,7 @@ static bool setup(struct proc_data *d)
 		return false;
 	share(d);
 	/* What a data process before this one left: its keys are gone, so are its SAs. */
-	sa_flush(d);
+	data_sa_flush(d);
 	return start_workers(d) && start_events(d);
 }
 
@@ -681,7 +495,7 @@ static void proc_free(struct proc_data *d)
 		worker_free(d->workers[i]);
 	worker_free(d->slow);
 	if (d->sa_in)
-		sa_flush(d);
+		data_sa_flush(d);
 	sadb_free(d->sadb);
 	for (uint32_t i = 0; i < d->socket_count; i++)
 		free_event(d->sockets[i].readable);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of the `data` process's control thread, and its SAs (data_sa.c). */
+#ifndef SLUICE_HUB_PROC_DATA_H
+#define SLUICE_HUB_PROC_DATA_H
+
+#include "dataplane/dataplane.h"
+#include "dataplane/sadb.h"
+#include "dataplane/worker.h"
+#include "hub/imsg.h"
+
+#define DATA_SOCKETS_MAX 32
+
+struct data_socket {
+	struct proc_data *proc;
+	struct ip_endpoint local;
+	int fd;
+	struct event *readable; /* raw ESP only: fragments that the kernel put together */
+};
+
+struct data_map_memory {
+	int fd;
+	void *start;
+	size_t size;
+};
+
+struct proc_data {
+	struct event_base *base;
+	struct imsg_channel *hub;
+	struct imsg_channel *ike; /* NULL while there is none */
+	struct imsg_data_conf conf;
+	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
+	uint32_t outside_count;
+	uint32_t path_mtu; /* the smallest of the outside devices */
+	struct data_socket sockets[DATA_SOCKETS_MAX];
+	uint32_t socket_count;
+	int taps[SLUICE_MAX_WORKERS];
+	struct data_map_memory maps[DATA_MAPS];
+	struct imsg_data_tunnel tunnels[SLUICE_MAX_TUNNELS];
+	struct sa_in *sa_in;
+	struct sadb *sadb;
+	struct worker_shared shared;
+	struct worker *workers[SLUICE_MAX_WORKERS];
+	struct worker *slow; /* the control thread's own */
+	int event_pipe[2];
+	struct event *events, *tick;
+	uint8_t *datagram;
+	char engine[16];
+	int status;
+};
+
+/* One direction of an SA as ike describes it. NULL: not ours to do. */
+struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound);
+
+/* Installs a pair, opens XDP for it and tells ike. */
+void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a);
+
+/* Closes XDP first, then forgets. spi_in, spi_out 0 match every pair of the tunnel. */
+void data_sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
+void data_sa_flush(struct proc_data *d);
+
+/* The operator's MSS bounds for a tunnel changed: applies them to its pairs. */
+void data_sa_refresh_mss(struct proc_data *d);
+
+#endif
