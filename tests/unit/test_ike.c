@@ -207,6 +207,13 @@ static void test_esp_proposals(void **state)
 	assert_int_equal(first.prf.count, 4);
 	for (int i = 0; i < 4; i++)
 		assert_non_null(prf_find(first.prf.items[i].id));
+	/* What is not built in is not offered. */
+	o.p1_groups = set2(1, 0, 14, 0);
+	o.p1_encryption = set2(3, 0, 20, 128);
+	proposal_policy_ike(&o, &first);
+	assert_int_equal(first.ke.count, 1);
+	assert_int_equal(first.encr.count, 1);
+	assert_int_equal(proposal_first_group(&first)->id, 14);
 }
 
 static struct selector range(const char *first, const char *last)

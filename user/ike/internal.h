@@ -118,6 +118,7 @@ struct tunnel {
 	/* what was reported last */
 	enum effect_phase phase;
 	enum reason reason;
+	char detail[REASON_TEXT_SIZE];
 	bool reported;
 };
 
@@ -325,6 +326,9 @@ typedef void exchange_handler(
 	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now);
 
 bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now);
+/* An unprotected answer with one notification. */
+void sa_init_notify(struct engine *e, const struct message *m, enum ike_notify type,
+	const void *data, size_t len);
 void sa_init_request(struct engine *e, const struct message *m, uint64_t now);
 exchange_handler sa_init_response;
 void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now);

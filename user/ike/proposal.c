@@ -21,6 +21,32 @@ struct offer {
 	} transforms[TRANSFORMS_MAX];
 };
 
+/* Leaves out what this build does not have: it could be offered, but not used. */
+static void keep_known(struct algorithm_set *set, enum transform_type type)
+{
+	struct algorithm_set known = {0};
+
+	for (unsigned int i = 0; i < set->count && i < ALGORITHMS_MAX; i++) {
+		uint16_t id = set->items[i].id, bits = set->items[i].key_bits;
+		bool found = (type == TRANSFORM_ENCR && cipher_find(id, bits)) ||
+			     (type == TRANSFORM_PRF && prf_find(id)) ||
+			     (type == TRANSFORM_INTEG && integ_find(id)) ||
+			     (type == TRANSFORM_KE && (id == 0 || dh_group_find(id)));
+
+		if (found)
+			known.items[known.count++] = set->items[i];
+	}
+	*set = known;
+}
+
+static void keep_known_sets(struct proposal_policy *p)
+{
+	keep_known(&p->encr, TRANSFORM_ENCR);
+	keep_known(&p->prf, TRANSFORM_PRF);
+	keep_known(&p->integ, TRANSFORM_INTEG);
+	keep_known(&p->ke, TRANSFORM_KE);
+}
+
 void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p)
 {
 	*p = (struct proposal_policy){.protocol = PROTOCOL_IKE,
@@ -29,14 +55,13 @@ void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p)
 		.integ = o->p1_integrity,
 		.ke = o->p1_groups,
 		.ke_wanted = true};
-	if (p->prf.count)
-		return;
 	/* "Phase 1 integrity, also PRF": the PRF of the same hash. */
-	for (unsigned int i = 0; i < o->p1_integrity.count; i++) {
+	for (unsigned int i = 0; !o->p1_prf.count && i < o->p1_integrity.count; i++) {
 		uint16_t id = o->p1_integrity.items[i].id;
 
 		p->prf.items[p->prf.count++].id = id == 2 ? 2 : (uint16_t)(id - 7);
 	}
+	keep_known_sets(p);
 }
 
 void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct proposal_policy *p)
@@ -46,6 +71,7 @@ void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct pro
 		.integ = o->p2_integrity,
 		.ke = o->p2_groups,
 		.ke_wanted = ke_wanted && o->p2_groups.count > 0};
+	keep_known_sets(p);
 }
 
 static bool decode_attributes(struct rd *r, uint16_t *key_bits, bool *unknown)

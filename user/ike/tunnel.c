@@ -39,17 +39,23 @@ void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char
 	if (phase == PHASE_UP)
 		r = REASON_NONE;
 	/* A start of the next attempt does not hide why the last one failed. */
-	if (phase != PHASE_UP && r == REASON_NONE)
+	if (phase != PHASE_UP && r == REASON_NONE) {
 		r = t->reason;
-	if (t->reported && phase == t->phase && r == t->reason)
+		detail = t->detail;
+	}
+	if (phase == PHASE_UP)
+		detail = "";
+	if (t->reported && phase == t->phase && r == t->reason && strcmp(detail, t->detail) == 0)
 		return;
+	if (detail != t->detail)
+		snprintf(t->detail, sizeof(t->detail), "%s", detail);
 	t->reported = true;
 	t->phase = phase;
 	t->reason = r;
 	f = effect_push(&e->effects, EFFECT_TUNNEL_STATE, t->conf.number);
 	f->state.phase = phase;
 	f->state.reason = r;
-	snprintf(f->state.detail, sizeof(f->state.detail), "%s", phase == PHASE_UP ? "" : detail);
+	memcpy(f->state.detail, t->detail, sizeof(f->state.detail));
 	if (!sa)
 		return;
 	f->state.peer = sa->remote;

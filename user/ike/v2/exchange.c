@@ -323,7 +323,10 @@ bool nonce_lower(const struct nonce *a, const struct nonce *b)
 	return order < 0 || (order == 0 && a->len < b->len);
 }
 
-/* 2.21.3: a request that cannot be understood ends the SA after its answer. */
+/*
+ * 2.21.3 would end the SA after an authenticated message that cannot be understood. We only say so:
+ * a device with one odd payload keeps its tunnel.
+ */
 static void refuse_request(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum decode_result why, uint8_t critical, uint64_t now)
 {
@@ -476,6 +479,8 @@ void v2_receive(struct engine *e, const struct ip_endpoint *local, const struct 
 	if (!header_decode(copy, len, &m->head)) {
 		engine_note(e, NULL, remote, false, REASON_MALFORMED, "header, %zu bytes", len);
 	} else if (m->head.version >> 4 != 2) {
+		if (m->head.version >> 4 > 2 && !(m->head.flags & FLAG_RESPONSE))
+			sa_init_notify(e, m, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
 		engine_note(e, NULL, remote, true, REASON_IKE_VERSION, "version %u.%u, allowed 2.0",
 			m->head.version >> 4, m->head.version & 15);
 	} else if (m->head.exchange == EXCHANGE_IKE_SA_INIT) {

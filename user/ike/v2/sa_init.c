@@ -61,11 +61,14 @@ bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now)
 }
 
 /* An unprotected answer with one notification: cookie, other group, refusal. No state is kept. */
-static void answer_notify(struct engine *e, const struct message *m, enum ike_notify type,
+void sa_init_notify(struct engine *e, const struct message *m, enum ike_notify type,
 	const void *data, size_t len)
 {
-	struct ike_header h = {
-		.spi_i = m->head.spi_i, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_RESPONSE};
+	struct ike_header h = {.spi_i = m->head.spi_i,
+		.spi_r = m->head.spi_r,
+		.exchange = m->head.exchange,
+		.flags = FLAG_RESPONSE,
+		.id = m->head.id};
 	uint8_t buffer[256];
 	struct message_writer w;
 
@@ -84,7 +87,7 @@ static bool admitted(struct engine *e, const struct message *m, uint64_t now)
 
 	if (e->half_open >= e->limits.cookie_threshold && !cookie_check(e, m, now)) {
 		cookie_make(e, m, cookie, now);
-		answer_notify(e, m, NOTIFY_COOKIE, cookie, sizeof(cookie));
+		sa_init_notify(e, m, NOTIFY_COOKIE, cookie, sizeof(cookie));
 		engine_note(e, NULL, &m->remote, false, REASON_COOKIE_SENT, "%u half-open",
 			e->half_open);
 		return false;
@@ -178,7 +181,7 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 		!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
 		engine_note(e, t, &m->remote, true, REASON_KE_VALUE, "group %s",
 			choice->suite.ke->name);
-		answer_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
+		sa_init_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
 		dh_free(dh);
 		return;
 	}
@@ -222,7 +225,7 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 	t = find_candidate(e, m, &choice, &why, text, sizeof(text));
 	if (!t) {
 		engine_note(e, NULL, &m->remote, true, why, "%s", text);
-		answer_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
+		sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return;
 	}
 	if (group != choice.suite.ke->id) {
@@ -231,7 +234,7 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 		wanted[1] = (uint8_t)choice.suite.ke->id;
 		engine_note(e, t, &m->remote, false, REASON_KE_GROUP, "used %u, chosen %s", group,
 			choice.suite.ke->name);
-		answer_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
+		sa_init_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 		return;
 	}
 	accept_request(e, m, t, &choice, &ni, public, now);

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine in particular situations: floods, NAT, policy-based devices, identities, lifetimes. */
+#include "crypto/hash.h"
+#include "ike/internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define HUB  0
+#define SITE 1
+#define S    CLOCK_SECOND
+
+/* Hub and site, and what they did last. The wire is perfect unless `cut`. */
+struct lab {
+	struct engine *e[2];
+	struct engine_tunnel conf[2];
+	uint64_t now;
+	bool cut;
+	unsigned int sent[2], keepalives[2], moved[2];
+	unsigned int notes[2][REASONS];
+	struct effect_tunnel_state state[2];
+	struct ip_endpoint
+		nat; /* what the hub sees instead of the site's address; family 0: no NAT */
+	uint32_t gate[2];
+	unsigned int adds[2], dels[2];
+};
+
+static uint64_t random_state = 1;
+
+static void lab_random(void *context, void *bytes, size_t len)
+{
+	uint8_t *p = bytes;
+
+	(void)context;
+	for (size_t i = 0; i < len; i++) {
+		random_state = random_state * UINT64_C(6364136223846793005) + 1442695040888963407;
+		p[i] = (uint8_t)(random_state >> 56);
+	}
+}
+
+static struct algorithm_set one(uint16_t id, uint16_t bits)
+{
+	return (struct algorithm_set){.count = 1, .items = {{id, bits}}};
+}
+
+static void set_any(struct selector_set *set)
+{
+	*set = (struct selector_set){.count = 1};
+	set->selectors[0].first.family = set->selectors[0].last.family = AF_INET;
+	memset(set->selectors[0].last.bytes, 0xff, 4);
+	set->selectors[0].last_port = 65535;
+}
+
+static void configure(struct lab *l, int i, const char *psk_text)
+{
+	struct secret psk;
+
+	secret_set(&psk, psk_text, strlen(psk_text));
+	engine_tunnel_set(l->e[i], &l->conf[i], &psk, l->now);
+}
+
+static struct lab *lab_new(void)
+{
+	struct engine_env env = {.random = lab_random};
+	struct engine_limits limits = engine_limits_default();
+	struct lab *l = calloc(1, sizeof(*l));
+
+	l->now = 1000 * S;
+	for (int i = 0; i < 2; i++) {
+		struct engine_tunnel *c = &l->conf[i];
+
+		l->e[i] = engine_new(&env, &limits);
+		c->number = (uint32_t)(4 + i);
+		addr_parse(i ? "192.0.2.2" : "192.0.2.1", &c->local);
+		addr_parse(i ? "192.0.2.1" : "192.0.2.2", &c->remote);
+		c->local_id = (struct ike_identity){IKE_ID_FQDN, 1, {i ? 's' : 'h'}};
+		c->remote_id = (struct ike_identity){IKE_ID_FQDN, 1, {i ? 'h' : 's'}};
+		c->options = (struct ike_options){.ikev2 = true,
+			.p1_encryption = one(20, 128),
+			.p1_prf = one(5, 0),
+			.p1_groups = one(31, 0),
+			.p2_encryption = one(20, 128),
+			.p2_groups = one(31, 0),
+			.p1_lifetime_s = 28800,
+			.p2_lifetime_s = 3600,
+			.rekey_margin_s = 540,
+			.dpd_interval_s = 10,
+			.dpd_timeout_s = 30,
+			.replay_window = 64};
+		set_any(&c->local_ts);
+		set_any(&c->remote_ts);
+		engine_start(l->e[i], l->now);
+	}
+	configure(l, HUB, "key");
+	configure(l, SITE, "key");
+	return l;
+}
+
+static void lab_free(struct lab *l)
+{
+	engine_free(l->e[HUB]);
+	engine_free(l->e[SITE]);
+	free(l);
+}
+
+/* A datagram as it arrives: NAT changes the site's address and port. */
+static void carry(struct lab *l, int from, const struct effect_send *s)
+{
+	struct ip_endpoint source = s->local, dest = s->remote;
+
+	l->sent[from]++;
+	l->keepalives[from] += s->len == 1;
+	if (l->cut)
+		return;
+	if (l->nat.addr.family && from == SITE) {
+		source = (struct ip_endpoint){l->nat.addr, (uint16_t)(l->nat.port + s->local.port)};
+	} else if (l->nat.addr.family) {
+		if (!addr_equal(&dest.addr, &l->nat.addr))
+			return;
+		dest = (struct ip_endpoint){
+			l->conf[SITE].local, (uint16_t)(dest.port - l->nat.port)};
+		if (dest.port != IKE_PORT && dest.port != IKE_PORT_NAT)
+			return; /* a mapping that is gone */
+	}
+	engine_datagram(l->e[!from], &dest, &source, s->bytes, s->len, l->now);
+}
+
+static void settle(struct lab *l)
+{
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (int i = 0; i < 2; i++) {
+			struct effect *f = engine_effect(l->e[i]);
+
+			any = any || f;
+			if (!f)
+				continue;
+			switch (f->type) {
+			case EFFECT_SEND:
+				carry(l, i, &f->send);
+				break;
+			case EFFECT_NOTE:
+				l->notes[i][f->note.reason]++;
+				break;
+			case EFFECT_TUNNEL_STATE:
+				l->state[i] = f->state;
+				break;
+			case EFFECT_SA_MOVED:
+				l->moved[i]++;
+				break;
+			case EFFECT_SA_ADD:
+				l->adds[i]++;
+				break;
+			case EFFECT_SA_DEL:
+				l->dels[i]++;
+				break;
+			default:
+				break;
+			}
+			effect_free(f);
+		}
+	}
+}
+
+static void pass(struct lab *l, uint64_t time)
+{
+	uint64_t end = l->now + time;
+
+	settle(l);
+	while (l->now < end) {
+		uint64_t next = end;
+
+		for (int i = 0; i < 2; i++) {
+			uint64_t at = engine_next_timer(l->e[i]);
+
+			next = at < next ? at : next;
+		}
+		l->now = next > l->now ? next : l->now;
+		for (int i = 0; i < 2; i++)
+			engine_timer(l->e[i], l->now);
+		settle(l);
+	}
+}
+
+static void site_starts(struct lab *l)
+{
+	l->conf[SITE].options.startup = STARTUP_START;
+	configure(l, SITE, "key");
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_UP, l->now);
+	pass(l, S);
+}
+
+static struct ike_sa *sa_of(struct lab *l, int i)
+{
+	struct ike_sa *sa = tunnel_ike(l->e[i], tunnel_find(l->e[i], l->conf[i].number));
+
+	assert_non_null(sa);
+	return sa;
+}
+
+static void test_up(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	assert_string_equal(l->state[HUB].ike_proposal, "aes128gcm16-prfsha256-x25519");
+	assert_false(l->state[HUB].nat_detected);
+	assert_int_equal(
+		sa_of(l, HUB)->local.port, IKE_PORT); /* no NAT: no float, no encapsulation */
+	assert_false(tunnel_find(l->e[HUB], 4)->children[0].udp_encap);
+	lab_free(l);
+}
+
+/* An IKE_SA_INIT as a stranger at `source` would send it. */
+static void stranger(struct lab *l, const char *source, uint64_t spi, bool valid_ke)
+{
+	struct ike_header h = {
+		.spi_i = spi, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR};
+	struct ip_endpoint from = {.port = IKE_PORT}, to = {l->conf[HUB].local, IKE_PORT};
+	uint8_t buffer[1024], public[32] = {9}, nonce[32] = {1};
+	struct proposal_policy policy;
+	struct message_writer w;
+	size_t len;
+
+	addr_parse(source, &from.addr);
+	proposal_policy_ike(&l->conf[HUB].options, &policy);
+	message_begin(&w, buffer, sizeof(buffer), &h);
+	message_payload_begin(&w, PAYLOAD_SA);
+	proposal_encode_offer(&w.w, &policy, NULL, 0);
+	message_payload_end(&w);
+	if (!valid_ke)
+		memset(public, 0, sizeof(public));
+	put_ke(&w, dh_group_find(31), public);
+	message_payload(&w, PAYLOAD_NONCE, nonce, sizeof(nonce));
+	len = message_end(&w);
+	engine_datagram(l->e[HUB], &to, &from, buffer, len, l->now);
+}
+
+static void drain(struct lab *l)
+{
+	struct effect *f;
+
+	while ((f = engine_effect(l->e[HUB]))) {
+		if (f->type == EFFECT_NOTE)
+			l->notes[HUB][f->note.reason]++;
+		l->sent[HUB] += f->type == EFFECT_SEND;
+		effect_free(f);
+	}
+}
+
+static void test_flood(void **state)
+{
+	struct lab *l = lab_new();
+	char source[32];
+
+	(void)state;
+	l->conf[HUB].remote = (struct ip_addr){0};
+	configure(l, HUB, "key");
+	/* One source gets so far, and a copy of a request gets the same answer and no new state. */
+	for (uint64_t i = 1; i <= 40; i++)
+		stranger(l, "198.51.100.1", i, true);
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 32);
+	assert_int_equal(l->notes[HUB][REASON_HALF_OPEN_SOURCE], 8);
+	stranger(l, "198.51.100.1", 1, true);
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 32);
+	assert_int_equal(l->sent[HUB], 33);
+	/* Many sources get to the threshold, then a cookie is asked for, and nothing is kept. */
+	for (uint64_t i = 1; i <= 200; i++) {
+		snprintf(source, sizeof(source), "203.0.113.%d", (int)i);
+		stranger(l, source, 1000 + i, true);
+	}
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 64);
+	assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], 200 - 32);
+	/* The real site still gets in: it returns its cookie. */
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	/* What was left half-open goes by itself. */
+	pass(l, 40 * S);
+	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	lab_free(l);
+}
+
+static void test_bad_key_exchange(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	stranger(l, "192.0.2.2", 5, false);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_KE_VALUE], 1);
+	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	lab_free(l);
+}
+
+/* A forged or stale cookie is no cookie. */
+static void test_cookie(void **state)
+{
+	struct lab *l = lab_new();
+	struct message *m = calloc(1, sizeof(*m));
+	uint8_t nonce[32] = {7}, cookie[33];
+
+	(void)state;
+	m->head.spi_i = 99;
+	addr_parse("192.0.2.2", &m->remote.addr);
+	m->p.one[PAYLOAD_NONCE - PAYLOAD_SA] = (struct span){nonce, sizeof(nonce)};
+	cookie_make(l->e[HUB], m, cookie, l->now);
+	m->p.notifies = 1;
+	m->p.notify[0] = (struct notify){.type = NOTIFY_COOKIE, .data = {cookie, sizeof(cookie)}};
+	assert_true(cookie_check(l->e[HUB], m, l->now));
+	m->head.spi_i++;
+	assert_false(cookie_check(l->e[HUB], m, l->now));
+	m->head.spi_i--;
+	nonce[0]++;
+	assert_false(cookie_check(l->e[HUB], m, l->now));
+	nonce[0]--;
+	cookie[32] ^= 1;
+	assert_false(cookie_check(l->e[HUB], m, l->now));
+	cookie[32] ^= 1;
+	assert_true(
+		cookie_check(l->e[HUB], m, l->now + 61 * S)); /* the secret before still counts */
+	assert_false(
+		cookie_check(l->e[HUB], m, l->now + 122 * S)); /* the one before that does not */
+	free(m);
+	lab_free(l);
+}
+
+/* Unknown identity and wrong key: two reasons for us, the same bytes on the wire for the peer. */
+static void test_refusals_look_alike(void **state)
+{
+	size_t lengths[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct lab *l = lab_new();
+		struct ike_sa *sa;
+
+		if (i) {
+			l->conf[HUB].remote_id.bytes[0] = 'x';
+			configure(l, HUB, "key");
+		} else {
+			configure(l, HUB, "another key");
+		}
+		site_starts(l);
+		assert_int_equal(l->notes[HUB][i ? REASON_UNKNOWN_ID : REASON_WRONG_PSK], 1);
+		assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
+		assert_non_null(strstr(l->state[SITE].detail, "AUTHENTICATION_FAILED"));
+		sa = TAILQ_FIRST(&l->e[HUB]->sas);
+		assert_int_equal(sa->state, IKE_FAILED);
+		lengths[i] = sa->response.len;
+		lab_free(l);
+	}
+	assert_int_equal(lengths[0], lengths[1]);
+}
+
+/* The site is behind a NAT; its mapping changes; the hub follows what is authenticated. */
+static void test_nat(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	addr_parse("198.51.100.77", &l->nat.addr);
+	l->nat.port = 20000;
+	l->conf[HUB].remote = l->nat.addr;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_true(l->state[HUB].nat_detected);
+	assert_true(sa_of(l, HUB)->nat_there && !sa_of(l, HUB)->nat_here);
+	assert_true(sa_of(l, SITE)->nat_here && !sa_of(l, SITE)->nat_there);
+	assert_true(tunnel_find(l->e[HUB], 4)->children[0].udp_encap);
+	assert_int_equal(sa_of(l, HUB)->remote.port, 24500);
+	/* The site keeps its mapping alive, the hub has none. */
+	l->keepalives[SITE] = 0;
+	pass(l, 100 * S);
+	assert_int_equal(l->keepalives[SITE], 5);
+	assert_int_equal(l->keepalives[HUB], 0);
+	/* A new port: the next authenticated message moves IKE and ESP. */
+	l->nat.port = 30000;
+	pass(l, 25 * S);
+	assert_int_equal(sa_of(l, HUB)->remote.port, 34500);
+	assert_int_equal(l->moved[HUB], 1);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	/* A new address is not followed where the configuration names one. */
+	addr_parse("198.51.100.78", &l->nat.addr);
+	pass(l, 15 * S);
+	assert_int_equal(sa_of(l, HUB)->remote.addr.bytes[3], 77);
+	lab_free(l);
+}
+
+/* encap: force makes both encapsulate although there is no NAT. */
+static void test_forced_encap(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[HUB].options.encap = ENCAP_FORCE;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(sa_of(l, HUB)->remote.port, IKE_PORT_NAT);
+	assert_true(tunnel_find(l->e[HUB], 4)->children[0].udp_encap);
+	assert_true(tunnel_find(l->e[SITE], 5)->children[0].udp_encap);
+	lab_free(l);
+}
+
+/* A policy-based device asks for a second pair: refused, told why, the first one stays. */
+static void test_second_child(void **state)
+{
+	struct lab *l = lab_new();
+	struct ike_sa *sa;
+
+	(void)state;
+	site_starts(l);
+	sa = sa_of(l, SITE);
+	child_sa_start(l->e[SITE], sa, -1, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_SECOND_CHILD], 1);
+	assert_int_equal(l->adds[HUB], 1);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	lab_free(l);
+}
+
+/* dpd: silence is probed after the interval, and ESP counts as life. */
+static void test_dpd(void **state)
+{
+	struct lab *l = lab_new();
+	unsigned int before;
+
+	(void)state;
+	site_starts(l);
+	l->conf[SITE].options.dpd_action = DPD_NONE;
+	configure(l, SITE, "key");
+	before = l->sent[HUB];
+	pass(l, 35 * S);
+	assert_int_equal(l->sent[HUB] - before, 3);
+	before = l->sent[HUB];
+	for (int i = 0; i < 30; i++) {
+		engine_activity(l->e[HUB], 4, 0, l->now);
+		pass(l, S);
+	}
+	assert_int_equal(l->sent[HUB], before);
+	l->cut = true;
+	pass(l, 28 * S); /* the last ESP came a second before */
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	pass(l, 3 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_DPD_TIMEOUT);
+	lab_free(l);
+}
+
+/* Times change in place; another key ends the tunnel. */
+static void test_configuration_changes(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	site_starts(l);
+	l->conf[HUB].options.dpd_interval_s = 20;
+	l->conf[HUB].options.p1_lifetime_s = 900;
+	configure(l, HUB, "key");
+	pass(l, S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	configure(l, HUB, "new key");
+	settle(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_CONFIG_CHANGED);
+	assert_int_equal(l->state[SITE].reason, REASON_PEER_DELETED_IKE);
+	engine_tunnel_remove(l->e[HUB], 4, l->now);
+	settle(l);
+	assert_int_equal(l->adds[HUB], l->dels[HUB]);
+	lab_free(l);
+}
+
+static void test_down_and_up(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	site_starts(l);
+	engine_command(l->e[HUB], 4, ENGINE_DOWN, l->now);
+	pass(l, 30 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_true(l->notes[HUB][REASON_TUNNEL_DISABLED] || l->notes[HUB][REASON_ADMIN_DOWN]);
+	assert_int_equal(l->adds[HUB], l->dels[HUB]);
+	engine_command(l->e[HUB], 4, ENGINE_UP, l->now);
+	pass(l, 90 * S); /* the site tries again with a growing pause */
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	lab_free(l);
+}
+
+/* The hub rekeys by its own clock, with nothing but time passing. */
+static void test_lifetimes(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_view v;
+
+	(void)state;
+	l->conf[HUB].options.p1_lifetime_s = 40;
+	l->conf[HUB].options.p2_lifetime_s = 20;
+	l->conf[HUB].options.rekey_margin_s = 8;
+	l->conf[HUB].options.rekey_fuzz_percent = 100;
+	configure(l, HUB, "key");
+	site_starts(l);
+	pass(l, 300 * S);
+	assert_true(l->notes[HUB][REASON_CHILD_REKEYED] >= 15);
+	assert_true(l->notes[HUB][REASON_IKE_REKEYED] >= 7);
+	assert_int_equal(l->notes[HUB][REASON_CHILD_EXPIRED], 0);
+	assert_int_equal(l->notes[HUB][REASON_IKE_UP], 1);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	engine_look(l->e[HUB], 4, &v);
+	assert_int_equal(v.live_pairs, 1);
+	assert_true(v.pairs <= 2);
+	lab_free(l);
+}
+
+/* RFC 7296 2.5: a higher major version is told the one we speak. */
+static void test_version(void **state)
+{
+	struct lab *l = lab_new();
+	struct ip_endpoint from = {l->conf[SITE].local, IKE_PORT},
+			   to = {l->conf[HUB].local, IKE_PORT};
+	uint8_t bytes[28] = {[7] = 1, [17] = 0x30, [18] = 34, [19] = 8, [27] = 28};
+
+	(void)state;
+	engine_datagram(l->e[HUB], &to, &from, bytes, sizeof(bytes), l->now);
+	bytes[17] = 0x10; /* IKEv1: no answer that it would understand */
+	engine_datagram(l->e[HUB], &to, &from, bytes, sizeof(bytes), l->now);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_IKE_VERSION], 2);
+	assert_int_equal(l->sent[HUB], 1);
+	lab_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_up),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_bad_key_exchange),
+		cmocka_unit_test(test_cookie),
+		cmocka_unit_test(test_refusals_look_alike),
+		cmocka_unit_test(test_nat),
+		cmocka_unit_test(test_forced_encap),
+		cmocka_unit_test(test_second_child),
+		cmocka_unit_test(test_dpd),
+		cmocka_unit_test(test_configuration_changes),
+		cmocka_unit_test(test_down_and_up),
+		cmocka_unit_test(test_lifetimes),
+		cmocka_unit_test(test_version),
+	};
+
+	if (!crypto_init())
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
