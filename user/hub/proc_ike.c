@@ -5,15 +5,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/hash.h"
-#include "esp/esp.h"
 #include "hub/ike_checkpoint.h"
+#include "hub/ike_messages.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
 #include "ike/engine.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -26,11 +25,9 @@
 #define INSTALL_WAIT     (500 * CLOCK_MILLISECOND) /* then an answer goes out anyway */
 #define SLOW_ESP_PPS     2000                      /* ESP through the socket is not the path */
 #define GOODBYE_WAIT_MS  300
-#define OUTER_MTU        1500
 
 static_assert((int)ENGINE_REKEY_CHILD == (int)IKE_COMMAND_REKEY_CHILD, "command numbers");
 static_assert((int)ENGINE_RESET == (int)IKE_COMMAND_RESET, "command numbers");
-static_assert((int)PHASE_UP == (int)TUNNEL_UP, "phase numbers");
 
 struct proc_ike;
 
@@ -199,37 +196,18 @@ static void on_readable(int fd, short what, void *arg)
 
 static void apply_add(struct proc_ike *p, const struct effect *f)
 {
-	const struct effect_sa_add *a = &f->sa_add;
-	struct imsg_sa_add m = {.tunnel = f->tunnel,
-		.spi_in = a->spi_in,
-		.spi_out = a->spi_out,
-		.cipher = a->cipher->id,
-		.integ = a->integ ? a->integ->id : ESP_INTEG_NONE,
-		.esn = a->esn,
-		.udp_encap = a->udp_encap,
-		.replay_window = a->replay_window,
-		.key_len = a->cipher->key_len,
-		.integ_len = a->integ ? a->integ->key_len : 0,
-		.local = a->local,
-		.remote = a->remote,
-		.local_ts = a->local_ts,
-		.remote_ts = a->remote_ts};
+	struct imsg_sa_add m;
 	struct waiting_sa *w;
 
 	if (!p->data)
 		return;
-	memcpy(m.key_in, a->keys.key_in, sizeof(m.key_in));
-	memcpy(m.key_out, a->keys.key_out, sizeof(m.key_out));
-	memcpy(m.salt_in, a->keys.salt_in, sizeof(m.salt_in));
-	memcpy(m.salt_out, a->keys.salt_out, sizeof(m.salt_out));
-	memcpy(m.integ_in, a->keys.integ_in, sizeof(m.integ_in));
-	memcpy(m.integ_out, a->keys.integ_out, sizeof(m.integ_out));
+	ike_message_sa_add(f, &m);
 	imsg_send(p->data, IMSG_SA_ADD, -1, &m, sizeof(m));
 	secret_wipe(&m, sizeof(m));
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();
-	w->spi_in = a->spi_in;
+	w->spi_in = f->sa_add.spi_in;
 	w->until = clock_now() + INSTALL_WAIT;
 	LIST_INSERT_HEAD(&p->waiting, w, link);
 }
@@ -261,55 +239,18 @@ static void apply_moved(struct proc_ike *p, const struct effect *f)
 
 static void apply_state(struct proc_ike *p, const struct effect *f)
 {
-	struct imsg_tunnel_state m = {.tunnel = f->tunnel,
-		.phase = f->state.phase,
-		.peer = f->state.peer,
-		.ike_version = f->state.ike_version,
-		.nat_detected = f->state.nat_detected};
+	struct imsg_tunnel_state m;
 
-	snprintf(m.reason, sizeof(m.reason), "%s", reason_code(f->state.reason));
-	memcpy(m.detail, f->state.detail, sizeof(m.detail));
-	memcpy(m.ike_proposal, f->state.ike_proposal, sizeof(m.ike_proposal));
+	ike_message_state(f, &m);
 	imsg_send(p->hub, IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
 }
 
 static void apply_info(struct proc_ike *p, const struct effect *f)
 {
-	const struct effect_sa_info *i = &f->info;
-	struct imsg_sa_info m = {.tunnel = f->tunnel,
-		.spi_in = i->spi_in,
-		.spi_out = i->spi_out,
-		.rekey_in_s = i->rekey_in_s,
-		.expires_in_s = i->expires_in_s,
-		.udp_encap = i->udp_encap,
-		.in_use = i->in_use};
+	struct imsg_sa_info m;
 
-	m.created_wall_ns = clock_wall() - (clock_now() - i->created);
-	m.inner_mtu = (uint16_t)esp_inner_mtu(i->cipher->id, i->integ ? i->integ->id : 0,
-		i->udp_encap, i->outer_v6 ? 6 : 4, OUTER_MTU);
-	memcpy(m.proposal, i->proposal, sizeof(m.proposal));
+	ike_message_info(f, clock_now(), clock_wall(), &m);
 	imsg_send(p->hub, IMSG_SA_INFO, -1, &m, sizeof(m));
-}
-
-static void apply_note(struct proc_ike *p, const struct effect *f)
-{
-	const struct effect_note *n = &f->note;
-	char about[SITE_NAME_SIZE + 32] = "", who[ENDPOINT_STR_SIZE + 16] = "";
-	char peer[ENDPOINT_STR_SIZE], text[REASON_TEXT_SIZE + 2] = "";
-
-	if (f->tunnel < IKE_TUNNELS_MAX)
-		snprintf(about, sizeof(about), "site %s tunnel %u: ", p->sites[f->tunnel],
-			f->tunnel % TUNNELS_PER_SITE);
-	if (n->remote.port)
-		snprintf(who, sizeof(who), "peer %s: ", endpoint_format(&n->remote, peer));
-	if (strcmp(n->detail, reason_sentence(n->reason)) != 0)
-		snprintf(text, sizeof(text), ": %s", n->detail);
-	if (n->warning)
-		log_warn("%s%s%s: %s%s", about, who, reason_code(n->reason),
-			reason_sentence(n->reason), text);
-	else
-		log_info("%s%s%s: %s%s", about, who, reason_code(n->reason),
-			reason_sentence(n->reason), text);
 }
 
 static void apply(struct proc_ike *p, struct effect *own_effect)
@@ -335,7 +276,8 @@ static void apply(struct proc_ike *p, struct effect *own_effect)
 		apply_info(p, own_effect);
 		break;
 	case EFFECT_NOTE:
-		apply_note(p, own_effect);
+		ike_log_note(own_effect,
+			own_effect->tunnel < IKE_TUNNELS_MAX ? p->sites[own_effect->tunnel] : "");
 		break;
 	}
 	effect_free(own_effect);
@@ -533,11 +475,13 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 
 static void start(struct proc_ike *p)
 {
+	/* First: a checkpoint is what another process of this role wrote, and is parsed without rights. */
+	privsep_drop("ike");
+
 	bool had_state = ike_checkpoint_load(&p->checkpoint, p->engine, clock_now());
 
 	if (!had_state && p->data)
 		imsg_send(p->data, IMSG_SA_FLUSH, -1, NULL, 0);
-	privsep_drop("ike");
 	imsg_send(p->hub, IMSG_READY, -1, NULL, 0);
 	p->started = true;
 	for (unsigned int i = 0; i < p->socket_count; i++)
