@@ -25,6 +25,7 @@ enum api_verb {
 };
 
 #define API_REQUEST_MAX 512 /* bytes of a request line */
-#define API_CLIENTS_MAX 64  /* connections at a time, both sockets */
+#define API_CLIENTS_MAX 64  /* connections at a time */
+#define API_HTTP_MAX    8   /* scrapes at a time: they never take an operator's place */
 
 #endif

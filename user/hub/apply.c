@@ -95,6 +95,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 			n->changed++;
 		}
 	}
+	hub_sites_settle(h);
 }
 
 /* A burst belongs to every bucket. */

@@ -12,6 +12,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static bool imsg_copy(const struct imsg *m, void *to, size_t size)
+{
+	const void *body = imsg_body(m, size);
+
+	if (body)
+		memcpy(to, body, size);
+	return body;
+}
+
 static int dup_fd(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -103,8 +112,18 @@ static void start_data(struct hub *h, struct process *p)
 		reset_tunnels(h);
 }
 
+/* The new process reports every SA it takes over. */
+static void forget_sas(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++)
+			h->sites[i]->tunnels[t].sa_count = 0;
+	}
+}
+
 static void start_ike(struct hub *h, struct process *p)
 {
+	forget_sas(h);
 	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
 	send_sockets(h, p);
 	hub_sites_send(h, p);
@@ -191,6 +210,9 @@ static void on_end(void *context, struct process *p)
 	switch (p->role) {
 	case PROCESS_DATA:
 		close_tunnels(h);
+		/* What it describes went with data: an ike that starts now must not restore it. */
+		if (ftruncate(h->checkpoint_fd, 0))
+			log_error("checkpoint: %s", strerror(errno));
 		break;
 	case PROCESS_BGP:
 		hub_routes_mark_stale(h);
@@ -201,7 +223,10 @@ static void on_end(void *context, struct process *p)
 	}
 }
 
-static void on_tunnel_state(struct hub *h, const struct imsg_tunnel_state *m)
+/* A child may be in a peer's hands: what it sends as text ends where its array ends. */
+#define END(field) ((field)[sizeof(field) - 1] = '\0')
+
+static void on_tunnel_state(struct hub *h, struct imsg_tunnel_state *m)
 {
 	static const char *const names[] = {
 		[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
@@ -211,6 +236,9 @@ static void on_tunnel_state(struct hub *h, const struct imsg_tunnel_state *m)
 
 	if (!t || m->phase > TUNNEL_UP)
 		return;
+	END(m->reason);
+	END(m->detail);
+	END(m->ike_proposal);
 	if (t->ike.phase != m->phase) {
 		t->since_wall_ns = clock_wall();
 		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s", site->conf.name, m->tunnel % 2,
@@ -233,7 +261,7 @@ static struct imsg_sa_info *find_sa(struct hub_tunnel *t, uint32_t spi_in)
 	return NULL;
 }
 
-static void on_sa_info(struct hub *h, const struct imsg_sa_info *m)
+static void on_sa_info(struct hub *h, struct imsg_sa_info *m)
 {
 	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
 	struct imsg_sa_info *sa = t ? find_sa(t, m->spi_in) : NULL;
@@ -242,6 +270,7 @@ static void on_sa_info(struct hub *h, const struct imsg_sa_info *m)
 		return;
 	if (!sa)
 		sa = &t->sas[t->sa_count++];
+	END(m->proposal);
 	*sa = *m;
 	if (!m->in_use)
 		return;
@@ -249,8 +278,10 @@ static void on_sa_info(struct hub *h, const struct imsg_sa_info *m)
 		if (&t->sas[i] != sa)
 			t->sas[i].in_use = false;
 	}
-	if (t->open)
+	if (t->open) {
 		hub_tunnel_open(h, m->tunnel);
+		hub_routes_set_mtu(h, m->tunnel, m->inner_mtu);
+	}
 }
 
 static void on_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
@@ -264,32 +295,37 @@ static void on_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
 
 static void on_ike(struct hub *h, const struct imsg *m)
 {
-	const void *body = NULL;
+	union {
+		struct imsg_tunnel_state state;
+		struct imsg_sa_info info;
+		struct imsg_sa_ref ref;
+	} own;
 
 	switch (m->type) {
 	case IMSG_TUNNEL_STATE:
-		if ((body = imsg_body(m, sizeof(struct imsg_tunnel_state))))
-			on_tunnel_state(h, body);
+		if (imsg_copy(m, &own.state, sizeof(own.state)))
+			on_tunnel_state(h, &own.state);
 		break;
 	case IMSG_SA_INFO:
-		if ((body = imsg_body(m, sizeof(struct imsg_sa_info))))
-			on_sa_info(h, body);
+		if (imsg_copy(m, &own.info, sizeof(own.info)))
+			on_sa_info(h, &own.info);
 		break;
 	case IMSG_SA_GONE:
-		if ((body = imsg_body(m, sizeof(struct imsg_sa_ref))))
-			on_sa_gone(h, body);
+		if (imsg_copy(m, &own.ref, sizeof(own.ref)))
+			on_sa_gone(h, &own.ref);
 		break;
 	default:
 		break;
 	}
 }
 
-static void on_bgp_state(struct hub *h, const struct imsg_bgp_state *m)
+static void on_bgp_state(struct hub *h, struct imsg_bgp_state *m)
 {
 	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
 
-	if (!t)
+	if (!t || m->state > BGP_ESTABLISHED)
 		return;
+	END(m->detail);
 	if (t->bgp.state != m->state &&
 		(m->state == BGP_ESTABLISHED || t->bgp.state == BGP_ESTABLISHED))
 		log_info("site %s tunnel %u: BGP %s%s%s",
@@ -301,16 +337,17 @@ static void on_bgp_state(struct hub *h, const struct imsg_bgp_state *m)
 
 static void on_bgp(struct hub *h, const struct imsg *m)
 {
-	const void *body = NULL;
+	struct imsg_bgp_state state;
+	const struct imsg_route *route;
 
 	switch (m->type) {
 	case IMSG_BGP_STATE:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_state))))
-			on_bgp_state(h, body);
+		if (imsg_copy(m, &state, sizeof(state)))
+			on_bgp_state(h, &state);
 		break;
 	case IMSG_ROUTE:
-		if ((body = imsg_body(m, sizeof(struct imsg_route))))
-			hub_route(h, body);
+		if ((route = imsg_body(m, sizeof(*route))))
+			hub_route(h, route);
 		break;
 	case IMSG_BGP_SETTLED:
 		hub_routes_drop_stale(h);
@@ -322,11 +359,12 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 
 static void on_data(struct hub *h, const struct imsg *m)
 {
-	const struct imsg_data_mode *mode;
+	struct imsg_data_mode mode;
 
-	if (m->type == IMSG_DATA_MODE && (mode = imsg_body(m, sizeof(*mode)))) {
-		snprintf(h->data_mode, sizeof(h->data_mode), "%s", mode->text);
-		log_info("data plane: %s", mode->text);
+	if (m->type == IMSG_DATA_MODE && imsg_copy(m, &mode, sizeof(mode))) {
+		END(mode.text);
+		snprintf(h->data_mode, sizeof(h->data_mode), "%s", mode.text);
+		log_info("data plane: %s", mode.text);
 	}
 }
 

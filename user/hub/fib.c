@@ -15,11 +15,11 @@ static void install(struct hub *h, struct route_entry *e)
 {
 	const struct hub_tunnel *state = hub_tunnel(h, e->route.tunnel);
 	char text[PREFIX_STR_SIZE];
-	uint32_t mtu = 0;
 
+	e->mtu = 0;
 	for (uint32_t i = 0; i < state->sa_count; i++) {
 		if (state->sas[i].in_use)
-			mtu = state->sas[i].inner_mtu;
+			e->mtu = state->sas[i].inner_mtu;
 	}
 	/* The trie first: the kernel must not send what TC cannot place. */
 	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel)) {
@@ -27,12 +27,34 @@ static void install(struct hub *h, struct route_entry *e)
 			prefix_format(&e->route.prefix, text));
 		return;
 	}
-	if (!link_route_set(h->link, &e->route.prefix, mtu, NULL)) {
+	if (!link_route_set(h->link, &e->route.prefix, e->mtu, NULL)) {
 		log_error("route %s: the kernel refused it", prefix_format(&e->route.prefix, text));
+		link_route_del(h->link, &e->route.prefix);
 		maps_route_del(h->maps, &e->route.prefix);
+		e->installed = false;
 		return;
 	}
 	e->installed = true;
+}
+
+struct mtu_change {
+	struct hub *h;
+	uint32_t tunnel, mtu;
+};
+
+static void change_mtu(void *context, struct route_entry *e)
+{
+	const struct mtu_change *c = context;
+
+	if (e->installed && e->route.tunnel == c->tunnel && e->mtu != c->mtu)
+		install(c->h, e);
+}
+
+void hub_routes_set_mtu(struct hub *h, uint32_t tunnel, uint32_t mtu)
+{
+	struct mtu_change c = {.h = h, .tunnel = tunnel, .mtu = mtu};
+
+	route_table_each(h->routes, change_mtu, &c);
 }
 
 static void uninstall(struct hub *h, struct route_entry *e)

@@ -26,7 +26,8 @@ struct hub_tunnel {
 	uint64_t since_wall_ns; /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
-	uint64_t activity_seen_ns; /* last_in_ns that ike was told of */
+	uint64_t activity_seen_ns;  /* last_in_ns that ike was told of */
+	unsigned int egress_routes; /* counted when it is asked for */
 };
 
 /* Counters of a site at one moment, less what the slot had before the site got it. */
@@ -103,6 +104,11 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf);
 void hub_site_remove(struct hub *h, struct hub_site *site);
 void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
 void hub_sites_send(struct hub *h, struct process *p);
+/*
+ * After a change of several sites: what one gave up another may have taken, group numbers may have
+ * moved, a key file may have another content. Repeating what did not change does nothing.
+ */
+void hub_sites_settle(struct hub *h);
 void hub_rates_set(struct hub *h, const struct hub_site *site);
 void hub_aggregate_set(struct hub *h);
 void hub_sample(struct hub *h);
@@ -115,6 +121,8 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 void hub_route(struct hub *h, const struct imsg_route *route);
 void hub_routes_mark_stale(struct hub *h);
 void hub_routes_drop_stale(struct hub *h);
+/* Routes of a tunnel follow its MTU. */
+void hub_routes_set_mtu(struct hub *h, uint32_t tunnel, uint32_t mtu);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
 void hub_routes_sweep_soon(struct hub *h);

@@ -100,6 +100,22 @@ static void on_writable(int fd, short what, void *arg)
 	event_del(c->writable);
 }
 
+/* Keeps the first; alignment leaves room for a second one that nobody asked for. */
+static void take_descriptors(const struct cmsghdr *h, int *passed_fd)
+{
+	size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+		if (*passed_fd < 0)
+			*passed_fd = fd;
+		else
+			close(fd);
+	}
+}
+
 static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *passed_fd)
 {
 	union {
@@ -121,7 +137,7 @@ static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *pa
 		return n;
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h; h = CMSG_NXTHDR(&msg, h)) {
 		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-			memcpy(passed_fd, CMSG_DATA(h), sizeof(int));
+			take_descriptors(h, passed_fd);
 	}
 	return n;
 }

@@ -7,22 +7,28 @@
 #include <grp.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define EMPTY_ROOT "/run/sluice/empty"
 
 struct role_calls {
 	const char *role;
-	const int *calls; /* ends with -1 */
+	const int *calls;                        /* ends with -1 */
+	void (*sockets)(scmp_filter_ctx filter); /* NULL: socket(2) kills */
 };
 
 #define SC(name) SCMP_SYS(name)
+
+static void allow_tcp_sockets(scmp_filter_ctx filter);
+static void refuse_sockets(scmp_filter_ctx filter);
 
 /* What every event loop does: messages, timers, memory, an orderly end. */
 static const int common_calls[] = {SC(read), SC(write), SC(readv), SC(writev), SC(close),
@@ -37,9 +43,8 @@ static const int common_calls[] = {SC(read), SC(write), SC(readv), SC(writev), S
 static const int ike_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(setsockopt),
 	SC(getsockname), SC(pread64), SC(pwrite64), SC(msync), -1};
 
-static const int bgp_calls[] = {SC(socket), SC(bind), SC(connect), SC(accept4), SC(listen),
-	SC(getsockopt), SC(setsockopt), SC(getsockname), SC(getpeername), SC(shutdown), SC(ioctl),
-	-1};
+static const int bgp_calls[] = {SC(bind), SC(connect), SC(accept4), SC(getsockopt), SC(getsockname),
+	SC(getpeername), SC(shutdown), -1};
 
 static const int data_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(getcpu),
 	SC(sched_getaffinity), SC(membarrier), -1};
@@ -48,10 +53,10 @@ static const int api_calls[] = {SC(accept4), SC(accept), SC(getsockopt), SC(sets
 	SC(getsockname), SC(getpeername), SC(shutdown), SC(ioctl), -1};
 
 static const struct role_calls roles[] = {
-	{"ike", ike_calls},
-	{"bgp", bgp_calls},
-	{"data", data_calls},
-	{"api", api_calls},
+	{"ike", ike_calls, NULL},
+	{"bgp", bgp_calls, allow_tcp_sockets},
+	{"data", data_calls, NULL},
+	{"api", api_calls, refuse_sockets},
 };
 
 #define ROLES (sizeof(roles) / sizeof(roles[0]))
@@ -108,6 +113,35 @@ static void allow(scmp_filter_ctx filter, const int *calls)
 	}
 }
 
+/* A process that connects needs sockets: TCP over IP, and nothing else that socket(2) can make. */
+static void allow_tcp_sockets(scmp_filter_ctx filter)
+{
+	static const uint64_t families[] = {AF_INET, AF_INET6};
+
+	for (size_t i = 0; i < 2; i++) {
+		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, families[i]),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
+
+		if (r) {
+			errno = -r;
+			give_up("seccomp rule for sockets");
+		}
+	}
+}
+
+/* libevent prints the address of an HTTP client, for which glibc may ask a socket for the name of
+ * the link: it gets none, and the number is printed instead. */
+static void refuse_sockets(scmp_filter_ctx filter)
+{
+	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 0);
+
+	if (r) {
+		errno = -r;
+		give_up("seccomp rule for sockets");
+	}
+}
+
 static void load_filter(const struct role_calls *role)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -117,6 +151,8 @@ static void load_filter(const struct role_calls *role)
 	allow(filter, common_calls);
 	allow(filter, role->calls);
 	allow(filter, sanitizer_calls);
+	if (role->sockets)
+		role->sockets(filter);
 
 	/* All threads: the data process has started its workers by now. */
 	int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
@@ -142,6 +178,9 @@ static void drop_user(const struct passwd *user)
 	if (!none || cap_set_proc(none))
 		give_up("capabilities");
 	cap_free(none);
+	/* The kernel forgets this one with the old user. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		give_up("prctl");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		give_up("prctl");
 }

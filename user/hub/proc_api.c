@@ -41,7 +41,8 @@ struct api {
 	struct evconnlistener *listener;
 	struct evhttp *http;
 	struct client_list clients;
-	unsigned int client_count;
+	unsigned int client_count; /* on the control socket */
+	unsigned int http_count;
 	uint32_t next_id;
 	bool started;
 	int control_fd, http_fd;
@@ -74,14 +75,14 @@ static struct client *client_new(struct api *api)
 		abort();
 	c->api = api;
 	LIST_INSERT_HEAD(&api->clients, c, link);
-	api->client_count++;
 	return c;
 }
 
 static void client_free(struct client *c)
 {
 	LIST_REMOVE(c, link);
-	c->api->client_count--;
+	c->api->client_count -= !c->http;
+	c->api->http_count -= c->http != NULL;
 	if (c->control)
 		bufferevent_free(c->control);
 	if (c->answer)
@@ -106,8 +107,14 @@ static void on_control_sent(struct bufferevent *bev, void *arg)
 
 static void on_control_event(struct bufferevent *bev, short what, void *arg)
 {
-	(void)bev, (void)what;
-	client_free(arg);
+	struct client *c = arg;
+
+	/* Half closed after the request: the answer is still wanted. */
+	if (what & BEV_EVENT_EOF && c->id) {
+		bufferevent_disable(bev, EV_READ);
+		return;
+	}
+	client_free(c);
 }
 
 static void refuse(struct client *c, const char *why)
@@ -191,8 +198,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 	struct client *c = client_new(api);
 
+	api->client_count++;
 	c->control = bufferevent_socket_new(api->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(c->control, on_control_read, NULL, on_control_event, c);
+	bufferevent_setwatermark(c->control, EV_READ, 0, API_REQUEST_MAX + 1);
 	bufferevent_set_timeouts(c->control, &timeout, &timeout);
 	bufferevent_enable(c->control, EV_READ | EV_WRITE);
 }
@@ -212,13 +221,14 @@ static void on_metrics(struct evhttp_request *request, void *arg)
 		evhttp_send_error(request, HTTP_BADMETHOD, NULL);
 		return;
 	}
-	if (api->client_count >= API_CLIENTS_MAX) {
+	if (api->http_count >= API_HTTP_MAX) {
 		evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
 		return;
 	}
 
 	struct client *c = client_new(api);
 
+	api->http_count++;
 	c->http = request;
 	c->answer = evbuffer_new();
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_http_closed, c);
@@ -238,6 +248,7 @@ static void finish_http(struct client *c)
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
 	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
 		"text/plain; version=0.0.4");
+	evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
 	evhttp_send_reply(request, HTTP_OK, "OK", c->answer);
 	client_free(c);
 }
@@ -260,6 +271,11 @@ static void on_reply(struct api *api, const struct imsg *m)
 	struct evbuffer *out = c->http ? c->answer : bufferevent_get_output(c->control);
 
 	if (evbuffer_get_length(out) > ANSWER_MAX) {
+		if (c->http) {
+			evhttp_connection_set_closecb(
+				evhttp_request_get_connection(c->http), NULL, NULL);
+			evhttp_send_error(c->http, HTTP_INTERNAL, NULL);
+		}
 		client_free(c);
 		return;
 	}

@@ -68,29 +68,6 @@ static void on_channel_message(void *context, const struct imsg *m)
 	p->on_message(p->context, m);
 }
 
-void process_start(struct process *p)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		log_error("socketpair: %s", strerror(errno));
-		return;
-	}
-	p->pid = fork();
-	if (p->pid == 0)
-		run_child(p, pair[1]);
-	close(pair[1]);
-	if (p->pid < 0) {
-		log_error("fork: %s", strerror(errno));
-		close(pair[0]);
-		return;
-	}
-	p->started_ns = clock_now();
-	p->ready = false;
-	p->channel = imsg_channel_new(p->base, pair[0], on_channel_message, on_channel_gone, p);
-	p->on_start(p->context, p);
-}
-
 static void on_restart(int fd, short what, void *arg)
 {
 	struct process *p = arg;
@@ -119,6 +96,32 @@ static void schedule_restart(struct process *p)
 	struct timeval pause = {.tv_sec = pause_ms / 1000, .tv_usec = pause_ms % 1000 * 1000};
 
 	event_add(p->restart, &pause);
+}
+
+void process_start(struct process *p)
+{
+	int pair[2];
+
+	p->started_ns = clock_now();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		log_error("socketpair: %s", strerror(errno));
+		schedule_restart(p);
+		return;
+	}
+	p->pid = fork();
+	if (p->pid == 0)
+		run_child(p, pair[1]);
+	close(pair[1]);
+	if (p->pid < 0) {
+		log_error("fork: %s", strerror(errno));
+		close(pair[0]);
+		p->pid = 0;
+		schedule_restart(p);
+		return;
+	}
+	p->ready = false;
+	p->channel = imsg_channel_new(p->base, pair[0], on_channel_message, on_channel_gone, p);
+	p->on_start(p->context, p);
 }
 
 bool process_reap(struct process *p, pid_t pid, int status)

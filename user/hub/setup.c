@@ -98,9 +98,14 @@ static bool refuse_input(int fd)
 	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
+/*
+ * Bound to the device as well as to the address: no route that a site announces can ever draw the
+ * hub's own outer packets into a tunnel.
+ */
 static bool open_socket(
 	struct hub *h, const struct ip_addr *a, uint16_t endpoint, uint16_t port, char *error)
 {
+	const char *device = h->config->concentrator.endpoints[endpoint].device;
 	struct hub_socket *s = &h->sockets[h->socket_count];
 	struct ip_endpoint local = {.addr = *a, .port = port};
 	struct sockaddr_storage ss;
@@ -123,6 +128,8 @@ static bool open_socket(
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (!port && !refuse_input(s->fd))
 		return fail(error, "filter for", endpoint_format(&local, text));
+	if (setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1))
+		return fail(error, "cannot bind to device", device);
 	if (bind(s->fd, (struct sockaddr *)&ss, len))
 		return fail(error, "cannot bind", endpoint_format(&local, text));
 	return true;

@@ -232,8 +232,10 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
 	uint32_t tunnel = hub_tunnel_number(site, t);
 	struct hub_tunnel *state = &site->tunnels[t];
+	bool admin_down = state->admin_down;
 
 	memset(state, 0, sizeof(*state));
+	state->admin_down = admin_down;
 	state->ike.tunnel = state->bgp.tunnel = tunnel;
 	state->since_wall_ns = clock_wall();
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
@@ -336,6 +338,23 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 		return;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		change_tunnel(h, site, t, &old);
+}
+
+void hub_sites_settle(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct hub_site *site = h->sites[i];
+
+			if (!site->conf.tunnels[t].configured)
+				continue;
+			hub_inside_set(h, site, t, true);
+			if (site->tunnels[t].open)
+				hub_inside_route_set(h, site, t, true);
+			send_to_bgp(h, site, t);
+			send_to_ike(h, site, t);
+		}
+	}
 }
 
 static uint32_t tunnel_mtu(const struct hub_tunnel *state)

@@ -41,35 +41,37 @@ static const char *bgp_name(const struct hub_tunnel *t)
 	return t->bgp.state <= BGP_ESTABLISHED ? bgp_names[t->bgp.state] : "?";
 }
 
-/* the tunnel that packets to the site leave by: where most of its routes point. */
-struct egress {
-	uint32_t tunnel;
-	unsigned int routes;
-};
-
 static void count_egress(void *context, struct route_entry *e)
 {
-	struct egress *g = context;
+	struct hub *h = context;
+	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->route.tunnel) : NULL;
 
-	if (e->installed && e->route.tunnel == g->tunnel)
-		g->routes++;
+	if (t)
+		t->egress_routes++;
 }
 
-static json_t *primary_egress(struct hub *h, const struct hub_site *site)
+/* the tunnel that packets to a site leave by is where most of its routes point. */
+static void count_egress_routes(struct hub *h)
 {
-	struct egress g[TUNNELS_PER_SITE];
-
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		g[t] = (struct egress){.tunnel = hub_tunnel_number(site, t)};
-		route_table_each(h->routes, count_egress, &g[t]);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++)
+			h->sites[i]->tunnels[t].egress_routes = 0;
 	}
-	if (!g[0].routes && !g[1].routes)
-		return json_null();
-	return json_integer(g[1].routes > g[0].routes);
+	route_table_each(h->routes, count_egress, h);
+}
+
+static json_t *primary_egress(const struct hub_site *site)
+{
+	unsigned int first = site->tunnels[0].egress_routes,
+		     second = site->tunnels[1].egress_routes;
+
+	return first || second ? json_integer(second > first) : json_null();
 }
 
 static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 {
+	(void)h;
+
 	struct site_stats in = status_site_stats(site, SLUICE_IN);
 	struct site_stats out = status_site_stats(site, SLUICE_OUT);
 	unsigned int configured = 0, up = 0, established = 0;
@@ -89,7 +91,7 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 			: up == configured && established == configured ? "up"
 									: "degraded",
 			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
-			(int)prefixes, "primary_egress", primary_egress(h, site), "rate_bps",
+			(int)prefixes, "primary_egress", primary_egress(site), "rate_bps",
 			json_number(site->conf.rate), "in_bytes", json_number(in.delivered.bytes),
 			"out_bytes", json_number(out.delivered.bytes)));
 }
@@ -99,6 +101,7 @@ json_t *status_sites(struct hub *h, const struct hub_site *site)
 	const struct concentrator_conf *c = &h->config->concentrator;
 	json_t *list = json_array();
 
+	count_egress_routes(h);
 	status_each_site(h, site, add_site, list);
 	return json_pack("{s:{s:s, s:o, s:i, s:o, s:o, s:o}, s:o}", "concentrator", "name", c->name,
 		"asn", json_number(c->asn), "sites", (int)h->config->site_count, "site_rate_bps",
