@@ -4,8 +4,10 @@
 # Unit, simulation and BPF tests are cmocka programs; namespace tests are scripts that exit 0 (all
 # cases passed), 77 (skipped, the last line says why) or another status.
 set -uo pipefail
+. "$(dirname "$0")/net/own_root.sh"
+own_root "$0" "$(realpath "$1")" "${@:2}"
 cd "$(dirname "$0")/.." || exit 1
-BIN=$PWD/$1
+BIN=$(realpath "$1")
 PATTERN=${2:-}
 export BIN
 passed=0 failed=0 skipped=0
@@ -35,7 +37,7 @@ for kind in unit sim bpf; do
 	done
 done
 for script in tests/net/*.sh; do
-	[[ $script == */lab.sh || $script == */cases.sh ]] || run "net/$(basename "$script" .sh)" "$script"
+	[[ $script == */lab.sh || $script == */cases.sh || $script == */own_root.sh ]] || run "net/$(basename "$script" .sh)" "$script"
 done
 
 [ $skipped = 0 ] || echo "skipped tests are listed above with their reasons"

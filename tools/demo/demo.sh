@@ -3,6 +3,8 @@
 #   SITES=3   how many branches; above 10 they share two strongSwans and one BIRD
 #   KEEP=1    leave it running and say how to look around
 set -uo pipefail
+. "$(dirname "$0")/../../tests/net/own_root.sh"
+own_root "$0" "$@"
 cd "$(dirname "$0")/../.." || exit 1
 
 SITES=${SITES:-3}
