@@ -430,7 +430,7 @@ static const char *simulate(uint64_t seed, enum mode mode, bool verbose)
 	w->random = seed * 1000003 + mode;
 	w->now = 1000 * CLOCK_SECOND;
 	w->verbose = verbose;
-	w->loss = loss = (unsigned int)(draw(w) % 25);
+	w->loss = loss = (unsigned int)(draw(w) % 20);
 	w->duplicate = (unsigned int)(draw(w) % 20);
 	w->delay = (1 + draw(w) % 400) * CLOCK_MILLISECOND;
 	make_end(w, 0, true);

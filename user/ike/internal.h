@@ -12,10 +12,11 @@
 
 #include <sys/queue.h>
 
-/* RFC 7296 2.1 leaves times to us: 1 s, then 1.8 times longer each, 30 s in total. */
+/* RFC 7296 2.1 leaves times to us: 1 s, then 1.8 times longer each up to 4 s, 30 s in total. */
 #define RETRANSMIT_FIRST     CLOCK_SECOND
-#define RETRANSMIT_LONGEST   (8 * CLOCK_SECOND)
+#define RETRANSMIT_LONGEST   (4 * CLOCK_SECOND)
 #define RETRANSMIT_TOTAL     (30 * CLOCK_SECOND)
+#define RETRANSMIT_ALIVE     (45 * CLOCK_SECOND) /* in total, while other messages of the peer arrive */
 #define RETRANSMIT_FIRST_DEL (6 * CLOCK_SECOND) /* a delete is given up sooner: nothing waits */
 #define HALF_OPEN_LIFE       (30 * CLOCK_SECOND)
 #define FAILED_LIFE          (5 * CLOCK_SECOND) /* to repeat a refusal that got lost */
@@ -25,8 +26,8 @@
  * which is longer than the initiator repeats its request: until it has our answer it cannot receive
  * on the new pair.
  */
-#define SWITCH_DELAY           (32 * CLOCK_SECOND)
-#define REPLACED_LIFE          (40 * CLOCK_SECOND) /* then we delete what the peer should have */
+#define SWITCH_DELAY           (47 * CLOCK_SECOND)
+#define REPLACED_LIFE          (50 * CLOCK_SECOND) /* then we delete what the peer should have */
 #define DUPLICATE_DELAY        CLOCK_SECOND
 #define DUPLICATE_WINDOW       (10 * CLOCK_SECOND)
 #define KEEPALIVE_EVERY        (20 * CLOCK_SECOND) /* RFC 3948 4 */

@@ -137,19 +137,29 @@ static void request_given_up(struct engine *e, struct ike_sa *sa, uint64_t now)
 		now);
 }
 
-/* A probe is lost only when the DPD timeout has passed since the last life of any kind. */
+/*
+ * A probe is lost only when the DPD timeout has passed since the last life of any kind. Any other
+ * request is repeated longer while the peer is heard from: it is there, the wire is bad.
+ */
 static uint64_t give_up_time(const struct ike_sa *sa)
 {
 	const struct tunnel *t = sa->tunnel;
-	uint64_t at = sa->request.give_up_at, life = sa->last_life;
+	const struct request *r = &sa->request;
+	uint64_t at = r->give_up_at, life = sa->last_life;
 
-	if (sa->request.kind != REQUEST_PROBE || !t)
+	if (!t || sa->state != IKE_ESTABLISHED)
 		return at;
+	if (r->kind != REQUEST_PROBE) {
+		if (life > r->first_sent && life + RETRANSMIT_TOTAL / 2 > at)
+			at = life + RETRANSMIT_TOTAL / 2;
+		return at < r->first_sent + RETRANSMIT_ALIVE ? at
+							     : r->first_sent + RETRANSMIT_ALIVE;
+	}
 	if (t->in_use >= 0 && t->children[t->in_use].ike == sa && t->last_life > life)
 		life = t->last_life;
 	at = life + t->conf.options.dpd_timeout_s * CLOCK_SECOND;
-	if (at < sa->request.first_sent + 2 * CLOCK_SECOND)
-		at = sa->request.first_sent + 2 * CLOCK_SECOND;
+	if (at < r->first_sent + 2 * CLOCK_SECOND)
+		at = r->first_sent + 2 * CLOCK_SECOND;
 	return at;
 }
 
