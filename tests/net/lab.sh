@@ -19,11 +19,11 @@ HUB_ID=hub.sluice.test
 in_ns() { local ns=$P-$1; shift; ip netns exec "$ns" "$@"; }
 
 # The hub has its own mounts too: /run/sluice and bpffs are private to it.
-in_hub() { nsenter -t "$(<"$LAB/hub.holder")" -m -n "$@"; }
+in_hub() { nsenter -t "$(<"$LAB/hub.holder")" -m -n -r "$@"; }
 
 # For the background: the command takes the place of the subshell, so that $! is its pid.
 in_ns_exec() { local ns=$P-$1; shift; exec ip netns exec "$ns" "$@"; }
-in_hub_exec() { exec nsenter -t "$(<"$LAB/hub.holder")" -m -n "$@"; }
+in_hub_exec() { exec nsenter -t "$(<"$LAB/hub.holder")" -m -n -r "$@"; }
 
 remember() { echo "$1" >>"$LAB/pids"; }
 

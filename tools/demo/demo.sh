@@ -42,7 +42,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 how_to_look_around() {
-	local hub="nsenter -t $(<"$LAB/hub.holder") -m -n"
+	local hub="nsenter -t $(<"$LAB/hub.holder") -m -n -r"
 	cat <<-E
 
 	The hub is still running. Look around:
