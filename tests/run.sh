@@ -14,6 +14,7 @@ passed=0 failed=0 skipped=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
+[ "$(id -u)" != 0 ] || tools/users.sh
 
 report() { # report NAME STATUS SECONDS LOG
 	case $2 in

@@ -12,10 +12,5 @@ install -d -m 0700 "$to/etc/sluice/psk"
 for page in docs/*.[158]; do
 	install -D -m 0644 "$page" "$to/usr/share/man/man${page##*.}/$(basename "$page")"
 done
-if [ -z "$to" ]; then
-	getent group sluice >/dev/null || groupadd --system sluice
-	for user in sluice-ike sluice-bgp sluice-data sluice-api; do
-		getent passwd "$user" >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin "$user"
-	done
-fi
+[ -n "$to" ] || tools/users.sh
 echo "installed; edit /etc/sluice/sluice.yaml, then: systemctl enable --now sluiced"

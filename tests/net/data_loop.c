@@ -176,6 +176,7 @@ struct test_hub {
 	pid_t child;
 	const char *own, *site;
 	bool native;
+	bool narrow; /* only 10.77.1.0/24 belongs to the site */
 	uint32_t rekeys;
 };
 
@@ -239,6 +240,10 @@ static void install(struct test_hub *h)
 		.remote_ts = everything()};
 	struct imsg_sa_ref use = {.tunnel = 0, .spi_in = a.spi_in, .spi_out = a.spi_out};
 
+	if (h->narrow) {
+		a.remote_ts.selectors[0].first = address("10.77.1.0");
+		a.remote_ts.selectors[0].last = address("10.77.1.255");
+	}
 	memcpy(a.key_in, key_to_hub, 16);
 	memcpy(a.key_out, key_to_site, 16);
 	a.salt_in[0] = a.salt_out[0] = (uint8_t)n;
@@ -389,6 +394,9 @@ static void commands(struct test_hub *h)
 		} else if (!strncmp(line, "stats", 5)) {
 			print_stats(h);
 		} else if (!strncmp(line, "rekey", 5)) {
+			install(h);
+		} else if (!strncmp(line, "narrow", 6)) {
+			h->narrow = true;
 			install(h);
 		} else if (!strncmp(line, "quit", 4)) {
 			break;

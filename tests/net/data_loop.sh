@@ -72,13 +72,10 @@ counter() { tell stats; grep "^$1 " "$LAB/hub.log" | tail -n 1 | tr ' ' '\n' | s
 # rate FROM TO-ADDRESS: received Mbit/s of UDP payload, 1372 bytes (1400 inner), for 4 s
 udp_rate() {
 	local n=$1 to=$2
-	in_ns "$n" timeout 20 iperf3 -J -u -b 160M -l 1372 -t 4 -c "$to" 2>/dev/null | python3 -c '
-import json, sys
-e = json.load(sys.stdin)["end"]
-s = e.get("sum_received", e["sum"])
-print(int(s["bits_per_second"]))'
+	in_ns "$n" timeout 20 iperf3 -J -u -b 160M -l 1372 -t 4 -c "$to" 2>/dev/null |
+		jq '.end | (.sum_received // .sum).bits_per_second | floor'
 }
-tcp_rate() { in_ns "$1" timeout 20 iperf3 -J -t 5 -c "$2" 2>/dev/null | python3 -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"]))'; }
+tcp_rate() { in_ns "$1" timeout 20 iperf3 -J -t 5 -c "$2" 2>/dev/null | jq '.end.sum_received.bits_per_second | floor'; }
 within() { local name=$1 got=${2:-0} low=$3 high=$4; if [ "$got" -ge "$low" ] && [ "$got" -le "$high" ]; then ok "$name: $((got / 1000)) kbit/s"; else bad "$name: $got, wanted $low to $high"; fi; }
 servers() {
 	for n in lan site; do ip netns exec $P-$n iperf3 -s >/dev/null 2>&1 & iperf_pids+=($!); done
@@ -150,6 +147,17 @@ for _ in 1 2 3; do sleep 0.5; tell rekey; done
 wait $ping_pid
 check "three rekeys lose nothing" grep -q " 0% packet loss" "$LAB/ping.log"
 echo "      | $(tcp_rate lan 10.77.1.2) bit/s TCP to the site, $(tcp_rate site 10.1.0.2) bit/s from it, without a limit"
+# A packet that is authentic, but not from where the site's selectors say.
+in_ns lan ping -q -c 100 -i 0.01 10.77.1.2 >/dev/null 2>&1 & ping_pid=$! # the site switches when the hub does
+tell narrow
+wait $ping_pid
+ip -n $P-site addr add 10.99.0.1/32 dev lo
+icmp_in() { in_ns lan cat /proc/net/snmp | awk '/^Icmp: [0-9]/ { print $2 }'; }
+check "a narrow selector lets its own through" ping_ok site 10.1.0.2
+before=$(counter in selector) seen=$(icmp_in)
+in_ns site ping -q -c 5 -i 0.05 -W 1 -I 10.99.0.1 10.1.0.2 >/dev/null
+check "a foreign source is dropped and counted" test $(($(counter in selector) - before)) = 5
+check "nothing of it reaches the inside" test "$(icmp_in)" = "$seen"
 grep ^mode "$LAB/hub.log" | sed 's/^/      | /'
 echo quit >&5; wait "$hub_pid"; status=$?; exec 5>&-
 check "the hub ends in order" test $status = 0

@@ -60,14 +60,6 @@ default_via() { ip -n "$P-$1" route add default via "$2"; [ -z "${3:-}" ] || ip 
 inside4() { local k=$((2 * $1 + $2)); echo "169.254.$((100 + k / 64)).$((k % 64 * 4 + $3))"; }
 inside6() { echo "fd00:ffff:$1:$2::$3"; }
 
-# Services of a distribution must not be needed: users are made as packaging would.
-lab_users() {
-	local u
-	for u in sluice-ike sluice-bgp sluice-data sluice-api; do
-		getent passwd "$u" >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin "$u"
-	done
-}
-
 lab_hub_net() {
 	local net
 	ns_add inet; ns_add hub; ns_add host
@@ -357,7 +349,7 @@ train() {
 lab_init() {
 	mkdir -p "$LAB/psk"
 	: >"$LAB/pids"
-	lab_users
+	tools/users.sh
 }
 
 lab_down() {

@@ -51,7 +51,7 @@ enum imsg_type {
 	/* data -> ike */
 	IMSG_SA_INSTALLED, /* struct imsg_sa_ref: inbound accepts from now on */
 	IMSG_SA_EXPIRING,  /* struct imsg_sa_ref: sequence numbers run out, rekey now */
-	IMSG_PEER_MOVED,   /* struct imsg_peer_moved: authenticated ESP from a new address */
+	IMSG_PEER_MOVED,   /* struct imsg_peer_moved, both ways: authenticated from a new address */
 
 	/* hub -> data */
 	IMSG_DATA_CONF,    /* struct imsg_data_conf */

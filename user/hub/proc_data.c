@@ -41,9 +41,19 @@ static void esp_slow(struct proc_data *d, const struct imsg *m)
 	worker_slow(d->slow, d->datagram, e->len, &e->remote, true);
 }
 
+/* ike followed the peer to a new address (RFC 7296 2.23): a form without UDP shows it nowhere else. */
+static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
+{
+	struct sa_pair *p = sadb_in(d->sadb, m->spi_in);
+
+	if (p && p->tunnel == m->tunnel)
+		sa_pair_remote_set(p, &m->remote);
+}
+
 static void on_ike(void *context, const struct imsg *m)
 {
 	struct proc_data *d = context;
+	const struct imsg_peer_moved *moved;
 	const struct imsg_sa_ref *ref;
 	const struct imsg_sa_add *add;
 
@@ -71,6 +81,11 @@ static void on_ike(void *context, const struct imsg *m)
 		break;
 	case IMSG_SA_FLUSH:
 		data_sa_flush(d);
+		break;
+	case IMSG_PEER_MOVED:
+		moved = imsg_body(m, sizeof(*moved));
+		if (moved)
+			follow_peer(d, moved);
 		break;
 	case IMSG_ESP_SLOW:
 		esp_slow(d, m);
