@@ -120,7 +120,7 @@ static void allow_tcp_sockets(scmp_filter_ctx filter)
 
 	for (size_t i = 0; i < 2; i++) {
 		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-			SCMP_A0(SCMP_CMP_EQ, families[i]),
+			SCMP_A0(SCMP_CMP_EQ, families[i], 0),
 			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
 
 		if (r) {
