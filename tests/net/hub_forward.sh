@@ -101,6 +101,12 @@ applied() {
 	near "$(jq .bits_per_second <<<"$out")" 20e6 6 && [ "$(jq .lost "$LAB/untouched.json")" = 0 ]
 }
 case_ "a new rate applies at once, the other site is untouched" applied
+limit_is() { [ "$(json_of show sites '.sites[] | select(.name == "site-1").rate_bps')" = "$1" ]; }
+hangup() { # the rate of the site is the default again
+	hub_config 1 2 >"$LAB/sluice.yaml"; kill -HUP "$(<"$LAB/sluiced.pid")"
+	until_true 5 limit_is 100000000 && reach b1-h 10.0.0.10
+}
+case_ "SIGHUP applies a change" hangup
 removed() {
 	hub_config 2 2 >"$LAB/sluice.yaml"; sluice apply || return 1
 	reach b2-h 10.0.0.10 && ! json_of show routes '.routes[].prefix' | grep -q '^10\.1\.' &&
