@@ -7,6 +7,7 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/segment.h"
 #include "esp/esp.h"
+#include "../selectors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +18,6 @@
 #define RUN_NS (200 * CLOCK_MILLISECOND)
 
 static uint8_t room[BATCH * STRIDE];
-
-static struct selector_set everything(void)
-{
-	struct selector_set s = {.count = 2};
-
-	s.selectors[0] = (struct selector){.last_port = 0xffff};
-	s.selectors[0].first.family = s.selectors[0].last.family = AF_INET;
-	memset(s.selectors[0].last.bytes, 0xff, 4);
-	s.selectors[1] = (struct selector){.last_port = 0xffff};
-	s.selectors[1].first.family = s.selectors[1].last.family = AF_INET6;
-	memset(s.selectors[1].last.bytes, 0xff, 16);
-	return s;
-}
 
 static struct esp_sa *sa(
 	uint16_t cipher, uint16_t integ, uint16_t key_len, bool outbound, enum esp_engine engine)

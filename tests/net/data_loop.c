@@ -17,6 +17,7 @@
 #include "esp/esp.h"
 #include "hub/imsg.h"
 #include "hub/roles.h"
+#include "../selectors.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,19 +47,6 @@ __attribute__((noreturn)) static void die(const char *what)
 {
 	fprintf(stderr, "data_loop: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static struct selector_set everything(void)
-{
-	struct selector_set s = {.count = 2};
-
-	s.selectors[0] = (struct selector){.last_port = 0xffff};
-	s.selectors[0].first.family = s.selectors[0].last.family = AF_INET;
-	memset(s.selectors[0].last.bytes, 0xff, 4);
-	s.selectors[1] = (struct selector){.last_port = 0xffff};
-	s.selectors[1].first.family = s.selectors[1].last.family = AF_INET6;
-	memset(s.selectors[1].last.bytes, 0xff, 16);
-	return s;
 }
 
 static struct ip_addr address(const char *text)

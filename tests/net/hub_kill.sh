@@ -72,11 +72,12 @@ parent_kill() {
 	local pid children; pid=$(<"$LAB/sluiced.pid"); children=$(pgrep -P "$pid" | tr '\n' ' ')
 	kill -9 "$pid"; sleep 2
 	for c in $children; do ! kill -0 "$c" 2>/dev/null || { echo "child $c lives"; return 1; }; done
-	! in_hub ip link show sluice0 2>/dev/null && [ -z "$(in_hub ip route show proto 83)" ] && ! in_hub ip -d link show wan0 | grep -q xdp
+	nothing_left
 }
+case_ "XDP is attached while it runs" xdp_attached
 case_ "the parent is killed: children, device, routes and programs are gone" parent_kill
 restarts() { hub_start && until_true 60 all_up 2 && until_true 20 reach; }
 case_ "a new start takes over what was left and all is up again" restarts
-stops() { hub_stop && [ -z "$(in_hub ls /sys/fs/bpf/sluice 2>/dev/null)" ]; }
+stops() { hub_stop && nothing_left && nothing_pinned; }
 case_ "a stop leaves nothing pinned" stops
 cases_end

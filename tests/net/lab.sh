@@ -125,6 +125,18 @@ hub_stop() {
 	until_true 10 not_running "$pid"
 }
 
+# What the hub's kernel has of ours. Each asks for something that must be readable, so that a command
+# that fails is never taken for "nothing there".
+xdp_attached() { local out; out=$(in_hub bpftool net show dev wan0) && [[ $out == *xdp:* && $out == *" id "* ]]; }
+nothing_left() { # programs, inside device, routes
+	local programs devices routes
+	programs=$(in_hub bpftool net show dev wan0) && devices=$(in_hub ip -o link show) &&
+		routes=$(in_hub ip route show table all) || return 1
+	[[ $programs == *xdp:* && $programs != *" id "* && $devices == *wan0* && $devices != *sluice0* &&
+		$routes == *wan0* && $routes != *"proto 83"* ]]
+}
+nothing_pinned() { in_hub test -d /sys/fs/bpf && in_hub test ! -e /sys/fs/bpf/sluice; }
+
 not_running() { ! kill -0 "$1" 2>/dev/null; }
 
 sluice() { in_hub "$BIN/sluice" "$@"; }

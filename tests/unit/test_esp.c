@@ -3,6 +3,7 @@
 #include "base/wire.h"
 #include "esp/esp.h"
 #include "esp/replay.h"
+#include "../selectors.h"
 
 #include <openssl/evp.h>
 #include <setjmp.h>
@@ -29,19 +30,6 @@ static const struct algorithm algorithms[] = {
 };
 
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
-
-static struct selector_set everything(void)
-{
-	struct selector_set s = {.count = 2};
-
-	s.selectors[0] = (struct selector){.last_port = 0xffff};
-	s.selectors[0].first.family = s.selectors[0].last.family = AF_INET;
-	memset(s.selectors[0].last.bytes, 0xff, 4);
-	s.selectors[1] = (struct selector){.last_port = 0xffff};
-	s.selectors[1].first.family = s.selectors[1].last.family = AF_INET6;
-	memset(s.selectors[1].last.bytes, 0xff, 16);
-	return s;
-}
 
 static struct esp_params params(const struct algorithm *a, bool outbound, bool esn)
 {
