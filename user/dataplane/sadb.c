@@ -167,16 +167,6 @@ unsigned int sadb_del(struct sadb *db, uint32_t tunnel, uint32_t spi_in, uint32_
 	return deleted;
 }
 
-void sadb_each(struct sadb *db, void (*call)(void *context, struct sa_pair *p), void *context)
-{
-	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++) {
-		struct sa_pair *p = db->in[i];
-
-		if (p)
-			call(context, p);
-	}
-}
-
 void sadb_collect(struct sadb *db)
 {
 	struct sa_pair **at = &db->retired;

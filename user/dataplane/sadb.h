@@ -69,9 +69,6 @@ bool sadb_use(struct sadb *db, uint32_t tunnel, uint32_t spi_out);
 /* Writer: forgets pairs of a tunnel; spi_in, spi_out 0 match every pair. Returns how many. */
 unsigned int sadb_del(struct sadb *db, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
 
-/* Writer: calls for each pair that is in the table. */
-void sadb_each(struct sadb *db, void (*call)(void *context, struct sa_pair *p), void *context);
-
 /* Writer: frees what no worker can hold any more. To be called now and then. */
 void sadb_collect(struct sadb *db);
 

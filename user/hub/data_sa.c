@@ -45,13 +45,11 @@ struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
 	return sa;
 }
 
-/* MSS bounds: what the operator set, else what the SA leaves (RFC 879: MTU less both headers). */
-static void set_mss(const struct proc_data *d, struct sa_pair *p)
+/* What the SA leaves: the MTU less both headers (RFC 879). */
+static void set_mss(struct sa_pair *p)
 {
-	const struct imsg_data_tunnel *t = &d->tunnels[p->tunnel];
-
-	p->mss4 = t->mss_clamp4 ? t->mss_clamp4 : (uint16_t)(p->inner_mtu - 40);
-	p->mss6 = t->mss_clamp6 ? t->mss_clamp6 : (uint16_t)(p->inner_mtu - 60);
+	p->mss4 = (uint16_t)(p->inner_mtu - 40);
+	p->mss6 = (uint16_t)(p->inner_mtu - 60);
 }
 
 static void record_clear(struct proc_data *d, uint32_t spi)
@@ -112,7 +110,7 @@ void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a)
 	p->inner_mtu = esp_inner_mtu(a->cipher, a->integ, a->udp_encap,
 		a->local.addr.family == AF_INET ? 4 : 6, d->path_mtu);
 	sa_pair_remote_set(p, &a->remote);
-	set_mss(d, p);
+	set_mss(p);
 	if (p->socket_fd < 0)
 		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
 	snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(p->out));
@@ -143,14 +141,4 @@ void data_sa_flush(struct proc_data *d)
 		__atomic_store_n(&d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
 	for (uint32_t t = 0; t < SLUICE_MAX_TUNNELS; t++)
 		sadb_del(d->sadb, t, 0, 0);
-}
-
-static void apply_mss(void *context, struct sa_pair *p)
-{
-	set_mss(context, p);
-}
-
-void data_sa_refresh_mss(struct proc_data *d)
-{
-	sadb_each(d->sadb, apply_mss, d);
 }

@@ -59,7 +59,7 @@ enum imsg_type {
 	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
 	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
 	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on */
-	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: MTU, limits and selectors of one tunnel */
+	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
 	/* data -> hub */
 	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
 
@@ -218,9 +218,7 @@ struct imsg_data_outside {
 
 struct imsg_data_tunnel {
 	uint32_t tunnel;
-	bool present;        /* false: forget it and its SAs */
-	uint16_t mss_clamp4; /* 0: computed from the SA */
-	uint16_t mss_clamp6;
+	bool present; /* false: forget it and its SAs */
 };
 
 struct imsg_data_mode {

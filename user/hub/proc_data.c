@@ -176,11 +176,8 @@ static void set_tunnel(struct proc_data *d, const struct imsg_data_tunnel *t)
 {
 	if (t->tunnel >= SLUICE_MAX_TUNNELS)
 		return;
-	d->tunnels[t->tunnel] = *t;
 	if (!t->present)
 		data_sa_del(d, t->tunnel, 0, 0);
-	else
-		data_sa_refresh_mss(d);
 }
 
 static void add_socket(struct proc_data *d, const struct imsg *m)
@@ -221,7 +218,6 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 		tunnel = imsg_body(m, sizeof(*tunnel));
 		if (!tunnel || tunnel->tunnel >= SLUICE_MAX_TUNNELS)
 			return false;
-		d->tunnels[tunnel->tunnel] = *tunnel;
 		return true;
 	case IMSG_DATA_CONF:
 		conf = imsg_body(m, sizeof(*conf));

@@ -35,7 +35,6 @@ struct proc_data {
 	uint32_t socket_count;
 	int taps[SLUICE_MAX_WORKERS];
 	struct data_map_memory maps[DATA_MAPS];
-	struct imsg_data_tunnel tunnels[SLUICE_MAX_TUNNELS];
 	struct sa_in *sa_in;
 	struct sadb *sadb;
 	struct worker_shared shared;
@@ -57,8 +56,5 @@ void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a);
 /* Closes XDP first, then forgets. spi_in, spi_out 0 match every pair of the tunnel. */
 void data_sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
 void data_sa_flush(struct proc_data *d);
-
-/* The operator's MSS bounds for a tunnel changed: applies them to its pairs. */
-void data_sa_refresh_mss(struct proc_data *d);
 
 #endif

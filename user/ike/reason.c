@@ -54,8 +54,6 @@ static const struct row rows[REASONS] = {
 		"an SA named by one end is gone at the other", ""},
 	[REASON_TEMPORARY] = {"TEMPORARY_FAILURE",
 		"the exchange collided with another one and is tried again", ""},
-	[REASON_TRANSPORT_MODE] = {"TRANSPORT_MODE", "the peer insists on transport mode",
-		"Set the device to tunnel mode"},
 	[REASON_MALFORMED] = {"MALFORMED", "a message could not be decoded", ""},
 	[REASON_CRITICAL_PAYLOAD] = {"CRITICAL_PAYLOAD",
 		"a message has a payload marked critical that is not known here", ""},
