@@ -106,7 +106,7 @@ static void establish(void)
 static void send_sealed(struct engine *from, struct engine *to, enum ike_state state, struct rd *r,
 	bool response, uint64_t now)
 {
-	uint8_t buffer[IKE_MESSAGE_MAX], datagram[4 + IKE_MESSAGE_MAX] = {0};
+	uint8_t buffer[IKE_BUFFER_SIZE], datagram[4 + IKE_BUFFER_SIZE] = {0};
 	uint8_t exchange_type = (uint8_t)(EXCHANGE_IKE_SA_INIT + rd_u8(r) % 4), first = rd_u8(r);
 	struct message_writer w;
 	struct ike_sa *sa, *peer;
@@ -120,13 +120,22 @@ static void send_sealed(struct engine *from, struct engine *to, enum ike_state s
 	if (!sa)
 		return;
 	sealed_begin(from, sa, &w, buffer, exchange_type, response);
-	wr_set_u8(&w.w, w.next_at, first);
+	if (first & 0x80) { /* one fragment of some message */
+		struct ike_header h = w.head;
+		uint16_t number = rd_u8(r) % 4 + 1u, total = rd_u8(r) % 20;
+		uint8_t iv[CIPHER_IV_MAX] = {first};
+
+		message_begin(&w, buffer, IKE_MESSAGE_MAX, &h);
+		message_skf_begin(&w, &sa->suite, iv, first & 0x7f, number, total);
+	} else {
+		wr_set_u8(&w.w, w.next_at, first);
+	}
 	peer = ike_sa_find(to, sa->initiator ? sa->spi_r : sa->spi_i);
 	/* The number that the receiver waits for: everything else is covered by raw datagrams. */
 	if (peer)
 		wr_set_u8(&w.w, 23, (uint8_t)(response ? peer->request.id : peer->recv_id));
 	wr_bytes(&w.w, r->p, rd_left(r));
-	len = sealed_end(sa, &w);
+	len = sealed_end(from, sa, &w);
 	memcpy(datagram + 4, buffer, len);
 	engine_datagram(to, &endpoints[1], &endpoints[0], datagram, len + 4, now);
 }

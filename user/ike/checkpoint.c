@@ -6,7 +6,7 @@
  */
 #include "ike/internal.h"
 
-#define CHECKPOINT_VERSION 1
+#define CHECKPOINT_VERSION 2
 #define CACHED_MAX         2048 /* bytes of one cached message; longer ones are left out */
 
 static void put_addr(struct wr *w, const struct ip_addr *a)
@@ -128,6 +128,7 @@ static void put_sa(struct wr *w, const struct ike_sa *sa)
 	wr_u8(w, sa->nat_here);
 	wr_u8(w, sa->nat_there);
 	wr_u8(w, sa->forced_encap);
+	wr_u8(w, sa->fragmentation);
 	wr_u8(w, sa->rekey_descendant);
 	wr_u32(w, sa->send_id);
 	wr_u32(w, sa->recv_id);
@@ -161,6 +162,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	sa->nat_here = rd_u8(r);
 	sa->nat_there = rd_u8(r);
 	sa->forced_encap = rd_u8(r);
+	sa->fragmentation = rd_u8(r);
 	sa->rekey_descendant = rd_u8(r);
 	sa->send_id = rd_u32(r);
 	sa->recv_id = rd_u32(r);

@@ -123,6 +123,15 @@ struct tunnel {
 	bool reported;
 };
 
+/* Fragments of one message: RFC 7383 2.6. */
+struct reassembly {
+	uint32_t id;
+	uint16_t total, got;
+	uint8_t first;
+	size_t len;
+	struct blob parts[IKE_FRAGMENTS_MAX], whole;
+};
+
 /* Our outstanding request, and what its answer will need. */
 struct request {
 	enum request_kind kind;
@@ -159,8 +168,10 @@ struct ike_sa {
 	struct suite suite;
 	struct ike_keys keys;
 	bool nat_here, nat_there, forced_encap;
-	uint32_t send_id, recv_id; /* next of ours, next expected */
-	struct blob response;      /* to request recv_id - 1 */
+	bool fragmentation;            /* both ends take fragments; RFC 7383 2.3 */
+	struct reassembly *partial[2]; /* of a request, of a response */
+	uint32_t send_id, recv_id;     /* next of ours, next expected */
+	struct blob response;          /* to request recv_id - 1 */
 	uint32_t response_gate;
 	uint64_t response_until; /* 0: as long as the SA */
 	struct request request;
@@ -188,6 +199,7 @@ struct engine {
 	struct engine_env env;
 	struct engine_limits limits;
 	bool started;
+	bool dropped; /* some SA waits for engine_sweep() */
 	uint64_t generation;
 	uint64_t bucket_key;
 	unsigned int half_open;
@@ -303,10 +315,22 @@ void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now);
 void engine_send(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate);
 
-/* A message of an SA with keys: begin, payloads, end. Buffer is IKE_MESSAGE_MAX. */
+/*
+ * A message of an SA with keys: begin, payloads, end. The buffer has IKE_BUFFER_SIZE bytes, since a
+ * long message becomes fragments there, one behind the other (RFC 7383).
+ */
 void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m, void *buffer,
 	enum ike_exchange exchange, bool response);
-size_t sealed_end(struct ike_sa *sa, struct message_writer *m);
+size_t sealed_end(struct engine *e, struct ike_sa *sa, struct message_writer *m);
+/* Splits into fragments where the peer takes them and the message needs it; returns the length. */
+size_t fragments_write(struct engine *e, struct ike_sa *sa, struct message_writer *m);
+/*
+ * Keeps a verified fragment. When it completes its message, *inner is the chain and *first its
+ * first type, valid until the next fragment. False as long as something is missing.
+ */
+bool fragments_add(struct ike_sa *sa, const struct message *m, const struct payloads *outer,
+	struct span *inner, uint8_t *first);
+void fragments_free(struct reassembly *r);
 /* Caches and sends the response to m. */
 void response_send(struct engine *e, struct ike_sa *sa, const struct message *m, const void *bytes,
 	size_t len, uint32_t gate);

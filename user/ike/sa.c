@@ -129,6 +129,7 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 	if (sa->free_me)
 		return;
 	sa->free_me = true;
+	e->dropped = true;
 	LIST_REMOVE(sa, bucket);
 	if (sa->half_open)
 		e->half_open--;
@@ -143,8 +144,9 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 
 void engine_sweep(struct engine *e)
 {
-	struct ike_sa *sa = TAILQ_FIRST(&e->sas);
+	struct ike_sa *sa = e->dropped ? TAILQ_FIRST(&e->sas) : NULL;
 
+	e->dropped = false;
 	while (sa) {
 		struct ike_sa *next = TAILQ_NEXT(sa, link);
 
@@ -153,6 +155,8 @@ void engine_sweep(struct engine *e)
 			forget_handshake(sa);
 			request_done(sa);
 			blob_free(&sa->response);
+			fragments_free(sa->partial[0]);
+			fragments_free(sa->partial[1]);
 			secret_wipe(sa, sizeof(*sa));
 			free(sa);
 		}

@@ -163,7 +163,7 @@ static int accept_child(struct engine *e, struct ike_sa *sa, const struct messag
 void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
 	struct tunnel *t = authenticate(e, sa, m, now);
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct proposal_policy policy;
 	struct message_writer w;
 	struct child_offer offer;
@@ -213,7 +213,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	} else {
 		message_notify(&w, 0, NULL, 0, notify, NULL, 0);
 	}
-	response_send(e, sa, m, buffer, sealed_end(sa, &w), gate);
+	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), gate);
 	ike_sa_establish(e, sa, payloads_find_notify(&m->p, NOTIFY_INITIAL_CONTACT) != NULL, now);
 	if (slot >= 0) {
 		engine_note(e, t, &m->remote, false, REASON_CHILD_UP, "%s",
@@ -225,7 +225,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct tunnel *t = sa->tunnel;
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct proposal_policy policy;
 	struct message_writer w;
 	struct id_body id;
@@ -263,7 +263,7 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 	message_payload_begin(&w, PAYLOAD_TSR);
 	selectors_encode(&w.w, &t->conf.remote_ts);
 	message_payload_end(&w);
-	request_send(e, sa, REQUEST_AUTH, buffer, sealed_end(sa, &w), now);
+	request_send(e, sa, REQUEST_AUTH, buffer, sealed_end(e, sa, &w), now);
 }
 
 /* The responder's proof. False with *why. */

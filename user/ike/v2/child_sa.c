@@ -99,7 +99,7 @@ static bool write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct request *r = &sa->request;
 	struct tunnel *t = sa->tunnel;
-	uint8_t buffer[IKE_MESSAGE_MAX], public[DH_PUBLIC_MAX], spi[4];
+	uint8_t buffer[IKE_BUFFER_SIZE], public[DH_PUBLIC_MAX], spi[4];
 	struct wr spi_w = wr_init(spi, sizeof(spi));
 	struct proposal_policy policy;
 	struct message_writer w;
@@ -129,7 +129,7 @@ static bool write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
 	message_payload_begin(&w, PAYLOAD_TSR);
 	selectors_encode(&w.w, &t->conf.remote_ts);
 	message_payload_end(&w);
-	len = sealed_end(sa, &w);
+	len = sealed_end(e, sa, &w);
 	if (!len)
 		return false;
 	request_send(
@@ -198,7 +198,7 @@ static int find_rekeyed(struct engine *e, struct ike_sa *sa, const struct messag
 {
 	const struct notify *n = payloads_find_notify(&m->p, NOTIFY_REKEY_SA);
 	struct tunnel *t = sa->tunnel;
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 	uint32_t spi = 0;
 	int slot;
@@ -220,7 +220,7 @@ static int find_rekeyed(struct engine *e, struct ike_sa *sa, const struct messag
 	sealed_begin(e, sa, &w, buffer, m->head.exchange, true);
 	message_notify(&w, PROTOCOL_ESP, n->spi.bytes, (uint8_t)(n->spi.len == 4 ? 4 : 0),
 		NOTIFY_CHILD_SA_NOT_FOUND, NULL, 0);
-	response_send(e, sa, m, buffer, sealed_end(sa, &w), 0);
+	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), 0);
 	return -2;
 }
 
@@ -243,7 +243,7 @@ static void answer(struct engine *e, struct ike_sa *sa, const struct message *m,
 	const struct child_offer *offer, int slot, const struct nonce *nr, const uint8_t *public)
 {
 	uint32_t gate = sa->tunnel->children[slot].spi_in;
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_CREATE_CHILD_SA, true);
@@ -251,7 +251,7 @@ static void answer(struct engine *e, struct ike_sa *sa, const struct message *m,
 	if (offer->choice.suite.ke)
 		put_ke(&w, offer->choice.suite.ke, public);
 	child_offer_write(&w, offer, false, gate);
-	response_send(e, sa, m, buffer, sealed_end(sa, &w), gate);
+	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), gate);
 }
 
 /* The old pair after the peer's rekey: replaced, unless our own exchange for it is under way. */

@@ -58,8 +58,8 @@ const struct answer_row *answer_row(enum request_kind kind)
 	return &answers[kind];
 }
 
-void engine_send(struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate)
+static void send_one(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len, uint32_t gate)
 {
 	struct effect *f = effect_push(&e->effects, EFFECT_SEND, EFFECT_NO_TUNNEL);
 	size_t marker = local->port == IKE_PORT_NAT ? 4 : 0;
@@ -73,6 +73,26 @@ void engine_send(struct engine *e, const struct ip_endpoint *local,
 		.after_spi_in = gate,
 		.len = marker + len,
 		.bytes = copy};
+}
+
+void engine_send(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate)
+{
+	const uint8_t *p = bytes;
+
+	/* Fragments stand one behind the other, each a whole message with its own length. */
+	while (len > 0) {
+		struct rd r = rd_init(p, len);
+		size_t one;
+
+		rd_skip(&r, 24);
+		one = rd_u32(&r);
+		if (r.bad || one < IKE_HEADER_LEN || one > len)
+			return;
+		send_one(e, local, remote, p, one, gate);
+		p += one;
+		len -= one;
+	}
 }
 
 void request_send(struct engine *e, struct ike_sa *sa, enum request_kind kind, const void *bytes,
@@ -259,8 +279,11 @@ void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m,
 	message_sk_begin(m, &sa->suite, iv);
 }
 
-size_t sealed_end(struct ike_sa *sa, struct message_writer *m)
+size_t sealed_end(struct engine *e, struct ike_sa *sa, struct message_writer *m)
 {
+	/* What encryption adds fits into the IV's size twice over. */
+	if (sa->fragmentation && wr_len(&m->w) + 2 * CIPHER_IV_MAX + ICV_MAX > IKE_FRAGMENT_SIZE)
+		return fragments_write(e, sa, m);
 	return message_end_sk(m, &sa->suite, sa->initiator ? &sa->keys.i : &sa->keys.r);
 }
 
@@ -279,12 +302,12 @@ void response_send(struct engine *e, struct ike_sa *sa, const struct message *m,
 void response_notify(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, const void *data, size_t len)
 {
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 
 	sealed_begin(e, sa, &w, buffer, m->head.exchange, true);
 	message_notify(&w, 0, NULL, 0, type, data, len);
-	response_send(e, sa, m, buffer, sealed_end(sa, &w), 0);
+	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), 0);
 }
 
 void put_ke(struct message_writer *m, const struct dh_group *g, const uint8_t *public)
@@ -356,17 +379,23 @@ static void refuse_request(struct engine *e, struct ike_sa *sa, const struct mes
 	}
 }
 
+/* 2.1: the answer got lost; it goes to where the question came from. */
+static bool repeat_response(struct engine *e, const struct ike_sa *sa, const struct message *m)
+{
+	if (m->head.id + 1 != sa->recv_id || !sa->response.bytes)
+		return false;
+	engine_send(
+		e, &m->local, &m->remote, sa->response.bytes, sa->response.len, sa->response_gate);
+	return true;
+}
+
 static void receive_request(struct engine *e, struct ike_sa *sa, struct message *m,
 	enum decode_result decoded, uint8_t critical, uint64_t now)
 {
 	const struct request_row *row = request_row(sa->state, m->head.exchange);
 
-	if (m->head.id + 1 == sa->recv_id && sa->response.bytes) {
-		/* 2.1: the answer got lost; to where the question came from. */
-		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len,
-			sa->response_gate);
+	if (repeat_response(e, sa, m))
 		return;
-	}
 	if (m->head.id != sa->recv_id) {
 		engine_note(e, sa->tunnel, &m->remote, false, REASON_MESSAGE_ID, "%u, expected %u",
 			m->head.id, sa->recv_id);
@@ -409,10 +438,28 @@ static void receive_response(struct engine *e, struct ike_sa *sa, struct message
 	request_next_task(e, sa, now);
 }
 
+/* RFC 7383 2.6: fragments of the message that is due; true when it is whole. */
+static bool take_fragment(struct engine *e, struct ike_sa *sa, struct message *m,
+	struct payloads *outer, struct span *inner)
+{
+	bool response = m->head.flags & FLAG_RESPONSE;
+
+	if (!sa->fragmentation)
+		return false;
+	if (response ? sa->request.kind != REQUEST_NONE && m->head.id == sa->request.id
+		     : m->head.id == sa->recv_id)
+		return fragments_add(sa, m, outer, inner, &outer->sk_first);
+	/* 2.6.1: a repeated request is answered once, on its first fragment. */
+	if (!response && outer->fragment == 1)
+		repeat_response(e, sa, m);
+	return false;
+}
+
 /* A message under the protection of an SA. `m->raw` is a private copy. */
 static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
 {
 	bool from_initiator = m->head.flags & FLAG_INITIATOR;
+	bool response = m->head.flags & FLAG_RESPONSE;
 	uint64_t ours = from_initiator ? m->head.spi_r : m->head.spi_i;
 	uint64_t theirs = from_initiator ? m->head.spi_i : m->head.spi_r;
 	struct ike_sa *sa = ours ? ike_sa_find(e, ours) : NULL;
@@ -436,11 +483,17 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 		return;
 	}
 	sa->last_life = now;
+	if (outer.fragment && !take_fragment(e, sa, m, &outer, &inner))
+		return;
 	decoded = payloads_decode(inner.bytes, inner.len, outer.sk_first, &m->p, &critical);
-	if (m->head.flags & FLAG_RESPONSE)
+	if (response)
 		receive_response(e, sa, m, decoded, now);
 	else
 		receive_request(e, sa, m, decoded, critical, now);
+	if (outer.fragment) {
+		fragments_free(sa->partial[response]);
+		sa->partial[response] = NULL;
+	}
 }
 
 static void receive_init(struct engine *e, struct message *m, uint64_t now)

@@ -15,6 +15,7 @@ static struct ike_sa *make_successor(struct engine *e, const struct ike_sa *old,
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->forced_encap = old->forced_encap;
+	sa->fragmentation = old->fragmentation;
 	sa->rekey_descendant = true;
 	ike_set_state(sa, IKE_ESTABLISHED);
 	ike_sa_schedule(e, sa, now);
@@ -52,7 +53,7 @@ static void start_with_group(
 	struct engine *e, struct ike_sa *sa, const struct dh_group *g, uint8_t tries, uint64_t now)
 {
 	struct request *r = &sa->request;
-	uint8_t buffer[IKE_MESSAGE_MAX], public[DH_PUBLIC_MAX], spi[8];
+	uint8_t buffer[IKE_BUFFER_SIZE], public[DH_PUBLIC_MAX], spi[8];
 	struct wr spi_w = wr_init(spi, sizeof(spi));
 	struct proposal_policy policy;
 	struct message_writer w;
@@ -75,7 +76,7 @@ static void start_with_group(
 		return;
 	}
 	put_ke(&w, g, public);
-	len = sealed_end(sa, &w);
+	len = sealed_end(e, sa, &w);
 	if (len)
 		request_send(e, sa, REQUEST_IKE_REKEY, buffer, len, now);
 	else
@@ -94,7 +95,7 @@ static void answer(struct engine *e, struct ike_sa *old, const struct message *m
 	const struct proposal_choice *choice, uint64_t spi_r, const struct nonce *nr,
 	const uint8_t *public)
 {
-	uint8_t buffer[IKE_MESSAGE_MAX], spi[8];
+	uint8_t buffer[IKE_BUFFER_SIZE], spi[8];
 	struct wr spi_w = wr_init(spi, sizeof(spi));
 	struct message_writer w;
 
@@ -105,7 +106,7 @@ static void answer(struct engine *e, struct ike_sa *old, const struct message *m
 	message_payload_end(&w);
 	message_payload(&w, PAYLOAD_NONCE, nr->bytes, nr->len);
 	put_ke(&w, choice->suite.ke, public);
-	response_send(e, old, m, buffer, sealed_end(old, &w), 0);
+	response_send(e, old, m, buffer, sealed_end(e, old, &w), 0);
 }
 
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,

@@ -16,7 +16,7 @@ static void put_child_delete(struct message_writer *w, const uint32_t *spis, uns
 void child_delete_start(struct engine *e, struct ike_sa *sa, int slot, uint64_t now)
 {
 	struct child *c = &sa->tunnel->children[slot];
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 
 	child_set_state(c, CHILD_DELETING);
@@ -25,12 +25,12 @@ void child_delete_start(struct engine *e, struct ike_sa *sa, int slot, uint64_t 
 	put_child_delete(&w, &c->spi_in, 1);
 	sa->request.slot = slot;
 	sa->request.old_spi_in = c->spi_in;
-	request_send(e, sa, REQUEST_CHILD_DELETE, buffer, sealed_end(sa, &w), now);
+	request_send(e, sa, REQUEST_CHILD_DELETE, buffer, sealed_end(e, sa, &w), now);
 }
 
 void ike_delete_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_INFORMATIONAL, false);
@@ -39,16 +39,16 @@ void ike_delete_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 	wr_u8(&w.w, 0);
 	wr_u16(&w.w, 0);
 	message_payload_end(&w);
-	request_send(e, sa, REQUEST_IKE_DELETE, buffer, sealed_end(sa, &w), now);
+	request_send(e, sa, REQUEST_IKE_DELETE, buffer, sealed_end(e, sa, &w), now);
 }
 
 void probe_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_INFORMATIONAL, false);
-	request_send(e, sa, REQUEST_PROBE, buffer, sealed_end(sa, &w), now);
+	request_send(e, sa, REQUEST_PROBE, buffer, sealed_end(e, sa, &w), now);
 }
 
 /* The peer deletes an SA pair. Adds our SPI to the answer unless both deletes crossed: 2.25.1. */
@@ -115,7 +115,7 @@ void informational_request(
 	enum { ANSWERED_MAX = IKE_SLOTS_MAX };
 	uint32_t ours[ANSWERED_MAX];
 	unsigned int count = 0;
-	uint8_t buffer[IKE_MESSAGE_MAX];
+	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct message_writer w;
 	bool ike = false;
 
@@ -132,7 +132,7 @@ void informational_request(
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_INFORMATIONAL, true);
 	if (count && !ike) /* 1.4.1: the answer to a delete of the IKE SA is empty */
 		put_child_delete(&w, ours, count);
-	response_send(e, sa, m, buffer, sealed_end(sa, &w), 0);
+	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), 0);
 	if (ike)
 		ike_deleted(e, sa, now);
 }

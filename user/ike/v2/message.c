@@ -75,6 +75,16 @@ static bool decode_body(struct rd *body, uint8_t type, struct payloads *p)
 	return true;
 }
 
+/* RFC 7383 2.5: two numbers, then all as in SK. */
+static bool decode_fragment(struct rd *body, struct payloads *p)
+{
+	p->fragment = rd_u16(body);
+	p->fragments = rd_u16(body);
+	if (body->bad || p->fragment == 0 || p->fragment > p->fragments)
+		return false;
+	return decode_body(body, PAYLOAD_SK, p);
+}
+
 enum decode_result payloads_decode(
 	const void *bytes, size_t len, uint8_t first, struct payloads *p, uint8_t *critical)
 {
@@ -93,7 +103,10 @@ enum decode_result payloads_decode(
 		body = rd_sub(&r, payload_len - PAYLOAD_HEADER_LEN);
 		if (body.bad)
 			return DECODE_MALFORMED;
-		if (type < PAYLOAD_SA || type > PAYLOAD_EAP) {
+		if (type == PAYLOAD_SKF) {
+			if (!decode_fragment(&body, p))
+				return DECODE_MALFORMED;
+		} else if (type < PAYLOAD_SA || type > PAYLOAD_EAP) {
 			/* 2.5: unknown payloads are skipped unless marked critical. */
 			*critical = type;
 			if (flags & CRITICAL_BIT)
@@ -101,7 +114,7 @@ enum decode_result payloads_decode(
 		} else if (!decode_body(&body, type, p)) {
 			return DECODE_MALFORMED;
 		}
-		if (type == PAYLOAD_SK) {
+		if (type == PAYLOAD_SK || type == PAYLOAD_SKF) {
 			p->sk_first = next; /* 3.14: always the last one */
 			break;
 		}
@@ -202,7 +215,7 @@ bool sk_open(uint8_t *message, size_t len, const struct payloads *outer, const s
 
 void message_begin(struct message_writer *m, void *bytes, size_t size, const struct ike_header *h)
 {
-	*m = (struct message_writer){.w = wr_init(bytes, size), .next_at = 16};
+	*m = (struct message_writer){.w = wr_init(bytes, size), .head = *h, .next_at = 16};
 	wr_u64(&m->w, h->spi_i);
 	wr_u64(&m->w, h->spi_r);
 	wr_u8(&m->w, PAYLOAD_NONE);
@@ -251,6 +264,19 @@ void message_sk_begin(struct message_writer *m, const struct suite *s, const uin
 {
 	message_payload_begin(m, PAYLOAD_SK);
 	m->sk_at = m->payload_at;
+	m->iv_at = wr_len(&m->w);
+	wr_bytes(&m->w, iv, s->cipher->iv_len);
+}
+
+void message_skf_begin(struct message_writer *m, const struct suite *s, const uint8_t *iv,
+	uint8_t first, uint16_t number, uint16_t total)
+{
+	message_payload_begin(m, PAYLOAD_SKF);
+	m->sk_at = m->payload_at;
+	wr_set_u8(&m->w, m->sk_at, first);
+	wr_u16(&m->w, number);
+	wr_u16(&m->w, total);
+	m->iv_at = wr_len(&m->w);
 	wr_bytes(&m->w, iv, s->cipher->iv_len);
 }
 
@@ -273,7 +299,7 @@ size_t message_end(struct message_writer *m)
 size_t message_end_sk(struct message_writer *m, const struct suite *s, const struct sk_keys *k)
 {
 	const struct cipher *c = s->cipher;
-	size_t iv_at = m->sk_at + PAYLOAD_HEADER_LEN, text_at = iv_at + c->iv_len;
+	size_t iv_at = m->iv_at, text_at = iv_at + c->iv_len;
 	size_t padding = c->block - 1 - (wr_len(&m->w) - text_at) % c->block;
 	size_t icv_len = cipher_is_aead(c) ? c->tag_len : s->integ->icv_len;
 

@@ -11,14 +11,18 @@
 #include "crypto/hmac.h"
 #include "ike/proposal.h"
 
-#define IKE_HEADER_LEN   28
-#define IKE_MESSAGE_MAX  8192 /* bytes; longer ones are refused, ours are never this long */
-#define IKE_PAYLOADS_MAX 48   /* of one message */
-#define IKE_NOTIFIES_MAX 24
-#define IKE_DELETES_MAX  4
-#define IKE_NONCE_MIN    16
-#define IKE_NONCE_MAX    256
-#define IKE_NONCE_LEN    32 /* ours */
+#define IKE_HEADER_LEN  28
+#define IKE_MESSAGE_MAX 8192 /* bytes; longer ones are refused, ours are never this long */
+/* RFC 7383 2.5.1: fragments fit into 1,280 bytes with IPv6 and UDP headers. */
+#define IKE_FRAGMENT_SIZE 1232
+#define IKE_FRAGMENTS_MAX 16
+#define IKE_BUFFER_SIZE   (IKE_MESSAGE_MAX + IKE_FRAGMENTS_MAX * 128) /* a message in fragments */
+#define IKE_PAYLOADS_MAX  48                                          /* of one message */
+#define IKE_NOTIFIES_MAX  24
+#define IKE_DELETES_MAX   4
+#define IKE_NONCE_MIN     16
+#define IKE_NONCE_MAX     256
+#define IKE_NONCE_LEN     32 /* ours */
 
 enum ike_exchange {
 	EXCHANGE_IKE_SA_INIT = 34,
@@ -51,6 +55,7 @@ enum ike_payload {
 	PAYLOAD_SK,
 	PAYLOAD_CP,
 	PAYLOAD_EAP,
+	PAYLOAD_SKF = 53, /* RFC 7383 2.5; decoded like SK */
 };
 
 /* A bit of a payload set. */
@@ -77,6 +82,7 @@ enum ike_notify {
 	NOTIFY_COOKIE = 16390,
 	NOTIFY_USE_TRANSPORT_MODE = 16391,
 	NOTIFY_REKEY_SA = 16393,
+	NOTIFY_FRAGMENTATION_SUPPORTED = 16430,
 };
 
 struct span {
@@ -116,7 +122,8 @@ struct payloads {
 	struct notify notify[IKE_NOTIFIES_MAX];
 	unsigned int deletes; /* in `delete` */
 	struct delete_list delete[IKE_DELETES_MAX];
-	uint8_t sk_first; /* type of the first payload inside SK */
+	uint8_t sk_first; /* type of the first payload inside SK; 0 in all fragments but the first */
+	uint16_t fragment, fragments; /* number, from 1, and total of an SKF; 0: not a fragment */
 };
 
 enum decode_result {
@@ -164,8 +171,10 @@ bool sk_open(uint8_t *message, size_t len, const struct payloads *outer, const s
 /* Builds one message into a caller's buffer. Sticky like wr; checked by the two end functions. */
 struct message_writer {
 	struct wr w;
+	struct ike_header head;
 	size_t next_at;    /* offset of the "next payload" byte to patch */
 	size_t sk_at;      /* offset of the SK payload; 0: none */
+	size_t iv_at;      /* offset of its IV */
 	size_t payload_at; /* offset of the open payload */
 };
 
@@ -178,6 +187,10 @@ void message_notify(struct message_writer *m, enum ike_protocol protocol, const 
 
 /* Opens the encrypted payload; all further payloads go inside. `iv` has the cipher's iv_len. */
 void message_sk_begin(struct message_writer *m, const struct suite *s, const uint8_t *iv);
+
+/* The same for one fragment, whose content is the next `len` bytes of a chain of payloads. */
+void message_skf_begin(struct message_writer *m, const struct suite *s, const uint8_t *iv,
+	uint8_t first, uint16_t number, uint16_t total);
 
 /* Closes, encrypts where an SK payload is open, and gives the length; 0 on overrun or failure. */
 size_t message_end(struct message_writer *m);

@@ -26,6 +26,7 @@ static void write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
 	put_ke(&w, g, public);
 	message_payload(&w, PAYLOAD_NONCE, sa->ni.bytes, sa->ni.len);
 	nat_write(e, &w, sa->spi_i, 0, &sa->local, &sa->remote, sa->forced_encap);
+	message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
 	len = message_end(&w);
 	blob_set(&sa->init_request, buffer, len);
 	request_done(sa);
@@ -162,6 +163,8 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 	put_ke(&w, choice->suite.ke, public);
 	message_payload(&w, PAYLOAD_NONCE, sa->nr.bytes, sa->nr.len);
 	nat_write(e, &w, sa->spi_i, sa->spi_r, &m->local, &m->remote, sa->forced_encap);
+	if (sa->fragmentation)
+		message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
 	len = message_end(&w);
 	blob_set(&sa->init_response, buffer, len);
 	response_send(e, sa, m, buffer, len, 0);
@@ -193,6 +196,7 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 	make_nonce(e, &sa->nr);
 	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
+	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	sa->guard_at = now + HALF_OPEN_LIFE;
 	blob_set(&sa->init_request, m->raw.bytes, m->raw.len);
 	ike_set_state(sa, IKE_INIT_ANSWERED);
@@ -328,6 +332,7 @@ void sa_init_response(struct engine *e, struct ike_sa *sa, const struct message 
 	secret_wipe(&shared, sizeof(shared));
 	blob_set(&sa->init_response, m->raw.bytes, m->raw.len);
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
+	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	if (sa->nat_here || sa->nat_there || sa->forced_encap) {
 		sa->local.port = IKE_PORT_NAT;
 		sa->remote.port = IKE_PORT_NAT;
