@@ -155,7 +155,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	get_endpoint(r, &remote);
 	if (!get_suite(r, &suite) || r->bad || ike_sa_find(e, initiator ? spi_i : spi_r))
 		return NULL;
-	sa = ike_sa_new(e, initiator, spi_i, spi_r, &local, &remote, now);
+	sa = ike_sa_new(e, &ike_v2, initiator, spi_i, spi_r, &local, &remote, now);
 	sa->tunnel = t;
 	sa->suite = suite;
 	rd_copy(r, &sa->keys, sizeof(sa->keys));

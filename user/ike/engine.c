@@ -227,11 +227,35 @@ void engine_start(struct engine *e, uint64_t now)
 	engine_sweep(e);
 }
 
+/* A message for the version it names: T-03, the responder follows the first packet. */
+static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
+{
+	static const struct ike_version *const versions[] = {[2] = &ike_v2};
+	unsigned int major;
+
+	if (!header_decode(m->raw.bytes, m->raw.len, &m->head)) {
+		engine_note(e, NULL, &m->remote, false, REASON_MALFORMED, "header, %zu bytes",
+			m->raw.len);
+		return;
+	}
+	major = m->head.version >> 4;
+	if (major < sizeof(versions) / sizeof(versions[0]) && versions[major]) {
+		versions[major]->receive(e, m, copy, now);
+		return;
+	}
+	if (major > 2 && !(m->head.flags & FLAG_RESPONSE)) /* RFC 7296 2.5 */
+		sa_init_notify(e, m, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
+	engine_note(e, NULL, &m->remote, true, REASON_IKE_VERSION, "version %u.%u, allowed 2.0",
+		major, m->head.version & 15);
+}
+
 void engine_datagram(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, const void *bytes, size_t len, uint64_t now)
 {
 	static const uint8_t marker[4];
 	const uint8_t *p = bytes;
+	struct message *m;
+	uint8_t *copy;
 
 	if (local->port == IKE_PORT_NAT) {
 		/* Keepalives (one byte) and ESP are not ours. */
@@ -240,7 +264,18 @@ void engine_datagram(struct engine *e, const struct ip_endpoint *local,
 		p += sizeof(marker);
 		len -= sizeof(marker);
 	}
-	v2_receive(e, local, remote, p, len, now);
+	m = calloc(1, sizeof(*m));
+	copy = malloc(len ? len : 1);
+	if (!m || !copy)
+		abort();
+	memcpy(copy, p, len);
+	m->local = *local;
+	m->remote = *remote;
+	m->raw = (struct span){copy, len};
+	receive(e, m, copy, now);
+	secret_wipe(copy, len);
+	free(copy);
+	free(m);
 	engine_sweep(e);
 }
 

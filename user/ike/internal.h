@@ -158,6 +158,7 @@ struct request {
 struct ike_sa {
 	TAILQ_ENTRY(ike_sa) link;
 	LIST_ENTRY(ike_sa) bucket;
+	const struct ike_version *version;
 	enum ike_state state;
 	bool initiator; /* we are the original initiator */
 	bool half_open; /* counted as such */
@@ -214,6 +215,36 @@ struct engine {
 	struct tunnel *tunnels[IKE_TUNNELS_MAX];
 };
 
+/* A received message. `p` is the chain of an IKEv2 message. */
+struct message {
+	struct ike_header head;
+	struct payloads p;
+	struct ip_endpoint local, remote;
+	struct span raw; /* whole message */
+};
+
+/*
+ * What the shared part asks of a protocol version. Each start function begins an exchange and leaves
+ * its request in sa->request when it needs an answer.
+ */
+struct ike_version {
+	uint8_t number;
+	/* A datagram; `copy` is m->raw again, to be decrypted in place. */
+	void (*receive)(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
+	/* A first IKE SA for a tunnel; false when it could not begin. */
+	bool (*start)(struct engine *e, struct tunnel *t, uint64_t now);
+	/* Sends the outstanding request, for the first time or again. */
+	void (*resend)(struct engine *e, struct ike_sa *sa);
+	/* A new SA pair, in place of that in old_slot unless it is negative. */
+	void (*start_child)(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
+	void (*rekey_ike)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	void (*delete_child)(struct engine *e, struct ike_sa *sa, int slot, uint64_t now);
+	void (*delete_ike)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	void (*probe)(struct engine *e, struct ike_sa *sa, uint64_t now);
+};
+
+extern const struct ike_version ike_v2;
+
 /* ---- engine.c ---- */
 
 uint64_t engine_random_u64(struct engine *e);
@@ -234,8 +265,9 @@ void ike_set_state(struct ike_sa *sa, enum ike_state state);
 bool ike_state_may_follow(enum ike_state from, enum ike_state to);
 const char *ike_state_name(enum ike_state s);
 
-struct ike_sa *ike_sa_new(struct engine *e, bool initiator, uint64_t spi_i, uint64_t spi_r,
-	const struct ip_endpoint *local, const struct ip_endpoint *remote, uint64_t now);
+struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, bool initiator,
+	uint64_t spi_i, uint64_t spi_r, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, uint64_t now);
 /* Enters the table under our own SPI; responder SAs under spi_r. */
 struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
 /* A half-open responder SA of this peer. */
@@ -295,25 +327,19 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);
 void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
 
-/* ---- v2/exchange.c ---- */
-
-struct message {
-	struct ike_header head;
-	struct payloads p;
-	struct ip_endpoint local, remote;
-	struct span raw; /* whole message */
-};
+/* ---- request.c ---- */
 
 /* Sends our request and starts its retransmission. */
 void request_send(struct engine *e, struct ike_sa *sa, enum request_kind kind, const void *bytes,
 	size_t len, uint64_t now);
 void request_done(struct ike_sa *sa);
 void request_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
-void request_resend(struct engine *e, struct ike_sa *sa);
 /* Does the next task when the window is free. */
 void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now);
 void engine_send(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate);
+
+/* ---- v2/exchange.c ---- */
 
 /*
  * A message of an SA with keys: begin, payloads, end. The buffer has IKE_BUFFER_SIZE bytes, since a
@@ -337,8 +363,6 @@ void response_send(struct engine *e, struct ike_sa *sa, const struct message *m,
 /* A response with one notification and nothing else. */
 void response_notify(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, const void *data, size_t len);
-void v2_receive(struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote,
-	const uint8_t *bytes, size_t len, uint64_t now);
 void put_ke(struct message_writer *m, const struct dh_group *g, const uint8_t *public);
 bool get_ke(const struct payloads *p, uint16_t *group, struct span *public);
 bool get_nonce(const struct payloads *p, struct nonce *n);

@@ -93,13 +93,15 @@ uint64_t ike_sa_new_spi(struct engine *e)
 	return spi;
 }
 
-struct ike_sa *ike_sa_new(struct engine *e, bool initiator, uint64_t spi_i, uint64_t spi_r,
-	const struct ip_endpoint *local, const struct ip_endpoint *remote, uint64_t now)
+struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, bool initiator,
+	uint64_t spi_i, uint64_t spi_r, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, uint64_t now)
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
 
 	if (!sa)
 		abort();
+	sa->version = version;
 	sa->initiator = initiator;
 	sa->spi_i = spi_i;
 	sa->spi_r = spi_r;

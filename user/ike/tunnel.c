@@ -59,7 +59,7 @@ void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char
 	if (!sa)
 		return;
 	f->state.peer = sa->remote;
-	f->state.ike_version = 2;
+	f->state.ike_version = sa->version->number;
 	f->state.nat_detected = sa->nat_here || sa->nat_there;
 	suite_format(&sa->suite, f->state.ike_proposal);
 }
@@ -87,7 +87,7 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 			return;
 		}
 	}
-	if (!sa_init_start(e, t, now))
+	if (!ike_v2.start(e, t, now))
 		tunnel_retry(e, t, false, now);
 	tunnel_report(e, t, REASON_NONE, "");
 }

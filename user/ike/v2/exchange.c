@@ -2,8 +2,6 @@
 /* What all IKEv2 exchanges share: windows, retransmission, the way of a message to its handler. */
 #include "ike/internal.h"
 
-#include <stdlib.h>
-
 #define S(state) (1u << (state))
 #define B(type)  PAYLOAD_BIT(PAYLOAD_##type)
 
@@ -58,61 +56,7 @@ const struct answer_row *answer_row(enum request_kind kind)
 	return &answers[kind];
 }
 
-static void send_one(struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len, uint32_t gate)
-{
-	struct effect *f = effect_push(&e->effects, EFFECT_SEND, EFFECT_NO_TUNNEL);
-	size_t marker = local->port == IKE_PORT_NAT ? 4 : 0;
-	uint8_t *copy = calloc(1, marker + len);
-
-	if (!copy)
-		abort();
-	memcpy(copy + marker, bytes, len);
-	f->send = (struct effect_send){.local = *local,
-		.remote = *remote,
-		.after_spi_in = gate,
-		.len = marker + len,
-		.bytes = copy};
-}
-
-void engine_send(struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate)
-{
-	const uint8_t *p = bytes;
-
-	/* Fragments stand one behind the other, each a whole message with its own length. */
-	while (len > 0) {
-		struct rd r = rd_init(p, len);
-		size_t one;
-
-		rd_skip(&r, 24);
-		one = rd_u32(&r);
-		if (r.bad || one < IKE_HEADER_LEN || one > len)
-			return;
-		send_one(e, local, remote, p, one, gate);
-		p += one;
-		len -= one;
-	}
-}
-
-void request_send(struct engine *e, struct ike_sa *sa, enum request_kind kind, const void *bytes,
-	size_t len, uint64_t now)
-{
-	struct request *r = &sa->request;
-	bool goodbye = kind == REQUEST_IKE_DELETE;
-
-	r->kind = kind;
-	r->id = sa->send_id;
-	blob_set(&r->bytes, bytes, len);
-	r->first_sent = now;
-	r->interval = RETRANSMIT_FIRST;
-	r->resend_at = now + r->interval;
-	r->give_up_at = now + (goodbye ? RETRANSMIT_FIRST_DEL : RETRANSMIT_TOTAL);
-	e->generation++;
-	request_resend(e, sa);
-}
-
-void request_resend(struct engine *e, struct ike_sa *sa)
+static void resend_request(struct engine *e, struct ike_sa *sa)
 {
 	struct request *r = &sa->request;
 	uint32_t gate = 0;
@@ -121,146 +65,6 @@ void request_resend(struct engine *e, struct ike_sa *sa)
 	if (r->kind == REQUEST_CHILD_DELETE && sa->tunnel->in_use >= 0)
 		gate = sa->tunnel->children[sa->tunnel->in_use].spi_in;
 	engine_send(e, &sa->local, &sa->remote, r->bytes.bytes, r->bytes.len, gate);
-}
-
-void request_done(struct ike_sa *sa)
-{
-	struct request *r = &sa->request;
-
-	blob_free(&r->bytes);
-	dh_free(r->dh);
-	*r = (struct request){.slot = -1, .new_slot = -1};
-}
-
-/* A request was never answered. */
-static void request_given_up(struct engine *e, struct ike_sa *sa, uint64_t now)
-{
-	struct ike_sa *heir = sa->request.collided_ike;
-
-	if (sa->state == IKE_ESTABLISHED && heir) {
-		request_done(sa); /* 2.8.2: the peer's exchange went through, ours did not */
-		ike_rekey_settle(e, sa, heir, now);
-		ike_sa_drop(e, sa);
-		return;
-	}
-	if (sa->state == IKE_DELETING || sa->state == IKE_REKEYED) {
-		if (sa->request.kind == REQUEST_IKE_DELETE || sa->state == IKE_REKEYED) {
-			ike_sa_end(e, sa, sa->end_reason, now);
-			return;
-		}
-		request_done(sa);
-		sa->send_id++;
-		ike_sa_end(e, sa, sa->end_reason, now);
-		return;
-	}
-	tunnel_dead(e, sa, sa->request.kind == REQUEST_PROBE ? REASON_DPD_TIMEOUT : REASON_TIMEOUT,
-		now);
-}
-
-/*
- * A probe is lost only when the DPD timeout has passed since the last life of any kind. Any other
- * request is repeated longer while the peer is heard from: it is there, the wire is bad.
- */
-static uint64_t give_up_time(const struct ike_sa *sa)
-{
-	const struct tunnel *t = sa->tunnel;
-	const struct request *r = &sa->request;
-	uint64_t at = r->give_up_at, life = sa->last_life;
-
-	if (!t || sa->state != IKE_ESTABLISHED)
-		return at;
-	if (r->kind != REQUEST_PROBE) {
-		if (life > r->first_sent && life + RETRANSMIT_TOTAL / 2 > at)
-			at = life + RETRANSMIT_TOTAL / 2;
-		return at < r->first_sent + RETRANSMIT_ALIVE ? at
-							     : r->first_sent + RETRANSMIT_ALIVE;
-	}
-	if (t->in_use >= 0 && t->children[t->in_use].ike == sa && t->last_life > life)
-		life = t->last_life;
-	at = life + t->conf.options.dpd_timeout_s * CLOCK_SECOND;
-	if (at < r->first_sent + 2 * CLOCK_SECOND)
-		at = r->first_sent + 2 * CLOCK_SECOND;
-	return at;
-}
-
-void request_timer(struct engine *e, struct ike_sa *sa, uint64_t now)
-{
-	struct request *r = &sa->request;
-
-	if (give_up_time(sa) <= now) {
-		request_given_up(e, sa, now);
-		return;
-	}
-	r->give_up_at = give_up_time(sa);
-	if (r->resend_at > now)
-		return;
-	r->interval = r->interval * 18 / 10;
-	if (r->interval > RETRANSMIT_LONGEST)
-		r->interval = RETRANSMIT_LONGEST;
-	r->resend_at = now + r->interval;
-	request_resend(e, sa);
-}
-
-static int find_wanting(const struct ike_sa *sa, bool delete)
-{
-	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
-		const struct child *c = &sa->tunnel->children[i];
-
-		if (c->ike != sa || (c->state != CHILD_LIVE && c->state != CHILD_REPLACED))
-			continue;
-		if (delete ? c->want_delete
-			   : c->want_rekey && !c->want_delete && c->state == CHILD_LIVE)
-			return i;
-	}
-	return -1;
-}
-
-void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now)
-{
-	if (sa->free_me || sa->request.kind != REQUEST_NONE || !sa->tasks)
-		return;
-	if (sa->tasks & TASK_DELETE_IKE && sa->state == IKE_DELETING) {
-		sa->tasks = 0;
-		ike_delete_start(e, sa, now);
-		return;
-	}
-	if (sa->state != IKE_ESTABLISHED)
-		return;
-	if (sa->tasks & TASK_DELETE_CHILD) {
-		int slot = find_wanting(sa, true);
-
-		if (slot >= 0) {
-			child_delete_start(e, sa, slot, now);
-			return;
-		}
-		sa->tasks &= ~(uint32_t)TASK_DELETE_CHILD;
-	}
-	if (sa->tasks & TASK_REKEY_CHILD) {
-		int slot = find_wanting(sa, false);
-
-		if (slot >= 0) {
-			sa->tunnel->children[slot].want_rekey = false;
-			child_sa_start(e, sa, slot, now);
-			return;
-		}
-		sa->tasks &= ~(uint32_t)TASK_REKEY_CHILD;
-	}
-	if (sa->tasks & TASK_NEW_CHILD) {
-		sa->tasks &= ~(uint32_t)TASK_NEW_CHILD;
-		if (child_live(sa->tunnel, sa) < 0) {
-			child_sa_start(e, sa, -1, now);
-			return;
-		}
-	}
-	if (sa->tasks & TASK_REKEY_IKE) {
-		sa->tasks &= ~(uint32_t)TASK_REKEY_IKE;
-		ike_rekey_start(e, sa, now);
-		return;
-	}
-	if (sa->tasks & TASK_PROBE) {
-		sa->tasks &= ~(uint32_t)TASK_PROBE;
-		probe_start(e, sa, now);
-	}
 }
 
 void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m, void *buffer,
@@ -527,31 +331,22 @@ static void receive_init(struct engine *e, struct message *m, uint64_t now)
 		sa_init_request(e, m, now);
 }
 
-void v2_receive(struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote,
-	const uint8_t *bytes, size_t len, uint64_t now)
+static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
 {
-	struct message *m = calloc(1, sizeof(*m));
-	uint8_t *copy = malloc(len ? len : 1); /* decryption works in place */
-
-	if (!m || !copy)
-		abort();
-	memcpy(copy, bytes, len);
-	m->local = *local;
-	m->remote = *remote;
-	m->raw = (struct span){copy, len};
-	if (!header_decode(copy, len, &m->head)) {
-		engine_note(e, NULL, remote, false, REASON_MALFORMED, "header, %zu bytes", len);
-	} else if (m->head.version >> 4 != 2) {
-		if (m->head.version >> 4 > 2 && !(m->head.flags & FLAG_RESPONSE))
-			sa_init_notify(e, m, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
-		engine_note(e, NULL, remote, true, REASON_IKE_VERSION, "version %u.%u, allowed 2.0",
-			m->head.version >> 4, m->head.version & 15);
-	} else if (m->head.exchange == EXCHANGE_IKE_SA_INIT) {
+	if (m->head.exchange == EXCHANGE_IKE_SA_INIT)
 		receive_init(e, m, now);
-	} else {
+	else
 		receive_sealed(e, m, copy, now);
-	}
-	secret_wipe(copy, len);
-	free(copy);
-	free(m);
 }
+
+const struct ike_version ike_v2 = {
+	.number = 2,
+	.receive = receive,
+	.start = sa_init_start,
+	.resend = resend_request,
+	.start_child = child_sa_start,
+	.rekey_ike = ike_rekey_start,
+	.delete_child = child_delete_start,
+	.delete_ike = ike_delete_start,
+	.probe = probe_start,
+};

@@ -8,7 +8,8 @@
 static struct ike_sa *make_successor(struct engine *e, const struct ike_sa *old, bool initiator,
 	uint64_t spi_i, uint64_t spi_r, const struct suite *suite, uint64_t now)
 {
-	struct ike_sa *sa = ike_sa_new(e, initiator, spi_i, spi_r, &old->local, &old->remote, now);
+	struct ike_sa *sa =
+		ike_sa_new(e, &ike_v2, initiator, spi_i, spi_r, &old->local, &old->remote, now);
 
 	sa->tunnel = old->tunnel;
 	sa->suite = *suite;

@@ -48,7 +48,7 @@ bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now)
 	struct ike_sa *sa;
 
 	proposal_policy_ike(&t->conf.options, &policy);
-	sa = ike_sa_new(e, true, ike_sa_new_spi(e), 0, &local, &remote, now);
+	sa = ike_sa_new(e, &ike_v2, true, ike_sa_new_spi(e), 0, &local, &remote, now);
 	sa->tunnel = t;
 	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
 	make_nonce(e, &sa->ni);
@@ -188,7 +188,8 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 		dh_free(dh);
 		return;
 	}
-	sa = ike_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
+	sa = ike_sa_new(
+		e, &ike_v2, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
 	sa->half_open = true;
 	e->half_open++;
 	sa->suite = choice->suite;
