@@ -15,11 +15,13 @@ static struct esp_params params(uint8_t choice, bool outbound)
 {
 	struct esp_params p = {.spi = 0x01020304,
 		.outbound = outbound,
-		.cipher = choice & 1 ? ESP_AES_CBC : ESP_AES_GCM_16,
+		.cipher = choice & 1   ? ESP_AES_CBC
+			  : choice & 4 ? ESP_CHACHA20_POLY1305
+				       : ESP_AES_GCM_16,
 		.integ = choice & 1 ? ESP_HMAC_SHA256_128 : ESP_INTEG_NONE,
 		.esn = choice & 2,
 		.replay_window = 64,
-		.key_len = 16,
+		.key_len = choice & 4 ? 32 : 16,
 		.integ_len = choice & 1 ? 32 : 0,
 		.local.count = 1,
 		.remote.count = 1};
@@ -58,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* From the peer. */
 	c = out.cipher == ESP_AES_CBC ? cipher_cbc_new(&out)
-				      : cipher_gcm_new(&out, ESP_ENGINE_OPENSSL);
+				      : cipher_aead_new(&out, ESP_ENGINE_OPENSSL);
 	size -= size % c->block;
 	if (size >= 2) {
 		uint32_t around = ESP_HEADER_SIZE + c->iv_len;

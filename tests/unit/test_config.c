@@ -61,7 +61,7 @@ static void test_defaults(void **state)
 	assert_int_equal(t->options.p2_lifetime_s, 3600);
 	assert_int_equal(t->options.rekey_margin_s, 540);
 	assert_int_equal(t->options.replay_window, 1024);
-	assert_int_equal(t->options.p1_encryption.count, 4);
+	assert_int_equal(t->options.p1_encryption.count, 5);
 	assert_int_equal(t->options.p1_encryption.items[0].id, 20);
 	assert_int_equal(t->options.p1_encryption.items[0].key_bits, 256);
 	assert_int_equal(t->local_ts.count, 2);
@@ -103,14 +103,48 @@ static void test_inherit(void **state)
 	config_free(c);
 }
 
-struct refusal {
-	const char *text, *message;
-};
-
 #define T0 "169.254.10.0/30, identity: a.example, psk: 'file:/k'"
 #define WITH(options)                                                                              \
 	HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: " T0             \
 	    ", " options " }\n"
+
+static void expect_groups(const char *text, const uint16_t *ids, unsigned int count)
+{
+	struct config *c = must_parse(text);
+	const struct algorithm_set *set = &c->sites[0].tunnels[0].options.p2_groups;
+
+	assert_int_equal(set->count, count);
+	for (unsigned int i = 0; i < count; i++)
+		assert_int_equal(set->items[i].id, ids[i]);
+	config_free(c);
+}
+
+/* T-09, T-10, T-15. */
+static void test_algorithms(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	expect_groups(WITH("p2_dh_groups: [14, 2, 21, none, 31]"),
+		(const uint16_t[]){21, 31, 14, 2, 0}, 5);
+	expect_groups(WITH("p2_dh_groups: [14, 2, 21, 31], proposal_order: lowest-first"),
+		(const uint16_t[]){2, 14, 31, 21}, 4);
+	expect_groups(WITH("p2_dh_groups: [14, 2, 21], proposal_order: as-listed"),
+		(const uint16_t[]){14, 2, 21}, 3);
+	/* The profile comes first wherever it stands. */
+	expect_groups(WITH("p2_dh_groups: [5], algorithms: compatible"), (const uint16_t[]){5}, 1);
+	c = must_parse(WITH("algorithms: compatible, proposal_order: lowest-first"));
+	assert_int_equal(c->sites[0].tunnels[0].options.p1_groups.count, 13);
+	assert_int_equal(c->sites[0].tunnels[0].options.p2_groups.count, 14);
+	assert_int_equal(c->sites[0].tunnels[0].options.p1_integrity.items[0].id, 2);
+	assert_int_equal(c->sites[0].tunnels[0].options.p1_encryption.items[0].id, 12);
+	assert_int_equal(c->sites[0].tunnels[0].options.p1_encryption.items[0].key_bits, 128);
+	config_free(c);
+}
+
+struct refusal {
+	const char *text, *message;
+};
 
 static const struct refusal refusals[] = {
 	{"", "t:1: the file is empty"},
@@ -142,6 +176,10 @@ static const struct refusal refusals[] = {
 	{WITH("startup_action: start"), "needs the address of the site"},
 	{WITH("p1_encryption: [des]"), "p1_encryption[0]: 'des' is not one of"},
 	{WITH("p1_encryption: []"), "the set is empty"},
+	{WITH("p1_dh_groups: [5]"), "'5' is not one of"},
+	{WITH("p1_dh_groups: [none]"), "'none' is not one of"},
+	{WITH("algorithms: strong"), "'strong' is not one of: hardened, compatible"},
+	{WITH("algorithms: [hardened]"), "expected"},
 	{WITH("p1_encryption: [aes128, aes128]"), "stands twice"},
 	{WITH("psk: geheim"), "key 'psk' stands twice"},
 	{WITH("colour: red"), "unknown key 'colour'"},
@@ -221,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_secret_in_message),
 		cmocka_unit_test(test_101_sites),

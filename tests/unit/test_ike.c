@@ -196,10 +196,27 @@ static void test_esp_proposals(void **state)
 	/* A rekey without a group is refused where PFS is wanted. */
 	assert_int_equal(proposal_choose(buffer, wr_len(&w), &rekey, 4, &c, text, sizeof(text)),
 		PROPOSAL_NONE);
-	/* ESN only: not what we have. The last transform is ESN, its value the last byte. */
+	/* ESN only, where it is not allowed. The last transform is ESN, its value the last byte. */
 	buffer[wr_len(&w) - 1] = 1;
 	assert_int_equal(proposal_choose(buffer, wr_len(&w), &first, 4, &c, text, sizeof(text)),
 		PROPOSAL_NONE);
+	/* Where it is: taken, whether alone or one of both. */
+	o.esn = true;
+	proposal_policy_esp(&o, false, &first);
+	assert_int_equal(proposal_choose(buffer, wr_len(&w), &first, 4, &c, text, sizeof(text)),
+		PROPOSAL_OK);
+	assert_true(c.suite.esn);
+	w = wr_init(buffer, sizeof(buffer));
+	proposal_encode_offer(&w, &first, "abcd", 4);
+	assert_int_equal(proposal_choose(buffer, wr_len(&w), &first, 4, &c, text, sizeof(text)),
+		PROPOSAL_OK);
+	assert_true(c.suite.esn && proposal_allows(&first, &c.suite));
+	o.esn = false;
+	proposal_policy_esp(&o, false, &first);
+	assert_false(proposal_allows(&first, &c.suite));
+	assert_int_equal(proposal_choose(buffer, wr_len(&w), &first, 4, &c, text, sizeof(text)),
+		PROPOSAL_OK);
+	assert_false(c.suite.esn);
 	/* The PRF follows the hash where none is set. */
 	o.p1_integrity =
 		(struct algorithm_set){.count = 4, .items = {{2, 0}, {12, 0}, {13, 0}, {14, 0}}};
@@ -381,7 +398,7 @@ static void zero_random(void *context, void *bytes, size_t len)
 	memset(bytes, *(uint8_t *)context, len);
 }
 
-/* features.md 2.1: both edges, and the guard. */
+/* T-18, T-19: both edges of both readings, and the guard. */
 static void test_rekey_time(void **state)
 {
 	uint8_t fill = 0;
@@ -396,6 +413,14 @@ static void test_rekey_time(void **state)
 		uint64_t at = ike_rekey_time(e, &o, 3600, 0);
 
 		assert_true(at >= 3060 * CLOCK_SECOND && at <= 3570 * CLOCK_SECOND);
+	}
+	o.fuzz_mode = FUZZ_EARLY;
+	fill = 0;
+	assert_int_equal(ike_rekey_time(e, &o, 3600, 0) / CLOCK_SECOND, 3060);
+	for (fill = 1; fill; fill++) {
+		uint64_t at = ike_rekey_time(e, &o, 3600, 0);
+
+		assert_true(at >= 2520 * CLOCK_SECOND && at <= 3060 * CLOCK_SECOND);
 	}
 	o.rekey_fuzz_percent = 0;
 	assert_int_equal(ike_rekey_time(e, &o, 3600, 5), 3060 * CLOCK_SECOND + 5);

@@ -76,9 +76,16 @@ enum encap_mode {
 	ENCAP_FORCE,
 };
 
+/* Where in its margin a rekey falls: the margin is the window, or it starts before the margin. */
+enum rekey_fuzz_mode {
+	FUZZ_WINDOW,
+	FUZZ_EARLY,
+};
+
 /* Options of a tunnel, features.md section 2. Times in seconds. */
 struct ike_options {
 	bool ikev1, ikev2;
+	bool esn; /* allow extended sequence numbers */
 	struct algorithm_set p1_encryption, p1_integrity, p1_prf, p1_groups;
 	struct algorithm_set p2_encryption, p2_integrity, p2_groups; /* p2_groups: PFS */
 	uint32_t p1_lifetime_s;
@@ -91,6 +98,7 @@ struct ike_options {
 	uint8_t dpd_action;      /* enum dpd_action */
 	uint8_t startup;         /* enum startup_action */
 	uint8_t encap;           /* enum encap_mode */
+	uint8_t fuzz_mode;       /* enum rekey_fuzz_mode */
 };
 
 /* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */

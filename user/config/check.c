@@ -47,7 +47,7 @@ static bool check_timers(struct walk *w, const struct draft *d)
 static bool has_aead(const struct algorithm_set *set)
 {
 	for (unsigned int i = 0; i < set->count; i++) {
-		if (set->items[i].id == 20)
+		if (set->items[i].id == 20 || set->items[i].id == 28)
 			return true;
 	}
 	return false;

@@ -59,8 +59,16 @@ struct concentrator_conf {
 	struct ip_endpoint metrics; /* family 0: none */
 };
 
+/* T-15: which member of a set is chosen when the peer offers several. */
+enum proposal_order {
+	ORDER_STRONGEST_FIRST,
+	ORDER_LOWEST_FIRST,
+	ORDER_AS_LISTED,
+};
+
 struct tunnel_conf {
 	bool configured;
+	uint8_t order; /* enum proposal_order; the sets in options are sorted by it already */
 	struct ip_addr address; /* outside address of the site; family 0: any */
 	struct ike_identity identity;
 	struct ike_identity local_identity;

@@ -17,7 +17,10 @@
 	}
 
 #define TUNNEL_OPTIONS                                                                             \
-	OPT("p1_encryption", read_p1_encryption, p1_encryption),                                   \
+	{"algorithms", read_nothing, 0, false},                                                    \
+		{"proposal_order", read_order, offsetof(struct tunnel_conf, order), false},        \
+		OPT("esn", read_bool, esn), OPT("rekey_fuzz_mode", read_fuzz_mode, fuzz_mode),     \
+		OPT("p1_encryption", read_p1_encryption, p1_encryption),                           \
 		OPT("p1_integrity", read_integrity, p1_integrity),                                 \
 		OPT("p1_prf", read_prf, p1_prf), OPT("p1_dh_groups", read_p1_groups, p1_groups),   \
 		OPT("p2_encryption", read_p2_encryption, p2_encryption),                           \
@@ -40,6 +43,12 @@
 		"med", read_med, offsetof(struct tunnel_conf, med), false                          \
 	}
 
+static bool read_nothing(struct walk *w, const yaml_node_t *node, void *to)
+{
+	(void)w, (void)node, (void)to;
+	return true;
+}
+
 static const struct walk_field default_tunnel_fields[] = {TUNNEL_OPTIONS, {NULL, NULL, 0, false}};
 
 static const struct walk_field tunnel_fields[] = {
@@ -52,13 +61,25 @@ static const struct walk_field tunnel_fields[] = {
 	{NULL, NULL, 0, false},
 };
 
+/* Options of a tunnel. The profile comes first wherever it stands: single sets change it. */
+static bool read_options(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
+	struct tunnel_conf *t)
+{
+	const yaml_node_t *profile =
+		node->type == YAML_MAPPING_NODE ? walk_find(w, node, "algorithms") : NULL;
+
+	if (profile && !read_algorithms(w, profile, &t->options))
+		return false;
+	return walk_mapping(w, node, fields, t);
+}
+
 static bool read_tunnel(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
 {
 	struct site_conf *site = to;
 	struct tunnel_conf *t = &site->tunnels[index];
 
 	t->configured = true;
-	return walk_mapping(w, node, tunnel_fields, t);
+	return read_options(w, node, tunnel_fields, t);
 }
 
 static bool read_tunnels(struct walk *w, const yaml_node_t *node, void *to)
@@ -180,21 +201,9 @@ static const struct concentrator_conf concentrator_defaults = {
 	.site_to_site = true,
 };
 
-#define SET(...)                                                                                   \
-	{                                                                                          \
-		.count = sizeof((uint16_t[][2]){__VA_ARGS__}) / 4, .items = { __VA_ARGS__ }        \
-	}
-
-/* Strongest first; what RFC 8247 and 8221 still recommend. */
 static const struct ike_options option_defaults = {
 	.ikev2 = true,
-	.p1_encryption = SET({20, 256}, {20, 128}, {12, 256}, {12, 128}),
-	.p1_integrity = SET({14, 0}, {13, 0}, {12, 0}),
-	.p1_prf = SET({7, 0}, {6, 0}, {5, 0}),
-	.p1_groups = SET({20, 0}, {19, 0}, {16, 0}, {15, 0}, {14, 0}),
-	.p2_encryption = SET({20, 256}, {20, 128}, {12, 256}, {12, 128}),
-	.p2_integrity = SET({14, 0}, {13, 0}, {12, 0}),
-	.p2_groups = SET({20, 0}, {19, 0}, {16, 0}, {15, 0}, {14, 0}),
+	.esn = true,
 	.p1_lifetime_s = 28800,
 	.p2_lifetime_s = 3600,
 	.rekey_margin_s = 540,
@@ -222,6 +231,7 @@ static void set_default_tunnel(struct tunnel_conf *t)
 {
 	memset(t, 0, sizeof(*t));
 	memcpy(&t->options, &option_defaults, sizeof(t->options));
+	set_default_algorithms(&t->options);
 	set_any_selectors(&t->local_ts);
 	set_any_selectors(&t->remote_ts);
 	t->med = 100; /* */
@@ -241,7 +251,7 @@ static bool read_concentrator(struct walk *w, const yaml_node_t *node, void *to)
 
 static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *to)
 {
-	return walk_mapping(w, node, default_tunnel_fields, to);
+	return read_options(w, node, default_tunnel_fields, to);
 }
 
 static bool read_defaults(struct walk *w, const yaml_node_t *node, void *to)
@@ -259,6 +269,7 @@ static void inherit(const struct concentrator_conf *c, struct site_conf *site)
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct tunnel_conf *tunnel = &site->tunnels[t];
 
+		order_algorithms(&tunnel->options, (enum proposal_order)tunnel->order);
 		if (!addr_is_set(&tunnel->address))
 			tunnel->address = site->address;
 		if (!tunnel->local_identity.type)
@@ -314,17 +325,11 @@ static bool read_part(struct walk *w, const yaml_node_t *root, const char *key, 
 	return ok;
 }
 
-static bool read_already(struct walk *w, const yaml_node_t *node, void *to)
-{
-	(void)w, (void)node, (void)to;
-	return true;
-}
-
 bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 {
 	static const struct walk_field fields[] = {
-		{"concentrator", read_already, 0, true},
-		{"defaults", read_already, 0, false},
+		{"concentrator", read_nothing, 0, true},
+		{"defaults", read_nothing, 0, false},
 		{"sites", read_sites, 0, false},
 		{NULL, NULL, 0, false},
 	};

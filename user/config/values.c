@@ -390,3 +390,20 @@ bool read_encap(struct walk *w, const yaml_node_t *node, void *to)
 
 	return read_choice(w, node, words, to);
 }
+
+bool read_fuzz_mode(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[FUZZ_WINDOW] = "window", [FUZZ_EARLY] = "early", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
+bool read_order(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[ORDER_STRONGEST_FIRST] = "strongest-first",
+		[ORDER_LOWEST_FIRST] = "lowest-first",
+		[ORDER_AS_LISTED] = "as-listed",
+		NULL};
+
+	return read_choice(w, node, words, to);
+}

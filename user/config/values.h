@@ -3,6 +3,7 @@
 #ifndef SLUICE_CONFIG_VALUES_H
 #define SLUICE_CONFIG_VALUES_H
 
+#include "config/config.h"
 #include "config/node.h"
 
 walk_reader read_bool;       /* bool: true, false, yes, no */
@@ -46,6 +47,15 @@ walk_reader read_dpd_timeout; /* T-01, lower bound checked later */
 walk_reader read_dpd_action;  /* uint8_t, T-02 */
 walk_reader read_startup;     /* uint8_t, T-21 */
 walk_reader read_encap;       /* uint8_t, I-10 */
+walk_reader read_fuzz_mode;   /* uint8_t, enum rekey_fuzz_mode */
+walk_reader read_order;       /* uint8_t, enum proposal_order, T-15 */
+walk_reader read_algorithms;  /* struct ike_options: the six sets of a named profile */
 walk_reader read_selectors;   /* struct selector_set from a list of prefixes, T-06 to T-08 */
+
+/* Sorts every set of the options. */
+void order_algorithms(struct ike_options *o, enum proposal_order order);
+
+/* The sets that hold without any other word. */
+void set_default_algorithms(struct ike_options *o);
 
 #endif

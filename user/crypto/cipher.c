@@ -18,7 +18,16 @@
 		.algorithm = "AES-" #bits "-GCM"                                                   \
 	}
 
-static const struct cipher ciphers[] = {CBC(128), CBC(192), CBC(256), GCM(128), GCM(192), GCM(256)};
+static const struct cipher ciphers[] = {CBC(128), CBC(192), CBC(256), GCM(128), GCM(192), GCM(256),
+	/* RFC 7634: one key length, so no key length attribute. */
+	{.id = 28,
+		.key_len = 32,
+		.salt_len = 4,
+		.iv_len = 8,
+		.block = 1,
+		.tag_len = 16,
+		.name = "chacha20poly1305",
+		.algorithm = "ChaCha20-Poly1305"}};
 
 const struct cipher *cipher_find(uint16_t id, uint16_t key_bits)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encryption transforms of IKE: AES-CBC (RFC 3602) and AES-GCM with a 16-byte tag (RFC 5282). */
+/*
+ * Encryption transforms of IKE: AES-CBC (RFC 3602), AES-GCM with a 16-byte tag (RFC 5282) and
+ * ChaCha20-Poly1305 (RFC 7634).
+ */
 #ifndef SLUICE_CRYPTO_CIPHER_H
 #define SLUICE_CRYPTO_CIPHER_H
 

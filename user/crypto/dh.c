@@ -28,6 +28,7 @@ struct dh {
 	}
 
 static const struct dh_group groups[] = {
+	MODP(2, DH_MODP_SAFE, 128, "modp1024", NULL), /* RFC 2409 6.2; no OpenSSL name */
 	MODP(5, DH_MODP_SAFE, 192, "modp1536", "modp_1536"),
 	MODP(14, DH_MODP_SAFE, 256, "modp2048", "modp_2048"),
 	MODP(15, DH_MODP_SAFE, 384, "modp3072", "modp_3072"),
@@ -66,29 +67,62 @@ static const char *key_type(const struct dh_group *g)
 	}
 }
 
-/* An EVP_PKEY_CTX for key generation or, with parameters only, for a peer's key. */
-static EVP_PKEY *generate(const struct dh_group *g, bool parameters_only)
+/* The parameters of a group: its name, or prime and generator where it has none. */
+static OSSL_PARAM *group_params(const struct dh_group *g)
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)g->group, 0),
-		OSSL_PARAM_construct_end()};
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, key_type(g), NULL);
-	EVP_PKEY *key = NULL;
-	bool ok = ctx != NULL;
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+	BIGNUM *prime = NULL, *generator = NULL;
+	bool ok = bld != NULL;
 
-	if (parameters_only) {
-		ok = ok && EVP_PKEY_fromdata_init(ctx) == 1;
-		ok = ok && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEY_PARAMETERS, params) == 1;
+	if (g->group) {
+		ok = ok && OSSL_PARAM_BLD_push_utf8_string(
+				   bld, OSSL_PKEY_PARAM_GROUP_NAME, g->group, 0) == 1;
 	} else {
-		ok = ok && EVP_PKEY_keygen_init(ctx) == 1;
-		ok = ok && (g->kind == DH_MONTGOMERY || EVP_PKEY_CTX_set_params(ctx, params) == 1);
-		ok = ok && EVP_PKEY_generate(ctx, &key) == 1;
+		prime = BN_get_rfc2409_prime_1024(NULL);
+		generator = BN_new();
+		ok = ok && prime && generator && BN_set_word(generator, 2) == 1 &&
+		     OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_P, prime) == 1 &&
+		     OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_G, generator) == 1;
+	}
+	if (ok)
+		params = OSSL_PARAM_BLD_to_param(bld);
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(prime);
+	BN_free(generator);
+	return params;
+}
+
+/* The group's parameters as a key without values. */
+static EVP_PKEY *group_key(const struct dh_group *g)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, key_type(g), NULL);
+	OSSL_PARAM *params = group_params(g);
+	EVP_PKEY *key = NULL;
+
+	if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 ||
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEY_PARAMETERS, params) != 1) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	OSSL_PARAM_free(params);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static EVP_PKEY *generate(const struct dh_group *g)
+{
+	EVP_PKEY *group = g->kind == DH_MONTGOMERY ? NULL : group_key(g), *key = NULL;
+	EVP_PKEY_CTX *ctx = group ? EVP_PKEY_CTX_new_from_pkey(NULL, group, NULL)
+				  : EVP_PKEY_CTX_new_from_name(NULL, key_type(g), NULL);
+
+	if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_generate(ctx, &key) != 1) {
+		EVP_PKEY_free(key);
+		key = NULL;
 	}
 	EVP_PKEY_CTX_free(ctx);
-	if (ok)
-		return key;
-	EVP_PKEY_free(key);
-	return NULL;
+	EVP_PKEY_free(group);
+	return key;
 }
 
 struct dh *dh_new(const struct dh_group *g)
@@ -98,7 +132,7 @@ struct dh *dh_new(const struct dh_group *g)
 	if (!dh)
 		abort();
 	dh->group = g;
-	dh->key = generate(g, false);
+	dh->key = generate(g);
 	if (dh->key)
 		return dh;
 	free(dh);
@@ -144,7 +178,7 @@ static EVP_PKEY *peer_key(const struct dh_group *g, const uint8_t *peer, size_t 
 		return NULL;
 	if (g->kind == DH_MONTGOMERY)
 		return EVP_PKEY_new_raw_public_key_ex(NULL, g->group, NULL, peer, len);
-	key = generate(g, true);
+	key = group_key(g);
 	if (!key)
 		return NULL;
 	encoded[0] = 0x04; /* uncompressed point */

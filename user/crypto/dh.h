@@ -17,7 +17,7 @@ struct dh_group {
 	uint16_t shared_len; /* bytes of g^ir, left-padded */
 	uint8_t kind;        /* enum dh_kind of dh.c */
 	const char *name;
-	const char *group; /* OpenSSL name */
+	const char *group; /* OpenSSL name; NULL: it has none */
 };
 
 /* The private half of one exchange. */

@@ -33,7 +33,7 @@ struct cipher {
 };
 
 /* NULL when a length is wrong or the algorithms are not ours. */
-struct cipher *cipher_gcm_new(const struct esp_params *p, enum esp_engine engine);
+struct cipher *cipher_aead_new(const struct esp_params *p, enum esp_engine engine);
 struct cipher *cipher_cbc_new(const struct esp_params *p);
 
 #endif

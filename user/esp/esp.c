@@ -30,8 +30,8 @@ struct esp_sa *esp_sa_new(const struct esp_params *p, enum esp_engine engine)
 
 	if (!sa)
 		return NULL;
-	if (p->cipher == ESP_AES_GCM_16) {
-		sa->cipher = cipher_gcm_new(p, engine);
+	if (p->cipher == ESP_AES_GCM_16 || p->cipher == ESP_CHACHA20_POLY1305) {
+		sa->cipher = cipher_aead_new(p, engine);
 	} else if (p->cipher == ESP_AES_CBC) {
 		sa->cipher = cipher_cbc_new(p);
 	}
@@ -221,10 +221,10 @@ static uint32_t icv_len(uint16_t integ)
 uint32_t esp_inner_mtu(
 	uint16_t cipher, uint16_t integ, bool udp_encap, uint8_t outer_family, uint32_t path_mtu)
 {
-	bool gcm = cipher == ESP_AES_GCM_16;
+	bool aead = cipher == ESP_AES_GCM_16 || cipher == ESP_CHACHA20_POLY1305;
 	uint32_t around = (outer_family == 6 ? 40 : 20) + (udp_encap ? 8 : 0) + ESP_HEADER_SIZE +
-			  (gcm ? 8 + 16 : 16 + icv_len(integ));
-	uint32_t block = gcm ? 4 : 16;
+			  (aead ? 8 + 16 : 16 + icv_len(integ));
+	uint32_t block = aead ? 4 : 16;
 
 	if (path_mtu < around + block)
 		return 0;

@@ -147,7 +147,8 @@ static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *
 	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote) &&
 	       identity_equal(&a->local_id, &b->local_id) &&
 	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev2 == y->ikev2 &&
-	       x->encap == y->encap && same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
+	       x->encap == y->encap && x->esn == y->esn &&
+	       same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
 	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
 	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
 	       same_algorithms(&x->p1_groups, &y->p1_groups) &&

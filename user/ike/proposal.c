@@ -70,6 +70,7 @@ void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct pro
 		.encr = o->p2_encryption,
 		.integ = o->p2_integrity,
 		.ke = o->p2_groups,
+		.esn = o->esn,
 		.ke_wanted = ke_wanted && o->p2_groups.count > 0};
 	keep_known_sets(p);
 }
@@ -191,6 +192,13 @@ static bool pick(const struct offer *o, enum transform_type type, const struct a
 	return false;
 }
 
+/* 3.3.2: 1 is extended. Some leave the type out and mean 32 bits. */
+static bool pick_esn(const struct offer *o, bool allowed, bool *esn)
+{
+	*esn = allowed && offers(o, TRANSFORM_ESN, 1, 0);
+	return *esn || offers(o, TRANSFORM_ESN, 0, 0) || !offers_type(o, TRANSFORM_ESN);
+}
+
 /* The suite of this proposal with our encryption number `n`; false when it has none. */
 static bool choose_with(
 	const struct offer *o, const struct proposal_policy *p, unsigned int n, struct suite *out)
@@ -209,7 +217,7 @@ static bool choose_with(
 	if (p->protocol == PROTOCOL_IKE) {
 		if (!pick(o, TRANSFORM_PRF, &p->prf, &id) || !(s.prf = prf_find(id)))
 			return false;
-	} else if (offers_type(o, TRANSFORM_ESN) && !offers(o, TRANSFORM_ESN, 0, 0)) {
+	} else if (!pick_esn(o, p->esn, &s.esn)) {
 		return false;
 	}
 	if (p->ke_wanted) {
@@ -426,6 +434,8 @@ static void encode_group(struct wr *w, const struct proposal_policy *p, bool is_
 		add_set(&pw, TRANSFORM_INTEG, &p->integ);
 	if (p->ke_wanted)
 		add_set(&pw, TRANSFORM_KE, &p->ke);
+	if (p->esn)
+		proposal_add(&pw, TRANSFORM_ESN, 1, 0);
 	if (p->protocol == PROTOCOL_ESP)
 		proposal_add(&pw, TRANSFORM_ESN, 0, 0);
 	proposal_end(&pw, more);
@@ -487,7 +497,7 @@ bool proposal_allows(const struct proposal_policy *p, const struct suite *s)
 	return has(&p->encr, s->cipher->id, s->cipher->key_bits) &&
 	       (!s->prf || has(&p->prf, s->prf->id, 0)) &&
 	       (!s->integ || has(&p->integ, s->integ->id, 0)) &&
-	       (!p->ke_wanted || has(&p->ke, s->ke ? s->ke->id : 0, 0));
+	       (!p->ke_wanted || has(&p->ke, s->ke ? s->ke->id : 0, 0)) && (p->esn || !s->esn);
 }
 
 const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE])
@@ -504,7 +514,9 @@ const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE])
 	}
 	if (s->ke) {
 		at = append(text, SUITE_STR_SIZE, at, "-");
-		append(text, SUITE_STR_SIZE, at, s->ke->name);
+		at = append(text, SUITE_STR_SIZE, at, s->ke->name);
 	}
+	if (s->esn)
+		append(text, SUITE_STR_SIZE, at, "-esn");
 	return text;
 }

@@ -31,6 +31,7 @@ enum transform_type {
 struct proposal_policy {
 	enum ike_protocol protocol;
 	struct algorithm_set encr, prf, integ, ke;
+	bool esn;       /* ESP: extended sequence numbers are offered, and taken where offered */
 	bool ke_wanted; /* false in IKE_AUTH, where the child has no exchange of its own */
 };
 

@@ -210,15 +210,22 @@ void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t n
 	request_next_task(e, sa, now);
 }
 
-/* features.md 2.1: t = L - M + U(0, M f / 100), at most L - guard. */
+/*
+ * With lifetime L, margin M and fuzz f: L - M + U(0, M f / 100), or in early mode, as open-source
+ * daemons have it, L - M (1 + U(0, f / 100)). Never later than a whole retransmission before L.
+ */
 uint64_t ike_rekey_time(
 	struct engine *e, const struct ike_options *o, uint32_t lifetime_s, uint64_t now)
 {
 	uint64_t life = lifetime_s * CLOCK_SECOND, margin = o->rekey_margin_s * CLOCK_SECOND;
 	uint64_t guard = margin / 2 < RETRANSMIT_TOTAL ? margin / 2 : RETRANSMIT_TOTAL;
 	uint64_t drawn = engine_random_span(e, margin / 100 * o->rekey_fuzz_percent);
-	uint64_t at = margin < life ? life - margin + drawn : life / 2;
+	uint64_t at = margin < life ? life - margin : life / 2;
 
+	if (o->fuzz_mode == FUZZ_WINDOW)
+		at += drawn;
+	else
+		at = drawn < at ? at - drawn : life / 2;
 	if (at > life - guard)
 		at = life - guard;
 	return now + at;
