@@ -282,7 +282,7 @@ static void test_identities(void **state)
 {
 	struct ike_identity a = {IKE_ID_FQDN, 8, "Hub.Test"}, b = {IKE_ID_FQDN, 8, "hub.test"},
 			    k = {IKE_ID_KEY_ID, 8, "Hub.Test"}, got;
-	uint8_t buffer[200];
+	uint8_t buffer[300] = {IKE_ID_FQDN};
 	struct wr w = wr_init(buffer, sizeof(buffer));
 	char text[IDENTITY_STR_SIZE];
 
@@ -295,7 +295,7 @@ static void test_identities(void **state)
 	assert_true(identity_decode(buffer, wr_len(&w), &got));
 	assert_memory_equal(&got, &a, sizeof(a));
 	assert_false(identity_decode(buffer, 4, &got));
-	assert_false(identity_decode(buffer, 200, &got));
+	assert_false(identity_decode(buffer, sizeof(buffer), &got));
 	assert_false(identity_decode("\1\0\0\0abc", 7, &got)); /* an IPv4 address has four bytes */
 	assert_true(identity_decode("\1\0\0\0\12\0\0\1", 8, &got));
 	assert_string_equal(identity_format(&got, text), "10.0.0.1");

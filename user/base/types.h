@@ -34,7 +34,7 @@ enum ike_id_type {
 struct ike_identity {
 	uint8_t type; /* enum ike_id_type */
 	uint8_t len;
-	uint8_t bytes[128];
+	uint8_t bytes[254]; /* a distinguished name may be long */
 };
 
 /* One traffic selector: RFC 7296 3.13.1. Prefixes only: what routers send. */

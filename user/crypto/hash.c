@@ -3,12 +3,14 @@
 
 #include "crypto/cipher.h"
 #include "crypto/dh.h"
+#include "crypto/sign.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 
 static bool digest(const char *name, const struct chunk *chunks, size_t count, uint8_t *out)
 {
@@ -61,6 +63,7 @@ bool crypto_init(void)
 	uint8_t key[64] = {0}, iv[16] = {0}, text[16] = {0}, out[PRF_MAX];
 	bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1;
 
+	tzset(); /* reads a file; the C library would do it when a certificate's time is compared */
 	random_bytes(key, sizeof(key));
 	for (size_t i = 0; i < sizeof(cipher_rows) / sizeof(cipher_rows[0]); i++) {
 		const struct cipher *c = cipher_find(cipher_rows[i][0], cipher_rows[i][1]);
@@ -78,5 +81,5 @@ bool crypto_init(void)
 	}
 	for (size_t i = 0; i < sizeof(group_ids) / sizeof(group_ids[0]); i++)
 		ok = ok && try_group(group_ids[i]);
-	return ok;
+	return ok && sign_init();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/identity.h"
 
+#include "crypto/cert.h"
+
 #include <stdio.h>
 
 bool identity_decode(const void *body, size_t len, struct ike_identity *id)
@@ -38,6 +40,8 @@ bool identity_equal(const struct ike_identity *a, const struct ike_identity *b)
 {
 	bool text = a->type == IKE_ID_FQDN || a->type == IKE_ID_RFC822;
 
+	if (a->type == IKE_ID_DN && b->type == IKE_ID_DN)
+		return dn_equal(a->bytes, a->len, b->bytes, b->len);
 	if (a->type != b->type || a->len != b->len)
 		return false;
 	for (size_t i = 0; i < a->len; i++) {
@@ -62,10 +66,10 @@ const char *identity_format(const struct ike_identity *id, char text[IDENTITY_ST
 		snprintf(text, IDENTITY_STR_SIZE, "%s", addr_format(&a, address));
 		return text;
 	}
-	text[0] = '\0';
 	if (id->type == IKE_ID_DN)
-		at = snprintf(text, IDENTITY_STR_SIZE, "dn:");
-	else if (id->type == IKE_ID_KEY_ID)
+		return dn_to_text(id->bytes, id->len, text);
+	text[0] = '\0';
+	if (id->type == IKE_ID_KEY_ID)
 		at = snprintf(text, IDENTITY_STR_SIZE, "keyid:");
 	for (int i = 0; i < id->len && i < SHOWN; i++) {
 		uint8_t c = id->bytes[i];

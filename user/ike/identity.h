@@ -12,7 +12,8 @@
 bool identity_decode(const void *body, size_t len, struct ike_identity *id);
 void identity_encode(struct wr *w, const struct ike_identity *id);
 
-/* FQDN and RFC822 compare without regard to case, all else byte for byte. */
+/* FQDN and RFC822 compare without regard to case, distinguished names as dn_equal() does, all else
+ * byte for byte. */
 bool identity_equal(const struct ike_identity *a, const struct ike_identity *b);
 
 /* Printable form; what is not printable is shown as \xNN. */

@@ -8,7 +8,7 @@
 
 /* The body of our or the peer's ID payload as it is authenticated. */
 struct id_body {
-	uint8_t bytes[4 + 128];
+	uint8_t bytes[4 + sizeof(((struct ike_identity *)0)->bytes)];
 	size_t len;
 };
 
