@@ -61,6 +61,18 @@ static const char dataplane[] =
 	"\"outside\":{\"redirected\":{\"packets\":12,\"bytes\":3400},"
 	"\"unknown_spi\":{\"packets\":0,\"bytes\":0}},\"inside\":{}}";
 
+static const char activity[] =
+	"{\"events\":[{\"event_timestamp\":1763703601,\"timestamp\":\"2025-11-21 05:40:01Z\","
+	"\"resource_id\":\"store-1.0_198.51.100.1\",\"site\":\"store-1\",\"tunnel\":0,"
+	"\"dpd_enabled\":true,\"nat_t_detected\":false,\"ike_phase1_state\":\"Negotiating\","
+	"\"ike_phase2_state\":\"Down\",\"reason_code\":\"IKE_NO_PROPOSAL\","
+	"\"details\":\"offered x; allowed y\",\"peer\":\"203.0.113.10:500\",\"seq\":1}]}";
+static const char bgp_events[] =
+	"{\"events\":[{\"event_timestamp\":1762580440002,\"timestamp\":\"2025-11-08 "
+	"05:40:40.002Z\",\"resource_id\":\"store-1.0_198.51.100.1\",\"type\":\"RouteStatus\","
+	"\"status\":\"UPDATED\",\"message\":{\"prefix\":\"10.0.4.0/24\",\"asPath\":\"65010\","
+	"\"med\":100},\"seq\":2}]}";
+
 static json_t *direction(long long turn, long long offered, long long delivered)
 {
 	return json_pack("{s:I, s:I, s:I, s:f, s:f, s:{s:I, s:I}, s:{s:I, s:I}, s:{s:{s:I, s:I}}}",
@@ -111,6 +123,10 @@ static char *answer(const json_t *request)
 		return strdup(sas);
 	if (!strcmp(verb, "show-dataplane"))
 		return strdup(dataplane);
+	if (!strcmp(verb, "show-log"))
+		return strdup(activity);
+	if (!strcmp(verb, "show-bgp-log"))
+		return strdup(bgp_events);
 	if (strcmp(verb, "report"))
 		return strdup("{\"ok\":\"asked\"}");
 	o = report();

@@ -50,4 +50,13 @@ forward() { [ ! -s "$LAB/backwards" ] || { cat "$LAB/backwards"; false; }; }
 case_ "no counter went back" forward
 bounded() { local n; n=$(json_of show sa '.sas | length'); echo "$n SA pairs are listed"; [ "$n" -le 6 ]; }
 case_ "old pairs are removed" bounded
+logged() { # every line is JSON with the keys of its kind, and the rekeys are among them
+	local n; n=$(jq -r 'select(.event_timestamp and .timestamp and .resource_id == "site-1.0_198.51.100.1" and
+		(.dpd_enabled | type) == "boolean" and (.nat_t_detected | type) == "boolean" and
+		.ike_phase1_state and .ike_phase2_state and .details) | .reason_code' "$LAB/log/activity.log" | grep -c '^CHILD_REKEYED$')
+	echo "$n rekeys of tunnel 0 are logged"; [ "$n" -ge $((seconds / 12)) ]
+}
+case_ "the activity log has them" logged
+shown() { local out; out=$(sluice show log site-1) && [[ $out == *CHILD_REKEYED* ]]; }
+case_ "sluice show log" shown
 cases_end

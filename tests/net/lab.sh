@@ -97,6 +97,7 @@ hub_config() {
 	  keepalive: 3
 	  allow_fast_dpd: true
 	  metrics: 127.0.0.1:9469
+	  log_directory: $LAB/log
 	defaults:
 	  tunnel: { dpd_interval: ${HUB_DPD_INTERVAL:-3}, dpd_timeout: ${HUB_DPD_TIMEOUT:-10} }
 	sites:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice: the operator's command. Words to a request, its answer to a view. */
 #include "client.h"
+#include "explain.h"
 #include "table.h"
 #include "top.h"
 
@@ -13,12 +14,13 @@
 #define VERSION "0.1.0"
 
 static const char usage_text[] =
-	"usage: sluice show sites|tunnels|routes|sa|dataplane [SITE] [--json]\n"
+	"usage: sluice show sites|tunnels|routes|sa|dataplane|log|bgp-log [SITE] [--json]\n"
 	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
 	"       sluice tunnel up|down SITE 0|1\n"
+	"       sluice explain [CODE]            what a reason code means, what to do\n"
 	"       sluice version\n"
 	"options: --socket PATH (" CLIENT_SOCKET ")\n";
 
@@ -58,6 +60,8 @@ static const struct command commands[] = {
 	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
 	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
+	{{"show", "log"}, "show-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_log},
+	{{"show", "bgp-log"}, "show-bgp-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp_log},
 	{{"report"}, "report", SITE_OPTIONAL, TUNNEL_NEVER, false, view_report},
 	{{"top"}, NULL, SITE_OPTIONAL, TUNNEL_NEVER, false, NULL},
 	{{"apply"}, "apply", SITE_NEVER, TUNNEL_NEVER, false, NULL},
@@ -213,6 +217,11 @@ int main(int argc, char **argv)
 	if (words == 1 && !strcmp(argv[optind], "version")) {
 		puts("sluice " VERSION);
 		return CLIENT_OK;
+	}
+	if (words <= 2 && !strcmp(argv[optind], "explain")) {
+		if (explain(argv[optind + 1]))
+			return CLIENT_OK;
+		return usage("there is no reason", argv[optind + 1]);
 	}
 	c = find_command(words, argv + optind, &used);
 	if (!c)

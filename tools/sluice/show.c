@@ -240,3 +240,40 @@ void view_dataplane(const json_t *document)
 	view_counters(document, "outside");
 	view_counters(document, "inside");
 }
+
+void view_log(const json_t *document)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "events"), i, o)
+	{
+		printf("%s  %s tunnel %llu  %s/%s  %s  %s%s%s\n", field_text(o, "timestamp"),
+			field_text(o, "site"), (unsigned long long)field_number(o, "tunnel"),
+			field_text(o, "ike_phase1_state"), field_text(o, "ike_phase2_state"),
+			field_text(o, "reason_code"), field_text(o, "details"),
+			json_object_get(o, "peer") ? ", peer " : "",
+			json_object_get(o, "peer") ? field_text(o, "peer") : "");
+	}
+}
+
+void view_bgp_log(const json_t *document)
+{
+	const json_t *o, *value;
+	const char *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "events"), i, o)
+	{
+		printf("%s  %s  %s %s", field_text(o, "timestamp"), field_text(o, "resource_id"),
+			field_text(o, "type"), field_text(o, "status"));
+		json_object_foreach(json_object_get(o, "message"), name, value)
+		{
+			if (json_is_string(value))
+				printf("  %s %s", name, json_string_value(value));
+			else
+				printf("  %s %lld", name, (long long)json_integer_value(value));
+		}
+		putchar('\n');
+	}
+}

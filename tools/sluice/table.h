@@ -38,6 +38,8 @@ void view_tunnels(const json_t *document);
 void view_routes(const json_t *document);
 void view_sas(const json_t *document);
 void view_dataplane(const json_t *document);
+void view_log(const json_t *document);
+void view_bgp_log(const json_t *document);
 void view_report(const json_t *document);
 
 #endif

@@ -24,6 +24,7 @@
 #define CONFIG_DEVICE_SIZE     16
 #define CONFIG_SECRET_REF_SIZE 256
 #define CONFIG_ERROR_SIZE      512
+#define CONFIG_PATH_SIZE       256
 #define CONFIG_FILE_MAX        (4u << 20) /* bytes */
 
 /* One outside attachment of the hub. Tunnel i of every site ends on endpoint i. */
@@ -55,8 +56,9 @@ struct concentrator_conf {
 	uint32_t route_table; /* kernel table, 254 = main */
 	uint32_t hold_s, keepalive_s;
 	bool site_to_site;
-	bool allow_fast_dpd;        /* DPD timeouts below 30 s */
-	struct ip_endpoint metrics; /* family 0: none */
+	bool allow_fast_dpd;                  /* DPD timeouts below 30 s */
+	struct ip_endpoint metrics;           /* family 0: none */
+	char log_directory[CONFIG_PATH_SIZE]; /* "": no files */
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */
@@ -66,8 +68,16 @@ enum proposal_order {
 	ORDER_AS_LISTED,
 };
 
+/* T-25: whether and how one of a tunnel's logs is written. */
+enum log_form {
+	LOG_FORM_JSON,
+	LOG_FORM_TEXT,
+	LOG_FORM_OFF,
+};
+
 struct tunnel_conf {
 	bool configured;
+	uint8_t activity_log, bgp_log; /* enum log_form */
 	uint8_t order; /* enum proposal_order; the sets in options are sorted by it already */
 	struct ip_addr address; /* outside address of the site; family 0: any */
 	struct ike_identity identity;

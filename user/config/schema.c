@@ -18,6 +18,9 @@
 
 #define TUNNEL_OPTIONS                                                                             \
 	{"algorithms", read_nothing, 0, false},                                                    \
+		{"activity_log", read_log_form, offsetof(struct tunnel_conf, activity_log),        \
+			false},                                                                    \
+		{"bgp_log", read_log_form, offsetof(struct tunnel_conf, bgp_log), false},          \
 		{"proposal_order", read_order, offsetof(struct tunnel_conf, order), false},        \
 		OPT("esn", read_bool, esn), OPT("rekey_fuzz_mode", read_fuzz_mode, fuzz_mode),     \
 		OPT("p1_encryption", read_p1_encryption, p1_encryption),                           \
@@ -184,6 +187,7 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("site_to_site", read_bool, site_to_site, false),
 	HUB("allow_fast_dpd", read_bool, allow_fast_dpd, false),
 	HUB("metrics", read_endpoint, metrics, false),
+	HUB("log_directory", read_directory, log_directory, false),
 	{NULL, NULL, 0, false},
 };
 

@@ -407,3 +407,23 @@ bool read_order(struct walk *w, const yaml_node_t *node, void *to)
 
 	return read_choice(w, node, words, to);
 }
+
+bool read_log_form(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {
+		[LOG_FORM_JSON] = "json", [LOG_FORM_TEXT] = "text", [LOG_FORM_OFF] = "off", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
+bool read_directory(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text)
+		return false;
+	if (text[0] != '/' || strlen(text) >= CONFIG_PATH_SIZE)
+		return walk_fail(w, node, "'%.60s' is not an absolute path", text);
+	snprintf(to, CONFIG_PATH_SIZE, "%s", text);
+	return true;
+}

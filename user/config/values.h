@@ -29,6 +29,8 @@ walk_reader read_keepalive;  /* uint32_t seconds */
 walk_reader read_max_in;     /* uint32_t prefixes */
 walk_reader read_max_out;    /* uint32_t prefixes */
 walk_reader read_med;        /* uint32_t */
+walk_reader read_directory;  /* char[CONFIG_PATH_SIZE]: absolute */
+walk_reader read_log_form;   /* uint8_t, enum log_form, T-25 */
 walk_reader read_family;     /* uint8_t: ipv4, ipv6 */
 
 walk_reader read_p1_encryption; /* struct algorithm_set each */

@@ -14,6 +14,8 @@ enum api_verb {
 	API_SHOW_ROUTES,
 	API_SHOW_SA,
 	API_SHOW_DATAPLANE,
+	API_SHOW_LOG,
+	API_SHOW_BGP_LOG,
 	API_REPORT,
 	API_METRICS, /* Prometheus text, for HTTP */
 	API_APPLY,

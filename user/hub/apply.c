@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,9 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 	h->config = c;
 	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);
 	send_networks(h, &c->concentrator.networks, &old->concentrator.networks, true);
+	if (!eventlog_open(h->events, c->concentrator.log_directory))
+		log_error("log_directory %s: %s; events of tunnels are in no file",
+			c->concentrator.log_directory, strerror(errno));
 	apply_sites(h, c, &n);
 	set_all_rates(h);
 	config_free(old);

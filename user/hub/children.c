@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ike/effect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -252,6 +253,31 @@ static void on_tunnel_state(struct hub *h, struct imsg_tunnel_state *m)
 		hub_tunnel_close(h, m->tunnel);
 }
 
+static void on_tunnel_event(struct hub *h, struct imsg_tunnel_event *m)
+{
+	static const char *const states[] = {[SA_STATE_DOWN] = "Down",
+		[SA_STATE_NEGOTIATING] = "Negotiating",
+		[SA_STATE_ESTABLISHED] = "Established",
+		[SA_STATE_REKEYING] = "Rekeying"};
+	struct hub_site *site = hub_site_of_tunnel(h, m->tunnel);
+	char peer[ENDPOINT_STR_SIZE];
+	json_t *event;
+
+	if (!site || m->phase1 > SA_STATE_REKEYING || m->phase2 > SA_STATE_REKEYING)
+		return;
+	END(m->code);
+	END(m->detail);
+	event = json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
+		"tunnel", (int)(m->tunnel % TUNNELS_PER_SITE), "dpd_enabled", m->dpd_enabled,
+		"nat_t_detected", m->nat_detected, "ike_phase1_state", states[m->phase1],
+		"ike_phase2_state", states[m->phase2], "reason_code", m->code, "details",
+		m->detail);
+	if (event && m->peer.port)
+		json_object_set_new(event, "peer", json_string(endpoint_format(&m->peer, peer)));
+	if (event)
+		hub_event(h, m->tunnel, EVENT_ACTIVITY, event);
+}
+
 static struct imsg_sa_info *find_sa(struct hub_tunnel *t, uint32_t spi_in)
 {
 	for (uint32_t i = 0; i < t->sa_count; i++) {
@@ -299,6 +325,7 @@ static void on_ike(struct hub *h, const struct imsg *m)
 		struct imsg_tunnel_state state;
 		struct imsg_sa_info info;
 		struct imsg_sa_ref ref;
+		struct imsg_tunnel_event event;
 	} own;
 
 	switch (m->type) {
@@ -309,6 +336,10 @@ static void on_ike(struct hub *h, const struct imsg *m)
 	case IMSG_SA_INFO:
 		if (imsg_copy(m, &own.info, sizeof(own.info)))
 			on_sa_info(h, &own.info);
+		break;
+	case IMSG_TUNNEL_EVENT:
+		if (imsg_copy(m, &own.event, sizeof(own.event)))
+			on_tunnel_event(h, &own.event);
 		break;
 	case IMSG_SA_GONE:
 		if (imsg_copy(m, &own.ref, sizeof(own.ref)))

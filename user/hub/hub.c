@@ -156,8 +156,10 @@ static void hub_free(struct hub *h)
 			event_free(events[i]);
 	}
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
-		free(h->sites[i]);
+		if (h->sites[i])
+			hub_site_free(h->sites[i]);
 	route_table_free(h->routes);
+	eventlog_free(h->events);
 	event_base_free(h->base);
 	config_free(h->config);
 	free(h);
@@ -176,6 +178,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
 	h->base = event_base_new();
 	h->routes = route_table_new();
+	h->events = eventlog_new();
 
 	bool ok = hub_setup(h, error);
 

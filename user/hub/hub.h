@@ -11,6 +11,7 @@
 #include "dataplane/bpf.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
+#include "hub/eventlog.h"
 #include "hub/process.h"
 #include "hub/route_table.h"
 
@@ -42,6 +43,7 @@ struct hub_site {
 	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
 	struct tunnel_stats tunnel_base[TUNNELS_PER_SITE];
+	struct event_ring events[TUNNELS_PER_SITE][EVENT_KINDS];
 };
 
 struct hub_socket {
@@ -65,6 +67,7 @@ struct hub {
 	uint32_t next_slot;
 	struct route_table *routes; /* best paths that bgp reported */
 
+	struct eventlog *events;
 	struct bpf_plane *plane;
 	struct maps *maps;
 	struct link *link;
@@ -101,6 +104,7 @@ struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel);
 const struct tunnel_conf *hub_tunnel_conf(struct hub *h, uint32_t tunnel);
 uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t);
 void hub_sites_add(struct hub *h, const struct site_conf *conf);
+void hub_site_free(struct hub_site *site);
 void hub_site_remove(struct hub *h, struct hub_site *site);
 void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
 void hub_sites_send(struct hub *h, struct process *p);
@@ -109,6 +113,8 @@ void hub_sites_send(struct hub *h, struct process *p);
  * moved, a key file may have another content. Repeating what did not change does nothing.
  */
 void hub_sites_settle(struct hub *h);
+/* Into a log of the tunnel; own_event has the members that its kind of event has. */
+void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event);
 void hub_rates_set(struct hub *h, const struct hub_site *site);
 void hub_aggregate_set(struct hub *h);
 void hub_sample(struct hub *h);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/ike_messages.h"
 
-#include "base/log.h"
 #include "esp/esp.h"
 
 #include <assert.h>
@@ -70,7 +69,24 @@ void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struc
 	memcpy(m->proposal, i->proposal, sizeof(m->proposal));
 }
 
-void ike_log_note(const struct effect *f, const char *site)
+void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m)
+{
+	const struct effect_note *n = &f->note;
+	const char *sentence = reason_sentence(n->reason);
+	const char *detail = strcmp(n->detail, sentence) ? n->detail : "";
+
+	memset(m, 0, sizeof(*m));
+	m->tunnel = f->tunnel;
+	m->phase1 = (uint8_t)n->ike_state;
+	m->phase2 = (uint8_t)n->child_state;
+	m->dpd_enabled = n->dpd_enabled;
+	m->nat_detected = n->nat_detected;
+	m->peer = n->remote;
+	snprintf(m->code, sizeof(m->code), "%s", reason_code(n->reason));
+	snprintf(m->detail, sizeof(m->detail), "%s%s%s", sentence, *detail ? ": " : "", detail);
+}
+
+void ike_log_note(const struct effect *f, const char *site, struct log_limit *limit)
 {
 	const struct effect_note *n = &f->note;
 	char about[SITE_NAME_SIZE + 32] = "", who[ENDPOINT_STR_SIZE + 16] = "";
@@ -83,10 +99,6 @@ void ike_log_note(const struct effect *f, const char *site)
 		snprintf(who, sizeof(who), "peer %s: ", endpoint_format(&n->remote, peer));
 	if (strcmp(n->detail, reason_sentence(n->reason)) != 0)
 		snprintf(text, sizeof(text), ": %s", n->detail);
-	if (n->warning)
-		log_warn("%s%s%s: %s%s", about, who, reason_code(n->reason),
-			reason_sentence(n->reason), text);
-	else
-		log_info("%s%s%s: %s%s", about, who, reason_code(n->reason),
-			reason_sentence(n->reason), text);
+	log_write(n->warning ? LOG_WARN : LOG_INFO, limit, "%s%s%s: %s%s", about, who,
+		reason_code(n->reason), reason_sentence(n->reason), text);
 }

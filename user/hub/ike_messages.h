@@ -3,6 +3,7 @@
 #ifndef SLUICE_HUB_IKE_MESSAGES_H
 #define SLUICE_HUB_IKE_MESSAGES_H
 
+#include "base/log.h"
 #include "hub/imsg.h"
 #include "ike/effect.h"
 
@@ -16,6 +17,7 @@ void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m);
 void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struct imsg_sa_info *m);
 
 /* EFFECT_NOTE, about a tunnel of this site. */
-void ike_log_note(const struct effect *f, const char *site);
+void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m);
+void ike_log_note(const struct effect *f, const char *site, struct log_limit *limit);
 
 #endif

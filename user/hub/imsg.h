@@ -41,6 +41,7 @@ enum imsg_type {
 	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
+	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
 
 	/* ike -> data */
 	IMSG_SA_ADD,   /* struct imsg_sa_add, with keys */
@@ -143,6 +144,16 @@ struct imsg_tunnel_state {
 	char reason[REASON_CODE_SIZE]; /* a code of the catalogue, "" when up */
 	char detail[REASON_TEXT_SIZE]; /* one sentence, offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
+};
+
+/* Something that happened to a tunnel: M-21. */
+struct imsg_tunnel_event {
+	uint32_t tunnel;
+	uint8_t phase1, phase2; /* enum effect_sa_state */
+	bool dpd_enabled, nat_detected;
+	char code[REASON_CODE_SIZE];
+	char detail[2 * REASON_TEXT_SIZE];
+	struct ip_endpoint peer; /* port 0: none */
 };
 
 /* What may be shown of an SA pair: no keys. */

@@ -59,6 +59,8 @@ static const struct verb_name verbs[] = {
 	{"show-routes", API_SHOW_ROUTES},
 	{"show-sa", API_SHOW_SA},
 	{"show-dataplane", API_SHOW_DATAPLANE},
+	{"show-log", API_SHOW_LOG},
+	{"show-bgp-log", API_SHOW_BGP_LOG},
 	{"report", API_REPORT},
 	{"apply", API_APPLY},
 	{"rekey", API_REKEY_CHILD},

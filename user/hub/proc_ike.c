@@ -67,6 +67,7 @@ struct proc_ike {
 	bool started, stopping, restored;
 	int status;
 	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
+	struct log_limit limits[IKE_TUNNELS_MAX + 1]; /* the last: of no tunnel */
 };
 
 static void carry_out(struct proc_ike *p);
@@ -253,6 +254,20 @@ static void apply_info(struct proc_ike *p, const struct effect *f)
 	imsg_send(p->hub, IMSG_SA_INFO, -1, &m, sizeof(m));
 }
 
+static void apply_note(struct proc_ike *p, const struct effect *f)
+{
+	bool of_tunnel = f->tunnel < IKE_TUNNELS_MAX;
+	struct imsg_tunnel_event m;
+
+	/* Each tunnel has its own limit: one that is in trouble does not silence the others. */
+	ike_log_note(f, of_tunnel ? p->sites[f->tunnel] : "",
+		&p->limits[of_tunnel ? f->tunnel : IKE_TUNNELS_MAX]);
+	if (!of_tunnel)
+		return;
+	ike_message_event(f, &m);
+	imsg_send(p->hub, IMSG_TUNNEL_EVENT, -1, &m, sizeof(m));
+}
+
 static void apply(struct proc_ike *p, struct effect *own_effect)
 {
 	switch (own_effect->type) {
@@ -276,8 +291,7 @@ static void apply(struct proc_ike *p, struct effect *own_effect)
 		apply_info(p, own_effect);
 		break;
 	case EFFECT_NOTE:
-		ike_log_note(own_effect,
-			own_effect->tunnel < IKE_TUNNELS_MAX ? p->sites[own_effect->tunnel] : "");
+		apply_note(p, own_effect);
 		break;
 	}
 	effect_free(own_effect);

@@ -244,10 +244,18 @@ static bool attach_outside(struct hub *h, char *error)
 	return true;
 }
 
+static bool open_events(struct hub *h, char *error)
+{
+	const char *directory = h->config->concentrator.log_directory;
+
+	return eventlog_open(h->events, directory) || fail(error, "log_directory", directory);
+}
+
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
-	return make_run_dir(error) && find_outside(h, error) && load_plane(h, error) &&
-	       open_outside_sockets(h, error) && open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
+	return open_events(h, error) && make_run_dir(error) && find_outside(h, error) &&
+	       load_plane(h, error) && open_outside_sockets(h, error) &&
+	       open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
 	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
 	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error);
 }

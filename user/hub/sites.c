@@ -277,6 +277,35 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	}
 }
 
+void hub_site_free(struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		for (int k = 0; k < EVENT_KINDS; k++)
+			event_ring_clear(&site->events[t][k]);
+	}
+	free(site);
+}
+
+void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct tunnel_conf *conf = hub_tunnel_conf(h, tunnel);
+	unsigned int t = tunnel % TUNNELS_PER_SITE;
+	char resource[SITE_NAME_SIZE + ADDR_STR_SIZE + 8], text[ADDR_STR_SIZE];
+	struct ip_addr local;
+
+	if (!site || !conf->configured) {
+		json_decref(own_event);
+		return;
+	}
+	local = config_local_address(h->config, &site->conf, t);
+	snprintf(resource, sizeof(resource), "%s.%u_%s", site->conf.name, t,
+		addr_format(&local, text));
+	eventlog_add(h->events, kind,
+		(enum log_form)(kind == EVENT_BGP ? conf->bgp_log : conf->activity_log),
+		&site->events[t][kind], resource, own_event, clock_wall());
+}
+
 void hub_site_remove(struct hub *h, struct hub_site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
@@ -285,7 +314,7 @@ void hub_site_remove(struct hub *h, struct hub_site *site)
 	}
 	maps_site_set(h->maps, site->slot, NULL, 0);
 	h->sites[site->slot] = NULL;
-	free(site);
+	hub_site_free(site);
 }
 
 static bool same_bytes(const void *a, const void *b, size_t n)

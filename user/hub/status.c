@@ -128,6 +128,10 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_sas(h, site);
 	case API_SHOW_DATAPLANE:
 		return status_dataplane(h);
+	case API_SHOW_LOG:
+		return status_log(h, site, EVENT_ACTIVITY);
+	case API_SHOW_BGP_LOG:
+		return status_log(h, site, EVENT_BGP);
 	case API_REPORT:
 		return status_report(h, site);
 	case API_APPLY:

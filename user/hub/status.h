@@ -13,6 +13,8 @@ json_t *status_tunnels(struct hub *h, const struct hub_site *site);
 json_t *status_routes(struct hub *h, const struct hub_site *site);
 json_t *status_sas(struct hub *h, const struct hub_site *site);
 json_t *status_dataplane(struct hub *h);
+/* The last events of a site's tunnels, or of all. */
+json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind);
 json_t *status_report(struct hub *h, const struct hub_site *site);
 
 /* Prometheus text exposition format, malloc'ed. */

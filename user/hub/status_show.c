@@ -339,3 +339,19 @@ json_t *status_dataplane(struct hub *h)
 		"workers", (int)h->config->concentrator.workers, "processes", processes, "outside",
 		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields));
 }
+
+#define LOG_SHOWN 1000 /* events of one answer */
+
+json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind)
+{
+	const struct event_ring *rings[HUB_SITE_SLOTS * TUNNELS_PER_SITE];
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (!h->sites[i] || (site && h->sites[i] != site))
+			continue;
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+			rings[count++] = &h->sites[i]->events[t][kind];
+	}
+	return json_pack("{s:o}", "events", event_rings_list(rings, count, LOG_SHOWN));
+}

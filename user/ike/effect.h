@@ -76,8 +76,18 @@ struct effect_sa_info {
 	bool in_use;
 };
 
+/* Where an SA stands, as M-21 tells it. */
+enum effect_sa_state {
+	SA_STATE_DOWN,
+	SA_STATE_NEGOTIATING,
+	SA_STATE_ESTABLISHED,
+	SA_STATE_REKEYING,
+};
+
 struct effect_note {
 	bool warning;
+	bool dpd_enabled, nat_detected;              /* of the tunnel */
+	enum effect_sa_state ike_state, child_state; /* of the tunnel */
 	enum reason reason;
 	struct ip_endpoint remote; /* port 0: none */
 	char detail[REASON_TEXT_SIZE];

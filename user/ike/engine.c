@@ -75,6 +75,8 @@ void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpo
 		effect_push(&e->effects, EFFECT_NOTE, t ? t->conf.number : EFFECT_NO_TUNNEL);
 	va_list args;
 
+	if (t)
+		tunnel_states(e, t, &f->note);
 	f->note.warning = warning;
 	f->note.reason = r;
 	if (remote)

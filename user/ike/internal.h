@@ -322,6 +322,8 @@ void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
+/* Fills in what a note says about its tunnel. */
+void tunnel_states(const struct engine *e, const struct tunnel *t, struct effect_note *n);
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 /* An attempt failed or the tunnel fell: try again later where startup or DPD says so. */
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);

@@ -30,6 +30,27 @@ static enum effect_phase phase_of(
 	return PHASE_DOWN;
 }
 
+void tunnel_states(const struct engine *e, const struct tunnel *t, struct effect_note *n)
+{
+	const struct ike_sa *sa = tunnel_ike(e, t), *carrier;
+
+	n->dpd_enabled = t->conf.options.dpd_action != DPD_NONE;
+	n->nat_detected = sa && (sa->nat_here || sa->nat_there);
+	if (sa)
+		n->ike_state = sa->request.kind == REQUEST_IKE_REKEY ? SA_STATE_REKEYING
+								     : SA_STATE_ESTABLISHED;
+	else if (phase_of(e, t, &sa) == PHASE_NEGOTIATING)
+		n->ike_state = SA_STATE_NEGOTIATING;
+	if (t->in_use >= 0) {
+		carrier = t->children[t->in_use].ike;
+		n->child_state = carrier && carrier->request.kind == REQUEST_CHILD_REKEY
+					 ? SA_STATE_REKEYING
+					 : SA_STATE_ESTABLISHED;
+	} else if (n->ike_state != SA_STATE_DOWN) {
+		n->child_state = SA_STATE_NEGOTIATING;
+	}
+}
+
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail)
 {
 	const struct ike_sa *sa;

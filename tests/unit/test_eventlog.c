@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The logs of tunnels: their fields, their files, their limits. */
+#include "base/clock.h"
+#include "hub/eventlog.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define WALL_MS UINT64_C(1762580429641) /* 2025-11-08 05:40:29.641 UTC */
+
+struct lab {
+	char directory[64];
+	struct eventlog *log;
+	struct event_ring ring;
+};
+
+static struct lab *lab_new(void)
+{
+	struct lab *l = calloc(1, sizeof(*l));
+
+	snprintf(l->directory, sizeof(l->directory), "/tmp/sluice-eventlog.XXXXXX");
+	assert_non_null(mkdtemp(l->directory));
+	strcat(l->directory, "/log"); /* made when it is needed */
+	l->log = eventlog_new();
+	assert_true(eventlog_open(l->log, l->directory));
+	return l;
+}
+
+static void lab_free(struct lab *l)
+{
+	static const char *const names[] = {"activity.log", "activity.log.1", "bgp.log", ""};
+	char path[128];
+
+	eventlog_free(l->log);
+	event_ring_clear(&l->ring);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", l->directory, names[i]);
+		if (names[i][0])
+			unlink(path);
+		else
+			assert_int_equal(rmdir(path), 0);
+	}
+	*strrchr(l->directory, '/') = '\0';
+	assert_int_equal(rmdir(l->directory), 0);
+	free(l);
+}
+
+/* The last line of a file, without its end. */
+static char *last_line(const struct lab *l, const char *name, char line[1024])
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", l->directory, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	line[0] = '\0';
+	while (fgets(line, 1024, f))
+		line[strcspn(line, "\n")] = '\0';
+	fclose(f);
+	return line;
+}
+
+static void add(struct lab *l, enum event_kind kind, enum log_form form, const char *details)
+{
+	json_t *event = json_pack("{s:s, s:b, s:s}", "reason_code", "DPD_TIMEOUT", "dpd_enabled", 1,
+		"details", details);
+
+	if (kind == EVENT_BGP) {
+		json_t *bgp = json_pack(
+			"{s:s, s:s, s:o}", "type", "BGPStatus", "status", "DOWN", "message", event);
+
+		event = bgp;
+	}
+	eventlog_add(
+		l->log, kind, form, &l->ring, "a.0_192.0.2.1", event, WALL_MS * CLOCK_MILLISECOND);
+}
+
+static void test_json(void **state)
+{
+	struct lab *l = lab_new();
+	char line[1024];
+
+	(void)state;
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "no \"life\"\nfor 30 s");
+	assert_string_equal(last_line(l, "activity.log", line),
+		"{\"event_timestamp\":1762580429,\"timestamp\":\"2025-11-08 05:40:29Z\","
+		"\"resource_id\":\"a.0_192.0.2.1\",\"reason_code\":\"DPD_TIMEOUT\","
+		"\"dpd_enabled\":true,\"details\":\"no \\\"life\\\"\\nfor 30 s\",\"seq\":1}");
+	add(l, EVENT_BGP, LOG_FORM_JSON, "hold timer");
+	assert_string_equal(last_line(l, "bgp.log", line),
+		"{\"event_timestamp\":1762580429641,\"timestamp\":\"2025-11-08 05:40:29.641Z\","
+		"\"resource_id\":\"a.0_192.0.2.1\",\"type\":\"BGPStatus\",\"status\":\"DOWN\","
+		"\"message\":{\"reason_code\":\"DPD_TIMEOUT\",\"dpd_enabled\":true,"
+		"\"details\":\"hold timer\"},\"seq\":2}");
+	lab_free(l);
+}
+
+static void test_text(void **state)
+{
+	struct lab *l = lab_new();
+	char line[1024];
+
+	(void)state;
+	add(l, EVENT_ACTIVITY, LOG_FORM_TEXT, "no \"life\"\nfor 30 s");
+	assert_string_equal(last_line(l, "activity.log", line),
+		"2025-11-08 05:40:29Z a.0_192.0.2.1 reason_code=DPD_TIMEOUT dpd_enabled=true "
+		"details=\"no \\\"life\\\"\\nfor 30 s\" seq=1");
+	add(l, EVENT_BGP, LOG_FORM_TEXT, "idle");
+	assert_string_equal(last_line(l, "bgp.log", line),
+		"2025-11-08 05:40:29.641Z a.0_192.0.2.1 type=BGPStatus status=DOWN "
+		"reason_code=DPD_TIMEOUT dpd_enabled=true details=idle seq=2");
+	/* T-25: a log that is off has nothing, not even in memory. */
+	add(l, EVENT_BGP, LOG_FORM_OFF, "secret");
+	assert_string_equal(strstr(last_line(l, "bgp.log", line), "seq"), "seq=2");
+	lab_free(l);
+}
+
+/* One tunnel that is noisy: the last events are there, in order, and what is missing is counted. */
+static void test_limits(void **state)
+{
+	struct lab *l = lab_new();
+	struct event_ring quiet = {0};
+	const struct event_ring *rings[] = {&quiet, &l->ring};
+	json_t *list;
+	char line[1024];
+
+	(void)state;
+	for (int i = 0; i < 500; i++)
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "x");
+	assert_true(l->ring.left_out >= 440);
+	eventlog_add(l->log, EVENT_ACTIVITY, LOG_FORM_JSON, &quiet, "b.1_192.0.2.1",
+		json_pack("{s:s}", "details", "mine"), 1);
+	assert_non_null(strstr(last_line(l, "activity.log", line), "mine"));
+	list = event_rings_list(rings, 2, 10);
+	assert_int_equal(json_array_size(list), 10);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(list, 9), "details")), "mine");
+	for (size_t i = 1; i < 10; i++)
+		assert_true(
+			json_integer_value(json_object_get(json_array_get(list, i), "seq")) >
+			json_integer_value(json_object_get(json_array_get(list, i - 1), "seq")));
+	json_decref(list);
+	list = event_rings_list(rings, 2, 1000);
+	assert_int_equal(json_array_size(list), EVENT_RING + 1);
+	json_decref(list);
+	l->ring.refill_ns -= CLOCK_SECOND;
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "later");
+	assert_non_null(strstr(last_line(l, "activity.log", line), "\"left_out\":4"));
+	assert_int_equal(l->ring.left_out, 0);
+	event_ring_clear(&quiet);
+	lab_free(l);
+}
+
+/* A file does not grow for ever, and a directory that cannot be had is said. */
+static void test_files(void **state)
+{
+	static char large[60000];
+	struct lab *l = lab_new();
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	for (long done = 0; done < EVENT_FILE_MAX + (long)sizeof(large) * 3;
+		done += sizeof(large)) {
+		l->ring.refill_ns = 0;
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, large);
+	}
+	snprintf(path, sizeof(path), "%s/activity.log.1", l->directory);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > EVENT_FILE_MAX && st.st_size < EVENT_FILE_MAX + 200000);
+	snprintf(path, sizeof(path), "%s/activity.log", l->directory);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 0 && st.st_size < 400000);
+	assert_false(eventlog_open(l->log, "/proc/nowhere"));
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "kept in memory alone");
+	assert_true(eventlog_open(l->log, ""));
+	lab_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

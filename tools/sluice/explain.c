@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice explain`: the catalogue of reasons. Needs no daemon. */
+#include "explain.h"
+
+#include "ike/reason.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static void print_reason(enum reason r)
+{
+	const char *advice = reason_advice(r);
+
+	printf("%s\n    %s.\n", reason_code(r), reason_sentence(r));
+	if (*advice)
+		printf("    %s.\n", advice);
+}
+
+bool explain(const char *code)
+{
+	bool found = false;
+
+	for (int r = REASON_NONE + 1; r < REASONS; r++) {
+		if (code && strcasecmp(code, reason_code((enum reason)r)))
+			continue;
+		print_reason((enum reason)r);
+		found = true;
+	}
+	return found;
+}
