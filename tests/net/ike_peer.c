@@ -4,7 +4,7 @@
  * one a line, and takes commands on standard input: rekey-child, rekey-ike, down, up, reset, quit.
  *
  *   ike_peer local=A remote=A|any id=FQDN peer=FQDN psk=TEXT ike=SUITE esp=SUITE [start=1]
- *            [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
+ *            [version=1|2|both] [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
@@ -35,6 +35,8 @@ static const struct {
 	{"sha256", INTEG, 12, 0},
 	{"sha384", INTEG, 13, 0},
 	{"sha512", INTEG, 14, 0},
+	{"modp1024", GROUP, 2, 0},
+	{"modp1536", GROUP, 5, 0},
 	{"modp2048", GROUP, 14, 0},
 	{"modp3072", GROUP, 15, 0},
 	{"modp4096", GROUP, 16, 0},
@@ -114,7 +116,10 @@ static void read_argument(
 		add_suite(value, ike);
 	else if (!strcmp(argument, "esp"))
 		add_suite(value, esp);
-	else if (!strcmp(argument, "start"))
+	else if (!strcmp(argument, "version")) {
+		o->ikev1 = strcmp(value, "2") != 0;
+		o->ikev2 = strcmp(value, "1") != 0;
+	} else if (!strcmp(argument, "start"))
 		o->startup = STARTUP_START;
 	else if (!strcmp(argument, "encap"))
 		o->encap = ENCAP_FORCE;
@@ -190,9 +195,9 @@ static void apply(struct engine *e, int fd500, int fd4500)
 			printf("moved %s\n", endpoint_format(&f->sa_ref.remote, text));
 			break;
 		case EFFECT_TUNNEL_STATE:
-			printf("state %s %s %s %s\n", phases[f->state.phase],
-				reason_code(f->state.reason), f->state.ike_proposal,
-				f->state.detail);
+			printf("state %s %s v%u %s %s\n", phases[f->state.phase],
+				reason_code(f->state.reason), f->state.ike_version,
+				f->state.ike_proposal, f->state.detail);
 			break;
 		case EFFECT_NOTE:
 			printf("note %s %s\n", reason_code(f->note.reason), f->note.detail);

@@ -1,14 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The IKE engine against strongSwan: ike_strongswan.sh [DIRECTORY WITH ike_peer]
+# The IKE engine against strongSwan: ike_strongswan.sh [DIRECTORY WITH ike_peer] [IKE VERSION]
 # One line per case, "ok NAME" or "FAIL NAME"; exit status 1 when one failed. Needs root.
 set -u
+version=${2:-2}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${1:-$here/build/asan/tests/net}/ike_peer
 tmp=$(mktemp -d /tmp/ikes.XXXXXX)
 A=ikes$$a B=ikes$$b
 OURS=192.0.2.1 THEIRS=192.0.2.2
 charon= peer= failed=0
+any=0.0.0.0/0,::/0
+[ "$version" = 1 ] && any=0.0.0.0/0 # a quick mode has one selector a side
 
 cleanup() {
 	exec 7>&- 2>/dev/null
@@ -93,7 +96,8 @@ C
 configure() {
 	cat > "$tmp/swanctl.conf" <<C
 connections { hub {
-	version = 2
+	version = $version
+	${fragmentation:+fragmentation = $fragmentation}
 	local_addrs = $THEIRS
 	remote_addrs = $OURS
 	proposals = $1
@@ -105,8 +109,8 @@ connections { hub {
 	remote { auth = psk
 		id = hub.test }
 	children { t {
-		local_ts = 0.0.0.0/0,::/0
-		remote_ts = ${4:-0.0.0.0/0,::/0}
+		local_ts = $any
+		remote_ts = ${4:-$any}
 		rekey_time = 30m
 		esp_proposals = $2 } }
 } }
@@ -119,7 +123,7 @@ start_peer() { # ARGUMENTS of ike_peer
 	mark=$(($(wc -l < "$tmp/charon.log") + 1))
 	rm -f "$tmp/in"; mkfifo "$tmp/in"
 	ip netns exec $A "$bin" local=$OURS remote=$THEIRS id=hub.test peer=site.test \
-		psk=correct-psk "$@" <"$tmp/in" >"$tmp/peer.log" 2>&1 &
+		psk=correct-psk version=$version "$@" <"$tmp/in" >"$tmp/peer.log" 2>&1 &
 	peer=$!
 	exec 7>"$tmp/in"
 	until_true 10 ours "^state DOWN"
@@ -153,7 +157,7 @@ whole_life() { # NAME: everything that an established tunnel can be asked
 	command rekey-ike
 	check "$1 IKE rekey by us" 4 ours_times "note IKE_REKEYED" 2
 	check "$1 same SA pair after it" 4 same_pair
-	check "$1 one IKE SA left" 4 eval '[ $(sctl --list-sas 2>/dev/null | grep -c IKEv2) = 1 ]'
+	check "$1 one IKE SA left" 4 eval '[ $(sctl --list-sas 2>/dev/null | grep -c "IKEv$version") = 1 ]'
 	command rekey-child
 	check "$1 child rekey on the new IKE SA" 4 ours_times "note CHILD_REKEYED" 3
 	check "$1 same SA pair at the end" 4 same_pair
@@ -165,6 +169,11 @@ ip -n $A link add v type veth peer name v netns $B
 ip -n $A addr add $OURS/24 dev v; ip -n $B addr add $THEIRS/24 dev v
 ip -n $A link set v up; ip -n $B link set v up
 start_charon
+
+if [ "$version" = 1 ]; then
+	. "$here/tests/net/ike_v1_cases.sh"
+	exit $failed
+fi
 
 # 1. strongSwan initiates, GCM
 configure aes128gcm16-prfsha256-ecp256 aes128gcm16-ecp256

@@ -342,22 +342,27 @@ static void test_answer_table(void **state)
 static void test_state_moves(void **state)
 {
 	static const char *const moves[IKE_STATES] = {
-		/* to:             none is ia as es re de fa */
-		[IKE_NONE] = "01101000",
-		[IKE_INIT_SENT] = "00010000",
-		[IKE_INIT_ANSWERED] = "00001001",
-		[IKE_AUTH_SENT] = "00001010",
-		[IKE_ESTABLISHED] = "00000111",
-		[IKE_REKEYED] = "00000011",
-		[IKE_DELETING] = "00000001",
-		[IKE_FAILED] = "00000000",
+		/* to:             none is ia as es re de fa m1 m2 m3 m4 m5 */
+		[IKE_NONE] = "0110100011000",
+		[IKE_INIT_SENT] = "0001000000000",
+		[IKE_INIT_ANSWERED] = "0000100100000",
+		[IKE_AUTH_SENT] = "0000101000000",
+		[IKE_ESTABLISHED] = "0000011100000",
+		[IKE_REKEYED] = "0000001100000",
+		[IKE_DELETING] = "0000000100000",
+		[IKE_FAILED] = "0000000000000",
+		[IKE_MAIN1_SENT] = "0000000000100",
+		[IKE_MAIN2_SENT] = "0000000000010",
+		[IKE_MAIN3_SENT] = "0000000000001",
+		[IKE_MAIN4_SENT] = "0000100100000",
+		[IKE_MAIN5_SENT] = "0000100000000",
 	};
 	static const char *const child_moves[CHILD_STATES] = {
 		/* to:          fr re li rp de lg */
 		[CHILD_FREE] = "010000",
 		[CHILD_RESERVED] = "101000",
 		[CHILD_LIVE] = "100111",
-		[CHILD_REPLACED] = "100011",
+		[CHILD_REPLACED] = "101011",
 		[CHILD_DELETING] = "100001",
 		[CHILD_LINGER] = "100000",
 	};

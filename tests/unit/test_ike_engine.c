@@ -338,7 +338,7 @@ static void test_version(void **state)
 
 	(void)state;
 	engine_datagram(l->e[HUB], &to, &from, bytes, sizeof(bytes), l->now);
-	bytes[17] = 0x10; /* IKEv1: no answer that it would understand */
+	bytes[17] = 0x00; /* none that there was: no answer that it would understand */
 	engine_datagram(l->e[HUB], &to, &from, bytes, sizeof(bytes), l->now);
 	drain(l);
 	assert_int_equal(l->notes[HUB][REASON_IKE_VERSION], 2);

@@ -195,6 +195,8 @@ static void take_hub(struct side *s, const struct imsg *m)
 	case IMSG_SA_GONE:
 		s->gone++;
 		break;
+	case IMSG_TUNNEL_EVENT:
+		break;
 	default:
 		fail_msg("message %u to hub", m->type);
 	}

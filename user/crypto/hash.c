@@ -36,6 +36,11 @@ bool hash_sha256(const struct chunk *chunks, size_t count, uint8_t out[SHA256_LE
 	return digest("SHA256", chunks, count, out);
 }
 
+bool hash_compute(const struct prf *p, const struct chunk *chunks, size_t count, uint8_t *out)
+{
+	return digest(p->digest, chunks, count, out);
+}
+
 void random_bytes(void *bytes, size_t len)
 {
 	if (len > INT_MAX || RAND_bytes(bytes, (int)len) != 1)
@@ -77,7 +82,7 @@ bool crypto_init(void)
 
 		ok = ok && prf_compute(prf_find(digests[i][0]), key, 32, &chunk, 1, out);
 		ok = ok && integ_compute(integ_find(digests[i][1]), key, text, sizeof(text), out);
-		ok = ok && hash_sha1(&chunk, 1, out);
+		ok = ok && hash_compute(prf_find(digests[i][0]), &chunk, 1, out);
 	}
 	for (size_t i = 0; i < sizeof(group_ids) / sizeof(group_ids[0]); i++)
 		ok = ok && try_group(group_ids[i]);

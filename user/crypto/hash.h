@@ -11,6 +11,9 @@
 bool hash_sha1(const struct chunk *chunks, size_t count, uint8_t out[SHA1_LEN]);
 bool hash_sha256(const struct chunk *chunks, size_t count, uint8_t out[SHA256_LEN]);
 
+/* The plain digest under a PRF, into out[p->len]. */
+bool hash_compute(const struct prf *p, const struct chunk *chunks, size_t count, uint8_t *out);
+
 /* Fills bytes from the library's generator; ends the process when that fails: nothing is safe. */
 void random_bytes(void *bytes, size_t len);
 

@@ -113,7 +113,8 @@ static void get_blob(struct rd *r, struct blob *b)
 
 static bool is_kept(const struct ike_sa *sa)
 {
-	return !sa->free_me && sa->tunnel && sa->state == IKE_ESTABLISHED && !sa->redundant;
+	return !sa->free_me && sa->tunnel && sa->state == IKE_ESTABLISHED && !sa->redundant &&
+	       sa->version == &ike_v2;
 }
 
 static void put_sa(struct wr *w, const struct ike_sa *sa)

@@ -10,7 +10,7 @@ static const uint8_t followers[CHILD_STATES] = {
 	[CHILD_FREE] = S(CHILD_RESERVED),
 	[CHILD_RESERVED] = S(CHILD_LIVE) | S(CHILD_FREE),
 	[CHILD_LIVE] = S(CHILD_REPLACED) | S(CHILD_DELETING) | S(CHILD_LINGER) | S(CHILD_FREE),
-	[CHILD_REPLACED] = S(CHILD_DELETING) | S(CHILD_LINGER) | S(CHILD_FREE),
+	[CHILD_REPLACED] = S(CHILD_LIVE) | S(CHILD_DELETING) | S(CHILD_LINGER) | S(CHILD_FREE),
 	[CHILD_DELETING] = S(CHILD_LINGER) | S(CHILD_FREE),
 	[CHILD_LINGER] = S(CHILD_FREE),
 };
@@ -84,6 +84,7 @@ void child_install(struct engine *e, struct tunnel *t, int slot, struct ike_sa *
 {
 	const struct ike_options *o = &t->conf.options;
 	struct child *c = &t->children[slot];
+	uint32_t life = o->p2_lifetime_s;
 	struct effect *f;
 
 	child_set_state(c, CHILD_LIVE);
@@ -93,8 +94,10 @@ void child_install(struct engine *e, struct tunnel *t, int slot, struct ike_sa *
 	c->local_ts = *local_ts;
 	c->remote_ts = *remote_ts;
 	c->created = now;
-	c->rekey_at = ike_rekey_time(e, o, o->p2_lifetime_s, now);
-	c->expire_at = now + o->p2_lifetime_s * CLOCK_SECOND;
+	if (c->lifetime_s && c->lifetime_s < life)
+		life = c->lifetime_s;
+	c->rekey_at = ike_rekey_time(e, o, life, now);
+	c->expire_at = now + life * CLOCK_SECOND;
 	c->installed = true;
 	c->udp_encap = sa->local.port == IKE_PORT_NAT &&
 		       (sa->nat_here || sa->nat_there || sa->forced_encap);

@@ -148,8 +148,8 @@ static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *
 
 	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote) &&
 	       identity_equal(&a->local_id, &b->local_id) &&
-	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev2 == y->ikev2 &&
-	       x->encap == y->encap && x->esn == y->esn &&
+	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev1 == y->ikev1 &&
+	       x->ikev2 == y->ikev2 && x->encap == y->encap && x->esn == y->esn &&
 	       same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
 	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
 	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
@@ -233,7 +233,7 @@ void engine_start(struct engine *e, uint64_t now)
 /* A message for the version it names: T-03, the responder follows the first packet. */
 static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
 {
-	static const struct ike_version *const versions[] = {[2] = &ike_v2};
+	static const struct ike_version *const versions[] = {[1] = &ike_v1, [2] = &ike_v2};
 	unsigned int major;
 
 	if (!header_decode(m->raw.bytes, m->raw.len, &m->head)) {
@@ -248,8 +248,8 @@ static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t
 	}
 	if (major > 2 && !(m->head.flags & FLAG_RESPONSE)) /* RFC 7296 2.5 */
 		sa_init_notify(e, m, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
-	engine_note(e, NULL, &m->remote, true, REASON_IKE_VERSION, "version %u.%u, allowed 2.0",
-		major, m->head.version & 15);
+	engine_note(e, NULL, &m->remote, true, REASON_IKE_VERSION,
+		"version %u.%u, allowed 1.0 and 2.0", major, m->head.version & 15);
 }
 
 void engine_datagram(struct engine *e, const struct ip_endpoint *local,

@@ -7,6 +7,7 @@
 #include "ike/engine.h"
 #include "ike/identity.h"
 #include "ike/selectors.h"
+#include "ike/v1/keys.h"
 #include "ike/v2/keys.h"
 #include "ike/v2/message.h"
 
@@ -48,6 +49,12 @@ enum ike_state {
 	IKE_REKEYED,  /* a newer SA took over, waits for the delete */
 	IKE_DELETING, /* our delete is on its way */
 	IKE_FAILED,   /* IKE_AUTH refused; only repeats its answer */
+	/* IKEv1 main mode: the last message sent, odd ones by the initiator */
+	IKE_MAIN1_SENT,
+	IKE_MAIN2_SENT,
+	IKE_MAIN3_SENT,
+	IKE_MAIN4_SENT,
+	IKE_MAIN5_SENT,
 	IKE_STATES
 };
 
@@ -97,8 +104,9 @@ struct child {
 	struct suite suite;
 	struct selector_set local_ts, remote_ts;
 	uint64_t created, rekey_at, expire_at;
-	uint64_t use_at;  /* outbound moves here; 0: no */
-	uint64_t gone_at; /* linger end, or when a replaced one is deleted by us */
+	uint32_t lifetime_s; /* that the peer wants; 0: none. Ours counts when it is shorter */
+	uint64_t use_at;     /* outbound moves here; 0: no */
+	uint64_t gone_at;    /* linger end, or when a replaced one is deleted by us */
 	bool udp_encap;
 	bool want_rekey;
 	bool want_delete;
@@ -115,7 +123,8 @@ struct tunnel {
 	int in_use;           /* slot, or -1 */
 	uint64_t initiate_at; /* 0: not wanted */
 	uint64_t initiate_wait;
-	uint64_t last_life; /* authenticated traffic of any kind */
+	uint64_t last_life;                /* authenticated traffic of any kind */
+	const struct ike_version *version; /* of its last IKE SA, or NULL */
 	/* what was reported last */
 	enum effect_phase phase;
 	enum reason reason;
@@ -167,7 +176,11 @@ struct ike_sa {
 	struct tunnel *tunnel; /* NULL before authentication on the responder */
 	struct ip_endpoint local, remote;
 	struct suite suite;
-	struct ike_keys keys;
+	union {
+		struct ike_keys keys;
+		struct v1_keys v1_keys;
+	};
+	struct v1_sa *v1; /* what only IKEv1 has; NULL with IKEv2 */
 	bool nat_here, nat_there, forced_encap;
 	bool fragmentation;            /* both ends take fragments; RFC 7383 2.3 */
 	struct reassembly *partial[2]; /* of a request, of a response */
@@ -183,6 +196,8 @@ struct ike_sa {
 	uint64_t last_life;
 	bool rekey_descendant; /* came by a rekey, not by IKE_AUTH */
 	bool redundant;
+	bool no_probes;      /* the peer would not answer them */
+	uint32_t lifetime_s; /* as in struct child */
 	enum reason end_reason;
 	/* until IKE_AUTH is over */
 	struct nonce ni, nr;
@@ -241,9 +256,23 @@ struct ike_version {
 	void (*delete_child)(struct engine *e, struct ike_sa *sa, int slot, uint64_t now);
 	void (*delete_ike)(struct engine *e, struct ike_sa *sa, uint64_t now);
 	void (*probe)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	/* There is an older IKE SA of the tunnel: which one stays? Called at duplicate_at. */
+	void (*resolve)(struct engine *e, struct ike_sa *sa, uint64_t now);
+
+	/* The rest is NULL where a version has nothing to do. */
+
+	/* Before an SA is closed: what its delete does not say by itself. */
+	void (*goodbye)(struct engine *e, struct ike_sa *sa);
+	/* The peer is silent on this SA: true when the tunnel lives on without it. */
+	bool (*survive)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	/* Timers beside those of struct ike_sa; CLOCK_NEVER for none. */
+	uint64_t (*next_timer)(const struct ike_sa *sa);
+	void (*timer)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	void (*forget_handshake)(struct ike_sa *sa);
+	void (*free)(struct ike_sa *sa);
 };
 
-extern const struct ike_version ike_v2;
+extern const struct ike_version ike_v1, ike_v2;
 
 /* ---- engine.c ---- */
 
@@ -263,6 +292,8 @@ void blob_free(struct blob *b);
 /* One function assigns the state; an illegal move is a bug of ours. */
 void ike_set_state(struct ike_sa *sa, enum ike_state state);
 bool ike_state_may_follow(enum ike_state from, enum ike_state to);
+/* We are making it; no end can use it yet. */
+bool ike_is_initiating(const struct ike_sa *sa);
 const char *ike_state_name(enum ike_state s);
 
 struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, bool initiator,
@@ -320,6 +351,12 @@ void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now
 /* ---- tunnel.c ---- */
 
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
+/*
+ * The tunnels that a peer unknown so far may belong to, one each call: those that name its address,
+ * then those without one. The cursor starts at 0. NULL after the last.
+ */
+struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, unsigned int *cursor);
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
 /* Fills in what a note says about its tunnel. */

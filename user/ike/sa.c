@@ -9,14 +9,33 @@
 
 /* Which states may follow which. */
 static const uint16_t followers[IKE_STATES] = {
-	[IKE_NONE] = S(IKE_INIT_SENT) | S(IKE_INIT_ANSWERED) | S(IKE_ESTABLISHED),
+	[IKE_NONE] = S(IKE_INIT_SENT) | S(IKE_INIT_ANSWERED) | S(IKE_ESTABLISHED) |
+		     S(IKE_MAIN1_SENT) | S(IKE_MAIN2_SENT),
 	[IKE_INIT_SENT] = S(IKE_AUTH_SENT),
 	[IKE_INIT_ANSWERED] = S(IKE_ESTABLISHED) | S(IKE_FAILED),
 	[IKE_AUTH_SENT] = S(IKE_ESTABLISHED) | S(IKE_DELETING),
 	[IKE_ESTABLISHED] = S(IKE_REKEYED) | S(IKE_DELETING) | S(IKE_FAILED),
 	[IKE_REKEYED] = S(IKE_DELETING) | S(IKE_FAILED),
 	[IKE_DELETING] = S(IKE_FAILED),
+	[IKE_MAIN1_SENT] = S(IKE_MAIN3_SENT),
+	[IKE_MAIN2_SENT] = S(IKE_MAIN4_SENT),
+	[IKE_MAIN3_SENT] = S(IKE_MAIN5_SENT),
+	[IKE_MAIN4_SENT] = S(IKE_ESTABLISHED) | S(IKE_FAILED),
+	[IKE_MAIN5_SENT] = S(IKE_ESTABLISHED),
 };
+
+#define INITIATING                                                                                 \
+	(S(IKE_INIT_SENT) | S(IKE_AUTH_SENT) | S(IKE_MAIN1_SENT) | S(IKE_MAIN3_SENT) |             \
+		S(IKE_MAIN5_SENT))
+/* Neither end could tell the other that it ends. */
+#define WITHOUT_GOODBYE                                                                            \
+	(S(IKE_INIT_SENT) | S(IKE_INIT_ANSWERED) | S(IKE_MAIN1_SENT) | S(IKE_MAIN2_SENT) |         \
+		S(IKE_MAIN3_SENT) | S(IKE_MAIN4_SENT) | S(IKE_MAIN5_SENT))
+
+bool ike_is_initiating(const struct ike_sa *sa)
+{
+	return INITIATING & S(sa->state);
+}
 
 bool ike_state_may_follow(enum ike_state from, enum ike_state to)
 {
@@ -40,6 +59,11 @@ const char *ike_state_name(enum ike_state s)
 		[IKE_REKEYED] = "rekeyed",
 		[IKE_DELETING] = "deleting",
 		[IKE_FAILED] = "failed",
+		[IKE_MAIN1_SENT] = "main-1-sent",
+		[IKE_MAIN2_SENT] = "main-2-sent",
+		[IKE_MAIN3_SENT] = "main-3-sent",
+		[IKE_MAIN4_SENT] = "main-4-sent",
+		[IKE_MAIN5_SENT] = "main-5-sent",
 	};
 
 	return names[s];
@@ -77,7 +101,8 @@ struct ike_sa *ike_sa_find_half_open(
 	TAILQ_FOREACH(sa, &e->sas, link)
 	{
 		if (!sa->free_me && !sa->initiator && sa->spi_i == spi_i &&
-			sa->state == IKE_INIT_ANSWERED && endpoint_equal(&sa->remote, remote))
+			(sa->state == IKE_INIT_ANSWERED || sa->state == IKE_MAIN2_SENT) &&
+			endpoint_equal(&sa->remote, remote))
 			return sa;
 	}
 	return NULL;
@@ -122,6 +147,8 @@ static void forget_handshake(struct ike_sa *sa)
 	blob_free(&sa->cookie);
 	dh_free(sa->dh);
 	sa->dh = NULL;
+	if (sa->version->forget_handshake)
+		sa->version->forget_handshake(sa);
 }
 
 void ike_sa_drop(struct engine *e, struct ike_sa *sa)
@@ -159,6 +186,8 @@ void engine_sweep(struct engine *e)
 			blob_free(&sa->response);
 			fragments_free(sa->partial[0]);
 			fragments_free(sa->partial[1]);
+			if (sa->version->free)
+				sa->version->free(sa);
 			secret_wipe(sa, sizeof(*sa));
 			free(sa);
 		}
@@ -193,17 +222,21 @@ void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t n
 {
 	if (sa->free_me || sa->state == IKE_DELETING || sa->state == IKE_FAILED)
 		return;
-	if (sa->state == IKE_INIT_SENT || sa->state == IKE_INIT_ANSWERED) {
+	if (WITHOUT_GOODBYE & S(sa->state)) {
 		ike_sa_end(e, sa, r, now);
 		return;
 	}
+	if (sa->version->goodbye)
+		sa->version->goodbye(e, sa);
 	end_children(e, sa, now);
 	ike_set_state(sa, IKE_DELETING);
 	sa->end_reason = r;
 	sa->tasks = TASK_DELETE_IKE;
 	sa->duplicate_at = 0;
-	if (sa->request.kind == REQUEST_AUTH)
-		request_done(sa); /* it was answered, or never will be */
+	sa->guard_at = 0;
+	/* IKE_AUTH was answered, or never will be; IKEv1 has no window to wait for. */
+	if (sa->request.kind == REQUEST_AUTH || sa->version == &ike_v1)
+		request_done(sa);
 	if (sa->tunnel)
 		tunnel_report(e, sa->tunnel, r, reason_sentence(r));
 	e->generation++;
@@ -234,11 +267,14 @@ uint64_t ike_rekey_time(
 void ike_sa_schedule(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	const struct ike_options *o = &sa->tunnel->conf.options;
+	uint32_t life = o->p1_lifetime_s;
 
 	sa->established = now;
 	sa->last_life = now;
-	sa->rekey_at = ike_rekey_time(e, o, o->p1_lifetime_s, now);
-	sa->expire_at = now + o->p1_lifetime_s * CLOCK_SECOND;
+	if (sa->lifetime_s && sa->lifetime_s < life)
+		life = sa->lifetime_s;
+	sa->rekey_at = ike_rekey_time(e, o, life, now);
+	sa->expire_at = now + life * CLOCK_SECOND;
 	sa->guard_at = 0;
 	sa->keepalive_at = sa->nat_here ? now + KEEPALIVE_EVERY : 0;
 	e->generation++;
@@ -274,6 +310,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
 	t->last_life = now;
+	t->version = sa->version;
 	t->initiate_at = 0;
 	t->initiate_wait = 0;
 	engine_note(e, t, &sa->remote, false, REASON_IKE_UP, "%s, %s%s",
@@ -284,10 +321,13 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
 		next = TAILQ_NEXT(other, link);
 		if (other != sa && !other->free_me && other->tunnel == t &&
-			other->state == IKE_INIT_SENT)
+			(other->state == IKE_INIT_SENT || other->state == IKE_MAIN1_SENT))
 			ike_sa_drop(e, other); /* the peer was faster */
 		if (!is_rival(sa, other))
 			continue;
+		/* Two in one instant: which is the newer one must stay visible. */
+		if (sa->established <= other->established)
+			sa->established = other->established + 1;
 		/* 2.4: the peer knows no older SA. Unless both began at once: then ours is young. */
 		if (initial_contact && !crossed(sa, other)) {
 			if (slot >= 0)

@@ -16,7 +16,7 @@ static uint64_t probe_time(const struct ike_sa *sa)
 {
 	const struct ike_options *o = &sa->tunnel->conf.options;
 
-	if (o->dpd_action == DPD_NONE || !o->dpd_interval_s || sa->request.kind)
+	if (o->dpd_action == DPD_NONE || !o->dpd_interval_s || sa->request.kind || sa->no_probes)
 		return CLOCK_NEVER;
 	return life_of(sa) + o->dpd_interval_s * CLOCK_SECOND;
 }
@@ -32,6 +32,8 @@ static uint64_t sa_next(const struct ike_sa *sa)
 	uint64_t at = CLOCK_NEVER;
 
 	earliest(&at, sa->guard_at);
+	if (sa->version->next_timer)
+		earliest(&at, sa->version->next_timer(sa));
 	if (sa->request.kind) {
 		earliest(&at, sa->request.resend_at);
 		earliest(&at, sa->request.give_up_at);
@@ -86,12 +88,17 @@ static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 	sa->guard_at = 0;
 	switch (sa->state) {
 	case IKE_INIT_ANSWERED:
+	case IKE_MAIN2_SENT:
+	case IKE_MAIN4_SENT:
 		engine_note(e, NULL, &sa->remote, true, REASON_HALF_OPEN_TIMEOUT, "%s",
 			reason_sentence(REASON_HALF_OPEN_TIMEOUT));
 		ike_sa_drop(e, sa);
 		break;
 	case IKE_FAILED:
 		ike_sa_drop(e, sa);
+		break;
+	case IKE_DELETING:
+		ike_sa_end(e, sa, sa->end_reason, now);
 		break;
 	case IKE_REKEYED:
 	case IKE_ESTABLISHED:
@@ -132,7 +139,7 @@ static void established_timer(struct engine *e, struct ike_sa *sa, uint64_t now)
 		return;
 	}
 	if (sa->duplicate_at && sa->duplicate_at <= now) {
-		ike_sa_resolve_duplicates(e, sa, now);
+		sa->version->resolve(e, sa, now);
 		if (sa->state != IKE_ESTABLISHED)
 			return;
 	}
@@ -185,6 +192,8 @@ void engine_timer(struct engine *e, uint64_t now)
 			guard_fires(e, sa, now);
 		if (!sa->free_me && sa->request.kind)
 			request_timer(e, sa, now);
+		if (!sa->free_me && sa->version->timer)
+			sa->version->timer(e, sa, now);
 		if (!sa->free_me && sa->state == IKE_ESTABLISHED)
 			established_timer(e, sa, now);
 	}

@@ -11,6 +11,21 @@ struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 	return t && t->present ? t : NULL;
 }
 
+struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, unsigned int *cursor)
+{
+	while (*cursor < 2 * IKE_TUNNELS_MAX) {
+		bool named = *cursor < IKE_TUNNELS_MAX;
+		struct tunnel *t = tunnel_find(e, (*cursor)++ % IKE_TUNNELS_MAX);
+
+		if (t && addr_equal(&t->conf.local, &local->addr) &&
+			(named ? addr_equal(&t->conf.remote, &remote->addr)
+			       : !addr_is_set(&t->conf.remote)))
+			return t;
+	}
+	return NULL;
+}
+
 static enum effect_phase phase_of(
 	const struct engine *e, const struct tunnel *t, const struct ike_sa **shown)
 {
@@ -23,8 +38,7 @@ static enum effect_phase phase_of(
 	{
 		if (sa->free_me || sa->tunnel != t)
 			continue;
-		if (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT ||
-			sa->state == IKE_ESTABLISHED)
+		if (ike_is_initiating(sa) || sa->state == IKE_ESTABLISHED)
 			return PHASE_NEGOTIATING;
 	}
 	return PHASE_DOWN;
@@ -85,12 +99,23 @@ void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char
 	suite_format(&sa->suite, f->state.ike_proposal);
 }
 
+/* The version to begin with: what the peer spoke last, else the newer one; NULL when none may. */
+static const struct ike_version *version_to_start(const struct tunnel *t)
+{
+	const struct ike_options *o = &t->conf.options;
+
+	if (t->version == &ike_v1 ? o->ikev1 : !o->ikev2)
+		return o->ikev1 ? &ike_v1 : NULL;
+	return &ike_v2;
+}
+
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 {
+	const struct ike_version *version = version_to_start(t);
 	struct ike_sa *sa;
 
 	t->initiate_at = 0;
-	if (!e->started || t->disabled || !t->conf.options.ikev2)
+	if (!e->started || t->disabled || !version)
 		return;
 	if (!addr_is_set(&t->conf.remote)) {
 		tunnel_report(e, t, REASON_REMOTE_UNKNOWN, reason_sentence(REASON_REMOTE_UNKNOWN));
@@ -100,7 +125,7 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 	{
 		if (sa->free_me || sa->tunnel != t)
 			continue;
-		if (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT)
+		if (ike_is_initiating(sa))
 			return;
 		if (sa->state == IKE_ESTABLISHED && !sa->redundant) {
 			sa->tasks |= TASK_NEW_CHILD;
@@ -108,7 +133,7 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 			return;
 		}
 	}
-	if (!ike_v2.start(e, t, now))
+	if (!version->start(e, t, now))
 		tunnel_retry(e, t, false, now);
 	tunnel_report(e, t, REASON_NONE, "");
 }
@@ -117,7 +142,7 @@ void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now)
 {
 	uint64_t wait = t->initiate_wait;
 
-	if (t->disabled || !addr_is_set(&t->conf.remote) || !t->conf.options.ikev2)
+	if (t->disabled || !addr_is_set(&t->conf.remote) || !version_to_start(t))
 		return;
 	if (soon)
 		wait = 0;
@@ -130,7 +155,7 @@ void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now)
 void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now)
 {
 	struct tunnel *t = sa->tunnel;
-	bool initiating = sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT;
+	bool initiating = ike_is_initiating(sa);
 	bool alive = sa->state == IKE_ESTABLISHED;
 	bool again;
 
@@ -138,6 +163,8 @@ void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t no
 		ike_sa_end(e, sa, r, now);
 		return;
 	}
+	if (alive && sa->version->survive && sa->version->survive(e, sa, now))
+		return;
 	again = initiating ? t->conf.options.startup == STARTUP_START ||
 				     t->conf.options.dpd_action == DPD_RESTART
 			   : alive && t->conf.options.dpd_action == DPD_RESTART;

@@ -349,4 +349,5 @@ const struct ike_version ike_v2 = {
 	.delete_child = child_delete_start,
 	.delete_ike = ike_delete_start,
 	.probe = probe_start,
+	.resolve = ike_sa_resolve_duplicates,
 };

@@ -114,33 +114,30 @@ static const struct tunnel *find_candidate(struct engine *e, const struct messag
 	struct proposal_choice *choice, enum reason *why, char *text, size_t size)
 {
 	struct span sa = payload_get(&m->p, PAYLOAD_SA);
-	struct proposal_policy policy;
+	unsigned int cursor = 0;
+	struct tunnel *t;
 
 	*why = REASON_NO_TUNNEL;
 	snprintf(text, size, "no tunnel ends at this address for this peer");
-	for (int pass = 0; pass < 2; pass++) {
-		for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
-			const struct tunnel *t = tunnel_find(e, i);
-			enum proposal_result result;
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor))) {
+		struct proposal_policy policy;
+		enum proposal_result result;
 
-			if (!t || !t->conf.options.ikev2 ||
-				!addr_equal(&t->conf.local, &m->local.addr))
+		if (!t->conf.options.ikev2 || t->disabled) {
+			if (*why != REASON_NO_TUNNEL)
 				continue;
-			if (pass == 0 ? !addr_equal(&t->conf.remote, &m->remote.addr)
-				      : addr_is_set(&t->conf.remote))
-				continue;
-			if (t->disabled) {
-				*why = *why == REASON_NO_TUNNEL ? REASON_TUNNEL_DISABLED : *why;
-				continue;
-			}
-			proposal_policy_ike(&t->conf.options, &policy);
-			result = proposal_choose(sa.bytes, sa.len, &policy, 0, choice, text, size);
-			if (result == PROPOSAL_OK)
-				return t;
-			*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
-			if (result == PROPOSAL_MALFORMED)
-				return NULL;
+			*why = t->disabled ? REASON_TUNNEL_DISABLED : REASON_IKE_VERSION;
+			snprintf(text, size, "%s",
+				t->disabled ? reason_sentence(*why) : "version 2.0, allowed 1.0");
+			continue;
 		}
+		proposal_policy_ike(&t->conf.options, &policy);
+		result = proposal_choose(sa.bytes, sa.len, &policy, 0, choice, text, size);
+		if (result == PROPOSAL_OK)
+			return t;
+		*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
+		if (result == PROPOSAL_MALFORMED)
+			return NULL;
 	}
 	return NULL;
 }

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Main mode as the responder: RFC 2409 5.4. Nothing is computed before message 3. */
+#include "ike/v1/v1.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void answer(struct engine *e, struct ike_sa *sa, const struct message *m,
+	const uint8_t *bytes, size_t len)
+{
+	if (!len)
+		return;
+	blob_set(&sa->response, bytes, len);
+	engine_send(e, &m->local, &m->remote, bytes, len, 0);
+}
+
+/* ---- messages 1 and 2 ---- */
+
+/* The oldest SA that came no further than message 1: most likely nobody is there. */
+static struct ike_sa *oldest_unanswered(struct engine *e)
+{
+	struct ike_sa *sa;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (!sa->free_me && sa->state == IKE_MAIN2_SENT)
+			return sa;
+	}
+	return NULL;
+}
+
+/*
+ * Limits before any work. IKEv1 cannot ask for a cookie, so it may fill only its share of the table,
+ * and when that is full the newest comer takes the place of the oldest that never came back.
+ */
+static bool admitted(struct engine *e, const struct message *m)
+{
+	bool busy = e->half_open >= e->limits.cookie_threshold;
+	uint32_t per_source = e->limits.half_open_per_source;
+	unsigned int same_source = 0, all = 0;
+	struct ike_sa *sa;
+
+	if (busy && per_source > V1_BUSY_PER_SOURCE)
+		per_source = V1_BUSY_PER_SOURCE;
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		all += sa->half_open && sa->version == &ike_v1;
+		same_source += sa->half_open && addr_equal(&sa->remote.addr, &m->remote.addr);
+	}
+	if (same_source >= per_source) {
+		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_SOURCE, "%u%s", same_source,
+			busy ? ", the hub is busy" : "");
+		return false;
+	}
+	if (all < e->limits.half_open_max / V1_HALF_OPEN_SHARE &&
+		e->half_open < e->limits.half_open_max)
+		return true;
+	engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_TOTAL, "%u, IKEv1 %u", e->half_open,
+		all);
+	sa = oldest_unanswered(e);
+	if (!sa)
+		return false;
+	ike_sa_drop(e, sa);
+	return true;
+}
+
+/*
+ * The identity comes last: any tunnel of these addresses that allows a transform will do. Message 5
+ * finds the real one.
+ */
+static const struct tunnel *find_candidate(struct engine *e, const struct message *m,
+	struct span body, struct v1_choice *choice, enum reason *why, char *text, size_t size)
+{
+	unsigned int cursor = 0;
+	struct tunnel *t;
+
+	*why = REASON_NO_TUNNEL;
+	snprintf(text, size, "no tunnel ends at this address for this peer");
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor))) {
+		enum proposal_result result;
+		struct v1_policy policy;
+		bool no_pfs;
+
+		if (!t->conf.options.ikev1 || t->disabled) {
+			if (*why != REASON_NO_TUNNEL)
+				continue;
+			*why = t->disabled ? REASON_TUNNEL_DISABLED : REASON_IKE_VERSION;
+			snprintf(text, size, "%s",
+				t->disabled ? reason_sentence(*why) : "version 1.0, allowed 2.0");
+			continue;
+		}
+		v1_policy_ike(&t->conf.options, &policy);
+		v1_policy_auth(t, &policy);
+		result = v1_choose(body.bytes, body.len, &policy, choice, &no_pfs, text, size);
+		if (result == PROPOSAL_OK)
+			return t;
+		*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
+		if (result == PROPOSAL_MALFORMED)
+			return NULL;
+	}
+	return NULL;
+}
+
+void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
+{
+	const struct message *m = vm->m;
+	struct span body = vm->p.one[V1_SA];
+	uint8_t buffer[IKE_BUFFER_SIZE];
+	char text[REASON_TEXT_SIZE];
+	struct message_writer w;
+	struct v1_choice choice;
+	const struct tunnel *t;
+	enum reason why;
+	struct ike_sa *sa;
+
+	if (!body.bytes) {
+		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "main mode message 1");
+		return;
+	}
+	if (!admitted(e, m))
+		return;
+	t = find_candidate(e, m, body, &choice, &why, text, sizeof(text));
+	if (!t) {
+		engine_note(e, NULL, &m->remote, true, why, "%s", text);
+		v1_notify_clear(e, m,
+			why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
+						  : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
+		return;
+	}
+	sa = v1_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
+	sa->half_open = true;
+	e->half_open++;
+	sa->suite = choice.suite;
+	sa->lifetime_s = choice.lifetime_s;
+	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
+	sa->guard_at = now + HALF_OPEN_LIFE;
+	sa->v1->handshake = calloc(1, sizeof(*sa->v1->handshake));
+	if (!sa->v1->handshake)
+		abort();
+	sa->v1->handshake->auth = choice.auth;
+	blob_set(&sa->v1->handshake->sa, body.bytes, body.len);
+	v1_read_vendors(sa, &vm->p);
+	ike_set_state(sa, IKE_MAIN2_SENT);
+	v1_main_begin(sa, &w, buffer);
+	v1_payload_begin(&w, V1_SA);
+	v1_encode_ike_choice(&w.w, &choice);
+	message_payload_end(&w);
+	v1_put_vendors(&w, sa);
+	answer(e, sa, m, buffer, message_end(&w));
+}
+
+/* ---- messages 3 and 4 ---- */
+
+void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
+{
+	struct v1_handshake *h = sa->v1->handshake;
+	uint8_t buffer[IKE_BUFFER_SIZE], public[DH_PUBLIC_MAX];
+	struct message_writer w;
+	struct span peer_public;
+	struct dh *dh;
+	bool ok;
+
+	(void)now;
+	if (!v1_main_get_exchange(sa, &vm->p, &sa->ni, &peer_public)) {
+		engine_note(e, NULL, &vm->m->remote, true, REASON_KE_VALUE,
+			"%zu bytes in group %s, nonce %zu bytes", peer_public.len,
+			sa->suite.ke->name, vm->p.one[V1_NONCE].len);
+		v1_notify_clear(e, vm->m, V1_NOTIFY_INVALID_KEY_INFORMATION);
+		ike_sa_drop(e, sa);
+		return;
+	}
+	dh = dh_new(sa->suite.ke);
+	ok = dh && dh_public(dh, public) &&
+	     dh_shared(dh, peer_public.bytes, peer_public.len, &h->shared);
+	dh_free(dh);
+	if (!ok || !v1_detect_nat(sa, &vm->p, vm->m)) {
+		engine_note(e, NULL, &vm->m->remote, true, REASON_KE_VALUE, "group %s",
+			sa->suite.ke->name);
+		v1_notify_clear(e, vm->m, V1_NOTIFY_INVALID_KEY_INFORMATION);
+		ike_sa_drop(e, sa);
+		return;
+	}
+	blob_set(&h->public_i, peer_public.bytes, peer_public.len);
+	blob_set(&h->public_r, public, sa->suite.ke->public_len);
+	make_nonce(e, &sa->nr);
+	ike_set_state(sa, IKE_MAIN4_SENT);
+	v1_main_begin(sa, &w, buffer);
+	if (v1_main_put_exchange(
+		    e, sa, &w, vm->m, &sa->nr, (struct span){public, sa->suite.ke->public_len}))
+		answer(e, sa, vm->m, buffer, v1_main_end(sa, &w, false));
+}
+
+/* ---- messages 5 and 6 ---- */
+
+/* How far the best candidate came, and what is to be said when none is the one. */
+struct attempt {
+	struct tunnel *tunnel; /* the one that is named in the refusal, or NULL */
+	enum reason why;
+	unsigned int tried;
+	char text[REASON_TEXT_SIZE];
+};
+
+/* Message 5 under the keys that this tunnel would give. */
+static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct tunnel *t,
+	struct attempt *a)
+{
+	const struct v1_handshake *h = sa->v1->handshake;
+	struct v1_facts f = v1_facts_of(sa);
+	char got[IDENTITY_STR_SIZE], wanted[IDENTITY_STR_SIZE];
+	struct ike_identity peer;
+
+	(void)e;
+	memcpy(vm->copy, vm->cipher, vm->m->raw.len);
+	if (!v1_skeyid_psk(sa->suite.prf, &t->psk, &sa->ni, &sa->nr, &sa->v1_keys) ||
+		!v1_keys_expand(&sa->suite, &h->shared, &f, &sa->v1_keys))
+		return false;
+	if (!v1_open(sa, vm, sa->v1_keys.iv) || !v1_check_proof(sa, &sa->v1_keys, &vm->p))
+		return false;
+	/* The key is right. From here on another reason is nearer to the truth. */
+	if (identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &peer) &&
+		identity_equal(&peer, &t->conf.remote_id))
+		return true;
+	a->tunnel = t;
+	a->why = REASON_UNKNOWN_ID;
+	snprintf(a->text, sizeof(a->text), "identity %.90s, expected %.90s",
+		identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &peer)
+			? identity_format(&peer, got)
+			: "-",
+		identity_format(&t->conf.remote_id, wanted));
+	return false;
+}
+
+/*
+ * 5.4: with a shared key the peer's address has to tell which one, as the identity comes under its
+ * protection. Where addresses are not known, or several sites share one behind a NAT, the keys of
+ * all tunnels in question are tried; that costs some HMACs and one decryption each.
+ */
+static struct tunnel *authenticate(
+	struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct attempt *a)
+{
+	unsigned int cursor = 0;
+	struct tunnel *t;
+
+	*a = (struct attempt){.why = REASON_NO_TUNNEL};
+	snprintf(a->text, sizeof(a->text), "the tunnel is gone");
+	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor))) {
+		if (!t->conf.options.ikev1 || a->tried == V1_CANDIDATES_MAX)
+			continue;
+		if (try_tunnel(e, sa, vm, t, a))
+			return t;
+		a->tried++;
+		if (a->why == REASON_UNKNOWN_ID)
+			continue;
+		a->why = REASON_WRONG_PSK;
+		a->tunnel = a->tried == 1 ? t : NULL;
+		snprintf(a->text, sizeof(a->text),
+			"message 5 does not decrypt with the key of any of %u tunnels", a->tried);
+	}
+	secret_wipe(&sa->v1_keys, sizeof(sa->v1_keys));
+	return NULL;
+}
+
+static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m, struct tunnel *t,
+	enum reason why, const char *text, uint64_t now)
+{
+	engine_note(e, t, &m->remote, true, why, "%s", text);
+	if (t)
+		tunnel_report(e, t, why, text);
+	v1_notify_clear(e, m,
+		why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
+					 : V1_NOTIFY_AUTHENTICATION_FAILED);
+	blob_free(&sa->response);
+	ike_set_state(sa, IKE_FAILED);
+	sa->guard_at = now + FAILED_LIFE;
+}
+
+/* What speaks against an SA whose peer is proven. */
+static bool acceptable(struct engine *e, const struct ike_sa *sa, const struct tunnel *t,
+	enum reason *why, char *text, size_t size)
+{
+	struct v1_policy policy;
+	char suite[SUITE_STR_SIZE];
+
+	v1_policy_ike(&t->conf.options, &policy);
+	if (t->disabled) {
+		*why = REASON_TUNNEL_DISABLED;
+		snprintf(text, size, "%s", reason_sentence(*why));
+	} else if (!proposal_allows(&policy.sets, &sa->suite)) {
+		/* Another tunnel of this address allowed it, the one this peer has does not. */
+		*why = REASON_NO_IKE_PROPOSAL;
+		snprintf(text, size, "negotiated %s", suite_format(&sa->suite, suite));
+	} else if (tunnel_count_ike(e, t) >= IKE_SAS_PER_TUNNEL) {
+		*why = REASON_NO_SLOT;
+		snprintf(text, size, "%u IKE SAs exist", IKE_SAS_PER_TUNNEL);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+/* Both ends begin at once, and ours is to be the first: the peer repeats this message. */
+static bool must_wait(const struct engine *e, const struct tunnel *t)
+{
+	const struct ike_sa *sa;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (!sa->free_me && sa->tunnel == t &&
+			(sa->state == IKE_MAIN3_SENT || sa->state == IKE_MAIN5_SENT))
+			return v1_leads(t);
+	}
+	return false;
+}
+
+static void send_last(
+	struct engine *e, struct ike_sa *sa, const struct message *m, bool alone, uint64_t now)
+{
+	const struct ike_options *o = &sa->tunnel->conf.options;
+	uint8_t buffer[IKE_BUFFER_SIZE], spi[V1_COOKIES_LEN], life[16];
+	struct wr spi_w = wr_init(spi, sizeof(spi)), life_w = wr_init(life, sizeof(life));
+	struct message_writer w;
+
+	wr_u64(&spi_w, sa->spi_i);
+	wr_u64(&spi_w, sa->spi_r);
+	v1_main_begin(sa, &w, buffer);
+	if (!v1_put_proof(sa, &w))
+		return;
+	if (alone)
+		v1_notification(
+			&w, PROTOCOL_IKE, spi, sizeof(spi), V1_NOTIFY_INITIAL_CONTACT, NULL, 0);
+	if (!sa->lifetime_s || sa->lifetime_s > o->p1_lifetime_s) {
+		/* RFC 2407 4.6.3.1: we live shorter than the peer asked for. */
+		v1_encode_lifetime(&life_w, PROTOCOL_IKE, o->p1_lifetime_s);
+		v1_notification(&w, PROTOCOL_IKE, spi, sizeof(spi), V1_NOTIFY_RESPONDER_LIFETIME,
+			life, wr_len(&life_w));
+	}
+	answer(e, sa, m, buffer, v1_main_end(sa, &w, true));
+	sa->response_until = now + HALF_OPEN_LIFE;
+}
+
+void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
+{
+	const struct message *m = vm->m;
+	struct blob cipher = {0};
+	char text[REASON_TEXT_SIZE];
+	struct attempt a;
+	struct tunnel *t;
+	enum reason why;
+	bool contact, alone;
+
+	blob_set(&cipher, m->raw.bytes, m->raw.len);
+	vm->cipher = cipher.bytes;
+	t = authenticate(e, sa, vm, &a);
+	blob_free(&cipher);
+	if (!t) {
+		refuse(e, sa, m, a.tunnel, a.why, a.text, now);
+		return;
+	}
+	if (must_wait(e, t))
+		return;
+	if (!acceptable(e, sa, t, &why, text, sizeof(text))) {
+		refuse(e, sa, m, t, why, text, now);
+		return;
+	}
+	/* RFC 3947 4: from here on the peer is where this message came from. */
+	sa->local = m->local;
+	sa->remote = m->remote;
+	sa->guard_at = 0;
+	alone = tunnel_count_ike(e, t) == 0;
+	contact = v1_find_notify(&vm->p, V1_NOTIFY_INITIAL_CONTACT) != NULL;
+	sa->tunnel = t;
+	send_last(e, sa, m, alone, now);
+	ike_sa_establish(e, sa, contact, now);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IKEv1 inside the engine. Main mode makes a struct ike_sa, quick mode a child of its tunnel; what is
+ * special about this version hangs on ike_sa.v1. Included by user/ike/v1 and its tests only.
+ */
+#ifndef SLUICE_IKE_V1_V1_H
+#define SLUICE_IKE_V1_V1_H
+
+#include "ike/internal.h"
+#include "ike/v1/message.h"
+#include "ike/v1/proposal.h"
+
+#define V1_HALF_OPEN_SHARE 2   /* half of the half-open SAs may be IKEv1: it has no cookies */
+#define V1_BUSY_PER_SOURCE 2   /* half-open SAs of one address once cookies are due for IKEv2 */
+#define V1_CANDIDATES_MAX  128 /* tunnels whose key is tried on one message 5 */
+#define V1_EXCHANGES_MAX   8   /* exchanges of one SA that are remembered to answer copies */
+#define V1_SEEN_MAX        64  /* message IDs of quick modes that cannot come again */
+#define V1_FRAGMENTS_MAX   16
+#define V1_FRAGMENT_DATA   1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
+#define V1_OLD_LIFE        (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
+#define V1_CONFIRM_WAIT    (35 * CLOCK_SECOND) /* longer than the initiator repeats message 5 */
+#define V1_USE_DELAY       CLOCK_SECOND        /* our message 3 has arrived by then */
+#define V1_DELETING_LIFE   (5 * CLOCK_SECOND)
+#define V1_PENDING_RETRY   CLOCK_SECOND
+
+/* Phase 1 until it is over. */
+struct v1_handshake {
+	struct blob sa; /* body of the initiator's SA payload */
+	struct blob public_i, public_r;
+	struct dh_secret shared;
+	uint16_t auth;
+};
+
+/* An exchange of phase 2 that may come again: RFC 2408 has retransmission by either side. */
+struct v1_exchange {
+	bool pending; /* our message 2 waits for message 3 */
+	uint32_t id;
+	uint32_t spi_in;             /* of the pair it made */
+	uint8_t last[CIPHER_IV_MAX]; /* end of the message that `answer` answers */
+	uint8_t iv[CIPHER_IV_MAX];   /* for the message that is due */
+	struct blob answer;
+	uint32_t gate;
+	struct nonce ni, nr; /* for HASH(3) */
+	uint64_t resend_at, interval, give_up_at;
+};
+
+struct v1_reassembly {
+	uint16_t id;
+	uint8_t last; /* number of the last one; 0: not seen */
+	size_t len;
+	struct blob parts[V1_FRAGMENTS_MAX];
+};
+
+struct v1_sa {
+	bool fragments, nat_t, nat_t_draft; /* what the peer announced */
+	bool confirmed;                     /* the peer used it: both ends have it */
+	bool asked;                         /* a probe is to confirm it */
+	uint32_t dpd_sent, dpd_seen;
+	uint8_t request_iv[CIPHER_IV_MAX]; /* for the answer to our quick mode */
+	struct v1_handshake *handshake;
+	struct v1_reassembly *partial;
+	struct v1_exchange *exchanges[V1_EXCHANGES_MAX]; /* NULL: free */
+	uint32_t seen[V1_SEEN_MAX];
+	uint8_t next_exchange, next_seen;
+};
+
+/* A decoded message on its way to a handler. */
+struct v1_message {
+	const struct message *m;
+	uint8_t *copy;         /* the message, decrypted in place */
+	const uint8_t *cipher; /* message 5 as it came, for the next key to try */
+	struct v1_payloads p;
+};
+
+/* ---- exchange.c ---- */
+
+struct ike_sa *v1_sa_new(struct engine *e, bool initiator, uint64_t spi_i, uint64_t spi_r,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote, uint64_t now);
+/* The SA that a message with these cookies belongs to, or NULL. */
+struct ike_sa *v1_sa_of(const struct engine *e, const struct ike_header *h);
+/* An unprotected notification, when there is no SA to protect it. */
+void v1_notify_clear(struct engine *e, const struct message *m, enum v1_notify type);
+
+/* A message of phase 2: begin, payloads, end. `iv` runs on. */
+struct v1_writer {
+	struct message_writer w;
+	size_t hash_at;
+	uint32_t id;
+};
+
+uint32_t v1_new_id(struct engine *e);
+void v1_phase2_begin(const struct ike_sa *sa, struct v1_writer *vw, void *buffer,
+	enum v1_exchange_type type, uint32_t id);
+/* Fills HASH = prf(SKEYID_a, message ID | nonce | payloads); nonce may be NULL. 0 on failure. */
+size_t v1_phase2_end(struct ike_sa *sa, struct v1_writer *vw, const struct nonce *nonce,
+	uint8_t iv[CIPHER_IV_MAX]);
+/* True when the HASH of a received message is that of v1_phase2_end(). */
+bool v1_phase2_check(
+	const struct ike_sa *sa, const struct v1_message *vm, const struct nonce *nonce);
+/* Decrypts and decodes; false when it is not a whole chain. */
+bool v1_open(const struct ike_sa *sa, struct v1_message *vm, uint8_t iv[CIPHER_IV_MAX]);
+/* The remembered exchange of this ID, or NULL; and a place for one, NULL when all are pending. */
+struct v1_exchange *v1_exchange_find(struct ike_sa *sa, uint32_t id);
+struct v1_exchange *v1_exchange_new(struct ike_sa *sa, uint32_t id);
+void v1_exchange_forget(struct ike_sa *sa, struct v1_exchange *x);
+/* Authenticated: life, address, and the SA is known to exist at the peer. */
+void v1_alive(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now);
+/* A newer SA takes over the children and tasks of an older one, which stays for `life`. */
+void v1_adopt(
+	struct engine *e, struct ike_sa *old, struct ike_sa *heir, uint64_t life, uint64_t now);
+/* The newest other established IKEv1 SA of the tunnel, or NULL. */
+struct ike_sa *v1_heir(const struct engine *e, const struct ike_sa *sa);
+/* True when our exchanges of this tunnel go first where both ends begin at once. */
+bool v1_leads(const struct tunnel *t);
+
+/* ---- main_mode.c, responder.c, initiator.c ---- */
+
+void v1_main_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
+bool v1_main_start(struct engine *e, struct tunnel *t, uint64_t now);
+void v1_main_rekey(struct engine *e, struct ike_sa *sa, uint64_t now);
+struct v1_facts v1_facts_of(const struct ike_sa *sa);
+/* The messages of main mode, by the state that waits for them. */
+typedef void v1_main_handler(
+	struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now);
+v1_main_handler v1_main2, v1_main3, v1_main4, v1_main5, v1_main6;
+void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now);
+void v1_handshake_free(struct v1_handshake *h);
+size_t v1_main_end(struct ike_sa *sa, struct message_writer *w, bool encrypted);
+void v1_main_begin(const struct ike_sa *sa, struct message_writer *w, void *buffer);
+/* KE, nonce and NAT-D, which messages 3 and 4 have in common. */
+bool v1_main_put_exchange(struct engine *e, struct ike_sa *sa, struct message_writer *w,
+	const struct message *m, const struct nonce *nonce, struct span public);
+bool v1_main_get_exchange(const struct ike_sa *sa, const struct v1_payloads *p, struct nonce *nonce,
+	struct span *public);
+/* What a tunnel may authenticate with. */
+void v1_policy_auth(const struct tunnel *t, struct v1_policy *p);
+/* HASH or SIG of our side, and the check of the peer's. */
+bool v1_put_proof(struct ike_sa *sa, struct message_writer *w);
+bool v1_check_proof(const struct ike_sa *sa, const struct v1_keys *k, const struct v1_payloads *p);
+
+/* ---- vendor.c: vendor IDs and NAT detection ---- */
+
+void v1_put_vendors(struct message_writer *w, const struct ike_sa *sa);
+void v1_read_vendors(struct ike_sa *sa, const struct v1_payloads *p);
+bool v1_put_nat(struct engine *e, struct message_writer *w, const struct ike_sa *sa,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote);
+bool v1_detect_nat(struct ike_sa *sa, const struct v1_payloads *p, const struct message *m);
+
+/* ---- fragment.c ---- */
+
+/* Splits a finished message in place where the peer takes fragments; returns the length. */
+size_t v1_fragment(const struct ike_sa *sa, uint8_t *buffer, size_t len);
+/* Takes a fragment; true when the message is whole: then *own_whole is to be freed. */
+bool v1_fragment_add(struct ike_sa *sa, const struct message *m, struct blob *own_whole);
+void v1_reassembly_free(struct v1_reassembly *r);
+
+/* ---- quick_mode.c ---- */
+
+void v1_quick_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
+void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
+void v1_quick_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
+/* The peer sent an error while our quick mode was under way. */
+void v1_quick_confirm(struct engine *e, struct ike_sa *sa, struct v1_exchange *x, uint64_t now);
+void v1_quick_refused(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now);
+bool v1_pending(const struct engine *e, const struct tunnel *t);
+
+/* ---- informational.c ---- */
+
+void v1_informational_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
+void v1_delete_child(struct engine *e, struct ike_sa *sa, int slot, uint64_t now);
+void v1_delete_ike(struct engine *e, struct ike_sa *sa, uint64_t now);
+void v1_probe(struct engine *e, struct ike_sa *sa, uint64_t now);
+void v1_probe_resend(struct engine *e, struct ike_sa *sa);
+void v1_send_notify(
+	struct engine *e, struct ike_sa *sa, enum ike_protocol protocol, enum v1_notify type);
+void v1_goodbye(struct engine *e, struct ike_sa *sa);
+void v1_send_delete(struct engine *e, struct ike_sa *sa, uint32_t spi_in);
+
+#endif
