@@ -83,6 +83,16 @@ static json_t *direction(long long turn, long long offered, long long delivered)
 		turn * (offered - delivered));
 }
 
+static const char certificates[] =
+	"{\"certificates\":["
+	"{\"kind\":\"hub\",\"site\":null,\"tunnel\":null,\"subject\":\"CN=hub\",\"names\":"
+	"\"hub.example\",\"key\":\"ECDSA-P256\",\"not_after\":\"2026-12-01T00:00:00Z\","
+	"\"expires_in_s\":90000,\"state\":\"expiring\",\"serial\":\"4f01\"},"
+	"{\"kind\":\"site\",\"site\":\"store-1\",\"tunnel\":1,\"subject\":\"CN=store\",\"names\":"
+	"\"\",\"key\":\"RSA-2048\",\"not_after\":\"2026-11-01T00:00:00Z\",\"expires_in_s\":-5,"
+	"\"state\":\"expired\",\"serial\":\"4f02\"}],"
+	"\"crls\":[{\"issuer\":\"CN=Root\",\"revoked\":2,\"next_update\":null,\"state\":\"ok\"}]}";
+
 static json_t *report(void)
 {
 	static long long turn;
@@ -127,6 +137,8 @@ static char *answer(const json_t *request)
 		return strdup(activity);
 	if (!strcmp(verb, "show-bgp-log"))
 		return strdup(bgp_events);
+	if (!strcmp(verb, "show-certificates"))
+		return strdup(certificates);
 	if (strcmp(verb, "report"))
 		return strdup("{\"ok\":\"asked\"}");
 	o = report();

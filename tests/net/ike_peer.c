@@ -5,6 +5,7 @@
  *
  *   ike_peer local=A remote=A|any id=FQDN peer=FQDN psk=TEXT ike=SUITE esp=SUITE [start=1]
  *            [version=1|2|both] [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
+ *            [own=CHAIN.pem key=KEY.pem ca=CA.pem [crl=CRL.pem]]   certificates instead of the PSK
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
@@ -90,6 +91,40 @@ static void usage(const char *what)
 	exit(2);
 }
 
+static struct file {
+	const char *name;
+	char bytes[CERT_FILE_BYTES];
+	size_t len;
+} files[] = {{.name = "own"}, {.name = "key"}, {.name = "ca"}, {.name = "crl"}};
+
+#define FILES (sizeof(files) / sizeof(files[0]))
+
+static void read_file(const char *path, struct file *to)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		usage(path);
+	to->len = fread(to->bytes, 1, sizeof(to->bytes), f);
+	fclose(f);
+}
+
+static void set_certificates(struct engine *e)
+{
+	struct trust *trust = trust_new(false);
+	struct credential *own;
+	char error[200];
+
+	own = credential_read(
+		files[0].bytes, files[0].len, files[1].bytes, files[1].len, error, sizeof(error));
+	if (!own || !trust_add_ca(trust, files[2].bytes, files[2].len, error, sizeof(error)) ||
+		(files[3].len &&
+			!trust_add_crl(trust, files[3].bytes, files[3].len, error, sizeof(error))))
+		usage(error);
+	engine_credential_set(e, ENGINE_EVERY_TUNNEL, own);
+	engine_trust_set(e, trust, clock_now());
+}
+
 static void read_argument(
 	char *argument, struct engine_tunnel *t, struct secret *psk, struct engine_limits *limits)
 {
@@ -102,6 +137,13 @@ static void read_argument(
 	if (!value)
 		usage(argument);
 	*value++ = '\0';
+	for (size_t i = 0; i < FILES; i++) {
+		if (strcmp(argument, files[i].name))
+			continue;
+		read_file(value, &files[i]);
+		o->auth = AUTH_CERT;
+		return;
+	}
 	if (!strcmp(argument, "local"))
 		addr_parse(value, &t->local);
 	else if (!strcmp(argument, "remote"))
@@ -159,6 +201,12 @@ static void env_random(void *context, void *bytes, size_t len)
 	random_bytes(bytes, len);
 }
 
+static int64_t env_wall(void *context)
+{
+	(void)context;
+	return (int64_t)(clock_wall() / CLOCK_SECOND);
+}
+
 static void print_keys(const struct effect_sa_add *a)
 {
 	printf("add in=%08x out=%08x %s%s%s encap=%d\n", a->spi_in, a->spi_out, a->cipher->name,
@@ -201,6 +249,9 @@ static void apply(struct engine *e, int fd500, int fd4500)
 			break;
 		case EFFECT_NOTE:
 			printf("note %s %s\n", reason_code(f->note.reason), f->note.detail);
+			break;
+		case EFFECT_PEER_CERT:
+			printf("cert %s %s\n", f->peer_cert.key, f->peer_cert.subject);
 			break;
 		case EFFECT_SA_INFO:
 			break;
@@ -249,7 +300,7 @@ static void receive(struct engine *e, int fd, const struct ip_addr *local, uint1
 
 int main(int argc, char **argv)
 {
-	struct engine_env env = {.random = env_random};
+	struct engine_env env = {.random = env_random, .wall = env_wall};
 	struct engine_limits limits = engine_limits_default();
 	struct engine_tunnel t = {.site = "test"};
 	struct secret psk = {0};
@@ -274,6 +325,8 @@ int main(int argc, char **argv)
 	fd500 = open_socket(&t.local, IKE_PORT);
 	fd4500 = open_socket(&t.local, IKE_PORT_NAT);
 	e = engine_new(&env, &limits);
+	if (t.options.auth == AUTH_CERT)
+		set_certificates(e);
 	engine_tunnel_set(e, &t, &psk, clock_now());
 	engine_start(e, clock_now());
 	while (go) {

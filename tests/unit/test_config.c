@@ -254,11 +254,59 @@ static void test_101_sites(void **state)
 	free(text);
 }
 
+#define PKI                                                                                        \
+	"  certificate: file:/hub.pem\n"                                                           \
+	"  private_key: file:/hub.key\n"                                                           \
+	"  ca: ['file:/root.pem', 'cred:sub']\n"                                                   \
+	"  crl: ['file:/crl.pem']\n"
+#define CERT_SITE(options)                                                                         \
+	"sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: 169.254.10.0/30, "   \
+	"auth: cert, " options " }\n"
+
+static void test_certificates(void **state)
+{
+	struct config *c = must_parse(HUB PKI CERT_SITE("identity: a.example"));
+	const struct tunnel_conf *t = &c->sites[0].tunnels[0];
+
+	(void)state;
+	assert_int_equal(t->options.auth, AUTH_CERT);
+	assert_string_equal(t->certificate.chain, "file:/hub.pem");
+	assert_string_equal(t->certificate.key, "file:/hub.key");
+	assert_int_equal(c->concentrator.ca.count, 2);
+	assert_string_equal(c->concentrator.ca.refs[1], "cred:sub");
+	assert_int_equal(c->concentrator.crl.count, 1);
+	assert_false(c->concentrator.crl_required);
+	config_free(c);
+	c = must_parse(HUB PKI CERT_SITE("identity: 'C=DE, CN=a', certificate: 'file:/own.pem',"
+					 " private_key: 'file:/own.key'"));
+	t = &c->sites[0].tunnels[0];
+	assert_int_equal(t->identity.type, IKE_ID_DN);
+	assert_memory_equal(t->identity.bytes, "C=DE, CN=a", 10);
+	assert_string_equal(t->certificate.chain, "file:/own.pem");
+	config_free(c);
+	/* an identity or an address. */
+	c = must_parse(HUB PKI CERT_SITE("address: 203.0.113.5"));
+	config_free(c);
+	must_refuse(HUB PKI CERT_SITE("encap: auto"), "an identity or an address is needed");
+	must_refuse(HUB PKI CERT_SITE("identity: a.example, psk: 'file:/k'"), "a psk, but auth");
+	must_refuse(
+		HUB PKI CERT_SITE("identity: a.example, certificate: 'file:/x'"), "come together");
+	must_refuse(HUB CERT_SITE("identity: a.example"), "the hub has no certificate");
+	must_refuse(HUB CERT_SITE("identity: a.example, certificate: 'file:/x',"
+				  " private_key: 'file:/y'"),
+		"names no authority");
+	must_refuse(HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n"
+			"      - { inside: 169.254.10.0/30, identity: a.example }\n",
+		"t:10: site 'a' tunnel 0: 'psk' is missing");
+	must_refuse(WITH("auth: rsa"), "'rsa' is not one of: psk, cert");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_secret_in_message),

@@ -14,7 +14,8 @@
 #define VERSION "0.1.0"
 
 static const char usage_text[] =
-	"usage: sluice show sites|tunnels|routes|sa|dataplane|log|bgp-log [SITE] [--json]\n"
+	"usage: sluice show sites|tunnels|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
+	"[--json]\n"
 	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
@@ -62,6 +63,8 @@ static const struct command commands[] = {
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
 	{{"show", "log"}, "show-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_log},
 	{{"show", "bgp-log"}, "show-bgp-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp_log},
+	{{"show", "certificates"}, "show-certificates", SITE_NEVER, TUNNEL_NEVER, false,
+		view_certificates},
 	{{"report"}, "report", SITE_OPTIONAL, TUNNEL_NEVER, false, view_report},
 	{{"top"}, NULL, SITE_OPTIONAL, TUNNEL_NEVER, false, NULL},
 	{{"apply"}, "apply", SITE_NEVER, TUNNEL_NEVER, false, NULL},

@@ -40,6 +40,7 @@ void view_sas(const json_t *document);
 void view_dataplane(const json_t *document);
 void view_log(const json_t *document);
 void view_bgp_log(const json_t *document);
+void view_certificates(const json_t *document);
 void view_report(const json_t *document);
 
 #endif

@@ -82,6 +82,12 @@ enum rekey_fuzz_mode {
 	FUZZ_EARLY,
 };
 
+/* How both ends of a tunnel prove who they are. */
+enum auth_kind {
+	AUTH_PSK,
+	AUTH_CERT,
+};
+
 /* Options of a tunnel, features.md section 2. Times in seconds. */
 struct ike_options {
 	bool ikev1, ikev2;
@@ -99,6 +105,7 @@ struct ike_options {
 	uint8_t startup;         /* enum startup_action */
 	uint8_t encap;           /* enum encap_mode */
 	uint8_t fuzz_mode;       /* enum rekey_fuzz_mode */
+	uint8_t auth;            /* enum auth_kind */
 };
 
 /* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */

@@ -82,6 +82,32 @@ static bool check_options(struct walk *w, const yaml_node_t *node,
 	return true;
 }
 
+/* what each way to authenticate needs, and must not have. */
+static bool check_auth(struct walk *w, const yaml_node_t *node, const struct concentrator_conf *c,
+	const char *site, unsigned int t, const struct tunnel_conf *tunnel)
+{
+	const struct certificate_conf *own = &tunnel->certificate;
+
+	if (!own->chain[0] != !own->key[0])
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: certificate and private_key come together", site, t);
+	if (tunnel->options.auth == AUTH_PSK && !tunnel->psk[0])
+		return walk_fail(w, node, "site '%s' tunnel %u: 'psk' is missing", site, t);
+	if (tunnel->options.auth == AUTH_PSK)
+		return true;
+	if (tunnel->psk[0])
+		return walk_fail(w, node, "site '%s' tunnel %u: a psk, but auth is cert", site, t);
+	if (!own->chain[0])
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: auth is cert, but the hub has no certificate for it",
+			site, t);
+	if (!c->ca.count)
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: auth is cert, but concentrator.ca names no authority",
+			site, t);
+	return true;
+}
+
 static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, unsigned int t)
 {
 	const struct config *c = d->config;
@@ -99,7 +125,8 @@ static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, 
 	if (!tunnel->identity.type && !addr_is_set(&tunnel->address))
 		return walk_fail(w, node,
 			"site '%s' tunnel %u: an identity or an address is needed", site->name, t);
-	return check_options(w, node, &c->concentrator, site->name, tunnel);
+	return check_auth(w, node, &c->concentrator, site->name, t, tunnel) &&
+	       check_options(w, node, &c->concentrator, site->name, tunnel);
 }
 
 static bool same_identity(const struct ike_identity *a, const struct ike_identity *b)

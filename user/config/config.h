@@ -23,6 +23,7 @@
 #define CONFIG_ADDRESSES_MAX   2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE     16
 #define CONFIG_SECRET_REF_SIZE 256
+#define CONFIG_CERT_FILES_MAX  16 /* of authorities, and of revocation lists */
 #define CONFIG_ERROR_SIZE      512
 #define CONFIG_PATH_SIZE       256
 #define CONFIG_FILE_MAX        (4u << 20) /* bytes */
@@ -37,6 +38,17 @@ struct endpoint_conf {
 struct networks_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
+};
+
+struct refs_conf {
+	uint32_t count;
+	char refs[CONFIG_CERT_FILES_MAX][CONFIG_SECRET_REF_SIZE];
+};
+
+/* Our certificate (PEM, with what leads to the authority) and its key; "" where there is none. */
+struct certificate_conf {
+	char chain[CONFIG_SECRET_REF_SIZE];
+	char key[CONFIG_SECRET_REF_SIZE];
 };
 
 struct concentrator_conf {
@@ -59,6 +71,9 @@ struct concentrator_conf {
 	bool allow_fast_dpd;                  /* DPD timeouts below 30 s */
 	struct ip_endpoint metrics;           /* family 0: none */
 	char log_directory[CONFIG_PATH_SIZE]; /* "": no files */
+	struct certificate_conf certificate;
+	struct refs_conf ca, crl; /* whom sites' certificates must come from; who was revoked */
+	bool crl_required;
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */
@@ -80,11 +95,13 @@ struct tunnel_conf {
 	uint8_t activity_log, bgp_log; /* enum log_form */
 	uint8_t order; /* enum proposal_order; the sets in options are sorted by it already */
 	struct ip_addr address; /* outside address of the site; family 0: any */
+	/* Of the site and of the hub. IKE_ID_DN has the text here, which hub encodes. */
 	struct ike_identity identity;
 	struct ike_identity local_identity;
-	struct ip_prefix inside;          /* /30: hub .1, site .2 */
-	struct ip_prefix inside6;         /* /126, or unset */
-	char psk[CONFIG_SECRET_REF_SIZE]; /* file:PATH or cred:NAME */
+	struct ip_prefix inside;             /* /30: hub .1, site .2 */
+	struct ip_prefix inside6;            /* /126, or unset */
+	char psk[CONFIG_SECRET_REF_SIZE];    /* file:PATH or cred:NAME; "" with certificates */
+	struct certificate_conf certificate; /* else that of the concentrator */
 	struct selector_set local_ts, remote_ts;
 	struct ike_options options;
 	uint32_t med;

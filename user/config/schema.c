@@ -38,6 +38,11 @@
 		OPT("dpd_timeout", read_dpd_timeout, dpd_timeout_s),                               \
 		OPT("dpd_action", read_dpd_action, dpd_action),                                    \
 		OPT("startup_action", read_startup, startup), OPT("encap", read_encap, encap),     \
+		OPT("auth", read_auth, auth),                                                      \
+		{"certificate", read_secret_ref, offsetof(struct tunnel_conf, certificate.chain),  \
+			false},                                                                    \
+		{"private_key", read_secret_ref, offsetof(struct tunnel_conf, certificate.key),    \
+			false},                                                                    \
 		{"hub_cidrs", read_selectors, offsetof(struct tunnel_conf, local_ts), false},      \
 		{"site_cidrs", read_selectors, offsetof(struct tunnel_conf, remote_ts), false},    \
 		{"hub_identity", read_identity, offsetof(struct tunnel_conf, local_identity),      \
@@ -59,7 +64,7 @@ static const struct walk_field tunnel_fields[] = {
 	{"inside6", read_inside6, offsetof(struct tunnel_conf, inside6), false},
 	{"identity", read_identity, offsetof(struct tunnel_conf, identity), false},
 	{"address", read_address, offsetof(struct tunnel_conf, address), false},
-	{"psk", read_secret_ref, offsetof(struct tunnel_conf, psk), true},
+	{"psk", read_secret_ref, offsetof(struct tunnel_conf, psk), false},
 	TUNNEL_OPTIONS,
 	{NULL, NULL, 0, false},
 };
@@ -188,6 +193,11 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("allow_fast_dpd", read_bool, allow_fast_dpd, false),
 	HUB("metrics", read_endpoint, metrics, false),
 	HUB("log_directory", read_directory, log_directory, false),
+	HUB("certificate", read_secret_ref, certificate.chain, false),
+	HUB("private_key", read_secret_ref, certificate.key, false),
+	HUB("ca", read_refs, ca, false),
+	HUB("crl", read_refs, crl, false),
+	HUB("crl_required", read_bool, crl_required, false),
 	{NULL, NULL, 0, false},
 };
 
@@ -276,6 +286,8 @@ static void inherit(const struct concentrator_conf *c, struct site_conf *site)
 		order_algorithms(&tunnel->options, (enum proposal_order)tunnel->order);
 		if (!addr_is_set(&tunnel->address))
 			tunnel->address = site->address;
+		if (!tunnel->certificate.chain[0] && !tunnel->certificate.key[0])
+			memcpy(&tunnel->certificate, &c->certificate, sizeof(c->certificate));
 		if (!tunnel->local_identity.type)
 			memcpy(&tunnel->local_identity, &c->identity, sizeof(c->identity));
 	}

@@ -243,9 +243,12 @@ bool read_identity(struct walk *w, const yaml_node_t *node, void *to)
 		id.len = (uint8_t)addr_len(&a);
 		memcpy(id.bytes, a.bytes, id.len);
 	} else {
-		if (strpbrk(text, " \t=,"))
-			return walk_fail(w, node, "'%.60s' is no address, name or mailbox", text);
-		id.type = strchr(text, '@') ? IKE_ID_RFC822 : IKE_ID_FQDN;
+		id.type = strchr(text, '=')   ? IKE_ID_DN
+			  : strchr(text, '@') ? IKE_ID_RFC822
+					      : IKE_ID_FQDN;
+		if (id.type != IKE_ID_DN && strpbrk(text, " \t,"))
+			return walk_fail(w, node,
+				"'%.60s' is no address, name, mailbox or distinguished name", text);
 		id.len = (uint8_t)len;
 		memcpy(id.bytes, text, len);
 	}
@@ -272,6 +275,19 @@ bool read_secret_ref(struct walk *w, const yaml_node_t *node, void *to)
 	/* The value is not repeated: it may be the key itself. */
 	return walk_fail(
 		w, node, "a reference expected: file:/PATH or cred:NAME, not the secret itself");
+}
+
+static bool read_ref_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct refs_conf *refs = to;
+
+	refs->count = index + 1;
+	return read_secret_ref(w, node, refs->refs[index]);
+}
+
+bool read_refs(struct walk *w, const yaml_node_t *node, void *to)
+{
+	return walk_sequence(w, node, CONFIG_CERT_FILES_MAX, read_ref_item, to);
 }
 
 bool read_rate(struct walk *w, const yaml_node_t *node, void *to)
@@ -426,4 +442,11 @@ bool read_directory(struct walk *w, const yaml_node_t *node, void *to)
 		return walk_fail(w, node, "'%.60s' is not an absolute path", text);
 	snprintf(to, CONFIG_PATH_SIZE, "%s", text);
 	return true;
+}
+
+bool read_auth(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[AUTH_PSK] = "psk", [AUTH_CERT] = "cert", NULL};
+
+	return read_choice(w, node, words, to);
 }

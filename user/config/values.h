@@ -48,6 +48,8 @@ walk_reader read_dpd_interval;
 walk_reader read_dpd_timeout; /* T-01, lower bound checked later */
 walk_reader read_dpd_action;  /* uint8_t, T-02 */
 walk_reader read_startup;     /* uint8_t, T-21 */
+walk_reader read_auth;        /* uint8_t, enum auth_kind */
+walk_reader read_refs;        /* struct refs_conf */
 walk_reader read_encap;       /* uint8_t, I-10 */
 walk_reader read_fuzz_mode;   /* uint8_t, enum rekey_fuzz_mode */
 walk_reader read_order;       /* uint8_t, enum proposal_order, T-15 */

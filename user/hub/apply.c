@@ -3,7 +3,7 @@
  * A new configuration: read, checked whole, compared with the present one, applied site by site.
  * A bad one changes nothing; what did not change is not touched.
  */
-#include "hub/hub.h"
+#include "hub/certificates.h"
 
 #include "base/log.h"
 
@@ -131,7 +131,18 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 		config_free(c);
 		return false;
 	}
+
+	struct certificates *certificates = certificates_load(c, summary);
+
+	if (!certificates) {
+		config_free(c);
+		return false;
+	}
+	certificates_free(h->certificates);
+	h->certificates = certificates;
 	h->config = c;
+	certificates_send(h);
+	certificates_warn(h);
 	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);
 	send_networks(h, &c->concentrator.networks, &old->concentrator.networks, true);
 	if (!eventlog_open(h->events, c->concentrator.log_directory))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each child is told when it starts, and what is done with what it reports. */
-#include "hub/hub.h"
+#include "hub/certificates.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -127,6 +127,7 @@ static void start_ike(struct hub *h, struct process *p)
 	forget_sas(h);
 	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
 	send_sockets(h, p);
+	certificates_send(h);
 	hub_sites_send(h, p);
 	connect_ike_and_data(h);
 }
@@ -319,6 +320,28 @@ static void on_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
 		*sa = t->sas[--t->sa_count];
 }
 
+static void on_peer_cert(struct hub *h, struct imsg_peer_cert *m)
+{
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+
+	if (!t)
+		return;
+	END(m->facts.subject);
+	END(m->facts.issuer);
+	END(m->facts.names);
+	END(m->facts.serial);
+	END(m->facts.fingerprint);
+	END(m->facts.key);
+	if (strcmp(t->cert.fingerprint, m->facts.fingerprint)) {
+		log_info("site %s tunnel %u: certificate of %s, serial %s",
+			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
+			m->facts.subject, m->facts.serial);
+		t->cert_warned_s = 0;
+	}
+	t->cert = m->facts;
+	certificates_warn(h);
+}
+
 static void on_ike(struct hub *h, const struct imsg *m)
 {
 	union {
@@ -326,6 +349,7 @@ static void on_ike(struct hub *h, const struct imsg *m)
 		struct imsg_sa_info info;
 		struct imsg_sa_ref ref;
 		struct imsg_tunnel_event event;
+		struct imsg_peer_cert cert;
 	} own;
 
 	switch (m->type) {
@@ -344,6 +368,10 @@ static void on_ike(struct hub *h, const struct imsg *m)
 	case IMSG_SA_GONE:
 		if (imsg_copy(m, &own.ref, sizeof(own.ref)))
 			on_sa_gone(h, &own.ref);
+		break;
+	case IMSG_PEER_CERT:
+		if (imsg_copy(m, &own.cert, sizeof(own.cert)))
+			on_peer_cert(h, &own.cert);
 		break;
 	default:
 		break;

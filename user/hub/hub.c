@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/hub.h"
+#include "hub/certificates.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define STOP_WITHIN_S 3 /* children that take longer to say goodbye are ended */
+#define CERTIFICATES_LOOK_S 3600
+#define STOP_WITHIN_S       3 /* children that take longer to say goodbye are ended */
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
 {
@@ -96,6 +97,10 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	uint64_t now = clock_now();
 
 	(void)fd, (void)what;
+	if (now >= h->certificates_look_ns) {
+		h->certificates_look_ns = now + CERTIFICATES_LOOK_S * CLOCK_SECOND;
+		certificates_warn(h);
+	}
 	hub_sample(h);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
@@ -161,6 +166,7 @@ static void hub_free(struct hub *h)
 	route_table_free(h->routes);
 	eventlog_free(h->events);
 	event_base_free(h->base);
+	certificates_free(h->certificates);
 	config_free(h->config);
 	free(h);
 }
@@ -180,7 +186,9 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->routes = route_table_new();
 	h->events = eventlog_new();
 
-	bool ok = hub_setup(h, error);
+	h->certificates = certificates_load(own_config, error);
+
+	bool ok = h->certificates && hub_setup(h, error);
 
 	if (ok)
 		run(h, verbose);

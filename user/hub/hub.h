@@ -8,6 +8,7 @@
 #define SLUICE_HUB_HUB_H
 
 #include "config/config.h"
+#include "crypto/cert.h"
 #include "dataplane/bpf.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
@@ -29,6 +30,8 @@ struct hub_tunnel {
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
 	uint64_t activity_seen_ns;  /* last_in_ns that ike was told of */
 	unsigned int egress_routes; /* counted when it is asked for */
+	struct cert_facts cert;     /* what the site authenticated with; subject "" for none */
+	int64_t cert_warned_s;      /* when its end was warned of last */
 };
 
 /* Counters of a site at one moment, less what the slot had before the site got it. */
@@ -83,6 +86,8 @@ struct hub {
 	int control_fd;
 	int metrics_fd;
 	int checkpoint_fd; /* memfd of ike */
+	struct certificates *certificates;
+	uint64_t certificates_look_ns; /* when their ends are looked at next */
 
 	struct process processes[PROCESS_ROLES];
 };

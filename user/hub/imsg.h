@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/types.h"
+#include "crypto/cert.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -31,17 +32,20 @@ enum imsg_type {
 	IMSG_READY, /* none: set up, privileges dropped */
 
 	/* hub -> ike */
-	IMSG_IKE_SOCKET,     /* struct imsg_socket, fd */
-	IMSG_IKE_TUNNEL,     /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
-	IMSG_IKE_TUNNEL_DEL, /* struct imsg_tunnel */
-	IMSG_IKE_ACTIVITY,   /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
-	IMSG_IKE_COMMAND,    /* struct imsg_ike_command */
-	IMSG_IKE_CHECKPOINT, /* none, fd: memfd that outlives the process, for SA state */
+	IMSG_IKE_SOCKET,      /* struct imsg_socket, fd */
+	IMSG_IKE_TUNNEL,      /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_TUNNEL_DEL,  /* struct imsg_tunnel */
+	IMSG_IKE_ACTIVITY,    /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
+	IMSG_IKE_COMMAND,     /* struct imsg_ike_command */
+	IMSG_IKE_CREDENTIALS, /* struct imsg_ike_credentials: certificates, in parts that follow */
+	IMSG_IKE_CREDENTIAL,  /* struct imsg_ike_credential, fd: a part, to read once and close */
+	IMSG_IKE_CHECKPOINT,  /* none, fd: memfd that outlives the process, for SA state */
 	/* ike -> hub */
 	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
+	IMSG_PEER_CERT,    /* struct imsg_peer_cert: a site authenticated by this certificate */
 
 	/* ike -> data */
 	IMSG_SA_ADD,   /* struct imsg_sa_add, with keys */
@@ -108,6 +112,32 @@ struct imsg_ike_tunnel {
 	struct ike_options options;
 	struct selector_set local_ts;  /* hub side */
 	struct selector_set remote_ts; /* site side */
+};
+
+/*
+ * Certificates take effect as a set, when its last part has come. A set with a part that cannot be
+ * used changes nothing.
+ */
+struct imsg_ike_credentials {
+	uint32_t tunnel; /* UINT32_MAX: for every tunnel without its own, and whom we trust */
+	uint32_t parts;  /* messages that follow; 0: this tunnel has none of its own */
+	bool strict_crl;
+};
+
+enum credential_part {
+	CREDENTIAL_CHAIN, /* ours: certificate and what leads to the authority */
+	CREDENTIAL_KEY,
+	CREDENTIAL_CA,
+	CREDENTIAL_CRL,
+};
+
+struct imsg_ike_credential {
+	uint32_t part; /* enum credential_part */
+};
+
+struct imsg_peer_cert {
+	uint32_t tunnel;
+	struct cert_facts facts;
 };
 
 struct imsg_activity {

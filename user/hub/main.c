@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluiced: options, the check of a configuration, and the roles of the children. */
 #include "base/log.h"
-#include "hub/hub.h"
+#include "hub/certificates.h"
 #include "hub/privsep.h"
 #include "hub/roles.h"
 
@@ -48,7 +48,7 @@ static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct config *c = config_load(path, error);
-	bool ok = c && secrets_check(c, error);
+	bool ok = c && secrets_check(c, error) && certificates_check(c, error);
 
 	if (ok)
 		printf("%s: %u sites, no errors\n", path, c->site_count);

@@ -61,6 +61,7 @@ static const struct verb_name verbs[] = {
 	{"show-dataplane", API_SHOW_DATAPLANE},
 	{"show-log", API_SHOW_LOG},
 	{"show-bgp-log", API_SHOW_BGP_LOG},
+	{"show-certificates", API_SHOW_CERTIFICATES},
 	{"report", API_REPORT},
 	{"apply", API_APPLY},
 	{"rekey", API_REKEY_CHILD},

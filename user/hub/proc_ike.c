@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "hub/ike_checkpoint.h"
+#include "hub/ike_credentials.h"
 #include "hub/ike_messages.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
@@ -61,6 +62,7 @@ struct proc_ike {
 	LIST_HEAD(, waiting_sa) waiting;
 	STAILQ_HEAD(, held) held;
 	struct ike_checkpoint checkpoint;
+	struct ike_credentials credentials;
 	uint64_t saved_generation;
 	uint64_t esp_refilled;
 	uint32_t esp_tokens;
@@ -268,6 +270,13 @@ static void apply_note(struct proc_ike *p, const struct effect *f)
 	imsg_send(p->hub, IMSG_TUNNEL_EVENT, -1, &m, sizeof(m));
 }
 
+static void apply_peer_cert(struct proc_ike *p, const struct effect *f)
+{
+	struct imsg_peer_cert m = {.tunnel = f->tunnel, .facts = f->peer_cert};
+
+	imsg_send(p->hub, IMSG_PEER_CERT, -1, &m, sizeof(m));
+}
+
 static void apply(struct proc_ike *p, struct effect *own_effect)
 {
 	switch (own_effect->type) {
@@ -289,6 +298,9 @@ static void apply(struct proc_ike *p, struct effect *own_effect)
 		break;
 	case EFFECT_SA_INFO:
 		apply_info(p, own_effect);
+		break;
+	case EFFECT_PEER_CERT:
+		apply_peer_cert(p, own_effect);
 		break;
 	case EFFECT_NOTE:
 		apply_note(p, own_effect);
@@ -476,7 +488,10 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 		.remote_ts = t->remote_ts};
 	memcpy(conf.site, t->site, sizeof(conf.site));
 	memcpy(p->sites[t->tunnel], t->site, sizeof(p->sites[0]));
-	if (!read_secret(m->fd, &psk)) {
+	if (t->options.auth == AUTH_CERT) {
+		if (m->fd >= 0)
+			close(m->fd);
+	} else if (!read_secret(m->fd, &psk)) {
 		log_error("site %s tunnel %u: the pre-shared key could not be read", t->site,
 			t->tunnel % TUNNELS_PER_SITE);
 		/* A key that nobody has: the tunnel exists, and stays down. */
@@ -485,6 +500,26 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 	}
 	engine_tunnel_set(p->engine, &conf, &psk, clock_now());
 	secret_clear(&psk);
+}
+
+static void take_credentials(struct proc_ike *p, const struct imsg *m)
+{
+	const struct imsg_ike_credentials *set = imsg_body(m, sizeof(*set));
+
+	if (set)
+		ike_credentials_begin(&p->credentials, set, p->engine, clock_now());
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+static void take_credential(struct proc_ike *p, const struct imsg *m)
+{
+	const struct imsg_ike_credential *part = imsg_body(m, sizeof(*part));
+
+	if (part)
+		ike_credentials_add(&p->credentials, part, m->fd, p->engine, clock_now());
+	else if (m->fd >= 0)
+		close(m->fd);
 }
 
 static void start(struct proc_ike *p)
@@ -530,6 +565,12 @@ static void on_hub(void *context, const struct imsg *m)
 		break;
 	case IMSG_IKE_TUNNEL:
 		take_tunnel(p, m);
+		break;
+	case IMSG_IKE_CREDENTIALS:
+		take_credentials(p, m);
+		break;
+	case IMSG_IKE_CREDENTIAL:
+		take_credential(p, m);
 		break;
 	case IMSG_IKE_CHECKPOINT:
 		ike_checkpoint_open(&p->checkpoint, m->fd);
@@ -588,6 +629,12 @@ static void env_random(void *context, void *bytes, size_t len)
 	random_bytes(bytes, len);
 }
 
+static int64_t env_wall(void *context)
+{
+	(void)context;
+	return (int64_t)(clock_wall() / CLOCK_SECOND);
+}
+
 static void tear_down(struct proc_ike *p)
 {
 	struct held *h;
@@ -602,6 +649,7 @@ static void tear_down(struct proc_ike *p)
 		event_free(p->sockets[i].readable);
 		close(p->sockets[i].fd);
 	}
+	ike_credentials_fini(&p->credentials);
 	engine_free(p->engine);
 	ike_checkpoint_close(&p->checkpoint);
 	imsg_channel_free(p->data);
@@ -612,7 +660,7 @@ static void tear_down(struct proc_ike *p)
 
 int proc_ike_run(int hub_fd)
 {
-	struct engine_env env = {.random = env_random};
+	struct engine_env env = {.random = env_random, .wall = env_wall};
 	struct engine_limits limits = engine_limits_default();
 	struct proc_ike *p = calloc(1, sizeof(*p));
 	int status;

@@ -62,7 +62,7 @@ bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			const struct tunnel_conf *tunnel = &c->sites[s].tunnels[t];
 
-			if (!tunnel->configured)
+			if (!tunnel->configured || tunnel->options.auth != AUTH_PSK)
 				continue;
 
 			int fd = secret_ref_open(tunnel->psk);

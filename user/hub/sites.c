@@ -3,7 +3,7 @@
  * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
  * taken again last, so that a counter in a dump rarely changes its owner.
  */
-#include "hub/hub.h"
+#include "hub/certificates.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,41 +47,30 @@ uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
 	return site->slot * TUNNELS_PER_SITE + t;
 }
 
-static struct ike_identity identity_or_address(
-	const struct ike_identity *id, const struct ip_addr *address)
-{
-	struct ike_identity made = *id;
-
-	if (!made.type && addr_is_set(address)) {
-		made.type = address->family == AF_INET ? IKE_ID_IPV4 : IKE_ID_IPV6;
-		made.len = (uint8_t)addr_len(address);
-		memcpy(made.bytes, address->bytes, made.len);
-	}
-	return made;
-}
-
 static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
-	int psk = secret_ref_open(conf->psk);
+	bool by_cert = conf->options.auth == AUTH_CERT;
+	int psk = by_cert ? -1 : secret_ref_open(conf->psk);
 
-	if (psk < 0)
+	if (psk < 0 && !by_cert) {
 		log_error("site %s tunnel %u: psk %s cannot be opened; the tunnel stays as it is",
 			site->conf.name, t, conf->psk);
-	if (psk < 0)
 		return;
+	}
 	memset(&m, 0, sizeof(m));
 	m.tunnel = hub_tunnel_number(site, t);
 	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
 	m.local = config_local_address(h->config, &site->conf, t);
 	m.remote = conf->address;
-	m.local_id = identity_or_address(&conf->local_identity, &m.local);
-	m.remote_id = identity_or_address(&conf->identity, &m.remote);
+	m.local_id = certificates_local_id(h->certificates, conf, &m.local);
+	m.remote_id = certificates_identity(&conf->identity, &m.remote);
 	m.options = conf->options;
 	m.local_ts = conf->local_ts;
 	m.remote_ts = conf->remote_ts;
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
+	certificates_send_tunnel(h, m.tunnel, conf);
 }
 
 /* Sites of one group are told apart from others by a number: the lowest slot among them. */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "hub/api.h"
+#include "hub/certificates.h"
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
@@ -132,6 +133,8 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_log(h, site, EVENT_ACTIVITY);
 	case API_SHOW_BGP_LOG:
 		return status_log(h, site, EVENT_BGP);
+	case API_SHOW_CERTIFICATES:
+		return certificates_show(h);
 	case API_REPORT:
 		return status_report(h, site);
 	case API_APPLY:

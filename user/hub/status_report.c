@@ -3,6 +3,7 @@
 #include "hub/status.h"
 
 #include "base/clock.h"
+#include "hub/certificates.h"
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
@@ -238,6 +239,7 @@ char *status_metrics(struct hub *h)
 				metrics[i].write(f, h, &metrics[i], h->sites[s]);
 		}
 	}
+	certificates_metrics(f, h);
 	fclose(f);
 	return text;
 }

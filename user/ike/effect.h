@@ -4,6 +4,7 @@
 #define SLUICE_IKE_EFFECT_H
 
 #include "base/types.h"
+#include "crypto/cert.h"
 #include "ike/esp_keys.h"
 #include "ike/reason.h"
 
@@ -21,6 +22,7 @@ enum effect_type {
 	EFFECT_TUNNEL_STATE, /* a tunnel went up, down, or has a new reason */
 	EFFECT_SA_INFO,      /* what may be shown of a pair changed */
 	EFFECT_NOTE,         /* a fact for the log */
+	EFFECT_PEER_CERT,    /* the peer authenticated by this certificate */
 };
 
 enum effect_phase {
@@ -104,6 +106,7 @@ struct effect {
 		struct effect_tunnel_state state;
 		struct effect_sa_info info;
 		struct effect_note note;
+		struct cert_facts peer_cert;
 	};
 };
 

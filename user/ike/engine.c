@@ -33,6 +33,8 @@ static void tunnel_free(struct tunnel *t)
 {
 	if (!t)
 		return;
+	credential_free(t->own);
+	blobs_free(t->peer_chain, CERT_CHAIN_MAX);
 	secret_wipe(t, sizeof(*t));
 	free(t);
 }
@@ -51,6 +53,8 @@ void engine_free(struct engine *e)
 		effect_free(f);
 	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++)
 		tunnel_free(e->tunnels[i]);
+	trust_free(e->trust);
+	credential_free(e->own);
 	secret_wipe(e, sizeof(*e));
 	free(e);
 }
@@ -105,8 +109,13 @@ void blob_free(struct blob *b)
 	*b = (struct blob){0};
 }
 
-/* Ends every SA of a tunnel; `say` tells the peer. */
-static void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uint64_t now)
+void blobs_free(struct blob *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		blob_free(&b[i]);
+}
+
+void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uint64_t now)
 {
 	struct ike_sa *sa, *next;
 
@@ -149,8 +158,8 @@ static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *
 	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote) &&
 	       identity_equal(&a->local_id, &b->local_id) &&
 	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev1 == y->ikev1 &&
-	       x->ikev2 == y->ikev2 && x->encap == y->encap && x->esn == y->esn &&
-	       same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
+	       x->ikev2 == y->ikev2 && x->auth == y->auth && x->encap == y->encap &&
+	       x->esn == y->esn && same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
 	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
 	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
 	       same_algorithms(&x->p1_groups, &y->p1_groups) &&

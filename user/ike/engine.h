@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "base/types.h"
+#include "crypto/trust.h"
 #include "ike/effect.h"
 
 #include <stdint.h>
@@ -18,10 +19,11 @@
 #define IKE_TUNNELS_MAX 2048
 #define IKE_SLOTS_MAX   8 /* SA pairs of one tunnel at one time */
 
-/* Where randomness comes from. */
+/* Where randomness comes from, and the time of day: seconds since the epoch, for certificates. */
 struct engine_env {
 	void *context;
 	void (*random)(void *context, void *bytes, size_t len);
+	int64_t (*wall)(void *context); /* NULL: no certificate is accepted */
 };
 
 struct engine_limits {
@@ -65,6 +67,17 @@ void engine_free(struct engine *e);
  */
 void engine_tunnel_set(
 	struct engine *e, const struct engine_tunnel *conf, const struct secret *psk, uint64_t now);
+/*
+ * Certificates (RFC 7296 2.15): the authorities that peers are verified against, for all tunnels, and
+ * what we show ourselves, by tunnel or for all that have none of their own. Both replace what was
+ * before (NULL: nothing) and take over their argument. A new credential leaves running SAs alone; a
+ * new trust ends the tunnels whose peer, as far as this process has seen its certificate, is not
+ * trusted any more.
+ */
+#define ENGINE_EVERY_TUNNEL UINT32_MAX
+void engine_trust_set(struct engine *e, struct trust *own_trust, uint64_t now);
+void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential *own_credential);
+
 void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now);
 
 /* Every tunnel is known: begin to initiate where startup says so. */

@@ -116,6 +116,8 @@ struct child {
 struct tunnel {
 	struct engine_tunnel conf;
 	struct secret psk;
+	struct credential *own;                 /* NULL: the engine's */
+	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
 	bool present;
 	bool disabled;
 	struct child children[IKE_SLOTS_MAX];
@@ -205,7 +207,9 @@ struct ike_sa {
 	struct dh *dh;
 	struct blob cookie;
 	uint8_t init_tries;
-	int first_slot; /* child offered in IKE_AUTH */
+	int first_slot;       /* child offered in IKE_AUTH */
+	uint32_t peer_hashes; /* bits of enum sign_hash; 0: the peer lacks RFC 7427 */
+	bool peer_pss;        /* it signed by RSASSA-PSS, so it can verify that */
 };
 
 TAILQ_HEAD(ike_sa_list, ike_sa);
@@ -214,6 +218,8 @@ LIST_HEAD(ike_sa_bucket, ike_sa);
 struct engine {
 	struct engine_env env;
 	struct engine_limits limits;
+	struct trust *trust;
+	struct credential *own;
 	bool started;
 	bool dropped; /* some SA waits for engine_sweep() */
 	uint64_t generation;
@@ -286,6 +292,9 @@ __attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const s
 
 void blob_set(struct blob *b, const void *bytes, size_t len);
 void blob_free(struct blob *b);
+void blobs_free(struct blob *b, size_t count);
+/* Ends every SA of a tunnel; `say` tells the peer. */
+void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uint64_t now);
 
 /* ---- sa.c: IKE SAs ---- */
 
@@ -421,6 +430,17 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now);
 exchange_handler sa_init_response;
 void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now);
 exchange_handler auth_request, auth_response;
+/* auth_cert.c. IKE_SA_INIT: the hashes we verify; what the peer announced; whom we trust. */
+void auth_cert_announce(struct message_writer *w);
+uint32_t auth_cert_hashes(const struct payloads *p);
+void auth_cert_request(struct engine *e, struct message_writer *w);
+/* IKE_AUTH: our CERT payloads; our AUTH over our ID payload's body; the peer's of both. */
+void auth_cert_chain(struct engine *e, const struct tunnel *t, struct message_writer *w);
+enum reason auth_cert_write(
+	struct engine *e, struct ike_sa *sa, struct message_writer *w, struct span id);
+enum reason auth_cert_check(struct engine *e, struct ike_sa *sa, struct tunnel *t,
+	const struct message *m, enum ike_payload id_type, const struct ike_identity *id,
+	char text[TRUST_TEXT_SIZE]);
 void child_sa_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
 exchange_handler create_child_request, child_sa_request, child_sa_response;
 void ike_rekey_start(struct engine *e, struct ike_sa *sa, uint64_t now);

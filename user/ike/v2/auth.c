@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IKE_AUTH with a shared key: RFC 7296 1.2, 2.15, 2.21.2. */
-#include "ike/internal.h"
+/* IKE_AUTH: RFC 7296 1.2, 2.15, 2.21.2. Signatures are in auth_cert.c. */
+#include "ike/credentials.h"
 
 #include <stdio.h>
 
@@ -31,23 +31,31 @@ static bool compute_auth(const struct ike_sa *sa, bool of_initiator, const struc
 		out);
 }
 
-static bool write_auth(struct message_writer *w, const struct ike_sa *sa, const struct id_body *id)
+static bool is_cert(const struct tunnel *t)
 {
+	return t->conf.options.auth == AUTH_CERT;
+}
+
+static enum reason write_auth(
+	struct engine *e, struct message_writer *w, struct ike_sa *sa, const struct id_body *id)
+{
+	struct span body = {id->bytes, id->len};
 	uint8_t auth[PRF_MAX];
 
-	if (!compute_auth(
-		    sa, sa->initiator, &sa->tunnel->psk, (struct span){id->bytes, id->len}, auth))
-		return false;
+	if (is_cert(sa->tunnel))
+		return auth_cert_write(e, sa, w, body);
+	if (!compute_auth(sa, sa->initiator, &sa->tunnel->psk, body, auth))
+		return REASON_CRYPTO;
 	message_payload_begin(w, PAYLOAD_AUTH);
 	wr_u8(&w->w, AUTH_METHOD_PSK);
 	wr_zero(&w->w, 3);
 	wr_bytes(&w->w, auth, sa->suite.prf->len);
 	message_payload_end(w);
-	return true;
+	return REASON_NONE;
 }
 
 /* True when the AUTH payload proves knowledge of the PSK. Takes the same time either way. */
-static bool check_auth(const struct ike_sa *sa, const struct message *m, enum ike_payload id_type,
+static bool check_psk(const struct ike_sa *sa, const struct message *m, enum ike_payload id_type,
 	const struct secret *psk, enum reason *why)
 {
 	struct span body = payload_get(&m->p, PAYLOAD_AUTH), id = payload_get(&m->p, id_type);
@@ -65,6 +73,21 @@ static bool check_auth(const struct ike_sa *sa, const struct message *m, enum ik
 	}
 	return !r.bad && rd_left(&r) == sa->suite.prf->len &&
 	       secret_equal(expected, r.p, sa->suite.prf->len);
+}
+
+/* Has the peer proven that it is `id`? `text` says more about *why it has not. */
+static bool check_auth(struct engine *e, struct ike_sa *sa, struct tunnel *t,
+	const struct message *m, enum ike_payload id_type, const struct ike_identity *id,
+	enum reason *why, char text[TRUST_TEXT_SIZE])
+{
+	static const struct secret no_psk = {.len = 32};
+
+	text[0] = '\0';
+	/* An unknown identity costs the same computation as a wrong key. */
+	if (!t || !is_cert(t))
+		return check_psk(sa, m, id_type, t ? &t->psk : &no_psk, why);
+	*why = auth_cert_check(e, sa, t, m, id_type, id, text);
+	return *why == REASON_NONE;
 }
 
 static struct tunnel *find_by_identity(
@@ -96,10 +119,10 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 static struct tunnel *authenticate(
 	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
-	static const struct secret no_psk = {.len = 32};
 	struct span id = payload_get(&m->p, PAYLOAD_IDI), idr = payload_get(&m->p, PAYLOAD_IDR);
 	struct ike_identity peer = {0}, wanted;
 	char text[IDENTITY_STR_SIZE] = "-", wanted_text[IDENTITY_STR_SIZE];
+	char detail[TRUST_TEXT_SIZE];
 	struct tunnel *t = NULL;
 	enum reason why;
 	bool ok;
@@ -108,15 +131,18 @@ static struct tunnel *authenticate(
 		identity_format(&peer, text);
 		t = find_by_identity(e, m, &peer);
 	}
-	/* An unknown identity costs the same computation as a wrong key. */
-	ok = check_auth(sa, m, PAYLOAD_IDI, t ? &t->psk : &no_psk, &why);
+	ok = check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
 	if (!t) {
 		engine_note(e, NULL, &m->remote, true, REASON_UNKNOWN_ID, "identity %s", text);
 	} else if (!ok) {
-		engine_note(e, t, &m->remote, true, why, "identity %s", text);
-		tunnel_report(e, t, why, reason_sentence(why));
+		engine_note(e, t, &m->remote, true, why, "identity %s%s%s", text,
+			detail[0] ? ", " : "", detail);
+		tunnel_report(e, t, why, detail[0] ? detail : reason_sentence(why));
 	} else if (t->disabled) {
 		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "identity %s", text);
+	} else if (is_cert(t) && !credentials_own(e, t)) {
+		engine_note(e, t, &m->remote, true, REASON_CERT_OWN, "identity %s", text);
+		tunnel_report(e, t, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));
 	} else if (idr.bytes && (!identity_decode(idr.bytes, idr.len, &wanted) ||
 					!identity_equal(&wanted, &t->conf.local_id))) {
 		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "wants %s, we are %s",
@@ -171,6 +197,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	struct id_body id;
 	char text[SUITE_STR_SIZE];
 	uint32_t gate = 0;
+	enum reason why;
 	bool alone;
 	int slot;
 
@@ -201,8 +228,12 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	make_id(&t->conf.local_id, &id);
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_IKE_AUTH, true);
 	message_payload(&w, PAYLOAD_IDR, id.bytes, id.len);
-	if (!write_auth(&w, sa, &id)) {
-		ike_sa_end(e, sa, REASON_CRYPTO, now);
+	if (is_cert(t))
+		auth_cert_chain(e, t, &w);
+	why = write_auth(e, &w, sa, &id);
+	if (why != REASON_NONE) {
+		engine_note(e, t, &m->remote, true, why, "%s", reason_sentence(why));
+		ike_sa_end(e, sa, why, now);
 		return;
 	}
 	if (alone)
@@ -229,6 +260,7 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 	struct proposal_policy policy;
 	struct message_writer w;
 	struct id_body id;
+	enum reason why;
 	uint8_t spi[4];
 	struct wr spi_w = wr_init(spi, sizeof(spi));
 
@@ -242,6 +274,10 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 	make_id(&t->conf.local_id, &id);
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_IKE_AUTH, false);
 	message_payload(&w, PAYLOAD_IDI, id.bytes, id.len);
+	if (is_cert(t)) {
+		auth_cert_chain(e, t, &w);
+		auth_cert_request(e, &w);
+	}
 	if (tunnel_count_ike(e, t) == 1)
 		message_notify(&w, 0, NULL, 0, NOTIFY_INITIAL_CONTACT, NULL, 0);
 	if (t->conf.remote_id.type != IKE_ID_NONE) {
@@ -250,8 +286,9 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 		make_id(&t->conf.remote_id, &peer);
 		message_payload(&w, PAYLOAD_IDR, peer.bytes, peer.len);
 	}
-	if (!write_auth(&w, sa, &id)) {
-		tunnel_dead(e, sa, REASON_CRYPTO, now);
+	why = write_auth(e, &w, sa, &id);
+	if (why != REASON_NONE) {
+		tunnel_dead(e, sa, why, now);
 		return;
 	}
 	message_payload_begin(&w, PAYLOAD_SA);
@@ -267,14 +304,14 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 }
 
 /* The responder's proof. False with *why. */
-static bool check_responder(
-	struct ike_sa *sa, const struct message *m, enum reason *why, char *text, size_t size)
+static bool check_responder(struct engine *e, struct ike_sa *sa, const struct message *m,
+	enum reason *why, char *text, size_t size)
 {
 	const struct notify *error = payloads_find_error(&m->p);
 	struct span id = payload_get(&m->p, PAYLOAD_IDR);
-	const struct tunnel *t = sa->tunnel;
+	struct tunnel *t = sa->tunnel;
 	struct ike_identity peer;
-	char got[IDENTITY_STR_SIZE], expected[IDENTITY_STR_SIZE];
+	char got[IDENTITY_STR_SIZE], expected[IDENTITY_STR_SIZE], detail[TRUST_TEXT_SIZE];
 
 	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_AUTH)) && error) {
 		*why = REASON_PEER_REFUSED;
@@ -291,9 +328,9 @@ static bool check_responder(
 			identity_format(&peer, got), identity_format(&t->conf.remote_id, expected));
 		return false;
 	}
-	if (check_auth(sa, m, PAYLOAD_IDR, &t->psk, why))
+	if (check_auth(e, sa, t, m, PAYLOAD_IDR, &peer, why, detail))
 		return true;
-	snprintf(text, size, "%s", reason_sentence(*why));
+	snprintf(text, size, "%s", detail[0] ? detail : reason_sentence(*why));
 	return false;
 }
 
@@ -333,7 +370,7 @@ void auth_response(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum reason why;
 
 	request_done(sa);
-	proven = check_responder(sa, m, &why, text, sizeof(text));
+	proven = check_responder(e, sa, m, &why, text, sizeof(text));
 	if (!proven || !take_child(e, sa, m, slot, &why, text, sizeof(text), now)) {
 		engine_note(e, t, &m->remote, true, why, "%s", text);
 		if (why == REASON_PEER_REFUSED && !proven)

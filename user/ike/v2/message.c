@@ -47,6 +47,16 @@ static bool decode_delete(struct rd *r, struct delete_list *d)
 	return !r->bad && spi_len == 4 && d->spis.len == 4u * d->count;
 }
 
+/* 3.6. Other encodings than X.509 for signatures are of no use here and left out. */
+static bool decode_cert(struct rd *r, struct payloads *p)
+{
+	uint8_t encoding = rd_u8(r);
+
+	if (!r->bad && encoding == CERT_X509_SIGNATURE && p->certs < IKE_CERTS_MAX)
+		p->cert[p->certs++] = (struct span){r->p, rd_left(r)};
+	return !r->bad;
+}
+
 /* One payload body into *p; false when it is malformed. */
 static bool decode_body(struct rd *body, uint8_t type, struct payloads *p)
 {
@@ -63,9 +73,12 @@ static bool decode_body(struct rd *body, uint8_t type, struct payloads *p)
 		p->deletes++;
 		break;
 	case PAYLOAD_CERT:
-	case PAYLOAD_CERTREQ:
+		if (!decode_cert(body, p))
+			return false;
+		break;
+	case PAYLOAD_CERTREQ: /* we have one certificate to show, whoever is asked for */
 	case PAYLOAD_VENDOR:
-		break; /* may repeat; read by nobody yet who would care which one */
+		break;
 	default:
 		if (p->present & PAYLOAD_BIT(type))
 			return false;

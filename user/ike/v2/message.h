@@ -7,12 +7,13 @@
 #define SLUICE_IKE_V2_MESSAGE_H
 
 #include "base/wire.h"
+#include "crypto/cert.h"
 #include "crypto/cipher.h"
 #include "crypto/hmac.h"
 #include "ike/proposal.h"
 
 #define IKE_HEADER_LEN  28
-#define IKE_MESSAGE_MAX 8192 /* bytes; longer ones are refused, ours are never this long */
+#define IKE_MESSAGE_MAX 16384 /* bytes; longer ones are refused, ours are never this long */
 /* RFC 7383 2.5.1: fragments fit into 1,280 bytes with IPv6 and UDP headers. */
 #define IKE_FRAGMENT_SIZE 1232
 #define IKE_FRAGMENTS_MAX 16
@@ -20,6 +21,7 @@
 #define IKE_PAYLOADS_MAX  48                                          /* of one message */
 #define IKE_NOTIFIES_MAX  24
 #define IKE_DELETES_MAX   4
+#define IKE_CERTS_MAX     (CERT_CHAIN_MAX + 1) /* one more than is accepted, to see it */
 #define IKE_NONCE_MIN     16
 #define IKE_NONCE_MAX     256
 #define IKE_NONCE_LEN     32 /* ours */
@@ -83,7 +85,10 @@ enum ike_notify {
 	NOTIFY_USE_TRANSPORT_MODE = 16391,
 	NOTIFY_REKEY_SA = 16393,
 	NOTIFY_FRAGMENTATION_SUPPORTED = 16430,
+	NOTIFY_SIGNATURE_HASH_ALGORITHMS = 16431,
 };
+
+#define CERT_X509_SIGNATURE 4 /* RFC 7296 3.6, certificate encoding */
 
 struct span {
 	const uint8_t *bytes;
@@ -122,6 +127,8 @@ struct payloads {
 	struct notify notify[IKE_NOTIFIES_MAX];
 	unsigned int deletes; /* in `delete` */
 	struct delete_list delete[IKE_DELETES_MAX];
+	unsigned int certs; /* in `cert`: X.509 certificates as DER, the peer's own first */
+	struct span cert[IKE_CERTS_MAX];
 	uint8_t sk_first; /* type of the first payload inside SK; 0 in all fragments but the first */
 	uint16_t fragment, fragments; /* number, from 1, and total of an SKF; 0: not a fragment */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT: RFC 7296 1.2, 2.6, 2.7, 2.23. Nothing here is authenticated yet. */
-#include "ike/internal.h"
+#include "ike/credentials.h"
 
 #include <stdio.h>
 
@@ -27,6 +27,8 @@ static void write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
 	message_payload(&w, PAYLOAD_NONCE, sa->ni.bytes, sa->ni.len);
 	nat_write(e, &w, sa->spi_i, 0, &sa->local, &sa->remote, sa->forced_encap);
 	message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	if (sa->tunnel->conf.options.auth == AUTH_CERT)
+		auth_cert_announce(&w);
 	len = message_end(&w);
 	blob_set(&sa->init_request, buffer, len);
 	request_done(sa);
@@ -162,6 +164,10 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 	nat_write(e, &w, sa->spi_i, sa->spi_r, &m->local, &m->remote, sa->forced_encap);
 	if (sa->fragmentation)
 		message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	if (sa->peer_hashes) /* RFC 7427 4 */
+		auth_cert_announce(&w);
+	if (credentials_wanted(e, &m->local.addr, &m->remote.addr))
+		auth_cert_request(e, &w);
 	len = message_end(&w);
 	blob_set(&sa->init_response, buffer, len);
 	response_send(e, sa, m, buffer, len, 0);
@@ -195,6 +201,7 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
 	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
+	sa->peer_hashes = auth_cert_hashes(&m->p);
 	sa->guard_at = now + HALF_OPEN_LIFE;
 	blob_set(&sa->init_request, m->raw.bytes, m->raw.len);
 	ike_set_state(sa, IKE_INIT_ANSWERED);
@@ -330,6 +337,7 @@ void sa_init_response(struct engine *e, struct ike_sa *sa, const struct message 
 	secret_wipe(&shared, sizeof(shared));
 	blob_set(&sa->init_response, m->raw.bytes, m->raw.len);
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
+	sa->peer_hashes = auth_cert_hashes(&m->p);
 	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	if (sa->nat_here || sa->nat_there || sa->forced_encap) {
 		sa->local.port = IKE_PORT_NAT;

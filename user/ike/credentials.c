@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/credentials.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct credential *credentials_own(const struct engine *e, const struct tunnel *t)
+{
+	return t->own ? t->own : e->own;
+}
+
+size_t credentials_certreq(const struct engine *e, uint8_t out[CREDENTIALS_CERTREQ_MAX])
+{
+	size_t count = e->trust ? trust_ca_count(e->trust) : 0, len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (cert_spki_hash(trust_ca(e->trust, i), out + len))
+			len += CERT_SPKI_HASH;
+	}
+	return len;
+}
+
+bool credentials_wanted(
+	const struct engine *e, const struct ip_addr *local, const struct ip_addr *remote)
+{
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+		const struct tunnel *t = tunnel_find(e, i);
+
+		if (t && t->conf.options.auth == AUTH_CERT && addr_equal(&t->conf.local, local) &&
+			(!addr_is_set(&t->conf.remote) || addr_equal(&t->conf.remote, remote)))
+			return true;
+	}
+	return false;
+}
+
+static enum reason verify(const struct engine *e, const struct chunk *chain, size_t count,
+	struct cert **leaf, char text[TRUST_TEXT_SIZE])
+{
+	static const enum reason reasons[TRUST_RESULTS] = {
+		[TRUST_OK] = REASON_NONE,
+		[TRUST_NO_CERT] = REASON_CERT_NONE,
+		[TRUST_TOO_LARGE] = REASON_CERT_TOO_LARGE,
+		[TRUST_MALFORMED] = REASON_CERT_MALFORMED,
+		[TRUST_UNTRUSTED] = REASON_CERT_UNTRUSTED,
+		[TRUST_EXPIRED] = REASON_CERT_EXPIRED,
+		[TRUST_NOT_YET_VALID] = REASON_CERT_NOT_YET_VALID,
+		[TRUST_REVOKED] = REASON_CERT_REVOKED,
+		[TRUST_NO_CRL] = REASON_CERT_NO_CRL,
+		[TRUST_USAGE] = REASON_CERT_USAGE,
+		[TRUST_WEAK] = REASON_CERT_WEAK,
+	};
+
+	*leaf = NULL;
+	snprintf(text, TRUST_TEXT_SIZE, "no certification authority is configured");
+	if (!e->trust || !e->env.wall)
+		return REASON_CERT_UNTRUSTED;
+	return reasons[trust_verify(
+		e->trust, chain, count, e->env.wall(e->env.context), leaf, text)];
+}
+
+enum reason credentials_check(struct engine *e, const struct tunnel *t, const struct chunk *chain,
+	size_t count, const struct ike_identity *id, struct cert **leaf, char text[TRUST_TEXT_SIZE])
+{
+	char shown[IDENTITY_STR_SIZE];
+	struct cert_facts facts;
+	enum reason why;
+
+	/* The cheap test first: a stranger must not make us verify signatures. */
+	*leaf = NULL;
+	snprintf(text, TRUST_TEXT_SIZE, "the tunnel's peer is %.120s",
+		identity_format(&t->conf.remote_id, shown));
+	if (!identity_equal(id, &t->conf.remote_id))
+		return REASON_UNKNOWN_ID;
+	why = verify(e, chain, count, leaf, text);
+	if (why != REASON_NONE || cert_has_identity(*leaf, id))
+		return why;
+	cert_facts(*leaf, &facts);
+	snprintf(text, TRUST_TEXT_SIZE, "the certificate is for %.60s (%.100s)", facts.subject,
+		facts.names[0] ? facts.names : "no alternative names");
+	cert_free(*leaf);
+	*leaf = NULL;
+	return REASON_CERT_IDENTITY;
+}
+
+void credentials_accept(struct engine *e, struct tunnel *t, const struct cert *leaf,
+	const struct chunk *chain, size_t count)
+{
+	struct effect *f = effect_push(&e->effects, EFFECT_PEER_CERT, t->conf.number);
+
+	cert_facts(leaf, &f->peer_cert);
+	blobs_free(t->peer_chain, CERT_CHAIN_MAX);
+	for (size_t i = 0; i < count && i < CERT_CHAIN_MAX; i++)
+		blob_set(&t->peer_chain[i], chain[i].bytes, chain[i].len);
+}
+
+static void review(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	struct chunk chain[CERT_CHAIN_MAX];
+	char text[TRUST_TEXT_SIZE];
+	struct cert *leaf;
+	enum reason why;
+	size_t count = 0;
+
+	for (; count < CERT_CHAIN_MAX && t->peer_chain[count].bytes; count++)
+		chain[count] = (struct chunk){t->peer_chain[count].bytes, t->peer_chain[count].len};
+	if (!count || t->conf.options.auth != AUTH_CERT || !tunnel_ike(e, t))
+		return;
+	why = verify(e, chain, count, &leaf, text);
+	cert_free(leaf);
+	if (why == REASON_NONE)
+		return;
+	engine_note(e, t, NULL, true, why, "%s", text);
+	tunnel_end(e, t, true, why, now);
+	tunnel_report(e, t, why, text);
+}
+
+void credentials_review(struct engine *e, uint64_t now)
+{
+	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (t)
+			review(e, t, now);
+	}
+}
+
+void engine_trust_set(struct engine *e, struct trust *own_trust, uint64_t now)
+{
+	trust_free(e->trust);
+	e->trust = own_trust;
+	credentials_review(e, now);
+	engine_sweep(e);
+}
+
+void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential *own_credential)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	struct credential **at = tunnel == ENGINE_EVERY_TUNNEL ? &e->own : t ? &t->own : NULL;
+
+	/* Running SAs are not touched: a certificate is looked at when an IKE SA is set up. */
+	if (!at) {
+		credential_free(own_credential);
+		return;
+	}
+	credential_free(*at);
+	*at = own_credential;
+}
