@@ -24,6 +24,16 @@ struct loan {
 	__u64 bytes;
 };
 
+/*
+ * A reserve: bulk fills a bucket up to its burst, small packets may go a quarter further. So the
+ * keep-alives of a site (BFD, BGP, DPD of devices) pass while its bulk is dropped. They are charged
+ * like all others: the rate over time is the same.
+ */
+static __always_inline __u64 reserve(__u64 burst, __u64 bytes)
+{
+	return bytes <= SLUICE_SMALL_PACKET ? burst + burst / 4 : burst;
+}
+
 static __always_inline int borrow(
 	struct rate_bucket *aggregate, struct loan *loan, __u64 now, __u64 bytes)
 {
@@ -35,7 +45,7 @@ static __always_inline int borrow(
 		return 1;
 	if (loan->bytes < bytes) {
 		if (!bucket_charge(&aggregate->tat_ns, now, bucket_cost(quantum, price),
-			    aggregate->burst_ns, &start))
+			    reserve(aggregate->burst_ns, bytes), &start))
 			return 0;
 		loan->bytes += quantum;
 	}
@@ -50,11 +60,12 @@ static __always_inline enum police_verdict police_site(
 	__u64 start;
 
 	/* Look at one word, charge the other, then charge the first: nobody pays for a drop. */
-	if (price && bucket_word(&site->packet_tat_ns) > now + site->packet_burst_ns)
+	if (price && bucket_word(&site->packet_tat_ns) >
+			     now + reserve(site->packet_burst_ns, bytes))
 		return POLICE_SITE_PPS;
 	if (site->ns_per_byte_q16 &&
 		!bucket_charge(&site->tat_ns, now, bucket_cost(bytes, site->ns_per_byte_q16),
-			site->burst_ns, &start))
+			reserve(site->burst_ns, bytes), &start))
 		return POLICE_SITE_RATE;
 	if (price)
 		bucket_charge(&site->packet_tat_ns, now, bucket_cost(1, price), ~0ull, &start);

@@ -52,6 +52,8 @@
 
 #define SLUICE_AGGREGATE_QUANTUM 16384 /* bytes borrowed from the shared aggregate at a time */
 
+#define SLUICE_SMALL_PACKET 128 /* inner bytes; see reserve() in bpf/police.h */
+
 enum sluice_direction {
 	SLUICE_IN,  /* site to hub */
 	SLUICE_OUT, /* hub to site */

@@ -24,6 +24,7 @@ struct bgp_neighbor {
 	char site[SITE_NAME_SIZE];
 	struct ip_addr local4, peer4;
 	struct ip_addr local6, peer6; /* unset: no IPv6 routes */
+	bool transport6;              /* the session runs over these (6-04) */
 	uint32_t remote_as;
 	uint32_t max_prefixes_in; /* per family; 0: no limit */
 	uint32_t max_prefixes_out;
@@ -31,6 +32,17 @@ struct bgp_neighbor {
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
 };
+
+/* The addresses that the session has. */
+static inline const struct ip_addr *neighbor_local(const struct bgp_neighbor *n)
+{
+	return n->transport6 ? &n->local6 : &n->local4;
+}
+
+static inline const struct ip_addr *neighbor_peer(const struct bgp_neighbor *n)
+{
+	return n->transport6 ? &n->peer6 : &n->peer4;
+}
 
 static inline uint32_t neighbor_site(const struct bgp_neighbor *n)
 {

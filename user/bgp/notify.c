@@ -45,9 +45,9 @@ static const struct code_row codes[] = {
 					   [CEASE_REJECTED] = "connection rejected",
 					   [CEASE_OTHER_CHANGE] = "other configuration change",
 					   [CEASE_COLLISION] = "connection collision resolution",
-					   [8] = "out of resources",
-					   [9] = "hard reset",
-					   [10] = "BFD down"}},
+					   [CEASE_RESOURCES] = "out of resources",
+					   [CEASE_HARD_RESET] = "hard reset",
+					   [CEASE_BFD_DOWN] = "BFD down"}},
 	[NOTIFY_REFRESH] = {"ROUTE-REFRESH Message Error", {[1] = "invalid message length"}},
 	[NOTIFY_SEND_HOLD] = {"Send Hold Timer Expired", {0}},
 };

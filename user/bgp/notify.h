@@ -58,6 +58,9 @@ enum notify_cease {
 	CEASE_REJECTED = 5,
 	CEASE_OTHER_CHANGE = 6,
 	CEASE_COLLISION = 7,
+	CEASE_RESOURCES = 8,
+	CEASE_HARD_RESET = 9, /* RFC 8538 */
+	CEASE_BFD_DOWN = 10,  /* RFC 9384 */
 };
 
 struct bgp_notify {

@@ -173,7 +173,6 @@ static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
 	const struct bgp_neighbor *conf = &p->rib.conf;
-	bool v4 = addr_is_set(&conf->peer4);
 	struct bgp_effect *e;
 
 	close_tcp(b, p, s);
@@ -183,8 +182,8 @@ static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_sessio
 	s->out_len = 0;
 	e = speaker_effect(b, BGP_EFFECT_CONNECT, conf->tunnel);
 	e->direction = BGP_OUTGOING;
-	e->connect.local = v4 ? conf->local4 : conf->local6;
-	e->connect.remote = v4 ? conf->peer4 : conf->peer6;
+	e->connect.local = *neighbor_local(conf);
+	e->connect.remote = *neighbor_peer(conf);
 }
 
 static void wait_for_retry(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)

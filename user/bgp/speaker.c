@@ -210,7 +210,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	old = p->rib.conf;
 	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
 		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
-		!addr_equal(&old.peer6, &conf->peer6) ||
+		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
 		old.max_prefixes_in != conf->max_prefixes_in) {
 		peer_set_detail(p, "the neighbour's configuration was changed");
 		peer_stop(b, p, &n, now);
@@ -269,6 +269,17 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 	start_soon(b, p, now);
 }
 
+void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now)
+{
+	struct bgp_peer *p = speaker_peer(b, tunnel);
+	struct bgp_notify n = notify_make(NOTIFY_CEASE, CEASE_BFD_DOWN);
+
+	if (!p || !peer_established(p))
+		return;
+	peer_set_detail(p, "BFD: %s", why);
+	peer_stop(b, p, &n, now);
+}
+
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present)
 {
 	unsigned int i = 0;
@@ -306,13 +317,9 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 {
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
-		bool v4;
 
-		if (!p)
-			continue;
-		v4 = addr_is_set(&p->rib.conf.peer4);
-		if (!addr_equal(v4 ? &p->rib.conf.peer4 : &p->rib.conf.peer6, remote) ||
-			!addr_equal(v4 ? &p->rib.conf.local4 : &p->rib.conf.local6, local))
+		if (!p || !addr_equal(neighbor_peer(&p->rib.conf), remote) ||
+			!addr_equal(neighbor_local(&p->rib.conf), local))
 			continue;
 		*tunnel = p->rib.conf.tunnel;
 		return p->tunnel_up && !b->stopped && now >= p->refused_until &&

@@ -94,6 +94,12 @@ void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now);
 /* A session lives only while its tunnel is up; down takes all its routes away at once. */
 void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now);
 
+/*
+ * BFD found that the path to the neighbour fails (RFC 5882 4.3, RFC 9384): the session ends with
+ * Cease/10 and its routes go at once.
+ */
+void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now);
+
 /* A network behind the hub; false: BGP_NETWORKS_MAX reached. */
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present);
 

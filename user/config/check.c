@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/schema.h"
+#include "config/routing.h"
 
 #include <string.h>
 
@@ -206,5 +206,5 @@ static bool check_site_pairs(struct walk *w, const struct draft *d)
 bool check_all(struct walk *w, const struct draft *d)
 {
 	return check_endpoints(w, d) && check_timers(w, d) && check_sites(w, d) &&
-	       check_site_pairs(w, d);
+	       check_site_pairs(w, d) && check_routing(w, d);
 }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define CONFIG_SITES_MAX       100 /* V-02: sites of one concentrator */
-#define CONFIG_NETWORKS_MAX    64
+#define CONFIG_NETWORKS_MAX    64  /* prefixes of one list */
 #define CONFIG_ENDPOINTS       2
 #define CONFIG_ADDRESSES_MAX   2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE     16
@@ -33,6 +33,12 @@ struct endpoint_conf {
 	char device[CONFIG_DEVICE_SIZE];
 	uint32_t address_count;
 	struct ip_addr addresses[CONFIG_ADDRESSES_MAX];
+};
+
+/* whether devices see by the MED which tunnel is the second choice. */
+enum med_mode {
+	MED_EQUAL,
+	MED_PRIMARY_BACKUP,
 };
 
 struct networks_conf {
@@ -74,6 +80,8 @@ struct concentrator_conf {
 	struct certificate_conf certificate;
 	struct refs_conf ca, crl; /* whom sites' certificates must come from; who was revoked */
 	bool crl_required;
+	bool graceful_restart; /* RFC 4724 */
+	uint8_t med_mode;      /* enum med_mode */
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */
@@ -88,6 +96,12 @@ enum log_form {
 	LOG_FORM_JSON,
 	LOG_FORM_TEXT,
 	LOG_FORM_OFF,
+};
+
+/* RFC 5880; multiplier 0: off. */
+struct bfd_conf {
+	uint32_t interval_us; /* both directions */
+	uint8_t multiplier;
 };
 
 struct tunnel_conf {
@@ -117,6 +131,12 @@ struct site_conf {
 	uint64_t pps;
 	uint32_t max_prefixes_in, max_prefixes_out;
 	bool allow_default;
+	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
+	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */
+	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
+	struct bfd_conf bfd;
+	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
+	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };
 

@@ -5,6 +5,7 @@
  */
 #include "config/schema.h"
 
+#include "config/routing.h"
 #include "config/values.h"
 
 #include <stdio.h>
@@ -112,6 +113,16 @@ static const struct walk_field site_fields[] = {
 	{"max_prefixes", read_max_in, offsetof(struct site_conf, max_prefixes_in), false},
 	{"max_prefixes_out", read_max_out, offsetof(struct site_conf, max_prefixes_out), false},
 	{"allow_default", read_bool, offsetof(struct site_conf, allow_default), false},
+	{"as_override", read_bool, offsetof(struct site_conf, as_override), false},
+	{"allow_as_in", read_allow_as_in, offsetof(struct site_conf, allow_as_in), false},
+	{"bgp_transport", read_family, offsetof(struct site_conf, bgp_family), false},
+	{"bgp_password", read_secret_ref, offsetof(struct site_conf, bgp_password), false},
+	{"bfd", read_bfd, offsetof(struct site_conf, bfd), false},
+	{"prefixes", read_networks, offsetof(struct site_conf, prefixes), false},
+	{"target", read_target, 0, false},
+	{"routing", read_routing, 0, false},
+	{"routes", read_static_routes, 0, false},
+	{"ecmp", read_ecmp, 0, false},
 	{"tunnels", read_tunnels, 0, true},
 	{NULL, NULL, 0, false},
 };
@@ -155,19 +166,6 @@ static bool read_endpoints(struct walk *w, const yaml_node_t *node, void *to)
 	return walk_sequence(w, node, CONFIG_ENDPOINTS, read_endpoint_item, to);
 }
 
-static bool read_network_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
-{
-	struct networks_conf *n = to;
-
-	n->count = index + 1;
-	return read_prefix(w, node, &n->prefixes[index]);
-}
-
-static bool read_networks(struct walk *w, const yaml_node_t *node, void *to)
-{
-	return walk_sequence(w, node, CONFIG_NETWORKS_MAX, read_network_item, to);
-}
-
 #define HUB(key, reader, member, required)                                                         \
 	{                                                                                          \
 		key, reader, offsetof(struct concentrator_conf, member), required                  \
@@ -190,6 +188,8 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("hold_time", read_hold, hold_s, false),
 	HUB("keepalive", read_keepalive, keepalive_s, false),
 	HUB("site_to_site", read_bool, site_to_site, false),
+	HUB("graceful_restart", read_bool, graceful_restart, false),
+	HUB("med_mode", read_med_mode, med_mode, false),
 	HUB("allow_fast_dpd", read_bool, allow_fast_dpd, false),
 	HUB("metrics", read_endpoint, metrics, false),
 	HUB("log_directory", read_directory, log_directory, false),
@@ -213,6 +213,8 @@ static const struct concentrator_conf concentrator_defaults = {
 	.hold_s = 30,
 	.keepalive_s = 10,
 	.site_to_site = true,
+	.graceful_restart = true,
+	.med_mode = MED_EQUAL,
 };
 
 static const struct ike_options option_defaults = {
@@ -305,6 +307,7 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	site->pps = d->config->concentrator.site_pps;
 	site->max_prefixes_in = 1000; /* */
 	site->max_prefixes_out = 5000;
+	site->bgp_family = AF_INET;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		memcpy(&site->tunnels[t], &top->tunnel, sizeof(top->tunnel));
 	if (!walk_mapping(w, node, site_fields, site))

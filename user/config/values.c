@@ -53,8 +53,7 @@ static bool read_u32(
 	return true;
 }
 
-static bool read_choice(
-	struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
+bool read_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
 {
 	const char *text = walk_scalar(w, node);
 	char known[120] = "";
@@ -74,7 +73,7 @@ static bool read_choice(
 
 bool read_bool(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const char *const words[] = {"false", "true", "no", "yes", NULL};
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
 	uint8_t choice;
 
 	if (!read_choice(w, node, words, &choice))
@@ -334,6 +333,18 @@ bool read_horizon(struct walk *w, const yaml_node_t *node, void *to)
 	return true;
 }
 
+bool read_bfd_interval(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const struct unit units[] = {{"ms", 1e3}, {"s", 1e6}, {NULL, 0}};
+	double value;
+
+	/* RFC 7419 3: what is common; faster ones would only test this host's scheduler. */
+	if (!read_number(w, node, units, 50e3, 10e6, &value))
+		return false;
+	*(uint32_t *)to = (uint32_t)value;
+	return true;
+}
+
 bool read_table(struct walk *w, const yaml_node_t *node, void *to)
 {
 	if (node->type == YAML_SCALAR_NODE &&
@@ -363,6 +374,20 @@ U32_READER(read_margin, 60, 1800)
 U32_READER(read_fuzz, 0, 100)
 U32_READER(read_dpd_interval, 1, 3600)
 U32_READER(read_dpd_timeout, 1, 86400)
+
+#define U8_READER(name, min, max)                                                                  \
+	bool name(struct walk *w, const yaml_node_t *node, void *to)                               \
+	{                                                                                          \
+		uint32_t value = 0;                                                                \
+                                                                                                   \
+		if (!read_u32(w, node, min, max, &value))                                          \
+			return false;                                                              \
+		*(uint8_t *)to = (uint8_t)value;                                                   \
+		return true;                                                                       \
+	}
+
+U8_READER(read_bfd_multiplier, 2, 50)
+U8_READER(read_allow_as_in, 1, 10)
 
 bool read_replay(struct walk *w, const yaml_node_t *node, void *to)
 {

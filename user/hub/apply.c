@@ -34,6 +34,8 @@ static const char *needs_restart(
 		return "hold_time and keepalive";
 	if (was->site_to_site != is->site_to_site)
 		return "site_to_site";
+	if (was->graceful_restart != is->graceful_restart)
+		return "graceful_restart";
 	if (!SAME(was, is, metrics))
 		return "metrics";
 	return NULL;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bgp/bfd/packet.h"
 #include "ike/effect.h"
 
 #include <errno.h>
@@ -198,6 +199,7 @@ static void set_bgp_idle(struct hub *h)
 			struct imsg_bgp_state *b = &h->sites[i]->tunnels[t].bgp;
 
 			b->state = BGP_IDLE;
+			h->sites[i]->tunnels[t].bfd = (struct imsg_bfd_state){0};
 			snprintf(b->detail, sizeof(b->detail), "the bgp process is starting again");
 		}
 	}
@@ -394,8 +396,25 @@ static void on_bgp_state(struct hub *h, struct imsg_bgp_state *m)
 	t->bgp = *m;
 }
 
+static void on_bfd_state(struct hub *h, const struct imsg_bfd_state *m)
+{
+	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
+
+	if (!t || m->state >= BFD_STATES)
+		return;
+	if (t->bfd.present != m->present || t->bfd.state != m->state)
+		log_info("site %s tunnel %u: BFD %s%s%s%s",
+			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
+			m->present ? bfd_state_name(m->state) : "off",
+			m->present && m->diag ? " (" : "",
+			m->present && m->diag ? bfd_diag_name(m->diag) : "",
+			m->present && m->diag ? ")" : "");
+	t->bfd = *m;
+}
+
 static void on_bgp(struct hub *h, const struct imsg *m)
 {
+	struct imsg_bfd_state bfd;
 	struct imsg_bgp_state state;
 	const struct imsg_route *route;
 
@@ -410,6 +429,10 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 		break;
 	case IMSG_BGP_SETTLED:
 		hub_routes_drop_stale(h);
+		break;
+	case IMSG_BFD_STATE:
+		if (imsg_copy(m, &bfd, sizeof(bfd)))
+			on_bfd_state(h, &bfd);
 		break;
 	default:
 		break;

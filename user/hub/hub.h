@@ -25,6 +25,7 @@ struct hub_tunnel {
 	bool open; /* TC lets packets through, routes may exist */
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
+	struct imsg_bfd_state bfd;
 	uint64_t since_wall_ns; /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
@@ -98,6 +99,8 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose);
 /* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
+/* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
+int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 
 /* children.c: initial state of each child, and what they report. */
 void hub_children_init(struct hub *h, bool verbose);

@@ -71,7 +71,7 @@ enum imsg_type {
 	/* hub -> bgp */
 	IMSG_BGP_CONF,         /* struct imsg_bgp_conf */
 	IMSG_BGP_LISTEN,       /* struct imsg_socket, fd: listening TCP 179 */
-	IMSG_BGP_NEIGHBOR,     /* struct imsg_bgp_neighbor: new or changed */
+	IMSG_BGP_NEIGHBOR,     /* struct imsg_bgp_neighbor, fd (BFD: UDP 3784): new or changed */
 	IMSG_BGP_NEIGHBOR_DEL, /* struct imsg_tunnel */
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
@@ -79,6 +79,9 @@ enum imsg_type {
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
 	IMSG_ROUTE,       /* struct imsg_route: best path changed */
 	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
+	IMSG_BFD_STATE,   /* struct imsg_bfd_state; from the BFD thread of bgp by way of bgp */
+	/* bgp -> its BFD thread */
+	IMSG_BFD_SESSION, /* struct imsg_bfd_session, fd: UDP 3784 of the inside address */
 
 	/* hub <-> api */
 	IMSG_API_SOCKET,  /* none, fd: listening control socket */
@@ -277,14 +280,17 @@ struct imsg_bgp_conf {
 struct imsg_bgp_neighbor {
 	uint32_t tunnel;
 	char site[SITE_NAME_SIZE];
-	struct ip_addr local4, peer4; /* inside addresses; the session runs over these */
-	struct ip_addr local6, peer6; /* next hops for IPv6 routes; unset: IPv4 only */
+	struct ip_addr local4, peer4; /* inside addresses and next hops */
+	struct ip_addr local6, peer6; /* unset: IPv4 only */
+	bool transport6;              /* the session runs over the IPv6 addresses */
 	uint32_t remote_as;
 	uint32_t max_prefixes_in; /* per address family */
 	uint32_t max_prefixes_out;
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share a number; else site index */
 	bool allow_default;
+	uint32_t bfd_interval_us;
+	uint8_t bfd_multiplier; /* 0: no BFD */
 };
 
 struct imsg_bgp_tunnel {
@@ -295,6 +301,25 @@ struct imsg_bgp_tunnel {
 struct imsg_bgp_network {
 	struct ip_prefix prefix;
 	bool present;
+};
+
+/* A tunnel is to have BFD, or no longer (multiplier 0). */
+struct imsg_bfd_session {
+	uint32_t tunnel;
+	struct ip_addr local, peer;
+	uint32_t interval_us;
+	uint8_t multiplier;
+};
+
+struct imsg_bfd_state {
+	uint32_t tunnel;
+	bool present;                /* false: there is no session now */
+	uint8_t state, remote_state; /* enum bfd_state */
+	uint8_t diag, remote_diag;   /* enum bfd_diag */
+	uint32_t interval_us;        /* between packets of the hub, negotiated */
+	uint32_t detection_us;
+	uint64_t packets_in, packets_out, packets_refused;
+	uint32_t expirations; /* how often the detection time passed in silence */
 };
 
 enum bgp_state {

@@ -27,7 +27,7 @@ struct role_calls {
 
 #define SC(name) SCMP_SYS(name)
 
-static void allow_tcp_sockets(scmp_filter_ctx filter);
+static void allow_ip_sockets(scmp_filter_ctx filter);
 static void refuse_sockets(scmp_filter_ctx filter);
 
 /* What every event loop does: messages, timers, memory, an orderly end. */
@@ -54,7 +54,7 @@ static const int api_calls[] = {SC(accept4), SC(accept), SC(getsockopt), SC(sets
 
 static const struct role_calls roles[] = {
 	{"ike", ike_calls, NULL},
-	{"bgp", bgp_calls, allow_tcp_sockets},
+	{"bgp", bgp_calls, allow_ip_sockets},
 	{"data", data_calls, NULL},
 	{"api", api_calls, refuse_sockets},
 };
@@ -113,15 +113,16 @@ static void allow(scmp_filter_ctx filter, const int *calls)
 	}
 }
 
-/* A process that connects needs sockets: TCP over IP, and nothing else that socket(2) can make. */
-static void allow_tcp_sockets(scmp_filter_ctx filter)
+/* A process that connects needs sockets: TCP and UDP, and nothing else that socket(2) can make. */
+static void allow_ip_sockets(scmp_filter_ctx filter)
 {
 	static const uint64_t families[] = {AF_INET, AF_INET6};
+	static const uint64_t types[] = {SOCK_STREAM, SOCK_DGRAM};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-			SCMP_A0(SCMP_CMP_EQ, families[i], 0),
-			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
+			SCMP_A0(SCMP_CMP_EQ, families[i / 2], 0),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, types[i % 2]));
 
 		if (r) {
 			errno = -r;

@@ -3,316 +3,23 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bgp/speaker.h"
-#include "hub/imsg.h"
+#include "bgp/bfd/packet.h"
+#include "hub/bfd_loop.h"
 #include "hub/privsep.h"
+#include "hub/proc_bgp.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define BGP_PORT         179
-#define SETTLE_S         60    /* for how long stale routes may stay after a start */
-#define READ_SIZE        65536 /* bytes taken from one connection in one turn */
-#define LISTENERS_MAX    8
-#define ACCEPTS_PER_TURN 16
+#define SETTLE_S 60 /* for how long stale routes may stay after a start */
 
-/* One TCP connection of a neighbour. */
-struct connection {
-	LIST_ENTRY(connection) link;
-	struct proc_bgp *proc;
-	uint32_t tunnel;
-	enum bgp_direction direction;
-	int fd;
-	bool connecting;
-	struct event *readable, *writable;
-};
-
-struct listener {
-	int fd;
-	struct event *readable;
-};
-
-struct proc_bgp {
-	struct event_base *base;
-	struct imsg_channel *hub;
-	struct bgp *bgp;
-	struct event *turn; /* once per event-loop turn in which something happened, and timers */
-	LIST_HEAD(, connection) connections;
-	struct listener listeners[LISTENERS_MAX];
-	unsigned int listener_count;
-	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
-	uint64_t settle_until;
-	int status;
-};
-
-/* Everything that happened in this turn of the loop is worked off together: batches of routes. */
-static void schedule_turn(struct proc_bgp *p)
+void bgp_schedule_turn(struct proc_bgp *p)
 {
 	event_active(p->turn, EV_TIMEOUT, 0);
-}
-
-static void carry_out_all(struct proc_bgp *p);
-
-/* ---- connections ---- */
-
-static struct connection *connection_find(
-	struct proc_bgp *p, uint32_t tunnel, enum bgp_direction direction)
-{
-	struct connection *c;
-
-	LIST_FOREACH(c, &p->connections, link)
-	{
-		if (c->tunnel == tunnel && c->direction == direction)
-			return c;
-	}
-	return NULL;
-}
-
-static void connection_free(struct connection *c)
-{
-	LIST_REMOVE(c, link);
-	event_free(c->readable);
-	event_free(c->writable);
-	close(c->fd);
-	free(c);
-}
-
-static void connection_lost(struct connection *c, const char *why)
-{
-	struct proc_bgp *p = c->proc;
-	uint32_t tunnel = c->tunnel;
-	enum bgp_direction direction = c->direction;
-
-	connection_free(c);
-	bgp_closed(p->bgp, tunnel, direction, why, clock_now());
-	schedule_turn(p);
-}
-
-/* Writes what waits. False: the connection is gone, and with it c. */
-static bool connection_flush(struct connection *c)
-{
-	struct proc_bgp *p = c->proc;
-	size_t len;
-
-	for (;;) {
-		const uint8_t *bytes = bgp_output(p->bgp, c->tunnel, c->direction, &len);
-		ssize_t n;
-
-		if (!len) {
-			event_del(c->writable);
-			return true;
-		}
-		n = send(c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			event_add(c->writable, NULL);
-			return true;
-		}
-		if (n < 0) {
-			connection_lost(c, strerror(errno));
-			return false;
-		}
-		bgp_sent(p->bgp, c->tunnel, c->direction, (size_t)n, clock_now());
-	}
-}
-
-/*
- * The last words are written as far as they go. What the peer sent in the meantime is read away:
- * closing with unread bytes would reset the connection and take the NOTIFICATION along.
- */
-static void connection_close(struct connection *c)
-{
-	enum { READS_MAX = 16 };
-	uint8_t rest[4096];
-	size_t len;
-	const uint8_t *bytes = bgp_output(c->proc->bgp, c->tunnel, c->direction, &len);
-
-	if (!c->connecting && len && send(c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
-		(void)shutdown(c->fd, SHUT_WR);
-		for (int i = 0; i < READS_MAX; i++) {
-			if (recv(c->fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
-				break;
-		}
-	}
-	connection_free(c);
-}
-
-static void on_connection_readable(int fd, short what, void *arg)
-{
-	static uint8_t buffer[READ_SIZE];
-	struct connection *c = arg;
-	ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-
-	(void)what;
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return;
-	if (n <= 0) {
-		connection_lost(c, n ? strerror(errno) : "closed by the peer");
-		return;
-	}
-	bgp_receive(c->proc->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
-	schedule_turn(c->proc);
-}
-
-static void on_connected(struct connection *c)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-		error = errno;
-	if (error) {
-		connection_lost(c, strerror(error));
-		return;
-	}
-	c->connecting = false;
-	event_del(c->writable);
-	event_add(c->readable, NULL);
-	bgp_connected(c->proc->bgp, c->tunnel, c->direction, clock_now());
-	schedule_turn(c->proc);
-}
-
-static void on_connection_writable(int fd, short what, void *arg)
-{
-	struct connection *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (c->connecting)
-		on_connected(c);
-	else if (connection_flush(c))
-		schedule_turn(c->proc); /* there is room for more routes */
-}
-
-static struct connection *connection_new(
-	struct proc_bgp *p, uint32_t tunnel, enum bgp_direction direction, int own_fd)
-{
-	struct connection *c = calloc(1, sizeof(*c));
-	int one = 1, class = IPTOS_CLASS_CS6; /* RFC 4594 3.2: network control */
-
-	if (!c)
-		abort();
-	*c = (struct connection){.proc = p, .tunnel = tunnel, .direction = direction, .fd = own_fd};
-	(void)setsockopt(own_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	(void)setsockopt(own_fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
-	c->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_connection_readable, c);
-	c->writable = event_new(p->base, own_fd, EV_WRITE | EV_PERSIST, on_connection_writable, c);
-	LIST_INSERT_HEAD(&p->connections, c, link);
-	return c;
-}
-
-static int connect_socket(const struct ip_addr *local, const struct ip_addr *remote)
-{
-	struct ip_endpoint from = {.addr = *local}, to = {.addr = *remote, .port = BGP_PORT};
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(&from, &ss);
-	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
-		goto fail;
-	len = endpoint_to_sockaddr(&to, &ss);
-	if (connect(fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
-		goto fail;
-	return fd;
-fail:;
-	int error = errno;
-
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-static void start_connection(struct proc_bgp *p, const struct bgp_effect *e)
-{
-	int fd = connect_socket(&e->connect.local, &e->connect.remote);
-	struct connection *c;
-
-	if (fd < 0) {
-		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, strerror(errno), clock_now());
-		return;
-	}
-	c = connection_new(p, e->tunnel, BGP_OUTGOING, fd);
-	c->connecting = true;
-	event_add(c->writable, NULL);
-}
-
-/* ---- listening ---- */
-
-static void take_connection(struct proc_bgp *p, int own_fd, const struct sockaddr_storage *from)
-{
-	struct sockaddr_storage ss;
-	socklen_t size = sizeof(ss);
-	struct ip_endpoint local = {0}, remote = {0};
-	struct connection *old, *c;
-	uint32_t tunnel;
-
-	carry_out_all(p); /* a connection that is to be closed must not be taken for this one */
-	if (getsockname(own_fd, (struct sockaddr *)&ss, &size) < 0 ||
-		!endpoint_from_sockaddr(&ss, &local) || !endpoint_from_sockaddr(from, &remote) ||
-		!bgp_may_accept(p->bgp, &local.addr, &remote.addr, clock_now(), &tunnel)) {
-		char text[ENDPOINT_STR_SIZE];
-
-		log_verbose("BGP connection from %s is not expected now",
-			endpoint_format(&remote, text));
-		close(own_fd);
-		return;
-	}
-	old = connection_find(p, tunnel, BGP_INCOMING);
-	if (old) { /* the peer has given that one up, or it would not come again */
-		connection_free(old);
-		bgp_closed(p->bgp, tunnel, BGP_INCOMING, "replaced by a new one", clock_now());
-	}
-	c = connection_new(p, tunnel, BGP_INCOMING, own_fd);
-	event_add(c->readable, NULL);
-	bgp_connected(p->bgp, tunnel, BGP_INCOMING, clock_now());
-	schedule_turn(p);
-}
-
-static void on_listener_readable(int fd, short what, void *arg)
-{
-	struct proc_bgp *p = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t size = sizeof(from);
-		int own_fd =
-			accept4(fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (own_fd < 0)
-			return;
-		take_connection(p, own_fd, &from);
-	}
-}
-
-static void add_listener(struct proc_bgp *p, int own_fd)
-{
-	struct listener *l;
-
-	if (own_fd < 0 || p->listener_count == LISTENERS_MAX) {
-		log_error("listening socket %d not taken: %u of %d are there", own_fd,
-			p->listener_count, LISTENERS_MAX);
-		if (own_fd >= 0)
-			close(own_fd);
-		return;
-	}
-	l = &p->listeners[p->listener_count++];
-	evutil_make_socket_nonblocking(own_fd);
-	l->fd = own_fd;
-	l->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_listener_readable, p);
-	event_add(l->readable, NULL);
 }
 
 /* ---- effects ---- */
@@ -354,16 +61,12 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 
 static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
 {
-	struct connection *c;
-
 	switch (e->type) {
 	case BGP_EFFECT_CONNECT:
-		start_connection(p, e);
+		bgp_tcp_connect(p, e);
 		return;
 	case BGP_EFFECT_CLOSE:
-		c = connection_find(p, e->tunnel, e->direction);
-		if (c)
-			connection_close(c);
+		bgp_tcp_close(p, e);
 		return;
 	case BGP_EFFECT_STATE:
 		report_state(p, e);
@@ -382,7 +85,7 @@ static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
 	}
 }
 
-static void carry_out_all(struct proc_bgp *p)
+void bgp_carry_out_all(struct proc_bgp *p)
 {
 	struct bgp_effect e;
 
@@ -391,17 +94,6 @@ static void carry_out_all(struct proc_bgp *p)
 }
 
 /* ---- the turn ---- */
-
-static void flush_all(struct proc_bgp *p)
-{
-	struct connection *c, *following;
-
-	for (c = LIST_FIRST(&p->connections); c; c = following) {
-		following = LIST_NEXT(c, link);
-		if (!c->connecting)
-			connection_flush(c);
-	}
-}
 
 static void check_settled(struct proc_bgp *p, uint64_t now)
 {
@@ -432,10 +124,10 @@ static void on_turn(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	carry_out_all(p);
+	bgp_carry_out_all(p);
 	more = bgp_run(p->bgp, now);
-	carry_out_all(p);
-	flush_all(p);
+	bgp_carry_out_all(p);
+	bgp_tcp_flush_all(p);
 	check_settled(p, now);
 	at = bgp_next_timer(p->bgp);
 	if (p->settling && p->settle_until < at)
@@ -456,6 +148,19 @@ static void on_conf(struct proc_bgp *p, const struct imsg_bgp_conf *m, uint64_t 
 	bgp_configure(p->bgp, &config, now);
 }
 
+/* A session for the BFD thread, over the addresses that the BGP session has. */
+static void set_bfd(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, int own_fd)
+{
+	bool v6 = m->transport6;
+	struct imsg_bfd_session s = {.tunnel = m->tunnel,
+		.local = v6 ? m->local6 : m->local4,
+		.peer = v6 ? m->peer6 : m->peer4,
+		.interval_us = m->bfd_interval_us,
+		.multiplier = m->bfd_multiplier};
+
+	imsg_send(p->bfd, IMSG_BFD_SESSION, own_fd, &s, sizeof(s));
+}
+
 static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, uint64_t now)
 {
 	struct bgp_neighbor conf = {.tunnel = m->tunnel,
@@ -468,6 +173,7 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.max_prefixes_out = m->max_prefixes_out,
 		.med_out = m->med_out,
 		.group = m->group,
+		.transport6 = m->transport6,
 		.allow_default = m->allow_default};
 
 	memcpy(conf.site, m->site, sizeof(conf.site));
@@ -489,7 +195,7 @@ static void on_network(struct proc_bgp *p, const struct imsg_bgp_network *m)
 static void on_shutdown(struct proc_bgp *p, uint64_t now)
 {
 	bgp_shutdown(p->bgp, now);
-	carry_out_all(p);
+	bgp_carry_out_all(p);
 	event_base_loopbreak(p->base);
 }
 
@@ -506,20 +212,25 @@ static void on_hub_message(void *context, const struct imsg *m)
 			on_conf(p, body, now);
 		break;
 	case IMSG_BGP_LISTEN:
-		add_listener(p, fd);
+		bgp_tcp_listen(p, fd);
 		fd = -1;
 		break;
 	case IMSG_BGP_NEIGHBOR:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_neighbor))))
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_neighbor)))) {
 			on_neighbor(p, body, now);
+			set_bfd(p, body, fd);
+			fd = -1;
+		}
 		break;
 	case IMSG_BGP_NEIGHBOR_DEL:
 		if ((body = imsg_body(m, sizeof(struct imsg_tunnel)))) {
 			uint32_t tunnel = ((const struct imsg_tunnel *)body)->tunnel;
+			struct imsg_bgp_neighbor none = {.tunnel = tunnel};
 
+			set_bfd(p, &none, -1);
 			/* Its last words must be written while the speaker still knows it. */
 			bgp_neighbor_stop(p->bgp, tunnel, now);
-			carry_out_all(p);
+			bgp_carry_out_all(p);
 			bgp_neighbor_delete(p->bgp, tunnel, now);
 		}
 		break;
@@ -527,6 +238,7 @@ static void on_hub_message(void *context, const struct imsg *m)
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_tunnel)))) {
 			const struct imsg_bgp_tunnel *t = body;
 
+			imsg_send(p->bfd, IMSG_BGP_TUNNEL, -1, t, sizeof(*t));
 			bgp_tunnel_set(p->bgp, t->tunnel, t->up, now);
 		}
 		break;
@@ -546,7 +258,7 @@ static void on_hub_message(void *context, const struct imsg *m)
 	}
 	if (fd >= 0)
 		close(fd);
-	schedule_turn(p);
+	bgp_schedule_turn(p);
 }
 
 static void on_hub_gone(void *context)
@@ -558,10 +270,34 @@ static void on_hub_gone(void *context)
 	event_base_loopbreak(p->base);
 }
 
+/* What BFD says of a tunnel; hub shows it. */
+static void on_bfd_message(void *context, const struct imsg *m)
+{
+	struct proc_bgp *p = context;
+	const struct imsg_bfd_state *state = imsg_body(m, sizeof(*state));
+
+	if (m->type != IMSG_BFD_STATE || !state)
+		return;
+	if (state->present && state->state == BFD_DOWN && state->remote_state != BFD_ADMIN_DOWN)
+		bgp_path_down(p->bgp, state->tunnel, bfd_diag_name(state->diag), clock_now());
+	imsg_send(p->hub, IMSG_BFD_STATE, -1, state, sizeof(*state));
+	bgp_schedule_turn(p);
+}
+
+static void on_bfd_gone(void *context)
+{
+	struct proc_bgp *p = context;
+
+	log_error("the BFD thread is gone");
+	p->status = 1;
+	event_base_loopbreak(p->base);
+}
+
 int proc_bgp_run(int hub_fd)
 {
 	struct proc_bgp p = {0};
 	uint64_t seed = clock_now();
+	int bfd_fd = bfd_loop_start();
 
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		log_warn("timers are spread by the clock only: %s", strerror(errno));
@@ -570,18 +306,20 @@ int proc_bgp_run(int hub_fd)
 	p.bgp = bgp_new(seed);
 	if (!p.base)
 		abort();
+	if (bfd_fd < 0) {
+		log_error("the BFD thread cannot be started: %s", strerror(errno));
+		return 1;
+	}
+	p.bfd = imsg_channel_new(p.base, bfd_fd, on_bfd_message, on_bfd_gone, &p);
 	p.turn = event_new(p.base, -1, 0, on_turn, &p);
 	p.hub = imsg_channel_new(p.base, hub_fd, on_hub_message, on_hub_gone, &p);
 	privsep_drop("bgp");
 	imsg_send(p.hub, IMSG_READY, -1, NULL, 0);
 	event_base_dispatch(p.base);
 
-	while (!LIST_EMPTY(&p.connections))
-		connection_free(LIST_FIRST(&p.connections));
-	for (unsigned int i = 0; i < p.listener_count; i++) {
-		event_free(p.listeners[i].readable);
-		close(p.listeners[i].fd);
-	}
+	bgp_tcp_fini(&p);
+	imsg_channel_free(p.bfd);
+	bfd_loop_join();
 	event_free(p.turn);
 	imsg_channel_free(p.hub);
 	event_base_free(p.base);

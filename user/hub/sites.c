@@ -83,10 +83,13 @@ static uint32_t group_number(const struct hub *h, const struct hub_site *site)
 	return site->slot;
 }
 
+#define BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
+
 static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
+	int bfd = -1;
 
 	memset(&m, 0, sizeof(m));
 	m.tunnel = hub_tunnel_number(site, t);
@@ -101,9 +104,18 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.max_prefixes_in = site->conf.max_prefixes_in;
 	m.max_prefixes_out = site->conf.max_prefixes_out;
 	m.med_out = conf->med;
+	if (h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1)
+		m.med_out += BACKUP_MED;
 	m.group = group_number(h, site);
 	m.allow_default = site->conf.allow_default;
-	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, -1, &m, sizeof(m));
+	m.transport6 = site->conf.bgp_family == AF_INET6;
+	if (site->conf.bfd.multiplier)
+		bfd = hub_bfd_socket(h, m.transport6 ? &m.local6 : &m.local4);
+	if (bfd >= 0) {
+		m.bfd_interval_us = site->conf.bfd.interval_us;
+		m.bfd_multiplier = site->conf.bfd.multiplier;
+	}
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, bfd, &m, sizeof(m));
 }
 
 static void send_to_data(struct hub *h, const struct hub_site *site, unsigned int t, bool present)

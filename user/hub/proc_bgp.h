@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of the bgp process: proc_bgp.c, its loop, and bgp_tcp.c, its connections. */
+#ifndef SLUICE_HUB_PROC_BGP_H
+#define SLUICE_HUB_PROC_BGP_H
+
+#include "bgp/speaker.h"
+#include "hub/imsg.h"
+
+#include <sys/queue.h>
+
+#define LISTENERS_MAX 8
+
+struct connection;
+
+struct listener {
+	int fd;
+	struct event *readable;
+};
+
+struct proc_bgp {
+	struct event_base *base;
+	struct imsg_channel *hub;
+	struct imsg_channel *bfd; /* to its thread */
+	struct bgp *bgp;
+	struct event *turn; /* once per event-loop turn in which something happened, and timers */
+	LIST_HEAD(, connection) connections;
+	struct listener listeners[LISTENERS_MAX];
+	unsigned int listener_count;
+	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
+	uint64_t settle_until;
+	int status;
+};
+
+/* Everything that happened in this turn of the loop is worked off together: batches of routes. */
+void bgp_schedule_turn(struct proc_bgp *p);
+void bgp_carry_out_all(struct proc_bgp *p);
+
+/* bgp_tcp.c */
+void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e);
+void bgp_tcp_close(struct proc_bgp *p, const struct bgp_effect *e);
+void bgp_tcp_flush_all(struct proc_bgp *p);
+void bgp_tcp_listen(struct proc_bgp *p, int own_fd);
+void bgp_tcp_fini(struct proc_bgp *p);
+
+#endif
