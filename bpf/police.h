@@ -60,8 +60,8 @@ static __always_inline enum police_verdict police_site(
 	__u64 start;
 
 	/* Look at one word, charge the other, then charge the first: nobody pays for a drop. */
-	if (price && bucket_word(&site->packet_tat_ns) >
-			     now + reserve(site->packet_burst_ns, bytes))
+	if (price &&
+		bucket_word(&site->packet_tat_ns) > now + reserve(site->packet_burst_ns, bytes))
 		return POLICE_SITE_PPS;
 	if (site->ns_per_byte_q16 &&
 		!bucket_charge(&site->tat_ns, now, bucket_cost(bytes, site->ns_per_byte_q16),

@@ -103,7 +103,10 @@ hub_config() {
 	sites:
 	E
 	for n in $(seq "$1" "$2"); do
-		printf '  - name: site-%d\n    asn: %d\n    tunnels:\n' "$n" $((65000 + n))
+		printf '  - name: site-%d\n    asn: %d\n' "$n" $((65000 + n))
+		[ -z "${BFD_MS:-}" ] || printf '    bfd: { interval: %dms, multiplier: 3 }\n' "$BFD_MS"
+		[ -z "${SITE_OPTIONS:-}" ] || printf '    %s\n' "$SITE_OPTIONS"
+		printf '    tunnels:\n'
 		for t in 0 1; do
 			[ -s "$LAB/psk/$n.$t" ] || (umask 077; tr -dc A-Za-z1-9 </dev/urandom | head -c 32 >"$LAB/psk/$n.$t")
 			printf "      - { identity: s%d.t%d.sluice.test, inside: %s/30, inside6: '%s/126', psk: 'file:%s' }\n" \
@@ -242,16 +245,18 @@ branch_up() {
 # Only the LAN is announced. Tunnel 1 is the backup in both directions: MED and a longer path out,
 # local preference in.
 branch_bird() {
-	local n=$1 t
+	local n=$1 t bfd=""
+	[ -z "${BFD_MS:-}" ] || bfd="protocol bfd { interface \"tun*\" { interval $BFD_MS ms; multiplier 3; }; }"
 	{
 		cat <<-E
 		router id 10.$n.0.1;
 		log "$LAB/b$n/bird.log" all;
 		protocol device { scan time 2; }
 		protocol direct { ipv4; ipv6; interface "lan"; }
+		$bfd
 		protocol kernel { ipv4 { import none; export filter { if source = RTS_BGP then { krt_prefsrc = 10.$n.0.1; accept; } reject; }; }; }
 		protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
-		template bgp hub { local as $((65000 + n)); hold time 9; keepalive time 3; connect retry time 2; connect delay time 1; error wait time 1,4; }
+		template bgp hub { local as $((65000 + n)); hold time 9; keepalive time 3; connect retry time 2; connect delay time 1; error wait time 1,4; ${BFD_MS:+bfd on;} }
 		E
 		for t in 0 1; do
 			local out="if source != RTS_DEVICE then reject; bgp_med = $((10 + 90 * t));"

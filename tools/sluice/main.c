@@ -14,7 +14,7 @@
 #define VERSION "0.1.0"
 
 static const char usage_text[] =
-	"usage: sluice show sites|tunnels|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
+	"usage: sluice show sites|tunnels|bgp|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
 	"[--json]\n"
 	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
 	"       sluice top [SITE] [--iterations N]\n"
@@ -58,6 +58,7 @@ struct command {
 static const struct command commands[] = {
 	{{"show", "sites"}, "show-sites", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sites},
 	{{"show", "tunnels"}, "show-tunnels", SITE_OPTIONAL, TUNNEL_NEVER, false, view_tunnels},
+	{{"show", "bgp"}, "show-bgp", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp},
 	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
 	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},

@@ -35,6 +35,7 @@ void table_print(struct table *t, const char *empty);
 /* Views: each prints one document of the daemon. */
 void view_sites(const json_t *document);
 void view_tunnels(const json_t *document);
+void view_bgp(const json_t *document);
 void view_routes(const json_t *document);
 void view_sas(const json_t *document);
 void view_dataplane(const json_t *document);

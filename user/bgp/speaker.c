@@ -278,6 +278,9 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 		return;
 	peer_set_detail(p, "BFD: %s", why);
 	peer_stop(b, p, &n, now);
+	/* No fault of the peer's: no growing pause. */
+	p->backoff_s = 0;
+	p->start_at = now + speaker_jitter(b, speaker_retry_s(b));
 }
 
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present)

@@ -136,7 +136,6 @@ struct site_conf {
 	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
 	struct bfd_conf bfd;
 	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
-	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };
 

@@ -146,6 +146,8 @@ static void report(struct session *s, uint64_t now)
 	m.remote_diag = s->core.remote_diag;
 	m.interval_us = bfd_session_interval_us(&s->core);
 	m.detection_us = (uint32_t)(bfd_session_detection(&s->core) / 1000);
+	m.failed = s->shown.present && s->shown.state == BFD_UP && m.state != BFD_UP &&
+		   m.state != BFD_ADMIN_DOWN && m.remote_state != BFD_ADMIN_DOWN;
 	if (m.state == s->shown.state && m.remote_state == s->shown.remote_state &&
 		m.present == s->shown.present && now - s->shown_at < REPORT_NS)
 		return;

@@ -199,6 +199,7 @@ static void set_bgp_idle(struct hub *h)
 			struct imsg_bgp_state *b = &h->sites[i]->tunnels[t].bgp;
 
 			b->state = BGP_IDLE;
+			b->established_wall_ns = 0;
 			h->sites[i]->tunnels[t].bfd = (struct imsg_bfd_state){0};
 			snprintf(b->detail, sizeof(b->detail), "the bgp process is starting again");
 		}
@@ -393,6 +394,9 @@ static void on_bgp_state(struct hub *h, struct imsg_bgp_state *m)
 			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
 			m->state == BGP_ESTABLISHED ? "established" : "closed",
 			m->detail[0] ? ": " : "", m->detail);
+	m->established_wall_ns = m->state != BGP_ESTABLISHED  ? 0
+				 : t->bgp.established_wall_ns ? t->bgp.established_wall_ns
+							      : clock_wall();
 	t->bgp = *m;
 }
 

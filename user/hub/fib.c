@@ -90,6 +90,7 @@ void hub_route(struct hub *h, const struct imsg_route *route)
 
 	bool moved = !e->installed || e->route.tunnel != route->tunnel;
 
+	e->moves += e->installed && moved;
 	e->route = *route;
 	e->stale = false;
 	if (moved)

@@ -314,6 +314,7 @@ struct imsg_bfd_session {
 struct imsg_bfd_state {
 	uint32_t tunnel;
 	bool present;                /* false: there is no session now */
+	bool failed;                 /* it was Up until now, and nobody switched it off */
 	uint8_t state, remote_state; /* enum bfd_state */
 	uint8_t diag, remote_diag;   /* enum bfd_diag */
 	uint32_t interval_us;        /* between packets of the hub, negotiated */
@@ -337,6 +338,7 @@ struct imsg_bgp_state {
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
 	uint8_t error_code, error_subcode; /* of the last NOTIFICATION, either way */
+	uint64_t established_wall_ns;      /* 0: it is not; hub fills it in */
 	char detail[REASON_TEXT_SIZE];
 };
 

@@ -57,6 +57,7 @@ static const struct verb_name verbs[] = {
 	{"show-sites", API_SHOW_SITES},
 	{"show-tunnels", API_SHOW_TUNNELS},
 	{"show-routes", API_SHOW_ROUTES},
+	{"show-bgp", API_SHOW_BGP},
 	{"show-sa", API_SHOW_SA},
 	{"show-dataplane", API_SHOW_DATAPLANE},
 	{"show-log", API_SHOW_LOG},

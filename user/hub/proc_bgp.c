@@ -278,7 +278,7 @@ static void on_bfd_message(void *context, const struct imsg *m)
 
 	if (m->type != IMSG_BFD_STATE || !state)
 		return;
-	if (state->present && state->state == BFD_DOWN && state->remote_state != BFD_ADMIN_DOWN)
+	if (state->failed)
 		bgp_path_down(p->bgp, state->tunnel, bfd_diag_name(state->diag), clock_now());
 	imsg_send(p->hub, IMSG_BFD_STATE, -1, state, sizeof(*state));
 	bgp_schedule_turn(p);

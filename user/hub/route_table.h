@@ -9,6 +9,7 @@ struct route_entry {
 	struct route_entry *next;
 	struct imsg_route route;
 	uint32_t mtu;   /* as installed */
+	uint32_t moves; /* from one tunnel to another */
 	bool stale;     /* from a bgp process that has ended */
 	bool installed; /* in the kernel and in the trie */
 };

@@ -125,6 +125,8 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_tunnels(h, site);
 	case API_SHOW_ROUTES:
 		return status_routes(h, site);
+	case API_SHOW_BGP:
+		return status_bgp(h, site);
 	case API_SHOW_SA:
 		return status_sas(h, site);
 	case API_SHOW_DATAPLANE:

@@ -17,6 +17,8 @@ json_t *status_dataplane(struct hub *h);
 json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind);
 json_t *status_report(struct hub *h, const struct hub_site *site);
 
+json_t *status_bgp(struct hub *h, const struct hub_site *site);
+
 /* Prometheus text exposition format, malloc'ed. */
 char *status_metrics(struct hub *h);
 
@@ -27,5 +29,10 @@ void status_each_site(struct hub *h, const struct hub_site *site,
 /* Counters of a site since it was configured. */
 struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction);
 struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t);
+
+/* "2026-01-31T12:00:00Z" */
+json_t *status_time(uint64_t wall_ns);
+
+const char *status_bgp_name(const struct hub_tunnel *t);
 
 #endif

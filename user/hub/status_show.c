@@ -3,6 +3,7 @@
 #include "hub/status.h"
 
 #include "base/clock.h"
+#include "bgp/bfd/packet.h"
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
@@ -13,32 +14,9 @@
 static const char *const phase_names[] = {
 	[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
 
-static const char *const bgp_names[] = {[BGP_IDLE] = "idle",
-	[BGP_CONNECT] = "connect",
-	[BGP_ACTIVE] = "active",
-	[BGP_OPENSENT] = "opensent",
-	[BGP_OPENCONFIRM] = "openconfirm",
-	[BGP_ESTABLISHED] = "established"};
-
 static json_t *json_number(uint64_t n)
 {
 	return json_integer((json_int_t)n);
-}
-
-static json_t *json_time(uint64_t wall_ns)
-{
-	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
-	char text[40];
-	struct tm utc;
-
-	gmtime_r(&seconds, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_string(text);
-}
-
-static const char *bgp_name(const struct hub_tunnel *t)
-{
-	return t->bgp.state <= BGP_ESTABLISHED ? bgp_names[t->bgp.state] : "?";
 }
 
 static void count_egress(void *context, struct route_entry *e)
@@ -144,9 +122,11 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "ike_proposal", json_string(state->ike.ike_proposal));
 	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
 	json_object_set_new(o, "inner_mtu", json_integer(sa ? sa->inner_mtu : 0));
-	json_object_set_new(o, "since", json_time(state->since_wall_ns));
-	json_object_set_new(o, "bgp", json_string(bgp_name(state)));
+	json_object_set_new(o, "since", status_time(state->since_wall_ns));
+	json_object_set_new(o, "bgp", json_string(status_bgp_name(state)));
 	json_object_set_new(o, "bgp_detail", json_string(state->bgp.detail));
+	json_object_set_new(
+		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));
 	json_object_set_new(o, "prefixes_in", json_integer(state->bgp.prefixes_in));
 	json_object_set_new(o, "prefixes_out", json_integer(state->bgp.prefixes_out));
 	json_object_set_new(o, "in_bytes", json_number(stats.in.bytes));
@@ -228,12 +208,13 @@ static void add_route(void *context, struct route_entry *e)
 	}
 	for (int i = 0; i < e->route.as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_number(e->route.as_path[i]));
-	json_array_append_new(c->list,
-		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:s}", "prefix",
-			prefix_format(&e->route.prefix, prefix), "site", site->conf.name, "tunnel",
-			(int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
-			json_number(e->route.med), "candidates", json_number(e->route.candidates),
-			"stale", (int)e->stale, "kind", "bgp"));
+	json_array_append_new(
+		c->list, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:s}", "prefix",
+				 prefix_format(&e->route.prefix, prefix), "site", site->conf.name,
+				 "tunnel", (int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path",
+				 path, "med", json_number(e->route.med), "candidates",
+				 json_number(e->route.candidates), "moves", json_number(e->moves),
+				 "mtu", (int)e->mtu, "stale", (int)e->stale, "kind", "bgp"));
 }
 
 static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t *list)

@@ -1,0 +1,87 @@
+#!/bin/bash
+# BFD over the tunnels of a branch with BIRD: up, failover when a tunnel is cut in silence, one move
+# for each flap, steady under load and rekeys, switched off without harm.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+P=slbf LAB=$(mktemp -d /tmp/slbf.XXXXXX) BIN=${BIN:-$PWD/build/asan}
+. tests/net/lab.sh
+. tests/net/cases.sh
+cases_start
+BFD_MS=100
+
+lab_hub_net
+hub_config 1 1 >"$LAB/sluice.yaml"
+must "sluiced starts" hub_start
+branch_up 1
+must "both tunnels and BGP sessions are up" until_true 60 all_up 2
+bfd() { json_of show tunnels '[.tunnels[].bfd] | join(" ")'; }
+bfd_is() { [ "$(bfd)" = "$1" ]; }
+must "BFD is up on both, as BIRD sees it too" until_true 20 bfd_is "Up Up"
+bird_up() { [ "$(in_ns b1 birdc -s "$LAB/b1/bird.ctl" show bfd sessions | grep -c ' Up .* 0.100  *0.300')" = 2 ]; }
+case_ "with 100 ms and 3 packets" until_true 5 bird_up
+egress() { json_of show routes '[.routes[] | select(.prefix == "10.1.0.0/24")][0].tunnel'; }
+egress_is() { [ "$(egress)" = "$1" ]; }
+must "tunnel 0 carries what goes to the branch" until_true 10 egress_is 0
+sleep 1
+moves() { grep -c 'route moved' "$LAB/sluiced.log"; }
+
+gap_below() { # gap_below JSON MS
+	echo "$1 $(jq .longest_gap_ms <<<"$1") ms"
+	jq -e ".longest_gap_ms < $2 and .received > 0" <<<"$1" >/dev/null
+}
+failover() { # a train each way; the cut 2 s after their start
+	train host b1-h 10.1.0.10 800000 500 6 >"$LAB/down.json" & local down=$!
+	train b1-h host 10.0.0.10 800000 500 6 >"$LAB/up.json" & local up=$!
+	sleep 2.3; cut_on 1 "$1"; wait $down $up
+	gap_below "$(<"$LAB/down.json")" 500 && gap_below "$(<"$LAB/up.json")" 500 &&
+		echo "hub to branch $(jq .longest_gap_ms "$LAB/down.json") ms, back $(jq .longest_gap_ms "$LAB/up.json") ms"
+}
+case_ "tunnel 0 is cut: less than 500 ms of silence, both ways" failover 0
+case_ "tunnel 1 carries it now" egress_is 1
+reason() { json_of show tunnels '.tunnels[0].bgp_detail' | grep -q '^BFD: control detection time expired'; }
+case_ "the reason is shown" reason
+cut_off 1 0
+case_ "BFD and BGP return on tunnel 0" until_true 60 bfd_is "Up Up"
+case_ "and the primary tunnel with them" until_true 20 egress_is 0
+
+flaps() { # every cut moves the route once, every return once
+	local i
+	in_hub_exec ip -ts monitor route >"$LAB/monitor" 2>&1 & local monitor=$!; remember $monitor
+	sleep 0.3
+	for i in 1 2; do
+		cut_on 1 0; until_true 5 egress_is 1 || return 1
+		cut_off 1 0; until_true 60 egress_is 0 || return 1
+	done
+	sleep 0.5; kill $monitor
+	echo "$(grep -c '10.1.0.0/24' "$LAB/monitor") kernel changes"
+	[ "$(sluice show routes --json | jq '[.routes[] | select(.prefix == "10.1.0.0/24")][0].moves')" = 6 ] &&
+		[ "$(grep -c 'Deleted 10.1.0.0/24' "$LAB/monitor")" = 0 ]
+}
+case_ "two flaps: one move each way, the prefix is never without a route" flaps
+
+until_true 30 bfd_is "Up Up"
+expirations() { json_of show bgp '[.sessions[].bfd.expirations] | add'; }
+loaded() { # 1.5 times the limit from the site, the limit to it, for 10 s, with rekeys
+	local before; before=$(expirations)
+	train b1-h host 10.0.0.10 150000000 1300 10 >"$LAB/up.json" & local up=$!
+	train host b1-h 10.1.0.10 120000000 1300 10 >"$LAB/down.json" & local down=$!
+	for _ in 1 2 3; do sleep 2; sluice rekey site-1 0 >/dev/null; done
+	wait $up $down
+	echo "expirations $before -> $(expirations)"
+	[ "$before" = "$(expirations)" ] && bfd_is "Up Up" && [ "$(jq .lost "$LAB/up.json")" -gt 1000 ]
+}
+case_ "overload both ways and rekeys: BFD stays up" loaded
+
+# BIRD takes AdminDown for a failure, which RFC 5882 3.2 does not want; it must come back by itself.
+bird_without() { [ "$(in_ns b1 birdc -s "$LAB/b1/bird.ctl" show bfd sessions | grep -c ' Up ')" = 0 ]; }
+switched_off() {
+	BFD_MS="" hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply || return 1
+	until_true 3 bfd_is " " && until_true 20 all_up 2 && until_true 10 bird_without
+}
+case_ "BFD is switched off: the BGP sessions come back without it" switched_off
+switched_on() { BFD_MS=300 hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 20 bfd_is "Up Up"; }
+case_ "and on again, with another interval" switched_on
+bgp_restarts() { local pid; pid=$(json_of show dataplane '.processes[] | select(.name == "bgp").pid'); kill -9 "$pid"; until_true 40 all_up 2 && until_true 20 bfd_is "Up Up"; }
+case_ "the bgp process is killed: BGP and BFD return" bgp_restarts
+case_ "a stop leaves nothing" hub_stop
+cases_end

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice show bgp`. */
+#include "format.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void session_row(struct table *t, const json_t *o)
+{
+	const json_t *bfd = json_object_get(o, "bfd");
+	uint64_t code = field_number(o, "error_code");
+
+	table_row(t);
+	table_text(t, field_text(o, "site"));
+	table_cell(t, "%llu", (unsigned long long)field_number(o, "tunnel"));
+	table_text(t, field_text(o, "peer"));
+	table_cell(t, "%llu", (unsigned long long)field_number(o, "asn"));
+	table_text(t, field_text(o, "state"));
+	table_text(t, field_text(o, "established_at"));
+	table_cell(t, "%llu of %llu", (unsigned long long)field_number(o, "prefixes_in"),
+		(unsigned long long)field_number(o, "prefixes_in_max"));
+	table_cell(t, "%llu of %llu", (unsigned long long)field_number(o, "prefixes_out"),
+		(unsigned long long)field_number(o, "prefixes_out_max"));
+	if (json_is_object(bfd))
+		table_cell(t, "%s, %llu ms", field_text(bfd, "state"),
+			(unsigned long long)field_number(bfd, "detection_us") / 1000);
+	else
+		table_text(t, "off");
+	if (code)
+		table_cell(t, "%llu/%llu", (unsigned long long)code,
+			(unsigned long long)field_number(o, "error_subcode"));
+	else
+		table_text(t, "-");
+}
+
+void view_bgp(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"PEER", 0, 0},
+		{"AS", 1, 0}, {"STATE", 0, 0}, {"SINCE", 0, 0}, {"IN", 1, 0}, {"OUT", 1, 0},
+		{"BFD", 0, 0}, {"ERROR", 0, 0}, {NULL, 0, 0}};
+	const json_t *sessions = json_object_get(document, "sessions"), *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(sessions, i, o) session_row(&t, o);
+	table_print(&t, "no sessions are configured");
+	json_array_foreach(sessions, i, o)
+	{
+		if (strcmp(field_text(o, "detail"), "-"))
+			printf("%s %llu: %s\n", field_text(o, "site"),
+				(unsigned long long)field_number(o, "tunnel"),
+				field_text(o, "detail"));
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice show bgp`: sessions. */
+#include "hub/status.h"
+
+#include "base/clock.h"
+#include "bgp/bfd/packet.h"
+
+#include <time.h>
+
+json_t *status_time(uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
+	char text[40];
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return json_string(text);
+}
+
+const char *status_bgp_name(const struct hub_tunnel *t)
+{
+	static const char *const names[] = {[BGP_IDLE] = "idle",
+		[BGP_CONNECT] = "connect",
+		[BGP_ACTIVE] = "active",
+		[BGP_OPENSENT] = "opensent",
+		[BGP_OPENCONFIRM] = "openconfirm",
+		[BGP_ESTABLISHED] = "established"};
+
+	return t->bgp.state <= BGP_ESTABLISHED ? names[t->bgp.state] : "?";
+}
+
+static json_t *number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *bfd_json(const struct imsg_bfd_state *b)
+{
+	if (!b->present)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+		bfd_state_name(b->state), "remote_state", bfd_state_name(b->remote_state), "diag",
+		bfd_diag_name(b->diag), "remote_diag", bfd_diag_name(b->remote_diag), "interval_us",
+		number(b->interval_us), "detection_us", number(b->detection_us), "packets_in",
+		number(b->packets_in), "packets_out", number(b->packets_out), "packets_refused",
+		number(b->packets_refused), "expirations", number(b->expirations));
+}
+
+static void add_session(const struct hub_site *site, unsigned int t, json_t *list)
+{
+	const struct hub_tunnel *state = &site->tunnels[t];
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	bool v6 = site->conf.bgp_family == AF_INET6;
+	struct ip_addr peer = config_inside_site(v6 ? &conf->inside6 : &conf->inside);
+	char text[ADDR_STR_SIZE];
+	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "site", site->conf.name, "tunnel",
+		(int)t, "peer", addr_format(&peer, text), "state", status_bgp_name(state), "asn",
+		number(site->conf.asn));
+
+	json_object_set_new(o, "established_at",
+		state->bgp.established_wall_ns ? status_time(state->bgp.established_wall_ns)
+					       : json_string(""));
+	json_object_set_new(o, "prefixes_in", number(state->bgp.prefixes_in));
+	json_object_set_new(o, "prefixes_in_max", number(site->conf.max_prefixes_in));
+	json_object_set_new(o, "prefixes_out", number(state->bgp.prefixes_out));
+	json_object_set_new(o, "prefixes_out_max", number(site->conf.max_prefixes_out));
+	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
+	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
+	json_object_set_new(o, "detail", json_string(state->bgp.detail));
+	json_object_set_new(o, "bfd", bfd_json(&state->bfd));
+	json_array_append_new(list, o);
+}
+
+static void add_sessions(struct hub *h, const struct hub_site *site, json_t *list)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			add_session(site, t, list);
+	}
+}
+
+json_t *status_bgp(struct hub *h, const struct hub_site *site)
+{
+	json_t *list = json_array();
+
+	status_each_site(h, site, add_sessions, list);
+	return json_pack("{s:o}", "sessions", list);
+}
