@@ -56,6 +56,7 @@ struct world {
 	struct packet packets[PACKETS_MAX];
 	unsigned int count;
 	unsigned int esp_sent, esp_lost, ike_sent;
+	unsigned int version;  /* of IKE */
 	unsigned int tampered; /* per cent of messages with a flipped bit, as copies */
 	const char *trouble;
 	bool verbose;
@@ -309,6 +310,13 @@ static void make_end(struct world *w, int me, bool starts)
 		.startup = starts ? STARTUP_START : STARTUP_ADD,
 		.dpd_action = DPD_RESTART,
 		.encap = ENCAP_FORCE};
+	if (w->version == 1) {
+		c->options.ikev1 = true;
+		c->options.ikev2 = false;
+		c->options.p1_encryption = one(12, 128);
+		c->options.p1_integrity = one(12, 0);
+		c->options.p1_groups = c->options.p2_groups = one(19, 0);
+	}
 	for (int i = 0; i < 2; i++) {
 		struct selector_set *set = i ? &c->local_ts : &c->remote_ts;
 
@@ -421,7 +429,7 @@ static void random_command(struct world *w, enum mode mode)
 }
 
 /* NULL when all is well. */
-static const char *simulate(uint64_t seed, enum mode mode, bool verbose)
+static const char *simulate(uint64_t seed, enum mode mode, unsigned int version, bool verbose)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	const char *trouble;
@@ -430,6 +438,7 @@ static const char *simulate(uint64_t seed, enum mode mode, bool verbose)
 	w->random = seed * 1000003 + mode;
 	w->now = 1000 * CLOCK_SECOND;
 	w->verbose = verbose;
+	w->version = version;
 	w->loss = loss = (unsigned int)(draw(w) % 20);
 	w->duplicate = (unsigned int)(draw(w) % 20);
 	w->delay = (1 + draw(w) % 400) * CLOCK_MILLISECOND;
@@ -462,9 +471,10 @@ static const char *simulate(uint64_t seed, enum mode mode, bool verbose)
 		w->trouble = "hardly any traffic flowed";
 	trouble = w->trouble;
 	if (trouble)
-		print_message("seed %llu mode %d: %s (loss %u%%, %u ESP lost of %u, now %.3f)\n",
-			(unsigned long long)seed, mode, trouble, loss, w->esp_lost, w->esp_sent,
-			(double)w->now / 1e9);
+		print_message(
+			"IKEv%u seed %llu mode %d: %s (loss %u%%, %u ESP lost of %u, now %.3f)\n",
+			version, (unsigned long long)seed, mode, trouble, loss, w->esp_lost,
+			w->esp_sent, (double)w->now / 1e9);
 	if (trouble)
 		print_views(w);
 	end_world(w);
@@ -478,63 +488,94 @@ static unsigned int seeds_each(void)
 	return text ? (unsigned int)atoi(text) : 20;
 }
 
-/* IKE_SIM_SEED=N IKE_SIM_MODE=M shows one run in full. */
+/* IKE_SIM_SEED=N IKE_SIM_MODE=M IKE_SIM_VERSION=V shows one run in full. */
 static void test_one_seed(void **state)
 {
-	const char *seed = getenv("IKE_SIM_SEED"), *mode = getenv("IKE_SIM_MODE");
+	const char *seed = getenv("IKE_SIM_SEED"), *mode = getenv("IKE_SIM_MODE"),
+		   *version = getenv("IKE_SIM_VERSION");
 
 	(void)state;
 	if (!seed)
 		skip();
-	assert_null(simulate(
-		strtoull(seed, NULL, 10), mode ? (enum mode)atoi(mode) : MODE_REKEYS, true));
+	assert_null(simulate(strtoull(seed, NULL, 10), mode ? (enum mode)atoi(mode) : MODE_REKEYS,
+		version ? (unsigned int)atoi(version) : 2, true));
 }
 
-static void many(enum mode mode)
+static void many(enum mode mode, unsigned int version)
 {
 	unsigned int failures = 0;
 
 	for (uint64_t seed = 1; seed <= seeds_each(); seed++)
-		failures += simulate(seed, mode, false) != NULL;
+		failures += simulate(seed, mode, version, false) != NULL;
 	assert_int_equal(failures, 0);
 }
 
 static void test_rekeys(void **state)
 {
 	(void)state;
-	many(MODE_REKEYS);
+	many(MODE_REKEYS, 2);
 }
 
 static void test_deletes(void **state)
 {
 	(void)state;
-	many(MODE_DELETES);
+	many(MODE_DELETES, 2);
 }
 
 static void test_cross(void **state)
 {
 	(void)state;
-	many(MODE_CROSS);
+	many(MODE_CROSS, 2);
 }
 
 static void test_forged(void **state)
 {
 	(void)state;
-	many(MODE_FORGED);
+	many(MODE_FORGED, 2);
 }
 
 static void test_killed(void **state)
 {
 	(void)state;
-	many(MODE_KILLED);
+	many(MODE_KILLED, 2);
+}
+
+static void test_rekeys_v1(void **state)
+{
+	(void)state;
+	many(MODE_REKEYS, 1);
+}
+
+static void test_deletes_v1(void **state)
+{
+	(void)state;
+	many(MODE_DELETES, 1);
+}
+
+static void test_cross_v1(void **state)
+{
+	(void)state;
+	many(MODE_CROSS, 1);
+}
+
+static void test_forged_v1(void **state)
+{
+	(void)state;
+	many(MODE_FORGED, 1);
+}
+
+static void test_killed_v1(void **state)
+{
+	(void)state;
+	many(MODE_KILLED, 1);
 }
 
 /* Killed while nothing is under way: nobody notices, and rekeys go on. */
-static void test_killed_at_rest(void **state)
+static void killed_at_rest(unsigned int version)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	(void)state;
+	w->version = version;
 	w->random = 4711;
 	w->now = 1000 * CLOCK_SECOND;
 	w->delay = 20 * CLOCK_MILLISECOND;
@@ -552,7 +593,7 @@ static void test_killed_at_rest(void **state)
 		assert_memory_equal(&before, &after, sizeof(before));
 		engine_command(w->ends[0].engine, 3, i < 3 ? ENGINE_REKEY_CHILD : ENGINE_REKEY_IKE,
 			w->now);
-		run(w, 10, true);
+		run(w, version == 1 ? 70 : 10, true); /* IKEv1 keeps old SAs for a while */
 		engine_look(w->ends[0].engine, 3, &after);
 		assert_true(i < 3 ? before.spi_in != after.spi_in
 				  : before.ike_spi_i != after.ike_spi_i);
@@ -565,6 +606,13 @@ static void test_killed_at_rest(void **state)
 	end_world(w);
 }
 
+static void test_killed_at_rest(void **state)
+{
+	(void)state;
+	killed_at_rest(2);
+	killed_at_rest(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,6 +623,11 @@ int main(void)
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_killed_at_rest),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_rekeys_v1),
+		cmocka_unit_test(test_deletes_v1),
+		cmocka_unit_test(test_cross_v1),
+		cmocka_unit_test(test_forged_v1),
+		cmocka_unit_test(test_killed_v1),
 	};
 
 	if (!crypto_init())

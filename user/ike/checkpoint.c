@@ -6,7 +6,7 @@
  */
 #include "ike/internal.h"
 
-#define CHECKPOINT_VERSION 2
+#define CHECKPOINT_VERSION 3
 #define CACHED_MAX         2048 /* bytes of one cached message; longer ones are left out */
 
 static void put_addr(struct wr *w, const struct ip_addr *a)
@@ -94,7 +94,7 @@ static bool get_selectors(struct rd *r, struct selector_set *set)
 	return !r->bad;
 }
 
-static void put_blob(struct wr *w, const struct blob *b)
+void checkpoint_put_blob(struct wr *w, const struct blob *b)
 {
 	size_t len = b->len <= CACHED_MAX ? b->len : 0;
 
@@ -102,7 +102,7 @@ static void put_blob(struct wr *w, const struct blob *b)
 	wr_bytes(w, b->bytes, len);
 }
 
-static void get_blob(struct rd *r, struct blob *b)
+void checkpoint_get_blob(struct rd *r, struct blob *b)
 {
 	size_t len = rd_u16(r);
 	const uint8_t *bytes = rd_bytes(r, len);
@@ -113,12 +113,14 @@ static void get_blob(struct rd *r, struct blob *b)
 
 static bool is_kept(const struct ike_sa *sa)
 {
-	return !sa->free_me && sa->tunnel && sa->state == IKE_ESTABLISHED && !sa->redundant &&
-	       sa->version == &ike_v2;
+	return !sa->free_me && sa->tunnel && sa->state == IKE_ESTABLISHED && !sa->redundant;
 }
 
 static void put_sa(struct wr *w, const struct ike_sa *sa)
 {
+	bool repeatable = sa->version == &ike_v2; /* IKEv1 begins a request anew */
+
+	wr_u8(w, sa->version->number);
 	wr_u64(w, sa->spi_i);
 	wr_u64(w, sa->spi_r);
 	wr_u8(w, sa->initiator);
@@ -133,18 +135,23 @@ static void put_sa(struct wr *w, const struct ike_sa *sa)
 	wr_u8(w, sa->rekey_descendant);
 	wr_u32(w, sa->send_id);
 	wr_u32(w, sa->recv_id);
-	put_blob(w, &sa->response);
+	checkpoint_put_blob(w, &sa->response);
 	wr_u64(w, sa->established);
 	wr_u64(w, sa->rekey_at);
 	wr_u64(w, sa->expire_at);
 	wr_u8(w, (uint8_t)sa->request.kind);
 	wr_u32(w, sa->request.old_spi_in);
-	put_blob(w, &sa->request.bytes);
+	checkpoint_put_blob(w, repeatable ? &sa->request.bytes : &(struct blob){0});
+	wr_u32(w, sa->lifetime_s);
+	wr_u8(w, sa->no_probes);
+	if (sa->version->save)
+		sa->version->save(w, sa);
 }
 
 /* Reads one SA into the engine; NULL when it is malformed. */
 static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, uint64_t now)
 {
+	const struct ike_version *version = rd_u8(r) == 1 ? &ike_v1 : &ike_v2;
 	uint64_t spi_i = rd_u64(r), spi_r = rd_u64(r);
 	bool initiator = rd_u8(r);
 	struct ip_endpoint local, remote;
@@ -156,7 +163,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	get_endpoint(r, &remote);
 	if (!get_suite(r, &suite) || r->bad || ike_sa_find(e, initiator ? spi_i : spi_r))
 		return NULL;
-	sa = ike_sa_new(e, &ike_v2, initiator, spi_i, spi_r, &local, &remote, now);
+	sa = ike_sa_new(e, version, initiator, spi_i, spi_r, &local, &remote, now);
 	sa->tunnel = t;
 	sa->suite = suite;
 	rd_copy(r, &sa->keys, sizeof(sa->keys));
@@ -167,14 +174,20 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	sa->rekey_descendant = rd_u8(r);
 	sa->send_id = rd_u32(r);
 	sa->recv_id = rd_u32(r);
-	get_blob(r, &sa->response);
+	checkpoint_get_blob(r, &sa->response);
 	sa->established = rd_u64(r);
 	sa->rekey_at = rd_u64(r);
 	sa->expire_at = rd_u64(r);
 	kind = rd_u8(r);
 	sa->request.old_spi_in = rd_u32(r);
-	get_blob(r, &sa->request.bytes);
+	checkpoint_get_blob(r, &sa->request.bytes);
+	sa->lifetime_s = rd_u32(r);
+	sa->no_probes = rd_u8(r);
 	ike_set_state(sa, IKE_ESTABLISHED);
+	if (version->load && !version->load(r, sa))
+		return NULL;
+	if (version == &ike_v1 && kind == REQUEST_CHILD_NEW)
+		sa->tasks |= TASK_NEW_CHILD;
 	sa->keepalive_at = sa->nat_here ? now + KEEPALIVE_EVERY : 0;
 	if (kind == REQUEST_NONE || kind >= REQUEST_KINDS || !sa->request.bytes.bytes)
 		return r->bad ? NULL : sa;
@@ -190,6 +203,10 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 
 static void put_child(struct wr *w, const struct child *c)
 {
+	bool rekeying = c->ike && c->ike->version == &ike_v1 &&
+			c->ike->request.kind == REQUEST_CHILD_REKEY &&
+			c->ike->request.old_spi_in == c->spi_in;
+
 	wr_u8(w, (uint8_t)c->state);
 	wr_u64(w, c->ike ? (c->ike->initiator ? c->ike->spi_i : c->ike->spi_r) : 0);
 	wr_u32(w, c->spi_in);
@@ -203,7 +220,7 @@ static void put_child(struct wr *w, const struct child *c)
 	wr_u64(w, c->use_at);
 	wr_u64(w, c->gone_at);
 	wr_u8(w, c->udp_encap);
-	wr_u8(w, (uint8_t)(c->want_rekey | c->want_delete << 1));
+	wr_u8(w, (uint8_t)((c->want_rekey || rekeying) | c->want_delete << 1));
 }
 
 static bool get_child(struct engine *e, struct tunnel *t, unsigned int slot, struct rd *r)

@@ -118,7 +118,7 @@ uint64_t engine_generation(const struct engine *e);
  * and times of the clock that `now` is on. ENGINE_CHECKPOINT_SIZE(tunnels) always suffices.
  */
 #define ENGINE_CHECKPOINT_TUNNEL                                                                   \
-	16384 /* bytes: its IKE SAs with cached messages, and its SA pairs */
+	24576 /* bytes: its IKE SAs with cached messages, and its SA pairs */
 #define ENGINE_CHECKPOINT_SIZE(tunnels) (64 + (size_t)(tunnels)*ENGINE_CHECKPOINT_TUNNEL)
 size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_t now);
 

@@ -274,6 +274,9 @@ struct ike_version {
 	/* Timers beside those of struct ike_sa; CLOCK_NEVER for none. */
 	uint64_t (*next_timer)(const struct ike_sa *sa);
 	void (*timer)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	/* The part of a checkpoint that no other version has; false when it is malformed. */
+	void (*save)(struct wr *w, const struct ike_sa *sa);
+	bool (*load)(struct rd *r, struct ike_sa *sa);
 	void (*forget_handshake)(struct ike_sa *sa);
 	void (*free)(struct ike_sa *sa);
 };
@@ -386,6 +389,12 @@ void request_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
 void request_next_task(struct engine *e, struct ike_sa *sa, uint64_t now);
 void engine_send(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, const void *bytes, size_t len, uint32_t gate);
+
+/* ---- checkpoint.c ---- */
+
+/* A cached message; a long one is left out. */
+void checkpoint_put_blob(struct wr *w, const struct blob *b);
+void checkpoint_get_blob(struct rd *r, struct blob *b);
 
 /* ---- v2/exchange.c ---- */
 

@@ -28,6 +28,8 @@ void v1_handshake_free(struct v1_handshake *h)
 
 static void forget_handshake(struct ike_sa *sa)
 {
+	if (!sa->v1)
+		return; /* half read from a checkpoint */
 	v1_handshake_free(sa->v1->handshake);
 	sa->v1->handshake = NULL;
 }
@@ -45,6 +47,8 @@ void v1_exchange_forget(struct ike_sa *sa, struct v1_exchange *x)
 
 static void sa_free(struct ike_sa *sa)
 {
+	if (!sa->v1)
+		return;
 	forget_handshake(sa);
 	for (unsigned int i = 0; i < V1_EXCHANGES_MAX; i++) {
 		if (sa->v1->exchanges[i])
@@ -400,6 +404,8 @@ const struct ike_version ike_v1 = {
 	.resolve = resolve,
 	.next_timer = next_timer,
 	.timer = v1_quick_timer,
+	.save = v1_save,
+	.load = v1_load,
 	.forget_handshake = forget_handshake,
 	.free = sa_free,
 };

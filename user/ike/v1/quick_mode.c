@@ -357,14 +357,8 @@ static void second(struct engine *e, struct ike_sa *sa, struct v1_message *vm, u
 	sa->request.dh = NULL;
 	request_done(sa);
 	slot = r.new_slot;
-	if (r.lost ||
-		!check_second(sa, &r, &vm->p, &choice, &nr, &shared, &why, text, sizeof(text))) {
-		if (r.lost) {
-			why = REASON_TEMPORARY;
-			snprintf(text, sizeof(text), "the process was restarted in between");
-		}
-		if (slot >= 0)
-			child_release(e, t, slot);
+	if (!check_second(sa, &r, &vm->p, &choice, &nr, &shared, &why, text, sizeof(text))) {
+		child_release(e, t, slot);
 		v1_send_notify(e, sa, PROTOCOL_ESP, V1_NOTIFY_NO_PROPOSAL_CHOSEN);
 		put_off(e, sa, r.old_spi_in, why, text, now);
 		goto out;

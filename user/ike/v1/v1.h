@@ -113,6 +113,11 @@ struct ike_sa *v1_heir(const struct engine *e, const struct ike_sa *sa);
 /* True when our exchanges of this tunnel go first where both ends begin at once. */
 bool v1_leads(const struct tunnel *t);
 
+/* ---- checkpoint.c ---- */
+
+void v1_save(struct wr *w, const struct ike_sa *sa);
+bool v1_load(struct rd *r, struct ike_sa *sa);
+
 /* ---- main_mode.c, responder.c, initiator.c ---- */
 
 void v1_main_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
