@@ -582,6 +582,7 @@ static void killed_at_rest(unsigned int version)
 	make_end(w, 0, true);
 	make_end(w, 1, false);
 	run(w, 5, true);
+	calm(w);
 	assert_int_equal(w->ends[0].ups + w->ends[1].ups, 2);
 	w->esp_lost = 0;
 	for (int i = 0; i < 6; i++) {
