@@ -1,12 +1,29 @@
 #!/bin/bash
-# Runs every benchmark of a build directory. Usage: tests/bench/run.sh BUILD
+# Runs every benchmark of a build directory: scripts, and programs that no script of their name runs.
+# Usage: tests/bench/run.sh BUILD [PATTERN]
 set -uo pipefail
+. "$(dirname "$0")/../net/own_root.sh"
+own_root "$0" "$(realpath "$1")" "${@:2}"
 cd "$(dirname "$0")/../.." || exit 1
-failed=0
+BIN=$(realpath "$1") PATTERN=${2:-} failed=0
+export BIN
 echo "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)"
-for program in "$1"/tests/bench/*; do
-	[ -x "$program" ] && [[ $program != *.[od] ]] || continue
-	echo; echo "== $(basename "$program")"
-	timeout 300 "$program" || { echo "FAIL  status $?"; failed=1; }
+bench() { # bench NAME COMMAND...
+	local name=$1 status; shift
+	[[ $name == *"$PATTERN"* ]] || return 0
+	echo; echo "== $name"
+	timeout 900 "$@"; status=$?
+	case $status in
+	0) ;;
+	77) echo "SKIP" ;;
+	*) echo "FAIL  status $status"; failed=1 ;;
+	esac
+}
+for program in "$BIN"/tests/bench/*; do
+	name=$(basename "$program")
+	[ -x "$program" ] && [[ $program != *.[od] ]] && [ ! -e "tests/bench/$name.sh" ] && bench "$name" "$program"
+done
+for script in tests/bench/*.sh; do
+	[ "$script" = tests/bench/run.sh ] || bench "$(basename "$script" .sh)" "$script"
 done
 exit $failed

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "ike/engine.h"
+#include "../selectors.h"
+#include "../suites.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,66 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const struct {
-	const char *name;
-	enum { ENCR, PRF, INTEG, GROUP } kind;
-	uint16_t id, bits;
-} words[] = {
-	{"aes128", ENCR, 12, 128},
-	{"aes192", ENCR, 12, 192},
-	{"aes256", ENCR, 12, 256},
-	{"aes128gcm16", ENCR, 20, 128},
-	{"aes256gcm16", ENCR, 20, 256},
-	{"prfsha1", PRF, 2, 0},
-	{"prfsha256", PRF, 5, 0},
-	{"prfsha384", PRF, 6, 0},
-	{"prfsha512", PRF, 7, 0},
-	{"sha1", INTEG, 2, 0},
-	{"sha256", INTEG, 12, 0},
-	{"sha384", INTEG, 13, 0},
-	{"sha512", INTEG, 14, 0},
-	{"modp1024", GROUP, 2, 0},
-	{"modp1536", GROUP, 5, 0},
-	{"modp2048", GROUP, 14, 0},
-	{"modp3072", GROUP, 15, 0},
-	{"modp4096", GROUP, 16, 0},
-	{"ecp256", GROUP, 19, 0},
-	{"ecp384", GROUP, 20, 0},
-	{"ecp521", GROUP, 21, 0},
-	{"x25519", GROUP, 31, 0},
-};
-
-static void add_suite(char *text, struct algorithm_set *sets[4])
-{
-	for (char *word = strtok(text, "-"); word; word = strtok(NULL, "-")) {
-		bool found = false;
-
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-			struct algorithm_set *set = sets[words[i].kind];
-
-			if (strcmp(words[i].name, word) != 0 || !set)
-				continue;
-			set->items[set->count].id = words[i].id;
-			set->items[set->count++].key_bits = words[i].bits;
-			found = true;
-		}
-		if (!found) {
-			fprintf(stderr, "unknown algorithm %s\n", word);
-			exit(2);
-		}
-	}
-}
-
-static void any_selectors(struct selector_set *set)
-{
-	*set = (struct selector_set){.count = 2};
-	set->selectors[0].first.family = set->selectors[0].last.family = AF_INET;
-	memset(set->selectors[0].last.bytes, 0xff, 4);
-	set->selectors[1].first.family = set->selectors[1].last.family = AF_INET6;
-	memset(set->selectors[1].last.bytes, 0xff, 16);
-	set->selectors[0].last_port = set->selectors[1].last_port = 65535;
-}
 
 static void set_identity(struct ike_identity *id, const char *text)
 {
@@ -318,8 +260,7 @@ int main(int argc, char **argv)
 		.replay_window = 1024};
 	for (int i = 1; i < argc; i++)
 		read_argument(argv[i], &t, &psk, &limits);
-	any_selectors(&t.local_ts);
-	any_selectors(&t.remote_ts);
+	t.local_ts = t.remote_ts = everything();
 	if (!crypto_init())
 		return 1;
 	fd500 = open_socket(&t.local, IKE_PORT);

@@ -38,6 +38,17 @@ const struct cipher *cipher_find(uint16_t id, uint16_t key_bits)
 	return NULL;
 }
 
+/* The library's cipher of a row, found once: finding it costs more than a short message. */
+static EVP_CIPHER *library_cipher(const struct cipher *c)
+{
+	static EVP_CIPHER *found[sizeof(ciphers) / sizeof(ciphers[0])];
+	size_t row = (size_t)(c - ciphers);
+
+	if (!found[row])
+		found[row] = EVP_CIPHER_fetch(NULL, c->algorithm, NULL);
+	return found[row];
+}
+
 /* One pass of AEAD with the 12-byte nonce of RFC 5282 section 4. */
 static bool aead(const struct cipher *c, bool seal, const uint8_t *key, const uint8_t *salt,
 	const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *bytes, size_t len,
@@ -45,7 +56,7 @@ static bool aead(const struct cipher *c, bool seal, const uint8_t *key, const ui
 {
 	uint8_t nonce[CIPHER_SALT_MAX + CIPHER_IV_MAX];
 	uint8_t rest[16];
-	EVP_CIPHER *evp = EVP_CIPHER_fetch(NULL, c->algorithm, NULL);
+	EVP_CIPHER *evp = library_cipher(c);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n, done = 0;
 	bool ok;
@@ -61,7 +72,6 @@ static bool aead(const struct cipher *c, bool seal, const uint8_t *key, const ui
 	if (seal)
 		ok = ok && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, c->tag_len, tag) == 1;
 	EVP_CIPHER_CTX_free(ctx);
-	EVP_CIPHER_free(evp);
 	secret_wipe(nonce, sizeof(nonce));
 	return ok && (size_t)done == len;
 }
@@ -84,7 +94,7 @@ bool cipher_open(const struct cipher *c, const uint8_t *key, const uint8_t *salt
 bool cipher_cbc(const struct cipher *c, bool encrypt, const uint8_t *key, const uint8_t *iv,
 	uint8_t *bytes, size_t len)
 {
-	EVP_CIPHER *evp = EVP_CIPHER_fetch(NULL, c->algorithm, NULL);
+	EVP_CIPHER *evp = library_cipher(c);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t rest[32];
 	int n = 0, last = 0;
@@ -95,6 +105,5 @@ bool cipher_cbc(const struct cipher *c, bool encrypt, const uint8_t *key, const 
 	ok = ok && (!len || EVP_CipherUpdate(ctx, bytes, &n, bytes, (int)len) == 1);
 	ok = ok && EVP_CipherFinal_ex(ctx, rest, &last) == 1;
 	EVP_CIPHER_CTX_free(ctx);
-	EVP_CIPHER_free(evp);
 	return ok && (size_t)n == len && last == 0;
 }

@@ -110,9 +110,20 @@ static EVP_PKEY *group_key(const struct dh_group *g)
 	return key;
 }
 
+/* The same, made once. */
+static EVP_PKEY *known_group(const struct dh_group *g)
+{
+	static EVP_PKEY *made[sizeof(groups) / sizeof(groups[0])];
+	size_t row = (size_t)(g - groups);
+
+	if (!made[row])
+		made[row] = group_key(g);
+	return made[row];
+}
+
 static EVP_PKEY *generate(const struct dh_group *g)
 {
-	EVP_PKEY *group = g->kind == DH_MONTGOMERY ? NULL : group_key(g), *key = NULL;
+	EVP_PKEY *group = g->kind == DH_MONTGOMERY ? NULL : known_group(g), *key = NULL;
 	EVP_PKEY_CTX *ctx = group ? EVP_PKEY_CTX_new_from_pkey(NULL, group, NULL)
 				  : EVP_PKEY_CTX_new_from_name(NULL, key_type(g), NULL);
 
@@ -121,7 +132,6 @@ static EVP_PKEY *generate(const struct dh_group *g)
 		key = NULL;
 	}
 	EVP_PKEY_CTX_free(ctx);
-	EVP_PKEY_free(group);
 	return key;
 }
 
@@ -178,7 +188,8 @@ static EVP_PKEY *peer_key(const struct dh_group *g, const uint8_t *peer, size_t 
 		return NULL;
 	if (g->kind == DH_MONTGOMERY)
 		return EVP_PKEY_new_raw_public_key_ex(NULL, g->group, NULL, peer, len);
-	key = group_key(g);
+	if (known_group(g))
+		key = EVP_PKEY_dup(known_group(g));
 	if (!key)
 		return NULL;
 	encoded[0] = 0x04; /* uncompressed point */

@@ -12,28 +12,34 @@
 #include <stdlib.h>
 #include <time.h>
 
-static bool digest(const char *name, const struct chunk *chunks, size_t count, uint8_t *out)
+static bool digest(
+	EVP_MD **md, const char *name, const struct chunk *chunks, size_t count, uint8_t *out)
 {
-	EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = md && ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
+	bool ok;
 
+	if (!*md)
+		*md = EVP_MD_fetch(NULL, name, NULL);
+	ok = *md && ctx && EVP_DigestInit_ex(ctx, *md, NULL) == 1;
 	for (size_t i = 0; ok && i < count; i++)
 		ok = EVP_DigestUpdate(ctx, chunks[i].bytes, chunks[i].len) == 1;
 	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 	EVP_MD_CTX_free(ctx);
-	EVP_MD_free(md);
 	return ok;
 }
 
 bool hash_sha1(const struct chunk *chunks, size_t count, uint8_t out[SHA1_LEN])
 {
-	return digest("SHA1", chunks, count, out);
+	static EVP_MD *md; /* found once */
+
+	return digest(&md, "SHA1", chunks, count, out);
 }
 
 bool hash_sha256(const struct chunk *chunks, size_t count, uint8_t out[SHA256_LEN])
 {
-	return digest("SHA256", chunks, count, out);
+	static EVP_MD *md; /* found once */
+
+	return digest(&md, "SHA256", chunks, count, out);
 }
 
 bool hash_compute(const struct prf *p, const struct chunk *chunks, size_t count, uint8_t *out)

@@ -41,27 +41,53 @@ const struct integ *integ_find(uint16_t id)
 	return NULL;
 }
 
+/*
+ * One context per digest, made when it is first wanted: finding an algorithm costs the library more
+ * than a short HMAC. IKE runs on one thread.
+ */
+static EVP_MAC_CTX *context_of(const char *digest)
+{
+	static struct {
+		const char *digest;
+		EVP_MAC_CTX *context;
+	} made[sizeof(prfs) / sizeof(prfs[0])];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
+		OSSL_PARAM_construct_end()};
+	EVP_MAC_CTX *context;
+	EVP_MAC *mac;
+	size_t i = 0;
+
+	while (made[i].digest && strcmp(made[i].digest, digest) != 0)
+		i++;
+	if (made[i].digest)
+		return made[i].context;
+	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	context = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	if (!context || EVP_MAC_CTX_set_params(context, params) != 1) {
+		EVP_MAC_CTX_free(context);
+		return NULL;
+	}
+	made[i].digest = digest;
+	made[i].context = context;
+	return context;
+}
+
 /* Writes the whole digest to out, which has PRF_MAX bytes. */
 static bool hmac(const char *digest, const void *key, size_t key_len, const struct chunk *chunks,
 	size_t count, uint8_t out[PRF_MAX])
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
-		OSSL_PARAM_construct_end()};
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
 	static const uint8_t no_key[1]; /* a NULL key would mean "keep the old one" */
+	EVP_MAC_CTX *ctx = context_of(digest);
 	size_t len;
-	bool ok = ctx && EVP_MAC_init(ctx, key_len ? key : no_key, key_len, params) == 1;
+	bool ok = ctx && EVP_MAC_init(ctx, key_len ? key : no_key, key_len, NULL) == 1;
 
 	for (size_t i = 0; ok && i < count; i++) {
 		if (chunks[i].len)
 			ok = EVP_MAC_update(ctx, chunks[i].bytes, chunks[i].len) == 1;
 	}
-	ok = ok && EVP_MAC_final(ctx, out, &len, PRF_MAX) == 1;
-	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(mac);
-	return ok;
+	return ok && EVP_MAC_final(ctx, out, &len, PRF_MAX) == 1;
 }
 
 bool prf_compute(const struct prf *p, const void *key, size_t key_len, const struct chunk *chunks,
