@@ -22,7 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BATCH 64 /* datagrams between two looks at the clock */
+#define BATCH    64 /* datagrams between two looks at the clock */
+#define TIMER_MS 5  /* as the ike process does */
 
 static struct load {
 	bool server;
@@ -226,19 +227,23 @@ static struct engine *make_engine(void)
 /* Until all are up, the time is over, or a signal came. */
 static void run(struct engine *e, uint64_t until)
 {
+	uint64_t timer_at = 0;
+
 	while (!stop && clock_now() < until && (load.server || load.up_count < load.count)) {
 		struct pollfd p[2] = {{.fd = load.fds[0], .events = POLLIN},
 			{.fd = load.fds[1], .events = POLLIN}};
-		uint64_t next = engine_next_timer(e), now = clock_now();
-		uint64_t wait = next > now ? (next - now) / CLOCK_MILLISECOND + 1 : 0;
+		uint64_t now = clock_now();
 
 		drain(e);
-		poll(p, 2, wait > 100 ? 100 : (int)wait);
+		poll(p, 2, TIMER_MS);
 		for (int i = 0; i < 2; i++) {
 			for (int n = 0; n < BATCH && p[i].revents && receive(e, i); n++)
 				drain(e);
 		}
-		engine_timer(e, clock_now());
+		if (now < timer_at)
+			continue;
+		engine_timer(e, now);
+		timer_at = now + TIMER_MS * CLOCK_MILLISECOND;
 	}
 	drain(e);
 }

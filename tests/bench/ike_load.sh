@@ -28,30 +28,27 @@ for i in $(seq 1 1000); do
 done | ip -n $P-c -batch -
 ip -n $P-hub route add 10.97.0.0/16 via 10.99.0.1
 
-ticks() { # clock ticks that processes used: ticks PID...
-	local pid sum=0 f
+cpu_ns() { # nanoseconds on a CPU, of all threads: cpu_ns PID...
+	local pid t sum=0 ns
 	for pid; do
-		f=$(<"/proc/$pid/stat"); f=${f##*) }
-		# shellcheck disable=SC2086
-		set -- $f; sum=$((sum + ${12} + ${13}))
+		for t in /proc/$pid/task/*/schedstat; do read -r ns _ <"$t" && sum=$((sum + ns)); done
 	done
 	echo $sum
 }
-tree() { local c; echo "$1"; for c in $(pgrep -P "$1"); do tree "$c"; done; }
 rss() { local pid sum=0; for pid; do sum=$((sum + $(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"))); done; echo $sum; }
 
 # row NAME GROUP COUNT ROUNDS REMOTES PID...: prints one line and appends ms per set-up to $LAB/NAME.GROUP.COUNT
 row() {
 	local name=$1 group=$2 count=$3 rounds=$4 remotes=$5 before after out status; shift 5
-	before=$(ticks "$@")
+	before=$(cpu_ns "$@")
 	out=$(in_ns c taskset -c 0 "$OURS" client count="$count" rounds="$rounds" local=10.97.0.1 remote="$remotes" \
 		psk="correct-horse-battery" ike="aes128gcm16-prfsha256-$group" esp="aes128gcm16-$group" seconds=60 2>"$LAB/err")
 	status=$?
-	after=$(ticks "$@")
+	after=$(cpu_ns "$@")
 	jq -r --arg n "$name" --arg g "$group" --argjson t $((after - before)) \
-		'[$n, $g, "\(.up)/\(.wanted)", "\((.up / .seconds) | floor)/s", "\(($t * 10 / .up * 1000 | round) / 1000) ms"] | @tsv' \
+		'[$n, $g, "\(.up)/\(.wanted)", "\((.up / .seconds) | floor)/s", "\(($t / 1000 / ([.up, 1] | max) | round) / 1000) ms"] | @tsv' \
 		<<<"$out" | column -t -s $'\t' -o '  '
-	jq --argjson t $((after - before)) '$t * 10 / .up' <<<"$out" >>"$LAB/$name.$group.$count"
+	jq --argjson t $((after - before)) '$t / 1e6 / ([.up, 1] | max)' <<<"$out" >>"$LAB/$name.$group.$count"
 	[ $status = 0 ] || { head -3 "$LAB/err"; lost=1; }
 }
 median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -63,6 +60,7 @@ start_engine() { # COUNT GROUP
 	sleep 0.5
 }
 start_swan() {
+	rm -f "$LAB/swan/vici"
 	cat >"$LAB/strongswan.conf" <<-C
 	charon-systemd {
 	  load = random nonce openssl pem pkcs1 x509 pubkey kdf kernel-libipsec kernel-netlink socket-default vici

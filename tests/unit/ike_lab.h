@@ -199,7 +199,7 @@ static inline void site_starts(struct lab *l)
 
 static inline struct ike_sa *sa_of(struct lab *l, int i)
 {
-	struct ike_sa *sa = tunnel_ike(l->e[i], tunnel_find(l->e[i], l->conf[i].number));
+	struct ike_sa *sa = tunnel_ike(tunnel_find(l->e[i], l->conf[i].number));
 
 	assert_non_null(sa);
 	return sa;

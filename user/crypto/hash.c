@@ -10,17 +10,37 @@
 #include <openssl/rand.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-static bool digest(
-	EVP_MD **md, const char *name, const struct chunk *chunks, size_t count, uint8_t *out)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok;
+#define DIGESTS_MAX 8 /* names that callers use: SHA-1, SHA-2 */
 
-	if (!*md)
-		*md = EVP_MD_fetch(NULL, name, NULL);
-	ok = *md && ctx && EVP_DigestInit_ex(ctx, *md, NULL) == 1;
+/* The library's digest of a name, found once: finding it costs more than a short hash. */
+static const EVP_MD *library_digest(const char *name)
+{
+	static struct {
+		const char *name;
+		EVP_MD *md;
+	} found[DIGESTS_MAX];
+	size_t i = 0;
+
+	while (i < DIGESTS_MAX && found[i].name && strcmp(found[i].name, name) != 0)
+		i++;
+	if (i == DIGESTS_MAX)
+		return NULL;
+	if (!found[i].md) {
+		found[i].md = EVP_MD_fetch(NULL, name, NULL);
+		found[i].name = name;
+	}
+	return found[i].md;
+}
+
+static bool digest(const char *name, const struct chunk *chunks, size_t count, uint8_t *out)
+{
+	const EVP_MD *md = library_digest(name);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = md && ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
+
 	for (size_t i = 0; ok && i < count; i++)
 		ok = EVP_DigestUpdate(ctx, chunks[i].bytes, chunks[i].len) == 1;
 	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
@@ -30,16 +50,12 @@ static bool digest(
 
 bool hash_sha1(const struct chunk *chunks, size_t count, uint8_t out[SHA1_LEN])
 {
-	static EVP_MD *md; /* found once */
-
-	return digest(&md, "SHA1", chunks, count, out);
+	return digest("SHA1", chunks, count, out);
 }
 
 bool hash_sha256(const struct chunk *chunks, size_t count, uint8_t out[SHA256_LEN])
 {
-	static EVP_MD *md; /* found once */
-
-	return digest(&md, "SHA256", chunks, count, out);
+	return digest("SHA256", chunks, count, out);
 }
 
 bool hash_compute(const struct prf *p, const struct chunk *chunks, size_t count, uint8_t *out)

@@ -52,6 +52,9 @@ struct held {
 	struct effect *send;
 };
 
+#define TIMER_GRAIN   (5 * CLOCK_MILLISECOND)
+#define TIMER_LONGEST (60 * CLOCK_SECOND)
+
 struct proc_ike {
 	struct event_base *base;
 	struct imsg_channel *hub, *data;
@@ -69,6 +72,7 @@ struct proc_ike {
 	bool started, stopping, restored;
 	int status;
 	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
+	bool timer_soon;
 	struct log_limit limits[IKE_TUNNELS_MAX + 1]; /* the last: of no tunnel */
 };
 
@@ -309,11 +313,19 @@ static void apply(struct proc_ike *p, struct effect *own_effect)
 	effect_free(own_effect);
 }
 
-static void rearm(struct proc_ike *p)
+static void arm(struct proc_ike *p, uint64_t wait)
+{
+	struct timeval tv = {.tv_sec = (time_t)(wait / CLOCK_SECOND),
+		.tv_usec = (suseconds_t)(wait % CLOCK_SECOND / 1000) + 1};
+
+	evtimer_add(p->timer, &tv);
+}
+
+/* Exactly: asks every SA. */
+static void arm_exactly(struct proc_ike *p)
 {
 	uint64_t next = engine_next_timer(p->engine), now = clock_now();
 	struct waiting_sa *w;
-	struct timeval wait;
 
 	LIST_FOREACH(w, &p->waiting, link)
 	{
@@ -321,11 +333,20 @@ static void rearm(struct proc_ike *p)
 			next = w->until;
 	}
 	next = next > now ? next - now : 0;
-	if (next > 60 * CLOCK_SECOND)
-		next = 60 * CLOCK_SECOND;
-	wait.tv_sec = (time_t)(next / CLOCK_SECOND);
-	wait.tv_usec = (suseconds_t)(next % CLOCK_SECOND / 1000) + 1;
-	evtimer_add(p->timer, &wait);
+	arm(p, next < TIMER_LONGEST ? next : TIMER_LONGEST);
+	p->timer_soon = false;
+}
+
+/*
+ * After something happened: the timers are looked at within TIMER_GRAIN, once for all that happens
+ * until then. In a storm of messages the look would cost more than the messages.
+ */
+static void arm_soon(struct proc_ike *p)
+{
+	if (p->timer_soon)
+		return;
+	arm(p, TIMER_GRAIN);
+	p->timer_soon = true;
 }
 
 /* Saves, then acts: what a peer has seen is never newer than the checkpoint. */
@@ -341,7 +362,7 @@ static void carry_out(struct proc_ike *p)
 	}
 	while ((f = engine_effect(p->engine)))
 		apply(p, f);
-	rearm(p);
+	arm_soon(p);
 }
 
 static void on_timer(int fd, short what, void *arg)
@@ -361,6 +382,7 @@ static void on_timer(int fd, short what, void *arg)
 	}
 	engine_timer(p->engine, now);
 	carry_out(p);
+	arm_exactly(p);
 }
 
 /* ---- messages from data ---- */

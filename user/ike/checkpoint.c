@@ -164,7 +164,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	if (!get_suite(r, &suite) || r->bad || ike_sa_find(e, initiator ? spi_i : spi_r))
 		return NULL;
 	sa = ike_sa_new(e, version, initiator, spi_i, spi_r, &local, &remote, now);
-	sa->tunnel = t;
+	ike_sa_set_tunnel(sa, t);
 	sa->suite = suite;
 	rd_copy(r, &sa->keys, sizeof(sa->keys));
 	sa->nat_here = rd_u8(r);
@@ -334,7 +334,7 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 /* What hub shows: the restored state from the start. */
 static void announce(struct engine *e, struct tunnel *t)
 {
-	struct ike_sa *sa = tunnel_ike(e, t);
+	struct ike_sa *sa = tunnel_ike(t);
 
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		if (t->children[i].installed)

@@ -80,7 +80,7 @@ void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpo
 	va_list args;
 
 	if (t)
-		tunnel_states(e, t, &f->note);
+		tunnel_states(t, &f->note);
 	f->note.warning = warning;
 	f->note.reason = r;
 	if (remote)
@@ -119,9 +119,9 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 {
 	struct ike_sa *sa, *next;
 
-	for (sa = TAILQ_FIRST(&e->sas); sa; sa = next) {
-		next = TAILQ_NEXT(sa, link);
-		if (sa->free_me || sa->tunnel != t)
+	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
+		next = TAILQ_NEXT(sa, of_tunnel);
+		if (sa->free_me)
 			continue;
 		if (say)
 			ike_sa_close(e, sa, r, now);
@@ -184,6 +184,7 @@ void engine_tunnel_set(
 		if (!t)
 			abort();
 		t->in_use = -1;
+		TAILQ_INIT(&t->sas);
 	}
 	same = t->present && may_stay(&t->conf, conf) && t->psk.len == psk->len &&
 	       secret_equal(t->psk.bytes, psk->bytes, psk->len);
@@ -209,11 +210,8 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 		return;
 	tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	/* The delete was sent once; a tunnel that is gone waits for nothing. */
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
-		if (sa->tunnel == t && !sa->free_me)
-			ike_sa_drop(e, sa);
-	}
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
+	ike_sa_drop(e, sa);
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		if (t->children[i].state != CHILD_FREE)
 			child_release(e, t, i);
@@ -298,7 +296,7 @@ void engine_command(struct engine *e, uint32_t tunnel, enum engine_command comma
 
 	if (!t)
 		return;
-	sa = tunnel_ike(e, t);
+	sa = tunnel_ike(t);
 	switch (command) {
 	case ENGINE_REKEY_CHILD:
 		if (t->in_use >= 0 && t->children[t->in_use].state == CHILD_LIVE && sa) {
@@ -398,9 +396,9 @@ void engine_look(const struct engine *e, uint32_t tunnel, struct engine_view *v)
 	*v = (struct engine_view){0};
 	if (!t)
 		return;
-	v->ike_sas = tunnel_count_ike(e, t);
-	TAILQ_FOREACH(sa, &e->sas, link)
-	v->established += !sa->free_me && sa->tunnel == t && sa->state == IKE_ESTABLISHED;
+	v->ike_sas = tunnel_count_ike(t);
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
+	v->established += !sa->free_me && sa->state == IKE_ESTABLISHED;
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		v->pairs += t->children[i].installed;
 		v->live_pairs += t->children[i].state == CHILD_LIVE;
@@ -409,7 +407,7 @@ void engine_look(const struct engine *e, uint32_t tunnel, struct engine_view *v)
 		v->spi_in = t->children[t->in_use].spi_in;
 		v->spi_out = t->children[t->in_use].spi_out;
 	}
-	sa = tunnel_ike(e, t);
+	sa = tunnel_ike(t);
 	if (sa) {
 		v->ike_spi_i = sa->spi_i;
 		v->ike_spi_r = sa->spi_r;

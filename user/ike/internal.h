@@ -113,6 +113,8 @@ struct child {
 	bool installed; /* EFFECT_SA_ADD was given out */
 };
 
+TAILQ_HEAD(ike_sa_list, ike_sa);
+
 struct tunnel {
 	struct engine_tunnel conf;
 	struct secret psk;
@@ -120,6 +122,7 @@ struct tunnel {
 	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
 	bool present;
 	bool disabled;
+	struct ike_sa_list sas; /* linked by of_tunnel */
 	struct child children[IKE_SLOTS_MAX];
 	uint8_t next_slot;
 	int in_use;           /* slot, or -1 */
@@ -168,6 +171,7 @@ struct request {
 
 struct ike_sa {
 	TAILQ_ENTRY(ike_sa) link;
+	TAILQ_ENTRY(ike_sa) of_tunnel; /* while `tunnel` is set */
 	LIST_ENTRY(ike_sa) bucket;
 	const struct ike_version *version;
 	enum ike_state state;
@@ -175,7 +179,8 @@ struct ike_sa {
 	bool half_open; /* counted as such */
 	bool free_me;
 	uint64_t spi_i, spi_r;
-	struct tunnel *tunnel; /* NULL before authentication on the responder */
+	struct tunnel
+		*tunnel; /* by ike_sa_set_tunnel(); NULL before authentication on the responder */
 	struct ip_endpoint local, remote;
 	struct suite suite;
 	union {
@@ -212,7 +217,6 @@ struct ike_sa {
 	bool peer_pss;        /* it signed by RSASSA-PSS, so it can verify that */
 };
 
-TAILQ_HEAD(ike_sa_list, ike_sa);
 LIST_HEAD(ike_sa_bucket, ike_sa);
 
 struct engine {
@@ -317,6 +321,8 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
 struct ike_sa *ike_sa_find_half_open(
 	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote);
 uint64_t ike_sa_new_spi(struct engine *e);
+/* Makes it one of this tunnel's, or with NULL of none. */
+void ike_sa_set_tunnel(struct ike_sa *sa, struct tunnel *t);
 /* Marks it for removal; engine_sweep() frees it at the end of the call. Children stay untouched. */
 void ike_sa_drop(struct engine *e, struct ike_sa *sa);
 void engine_sweep(struct engine *e);
@@ -330,8 +336,8 @@ void ike_sa_schedule(struct engine *e, struct ike_sa *sa, uint64_t now);
 uint64_t ike_rekey_time(
 	struct engine *e, const struct ike_options *o, uint32_t lifetime_s, uint64_t now);
 /* The established SA new exchanges go to; NULL when there is none. */
-struct ike_sa *tunnel_ike(const struct engine *e, const struct tunnel *t);
-unsigned int tunnel_count_ike(const struct engine *e, const struct tunnel *t);
+struct ike_sa *tunnel_ike(const struct tunnel *t);
+unsigned int tunnel_count_ike(const struct tunnel *t);
 void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now);
 bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, uint64_t now);
@@ -372,7 +378,7 @@ struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
 /* Fills in what a note says about its tunnel. */
-void tunnel_states(const struct engine *e, const struct tunnel *t, struct effect_note *n);
+void tunnel_states(const struct tunnel *t, struct effect_note *n);
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 /* An attempt failed or the tunnel fell: try again later where startup or DPD says so. */
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);

@@ -140,6 +140,17 @@ struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, b
 	return sa;
 }
 
+void ike_sa_set_tunnel(struct ike_sa *sa, struct tunnel *t)
+{
+	if (sa->tunnel == t)
+		return;
+	if (sa->tunnel)
+		TAILQ_REMOVE(&sa->tunnel->sas, sa, of_tunnel);
+	if (t)
+		TAILQ_INSERT_TAIL(&t->sas, sa, of_tunnel);
+	sa->tunnel = t;
+}
+
 static void forget_handshake(struct ike_sa *sa)
 {
 	blob_free(&sa->init_request);
@@ -180,6 +191,7 @@ void engine_sweep(struct engine *e)
 		struct ike_sa *next = TAILQ_NEXT(sa, link);
 
 		if (sa->free_me) {
+			ike_sa_set_tunnel(sa, NULL);
 			TAILQ_REMOVE(&e->sas, sa, link);
 			forget_handshake(sa);
 			request_done(sa);
@@ -292,7 +304,7 @@ static bool crossed(const struct ike_sa *a, const struct ike_sa *b)
 
 static bool is_rival(const struct ike_sa *sa, const struct ike_sa *other)
 {
-	return other != sa && !other->free_me && other->tunnel == sa->tunnel && !other->redundant &&
+	return other != sa && !other->free_me && !other->redundant &&
 	       other->state == IKE_ESTABLISHED;
 }
 
@@ -318,9 +330,9 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 		sa->nat_there  ? ", peer behind NAT"
 		: sa->nat_here ? ", we are behind NAT"
 			       : "");
-	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
-		next = TAILQ_NEXT(other, link);
-		if (other != sa && !other->free_me && other->tunnel == t &&
+	for (other = TAILQ_FIRST(&t->sas); other; other = next) {
+		next = TAILQ_NEXT(other, of_tunnel);
+		if (other != sa && !other->free_me &&
 			(other->state == IKE_INIT_SENT || other->state == IKE_MAIN1_SENT))
 			ike_sa_drop(e, other); /* the peer was faster */
 		if (!is_rival(sa, other))
@@ -361,8 +373,8 @@ void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now
 	int slot;
 
 	sa->duplicate_at = 0;
-	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
-		next = TAILQ_NEXT(other, link);
+	for (other = TAILQ_FIRST(&sa->tunnel->sas); other; other = next) {
+		next = TAILQ_NEXT(other, of_tunnel);
 		if (!is_rival(sa, other))
 			continue;
 		if (wins(e, sa, other)) {
@@ -380,13 +392,13 @@ void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now
 	}
 }
 
-struct ike_sa *tunnel_ike(const struct engine *e, const struct tunnel *t)
+struct ike_sa *tunnel_ike(const struct tunnel *t)
 {
 	struct ike_sa *sa, *found = NULL;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		if (sa->free_me || sa->tunnel != t || sa->state != IKE_ESTABLISHED || sa->redundant)
+		if (sa->free_me || sa->state != IKE_ESTABLISHED || sa->redundant)
 			continue;
 		if (t->in_use >= 0 && t->children[t->in_use].ike == sa)
 			return sa;
@@ -396,13 +408,13 @@ struct ike_sa *tunnel_ike(const struct engine *e, const struct tunnel *t)
 	return found;
 }
 
-unsigned int tunnel_count_ike(const struct engine *e, const struct tunnel *t)
+unsigned int tunnel_count_ike(const struct tunnel *t)
 {
 	struct ike_sa *sa;
 	unsigned int n = 0;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
-	n += !sa->free_me && sa->tunnel == t;
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
+	n += !sa->free_me;
 	return n;
 }
 

@@ -134,7 +134,7 @@ static void established_timer(struct engine *e, struct ike_sa *sa, uint64_t now)
 		engine_note(e, t, &sa->remote, true, REASON_IKE_EXPIRED, "%u s",
 			t->conf.options.p1_lifetime_s);
 		ike_sa_close(e, sa, REASON_IKE_EXPIRED, now);
-		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(e, t))
+		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(t))
 			tunnel_retry(e, t, true, now);
 		return;
 	}

@@ -26,17 +26,16 @@ struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint
 	return NULL;
 }
 
-static enum effect_phase phase_of(
-	const struct engine *e, const struct tunnel *t, const struct ike_sa **shown)
+static enum effect_phase phase_of(const struct tunnel *t, const struct ike_sa **shown)
 {
 	struct ike_sa *sa;
 
-	*shown = tunnel_ike(e, t);
+	*shown = tunnel_ike(t);
 	if (t->in_use >= 0)
 		return PHASE_UP;
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		if (sa->free_me || sa->tunnel != t)
+		if (sa->free_me)
 			continue;
 		if (ike_is_initiating(sa) || sa->state == IKE_ESTABLISHED)
 			return PHASE_NEGOTIATING;
@@ -44,16 +43,16 @@ static enum effect_phase phase_of(
 	return PHASE_DOWN;
 }
 
-void tunnel_states(const struct engine *e, const struct tunnel *t, struct effect_note *n)
+void tunnel_states(const struct tunnel *t, struct effect_note *n)
 {
-	const struct ike_sa *sa = tunnel_ike(e, t), *carrier;
+	const struct ike_sa *sa = tunnel_ike(t), *carrier;
 
 	n->dpd_enabled = t->conf.options.dpd_action != DPD_NONE;
 	n->nat_detected = sa && (sa->nat_here || sa->nat_there);
 	if (sa)
 		n->ike_state = sa->request.kind == REQUEST_IKE_REKEY ? SA_STATE_REKEYING
 								     : SA_STATE_ESTABLISHED;
-	else if (phase_of(e, t, &sa) == PHASE_NEGOTIATING)
+	else if (phase_of(t, &sa) == PHASE_NEGOTIATING)
 		n->ike_state = SA_STATE_NEGOTIATING;
 	if (t->in_use >= 0) {
 		carrier = t->children[t->in_use].ike;
@@ -68,7 +67,7 @@ void tunnel_states(const struct engine *e, const struct tunnel *t, struct effect
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail)
 {
 	const struct ike_sa *sa;
-	enum effect_phase phase = phase_of(e, t, &sa);
+	enum effect_phase phase = phase_of(t, &sa);
 	struct effect *f;
 
 	if (phase == PHASE_UP)
@@ -121,9 +120,9 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 		tunnel_report(e, t, REASON_REMOTE_UNKNOWN, reason_sentence(REASON_REMOTE_UNKNOWN));
 		return;
 	}
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		if (sa->free_me || sa->tunnel != t)
+		if (sa->free_me)
 			continue;
 		if (ike_is_initiating(sa))
 			return;
@@ -171,6 +170,6 @@ void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t no
 	if (alive || initiating)
 		engine_note(e, t, &sa->remote, true, r, "%s", reason_sentence(r));
 	ike_sa_end(e, sa, r, now);
-	if (again && !tunnel_ike(e, t))
+	if (again && !tunnel_ike(t))
 		tunnel_retry(e, t, !initiating, now);
 }

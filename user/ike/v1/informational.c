@@ -220,8 +220,8 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	engine_note(e, t, &sa->remote, true, REASON_PEER_DELETED_IKE, "%s",
 		reason_sentence(REASON_PEER_DELETED_IKE));
 	ike_sa_end(e, sa, REASON_PEER_DELETED_IKE, now);
-	if (tunnel_ike(e, t) || (t->conf.options.startup != STARTUP_START &&
-					t->conf.options.dpd_action != DPD_RESTART))
+	if (tunnel_ike(t) || (t->conf.options.startup != STARTUP_START &&
+				     t->conf.options.dpd_action != DPD_RESTART))
 		return;
 	t->initiate_wait = INITIATE_RETRY_FIRST;
 	tunnel_retry(e, t, false, now);

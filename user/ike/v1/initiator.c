@@ -29,7 +29,7 @@ static bool begin(struct engine *e, struct tunnel *t, const struct ip_endpoint *
 	if (!policy.sets.encr.count || !policy.sets.integ.count || !policy.sets.ke.count)
 		return false;
 	sa = v1_sa_new(e, true, ike_sa_new_spi(e), 0, local, remote, now);
-	sa->tunnel = t;
+	ike_sa_set_tunnel(sa, t);
 	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
 	sa->v1->handshake = calloc(1, sizeof(*sa->v1->handshake));
 	if (!sa->v1->handshake)
@@ -157,7 +157,7 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	}
 	wr_u64(&spi_w, sa->spi_i);
 	wr_u64(&spi_w, sa->spi_r);
-	if (tunnel_count_ike(e, sa->tunnel) == 1)
+	if (tunnel_count_ike(sa->tunnel) == 1)
 		v1_notification(
 			&w, PROTOCOL_IKE, spi, sizeof(spi), V1_NOTIFY_INITIAL_CONTACT, NULL, 0);
 	send_next(e, sa, IKE_MAIN5_SENT, buffer, v1_main_end(sa, &w, true), now);
@@ -208,7 +208,7 @@ void v1_main6(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		request_done(sa);
 		ike_sa_end(e, sa, why, now);
 		tunnel_report(e, t, why, text);
-		if (!tunnel_ike(e, t) && t->conf.options.startup == STARTUP_START)
+		if (!tunnel_ike(t) && t->conf.options.startup == STARTUP_START)
 			tunnel_retry(e, t, false, now);
 		return;
 	}

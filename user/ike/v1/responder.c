@@ -275,8 +275,8 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 }
 
 /* What speaks against an SA whose peer is proven. */
-static bool acceptable(struct engine *e, const struct ike_sa *sa, const struct tunnel *t,
-	enum reason *why, char *text, size_t size)
+static bool acceptable(
+	const struct ike_sa *sa, const struct tunnel *t, enum reason *why, char *text, size_t size)
 {
 	struct v1_policy policy;
 	char suite[SUITE_STR_SIZE];
@@ -289,7 +289,7 @@ static bool acceptable(struct engine *e, const struct ike_sa *sa, const struct t
 		/* Another tunnel of this address allowed it, the one this peer has does not. */
 		*why = REASON_NO_IKE_PROPOSAL;
 		snprintf(text, size, "negotiated %s", suite_format(&sa->suite, suite));
-	} else if (tunnel_count_ike(e, t) >= IKE_SAS_PER_TUNNEL) {
+	} else if (tunnel_count_ike(t) >= IKE_SAS_PER_TUNNEL) {
 		*why = REASON_NO_SLOT;
 		snprintf(text, size, "%u IKE SAs exist", IKE_SAS_PER_TUNNEL);
 	} else {
@@ -358,7 +358,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	}
 	if (must_wait(e, t))
 		return;
-	if (!acceptable(e, sa, t, &why, text, sizeof(text))) {
+	if (!acceptable(sa, t, &why, text, sizeof(text))) {
 		refuse(e, sa, m, t, why, text, now);
 		return;
 	}
@@ -366,9 +366,9 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	sa->local = m->local;
 	sa->remote = m->remote;
 	sa->guard_at = 0;
-	alone = tunnel_count_ike(e, t) == 0;
+	alone = tunnel_count_ike(t) == 0;
 	contact = v1_find_notify(&vm->p, V1_NOTIFY_INITIAL_CONTACT) != NULL;
-	sa->tunnel = t;
+	ike_sa_set_tunnel(sa, t);
 	send_last(e, sa, m, alone, now);
 	ike_sa_establish(e, sa, contact, now);
 }

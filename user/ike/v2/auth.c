@@ -110,7 +110,7 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, uint64_t now)
 {
 	response_notify(e, sa, m, type, NULL, 0);
-	sa->tunnel = NULL;
+	ike_sa_set_tunnel(sa, NULL);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
 }
@@ -213,7 +213,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		refuse(e, sa, m, NOTIFY_NO_PROPOSAL_CHOSEN, now);
 		return;
 	}
-	if (tunnel_count_ike(e, t) >= IKE_SAS_PER_TUNNEL) {
+	if (tunnel_count_ike(t) >= IKE_SAS_PER_TUNNEL) {
 		engine_note(e, t, &m->remote, true, REASON_NO_SLOT, "%u IKE SAs exist",
 			IKE_SAS_PER_TUNNEL);
 		refuse(e, sa, m, NOTIFY_TEMPORARY_FAILURE, now);
@@ -222,8 +222,8 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	/* 2.23: the answer, and all that follows, goes where this message came from. */
 	sa->local = m->local;
 	sa->remote = m->remote;
-	alone = tunnel_count_ike(e, t) == 0;
-	sa->tunnel = t;
+	alone = tunnel_count_ike(t) == 0;
+	ike_sa_set_tunnel(sa, t);
 	slot = accept_child(e, sa, m, &offer, &notify, now);
 	make_id(&t->conf.local_id, &id);
 	sealed_begin(e, sa, &w, buffer, EXCHANGE_IKE_AUTH, true);
@@ -278,7 +278,7 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 		auth_cert_chain(e, t, &w);
 		auth_cert_request(e, &w);
 	}
-	if (tunnel_count_ike(e, t) == 1)
+	if (tunnel_count_ike(t) == 1)
 		message_notify(&w, 0, NULL, 0, NOTIFY_INITIAL_CONTACT, NULL, 0);
 	if (t->conf.remote_id.type != IKE_ID_NONE) {
 		struct id_body peer;
@@ -378,7 +378,7 @@ void auth_response(struct engine *e, struct ike_sa *sa, const struct message *m,
 		else
 			ike_sa_close(e, sa, why, now);
 		tunnel_report(e, t, why, text);
-		if (!tunnel_ike(e, t) && t->conf.options.startup == STARTUP_START)
+		if (!tunnel_ike(t) && t->conf.options.startup == STARTUP_START)
 			tunnel_retry(e, t, false, now);
 		return;
 	}

@@ -487,7 +487,7 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 		if (r.new_slot >= 0)
 			child_release(e, t, r.new_slot);
 		ike_sa_close(e, sa, why, now);
-		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(e, t))
+		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(t))
 			tunnel_retry(e, t, true, now);
 	}
 	secret_wipe(&keys, sizeof(keys));

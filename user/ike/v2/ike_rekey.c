@@ -11,7 +11,7 @@ static struct ike_sa *make_successor(struct engine *e, const struct ike_sa *old,
 	struct ike_sa *sa =
 		ike_sa_new(e, &ike_v2, initiator, spi_i, spi_r, &old->local, &old->remote, now);
 
-	sa->tunnel = old->tunnel;
+	ike_sa_set_tunnel(sa, old->tunnel);
 	sa->suite = *suite;
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;

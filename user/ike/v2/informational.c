@@ -93,7 +93,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	/* Stays a while as one that only repeats its answer. */
 	request_done(sa);
 	sa->tasks = 0;
-	sa->tunnel = NULL;
+	ike_sa_set_tunnel(sa, NULL);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
 	if (expected || t->in_use >= 0)
@@ -103,7 +103,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	tunnel_report(e, t, REASON_PEER_DELETED_IKE, reason_sentence(REASON_PEER_DELETED_IKE));
 	again = t->conf.options.startup == STARTUP_START ||
 		t->conf.options.dpd_action == DPD_RESTART;
-	if (again && !tunnel_ike(e, t)) {
+	if (again && !tunnel_ike(t)) {
 		t->initiate_wait = INITIATE_RETRY_FIRST;
 		tunnel_retry(e, t, false, now);
 	}

@@ -51,7 +51,7 @@ bool sa_init_start(struct engine *e, struct tunnel *t, uint64_t now)
 
 	proposal_policy_ike(&t->conf.options, &policy);
 	sa = ike_sa_new(e, &ike_v2, true, ike_sa_new_spi(e), 0, &local, &remote, now);
-	sa->tunnel = t;
+	ike_sa_set_tunnel(sa, t);
 	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
 	make_nonce(e, &sa->ni);
 	if (!choose_group(sa, proposal_first_group(&policy))) {
