@@ -103,7 +103,7 @@ static void review(struct engine *e, struct tunnel *t, uint64_t now)
 
 	for (; count < CERT_CHAIN_MAX && t->peer_chain[count].bytes; count++)
 		chain[count] = (struct chunk){t->peer_chain[count].bytes, t->peer_chain[count].len};
-	if (!count || t->conf.options.auth != AUTH_CERT || !tunnel_ike(e, t))
+	if (!count || t->conf.options.auth != AUTH_CERT || !tunnel_ike(t))
 		return;
 	why = verify(e, chain, count, &leaf, text);
 	cert_free(leaf);
