@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice: the operator's command. Words to a request, its answer to a view. */
+#include "ca.h"
 #include "client.h"
 #include "explain.h"
 #include "table.h"
@@ -22,6 +23,7 @@ static const char usage_text[] =
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
 	"       sluice tunnel up|down SITE 0|1\n"
 	"       sluice explain [CODE]            what a reason code means, what to do\n"
+	"       sluice ca COMMAND                certificates: see sluice ca --help\n"
 	"       sluice version\n"
 	"options: --socket PATH (" CLIENT_SOCKET ")\n";
 
@@ -212,6 +214,8 @@ int main(int argc, char **argv)
 	int status, used, words;
 	bool done = false;
 
+	if (argc > 1 && !strcmp(argv[1], "ca"))
+		return ca_main(argc - 1, argv + 1);
 	status = read_options(argc, argv, &o, &done);
 	if (status != CLIENT_OK || done)
 		return status;

@@ -186,13 +186,20 @@ void engine_tunnel_set(
 		t->in_use = -1;
 		TAILQ_INIT(&t->sas);
 	}
-	same = t->present && may_stay(&t->conf, conf) && t->psk.len == psk->len &&
-	       secret_equal(t->psk.bytes, psk->bytes, psk->len);
+	same = t->present && may_stay(&t->conf, conf) &&
+	       (conf->options.auth == AUTH_CERT ||
+		       (t->psk.len == psk->len &&
+			       secret_equal(t->psk.bytes, psk->bytes, psk->len)));
 	if (t->present && !same)
 		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	t->present = true;
 	t->conf = *conf;
 	t->psk = *psk;
+	if (conf->options.auth == AUTH_CERT) {
+		/* Not an empty key, which somebody could guess: one that nobody has. */
+		t->psk.len = 32;
+		e->env.random(e->env.context, t->psk.bytes, t->psk.len);
+	}
 	/* Before the start a checkpoint may still bring it up: nobody should hear "down" first. */
 	if (!t->reported && e->started)
 		tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
