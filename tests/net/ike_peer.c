@@ -6,6 +6,7 @@
  *   ike_peer local=A remote=A|any id=FQDN peer=FQDN psk=TEXT ike=SUITE esp=SUITE [start=1]
  *            [version=1|2|both] [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
  *            [own=CHAIN.pem key=KEY.pem ca=CA.pem [crl=CRL.pem]]   certificates instead of the PSK
+ *            [wall=S]   what our clock is ahead
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
@@ -22,6 +23,8 @@
 
 static void set_identity(struct ike_identity *id, const char *text)
 {
+	if (strchr(text, '=') && dn_from_text(text, id))
+		return;
 	id->type = IKE_ID_FQDN;
 	id->len = (uint8_t)strnlen(text, sizeof(id->bytes));
 	memcpy(id->bytes, text, id->len);
@@ -50,6 +53,8 @@ static void read_file(const char *path, struct file *to)
 	to->len = fread(to->bytes, 1, sizeof(to->bytes), f);
 	fclose(f);
 }
+
+static int64_t wall_ahead;
 
 static void set_certificates(struct engine *e)
 {
@@ -107,6 +112,8 @@ static void read_argument(
 		o->startup = STARTUP_START;
 	else if (!strcmp(argument, "encap"))
 		o->encap = ENCAP_FORCE;
+	else if (!strcmp(argument, "wall"))
+		wall_ahead = atoll(value);
 	else if (!strcmp(argument, "cookies"))
 		limits->cookie_threshold = 0;
 	else if (!strcmp(argument, "p1"))
@@ -146,7 +153,7 @@ static void env_random(void *context, void *bytes, size_t len)
 static int64_t env_wall(void *context)
 {
 	(void)context;
-	return (int64_t)(clock_wall() / CLOCK_SECOND);
+	return (int64_t)(clock_wall() / CLOCK_SECOND) + wall_ahead;
 }
 
 static void print_keys(const struct effect_sa_add *a)

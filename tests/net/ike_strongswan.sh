@@ -68,8 +68,9 @@ start_charon() {
 	mkdir -p "$tmp"/{x509,x509ca,private}
 	cat > "$tmp/strongswan.conf" <<C
 charon-systemd {
-	load = random nonce openssl pem pkcs1 x509 pubkey kdf kernel-libipsec kernel-netlink socket-default vici
+	load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey kdf kernel-libipsec kernel-netlink socket-default vici
 	threads = 16
+	${charon_options:-}
 	retransmit_tries = 3
 	retransmit_timeout = 1.0
 	retransmit_base = 1.3
@@ -82,7 +83,7 @@ charon-systemd {
 		flush_line = yes
 		default = 1 } }
 }
-swanctl { load = pem pkcs1 x509 pubkey openssl random }
+swanctl { load = pem pkcs1 pkcs8 x509 pubkey openssl random }
 C
 	rm -f "$tmp/vici"
 	ip -n $B route flush table 220 2>/dev/null
@@ -170,6 +171,10 @@ ip -n $A addr add $OURS/24 dev v; ip -n $B addr add $THEIRS/24 dev v
 ip -n $A link set v up; ip -n $B link set v up
 start_charon
 
+if [ -n "${cases:-}" ]; then # another script has sourced this one for its functions
+	$cases
+	exit $failed
+fi
 if [ "$version" = 1 ]; then
 	. "$here/tests/net/ike_v1_cases.sh"
 	exit $failed
