@@ -197,6 +197,8 @@ struct attempt {
 	struct tunnel *tunnel; /* the one that is named in the refusal, or NULL */
 	enum reason why;
 	unsigned int tried;
+	bool proven; /* the key is right; `keys` are those of the SA */
+	struct v1_keys keys;
 	char text[REASON_TEXT_SIZE];
 };
 
@@ -221,6 +223,8 @@ static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *v
 		identity_equal(&peer, &t->conf.remote_id))
 		return true;
 	a->tunnel = t;
+	a->proven = true;
+	a->keys = sa->v1_keys;
 	a->why = REASON_UNKNOWN_ID;
 	snprintf(a->text, sizeof(a->text), "identity %.90s, expected %.90s",
 		identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &peer)
@@ -249,26 +253,31 @@ static struct tunnel *authenticate(
 		if (try_tunnel(e, sa, vm, t, a))
 			return t;
 		a->tried++;
-		if (a->why == REASON_UNKNOWN_ID)
+		if (a->proven)
 			continue;
 		a->why = REASON_WRONG_PSK;
 		a->tunnel = a->tried == 1 ? t : NULL;
 		snprintf(a->text, sizeof(a->text),
 			"message 5 does not decrypt with the key of any of %u tunnels", a->tried);
 	}
-	secret_wipe(&sa->v1_keys, sizeof(sa->v1_keys));
+	sa->v1_keys = a->keys;
 	return NULL;
 }
 
+/* Under the SA's protection where the peer has proven to have the key. */
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m, struct tunnel *t,
-	enum reason why, const char *text, uint64_t now)
+	bool proven, enum reason why, const char *text, uint64_t now)
 {
+	enum v1_notify type = why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
+						       : V1_NOTIFY_AUTHENTICATION_FAILED;
+
 	engine_note(e, t, &m->remote, true, why, "%s", text);
 	if (t)
 		tunnel_report(e, t, why, text);
-	v1_notify_clear(e, m,
-		why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
-					 : V1_NOTIFY_AUTHENTICATION_FAILED);
+	if (proven)
+		v1_send_notify(e, sa, PROTOCOL_IKE, type);
+	else
+		v1_notify_clear(e, m, type);
 	blob_free(&sa->response);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
@@ -352,19 +361,20 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	vm->cipher = cipher.bytes;
 	t = authenticate(e, sa, vm, &a);
 	blob_free(&cipher);
+	secret_wipe(&a.keys, sizeof(a.keys));
+	/* RFC 3947 4: from here on the peer is where this message came from. */
+	sa->local = m->local;
+	sa->remote = m->remote;
 	if (!t) {
-		refuse(e, sa, m, a.tunnel, a.why, a.text, now);
+		refuse(e, sa, m, a.tunnel, a.proven, a.why, a.text, now);
 		return;
 	}
 	if (must_wait(e, t))
 		return;
 	if (!acceptable(sa, t, &why, text, sizeof(text))) {
-		refuse(e, sa, m, t, why, text, now);
+		refuse(e, sa, m, t, true, why, text, now);
 		return;
 	}
-	/* RFC 3947 4: from here on the peer is where this message came from. */
-	sa->local = m->local;
-	sa->remote = m->remote;
 	sa->guard_at = 0;
 	alone = tunnel_count_ike(t) == 0;
 	contact = v1_find_notify(&vm->p, V1_NOTIFY_INITIAL_CONTACT) != NULL;
