@@ -57,6 +57,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c->sites[0].max_prefixes_in, 1000);
 	assert_true(t->configured);
 	assert_false(c->sites[0].tunnels[1].configured);
+	assert_true(t->options.ikev1 && t->options.ikev2);
 	assert_int_equal(t->options.p1_lifetime_s, 28800);
 	assert_int_equal(t->options.p2_lifetime_s, 3600);
 	assert_int_equal(t->options.rekey_margin_s, 540);
@@ -174,6 +175,13 @@ static const struct refusal refusals[] = {
 	{WITH("dpd_timeout: 29"), "t:10: site 'a': dpd_timeout 29 is below 30"},
 	{WITH("replay_window: 63"), "out of range: 64 to 2048"},
 	{WITH("startup_action: start"), "needs the address of the site"},
+	{WITH("startup_action: start, address: 203.0.113.5, ike_versions: [ikev1]"),
+		"t:10: site 'a': startup_action 'start' needs ikev2"},
+	{WITH("ike_versions: [ikev1], p1_encryption: [aes256-gcm16]"), "IKEv1 has AES-CBC only"},
+	{WITH("ike_versions: [ikev1], p1_dh_groups: [31]"), "IKEv1 has groups up to 24 only"},
+	{WITH("ike_versions: []"), "the set is empty"},
+	{WITH("ike_versions: [ikev3]"), "'ikev3' is not one of: ikev1, ikev2"},
+	{WITH("ike_versions: [ikev2, ikev2]"), "stands twice"},
 	{WITH("p1_encryption: [des]"), "p1_encryption[0]: 'des' is not one of"},
 	{WITH("p1_encryption: []"), "the set is empty"},
 	{WITH("p1_dh_groups: [5]"), "'5' is not one of"},

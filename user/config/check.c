@@ -53,6 +53,30 @@ static bool has_aead(const struct algorithm_set *set)
 	return false;
 }
 
+/* T-03, T-11, T-21: what only one of the IKE versions can do. */
+static bool check_versions(
+	struct walk *w, const yaml_node_t *node, const char *site, const struct ike_options *o)
+{
+	bool cbc = false, group = false;
+
+	for (unsigned int i = 0; i < o->p1_encryption.count; i++)
+		cbc = cbc || o->p1_encryption.items[i].id == ESP_AES_CBC;
+	for (unsigned int i = 0; i < o->p1_groups.count; i++)
+		group = group || o->p1_groups.items[i].id <= 24;
+	if (o->startup == STARTUP_START && !o->ikev2)
+		return walk_fail(
+			w, node, "site '%s': startup_action 'start' needs ikev2 (T-21)", site);
+	if (!o->ikev2 && !cbc)
+		return walk_fail(w, node,
+			"site '%s': IKEv1 has AES-CBC only in phase 1, and p1_encryption has none",
+			site);
+	if (!o->ikev2 && !group)
+		return walk_fail(w, node,
+			"site '%s': IKEv1 has groups up to 24 only, and p1_dh_groups has none",
+			site);
+	return true;
+}
+
 static bool check_options(struct walk *w, const yaml_node_t *node,
 	const struct concentrator_conf *c, const char *site, const struct tunnel_conf *t)
 {
@@ -79,7 +103,7 @@ static bool check_options(struct walk *w, const yaml_node_t *node,
 			"site '%s': startup_action 'start' needs the address of the site", site);
 	if (!o->p2_integrity.count && !has_aead(&o->p2_encryption))
 		return walk_fail(w, node, "site '%s': p2_integrity is needed with AES-CBC", site);
-	return true;
+	return check_versions(w, node, site, o);
 }
 
 /* what each way to authenticate needs, and must not have. */

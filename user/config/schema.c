@@ -23,6 +23,7 @@
 			false},                                                                    \
 		{"bgp_log", read_log_form, offsetof(struct tunnel_conf, bgp_log), false},          \
 		{"proposal_order", read_order, offsetof(struct tunnel_conf, order), false},        \
+		{"ike_versions", read_ike_versions, offsetof(struct tunnel_conf, options), false}, \
 		OPT("esn", read_bool, esn), OPT("rekey_fuzz_mode", read_fuzz_mode, fuzz_mode),     \
 		OPT("p1_encryption", read_p1_encryption, p1_encryption),                           \
 		OPT("p1_integrity", read_integrity, p1_integrity),                                 \
@@ -218,6 +219,7 @@ static const struct concentrator_conf concentrator_defaults = {
 };
 
 static const struct ike_options option_defaults = {
+	.ikev1 = true, /* T-03 */
 	.ikev2 = true,
 	.esn = true,
 	.p1_lifetime_s = 28800,

@@ -410,6 +410,36 @@ bool read_family(struct walk *w, const yaml_node_t *node, void *to)
 	return true;
 }
 
+static bool read_ike_version(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	const char *text = walk_scalar(w, node);
+	struct ike_options *o = to;
+	bool *version;
+
+	(void)index;
+	if (!text)
+		return false;
+	if (strcmp(text, "ikev1") != 0 && strcmp(text, "ikev2") != 0)
+		return walk_fail(w, node, "'%.40s' is not one of: ikev1, ikev2", text);
+	version = strcmp(text, "ikev1") == 0 ? &o->ikev1 : &o->ikev2;
+	if (*version)
+		return walk_fail(w, node, "'%s' stands twice", text);
+	*version = true;
+	return true;
+}
+
+bool read_ike_versions(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct ike_options *o = to;
+
+	o->ikev1 = o->ikev2 = false;
+	if (!walk_sequence(w, node, 2, read_ike_version, o))
+		return false;
+	if (!o->ikev1 && !o->ikev2)
+		return walk_fail(w, node, "the set is empty");
+	return true;
+}
+
 bool read_dpd_action(struct walk *w, const yaml_node_t *node, void *to)
 {
 	static const char *const words[] = {

@@ -53,16 +53,17 @@ walk_reader read_margin;      /* T-18, upper bound checked later */
 walk_reader read_fuzz;        /* uint32_t percent, T-19 */
 walk_reader read_replay;      /* uint16_t, T-20 */
 walk_reader read_dpd_interval;
-walk_reader read_dpd_timeout; /* T-01, lower bound checked later */
-walk_reader read_dpd_action;  /* uint8_t, T-02 */
-walk_reader read_startup;     /* uint8_t, T-21 */
-walk_reader read_auth;        /* uint8_t, enum auth_kind */
-walk_reader read_refs;        /* struct refs_conf */
-walk_reader read_encap;       /* uint8_t, I-10 */
-walk_reader read_fuzz_mode;   /* uint8_t, enum rekey_fuzz_mode */
-walk_reader read_order;       /* uint8_t, enum proposal_order, T-15 */
-walk_reader read_algorithms;  /* struct ike_options: the six sets of a named profile */
-walk_reader read_selectors;   /* struct selector_set from a list of prefixes, T-06 to T-08 */
+walk_reader read_dpd_timeout;  /* T-01, lower bound checked later */
+walk_reader read_ike_versions; /* struct ike_options, T-03 */
+walk_reader read_dpd_action;   /* uint8_t, T-02 */
+walk_reader read_startup;      /* uint8_t, T-21 */
+walk_reader read_auth;         /* uint8_t, enum auth_kind */
+walk_reader read_refs;         /* struct refs_conf */
+walk_reader read_encap;        /* uint8_t, I-10 */
+walk_reader read_fuzz_mode;    /* uint8_t, enum rekey_fuzz_mode */
+walk_reader read_order;        /* uint8_t, enum proposal_order, T-15 */
+walk_reader read_algorithms;   /* struct ike_options: the six sets of a named profile */
+walk_reader read_selectors;    /* struct selector_set from a list of prefixes, T-06 to T-08 */
 
 /* Sorts every set of the options. */
 void order_algorithms(struct ike_options *o, enum proposal_order order);
