@@ -19,6 +19,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 outside_ifindex[SLUICE_MAX_OUTSIDE];
 const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
 const volatile __u64 ike_burst_ns = 2000000000;
+const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 per second */
+const volatile __u64 ike_first_burst_ns = 100000000;
+
+__u64 ike_first_tat_ns; /* of all sources together */
 
 SHARED_ARRAY(sa_in, struct sa_in, SLUICE_SA_ENTRIES);
 SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_SITES);
@@ -62,7 +66,15 @@ static __always_inline int ike_allowed(const struct outside_packet *p, __u64 now
 static __always_inline int ike(
 	const struct outside_packet *p, struct outside_stats *stats, __u64 bytes)
 {
-	if (!ike_allowed(p, bpf_ktime_get_ns())) {
+	__u64 now = bpf_ktime_get_ns(), start;
+
+	/* A flood from everywhere: what the ike process can answer with cookies passes. */
+	if (p->ike_first && !bucket_charge(&ike_first_tat_ns, now, ike_first_cost_ns,
+				    ike_first_burst_ns, &start)) {
+		count(&stats->ike_first_limited, 1, bytes);
+		return XDP_DROP;
+	}
+	if (!ike_allowed(p, now)) {
 		count(&stats->ike_limited, 1, bytes);
 		return XDP_DROP;
 	}

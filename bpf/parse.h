@@ -33,6 +33,7 @@ enum outside_kind {
 struct outside_packet {
 	__u8 family; /* 4 or 6 */
 	__u8 udp_encap;
+	__u8 ike_first;  /* the first message of a stranger: no responder SPI, no cookie in front */
 	__u32 spi;       /* host order */
 	__u32 esp_len;   /* from the SPI to the end of the ICV */
 	__u8 local[16];  /* destination */
@@ -48,6 +49,23 @@ struct extension_header {
 	__u8 next;
 	__u8 length; /* of 8 bytes, the first not counted */
 };
+
+#define IKE_PAYLOAD_NOTIFY 41 /* RFC 7296 2.6: a cookie is the first payload of its message */
+
+struct ike_start {
+	__be32 spi_i[2], spi_r[2];
+	__u8 next_payload;
+};
+
+/* Initial requests of both IKE versions have no responder SPI yet. */
+static __always_inline enum outside_kind parse_ike(struct outside_packet *p, void *at, void *end)
+{
+	struct ike_start *ike = at;
+
+	if ((void *)(ike + 1) <= end && !ike->spi_r[0] && !ike->spi_r[1])
+		p->ike_first = ike->next_payload != IKE_PAYLOAD_NOTIFY;
+	return OUTSIDE_IKE;
+}
 
 /* RFC 3948 2: on port 4500 a zero word is the non-ESP marker, a single 0xFF byte a keep-alive. */
 static __always_inline enum outside_kind parse_udp(
@@ -67,7 +85,7 @@ static __always_inline enum outside_kind parse_udp(
 		return OUTSIDE_MALFORMED;
 	payload -= sizeof(*udp);
 	if (udp->dest == bpf_htons(PORT_IKE))
-		return OUTSIDE_IKE;
+		return parse_ike(p, udp + 1, end);
 
 	byte = (void *)(udp + 1);
 	if (payload == 1 && (void *)(byte + 1) <= end && *byte == 0xff)
@@ -76,7 +94,7 @@ static __always_inline enum outside_kind parse_udp(
 	if (payload < sizeof(*word) || (void *)(word + 1) > end)
 		return OUTSIDE_MALFORMED;
 	if (!*word)
-		return OUTSIDE_IKE;
+		return parse_ike(p, word + 1, end);
 	if (payload <= ESP_HEADER)
 		return OUTSIDE_MALFORMED;
 	p->udp_encap = 1;

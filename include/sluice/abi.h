@@ -159,7 +159,8 @@ struct site_stats {
 struct outside_stats {
 	struct traffic esp; /* ESP seen, good or bad */
 	struct traffic ike_passed;
-	struct traffic ike_limited; /* a source asked too often */
+	struct traffic ike_limited;       /* a source asked too often */
+	struct traffic ike_first_limited; /* too many first messages from everywhere */
 	struct traffic unknown_spi;
 	struct traffic wrong_outer; /* right SPI, wrong outer family or destination */
 	struct traffic fragment;    /* passed to the kernel for reassembly */

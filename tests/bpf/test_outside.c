@@ -84,7 +84,7 @@ static struct outside_stats outside(struct state *s)
 	return stats;
 }
 
-static int setup(void **context)
+static int setup_with(void **context, uint32_t ike_first_per_second)
 {
 	struct state *s = calloc(1, sizeof(*s));
 	struct bpf_options o = {.pin_dir = test_pins(),
@@ -92,7 +92,8 @@ static int setup(void **context)
 		.outside_count = 1,
 		.outside_ifindex = {LOOPBACK},
 		.ike_per_second = 1,
-		.ike_burst = 5};
+		.ike_burst = 5,
+		.ike_first_per_second = ike_first_per_second};
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	uint32_t key = 0;
 
@@ -112,6 +113,17 @@ static int setup(void **context)
 		return -1;
 	*context = s;
 	return 0;
+}
+
+static int setup(void **context)
+{
+	return setup_with(context, 0);
+}
+
+/* One first message of a stranger in a hundred seconds. */
+static int setup_strict(void **context)
+{
+	return setup_with(context, 1);
 }
 
 static int teardown(void **context)
@@ -324,6 +336,35 @@ static void ike_is_limited_per_source(void **context)
 	assert_int_equal(outside(s).ike_limited.packets, limited);
 }
 
+/* Who has a responder SPI or a cookie in front is not held up by strangers. */
+static void first_messages_are_limited_together(void **context)
+{
+	struct state *s = *context;
+	const size_t ike4 = 14 + 20 + 8, ike6 = 14 + 40 + 8;
+
+	for (uint8_t source = 1; source <= 9; source++) {
+		bool v4 = source & 1, natt = source & 2;
+		struct frame f = ike_frame(v4, natt ? 4500 : 500, source, natt ? 0 : 0x01020304);
+
+		assert_int_equal(pass(s, &f), source == 1 ? XDP_PASS : XDP_DROP);
+	}
+	assert_int_equal(outside(s).ike_first_limited.packets, 8);
+	for (uint8_t source = 20; source < 24; source++) {
+		bool v4 = source & 1, natt = source & 2;
+		struct frame f = ike_frame(v4, natt ? 4500 : 500, source, natt ? 0 : 0x01020304);
+		uint8_t *ike = f.bytes + (v4 ? ike4 : ike6) + (natt ? 4 : 0);
+
+		ike[16] = 41; /* a cookie is the first payload */
+		assert_int_equal(pass(s, &f), XDP_PASS);
+		ike[16] = 33;
+		assert_int_equal(pass(s, &f), XDP_DROP);
+		ike[15] = 1; /* responder SPI */
+		assert_int_equal(pass(s, &f), XDP_PASS);
+	}
+	assert_int_equal(outside(s).ike_first_limited.packets, 12);
+	assert_int_equal(outside(s).ike_limited.packets, 0);
+}
+
 static void a_v6_source_is_its_64(void **context)
 {
 	struct state *s = *context;
@@ -525,6 +566,8 @@ int main(void)
 		TEST(a_site_over_its_rate_costs_the_others_nothing),
 		TEST(ike_is_limited_per_source),
 		TEST(a_v6_source_is_its_64),
+		cmocka_unit_test_setup_teardown(
+			first_messages_are_limited_together, setup_strict, teardown),
 		TEST(fragments_go_to_the_kernel),
 		TEST(esp_behind_extension_headers_is_found),
 		TEST(keepalives_end_here),

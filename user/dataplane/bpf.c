@@ -143,6 +143,10 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
 	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
+	if (o->ike_first_per_second) {
+		p->outside->rodata->ike_first_cost_ns = NANOSECONDS / o->ike_first_per_second;
+		p->outside->rodata->ike_first_burst_ns = NANOSECONDS / 10;
+	}
 	return !outside_bpf__load(p->outside);
 }
 

@@ -24,8 +24,9 @@ struct bpf_options {
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
-	uint32_t ike_per_second; /* packets of one source; 0: 200 */
-	uint32_t ike_burst;      /* packets; 0: 400 */
+	uint32_t ike_per_second;       /* packets of one source; 0: 200 */
+	uint32_t ike_burst;            /* packets; 0: 400 */
+	uint32_t ike_first_per_second; /* first messages of all sources; 0: 50,000 */
 };
 
 /*
