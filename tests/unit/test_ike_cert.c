@@ -328,6 +328,45 @@ static void test_revoked_later(void **state)
 	lab_free(l);
 }
 
+/* The same after the process was replaced, when it is told whom it had talked to. */
+static void test_revoked_after_restart(void **state)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256);
+	static uint8_t saved[ENGINE_CHECKPOINT_SIZE(8)];
+	struct engine_env env = l->e[HUB]->env;
+	struct engine_limits limits = engine_limits_default();
+	struct cert_chain chain;
+	size_t len;
+
+	(void)state;
+	starts(l, SITE);
+	engine_peer_chain(l->e[HUB], 999, &chain);
+	assert_int_equal(chain.count, 0);
+	engine_peer_chain(l->e[HUB], l->conf[HUB].number, &chain);
+	assert_int_equal(chain.count, 2);
+	len = engine_checkpoint(l->e[HUB], saved, sizeof(saved), l->now);
+	assert_true(len);
+	engine_free(l->e[HUB]);
+	l->e[HUB] = engine_new(&env, &limits);
+	configure(l, HUB, "key");
+	engine_peer_chain_set(l->e[HUB], l->conf[HUB].number, &chain);
+	assert_true(engine_restore(l->e[HUB], saved, len, l->now));
+	engine_start(l->e[HUB], l->now);
+	revoke(l, HUB, &pki.site[KEY_RSA], false);
+	settle(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	revoke(l, HUB, &pki.site[KEY_P256], false);
+	settle(l);
+	assert_int_equal(l->state[HUB].reason, REASON_CERT_REVOKED);
+	/* From another process: lengths that are not true. */
+	chain.count = UINT32_MAX;
+	chain.lens[1] = UINT16_MAX;
+	engine_peer_chain_set(l->e[HUB], l->conf[HUB].number, &chain);
+	engine_peer_chain(l->e[HUB], l->conf[HUB].number, &chain);
+	assert_int_equal(chain.count, 1);
+	lab_free(l);
+}
+
 static void test_identity(void **state)
 {
 	struct lab *l = cert_lab(KEY_P256, KEY_P256);
@@ -577,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_revoked_later),
+		cmocka_unit_test(test_revoked_after_restart),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_identity_kinds),
 		cmocka_unit_test(test_usage),

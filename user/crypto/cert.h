@@ -66,6 +66,13 @@ bool dn_equal(const void *a, size_t a_len, const void *b, size_t b_len);
 #define CERT_CHAIN_BYTES 12288 /* of those together */
 #define CERT_FILE_BYTES  65536 /* PEM text of a chain */
 
+/* Certificates as a peer sent them, one behind the other, its own first. */
+struct cert_chain {
+	uint32_t count;
+	uint16_t lens[CERT_CHAIN_MAX];
+	uint8_t bytes[CERT_CHAIN_BYTES];
+};
+
 /* A private key, its certificate and the certificates between that and a trust anchor. */
 struct credential;
 

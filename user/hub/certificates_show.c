@@ -35,10 +35,10 @@ static void visit_sites(struct hub *h, visitor *visit, void *context)
 			struct shown s = {.kind = "site",
 				.site = h->sites[i]->conf.name,
 				.tunnel = t,
-				.facts = &state->cert,
+				.facts = &state->cert.facts,
 				.warned_s = &state->cert_warned_s};
 
-			if (h->sites[i]->conf.tunnels[t].configured && state->cert.subject[0])
+			if (h->sites[i]->conf.tunnels[t].configured && state->cert.chain.count)
 				visit(context, &s);
 		}
 	}

@@ -123,6 +123,19 @@ static void forget_sas(struct hub *h)
 	}
 }
 
+/* The state of ike's SAs outlives it, whom they were made with does not. */
+static void send_peer_certs(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct imsg_peer_cert *cert = &h->sites[i]->tunnels[t].cert;
+
+			if (cert->chain.count)
+				process_send(p, IMSG_PEER_CERT, -1, cert, sizeof(*cert));
+		}
+	}
+}
+
 static void start_ike(struct hub *h, struct process *p)
 {
 	forget_sas(h);
@@ -130,6 +143,7 @@ static void start_ike(struct hub *h, struct process *p)
 	send_sockets(h, p);
 	certificates_send(h);
 	hub_sites_send(h, p);
+	send_peer_certs(h, p);
 	connect_ike_and_data(h);
 }
 
@@ -335,13 +349,13 @@ static void on_peer_cert(struct hub *h, struct imsg_peer_cert *m)
 	END(m->facts.serial);
 	END(m->facts.fingerprint);
 	END(m->facts.key);
-	if (strcmp(t->cert.fingerprint, m->facts.fingerprint)) {
+	if (strcmp(t->cert.facts.fingerprint, m->facts.fingerprint)) {
 		log_info("site %s tunnel %u: certificate of %s, serial %s",
 			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
 			m->facts.subject, m->facts.serial);
 		t->cert_warned_s = 0;
 	}
-	t->cert = m->facts;
+	t->cert = *m;
 	certificates_warn(h);
 }
 

@@ -31,7 +31,7 @@ struct hub_tunnel {
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
 	uint64_t activity_seen_ns;  /* last_in_ns that ike was told of */
 	unsigned int egress_routes; /* counted when it is asked for */
-	struct cert_facts cert;     /* what the site authenticated with; subject "" for none */
+	struct imsg_peer_cert cert; /* what the site authenticated with; count 0: nothing */
 	int64_t cert_warned_s;      /* when its end was warned of last */
 };
 

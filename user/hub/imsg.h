@@ -45,7 +45,7 @@ enum imsg_type {
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
-	IMSG_PEER_CERT,    /* struct imsg_peer_cert: a site authenticated by this certificate */
+	IMSG_PEER_CERT,    /* struct imsg_peer_cert, both ways: what a site authenticated with */
 
 	/* ike -> data */
 	IMSG_SA_ADD,   /* struct imsg_sa_add, with keys */
@@ -141,6 +141,7 @@ struct imsg_ike_credential {
 struct imsg_peer_cert {
 	uint32_t tunnel;
 	struct cert_facts facts;
+	struct cert_chain chain; /* hub does not look into it */
 };
 
 struct imsg_activity {

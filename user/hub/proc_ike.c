@@ -278,6 +278,7 @@ static void apply_peer_cert(struct proc_ike *p, const struct effect *f)
 {
 	struct imsg_peer_cert m = {.tunnel = f->tunnel, .facts = f->peer_cert};
 
+	engine_peer_chain(p->engine, f->tunnel, &m.chain);
 	imsg_send(p->hub, IMSG_PEER_CERT, -1, &m, sizeof(m));
 }
 
@@ -579,6 +580,7 @@ static void on_hub(void *context, const struct imsg *m)
 	const struct imsg_tunnel *del;
 	const struct imsg_activity *activity;
 	const struct imsg_ike_command *command;
+	const struct imsg_peer_cert *cert;
 	bool fd_taken = true;
 
 	switch (m->type) {
@@ -614,6 +616,11 @@ static void on_hub(void *context, const struct imsg *m)
 		del = imsg_body(m, sizeof(*del));
 		if (del)
 			engine_tunnel_remove(p->engine, del->tunnel, clock_now());
+		break;
+	case IMSG_PEER_CERT:
+		cert = imsg_body(m, sizeof(*cert));
+		if (cert)
+			engine_peer_chain_set(p->engine, cert->tunnel, &cert->chain);
 		break;
 	case IMSG_IKE_ACTIVITY:
 		activity = imsg_body(m, sizeof(*activity));

@@ -145,3 +145,37 @@ void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential 
 	credential_free(*at);
 	*at = own_credential;
 }
+
+void engine_peer_chain(const struct engine *e, uint32_t tunnel, struct cert_chain *out)
+{
+	const struct tunnel *t = tunnel_find(e, tunnel);
+	size_t used = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; t && i < CERT_CHAIN_MAX && t->peer_chain[i].bytes; i++) {
+		const struct blob *b = &t->peer_chain[i];
+
+		if (b->len > sizeof(out->bytes) - used)
+			break;
+		memcpy(out->bytes + used, b->bytes, b->len);
+		out->lens[out->count++] = (uint16_t)b->len;
+		used += b->len;
+	}
+}
+
+void engine_peer_chain_set(struct engine *e, uint32_t tunnel, const struct cert_chain *chain)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	struct rd r = rd_init(chain->bytes, sizeof(chain->bytes));
+
+	if (!t)
+		return;
+	blobs_free(t->peer_chain, CERT_CHAIN_MAX);
+	for (size_t i = 0; i < chain->count && i < CERT_CHAIN_MAX; i++) {
+		const uint8_t *der = rd_bytes(&r, chain->lens[i]);
+
+		if (!der)
+			return;
+		blob_set(&t->peer_chain[i], der, chain->lens[i]);
+	}
+}

@@ -78,6 +78,13 @@ void engine_tunnel_set(
 void engine_trust_set(struct engine *e, struct trust *own_trust, uint64_t now);
 void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential *own_credential);
 
+/*
+ * What the peer of a tunnel authenticated with last; count 0: nothing. It is no part of a checkpoint:
+ * whoever restarts the process keeps it and gives it back, so that a revocation finds it.
+ */
+void engine_peer_chain(const struct engine *e, uint32_t tunnel, struct cert_chain *out);
+void engine_peer_chain_set(struct engine *e, uint32_t tunnel, const struct cert_chain *chain);
+
 void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now);
 
 /* Every tunnel is known: begin to initiate where startup says so. */
