@@ -4,11 +4,12 @@
 
 #include "ike_lab.h"
 
+#include "../certs.h"
 #include "crypto/hash.h"
 
 #include <stdio.h>
 
-/* Both speak IKEv1 only; the site starts. */
+/* Both speak IKEv1 only; nobody has started. */
 static struct lab *lab_v1(void)
 {
 	struct lab *l = lab_new();
@@ -20,11 +21,23 @@ static struct lab *lab_v1(void)
 		o->ikev2 = false;
 		o->p1_encryption = one(12, 256);
 		o->p1_integrity = one(12, 0);
-		o->p1_groups = one(14, 0);
-		o->p2_groups = one(14, 0);
+		o->p1_groups = one(19, 0);
+		o->p2_groups = one(19, 0);
 		configure(l, i, "key");
 	}
 	return l;
+}
+
+static void assert_up(struct lab *l)
+{
+	struct engine_view hub, site;
+
+	engine_look(l->e[HUB], l->conf[HUB].number, &hub);
+	engine_look(l->e[SITE], l->conf[SITE].number, &site);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	assert_int_equal(hub.spi_in, site.spi_out);
+	assert_int_equal(hub.spi_out, site.spi_in);
 }
 
 static void test_up(void **state)
@@ -33,11 +46,10 @@ static void test_up(void **state)
 
 	(void)state;
 	site_starts(l);
-	pass(l, 5 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	assert_up(l);
 	assert_int_equal(l->state[HUB].ike_version, 1);
-	assert_string_equal(l->state[HUB].ike_proposal, "aes256-sha256-prfsha256-modp2048");
+	assert_int_equal(l->state[SITE].ike_version, 1);
+	assert_string_equal(l->state[HUB].ike_proposal, "aes256-sha256-prfsha256-ecp256");
 	assert_false(l->state[HUB].nat_detected);
 	assert_int_equal(sa_of(l, HUB)->local.port, IKE_PORT);
 	assert_int_equal(l->adds[HUB], 1);
@@ -45,10 +57,664 @@ static void test_up(void **state)
 	lab_free(l);
 }
 
+/* T-03: the responder follows the first packet; a version that is not allowed is named. */
+static void test_versions(void **state)
+{
+	(void)state;
+	for (int hub = 1; hub < 4; hub++) {
+		for (int site = 1; site < 3; site++) {
+			struct lab *l = lab_v1();
+			bool fits = hub & site;
+
+			l->conf[HUB].options.ikev1 = hub & 1;
+			l->conf[HUB].options.ikev2 = hub & 2;
+			l->conf[SITE].options.ikev1 = site & 1;
+			l->conf[SITE].options.ikev2 = site & 2;
+			for (int i = 0; i < 2; i++) {
+				l->conf[i].options.p1_prf = one(5, 0);
+				configure(l, i, "key");
+			}
+			site_starts(l);
+			assert_int_equal(l->notes[HUB][REASON_IKE_VERSION] > 0, !fits);
+			assert_int_equal(l->state[HUB].phase == PHASE_UP, fits);
+			if (fits)
+				assert_int_equal(l->state[HUB].ike_version, site);
+			lab_free(l);
+		}
+	}
+}
+
+/* ---- refusals ---- */
+
+static void assert_refused(struct lab *l, enum reason hub, const char *site_text)
+{
+	site_starts(l);
+	assert_true(l->notes[HUB][hub] > 0);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
+	if (site_text)
+		assert_non_null(strstr(l->state[SITE].detail, site_text));
+	assert_int_equal(l->adds[HUB], 0);
+	lab_free(l);
+}
+
+static void test_refusals(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	configure(l, HUB, "another key");
+	assert_refused(l, REASON_WRONG_PSK, "AUTHENTICATION-FAILED");
+	l = lab_v1();
+	l->conf[HUB].remote_id.bytes[0] = 'x';
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_UNKNOWN_ID], 1);
+	assert_string_equal(l->state[HUB].detail, "identity s, expected x");
+	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED); /* said under protection */
+	lab_free(l);
+	l = lab_v1();
+	l->conf[SITE].remote_id.bytes[0] = 'x'; /* the responder is not whom the site wants */
+	configure(l, SITE, "key");
+	site_starts(l);
+	assert_int_equal(l->state[SITE].reason, REASON_UNKNOWN_ID);
+	lab_free(l);
+	l = lab_v1();
+	l->conf[HUB].options.p1_groups = one(14, 0);
+	configure(l, HUB, "key");
+	assert_refused(l, REASON_NO_IKE_PROPOSAL, "NO-PROPOSAL-CHOSEN");
+	l = lab_v1();
+	l->conf[HUB].options.p2_encryption = one(12, 128);
+	l->conf[HUB].options.p2_integrity = one(12, 0);
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_NO_ESP_PROPOSAL], 1);
+	assert_non_null(strstr(l->state[HUB].detail, "offered aes128gcm16-ecp256; allowed aes128"));
+	assert_non_null(strstr(l->state[SITE].detail, "NO-PROPOSAL-CHOSEN"));
+	lab_free(l);
+	l = lab_v1();
+	l->conf[SITE].options.p2_groups.count = 0;
+	configure(l, SITE, "key");
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_PFS_REQUIRED], 1);
+	lab_free(l);
+	l = lab_v1();
+	addr_parse("10.0.0.0", &l->conf[HUB].remote_ts.selectors[0].first);
+	addr_parse("10.0.0.255", &l->conf[HUB].remote_ts.selectors[0].last);
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_TS_UNACCEPTABLE], 1);
+	lab_free(l);
+}
+
+/* A first message as a stranger would send it. */
+static void stranger(struct lab *l, const char *source, uint64_t spi, uint8_t exchange)
+{
+	struct ike_header h = {.spi_i = spi, .exchange = exchange};
+	struct ip_endpoint from = {.port = IKE_PORT}, to = {l->conf[HUB].local, IKE_PORT};
+	uint8_t buffer[1024];
+	struct message_writer w;
+	struct v1_policy policy;
+
+	addr_parse(source, &from.addr);
+	v1_policy_ike(&l->conf[HUB].options, &policy);
+	policy.auths = 1;
+	policy.auth[0] = V1_AUTH_PSK;
+	v1_message_begin(&w, buffer, sizeof(buffer), &h);
+	v1_payload_begin(&w, V1_SA);
+	v1_encode_ike_offer(&w.w, &policy, 3600);
+	message_payload_end(&w);
+	engine_datagram(l->e[HUB], &to, &from, buffer, message_end(&w), l->now);
+}
+
+static void drain(struct lab *l)
+{
+	struct effect *f;
+
+	while ((f = engine_effect(l->e[HUB]))) {
+		if (f->type == EFFECT_NOTE)
+			l->notes[HUB][f->note.reason]++;
+		l->sent[HUB] += f->type == EFFECT_SEND;
+		effect_free(f);
+	}
+}
+
+static void test_aggressive(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	stranger(l, "192.0.2.2", 5, V1_AGGRESSIVE);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_AGGRESSIVE], 1);
+	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	stranger(l, "192.0.2.2", 5, 6); /* XAUTH and mode-config live in transactions */
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_UNEXPECTED], 1);
+	lab_free(l);
+}
+
+/* Message 1 costs nothing but a row; a flood of it keeps nobody out. */
+static void test_flood(void **state)
+{
+	struct lab *l = lab_v1();
+	char source[32];
+
+	(void)state;
+	l->conf[HUB].remote = (struct ip_addr){0};
+	configure(l, HUB, "key");
+	for (uint64_t i = 1; i <= 40; i++)
+		stranger(l, "198.51.100.1", i, V1_MAIN);
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 32);
+	assert_int_equal(l->notes[HUB][REASON_HALF_OPEN_SOURCE], 8);
+	stranger(l, "198.51.100.1", 1, V1_MAIN); /* a copy gets the same answer, and no new row */
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 32);
+	assert_int_equal(l->sent[HUB], 33);
+	/* Two rows an address when it gets crowded; half of the table at most; the oldest goes. */
+	for (uint64_t i = 1; i <= 1200; i++) {
+		snprintf(source, sizeof(source), "203.0.%d.%d", (int)(i / 200), (int)(i % 200) + 1);
+		stranger(l, source, 1000 + i, V1_MAIN);
+	}
+	drain(l);
+	assert_int_equal(engine_half_open(l->e[HUB]), 256);
+	for (uint64_t i = 0; i < 5; i++)
+		stranger(l, "192.0.2.77", 9000 + i, V1_MAIN);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_HALF_OPEN_SOURCE], 8 + 3);
+	site_starts(l);
+	assert_up(l);
+	pass(l, 40 * S);
+	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	lab_free(l);
+}
+
+/* ---- NAT, and who is who behind one ---- */
+
+static void test_nat(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	addr_parse("198.51.100.77", &l->nat.addr);
+	l->nat.port = 20000;
+	l->conf[HUB].remote = l->nat.addr;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_up(l);
+	assert_true(l->state[HUB].nat_detected);
+	assert_true(sa_of(l, HUB)->nat_there && !sa_of(l, HUB)->nat_here);
+	assert_true(sa_of(l, SITE)->nat_here && !sa_of(l, SITE)->nat_there);
+	assert_true(tunnel_find(l->e[HUB], 4)->children[0].udp_encap);
+	assert_int_equal(sa_of(l, HUB)->remote.port, 24500);
+	l->keepalives[SITE] = 0;
+	pass(l, 100 * S);
+	assert_int_equal(l->keepalives[SITE], 5);
+	assert_int_equal(l->keepalives[HUB], 0);
+	/* A new port: the next numbered message moves IKE and ESP. */
+	l->nat.port = 30000;
+	pass(l, 25 * S);
+	assert_int_equal(sa_of(l, HUB)->remote.port, 34500);
+	assert_int_equal(l->moved[HUB], 1);
+	assert_up(l);
+	/* A new address is not followed where the configuration names one. */
+	addr_parse("198.51.100.78", &l->nat.addr);
+	pass(l, 15 * S);
+	assert_int_equal(sa_of(l, HUB)->remote.addr.bytes[3], 77);
+	lab_free(l);
+}
+
+static void test_forced_encap(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	l->conf[HUB].options.encap = ENCAP_FORCE;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_up(l);
+	assert_int_equal(sa_of(l, HUB)->remote.port, IKE_PORT_NAT);
+	assert_true(tunnel_find(l->e[SITE], 5)->children[0].udp_encap);
+	lab_free(l);
+}
+
+/* Sites without a known address, each with a key of its own: message 5 tells which it is. */
+static void test_keys_of_many_sites(void **state)
+{
+	struct lab *l = lab_v1();
+	struct engine_tunnel other = l->conf[HUB];
+	struct secret psk;
+
+	(void)state;
+	other.remote = (struct ip_addr){0};
+	for (uint32_t i = 0; i < 30; i++) {
+		char text[16];
+
+		other.number = 100 + i;
+		other.remote_id = (struct ike_identity){IKE_ID_FQDN, 2, {'s', (uint8_t)('a' + i)}};
+		secret_set(&psk, text, (size_t)snprintf(text, sizeof(text), "key %u", i));
+		engine_tunnel_set(l->e[HUB], &other, &psk, l->now);
+	}
+	l->conf[HUB].remote = (struct ip_addr){0};
+	l->conf[HUB].number = 200; /* the last one that is tried */
+	engine_tunnel_remove(l->e[HUB], 4, l->now);
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_up(l);
+	engine_command(l->e[SITE], 5, ENGINE_DOWN, l->now);
+	pass(l, S);
+	/* One key for two identities: the identity decides. */
+	other.number = 99;
+	secret_set(&psk, "key", 3);
+	engine_tunnel_set(l->e[HUB], &other, &psk, l->now);
+	engine_command(l->e[SITE], 5, ENGINE_UP, l->now);
+	pass(l, 2 * S);
+	assert_up(l);
+	/* None fits. */
+	configure(l, SITE, "lost");
+	pass(l, 20 * S);
+	assert_true(l->notes[HUB][REASON_WRONG_PSK] > 0);
+	lab_free(l);
+}
+
+/* ---- the life of a tunnel ---- */
+
+static void test_second_child(void **state)
+{
+	struct lab *l = lab_v1();
+	struct ike_sa *sa;
+
+	(void)state;
+	site_starts(l);
+	sa = sa_of(l, SITE);
+	addr_parse("10.0.0.0", &tunnel_find(l->e[SITE], 5)->conf.local_ts.selectors[0].first);
+	v1_quick_start(l->e[SITE], sa, -1, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_SECOND_CHILD], 1);
+	assert_int_equal(l->notes[SITE][REASON_PEER_REFUSED], 1);
+	assert_int_equal(l->adds[HUB], 1);
+	assert_up(l);
+	lab_free(l);
+}
+
+static void test_dpd(void **state)
+{
+	struct lab *l = lab_v1();
+	unsigned int before;
+
+	(void)state;
+	site_starts(l);
+	l->conf[SITE].options.dpd_action = DPD_NONE;
+	configure(l, SITE, "key");
+	before = l->sent[HUB];
+	pass(l, 35 * S);
+	assert_int_equal(l->sent[HUB] - before, 3);
+	before = l->sent[HUB];
+	for (int i = 0; i < 30; i++) {
+		engine_activity(l->e[HUB], 4, 0, l->now);
+		pass(l, S);
+	}
+	assert_int_equal(l->sent[HUB], before); /* ESP is life, too */
+	l->cut = true;
+	pass(l, 28 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	pass(l, 3 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_DPD_TIMEOUT);
+	lab_free(l);
+}
+
+/* dpd_action restart: the hub begins again, in the version that the peer spoke. */
+static void test_restart(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		l->conf[i].options.ikev2 = true;
+		l->conf[i].options.p1_prf = one(5, 0);
+	}
+	l->conf[SITE].options.ikev2 = false;
+	l->conf[HUB].options.dpd_action = DPD_RESTART;
+	configure(l, HUB, "key");
+	configure(l, SITE, "key");
+	site_starts(l);
+	l->cut = true;
+	pass(l, 35 * S);
+	assert_int_equal(l->state[HUB].reason, REASON_DPD_TIMEOUT);
+	l->conf[SITE].options.startup = STARTUP_ADD;
+	configure(l, SITE, "key");
+	l->cut = false;
+	pass(l, 120 * S);
+	assert_up(l);
+	assert_int_equal(l->state[HUB].ike_version, 1);
+	lab_free(l);
+}
+
+/* Both rekey by their own clocks for a while: no gap, nothing left behind. */
+static void test_lifetimes(void **state)
+{
+	struct lab *l = lab_v1();
+	struct engine_view v;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		l->conf[i].options.p1_lifetime_s = 400;
+		l->conf[i].options.p2_lifetime_s = 200;
+		l->conf[i].options.rekey_margin_s = 80;
+		l->conf[i].options.rekey_fuzz_percent = 100;
+		configure(l, i, "key");
+	}
+	site_starts(l);
+	l->notes[HUB][REASON_PEER_DELETED_CHILD] = 0;
+	pass(l, 3000 * S);
+	assert_up(l);
+	assert_true(l->notes[HUB][REASON_CHILD_REKEYED] >= 15);
+	assert_true(l->notes[HUB][REASON_IKE_REKEYED] >= 7);
+	assert_int_equal(l->notes[HUB][REASON_CHILD_EXPIRED], 0);
+	assert_int_equal(l->notes[HUB][REASON_PEER_DELETED_CHILD], 0);
+	assert_int_equal(l->notes[HUB][REASON_TIMEOUT], 0);
+	engine_look(l->e[HUB], 4, &v);
+	assert_int_equal(v.live_pairs, 1);
+	assert_true(v.pairs <= 3);
+	assert_true(v.ike_sas <= 3);
+	lab_free(l);
+}
+
+/* The shorter lifetime counts, and RESPONDER-LIFETIME says so. */
+static void test_responder_lifetime(void **state)
+{
+	struct lab *l = lab_v1();
+	struct child *c;
+
+	(void)state;
+	l->conf[HUB].options.p1_lifetime_s = 1000;
+	l->conf[HUB].options.p2_lifetime_s = 900;
+	l->conf[HUB].options.rekey_margin_s = 100;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_int_equal(sa_of(l, SITE)->lifetime_s, 1000);
+	assert_true(sa_of(l, SITE)->expire_at <= l->now + 1000 * S);
+	c = &tunnel_find(l->e[SITE], 5)->children[0];
+	assert_int_equal(c->lifetime_s, 900);
+	assert_true(c->expire_at <= l->now + 900 * S);
+	/* The other way around the responder follows the offer. */
+	lab_free(l);
+	l = lab_v1();
+	l->conf[SITE].options.p1_lifetime_s = 1000;
+	l->conf[SITE].options.p2_lifetime_s = 900;
+	l->conf[SITE].options.rekey_margin_s = 100;
+	configure(l, SITE, "key");
+	site_starts(l);
+	assert_true(sa_of(l, HUB)->expire_at <= l->now + 1000 * S);
+	assert_true(tunnel_find(l->e[HUB], 4)->children[0].expire_at <= l->now + 900 * S);
+	assert_int_equal(sa_of(l, SITE)->lifetime_s, 0);
+	lab_free(l);
+}
+
+/* ---- a bad wire ---- */
+
+static unsigned int drops;
+
+static uint8_t exchange_of(const struct effect_send *s)
+{
+	size_t at = s->local.port == IKE_PORT_NAT ? 22 : 18;
+
+	return s->len > at ? s->bytes[at] : 0;
+}
+
+/* Message 3 of quick mode: the second one of that exchange from the site. */
+static bool drop_third(struct lab *l, int from, const struct effect_send *s)
+{
+	static unsigned int seen;
+
+	(void)l;
+	if (from != SITE || exchange_of(s) != V1_QUICK)
+		return false;
+	if (++seen % 2 == 0 && drops) {
+		drops--;
+		return true;
+	}
+	return false;
+}
+
+static void test_lost_third(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	drops = 1;
+	l->drop = drop_third;
+	site_starts(l);
+	assert_int_equal(drops, 0);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP); /* it cannot know */
+	assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+	pass(l, 2 * S); /* the hub repeats message 2, the site message 3 */
+	assert_up(l);
+	assert_int_equal(l->adds[HUB], 1);
+	lab_free(l);
+}
+
+/* Everything that was ever said is said again, by somebody else, much later. */
+static struct {
+	uint8_t bytes[64][2048];
+	size_t len[64];
+	struct ip_endpoint to[64];
+	unsigned int count;
+} tape;
+
+static bool record(struct lab *l, int from, const struct effect_send *s)
+{
+	(void)l;
+	if (from == SITE && s->len > 1 && tape.count < 64) {
+		memcpy(tape.bytes[tape.count], s->bytes, s->len);
+		tape.len[tape.count] = s->len;
+		tape.to[tape.count++] = s->remote;
+	}
+	return false;
+}
+
+static void test_replay(void **state)
+{
+	struct lab *l = lab_v1();
+	struct ip_endpoint thief = {l->conf[SITE].local, 4711};
+	struct engine_view before, after;
+
+	(void)state;
+	tape.count = 0;
+	l->conf[HUB].options.encap = ENCAP_FORCE;
+	l->conf[HUB].remote = (struct ip_addr){0};
+	configure(l, HUB, "key");
+	l->drop = record;
+	site_starts(l);
+	engine_command(l->e[SITE], 5, ENGINE_REKEY_CHILD, l->now);
+	pass(l, 100 * S);
+	l->drop = NULL;
+	engine_look(l->e[HUB], 4, &before);
+	assert_int_equal(before.pairs, 1);
+	assert_true(tape.count > 10);
+	for (unsigned int i = 0; i < tape.count; i++) {
+		engine_datagram(l->e[HUB], &tape.to[i], &thief, tape.bytes[i], tape.len[i], l->now);
+		settle(l);
+	}
+	pass(l, 5 * S);
+	engine_look(l->e[HUB], 4, &after);
+	assert_int_equal(after.pairs, 1);
+	assert_int_equal(after.spi_in, before.spi_in);
+	assert_int_equal(after.established, 1);
+	assert_int_equal(l->moved[HUB], 0);
+	assert_up(l);
+	pass(l, 40 * S); /* the half-open SA that message 1 made goes */
+	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	/* Cut short at every length, and each byte changed: nothing comes of it, nothing breaks. */
+	for (unsigned int i = 0; i < tape.count; i++) {
+		for (size_t n = 0; n < tape.len[i]; n++) {
+			engine_datagram(l->e[HUB], &tape.to[i], &thief, tape.bytes[i], n, l->now);
+			tape.bytes[i][n] ^= 0x55;
+			engine_datagram(
+				l->e[HUB], &tape.to[i], &thief, tape.bytes[i], tape.len[i], l->now);
+			tape.bytes[i][n] ^= 0x55;
+			drain(l);
+		}
+	}
+	engine_look(l->e[HUB], 4, &after);
+	assert_int_equal(after.pairs, 1);
+	assert_int_equal(after.spi_in, before.spi_in);
+	lab_free(l);
+}
+
+/* The peer deletes; the peer starts afresh. */
+static void test_ends(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	site_starts(l);
+	engine_command(l->e[SITE], 5, ENGINE_DOWN, l->now);
+	pass(l, S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_PEER_DELETED_IKE);
+	assert_int_equal(l->adds[HUB], l->dels[HUB]);
+	engine_command(l->e[SITE], 5, ENGINE_UP, l->now);
+	pass(l, 3 * S);
+	assert_up(l);
+	/* A new engine that knows nothing: INITIAL-CONTACT ends the old SAs. */
+	engine_free(l->e[SITE]);
+	l->e[SITE] = engine_new(&(struct engine_env){.random = lab_random},
+		&(struct engine_limits){.half_open_max = 8,
+			.half_open_per_source = 8,
+			.cookie_threshold = 8,
+			.spi_index_bits = 14,
+			.spi_slots = 8});
+	engine_start(l->e[SITE], l->now);
+	site_starts(l);
+	assert_up(l);
+	assert_int_equal(l->adds[HUB] - l->dels[HUB], 1);
+	configure(l, HUB, "new key");
+	settle(l);
+	assert_int_equal(l->state[HUB].reason, REASON_CONFIG_CHANGED);
+	assert_int_equal(l->state[SITE].phase, PHASE_DOWN);
+	engine_tunnel_remove(l->e[HUB], 4, l->now);
+	settle(l);
+	assert_int_equal(l->adds[HUB], l->dels[HUB]);
+	lab_free(l);
+}
+
+/* ---- signatures ---- */
+
+static int64_t lab_wall(void *context)
+{
+	(void)context;
+	return CERTS_NOW;
+}
+
+static struct made root, stranger_ca, hub_cert[KEY_ED25519 + 1], site_cert[KEY_ED25519 + 1];
+
+static struct lab *cert_lab(enum key_kind hub, enum key_kind site, const struct made *ca_of_hub)
+{
+	struct lab *l = lab_v1();
+
+	for (int i = 0; i < 2; i++) {
+		struct trust *t = trust_new(false);
+
+		certs_trust_ca(t, i ? &root : ca_of_hub);
+		l->e[i]->env.wall = lab_wall;
+		l->conf[i].options.auth = AUTH_CERT;
+		l->conf[i].local_id = certs_id(IKE_ID_FQDN, i ? "site.example" : "hub.example");
+		l->conf[i].remote_id = certs_id(IKE_ID_FQDN, i ? "hub.example" : "site.example");
+		engine_trust_set(l->e[i], t, l->now);
+		engine_credential_set(l->e[i], ENGINE_EVERY_TUNNEL,
+			certs_credential(i ? &site_cert[site] : &hub_cert[hub], NULL));
+		configure(l, i, "key");
+	}
+	return l;
+}
+
+static unsigned int largest;
+
+static bool measure(struct lab *l, int from, const struct effect_send *s)
+{
+	(void)l, (void)from;
+	largest = s->len > largest ? (unsigned int)s->len : largest;
+	return false;
+}
+
+static void test_signatures(void **state)
+{
+	struct lab *l;
+
+	(void)state;
+	root = certs_ca("CN=Root", KEY_P256, NULL);
+	stranger_ca = certs_ca("CN=Stranger", KEY_P256, NULL);
+	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
+		hub_cert[k] = certs_peer("CN=hub", "hub.example", k, &root);
+		site_cert[k] = certs_peer("CN=site", "site.example", k, &root);
+	}
+	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
+		l = cert_lab(k, k, &root);
+		largest = 0;
+		l->drop = measure;
+		site_starts(l);
+		if (k == KEY_ED25519) { /* has no number in IKEv1 */
+			assert_int_equal(l->state[SITE].phase, PHASE_DOWN);
+		} else {
+			assert_up(l);
+			assert_true(largest <= 1220 + 4);
+			engine_command(l->e[HUB], 4, ENGINE_REKEY_IKE, l->now);
+			pass(l, 60 * S);
+			assert_up(l);
+			assert_true(sa_of(l, HUB)->initiator);
+		}
+		lab_free(l);
+	}
+	/* The method stands for both keys. */
+	l = cert_lab(KEY_RSA, KEY_P256, &root);
+	assert_refused(l, REASON_NO_IKE_PROPOSAL, "NO-PROPOSAL-CHOSEN");
+	l = cert_lab(KEY_P256, KEY_P256, &stranger_ca);
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_CERT_UNTRUSTED], 1);
+	assert_int_equal(l->state[HUB].reason, REASON_CERT_UNTRUSTED);
+	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
+	lab_free(l);
+	/* Somebody else's certificate; no certificate of our own. */
+	l = cert_lab(KEY_P256, KEY_P256, &root);
+	engine_credential_set(
+		l->e[SITE], ENGINE_EVERY_TUNNEL, certs_credential(&hub_cert[KEY_P256], NULL));
+	site_starts(l);
+	assert_int_equal(l->notes[HUB][REASON_CERT_IDENTITY], 1);
+	lab_free(l);
+	l = cert_lab(KEY_P256, KEY_P256, &root);
+	engine_credential_set(l->e[HUB], ENGINE_EVERY_TUNNEL, NULL);
+	assert_refused(l, REASON_CERT_OWN, NULL);
+	made_free(&root);
+	made_free(&stranger_ca);
+	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
+		made_free(&hub_cert[k]);
+		made_free(&site_cert[k]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_up),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_aggressive),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_nat),
+		cmocka_unit_test(test_forced_encap),
+		cmocka_unit_test(test_keys_of_many_sites),
+		cmocka_unit_test(test_second_child),
+		cmocka_unit_test(test_dpd),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_lifetimes),
+		cmocka_unit_test(test_responder_lifetime),
+		cmocka_unit_test(test_lost_third),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_signatures),
 	};
 
 	if (!crypto_init())

@@ -206,6 +206,16 @@ void cert_facts(const struct cert *c, struct cert_facts *facts)
 	facts->ca = X509_check_ca(c->x509) == 1;
 }
 
+struct chunk cert_subject(const struct cert *c)
+{
+	const unsigned char *der = NULL;
+	size_t len = 0;
+
+	if (X509_NAME_get0_der(X509_get_subject_name(c->x509), &der, &len) != 1)
+		return (struct chunk){NULL, 0};
+	return (struct chunk){der, len};
+}
+
 bool cert_spki_hash(const struct cert *c, uint8_t out[CERT_SPKI_HASH])
 {
 	unsigned char *der = NULL;

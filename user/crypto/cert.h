@@ -43,6 +43,9 @@ bool cert_has_identity(const struct cert *c, const struct ike_identity *id);
 /* The identity to present when none is configured: the first usable subjectAltName, or the subject. */
 bool cert_first_identity(const struct cert *c, struct ike_identity *id);
 
+/* The subject's distinguished name as DER, which lives as long as the certificate. */
+struct chunk cert_subject(const struct cert *c);
+
 bool cert_spki_hash(const struct cert *c, uint8_t out[CERT_SPKI_HASH]);
 
 /* The moment from which an operator is to be warned: a third of the validity before its end, at

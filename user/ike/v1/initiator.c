@@ -25,8 +25,9 @@ static bool begin(struct engine *e, struct tunnel *t, const struct ip_endpoint *
 	size_t at;
 
 	v1_policy_ike(&t->conf.options, &policy);
-	v1_policy_auth(t, &policy);
-	if (!policy.sets.encr.count || !policy.sets.integ.count || !policy.sets.ke.count)
+	v1_policy_auth(e, t, &policy);
+	if (!policy.auths || !policy.sets.encr.count || !policy.sets.integ.count ||
+		!policy.sets.ke.count)
 		return false;
 	sa = v1_sa_new(e, true, ike_sa_new_spi(e), 0, local, remote, now);
 	ike_sa_set_tunnel(sa, t);
@@ -91,7 +92,7 @@ void v1_main2(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	bool no_pfs;
 
 	v1_policy_ike(&sa->tunnel->conf.options, &policy);
-	v1_policy_auth(sa->tunnel, &policy);
+	v1_policy_auth(e, sa->tunnel, &policy);
 	if (!vm->m->head.spi_r || !body.bytes ||
 		v1_choose(body.bytes, body.len, &policy, &choice, &no_pfs, text, sizeof(text)) !=
 			PROPOSAL_OK) {
@@ -118,15 +119,6 @@ void v1_main2(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 
 /* ---- messages 4 and 5 ---- */
 
-static bool derive(struct ike_sa *sa)
-{
-	const struct v1_handshake *h = sa->v1->handshake;
-	struct v1_facts f = v1_facts_of(sa);
-
-	return v1_skeyid_psk(sa->suite.prf, &sa->tunnel->psk, &sa->ni, &sa->nr, &sa->v1_keys) &&
-	       v1_keys_expand(&sa->suite, &h->shared, &f, &sa->v1_keys);
-}
-
 void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	struct v1_handshake *h = sa->v1->handshake;
@@ -134,6 +126,7 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	struct wr spi_w = wr_init(spi, sizeof(spi));
 	struct message_writer w;
 	struct span public;
+	enum reason why;
 
 	if (!v1_main_get_exchange(sa, &vm->p, &sa->nr, &public) ||
 		!dh_shared(sa->dh, public.bytes, public.len, &h->shared)) {
@@ -141,7 +134,7 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return;
 	}
 	blob_set(&h->public_r, public.bytes, public.len);
-	if (!v1_detect_nat(sa, &vm->p, vm->m) || !derive(sa)) {
+	if (!v1_detect_nat(sa, &vm->p, vm->m) || !v1_derive(sa, &sa->tunnel->psk)) {
 		tunnel_dead(e, sa, REASON_CRYPTO, now);
 		return;
 	}
@@ -151,8 +144,9 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		sa->remote.port = IKE_PORT_NAT;
 	}
 	v1_main_begin(sa, &w, buffer);
-	if (!v1_put_proof(sa, &w)) {
-		tunnel_dead(e, sa, REASON_CRYPTO, now);
+	why = v1_put_proof(e, sa, &w);
+	if (why != REASON_NONE) {
+		tunnel_dead(e, sa, why, now);
 		return;
 	}
 	wr_u64(&spi_w, sa->spi_i);
@@ -165,37 +159,17 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 
 /* ---- message 6 ---- */
 
-static bool check_responder(
-	struct ike_sa *sa, const struct v1_payloads *p, enum reason *why, char *text, size_t size)
-{
-	const struct tunnel *t = sa->tunnel;
-	char got[IDENTITY_STR_SIZE], expected[IDENTITY_STR_SIZE];
-	struct ike_identity peer;
-
-	*why = REASON_PEER_AUTH;
-	snprintf(text, size, "%s", reason_sentence(REASON_PEER_AUTH));
-	if (!v1_check_proof(sa, &sa->v1_keys, p) ||
-		!identity_decode(p->id[0].bytes, p->id[0].len, &peer))
-		return false;
-	if (t->conf.remote_id.type == IKE_ID_NONE || identity_equal(&peer, &t->conf.remote_id))
-		return true;
-	*why = REASON_UNKNOWN_ID;
-	snprintf(text, size, "the responder is %.90s, expected %.90s", identity_format(&peer, got),
-		identity_format(&t->conf.remote_id, expected));
-	return false;
-}
-
 void v1_main6(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
 	struct tunnel *t = sa->tunnel;
 	struct v1_keys before = sa->v1_keys;
-	char text[REASON_TEXT_SIZE];
+	char text[REASON_TEXT_SIZE] = "message 6";
 	const struct notify *life;
 	enum reason why;
 	uint32_t seconds;
 
-	if (!v1_open(sa, vm, sa->v1_keys.iv)) {
+	if (!v1_open_proof(sa, vm)) {
 		/* Forged, or the peer has another key; the right one may still come. */
 		sa->v1_keys = before;
 		secret_wipe(&before, sizeof(before));
@@ -203,7 +177,8 @@ void v1_main6(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return;
 	}
 	secret_wipe(&before, sizeof(before));
-	if (!check_responder(sa, &vm->p, &why, text, sizeof(text))) {
+	why = v1_check_proof(e, sa, t, &vm->p, text, sizeof(text));
+	if (why != REASON_NONE) {
 		engine_note(e, t, &m->remote, true, why, "%s", text);
 		request_done(sa);
 		ike_sa_end(e, sa, why, now);

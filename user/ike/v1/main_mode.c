@@ -2,6 +2,8 @@
 /* Main mode: RFC 2409 5. What both roles share, and which message is due in which state. */
 #include "ike/v1/v1.h"
 
+#include <stdio.h>
+
 static const struct main_row {
 	v1_main_handler *handle;
 	bool encrypted;
@@ -45,6 +47,7 @@ bool v1_main_put_exchange(struct engine *e, struct ike_sa *sa, struct message_wr
 {
 	v1_payload(w, V1_KE, public.bytes, public.len);
 	v1_payload(w, V1_NONCE, nonce->bytes, nonce->len);
+	v1_put_requests(e, sa, w);
 	return v1_put_nat(e, w, sa, &m->local, &m->remote);
 }
 
@@ -62,14 +65,12 @@ bool v1_main_get_exchange(const struct ike_sa *sa, const struct v1_payloads *p, 
 	return true;
 }
 
-void v1_policy_auth(const struct tunnel *t, struct v1_policy *p)
+static bool signs(const struct ike_sa *sa)
 {
-	(void)t;
-	p->auths = 1;
-	p->auth[0] = V1_AUTH_PSK;
+	return sa->v1->handshake->auth != V1_AUTH_PSK;
 }
 
-bool v1_put_proof(struct ike_sa *sa, struct message_writer *w)
+enum reason v1_put_proof(struct engine *e, struct ike_sa *sa, struct message_writer *w)
 {
 	const struct tunnel *t = sa->tunnel;
 	struct v1_facts f = v1_facts_of(sa);
@@ -79,21 +80,58 @@ bool v1_put_proof(struct ike_sa *sa, struct message_writer *w)
 	identity_encode(&id_w, &t->conf.local_id);
 	if (!v1_hash_phase1(sa->suite.prf, &sa->v1_keys, &f, sa->initiator,
 		    (struct span){id, wr_len(&id_w)}, hash))
-		return false;
+		return REASON_CRYPTO;
 	v1_payload(w, V1_ID, id, wr_len(&id_w));
+	if (signs(sa))
+		return v1_put_signature(e, sa, w, hash);
 	v1_payload(w, V1_HASH, hash, sa->suite.prf->len);
-	return true;
+	return REASON_NONE;
 }
 
-bool v1_check_proof(const struct ike_sa *sa, const struct v1_keys *k, const struct v1_payloads *p)
+bool v1_derive(struct ike_sa *sa, const struct secret *psk)
 {
+	const struct dh_secret *shared = &sa->v1->handshake->shared;
 	struct v1_facts f = v1_facts_of(sa);
-	struct span hash = p->one[V1_HASH];
-	uint8_t expected[PRF_MAX];
 
-	return p->ids == 1 && hash.len == sa->suite.prf->len &&
-	       v1_hash_phase1(sa->suite.prf, k, &f, !sa->initiator, p->id[0], expected) &&
-	       secret_equal(expected, hash.bytes, hash.len);
+	return (signs(sa) ? v1_skeyid_signature(
+				    sa->suite.prf, shared, &sa->ni, &sa->nr, &sa->v1_keys)
+			  : v1_skeyid_psk(sa->suite.prf, psk, &sa->ni, &sa->nr, &sa->v1_keys)) &&
+	       v1_keys_expand(&sa->suite, shared, &f, &sa->v1_keys);
+}
+
+bool v1_open_proof(struct ike_sa *sa, struct v1_message *vm)
+{
+	return v1_open(sa, vm, sa->v1_keys.iv) && vm->p.ids == 1 &&
+	       (signs(sa) ? vm->p.one[V1_SIG].len > 0
+			  : vm->p.one[V1_HASH].len == sa->suite.prf->len);
+}
+
+enum reason v1_check_proof(struct engine *e, struct ike_sa *sa, struct tunnel *t,
+	const struct v1_payloads *p, char *text, size_t size)
+{
+	char got[IDENTITY_STR_SIZE] = "-", wanted[IDENTITY_STR_SIZE], detail[TRUST_TEXT_SIZE];
+	const struct ike_identity *expected = &t->conf.remote_id;
+	struct v1_facts f = v1_facts_of(sa);
+	struct ike_identity id = {0};
+	uint8_t hash[PRF_MAX];
+	enum reason why;
+
+	if (!v1_hash_phase1(sa->suite.prf, &sa->v1_keys, &f, !sa->initiator, p->id[0], hash))
+		return REASON_CRYPTO;
+	if (!signs(sa) && !secret_equal(hash, p->one[V1_HASH].bytes, sa->suite.prf->len))
+		return REASON_WRONG_PSK;
+	if (identity_decode(p->id[0].bytes, p->id[0].len, &id))
+		identity_format(&id, got);
+	if ((expected->type != IKE_ID_NONE || !sa->initiator) && !identity_equal(&id, expected)) {
+		snprintf(text, size, "identity %.90s, expected %.90s", got,
+			identity_format(expected, wanted));
+		return REASON_UNKNOWN_ID;
+	}
+	if (!signs(sa))
+		return REASON_NONE;
+	why = v1_check_signature(e, sa, t, p, hash, &id, detail);
+	snprintf(text, size, "%s", detail);
+	return why;
 }
 
 /* RFC 2408 5.1: a copy of the message before gets the same answer, to where it came from. */

@@ -234,8 +234,11 @@ static void put_off(struct engine *e, struct ike_sa *sa, uint32_t old_spi_in, en
 	if (t->in_use >= 0)
 		return;
 	tunnel_report(e, t, why, text);
-	if (t->conf.options.startup == STARTUP_START || t->conf.options.dpd_action == DPD_RESTART)
-		tunnel_retry(e, t, false, now);
+	if (t->conf.options.startup != STARTUP_START && t->conf.options.dpd_action != DPD_RESTART)
+		return;
+	if (!t->initiate_wait)
+		t->initiate_wait = INITIATE_RETRY_FIRST;
+	tunnel_retry(e, t, false, now);
 }
 
 void v1_quick_refused(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now)

@@ -90,7 +90,12 @@ static const struct tunnel *find_candidate(struct engine *e, const struct messag
 			continue;
 		}
 		v1_policy_ike(&t->conf.options, &policy);
-		v1_policy_auth(t, &policy);
+		v1_policy_auth(e, t, &policy);
+		if (!policy.auths) {
+			*why = REASON_CERT_OWN;
+			snprintf(text, size, "%s", reason_sentence(*why));
+			continue;
+		}
 		result = v1_choose(body.bytes, body.len, &policy, choice, &no_pfs, text, size);
 		if (result == PROPOSAL_OK)
 			return t;
@@ -202,60 +207,54 @@ struct attempt {
 	char text[REASON_TEXT_SIZE];
 };
 
-/* Message 5 under the keys that this tunnel would give. */
 static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct tunnel *t,
 	struct attempt *a)
 {
-	const struct v1_handshake *h = sa->v1->handshake;
-	struct v1_facts f = v1_facts_of(sa);
-	char got[IDENTITY_STR_SIZE], wanted[IDENTITY_STR_SIZE];
-	struct ike_identity peer;
+	char text[REASON_TEXT_SIZE] = "";
+	enum reason why;
 
-	(void)e;
 	memcpy(vm->copy, vm->cipher, vm->m->raw.len);
-	if (!v1_skeyid_psk(sa->suite.prf, &t->psk, &sa->ni, &sa->nr, &sa->v1_keys) ||
-		!v1_keys_expand(&sa->suite, &h->shared, &f, &sa->v1_keys))
+	if (!v1_derive(sa, &t->psk) || !v1_open_proof(sa, vm))
 		return false;
-	if (!v1_open(sa, vm, sa->v1_keys.iv) || !v1_check_proof(sa, &sa->v1_keys, &vm->p))
-		return false;
-	/* The key is right. From here on another reason is nearer to the truth. */
-	if (identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &peer) &&
-		identity_equal(&peer, &t->conf.remote_id))
+	why = v1_check_proof(e, sa, t, &vm->p, text, sizeof(text));
+	if (why == REASON_NONE)
 		return true;
-	a->tunnel = t;
+	/* The key is right. From here on another reason is nearer to the truth. */
+	if (why == REASON_WRONG_PSK || (a->proven && why == REASON_UNKNOWN_ID))
+		return false;
 	a->proven = true;
+	a->tunnel = t;
+	a->why = why;
 	a->keys = sa->v1_keys;
-	a->why = REASON_UNKNOWN_ID;
-	snprintf(a->text, sizeof(a->text), "identity %.90s, expected %.90s",
-		identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &peer)
-			? identity_format(&peer, got)
-			: "-",
-		identity_format(&t->conf.remote_id, wanted));
+	snprintf(a->text, sizeof(a->text), "%s", text[0] ? text : reason_sentence(why));
 	return false;
 }
 
 /*
  * 5.4: with a shared key the peer's address has to tell which one, as the identity comes under its
  * protection. Where addresses are not known, or several sites share one behind a NAT, the keys of
- * all tunnels in question are tried; that costs some HMACs and one decryption each.
+ * all tunnels in question are tried; that costs some HMACs and one decryption each. With signatures
+ * (5.1) the identity decides, before anything is verified.
  */
 static struct tunnel *authenticate(
 	struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct attempt *a)
 {
+	bool by_key = sa->v1->handshake->auth == V1_AUTH_PSK;
 	unsigned int cursor = 0;
 	struct tunnel *t;
 
 	*a = (struct attempt){.why = REASON_NO_TUNNEL};
 	snprintf(a->text, sizeof(a->text), "the tunnel is gone");
 	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor))) {
-		if (!t->conf.options.ikev1 || a->tried == V1_CANDIDATES_MAX)
+		if (!t->conf.options.ikev1 || (t->conf.options.auth == AUTH_PSK) != by_key ||
+			a->tried == V1_CANDIDATES_MAX)
 			continue;
 		if (try_tunnel(e, sa, vm, t, a))
 			return t;
 		a->tried++;
 		if (a->proven)
 			continue;
-		a->why = REASON_WRONG_PSK;
+		a->why = by_key ? REASON_WRONG_PSK : REASON_INTEGRITY;
 		a->tunnel = a->tried == 1 ? t : NULL;
 		snprintf(a->text, sizeof(a->text),
 			"message 5 does not decrypt with the key of any of %u tunnels", a->tried);
@@ -321,19 +320,23 @@ static bool must_wait(const struct engine *e, const struct tunnel *t)
 	return false;
 }
 
-static void send_last(
+static bool send_last(
 	struct engine *e, struct ike_sa *sa, const struct message *m, bool alone, uint64_t now)
 {
 	const struct ike_options *o = &sa->tunnel->conf.options;
 	uint8_t buffer[IKE_BUFFER_SIZE], spi[V1_COOKIES_LEN], life[16];
 	struct wr spi_w = wr_init(spi, sizeof(spi)), life_w = wr_init(life, sizeof(life));
 	struct message_writer w;
+	enum reason why;
 
 	wr_u64(&spi_w, sa->spi_i);
 	wr_u64(&spi_w, sa->spi_r);
 	v1_main_begin(sa, &w, buffer);
-	if (!v1_put_proof(sa, &w))
-		return;
+	why = v1_put_proof(e, sa, &w);
+	if (why != REASON_NONE) {
+		engine_note(e, sa->tunnel, &m->remote, true, why, "%s", reason_sentence(why));
+		return false;
+	}
 	if (alone)
 		v1_notification(
 			&w, PROTOCOL_IKE, spi, sizeof(spi), V1_NOTIFY_INITIAL_CONTACT, NULL, 0);
@@ -345,6 +348,7 @@ static void send_last(
 	}
 	answer(e, sa, m, buffer, v1_main_end(sa, &w, true));
 	sa->response_until = now + HALF_OPEN_LIFE;
+	return true;
 }
 
 void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
@@ -379,6 +383,10 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	alone = tunnel_count_ike(t) == 0;
 	contact = v1_find_notify(&vm->p, V1_NOTIFY_INITIAL_CONTACT) != NULL;
 	ike_sa_set_tunnel(sa, t);
-	send_last(e, sa, m, alone, now);
+	if (!send_last(e, sa, m, alone, now)) {
+		ike_sa_end(e, sa, REASON_CRYPTO, now);
+		return;
+	}
 	ike_sa_establish(e, sa, contact, now);
+	tunnel_report(e, t, REASON_NONE, "");
 }

@@ -6,6 +6,7 @@
 #ifndef SLUICE_IKE_V1_V1_H
 #define SLUICE_IKE_V1_V1_H
 
+#include "crypto/trust.h"
 #include "ike/internal.h"
 #include "ike/v1/message.h"
 #include "ike/v1/proposal.h"
@@ -138,10 +139,29 @@ bool v1_main_put_exchange(struct engine *e, struct ike_sa *sa, struct message_wr
 bool v1_main_get_exchange(const struct ike_sa *sa, const struct v1_payloads *p, struct nonce *nonce,
 	struct span *public);
 /* What a tunnel may authenticate with. */
-void v1_policy_auth(const struct tunnel *t, struct v1_policy *p);
-/* HASH or SIG of our side, and the check of the peer's. */
-bool v1_put_proof(struct ike_sa *sa, struct message_writer *w);
-bool v1_check_proof(const struct ike_sa *sa, const struct v1_keys *k, const struct v1_payloads *p);
+/* Our ID with HASH, or with certificates and SIG. */
+enum reason v1_put_proof(struct engine *e, struct ike_sa *sa, struct message_writer *w);
+/*
+ * The keys that a shared key gives; a signature's do not depend on it. A message that decrypts under
+ * them and has what is due in messages 5 and 6 says that the keys are right.
+ */
+bool v1_derive(struct ike_sa *sa, const struct secret *psk);
+bool v1_open_proof(struct ike_sa *sa, struct v1_message *vm);
+/* Is the peer the one of this tunnel? `text` says more about why it is not. */
+enum reason v1_check_proof(struct engine *e, struct ike_sa *sa, struct tunnel *t,
+	const struct v1_payloads *p, char *text, size_t size);
+
+/* ---- signature.c ---- */
+
+/* What a tunnel may authenticate with, into p->auth. */
+void v1_policy_auth(const struct engine *e, const struct tunnel *t, struct v1_policy *p);
+/* CERTREQ payloads, where signatures were chosen. */
+void v1_put_requests(const struct engine *e, const struct ike_sa *sa, struct message_writer *w);
+enum reason v1_put_signature(
+	struct engine *e, struct ike_sa *sa, struct message_writer *w, const uint8_t *hash);
+enum reason v1_check_signature(struct engine *e, struct ike_sa *sa, struct tunnel *t,
+	const struct v1_payloads *p, const uint8_t *hash, const struct ike_identity *id,
+	char text[TRUST_TEXT_SIZE]);
 
 /* ---- vendor.c: vendor IDs and NAT detection ---- */
 
