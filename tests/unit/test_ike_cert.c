@@ -433,6 +433,26 @@ static void test_usage(void **state)
 	made_free(&m);
 }
 
+static void test_weak(void **state)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256);
+	struct ike_identity name = certs_id(IKE_ID_FQDN, "site.example");
+	struct issue_request r = certs_request("CN=site", &name, 1);
+	struct made m = certs_make(&r, KEY_RSA, 1024, &pki.root);
+	struct cert *leaf = NULL;
+	uint8_t der[CERT_DER_MAX];
+	struct chunk chain = {der, cert_encode(m.cert, der, sizeof(der))};
+	char text[TRUST_TEXT_SIZE];
+
+	(void)state; /* our own end does not even load such a key */
+	assert_int_equal(credentials_check(l->e[HUB], tunnel_find(l->e[HUB], l->conf[HUB].number),
+				 &chain, 1, &name, &leaf, text),
+		REASON_CERT_WEAK);
+	assert_null(leaf);
+	made_free(&m);
+	lab_free(l);
+}
+
 static void test_mixed_methods(void **state)
 {
 	struct lab *l = cert_lab(KEY_P256, KEY_P256);
@@ -620,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_identity_kinds),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_weak),
 		cmocka_unit_test(test_mixed_methods),
 		cmocka_unit_test(test_without_own),
 		cmocka_unit_test(test_malformed),

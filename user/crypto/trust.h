@@ -12,7 +12,7 @@
 #define TRUST_CRLS_MAX  32
 #define TRUST_DEPTH_MAX 6          /* certificates between leaf and anchor */
 #define TRUST_CA_BYTES  (1u << 18) /* one PEM text */
-#define TRUST_CRL_BYTES (4u << 20) /* one list, PEM or DER */
+#define TRUST_CRL_BYTES (1u << 20) /* one list, PEM or DER: each verification hashes it */
 #define TRUST_TEXT_SIZE 200
 
 struct trust;

@@ -38,7 +38,8 @@ static void visit_sites(struct hub *h, visitor *visit, void *context)
 				.facts = &state->cert.facts,
 				.warned_s = &state->cert_warned_s};
 
-			if (h->sites[i]->conf.tunnels[t].configured && state->cert.chain.count)
+			if (h->sites[i]->conf.tunnels[t].options.auth == AUTH_CERT &&
+				h->sites[i]->conf.tunnels[t].configured && state->cert.chain.count)
 				visit(context, &s);
 		}
 	}
