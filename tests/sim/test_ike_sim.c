@@ -481,11 +481,11 @@ static const char *simulate(uint64_t seed, enum mode mode, unsigned int version,
 	return trouble;
 }
 
-static unsigned int seeds_each(void)
+static uint64_t number_of(const char *variable, uint64_t otherwise)
 {
-	const char *text = getenv("IKE_SIM_SEEDS");
+	const char *text = getenv(variable);
 
-	return text ? (unsigned int)atoi(text) : 20;
+	return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 /* IKE_SIM_SEED=N IKE_SIM_MODE=M IKE_SIM_VERSION=V shows one run in full. */
@@ -503,9 +503,10 @@ static void test_one_seed(void **state)
 
 static void many(enum mode mode, unsigned int version)
 {
+	uint64_t first = number_of("IKE_SIM_FIRST", 1), count = number_of("IKE_SIM_SEEDS", 20);
 	unsigned int failures = 0;
 
-	for (uint64_t seed = 1; seed <= seeds_each(); seed++)
+	for (uint64_t seed = first; seed < first + count; seed++)
 		failures += simulate(seed, mode, version, false) != NULL;
 	assert_int_equal(failures, 0);
 }

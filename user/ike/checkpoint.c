@@ -321,7 +321,7 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 
 	wr_u32(&w, CHECKPOINT_VERSION);
 	wr_u64(&w, now);
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		const struct tunnel *t = tunnel_find(e, i);
 
 		if (t && worth_saving(e, t))
@@ -388,7 +388,7 @@ static void undo(struct engine *e)
 	TAILQ_FOREACH(sa, &e->sas, link)
 	ike_sa_drop(e, sa);
 	engine_sweep(e);
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (!t)
@@ -427,7 +427,7 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 			nowhere = (struct tunnel){.in_use = -1};
 		}
 	}
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t && worth_saving(e, t))

@@ -23,7 +23,7 @@ size_t credentials_certreq(const struct engine *e, uint8_t out[CREDENTIALS_CERTR
 bool credentials_wanted(
 	const struct engine *e, const struct ip_addr *local, const struct ip_addr *remote)
 {
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		const struct tunnel *t = tunnel_find(e, i);
 
 		if (t && t->conf.options.auth == AUTH_CERT && addr_equal(&t->conf.local, local) &&
@@ -116,7 +116,7 @@ static void review(struct engine *e, struct tunnel *t, uint64_t now)
 
 void credentials_review(struct engine *e, uint64_t now)
 {
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t)

@@ -51,7 +51,7 @@ void engine_free(struct engine *e)
 	engine_sweep(e);
 	while ((f = effect_pop(&e->effects)))
 		effect_free(f);
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++)
+	for (unsigned int i = 0; i < e->tunnel_end; i++)
 		tunnel_free(e->tunnels[i]);
 	trust_free(e->trust);
 	credential_free(e->own);
@@ -184,6 +184,8 @@ void engine_tunnel_set(
 		if (!t)
 			abort();
 		t->in_use = -1;
+		if (e->tunnel_end <= conf->number)
+			e->tunnel_end = conf->number + 1;
 		TAILQ_INIT(&t->sas);
 	}
 	same = t->present && may_stay(&t->conf, conf) &&
@@ -231,7 +233,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 void engine_start(struct engine *e, uint64_t now)
 {
 	e->started = true;
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t && !t->reported)
@@ -373,7 +375,7 @@ void engine_peer_moved(struct engine *e, uint32_t tunnel, uint32_t spi_in,
 
 void engine_shutdown(struct engine *e, uint64_t now)
 {
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		if (tunnel_find(e, i))
 			tunnel_end(e, e->tunnels[i], true, REASON_SHUTDOWN, now);
 	}

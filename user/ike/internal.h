@@ -238,6 +238,7 @@ struct engine {
 		uint8_t version;
 	} cookie;
 	struct tunnel *tunnels[IKE_TUNNELS_MAX];
+	unsigned int tunnel_end; /* all above are NULL */
 };
 
 /* A received message. `p` is the chain of an IKEv2 message. */

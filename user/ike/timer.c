@@ -70,7 +70,7 @@ uint64_t engine_next_timer(const struct engine *e)
 
 	TAILQ_FOREACH(sa, &e->sas, link)
 	earliest(&at, sa_next(sa));
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		const struct tunnel *t = e->tunnels[i];
 
 		if (!t)
@@ -197,7 +197,7 @@ void engine_timer(struct engine *e, uint64_t now)
 		if (!sa->free_me && sa->state == IKE_ESTABLISHED)
 			established_timer(e, sa, now);
 	}
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (!t)

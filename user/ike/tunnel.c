@@ -14,9 +14,9 @@ struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, unsigned int *cursor)
 {
-	while (*cursor < 2 * IKE_TUNNELS_MAX) {
-		bool named = *cursor < IKE_TUNNELS_MAX;
-		struct tunnel *t = tunnel_find(e, (*cursor)++ % IKE_TUNNELS_MAX);
+	while (*cursor < 2 * e->tunnel_end) {
+		bool named = *cursor < e->tunnel_end;
+		struct tunnel *t = tunnel_find(e, (*cursor)++ % e->tunnel_end);
 
 		if (t && addr_equal(&t->conf.local, &local->addr) &&
 			(named ? addr_equal(&t->conf.remote, &remote->addr)

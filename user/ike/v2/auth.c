@@ -93,7 +93,7 @@ static bool check_auth(struct engine *e, struct ike_sa *sa, struct tunnel *t,
 static struct tunnel *find_by_identity(
 	const struct engine *e, const struct message *m, const struct ike_identity *peer)
 {
-	for (unsigned int i = 0; i < IKE_TUNNELS_MAX; i++) {
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t && t->conf.options.ikev2 && addr_equal(&t->conf.local, &m->local.addr) &&
