@@ -107,14 +107,14 @@ static uint64_t give_up_time(const struct ike_sa *sa)
 
 	if (!t || sa->state != IKE_ESTABLISHED)
 		return at;
+	if (t->in_use >= 0 && t->children[t->in_use].ike == sa && t->last_life > life)
+		life = t->last_life; /* ESP is life as well */
 	if (r->kind != REQUEST_PROBE) {
 		if (life > r->first_sent && life + RETRANSMIT_TOTAL / 2 > at)
 			at = life + RETRANSMIT_TOTAL / 2;
 		return at < r->first_sent + RETRANSMIT_ALIVE ? at
 							     : r->first_sent + RETRANSMIT_ALIVE;
 	}
-	if (t->in_use >= 0 && t->children[t->in_use].ike == sa && t->last_life > life)
-		life = t->last_life;
 	at = life + t->conf.options.dpd_timeout_s * CLOCK_SECOND;
 	if (at < r->first_sent + 2 * CLOCK_SECOND)
 		at = r->first_sent + 2 * CLOCK_SECOND;
