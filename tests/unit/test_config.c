@@ -300,6 +300,8 @@ static void test_certificates(void **state)
 	must_refuse(
 		HUB PKI CERT_SITE("identity: a.example, certificate: 'file:/x'"), "come together");
 	must_refuse(HUB CERT_SITE("identity: a.example"), "the hub has no certificate");
+	must_refuse(
+		HUB "  certificate: file:/hub.pem\n", "certificate and private_key come together");
 	must_refuse(HUB CERT_SITE("identity: a.example, certificate: 'file:/x',"
 				  " private_key: 'file:/y'"),
 		"names no authority");

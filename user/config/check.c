@@ -44,6 +44,16 @@ static bool check_timers(struct walk *w, const struct draft *d)
 	return true;
 }
 
+static bool check_certificate(struct walk *w, const struct draft *d)
+{
+	const struct certificate_conf *own = &d->config->concentrator.certificate;
+
+	if (!own->chain[0] != !own->key[0])
+		return walk_fail(w, d->concentrator,
+			"concentrator: certificate and private_key come together");
+	return true;
+}
+
 static bool has_aead(const struct algorithm_set *set)
 {
 	for (unsigned int i = 0; i < set->count; i++) {
@@ -229,6 +239,6 @@ static bool check_site_pairs(struct walk *w, const struct draft *d)
 
 bool check_all(struct walk *w, const struct draft *d)
 {
-	return check_endpoints(w, d) && check_timers(w, d) && check_sites(w, d) &&
-	       check_site_pairs(w, d) && check_routing(w, d);
+	return check_endpoints(w, d) && check_timers(w, d) && check_certificate(w, d) &&
+	       check_sites(w, d) && check_site_pairs(w, d) && check_routing(w, d);
 }
