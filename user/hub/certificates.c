@@ -22,7 +22,7 @@ static bool fail(char *error, const char *what, const char *ref, const char *why
 static bool read_ref(const char *ref, enum credential_part part, const char *what,
 	struct credential_text *text, char *error)
 {
-	int fd = secret_ref_open(ref);
+	int fd = public_ref_open(ref);
 	struct stat st;
 
 	if (fd < 0)
@@ -228,7 +228,7 @@ struct ike_identity certificates_local_id(const struct certificates *all,
 static void send_part(struct hub *h, enum credential_part part, const char *ref)
 {
 	struct imsg_ike_credential m = {.part = part};
-	int fd = secret_ref_open(ref);
+	int fd = public_ref_open(ref);
 
 	/* Without a descriptor ike keeps what it has and says so. */
 	if (fd < 0)

@@ -149,6 +149,8 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE]);
 
 /* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
 int secret_ref_open(const char *ref);
+/* The same of what anybody may read: a certificate. */
+int public_ref_open(const char *ref);
 /* False with a sentence when some secret of the configuration cannot be had. */
 bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
 

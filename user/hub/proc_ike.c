@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "hub/ike_checkpoint.h"
 #include "hub/ike_credentials.h"
+#include "hub/ike_hold.h"
 #include "hub/ike_messages.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,19 +39,6 @@ struct ike_socket {
 	struct event *readable;
 };
 
-/* An inbound SA that data has not confirmed yet. */
-struct waiting_sa {
-	LIST_ENTRY(waiting_sa) link;
-	uint32_t spi_in;
-	uint64_t until;
-};
-
-/* A datagram that waits for one of those. */
-struct held {
-	STAILQ_ENTRY(held) link;
-	struct effect *send;
-};
-
 #define TIMER_GRAIN   (5 * CLOCK_MILLISECOND)
 #define TIMER_LONGEST (60 * CLOCK_SECOND)
 
@@ -62,8 +49,7 @@ struct proc_ike {
 	struct event *timer;
 	struct ike_socket sockets[SOCKETS_MAX];
 	unsigned int socket_count;
-	LIST_HEAD(, waiting_sa) waiting;
-	STAILQ_HEAD(, held) held;
+	struct ike_hold hold;
 	struct ike_checkpoint checkpoint;
 	struct ike_credentials credentials;
 	uint64_t saved_generation;
@@ -80,8 +66,9 @@ static void carry_out(struct proc_ike *p);
 
 /* ---- datagrams ---- */
 
-static void transmit(struct proc_ike *p, const struct effect_send *s)
+static void transmit(void *context, const struct effect_send *s)
 {
+	struct proc_ike *p = context;
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&s->remote, &ss);
 	char text[ENDPOINT_STR_SIZE];
@@ -97,56 +84,6 @@ static void transmit(struct proc_ike *p, const struct effect_send *s)
 		return;
 	}
 	log_warn("no socket at %s", endpoint_format(&s->local, text));
-}
-
-static struct waiting_sa *find_waiting(struct proc_ike *p, uint32_t spi_in)
-{
-	struct waiting_sa *w;
-
-	LIST_FOREACH(w, &p->waiting, link)
-	{
-		if (w->spi_in == spi_in)
-			return w;
-	}
-	return NULL;
-}
-
-/* The SA accepts packets (or we waited long enough): what depended on it goes out. */
-static void installed(struct proc_ike *p, struct waiting_sa *w)
-{
-	uint32_t spi_in = w->spi_in;
-	struct held *h = STAILQ_FIRST(&p->held);
-
-	LIST_REMOVE(w, link);
-	free(w);
-	while (h) {
-		struct held *next = STAILQ_NEXT(h, link);
-
-		if (h->send->send.after_spi_in == spi_in) {
-			STAILQ_REMOVE(&p->held, h, held, link);
-			transmit(p, &h->send->send);
-			effect_free(h->send);
-			free(h);
-		}
-		h = next;
-	}
-}
-
-/* Takes over own_effect. */
-static void send_or_hold(struct proc_ike *p, struct effect *own_effect)
-{
-	struct held *h;
-
-	if (!own_effect->send.after_spi_in || !find_waiting(p, own_effect->send.after_spi_in)) {
-		transmit(p, &own_effect->send);
-		effect_free(own_effect);
-		return;
-	}
-	h = calloc(1, sizeof(*h));
-	if (!h)
-		abort();
-	h->send = own_effect;
-	STAILQ_INSERT_TAIL(&p->held, h, link);
 }
 
 static void forward_esp(struct proc_ike *p, const struct ike_socket *s,
@@ -204,25 +141,18 @@ static void on_readable(int fd, short what, void *arg)
 static void apply_add(struct proc_ike *p, const struct effect *f)
 {
 	struct imsg_sa_add m;
-	struct waiting_sa *w;
 
 	if (!p->data)
 		return;
 	ike_message_sa_add(f, &m);
 	imsg_send(p->data, IMSG_SA_ADD, -1, &m, sizeof(m));
 	secret_wipe(&m, sizeof(m));
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		abort();
-	w->spi_in = f->sa_add.spi_in;
-	w->until = clock_now() + INSTALL_WAIT;
-	LIST_INSERT_HEAD(&p->waiting, w, link);
+	ike_hold_wait(&p->hold, f->sa_add.spi_in, clock_now() + INSTALL_WAIT);
 }
 
 static void apply_ref(struct proc_ike *p, const struct effect *f)
 {
 	struct imsg_sa_ref m = {f->tunnel, f->sa_ref.spi_in, f->sa_ref.spi_out};
-	struct waiting_sa *w;
 
 	if (p->data)
 		imsg_send(p->data, f->type == EFFECT_SA_USE ? IMSG_SA_USE : IMSG_SA_DEL, -1, &m,
@@ -230,9 +160,7 @@ static void apply_ref(struct proc_ike *p, const struct effect *f)
 	if (f->type == EFFECT_SA_USE)
 		return;
 	imsg_send(p->hub, IMSG_SA_GONE, -1, &m, sizeof(m));
-	w = find_waiting(p, m.spi_in);
-	if (w)
-		installed(p, w);
+	ike_hold_installed(&p->hold, m.spi_in);
 }
 
 static void apply_moved(struct proc_ike *p, const struct effect *f)
@@ -286,7 +214,7 @@ static void apply(struct proc_ike *p, struct effect *own_effect)
 {
 	switch (own_effect->type) {
 	case EFFECT_SEND:
-		send_or_hold(p, own_effect);
+		ike_hold_send(&p->hold, own_effect);
 		return;
 	case EFFECT_SA_ADD:
 		apply_add(p, own_effect);
@@ -326,13 +254,9 @@ static void arm(struct proc_ike *p, uint64_t wait)
 static void arm_exactly(struct proc_ike *p)
 {
 	uint64_t next = engine_next_timer(p->engine), now = clock_now();
-	struct waiting_sa *w;
+	uint64_t held = ike_hold_next(&p->hold);
 
-	LIST_FOREACH(w, &p->waiting, link)
-	{
-		if (w->until < next)
-			next = w->until;
-	}
+	next = held < next ? held : next;
 	next = next > now ? next - now : 0;
 	arm(p, next < TIMER_LONGEST ? next : TIMER_LONGEST);
 	p->timer_soon = false;
@@ -369,18 +293,11 @@ static void carry_out(struct proc_ike *p)
 static void on_timer(int fd, short what, void *arg)
 {
 	struct proc_ike *p = arg;
-	struct waiting_sa *w, *next;
 	uint64_t now = clock_now();
 
 	(void)fd;
 	(void)what;
-	for (w = LIST_FIRST(&p->waiting); w; w = next) {
-		next = LIST_NEXT(w, link);
-		if (w->until > now)
-			continue;
-		log_warn("SPI %08x: no confirmation from data", w->spi_in);
-		installed(p, w);
-	}
+	ike_hold_expire(&p->hold, now);
 	engine_timer(p->engine, now);
 	carry_out(p);
 	arm_exactly(p);
@@ -393,14 +310,12 @@ static void on_data(void *context, const struct imsg *m)
 	struct proc_ike *p = context;
 	const struct imsg_sa_ref *ref;
 	const struct imsg_peer_moved *moved;
-	struct waiting_sa *w;
 
 	switch (m->type) {
 	case IMSG_SA_INSTALLED:
 		ref = imsg_body(m, sizeof(*ref));
-		w = ref ? find_waiting(p, ref->spi_in) : NULL;
-		if (w)
-			installed(p, w);
+		if (ref)
+			ike_hold_installed(&p->hold, ref->spi_in);
 		break;
 	case IMSG_SA_EXPIRING:
 		ref = imsg_body(m, sizeof(*ref));
@@ -421,14 +336,6 @@ static void on_data(void *context, const struct imsg *m)
 	carry_out(p);
 }
 
-static void release_waiting(struct proc_ike *p)
-{
-	struct waiting_sa *w;
-
-	while ((w = LIST_FIRST(&p->waiting)))
-		installed(p, w);
-}
-
 static void on_data_gone(void *context)
 {
 	struct proc_ike *p = context;
@@ -436,7 +343,7 @@ static void on_data_gone(void *context)
 	log_warn("the data process is gone; its SAs are set up again when it is back");
 	imsg_channel_free(p->data);
 	p->data = NULL;
-	release_waiting(p);
+	ike_hold_release(&p->hold);
 }
 
 static void take_channel(struct proc_ike *p, int own_fd)
@@ -444,7 +351,7 @@ static void take_channel(struct proc_ike *p, int own_fd)
 	if (own_fd < 0)
 		return;
 	imsg_channel_free(p->data);
-	release_waiting(p);
+	ike_hold_release(&p->hold);
 	p->data = imsg_channel_new(p->base, own_fd, on_data, on_data_gone, p);
 }
 
@@ -525,26 +432,6 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 	secret_clear(&psk);
 }
 
-static void take_credentials(struct proc_ike *p, const struct imsg *m)
-{
-	const struct imsg_ike_credentials *set = imsg_body(m, sizeof(*set));
-
-	if (set)
-		ike_credentials_begin(&p->credentials, set, p->engine, clock_now());
-	if (m->fd >= 0)
-		close(m->fd);
-}
-
-static void take_credential(struct proc_ike *p, const struct imsg *m)
-{
-	const struct imsg_ike_credential *part = imsg_body(m, sizeof(*part));
-
-	if (part)
-		ike_credentials_add(&p->credentials, part, m->fd, p->engine, clock_now());
-	else if (m->fd >= 0)
-		close(m->fd);
-}
-
 static void start(struct proc_ike *p)
 {
 	/* First: a checkpoint is what another process of this role wrote, and is parsed without rights. */
@@ -591,10 +478,8 @@ static void on_hub(void *context, const struct imsg *m)
 		take_tunnel(p, m);
 		break;
 	case IMSG_IKE_CREDENTIALS:
-		take_credentials(p, m);
-		break;
 	case IMSG_IKE_CREDENTIAL:
-		take_credential(p, m);
+		ike_credentials_message(&p->credentials, m, p->engine, clock_now());
 		break;
 	case IMSG_IKE_CHECKPOINT:
 		ike_checkpoint_open(&p->checkpoint, m->fd);
@@ -666,14 +551,7 @@ static int64_t env_wall(void *context)
 
 static void tear_down(struct proc_ike *p)
 {
-	struct held *h;
-
-	release_waiting(p);
-	while ((h = STAILQ_FIRST(&p->held))) {
-		STAILQ_REMOVE_HEAD(&p->held, link);
-		effect_free(h->send);
-		free(h);
-	}
+	ike_hold_fini(&p->hold);
 	for (unsigned int i = 0; i < p->socket_count; i++) {
 		event_free(p->sockets[i].readable);
 		close(p->sockets[i].fd);
@@ -702,8 +580,7 @@ int proc_ike_run(int hub_fd)
 	}
 	p->status = 1;
 	p->base = event_base_new();
-	LIST_INIT(&p->waiting);
-	STAILQ_INIT(&p->held);
+	ike_hold_init(&p->hold, transmit, p);
 	ike_checkpoint_init(&p->checkpoint);
 	p->engine = engine_new(&env, &limits);
 	p->timer = evtimer_new(p->base, on_timer, p);

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int secret_ref_open(const char *ref)
+int public_ref_open(const char *ref)
 {
 	char path[CONFIG_SECRET_REF_SIZE + 256];
 	struct stat st;
@@ -42,7 +42,15 @@ int secret_ref_open(const char *ref)
 		errno = EINVAL;
 		return -1;
 	}
-	if (st.st_mode & 077)
+	return fd;
+}
+
+int secret_ref_open(const char *ref)
+{
+	int fd = public_ref_open(ref);
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && st.st_mode & 077)
 		log_warn("%s can be read by others than its owner (mode %o, wanted 0600)", ref,
 			(unsigned int)(st.st_mode & 0777));
 	return fd;
