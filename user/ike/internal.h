@@ -322,6 +322,8 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
 struct ike_sa *ike_sa_find_half_open(
 	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote);
 uint64_t ike_sa_new_spi(struct engine *e);
+/* It ends: no rekey that collided (RFC 7296 2.8.2) may leave its children to it. */
+void ike_sa_not_heir(struct ike_sa *sa);
 /* Makes it one of this tunnel's, or with NULL of none. */
 void ike_sa_set_tunnel(struct ike_sa *sa, struct tunnel *t);
 /* Marks it for removal; engine_sweep() frees it at the end of the call. Children stay untouched. */

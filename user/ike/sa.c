@@ -162,10 +162,21 @@ static void forget_handshake(struct ike_sa *sa)
 		sa->version->forget_handshake(sa);
 }
 
-void ike_sa_drop(struct engine *e, struct ike_sa *sa)
+void ike_sa_not_heir(struct ike_sa *sa)
 {
 	struct ike_sa *other;
 
+	if (!sa->tunnel)
+		return;
+	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel)
+	{
+		if (other->request.collided_ike == sa)
+			other->request.collided_ike = NULL;
+	}
+}
+
+void ike_sa_drop(struct engine *e, struct ike_sa *sa)
+{
 	if (sa->free_me)
 		return;
 	sa->free_me = true;
@@ -174,11 +185,7 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 	if (sa->half_open)
 		e->half_open--;
 	sa->half_open = false;
-	TAILQ_FOREACH(other, &e->sas, link)
-	{
-		if (other->request.collided_ike == sa)
-			other->request.collided_ike = NULL;
-	}
+	ike_sa_not_heir(sa);
 	e->generation++;
 }
 
@@ -240,6 +247,7 @@ void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t n
 	}
 	if (sa->version->goodbye)
 		sa->version->goodbye(e, sa);
+	ike_sa_not_heir(sa);
 	end_children(e, sa, now);
 	ike_set_state(sa, IKE_DELETING);
 	sa->end_reason = r;

@@ -93,6 +93,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	/* Stays a while as one that only repeats its answer. */
 	request_done(sa);
 	sa->tasks = 0;
+	ike_sa_not_heir(sa);
 	ike_sa_set_tunnel(sa, NULL);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
