@@ -4,7 +4,8 @@
 # roles, chains, peers without RFC 7427, and refusals. Uses the functions of ike_strongswan.sh.
 # usage: ike_cert.sh [directory of ike_peer]
 SLUICE=${BIN:-$(dirname "$0")/../../build/asan}/sluice
-suite="ike=aes128gcm16-prfsha256-ecp256 esp=aes128gcm16-ecp256 encap=force"
+site_ike=${site_ike:-aes128gcm16-prfsha256-ecp256} site_esp=${site_esp:-aes128gcm16-ecp256}
+suite="ike=$site_ike esp=$site_esp encap=force"
 
 ca() { "$SLUICE" ca "$@" --dir "$tmp/ca" >/dev/null || exit 1; }
 
@@ -32,10 +33,10 @@ site_cert() {
 	cp "$tmp/ca/$1/issued/$2.key" "$tmp/private/site.key"
 	cat > "$tmp/swanctl.conf" <<C
 connections { hub {
-	version = 2
+	version = $version
 	local_addrs = $THEIRS
 	remote_addrs = $OURS
-	proposals = aes128gcm16-prfsha256-ecp256
+	proposals = $site_ike
 	encap = yes
 	${fragmentation:+fragmentation = $fragmentation}
 	local { auth = ${site_auth:-pubkey}
@@ -44,9 +45,9 @@ connections { hub {
 	remote { auth = pubkey
 		id = hub.test }
 	children { t {
-		local_ts = 0.0.0.0/0,::/0
-		remote_ts = 0.0.0.0/0,::/0
-		esp_proposals = aes128gcm16-ecp256 } }
+		local_ts = $any
+		remote_ts = $any
+		esp_proposals = $site_esp } }
 } }
 C
 	sctl --load-all --clear --file "$tmp/swanctl.conf" >"$tmp/load.log" 2>&1
@@ -149,6 +150,6 @@ cert_cases() {
 	both_ways "no RFC 7427, ECDSA" branches site-ecdsa-p384 hub-ecdsa-p256 "authentication of 'hub.test' with ECDSA-256"
 }
 
-cases=cert_cases
+cases=${cases:-cert_cases} # or those of a script that has sourced this one
 # shellcheck source=tests/net/ike_strongswan.sh
 . "$(dirname "$0")/ike_strongswan.sh"

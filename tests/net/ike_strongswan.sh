@@ -215,10 +215,6 @@ if [ -n "${cases:-}" ]; then # another script has sourced this one for its funct
 	$cases
 	exit $failed
 fi
-if [ "$version" = 1 ]; then
-	. "$here/tests/net/ike_v1_cases.sh"
-	exit $failed
-fi
 
 # 1. strongSwan initiates, GCM
 configure aes128gcm16-prfsha256-ecp256 aes128gcm16-ecp256

@@ -320,9 +320,10 @@ static void check_vector(const struct vector *v)
 	assert_hex(k.a, v->a);
 	assert_hex(k.encr, v->key);
 	assert_hex(k.iv, v->iv);
-	assert_true(v1_hash_phase1(s.prf, &k, &f, true, (struct span){id, sizeof(id)}, out));
+	assert_true(v1_hash_phase1(s.prf, s.prf, &k, &f, true, (struct span){id, sizeof(id)}, out));
 	assert_hex(out, v->hash_i);
-	assert_true(v1_hash_phase1(s.prf, &k, &f, false, (struct span){id, sizeof(id)}, out));
+	assert_true(
+		v1_hash_phase1(s.prf, s.prf, &k, &f, false, (struct span){id, sizeof(id)}, out));
 	assert_hex(out, v->hash_r);
 	assert_true(v1_iv_phase2(s.prf, &k, 0xcafe0001, out));
 	assert_hex(out, v->iv2);

@@ -119,8 +119,8 @@ bool v1_keys_expand(const struct suite *s, const struct dh_secret *shared, const
 	return ok;
 }
 
-bool v1_hash_phase1(const struct prf *prf, const struct v1_keys *k, const struct v1_facts *f,
-	bool of_initiator, struct span id, uint8_t *out)
+bool v1_hash_phase1(const struct prf *prf, const struct prf *with, const struct v1_keys *k,
+	const struct v1_facts *f, bool of_initiator, struct span id, uint8_t *out)
 {
 	const struct span *first = of_initiator ? &f->public_i : &f->public_r;
 	const struct span *second = of_initiator ? &f->public_r : &f->public_i;
@@ -129,7 +129,7 @@ bool v1_hash_phase1(const struct prf *prf, const struct v1_keys *k, const struct
 		{cookies, sizeof(cookies)}, {f->sa.bytes, f->sa.len}, {id.bytes, id.len}};
 
 	put_cookies(f, of_initiator, cookies);
-	return prf_compute(prf, k->skeyid, prf->len, chunks, 5, out);
+	return prf_compute(with, k->skeyid, prf->len, chunks, 5, out);
 }
 
 bool v1_iv_phase2(

@@ -31,9 +31,12 @@ bool v1_skeyid_signature(const struct prf *prf, const struct dh_secret *shared,
 bool v1_keys_expand(const struct suite *s, const struct dh_secret *shared, const struct v1_facts *f,
 	struct v1_keys *k);
 
-/* HASH_I or HASH_R over the body of that side's ID payload, into out[prf->len]. */
-bool v1_hash_phase1(const struct prf *prf, const struct v1_keys *k, const struct v1_facts *f,
-	bool of_initiator, struct span id, uint8_t *out);
+/*
+ * HASH_I or HASH_R over the body of that side's ID payload, into out[with->len]. `with` is the
+ * negotiated PRF, except where a signature method has one of its own.
+ */
+bool v1_hash_phase1(const struct prf *prf, const struct prf *with, const struct v1_keys *k,
+	const struct v1_facts *f, bool of_initiator, struct span id, uint8_t *out);
 
 /* The IV of a message that begins an exchange of phase 2. */
 bool v1_iv_phase2(

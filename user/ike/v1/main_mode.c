@@ -78,7 +78,7 @@ enum reason v1_put_proof(struct engine *e, struct ike_sa *sa, struct message_wri
 	struct wr id_w = wr_init(id, sizeof(id));
 
 	identity_encode(&id_w, &t->conf.local_id);
-	if (!v1_hash_phase1(sa->suite.prf, &sa->v1_keys, &f, sa->initiator,
+	if (!v1_hash_phase1(sa->suite.prf, v1_proof_prf(sa), &sa->v1_keys, &f, sa->initiator,
 		    (struct span){id, wr_len(&id_w)}, hash))
 		return REASON_CRYPTO;
 	v1_payload(w, V1_ID, id, wr_len(&id_w));
@@ -116,7 +116,8 @@ enum reason v1_check_proof(struct engine *e, struct ike_sa *sa, struct tunnel *t
 	uint8_t hash[PRF_MAX];
 	enum reason why;
 
-	if (!v1_hash_phase1(sa->suite.prf, &sa->v1_keys, &f, !sa->initiator, p->id[0], hash))
+	if (!v1_hash_phase1(sa->suite.prf, v1_proof_prf(sa), &sa->v1_keys, &f, !sa->initiator,
+		    p->id[0], hash))
 		return REASON_CRYPTO;
 	if (!signs(sa) && !secret_equal(hash, p->one[V1_HASH].bytes, sa->suite.prf->len))
 		return REASON_WRONG_PSK;

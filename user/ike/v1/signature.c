@@ -10,12 +10,25 @@
 
 #define CERT_X509 4 /* RFC 2408 3.9: X.509 certificate, signature */
 
-static const uint8_t methods[KEY_ED25519 + 1] = {
-	[KEY_RSA] = V1_AUTH_RSA,
-	[KEY_P256] = V1_AUTH_ECDSA_256,
-	[KEY_P384] = V1_AUTH_ECDSA_384,
-	[KEY_P521] = V1_AUTH_ECDSA_521,
+/* RFC 4754: with ECDSA the hash that is signed comes from the curve, whatever was negotiated. */
+static const struct method {
+	uint8_t number;
+	uint8_t prf; /* 0: the negotiated one */
+} methods[KEY_ED25519 + 1] = {
+	[KEY_RSA] = {V1_AUTH_RSA, 0},
+	[KEY_P256] = {V1_AUTH_ECDSA_256, 5},
+	[KEY_P384] = {V1_AUTH_ECDSA_384, 6},
+	[KEY_P521] = {V1_AUTH_ECDSA_521, 7},
 };
+
+const struct prf *v1_proof_prf(const struct ike_sa *sa)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (methods[i].number == sa->v1->handshake->auth && methods[i].prf)
+			return prf_find(methods[i].prf);
+	}
+	return sa->suite.prf;
+}
 
 void v1_policy_auth(const struct engine *e, const struct tunnel *t, struct v1_policy *p)
 {
@@ -23,7 +36,7 @@ void v1_policy_auth(const struct engine *e, const struct tunnel *t, struct v1_po
 
 	p->auth[0] = V1_AUTH_PSK;
 	if (t->conf.options.auth == AUTH_CERT)
-		p->auth[0] = own ? methods[private_key_kind(credential_key(own))] : 0;
+		p->auth[0] = own ? methods[private_key_kind(credential_key(own))].number : 0;
 	p->auths = p->auth[0] != 0;
 }
 
@@ -53,9 +66,9 @@ enum reason v1_put_signature(
 	if (!key)
 		return REASON_CERT_OWN;
 	/* It may have been replaced by one of another kind since message 1. */
-	if (methods[private_key_kind(key)] != sa->v1->handshake->auth)
+	if (methods[private_key_kind(key)].number != sa->v1->handshake->auth)
 		return REASON_AUTH_METHOD;
-	if (!sign_digest_create(key, hash, sa->suite.prf->len, signature, &len))
+	if (!sign_digest_create(key, hash, v1_proof_prf(sa)->len, signature, &len))
 		return REASON_CRYPTO;
 	for (size_t i = 0; i < credential_count(own); i++) {
 		struct chunk der = credential_der(own, i);
@@ -87,10 +100,10 @@ enum reason v1_check_signature(struct engine *e, struct ike_sa *sa, struct tunne
 	if (why != REASON_NONE)
 		return why;
 	snprintf(text, TRUST_TEXT_SIZE, "IKEv1 method %u", sa->v1->handshake->auth);
-	if (methods[cert_key_kind(leaf)] != sa->v1->handshake->auth)
+	if (methods[cert_key_kind(leaf)].number != sa->v1->handshake->auth)
 		why = REASON_AUTH_METHOD;
 	else if (!sign_digest_verify(
-			 leaf, hash, sa->suite.prf->len, signature.bytes, signature.len))
+			 leaf, hash, v1_proof_prf(sa)->len, signature.bytes, signature.len))
 		why = REASON_CERT_SIGNATURE;
 	if (why == REASON_NONE)
 		credentials_accept(e, t, leaf, chain, count);

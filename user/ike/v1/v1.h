@@ -155,6 +155,8 @@ enum reason v1_check_proof(struct engine *e, struct ike_sa *sa, struct tunnel *t
 
 /* What a tunnel may authenticate with, into p->auth. */
 void v1_policy_auth(const struct engine *e, const struct tunnel *t, struct v1_policy *p);
+/* The PRF of HASH_I and HASH_R. */
+const struct prf *v1_proof_prf(const struct ike_sa *sa);
 /* CERTREQ payloads, where signatures were chosen. */
 void v1_put_requests(const struct engine *e, const struct ike_sa *sa, struct message_writer *w);
 enum reason v1_put_signature(
