@@ -86,14 +86,12 @@ v1_cases() {
 	check "v1 narrower selectors of theirs: up" 5 ours "^state UP  *v1"
 	stop_peer "v1 narrow"
 
-	# 5. many sites behind one address, none of them known by it; NAT traversal without being forced
+	# 5. a site whose address is not known
 	configure $good $good
 	start_peer ike=$good esp=$good remote=any encap=force
 	initiate
 	check "v1 peer without a configured address: up" 5 ours "^state UP  *v1"
 	stop_peer "v1 any"
-
-	nat_case $good
 
 	# 6. dead peer detection, the peer comes back, an old one is forgotten
 	start_peer ike=$good esp=$good dpd=1 timeout=4
@@ -114,6 +112,8 @@ v1_cases() {
 	initiate
 	check "v1 restarted peer: INITIAL_CONTACT" 6 same_pair
 	stop_peer "v1 dpd"
+
+	nat_case $good
 }
 
 cases=v1_cases

@@ -251,7 +251,7 @@ void v1_adopt(
 /* Newer wins: its maker knows it to be complete, and so do we. Older ones hand over. */
 static void take_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
-	uint64_t life = sa->initiator ? V1_OLD_LIFE : REPLACED_LIFE;
+	uint64_t life = sa->initiator ? V1_OLD_LIFE : 2 * V1_OLD_LIFE; /* its maker deletes */
 	struct ike_sa *other, *next;
 
 	sa->duplicate_at = 0;

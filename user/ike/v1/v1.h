@@ -181,7 +181,22 @@ size_t v1_fragment(const struct ike_sa *sa, uint8_t *buffer, size_t len);
 bool v1_fragment_add(struct ike_sa *sa, const struct message *m, struct blob *own_whole);
 void v1_reassembly_free(struct v1_reassembly *r);
 
-/* ---- quick_mode.c ---- */
+/* ---- quick_mode.c, quick_initiator.c, quick_responder.c ---- */
+
+bool v1_is_quick(enum request_kind kind);
+/* ESP goes in UDP, and the encapsulation mode has to say so. */
+bool v1_in_udp(const struct ike_sa *sa);
+/* The SA that new children belong to: an exchange may end on one that is being replaced. */
+struct ike_sa *v1_owner(const struct engine *e, struct ike_sa *sa);
+/* Every pair but this one is history. `extra`: the end that made the pair deletes first. */
+void v1_retire_others(struct tunnel *t, int keep, uint64_t extra, uint64_t now);
+void v1_note_pair(struct engine *e, struct ike_sa *sa, int slot, bool rekey, bool by_peer);
+void v1_put_clients(struct message_writer *w, const struct selector *i, const struct selector *r);
+bool v1_get_nonce(const struct v1_payloads *p, struct nonce *n);
+void v1_quick_first(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now);
+void v1_quick_second(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now);
+void v1_quick_third(struct engine *e, struct ike_sa *sa, struct v1_message *vm,
+	struct v1_exchange *x, uint64_t now);
 
 void v1_quick_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
 void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
