@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The whole engine. The input is a script: datagrams from strangers, IKE_SA_INIT chains, payloads
- * sealed with the keys of an established SA or of one in IKE_AUTH, answers, commands, time.
+ * sealed with the keys of an established SA or of one in IKE_AUTH, answers, commands, time. An input
+ * that begins with V1_MARK is the same for IKEv1.
  */
-#include "ike/internal.h"
+#include "ike/v1/v1.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-#define TUNNEL 2
+#define TUNNEL  2
+#define V1_MARK 0xf1
 
-static uint8_t checkpoints[2][ENGINE_CHECKPOINT_SIZE(1)];
-static size_t checkpoint_lens[2];
+static bool v1; /* the version of this input; the first index of what follows */
+static uint8_t checkpoints[2][2][ENGINE_CHECKPOINT_SIZE(1)];
+static size_t checkpoint_lens[2][2];
 static uint64_t random_state;
 static const struct ip_endpoint endpoints[2] = {
 	{{AF_INET, {10, 0, 0, 1}}, IKE_PORT_NAT}, {{AF_INET, {10, 0, 0, 2}}, IKE_PORT_NAT}};
@@ -54,6 +57,13 @@ static struct engine *make_engine(int me, bool starts, uint64_t now)
 			.encap = ENCAP_FORCE}};
 	struct secret psk;
 
+	if (v1) {
+		c.options.ikev1 = true;
+		c.options.ikev2 = false;
+		c.options.p1_encryption.items[0].id = 12;
+		c.options.p1_integrity = (struct algorithm_set){1, {{12, 0}}};
+		c.options.p1_groups.items[0].id = c.options.p2_groups.items[0].id = 19;
+	}
 	for (int i = 0; i < 2; i++) {
 		struct selector_set *set = i ? &c.local_ts : &c.remote_ts;
 
@@ -94,12 +104,77 @@ static void establish(void)
 		exchange(e[1], e[0], now);
 	}
 	for (int i = 0; i < 2; i++) {
-		checkpoint_lens[i] =
-			engine_checkpoint(e[i], checkpoints[i], sizeof(checkpoints[i]), now);
-		if (checkpoint_lens[i] < 100)
+		checkpoint_lens[v1][i] = engine_checkpoint(
+			e[i], checkpoints[v1][i], sizeof(checkpoints[v1][i]), now);
+		if (checkpoint_lens[v1][i] < 100)
 			abort();
 		engine_free(e[i]);
 	}
+}
+
+static struct ike_sa *find_state(struct engine *e, enum ike_state state)
+{
+	struct ike_sa *sa;
+
+	TAILQ_FOREACH(sa, &e->sas, link)
+	{
+		if (sa->state == state && !sa->free_me)
+			return sa;
+	}
+	return NULL;
+}
+
+/* IKEv1: a phase 2 message with a right HASH; the answer to an exchange of the receiver, maybe. */
+static void send_phase2(
+	struct engine *from, struct engine *to, struct rd *r, bool response, uint64_t now)
+{
+	uint8_t buffer[IKE_BUFFER_SIZE], datagram[4 + IKE_BUFFER_SIZE] = {0}, iv[CIPHER_IV_MAX];
+	struct ike_sa *sa = find_state(from, IKE_ESTABLISHED), *peer;
+	uint8_t what = rd_u8(r), first = rd_u8(r);
+	enum v1_exchange_type type = what & 1 ? V1_QUICK : V1_INFORMATIONAL;
+	const struct nonce *nonce = NULL;
+	uint32_t id = 1 + what / 2;
+	struct v1_writer vw;
+	size_t len;
+
+	peer = sa ? ike_sa_find(to, sa->initiator ? sa->spi_r : sa->spi_i) : NULL;
+	if (!peer || !v1_iv_phase2(sa->suite.prf, &sa->v1_keys, id, iv))
+		return;
+	if (response && v1_is_quick(peer->request.kind)) {
+		type = V1_QUICK;
+		id = peer->request.id;
+		nonce = &peer->request.nonce;
+		memcpy(iv, peer->v1->request_iv, sizeof(iv));
+	}
+	v1_phase2_begin(sa, &vw, buffer, type, id);
+	wr_set_u8(&vw.w.w, vw.w.next_at, first);
+	wr_bytes(&vw.w.w, r->p, rd_left(r));
+	len = v1_phase2_end(sa, &vw, nonce, iv);
+	memcpy(datagram + 4, buffer, len);
+	engine_datagram(to, &endpoints[1], &endpoints[0], datagram, len + 4, now);
+}
+
+/* IKEv1: a chain as message 1, or as message 5 under the keys that the receiver expects. */
+static void send_main(struct engine *to, struct rd *r, struct ike_sa *sa, uint64_t now)
+{
+	uint8_t buffer[IKE_BUFFER_SIZE], datagram[4 + IKE_BUFFER_SIZE] = {0}, first = rd_u8(r);
+	struct ike_header h = {.spi_i = 0x1122334455667788, .exchange = V1_MAIN};
+	struct message_writer w;
+	size_t len;
+
+	if (sa && !v1_derive(sa, &sa->tunnel->psk))
+		return;
+	if (sa) {
+		v1_main_begin(sa, &w, buffer);
+	} else {
+		h.spi_i += rd_u8(r);
+		v1_message_begin(&w, buffer, IKE_MESSAGE_MAX, &h);
+	}
+	wr_set_u8(&w.w, w.next_at, first);
+	wr_bytes(&w.w, r->p, rd_left(r));
+	len = sa ? v1_main_end(sa, &w, true) : message_end(&w);
+	memcpy(datagram + 4, buffer, len);
+	engine_datagram(to, &endpoints[1], &endpoints[0], datagram, len + 4, now);
 }
 
 /* Payload bytes of the input under the sender's keys. */
@@ -112,11 +187,11 @@ static void send_sealed(struct engine *from, struct engine *to, enum ike_state s
 	struct ike_sa *sa, *peer;
 	size_t len;
 
-	TAILQ_FOREACH(sa, &from->sas, link)
-	{
-		if (sa->state == state && !sa->free_me)
-			break;
+	if (v1) {
+		send_phase2(from, to, r, response, now);
+		return;
 	}
+	sa = find_state(from, state);
 	if (!sa)
 		return;
 	sealed_begin(from, sa, &w, buffer, exchange_type, response);
@@ -161,14 +236,23 @@ static void send_init(struct engine *to, struct rd *r, uint64_t now)
 static void send_auth(struct engine *to, struct rd *r, uint64_t now)
 {
 	struct engine *a = make_engine(0, true, now);
+	struct ike_sa *sa;
 
 	engine_start(a, now);
 	now += CLOCK_SECOND;
 	engine_timer(a, now);
 	exchange(a, to, now);
 	exchange(to, a, now);
+	if (v1) { /* messages 3 and 4 */
+		exchange(a, to, now);
+		exchange(to, a, now);
+	}
 	exchange(a, NULL, now);
-	send_sealed(a, to, IKE_AUTH_SENT, r, false, now);
+	sa = find_state(a, IKE_MAIN5_SENT);
+	if (v1 && sa)
+		send_main(to, r, sa, now);
+	else
+		send_sealed(a, to, IKE_AUTH_SENT, r, false, now);
 	engine_free(a);
 }
 
@@ -190,7 +274,10 @@ static void one_step(struct engine *e[2], struct rd *r, uint64_t *now)
 		send_sealed(e[0], e[1], IKE_ESTABLISHED, &body, true, *now);
 		break;
 	case 3:
-		send_init(e[1], &body, *now);
+		if (v1)
+			send_main(e[1], &body, NULL, *now);
+		else
+			send_init(e[1], &body, *now);
 		break;
 	case 4:
 		send_auth(e[1], &body, *now);
@@ -219,11 +306,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct engine *e[2];
 
 	random_state = 1;
-	if (!checkpoint_lens[0])
+	v1 = len && bytes[0] == V1_MARK;
+	if (v1)
+		(void)rd_u8(&r);
+	if (!checkpoint_lens[v1][0])
 		establish();
 	for (int i = 0; i < 2; i++) {
 		e[i] = make_engine(i, false, now);
-		if (!engine_restore(e[i], checkpoints[i], checkpoint_lens[i], now))
+		if (!engine_restore(e[i], checkpoints[v1][i], checkpoint_lens[v1][i], now))
 			abort();
 		engine_start(e[i], now);
 		exchange(e[i], NULL, now);

@@ -202,14 +202,14 @@ bool v1_leads(const struct tunnel *t)
 	return order < 0;
 }
 
-struct ike_sa *v1_heir(const struct engine *e, const struct ike_sa *sa)
+struct ike_sa *v1_heir(const struct ike_sa *sa)
 {
 	struct ike_sa *other, *found = NULL;
 
-	TAILQ_FOREACH(other, &e->sas, link)
+	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel)
 	{
-		if (other != sa && !other->free_me && other->tunnel == sa->tunnel &&
-			other->version == &ike_v1 && other->state == IKE_ESTABLISHED &&
+		if (other != sa && !other->free_me && other->version == &ike_v1 &&
+			other->state == IKE_ESTABLISHED &&
 			(!found || other->established > found->established))
 			found = other;
 	}
@@ -255,10 +255,10 @@ static void take_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 	struct ike_sa *other, *next;
 
 	sa->duplicate_at = 0;
-	for (other = TAILQ_FIRST(&e->sas); other; other = next) {
-		next = TAILQ_NEXT(other, link);
-		if (other == sa || other->free_me || other->tunnel != sa->tunnel ||
-			other->state != IKE_ESTABLISHED || other->established > sa->established)
+	for (other = TAILQ_FIRST(&sa->tunnel->sas); other; other = next) {
+		next = TAILQ_NEXT(other, of_tunnel);
+		if (other == sa || other->free_me || other->state != IKE_ESTABLISHED ||
+			other->established > sa->established)
 			continue;
 		engine_note(e, sa->tunnel, &sa->remote, false, REASON_IKE_REKEYED, "%s",
 			sa->initiator ? "by us" : "by the peer");
@@ -291,7 +291,7 @@ static void resolve(struct engine *e, struct ike_sa *sa, uint64_t now)
 /* The peer does not answer on this SA; it may on the one that replaces it. */
 static bool survive(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
-	struct ike_sa *heir = v1_heir(e, sa);
+	struct ike_sa *heir = v1_heir(sa);
 
 	if (heir)
 		v1_adopt(e, sa, heir, 0, now);

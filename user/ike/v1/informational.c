@@ -207,7 +207,7 @@ static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi
 static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct tunnel *t = sa->tunnel;
-	struct ike_sa *heir = v1_heir(e, sa);
+	struct ike_sa *heir = v1_heir(sa);
 
 	if (sa->state != IKE_ESTABLISHED) {
 		ike_sa_end(e, sa, sa->end_reason, now);

@@ -54,15 +54,8 @@ bool v1_main_put_exchange(struct engine *e, struct ike_sa *sa, struct message_wr
 bool v1_main_get_exchange(const struct ike_sa *sa, const struct v1_payloads *p, struct nonce *nonce,
 	struct span *public)
 {
-	struct span body = p->one[V1_NONCE];
-
 	*public = p->one[V1_KE];
-	if (body.len < V1_NONCE_MIN || body.len > IKE_NONCE_MAX ||
-		public->len != sa->suite.ke->public_len)
-		return false;
-	nonce->len = (uint16_t)body.len;
-	memcpy(nonce->bytes, body.bytes, body.len);
-	return true;
+	return public->len == sa->suite.ke->public_len && v1_get_nonce(p, nonce);
 }
 
 static bool signs(const struct ike_sa *sa)

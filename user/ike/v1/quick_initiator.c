@@ -88,7 +88,7 @@ void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t 
 	const struct dh_group *g = NULL;
 	struct v1_policy policy;
 
-	if (v1_pending(e, t)) {
+	if (v1_pending(t)) {
 		/* The peer is at it; if nothing comes of it, it is our turn. */
 		if (old_slot >= 0)
 			t->children[old_slot].rekey_at = now + V1_PENDING_RETRY;
@@ -258,7 +258,7 @@ void v1_quick_second(struct engine *e, struct ike_sa *sa, struct v1_message *vm,
 		put_off(e, sa, r.old_spi_in, REASON_CRYPTO, "quick mode", now);
 		goto out;
 	}
-	child_install(e, t, slot, v1_owner(e, sa), choice.spi, &choice.suite,
+	child_install(e, t, slot, v1_owner(sa), choice.spi, &choice.suite,
 		&(struct selector_set){1, {c->local_ts.selectors[0]}},
 		&(struct selector_set){1, {c->remote_ts.selectors[0]}}, &keys, now);
 	(void)send_third(e, sa, &r, &nr, c->spi_in, iv);

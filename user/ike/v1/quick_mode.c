@@ -24,13 +24,13 @@ bool v1_in_udp(const struct ike_sa *sa)
 	       (sa->nat_here || sa->nat_there || sa->forced_encap);
 }
 
-bool v1_pending(const struct engine *e, const struct tunnel *t)
+bool v1_pending(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		for (unsigned int i = 0; sa->tunnel == t && sa->v1 && i < V1_EXCHANGES_MAX; i++) {
+		for (unsigned int i = 0; sa->v1 && i < V1_EXCHANGES_MAX; i++) {
 			if (sa->v1->exchanges[i] && sa->v1->exchanges[i]->pending)
 				return true;
 		}
@@ -38,9 +38,9 @@ bool v1_pending(const struct engine *e, const struct tunnel *t)
 	return false;
 }
 
-struct ike_sa *v1_owner(const struct engine *e, struct ike_sa *sa)
+struct ike_sa *v1_owner(struct ike_sa *sa)
 {
-	struct ike_sa *heir = sa->state == IKE_ESTABLISHED ? NULL : v1_heir(e, sa);
+	struct ike_sa *heir = sa->state == IKE_ESTABLISHED ? NULL : v1_heir(sa);
 
 	return heir ? heir : sa;
 }

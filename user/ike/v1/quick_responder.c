@@ -6,13 +6,13 @@
 #include <stdio.h>
 
 /* Both ends began, and ours goes first. */
-static bool must_wait(const struct engine *e, const struct tunnel *t)
+static bool must_wait(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		if (!sa->free_me && sa->tunnel == t && sa->v1 && v1_is_quick(sa->request.kind))
+		if (!sa->free_me && sa->v1 && v1_is_quick(sa->request.kind))
 			return v1_leads(t);
 	}
 	return false;
@@ -187,7 +187,7 @@ static void accept_first(struct engine *e, struct ike_sa *sa, struct v1_message 
 		goto out;
 	}
 	t->children[slot].lifetime_s = f->choice.lifetime_s;
-	child_install(e, t, slot, v1_owner(e, sa), f->choice.spi, &f->choice.suite, &f->local_ts,
+	child_install(e, t, slot, v1_owner(sa), f->choice.spi, &f->choice.suite, &f->local_ts,
 		&f->remote_ts, &keys, now);
 	sa->v1->seen[sa->v1->next_seen++ % V1_SEEN_MAX] = x->id;
 	send_second(e, sa, x, f, (struct span){public, g ? g->public_len : 0}, now);
@@ -219,7 +219,7 @@ void v1_quick_first(struct engine *e, struct ike_sa *sa, struct v1_message *vm, 
 		engine_note(e, t, &vm->m->remote, true, REASON_INTEGRITY, "quick mode message 1");
 		return;
 	}
-	if (must_wait(e, t)) {
+	if (must_wait(t)) {
 		engine_note(e, t, &vm->m->remote, false, REASON_TEMPORARY,
 			"the peer's quick mode waits for ours");
 		return;

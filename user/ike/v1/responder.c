@@ -307,14 +307,13 @@ static bool acceptable(
 }
 
 /* Both ends begin at once, and ours is to be the first: the peer repeats this message. */
-static bool must_wait(const struct engine *e, const struct tunnel *t)
+static bool must_wait(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		if (!sa->free_me && sa->tunnel == t &&
-			(sa->state == IKE_MAIN3_SENT || sa->state == IKE_MAIN5_SENT))
+		if (!sa->free_me && (sa->state == IKE_MAIN3_SENT || sa->state == IKE_MAIN5_SENT))
 			return v1_leads(t);
 	}
 	return false;
@@ -373,7 +372,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		refuse(e, sa, m, a.tunnel, a.proven, a.why, a.text, now);
 		return;
 	}
-	if (must_wait(e, t))
+	if (must_wait(t))
 		return;
 	if (!acceptable(sa, t, &why, text, sizeof(text))) {
 		refuse(e, sa, m, t, true, why, text, now);

@@ -110,7 +110,7 @@ void v1_alive(struct engine *e, struct ike_sa *sa, const struct message *m, uint
 void v1_adopt(
 	struct engine *e, struct ike_sa *old, struct ike_sa *heir, uint64_t life, uint64_t now);
 /* The newest other established IKEv1 SA of the tunnel, or NULL. */
-struct ike_sa *v1_heir(const struct engine *e, const struct ike_sa *sa);
+struct ike_sa *v1_heir(const struct ike_sa *sa);
 /* True when our exchanges of this tunnel go first where both ends begin at once. */
 bool v1_leads(const struct tunnel *t);
 
@@ -187,7 +187,7 @@ bool v1_is_quick(enum request_kind kind);
 /* ESP goes in UDP, and the encapsulation mode has to say so. */
 bool v1_in_udp(const struct ike_sa *sa);
 /* The SA that new children belong to: an exchange may end on one that is being replaced. */
-struct ike_sa *v1_owner(const struct engine *e, struct ike_sa *sa);
+struct ike_sa *v1_owner(struct ike_sa *sa);
 /* Every pair but this one is history. `extra`: the end that made the pair deletes first. */
 void v1_retire_others(struct tunnel *t, int keep, uint64_t extra, uint64_t now);
 void v1_note_pair(struct engine *e, struct ike_sa *sa, int slot, bool rekey, bool by_peer);
@@ -204,7 +204,7 @@ void v1_quick_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
 /* The peer sent an error while our quick mode was under way. */
 void v1_quick_confirm(struct engine *e, struct ike_sa *sa, struct v1_exchange *x, uint64_t now);
 void v1_quick_refused(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now);
-bool v1_pending(const struct engine *e, const struct tunnel *t);
+bool v1_pending(const struct tunnel *t);
 
 /* ---- informational.c ---- */
 
