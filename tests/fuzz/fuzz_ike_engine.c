@@ -256,6 +256,22 @@ static void send_auth(struct engine *to, struct rd *r, uint64_t now)
 	engine_free(a);
 }
 
+/* Any datagram; with `known`, one that belongs to an SA of the receiver. */
+static void send_raw(struct engine *e[2], struct rd *r, bool known, uint64_t now)
+{
+	const struct ike_sa *sa = find_state(e[1], IKE_ESTABLISHED);
+	uint8_t datagram[1024];
+	size_t len = rd_left(r);
+	struct wr w = wr_init(datagram + 4, 16);
+
+	rd_copy(r, datagram, len);
+	if (known && sa && len >= 20) {
+		wr_u64(&w, sa->spi_i);
+		wr_u64(&w, sa->spi_r);
+	}
+	engine_datagram(e[1], &endpoints[1], &endpoints[0], datagram, len, now);
+}
+
 static void one_step(struct engine *e[2], struct rd *r, uint64_t *now)
 {
 	uint8_t what = rd_u8(r);
@@ -265,7 +281,7 @@ static void one_step(struct engine *e[2], struct rd *r, uint64_t *now)
 		return;
 	switch (what % 8) {
 	case 0:
-		engine_datagram(e[1], &endpoints[1], &endpoints[0], body.p, rd_left(&body), *now);
+		send_raw(e, &body, what & 8, *now);
 		break;
 	case 1:
 		send_sealed(e[0], e[1], IKE_ESTABLISHED, &body, false, *now);
