@@ -61,7 +61,7 @@ static void count_messages(const uint8_t *bytes, size_t len)
 	struct bgp_message m;
 	struct bgp_notify error;
 
-	for (; bgp_message_decode(bytes, len, &m, &error) == MESSAGE_COMPLETE;
+	for (; bgp_message_decode(bytes, len, false, &m, &error) == MESSAGE_COMPLETE;
 		bytes += m.len, len -= m.len)
 		run.messages_out += m.type == MESSAGE_UPDATE;
 }

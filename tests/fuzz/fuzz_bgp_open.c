@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (!first.four_octet_as && first.as > UINT16_MAX)
 		abort();
 	open_encode(&first, &w);
-	if (w.bad || bgp_message_decode(out, wr_len(&w), &m, &error) != MESSAGE_COMPLETE ||
+	if (w.bad || bgp_message_decode(out, wr_len(&w), false, &m, &error) != MESSAGE_COMPLETE ||
 		!open_decode(&m.body, &second, &error))
 		abort();
 	if (first.as != second.as || first.hold_s != second.hold_s ||

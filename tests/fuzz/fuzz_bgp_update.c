@@ -25,7 +25,7 @@ static void again(struct attr_store *store, struct attrs *a, bool four_octets)
 	struct attrs *b;
 
 	update_encode_reach(&w, BGP_IPV4, a, &x, &hop, nlri, sizeof(nlri));
-	if (w.bad || bgp_message_decode(out, wr_len(&w), &m, &error) != MESSAGE_COMPLETE)
+	if (w.bad || bgp_message_decode(out, wr_len(&w), false, &m, &error) != MESSAGE_COMPLETE)
 		abort();
 	if (!update_decode(m.body, &context, &u, &error))
 		abort();

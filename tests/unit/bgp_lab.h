@@ -36,8 +36,9 @@ static struct {
 	struct bgp *site[TUNNELS];
 	struct wire wire[TUNNELS][BGP_DIRECTIONS];
 	struct bgp_effect_state hub_state[TUNNELS], site_state[TUNNELS];
-	uint32_t connections; /* opened so far */
-	size_t piece;         /* bytes that travel at once */
+	uint32_t connections;    /* opened so far */
+	size_t to_site[TUNNELS]; /* bytes that the hub has sent */
+	size_t piece;            /* bytes that travel at once */
 	bool site_connects, hub_connects;
 } lab;
 
@@ -165,7 +166,7 @@ static inline void on_connect(uint32_t tunnel, enum bgp_direction direction)
 	assert_int_equal(found, named_to);
 	if (lab.wire[tunnel][direction].open)
 		bgp_closed(to, named_to, BGP_INCOMING, "replaced", lab.now);
-	lab.wire[tunnel][direction].open = true;
+	lab.wire[tunnel][direction] = (struct wire){.open = true};
 	lab.connections++;
 	bgp_connected(to, named_to, BGP_INCOMING, lab.now);
 	bgp_connected(from, named_from, BGP_OUTGOING, lab.now);
@@ -183,6 +184,8 @@ static inline bool carry(struct bgp *from, uint32_t named_from, enum bgp_directi
 		return false;
 	len = len < lab.piece ? len : lab.piece;
 	memcpy(copy, bytes, len);
+	if (from == lab.hub)
+		lab.to_site[named_from] += len;
 	bgp_sent(from, named_from, d_from, len, lab.now);
 	bgp_receive(to, named_to, d_to, copy, len, lab.now);
 	return true;

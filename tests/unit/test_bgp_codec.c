@@ -22,7 +22,7 @@ static struct bgp_message complete(const struct wr *w, enum message_type type)
 	struct bgp_notify error;
 
 	assert_false(w->bad);
-	assert_int_equal(bgp_message_decode(w->start, wr_len(w), &m, &error), MESSAGE_COMPLETE);
+	assert_int_equal(bgp_message_decode(w->start, wr_len(w), false, &m, &error), MESSAGE_COMPLETE);
 	assert_int_equal(m.len, wr_len(w));
 	assert_int_equal(m.type, type);
 	return m;
@@ -43,7 +43,7 @@ static void keepalive_round_trip(void **state)
 	m = complete(&w, MESSAGE_KEEPALIVE);
 	assert_int_equal(rd_left(&m.body), 0);
 	for (size_t cut = 0; cut < MESSAGE_HEADER_LEN; cut++)
-		assert_int_equal(bgp_message_decode(bytes, cut, &m, &error), MESSAGE_PARTIAL);
+		assert_int_equal(bgp_message_decode(bytes, cut, false, &m, &error), MESSAGE_PARTIAL);
 }
 
 static void header_errors(void **state)
@@ -75,7 +75,7 @@ static void header_errors(void **state)
 
 		bgp_message_encode_keepalive(&w);
 		bytes[cases[i].at] = cases[i].value;
-		assert_int_equal(bgp_message_decode(bytes, sizeof(bytes), &m, &error), MESSAGE_BAD);
+		assert_int_equal(bgp_message_decode(bytes, sizeof(bytes), false, &m, &error), MESSAGE_BAD);
 		assert_int_equal(error.code, NOTIFY_HEADER);
 		assert_int_equal(error.subcode, cases[i].subcode);
 		assert_int_equal(error.data_len, cases[i].data_len);
@@ -110,10 +110,12 @@ static void refresh_round_trip(void **state)
 		struct wr w = wr_init(bytes, sizeof(bytes));
 		struct bgp_message m;
 		enum bgp_family out = BGP_FAMILIES;
+		uint8_t type = 99;
 
-		bgp_message_encode_refresh(&w, f);
+		bgp_message_encode_refresh(&w, f, REFRESH_BEGIN);
 		m = complete(&w, MESSAGE_ROUTE_REFRESH);
-		assert_true(bgp_message_decode_refresh(&m.body, &out));
+		assert_true(bgp_message_decode_refresh(&m.body, &out, &type));
+		assert_int_equal(type, REFRESH_BEGIN);
 		assert_int_equal(out, f);
 	}
 }

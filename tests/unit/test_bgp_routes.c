@@ -207,7 +207,7 @@ static void refresh_sends_everything_again(void **state)
 	rib_forget(&lab.site[0]->rib, &site->rib, BGP_IPV4, &lan);
 	settle();
 	assert_null(site_has(0, "172.16.0.0/16"));
-	bgp_message_encode_refresh(&w, BGP_IPV4);
+	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_REQUEST);
 	to_hub(0, &w);
 	assert_non_null(site_has(0, "172.16.0.0/16"));
 }

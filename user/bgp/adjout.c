@@ -25,6 +25,7 @@ static void flush(const struct adjout *o, struct batch *b, struct wr *w)
 	if (b->kind == BATCH_REACH) {
 		struct attr_export x = {.local_as = o->policy->config->local_as,
 			.med = conf->med_out,
+			.override_as = conf->as_override ? conf->remote_as : 0,
 			.four_octet_as = o->four_octet_as};
 
 		update_encode_reach(w, b->family, b->attrs, &x,
@@ -58,23 +59,39 @@ static bool add(const struct adjout *o, struct batch *b, enum batch_kind kind,
 	return true;
 }
 
+/* who was told first stays; what does not fit waits, and `held` says where. */
+static void hold_back(const struct adjout *o, enum bgp_family family, struct rib_prefix *e)
+{
+	struct rib_peer_family *f = &o->peer->family[family];
+
+	if (f->suppressed)
+		return;
+	f->suppressed = true;
+	TAILQ_INSERT_BEFORE(&e->node, &f->held, link);
+}
+
+static bool is_full(const struct adjout *o, enum bgp_family family)
+{
+	uint32_t limit = o->peer->conf.max_prefixes_out;
+
+	return limit && o->peer->family[family].prefixes_out >= limit;
+}
+
 /* Deals with one prefix. False: no room, try again later. */
 static bool tell(const struct adjout *o, struct batch *b, struct rib_prefix *e, struct wr *w)
 {
-	struct rib_peer_family *f = &o->peer->family[b->family];
 	bool told = rib_was_told(e, o->peer);
-	bool want = policy_export(o->policy, e, o->peer);
-	uint32_t limit = o->peer->conf.max_prefixes_out;
+	bool want;
 
-	if (told && e->changed <= f->told_until && want)
-		return true; /* a second round after the limit kept something back */
-	/* who was told first stays; what does not fit waits for a place. */
-	if (want && !told && limit && f->prefixes_out >= limit) {
-		f->suppressed = true;
-		return true;
-	}
+	if (!told && is_full(o, b->family) && o->peer->family[b->family].suppressed)
+		return true; /* walk_held comes to it when there is a place */
+	want = policy_export(o->policy, e, o->peer);
 	if (!want && !told)
 		return true;
+	if (want && !told && is_full(o, b->family)) {
+		hold_back(o, b->family, e);
+		return true;
+	}
 	if (!add(o, b, want ? BATCH_REACH : BATCH_UNREACH, e, w))
 		return false;
 	rib_set_told(e, o->peer, want);
@@ -87,54 +104,86 @@ static bool walk(const struct adjout *o, struct batch *b, struct wr *w)
 	struct rib_table *t = &o->rib->table[b->family];
 	struct rib_peer_family *f = &o->peer->family[b->family];
 	struct rib_node *n = TAILQ_NEXT(&f->cursor, link), *following;
-	struct rib_node *stop = NULL;
-	uint64_t last = f->told_until;
 
+	if (!n)
+		return true;
 	for (; n; n = following) {
 		struct rib_prefix *e = (struct rib_prefix *)n;
 
 		following = TAILQ_NEXT(n, link);
 		if (n->is_cursor)
 			continue;
-		if (!tell(o, b, e, w)) {
-			stop = n;
+		if (!tell(o, b, e, w))
 			break;
-		}
-		if (e->changed > last)
-			last = e->changed;
 		rib_collect(o->rib, e);
 	}
 	flush(o, b, w);
-	f->told_until = last;
 	TAILQ_REMOVE(&t->order, &f->cursor, link);
-	if (stop)
-		TAILQ_INSERT_BEFORE(stop, &f->cursor, link);
+	if (n)
+		TAILQ_INSERT_BEFORE(n, &f->cursor, link);
 	else
 		TAILQ_INSERT_TAIL(&t->order, &f->cursor, link);
-	return !stop;
+	return !n;
+}
+
+/* Places have become free: goes on from the first prefix that was held back. */
+static bool walk_held(const struct adjout *o, struct batch *b, struct wr *w)
+{
+	struct rib_peer_family *f = &o->peer->family[b->family];
+	struct rib_node *n = TAILQ_NEXT(&f->held, link);
+	bool room = true;
+
+	for (; n && n != &f->cursor; n = TAILQ_NEXT(n, link)) {
+		struct rib_prefix *e = (struct rib_prefix *)n;
+
+		if (n->is_cursor || rib_was_told(e, o->peer) ||
+			!policy_export(o->policy, e, o->peer))
+			continue;
+		if (is_full(o, b->family))
+			break;
+		room = add(o, b, BATCH_REACH, e, w);
+		if (!room)
+			break;
+		rib_set_told(e, o->peer, true);
+	}
+	flush(o, b, w);
+	rib_release(o->rib, o->peer, b->family);
+	if (n && n != &f->cursor) {
+		TAILQ_INSERT_BEFORE(n, &f->held, link);
+		f->suppressed = true;
+	}
+	return room;
+}
+
+/* The end of everything, the first time or after a refresh (RFC 4724 2, RFC 7313 4). */
+static void end_round(struct rib_peer_family *f, enum bgp_family family, struct wr *w)
+{
+	if (f->refreshing)
+		bgp_message_encode_refresh(w, family, REFRESH_END);
+	else
+		update_encode_end_of_rib(w, family);
+	f->refreshing = f->refresh_begun = false;
+	f->end_of_rib_out = true;
 }
 
 bool adjout_fill(const struct adjout *o, enum bgp_family family, struct wr *w)
 {
-	struct rib_table *t = &o->rib->table[family];
 	struct rib_peer_family *f = &o->peer->family[family];
 	struct batch b = {.family = family};
-	uint32_t limit = o->peer->conf.max_prefixes_out;
 
 	if (!f->active)
 		return true;
-	if (wr_left(w) < 2 * ADJOUT_ROOM || !walk(o, &b, w))
+	if (wr_left(w) < 2 * ADJOUT_ROOM)
 		return false;
-	while (f->suppressed && f->prefixes_out < limit) {
-		f->suppressed = false;
-		TAILQ_REMOVE(&t->order, &f->cursor, link);
-		TAILQ_INSERT_HEAD(&t->order, &f->cursor, link);
-		if (wr_left(w) < 2 * ADJOUT_ROOM || !walk(o, &b, w))
-			return false;
-	}
-	if (!f->end_of_rib_out) {
-		update_encode_end_of_rib(w, family);
-		f->end_of_rib_out = true;
-	}
+	if (f->refreshing && !f->refresh_begun)
+		bgp_message_encode_refresh(w, family, REFRESH_BEGIN);
+	f->refresh_begun = f->refreshing;
+	if (!walk(o, &b, w))
+		return false;
+	if (f->suppressed && !is_full(o, family) &&
+		(wr_left(w) < 2 * ADJOUT_ROOM || !walk_held(o, &b, w)))
+		return false;
+	if (!f->end_of_rib_out)
+		end_round(f, family, w);
 	return true;
 }

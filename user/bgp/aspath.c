@@ -121,6 +121,26 @@ void aspath_merge(struct as_path *path, const struct as_path *as4_path)
 	*path = merged;
 }
 
+void aspath_replace(struct as_path *path, uint32_t from, uint32_t to)
+{
+	struct rd r = rd_init(path->bytes, path->len);
+	struct as_path changed;
+	struct wr w = wr_init(changed.bytes, sizeof(changed.bytes));
+
+	while (rd_left(&r)) {
+		wr_u8(&w, rd_u8(&r));
+
+		unsigned int count = rd_u8(&r);
+
+		for (wr_u8(&w, (uint8_t)count); count; count--) {
+			uint32_t as = rd_u32(&r);
+
+			wr_u32(&w, as == from ? to : as);
+		}
+	}
+	memcpy(path->bytes, changed.bytes, path->len);
+}
+
 bool aspath_needs_four_octets(const struct as_path *path)
 {
 	struct rd r = rd_init(path->bytes, path->len);
@@ -153,18 +173,17 @@ unsigned int attr_path_list(const struct attrs *a, uint32_t *as, unsigned int ma
 	return n;
 }
 
-bool attr_path_contains(const struct attrs *a, uint32_t as)
+unsigned int attr_path_count(const struct attrs *a, uint32_t as)
 {
 	struct rd r = rd_init(a->bytes, a->path_len);
+	unsigned int found = 0;
 
 	while (rd_left(&r)) {
 		rd_skip(&r, 1);
-		for (unsigned int count = rd_u8(&r); count; count--) {
-			if (rd_u32(&r) == as)
-				return true;
-		}
+		for (unsigned int count = rd_u8(&r); count; count--)
+			found += rd_u32(&r) == as;
 	}
-	return false;
+	return found;
 }
 
 uint32_t attr_path_first(const struct attrs *a)

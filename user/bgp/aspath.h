@@ -18,6 +18,9 @@ void aspath_prepend(const uint8_t *bytes, size_t len, uint32_t as, struct as_pat
 /* Replaces the tail of path by the AS4_PATH (RFC 6793 4.2.3), unless that is the longer one. */
 void aspath_merge(struct as_path *path, const struct as_path *as4_path);
 
+/* Puts one AS in the place of another, in paths of four octets. */
+void aspath_replace(struct as_path *path, uint32_t from, uint32_t to);
+
 bool aspath_needs_four_octets(const struct as_path *path);
 
 /* An AS as two octets. */

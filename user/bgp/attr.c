@@ -221,13 +221,21 @@ static void encode_origin(const struct attrs *a, const struct attr_export *x, st
 	wr_u8(w, a->origin);
 }
 
+/* RFC 4271 5.1.2: our AS in front; R-16: the peer's own AS is replaced where that was asked for. */
+static void make_path(const struct attrs *a, const struct attr_export *x, struct as_path *path)
+{
+	aspath_prepend(a->bytes, a->path_len, x->local_as, path);
+	if (x->override_as)
+		aspath_replace(path, x->override_as, x->local_as);
+}
+
 static void encode_as_path(const struct attrs *a, const struct attr_export *x, struct wr *w)
 {
 	struct as_path path;
 	uint8_t narrow[ATTR_PATH_BYTES_MAX + 8];
 	struct wr n = wr_init(narrow, sizeof(narrow));
 
-	aspath_prepend(a->bytes, a->path_len, x->local_as, &path);
+	make_path(a, x, &path);
 	aspath_encode(&path, x->four_octet_as, &n);
 	put_header(w, WELL_KNOWN, ATTR_AS_PATH, wr_len(&n));
 	wr_bytes(w, narrow, wr_len(&n));
@@ -294,7 +302,7 @@ static void encode_as4_path(const struct attrs *a, const struct attr_export *x, 
 
 	if (x->four_octet_as)
 		return;
-	aspath_prepend(a->bytes, a->path_len, x->local_as, &path);
+	make_path(a, x, &path);
 	if (aspath_needs_four_octets(&path))
 		put_bytes(w, OPTIONAL_TRANSITIVE, ATTR_AS4_PATH, path.bytes, path.len);
 }

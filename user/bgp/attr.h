@@ -140,6 +140,7 @@ struct attr_store {
 struct attr_export {
 	uint32_t local_as;
 	uint32_t med;
+	uint32_t override_as;     /* local_as takes its place in the path; 0: none */
 	bool four_octet_as;       /* the peer understands four octets */
 	struct ip_addr next_hop4; /* written as NEXT_HOP unless unset */
 };
@@ -175,7 +176,7 @@ void attr_unref(struct attr_store *s, struct attrs *a);
 
 /* Copies the ASes in order, at most `max`; returns how many the path has. */
 unsigned int attr_path_list(const struct attrs *a, uint32_t *as, unsigned int max);
-bool attr_path_contains(const struct attrs *a, uint32_t as);
+unsigned int attr_path_count(const struct attrs *a, uint32_t as);
 
 /* The neighbouring AS and the one that originated the route; 0 for an empty path or an AS_SET. */
 uint32_t attr_path_first(const struct attrs *a);

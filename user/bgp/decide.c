@@ -107,28 +107,31 @@ struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
 	return n == 1 ? paths[0] : break_tie(paths, n); /* f, g */
 }
 
-static bool is_of_owner(const struct rib_prefix *e, const struct rib_path *p)
+static bool is_of_owner(
+	const struct rib_prefix *e, const struct claim *claim, const struct rib_path *p)
 {
 	uint32_t origin = attr_path_origin(p->attrs);
 
+	if (claim)
+		return p->peer->conf.group == claim->group;
 	return p->peer->conf.group == e->owner_group || (origin && origin == e->owner_as);
 }
 
-/* Leaves the owner's paths, if it has any. */
-static unsigned int guard(
-	const struct rib_prefix *e, struct rib_path **paths, unsigned int n, struct decision *d)
+/* Leaves the owner's paths; without a declared owner, all when the owner has none. */
+static unsigned int guard(const struct rib_prefix *e, const struct claim *claim,
+	struct rib_path **paths, unsigned int n, struct decision *d)
 {
 	unsigned int kept = 0;
-	bool any = false;
+	bool any = claim;
 
-	if (!e->owned || e->prefix.len == 0)
+	if ((!e->owned && !claim) || e->prefix.len == 0)
 		return n;
-	for (unsigned int i = 0; i < n; i++)
-		any |= is_of_owner(e, paths[i]);
+	for (unsigned int i = 0; i < n && !any; i++)
+		any = is_of_owner(e, claim, paths[i]);
 	if (!any)
 		return n;
 	for (unsigned int i = 0; i < n; i++) {
-		if (is_of_owner(e, paths[i]))
+		if (is_of_owner(e, claim, paths[i]))
 			paths[kept++] = paths[i];
 		else
 			d->quarantined = paths[i];
@@ -136,29 +139,40 @@ static unsigned int guard(
 	return kept;
 }
 
+static void set_owner(struct rib_prefix *e, const struct claim *claim, const struct rib_path *best)
+{
+	if (claim) {
+		e->owned = true;
+		e->owner_group = claim->group;
+		e->owner_as = 0;
+	} else if (!best) {
+		e->owned = false;
+	} else if (!e->owned || !is_of_owner(e, NULL, best) ||
+		   e->owner_group == best->peer->conf.group) {
+		e->owned = true;
+		e->owner_group = best->peer->conf.group;
+		e->owner_as = attr_path_origin(best->attrs);
+	}
+}
+
 struct decision decide(const struct policy *policy, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
+	const struct claim *claim = claims_find(policy->claims, &e->prefix);
 	struct decision d = {0};
 	unsigned int n = 0;
 
+	e->contested = false;
 	if (e->network)
 		return d;
 	for (struct rib_path *p = e->paths; p && n < CANDIDATES_MAX; p = p->next) {
 		if (policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT)
 			paths[n++] = p;
 	}
-	n = guard(e, paths, n, &d);
+	n = guard(e, claim, paths, n, &d);
 	d.candidates = n;
-	if (!n) {
-		e->owned = false;
-		return d;
-	}
-	d.best = decide_best(paths, n);
-	if (!e->owned || !is_of_owner(e, d.best) || e->owner_group == d.best->peer->conf.group) {
-		e->owned = true;
-		e->owner_group = d.best->peer->conf.group;
-		e->owner_as = attr_path_origin(d.best->attrs);
-	}
+	d.best = n ? decide_best(paths, n) : NULL;
+	e->contested = d.quarantined;
+	set_owner(e, claim, d.best);
 	return d;
 }

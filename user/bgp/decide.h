@@ -4,7 +4,8 @@
  *
  * Prefix guard: sites of different locations are to announce different prefixes. Of two that do not
  * (no group and no originating AS in common) the first one keeps the prefix for as long as it
- * announces it, whatever path the second one offers. Default routes have no owner.
+ * announces it, whatever path the second one offers. Where the configuration declares an owner, of
+ * the prefix or of one around it, nobody else gets it. Default routes have no owner.
  */
 #ifndef SLUICE_BGP_DECIDE_H
 #define SLUICE_BGP_DECIDE_H

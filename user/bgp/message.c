@@ -19,14 +19,23 @@ static bool length_is_right(uint8_t type, uint16_t len)
 	return type != MESSAGE_KEEPALIVE || len == MESSAGE_HEADER_LEN;
 }
 
-enum message_result bgp_message_decode(
-	const uint8_t *bytes, size_t len, struct bgp_message *m, struct bgp_notify *error)
+/* RFC 8654 4: OPEN and KEEPALIVE stay as short as they were. */
+static uint32_t longest(uint8_t type, bool extended)
+{
+	bool may = extended && type != MESSAGE_OPEN && type != MESSAGE_KEEPALIVE;
+
+	return may ? MESSAGE_EXTENDED : MESSAGE_MAX;
+}
+
+enum message_result bgp_message_decode(const uint8_t *bytes, size_t len, bool extended,
+	struct bgp_message *m, struct bgp_notify *error)
 {
 	static const uint8_t marker[MARKER_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct rd r = rd_init(bytes, len);
 	size_t compare = len < MARKER_LEN ? len : MARKER_LEN;
 
+	m->len = 0;
 	if (compare && memcmp(bytes, marker, compare) != 0) {
 		*error = notify_make(NOTIFY_HEADER, HEADER_NOT_SYNCHRONIZED);
 		return MESSAGE_BAD;
@@ -39,7 +48,7 @@ enum message_result bgp_message_decode(
 	uint16_t length = rd_u16(&r);
 	uint8_t type = rd_u8(&r);
 
-	if (length < MESSAGE_HEADER_LEN || length > MESSAGE_MAX) {
+	if (length < MESSAGE_HEADER_LEN || length > longest(type, extended)) {
 		*error = notify_make_data(NOTIFY_HEADER, HEADER_BAD_LENGTH, length_field, 2);
 		return MESSAGE_BAD;
 	}
@@ -51,6 +60,7 @@ enum message_result bgp_message_decode(
 		*error = notify_make_data(NOTIFY_HEADER, HEADER_BAD_LENGTH, length_field, 2);
 		return MESSAGE_BAD;
 	}
+	m->len = length;
 	if (len < length)
 		return MESSAGE_PARTIAL;
 	*m = (struct bgp_message){
@@ -88,21 +98,21 @@ void bgp_message_encode_notify(struct wr *w, const struct bgp_notify *n)
 	bgp_message_end(w, place);
 }
 
-void bgp_message_encode_refresh(struct wr *w, enum bgp_family family)
+void bgp_message_encode_refresh(struct wr *w, enum bgp_family family, enum refresh_type type)
 {
 	size_t place = bgp_message_begin(w, MESSAGE_ROUTE_REFRESH);
 
 	wr_u16(w, family_afi(family));
-	wr_u8(w, 0);
+	wr_u8(w, (uint8_t)type);
 	wr_u8(w, SAFI_UNICAST);
 	bgp_message_end(w, place);
 }
 
-bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family)
+bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family, uint8_t *type)
 {
 	uint16_t afi = rd_u16(body);
 
-	rd_skip(body, 1);
+	*type = rd_u8(body);
 
 	uint8_t safi = rd_u8(body);
 

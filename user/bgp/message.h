@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #define MESSAGE_HEADER_LEN 19
-#define MESSAGE_MAX        4096 /* RFC 8654 extended messages are not offered */
+#define MESSAGE_MAX        4096
+#define MESSAGE_EXTENDED   65535 /* RFC 8654: taken when both sides offered it, never sent */
 
 enum message_type {
 	MESSAGE_OPEN = 1,
@@ -40,9 +41,12 @@ enum message_result {
 	MESSAGE_BAD,      /* *error says what to send */
 };
 
-/* Looks for one message at the start of `len` received bytes. */
-enum message_result bgp_message_decode(
-	const uint8_t *bytes, size_t len, struct bgp_message *m, struct bgp_notify *error);
+/*
+ * Looks for one message at the start of `len` received bytes. `extended`: RFC 8654 was agreed upon.
+ * When MESSAGE_PARTIAL and m->len is not 0, that is the length of the message to come.
+ */
+enum message_result bgp_message_decode(const uint8_t *bytes, size_t len, bool extended,
+	struct bgp_message *m, struct bgp_notify *error);
 
 /* Starts a message; returns its place, to be given to bgp_message_end when the body is written. */
 size_t bgp_message_begin(struct wr *w, enum message_type type);
@@ -51,9 +55,16 @@ void bgp_message_end(struct wr *w, size_t place);
 void bgp_message_encode_keepalive(struct wr *w);
 void bgp_message_encode_notify(struct wr *w, const struct bgp_notify *n);
 
+/* Subtypes of ROUTE-REFRESH, RFC 7313 3.2. */
+enum refresh_type {
+	REFRESH_REQUEST,
+	REFRESH_BEGIN,
+	REFRESH_END,
+};
+
 /* ROUTE-REFRESH, RFC 2918 3. Decode is false for families that are not spoken. */
-void bgp_message_encode_refresh(struct wr *w, enum bgp_family family);
-bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family);
+void bgp_message_encode_refresh(struct wr *w, enum bgp_family family, enum refresh_type type);
+bool bgp_message_decode_refresh(struct rd *body, enum bgp_family *family, uint8_t *type);
 
 /* AFI number of a family, and back; false when the family is not spoken. */
 uint16_t family_afi(enum bgp_family family);

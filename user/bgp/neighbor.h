@@ -9,13 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NEIGHBOR_CLAIMS_MAX 64
+
 struct bgp_config {
 	uint32_t local_as;
 	uint32_t router_id; /* host order */
 	uint16_t hold_s;
 	uint16_t keepalive_s;
-	bool site_to_site;               /* sites hear of each other */
-	uint32_t connect_retry_s;        /* RFC 4271 10; 0: 5 */
+	bool site_to_site;        /* sites hear of each other */
+	bool graceful_restart;    /* RFC 4724, offered and honoured */
+	bool restarted;           /* this process follows one whose routes are still in use */
+	uint32_t connect_retry_s; /* RFC 4271 10; 0: 5 */
 	uint32_t prefix_limit_restart_s; /* idle time after a prefix limit was exceeded; 0: 60 */
 };
 
@@ -31,6 +35,11 @@ struct bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
+	bool as_override;    /* */
+	uint8_t allow_as_in; /* how often our AS may be in its paths */
+	bool was_up;         /* it was Established before `restarted` */
+	uint8_t claim_count; /* what its site owns, see decide.h */
+	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];
 };
 
 /* The addresses that the session has. */

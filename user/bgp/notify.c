@@ -68,6 +68,25 @@ struct bgp_notify notify_make_data(
 	return n;
 }
 
+struct bgp_notify notify_make_text(unsigned int subcode, const char *text)
+{
+	uint8_t data[NOTIFY_DATA_MAX];
+	size_t len = strnlen(text, sizeof(data) - 1);
+
+	data[0] = (uint8_t)len;
+	memcpy(data + 1, text, len);
+	return notify_make_data(NOTIFY_CEASE, subcode, data, len + 1);
+}
+
+struct bgp_notify notify_hard(const struct bgp_notify *n)
+{
+	uint8_t data[NOTIFY_DATA_MAX] = {n->code, n->subcode};
+	size_t len = n->data_len < sizeof(data) - 2 ? n->data_len : sizeof(data) - 2;
+
+	memcpy(data + 2, n->data, len);
+	return notify_make_data(NOTIFY_CEASE, CEASE_HARD_RESET, data, len + 2);
+}
+
 bool notify_decode(struct rd *body, struct bgp_notify *n)
 {
 	uint8_t code = rd_u8(body);
@@ -96,11 +115,28 @@ static int shutdown_text(const struct bgp_notify *n)
 	return n->data[0] < n->data_len ? n->data[0] : 0;
 }
 
+/* RFC 8538 3.1: the reason of a hard reset stands in its data, in the same form. */
+static const char *format_hard(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
+{
+	struct bgp_notify inner =
+		notify_make_data(n->data[0], n->data[1], n->data + 2, n->data_len - 2u);
+	char reason[NOTIFY_TEXT_SIZE];
+
+	/* One inside of another is no reason. */
+	if (inner.code == NOTIFY_CEASE && inner.subcode == CEASE_HARD_RESET)
+		inner.data_len = 0;
+	snprintf(text, NOTIFY_TEXT_SIZE, "Cease 6/9 (hard reset): %.160s",
+		notify_format(&inner, reason));
+	return text;
+}
+
 const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
 {
 	const struct code_row *row = NULL;
 	const char *meaning = NULL;
 
+	if (n->code == NOTIFY_CEASE && n->subcode == CEASE_HARD_RESET && n->data_len >= 2)
+		return format_hard(n, text);
 	if (n->code < sizeof(codes) / sizeof(codes[0]))
 		row = &codes[n->code];
 	if (row && n->subcode < SUBCODES)

@@ -77,6 +77,12 @@ struct bgp_notify notify_make(unsigned int code, unsigned int subcode);
 struct bgp_notify notify_make_data(
 	unsigned int code, unsigned int subcode, const void *data, size_t len);
 
+/* Cease/2 or Cease/4 with a sentence for the other operator (RFC 9003). */
+struct bgp_notify notify_make_text(unsigned int subcode, const char *text);
+
+/* The same as a hard reset: it ends graceful restart too (RFC 8538 3.1). */
+struct bgp_notify notify_hard(const struct bgp_notify *n);
+
 /* Reads the body of a NOTIFICATION message; false when it is too short. */
 bool notify_decode(struct rd *body, struct bgp_notify *n);
 

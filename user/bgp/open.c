@@ -9,14 +9,43 @@ enum parameter {
 enum capability {
 	CAPABILITY_MULTIPROTOCOL = 1,
 	CAPABILITY_ROUTE_REFRESH = 2,
+	CAPABILITY_EXTENDED_MESSAGE = 6,
 	CAPABILITY_GRACEFUL_RESTART = 64,
 	CAPABILITY_FOUR_OCTET_AS = 65,
+	CAPABILITY_ENHANCED_REFRESH = 70,
+};
+
+enum restart_flags {
+	RESTART_R = 0x8000, /* of the first two octets */
+	RESTART_N = 0x4000,
+	RESTART_TIME = 0x0fff,
+	RESTART_F = 0x80, /* of a family */
 };
 
 struct draft {
 	struct bgp_open open;
 	bool multiprotocol; /* a multiprotocol capability was seen, of whatever family */
 };
+
+static void decode_restart(struct rd value, struct bgp_open *open)
+{
+	uint16_t first = rd_u16(&value);
+	enum bgp_family family;
+
+	open->graceful_restart = true;
+	open->restarting = first & RESTART_R;
+	open->restart_on_notify = first & RESTART_N;
+	open->restart_time_s = first & RESTART_TIME;
+	while (rd_left(&value) >= 4) {
+		uint16_t afi = rd_u16(&value);
+		uint8_t safi = rd_u8(&value), flags = rd_u8(&value);
+
+		if (!family_from_afi(afi, safi, &family))
+			continue;
+		open->restart_family[family] = true;
+		open->forwarding[family] = flags & RESTART_F;
+	}
+}
 
 /*
  * RFC 5492 4: what is not known is ignored. A known capability of the wrong length is ignored too:
@@ -42,11 +71,15 @@ static void decode_capability(uint8_t code, struct rd value, struct draft *d)
 	case CAPABILITY_ROUTE_REFRESH:
 		d->open.route_refresh = len == 0;
 		return;
+	case CAPABILITY_EXTENDED_MESSAGE:
+		d->open.extended_message = len == 0;
+		return;
+	case CAPABILITY_ENHANCED_REFRESH:
+		d->open.enhanced_refresh = len == 0;
+		return;
 	case CAPABILITY_GRACEFUL_RESTART:
-		if (len < 2)
-			return;
-		d->open.graceful_restart = true;
-		d->open.restart_time_s = rd_u16(&value) & 0x0fff;
+		if (len >= 2 && len % 4 == 2)
+			decode_restart(value, &d->open);
 		return;
 	case CAPABILITY_FOUR_OCTET_AS:
 		if (len != 4)
@@ -147,6 +180,36 @@ bool open_check(const struct bgp_open *open, uint32_t expected_as, struct bgp_no
 	return true;
 }
 
+static void encode_flag(struct wr *w, enum capability code, bool offered)
+{
+	if (!offered)
+		return;
+	wr_u8(w, (uint8_t)code);
+	wr_u8(w, 0);
+}
+
+static void encode_restart(const struct bgp_open *open, struct wr *w)
+{
+	unsigned int first = open->restart_time_s & RESTART_TIME;
+	size_t start = wr_len(w);
+
+	if (!open->graceful_restart)
+		return;
+	first |= open->restarting ? RESTART_R : 0u;
+	first |= open->restart_on_notify ? RESTART_N : 0u;
+	wr_u8(w, CAPABILITY_GRACEFUL_RESTART);
+	wr_u8(w, 0);
+	wr_u16(w, (uint16_t)first);
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		if (!open->restart_family[f])
+			continue;
+		wr_u16(w, family_afi(f));
+		wr_u8(w, SAFI_UNICAST);
+		wr_u8(w, open->forwarding[f] ? RESTART_F : 0);
+	}
+	wr_set_u8(w, start + 1, (uint8_t)(wr_len(w) - start - 2));
+}
+
 static void encode_capabilities(const struct bgp_open *open, struct wr *w)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++) {
@@ -158,15 +221,10 @@ static void encode_capabilities(const struct bgp_open *open, struct wr *w)
 		wr_u8(w, 0);
 		wr_u8(w, SAFI_UNICAST);
 	}
-	if (open->route_refresh) {
-		wr_u8(w, CAPABILITY_ROUTE_REFRESH);
-		wr_u8(w, 0);
-	}
-	if (open->graceful_restart) {
-		wr_u8(w, CAPABILITY_GRACEFUL_RESTART);
-		wr_u8(w, 2);
-		wr_u16(w, open->restart_time_s);
-	}
+	encode_flag(w, CAPABILITY_ROUTE_REFRESH, open->route_refresh);
+	encode_flag(w, CAPABILITY_ENHANCED_REFRESH, open->enhanced_refresh);
+	encode_flag(w, CAPABILITY_EXTENDED_MESSAGE, open->extended_message);
+	encode_restart(open, w);
 	if (open->four_octet_as) {
 		wr_u8(w, CAPABILITY_FOUR_OCTET_AS);
 		wr_u8(w, 4);

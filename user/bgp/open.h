@@ -19,9 +19,15 @@ struct bgp_open {
 	bool family[BGP_FAMILIES];
 	bool four_octet_as;
 	bool route_refresh;
-	/* RFC 4724 3: the peer keeps forwarding while it restarts. Learned, not acted upon. */
+	bool enhanced_refresh; /* RFC 7313 */
+	bool extended_message; /* RFC 8654 */
+	/* RFC 4724 3 */
 	bool graceful_restart;
+	bool restarting;        /* R: it has just started again */
+	bool restart_on_notify; /* N, RFC 8538: a NOTIFICATION is no reason to forget */
 	uint16_t restart_time_s;
+	bool restart_family[BGP_FAMILIES];
+	bool forwarding[BGP_FAMILIES]; /* F: it went on forwarding meanwhile */
 };
 
 /* Reads the body of an OPEN message. False: *error says what to send. */

@@ -50,12 +50,22 @@ static void send_keepalive(struct bgp *b, struct bgp_session *s, uint64_t now)
 	restart_keepalive(b, s, now);
 }
 
-static void send_notify(
-	struct bgp_peer *p, struct bgp_session *s, const struct bgp_notify *n, uint64_t now)
+/* RFC 8538 4: what means the end, and not a fault in between, is said as a hard reset. */
+static bool is_final(const struct bgp_notify *n)
+{
+	return n->code == NOTIFY_CEASE &&
+	       (n->subcode == CEASE_MAX_PREFIXES || n->subcode == CEASE_SHUTDOWN ||
+		       n->subcode == CEASE_DECONFIGURED || n->subcode == CEASE_BFD_DOWN);
+}
+
+static void send_notify(const struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	const struct bgp_notify *n, uint64_t now)
 {
 	struct wr w = session_writer(s, 0);
+	bool hard = peer_can_restart(b, s) && s->remote.restart_on_notify && is_final(n);
+	struct bgp_notify sent = hard ? notify_hard(n) : *n;
 
-	bgp_message_encode_notify(&w, n);
+	bgp_message_encode_notify(&w, &sent);
 	session_written(s, &w, now);
 	p->last_notify = *n;
 }
@@ -66,13 +76,27 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 		.hold_s = b->config.hold_s,
 		.identifier = b->config.router_id,
 		.four_octet_as = true,
-		.route_refresh = true};
+		.route_refresh = true,
+		.enhanced_refresh = true,
+		.extended_message = true,
+		.graceful_restart = b->config.graceful_restart,
+		.restart_on_notify = true,
+		.restarting = b->defer_until != 0,
+		.restart_time_s = RESTART_S};
 
 	open.family[BGP_IPV4] = addr_is_set(&p->rib.conf.local4);
 	open.family[BGP_IPV6] = addr_is_set(&p->rib.conf.local6);
-	if (!s->out)
+	for (int f = 0; f < BGP_FAMILIES; f++) {
+		open.restart_family[f] = open.family[f];
+		open.forwarding[f] = open.restarting;
+	}
+	s->remote = (struct bgp_open){0};
+	if (!s->out) {
 		s->out = malloc(SESSION_OUT_SIZE);
-	if (!s->out)
+		s->in = malloc(MESSAGE_MAX);
+		s->in_size = MESSAGE_MAX;
+	}
+	if (!s->out || !s->in)
 		abort();
 	s->in_len = 0;
 	s->out_len = 0;
@@ -121,9 +145,17 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	p->last_notify = (struct bgp_notify){0};
 	p->rib.identifier = s->remote.identifier;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		bool kept = peer_can_restart(b, s) && s->remote.restart_family[f] &&
+			    s->remote.forwarding[f];
+
+		/* RFC 4724 4.2: it did not go on forwarding, or does not say so. */
+		if (!kept)
+			rib_drop_stale(&b->rib, &p->rib, f);
 		if (ours[f] && s->remote.family[f])
 			rib_peer_start(&b->rib, &p->rib, f);
 	}
+	if (p->stale_until != CLOCK_NEVER)
+		p->stale_until = now + STALE_S * CLOCK_SECOND;
 	restart_hold(s, now);
 	speaker_note(b, p, BGP_NOTE_INFO, "established with AS %u, hold time %u s, families%s%s",
 		s->remote.as, s->hold_s, p->rib.family[BGP_IPV4].active ? " IPv4" : "",
@@ -149,6 +181,49 @@ static void schedule_restart(struct bgp *b, struct bgp_peer *p, bool was_establi
 		p->start_at = p->refused_until;
 }
 
+void peer_drop_stale(struct bgp *b, struct bgp_peer *p)
+{
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+		rib_drop_stale(&b->rib, &p->rib, f);
+	p->stale_until = CLOCK_NEVER;
+}
+
+/* RFC 4724 4.2, RFC 8538 4: the peer may only be starting again. */
+static bool may_return(const struct bgp *b, const struct bgp_peer *p, const struct bgp_session *s,
+	enum fsm_event event)
+{
+	const struct bgp_notify *n = &p->last_notify;
+
+	if (!peer_can_restart(b, s) || !p->tunnel_up || b->stopped)
+		return false;
+	if (event == FSM_TCP_FAILED)
+		return true;
+	if (!s->remote.restart_on_notify)
+		return false;
+	return event == FSM_HOLD_EXPIRED ||
+	       (event == FSM_NOTIFY && (n->code != NOTIFY_CEASE || n->subcode != CEASE_HARD_RESET));
+}
+
+/* What a session that has ended leaves behind: nothing, or its routes for a while. */
+static void leave_routes(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	enum fsm_event event, uint64_t now)
+{
+	bool returns = may_return(b, p, s, event);
+	bool keep[BGP_FAMILIES] = {returns && s->remote.restart_family[BGP_IPV4],
+		returns && s->remote.restart_family[BGP_IPV6]};
+	uint32_t seconds = s->remote.restart_time_s;
+
+	rib_peer_stop(&b->rib, &p->rib, keep);
+	p->stale_until = CLOCK_NEVER;
+	if (!keep[BGP_IPV4] && !keep[BGP_IPV6])
+		return;
+	if (seconds > RESTART_S)
+		seconds = RESTART_S;
+	p->stale_until = now + seconds * CLOCK_SECOND;
+	speaker_note(
+		b, p, BGP_NOTE_INFO, "its routes are kept for %u s (graceful restart)", seconds);
+}
+
 /* The session is over: its routes go, the connection too. */
 static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	enum fsm_event event, uint64_t now)
@@ -159,7 +234,7 @@ static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 	clear_timers(s);
 	close_tcp(b, p, s);
 	if (was_established)
-		rib_peer_stop(&b->rib, &p->rib);
+		leave_routes(b, p, s, event, now);
 	if (event == FSM_COLLISION)
 		return;
 	if (spoke)
@@ -235,19 +310,19 @@ static void act(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 		send_keepalive(b, s, now);
 		return;
 	case FSM_DO_NOTIFY:
-		send_notify(p, s, &s->pending, now);
+		send_notify(b, p, s, &s->pending, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_NOTIFY_HOLD:
 		n = notify_make(NOTIFY_HOLD_TIMER, 0);
 		peer_set_detail(p, "hold timer expired: nothing heard for %u s",
 			s->state == FSM_OPEN_SENT ? OPEN_HOLD_S : s->hold_s);
-		send_notify(p, s, &n, now);
+		send_notify(b, p, s, &n, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_NOTIFY_FSM:
 		n = fsm_error(s);
-		send_notify(p, s, &n, now);
+		send_notify(b, p, s, &n, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_DROP:
@@ -282,6 +357,7 @@ void peer_stop(struct bgp *b, struct bgp_peer *p, const struct bgp_notify *n, ui
 		p->sessions[d].pending = *n;
 		peer_event(b, p, &p->sessions[d], FSM_STOP, now);
 	}
+	peer_drop_stale(b, p); /* whatever a restart had left */
 }
 
 /* ---- timers ---- */
@@ -309,6 +385,11 @@ void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
 {
 	for (int d = 0; d < BGP_DIRECTIONS; d++)
 		session_timers(b, p, &p->sessions[d], now);
+	if (p->stale_until <= now) {
+		speaker_note(b, p, BGP_NOTE_WARN,
+			"stale routes are removed: the peer did not announce them again");
+		peer_drop_stale(b, p);
+	}
 	if (p->start_at > now)
 		return;
 	p->start_at = CLOCK_NEVER;
@@ -329,7 +410,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t peer_next_timer(const struct bgp_peer *p)
 {
-	uint64_t at = earlier(p->start_at, p->report_at);
+	uint64_t at = earlier(earlier(p->start_at, p->report_at), p->stale_until);
 
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		const struct bgp_session *s = &p->sessions[d];

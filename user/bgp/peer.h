@@ -20,6 +20,10 @@
 #define PREFIX_WARN_PERCENT 75 /* */
 #define STATE_REPORT_S      1  /* between reports that differ in counts only */
 #define NOTES_PER_SESSION   16 /* about refused prefixes */
+#define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
+#define STALE_S             300 /* until End-of-RIB, once the peer is back */
+#define DEFER_S             30 /* RFC 4724 4.1: the longest wait for other peers after our restart */
+#define SETTLED_MS          2000 /* a session younger than this is not replaced by a new one */
 
 #define SESSION_OUT_SIZE     65536       /* bytes that wait to be written */
 #define SESSION_OUT_RESERVED MESSAGE_MAX /* of them for KEEPALIVE and NOTIFICATION */
@@ -34,7 +38,8 @@ struct bgp_session {
 	struct bgp_notify pending; /* what FSM_DO_NOTIFY sends */
 	size_t in_len, out_len;
 	uint8_t *out; /* SESSION_OUT_SIZE bytes, from the first connection on */
-	uint8_t in[MESSAGE_MAX];
+	uint8_t *in;  /* in_size bytes: grows when a longer message is announced (RFC 8654) */
+	size_t in_size;
 };
 
 struct bgp_peer {
@@ -44,6 +49,7 @@ struct bgp_peer {
 	uint64_t start_at;      /* next attempt to connect */
 	uint64_t refused_until; /* after a prefix limit: nobody is let in */
 	uint64_t established_at;
+	uint64_t stale_until; /* RFC 4724: what is still stale then is forgotten */
 	uint32_t backoff_s;
 	uint32_t notes_left;
 	struct bgp_effect_state shown;
@@ -56,6 +62,9 @@ struct bgp {
 	struct bgp_config config;
 	struct rib rib;
 	struct policy policy;
+	struct claims claims;
+	bool claims_changed;
+	uint64_t defer_until; /* RFC 4724 4.1: no decisions before; 0: none are put off */
 	struct ip_prefix networks[BGP_NETWORKS_MAX];
 	struct bgp_peer *peers[RIB_PEERS_MAX];
 	struct rib_peer *rib_peers[RIB_PEERS_MAX]; /* the same, for the policy */
@@ -75,6 +84,9 @@ struct bgp_effect *speaker_effect(struct bgp *b, enum bgp_effect_type type, uint
 
 __attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const struct bgp_peer *p,
 	enum bgp_note_level level, const char *format, ...);
+
+/* A neighbour at the location that a prefix belongs to, or NULL. */
+const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefix *e);
 
 /* `seconds` in nanoseconds, 75 to 100 percent of it (RFC 4271 10). */
 uint64_t speaker_jitter(struct bgp *b, uint32_t seconds);
@@ -96,6 +108,14 @@ uint64_t peer_next_timer(const struct bgp_peer *p);
 /* Says why the session is about to end; kept for `show` and the log. */
 __attribute__((format(printf, 2, 3))) void peer_set_detail(
 	struct bgp_peer *p, const char *format, ...);
+
+/* RFC 4724 4.2: the routes of families that are now stale for good go. */
+void peer_drop_stale(struct bgp *b, struct bgp_peer *p);
+
+static inline bool peer_can_restart(const struct bgp *b, const struct bgp_session *s)
+{
+	return b->config.graceful_restart && s->remote.graceful_restart;
+}
 
 static inline struct bgp_session *peer_other(struct bgp_peer *p, const struct bgp_session *s)
 {

@@ -53,7 +53,7 @@ static bool is_inside(const struct policy *policy, const struct ip_prefix *p)
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
 	const struct ip_prefix *prefix, const struct attrs *a)
 {
-	if (attr_path_contains(a, policy->config->local_as))
+	if (attr_path_count(a, policy->config->local_as) > from->conf.allow_as_in)
 		return POLICY_OWN_AS;
 	if (prefix->len == 0) /* */
 		return from->conf.allow_default ? POLICY_ACCEPT : POLICY_DEFAULT;

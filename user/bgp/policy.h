@@ -7,6 +7,7 @@
 #ifndef SLUICE_BGP_POLICY_H
 #define SLUICE_BGP_POLICY_H
 
+#include "bgp/claims.h"
 #include "bgp/rib.h"
 
 enum policy_verdict {
@@ -24,6 +25,7 @@ struct policy {
 	unsigned int network_count;
 	struct rib_peer *const *peers; /* whose inside addresses are protected; NULLs are skipped */
 	unsigned int peer_count;
+	const struct claims *claims; /* declared owners */
 };
 
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,

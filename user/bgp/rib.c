@@ -2,6 +2,7 @@
 #include "bgp/rib.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_SIZE = 1024 };
 
@@ -114,7 +115,6 @@ static struct rib_prefix *find_or_add(struct rib *r, const struct ip_prefix *pre
 	e->prefix = *prefix;
 	e->hash = hash;
 	e->best_tunnel = e->best_group = UINT32_MAX;
-	e->changed = ++t->changes;
 	if (t->used++ >= t->size)
 		grow(t);
 	e->next = t->chains[hash & (t->size - 1)];
@@ -189,6 +189,8 @@ void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	struct rib_prefix *e = find_or_add(r, prefix);
 	struct rib_path *path = *path_of(e, p);
 
+	if (path)
+		path->stale = false;
 	if (path && path->attrs == a)
 		return;
 	if (path) {
@@ -243,45 +245,147 @@ void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present)
 	rib_touch_all(r);
 }
 
+/* ---- peers ---- */
+
+void rib_peer_init(struct rib_peer *p)
+{
+	for (int f = 0; f < BGP_FAMILIES; f++)
+		LIST_INIT(&p->family[f].paths);
+}
+
+static bool slot_is_set(const uint64_t slots[RIB_SLOT_WORDS], const struct rib_peer *p)
+{
+	return slots[p->slot / 64] >> p->slot % 64 & 1;
+}
+
 void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family)
 {
 	struct rib_peer_family *f = &p->family[family];
+	struct rib_table *t = &r->table[family];
 
-	*f = (struct rib_peer_family){.active = true, .cursor.is_cursor = true};
-	LIST_INIT(&f->paths);
-	TAILQ_INSERT_HEAD(&r->table[family].order, &f->cursor, link);
+	while (slot_is_set(t->gone, p) || slot_is_set(t->gone_next, p))
+		rib_sweep(r, UINT32_MAX); /* the bits are about to be used again */
+	f->active = true;
+	f->warned = f->end_of_rib_in = f->end_of_rib_out = f->suppressed = false;
+	f->refreshing = f->refresh_begun = false;
+	f->prefixes_out = 0;
+	f->cursor.is_cursor = f->held.is_cursor = true;
+	TAILQ_INSERT_HEAD(&t->order, &f->cursor, link);
 }
 
-static void stop_telling(struct rib *r, struct rib_peer *p, enum bgp_family family)
+void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family)
 {
-	struct rib_table *t = &r->table[family];
-	struct rib_node *n, *following;
+	struct rib_peer_family *f = &p->family[family];
 
-	TAILQ_REMOVE(&t->order, &p->family[family].cursor, link);
-	for (n = TAILQ_FIRST(&t->order); n; n = following) {
-		struct rib_prefix *e = (struct rib_prefix *)n;
+	if (f->suppressed)
+		TAILQ_REMOVE(&r->table[family].order, &f->held, link);
+	f->suppressed = false;
+}
 
-		following = TAILQ_NEXT(n, link);
-		if (n->is_cursor || !rib_was_told(e, p))
-			continue;
-		rib_set_told(e, p, false);
-		rib_collect(r, e);
+void rib_mark_stale(struct rib_peer *p, enum bgp_family family)
+{
+	struct rib_path *path;
+
+	LIST_FOREACH(path, &p->family[family].paths, of_peer)
+	path->stale = true;
+}
+
+static void drop_paths(struct rib *r, struct rib_peer *p, enum bgp_family family, bool stale_only)
+{
+	struct rib_path *path, *following;
+
+	for (path = LIST_FIRST(&p->family[family].paths); path; path = following) {
+		following = LIST_NEXT(path, of_peer);
+		if (path->stale || !stale_only)
+			path_remove(r, path);
 	}
 }
 
-void rib_peer_stop(struct rib *r, struct rib_peer *p)
+void rib_drop_stale(struct rib *r, struct rib_peer *p, enum bgp_family family)
+{
+	drop_paths(r, p, family, true);
+}
+
+void rib_peer_stop(struct rib *r, struct rib_peer *p, const bool keep[BGP_FAMILIES])
 {
 	for (enum bgp_family family = 0; family < BGP_FAMILIES; family++) {
 		struct rib_peer_family *f = &p->family[family];
-		struct rib_path *path;
+		struct rib_table *t = &r->table[family];
 
+		if (keep[family] && f->active)
+			rib_mark_stale(p, family);
+		else
+			drop_paths(r, p, family, false);
 		if (!f->active)
 			continue;
-		while ((path = LIST_FIRST(&f->paths)))
-			path_remove(r, path);
-		stop_telling(r, p, family);
-		*f = (struct rib_peer_family){0};
+		rib_release(r, p, family);
+		TAILQ_REMOVE(&t->order, &f->cursor, link);
+		f->active = false;
+		f->prefixes_out = 0;
+		t->gone_next[p->slot / 64] |= UINT64_C(1) << p->slot % 64;
 	}
+}
+
+/* ---- clearing up ---- */
+
+/* Takes the next slots in hand. False: there are none. */
+static bool start_sweep(struct rib_table *t)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; i < RIB_SLOT_WORDS; i++) {
+		any |= t->gone_next[i];
+		t->gone[i] = t->gone_next[i];
+		t->gone_next[i] = 0;
+	}
+	if (!any)
+		return false;
+	t->sweeping = true;
+	t->sweeper.is_cursor = true;
+	TAILQ_INSERT_HEAD(&t->order, &t->sweeper, link);
+	return true;
+}
+
+static void forget_gone(const struct rib_table *t, struct rib_prefix *e)
+{
+	for (int i = 0; i < RIB_SLOT_WORDS; i++) {
+		uint64_t bits = e->told[i] & t->gone[i];
+
+		e->told[i] ^= bits;
+		e->told_count = (uint16_t)(e->told_count - __builtin_popcountll(bits));
+	}
+}
+
+static bool sweep_table(struct rib *r, struct rib_table *t, unsigned int budget)
+{
+	struct rib_node *n, *following;
+
+	if (!t->sweeping && !start_sweep(t))
+		return false;
+	for (n = TAILQ_NEXT(&t->sweeper, link); n && budget; n = following, budget--) {
+		following = TAILQ_NEXT(n, link);
+		if (n->is_cursor)
+			continue;
+		forget_gone(t, (struct rib_prefix *)n);
+		rib_collect(r, (struct rib_prefix *)n);
+	}
+	TAILQ_REMOVE(&t->order, &t->sweeper, link);
+	if (n) {
+		TAILQ_INSERT_BEFORE(n, &t->sweeper, link);
+		return true;
+	}
+	t->sweeping = false;
+	memset(t->gone, 0, sizeof(t->gone));
+	return true;
+}
+
+bool rib_sweep(struct rib *r, unsigned int budget)
+{
+	bool more = false;
+
+	for (int f = 0; f < BGP_FAMILIES; f++)
+		more |= sweep_table(r, &r->table[f], budget);
+	return more;
 }
 
 bool rib_choose(struct rib *r, struct rib_prefix *e, struct rib_path *best, uint32_t candidates)
@@ -304,7 +408,6 @@ bool rib_choose(struct rib *r, struct rib_prefix *e, struct rib_path *best, uint
 	attr_unref(&r->attrs, old);
 	if (!changed)
 		return false;
-	e->changed = ++t->changes;
 	TAILQ_REMOVE(&t->order, &e->node, link);
 	TAILQ_INSERT_TAIL(&t->order, &e->node, link);
 	return true;
@@ -329,8 +432,8 @@ void rib_tell_again(struct rib *r, struct rib_peer *p, enum bgp_family family)
 
 	if (!f->active)
 		return;
+	rib_release(r, p, family);
 	TAILQ_REMOVE(&t->order, &f->cursor, link);
 	TAILQ_INSERT_HEAD(&t->order, &f->cursor, link);
-	f->told_until = 0;
-	f->end_of_rib_out = false;
+	f->end_of_rib_out = f->refresh_begun = false;
 }

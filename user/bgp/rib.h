@@ -6,7 +6,8 @@
  *
  * All prefixes of a family stand in one list in the order of their last change. A peer's cursor is
  * a node of that list: what is behind it has been dealt with, what is ahead is still to be told.
- * A change moves the prefix to the end, ahead of every cursor.
+ * A change moves the prefix to the end, ahead of every cursor. A second cursor stands before the
+ * first prefix that the peer's limit kept back.
  *
  * Sized for 100 sites x 1,000 prefixes over two tunnels: about 200 bytes a prefix and 64 a path.
  */
@@ -37,6 +38,7 @@ struct rib_path {
 	struct rib_prefix *prefix;
 	struct rib_peer *peer;
 	struct attrs *attrs;
+	bool stale; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
 };
 
 LIST_HEAD(rib_paths, rib_path);
@@ -48,8 +50,9 @@ struct rib_prefix {
 	struct rib_path *paths;
 	struct ip_prefix prefix;
 	uint32_t hash;
-	bool dirty;   /* waits for a decision */
-	bool network; /* the hub's own: needs no path, is not learned */
+	bool dirty;     /* waits for a decision */
+	bool network;   /* the hub's own: needs no path, is not learned */
+	bool contested; /* a path of another location is kept out */
 	uint16_t told_count;
 	uint32_t candidates;
 	struct attrs *best; /* a reference; NULL: unreachable */
@@ -58,7 +61,6 @@ struct rib_prefix {
 	uint32_t owner_as; /* see decide.h: who may announce it */
 	uint32_t owner_group;
 	bool owned;
-	uint64_t changed; /* number of its last change */
 	uint64_t told[RIB_SLOT_WORDS];
 };
 
@@ -70,9 +72,9 @@ struct rib_peer_family {
 	bool active; /* session up and family agreed upon */
 	bool warned; /* of the limit */
 	bool end_of_rib_in, end_of_rib_out;
-	bool suppressed; /* the out limit kept something back */
-	struct rib_node cursor;
-	uint64_t told_until; /* number of the last change that was dealt with */
+	bool refreshing, refresh_begun; /* RFC 7313: the answer to a refresh has marks around it */
+	bool suppressed; /* the out limit kept something back: `held` is in the list */
+	struct rib_node cursor, held;
 };
 
 struct rib_peer {
@@ -86,7 +88,10 @@ struct rib_table {
 	struct rib_prefix **chains;
 	uint32_t size, used;
 	struct rib_order order;
-	uint64_t changes;
+	/* Slots whose peers are gone, of which prefixes still say that they were told. */
+	uint64_t gone[RIB_SLOT_WORDS], gone_next[RIB_SLOT_WORDS];
+	bool sweeping;
+	struct rib_node sweeper;
 };
 
 struct rib {
@@ -99,9 +104,21 @@ struct rib {
 void rib_init(struct rib *r);
 void rib_fini(struct rib *r);
 
-/* A peer starts or stops taking part in a family; stopping forgets its paths and what it was told. */
+void rib_peer_init(struct rib_peer *p);
+
+/*
+ * A peer starts or stops taking part in a family. Stopping forgets what it was told, and its paths
+ * unless `keep` says to keep those of the family as stale ones.
+ */
 void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family);
-void rib_peer_stop(struct rib *r, struct rib_peer *p);
+void rib_peer_stop(struct rib *r, struct rib_peer *p, const bool keep[BGP_FAMILIES]);
+
+/* Marks all paths of the peer as stale; forgets those that still are. */
+void rib_mark_stale(struct rib_peer *p, enum bgp_family family);
+void rib_drop_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
+
+/* Clears up after peers that are gone, some prefixes at a time. True: there is more to do. */
+bool rib_sweep(struct rib *r, unsigned int budget);
 
 /* The peer's path to a prefix is now this one (a reference is taken). */
 void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
@@ -138,6 +155,9 @@ static inline bool rib_was_told(const struct rib_prefix *e, const struct rib_pee
 }
 
 void rib_set_told(struct rib_prefix *e, struct rib_peer *p, bool told);
+
+/* Takes the second cursor out of the list. */
+void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family);
 
 /* Sends everything to the peer again: its MED changed, or it asked (RFC 2918). */
 void rib_tell_again(struct rib *r, struct rib_peer *p, enum bgp_family family);

@@ -4,6 +4,7 @@
 #include "bgp/update.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct wr session_writer(struct bgp_session *s, size_t reserved)
 {
@@ -166,6 +167,13 @@ static bool learn_list(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	return false;
 }
 
+/* RFC 4724 4.2: what was not announced again until now is gone. */
+static void end_of_rib(struct bgp *b, struct bgp_peer *p, enum bgp_family family)
+{
+	p->rib.family[family].end_of_rib_in = true;
+	rib_drop_stale(&b->rib, &p->rib, family);
+}
+
 /* RFC 4271 9.1.1, 3.1: withdrawals, then routes. True when the prefix limit was exceeded. */
 static bool apply(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct update *u)
 {
@@ -186,7 +194,8 @@ static bool apply(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, stru
 			else /* RFC 7606 2: treat as withdrawn */
 				forget_list(b, p, family, part->reach[i]);
 		}
-		p->rib.family[family].end_of_rib_in |= part->end_of_rib;
+		if (part->end_of_rib)
+			end_of_rib(b, p, family);
 	}
 	attr_unref(&b->rib.attrs, a);
 	return exceeded;
@@ -233,14 +242,44 @@ static void on_update(
 	peer_event(b, p, s, FSM_UPDATE, now);
 }
 
+/* RFC 7313 4, 5. False: the session must end, s->pending says why. */
+static bool refresh(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	enum bgp_family family, uint8_t type, size_t len, uint64_t now)
+{
+	if (type == REFRESH_REQUEST || !s->remote.enhanced_refresh) {
+		rib_tell_again(&b->rib, &p->rib, family);
+		p->rib.family[family].refreshing = s->remote.enhanced_refresh;
+		return true;
+	}
+	if (type > REFRESH_END)
+		return true;
+	if (len != 4) {
+		s->pending = notify_make(NOTIFY_REFRESH, 1);
+		return false;
+	}
+	if (type == REFRESH_BEGIN) {
+		rib_mark_stale(&p->rib, family);
+		p->stale_until = now + STALE_S * CLOCK_SECOND;
+	} else {
+		rib_drop_stale(&b->rib, &p->rib, family);
+	}
+	return true;
+}
+
 static void on_refresh(
 	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
 {
 	enum bgp_family family;
+	size_t len = rd_left(&body);
+	uint8_t type;
 
 	/* RFC 2918 4: a family that was not agreed upon is ignored. */
-	if (s->state == FSM_ESTABLISHED && bgp_message_decode_refresh(&body, &family))
-		rib_tell_again(&b->rib, &p->rib, family);
+	if (s->state == FSM_ESTABLISHED && bgp_message_decode_refresh(&body, &family, &type) &&
+		p->rib.family[family].active && !refresh(b, p, s, family, type, len, now)) {
+		peer_set_detail(p, "ROUTE-REFRESH of a wrong length");
+		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
+		return;
+	}
 	peer_event(b, p, s, FSM_REFRESH, now);
 }
 
@@ -269,16 +308,18 @@ static void on_message(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 /* Handles the complete messages at the start of the input. False: the session has ended. */
 static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
-	size_t used = 0;
+	size_t used = 0, expected = 0;
 	bool going = true;
 
 	while (going) {
 		struct bgp_message m;
-		enum message_result r =
-			bgp_message_decode(s->in + used, s->in_len - used, &m, &s->pending);
+		enum message_result r = bgp_message_decode(s->in + used, s->in_len - used,
+			s->remote.extended_message, &m, &s->pending);
 
-		if (r == MESSAGE_PARTIAL)
+		if (r == MESSAGE_PARTIAL) {
+			expected = m.len;
 			break;
+		}
 		if (r == MESSAGE_BAD) {
 			char text[NOTIFY_TEXT_SIZE];
 
@@ -294,6 +335,14 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 		return false;
 	memmove(s->in, s->in + used, s->in_len - used);
 	s->in_len -= used;
+	if (expected > s->in_size) {
+		uint8_t *bigger = realloc(s->in, expected);
+
+		if (!bigger)
+			abort();
+		s->in = bigger;
+		s->in_size = expected;
+	}
 	return true;
 }
 
@@ -301,7 +350,7 @@ void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, con
 	size_t len, uint64_t now)
 {
 	while (len && s->state >= FSM_OPEN_SENT) {
-		size_t take = sizeof(s->in) - s->in_len;
+		size_t take = s->in_size - s->in_len;
 
 		if (take > len)
 			take = len;

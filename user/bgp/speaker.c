@@ -109,29 +109,36 @@ struct bgp *bgp_new(uint64_t seed)
 		abort();
 	b->random = seed | 1;
 	rib_init(&b->rib);
-	b->policy = (struct policy){
-		.config = &b->config, .networks = b->networks, .peers = b->rib_peers};
+	b->policy = (struct policy){.config = &b->config,
+		.networks = b->networks,
+		.peers = b->rib_peers,
+		.claims = &b->claims};
 	return b;
 }
 
 static void peer_free(struct bgp_peer *p)
 {
-	for (int d = 0; d < BGP_DIRECTIONS; d++)
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		free(p->sessions[d].out);
+		free(p->sessions[d].in);
+	}
 	free(p);
 }
 
 void bgp_free(struct bgp *b)
 {
+	static const bool forget_all[BGP_FAMILIES] = {false, false};
+
 	if (!b)
 		return;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		if (b->peers[i]) {
-			rib_peer_stop(&b->rib, &b->peers[i]->rib);
+			rib_peer_stop(&b->rib, &b->peers[i]->rib, forget_all);
 			peer_free(b->peers[i]);
 		}
 	}
 	rib_fini(&b->rib);
+	claims_fini(&b->claims);
 	free(b->effects);
 	free(b);
 }
@@ -145,6 +152,8 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 		b->config.local_as != config->local_as || b->config.router_id != config->router_id;
 	bool reach = b->config.site_to_site != config->site_to_site;
 
+	if (config->restarted && !b->peer_slots)
+		b->defer_until = now + DEFER_S * CLOCK_SECOND;
 	b->config = *config;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
@@ -174,7 +183,9 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 		abort();
 	p->rib.conf = *conf;
 	p->rib.slot = (uint16_t)slot;
-	p->start_at = p->report_at = CLOCK_NEVER;
+	p->start_at = p->report_at = p->stale_until = CLOCK_NEVER;
+	rib_peer_init(&p->rib);
+	b->claims_changed = true;
 	p->shown.state = FSM_IDLE;
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		p->sessions[d] = (struct bgp_session){.state = FSM_IDLE,
@@ -199,6 +210,30 @@ static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	p->start_at = p->tunnel_up && !b->stopped ? now : CLOCK_NEVER;
 }
 
+static bool same_claims(const struct bgp_neighbor *a, const struct bgp_neighbor *b)
+{
+	for (unsigned int i = 0; i < a->claim_count && a->claim_count == b->claim_count; i++) {
+		if (!prefix_equal(&a->claims[i], &b->claims[i]))
+			return false;
+	}
+	return a->claim_count == b->claim_count;
+}
+
+/* Who owns what, from all neighbours; every prefix is decided about again. */
+static void collect_claims(struct bgp *b)
+{
+	claims_clear(&b->claims);
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		const struct bgp_neighbor *n = b->peers[i] ? &b->peers[i]->rib.conf : NULL;
+
+		for (unsigned int k = 0; n && k < n->claim_count; k++)
+			claims_add(&b->claims, &n->claims[k], n->group);
+	}
+	claims_sort(&b->claims);
+	rib_touch_all(&b->rib);
+	b->claims_changed = false;
+}
+
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now)
 {
 	struct bgp_peer *p = speaker_peer(b, conf->tunnel);
@@ -219,10 +254,13 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		return true;
 	}
 	p->rib.conf = *conf;
-	if (old.group != conf->group || old.allow_default != conf->allow_default)
+	if (old.group != conf->group || old.allow_default != conf->allow_default ||
+		old.allow_as_in != conf->allow_as_in)
 		rib_touch_all(&b->rib);
+	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
 		if (old.med_out != conf->med_out || old.group != conf->group ||
+			old.as_override != conf->as_override ||
 			old.max_prefixes_out != conf->max_prefixes_out)
 			rib_tell_again(&b->rib, &p->rib, f);
 	}
@@ -251,18 +289,20 @@ void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now)
 	bgp_neighbor_stop(b, tunnel, now);
 	b->peers[p->rib.slot] = NULL;
 	b->rib_peers[p->rib.slot] = NULL;
+	b->claims_changed |= p->rib.conf.claim_count != 0;
 	peer_free(p);
 }
 
 void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 {
 	struct bgp_peer *p = speaker_peer(b, tunnel);
-	struct bgp_notify n = notify_make(NOTIFY_CEASE, CEASE_SHUTDOWN);
+	struct bgp_notify n = notify_make_text(CEASE_SHUTDOWN, "the tunnel is down");
 
 	if (!p || p->tunnel_up == up)
 		return;
 	p->tunnel_up = up;
 	if (!up) {
+		b->defer_until = 0; /* what is left must be decided about now */
 		peer_set_detail(p, "the tunnel is down");
 		peer_stop(b, p, &n, now);
 	}
@@ -302,7 +342,7 @@ bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present
 
 void bgp_shutdown(struct bgp *b, uint64_t now)
 {
-	struct bgp_notify n = notify_make(NOTIFY_CEASE, CEASE_SHUTDOWN);
+	struct bgp_notify n = notify_make_text(CEASE_SHUTDOWN, "the hub shuts down");
 
 	b->stopped = true;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
@@ -315,6 +355,13 @@ void bgp_shutdown(struct bgp *b, uint64_t now)
 
 /* ---- connections ---- */
 
+/* RFC 4724 4.2: a peer that connects anew has restarted, and its old connection just lingers. */
+static bool has_restarted(const struct bgp *b, struct bgp_peer *p, uint64_t now)
+{
+	return peer_can_restart(b, peer_established(p)) &&
+	       now - p->established_at >= SETTLED_MS * CLOCK_MILLISECOND;
+}
+
 bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const struct ip_addr *remote,
 	uint64_t now, uint32_t *tunnel)
 {
@@ -326,7 +373,7 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 			continue;
 		*tunnel = p->rib.conf.tunnel;
 		return p->tunnel_up && !b->stopped && now >= p->refused_until &&
-		       !peer_established(p);
+		       (!peer_established(p) || has_restarted(b, p, now));
 	}
 	return false;
 }
@@ -338,6 +385,10 @@ void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction,
 
 	if (!s)
 		return;
+	if (direction == BGP_INCOMING && peer_established(p)) {
+		peer_set_detail(p, "the peer has started again");
+		peer_event(b, p, peer_established(p), FSM_TCP_FAILED, now);
+	}
 	if (direction == BGP_INCOMING)
 		peer_event(b, p, s, FSM_START_PASSIVE, now);
 	peer_event(b, p, s, FSM_TCP_OPEN, now);
@@ -410,18 +461,28 @@ static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunne
 		(uint8_t)attr_path_list(e->best, out->route.as_path, ROUTE_AS_PATH_SHOWN);
 }
 
+const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefix *e)
+{
+	for (unsigned int i = 0; e->owned && i < b->peer_slots; i++) {
+		if (b->peers[i] && b->peers[i]->rib.conf.group == e->owner_group)
+			return b->peers[i];
+	}
+	return NULL;
+}
+
 static void note_quarantine(struct bgp *b, const struct rib_prefix *e, const struct rib_path *path)
 {
 	struct bgp_peer *p = speaker_peer(b, path->peer->conf.tunnel);
-	struct bgp_peer *owner = speaker_peer(b, e->best_tunnel);
+	const struct bgp_peer *owner = speaker_owner(b, e);
+	bool declared = claims_find(&b->claims, &e->prefix);
 	char text[PREFIX_STR_SIZE];
 
 	if (!p || !owner || !p->notes_left)
 		return;
 	p->notes_left--;
-	speaker_note(b, p, BGP_NOTE_WARN,
-		"prefix %s is not used: it is announced by site %s already",
-		prefix_format(&e->prefix, text), owner->rib.conf.site);
+	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s site %s%s",
+		prefix_format(&e->prefix, text), declared ? "it belongs to" : "it is announced by",
+		owner->rib.conf.site, declared ? "" : " already");
 }
 
 static void decide_one(struct bgp *b, struct rib_prefix *e)
@@ -510,6 +571,26 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	p->report_at = now + STATE_REPORT_S * CLOCK_SECOND;
 }
 
+/* After a restart, those who were there before are waited for; else all whose tunnels are up. */
+static bool everybody_is_back(const struct bgp *b, uint64_t now)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		struct bgp_peer *p = b->peers[i];
+
+		if (!p || !p->tunnel_up || (b->config.restarted && !p->rib.conf.was_up))
+			continue;
+		if (!peer_established(p))
+			return false;
+		if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
+			continue;
+		for (int f = 0; f < BGP_FAMILIES; f++) {
+			if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
+				return false;
+		}
+	}
+	return true;
+}
+
 bool bgp_run(struct bgp *b, uint64_t now)
 {
 	bool more;
@@ -518,11 +599,17 @@ bool bgp_run(struct bgp *b, uint64_t now)
 		if (b->peers[i])
 			peer_timers(b, b->peers[i], now);
 	}
-	more = decide_some(b);
+	if (b->claims_changed)
+		collect_claims(b);
+	more = rib_sweep(&b->rib, DECISIONS_PER_RUN);
+	if (b->defer_until && (now >= b->defer_until || everybody_is_back(b, now)))
+		b->defer_until = 0;
+	more |= !b->defer_until && decide_some(b);
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		if (!b->peers[i])
 			continue;
-		fill_output(b, b->peers[i], now);
+		if (!b->defer_until)
+			fill_output(b, b->peers[i], now);
 		report_state(b, b->peers[i], now);
 	}
 	return more;
@@ -530,7 +617,7 @@ bool bgp_run(struct bgp *b, uint64_t now)
 
 uint64_t bgp_next_timer(const struct bgp *b)
 {
-	uint64_t at = CLOCK_NEVER;
+	uint64_t at = b->defer_until ? b->defer_until : CLOCK_NEVER;
 
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		uint64_t of_peer = b->peers[i] ? peer_next_timer(b->peers[i]) : CLOCK_NEVER;
@@ -542,19 +629,5 @@ uint64_t bgp_next_timer(const struct bgp *b)
 
 bool bgp_is_settled(const struct bgp *b, uint64_t now)
 {
-	for (unsigned int i = 0; i < b->peer_slots; i++) {
-		struct bgp_peer *p = b->peers[i];
-
-		if (!p || !p->tunnel_up)
-			continue;
-		if (!peer_established(p))
-			return false;
-		if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
-			continue;
-		for (int f = 0; f < BGP_FAMILIES; f++) {
-			if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
-				return false;
-		}
-	}
-	return !b->rib.dirty_first;
+	return !b->defer_until && everybody_is_back(b, now) && !b->rib.dirty_first;
 }

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Graceful restart in both roles, refreshes, declared owners, and ASes that are allowed twice. */
+#include "bgp_lab.h"
+
+static void enable_restart(void)
+{
+	struct bgp_config config = lab.hub->config;
+
+	config.graceful_restart = true;
+	bgp_configure(lab.hub, &config, lab.now);
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		if (lab.site[t])
+			lab.site[t]->config.graceful_restart = true;
+	}
+}
+
+static void join_restarting(uint32_t tunnel)
+{
+	site_start(tunnel, 100 + tunnel);
+	enable_restart();
+	join(tunnel);
+}
+
+/* The site's process ends without a word; its kernel closes the connection. */
+static void kill_site(uint32_t tunnel)
+{
+	for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
+		if (!lab.wire[tunnel][d].open)
+			continue;
+		lab.wire[tunnel][d] = (struct wire){0};
+		bgp_closed(lab.hub, tunnel, d, "closed by the peer", lab.now);
+	}
+	bgp_free(lab.site[tunnel]);
+	lab.site[tunnel] = NULL;
+	settle();
+}
+
+static void restart_site(uint32_t tunnel, bool forwarding)
+{
+	site_start(tunnel, 100 + tunnel);
+	lab.site[tunnel]->config.graceful_restart = true;
+	if (forwarding)
+		lab.site[tunnel]->defer_until = lab.now + CLOCK_SECOND;
+}
+
+static void routes_stay_while_a_site_restarts(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	join(2);
+	announce(0, "10.1.0.0/24", true);
+	announce(0, "10.1.1.0/24", true);
+	announce(0, "fd01::/48", true);
+	pass(MINUTE);
+	kill_site(0);
+	assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	assert_true(hub_has("fd01::/48", 0));
+	assert_non_null(site_has(2, "10.1.0.0/24"));
+
+	restart_site(0, true);
+	announce(0, "10.1.0.0/24", true);
+	announce(0, "fd01::/48", true);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	assert_true(hub_has("fd01::/48", 0));
+	assert_null(at(lab.hub, "10.1.1.0/24")); /* not announced again before End-of-RIB */
+	assert_null(site_has(2, "10.1.1.0/24"));
+	assert_int_equal(lab.hub->peers[0]->rib.family[BGP_IPV4].prefixes_in, 1);
+}
+
+static void a_site_that_does_not_return_is_forgotten(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	kill_site(0);
+	pass((RESTART_S - 2) * CLOCK_SECOND);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	pass(4 * CLOCK_SECOND);
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+}
+
+static void a_site_that_did_not_forward_loses_its_routes(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	kill_site(0);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	restart_site(0, false);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+}
+
+static void a_site_that_never_ends_its_table_is_cleared(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	kill_site(0);
+	restart_site(0, true);
+	/* It is back and keeps the session, but says nothing: its decisions wait for ever. */
+	lab.site[0]->defer_until = CLOCK_NEVER - 1;
+	lab.site[0]->config.restarted = true;
+	lab.site[0]->peers[0]->rib.conf.was_up = true;
+	lab.site[0]->peers[0]->rib.conf.max_prefixes_in = 0;
+	for (int i = 0; i < 20; i++) {
+		pass(CLOCK_SECOND);
+		lab.site[0]->defer_until = CLOCK_NEVER - 1;
+	}
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	lab.hub->peers[0]->rib.family[BGP_IPV4].end_of_rib_in = false;
+	rib_mark_stale(&lab.hub->peers[0]->rib, BGP_IPV4);
+	lab.hub->peers[0]->stale_until = lab.now + STALE_S * CLOCK_SECOND;
+	pass((STALE_S + 2) * CLOCK_SECOND);
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+}
+
+static void a_tunnel_that_goes_down_ends_the_waiting(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	join(1);
+	announce(0, "10.1.0.0/24", true);
+	announce(1, "10.1.0.0/24", true);
+	pass(MINUTE);
+	kill_site(0);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 1));
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 1);
+}
+
+static void bfd_down_is_no_restart(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	bgp_path_down(lab.hub, 0, "control detection time expired", lab.now);
+	assert_int_equal(lab.hub->peers[0]->last_notify.code, NOTIFY_CEASE);
+	assert_int_equal(lab.hub->peers[0]->last_notify.subcode, CEASE_BFD_DOWN);
+	settle();
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+	assert_string_equal(lab.site_state[0].detail,
+		"NOTIFICATION received: Cease 6/9 (hard reset): Cease 6/10 (BFD down)");
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+}
+
+/* RFC 8538: a NOTIFICATION that is no hard reset leaves the routes. */
+static void a_notification_may_leave_the_routes(void **state)
+{
+	struct bgp_notify soft = notify_make(NOTIFY_CEASE, CEASE_RESET);
+	struct bgp_notify hard = notify_make(NOTIFY_CEASE, CEASE_SHUTDOWN);
+
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	peer_stop(lab.site[0], lab.site[0]->peers[0], &soft, lab.now);
+	settle();
+	assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	lab.site[0]->defer_until = lab.now + CLOCK_SECOND;
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	peer_stop(lab.site[0], lab.site[0]->peers[0], &hard, lab.now);
+	settle();
+	assert_null(at(lab.hub, "10.1.0.0/24"));
+}
+
+/* A device that restarts faster than its old connection dies connects anew. */
+static void a_new_connection_replaces_the_old_one(void **state)
+{
+	(void)state;
+	lab.hub_connects = false;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	lab.wire[0][BGP_INCOMING].cut = true; /* its end is never told */
+	bgp_free(lab.site[0]);
+	lab.site[0] = NULL;
+	restart_site(0, true);
+	announce(0, "10.1.0.0/24", true);
+	for (int i = 0; i < 40; i++) {
+		lab.now += CLOCK_SECOND / 4;
+		settle();
+		assert_true(hub_has("10.1.0.0/24", 0));
+	}
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_false(lab.hub->peers[0]->rib.family[BGP_IPV4].paths.lh_first->stale);
+}
+
+/* ---- the hub restarts ---- */
+
+static void restart_hub(void)
+{
+	struct bgp_config config = lab.hub->config;
+
+	config.restarted = true;
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
+			if (!lab.wire[t][d].open)
+				continue;
+			lab.wire[t][d] = (struct wire){0};
+			bgp_closed(lab.site[t], 0, other_end(d), "closed by the peer", lab.now);
+		}
+	}
+	bgp_free(lab.hub);
+	lab.hub = bgp_new(9);
+	bgp_configure(lab.hub, &config, lab.now);
+}
+
+static void return_neighbor(uint32_t tunnel)
+{
+	struct bgp_neighbor n = hub_neighbor(tunnel);
+
+	n.was_up = true;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, tunnel, true, lab.now);
+}
+
+static void sites_keep_routes_while_the_hub_restarts(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	join_restarting(2);
+	join_restarting(4);
+	announce(0, "10.1.0.0/24", true);
+	announce(2, "10.2.0.0/24", true);
+	pass(MINUTE);
+	assert_non_null(site_has(2, "10.1.0.0/24"));
+	restart_hub();
+	settle();
+	assert_non_null(site_has(2, "10.1.0.0/24"));
+	return_neighbor(0);
+	return_neighbor(2);
+	for (int i = 0; i < 240; i++) { /* never without the routes of the others */
+		lab.now += CLOCK_SECOND / 4;
+		settle();
+		assert_non_null(site_has(2, "10.1.0.0/24"));
+		assert_non_null(site_has(0, "10.2.0.0/24"));
+	}
+	assert_int_equal(lab.hub->defer_until, 0);
+	assert_true(bgp_is_settled(lab.hub, lab.now));
+	assert_true(hub_has("10.1.0.0/24", 0));
+}
+
+static void decisions_wait_for_all_that_were_there(void **state)
+{
+	(void)state;
+	join_restarting(0);
+	join_restarting(1);
+	announce(0, "10.1.0.0/24", true);
+	announce(1, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	restart_hub();
+	return_neighbor(1);
+	pass(10 * CLOCK_SECOND); /* alone it would be chosen: nobody else was expected */
+	assert_true(hub_has("10.1.0.0/24", 1));
+
+	restart_hub();
+	return_neighbor(0);
+	return_neighbor(1);
+	bgp_tunnel_set(lab.site[0], 0, false, lab.now);
+	pass(10 * CLOCK_SECOND);
+	assert_non_null(at(lab.hub, "10.1.0.0/24"));
+	assert_null(at(lab.hub, "10.1.0.0/24")->best); /* tunnel 0 is waited for */
+	assert_false(bgp_is_settled(lab.hub, lab.now));
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 1)); /* no longer */
+}
+
+/* ---- refresh ---- */
+
+static void a_refresh_replaces_the_table(void **state)
+{
+	uint8_t bytes[64];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct bgp_session *s;
+
+	(void)state;
+	join(0);
+	announce(0, "10.1.0.0/24", true);
+	announce(0, "10.1.1.0/24", true);
+	pass(MINUTE);
+	s = peer_established(lab.hub->peers[0]);
+	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_BEGIN);
+	bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);
+	settle();
+	assert_true(hub_has("10.1.1.0/24", 0)); /* stale, still in use */
+	rib_learn(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &(struct ip_prefix){0},
+		lab.hub->rib.own);
+	rib_forget(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &(struct ip_prefix){0});
+	w = wr_init(bytes, sizeof(bytes));
+	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_END);
+	bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);
+	settle();
+	assert_null(at(lab.hub, "10.1.1.0/24"));
+	/* A request is answered in full, with marks around it. */
+	w = wr_init(bytes, sizeof(bytes));
+	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_REQUEST);
+	bgp_receive(lab.site[0], 0, peer_established(lab.site[0]->peers[0])->direction, bytes,
+		wr_len(&w), lab.now);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 0));
+	assert_true(hub_has("10.1.1.0/24", 0));
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	/* RFC 7313 5: marks of a wrong length end the session. */
+	w = wr_init(bytes, sizeof(bytes));
+	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_BEGIN);
+	wr_u8(&w, 0);
+	wr_set_u16(&w, 16, 24);
+	bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_REFRESH);
+	assert_int_equal(lab.hub_state[0].error_subcode, 1);
+}
+
+/* ---- owners ---- */
+
+static void a_declared_owner_keeps_what_is_its_own(void **state)
+{
+	struct bgp_neighbor owner = hub_neighbor(2);
+
+	(void)state;
+	owner.claims[owner.claim_count++] = prefix("10.0.0.0/8");
+	join(0);
+	join(2);
+	announce(0, "10.1.0.0/24", true);
+	announce(0, "11.0.0.0/8", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	change(&owner); /* from now on it belongs to the other site, in parts too */
+	settle();
+	assert_null(at(lab.hub, "10.1.0.0/24")->best);
+	assert_true(at(lab.hub, "10.1.0.0/24")->contested);
+	assert_ptr_equal(speaker_owner(lab.hub, at(lab.hub, "10.1.0.0/24")), lab.hub->peers[1]);
+	assert_true(hub_has("11.0.0.0/8", 0));
+	announce(2, "10.1.0.0/24", true);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 2));
+	owner.claim_count = 0;
+	change(&owner);
+	announce(2, "10.1.0.0/24", false);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 0));
+	assert_false(at(lab.hub, "10.1.0.0/24")->contested);
+}
+
+static void claims_are_found_by_the_longest(void **state)
+{
+	struct claims c = {0};
+	struct ip_prefix p = prefix("10.1.2.0/24"), v6 = prefix("fd00:1::/48");
+
+	(void)state;
+	assert_null(claims_find(&c, &p));
+	for (uint32_t i = 0; i < 100; i++) {
+		struct ip_prefix other = prefix("20.0.0.0/24");
+
+		other.addr.bytes[1] = (uint8_t)i;
+		claims_add(&c, &other, 1000 + i);
+	}
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10}}, .len = 8}, 1);
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10, 1}}, .len = 16}, 2);
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET6, {0xfd}}, .len = 8}, 3);
+	claims_sort(&c);
+	assert_int_equal(claims_find(&c, &p)->group, 2);
+	p.len = 12;
+	p.addr.bytes[1] = p.addr.bytes[2] = 0;
+	assert_int_equal(claims_find(&c, &p)->group, 1);
+	p.len = 4;
+	p.addr.bytes[0] = 0;
+	assert_null(claims_find(&c, &p));
+	assert_int_equal(claims_find(&c, &v6)->group, 3);
+	claims_clear(&c);
+	assert_null(claims_find(&c, &v6));
+	claims_fini(&c);
+}
+
+static void same_as_twice_only_when_asked_for(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(2);
+	struct attrs *a;
+
+	(void)state;
+	n.remote_as = site_as(0);
+	site_start(2, 102);
+	lab.site[2]->config.local_as = site_as(0);
+	join(0);
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 2, true, lab.now);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(2), FSM_ESTABLISHED);
+	assert_null(site_has(2, "10.1.0.0/24")); /* it finds its own AS in the path */
+	n.as_override = true;
+	change(&n);
+	settle();
+	a = site_has(2, "10.1.0.0/24");
+	assert_non_null(a);
+	assert_int_equal(attr_path_count(a, HUB_AS), 2);
+	assert_int_equal(attr_path_count(a, site_as(0)), 0);
+}
+
+static void own_as_in_a_path(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	static const uint32_t path[] = {65010, HUB_AS};
+	struct attr_draft d = {.path = {.len = 10, .bytes = {AS_SEQUENCE, 2}}};
+	struct ip_prefix p = prefix("10.1.0.0/24");
+	struct attrs *a;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct wr w = wr_init(d.path.bytes + 2 + 4 * i, 4);
+
+		wr_u32(&w, path[i]);
+	}
+	join(0);
+	pass(MINUTE);
+	a = attr_intern(&lab.hub->rib.attrs, &d);
+	rib_learn(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &p, a);
+	attr_unref(&lab.hub->rib.attrs, a);
+	settle();
+	assert_null(at(lab.hub, "10.1.0.0/24")->best);
+	n.allow_as_in = 1;
+	change(&n);
+	settle();
+	assert_true(hub_has("10.1.0.0/24", 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lab_test(routes_stay_while_a_site_restarts),
+		lab_test(a_site_that_does_not_return_is_forgotten),
+		lab_test(a_site_that_did_not_forward_loses_its_routes),
+		lab_test(a_site_that_never_ends_its_table_is_cleared),
+		lab_test(a_tunnel_that_goes_down_ends_the_waiting),
+		lab_test(bfd_down_is_no_restart),
+		lab_test(a_notification_may_leave_the_routes),
+		lab_test(a_new_connection_replaces_the_old_one),
+		lab_test(sites_keep_routes_while_the_hub_restarts),
+		lab_test(decisions_wait_for_all_that_were_there),
+		lab_test(a_refresh_replaces_the_table),
+		lab_test(a_declared_owner_keeps_what_is_its_own),
+		cmocka_unit_test(claims_are_found_by_the_longest),
+		lab_test(same_as_twice_only_when_asked_for),
+		lab_test(own_as_in_a_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
