@@ -36,9 +36,10 @@ static struct {
 	struct bgp *site[TUNNELS];
 	struct wire wire[TUNNELS][BGP_DIRECTIONS];
 	struct bgp_effect_state hub_state[TUNNELS], site_state[TUNNELS];
-	uint32_t connections;    /* opened so far */
-	size_t to_site[TUNNELS]; /* bytes that the hub has sent */
-	size_t piece;            /* bytes that travel at once */
+	uint32_t connections;                         /* opened so far */
+	size_t to_site[TUNNELS];                      /* bytes that the hub has sent */
+	void (*on_route)(const struct bgp_effect *e); /* of the hub */
+	size_t piece;                                 /* bytes that travel at once */
 	bool site_connects, hub_connects;
 } lab;
 
@@ -238,6 +239,8 @@ static inline bool effects_of(struct bgp *b, uint32_t site_tunnel)
 			on_connect(tunnel, by_hub ? BGP_OUTGOING : BGP_INCOMING);
 		else if (e.type == BGP_EFFECT_CLOSE)
 			on_close(tunnel, by_hub ? e.direction : other_end(e.direction), by_hub);
+		else if (e.type == BGP_EFFECT_ROUTE && by_hub && lab.on_route)
+			lab.on_route(&e);
 		else if (e.type == BGP_EFFECT_STATE)
 			*(by_hub ? &lab.hub_state[tunnel] : &lab.site_state[tunnel]) = e.state;
 	}

@@ -22,7 +22,8 @@ static struct bgp_message complete(const struct wr *w, enum message_type type)
 	struct bgp_notify error;
 
 	assert_false(w->bad);
-	assert_int_equal(bgp_message_decode(w->start, wr_len(w), false, &m, &error), MESSAGE_COMPLETE);
+	assert_int_equal(
+		bgp_message_decode(w->start, wr_len(w), false, &m, &error), MESSAGE_COMPLETE);
 	assert_int_equal(m.len, wr_len(w));
 	assert_int_equal(m.type, type);
 	return m;
@@ -43,7 +44,8 @@ static void keepalive_round_trip(void **state)
 	m = complete(&w, MESSAGE_KEEPALIVE);
 	assert_int_equal(rd_left(&m.body), 0);
 	for (size_t cut = 0; cut < MESSAGE_HEADER_LEN; cut++)
-		assert_int_equal(bgp_message_decode(bytes, cut, false, &m, &error), MESSAGE_PARTIAL);
+		assert_int_equal(
+			bgp_message_decode(bytes, cut, false, &m, &error), MESSAGE_PARTIAL);
 }
 
 static void header_errors(void **state)
@@ -75,7 +77,8 @@ static void header_errors(void **state)
 
 		bgp_message_encode_keepalive(&w);
 		bytes[cases[i].at] = cases[i].value;
-		assert_int_equal(bgp_message_decode(bytes, sizeof(bytes), false, &m, &error), MESSAGE_BAD);
+		assert_int_equal(
+			bgp_message_decode(bytes, sizeof(bytes), false, &m, &error), MESSAGE_BAD);
 		assert_int_equal(error.code, NOTIFY_HEADER);
 		assert_int_equal(error.subcode, cases[i].subcode);
 		assert_int_equal(error.data_len, cases[i].data_len);

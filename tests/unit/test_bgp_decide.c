@@ -104,6 +104,49 @@ static void the_table(void **state)
 	}
 }
 
+/* What people are told must be what was decided, and the reason the rule that the case is about. */
+static void the_table_explained(void **state)
+{
+	static const struct bgp_config config = {.local_as = 64512};
+	static const struct claims claims;
+	static const enum path_fate fates[] = {
+		['a'] = PATH_LONGER, ['b'] = PATH_ORIGIN, ['c'] = PATH_MED};
+	const struct policy policy = {.config = &config, .claims = &claims};
+	unsigned int checked = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct decide_case *c = &cases[i];
+		const struct rib_path *paths[RIB_PEERS_MAX];
+		enum path_fate fate[RIB_PEERS_MAX];
+		struct rib_prefix e = {0};
+		struct bench b;
+		unsigned int n, best = 0;
+
+		assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+		lay_out(&b, c);
+		for (int k = 0; k < c->count; k++) {
+			b.paths[k].next = e.paths;
+			e.paths = &b.paths[k];
+		}
+		n = decide_explain(&policy, &e, paths, fate);
+		assert_int_equal(n, c->count);
+		for (unsigned int k = 0; k < n; k++) {
+			best += fate[k] == PATH_BEST;
+			if (fate[k] == PATH_BEST)
+				assert_ptr_equal(paths[k], &b.paths[c->wins]);
+			else if (c->count == 2 && strchr("abc", c->rule[0]) &&
+				 !strstr(c->rule, "not compared")) {
+				assert_int_equal(fate[k], fates[(int)c->rule[0]]);
+				checked++;
+			}
+		}
+		assert_int_equal(best, 1);
+		attr_store_fini(&b.store);
+	}
+	assert_true(checked >= 6);
+}
+
 /* ---- the guard ---- */
 
 static const struct decide_case two_locations = {
@@ -114,7 +157,8 @@ static const struct decide_case same_origin = {
 static struct decision run(struct rib_prefix *e, struct bench *b, int first, int count)
 {
 	static const struct bgp_config config = {.local_as = 64512};
-	const struct policy policy = {.config = &config};
+	static const struct claims claims;
+	const struct policy policy = {.config = &config, .claims = &claims};
 
 	e->paths = NULL;
 	for (int i = first; i < first + count; i++) {
@@ -257,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table),
+		cmocka_unit_test(the_table_explained),
 		cmocka_unit_test(guard_keeps_the_first_owner),
 		cmocka_unit_test(guard_lets_locations_share),
 		cmocka_unit_test(guard_leaves_default_routes),

@@ -51,6 +51,8 @@ static bool send_request(int fd, const struct client_request *request)
 	char *line;
 	size_t len, sent = 0;
 
+	if (request->prefix)
+		json_object_set_new(o, "prefix", json_string(request->prefix));
 	if (request->site)
 		json_object_set_new(o, "site", json_string(request->site));
 	if (request->tunnel >= 0)

@@ -18,9 +18,10 @@ enum client_status {
 
 struct client_request {
 	const char *verb;
-	const char *site; /* NULL: all */
-	int tunnel;       /* 0, 1, or -1 for both */
-	int ike;          /* of rekey */
+	const char *site;   /* NULL: all */
+	int tunnel;         /* 0, 1, or -1 for both */
+	int ike;            /* of rekey */
+	const char *prefix; /* of a route */
 };
 
 /* Asks and waits. On CLIENT_OK *reply is a document that the caller frees; otherwise the reason has

@@ -58,3 +58,23 @@ double field_real(const json_t *o, const char *name)
 {
 	return json_number_value(json_object_get(o, name));
 }
+
+const char *format_path(const json_t *path, char *text, size_t size)
+{
+	size_t i, used = 0;
+	const json_t *as;
+
+	text[0] = '\0';
+	json_array_foreach(path, i, as)
+	{
+		int n = snprintf(text + used, size - used, "%s%lld", i ? " " : "",
+			(long long)json_integer_value(as));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return text;
+		used += (size_t)n;
+	}
+	if (!used)
+		snprintf(text, size, "-");
+	return text;
+}

@@ -20,4 +20,7 @@ const char *field_text(const json_t *o, const char *name);
 uint64_t field_number(const json_t *o, const char *name);
 double field_real(const json_t *o, const char *name);
 
+/* An array of AS numbers as "64512 65001", or "-"; returns `text`. */
+const char *format_path(const json_t *path, char *text, size_t size);
+
 #endif

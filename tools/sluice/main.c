@@ -17,6 +17,7 @@
 static const char usage_text[] =
 	"usage: sluice show sites|tunnels|bgp|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
 	"[--json]\n"
+	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
 	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
@@ -40,6 +41,7 @@ enum takes_site {
 	SITE_NEVER,
 	SITE_OPTIONAL,
 	SITE_NEEDED,
+	PREFIX_NEEDED, /* instead of a site */
 };
 
 enum takes_tunnel {
@@ -61,6 +63,7 @@ static const struct command commands[] = {
 	{{"show", "sites"}, "show-sites", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sites},
 	{{"show", "tunnels"}, "show-tunnels", SITE_OPTIONAL, TUNNEL_NEVER, false, view_tunnels},
 	{{"show", "bgp"}, "show-bgp", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp},
+	{{"show", "route"}, "show-route", PREFIX_NEEDED, TUNNEL_NEVER, false, view_route},
 	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
 	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
@@ -144,7 +147,11 @@ static int read_arguments(
 {
 	int at = 0;
 
-	if (c->site != SITE_NEVER && at < words)
+	if (c->site == PREFIX_NEEDED) {
+		if (at == words)
+			return usage("which prefix or address?", NULL);
+		request->prefix = word[at++];
+	} else if (c->site != SITE_NEVER && at < words)
 		request->site = word[at++];
 	if (c->site == SITE_NEEDED && !request->site)
 		return usage("which site?", NULL);

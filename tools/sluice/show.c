@@ -107,25 +107,6 @@ void view_tunnels(const json_t *document)
 	print_details(tunnels);
 }
 
-static void format_path(const json_t *path, char *text, size_t size)
-{
-	size_t i, used = 0;
-	const json_t *as;
-
-	text[0] = '\0';
-	json_array_foreach(path, i, as)
-	{
-		int n = snprintf(text + used, size - used, "%s%lld", i ? " " : "",
-			(long long)json_integer_value(as));
-
-		if (n < 0 || (size_t)n >= size - used)
-			return;
-		used += (size_t)n;
-	}
-	if (!used)
-		snprintf(text, size, "-");
-}
-
 void view_routes(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"KIND", 0, 0},
@@ -142,7 +123,6 @@ void view_routes(const json_t *document)
 		bool stale = json_is_true(json_object_get(o, "stale"));
 		char path[256];
 
-		format_path(json_object_get(o, "as_path"), path, sizeof(path));
 		table_row(&t);
 		table_text(&t, field_text(o, "prefix"));
 		table_cell(&t, "%s%s", field_text(o, "kind"), stale ? ", stale" : "");
@@ -151,7 +131,7 @@ void view_routes(const json_t *document)
 			table_cell(&t, "%d", (int)json_integer_value(tunnel));
 		else
 			table_text(&t, "-");
-		table_text(&t, path);
+		table_text(&t, format_path(json_object_get(o, "as_path"), path, sizeof(path)));
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "med"));
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "candidates"));
 	}

@@ -34,6 +34,49 @@ static void session_row(struct table *t, const json_t *o)
 		table_text(t, "-");
 }
 
+static void view_quarantined(const json_t *paths)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(paths, i, o)
+	{
+		printf("quarantined: %s of %s %llu; it belongs to %s (%s)\n",
+			field_text(o, "prefix"), field_text(o, "site"),
+			(unsigned long long)field_number(o, "tunnel"), field_text(o, "owner"),
+			json_is_true(json_object_get(o, "owner_declared")) ? "declared"
+									   : "announced first");
+	}
+}
+
+void view_route(const json_t *document)
+{
+	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"SITE", 0, 0}, {"T", 1, 0},
+		{"AS PATH", 0, 1}, {"ORIGIN", 0, 0}, {"MED", 1, 0}, {"IDENTIFIER", 0, 0},
+		{"VERDICT", 0, 1}, {NULL, 0, 0}};
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "paths"), i, o)
+	{
+		char path[256];
+
+		table_row(&t);
+		table_text(&t, field_text(o, "prefix"));
+		table_text(&t, field_text(o, "site"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "tunnel"));
+		table_text(&t, format_path(json_object_get(o, "as_path"), path, sizeof(path)));
+		table_text(&t, field_text(o, "origin"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "med"));
+		table_text(&t, field_text(o, "identifier"));
+		table_cell(&t, "%s%s", field_text(o, "reason"),
+			json_is_true(json_object_get(o, "stale")) ? ", stale" : "");
+	}
+	table_print(&t, "no site announces this prefix or one around it");
+}
+
 void view_bgp(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"PEER", 0, 0},
@@ -46,6 +89,7 @@ void view_bgp(const json_t *document)
 	table_init(&t, columns);
 	json_array_foreach(sessions, i, o) session_row(&t, o);
 	table_print(&t, "no sessions are configured");
+	view_quarantined(json_object_get(document, "quarantined"));
 	json_array_foreach(sessions, i, o)
 	{
 		if (strcmp(field_text(o, "detail"), "-"))

@@ -36,6 +36,7 @@ void table_print(struct table *t, const char *empty);
 void view_sites(const json_t *document);
 void view_tunnels(const json_t *document);
 void view_bgp(const json_t *document);
+void view_route(const json_t *document);
 void view_routes(const json_t *document);
 void view_sas(const json_t *document);
 void view_dataplane(const json_t *document);

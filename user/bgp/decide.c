@@ -176,3 +176,71 @@ struct decision decide(const struct policy *policy, struct rib_prefix *e)
 	set_owner(e, claim, d.best);
 	return d;
 }
+
+/* ---- the same, step by step, for people ---- */
+
+struct trial {
+	const struct rib_path **all;
+	enum path_fate *fates;
+	unsigned int total;
+	struct rib_path *left[CANDIDATES_MAX];
+	unsigned int n;
+};
+
+/* Those that are no longer left have met this fate. */
+static void mark_lost(struct trial *t, enum path_fate fate)
+{
+	for (unsigned int i = 0; i < t->total; i++) {
+		bool is_left = false;
+
+		for (unsigned int k = 0; k < t->n && !is_left; k++)
+			is_left = t->left[k] == t->all[i];
+		if (!is_left && t->fates[i] == PATH_BEST)
+			t->fates[i] = fate;
+	}
+}
+
+static void judge(struct trial *t)
+{
+	struct rib_path *best;
+
+	t->n = keep_smallest(t->left, t->n, hops_of);
+	mark_lost(t, PATH_LONGER);
+	t->n = keep_smallest(t->left, t->n, origin_of);
+	mark_lost(t, PATH_ORIGIN);
+	t->n = keep_lowest_med(t->left, t->n);
+	mark_lost(t, PATH_MED);
+	if (!t->n)
+		return;
+	best = t->n == 1 ? t->left[0] : break_tie(t->left, t->n);
+	for (unsigned int i = 0; i < t->total; i++) {
+		if (t->fates[i] != PATH_BEST || t->all[i] == best)
+			continue;
+		t->fates[i] =
+			neighbor_site(&t->all[i]->peer->conf) == neighbor_site(&best->peer->conf) ||
+					identifier_of(t->all[i]) == identifier_of(best)
+				? PATH_TUNNEL
+				: PATH_IDENTIFIER;
+	}
+}
+
+unsigned int decide_explain(const struct policy *policy, const struct rib_prefix *e,
+	const struct rib_path *paths[RIB_PEERS_MAX], enum path_fate fates[RIB_PEERS_MAX])
+{
+	struct trial t = {.all = paths, .fates = fates};
+	struct decision d = {0};
+
+	for (struct rib_path *p = e->paths; p && t.total < CANDIDATES_MAX; p = p->next) {
+		bool accepted =
+			policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT;
+
+		fates[t.total] = e->network ? PATH_HUB : accepted ? PATH_BEST : PATH_REFUSED;
+		if (fates[t.total] == PATH_BEST)
+			t.left[t.n++] = p;
+		paths[t.total++] = p;
+	}
+	t.n = guard(e, claims_find(policy->claims, &e->prefix), t.left, t.n, &d);
+	mark_lost(&t, PATH_QUARANTINED);
+	judge(&t);
+	return t.total;
+}

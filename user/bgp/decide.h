@@ -19,6 +19,25 @@ struct decision {
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
 };
 
+/* What became of a path. The letters are those of RFC 4271 9.1.2.2. */
+enum path_fate {
+	PATH_BEST,
+	PATH_REFUSED,     /* the policy says no */
+	PATH_QUARANTINED, /* the prefix guard */
+	PATH_HUB,         /* the hub has the prefix itself */
+	PATH_LONGER,      /* a */
+	PATH_ORIGIN,      /* b */
+	PATH_MED,         /* c */
+	PATH_IDENTIFIER,  /* f */
+	PATH_TUNNEL,      /* the other tunnel of the site, or of equals the lower one */
+	PATH_WAITING,     /* no decision yet: others are waited for (RFC 4724 4.1) */
+	PATH_FATES,
+};
+
+/* What decide() makes of each path of e, in the order of the list; returns how many there are. */
+unsigned int decide_explain(const struct policy *policy, const struct rib_prefix *e,
+	const struct rib_path *paths[RIB_PEERS_MAX], enum path_fate fates[RIB_PEERS_MAX]);
+
 /* Chooses among the paths of e; updates the owner of the prefix. */
 struct decision decide(const struct policy *policy, struct rib_prefix *e);
 

@@ -58,16 +58,19 @@ static bool is_final(const struct bgp_notify *n)
 		       n->subcode == CEASE_DECONFIGURED || n->subcode == CEASE_BFD_DOWN);
 }
 
-static void send_notify(const struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+static void send_notify(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	const struct bgp_notify *n, uint64_t now)
 {
 	struct wr w = session_writer(s, 0);
 	bool hard = peer_can_restart(b, s) && s->remote.restart_on_notify && is_final(n);
 	struct bgp_notify sent = hard ? notify_hard(n) : *n;
+	char text[NOTIFY_TEXT_SIZE];
 
 	bgp_message_encode_notify(&w, &sent);
 	session_written(s, &w, now);
 	p->last_notify = *n;
+	speaker_event(b, p, "%s%sNOTIFICATION sent: %s", p->detail, p->detail[0] ? "; " : "",
+		notify_format(n, text));
 }
 
 static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
@@ -107,6 +110,9 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	session_written(s, &w, now);
 	clear_timers(s);
 	s->hold_at = now + OPEN_HOLD_S * CLOCK_SECOND;
+	speaker_event(b, p, "OPEN sent: version 4, AS %u, hold time %u s, identifier %u.%u.%u.%u",
+		open.as, open.hold_s, open.identifier >> 24, open.identifier >> 16 & 255,
+		open.identifier >> 8 & 255, open.identifier & 255);
 }
 
 /* RFC 4271 4.2: the smaller hold time; KEEPALIVE at a third of it, or as configured. */
@@ -140,6 +146,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	peer_event(b, p, other, FSM_COLLISION, now);
 	p->start_at = CLOCK_NEVER;
 	p->established_at = now;
+	p->updated = false;
 	p->notes_left = NOTES_PER_SESSION;
 	p->detail[0] = '\0';
 	p->last_notify = (struct bgp_notify){0};
@@ -248,6 +255,7 @@ static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
 	const struct bgp_neighbor *conf = &p->rib.conf;
+	char text[ADDR_STR_SIZE];
 	struct bgp_effect *e;
 
 	close_tcp(b, p, s);
@@ -259,6 +267,7 @@ static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_sessio
 	e->direction = BGP_OUTGOING;
 	e->connect.local = *neighbor_local(conf);
 	e->connect.remote = *neighbor_peer(conf);
+	speaker_event(b, p, "connection initiated to %s", addr_format(neighbor_peer(conf), text));
 }
 
 static void wait_for_retry(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
@@ -339,13 +348,19 @@ void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 	uint64_t now)
 {
 	struct fsm_cell cell = fsm_lookup(s->state, event);
+	enum fsm_state before = s->state;
 
+	b->now = now;
 	act(b, p, s, cell.action, event, now);
 
 	bool legal = fsm_move(&s->state, cell.next);
 
 	assert(legal);
 	(void)legal;
+	if (s->state != before)
+		speaker_event(b, p, "state %s -> %s%s%s", fsm_state_name(before),
+			fsm_state_name(s->state), s->state == FSM_IDLE && p->detail[0] ? ": " : "",
+			s->state == FSM_IDLE ? p->detail : "");
 	/* A connection of the peer's that failed is not ours to open again. */
 	if (s->direction == BGP_INCOMING && s->state == FSM_ACTIVE && cell.action == FSM_DO_WAIT)
 		peer_event(b, p, s, FSM_STOP, now);

@@ -23,6 +23,8 @@
 #define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
 #define STALE_S             300 /* until End-of-RIB, once the peer is back */
 #define DEFER_S             30 /* RFC 4724 4.1: the longest wait for other peers after our restart */
+#define EVENTS_BURST        64 /* of the BGP log, for each peer */
+#define EVENTS_PER_SECOND   4
 #define SETTLED_MS          2000 /* a session younger than this is not replaced by a new one */
 
 #define SESSION_OUT_SIZE     65536       /* bytes that wait to be written */
@@ -52,6 +54,9 @@ struct bgp_peer {
 	uint64_t stale_until; /* RFC 4724: what is still stale then is forgotten */
 	uint32_t backoff_s;
 	uint32_t notes_left;
+	uint64_t events_refill;
+	uint32_t events_left, events_lost;
+	bool updated; /* an UPDATE came in this session */
 	struct bgp_effect_state shown;
 	uint64_t report_at; /* counts may be shown again */
 	struct bgp_notify last_notify;
@@ -70,6 +75,7 @@ struct bgp {
 	struct rib_peer *rib_peers[RIB_PEERS_MAX]; /* the same, for the policy */
 	unsigned int peer_slots;
 	uint64_t random;
+	uint64_t now; /* of the last call that had it: for the limit of events */
 	bool stopped;
 	struct bgp_effect *effects; /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
@@ -84,6 +90,13 @@ struct bgp_effect *speaker_effect(struct bgp *b, enum bgp_effect_type type, uint
 
 __attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const struct bgp_peer *p,
 	enum bgp_note_level level, const char *format, ...);
+
+/* Records something of the session, or of a route (a and next_hop NULL: it is gone). */
+__attribute__((format(printf, 3, 4))) void speaker_event(
+	struct bgp *b, struct bgp_peer *p, const char *format, ...);
+void speaker_route_event(struct bgp *b, struct bgp_peer *p, enum bgp_event_status status,
+	const struct ip_prefix *prefix, const struct attrs *a, const struct ip_addr *next_hop,
+	const char *details);
 
 /* A neighbour at the location that a prefix belongs to, or NULL. */
 const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefix *e);

@@ -183,7 +183,7 @@ static struct rib_path **path_of(struct rib_prefix *e, const struct rib_peer *p)
 	return at;
 }
 
-void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
+enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	const struct ip_prefix *prefix, struct attrs *a)
 {
 	struct rib_prefix *e = find_or_add(r, prefix);
@@ -191,8 +191,10 @@ void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 
 	if (path)
 		path->stale = false;
+	bool known = path;
+
 	if (path && path->attrs == a)
-		return;
+		return RIB_SAME;
 	if (path) {
 		attr_unref(&r->attrs, path->attrs);
 	} else {
@@ -208,6 +210,7 @@ void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	}
 	path->attrs = attr_ref(a);
 	rib_touch(r, e);
+	return known ? RIB_CHANGED : RIB_NEW;
 }
 
 static void path_remove(struct rib *r, struct rib_path *path)
@@ -222,15 +225,17 @@ static void path_remove(struct rib *r, struct rib_path *path)
 	rib_touch(r, e);
 }
 
-void rib_forget(
+bool rib_forget(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix)
 {
 	struct rib_table *t = &r->table[family];
 	struct rib_prefix *e = table_find(t, prefix, hash_prefix(prefix));
 	struct rib_path *path = e ? *path_of(e, p) : NULL;
 
-	if (path)
-		path_remove(r, path);
+	if (!path)
+		return false;
+	path_remove(r, path);
+	return true;
 }
 
 void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present)

@@ -120,10 +120,17 @@ void rib_drop_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
 /* Clears up after peers that are gone, some prefixes at a time. True: there is more to do. */
 bool rib_sweep(struct rib *r, unsigned int budget);
 
+enum rib_change {
+	RIB_SAME,
+	RIB_NEW,
+	RIB_CHANGED,
+};
+
 /* The peer's path to a prefix is now this one (a reference is taken). */
-void rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
+enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	const struct ip_prefix *prefix, struct attrs *a);
-void rib_forget(
+/* False: there was none. */
+bool rib_forget(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix);
 
 /* A network of the hub comes or goes. */

@@ -69,6 +69,10 @@ static void on_open(
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
 	}
+	speaker_event(b, p,
+		"OPEN received: version 4, AS %u, hold time %u s, identifier %u.%u.%u.%u", open.as,
+		open.hold_s, open.identifier >> 24, open.identifier >> 16 & 255,
+		open.identifier >> 8 & 255, open.identifier & 255);
 	if (!open_check(&open, p->rib.conf.remote_as, &s->pending)) {
 		peer_set_detail(p, "OPEN refused: remote AS is %u, expected %u", open.as,
 			p->rib.conf.remote_as);
@@ -95,18 +99,26 @@ static void on_notify(
 		return;
 	p->last_notify = n;
 	peer_set_detail(p, "NOTIFICATION received: %s", notify_format(&n, text));
+	speaker_event(b, p, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
 	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
 }
 
 /* ---- UPDATE ---- */
 
-static void note_refused(
-	struct bgp *b, struct bgp_peer *p, const struct ip_prefix *prefix, struct attrs *a)
+/* One route: to the table, to the log. */
+static void learn(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
+	const struct ip_prefix *prefix, struct attrs *a, const struct ip_addr *next_hop)
 {
-	enum policy_verdict verdict = policy_import(&b->policy, &p->rib, prefix, a);
+	enum rib_change change = rib_learn(&b->rib, &p->rib, family, prefix, a);
+	enum policy_verdict verdict;
 	char text[PREFIX_STR_SIZE];
 
+	if (change == RIB_SAME)
+		return;
+	verdict = policy_import(&b->policy, &p->rib, prefix, a);
+	speaker_route_event(b, p, change == RIB_NEW ? BGP_EVENT_ADVERTISED : BGP_EVENT_UPDATED,
+		prefix, a, next_hop, verdict == POLICY_ACCEPT ? "" : policy_reason(verdict));
 	if (verdict == POLICY_ACCEPT || !p->notes_left)
 		return;
 	p->notes_left--;
@@ -129,9 +141,12 @@ static bool limit_exceeded(
 	if (f->prefixes_in <= limit) {
 		bool high = (uint64_t)f->prefixes_in * 100 >= (uint64_t)limit * PREFIX_WARN_PERCENT;
 
-		if (high && !f->warned)
+		if (high && !f->warned) {
 			speaker_note(b, p, BGP_NOTE_WARN, "%u %s prefixes received, %u allowed",
 				f->prefixes_in, name, limit);
+			speaker_event(b, p, "%u %s prefixes received, %u allowed", f->prefixes_in,
+				name, limit);
+		}
 		f->warned = high;
 		return false;
 	}
@@ -144,23 +159,25 @@ static bool limit_exceeded(
 	return true;
 }
 
-static void forget_list(struct bgp *b, struct bgp_peer *p, enum bgp_family family, struct rd list)
-{
-	struct ip_prefix prefix;
-
-	while (nlri_next(&list, family, &prefix))
-		rib_forget(&b->rib, &p->rib, family, &prefix);
-}
-
-/* True when the prefix limit was exceeded. */
-static bool learn_list(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
-	enum bgp_family family, struct rd list, struct attrs *a)
+static void forget_list(
+	struct bgp *b, struct bgp_peer *p, enum bgp_family family, struct rd list, const char *why)
 {
 	struct ip_prefix prefix;
 
 	while (nlri_next(&list, family, &prefix)) {
-		rib_learn(&b->rib, &p->rib, family, &prefix, a);
-		note_refused(b, p, &prefix, a);
+		if (rib_forget(&b->rib, &p->rib, family, &prefix))
+			speaker_route_event(b, p, BGP_EVENT_WITHDRAWN, &prefix, NULL, NULL, why);
+	}
+}
+
+/* True when the prefix limit was exceeded. */
+static bool learn_list(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
+	enum bgp_family family, struct rd list, struct attrs *a, const struct ip_addr *next_hop)
+{
+	struct ip_prefix prefix;
+
+	while (nlri_next(&list, family, &prefix)) {
+		learn(b, p, family, &prefix, a, next_hop);
 		if (limit_exceeded(b, p, s, family))
 			return true;
 	}
@@ -188,11 +205,15 @@ static bool apply(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, stru
 		if (!p->rib.family[family].active)
 			continue;
 		for (int i = 0; i < 2 && !exceeded; i++) {
-			forget_list(b, p, family, part->unreach[i]);
+			const struct ip_addr *hop =
+				i ? &u->attrs.reach.next_hop : &u->attrs.next_hop;
+
+			forget_list(b, p, family, part->unreach[i], "");
 			if (a)
-				exceeded = learn_list(b, p, s, family, part->reach[i], a);
+				exceeded = learn_list(b, p, s, family, part->reach[i], a, hop);
 			else /* RFC 7606 2: treat as withdrawn */
-				forget_list(b, p, family, part->reach[i]);
+				forget_list(b, p, family, part->reach[i],
+					"treated as withdrawn: bad attributes");
 		}
 		if (part->end_of_rib)
 			end_of_rib(b, p, family);
@@ -231,6 +252,9 @@ static void on_update(
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;
 	}
+	if (!p->updated)
+		speaker_event(b, p, "first UPDATE received");
+	p->updated = true;
 	note_attributes(b, p, &u.result);
 	if (apply(b, p, s, &u)) {
 		uint32_t restart = b->config.prefix_limit_restart_s;
@@ -349,6 +373,7 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, const uint8_t *bytes,
 	size_t len, uint64_t now)
 {
+	b->now = now;
 	while (len && s->state >= FSM_OPEN_SENT) {
 		size_t take = s->in_size - s->in_len;
 

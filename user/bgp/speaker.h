@@ -34,6 +34,7 @@ enum bgp_effect_type {
 	BGP_EFFECT_STATE,   /* something to show has changed */
 	BGP_EFFECT_ROUTE,   /* the best path to a prefix has changed */
 	BGP_EFFECT_NOTE,    /* for the log */
+	BGP_EFFECT_EVENT,   /* for the BGP log of the tunnel */
 };
 
 enum bgp_note_level {
@@ -58,6 +59,27 @@ struct bgp_effect_route {
 	uint32_t candidates;
 };
 
+/* M-24. */
+enum bgp_event_status {
+	BGP_EVENT_DOWN,
+	BGP_EVENT_UP,
+	BGP_EVENT_ADVERTISED, /* this one and the next two: of a route */
+	BGP_EVENT_UPDATED,
+	BGP_EVENT_WITHDRAWN,
+	BGP_EVENT_STATUSES,
+};
+
+struct bgp_effect_event {
+	enum bgp_event_status status;
+	uint32_t left_out; /* events before this one, that were too many */
+	struct ip_prefix prefix;
+	struct ip_addr next_hop;
+	uint32_t med;
+	uint8_t as_path_len;
+	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
+	char details[REASON_TEXT_SIZE];
+};
+
 struct bgp_effect {
 	enum bgp_effect_type type;
 	uint32_t tunnel;
@@ -68,6 +90,7 @@ struct bgp_effect {
 		} connect;
 		struct bgp_effect_state state;
 		struct bgp_effect_route route;
+		struct bgp_effect_event event;
 		struct {
 			enum bgp_note_level level;
 			char text[REASON_TEXT_SIZE + 64]; /* begins with site and tunnel */
@@ -137,6 +160,31 @@ uint64_t bgp_next_timer(const struct bgp *b);
 
 /* Takes the next effect; false when there is none. */
 bool bgp_next_effect(struct bgp *b, struct bgp_effect *e);
+
+/* One path to a prefix, for people. */
+struct bgp_path_view {
+	struct ip_prefix prefix;
+	uint32_t tunnel;
+	uint8_t fate;    /* enum path_fate of decide.h */
+	uint8_t verdict; /* enum policy_verdict of policy.h */
+	bool stale;
+	uint8_t origin;
+	uint8_t hops, as_path_len;
+	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
+	uint32_t med;
+	uint32_t identifier; /* of the peer, host order */
+	uint32_t owner; /* a tunnel of the location that the prefix belongs to; UINT32_MAX: none */
+	bool declared;  /* so says the configuration */
+};
+
+typedef void bgp_path_visit(void *context, const struct bgp_path_view *v);
+
+/* Visits every path to the longest known prefix that covers this one. */
+void bgp_explain(
+	const struct bgp *b, const struct ip_prefix *prefix, bgp_path_visit *visit, void *context);
+
+/* Visits paths that the prefix guard keeps out, at most `most`. */
+void bgp_contested(const struct bgp *b, unsigned int most, bgp_path_visit *visit, void *context);
 
 /* Ends all sessions with Cease/2 and starts none again. */
 void bgp_shutdown(struct bgp *b, uint64_t now);

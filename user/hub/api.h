@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may be asked over the control socket. A request is one line of JSON:
- *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true}
+ *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "prefix": "ADDRESS[/LENGTH]"}
  * of which only the verb is required; the reply is one JSON document, then the end of the stream.
  */
 #ifndef SLUICE_HUB_API_H
@@ -13,6 +13,7 @@ enum api_verb {
 	API_SHOW_TUNNELS,
 	API_SHOW_ROUTES,
 	API_SHOW_BGP,
+	API_SHOW_ROUTE,
 	API_SHOW_SA,
 	API_SHOW_DATAPLANE,
 	API_SHOW_LOG,

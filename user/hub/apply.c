@@ -98,6 +98,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 			n->changed++;
 		}
 	}
+	hub_claims_collect(h);
 	hub_sites_settle(h);
 }
 

@@ -153,7 +153,9 @@ static void start_bgp(struct hub *h, struct process *p)
 	struct imsg_bgp_conf conf = {.local_as = c->asn,
 		.hold_s = (uint16_t)c->hold_s,
 		.keepalive_s = (uint16_t)c->keepalive_s,
-		.site_to_site = c->site_to_site};
+		.site_to_site = c->site_to_site,
+		.graceful_restart = c->graceful_restart,
+		.restarted = p->restarts > 0 && c->graceful_restart};
 	const uint8_t *id = c->router_id.bytes;
 
 	conf.router_id =
@@ -212,6 +214,7 @@ static void set_bgp_idle(struct hub *h)
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
 			struct imsg_bgp_state *b = &h->sites[i]->tunnels[t].bgp;
 
+			h->sites[i]->tunnels[t].bgp_was_up = b->state == BGP_ESTABLISHED;
 			b->state = BGP_IDLE;
 			b->established_wall_ns = 0;
 			h->sites[i]->tunnels[t].bfd = (struct imsg_bfd_state){0};
@@ -236,6 +239,7 @@ static void on_end(void *context, struct process *p)
 	case PROCESS_BGP:
 		hub_routes_mark_stale(h);
 		set_bgp_idle(h);
+		hub_bgp_queries_expire(h, 0);
 		break;
 	default:
 		break; /* ike: SAs stay in data; api: holds nothing */
@@ -430,10 +434,59 @@ static void on_bfd_state(struct hub *h, const struct imsg_bfd_state *m)
 	t->bfd = *m;
 }
 
+/* M-24. The local preference and the weight are the hub's own: the same for every path. */
+static json_t *route_message(const struct bgp_effect_event *e)
+{
+	char prefix[PREFIX_STR_SIZE], hop[ADDR_STR_SIZE], path[ROUTE_AS_PATH_SHOWN * 11 + 4] = "";
+	json_t *o;
+
+	for (size_t i = 0, at = 0; i < e->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
+		at += (size_t)snprintf(
+			path + at, sizeof(path) - at, "%s%u", i ? " " : "", e->as_path[i]);
+	if (e->as_path_len > ROUTE_AS_PATH_SHOWN)
+		strcat(path, " ...");
+	o = json_pack("{s:s}", "prefix", prefix_format(&e->prefix, prefix));
+	if (e->status != BGP_EVENT_WITHDRAWN)
+		json_object_update_new(
+			o, json_pack("{s:s, s:i, s:I, s:s, s:i}", "asPath", path, "localPref", 100,
+				   "med", (json_int_t)e->med, "nextHopIp",
+				   addr_format(&e->next_hop, hop), "weight", 0));
+	return o;
+}
+
+static void on_bgp_event(struct hub *h, struct imsg_bgp_event *m)
+{
+	static const char *const statuses[BGP_EVENT_STATUSES] = {
+		[BGP_EVENT_DOWN] = "DOWN",
+		[BGP_EVENT_UP] = "UP",
+		[BGP_EVENT_ADVERTISED] = "ADVERTISED",
+		[BGP_EVENT_UPDATED] = "UPDATED",
+		[BGP_EVENT_WITHDRAWN] = "WITHDRAWN",
+	};
+	struct bgp_effect_event *e = &m->event;
+	bool route = e->status >= BGP_EVENT_ADVERTISED;
+	json_t *message;
+
+	if (e->status >= BGP_EVENT_STATUSES ||
+		(route && e->prefix.len > addr_bits(&e->prefix.addr)))
+		return;
+	END(e->details);
+	message = route ? route_message(e) : json_object();
+	if (e->details[0] || !route)
+		json_object_set_new(message, "details", json_string(e->details));
+	if (e->left_out)
+		json_object_set_new(message, "left_out", json_integer(e->left_out));
+	hub_event(h, m->tunnel, EVENT_BGP,
+		json_pack("{s:s, s:s, s:o}", "type", route ? "RouteStatus" : "BGPStatus", "status",
+			statuses[e->status], "message", message));
+}
+
 static void on_bgp(struct hub *h, const struct imsg *m)
 {
 	struct imsg_bfd_state bfd;
 	struct imsg_bgp_state state;
+	struct imsg_bgp_event event;
+	struct imsg_bgp_answer answer;
 	const struct imsg_route *route;
 
 	switch (m->type) {
@@ -447,6 +500,14 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 		break;
 	case IMSG_BGP_SETTLED:
 		hub_routes_drop_stale(h);
+		break;
+	case IMSG_BGP_EVENT:
+		if (imsg_copy(m, &event, sizeof(event)))
+			on_bgp_event(h, &event);
+		break;
+	case IMSG_BGP_ANSWER:
+		if (imsg_copy(m, &answer, sizeof(answer)))
+			hub_bgp_answer(h, &answer);
 		break;
 	case IMSG_BFD_STATE:
 		if (imsg_copy(m, &bfd, sizeof(bfd)))

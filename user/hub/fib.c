@@ -11,6 +11,14 @@
 
 #define SWEEP_AFTER_MS 200 /* bgp moves routes of a closed tunnel before that */
 
+/* RFC 8200 5: IPv6 needs 1280 bytes; where they do not fit, the outer packet is fragmented. */
+static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
+{
+	bool v6 = e->route.prefix.addr.family == AF_INET6;
+
+	return v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
+}
+
 static void install(struct hub *h, struct route_entry *e)
 {
 	const struct hub_tunnel *state = hub_tunnel(h, e->route.tunnel);
@@ -19,7 +27,7 @@ static void install(struct hub *h, struct route_entry *e)
 	e->mtu = 0;
 	for (uint32_t i = 0; i < state->sa_count; i++) {
 		if (state->sas[i].in_use)
-			e->mtu = state->sas[i].inner_mtu;
+			e->mtu = route_mtu(e, state->sas[i].inner_mtu);
 	}
 	/* The trie first: the kernel must not send what TC cannot place. */
 	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel)) {
@@ -46,7 +54,7 @@ static void change_mtu(void *context, struct route_entry *e)
 {
 	const struct mtu_change *c = context;
 
-	if (e->installed && e->route.tunnel == c->tunnel && e->mtu != c->mtu)
+	if (e->installed && e->route.tunnel == c->tunnel && e->mtu != route_mtu(e, c->mtu))
 		install(c->h, e);
 }
 
@@ -66,12 +74,38 @@ static void uninstall(struct hub *h, struct route_entry *e)
 	e->installed = false;
 }
 
+static void count_route(struct hub *h, struct route_entry *e, int by)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, e->route.tunnel);
+
+	if (site && (e->counted == (by < 0))) {
+		site->routes = (uint32_t)((int)site->routes + by);
+		e->counted = by > 0;
+	}
+}
+
 static void remove_entry(struct hub *h, struct route_entry *e)
 {
 	struct ip_prefix prefix = e->route.prefix;
 
+	count_route(h, e, -1);
 	uninstall(h, e);
 	route_table_remove(h->routes, &prefix);
+}
+
+static bool is_refused(struct hub *h, const struct imsg_route *route)
+{
+	const char *why = hub_route_refusal(h, route);
+	struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
+	char text[PREFIX_STR_SIZE];
+
+	if (!why)
+		return false;
+	if (site)
+		site->routes_refused++;
+	log_warn("site %s: route %s is not taken from bgp: %s", site ? site->conf.name : "-",
+		prefix_format(&route->prefix, text), why);
+	return true;
 }
 
 void hub_route(struct hub *h, const struct imsg_route *route)
@@ -80,7 +114,7 @@ void hub_route(struct hub *h, const struct imsg_route *route)
 	struct route_entry *e;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
-	if (!state || !state->open) {
+	if (!state || !state->open || is_refused(h, route)) {
 		e = route_table_find(h->routes, &route->prefix);
 		if (e)
 			remove_entry(h, e);
@@ -90,9 +124,11 @@ void hub_route(struct hub *h, const struct imsg_route *route)
 
 	bool moved = !e->installed || e->route.tunnel != route->tunnel;
 
+	count_route(h, e, -1);
 	e->moves += e->installed && moved;
 	e->route = *route;
 	e->stale = false;
+	count_route(h, e, 1);
 	if (moved)
 		install(h, e);
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #define CERTIFICATES_LOOK_S 3600
+#define QUERY_WITHIN_S      5 /* bgp answers until then, or not at all */
 #define STOP_WITHIN_S       3 /* children that take longer to say goodbye are ended */
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
@@ -102,6 +103,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		certificates_warn(h);
 	}
 	hub_sample(h);
+	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
 			if (h->sites[i]->tunnels[t].open)
@@ -142,6 +144,7 @@ static void run(struct hub *h, bool verbose)
 	hub_aggregate_set(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_sites_add(h, &h->config->sites[i]);
+	hub_claims_collect(h);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
@@ -164,6 +167,11 @@ static void hub_free(struct hub *h)
 		if (h->sites[i])
 			hub_site_free(h->sites[i]);
 	route_table_free(h->routes);
+	claims_fini(&h->claims);
+	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
+		if (h->queries[i].id)
+			json_decref(h->queries[i].paths);
+	}
 	eventlog_free(h->events);
 	event_base_free(h->base);
 	certificates_free(h->certificates);

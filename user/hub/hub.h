@@ -11,6 +11,7 @@
 #include "crypto/cert.h"
 #include "dataplane/bpf.h"
 #include "dataplane/link.h"
+#include "bgp/claims.h"
 #include "dataplane/maps.h"
 #include "hub/eventlog.h"
 #include "hub/process.h"
@@ -26,6 +27,7 @@ struct hub_tunnel {
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
 	struct imsg_bfd_state bfd;
+	bool bgp_was_up;        /* when the bgp process before this one ended */
 	uint64_t since_wall_ns; /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
@@ -46,6 +48,8 @@ struct hub_site {
 	struct site_conf conf;
 	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
+	uint32_t routes;         /* that lead to it */
+	uint64_t routes_refused; /* that bgp reported against the rules */
 	struct tunnel_stats tunnel_base[TUNNELS_PER_SITE];
 	struct event_ring events[TUNNELS_PER_SITE][EVENT_KINDS];
 };
@@ -54,6 +58,18 @@ struct hub_socket {
 	int fd;
 	struct imsg_socket address;
 	bool for_ike, for_data;
+};
+
+#define BGP_QUERIES_MAX 8 /* of operators, at a time */
+
+/* A question of an operator that bgp is working on. */
+struct bgp_pending {
+	uint32_t id;      /* of the query; 0: free */
+	uint32_t request; /* of the api process */
+	uint32_t verb;
+	char site[SITE_NAME_SIZE];
+	uint64_t asked_ns;
+	json_t *paths;
 };
 
 struct hub {
@@ -70,6 +86,9 @@ struct hub {
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
 	struct route_table *routes; /* best paths that bgp reported */
+	struct claims claims;       /* whom prefixes belong to, by group */
+	struct bgp_pending queries[BGP_QUERIES_MAX];
+	uint32_t next_query;
 
 	struct eventlog *events;
 	struct bpf_plane *plane;
@@ -130,6 +149,22 @@ void hub_sample(struct hub *h);
 /* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
+
+/* Sites of one group are told apart from others by a number: the lowest slot among them. */
+uint32_t hub_group(const struct hub *h, const struct hub_site *site);
+
+/*
+ * route_guard.c: what bgp reports must obey the rules that bgp itself applies, because bgp parses
+ * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
+ */
+const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
+void hub_claims_collect(struct hub *h);
+
+/* bgp_query.c: questions that only bgp can answer. */
+void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
+void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
+/* Gives up those that are older than `age_ns`: 0 when bgp has ended. */
+void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
 
 /* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
 void hub_route(struct hub *h, const struct imsg_route *route);

@@ -13,11 +13,14 @@
 
 #include "base/addr.h"
 #include "base/types.h"
+#include "bgp/speaker.h"
 #include "crypto/cert.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define IMSG_CLAIMS_MAX 64
 
 #define IMSG_MAX_SIZE 16384 /* bytes of one message, header included */
 
@@ -75,10 +78,13 @@ enum imsg_type {
 	IMSG_BGP_NEIGHBOR_DEL, /* struct imsg_tunnel */
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
+	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
 	IMSG_ROUTE,       /* struct imsg_route: best path changed */
 	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
+	IMSG_BGP_EVENT,   /* struct imsg_bgp_event: for the log of the tunnel */
+	IMSG_BGP_ANSWER,  /* struct imsg_bgp_answer: of a query, several */
 	IMSG_BFD_STATE,   /* struct imsg_bfd_state; from the BFD thread of bgp by way of bgp */
 	/* bgp -> its BFD thread */
 	IMSG_BFD_SESSION, /* struct imsg_bfd_session, fd: UDP 3784 of the inside address */
@@ -276,6 +282,8 @@ struct imsg_bgp_conf {
 	uint16_t hold_s;
 	uint16_t keepalive_s;
 	bool site_to_site; /* re-advertise sites to each other */
+	bool graceful_restart;
+	bool restarted; /* after one whose routes are still there */
 };
 
 struct imsg_bgp_neighbor {
@@ -290,8 +298,29 @@ struct imsg_bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share a number; else site index */
 	bool allow_default;
+	bool as_override;
+	uint8_t allow_as_in;
+	bool was_up; /* established when the process before this one ended */
 	uint32_t bfd_interval_us;
 	uint8_t bfd_multiplier; /* 0: no BFD */
+	uint8_t claim_count;
+	struct ip_prefix claims[IMSG_CLAIMS_MAX]; /* what the site owns */
+};
+
+struct imsg_bgp_query {
+	uint32_t id;
+	struct ip_prefix prefix; /* why its best path won; family 0: what is quarantined */
+};
+
+struct imsg_bgp_answer {
+	uint32_t id;
+	bool last; /* nothing else in it counts */
+	struct bgp_path_view path;
+};
+
+struct imsg_bgp_event {
+	uint32_t tunnel;
+	struct bgp_effect_event event;
 };
 
 struct imsg_bgp_tunnel {
@@ -360,6 +389,7 @@ struct imsg_api_request {
 	uint32_t verb;             /* enum api_verb */
 	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */
+	struct ip_prefix prefix;   /* of a route */
 };
 
 struct imsg_api_reply {

@@ -58,6 +58,7 @@ static const struct verb_name verbs[] = {
 	{"show-tunnels", API_SHOW_TUNNELS},
 	{"show-routes", API_SHOW_ROUTES},
 	{"show-bgp", API_SHOW_BGP},
+	{"show-route", API_SHOW_ROUTE},
 	{"show-sa", API_SHOW_SA},
 	{"show-dataplane", API_SHOW_DATAPLANE},
 	{"show-log", API_SHOW_LOG},
@@ -128,6 +129,19 @@ static void refuse(struct client *c, const char *why)
 	bufferevent_setcb(c->control, NULL, on_control_sent, on_control_event, c);
 }
 
+static bool read_prefix_or_address(json_t *o, struct ip_prefix *p)
+{
+	const char *text = json_string_value(json_object_get(o, "prefix"));
+	struct ip_addr a;
+
+	if (!text)
+		return false;
+	if (!addr_parse(text, &a))
+		return prefix_parse(text, p);
+	*p = prefix_make(&a, addr_bits(&a));
+	return true;
+}
+
 /* Fills the request from the JSON object; returns what is wrong with it, or NULL. */
 static const char *read_request(json_t *o, struct imsg_api_request *r)
 {
@@ -149,6 +163,8 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 		return "the name of the site is too long";
 	if (site)
 		snprintf(r->site, sizeof(r->site), "%s", site);
+	if (r->verb == API_SHOW_ROUTE && !read_prefix_or_address(o, &r->prefix))
+		return "a prefix or an address is expected";
 	r->tunnel = -1;
 	if (tunnel && !json_is_null(tunnel)) {
 		if (!json_is_integer(tunnel) || json_integer_value(tunnel) < 0 ||

@@ -15,6 +15,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define CONTESTED_SHOWN 1000 /* paths of one answer */
+
 #define SETTLE_S 60 /* for how long stale routes may stay after a start */
 
 void bgp_schedule_turn(struct proc_bgp *p)
@@ -59,6 +61,13 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 	imsg_send(p->hub, IMSG_ROUTE, -1, &m, sizeof(m));
 }
 
+static void report_event(struct proc_bgp *p, const struct bgp_effect *e)
+{
+	struct imsg_bgp_event m = {.tunnel = e->tunnel, .event = e->event};
+
+	imsg_send(p->hub, IMSG_BGP_EVENT, -1, &m, sizeof(m));
+}
+
 static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
 {
 	switch (e->type) {
@@ -79,6 +88,9 @@ static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
 			log_warn("%s", e->note.text);
 		else
 			log_info("%s", e->note.text);
+		return;
+	case BGP_EFFECT_EVENT:
+		report_event(p, e);
 		return;
 	case BGP_EFFECT_INVALID:
 		return;
@@ -143,7 +155,9 @@ static void on_conf(struct proc_bgp *p, const struct imsg_bgp_conf *m, uint64_t 
 		.router_id = m->router_id,
 		.hold_s = m->hold_s,
 		.keepalive_s = m->keepalive_s,
-		.site_to_site = m->site_to_site};
+		.site_to_site = m->site_to_site,
+		.graceful_restart = m->graceful_restart,
+		.restarted = m->restarted};
 
 	bgp_configure(p->bgp, &config, now);
 }
@@ -174,10 +188,15 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.med_out = m->med_out,
 		.group = m->group,
 		.transport6 = m->transport6,
+		.as_override = m->as_override,
+		.allow_as_in = m->allow_as_in,
+		.was_up = m->was_up,
+		.claim_count = m->claim_count,
 		.allow_default = m->allow_default};
 
 	memcpy(conf.site, m->site, sizeof(conf.site));
 	conf.site[sizeof(conf.site) - 1] = '\0';
+	memcpy(conf.claims, m->claims, sizeof(conf.claims));
 	if (!bgp_neighbor_set(p->bgp, &conf, now))
 		log_error("site %s tunnel %u: BGP: no room for another neighbour", conf.site,
 			conf.tunnel % TUNNELS_PER_SITE);
@@ -190,6 +209,31 @@ static void on_network(struct proc_bgp *p, const struct imsg_bgp_network *m)
 	if (!bgp_network_set(p->bgp, &m->prefix, m->present))
 		log_error("hub network %s is not announced: more than %d of them",
 			prefix_format(&m->prefix, text), BGP_NETWORKS_MAX);
+}
+
+struct answer_context {
+	struct proc_bgp *p;
+	uint32_t id;
+};
+
+static void answer_path(void *context, const struct bgp_path_view *v)
+{
+	const struct answer_context *c = context;
+	struct imsg_bgp_answer m = {.id = c->id, .path = *v};
+
+	imsg_send(c->p->hub, IMSG_BGP_ANSWER, -1, &m, sizeof(m));
+}
+
+static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
+{
+	struct answer_context c = {.p = p, .id = m->id};
+	struct imsg_bgp_answer end = {.id = m->id, .last = true};
+
+	if (addr_is_set(&m->prefix.addr))
+		bgp_explain(p->bgp, &m->prefix, answer_path, &c);
+	else
+		bgp_contested(p->bgp, CONTESTED_SHOWN, answer_path, &c);
+	imsg_send(p->hub, IMSG_BGP_ANSWER, -1, &end, sizeof(end));
 }
 
 static void on_shutdown(struct proc_bgp *p, uint64_t now)
@@ -245,6 +289,10 @@ static void on_hub_message(void *context, const struct imsg *m)
 	case IMSG_BGP_NETWORK:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_network))))
 			on_network(p, body);
+		break;
+	case IMSG_BGP_QUERY:
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_query))))
+			on_query(p, body);
 		break;
 	case IMSG_START:
 		p->settling = true;

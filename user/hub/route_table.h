@@ -12,6 +12,7 @@ struct route_entry {
 	uint32_t moves; /* from one tunnel to another */
 	bool stale;     /* from a bgp process that has ended */
 	bool installed; /* in the kernel and in the trie */
+	bool counted;   /* in its site's number of routes */
 };
 
 struct route_table;

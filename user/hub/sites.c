@@ -73,8 +73,7 @@ static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int
 	certificates_send_tunnel(h, m.tunnel, conf);
 }
 
-/* Sites of one group are told apart from others by a number: the lowest slot among them. */
-static uint32_t group_number(const struct hub *h, const struct hub_site *site)
+uint32_t hub_group(const struct hub *h, const struct hub_site *site)
 {
 	for (uint32_t i = 0; site->conf.group[0] && i < site->slot; i++) {
 		if (h->sites[i] && !strcmp(h->sites[i]->conf.group, site->conf.group))
@@ -106,8 +105,13 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.med_out = conf->med;
 	if (h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1)
 		m.med_out += BACKUP_MED;
-	m.group = group_number(h, site);
+	m.group = hub_group(h, site);
 	m.allow_default = site->conf.allow_default;
+	m.as_override = site->conf.as_override;
+	m.allow_as_in = site->conf.allow_as_in;
+	m.was_up = site->tunnels[t].bgp_was_up;
+	m.claim_count = (uint8_t)site->conf.prefixes.count;
+	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
 	m.transport6 = site->conf.bgp_family == AF_INET6;
 	if (site->conf.bfd.multiplier)
 		bfd = hub_bfd_socket(h, m.transport6 ? &m.local6 : &m.local4);

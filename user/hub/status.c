@@ -61,7 +61,7 @@ static void send_text(struct hub *h, uint32_t id, const char *text)
 	} while (left);
 }
 
-static void send_json(struct hub *h, uint32_t id, json_t *own_document)
+void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 {
 	char *text = json_dumps(own_document, JSON_COMPACT);
 
@@ -125,8 +125,6 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_tunnels(h, site);
 	case API_SHOW_ROUTES:
 		return status_routes(h, site);
-	case API_SHOW_BGP:
-		return status_bgp(h, site);
 	case API_SHOW_SA:
 		return status_sas(h, site);
 	case API_SHOW_DATAPLANE:
@@ -158,7 +156,7 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 	struct hub_site *site = r->site[0] ? hub_site_find(h, r->site) : NULL;
 
 	if (r->site[0] && !site) {
-		send_json(h, r->id, error_json("no site is named '%s'", r->site));
+		status_reply(h, r->id, error_json("no site is named '%s'", r->site));
 		return;
 	}
 	if (r->verb == API_METRICS) {
@@ -168,5 +166,8 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 		free(text);
 		return;
 	}
-	send_json(h, r->id, answer(h, site, r));
+	if (r->verb == API_SHOW_BGP || r->verb == API_SHOW_ROUTE)
+		hub_bgp_ask(h, r);
+	else
+		status_reply(h, r->id, answer(h, site, r));
 }

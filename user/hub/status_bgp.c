@@ -65,6 +65,8 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	json_object_set_new(o, "prefixes_in_max", number(site->conf.max_prefixes_in));
 	json_object_set_new(o, "prefixes_out", number(state->bgp.prefixes_out));
 	json_object_set_new(o, "prefixes_out_max", number(site->conf.max_prefixes_out));
+	json_object_set_new(o, "routes", number(site->routes));
+	json_object_set_new(o, "routes_refused", number(site->routes_refused));
 	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
 	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
 	json_object_set_new(o, "detail", json_string(state->bgp.detail));

@@ -7,6 +7,7 @@
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,37 +190,73 @@ json_t *status_sas(struct hub *h, const struct hub_site *site)
 	return json_pack("{s:o}", "sas", list);
 }
 
+struct route_row {
+	struct ip_prefix prefix;
+	json_t *route;
+};
+
 struct routes_context {
 	struct hub *h;
 	const struct hub_site *site; /* NULL: all */
-	json_t *list;
+	struct route_row *rows;
+	size_t count, size;
 };
+
+static void add_row(struct routes_context *c, const struct ip_prefix *prefix, json_t *own_route)
+{
+	if (c->count == c->size) {
+		c->size = c->size ? c->size * 2 : 256;
+		c->rows = realloc(c->rows, c->size * sizeof(*c->rows));
+		if (!c->rows)
+			abort();
+	}
+	c->rows[c->count++] = (struct route_row){*prefix, own_route};
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct route_row *x = a, *y = b;
+
+	return prefix_compare(&x->prefix, &y->prefix);
+}
 
 static void add_route(void *context, struct route_entry *e)
 {
 	struct routes_context *c = context;
 	const struct hub_site *site = hub_site_of_tunnel(c->h, e->route.tunnel);
 	char prefix[PREFIX_STR_SIZE];
-	json_t *path = json_array();
+	json_t *path;
 
-	if (!site || (c->site && c->site != site)) {
-		json_decref(path);
+	if (!site || (c->site && c->site != site))
 		return;
-	}
+	path = json_array();
 	for (int i = 0; i < e->route.as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_number(e->route.as_path[i]));
-	json_array_append_new(
-		c->list, json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:s}", "prefix",
-				 prefix_format(&e->route.prefix, prefix), "site", site->conf.name,
-				 "tunnel", (int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path",
-				 path, "med", json_number(e->route.med), "candidates",
-				 json_number(e->route.candidates), "moves", json_number(e->moves),
-				 "mtu", (int)e->mtu, "stale", (int)e->stale, "kind", "bgp"));
+	add_row(c, &e->route.prefix,
+		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:s}", "prefix",
+			prefix_format(&e->route.prefix, prefix), "site", site->conf.name, "tunnel",
+			(int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
+			json_number(e->route.med), "candidates", json_number(e->route.candidates),
+			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
+			"kind", "bgp"));
 }
 
-static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t *list)
+/* A route of the hub itself; site NULL: a network behind it. */
+static void add_own_route(struct routes_context *c, const struct ip_prefix *prefix,
+	const struct hub_site *site, unsigned int t)
 {
-	(void)h;
+	char text[PREFIX_STR_SIZE];
+	json_t *o = json_pack("{s:s, s:[], s:i, s:i, s:i, s:i, s:b, s:s}", "prefix",
+		prefix_format(prefix, text), "as_path", "med", 0, "candidates", 1, "moves", 0,
+		"mtu", 0, "stale", 0, "kind", site ? "inside" : "hub");
+
+	json_object_set_new(o, "site", site ? json_string(site->conf.name) : json_null());
+	json_object_set_new(o, "tunnel", site ? json_integer(t) : json_null());
+	add_row(c, prefix, o);
+}
+
+static void add_inside_routes(struct routes_context *c, const struct hub_site *site)
+{
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		const struct tunnel_conf *conf = &site->conf.tunnels[t];
 		const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
@@ -227,15 +264,9 @@ static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t
 		for (int i = 0; i < 2 && site->tunnels[t].open; i++) {
 			struct ip_addr peer = config_inside_site(blocks[i]);
 			struct ip_prefix host = prefix_make(&peer, addr_bits(&peer));
-			char text[PREFIX_STR_SIZE];
 
-			if (!addr_is_set(&peer))
-				continue;
-			json_array_append_new(
-				list, json_pack("{s:s, s:s, s:i, s:[], s:i, s:i, s:b, s:s}",
-					      "prefix", prefix_format(&host, text), "site",
-					      site->conf.name, "tunnel", (int)t, "as_path", "med",
-					      0, "candidates", 1, "stale", 0, "kind", "inside"));
+			if (addr_is_set(&peer))
+				add_own_route(c, &host, site, t);
 		}
 	}
 }
@@ -243,18 +274,22 @@ static void add_inside_routes(struct hub *h, const struct hub_site *site, json_t
 json_t *status_routes(struct hub *h, const struct hub_site *site)
 {
 	const struct networks_conf *networks = &h->config->concentrator.networks;
-	struct routes_context c = {.h = h, .site = site, .list = json_array()};
-	char text[PREFIX_STR_SIZE];
+	struct routes_context c = {.h = h, .site = site};
+	json_t *list = json_array();
 
 	route_table_each(h->routes, add_route, &c);
-	status_each_site(h, site, add_inside_routes, c.list);
-	for (uint32_t i = 0; !site && i < networks->count; i++) {
-		json_array_append_new(c.list,
-			json_pack("{s:s, s:n, s:n, s:[], s:i, s:i, s:b, s:s}", "prefix",
-				prefix_format(&networks->prefixes[i], text), "site", "tunnel",
-				"as_path", "med", 0, "candidates", 1, "stale", 0, "kind", "hub"));
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i] && (!site || site == h->sites[i]))
+			add_inside_routes(&c, h->sites[i]);
 	}
-	return json_pack("{s:o}", "routes", c.list);
+	for (uint32_t i = 0; !site && i < networks->count; i++)
+		add_own_route(&c, &networks->prefixes[i], NULL, 0);
+	if (c.count)
+		qsort(c.rows, c.count, sizeof(*c.rows), compare_rows);
+	for (size_t i = 0; i < c.count; i++)
+		json_array_append_new(list, c.rows[i].route);
+	free(c.rows);
+	return json_pack("{s:o}", "routes", list);
 }
 
 static unsigned long rss_kb(pid_t pid)

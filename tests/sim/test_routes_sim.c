@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Speaker, route table and guard together, under events in random order: tunnels, sessions, BFD,
+ * announcements, restarts of sites and of the bgp process. Always: kernel and trie hold the same,
+ * and only routes whose tunnel is open. At rest: exactly the best paths.
+ */
+#include "../unit/bgp_lab.h"
+
+#include "bgp/decide.h"
+#include "hub/hub.h"
+
+#define PREFIXES 12
+#define STEPS    400
+#define SEEDS    12
+#define FAKE_MAX 64
+
+/* ---- a kernel and a trie ---- */
+
+struct fake_table {
+	struct {
+		struct ip_prefix prefix;
+		uint32_t value; /* trie: tunnel; kernel: MTU */
+	} rows[FAKE_MAX];
+	unsigned int count;
+};
+
+static struct {
+	struct hub hub;
+	struct hub_site sites[TUNNELS / TUNNELS_PER_SITE];
+	struct config config;
+	struct fake_table trie, kernel;
+	uint32_t random;
+	bool alive[TUNNELS]; /* the site's speaker runs */
+	bool held;           /* bgp is being restarted: stale routes may be there */
+	unsigned int installs, refused;
+} sim;
+
+static int fake_find(const struct fake_table *t, const struct ip_prefix *p)
+{
+	for (unsigned int i = 0; i < t->count; i++) {
+		if (prefix_equal(&t->rows[i].prefix, p))
+			return (int)i;
+	}
+	return -1;
+}
+
+static bool fake_set(struct fake_table *t, const struct ip_prefix *p, uint32_t value)
+{
+	int i = fake_find(t, p);
+
+	assert_true(i >= 0 || t->count < FAKE_MAX);
+	if (i < 0)
+		i = (int)t->count++;
+	t->rows[i].prefix = *p;
+	t->rows[i].value = value;
+	return true;
+}
+
+static bool fake_del(struct fake_table *t, const struct ip_prefix *p)
+{
+	int i = fake_find(t, p);
+
+	if (i >= 0)
+		t->rows[i] = t->rows[--t->count];
+	return i >= 0;
+}
+
+/* These take the place of those of the data plane and of sites.c. */
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel)
+{
+	(void)m;
+	return fake_set(&sim.trie, prefix, tunnel);
+}
+
+bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
+{
+	(void)m;
+	return fake_del(&sim.trie, prefix);
+}
+
+bool link_route_set(
+	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source)
+{
+	(void)l;
+	(void)source;
+	assert_true(fake_find(&sim.trie, prefix) >= 0); /* the trie first */
+	sim.installs++;
+	return fake_set(&sim.kernel, prefix, mtu);
+}
+
+bool link_route_del(struct link *l, const struct ip_prefix *prefix)
+{
+	(void)l;
+	return fake_del(&sim.kernel, prefix);
+}
+
+bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+{
+	(void)l;
+	(void)address;
+	(void)prefix_len;
+	return true;
+}
+
+bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+{
+	return link_address_set(l, address, prefix_len);
+}
+
+struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel)
+{
+	return tunnel < TUNNELS ? h->sites[tunnel / TUNNELS_PER_SITE] : NULL;
+}
+
+struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+
+	return site ? &site->tunnels[tunnel % TUNNELS_PER_SITE] : NULL;
+}
+
+uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
+{
+	return site->slot * TUNNELS_PER_SITE + t;
+}
+
+uint32_t hub_group(const struct hub *h, const struct hub_site *site)
+{
+	(void)h;
+	return site->slot;
+}
+
+/* ---- events ---- */
+
+static uint32_t draw(uint32_t below)
+{
+	sim.random = sim.random * 1664525u + 1013904223u;
+	return (sim.random >> 8) % below;
+}
+
+static void on_route(const struct bgp_effect *e)
+{
+	struct imsg_route m = {.prefix = e->route.prefix,
+		.present = e->route.present,
+		.tunnel = e->tunnel,
+		.candidates = e->route.candidates};
+
+	hub_route(&sim.hub, &m);
+}
+
+static struct ip_prefix numbered(uint32_t i)
+{
+	struct ip_prefix p = prefix("10.0.0.0/24");
+
+	p.addr.bytes[1] = (uint8_t)(1 + i);
+	return p;
+}
+
+static struct hub_tunnel *state_of(uint32_t tunnel)
+{
+	return hub_tunnel(&sim.hub, tunnel);
+}
+
+static void set_tunnel(uint32_t tunnel, bool up)
+{
+	state_of(tunnel)->open = up;
+	bgp_tunnel_set(lab.hub, tunnel, up, lab.now);
+	if (up)
+		return;
+	settle();
+	hub_routes_sweep(&sim.hub); /* what hub does 200 ms later */
+}
+
+static void lose_connections(uint32_t tunnel, bool tell_site)
+{
+	for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
+		if (!lab.wire[tunnel][d].open)
+			continue;
+		lab.wire[tunnel][d] = (struct wire){0};
+		bgp_closed(lab.hub, tunnel, d, "closed by the peer", lab.now);
+		if (tell_site)
+			bgp_closed(lab.site[tunnel], 0, other_end(d), "closed", lab.now);
+	}
+}
+
+static void start_site(uint32_t tunnel)
+{
+	site_start(tunnel, 100 + tunnel);
+	lab.site[tunnel]->config.graceful_restart = true;
+	sim.alive[tunnel] = true;
+	for (uint32_t i = 0; i < PREFIXES; i++) {
+		struct ip_prefix p = numbered(i);
+
+		if (draw(3) == 0)
+			bgp_network_set(lab.site[tunnel], &p, true);
+	}
+}
+
+static void toggle_site(uint32_t tunnel)
+{
+	if (!sim.alive[tunnel]) {
+		start_site(tunnel);
+		return;
+	}
+	lose_connections(tunnel, false);
+	bgp_free(lab.site[tunnel]);
+	lab.site[tunnel] = NULL;
+	sim.alive[tunnel] = false;
+}
+
+static void start_speaker(bool again)
+{
+	struct bgp_config config = {.local_as = HUB_AS,
+		.router_id = 0x0a0a0a0a,
+		.hold_s = 30,
+		.keepalive_s = 10,
+		.site_to_site = true,
+		.graceful_restart = true,
+		.restarted = again};
+
+	lab.hub = bgp_new(1 + draw(1000));
+	bgp_configure(lab.hub, &config, lab.now);
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		struct bgp_neighbor n = hub_neighbor(t);
+
+		n.was_up = state_of(t)->bgp_was_up;
+		assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+		if (state_of(t)->open)
+			bgp_tunnel_set(lab.hub, t, true, lab.now);
+	}
+}
+
+static void restart_bgp(void)
+{
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		state_of(t)->bgp_was_up = hub_sees(t) == FSM_ESTABLISHED;
+		if (sim.alive[t])
+			lose_connections(t, true);
+	}
+	hub_routes_mark_stale(&sim.hub);
+	bgp_free(lab.hub);
+	start_speaker(true);
+	sim.held = true;
+}
+
+static void announce_one(uint32_t tunnel)
+{
+	struct ip_prefix p = numbered(draw(PREFIXES));
+
+	if (sim.alive[tunnel])
+		bgp_network_set(lab.site[tunnel], &p, draw(2));
+}
+
+/* A bgp process that lies: none of this may get in. */
+static void lie(uint32_t tunnel)
+{
+	static const char *const lies[] = {"0.0.0.0/0", "::/0", "172.16.1.0/24", "172.16.0.0/16",
+		"169.254.3.2/32", "198.51.100.0/24", "127.0.0.0/8", "30.1.0.0/24"};
+	uint32_t owner = 2; /* of the last one */
+	uint32_t which = draw(tunnel / TUNNELS_PER_SITE == owner ? 7 : 8);
+	struct imsg_route m = {.prefix = prefix(lies[which]), .present = true, .tunnel = tunnel};
+
+	hub_route(&sim.hub, &m);
+	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
+	m.prefix.addr.bytes[15] = 1; /* bits behind the length */
+	hub_route(&sim.hub, &m);
+	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
+	sim.refused += 2;
+}
+
+static void one_event(void)
+{
+	uint32_t tunnel = draw(TUNNELS);
+
+	switch (draw(10)) {
+	case 0:
+		set_tunnel(tunnel, !state_of(tunnel)->open);
+		return;
+	case 1:
+		toggle_site(tunnel);
+		return;
+	case 2:
+		bgp_path_down(lab.hub, tunnel, "control detection time expired", lab.now);
+		return;
+	case 3:
+		if (draw(8) == 0)
+			restart_bgp();
+		return;
+	case 4:
+		if (state_of(tunnel)->open)
+			lie(tunnel);
+		return;
+	case 5:
+		lab.now += draw(20) * CLOCK_SECOND;
+		return;
+	default:
+		announce_one(tunnel);
+	}
+}
+
+/* ---- what must hold ---- */
+
+static void check_entry(void *context, struct route_entry *e)
+{
+	unsigned int *count = context;
+	int trie = fake_find(&sim.trie, &e->route.prefix);
+
+	assert_true(e->installed);
+	assert_true(state_of(e->route.tunnel)->open);
+	assert_true(trie >= 0 && fake_find(&sim.kernel, &e->route.prefix) >= 0);
+	assert_int_equal(sim.trie.rows[trie].value, e->route.tunnel);
+	++*count;
+}
+
+static void check_always(void)
+{
+	unsigned int count = 0;
+
+	route_table_each(sim.hub.routes, check_entry, &count);
+	assert_int_equal(count, sim.trie.count);
+	assert_int_equal(count, sim.kernel.count);
+}
+
+static void check_at_rest(void)
+{
+	unsigned int expected = 0, by_site = 0;
+
+	for (uint32_t i = 0; i < PREFIXES; i++) {
+		struct ip_prefix p = numbered(i);
+		struct rib_prefix *e = rib_find(&lab.hub->rib, &p);
+		int at = fake_find(&sim.trie, &p);
+
+		if (!e || !e->best) {
+			assert_int_equal(at, -1);
+			continue;
+		}
+		assert_true(at >= 0);
+		assert_int_equal(sim.trie.rows[at].value, e->best_tunnel);
+		expected++;
+	}
+	assert_int_equal(expected, sim.trie.count);
+	for (int i = 0; i < TUNNELS / TUNNELS_PER_SITE; i++)
+		by_site += sim.sites[i].routes;
+	assert_int_equal(by_site, expected);
+}
+
+static void rest(void)
+{
+	for (int i = 0; i < 80; i++) {
+		lab.now += CLOCK_SECOND;
+		settle();
+		if (sim.held && bgp_is_settled(lab.hub, lab.now)) {
+			hub_routes_drop_stale(&sim.hub);
+			sim.held = false;
+		}
+		check_always();
+	}
+	if (sim.held) /* what SETTLE_S does */
+		hub_routes_drop_stale(&sim.hub);
+	sim.held = false;
+	check_always();
+	check_at_rest();
+}
+
+static void set_up(uint32_t seed)
+{
+	memset(&lab, 0, sizeof(lab));
+	memset(&sim, 0, sizeof(sim));
+	sim.random = seed;
+	lab.now = 1000 * CLOCK_SECOND;
+	lab.piece = 4096;
+	lab.hub_connects = lab.site_connects = true;
+	lab.on_route = on_route;
+	sim.hub.config = &sim.config;
+	sim.hub.routes = route_table_new();
+	sim.config.concentrator.networks =
+		(struct networks_conf){.count = 1, .prefixes = {prefix("172.16.0.0/16")}};
+	sim.config.concentrator.endpoint_count = 1;
+	sim.config.concentrator.endpoints[0].address_count = 1;
+	sim.config.concentrator.endpoints[0].addresses[0] = address("198.51.100.%u", 1);
+	for (uint32_t i = 0; i < TUNNELS / TUNNELS_PER_SITE; i++) {
+		sim.sites[i].slot = i;
+		sim.sites[i].conf.max_prefixes_in = 1000;
+		sim.hub.sites[i] = &sim.sites[i];
+		snprintf(sim.sites[i].conf.name, SITE_NAME_SIZE, "s%u", i);
+	}
+	sim.sites[2].conf.prefixes =
+		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
+	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], 2);
+	claims_sort(&sim.hub.claims);
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		state_of(t)->open = true;
+	start_speaker(false);
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		start_site(t);
+}
+
+static void tear_down(void)
+{
+	for (int t = 0; t < TUNNELS; t++)
+		bgp_free(lab.site[t]);
+	bgp_free(lab.hub);
+	route_table_free(sim.hub.routes);
+	claims_fini(&sim.hub.claims);
+}
+
+static void events_in_any_order(void **state)
+{
+	unsigned int installs = 0, refused = 0;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+		set_up(seed);
+		rest();
+		for (int i = 0; i < STEPS; i++) {
+			one_event();
+			settle();
+			check_always();
+			if (i % 50 == 49)
+				rest();
+		}
+		rest();
+		installs += sim.installs;
+		refused += sim.refused;
+		tear_down();
+	}
+	assert_true(installs > SEEDS * 100);
+	assert_true(refused > SEEDS * 10);
+}
+
+/* The owner of a claim passes where another does not. */
+static void the_guard_knows_owners(void **state)
+{
+	struct imsg_route m = {.prefix = prefix("30.1.0.0/24"), .present = true, .tunnel = 0};
+
+	(void)state;
+	set_up(99);
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it belongs to another site");
+	m.tunnel = 4;
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.tunnel = 77;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it leads to no site");
+	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0"), .present = true};
+	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	sim.sites[0].conf.allow_default = true;
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.prefix = prefix("11.0.0.0/8");
+	sim.sites[0].conf.max_prefixes_in = 0;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_in_any_order),
+		cmocka_unit_test(the_guard_knows_owners),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

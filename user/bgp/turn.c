@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn of the speaker: timers, decisions, output, and what is told of them. */
+#include "bgp/adjout.h"
+#include "bgp/decide.h"
+#include "bgp/peer.h"
+
+#include <string.h>
+
+enum { DECISIONS_PER_RUN = 4096 }; /* so that sessions are served in between */
+
+/* Who owns what, from all neighbours; every prefix is decided about again. */
+static void collect_claims(struct bgp *b)
+{
+	claims_clear(&b->claims);
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		const struct bgp_neighbor *n = b->peers[i] ? &b->peers[i]->rib.conf : NULL;
+
+		for (unsigned int k = 0; n && k < n->claim_count; k++)
+			claims_add(&b->claims, &n->claims[k], n->group);
+	}
+	claims_sort(&b->claims);
+	rib_touch_all(&b->rib);
+	b->claims_changed = false;
+}
+
+static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunnel)
+{
+	struct bgp_effect *out = speaker_effect(b, BGP_EFFECT_ROUTE, tunnel);
+
+	out->route.prefix = e->prefix;
+	out->route.present = e->best && !e->network;
+	if (!out->route.present)
+		return;
+	out->route.origin = e->best->origin;
+	out->route.med = e->best->has_med ? e->best->med : 0;
+	out->route.candidates = e->candidates;
+	out->route.as_path_len =
+		(uint8_t)attr_path_list(e->best, out->route.as_path, ROUTE_AS_PATH_SHOWN);
+}
+
+const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefix *e)
+{
+	for (unsigned int i = 0; e->owned && i < b->peer_slots; i++) {
+		if (b->peers[i] && b->peers[i]->rib.conf.group == e->owner_group)
+			return b->peers[i];
+	}
+	return NULL;
+}
+
+static void note_quarantine(struct bgp *b, const struct rib_prefix *e, const struct rib_path *path)
+{
+	struct bgp_peer *p = speaker_peer(b, path->peer->conf.tunnel);
+	const struct bgp_peer *owner = speaker_owner(b, e);
+	bool declared = claims_find(&b->claims, &e->prefix);
+	char text[PREFIX_STR_SIZE];
+
+	if (!p || !owner || !p->notes_left)
+		return;
+	p->notes_left--;
+	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s site %s%s",
+		prefix_format(&e->prefix, text), declared ? "it belongs to" : "it is announced by",
+		owner->rib.conf.site, declared ? "" : " already");
+}
+
+static void decide_one(struct bgp *b, struct rib_prefix *e)
+{
+	uint32_t old_tunnel = e->best_tunnel, old_candidates = e->candidates;
+	bool was_route = e->best && e->best != b->rib.own;
+	struct decision d = decide(&b->policy, e);
+	struct attrs *old = e->best; /* compared only */
+	bool is_route;
+
+	rib_choose(&b->rib, e, d.best, d.candidates);
+	is_route = e->best && !e->network;
+	if (is_route != was_route || (is_route && (old != e->best || old_tunnel != e->best_tunnel ||
+							  old_candidates != e->candidates)))
+		emit_route(b, e, is_route ? e->best_tunnel : old_tunnel);
+	if (d.quarantined)
+		note_quarantine(b, e, d.quarantined);
+	rib_collect(&b->rib, e);
+}
+
+static bool decide_some(struct bgp *b)
+{
+	for (int i = 0; i < DECISIONS_PER_RUN; i++) {
+		struct rib_prefix *e = rib_next_dirty(&b->rib);
+
+		if (!e)
+			return false;
+		decide_one(b, e);
+	}
+	return true;
+}
+
+static void fill_output(struct bgp *b, struct bgp_peer *p, uint64_t now)
+{
+	struct bgp_session *s = peer_established(p);
+	struct adjout o = {.rib = &b->rib, .policy = &b->policy, .peer = &p->rib};
+
+	if (!s)
+		return;
+	o.four_octet_as = s->remote.four_octet_as;
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		struct wr w = session_writer(s, SESSION_OUT_RESERVED);
+		bool ended = p->rib.family[f].end_of_rib_out;
+
+		adjout_fill(&o, f, &w); /* what has no room now follows when bytes were sent */
+		session_written(s, &w, now);
+		if (p->rib.family[f].end_of_rib_out && !ended)
+			speaker_event(
+				b, p, "End-of-RIB sent for %s", f == BGP_IPV4 ? "IPv4" : "IPv6");
+	}
+}
+
+static struct bgp_effect_state current_state(struct bgp_peer *p)
+{
+	struct bgp_effect_state s = {.error_code = p->last_notify.code,
+		.error_subcode = p->last_notify.subcode,
+		.state = FSM_IDLE};
+
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
+		if (p->sessions[d].state > s.state)
+			s.state = p->sessions[d].state;
+	}
+	for (int f = 0; f < BGP_FAMILIES; f++) {
+		s.prefixes_in += p->rib.family[f].prefixes_in;
+		s.prefixes_out += p->rib.family[f].prefixes_out;
+	}
+	memcpy(s.detail, p->detail, sizeof(s.detail));
+	return s;
+}
+
+/* Changes of the state are shown at once, of counts once a second. */
+static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
+{
+	struct bgp_effect_state s = current_state(p);
+	bool state = s.state != p->shown.state || s.error_code != p->shown.error_code ||
+		     s.error_subcode != p->shown.error_subcode ||
+		     strcmp(s.detail, p->shown.detail) != 0;
+	bool counts =
+		s.prefixes_in != p->shown.prefixes_in || s.prefixes_out != p->shown.prefixes_out;
+
+	if (!state && !counts) {
+		if (p->report_at <= now)
+			p->report_at = CLOCK_NEVER;
+		return;
+	}
+	if (!state && p->report_at != CLOCK_NEVER && p->report_at > now)
+		return;
+	speaker_effect(b, BGP_EFFECT_STATE, p->rib.conf.tunnel)->state = s;
+	p->shown = s;
+	p->report_at = now + STATE_REPORT_S * CLOCK_SECOND;
+}
+
+/* After a restart, those who were there before are waited for; else all whose tunnels are up. */
+static bool everybody_is_back(const struct bgp *b, uint64_t now)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		struct bgp_peer *p = b->peers[i];
+
+		if (!p || !p->tunnel_up || (b->config.restarted && !p->rib.conf.was_up))
+			continue;
+		if (!peer_established(p))
+			return false;
+		if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
+			continue;
+		for (int f = 0; f < BGP_FAMILIES; f++) {
+			if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
+				return false;
+		}
+	}
+	return true;
+}
+
+bool bgp_run(struct bgp *b, uint64_t now)
+{
+	bool more;
+
+	b->now = now;
+
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		if (b->peers[i])
+			peer_timers(b, b->peers[i], now);
+	}
+	if (b->claims_changed)
+		collect_claims(b);
+	more = rib_sweep(&b->rib, DECISIONS_PER_RUN);
+	if (b->defer_until && (now >= b->defer_until || everybody_is_back(b, now)))
+		b->defer_until = 0;
+	more |= !b->defer_until && decide_some(b);
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		if (!b->peers[i])
+			continue;
+		if (!b->defer_until)
+			fill_output(b, b->peers[i], now);
+		report_state(b, b->peers[i], now);
+	}
+	return more;
+}
+
+uint64_t bgp_next_timer(const struct bgp *b)
+{
+	uint64_t at = b->defer_until ? b->defer_until : CLOCK_NEVER;
+
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		uint64_t of_peer = b->peers[i] ? peer_next_timer(b->peers[i]) : CLOCK_NEVER;
+
+		at = of_peer < at ? of_peer : at;
+	}
+	return at;
+}
+
+bool bgp_is_settled(const struct bgp *b, uint64_t now)
+{
+	return !b->defer_until && everybody_is_back(b, now) && !b->rib.dirty_first;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which best paths the hub believes. */
+#include "hub/hub.h"
+
+#include <string.h>
+
+#define TABLE_RESERVE                                                                              \
+	(2 * SLUICE_MAX_SITES * TUNNELS_PER_SITE) /* inside addresses, both families */
+
+void hub_claims_collect(struct hub *h)
+{
+	claims_clear(&h->claims);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		const struct hub_site *site = h->sites[i];
+
+		for (uint32_t k = 0; site && k < site->conf.prefixes.count; k++)
+			claims_add(
+				&h->claims, &site->conf.prefixes.prefixes[k], hub_group(h, site));
+	}
+	claims_sort(&h->claims);
+}
+
+/* No bits behind the length, nor behind the address: comparisons rely on both. */
+static bool is_well_formed(const struct ip_prefix *p)
+{
+	struct ip_prefix clean;
+
+	if (!addr_bits(&p->addr) || p->len > addr_bits(&p->addr))
+		return false;
+	clean.addr = addr_from_bytes(p->addr.family, p->addr.bytes);
+	clean = prefix_make(&clean.addr, p->len);
+	return prefix_equal(&clean, p);
+}
+
+static bool is_never_routed(const struct ip_prefix *p)
+{
+	static const struct ip_prefix never[] = {
+		{{AF_INET, {127}}, 8},
+		{{AF_INET, {169, 254}}, 16}, /* inside addresses of tunnels too */
+		{{AF_INET, {224}}, 3},
+		{{AF_INET6, {0}}, 127},
+		{{AF_INET6, {0xfe, 0x80}}, 10},
+		{{AF_INET6, {0xff}}, 8},
+	};
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (prefix_covers(&never[i], p))
+			return true;
+	}
+	return false;
+}
+
+/* what belongs to the hub wins even against a more specific prefix. */
+static bool is_of_hub(const struct hub *h, const struct ip_prefix *p)
+{
+	const struct networks_conf *own = &h->config->concentrator.networks;
+
+	for (uint32_t i = 0; i < own->count; i++) {
+		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+/* As long as or longer than a tunnel's inside block: sessions of other sites would be drawn away. */
+static bool is_inside(const struct hub *h, const struct ip_prefix *p)
+{
+	if (p->len + 2u < addr_bits(&p->addr))
+		return false;
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct tunnel_conf *conf = &h->sites[i]->conf.tunnels[t];
+
+			if (conf->configured && (prefix_covers(&conf->inside, p) ||
+							prefix_covers(&conf->inside6, p)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Outer packets would be routed into a tunnel: those of the hub, and those to other sites. */
+static bool covers_outside(
+	const struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
+			if (prefix_contains(p, &c->endpoints[e].addresses[a]))
+				return true;
+		}
+	}
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct ip_addr *peer = &h->sites[i]->tunnels[t].ike.peer.addr;
+
+			if (h->sites[i] != site && h->sites[i]->tunnels[t].open &&
+				prefix_contains(p, peer))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_of_others(
+	const struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
+{
+	const struct claim *claim = claims_find(&h->claims, p);
+
+	return claim && claim->group != hub_group(h, site);
+}
+
+/* Room: of the site by its limit, of the table by the size of the map. */
+static bool is_too_many(struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
+{
+	const struct route_entry *e = route_table_find(h->routes, p);
+
+	if (e && hub_site_of_tunnel(h, e->route.tunnel) == site)
+		return false;
+	return site->routes >= BGP_FAMILIES * site->conf.max_prefixes_in ||
+	       (!e && route_table_count(h->routes) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
+}
+
+const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
+	const struct ip_prefix *p = &route->prefix;
+
+	if (!is_well_formed(p))
+		return "it is not a prefix";
+	if (!site)
+		return "it leads to no site";
+	if (!p->len && !site->conf.allow_default)
+		return "default routes of this site are not allowed";
+	if (is_never_routed(p))
+		return "such addresses are never forwarded";
+	if (is_of_hub(h, p))
+		return "it lies within a network of the hub";
+	if (is_inside(h, p))
+		return "it covers inside addresses of a tunnel";
+	if (p->len && covers_outside(h, site, p))
+		return "it covers an outside address of the hub or of another site";
+	if (is_of_others(h, site, p))
+		return "it belongs to another site";
+	if (is_too_many(h, site, p))
+		return "there are too many routes";
+	return NULL;
+}
