@@ -83,5 +83,18 @@ switched_on() { BFD_MS=300 hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && u
 case_ "and on again, with another interval" switched_on
 bgp_restarts() { local pid; pid=$(json_of show dataplane '.processes[] | select(.name == "bgp").pid'); kill -9 "$pid"; until_true 40 all_up 2 && until_true 20 bfd_is "Up Up"; }
 case_ "the bgp process is killed: BGP and BFD return" bgp_restarts
+logged() { # M-23 to M-25, by what happened above
+	local log; log=$(json_of show bgp-log '[.events[]] | tojson')
+	jq -e 'map(select(.type == "BGPStatus" and .status == "UP" and (.message.details | test("OpenConfirm -> Established")))) | length > 0' <<<"$log" >/dev/null &&
+		jq -e 'map(select(.type == "RouteStatus" and .status == "ADVERTISED" and .message.prefix == "10.1.0.0/24" and .message.asPath == "65001" and .message.med == 10)) | length > 0' <<<"$log" >/dev/null &&
+		jq -e 'map(select(.message.details // "" | test("OPEN received: version 4, AS 65001, hold time 9 s"))) | length > 0' <<<"$log" >/dev/null &&
+		jq -e 'all(.[]; .event_timestamp > 0 and (.resource_id | test("site-1")))' <<<"$log" >/dev/null
+}
+case_ "the BGP log has sessions and routes" logged
+explained() {
+	local out; out=$(sluice show route 10.1.0.10 --json); jq -c '[.paths[] | [.tunnel, .reason]]' <<<"$out"
+	jq -e '(.paths | length == 2) and ([.paths[] | select(.best)][0].tunnel == 0) and ([.paths[] | select(.best | not)][0].reason | startswith("a:"))' <<<"$out" >/dev/null
+}
+case_ "show route says why tunnel 0 won" until_true 20 explained
 case_ "a stop leaves nothing" hub_stop
 cases_end

@@ -180,6 +180,9 @@ static void schedule_restart(struct bgp *b, struct bgp_peer *p, bool was_establi
 	}
 	if (was_established && now - p->established_at >= STEADY_S * CLOCK_SECOND)
 		p->backoff_s = 0;
+	/* The peer has closed this connection because it keeps the other one: no failure. */
+	if (p->last_notify.code == NOTIFY_CEASE && p->last_notify.subcode == CEASE_COLLISION)
+		p->backoff_s = 0;
 	p->backoff_s = p->backoff_s ? p->backoff_s * 2 : retry;
 	if (p->backoff_s > BACKOFF_MAX_S)
 		p->backoff_s = BACKOFF_MAX_S;

@@ -1,0 +1,141 @@
+#!/bin/bash
+# Convergence of Sluice's bgp process, BIRD and FRR's bgpd, under the same load: wall time until
+# every peer has heard everything, CPU time and peak memory of the speaker. No kernel routes.
+# The speaker runs on one CPU, the load on another. Usage: bgp_load.sh [ROW...]
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "needs root for network namespaces"; exit 77; }
+BIN=${BIN:-$PWD/build/release}
+P=slbb W=$(mktemp -d /tmp/slbb.XXXXXX) pids=()
+DUT=10.99.0.1 FIRST=10.99.1.0 AS=64512
+[ "$(nproc)" -gt 1 ] && LOAD_CPU=1 || LOAD_CPU=0
+cleanup() {
+	local p
+	for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done
+	sleep 0.2
+	for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
+	for n in dut load; do ip netns del $P-$n 2>/dev/null; done
+	rm -rf "$W"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+address() { echo "10.99.$((1 + $1 / 256)).$(($1 % 256))"; }
+
+net_up() { # PEERS
+	local i
+	for n in dut load; do ip netns del $P-$n 2>/dev/null; ip netns add $P-$n || exit 77; ip -n $P-$n link set lo up; done
+	ip -n $P-dut link add eth0 type veth peer name eth0 netns $P-load
+	ip -n $P-dut addr add $DUT/16 dev eth0; ip -n $P-dut link set eth0 up
+	for i in $(seq 0 $(($1 - 1))); do echo "addr add $(address "$i")/16 dev eth0"; done | ip -n $P-load -batch -
+	ip -n $P-load link set eth0 up
+}
+
+# Each starts a speaker for PEERS peers in MODE and sets PID.
+start_sluice() {
+	local i group
+	mkfifo "$W/in"
+	ip netns exec $P-dut "$BIN/tests/net/bgp_peer" <"$W/in" >/dev/null 2>"$W/sluice.log" & pids+=($!)
+	exec 9>"$W/in"
+	{
+		echo "conf $AS 10.99.0.1 180 60 1"; echo "listen 0.0.0.0"
+		for i in $(seq 0 $(($1 - 1))); do
+			group=$i; [ "$2" = all ] || [ "$i" = $(($1 - 1)) ] || group=1000
+			echo "neighbor $((2 * i)) s$i $DUT $(address "$i") - - $((65001 + i)) 0 0 100 $group 0"
+			echo "tunnel $((2 * i)) up"
+		done
+		echo start
+	} >&9
+	until PID=$(pgrep -P "$(ip netns pids $P-dut | head -n 1)" bgp_peer | head -n 1) && [ -n "$PID" ]; do sleep 0.1; done
+}
+start_bird() {
+	local i out
+	{
+		echo "router id 10.99.0.1; protocol device { scan time 60; }"
+		for i in $(seq 0 $(($1 - 1))); do
+			out=all; [ "$2" = all ] || [ "$i" = $(($1 - 1)) ] || out=none
+			echo "protocol bgp p$i { local $DUT as $AS; neighbor $(address "$i") as $((65001 + i)); passive; hold time 180; ipv4 { import all; export $out; }; }"
+		done
+	} >"$W/bird.conf"
+	ip netns exec $P-dut bird -f -c "$W/bird.conf" -s "$W/bird.ctl" -P "$W/bird.pid" >"$W/bird.log" 2>&1 & pids+=($!)
+	until [ -s "$W/bird.pid" ]; do sleep 0.1; done
+	PID=$(<"$W/bird.pid")
+}
+start_frr() {
+	local i
+	{
+		echo "router bgp $AS"
+		echo " bgp router-id 10.99.0.1"
+		echo " no bgp ebgp-requires-policy"
+		echo " no bgp suppress-duplicates"
+		echo " timers bgp 60 180"
+		for i in $(seq 0 $(($1 - 1))); do
+			echo " neighbor $(address "$i") remote-as $((65001 + i))"
+			echo " neighbor $(address "$i") passive"
+			echo " neighbor $(address "$i") disable-connected-check"
+			echo " neighbor $(address "$i") advertisement-interval 0"
+		done
+		echo " address-family ipv4 unicast"
+		for i in $(seq 0 $(($1 - 1))); do
+			[ "$2" = all ] || [ "$i" = $(($1 - 1)) ] || echo "  neighbor $(address "$i") prefix-list none out"
+		done
+		echo " exit-address-family"
+		echo "ip prefix-list none seq 5 deny any"
+	} >"$W/bgpd.conf"
+	chmod -R a+rwX "$W"
+	ip netns exec $P-dut /usr/lib/frr/bgpd -Z -n -f "$W/bgpd.conf" -i "$W/bgpd.pid" --vty_socket "$W" -P 0 -u root -g root >"$W/bgpd.log" 2>&1 & pids+=($!)
+	until [ -s "$W/bgpd.pid" ]; do sleep 0.1; done
+	PID=$(<"$W/bgpd.pid")
+}
+
+cpu() { awk '{ print ($14 + $15) / '"$(getconf CLK_TCK)"' }' "/proc/$PID/stat"; }
+peak() { awk '/VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$PID/status"; }
+
+phase() { # NAME: sets TOOK
+	local before; before=$(cpu)
+	echo "$1" >&8
+	read -r -t 250 _ TOOK <&7 || { TOOK=-; return 1; }
+	sleep 0.5
+	CPU=$(awk -v a="$before" -v b="$(cpu)" 'BEGIN { printf "%.2f", b - a }')
+}
+
+one() { # SPEAKER ROW PEERS PREFIXES MODE
+	local word
+	net_up "$3"
+	"start_$1" "$3" "$5"
+	taskset -apc 0 "$PID" >/dev/null
+	coproc LOAD { ip netns exec $P-load taskset -c $LOAD_CPU "$BIN/tests/bench/bgp_load" $DUT $AS $FIRST "$3" "$4" "$5" 2>"$W/load.err"; }
+	pids+=("$LOAD_PID"); exec 7<&"${LOAD[0]}" 8>&"${LOAD[1]}"
+	read -r -t 90 word <&7
+	if [ "$word" != established ]; then
+		printf '%-8s %-28s %s\n' "$1" "$2" "sessions do not come up: $word $(tail -n 1 "$W/load.err")"
+	else
+		sleep 1
+		phase announce && printf '%-8s %-28s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$(peak)"
+		phase withdraw && printf '%-8s %-28s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$(peak)"
+	fi
+	exec 7<&- 8>&- 9>&- 2>/dev/null
+	kill "$LOAD_PID" "${pids[@]}" 2>/dev/null; sleep 0.3; kill -9 "$PID" 2>/dev/null
+	pids=(); rm -f "$W/in" "$W"/*.pid
+}
+
+row() { # NAME PEERS PREFIXES MODE
+	local speaker
+	for speaker in sluice bird frr; do
+		case $speaker in
+		bird) command -v bird >/dev/null || { echo "bird is not installed"; continue; } ;;
+		frr) [ -x /usr/lib/frr/bgpd ] || { echo "FRR is not installed"; continue; } ;;
+		esac
+		one $speaker "$@"
+	done
+}
+
+printf '%-8s %-28s %10s %14s %10s\n' speaker row wall CPU peak
+rows=("$@"); [ $# -gt 0 ] || rows=(collect reflect one)
+for r in "${rows[@]}"; do
+	case $r in
+	collect) row "100 x 1,000 to a collector" 101 1000 collector ;;
+	reflect) row "100 x 1,000 to all" 100 1000 all ;;
+	one) row "1 x 100,000 to a collector" 2 100000 collector ;;
+	small) row "10 x 100 to all" 10 100 all ;;
+	esac
+done
