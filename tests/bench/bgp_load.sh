@@ -82,8 +82,8 @@ start_frr() {
 		echo "ip prefix-list none seq 5 deny any"
 	} >"$W/bgpd.conf"
 	chmod -R a+rwX "$W"
-	ip netns exec $P-dut /usr/lib/frr/bgpd -Z -n -f "$W/bgpd.conf" -i "$W/bgpd.pid" --vty_socket "$W" -P 0 -u root -g root >"$W/bgpd.log" 2>&1 & pids+=($!)
-	until [ -s "$W/bgpd.pid" ]; do sleep 0.1; done
+	ip netns exec $P-dut /usr/lib/frr/bgpd -Z -n -f "$W/bgpd.conf" -i "$W/bgpd.pid" --vty_socket "$W" -P 0 -u frr -g frr >"$W/bgpd.log" 2>&1 & pids+=($!)
+	for _ in $(seq 50); do [ -s "$W/bgpd.pid" ] && break; sleep 0.1; done
 	PID=$(<"$W/bgpd.pid")
 }
 
