@@ -229,8 +229,11 @@ static void on_message(void *context, const struct imsg *m)
 	case IMSG_BGP_STATE:
 		print_state(imsg_body(m, sizeof(struct imsg_bgp_state)));
 		return;
-	case IMSG_ROUTE:
-		print_route(imsg_body(m, sizeof(struct imsg_route)));
+	case IMSG_ROUTES:
+		for (size_t i = 0; i < m->len / sizeof(struct imsg_route); i++)
+			print_route((const struct imsg_route *)m->payload + i);
+		return;
+	case IMSG_BGP_EVENT:
 		return;
 	default:
 		printf("message %u\n", m->type);

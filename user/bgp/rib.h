@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define RIB_PEERS_MAX  512 /* neighbours: bits of an adj-RIB-out */
+#define RIB_PEERS_MAX  256 /* neighbours: bits of an adj-RIB-out */
 #define RIB_SLOT_WORDS (RIB_PEERS_MAX / 64)
 
 struct rib_node {

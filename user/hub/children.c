@@ -494,9 +494,10 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 		if (imsg_copy(m, &state, sizeof(state)))
 			on_bgp_state(h, &state);
 		break;
-	case IMSG_ROUTE:
-		if ((route = imsg_body(m, sizeof(*route))))
-			hub_route(h, route);
+	case IMSG_ROUTES:
+		route = m->payload;
+		for (size_t i = 0; i < m->len / sizeof(*route); i++)
+			hub_route(h, &route[i]);
 		break;
 	case IMSG_BGP_SETTLED:
 		hub_routes_drop_stale(h);

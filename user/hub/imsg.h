@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define IMSG_CLAIMS_MAX 64
+#define IMSG_ROUTES_MAX 128
 
 #define IMSG_MAX_SIZE 16384 /* bytes of one message, header included */
 
@@ -81,7 +82,7 @@ enum imsg_type {
 	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
-	IMSG_ROUTE,       /* struct imsg_route: best path changed */
+	IMSG_ROUTES,      /* struct imsg_route, IMSG_ROUTES_MAX at most: best paths changed */
 	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
 	IMSG_BGP_EVENT,   /* struct imsg_bgp_event: for the log of the tunnel */
 	IMSG_BGP_ANSWER,  /* struct imsg_bgp_answer: of a query, several */

@@ -26,6 +26,21 @@ void bgp_schedule_turn(struct proc_bgp *p)
 
 /* ---- effects ---- */
 
+static void flush_routes(struct proc_bgp *p)
+{
+	if (p->route_count)
+		imsg_send(p->hub, IMSG_ROUTES, -1, p->routes,
+			p->route_count * sizeof(struct imsg_route));
+	p->route_count = 0;
+}
+
+/* What is told must be told in order: routes that wait go first. */
+static void tell_hub(struct proc_bgp *p, enum imsg_type type, const void *payload, size_t len)
+{
+	flush_routes(p);
+	imsg_send(p->hub, type, -1, payload, len);
+}
+
 static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 {
 	static const enum bgp_state states[FSM_STATES] = {
@@ -44,28 +59,30 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.error_subcode = e->state.error_subcode};
 
 	memcpy(m.detail, e->state.detail, sizeof(m.detail));
-	imsg_send(p->hub, IMSG_BGP_STATE, -1, &m, sizeof(m));
+	tell_hub(p, IMSG_BGP_STATE, &m, sizeof(m));
 }
 
 static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 {
-	struct imsg_route m = {.prefix = e->route.prefix,
+	struct imsg_route *m = &p->routes[p->route_count++];
+
+	*m = (struct imsg_route){.prefix = e->route.prefix,
 		.present = e->route.present,
 		.tunnel = e->tunnel,
 		.med = e->route.med,
 		.as_path_len = e->route.as_path_len,
 		.origin = e->route.origin,
 		.candidates = e->route.candidates};
-
-	memcpy(m.as_path, e->route.as_path, sizeof(m.as_path));
-	imsg_send(p->hub, IMSG_ROUTE, -1, &m, sizeof(m));
+	memcpy(m->as_path, e->route.as_path, sizeof(m->as_path));
+	if (p->route_count == IMSG_ROUTES_MAX)
+		flush_routes(p);
 }
 
 static void report_event(struct proc_bgp *p, const struct bgp_effect *e)
 {
 	struct imsg_bgp_event m = {.tunnel = e->tunnel, .event = e->event};
 
-	imsg_send(p->hub, IMSG_BGP_EVENT, -1, &m, sizeof(m));
+	tell_hub(p, IMSG_BGP_EVENT, &m, sizeof(m));
 }
 
 static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
@@ -103,6 +120,7 @@ void bgp_carry_out_all(struct proc_bgp *p)
 
 	while (bgp_next_effect(p->bgp, &e))
 		carry_out(p, &e);
+	flush_routes(p);
 }
 
 /* ---- the turn ---- */
@@ -112,7 +130,7 @@ static void check_settled(struct proc_bgp *p, uint64_t now)
 	if (!p->settling || (now < p->settle_until && !bgp_is_settled(p->bgp, now)))
 		return;
 	p->settling = false;
-	imsg_send(p->hub, IMSG_BGP_SETTLED, -1, NULL, 0);
+	tell_hub(p, IMSG_BGP_SETTLED, NULL, 0);
 }
 
 static void set_timer(struct proc_bgp *p, uint64_t at, uint64_t now)
@@ -221,7 +239,7 @@ static void answer_path(void *context, const struct bgp_path_view *v)
 	const struct answer_context *c = context;
 	struct imsg_bgp_answer m = {.id = c->id, .path = *v};
 
-	imsg_send(c->p->hub, IMSG_BGP_ANSWER, -1, &m, sizeof(m));
+	tell_hub(c->p, IMSG_BGP_ANSWER, &m, sizeof(m));
 }
 
 static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
@@ -233,7 +251,7 @@ static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
 		bgp_explain(p->bgp, &m->prefix, answer_path, &c);
 	else
 		bgp_contested(p->bgp, CONTESTED_SHOWN, answer_path, &c);
-	imsg_send(p->hub, IMSG_BGP_ANSWER, -1, &end, sizeof(end));
+	tell_hub(p, IMSG_BGP_ANSWER, &end, sizeof(end));
 }
 
 static void on_shutdown(struct proc_bgp *p, uint64_t now)
@@ -328,7 +346,7 @@ static void on_bfd_message(void *context, const struct imsg *m)
 		return;
 	if (state->failed)
 		bgp_path_down(p->bgp, state->tunnel, bfd_diag_name(state->diag), clock_now());
-	imsg_send(p->hub, IMSG_BFD_STATE, -1, state, sizeof(*state));
+	tell_hub(p, IMSG_BFD_STATE, state, sizeof(*state));
 	bgp_schedule_turn(p);
 }
 

@@ -26,6 +26,8 @@ struct proc_bgp {
 	LIST_HEAD(, connection) connections;
 	struct listener listeners[LISTENERS_MAX];
 	unsigned int listener_count;
+	unsigned int route_count; /* waiting, to be told together */
+	struct imsg_route routes[IMSG_ROUTES_MAX];
 	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
 	uint64_t settle_until;
 	int status;
