@@ -27,7 +27,7 @@ static void try_selectors(struct span s)
 static void try_identity(struct span s)
 {
 	struct ike_identity id, again;
-	uint8_t buffer[256];
+	uint8_t buffer[4 + sizeof(id.bytes)];
 	struct wr w = wr_init(buffer, sizeof(buffer));
 	char text[IDENTITY_STR_SIZE];
 

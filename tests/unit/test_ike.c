@@ -291,6 +291,10 @@ static void test_identities(void **state)
 	assert_false(identity_equal(&a, &k));
 	b.type = IKE_ID_KEY_ID;
 	assert_false(identity_equal(&b, &k)); /* key IDs are bytes */
+	k.type = b.type = IKE_ID_DN;          /* no names, but the same bytes */
+	k.bytes[0] = b.bytes[0];
+	assert_true(identity_equal(&b, &b));
+	assert_false(identity_equal(&b, &k));
 	identity_encode(&w, &a);
 	assert_true(identity_decode(buffer, wr_len(&w), &got));
 	assert_memory_equal(&got, &a, sizeof(a));

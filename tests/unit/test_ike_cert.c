@@ -119,6 +119,29 @@ static void test_every_key(void **state)
 	}
 }
 
+static bool lose_some(struct lab *l, int from, const struct effect_send *s)
+{
+	static unsigned int count;
+
+	(void)l, (void)from, (void)s;
+	return ++count % 3 == 0;
+}
+
+/* Messages of several fragments, of which every third datagram is lost. */
+static void test_lossy(void **state)
+{
+	struct lab *l = cert_lab(KEY_RSA, KEY_RSA);
+
+	(void)state;
+	l->drop = lose_some;
+	starts(l, SITE);
+	pass(l, 20 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	assert_true(l->sent[SITE] > 4); /* two fragments at least, and some of them again */
+	lab_free(l);
+}
+
 /* A peer without RFC 7427, or with few hashes: what both announced decides. */
 static uint16_t announced; /* what is left of the announcement: one hash, or 0 for none */
 
@@ -630,6 +653,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_lossy),
 		cmocka_unit_test(test_tampered_announcement),
 		cmocka_unit_test(test_peers_without_rfc7427),
 		cmocka_unit_test(test_untrusted),

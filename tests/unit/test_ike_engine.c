@@ -346,9 +346,30 @@ static void test_version(void **state)
 	lab_free(l);
 }
 
+/* A checkpoint of a tunnel that was taken out of the configuration meanwhile: read past. */
+static void test_restore_without_tunnel(void **state)
+{
+	static uint8_t saved[ENGINE_CHECKPOINT_SIZE(8)];
+	struct lab *l = lab_new();
+	struct engine_env env = l->e[HUB]->env;
+	struct engine_limits limits = engine_limits_default();
+	size_t len;
+
+	(void)state;
+	site_starts(l);
+	len = engine_checkpoint(l->e[HUB], saved, sizeof(saved), l->now);
+	assert_true(len > 100);
+	engine_free(l->e[HUB]);
+	l->e[HUB] = engine_new(&env, &limits);
+	assert_true(engine_restore(l->e[HUB], saved, len, l->now));
+	assert_true(TAILQ_EMPTY(&l->e[HUB]->sas));
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restore_without_tunnel),
 		cmocka_unit_test(test_up),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_bad_key_exchange),

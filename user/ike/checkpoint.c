@@ -405,6 +405,7 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 	struct tunnel nowhere = {.in_use = -1};
 	uint32_t number;
 
+	TAILQ_INIT(&nowhere.sas);
 	if (rd_u32(&r) != CHECKPOINT_VERSION || rd_u64(&r) > now || r.bad)
 		return false;
 	while ((number = rd_u32(&r)) != EFFECT_NO_TUNNEL) {
@@ -425,6 +426,7 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 			}
 			engine_sweep(e);
 			nowhere = (struct tunnel){.in_use = -1};
+			TAILQ_INIT(&nowhere.sas);
 		}
 	}
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {

@@ -40,7 +40,8 @@ bool identity_equal(const struct ike_identity *a, const struct ike_identity *b)
 {
 	bool text = a->type == IKE_ID_FQDN || a->type == IKE_ID_RFC822;
 
-	if (a->type == IKE_ID_DN && b->type == IKE_ID_DN)
+	if (a->type == IKE_ID_DN && b->type == IKE_ID_DN &&
+		(a->len != b->len || memcmp(a->bytes, b->bytes, a->len) != 0))
 		return dn_equal(a->bytes, a->len, b->bytes, b->len);
 	if (a->type != b->type || a->len != b->len)
 		return false;
