@@ -299,5 +299,5 @@ initiate
 check "restarted peer: INITIAL_CONTACT or newer wins" 6 same_pair
 stop_peer dpd
 
-nat_case aes128gcm16-prfsha256-ecp256
+nat_case aes256-sha256-modp2048
 exit $failed

@@ -1,44 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKEv1 between two engines: main mode, quick mode, informational, and what goes wrong in them. */
-#include "ike/v1/v1.h"
+#include "ike_v1_lab.h"
 
-#include "ike_lab.h"
-
-#include "../certs.h"
 #include "crypto/hash.h"
 
 #include <stdio.h>
-
-/* Both speak IKEv1 only; nobody has started. */
-static struct lab *lab_v1(void)
-{
-	struct lab *l = lab_new();
-
-	for (int i = 0; i < 2; i++) {
-		struct ike_options *o = &l->conf[i].options;
-
-		o->ikev1 = true;
-		o->ikev2 = false;
-		o->p1_encryption = one(12, 256);
-		o->p1_integrity = one(12, 0);
-		o->p1_groups = one(19, 0);
-		o->p2_groups = one(19, 0);
-		configure(l, i, "key");
-	}
-	return l;
-}
-
-static void assert_up(struct lab *l)
-{
-	struct engine_view hub, site;
-
-	engine_look(l->e[HUB], l->conf[HUB].number, &hub);
-	engine_look(l->e[SITE], l->conf[SITE].number, &site);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	assert_int_equal(l->state[SITE].phase, PHASE_UP);
-	assert_int_equal(hub.spi_in, site.spi_out);
-	assert_int_equal(hub.spi_out, site.spi_in);
-}
 
 static void test_up(void **state)
 {
@@ -85,18 +51,6 @@ static void test_versions(void **state)
 }
 
 /* ---- refusals ---- */
-
-static void assert_refused(struct lab *l, enum reason hub, const char *site_text)
-{
-	site_starts(l);
-	assert_true(l->notes[HUB][hub] > 0);
-	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
-	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
-	if (site_text)
-		assert_non_null(strstr(l->state[SITE].detail, site_text));
-	assert_int_equal(l->adds[HUB], 0);
-	lab_free(l);
-}
 
 static void test_refusals(void **state)
 {
@@ -601,100 +555,6 @@ static void test_ends(void **state)
 	lab_free(l);
 }
 
-/* ---- signatures ---- */
-
-static int64_t lab_wall(void *context)
-{
-	(void)context;
-	return CERTS_NOW;
-}
-
-static struct made root, stranger_ca, hub_cert[KEY_ED25519 + 1], site_cert[KEY_ED25519 + 1];
-
-static struct lab *cert_lab(enum key_kind hub, enum key_kind site, const struct made *ca_of_hub)
-{
-	struct lab *l = lab_v1();
-
-	for (int i = 0; i < 2; i++) {
-		struct trust *t = trust_new(false);
-
-		certs_trust_ca(t, i ? &root : ca_of_hub);
-		l->e[i]->env.wall = lab_wall;
-		l->conf[i].options.auth = AUTH_CERT;
-		l->conf[i].local_id = certs_id(IKE_ID_FQDN, i ? "site.example" : "hub.example");
-		l->conf[i].remote_id = certs_id(IKE_ID_FQDN, i ? "hub.example" : "site.example");
-		engine_trust_set(l->e[i], t, l->now);
-		engine_credential_set(l->e[i], ENGINE_EVERY_TUNNEL,
-			certs_credential(i ? &site_cert[site] : &hub_cert[hub], NULL));
-		configure(l, i, "key");
-	}
-	return l;
-}
-
-static unsigned int largest;
-
-static bool measure(struct lab *l, int from, const struct effect_send *s)
-{
-	(void)l, (void)from;
-	largest = s->len > largest ? (unsigned int)s->len : largest;
-	return false;
-}
-
-static void test_signatures(void **state)
-{
-	struct lab *l;
-
-	(void)state;
-	root = certs_ca("CN=Root", KEY_P256, NULL);
-	stranger_ca = certs_ca("CN=Stranger", KEY_P256, NULL);
-	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
-		hub_cert[k] = certs_peer("CN=hub", "hub.example", k, &root);
-		site_cert[k] = certs_peer("CN=site", "site.example", k, &root);
-	}
-	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
-		l = cert_lab(k, k, &root);
-		largest = 0;
-		l->drop = measure;
-		site_starts(l);
-		if (k == KEY_ED25519) { /* has no number in IKEv1 */
-			assert_int_equal(l->state[SITE].phase, PHASE_DOWN);
-		} else {
-			assert_up(l);
-			assert_true(largest <= 1220 + 4);
-			engine_command(l->e[HUB], 4, ENGINE_REKEY_IKE, l->now);
-			pass(l, 60 * S);
-			assert_up(l);
-			assert_true(sa_of(l, HUB)->initiator);
-		}
-		lab_free(l);
-	}
-	/* The method stands for both keys. */
-	l = cert_lab(KEY_RSA, KEY_P256, &root);
-	assert_refused(l, REASON_NO_IKE_PROPOSAL, "NO-PROPOSAL-CHOSEN");
-	l = cert_lab(KEY_P256, KEY_P256, &stranger_ca);
-	site_starts(l);
-	assert_int_equal(l->notes[HUB][REASON_CERT_UNTRUSTED], 1);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_UNTRUSTED);
-	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
-	lab_free(l);
-	/* Somebody else's certificate; no certificate of our own. */
-	l = cert_lab(KEY_P256, KEY_P256, &root);
-	engine_credential_set(
-		l->e[SITE], ENGINE_EVERY_TUNNEL, certs_credential(&hub_cert[KEY_P256], NULL));
-	site_starts(l);
-	assert_int_equal(l->notes[HUB][REASON_CERT_IDENTITY], 1);
-	lab_free(l);
-	l = cert_lab(KEY_P256, KEY_P256, &root);
-	engine_credential_set(l->e[HUB], ENGINE_EVERY_TUNNEL, NULL);
-	assert_refused(l, REASON_CERT_OWN, NULL);
-	made_free(&root);
-	made_free(&stranger_ca);
-	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
-		made_free(&hub_cert[k]);
-		made_free(&site_cert[k]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -714,7 +574,6 @@ int main(void)
 		cmocka_unit_test(test_lost_third),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_signatures),
 	};
 
 	if (!crypto_init())

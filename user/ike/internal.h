@@ -274,7 +274,7 @@ struct ike_version {
 
 	/* Before an SA is closed: what its delete does not say by itself. */
 	void (*goodbye)(struct engine *e, struct ike_sa *sa);
-	/* The peer is silent on this SA: true when the tunnel lives on without it. */
+	/* The peer is silent on this SA, or it expires: true when the tunnel lives on without it. */
 	bool (*survive)(struct engine *e, struct ike_sa *sa, uint64_t now);
 	/* Timers beside those of struct ike_sa; CLOCK_NEVER for none. */
 	uint64_t (*next_timer)(const struct ike_sa *sa);

@@ -131,6 +131,8 @@ static void established_timer(struct engine *e, struct ike_sa *sa, uint64_t now)
 	struct tunnel *t = sa->tunnel;
 
 	if (sa->expire_at && sa->expire_at <= now) {
+		if (sa->version->survive && sa->version->survive(e, sa, now))
+			return;
 		engine_note(e, t, &sa->remote, true, REASON_IKE_EXPIRED, "%u s",
 			t->conf.options.p1_lifetime_s);
 		ike_sa_close(e, sa, REASON_IKE_EXPIRED, now);

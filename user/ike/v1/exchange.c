@@ -273,18 +273,15 @@ static void take_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 
 /*
  * A second IKE SA of the tunnel is a rekey: IKEv1 has no other. Its initiator knows from message 6
- * that both ends have it. The responder asks, and if it gets no answer waits until the initiator
- * would have given up.
+ * that both ends have it. The responder does not: it asks, and goes on with the old one until the
+ * peer has said something on the new one, or the old one ends.
  */
 static void resolve(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
-	if (sa->initiator || sa->v1->confirmed || sa->v1->asked) {
+	sa->duplicate_at = 0;
+	if (sa->initiator || sa->v1->confirmed)
 		take_over(e, sa, now);
-		return;
-	}
-	sa->v1->asked = true;
-	sa->duplicate_at = sa->established + V1_CONFIRM_WAIT;
-	if (!sa->no_probes)
+	else if (!sa->no_probes)
 		sa->tasks |= TASK_PROBE;
 }
 
@@ -306,7 +303,7 @@ void v1_alive(struct engine *e, struct ike_sa *sa, const struct message *m, uint
 	if (sa->v1->confirmed)
 		return;
 	sa->v1->confirmed = true;
-	if (sa->state == IKE_ESTABLISHED && sa->duplicate_at)
+	if (sa->state == IKE_ESTABLISHED)
 		take_over(e, sa, now);
 }
 

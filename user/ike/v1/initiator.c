@@ -169,7 +169,9 @@ void v1_main6(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	enum reason why;
 	uint32_t seconds;
 
-	if (!v1_open_proof(sa, vm)) {
+	why = v1_open_proof(sa, vm) ? v1_check_proof(e, sa, t, &vm->p, text, sizeof(text))
+				    : REASON_WRONG_PSK;
+	if (why == REASON_WRONG_PSK) {
 		/* Forged, or the peer has another key; the right one may still come. */
 		sa->v1_keys = before;
 		secret_wipe(&before, sizeof(before));
@@ -177,7 +179,6 @@ void v1_main6(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return;
 	}
 	secret_wipe(&before, sizeof(before));
-	why = v1_check_proof(e, sa, t, &vm->p, text, sizeof(text));
 	if (why != REASON_NONE) {
 		engine_note(e, t, &m->remote, true, why, "%s", text);
 		request_done(sa);

@@ -156,6 +156,17 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 
 /* ---- messages 3 and 4 ---- */
 
+/* Not authenticated: a tampered one must not end what the right one may still continue. */
+static void doubt_third(
+	struct engine *e, struct ike_sa *sa, const struct message *m, const char *text)
+{
+	engine_note(e, NULL, &m->remote, true, REASON_KE_VALUE, "%s in group %s", text,
+		sa->suite.ke->name);
+	v1_notify_clear(e, m, V1_NOTIFY_INVALID_KEY_INFORMATION);
+	if (++sa->v1->handshake->tries >= V1_TRIES_MAX)
+		ike_sa_drop(e, sa);
+}
+
 void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	struct v1_handshake *h = sa->v1->handshake;
@@ -167,11 +178,7 @@ void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 
 	(void)now;
 	if (!v1_main_get_exchange(sa, &vm->p, &sa->ni, &peer_public)) {
-		engine_note(e, NULL, &vm->m->remote, true, REASON_KE_VALUE,
-			"%zu bytes in group %s, nonce %zu bytes", peer_public.len,
-			sa->suite.ke->name, vm->p.one[V1_NONCE].len);
-		v1_notify_clear(e, vm->m, V1_NOTIFY_INVALID_KEY_INFORMATION);
-		ike_sa_drop(e, sa);
+		doubt_third(e, sa, vm->m, "key exchange or nonce has the wrong length");
 		return;
 	}
 	dh = dh_new(sa->suite.ke);
@@ -179,10 +186,7 @@ void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	     dh_shared(dh, peer_public.bytes, peer_public.len, &h->shared);
 	dh_free(dh);
 	if (!ok || !v1_detect_nat(sa, &vm->p, vm->m)) {
-		engine_note(e, NULL, &vm->m->remote, true, REASON_KE_VALUE, "group %s",
-			sa->suite.ke->name);
-		v1_notify_clear(e, vm->m, V1_NOTIFY_INVALID_KEY_INFORMATION);
-		ike_sa_drop(e, sa);
+		doubt_third(e, sa, vm->m, "key exchange");
 		return;
 	}
 	blob_set(&h->public_i, peer_public.bytes, peer_public.len);
@@ -263,9 +267,12 @@ static struct tunnel *authenticate(
 	return NULL;
 }
 
-/* Under the SA's protection where the peer has proven to have the key. */
+/*
+ * Under the SA's protection where the peer has proven to have the key. Unless `final`, the message
+ * may have been tampered with, and the right one is still welcome.
+ */
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m, struct tunnel *t,
-	bool proven, enum reason why, const char *text, uint64_t now)
+	bool proven, bool final, enum reason why, const char *text, uint64_t now)
 {
 	enum v1_notify type = why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
 						       : V1_NOTIFY_AUTHENTICATION_FAILED;
@@ -277,6 +284,8 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 		v1_send_notify(e, sa, PROTOCOL_IKE, type);
 	else
 		v1_notify_clear(e, m, type);
+	if (!final && ++sa->v1->handshake->tries < V1_TRIES_MAX)
+		return;
 	blob_free(&sa->response);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
@@ -369,13 +378,14 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	sa->local = m->local;
 	sa->remote = m->remote;
 	if (!t) {
-		refuse(e, sa, m, a.tunnel, a.proven, a.why, a.text, now);
+		refuse(e, sa, m, a.tunnel, a.proven,
+			a.proven && sa->v1->handshake->auth == V1_AUTH_PSK, a.why, a.text, now);
 		return;
 	}
 	if (must_wait(t))
 		return;
 	if (!acceptable(sa, t, &why, text, sizeof(text))) {
-		refuse(e, sa, m, t, true, why, text, now);
+		refuse(e, sa, m, t, true, true, why, text, now);
 		return;
 	}
 	sa->guard_at = 0;

@@ -15,11 +15,11 @@
 #define V1_BUSY_PER_SOURCE 2   /* half-open SAs of one address once cookies are due for IKEv2 */
 #define V1_CANDIDATES_MAX  128 /* tunnels whose key is tried on one message 5 */
 #define V1_EXCHANGES_MAX   8   /* exchanges of one SA that are remembered to answer copies */
+#define V1_TRIES_MAX       6   /* messages 3 and 5 that are looked at before an SA is given up */
 #define V1_SEEN_MAX        64  /* message IDs of quick modes that cannot come again */
 #define V1_FRAGMENTS_MAX   16
 #define V1_FRAGMENT_DATA   1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
 #define V1_OLD_LIFE        (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
-#define V1_CONFIRM_WAIT    (35 * CLOCK_SECOND) /* longer than the initiator repeats message 5 */
 #define V1_USE_DELAY       CLOCK_SECOND        /* our message 3 has arrived by then */
 #define V1_DELETING_LIFE   (5 * CLOCK_SECOND)
 #define V1_PENDING_RETRY   CLOCK_SECOND
@@ -30,6 +30,7 @@ struct v1_handshake {
 	struct blob public_i, public_r;
 	struct dh_secret shared;
 	uint16_t auth;
+	uint8_t tries; /* messages 3 and 5 that were not right: forged, maybe */
 };
 
 /* An exchange of phase 2 that may come again: RFC 2408 has retransmission by either side. */
@@ -55,7 +56,6 @@ struct v1_reassembly {
 struct v1_sa {
 	bool fragments, nat_t, nat_t_draft; /* what the peer announced */
 	bool confirmed;                     /* the peer used it: both ends have it */
-	bool asked;                         /* a probe is to confirm it */
 	uint32_t dpd_sent, dpd_seen;
 	uint8_t request_iv[CIPHER_IV_MAX]; /* for the answer to our quick mode */
 	struct v1_handshake *handshake;
