@@ -39,6 +39,7 @@ hub_yaml() { # VERSION AUTH ROLE FAMILY IKE ESP
 	[ "$4" = 4 ] || outer=ipv6
 	[ "$3" = peer ] || { start=start; address=$([ "$4" = 4 ] && echo 100.64.1.2 || echo 2001:db8:64:1::2); }
 	[ "$2" = psk ] || auth="auth: cert"
+	[ -z "${PPK:-}" ] || auth+=", ppk: 'file:$LAB/psk/ppk', ppk_identity: quantum"
 	cat <<-E
 	concentrator:
 	  name: lab
@@ -79,6 +80,8 @@ swan_conf() { # VERSION AUTH FAMILY IKE ESP
 	  proposals = $4
 	  encap = yes
 	  dpd_delay = 30s
+	  ${PPK:+ppk_id = quantum}
+	  ${PPK:+ppk_required = yes}
 	  rekey_time = 4h
 	  local { $auth
 	    $([ "$2" = psk ] || echo "certs = site.$2.pem")
@@ -89,7 +92,9 @@ swan_conf() { # VERSION AUTH FAMILY IKE ESP
 	    remote_ts = $ts
 	    rekey_time = 1h
 	    esp_proposals = $5 } } } }
-	secrets { ike-1 { secret = "$(<"$LAB/psk/1.0")" } }
+	secrets { ike-1 { secret = "$(<"$LAB/psk/1.0")" }
+	  ppk-1 { id = quantum
+	    secret = "$(<"$LAB/psk/ppk")" } }
 	E
 }
 
@@ -207,6 +212,8 @@ dpd() { # VERSION: a peer that is silent is noticed, and comes back
 	[ $status = 0 ] && step "initiate again" swan "$D" --initiate --child t --timeout 10 && step "up again" until_true 5 is up
 }
 
+with_ppk() { PPK=1 up_down "$@"; }
+
 behind_nat() { # the same life with a NAT in between; then the NAT takes another port
 	in_ns inet nft 'table ip nat { chain post { type nat hook postrouting priority 100; ip saddr 100.64.1.2 oifname "hub0" masquerade; }; }'
 	up_down "$@"; local status=$?
@@ -216,7 +223,8 @@ behind_nat() { # the same life with a NAT in between; then the NAT takes another
 
 mkdir -p "$LAB/log"
 lab_hub_net
-(umask 077; tr -dc A-Za-z1-9 </dev/urandom | head -c 32 >"$LAB/psk/1.0")
+(umask 077; tr -dc A-Za-z1-9 </dev/urandom | head -c 32 >"$LAB/psk/1.0"
+	tr -dc A-Za-z1-9 </dev/urandom | head -c 48 >"$LAB/psk/ppk")
 ns_add b1; ns_add b1-w0
 link b1-w0 w 100.64.1.2/30,2001:db8:64:1::2/64 inet b1_0 100.64.1.1/30,2001:db8:64:1::1/64
 default_via b1-w0 100.64.1.1 2001:db8:64:1::1
@@ -252,6 +260,10 @@ for auth in rsa ecdsa; do
 			[ $v = 1 ] || cell "certificates, $auth, subordinate CA" "v$v out $f" up_down $v $auth hub $f aes128-sha256-ecp256 aes128-sha256-ecp256 hub
 		done
 	done
+done
+for auth in psk ecdsa; do
+	cell "post-quantum key (RFC 8784), $auth" "v2 in 4" with_ppk 2 $auth peer 4 aes128-sha256-ecp256 aes128-sha256-ecp256 hub
+	cell "post-quantum key (RFC 8784), $auth" "v2 out 4" with_ppk 2 $auth hub 4 aes128-sha256-ecp256 aes128-sha256-ecp256 peer
 done
 for v in 2 1; do
 	cell "NAT in between, shared key" "v$v in 4" behind_nat $v psk peer 4 aes128-sha256-ecp256 aes128-sha256-ecp256 hub

@@ -19,6 +19,7 @@
 #define SELECTORS_MAX       8
 #define ALGORITHMS_MAX      16 /* members of one algorithm set */
 #define TUNNELS_PER_SITE    2
+#define PPK_ID_MAX          64 /* bytes */
 
 /* RFC 7296 3.5 identification types that a tunnel may have. */
 enum ike_id_type {
@@ -105,6 +106,8 @@ struct ike_options {
 	uint8_t startup;         /* enum startup_action */
 	uint8_t encap;           /* enum encap_mode */
 	uint8_t fuzz_mode;       /* enum rekey_fuzz_mode */
+	uint8_t ppk_id_len;      /* of the post-quantum key; 0: there is none */
+	uint8_t ppk_id[PPK_ID_MAX];
 	uint8_t auth;            /* enum auth_kind */
 };
 

@@ -116,6 +116,22 @@ static bool check_options(struct walk *w, const yaml_node_t *node,
 	return check_versions(w, node, site, o);
 }
 
+/* RFC 8784: IKEv1 has no such key, so a peer could go around it. */
+static bool check_ppk(struct walk *w, const yaml_node_t *node, const char *site, unsigned int t,
+	const struct tunnel_conf *tunnel)
+{
+	bool key = tunnel->ppk[0], id = tunnel->options.ppk_id_len;
+
+	if (key != id)
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: ppk and ppk_identity belong together", site, t);
+	if (key && tunnel->options.ikev1)
+		return walk_fail(w, node,
+			"site '%s' tunnel %u: a ppk needs ike_versions: [ikev2], IKEv1 has none",
+			site, t);
+	return true;
+}
+
 /* what each way to authenticate needs, and must not have. */
 static bool check_auth(struct walk *w, const yaml_node_t *node, const struct concentrator_conf *c,
 	const char *site, unsigned int t, const struct tunnel_conf *tunnel)
@@ -160,6 +176,7 @@ static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, 
 		return walk_fail(w, node,
 			"site '%s' tunnel %u: an identity or an address is needed", site->name, t);
 	return check_auth(w, node, &c->concentrator, site->name, t, tunnel) &&
+	       check_ppk(w, node, site->name, t, tunnel) &&
 	       check_options(w, node, &c->concentrator, site->name, tunnel);
 }
 

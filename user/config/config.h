@@ -114,6 +114,7 @@ struct tunnel_conf {
 	struct ike_identity local_identity;
 	struct ip_prefix inside;             /* /30: hub .1, site .2 */
 	struct ip_prefix inside6;            /* /126, or unset */
+	char ppk[CONFIG_SECRET_REF_SIZE];    /* post-quantum key; with options.ppk_id */
 	char psk[CONFIG_SECRET_REF_SIZE];    /* file:PATH or cred:NAME; "" with certificates */
 	struct certificate_conf certificate; /* else that of the concentrator */
 	struct selector_set local_ts, remote_ts;

@@ -505,3 +505,18 @@ bool read_auth(struct walk *w, const yaml_node_t *node, void *to)
 
 	return read_choice(w, node, words, to);
 }
+
+bool read_ppk_id(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct ike_options *o = to;
+	const char *text = walk_scalar(w, node);
+	size_t len = text ? strlen(text) : 0;
+
+	if (!text)
+		return false;
+	if (!len || len > sizeof(o->ppk_id))
+		return walk_fail(w, node, "1 to %zu characters are expected", sizeof(o->ppk_id));
+	memcpy(o->ppk_id, text, len);
+	o->ppk_id_len = (uint8_t)len;
+	return true;
+}

@@ -60,6 +60,7 @@ walk_reader read_startup;      /* uint8_t, T-21 */
 walk_reader read_auth;         /* uint8_t, enum auth_kind */
 walk_reader read_refs;         /* struct refs_conf */
 walk_reader read_encap;        /* uint8_t, I-10 */
+walk_reader read_ppk_id;       /* struct ike_options: ppk_id, RFC 8784 */
 walk_reader read_fuzz_mode;    /* uint8_t, enum rekey_fuzz_mode */
 walk_reader read_order;        /* uint8_t, enum proposal_order, T-15 */
 walk_reader read_algorithms;   /* struct ike_options: the six sets of a named profile */

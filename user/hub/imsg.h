@@ -38,6 +38,7 @@ enum imsg_type {
 	/* hub -> ike */
 	IMSG_IKE_SOCKET,      /* struct imsg_socket, fd */
 	IMSG_IKE_TUNNEL,      /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_PPK,         /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
 	IMSG_IKE_TUNNEL_DEL,  /* struct imsg_tunnel */
 	IMSG_IKE_ACTIVITY,    /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
 	IMSG_IKE_COMMAND,     /* struct imsg_ike_command */

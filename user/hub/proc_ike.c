@@ -59,6 +59,8 @@ struct proc_ike {
 	int status;
 	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
 	bool timer_soon;
+	struct secret ppk; /* of ppk_tunnel */
+	uint32_t ppk_tunnel;
 	struct log_limit limits[IKE_TUNNELS_MAX + 1]; /* the last: of no tunnel */
 };
 
@@ -397,6 +399,20 @@ static bool read_secret(int own_fd, struct secret *out)
 	return n == 0;
 }
 
+/* Kept for the tunnel that the next message is about. */
+static void take_ppk(struct proc_ike *p, const struct imsg *m)
+{
+	const struct imsg_tunnel *t = imsg_body(m, sizeof(*t));
+
+	p->ppk_tunnel = t ? t->tunnel : EFFECT_NO_TUNNEL;
+	if (read_secret(m->fd, &p->ppk))
+		return;
+	log_error("tunnel %u: the post-quantum key could not be read; the tunnel stays down",
+		p->ppk_tunnel);
+	p->ppk.len = 32;
+	random_bytes(p->ppk.bytes, p->ppk.len);
+}
+
 static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 {
 	const struct imsg_ike_tunnel *t = imsg_body(m, sizeof(*t));
@@ -428,8 +444,12 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 		psk.len = 32;
 		random_bytes(psk.bytes, psk.len);
 	}
+	if (t->options.ppk_id_len && p->ppk_tunnel == t->tunnel)
+		conf.ppk = p->ppk;
 	engine_tunnel_set(p->engine, &conf, &psk, clock_now());
 	secret_clear(&psk);
+	secret_clear(&p->ppk);
+	secret_clear(&conf.ppk);
 }
 
 static void start(struct proc_ike *p)
@@ -473,6 +493,9 @@ static void on_hub(void *context, const struct imsg *m)
 	switch (m->type) {
 	case IMSG_IKE_SOCKET:
 		take_socket(p, m);
+		break;
+	case IMSG_IKE_PPK:
+		take_ppk(p, m);
 		break;
 	case IMSG_IKE_TUNNEL:
 		take_tunnel(p, m);

@@ -64,27 +64,36 @@ static bool psk_length_ok(int fd)
 	return !fstat(fd, &st) && st.st_size >= 8 && st.st_size <= 66;
 }
 
+/* One secret of a tunnel; false with a sentence when it cannot be had. */
+static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
+	const char *ref, char error[CONFIG_ERROR_SIZE])
+{
+	int fd = secret_ref_open(ref);
+	int why = errno;
+	bool ok = fd >= 0 && psk_length_ok(fd);
+
+	if (!ok)
+		snprintf(error, CONFIG_ERROR_SIZE, "site '%s' tunnel %u: %s %.200s: %s", site->name,
+			t, what, ref, fd < 0 ? strerror(why) : "8 to 64 characters expected");
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 {
 	for (uint32_t s = 0; s < c->site_count; s++) {
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			const struct tunnel_conf *tunnel = &c->sites[s].tunnels[t];
+			const struct site_conf *site = &c->sites[s];
+			const struct tunnel_conf *tunnel = &site->tunnels[t];
 
-			if (!tunnel->configured || tunnel->options.auth != AUTH_PSK)
+			if (!tunnel->configured)
 				continue;
-
-			int fd = secret_ref_open(tunnel->psk);
-
-			if (fd < 0 || !psk_length_ok(fd)) {
-				snprintf(error, CONFIG_ERROR_SIZE,
-					"site '%s' tunnel %u: psk %.200s: %s", c->sites[s].name, t,
-					tunnel->psk,
-					fd < 0 ? strerror(errno) : "8 to 64 characters expected");
-				if (fd >= 0)
-					close(fd);
+			if (tunnel->options.auth == AUTH_PSK &&
+				!secret_ok(site, t, "psk", tunnel->psk, error))
 				return false;
-			}
-			close(fd);
+			if (tunnel->ppk[0] && !secret_ok(site, t, "ppk", tunnel->ppk, error))
+				return false;
 		}
 	}
 	return true;

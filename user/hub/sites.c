@@ -47,6 +47,17 @@ uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
 	return site->slot * TUNNELS_PER_SITE + t;
 }
 
+/* ike holds it until the tunnel comes; what cannot be opened leaves a tunnel that stays down. */
+static void send_ppk(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
+	const char *ref = site->conf.tunnels[t].ppk;
+
+	if (!site->conf.tunnels[t].options.ppk_id_len)
+		return;
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_PPK, secret_ref_open(ref), &m, sizeof(m));
+}
+
 static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -69,6 +80,7 @@ static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int
 	m.options = conf->options;
 	m.local_ts = conf->local_ts;
 	m.remote_ts = conf->remote_ts;
+	send_ppk(h, site, t);
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
 	certificates_send_tunnel(h, m.tunnel, conf);
 }

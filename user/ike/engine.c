@@ -150,6 +150,13 @@ static bool same_selectors(const struct selector_set *a, const struct selector_s
 	return a->count == b->count && selectors_within(a, b) && selectors_within(b, a);
 }
 
+static bool same_ppk(const struct engine_tunnel *a, const struct engine_tunnel *b)
+{
+	return a->options.ppk_id_len == b->options.ppk_id_len &&
+	       memcmp(a->options.ppk_id, b->options.ppk_id, a->options.ppk_id_len) == 0 &&
+	       a->ppk.len == b->ppk.len && secret_equal(a->ppk.bytes, b->ppk.bytes, a->ppk.len);
+}
+
 /* True when running SAs may stay under the new configuration. */
 static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *b)
 {
@@ -159,7 +166,8 @@ static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *
 	       identity_equal(&a->local_id, &b->local_id) &&
 	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev1 == y->ikev1 &&
 	       x->ikev2 == y->ikev2 && x->auth == y->auth && x->encap == y->encap &&
-	       x->esn == y->esn && same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
+	       x->esn == y->esn && same_ppk(a, b) &&
+	       same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
 	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
 	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
 	       same_algorithms(&x->p1_groups, &y->p1_groups) &&

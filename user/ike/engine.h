@@ -46,6 +46,7 @@ struct engine_tunnel {
 	struct ike_identity local_id, remote_id;
 	struct ike_options options;
 	struct selector_set local_ts, remote_ts;
+	struct secret ppk; /* RFC 8784; empty: none, else every peer must have it */
 };
 
 enum engine_command {

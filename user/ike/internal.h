@@ -189,6 +189,7 @@ struct ike_sa {
 	};
 	struct v1_sa *v1; /* what only IKEv1 has; NULL with IKEv2 */
 	bool nat_here, nat_there, forced_encap;
+	bool ppk_announced;            /* by both ends; RFC 8784 3 */
 	bool fragmentation;            /* both ends take fragments; RFC 7383 2.3 */
 	struct reassembly *partial[2]; /* of a request, of a response */
 	uint32_t send_id, recv_id;     /* next of ours, next expected */
@@ -414,6 +415,20 @@ void checkpoint_get_blob(struct rd *r, struct blob *b);
 void sealed_begin(struct engine *e, struct ike_sa *sa, struct message_writer *m, void *buffer,
 	enum ike_exchange exchange, bool response);
 size_t sealed_end(struct engine *e, struct ike_sa *sa, struct message_writer *m);
+/* ---- v2/ppk.c: RFC 8784 ---- */
+
+/* IKE_SA_INIT: USE_PPK, and whether it is wanted. */
+void ppk_announce(struct message_writer *w);
+bool ppk_wanted_by_request(const struct engine *e, const struct message *m);
+enum reason ppk_check_init_response(struct ike_sa *sa, const struct message *m);
+/* Before AUTH is written or checked: the key goes into SK_d and SK_p. */
+bool ppk_write_identity(struct ike_sa *sa, struct message_writer *w);
+enum reason ppk_take_identity(struct ike_sa *sa, const struct tunnel *t, const struct message *m);
+void ppk_confirm(const struct ike_sa *sa, struct message_writer *w);
+enum reason ppk_check_auth_response(const struct ike_sa *sa, const struct message *m);
+
+/* ---- v2/fragment.c: RFC 7383 ---- */
+
 /* Splits into fragments where the peer takes them and the message needs it; returns the length. */
 size_t fragments_write(struct engine *e, struct ike_sa *sa, struct message_writer *m);
 /*

@@ -131,7 +131,9 @@ static struct tunnel *authenticate(
 		identity_format(&peer, text);
 		t = find_by_identity(e, m, &peer);
 	}
-	ok = check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
+	why = t ? ppk_take_identity(sa, t, m) : REASON_NONE;
+	detail[0] = '\0';
+	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
 	if (!t) {
 		engine_note(e, NULL, &m->remote, true, REASON_UNKNOWN_ID, "identity %s", text);
 	} else if (!ok) {
@@ -236,6 +238,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		ike_sa_end(e, sa, why, now);
 		return;
 	}
+	ppk_confirm(sa, &w);
 	if (alone)
 		message_notify(&w, 0, NULL, 0, NOTIFY_INITIAL_CONTACT, NULL, 0);
 	if (slot >= 0) {
@@ -286,7 +289,7 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 		make_id(&t->conf.remote_id, &peer);
 		message_payload(&w, PAYLOAD_IDR, peer.bytes, peer.len);
 	}
-	why = write_auth(e, &w, sa, &id);
+	why = ppk_write_identity(sa, &w) ? write_auth(e, &w, sa, &id) : REASON_CRYPTO;
 	if (why != REASON_NONE) {
 		tunnel_dead(e, sa, why, now);
 		return;
@@ -318,6 +321,10 @@ static bool check_responder(struct engine *e, struct ike_sa *sa, const struct me
 		snprintf(text, size, "IKE_AUTH: the peer answered %s", notify_name(error->type));
 		return false;
 	}
+	*why = ppk_check_auth_response(sa, m);
+	snprintf(text, size, "%s", reason_sentence(*why));
+	if (*why != REASON_NONE)
+		return false;
 	*why = REASON_PEER_AUTH;
 	snprintf(text, size, "no usable identity or AUTH");
 	if (!identity_decode(id.bytes, id.len, &peer))

@@ -27,6 +27,8 @@ static void write_request(struct engine *e, struct ike_sa *sa, uint64_t now)
 	message_payload(&w, PAYLOAD_NONCE, sa->ni.bytes, sa->ni.len);
 	nat_write(e, &w, sa->spi_i, 0, &sa->local, &sa->remote, sa->forced_encap);
 	message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	if (sa->tunnel->conf.ppk.len)
+		ppk_announce(&w);
 	if (sa->tunnel->conf.options.auth == AUTH_CERT)
 		auth_cert_announce(&w);
 	len = message_end(&w);
@@ -164,6 +166,8 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 	nat_write(e, &w, sa->spi_i, sa->spi_r, &m->local, &m->remote, sa->forced_encap);
 	if (sa->fragmentation)
 		message_notify(&w, 0, NULL, 0, NOTIFY_FRAGMENTATION_SUPPORTED, NULL, 0);
+	if (sa->ppk_announced)
+		ppk_announce(&w);
 	if (sa->peer_hashes) /* RFC 7427 4 */
 		auth_cert_announce(&w);
 	if (credentials_wanted(e, &m->local.addr, &m->remote.addr))
@@ -202,6 +206,7 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
 	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	sa->peer_hashes = auth_cert_hashes(&m->p);
+	sa->ppk_announced = ppk_wanted_by_request(e, m);
 	sa->guard_at = now + HALF_OPEN_LIFE;
 	blob_set(&sa->init_request, m->raw.bytes, m->raw.len);
 	ike_set_state(sa, IKE_INIT_ANSWERED);
@@ -296,6 +301,10 @@ static bool verify_response(struct ike_sa *sa, const struct message *m,
 		return false;
 	*why = REASON_NO_IKE_PROPOSAL;
 	if (proposal_choose(body.bytes, body.len, &policy, 0, choice, text, size) != PROPOSAL_OK)
+		return false;
+	*why = ppk_check_init_response(sa, m);
+	snprintf(text, size, "%s", reason_sentence(*why));
+	if (*why != REASON_NONE)
 		return false;
 	*why = REASON_KE_VALUE;
 	snprintf(text, size, "group %u", group);
