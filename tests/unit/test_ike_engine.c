@@ -363,6 +363,33 @@ static void test_restore_without_tunnel(void **state)
 	l->e[HUB] = engine_new(&env, &limits);
 	assert_true(engine_restore(l->e[HUB], saved, len, l->now));
 	assert_true(TAILQ_EMPTY(&l->e[HUB]->sas));
+static uint32_t hub_spi(struct lab *l)
+{
+	struct engine_view v;
+
+	engine_look(l->e[HUB], l->conf[HUB].number, &v);
+	return v.spi_in;
+}
+
+/* A device that rekeys every moment (Windows does by volume) does not run out of slots. */
+static void test_many_rekeys(void **state)
+{
+	struct lab *l = lab_new();
+	uint32_t spi = 0;
+
+	(void)state;
+	site_starts(l);
+	for (int i = 0; i < 40; i++) {
+		engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+		pass(l, S / 10);
+		assert_int_not_equal(hub_spi(l), spi);
+		spi = hub_spi(l);
+	}
+	assert_int_equal(l->notes[HUB][REASON_NO_SLOT], 0);
+	assert_int_equal(l->notes[SITE][REASON_NO_SLOT], 0);
+	assert_int_equal(l->notes[HUB][REASON_CHILD_REKEYED], 40);
+	pass(l, 60 * S);
+	assert_int_equal(l->adds[HUB], l->dels[HUB] + 1);
 	lab_free(l);
 }
 
@@ -440,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_down_and_up),
 		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_many_rekeys),
 		cmocka_unit_test(test_ppk),
 		cmocka_unit_test(test_ppk_on_one_end),
 	};

@@ -108,7 +108,7 @@ struct ike_options {
 	uint8_t fuzz_mode;       /* enum rekey_fuzz_mode */
 	uint8_t ppk_id_len;      /* of the post-quantum key; 0: there is none */
 	uint8_t ppk_id[PPK_ID_MAX];
-	uint8_t auth;            /* enum auth_kind */
+	uint8_t auth; /* enum auth_kind */
 };
 
 /* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */

@@ -26,10 +26,29 @@ void child_set_state(struct child *c, enum child_state state)
 	c->state = state;
 }
 
+/* A device may rekey faster than old pairs linger: the one that has lingered longest gives way. */
+static void make_room(struct engine *e, struct tunnel *t)
+{
+	int oldest = -1;
+
+	for (int i = 0; i < (int)e->limits.spi_slots; i++) {
+		const struct child *c = &t->children[i];
+
+		if (c->state == CHILD_FREE)
+			return;
+		if (c->state == CHILD_LINGER &&
+			(oldest < 0 || c->gone_at < t->children[oldest].gone_at))
+			oldest = i;
+	}
+	if (oldest >= 0)
+		child_release(e, t, oldest);
+}
+
 int child_reserve(struct engine *e, struct tunnel *t, struct ike_sa *sa)
 {
 	uint32_t index_bits = e->limits.spi_index_bits, slots = e->limits.spi_slots;
 
+	make_room(e, t);
 	/* Round robin, so that an SPI index rests between two users. */
 	for (unsigned int i = 0; i < slots; i++) {
 		unsigned int slot = (t->next_slot + i) % slots;
