@@ -215,6 +215,12 @@ static int find_rekeyed(struct engine *e, struct ike_sa *sa, const struct messag
 			"the peer rekeys an SA pair that is being deleted");
 		return -2;
 	}
+	/* It may be the pair that our own request made there: its answer is still on its way. */
+	if (sa->request.kind == REQUEST_CHILD_REKEY || sa->request.kind == REQUEST_CHILD_NEW) {
+		refuse(e, sa, m, NOTIFY_TEMPORARY_FAILURE, REASON_TEMPORARY,
+			"the peer rekeys an SA pair that is not known yet");
+		return -2;
+	}
 	engine_note(
 		e, t, &m->remote, true, REASON_CHILD_NOT_FOUND, "the peer rekeys SPI %08x", spi);
 	sealed_begin(e, sa, &w, buffer, m->head.exchange, true);
@@ -381,6 +387,11 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 	if (r->collided && c && c->state == CHILD_LIVE) {
 		child_set_state(c, CHILD_REPLACED); /* the peer's exchange stands */
 		c->gone_at = now + REPLACED_LIFE;
+		return;
+	}
+	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && c && c->use_at) {
+		/* We answered, and the peer may not have the answer yet: it still sends on the old. */
+		c->rekey_at = now + CLOCK_SECOND + engine_random_span(e, 2 * CLOCK_SECOND);
 		return;
 	}
 	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && c) {
