@@ -363,6 +363,9 @@ static void test_restore_without_tunnel(void **state)
 	l->e[HUB] = engine_new(&env, &limits);
 	assert_true(engine_restore(l->e[HUB], saved, len, l->now));
 	assert_true(TAILQ_EMPTY(&l->e[HUB]->sas));
+	lab_free(l);
+}
+
 static uint32_t hub_spi(struct lab *l)
 {
 	struct engine_view v;
