@@ -9,6 +9,7 @@ PACKAGES=(
 	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
+	frr gobgpd exabgp openbgpd
 )
 
 missing=()

@@ -140,7 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		.router_id = 0x01020304,
 		.hold_s = 30,
 		.keepalive_s = 10,
-		.site_to_site = true};
+		.site_to_site = true,
+		.graceful_restart = true};
 	struct rd r = rd_init(bytes, len);
 	struct bgp *b = bgp_new(1);
 

@@ -3,6 +3,8 @@
  * A scripted hub around the real `bgp` process: reads commands from standard input, one a line,
  * sends them as messages, and prints what comes back, one line each.
  *
+ *   graceful 0|1                  for the next conf
+ *   bfd MILLISECONDS MULTIPLIER   for the next neighbours; multiplier 0: off
  *   conf AS ROUTER-ID HOLD KEEPALIVE SITE-TO-SITE(0|1)
  *   listen ADDRESS
  *   neighbor TUNNEL SITE LOCAL4 PEER4 LOCAL6|- PEER6|- AS MAX-IN MAX-OUT MED GROUP DEFAULT(0|1)
@@ -14,15 +16,18 @@
  *
  *   ready | settled | gone
  *   state TUNNEL NAME in N out N error CODE/SUBCODE DETAIL
+ *   bfd TUNNEL STATE
  *   route PREFIX tunnel N med N path AS,AS candidates N
  *   unroute PREFIX
  */
 #include "base/log.h"
+#include "bgp/bfd/packet.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
 #include "hub/roles.h"
 
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +61,36 @@ static struct ip_addr address(const char *text)
 	return a;
 }
 
+static bool graceful;
+static uint32_t bfd_interval_us;
+static uint8_t bfd_multiplier;
+
+static void do_graceful(char **w)
+{
+	graceful = atoi(w[1]);
+}
+
+static void do_bfd(char **w)
+{
+	bfd_interval_us = (uint32_t)atoi(w[1]) * 1000;
+	bfd_multiplier = (uint8_t)atoi(w[2]);
+}
+
+/* What hub opens: UDP 3784 of the inside address. */
+static int bfd_socket(const struct ip_addr *local)
+{
+	struct ip_endpoint at = {.addr = *local, .port = BFD_PORT};
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&at, &ss);
+	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+		setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &one, sizeof(one)) ||
+		bind(fd, (struct sockaddr *)&ss, len))
+		fail("BFD socket");
+	return fd;
+}
+
 static void do_conf(char **w)
 {
 	struct ip_addr id = address(w[2]);
@@ -64,7 +99,8 @@ static void do_conf(char **w)
 			     (uint32_t)id.bytes[2] << 8 | id.bytes[3],
 		.hold_s = (uint16_t)atoi(w[3]),
 		.keepalive_s = (uint16_t)atoi(w[4]),
-		.site_to_site = atoi(w[5])};
+		.site_to_site = atoi(w[5]),
+		.graceful_restart = graceful};
 
 	imsg_send(channel, IMSG_BGP_CONF, -1, &m, sizeof(m));
 }
@@ -94,10 +130,13 @@ static void do_neighbor(char **w)
 		.max_prefixes_out = (uint32_t)atoi(w[9]),
 		.med_out = (uint32_t)atoi(w[10]),
 		.group = (uint32_t)atoi(w[11]),
-		.allow_default = atoi(w[12])};
+		.allow_default = atoi(w[12]),
+		.bfd_interval_us = bfd_interval_us,
+		.bfd_multiplier = bfd_multiplier};
 
 	snprintf(m.site, sizeof(m.site), "%s", w[2]);
-	imsg_send(channel, IMSG_BGP_NEIGHBOR, -1, &m, sizeof(m));
+	imsg_send(channel, IMSG_BGP_NEIGHBOR, bfd_multiplier ? bfd_socket(&m.local4) : -1, &m,
+		sizeof(m));
 }
 
 static void do_delete(char **w)
@@ -143,6 +182,8 @@ static void run_line(char *line)
 		int words;
 		void (*run)(char **w);
 	} commands[] = {
+		{"graceful", 2, do_graceful},
+		{"bfd", 3, do_bfd},
 		{"conf", 6, do_conf},
 		{"listen", 2, do_listen},
 		{"neighbor", 13, do_neighbor},
@@ -216,6 +257,11 @@ static void print_route(const struct imsg_route *m)
 	printf(" candidates %u\n", m->candidates);
 }
 
+static void print_bfd(const struct imsg_bfd_state *m)
+{
+	printf("bfd %u %s\n", m->tunnel, m->present ? bfd_state_name(m->state) : "off");
+}
+
 static void on_message(void *context, const struct imsg *m)
 {
 	(void)context;
@@ -232,6 +278,9 @@ static void on_message(void *context, const struct imsg *m)
 	case IMSG_ROUTES:
 		for (size_t i = 0; i < m->len / sizeof(struct imsg_route); i++)
 			print_route((const struct imsg_route *)m->payload + i);
+		return;
+	case IMSG_BFD_STATE:
+		print_bfd(imsg_body(m, sizeof(struct imsg_bfd_state)));
 		return;
 	case IMSG_BGP_EVENT:
 		return;
