@@ -42,6 +42,13 @@ static void establish(struct bgp *b, uint32_t tunnel, uint32_t as)
 		.hold_s = 30,
 		.identifier = tunnel + 1,
 		.family = {true, true},
+		.enhanced_refresh = true,
+		.extended_message = true,
+		.graceful_restart = true,
+		.restart_on_notify = tunnel,
+		.restart_time_s = 60,
+		.restart_family = {true, true},
+		.forwarding = {true, false},
 		.four_octet_as = true};
 	uint8_t out[256];
 	struct wr w = wr_init(out, sizeof(out));
