@@ -4,10 +4,11 @@
  * they all start in the same moment; as the server they wait. Prints one line of JSON.
  *
  *   ike_load client|server count=N local=A remote=B[,C] ike=SUITE esp=SUITE psk=TEXT
- *            [seconds=S] [rounds=R]
+ *            [seconds=S] [rounds=R] [hold=1] [clients=A own=FILE key=FILE ca=FILE]
  *
  * Client i has the address A + i and the identity c<i>.test and calls B, or where there is C every
  * other one calls C. The server has the address A and is "hub.test". It ends on SIGTERM.
+ * With certificates (PEM) all clients are "client.test" and the server tells them apart by address.
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
@@ -29,11 +30,13 @@ static struct load {
 	bool server;
 	uint32_t count;
 	unsigned int seconds, rounds;
+	bool hold; /* leave without goodbye: the server keeps its SAs */
 	struct engine_tunnel tunnel;
 	struct ip_addr remotes[2];
 	unsigned int remote_count;
 	struct secret psk;
-	int fds[2]; /* 500, 4500 */
+	int fds[2];             /* 500, 4500 */
+	struct ip_addr clients; /* the first one's address */
 	bool up[IKE_TUNNELS_MAX];
 	uint32_t up_count, failures;
 	uint64_t sent, received;
@@ -51,6 +54,38 @@ static void usage(const char *what)
 {
 	fprintf(stderr, "ike_load: bad argument %s\n", what);
 	exit(2);
+}
+
+static struct file {
+	const char *name;
+	char bytes[CERT_FILE_BYTES];
+	size_t len;
+} files[] = {{.name = "own"}, {.name = "key"}, {.name = "ca"}};
+
+#define FILES (sizeof(files) / sizeof(files[0]))
+
+static void read_file(const char *path, struct file *to)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		usage(path);
+	to->len = fread(to->bytes, 1, sizeof(to->bytes), f);
+	fclose(f);
+	load.tunnel.options.auth = AUTH_CERT;
+}
+
+static void set_certificates(struct engine *e)
+{
+	struct trust *trust = trust_new(false);
+	char error[200];
+	struct credential *own = credential_read(
+		files[0].bytes, files[0].len, files[1].bytes, files[1].len, error, sizeof(error));
+
+	if (!own || !trust_add_ca(trust, files[2].bytes, files[2].len, error, sizeof(error)))
+		usage(error);
+	engine_credential_set(e, ENGINE_EVERY_TUNNEL, own);
+	engine_trust_set(e, trust, clock_now());
 }
 
 static void read_remotes(char *text)
@@ -71,12 +106,22 @@ static void read_argument(char *argument)
 	if (!value)
 		usage(argument);
 	*value++ = '\0';
-	if (!strcmp(argument, "count"))
+	for (size_t i = 0; i < FILES; i++) {
+		if (strcmp(argument, files[i].name))
+			continue;
+		read_file(value, &files[i]);
+		return;
+	}
+	if (!strcmp(argument, "clients"))
+		addr_parse(value, &load.clients);
+	else if (!strcmp(argument, "count"))
 		load.count = (uint32_t)atoi(value);
 	else if (!strcmp(argument, "seconds"))
 		load.seconds = (unsigned int)atoi(value);
 	else if (!strcmp(argument, "rounds"))
 		load.rounds = (unsigned int)atoi(value);
+	else if (!strcmp(argument, "hold"))
+		load.hold = true;
 	else if (!strcmp(argument, "local"))
 		addr_parse(value, &load.tunnel.local);
 	else if (!strcmp(argument, "remote"))
@@ -194,30 +239,49 @@ static void env_random(void *context, void *bytes, size_t len)
 	random_bytes(bytes, len);
 }
 
+static int64_t env_wall(void *context)
+{
+	(void)context;
+	return (int64_t)(clock_wall() / CLOCK_SECOND);
+}
+
+static struct ip_addr address_after(const struct ip_addr *first, uint32_t i)
+{
+	struct ip_addr a = *first;
+	uint32_t at = ((uint32_t)a.bytes[2] << 8 | a.bytes[3]) + i;
+
+	a.bytes[2] = (uint8_t)(at >> 8);
+	a.bytes[3] = (uint8_t)at;
+	return a;
+}
+
 static struct engine *make_engine(void)
 {
-	struct engine_env env = {.random = env_random};
+	struct engine_env env = {.random = env_random, .wall = env_wall};
 	struct engine_limits limits = engine_limits_default();
 	struct engine *e;
 
 	e = engine_new(&env, &limits);
+	if (files[0].len)
+		set_certificates(e);
 	for (uint32_t i = 0; i < load.count; i++) {
 		struct engine_tunnel t = load.tunnel;
 		char name[24];
 
-		snprintf(name, sizeof(name), "c%u.test", i);
+		if (files[0].len)
+			snprintf(name, sizeof(name), "client.test");
+		else
+			snprintf(name, sizeof(name), "c%u.test", i);
 		t.number = i;
 		set_identity(load.server ? &t.remote_id : &t.local_id, name);
 		set_identity(load.server ? &t.local_id : &t.remote_id, "hub.test");
 		if (!load.server) {
-			uint32_t at = (uint32_t)t.local.bytes[2] << 8 | t.local.bytes[3];
-
-			at += i;
-			t.local.bytes[2] = (uint8_t)(at >> 8);
-			t.local.bytes[3] = (uint8_t)at;
+			t.local = address_after(&t.local, i);
 			t.remote = load.remotes[i % load.remote_count];
 			t.options.startup = STARTUP_START;
 		}
+		if (load.server && addr_is_set(&load.clients))
+			t.remote = address_after(&load.clients, i);
 		engine_tunnel_set(e, &t, &load.psk, clock_now());
 	}
 	engine_start(e, clock_now());
@@ -280,7 +344,8 @@ int main(int argc, char **argv)
 		run(e, until);
 		total += clock_now() - start;
 		done += load.up_count;
-		engine_shutdown(e, clock_now());
+		if (!load.hold)
+			engine_shutdown(e, clock_now());
 		drain(e);
 		engine_free(e);
 		memset(load.up, 0, sizeof(load.up));

@@ -1,8 +1,9 @@
 #!/bin/bash
 # IKE set-ups: ours and strongSwan as the responder, the same initiators, one run, pinned alike
 # (initiators on CPU 0, responder on CPU 1). CPU is what the responder's processes used, user and
-# system, divided by set-ups; ours is measured with the IKE engine alone and, for 200 tunnels, with
-# the whole of sluiced, data plane included. Usage: ike_load.sh [ROUNDS]
+# system, divided by set-ups. Ours is the engine of the ike process with sockets and no data plane;
+# strongSwan has its userspace ESP, whose part is the installation of a pair. Memory is what the
+# responder grew by, divided by set-ups. Usage: ike_load.sh [ROUNDS]
 set -u
 . tests/net/lab.sh
 P=slil LAB=$(mktemp -d /tmp/slil.XXXXXX) ROUNDS=${1:-3}
@@ -37,29 +38,36 @@ cpu_ns() { # nanoseconds on a CPU, of all threads: cpu_ns PID...
 }
 rss() { local pid sum=0; for pid; do sum=$((sum + $(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"))); done; echo $sum; }
 
-# row NAME GROUP COUNT ROUNDS REMOTES PID...: prints one line and appends ms per set-up to $LAB/NAME.GROUP.COUNT
+# row NAME GROUP COUNT AUTH PID: prints one line, appends ms per set-up to $LAB/NAME.GROUP.AUTH
 row() {
-	local name=$1 group=$2 count=$3 rounds=$4 remotes=$5 before after out status; shift 5
-	before=$(cpu_ns "$@")
-	out=$(in_ns c taskset -c 0 "$OURS" client count="$count" rounds="$rounds" local=10.97.0.1 remote="$remotes" \
-		psk="correct-horse-battery" ike="aes128gcm16-prfsha256-$group" esp="aes128gcm16-$group" seconds=60 2>"$LAB/err")
+	local name=$1 group=$2 count=$3 auth=$4 pid=$5 before after out status grown
+	grown=$(rss "$pid") before=$(cpu_ns "$pid")
+	# shellcheck disable=SC2046
+	out=$(in_ns c taskset -c 0 "$OURS" client count="$count" local=10.97.0.1 remote=10.99.255.1 seconds=60 \
+		ike="aes128gcm16-prfsha256-$group" esp="aes128gcm16-$group" $(secret_of "$auth" client) hold=1 2>"$LAB/err")
 	status=$?
-	after=$(cpu_ns "$@")
-	jq -r --arg n "$name" --arg g "$group" --argjson t $((after - before)) \
-		'[$n, $g, "\(.up)/\(.wanted)", "\((.up / .seconds) | floor)/s", "\(($t / 1000 / ([.up, 1] | max) | round) / 1000) ms"] | @tsv' \
-		<<<"$out" | column -t -s $'\t' -o '  '
-	jq --argjson t $((after - before)) '$t / 1e6 / ([.up, 1] | max)' <<<"$out" >>"$LAB/$name.$group.$count"
+	after=$(cpu_ns "$pid") grown=$(($(rss "$pid") - grown))
+	jq -r --arg n "$name" --arg g "$group, $auth" --argjson t $((after - before)) --argjson m "$grown" \
+		'[$n, $g, "\(.up)/\(.wanted) up", "\((.up / .seconds) | floor)/s", "\(($t / 1000 / ([.up, 1] | max) | round) / 1000) ms",
+		"\(($m / ([.up, 1] | max) * 10 | round) / 10) kB"] | @tsv' <<<"$out" | column -t -s $'\t' -o '  '
+	jq --argjson t $((after - before)) '$t / 1e6 / ([.up, 1] | max)' <<<"$out" >>"$LAB/$name.$group.$auth"
 	[ $status = 0 ] || { head -3 "$LAB/err"; lost=1; }
+}
+secret_of() { # secret_of AUTH client|hub: arguments of ike_load
+	if [ "$1" = psk ]; then echo psk=correct-horse-battery; return; fi
+	echo "own=$LAB/ca/root/issued/$2.pem key=$LAB/ca/root/issued/$2.key ca=$LAB/ca/root/ca.pem clients=10.97.0.1"
 }
 median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-start_engine() { # COUNT GROUP
+start_engine() { # COUNT GROUP AUTH
+	# shellcheck disable=SC2046
 	in_ns_exec hub taskset -c 1 "$OURS" server count="$1" local=10.99.255.1 seconds=600 \
-		psk="correct-horse-battery" ike="aes128gcm16-prfsha256-$2" esp="aes128gcm16-$2" >/dev/null 2>"$LAB/server.err" &
+		ike="aes128gcm16-prfsha256-$2" esp="aes128gcm16-$2" $(secret_of "$3" hub) >/dev/null 2>"$LAB/server.err" &
 	engine=$!; pids="$pids $engine"
 	sleep 0.5
 }
-start_swan() {
+start_swan() { # AUTH
+	local auth='auth = psk'; [ "$1" = psk ] || auth='auth = pubkey'
 	rm -f "$LAB/swan/vici"
 	cat >"$LAB/strongswan.conf" <<-C
 	charon-systemd {
@@ -84,9 +92,10 @@ start_swan() {
 	  remote_addrs = %any
 	  unique = never
 	  proposals = aes128gcm16-prfsha256-ecp256,aes128gcm16-prfsha256-curve25519,aes128gcm16-prfsha256-modp2048
-	  local { auth = psk
+	  local { $auth
+	    $([ "$1" = psk ] || echo "certs = hub.pem")
 	    id = hub.test }
-	  remote { auth = psk
+	  remote { $auth
 	    id = %any }
 	  children { t {
 	    local_ts = 0.0.0.0/0
@@ -103,21 +112,32 @@ start_swan() {
 }
 stop() { kill "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
+make_pki() {
+	local ca=("$BIN/sluice" ca)
+	"${ca[@]}" init --dir "$LAB/ca" && "${ca[@]}" issue hub --identity hub.test --dir "$LAB/ca" &&
+		"${ca[@]}" issue client --identity client.test --dir "$LAB/ca" || return 1
+	cp "$LAB/ca/root/issued/hub.pem" "$LAB/swan/x509/"; cp "$LAB/ca/root/issued/hub.key" "$LAB/swan/private/"
+	cp "$LAB/ca/root/ca.pem" "$LAB/swan/x509ca/"
+}
+make_pki >/dev/null || { echo "no certificates"; exit 1; }
+
 lost=0
+kinds=("ecp256 psk" "x25519 psk" "modp2048 psk" "ecp256 ecdsa")
 for round in $(seq "$ROUNDS"); do
-	for group in ecp256 x25519 modp2048; do
-		start_engine 200 $group; row engine $group 200 1 10.99.255.1 $engine; stop $engine
-		start_swan; row strongswan $group 200 1 10.99.255.1 $swan; stop $swan
+	for kind in "${kinds[@]}"; do
+		read -r group auth <<<"$kind"
+		start_engine 200 "$group" "$auth"; row ours "$group" 200 "$auth" $engine; stop $engine
+		start_swan "$auth"; row strongSwan "$group" 200 "$auth" $swan; stop $swan
 	done
 done
-start_engine 1000 ecp256
-before=$(rss $engine)
-row engine-stampede ecp256 1000 1 10.99.255.1 $engine
-stop $engine
+echo "a stampede of 1,000 initiators:"
+start_engine 1000 ecp256 psk; row stampede ecp256 1000 psk $engine; stop $engine
+start_engine 1000 ecp256 ecdsa; row stampede ecp256 1000 ecdsa $engine; stop $engine
 echo
 echo "median CPU per set-up of $ROUNDS rounds, 200 initiators at once:"
-for group in ecp256 x25519 modp2048; do
-	a=$(median "$LAB/engine.$group.200") b=$(median "$LAB/strongswan.$group.200")
-	awk -v g=$group -v a="$a" -v b="$b" 'BEGIN { printf "  %-9s ours %.3f ms  strongSwan %.3f ms  ratio %.2f\n", g, a, b, a / b }'
+for kind in "${kinds[@]}"; do
+	read -r group auth <<<"$kind"
+	a=$(median "$LAB/ours.$group.$auth") b=$(median "$LAB/strongSwan.$group.$auth")
+	awk -v g="$group, $auth" -v a="$a" -v b="$b" 'BEGIN { printf "  %-16s ours %.3f ms  strongSwan %.3f ms  ratio %.2f\n", g, a, b, a / b }'
 done
 exit $lost
