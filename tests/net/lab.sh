@@ -191,7 +191,7 @@ swan() { local d=$1; shift; STRONGSWAN_CONF=$d/strongswan.conf SWANCTL_DIR=$d/sw
 # connection NAME N T LOCAL REMOTE LOCAL_TS REMOTE_TS: one IKEv2 connection of a branch.
 connection() {
 	cat <<-E
-	  $1 { version = 2
+	  $1 { version = ${IKE_VERSION:-2}
 	    local_addrs = $4
 	    remote_addrs = $5
 	    proposals = ${IKE:-aes128gcm16-prfsha256-ecp256}

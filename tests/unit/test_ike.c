@@ -433,6 +433,8 @@ static void test_rekey_time(void **state)
 	}
 	o.rekey_fuzz_percent = 0;
 	assert_int_equal(ike_rekey_time(e, &o, 3600, 5), 3060 * CLOCK_SECOND + 5);
+	/* No room for the margin: a fifth of what there is. */
+	assert_int_equal(ike_rekey_time(e, &o, 30, 0), 24 * CLOCK_SECOND);
 	engine_free(e);
 }
 

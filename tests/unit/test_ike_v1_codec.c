@@ -210,6 +210,8 @@ static void test_lifetimes(void **state)
 		v1_decode_lifetime(PROTOCOL_ESP, "\200\1\0\2\200\2\1\0\200\1\0\1\200\2\16\20", 16),
 		3600);
 	assert_int_equal(v1_decode_lifetime(PROTOCOL_ESP, "\200\1\0\1\0\2\0\4\0", 9), 0);
+	assert_int_equal(
+		v1_decode_lifetime(PROTOCOL_ESP, "\200\1\0\1\200\2\0\1", 8), V1_LIFETIME_MIN);
 }
 
 static void test_clients(void **state)

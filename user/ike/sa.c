@@ -270,10 +270,13 @@ void ike_sa_close(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t n
 uint64_t ike_rekey_time(
 	struct engine *e, const struct ike_options *o, uint32_t lifetime_s, uint64_t now)
 {
-	uint64_t life = lifetime_s * CLOCK_SECOND, margin = o->rekey_margin_s * CLOCK_SECOND;
+	uint64_t life = lifetime_s * CLOCK_SECOND;
+	/* A lifetime that the peer shortened may have no room for ours. */
+	uint64_t margin =
+		o->rekey_margin_s < lifetime_s ? o->rekey_margin_s * CLOCK_SECOND : life / 5;
 	uint64_t guard = margin / 2 < RETRANSMIT_TOTAL ? margin / 2 : RETRANSMIT_TOTAL;
 	uint64_t drawn = engine_random_span(e, margin / 100 * o->rekey_fuzz_percent);
-	uint64_t at = margin < life ? life - margin : life / 2;
+	uint64_t at = life - margin;
 
 	if (o->fuzz_mode == FUZZ_WINDOW)
 		at += drawn;

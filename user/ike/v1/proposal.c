@@ -164,7 +164,7 @@ static bool decode_attributes(struct rd *r, enum ike_protocol protocol, struct t
 		t->value[which] = value;
 		/* RFC 2407 4.5: a type belongs to the duration after it. Kilobytes are not counted. */
 		if (which == A_LIFE && t->value[A_LIFE_TYPE] == LIFE_SECONDS)
-			t->seconds = value;
+			t->seconds = value < V1_LIFETIME_MIN ? V1_LIFETIME_MIN : value;
 	}
 	return !r->bad;
 }

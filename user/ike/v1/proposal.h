@@ -11,6 +11,7 @@
 
 #define V1_TRANSFORM_MAX       96 /* bytes of one transform; longer ones cannot be chosen */
 #define V1_TRANSFORMS_OFFERED  48 /* by us */
+#define V1_LIFETIME_MIN        10 /* seconds: a peer cannot make us rekey all the time */
 #define V1_AUTH_METHODS_MAX    4
 #define V1_TUNNEL_MODE         1
 #define V1_UDP_TUNNEL_MODE     3     /* RFC 3947 5.1 */

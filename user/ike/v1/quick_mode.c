@@ -5,8 +5,8 @@
  *
  * The responder has its inbound SA before message 2 leaves and sends on the new pair from message 3
  * on, which proves that the initiator has it; until then it repeats message 2. The initiator sends
- * on the new pair a moment after message 3. Old pairs stay for REPLACED_LIFE, longer than any
- * repetition. When both ends begin at once, the one that leads (v1_leads) does not hear the other's
+ * on the new pair a moment after message 3. Old pairs stay with the initiator for REPLACED_LIFE,
+ * longer than any repetition; the responder knows at message 3 that they can go soon. When both ends begin at once, the one that leads (v1_leads) does not hear the other's
  * message 1 until its own exchange is through, so both see the pairs in the same order.
  */
 #include "ike/v1/v1.h"
@@ -45,7 +45,7 @@ struct ike_sa *v1_owner(struct ike_sa *sa)
 	return heir ? heir : sa;
 }
 
-void v1_retire_others(struct tunnel *t, int keep, uint64_t extra, uint64_t now)
+void v1_retire_others(struct tunnel *t, int keep, uint64_t life, uint64_t now)
 {
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		struct child *c = &t->children[i];
@@ -55,7 +55,7 @@ void v1_retire_others(struct tunnel *t, int keep, uint64_t extra, uint64_t now)
 		child_set_state(c, CHILD_REPLACED);
 		c->want_rekey = false;
 		c->use_at = 0;
-		c->gone_at = now + REPLACED_LIFE + extra;
+		c->gone_at = now + life;
 	}
 }
 

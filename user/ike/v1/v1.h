@@ -20,6 +20,7 @@
 #define V1_FRAGMENTS_MAX   16
 #define V1_FRAGMENT_DATA   1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
 #define V1_OLD_LIFE        (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
+#define V1_REPLACED_LIFE   (10 * CLOCK_SECOND) /* of a pair once message 3 is there */
 #define V1_USE_DELAY       CLOCK_SECOND        /* our message 3 has arrived by then */
 #define V1_DELETING_LIFE   (5 * CLOCK_SECOND)
 #define V1_PENDING_RETRY   CLOCK_SECOND
@@ -188,8 +189,8 @@ bool v1_is_quick(enum request_kind kind);
 bool v1_in_udp(const struct ike_sa *sa);
 /* The SA that new children belong to: an exchange may end on one that is being replaced. */
 struct ike_sa *v1_owner(struct ike_sa *sa);
-/* Every pair but this one is history. `extra`: the end that made the pair deletes first. */
-void v1_retire_others(struct tunnel *t, int keep, uint64_t extra, uint64_t now);
+/* Every pair but this one is history, and is deleted after `life` unless the peer does it before. */
+void v1_retire_others(struct tunnel *t, int keep, uint64_t life, uint64_t now);
 void v1_note_pair(struct engine *e, struct ike_sa *sa, int slot, bool rekey, bool by_peer);
 void v1_put_clients(struct message_writer *w, const struct selector *i, const struct selector *r);
 bool v1_get_nonce(const struct v1_payloads *p, struct nonce *n);
