@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BGP neighbours in their numbers, to load one speaker and to see when it has told everybody.
- *   bgp_load DUT AS FIRST-ADDRESS PEERS PREFIXES all|collector
+ *   bgp_load DUT AS FIRST-ADDRESS PEERS PREFIXES all|collector|decide
  * Peer i has the address FIRST+i and AS 65001+i and connects to DUT. In mode `all` every peer
  * announces PREFIXES of its own and is to hear those of all others; in mode `collector` the last
  * peer announces none and alone is to hear all. Then everything is withdrawn.
+ * In mode `decide` all but the last announce random paths to the same prefixes, pairs of them with one
+ * AS, and the last prints which it hears of: "choose SEED" draws anew for a third of all.
  * Commands on standard input, "announce" and "withdraw", start the phases; each prints "NAME SECONDS".
  */
 #include "base/clock.h"
@@ -25,6 +27,8 @@
 #define INPUT_SIZE      262144
 #define PHASE_LIMIT_S   240
 #define KEEPALIVE_EVERY 20
+#define CHOSEN_SIZE     80
+#define QUIET_MS        700 /* nothing heard for so long: the speaker has decided */
 
 struct peer {
 	int fd;
@@ -40,7 +44,11 @@ struct peer {
 static struct peer peers[PEERS_MAX];
 static struct pollfd polls[PEERS_MAX];
 static unsigned int peer_count, prefixes;
-static bool everybody;
+static bool everybody, deciding;
+static uint32_t dut_as;
+static char (*chosen)[CHOSEN_SIZE]; /* by prefix, what the last peer heard */
+static uint64_t heard_at;
+static uint32_t drawn;
 static uint64_t keepalive_at;
 
 static void fail(const char *what)
@@ -61,11 +69,17 @@ static void send_all(int fd, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* Pairs share an AS where decisions are looked at: only their MEDs are compared. */
+static uint32_t as_of(unsigned int i)
+{
+	return 65001 + (deciding && i < peer_count - 1 ? i / 2 : i);
+}
+
 static void open_session(struct peer *p, unsigned int i, const char *dut)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = p->address};
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(179)};
-	struct bgp_open open = {.as = 65001 + i,
+	struct bgp_open open = {.as = as_of(i),
 		.hold_s = 180,
 		.identifier = ntohl(p->address.s_addr),
 		.family = {true, false},
@@ -100,6 +114,43 @@ static void count_list(struct rd list, uint64_t *count)
 		++*count;
 }
 
+static uint32_t index_of(const struct ip_prefix *p)
+{
+	return (uint32_t)(p->addr.bytes[0] - 20) << 16 | (uint32_t)p->addr.bytes[1] << 8 |
+	       p->addr.bytes[2];
+}
+
+/* What the last peer is told: path and origin, or nothing. */
+static void hear(struct rd body)
+{
+	struct attr_context context = {.remote_as = dut_as, .four_octet_as = true};
+	static struct update u;
+	struct bgp_notify error;
+	struct ip_prefix prefix;
+	char text[CHOSEN_SIZE] = "";
+	struct rd path;
+	size_t at = 0;
+
+	if (!update_decode(body, &context, &u, &error))
+		exit(1);
+	heard_at = clock_now();
+	path = rd_init(u.attrs.path.bytes, u.attrs.path.len);
+	while (rd_left(&path)) {
+		bool set = rd_u8(&path) == AS_SET;
+
+		for (unsigned int n = rd_u8(&path); n; n--)
+			at += (size_t)snprintf(
+				text + at, sizeof(text) - at, set ? " {%u}" : " %u", rd_u32(&path));
+	}
+	snprintf(text + at, sizeof(text) - at, " o%u", u.attrs.origin);
+	for (int i = 0; i < 2; i++) {
+		while (nlri_next(&u.part[BGP_IPV4].unreach[i], BGP_IPV4, &prefix))
+			chosen[index_of(&prefix) % prefixes][0] = '\0';
+		while (nlri_next(&u.part[BGP_IPV4].reach[i], BGP_IPV4, &prefix))
+			memcpy(chosen[index_of(&prefix) % prefixes], text, sizeof(text));
+	}
+}
+
 static void take(struct peer *p, const struct bgp_message *m)
 {
 	struct rd r = m->body;
@@ -118,6 +169,8 @@ static void take(struct peer *p, const struct bgp_message *m)
 		fprintf(stderr, "NOTIFICATION %u/%u\n", rd_u8(&r), rd_u8(&r));
 		exit(1);
 	case MESSAGE_UPDATE:
+		if (deciding && p == &peers[peer_count - 1])
+			hear(m->body);
 		count_list(rd_sub(&r, rd_u16(&r)), &p->gone);
 		rd_skip(&r, rd_u16(&r));
 		count_list(r, &p->reached);
@@ -293,6 +346,75 @@ static void run_phase(const char *name, bool present)
 	printf("%s %.3f\n", name, (double)(clock_now() - start) / 1e9);
 }
 
+static uint32_t draw(uint32_t below)
+{
+	drawn = drawn * 1664525u + 1013904223u;
+	return (drawn >> 8) % below;
+}
+
+/* A random path of peer i to prefix n. */
+static void put_random(struct wr *w, unsigned int i, unsigned int n)
+{
+	static struct attr_store store;
+	struct attr_draft d = {.origin = (uint8_t)draw(3)};
+	struct wr path = wr_init(d.path.bytes, sizeof(d.path.bytes));
+	struct attr_export x = {.local_as = as_of(i), .med = draw(3) * 10, .four_octet_as = true};
+	struct ip_addr hop = addr_from_bytes(AF_INET, &peers[i].address);
+	struct ip_prefix p = numbered(n);
+	unsigned int more = draw(3);
+	uint8_t nlri[4];
+	struct wr list = wr_init(nlri, sizeof(nlri));
+	struct attrs *a;
+
+	if (!store.chains)
+		attr_store_init(&store);
+	wr_u8(&path, AS_SEQUENCE);
+	wr_u8(&path, (uint8_t)(1 + more));
+	for (unsigned int k = 0; k <= more; k++)
+		wr_u32(&path, 64700 + draw(4));
+	if (draw(4) == 0) {
+		wr_u8(&path, AS_SET);
+		wr_u8(&path, 2);
+		wr_u32(&path, 64800);
+		wr_u32(&path, 64801);
+	}
+	d.path.len = (uint16_t)wr_len(&path);
+	nlri_put(&list, &p);
+	a = attr_intern(&store, &d);
+	if (draw(4))
+		update_encode_reach(w, BGP_IPV4, a, &x, &hop, nlri, wr_len(&list));
+	else
+		update_encode_unreach(w, BGP_IPV4, nlri, wr_len(&list));
+	attr_unref(&store, a);
+}
+
+static void choose(uint32_t seed)
+{
+	drawn = seed;
+	for (unsigned int i = 0; i < peer_count - 1; i++) {
+		size_t size = prefixes * 160u;
+		struct wr w;
+
+		free(peers[i].out);
+		peers[i].out = malloc(size);
+		if (!peers[i].out)
+			fail("malloc");
+		w = wr_init(peers[i].out, size);
+		for (unsigned int n = 0; n < prefixes; n++) {
+			if (seed == 1 || draw(3) == 0)
+				put_random(&w, i, n);
+		}
+		peers[i].out_len = wr_len(&w);
+		peers[i].out_at = 0;
+	}
+	heard_at = clock_now();
+	while (clock_now() - heard_at < QUIET_MS * CLOCK_MILLISECOND)
+		turn(50);
+	for (unsigned int n = 0; n < prefixes; n++)
+		printf("%u%s\n", n, chosen[n]);
+	printf("chosen %u\n", seed);
+}
+
 int main(int argc, char **argv)
 {
 	char line[64];
@@ -303,6 +425,11 @@ int main(int argc, char **argv)
 	peer_count = (unsigned int)atoi(argv[4]);
 	prefixes = (unsigned int)atoi(argv[5]);
 	everybody = !strcmp(argv[6], "all");
+	deciding = !strcmp(argv[6], "decide");
+	dut_as = (uint32_t)atoi(argv[2]);
+	chosen = calloc(prefixes, sizeof(*chosen));
+	if (!chosen)
+		fail("calloc");
 	if (!peer_count || peer_count > PEERS_MAX || (!everybody && peer_count < 2))
 		return 2;
 	for (unsigned int i = 0; i < peer_count; i++) {
@@ -330,6 +457,9 @@ int main(int argc, char **argv)
 			continue;
 		if (!fgets(line, sizeof(line), stdin))
 			return 0;
-		run_phase(strtok(line, "\n"), !strncmp(line, "announce", 8));
+		if (deciding)
+			choose((uint32_t)atoi(line + strcspn(line, " ")));
+		else
+			run_phase(strtok(line, "\n"), !strncmp(line, "announce", 8));
 	}
 }
