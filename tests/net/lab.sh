@@ -245,7 +245,8 @@ branch_up() {
 # Only the LAN is announced. Tunnel 1 is the backup in both directions: MED and a longer path out,
 # local preference in.
 branch_bird() {
-	local n=$1 t bfd=""
+	local n=$1 t bfd="" password="" hop4 hop6 from to
+	[ -z "${BGP_PASSWORD:-}" ] || password="password \"$BGP_PASSWORD\";"
 	[ -z "${BFD_MS:-}" ] || bfd="protocol bfd { interface \"tun*\" { interval $BFD_MS ms; multiplier 3; }; }"
 	{
 		cat <<-E
@@ -256,15 +257,19 @@ branch_bird() {
 		$bfd
 		protocol kernel { ipv4 { import none; export filter { if source = RTS_BGP then { krt_prefsrc = 10.$n.0.1; accept; } reject; }; }; }
 		protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
-		template bgp hub { local as $((65000 + n)); hold time 9; keepalive time 3; connect retry time 2; connect delay time 1; error wait time 1,4; ${BFD_MS:+bfd on;} }
+		template bgp hub { local as $((65000 + n)); hold time 9; keepalive time 3; connect retry time 2; connect delay time 1; error wait time 1,4; ${BFD_MS:+bfd on;} $password }
 		E
 		for t in 0 1; do
 			local out="if source != RTS_DEVICE then reject; bgp_med = $((10 + 90 * t));"
 			[ $t = 1 ] && out+=" bgp_path.prepend($((65000 + n)));"
+			hop4="" hop6="next hop address $(inside6 "$n" $t 2);" from=$(inside4 "$n" $t 2) to=$(inside4 "$n" $t 1)
+			if [ -n "${BGP_V6:-}" ]; then
+				hop4="next hop address $from;" hop6="" from=$(inside6 "$n" $t 2) to=$(inside6 "$n" $t 1)
+			fi
 			cat <<-E
-			protocol bgp t$t from hub { local $(inside4 "$n" $t 2); neighbor $(inside4 "$n" $t 1) as $HUB_AS;
-			  ipv4 { import filter { bgp_local_pref = $((200 - 100 * t)); accept; }; export filter { $out accept; }; };
-			  ipv6 { import filter { bgp_local_pref = $((200 - 100 * t)); accept; }; next hop address $(inside6 "$n" $t 2); export filter { $out accept; }; }; }
+			protocol bgp t$t from hub { local $from; neighbor $to as $HUB_AS;
+			  ipv4 { import filter { bgp_local_pref = $((200 - 100 * t)); accept; }; $hop4 export filter { $out accept; }; };
+			  ipv6 { import filter { bgp_local_pref = $((200 - 100 * t)); accept; }; $hop6 export filter { $out accept; }; }; }
 			E
 		done
 	} >"$LAB/b$n/bird.conf"

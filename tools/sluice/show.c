@@ -43,6 +43,10 @@ void view_sites(const json_t *document)
 		table_text(&t, format_quantity(field_number(site, "out_bytes"), "B", a));
 	}
 	table_print(&t, "no sites are configured");
+	if (json_array_size(json_object_get(document, "sites")) == 1)
+		printf("egress: %s\n",
+			field_text(json_array_get(json_object_get(document, "sites"), 0),
+				"egress_reason"));
 }
 
 static void tunnel_row(struct table *t, const json_t *o)

@@ -411,7 +411,7 @@ void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	if (p->start_at > now)
 		return;
 	p->start_at = CLOCK_NEVER;
-	if (!p->tunnel_up || b->stopped || peer_established(p))
+	if (!p->tunnel_up || b->stopped || peer_established(p) || p->rib.conf.passive)
 		return;
 	if (p->sessions[BGP_INCOMING].state >= FSM_OPEN_SENT) {
 		/* The peer was quicker: see whether its connection makes it. */

@@ -136,6 +136,7 @@ struct site_conf {
 	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */
 	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
 	struct bfd_conf bfd;
+	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
 	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };

@@ -120,6 +120,7 @@ static const struct walk_field site_fields[] = {
 	{"allow_as_in", read_allow_as_in, offsetof(struct site_conf, allow_as_in), false},
 	{"bgp_transport", read_family, offsetof(struct site_conf, bgp_family), false},
 
+	{"bgp_password", read_secret_ref, offsetof(struct site_conf, bgp_password), false},
 	{"bfd", read_bfd, offsetof(struct site_conf, bfd), false},
 	{"prefixes", read_networks, offsetof(struct site_conf, prefixes), false},
 	{"target", read_target, 0, false},

@@ -118,6 +118,11 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose);
 /* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
+/*
+ * RFC 2385: connections from this address must be signed with the secret of the reference, "" for
+ * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret.
+ */
+bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const char *ref);
 /* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
 int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 

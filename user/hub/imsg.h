@@ -293,6 +293,7 @@ struct imsg_bgp_neighbor {
 	char site[SITE_NAME_SIZE];
 	struct ip_addr local4, peer4; /* inside addresses and next hops */
 	struct ip_addr local6, peer6; /* unset: IPv4 only */
+	bool passive;                 /* the site connects */
 	bool transport6;              /* the session runs over the IPv6 addresses */
 	uint32_t remote_as;
 	uint32_t max_prefixes_in; /* per address family */

@@ -205,6 +205,7 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.max_prefixes_out = m->max_prefixes_out,
 		.med_out = m->med_out,
 		.group = m->group,
+		.passive = m->passive,
 		.transport6 = m->transport6,
 		.as_override = m->as_override,
 		.allow_as_in = m->allow_as_in,

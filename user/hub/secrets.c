@@ -92,6 +92,9 @@ bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 			if (tunnel->options.auth == AUTH_PSK &&
 				!secret_ok(site, t, "psk", tunnel->psk, error))
 				return false;
+			if (site->bgp_password[0] &&
+				!secret_ok(site, t, "bgp_password", site->bgp_password, error))
+				return false;
 			if (tunnel->ppk[0] && !secret_ok(site, t, "ppk", tunnel->ppk, error))
 				return false;
 		}

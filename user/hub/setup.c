@@ -3,16 +3,20 @@
 #include "hub/hub.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -172,6 +176,35 @@ static bool open_bgp(struct hub *h, int family, int *fd, char *error)
 		bind(*fd, address, len) || listen(*fd, 512))
 		return fail(error, "cannot listen for BGP on", device);
 	return true;
+}
+
+/* The listening sockets are shared with bgp: what is set here holds for what it accepts. */
+bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const char *ref)
+{
+	struct ip_endpoint from = {.addr = *peer};
+	struct tcp_md5sig m = {0};
+	int listener = h->bgp_listen[peer->family == AF_INET6];
+	int fd = ref[0] ? secret_ref_open(ref) : -1;
+	ssize_t n = fd >= 0 ? read(fd, m.tcpm_key, sizeof(m.tcpm_key)) : 0;
+	bool ok = !ref[0] || n > 0;
+
+	if (fd >= 0)
+		close(fd);
+	while (n > 0 && (m.tcpm_key[n - 1] == '\n' || m.tcpm_key[n - 1] == '\r'))
+		n--;
+	m.tcpm_keylen = n > 0 ? (uint16_t)n : 0;
+	if (ref[0] && !m.tcpm_keylen) { /* a key that nobody has is better than none */
+		m.tcpm_keylen = sizeof(m.tcpm_key);
+		ok = false;
+		if (getrandom(m.tcpm_key, sizeof(m.tcpm_key), 0) < 0)
+			abort();
+	}
+	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m.tcpm_addr);
+	/* Taking away a key that is not there is an error that does not matter. */
+	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)
+		ok = false;
+	secret_wipe(&m, sizeof(m));
+	return ok;
 }
 
 /*

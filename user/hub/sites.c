@@ -125,6 +125,10 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.claim_count = (uint8_t)site->conf.prefixes.count;
 	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
 	m.transport6 = site->conf.bgp_family == AF_INET6;
+	m.passive = site->conf.bgp_password[0];
+	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password))
+		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
+			site->conf.name, site->conf.bgp_password);
 	if (site->conf.bfd.multiplier)
 		bfd = hub_bfd_socket(h, m.transport6 ? &m.local6 : &m.local4);
 	if (bfd >= 0) {
@@ -263,6 +267,19 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 		send_tunnel(h, &h->processes[roles[i]], site, t);
 }
 
+/* Another site may get the address. */
+static void forget_password(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct ip_addr peers[] = {
+		config_inside_site(&conf->inside), config_inside_site(&conf->inside6)};
+
+	for (int i = 0; i < 2; i++) {
+		if (addr_is_set(&peers[i]))
+			(void)hub_bgp_password(h, &peers[i], "");
+	}
+}
+
 static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 {
 	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
@@ -272,6 +289,7 @@ static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR_DEL, -1, &m, sizeof(m));
 	send_to_data(h, site, t, false);
 	hub_routes_sweep(h);
+	forget_password(h, site, t);
 	hub_inside_set(h, site, t, false);
 }
 

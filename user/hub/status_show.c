@@ -47,6 +47,25 @@ static json_t *primary_egress(const struct hub_site *site)
 	return first || second ? json_integer(second > first) : json_null();
 }
 
+/* why the egress is where it is; the rules of each route are told by `show route`. */
+static const char *egress_reason(const struct hub_site *site)
+{
+	const struct hub_tunnel *t = site->tunnels;
+	bool usable[TUNNELS_PER_SITE];
+
+	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++)
+		usable[i] = t[i].open && t[i].bgp.state == BGP_ESTABLISHED;
+	if (!t[0].egress_routes && !t[1].egress_routes)
+		return "no routes lead to the site";
+	if (usable[0] != usable[1])
+		return "the only tunnel with a BGP session";
+	if (t[0].egress_routes && t[1].egress_routes)
+		return "most routes are best over it; the others go by the other tunnel";
+	return t[1].egress_routes
+		       ? "all routes of the site are better over it"
+		       : "all routes are better over it, or equal and its number is lower";
+}
+
 static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 {
 	(void)h;
@@ -64,15 +83,16 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 			prefixes = site->tunnels[t].bgp.prefixes_in;
 	}
 	json_array_append_new(list,
-		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "name",
+		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:s, s:o, s:o, s:o}", "name",
 			site->conf.name, "asn", json_number(site->conf.asn), "state",
 			!up || !established                             ? "down"
 			: up == configured && established == configured ? "up"
 									: "degraded",
 			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
-			(int)prefixes, "primary_egress", primary_egress(site), "rate_bps",
-			json_number(site->conf.rate), "in_bytes", json_number(in.delivered.bytes),
-			"out_bytes", json_number(out.delivered.bytes)));
+			(int)prefixes, "primary_egress", primary_egress(site), "egress_reason",
+			egress_reason(site), "rate_bps", json_number(site->conf.rate), "in_bytes",
+			json_number(in.delivered.bytes), "out_bytes",
+			json_number(out.delivered.bytes)));
 }
 
 json_t *status_sites(struct hub *h, const struct hub_site *site)

@@ -1,0 +1,41 @@
+#!/bin/bash
+# BGP sessions over the IPv6 inside addresses, with BFD, and signed with a secret (RFC 2385).
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+P=slbs LAB=$(mktemp -d /tmp/slbs.XXXXXX) BIN=${BIN:-$PWD/build/asan}
+. tests/net/lab.sh
+. tests/net/cases.sh
+cases_start
+BGP_V6=1 BFD_MS=300 BGP_PASSWORD=a-secret-of-tests
+(umask 077; echo "$BGP_PASSWORD" >"$LAB/bgp.key"; echo another-secret >"$LAB/wrong.key")
+options() { printf 'bgp_transport: ipv6\n    bgp_password: "file:%s"' "$LAB/$1"; }
+
+lab_hub_net
+SITE_OPTIONS=$(options bgp.key) hub_config 1 1 >"$LAB/sluice.yaml"
+must "sluiced starts" hub_start
+branch_up 1
+must "both signed sessions over IPv6 are up" until_true 60 all_up 2
+peers() { json_of show bgp '[.sessions[].peer] | join(" ")'; }
+over_v6() { [[ $(peers) == fd00:*\ fd00:* ]] && in_hub ss -tn state established '( sport = :179 )' | grep 'fd00:ffff:1'; }
+case_ "they run over the inside6 addresses" over_v6
+routes() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp")] | length')" = 2 ]; }
+case_ "both families are routed" until_true 10 routes
+reach() { in_ns b1-h ping -q -c 3 -i 0.1 -W 2 "$1" | grep ' 0% packet loss'; }
+case_ "IPv4 passes" until_true 10 reach 10.0.0.10
+case_ "IPv6 passes" until_true 10 reach fd00:10::10
+bfd_up() { [ "$(json_of show tunnels '[.tunnels[].bfd] | join(" ")')" = "Up Up" ]; }
+case_ "BFD runs over IPv6 too" until_true 20 bfd_up
+reason() { json_of show sites '.sites[0].egress_reason' | grep 'better over it'; }
+case_ "why tunnel 0 is the egress is told" reason
+hidden() { local out; out=$(sluice show bgp --json; sluice show sites; cat "$LAB/sluiced.log"); [[ $out == *site-1* && $out != *a-secret-of* ]]; }
+case_ "the secret is in no output" hidden
+wrong_key() {
+	SITE_OPTIONS=$(options wrong.key) hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply || return 1
+	in_ns b1 birdc -s "$LAB/b1/bird.ctl" restart all >/dev/null; until_true 5 all_up 0 || return 1
+	sleep 6; [ "$(bgp_up)" = 0 ]
+}
+case_ "with another secret no session comes up" wrong_key
+right_key() { SITE_OPTIONS=$(options bgp.key) hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 40 all_up 2; }
+case_ "with the right one again they do" right_key
+case_ "a stop leaves nothing" hub_stop
+cases_end
