@@ -39,6 +39,11 @@ for f in $(git ls-files '*.sh'); do bash -n "$f" || complain "$f: shell syntax";
 if grep -rnE '\b(TODO|FIXME|XXX)\b' --include='*.[ch]' --include='*.sh' user bpf include tools tests | grep -v lint.sh; then
 	complain "unfinished work is marked in the tree"
 fi
+# A reason that no test brings about may be wrong. NONE is none; CRYPTO is a failure of the library.
+for reason in $(sed -n 's/^\t\(REASON_[A-Z0-9_]*\),.*/\1/p' user/ike/reason.h); do
+	case $reason in REASON_NONE | REASON_CRYPTO) continue ;; esac
+	grep -rqw "$reason" tests || complain "$reason: no test brings it about"
+done
 for page in docs/*.[1-9]; do
 	[ -e "$page" ] || continue
 	command -v mandoc >/dev/null || continue

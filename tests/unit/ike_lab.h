@@ -23,6 +23,7 @@ struct lab {
 	bool cut;
 	unsigned int sent[2], keepalives[2], moved[2];
 	unsigned int notes[2][REASONS];
+	bool seen[2][REASONS]; /* in a note or as a state's reason */
 	struct effect_tunnel_state state[2];
 	struct ip_endpoint
 		nat; /* what the hub sees instead of the site's address; family 0: no NAT */
@@ -148,9 +149,11 @@ static inline void settle(struct lab *l)
 				break;
 			case EFFECT_NOTE:
 				l->notes[i][f->note.reason]++;
+				l->seen[i][f->note.reason] = true;
 				break;
 			case EFFECT_TUNNEL_STATE:
 				l->state[i] = f->state;
+				l->seen[i][f->state.reason] = true;
 				break;
 			case EFFECT_SA_MOVED:
 				l->moved[i]++;

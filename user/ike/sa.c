@@ -355,6 +355,8 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 		if (initial_contact && !crossed(sa, other)) {
 			if (slot >= 0)
 				child_use(e, t, slot);
+			engine_note(e, t, &other->remote, false, REASON_INITIAL_CONTACT,
+				"the older SA is gone");
 			ike_sa_end(e, other, REASON_INITIAL_CONTACT, now);
 		} else {
 			sa->duplicate_at = now + DUPLICATE_DELAY;
@@ -392,12 +394,16 @@ void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now
 			slot = child_live(sa->tunnel, sa);
 			if (slot >= 0)
 				child_use(e, sa->tunnel, slot);
+			engine_note(e, sa->tunnel, &other->remote, false, REASON_REPLACED,
+				"two IKE SAs of one tunnel: the older one goes");
 			ike_sa_close(e, other, REASON_REPLACED, now);
 			continue;
 		}
 		slot = child_live(sa->tunnel, other);
 		if (slot >= 0)
 			child_use(e, sa->tunnel, slot);
+		engine_note(e, sa->tunnel, &sa->remote, false, REASON_REPLACED,
+			"both ends made an IKE SA at once: this one goes");
 		ike_sa_close(e, sa, REASON_REPLACED, now);
 		return;
 	}
