@@ -108,6 +108,24 @@ static void test_peer_gone(void **state)
 	pair_fini(&p);
 }
 
+/* Who does not read is given up, by the end that would have to keep it all. */
+static void test_peer_stuck(void **state)
+{
+	static uint8_t bytes[IMSG_MAX_SIZE - 64];
+	struct pair p;
+	struct imsg_tunnel m = {0};
+
+	(void)state;
+	pair_init(&p);
+	for (size_t sent = 0; sent < IMSG_QUEUE_MAX + (4u << 20); sent += sizeof(bytes))
+		imsg_send_bytes(
+			p.a.channel, IMSG_IKE_TUNNEL_DEL, &m, sizeof(m), bytes, sizeof(bytes));
+	assert_int_equal(p.b.received, 0);
+	event_base_dispatch(p.base);
+	assert_true(p.a.gone || p.b.gone);
+	pair_fini(&p);
+}
+
 static void test_free_in_handler(void **state)
 {
 	struct pair p;
@@ -213,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_in_order),
 		cmocka_unit_test(test_peer_gone),
+		cmocka_unit_test(test_peer_stuck),
 		cmocka_unit_test(test_free_in_handler),
 		cmocka_unit_test(test_malformed_is_skipped),
 		cmocka_unit_test(test_route_table),

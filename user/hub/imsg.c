@@ -43,6 +43,7 @@ struct imsg_channel {
 	imsg_gone *on_gone;
 	void *context;
 	struct imsg_queue queue;
+	size_t queued; /* bytes in it */
 	bool gone;
 	bool *freed; /* set while a handler runs: the channel was freed in it */
 };
@@ -99,6 +100,7 @@ static void on_writable(int fd, short what, void *arg)
 			return;
 		/* r < 0: the reader side notices and tells on_gone; nothing can be delivered. */
 		TAILQ_REMOVE(&c->queue, out, link);
+		c->queued -= out->len;
 		out_free(out);
 	}
 	event_del(c->writable);
@@ -261,6 +263,12 @@ static void send_parts(struct imsg_channel *c, enum imsg_type type, int own_fd, 
 	}
 	TAILQ_INSERT_TAIL(&c->queue, out, link);
 	event_add(c->writable, NULL);
+	c->queued += total;
+	if (c->queued <= IMSG_QUEUE_MAX)
+		return;
+	log_error("%zu bytes wait for a process that does not read: it is given up", c->queued);
+	c->gone = true;
+	(void)shutdown(c->fd, SHUT_RDWR); /* on_gone follows from the loop */
 }
 
 void imsg_send(

@@ -23,7 +23,8 @@
 #define IMSG_CLAIMS_MAX 64
 #define IMSG_ROUTES_MAX 128
 
-#define IMSG_MAX_SIZE 16384 /* bytes of one message, header included */
+#define IMSG_MAX_SIZE  16384       /* bytes of one message, header included */
+#define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
 
 enum imsg_type {
 	IMSG_INVALID,
@@ -418,7 +419,8 @@ typedef void imsg_gone(void *context);
 
 /*
  * Makes a channel from one end of a SOCK_SEQPACKET pair (takes over own_fd). Messages are sent in
- * order; what the socket does not take now is queued without limit loss: no message is dropped.
+ * order; what the socket does not take now is queued, and none is dropped. A reader that lets
+ * IMSG_QUEUE_MAX bytes wait is given up: then on_gone is called as if it had ended.
  */
 struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_handler *on_message,
 	imsg_gone *on_gone, void *context);
