@@ -123,6 +123,66 @@ static void refresh_round_trip(void **state)
 	}
 }
 
+/* RFC 8654: up to 65,535 bytes once agreed upon, but never an OPEN or a KEEPALIVE. */
+static void extended_messages(void **state)
+{
+	static uint8_t bytes[MESSAGE_EXTENDED];
+	static const struct {
+		uint8_t type;
+		bool extended;
+		enum message_result result;
+	} cases[] = {
+		{MESSAGE_UPDATE, true, MESSAGE_COMPLETE},
+		{MESSAGE_UPDATE, false, MESSAGE_BAD},
+		{MESSAGE_NOTIFICATION, true, MESSAGE_COMPLETE},
+		{MESSAGE_OPEN, true, MESSAGE_BAD},
+		{MESSAGE_KEEPALIVE, true, MESSAGE_BAD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wr w = wr_init(bytes, sizeof(bytes));
+		struct bgp_message m;
+		struct bgp_notify error;
+
+		bgp_message_end(&w, bgp_message_begin(&w, (enum message_type)cases[i].type));
+		wr_set_u16(&w, 16, 40000);
+		assert_int_equal(bgp_message_decode(bytes, 40000, cases[i].extended, &m, &error),
+			cases[i].result);
+		if (cases[i].result == MESSAGE_BAD) {
+			assert_int_equal(error.code, NOTIFY_HEADER);
+			assert_int_equal(error.subcode, HEADER_BAD_LENGTH);
+			continue;
+		}
+		/* While it is incomplete its length is known: the buffer can grow. */
+		assert_int_equal(
+			bgp_message_decode(bytes, 4096, true, &m, &error), MESSAGE_PARTIAL);
+		assert_int_equal(m.len, 40000);
+	}
+}
+
+/* RFC 9003, RFC 8538: the text of a shutdown, and a reason inside of a hard reset. */
+static void notification_texts(void **state)
+{
+	struct bgp_notify n = notify_make_text(CEASE_SHUTDOWN, "the hub shuts down");
+	struct bgp_notify hard = notify_hard(&n), twice = notify_hard(&hard);
+	char text[NOTIFY_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(n.data[0], strlen("the hub shuts down"));
+	assert_string_equal(
+		notify_format(&n, text), "Cease 6/2 (administrative shutdown): the hub shuts down");
+	assert_string_equal(notify_format(&hard, text),
+		"Cease 6/9 (hard reset): Cease 6/2 (administrative shutdown): the hub shuts down");
+	assert_non_null(strstr(notify_format(&twice, text), "hard reset"));
+	memset(n.data, 'x', sizeof(n.data));
+	n.data[0] = 254;
+	n.data_len = 255;
+	hard = notify_hard(&n);
+	assert_int_equal(hard.data_len, 255);
+	assert_true(strlen(notify_format(&hard, text)) < NOTIFY_TEXT_SIZE);
+}
+
 /* ---- OPEN ---- */
 
 static void open_round_trip(void **state)
@@ -145,6 +205,18 @@ static void open_round_trip(void **state)
 			.family = {false, true},
 			.graceful_restart = true,
 			.restart_time_s = 120},
+		{.as = 8,
+			.hold_s = 9,
+			.identifier = 6,
+			.family = {true, true},
+			.enhanced_refresh = true,
+			.extended_message = true,
+			.graceful_restart = true,
+			.restarting = true,
+			.restart_on_notify = true,
+			.restart_time_s = 4095,
+			.restart_family = {true, true},
+			.forwarding = {false, true}},
 	};
 
 	(void)state;
@@ -166,6 +238,13 @@ static void open_round_trip(void **state)
 		assert_int_equal(out.route_refresh, cases[i].route_refresh);
 		assert_int_equal(out.graceful_restart, cases[i].graceful_restart);
 		assert_int_equal(out.restart_time_s, cases[i].restart_time_s);
+		assert_int_equal(out.restarting, cases[i].restarting);
+		assert_int_equal(out.restart_on_notify, cases[i].restart_on_notify);
+		assert_int_equal(out.enhanced_refresh, cases[i].enhanced_refresh);
+		assert_int_equal(out.extended_message, cases[i].extended_message);
+		assert_memory_equal(
+			out.restart_family, cases[i].restart_family, sizeof(out.restart_family));
+		assert_memory_equal(out.forwarding, cases[i].forwarding, sizeof(out.forwarding));
 	}
 }
 
@@ -627,6 +706,8 @@ int main(void)
 		cmocka_unit_test(header_errors),
 		cmocka_unit_test(notification_round_trip),
 		cmocka_unit_test(refresh_round_trip),
+		cmocka_unit_test(extended_messages),
+		cmocka_unit_test(notification_texts),
 		cmocka_unit_test(open_round_trip),
 		cmocka_unit_test(open_errors),
 		cmocka_unit_test(open_wrong_as),

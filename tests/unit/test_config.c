@@ -104,6 +104,44 @@ static void test_inherit(void **state)
 	config_free(c);
 }
 
+/* What is about BGP, BFD and owners. */
+static void test_routing(void **state)
+{
+	struct config *c = must_parse(
+		"sites:\n"
+		"  - { name: a, asn: 65001, bfd: on, bgp_transport: ipv6, as_override: yes,\n"
+		"      allow_as_in: 2, prefixes: [10.1.0.0/16, 'fd01::/48'], bgp_password: "
+		"'file:/p',\n"
+		"      target: concentrator, routing: bgp, ecmp: off,\n"
+		"      tunnels: [ { inside: 169.254.10.0/30, inside6: 'fd00:1::/126', identity: "
+		"a.b,\n"
+		"                   psk: 'file:/k' } ] }\n"
+		"  - { name: b, asn: 65002, bfd: { interval: 100ms, multiplier: 5 },\n"
+		"      tunnels: [ { inside: 169.254.10.4/30, identity: b.b, psk: 'file:/k' } ] }\n"
+		"  - { name: c, asn: 65003, bfd: off,\n"
+		"      tunnels: [ { inside: 169.254.10.8/30, identity: c.b, psk: 'file:/k' } ] "
+		"}\n" HUB);
+
+	(void)state;
+	assert_int_equal(c->sites[0].bfd.interval_us, 300000);
+	assert_int_equal(c->sites[0].bfd.multiplier, 3);
+	assert_int_equal(c->sites[0].bgp_family, AF_INET6);
+	assert_true(c->sites[0].as_override);
+	assert_int_equal(c->sites[0].allow_as_in, 2);
+	assert_int_equal(c->sites[0].prefixes.count, 2);
+	assert_string_equal(c->sites[0].bgp_password, "file:/p");
+	assert_int_equal(c->sites[1].bfd.interval_us, 100000);
+	assert_int_equal(c->sites[1].bfd.multiplier, 5);
+	assert_int_equal(c->sites[1].bgp_family, AF_INET);
+	assert_int_equal(c->sites[2].bfd.multiplier, 0);
+	assert_true(c->concentrator.graceful_restart);
+	config_free(c);
+}
+
+#define ROUTING(options)                                                                           \
+	HUB "sites:\n  - { name: a, asn: 65001, " options                                          \
+	    ", tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n"
+
 #define T0 "169.254.10.0/30, identity: a.example, psk: 'file:/k'"
 #define WITH(options)                                                                              \
 	HUB "sites:\n  - name: a\n    asn: 65001\n    tunnels:\n      - { inside: " T0             \
@@ -168,6 +206,21 @@ static const struct refusal refusals[] = {
 	{"concentrator:\n  name: h\n  endpoints:\n    - { device: a, addresses: [10.0.0.1] }\n"
 	 "    - { device: b, addresses: [10.0.0.1] }\n",
 		"both have the same address"},
+	{ROUTING("routing: static"), "'static' is not possible on a concentrator"},
+	{ROUTING("routes: [10.0.0.0/8]"), "static routes are not possible on a concentrator"},
+	{ROUTING("ecmp: on"), "equal-cost paths are not possible on a concentrator"},
+	{ROUTING("target: gateway"), "'gateway': sites of this hub end on its concentrator"},
+	{ROUTING("bfd: { interval: 10ms }"), "out of range: 50000 to"},
+	{ROUTING("bfd: { multiplier: 1 }"), "out of range: 2 to 50"},
+	{ROUTING("bgp_transport: ipv6"), "bgp_transport 'ipv6' needs inside6"},
+	{HUB "  networks: [10.0.0.0/8]\nsites:\n  - { name: a, asn: 65001, prefixes: [10.1.0.0/16],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': prefix 10.1.0.0/16 lies within 10.0.0.0/8 of the hub"},
+	{HUB "sites:\n  - { name: a, asn: 65001, prefixes: [10.1.0.0/16],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n"
+	     "  - { name: b, asn: 65002, prefixes: [10.1.2.0/24],"
+	     " tunnels: [ { inside: 169.254.10.4/30, identity: b.b, psk: 'file:/k' } ] }\n",
+		"site 'b': prefix 10.1.2.0/24 overlaps 10.1.0.0/16 of site 'a' (line 7)"},
 	{WITH("p2_lifetime: 899"),
 		"t:10: sites[0].tunnels[0].p2_lifetime: 899 is out of range: 900"},
 	{WITH("p1_lifetime: 900, p2_lifetime: 900"), "must be less than p1_lifetime"},
@@ -319,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_routing),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refusals),
