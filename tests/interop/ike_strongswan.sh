@@ -116,11 +116,20 @@ step() { # step NAME COMMAND...: the first one that fails names the cell's failu
 	return 1
 }
 
+# One key and certificate at a time: with IKEv1 charon takes the method of any that it has.
+swan_pki() { # psk|rsa|ecdsa
+	rm -f "$D"/swanctl/{x509,private}/*
+	[ "$1" != psk ] || return 0
+	cp "$LAB/ca/branches/issued/site-$1.pem" "$D/swanctl/x509/site.$1.pem"
+	cp "$LAB/ca/branches/issued/site-$1.key" "$D/swanctl/private/site.$1.key"
+}
+
 up_down() { # VERSION AUTH ROLE FAMILY IKE ESP DELETER: a whole life
 	local before
 	hub_yaml "$1" "$2" "$3" "$4" "$5" "$6" >"$LAB/sluice.yaml"
 	swan_conf "$1" "$2" "$4" "$5" "$6" >"$D/swanctl/swanctl.conf"
 	mark=$(($(wc -l <"$LAB/log/activity.log") + 1))
+	swan_pki "$2"
 	step "strongSwan does not take its configuration" swan "$D" --load-all --clear --file "$D/swanctl/swanctl.conf" || return 1
 	step "the hub does not take its configuration" sluice apply || return 1
 	sluice tunnel up site-1 0 >/dev/null # the cell before has left it down
@@ -130,11 +139,11 @@ up_down() { # VERSION AUTH ROLE FAMILY IKE ESP DELETER: a whole life
 	before=$(spi)
 	step "child rekey by strongSwan" swan "$D" --rekey --child t || return 1
 	step "new pair after it" until_true 4 spi_is_new "$before" || return 1
-	step "traffic on it" traffic || return 1
+	step "traffic on it" until_true 3 traffic || return 1
 	before=$(spi)
 	sluice rekey site-1 0 >/dev/null
 	step "child rekey by the hub" until_true 4 spi_is_new "$before" || return 1
-	step "traffic on it" traffic || return 1
+	step "traffic on it" until_true 3 traffic || return 1
 	before=$(ike_spis)
 	swan "$D" --rekey --ike hub >/dev/null 2>&1
 	step "IKE rekey by strongSwan" until_true 5 ike_is_new "$before" || return 1
@@ -142,7 +151,7 @@ up_down() { # VERSION AUTH ROLE FAMILY IKE ESP DELETER: a whole life
 	before=$(ike_spis)
 	sluice rekey site-1 0 --ike >/dev/null
 	step "IKE rekey by the hub" until_true 6 ike_is_new "$before" || return 1
-	step "traffic after it" traffic || return 1
+	step "traffic after it" until_true 3 traffic || return 1
 	if [ "$7" = peer ]; then
 		swan "$D" --terminate --ike hub --timeout 5 >/dev/null 2>&1
 		step "delete by strongSwan" until_true 5 is down || return 1
@@ -191,8 +200,6 @@ make_pki() {
 			"${ca[@]}" issue "site-${kind%:*}" --identity s1.t0.sluice.test --authority branches --key "${kind#*:}" --dir "$LAB/ca" || return 1
 		cp "$LAB/ca/root/issued/hub-${kind%:*}.pem" "$LAB/hub.${kind%:*}.pem"
 		install -m 600 "$LAB/ca/root/issued/hub-${kind%:*}.key" "$LAB/hub.${kind%:*}.key"
-		cp "$LAB/ca/branches/issued/site-${kind%:*}.pem" "$D/swanctl/x509/site.${kind%:*}.pem"
-		cp "$LAB/ca/branches/issued/site-${kind%:*}.key" "$D/swanctl/private/site.${kind%:*}.key"
 	done
 	cp "$LAB/ca/root/ca.pem" "$D/swanctl/x509ca/root.pem"
 	cp "$LAB/ca/branches/ca.pem" "$D/swanctl/x509ca/branches.pem"
