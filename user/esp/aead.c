@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "base/wire.h"
+#include "esp/gcm_vaes.h"
 
 #include <intel-ipsec-mb.h>
 #include <openssl/evp.h>
@@ -24,17 +25,22 @@ struct aead {
 	struct cipher base;
 	bool wide; /* 256-bit key */
 	uint8_t salt[ESP_SALT_SIZE];
-	EVP_CIPHER_CTX *evp;                                  /* OpenSSL */
-	struct gcm_key_data key __attribute__((aligned(64))); /* ipsec-mb */
+	EVP_CIPHER_CTX *evp; /* OpenSSL */
+	union {
+		struct gcm_vaes vaes;
+		struct gcm_key_data mb __attribute__((aligned(64)));
+	};
 };
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
-static IMB_MGR *engine; /* a table of functions for this CPU; read-only after engine_once */
+static bool vaes;       /* this CPU can; read-only after engine_once, as is the next */
+static IMB_MGR *engine; /* ipsec-mb's table of functions for this CPU */
 
 static void engine_find(void)
 {
 	IMB_MGR *m = alloc_mb_mgr(0);
 
+	vaes = gcm_vaes_usable();
 	if (!m)
 		return;
 	init_mb_mgr_auto(m, NULL);
@@ -72,6 +78,29 @@ static void write_iv(uint8_t *packet, uint64_t sequence)
 	wr_u64(&w, sequence);
 }
 
+static bool vaes_seal(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t sequence)
+{
+	struct aead *a = (struct aead *)c;
+	uint8_t nonce[AEAD_NONCE], aad[AEAD_AAD];
+	uint32_t aad_len = make_aad(a, packet, sequence, aad);
+
+	write_iv(packet, sequence);
+	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
+	gcm_vaes_seal(&a->vaes, nonce, aad, aad_len, packet + ESP_HEADER_SIZE + AEAD_IV, len);
+	return true;
+}
+
+static bool vaes_open(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t sequence)
+{
+	struct aead *a = (struct aead *)c;
+	uint8_t nonce[AEAD_NONCE], aad[AEAD_AAD];
+	uint32_t aad_len = make_aad(a, packet, sequence, aad);
+
+	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
+	return gcm_vaes_open(
+		&a->vaes, nonce, aad, aad_len, packet + ESP_HEADER_SIZE + AEAD_IV, len);
+}
+
 static bool mb_seal(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t sequence)
 {
 	struct aead *a = (struct aead *)c;
@@ -84,11 +113,11 @@ static bool mb_seal(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t se
 	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
 	aad_len = make_aad(a, packet, sequence, aad);
 	if (a->wide)
-		IMB_AES256_GCM_ENC(engine, &a->key, &ctx, payload, payload, len, nonce, aad,
-			aad_len, payload + len, AEAD_ICV);
+		IMB_AES256_GCM_ENC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+			payload + len, AEAD_ICV);
 	else
-		IMB_AES128_GCM_ENC(engine, &a->key, &ctx, payload, payload, len, nonce, aad,
-			aad_len, payload + len, AEAD_ICV);
+		IMB_AES128_GCM_ENC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+			payload + len, AEAD_ICV);
 	return true;
 }
 
@@ -102,11 +131,11 @@ static bool mb_open(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t se
 
 	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
 	if (a->wide)
-		IMB_AES256_GCM_DEC(engine, &a->key, &ctx, payload, payload, len, nonce, aad,
-			aad_len, tag, AEAD_ICV);
+		IMB_AES256_GCM_DEC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+			tag, AEAD_ICV);
 	else
-		IMB_AES128_GCM_DEC(engine, &a->key, &ctx, payload, payload, len, nonce, aad,
-			aad_len, tag, AEAD_ICV);
+		IMB_AES128_GCM_DEC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+			tag, AEAD_ICV);
 	return secret_equal(tag, payload + len, AEAD_ICV);
 }
 
@@ -151,6 +180,8 @@ static bool evp_open(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t s
 	       EVP_DecryptFinal_ex(a->evp, last, &n) == 1;
 }
 
+static const struct cipher_ops vaes_ops = {
+	.engine = "vaes", .seal = vaes_seal, .open = vaes_open, .free = aead_free};
 static const struct cipher_ops mb_ops = {
 	.engine = "ipsec-mb", .seal = mb_seal, .open = mb_open, .free = aead_free};
 static const struct cipher_ops evp_ops = {
@@ -168,14 +199,36 @@ static bool evp_setup(struct aead *a, const struct esp_params *p)
 	       EVP_CipherInit_ex(a->evp, evp, NULL, p->key, NULL, p->outbound ? 1 : 0) == 1;
 }
 
-static void mb_setup(struct aead *a, const struct esp_params *p)
+static bool vaes_setup(struct aead *a, const struct esp_params *p)
 {
+	if (!vaes || p->cipher != ESP_AES_GCM_16)
+		return false;
+	a->base.ops = &vaes_ops;
+	gcm_vaes_init(&a->vaes, p->key, p->key_len);
+	return true;
+}
+
+static bool mb_setup(struct aead *a, const struct esp_params *p)
+{
+	if (!engine || p->cipher != ESP_AES_GCM_16)
+		return false;
 	a->base.ops = &mb_ops;
 	if (a->wide)
-		IMB_AES256_GCM_PRE(engine, p->key, &a->key);
+		IMB_AES256_GCM_PRE(engine, p->key, &a->mb);
 	else
-		IMB_AES128_GCM_PRE(engine, p->key, &a->key);
+		IMB_AES128_GCM_PRE(engine, p->key, &a->mb);
+	return true;
 }
+
+/* By preference. */
+static const struct {
+	enum esp_engine engine;
+	bool (*setup)(struct aead *a, const struct esp_params *p);
+} engines[] = {
+	{ESP_ENGINE_VAES, vaes_setup},
+	{ESP_ENGINE_IPSEC_MB, mb_setup},
+	{ESP_ENGINE_OPENSSL, evp_setup},
+};
 
 struct cipher *cipher_aead_new(const struct esp_params *p, enum esp_engine wanted)
 {
@@ -196,11 +249,11 @@ struct cipher *cipher_aead_new(const struct esp_params *p, enum esp_engine wante
 	a->wide = p->key_len == 32;
 	memcpy(a->salt, p->salt, sizeof(a->salt));
 	pthread_once(&engine_once, engine_find);
-	if (wanted == ESP_ENGINE_AUTO && engine && gcm) {
-		mb_setup(a, p);
-	} else if (!evp_setup(a, p)) {
-		aead_free(&a->base);
-		return NULL;
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		if ((wanted == ESP_ENGINE_AUTO || wanted == engines[i].engine) &&
+			engines[i].setup(a, p))
+			return &a->base;
 	}
-	return &a->base;
+	aead_free(&a->base);
+	return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transforms of ESP behind one table of functions: AES-GCM (RFC 4106) by libipsec-mb or by
- * OpenSSL, AES-CBC with HMAC (RFC 3602, 2404, 4868) by OpenSSL. Inside user/esp only.
+ * The transforms of ESP behind one table of functions: AES-GCM (RFC 4106) by the kernel in
+ * gcm_vaes.c, by libipsec-mb or by OpenSSL, AES-CBC with HMAC (RFC 3602, 2404, 4868) by OpenSSL.
+ * Inside user/esp only.
  *
  * A packet is: header of 8 bytes, IV, payload with trailer, ICV. All lengths are the table's.
  */

@@ -32,7 +32,9 @@ enum esp_result {
 };
 
 enum esp_engine {
-	ESP_ENGINE_AUTO, /* libipsec-mb for GCM where the CPU can */
+	ESP_ENGINE_AUTO,     /* the first below that has the cipher on this CPU */
+	ESP_ENGINE_VAES,     /* AES-GCM */
+	ESP_ENGINE_IPSEC_MB, /* AES-GCM */
 	ESP_ENGINE_OPENSSL,
 };
 
@@ -53,13 +55,16 @@ struct esp_params {
 
 struct esp_sa;
 
-/* Copies what it needs; the caller wipes its params. NULL: the algorithms or lengths are not ours. */
+/*
+ * Copies what it needs; the caller wipes its params. NULL: the algorithms or lengths are not ours,
+ * or the engine does not have them here.
+ */
 struct esp_sa *esp_sa_new(const struct esp_params *p, enum esp_engine engine);
 
 /* Wipes the keys. */
 void esp_sa_free(struct esp_sa *sa);
 
-/* "ipsec-mb" or "openssl". */
+/* "vaes", "ipsec-mb" or "openssl". */
 const char *esp_sa_engine(const struct esp_sa *sa);
 
 /*
