@@ -17,7 +17,6 @@
 
 #define TARGET __attribute__((target("vaes,vpclmulqdq,avx2,aes,pclmul,sse4.1")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
-#define UNROLL _Pragma("GCC unroll 16")
 
 #define BLOCK        16
 #define PAIR         32
@@ -127,7 +126,9 @@ INLINE __m128i hash_group(const struct gcm_vaes *g, const uint8_t *bytes, __m128
 {
 	struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
 
-	UNROLL for (int i = 0; i < GROUP; i++) hash_pair(&s, g, bytes, i, state);
+#pragma GCC unroll 16
+	for (int i = 0; i < GROUP; i++)
+		hash_pair(&s, g, bytes, i, state);
 	return reduce(&s);
 }
 
@@ -146,6 +147,13 @@ INLINE __m256i first_round(const struct gcm_vaes *g, __m256i counter, int pair)
 	return _mm256_xor_si256(counter, load_pair(g->round[0]));
 }
 
+/* Compilers would do all rounds first and run out of registers. */
+#define IN_ORDER(b, s)                                                                             \
+	__asm__ volatile(""                                                                        \
+			 : "+x"((b)[0]), "+x"((b)[1]), "+x"((b)[2]), "+x"((b)[3]), "+x"((b)[4]),   \
+			 "+x"((b)[5]), "+x"((b)[6]), "+x"((b)[7]), "+x"((s).low),                  \
+			 "+x"((s).middle), "+x"((s).high))
+
 /*
  * Encrypts or decrypts a group and meanwhile hashes one: with open itself, with seal the one
  * before it, and none (NULL) for the first. Returns the new state of GHASH.
@@ -156,17 +164,23 @@ INLINE __m128i crypt_group(const struct gcm_vaes *g, int rounds, __m256i counter
 	struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
 	__m256i b[GROUP];
 
-	UNROLL for (int i = 0; i < GROUP; i++) b[i] = first_round(g, counter, i);
-	UNROLL for (int r = 1; r < rounds; r++)
-	{
+	__asm__("" : "+r"(g)); /* keys are operands in memory: no copies of them for a loop */
+#pragma GCC unroll 16
+	for (int i = 0; i < GROUP; i++)
+		b[i] = first_round(g, counter, i);
+#pragma GCC unroll 16
+	for (int r = 1; r < rounds; r++) {
 		__m256i key = load_pair(g->round[r]);
 
-		UNROLL for (int i = 0; i < GROUP; i++) b[i] = _mm256_aesenc_epi128(b[i], key);
+#pragma GCC unroll 16
+		for (int i = 0; i < GROUP; i++)
+			b[i] = _mm256_aesenc_epi128(b[i], key);
 		if (hashed && r <= GROUP)
 			hash_pair(&s, g, hashed, r - 1, state);
+		IN_ORDER(b, s);
 	}
-	UNROLL for (int i = 0; i < GROUP; i++)
-	{
+#pragma GCC unroll 16
+	for (int i = 0; i < GROUP; i++) {
 		__m256i key =
 			_mm256_xor_si256(load_pair(g->round[rounds]), load_pair(data + i * PAIR));
 
@@ -186,18 +200,23 @@ INLINE void key_stream(const struct gcm_vaes *g, int rounds, __m256i last, __m25
 	for (uint32_t at = 0; at <= pairs; at += UNIT) {
 		__m256i b[UNIT];
 
-		UNROLL for (int i = 0; i < UNIT; i++) b[i] = first_round(g, counter, i - 1);
+#pragma GCC unroll 16
+		for (int i = 0; i < UNIT; i++)
+			b[i] = first_round(g, counter, i - 1);
 		if (at == 0)
 			b[0] = _mm256_xor_si256(reversed_pair(last), load_pair(g->round[0]));
-		UNROLL for (int r = 1; r < rounds; r++)
-		{
+#pragma GCC unroll 16
+		for (int r = 1; r < rounds; r++) {
 			__m256i key = load_pair(g->round[r]);
 
-			UNROLL for (int i = 0; i < UNIT; i++) b[i] =
-				_mm256_aesenc_epi128(b[i], key);
+#pragma GCC unroll 16
+			for (int i = 0; i < UNIT; i++)
+				b[i] = _mm256_aesenc_epi128(b[i], key);
 		}
-		UNROLL for (int i = 0; i < UNIT; i++) stream[at + (uint32_t)i] =
-			_mm256_aesenclast_epi128(b[i], load_pair(g->round[rounds]));
+#pragma GCC unroll 16
+		for (int i = 0; i < UNIT; i++)
+			stream[at + (uint32_t)i] =
+				_mm256_aesenclast_epi128(b[i], load_pair(g->round[rounds]));
 		counter = _mm256_add_epi32(counter, number(2 * UNIT));
 	}
 }
@@ -239,13 +258,19 @@ INLINE __m128i crypt_tail(const struct gcm_vaes *g, int rounds, bool seal, __m12
 	return _mm_xor_si128(reversed(reduce(&s)), _mm256_extracti128_si256(stream[0], 1));
 }
 
-INLINE __m128i words(const uint8_t *bytes, uint32_t n, uint32_t last)
+INLINE int word(const uint8_t *bytes)
 {
-	uint32_t w[3] = {0};
+	int w;
 
-	for (uint32_t i = 0; i < n / 4; i++)
-		memcpy(&w[i], bytes + 4 * i, 4);
-	return _mm_set_epi32((int)last, (int)w[2], (int)w[1], (int)w[0]);
+	memcpy(&w, bytes, sizeof(w));
+	return w;
+}
+
+/* Up to three words: each is read as it was probably written, or loads would wait for stores. */
+INLINE __m128i words(const uint8_t *bytes, uint32_t n, int last)
+{
+	return _mm_set_epi32(last, n > 8 ? word(bytes + 8) : 0, n > 4 ? word(bytes + 4) : 0,
+		n ? word(bytes) : 0);
 }
 
 /* Returns the tag. */
@@ -286,10 +311,11 @@ TARGET void gcm_vaes_seal(const struct gcm_vaes *g, const uint8_t *nonce, const 
 TARGET bool gcm_vaes_open(const struct gcm_vaes *g, const uint8_t *nonce, const uint8_t *aad,
 	uint32_t aad_len, uint8_t *data, uint32_t len)
 {
+	const __m128i there = load(data + len); /* before anything is stored near it */
 	__m128i tag = g->wide ? crypt(g, 14, false, nonce, aad, aad_len, data, len)
 			      : crypt(g, 10, false, nonce, aad, aad_len, data, len);
 
-	return _mm_movemask_epi8(_mm_cmpeq_epi8(tag, load(data + len))) == 0xffff;
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(tag, there)) == 0xffff;
 }
 
 /* FIPS 197 5.2, with the S-box in AESKEYGENASSIST: its words are SubWord and RotWord of it. */
