@@ -181,26 +181,61 @@ static void aead_is_rfc_4106(void **context)
 	}
 }
 
-/* ipsec-mb and OpenSSL make the same packets, at every length. */
+/* All engines make the same packets, at every length, and open each other's. */
 static void engines_agree(void **context)
 {
-	(void)context;
-	for (size_t a = 0; a < 2; a++) {
-		struct pair fast = make(&algorithms[a], false, ESP_ENGINE_AUTO);
-		struct pair slow = make(&algorithms[a], false, ESP_ENGINE_OPENSSL);
+	static const enum esp_engine engines[] = {ESP_ENGINE_VAES, ESP_ENGINE_IPSEC_MB};
 
+	(void)context;
+	for (size_t i = 0; i < 4; i++) {
+		const struct algorithm *a = &algorithms[i & 1];
+		struct esp_params out = params(a, true, false), in = params(a, false, false);
+		struct pair fast = {
+			esp_sa_new(&out, engines[i / 2]), esp_sa_new(&in, engines[i / 2])};
+		struct pair slow;
+
+		if (!fast.out || !fast.in) {
+			print_message("this CPU does not have the engine %d\n", engines[i / 2]);
+			continue;
+		}
+		slow = make(a, false, ESP_ENGINE_OPENSSL);
+		assert_string_not_equal(esp_sa_engine(fast.out), esp_sa_engine(slow.out));
 		for (uint32_t len = 20; len < 1600; len++) {
 			uint8_t x[ROOM], y[ROOM];
 			uint32_t n, m;
 			uint8_t *p = sealed(fast.out, x, len, &n),
 				*q = sealed(slow.out, y, len, &m);
+			struct inner inner;
 
 			assert_int_equal(n, m);
 			assert_memory_equal(p, q, n);
+			assert_int_equal(esp_open(fast.in, &q, &m, &inner), ESP_OK);
+			assert_int_equal(esp_open(slow.in, &p, &n, &inner), ESP_OK);
 		}
 		drop(&fast);
 		drop(&slow);
 	}
+}
+
+/* The fastest that is there is taken; one that lacks the cipher is not. */
+static void engines_are_chosen(void **context)
+{
+	static const enum esp_engine by_preference[] = {
+		ESP_ENGINE_VAES, ESP_ENGINE_IPSEC_MB, ESP_ENGINE_OPENSSL};
+	struct esp_params gcm = params(&algorithms[0], true, false);
+	struct esp_params chacha = params(&algorithms[2], true, false);
+	struct esp_sa *any = esp_sa_new(&gcm, ESP_ENGINE_AUTO), *best = NULL;
+
+	(void)context;
+	assert_non_null(any);
+	for (size_t i = 0; i < 3 && !best; i++)
+		best = esp_sa_new(&gcm, by_preference[i]);
+	assert_non_null(best);
+	assert_string_equal(esp_sa_engine(any), esp_sa_engine(best));
+	esp_sa_free(any);
+	esp_sa_free(best);
+	assert_null(esp_sa_new(&chacha, ESP_ENGINE_VAES));
+	assert_null(esp_sa_new(&chacha, ESP_ENGINE_IPSEC_MB));
 }
 
 static void every_changed_byte_is_noticed(void **context)
@@ -530,6 +565,7 @@ int main(void)
 		cmocka_unit_test(what_is_sealed_opens),
 		cmocka_unit_test(aead_is_rfc_4106),
 		cmocka_unit_test(engines_agree),
+		cmocka_unit_test(engines_are_chosen),
 		cmocka_unit_test(every_changed_byte_is_noticed),
 		cmocka_unit_test(sequence_numbers_never_wrap),
 		cmocka_unit_test(a_repeated_packet_is_refused),
