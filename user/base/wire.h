@@ -175,8 +175,11 @@ static inline void wr_u32(struct wr *w, uint32_t v)
 
 static inline void wr_u64(struct wr *w, uint64_t v)
 {
-	wr_u32(w, (uint32_t)(v >> 32));
-	wr_u32(w, (uint32_t)v);
+	uint8_t b[8] = {(uint8_t)(v >> 56), (uint8_t)(v >> 48), (uint8_t)(v >> 40),
+		(uint8_t)(v >> 32), (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+		(uint8_t)v};
+
+	wr_bytes(w, b, sizeof(b));
 }
 
 /* Overwrites a 16-bit field at an offset already written: lengths known only afterwards. */

@@ -29,7 +29,7 @@ struct cipher {
 	const struct cipher_ops *ops;
 	uint8_t iv_len;
 	uint8_t icv_len;
-	uint8_t block; /* payload with trailer is a multiple of this */
+	uint8_t block; /* payload with trailer is a multiple of this, a power of two, at most 16 */
 	bool esn;
 };
 

@@ -20,12 +20,18 @@
 #define PROTOCOL_DSTOPTS  60
 #define EXTENSIONS_MAX    8 /* IPv6 extension headers walked */
 
+/* The header is taken as a whole: a reader of known size needs no checks when it is compiled. */
 static bool parse_ipv4(struct rd r, struct inner *in)
 {
-	uint32_t header = (uint32_t)(rd_u8(&r) & 15) * 4;
+	size_t len = rd_left(&r);
+	const uint8_t *fixed = rd_bytes(&r, IPV4_HEADER_MIN);
+	uint32_t header;
 	uint16_t bits;
-	size_t len = rd_left(&r) + 1;
 
+	if (!fixed)
+		return false;
+	r = rd_init(fixed, IPV4_HEADER_MIN);
+	header = (uint32_t)(rd_u8(&r) & 15) * 4;
 	rd_skip(&r, 1);
 	in->total = rd_u16(&r);
 	rd_skip(&r, 2);
@@ -40,7 +46,7 @@ static bool parse_ipv4(struct rd r, struct inner *in)
 	in->dont_fragment = bits & IPV4_DF;
 	in->fragment = bits & (IPV4_MF | IPV4_OFFSET);
 	in->later = bits & IPV4_OFFSET;
-	return !r.bad && header >= IPV4_HEADER_MIN && in->total >= header && in->total <= len;
+	return header >= IPV4_HEADER_MIN && in->total >= header && in->total <= len;
 }
 
 static bool walk_extensions(struct rd *r, struct inner *in)
@@ -103,20 +109,19 @@ bool inner_parse(const uint8_t *bytes, uint32_t len, struct inner *in)
 {
 	struct rd r = rd_init(bytes, len);
 	uint8_t version = len ? bytes[0] >> 4 : 0;
-	struct inner parsed = {0};
 
+	*in = (struct inner){0};
 	if (version == 4) {
-		if (!parse_ipv4(r, &parsed))
+		if (!parse_ipv4(r, in))
 			return false;
-	} else if (version != 6 || !parse_ipv6(r, &parsed)) {
+	} else if (version != 6 || !parse_ipv6(r, in)) {
 		return false;
 	}
-	if (has_ports(parsed.protocol) && !parsed.later && parsed.total >= parsed.transport + 4) {
-		rd_skip(&r, parsed.transport);
-		parsed.source_port = rd_u16(&r);
-		parsed.destination_port = rd_u16(&r);
+	if (has_ports(in->protocol) && !in->later && in->total >= in->transport + 4) {
+		rd_skip(&r, in->transport);
+		in->source_port = rd_u16(&r);
+		in->destination_port = rd_u16(&r);
 	}
-	*in = parsed;
 	return true;
 }
 

@@ -22,7 +22,7 @@ struct inner {
 
 /*
  * Reads the IP header at `bytes`. False when version, lengths or header do not fit into len. Longer
- * than the IP header says is fine (RFC 4303 2.7 padding). Points into bytes.
+ * than the IP header says is fine (RFC 4303 2.7 padding). Points into bytes. When false, *in is worthless.
  */
 bool inner_parse(const uint8_t *bytes, uint32_t len, struct inner *in);
 
