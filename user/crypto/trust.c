@@ -14,6 +14,10 @@ struct trust {
 	bool strict_crl;
 	size_t cas, crls;
 	struct cert ca[TRUST_CAS_MAX];
+	struct der {
+		uint8_t *bytes;
+		int len;
+	} ca_der[TRUST_CAS_MAX]; /* what peers send of them is not decoded again */
 	X509_CRL *crl[TRUST_CRLS_MAX];
 	X509_STORE *store;             /* anchors and lists; rebuilt when something is added */
 	STACK_OF(X509) * subordinates; /* of them, those that another one issued */
@@ -34,8 +38,10 @@ void trust_free(struct trust *t)
 		return;
 	X509_STORE_free(t->store);
 	sk_X509_free(t->subordinates);
-	for (size_t i = 0; i < t->cas; i++)
+	for (size_t i = 0; i < t->cas; i++) {
 		X509_free(t->ca[i].x509);
+		OPENSSL_free(t->ca_der[i].bytes);
+	}
 	for (size_t i = 0; i < t->crls; i++)
 		X509_CRL_free(t->crl[i]);
 	free(t);
@@ -106,6 +112,7 @@ static bool add_ca(struct trust *t, X509 *x, char *error, size_t size)
 	}
 	if (X509_up_ref(x) != 1)
 		return false;
+	t->ca_der[t->cas].len = i2d_X509(x, &t->ca_der[t->cas].bytes);
 	t->ca[t->cas++].x509 = x;
 	return true;
 }
@@ -342,6 +349,24 @@ out:
 	return result;
 }
 
+/* A certificate as a peer sent it. Authorities are known: decoding costs more than comparing. */
+static X509 *decode_one(const struct trust *t, const struct chunk *der)
+{
+	struct cert *c;
+	X509 *x = NULL;
+
+	for (size_t i = 0; i < t->cas; i++) {
+		if (t->ca_der[i].len > 0 && (size_t)t->ca_der[i].len == der->len &&
+			memcmp(t->ca_der[i].bytes, der->bytes, der->len) == 0)
+			return X509_up_ref(t->ca[i].x509) == 1 ? t->ca[i].x509 : NULL;
+	}
+	c = cert_decode(der->bytes, der->len);
+	if (c && X509_up_ref(c->x509) == 1)
+		x = c->x509;
+	cert_free(c);
+	return x;
+}
+
 /* The peer's certificates and our subordinates; NULL when one is not X.509. */
 static STACK_OF(X509) * decode_all(const struct trust *t, const struct chunk *ders, size_t count)
 {
@@ -349,10 +374,11 @@ static STACK_OF(X509) * decode_all(const struct trust *t, const struct chunk *de
 	bool ok = all != NULL;
 
 	for (size_t i = 0; ok && i < count; i++) {
-		struct cert *c = cert_decode(ders[i].bytes, ders[i].len);
+		X509 *x = decode_one(t, &ders[i]);
 
-		ok = c && X509_up_ref(c->x509) == 1 && sk_X509_push(all, c->x509) > 0;
-		cert_free(c);
+		ok = x && sk_X509_push(all, x) > 0;
+		if (x && !ok)
+			X509_free(x);
 	}
 	for (int i = 0; ok && i < sk_X509_num(t->subordinates); i++) {
 		X509 *x = sk_X509_value(t->subordinates, i);
