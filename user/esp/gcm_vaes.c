@@ -22,7 +22,7 @@
 #define PAIR         32
 #define GROUP        8 /* pairs whose AES rounds run side by side: hides the latency of one */
 #define GROUP_BYTES  (GROUP * PAIR)
-#define UNIT         4 /* the same at the end of a packet */
+#define UNIT         3 /* the same at the end of a packet: just 64 bytes of ESP */
 #define TAIL         ((GROUP + 1 + UNIT - 1) / UNIT * UNIT)
 #define ROUNDS(wide) ((wide) ? 14 : 10)
 
