@@ -93,7 +93,8 @@ fuzz: deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=release $(BUILD)/release/tests/sim/test_ike_sim
 	@tests/fuzz/run.sh $(BUILD)/fuzz $${SECONDS_EACH:-10} $(BUILD)/release/tests/sim/test_ike_sim
 
-interop: deps
+interop:
+	@tools/deps.sh interop
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
 	@tests/interop/run.sh $(BUILD)/release $(CASE)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs through apt what building, testing and demonstrating Sluice needs and is missing.
+# "deps.sh interop" adds the peers of `make interop` and the kernel they run in.
 set -euo pipefail
 
 PACKAGES=(
@@ -12,12 +13,36 @@ PACKAGES=(
 	frr gobgpd exabgp openbgpd
 )
 
+# Libreswan's package conflicts with strongSwan's: it is unpacked, and only its libraries installed.
+LIBRESWAN=build/peers/libreswan
+if [ "${1:-}" = interop ]; then
+	PACKAGES+=(
+		openiked user-mode-linux kmod openssl
+		libnss3-tools libaudit1 libcap-ng0 libcrypt1 libcurl3-nss libevent-core-2.1-7 libevent-pthreads-2.1-7
+		libldap-2.5-0 libldns3 libnspr4 libnss3 libpam0g libselinux1 libsystemd0 libunbound8 dns-root-data
+	)
+fi
+
+unpack_libreswan() {
+	cd "$(dirname "$0")/.."
+	[ ! -x $LIBRESWAN/usr/libexec/ipsec/pluto ] || return 0
+	echo "unpacking: libreswan"
+	local d; d=$(mktemp -d)
+	(cd "$d" && apt-get -o APT::Sandbox::User=root download -q libreswan) >/dev/null
+	mkdir -p $LIBRESWAN
+	dpkg -x "$d"/libreswan_*.deb $LIBRESWAN
+	rm -rf "$d"
+}
+
 missing=()
 for package in "${PACKAGES[@]}"; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+if [ ${#missing[@]} = 0 ]; then
+	[ "${1:-}" != interop ] || unpack_libreswan
+	exit 0
+fi
 
 echo "installing: ${missing[*]}"
 # Services that packages bring are not to start: the tests run their own copies.
@@ -30,9 +55,10 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt_log=$(mktemp)
 if ! { apt-get -o DPkg::Lock::Timeout=300 update -q &&
-	apt-get -o DPkg::Lock::Timeout=300 install -yq --no-install-recommends "${missing[@]}"; } >"$apt_log" 2>&1; then
+	apt-get -o DPkg::Lock::Timeout=300 install -yq --no-remove --no-install-recommends "${missing[@]}"; } >"$apt_log" 2>&1; then
 	tail -n 20 "$apt_log"
 	echo "apt could not install: ${missing[*]}" >&2
 	exit 1
 fi
 rm -f "$apt_log"
+[ "${1:-}" != interop ] || unpack_libreswan

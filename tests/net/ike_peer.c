@@ -7,12 +7,14 @@
  *            [version=1|2|both] [encap=force] [cookies=1] [p1=S] [p2=S] [margin=S] [dpd=S] [timeout=S]
  *            [own=CHAIN.pem key=KEY.pem ca=CA.pem [crl=CRL.pem]]   certificates instead of the PSK
  *            [wall=S]   what our clock is ahead
+ *            [echo=1]   answers pings through the tunnel, ESP in UDP
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "ike/engine.h"
 #include "../selectors.h"
 #include "../suites.h"
+#include "esp_echo.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -55,6 +57,7 @@ static void read_file(const char *path, struct file *to)
 }
 
 static int64_t wall_ahead;
+static bool echo;
 
 static void set_certificates(struct engine *e)
 {
@@ -114,6 +117,8 @@ static void read_argument(
 		o->encap = ENCAP_FORCE;
 	else if (!strcmp(argument, "wall"))
 		wall_ahead = atoll(value);
+	else if (!strcmp(argument, "echo"))
+		echo = true;
 	else if (!strcmp(argument, "cookies"))
 		limits->cookie_threshold = 0;
 	else if (!strcmp(argument, "p1"))
@@ -181,12 +186,15 @@ static void apply(struct engine *e, int fd500, int fd4500)
 		}
 		case EFFECT_SA_ADD:
 			print_keys(&f->sa_add);
+			if (echo)
+				echo_add(&f->sa_add);
 			break;
 		case EFFECT_SA_USE:
 			printf("use in=%08x out=%08x\n", f->sa_ref.spi_in, f->sa_ref.spi_out);
 			break;
 		case EFFECT_SA_DEL:
 			printf("del in=%08x out=%08x\n", f->sa_ref.spi_in, f->sa_ref.spi_out);
+			echo_del(f->sa_ref.spi_in);
 			break;
 		case EFFECT_SA_MOVED:
 			printf("moved %s\n", endpoint_format(&f->sa_ref.remote, text));
@@ -243,6 +251,13 @@ static void receive(struct engine *e, int fd, const struct ip_addr *local, uint1
 	uint8_t buffer[65536];
 	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&ss, &len);
 
+	if (n > 0 && echo && port == IKE_PORT_NAT) {
+		uint8_t *reply;
+		uint32_t bytes = echo_answer(buffer, (uint32_t)n, &reply);
+
+		if (bytes && sendto(fd, reply, bytes, 0, (struct sockaddr *)&ss, len) < 0)
+			printf("send: %s\n", strerror(errno));
+	}
 	if (n >= 0 && endpoint_from_sockaddr(&ss, &there))
 		engine_datagram(e, &here, &there, buffer, (size_t)n, clock_now());
 }
