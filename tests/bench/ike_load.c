@@ -4,7 +4,7 @@
  * they all start in the same moment; as the server they wait. Prints one line of JSON.
  *
  *   ike_load client|server count=N local=A remote=B[,C] ike=SUITE esp=SUITE psk=TEXT
- *            [seconds=S] [rounds=R] [hold=1] [clients=A own=FILE key=FILE ca=FILE]
+ *            [seconds=S] [hold=1] [clients=A own=FILE key=FILE ca=FILE]
  *
  * Client i has the address A + i and the identity c<i>.test and calls B, or where there is C every
  * other one calls C. The server has the address A and is "hub.test". It ends on SIGTERM.
@@ -29,7 +29,7 @@
 static struct load {
 	bool server;
 	uint32_t count;
-	unsigned int seconds, rounds;
+	unsigned int seconds;
 	bool hold; /* leave without goodbye: the server keeps its SAs */
 	struct engine_tunnel tunnel;
 	struct ip_addr remotes[2];
@@ -40,7 +40,7 @@ static struct load {
 	bool up[IKE_TUNNELS_MAX];
 	uint32_t up_count, failures;
 	uint64_t sent, received;
-} load = {.seconds = 60, .rounds = 1};
+} load = {.seconds = 60};
 
 static volatile sig_atomic_t stop;
 
@@ -118,8 +118,6 @@ static void read_argument(char *argument)
 		load.count = (uint32_t)atoi(value);
 	else if (!strcmp(argument, "seconds"))
 		load.seconds = (unsigned int)atoi(value);
-	else if (!strcmp(argument, "rounds"))
-		load.rounds = (unsigned int)atoi(value);
 	else if (!strcmp(argument, "hold"))
 		load.hold = true;
 	else if (!strcmp(argument, "local"))
@@ -314,8 +312,7 @@ static void run(struct engine *e, uint64_t until)
 
 int main(int argc, char **argv)
 {
-	uint64_t total = 0, until;
-	unsigned int done = 0;
+	uint64_t start, taken;
 	struct engine *e;
 
 	load.tunnel.options = (struct ike_options){.ikev2 = true,
@@ -335,25 +332,16 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_signal);
 	load.fds[0] = open_socket(IKE_PORT);
 	load.fds[1] = open_socket(IKE_PORT_NAT);
-	until = clock_now() + load.seconds * CLOCK_SECOND;
-	for (unsigned int r = 0; r < load.rounds && !stop; r++) {
-		uint64_t start;
-
-		e = make_engine();
-		start = clock_now();
-		run(e, until);
-		total += clock_now() - start;
-		done += load.up_count;
-		if (!load.hold)
-			engine_shutdown(e, clock_now());
-		drain(e);
-		engine_free(e);
-		memset(load.up, 0, sizeof(load.up));
-		load.up_count = 0;
-		usleep(200000);
-	}
+	e = make_engine();
+	start = clock_now();
+	run(e, start + load.seconds * CLOCK_SECOND);
+	taken = clock_now() - start;
+	if (!load.hold)
+		engine_shutdown(e, clock_now());
+	drain(e);
+	engine_free(e);
 	printf("{\"wanted\":%u,\"up\":%u,\"seconds\":%.3f,\"sent\":%llu,\"received\":%llu}\n",
-		load.count * load.rounds, done, (double)total / 1e9, (unsigned long long)load.sent,
+		load.count, load.up_count, (double)taken / 1e9, (unsigned long long)load.sent,
 		(unsigned long long)load.received);
-	return load.server || done == load.count * load.rounds ? 0 : 1;
+	return load.server || load.up_count == load.count ? 0 : 1;
 }

@@ -104,7 +104,7 @@ spi() { json_of show sa '[.sas[] | select(.in_use)][0].spi_in'; }
 spi_is_new() { local now; now=$(spi) && [ "$now" != null ] && [ "$now" != "$1" ]; }
 events() { tail -n +"$mark" "$LAB/log/activity.log" | jq -r .reason_code | grep -c "^$1$"; }
 had() { [ "$(events "$1")" -ge "$2" ]; }
-traffic() { in_ns b1 ping -q -c 3 -i 0.05 -W 2 -I tun0 169.254.100.9 | grep -q ' 0% packet loss'; }
+traffic() { local out; out=$(in_ns b1 ping -q -c 3 -i 0.05 -W 2 -I tun0 169.254.100.9) && [[ $out == *' 0% packet loss'* ]]; }
 ike_spis() { swan "$D" --list-sas 2>/dev/null | sed -n 's/^hub: #.* \([0-9a-f]\{16\}\)_i\*\? \([0-9a-f]\{16\}\)_r.*/\1/p' | sort; }
 ike_is_new() { local now; now=$(ike_spis) && [ -n "$(comm -13 <(echo "$1") <(echo "$now"))" ]; }
 no_sas() { local out; out=$(swan "$D" --list-sas 2>/dev/null) && [ -z "$out" ]; }

@@ -38,7 +38,7 @@ failover() { # a train each way; the cut 2 s after their start
 }
 case_ "tunnel 0 is cut: less than 500 ms of silence, both ways" failover 0
 case_ "tunnel 1 carries it now" egress_is 1
-reason() { json_of show tunnels '.tunnels[0].bgp_detail' | grep -q '^BFD: control detection time expired'; }
+reason() { local out; out=$(json_of show tunnels '.tunnels[0].bgp_detail') && [[ $out == 'BFD: control detection time expired'* ]]; }
 case_ "the reason is shown" reason
 cut_off 1 0
 case_ "BFD and BGP return on tunnel 0" until_true 60 bfd_is "Up Up"

@@ -114,7 +114,7 @@ for setting in "udp 4" "udp 6" "native 4" "native 6"; do
 	echo quit >&5; wait "$hub_pid" 2>/dev/null; exec 5>&-
 	check "$setting: device gone" bash -c "! ip -n $P-hub link show sluice0 2>/dev/null"
 	check "$setting: routes gone" bash -c "[ -z \"\$(ip -n $P-hub route show proto 83; ip -n $P-hub -6 route show proto 83)\" ]"
-	check "$setting: XDP gone" bash -c "! ip -n $P-hub link show out0 | grep -q xdp"
+	check "$setting: XDP gone" bash -c "out=\$(ip -n $P-hub link show out0) && [[ \$out == *out0* && \$out != *xdp* ]]"
 	down
 done
 

@@ -17,7 +17,7 @@ routes() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp")] | leng
 must "both families of both sites are routed" until_true 20 routes
 sleep 1
 
-reach() { in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2" | grep -q ' 0% packet loss'; }
+reach() { local out; out=$(in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2") && [[ $out == *' 0% packet loss'* ]]; }
 case_ "branch to hub, IPv4" reach b1-h 10.0.0.10
 case_ "branch to hub, IPv6" reach b1-h fd00:10::10
 case_ "hub to branch, IPv4" reach host 10.1.0.10
@@ -108,8 +108,8 @@ hangup() { # the rate of the site is the default again
 }
 case_ "SIGHUP applies a change" hangup
 removed() {
-	hub_config 2 2 >"$LAB/sluice.yaml"; sluice apply || return 1
-	reach b2-h 10.0.0.10 && ! json_of show routes '.routes[].prefix' | grep -q '^10\.1\.' &&
+	local routes; hub_config 2 2 >"$LAB/sluice.yaml"; sluice apply || return 1
+	reach b2-h 10.0.0.10 && routes=$(json_of show routes '.routes[].prefix') && [[ $routes == *10.2.0.0/24* && $routes != *10.1.* ]] &&
 		[ -z "$(in_hub ip route show 10.1.0.0/24)" ]
 }
 case_ "a removed site leaves no route, the other site is untouched" removed

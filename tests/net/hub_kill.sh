@@ -16,7 +16,7 @@ sleep 2
 
 pid_of() { json_of show dataplane ".processes[] | select(.name == \"$1\").pid"; }
 returned() { local pid; pid=$(pid_of "$1"); [ "$pid" -gt 0 ] && [ "$pid" != "$2" ]; }
-reach() { in_ns b1-h ping -q -c 3 -i 0.1 -W 1 10.0.0.10 | grep -q ' 0% packet loss'; }
+reach() { local out; out=$(in_ns b1-h ping -q -c 3 -i 0.1 -W 1 10.0.0.10) && [[ $out == *' 0% packet loss'* ]]; }
 
 children_are_bare() { # own users, no capabilities, seccomp, in the empty root
 	local name pid
