@@ -1,4 +1,4 @@
-# Sluice: make all | demo | test | interop | bench | fuzz | lint | install. See README.md.
+# Sluice: make all | demo | test | interop | vmtest | bench | fuzz | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz).
 
 BUILD    ?= build
@@ -34,7 +34,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test interop bench fuzz fuzz-build lint install clean tests
+.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -98,6 +98,12 @@ interop:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
 	@tests/interop/run.sh $(BUILD)/release $(CASE)
+
+# KERNEL=6.12 CASE=name: one kernel, one case
+vmtest:
+	@tools/deps.sh vmtest
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
+	@vmtest/run.sh release
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests

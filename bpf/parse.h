@@ -57,6 +57,18 @@ struct ike_start {
 	__u8 next_payload;
 };
 
+/*
+ * Verifiers of older kernels do not know that a swapped word of 16 bits has 16 bits. The mask tells
+ * them, and the barrier keeps the compiler, which knows, from leaving it out.
+ */
+static __always_inline __u32 length_of(__be16 word)
+{
+	__u32 length = bpf_ntohs(word);
+
+	asm volatile("" : "+r"(length));
+	return length & 0xffff;
+}
+
 /* Initial requests of both IKE versions have no responder SPI yet. */
 static __always_inline enum outside_kind parse_ike(struct outside_packet *p, void *at, void *end)
 {
@@ -80,7 +92,7 @@ static __always_inline enum outside_kind parse_udp(
 		return OUTSIDE_MALFORMED;
 	if (udp->dest != bpf_htons(PORT_IKE) && udp->dest != bpf_htons(PORT_IKE_NATT))
 		return OUTSIDE_OTHER;
-	payload = bpf_ntohs(udp->len);
+	payload = length_of(udp->len);
 	if (payload < sizeof(*udp) || payload > left)
 		return OUTSIDE_MALFORMED;
 	payload -= sizeof(*udp);
@@ -128,7 +140,7 @@ static __always_inline enum outside_kind parse_ipv4(struct outside_packet *p, vo
 	if ((void *)(ip + 1) > end)
 		return OUTSIDE_MALFORMED;
 	header = ip->ihl * 4;
-	total = bpf_ntohs(ip->tot_len);
+	total = length_of(ip->tot_len);
 	if (ip->version != 4 || header < sizeof(*ip) || total < header || at + total > end)
 		return OUTSIDE_MALFORMED;
 	p->family = 4;
@@ -147,7 +159,7 @@ static __always_inline enum outside_kind parse_ipv6(struct outside_packet *p, vo
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return OUTSIDE_MALFORMED;
-	left = bpf_ntohs(ip->payload_len);
+	left = length_of(ip->payload_len);
 	at = ip + 1;
 	if (at + left > end)
 		return OUTSIDE_MALFORMED;

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs through apt what building, testing and demonstrating Sluice needs and is missing.
-# "deps.sh interop" adds the peers of `make interop` and the kernel they run in.
+# "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh vmtest" what
+# boots Debian's kernels for `make vmtest`.
 set -euo pipefail
 
 PACKAGES=(
@@ -21,6 +22,10 @@ if [ "${1:-}" = interop ]; then
 		libnss3-tools libaudit1 libcap-ng0 libcrypt1 libcurl3-nss libevent-core-2.1-7 libevent-pthreads-2.1-7
 		libldap-2.5-0 libldns3 libnspr4 libnss3 libpam0g libselinux1 libsystemd0 libunbound8 dns-root-data
 	)
+fi
+
+if [ "${1:-}" = vmtest ]; then
+	PACKAGES+=(qemu-system-x86 busybox-static kmod cpio xz-utils)
 fi
 
 unpack_libreswan() {

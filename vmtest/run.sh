@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots Debian's kernels in QEMU and runs vmtest/cases in them. Usage: vmtest/run.sh VARIANT
+# KERNEL="6.1 6.12": which; CASE=PATTERN: only cases whose name it is part of. The whole machine is
+# emulated: what a case says of speed is worth nothing, what it says of bytes and packets is.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. vmtest/kernel.sh
+variant=$1
+[ -e /dev/kvm ] && [ -n "${KVM:-}" ] && accel=kvm || accel=tcg,thread=multi,tb-size=1024
+passed=0 failed=0 skipped=0
+tools/users.sh
+
+cases=()
+for f in vmtest/cases/*.sh; do
+	name=$(basename "$f" .sh)
+	[[ $name != *"${CASE:-}"* ]] || cases+=("$name")
+done
+[ ${#cases[@]} -gt 0 ] || { echo "no case is called ${CASE:-}"; exit 1; }
+
+boot() { # KERNEL OUT
+	timeout $((120 + ${CASE_TIMEOUT:-600} * ${#cases[@]})) qemu-system-x86_64 -nodefaults -no-user-config -nic none -display none -no-reboot \
+		-machine q35 -accel "$accel" -cpu max -smp 2 -m "${MEMORY:-2G}" \
+		-kernel "$KDIR/boot/vmlinuz-$KVERSION" -initrd "$KDIR/initrd" \
+		-append "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable mitigations=off random.trust_cpu=on ${APPEND:-}" \
+		-serial stdio -device virtio-rng-pci \
+		-fsdev local,id=r,path=/,security_model=none,readonly=on,multidevs=remap -device virtio-9p-pci,fsdev=r,mount_tag=host \
+		-fsdev local,id=t,path="$PWD",security_model=none,readonly=on,multidevs=remap -device virtio-9p-pci,fsdev=t,mount_tag=tree \
+		-fsdev local,id=m,path="$KDIR/lib/modules",security_model=none,readonly=on -device virtio-9p-pci,fsdev=m,mount_tag=modules \
+		-fsdev local,id=o,path="$2",security_model=none -device virtio-9p-pci,fsdev=o,mount_tag=out </dev/null 2>&1 |
+		stdbuf -oL tr -d '\r' | tee "$2/console" | grep --line-buffered -E '^(vm |ok|FAIL|SKIP|case |--|[0-9]+ passed)' |
+		sed -u 's/^/  /'
+}
+
+for kernel in ${KERNEL:-6.1 6.12}; do
+	start=$SECONDS out=$PWD/build/vm/out-$kernel
+	kernel_get "$kernel" && kernel_initrd || { failed=$((failed + 1)); echo "FAIL  kernel $kernel cannot be had"; continue; }
+	echo "== $(<"$KDIR/.unpacked"), unpacked in $((SECONDS - start)) s"
+	rm -rf "$out"; mkdir -p "$out"
+	printf '#!/bin/bash\nexport CASE_TIMEOUT=%s\nexec /run/tree/vmtest/second.sh %q %s\n' "${CASE_TIMEOUT:-600}" \
+		"$variant" "${cases[*]}" >"$out/second"
+	start=$SECONDS
+	boot "$kernel" "$out"
+	echo "== $kernel took $((SECONDS - start)) s"
+	for name in "${cases[@]}"; do
+		case $(sed -n "s/^$name //p" "$out/status" 2>/dev/null) in
+		0) passed=$((passed + 1)) ;;
+		77) skipped=$((skipped + 1)) ;;
+		*) failed=$((failed + 1)); echo "FAIL  $kernel $name:"; tail -n 60 "$out/$name.log" 2>/dev/null | sed 's/^/      | /' ;;
+		esac
+	done
+	[ -e "$out/status" ] || tail -n 20 "$out/console"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
