@@ -2,7 +2,7 @@
 /*
  * TC on the egress of the inside device: everything for a site passes here on its way to a worker.
  *
- *   parse > longest prefix > tunnel > up? > hopeless? > clamp MSS > mark the frame
+ *   parse > longest prefix > tunnel, of two by the flow > up? > hopeless? > clamp MSS > mark the frame
  *
  * The unit is a super-packet of up to 64 KB. Dropping those whole ruins TCP, so the rate is kept by
  * the worker, segment by segment, on the same bucket; here only what the worker would certainly
@@ -31,7 +31,8 @@ ROUTE_TRIE(route6, struct route6_key);
 #define IPV4_HEADER          20
 #define IPV6_HEADER          40
 #define IPV4_FRAGMENT_OFFSET 0x1fff
-#define DSCP_CONTROL         48 /* CS6, RFC 4594: network control */
+#define IPV4_FRAGMENT        0x3fff /* the offset, and "more fragments" */
+#define DSCP_CONTROL         48     /* CS6, RFC 4594: network control */
 #define UDP_HEADER           8
 
 enum inside_kind {
@@ -50,6 +51,7 @@ struct inside_packet {
 	__u8 protocol;
 	__u8 dscp;
 	__u8 first_fragment; /* or no fragment: a transport header follows */
+	__u8 whole;          /* no fragment */
 };
 
 static __always_inline enum inside_kind route_ipv4(struct __sk_buff *skb, struct inside_packet *p)
@@ -66,6 +68,7 @@ static __always_inline enum inside_kind route_ipv4(struct __sk_buff *skb, struct
 	p->dscp = ip[1] >> 2;
 	p->protocol = ip[9];
 	p->first_fragment = !(((ip[6] << 8) | ip[7]) & IPV4_FRAGMENT_OFFSET);
+	p->whole = !(((ip[6] << 8) | ip[7]) & IPV4_FRAGMENT);
 	p->transport = ETH_HLEN + (ip[0] & 15) * 4;
 	if (ip[16] >= 224)
 		return INSIDE_MULTICAST;
@@ -90,7 +93,7 @@ static __always_inline enum inside_kind route_ipv6(struct __sk_buff *skb, struct
 	p->family = 6;
 	p->dscp = (ip[0] & 15) << 2 | ip[1] >> 6;
 	p->protocol = ip[6];
-	p->first_fragment = 1;
+	p->first_fragment = p->whole = 1;
 	p->transport = ETH_HLEN + IPV6_HEADER;
 	if (ip[24] == 0xff)
 		return INSIDE_MULTICAST;
@@ -155,10 +158,45 @@ static __always_inline int mark(struct __sk_buff *skb, __u32 tunnel, int control
 	return TC_ACT_OK;
 }
 
+/*
+ * One number for all packets of a flow, the same on every CPU and after every restart. Fragments
+ * have no ports, so a packet that is one counts with its addresses alone; so does what has none.
+ */
+static __always_inline __u64 flow_hash(struct __sk_buff *skb, const struct inside_packet *p)
+{
+	__u64 words[5] = {};
+	__u64 hash = p->protocol;
+
+	if (p->family == 4)
+		bpf_skb_load_bytes(skb, ETH_HLEN + 12, words, 8);
+	else
+		bpf_skb_load_bytes(skb, ETH_HLEN + 8, words, 32);
+	if (p->whole && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP))
+		bpf_skb_load_bytes(skb, p->transport, &words[4], 4);
+	for (int i = 0; i < 5; i++) {
+		hash = (hash ^ words[i]) * 0xff51afd7ed558ccdull;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+/* The tunnel that the route names, or of two the flow's; what is down leaves all to the other. */
+static __always_inline __u32 choose_tunnel(struct __sk_buff *skb, const struct inside_packet *p)
+{
+	__u32 tunnel = p->target.tunnel;
+	struct tunnel_record *record;
+
+	if (!p->target.both)
+		return tunnel;
+	tunnel = (tunnel & ~1u) | (flow_hash(skb, p) & 1);
+	record = bpf_map_lookup_elem(&tunnels, &tunnel);
+	return record && record->up ? tunnel : tunnel ^ 1;
+}
+
 static __always_inline int to_tunnel(
 	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
 {
-	__u32 tunnel = p->target.tunnel, site = p->target.site;
+	__u32 tunnel = choose_tunnel(skb, p), site = p->target.site;
 	struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &site);

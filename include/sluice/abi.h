@@ -243,6 +243,7 @@ struct route6_key {
 struct route_target {
 	__u32 tunnel;
 	__u32 site;
+	__u32 both; /* 1: flows are spread over both tunnels of the site, by their hash */
 };
 
 /* `ike_guard`: one entry per source address (IPv4) or /64 (IPv6). */

@@ -430,10 +430,10 @@ static int hub(char **args)
 	record.mss6 = 1378;
 	maps_tunnel_set(h.maps, 0, &record);
 	prefix_parse("10.77.1.0/24", &p);
-	if (!maps_route_set(h.maps, &p, 0) || !link_route_set(h.link, &p, 1438, NULL))
+	if (!maps_route_set(h.maps, &p, 0, false) || !link_route_set(h.link, &p, 1438, NULL))
 		die("route 4");
 	prefix_parse("2001:db8:77:1::/64", &p);
-	if (!maps_route_set(h.maps, &p, 0) || !link_route_set(h.link, &p, 1438, NULL))
+	if (!maps_route_set(h.maps, &p, 0, false) || !link_route_set(h.link, &p, 1438, NULL))
 		die("route 6");
 	start_data(&h, &outside, device, horizon, workers);
 	if (!bpf_plane_attach_outside(h.plane, 0, &mode, error)) {

@@ -243,7 +243,7 @@ branch_up() {
 }
 
 # Only the LAN is announced. Tunnel 1 is the backup in both directions: MED and a longer path out,
-# local preference in.
+# local preference in. With EQUAL_PATHS both tunnels are announced alike.
 branch_bird() {
 	local n=$1 t bfd="" password="" hop4 hop6 from to
 	[ -z "${BGP_PASSWORD:-}" ] || password="password \"$BGP_PASSWORD\";"
@@ -262,6 +262,7 @@ branch_bird() {
 		for t in 0 1; do
 			local out="if source != RTS_DEVICE then reject; bgp_med = $((10 + 90 * t));"
 			[ $t = 1 ] && out+=" bgp_path.prepend($((65000 + n)));"
+			[ -z "${EQUAL_PATHS:-}" ] || out="if source != RTS_DEVICE then reject; bgp_med = 10;"
 			hop4="" hop6="next hop address $(inside6 "$n" $t 2);" from=$(inside4 "$n" $t 2) to=$(inside4 "$n" $t 1)
 			if [ -n "${BGP_V6:-}" ]; then
 				hop4="next hop address $from;" hop6="" from=$(inside6 "$n" $t 2) to=$(inside6 "$n" $t 1)

@@ -13,6 +13,8 @@
 #define STEPS    400
 #define SEEDS    12
 #define FAKE_MAX 64
+#define BOTH     0x10000 /* of the trie's value */
+#define STATIC   1       /* this site has static routes; site 2 shares its tunnels */
 
 /* ---- a kernel and a trie ---- */
 
@@ -32,7 +34,7 @@ static struct {
 	uint32_t random;
 	bool alive[TUNNELS]; /* the site's speaker runs */
 	bool held;           /* bgp is being restarted: stale routes may be there */
-	unsigned int installs, refused;
+	unsigned int installs, refused, shared;
 } sim;
 
 static int fake_find(const struct fake_table *t, const struct ip_prefix *p)
@@ -66,10 +68,10 @@ static bool fake_del(struct fake_table *t, const struct ip_prefix *p)
 }
 
 /* These take the place of those of the data plane and of sites.c. */
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel)
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
 {
 	(void)m;
-	return fake_set(&sim.trie, prefix, tunnel);
+	return fake_set(&sim.trie, prefix, both ? tunnel | BOTH : tunnel);
 }
 
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
@@ -142,6 +144,8 @@ static void on_route(const struct bgp_effect *e)
 {
 	struct imsg_route m = {.prefix = e->route.prefix,
 		.present = e->route.present,
+		.both = e->route.both,
+		.source = e->route.source,
 		.tunnel = e->tunnel,
 		.candidates = e->route.candidates};
 
@@ -183,8 +187,15 @@ static void lose_connections(uint32_t tunnel, bool tell_site)
 	}
 }
 
+static bool is_static(uint32_t tunnel)
+{
+	return tunnel / TUNNELS_PER_SITE == STATIC;
+}
+
 static void start_site(uint32_t tunnel)
 {
+	if (is_static(tunnel))
+		return;
 	site_start(tunnel, 100 + tunnel);
 	lab.site[tunnel]->config.graceful_restart = true;
 	sim.alive[tunnel] = true;
@@ -198,6 +209,8 @@ static void start_site(uint32_t tunnel)
 
 static void toggle_site(uint32_t tunnel)
 {
+	if (is_static(tunnel))
+		return;
 	if (!sim.alive[tunnel]) {
 		start_site(tunnel);
 		return;
@@ -224,7 +237,11 @@ static void start_speaker(bool again)
 		struct bgp_neighbor n = hub_neighbor(t);
 
 		n.was_up = state_of(t)->bgp_was_up;
+		n.is_static = is_static(t);
+		n.ecmp = t / TUNNELS_PER_SITE == 2;
 		assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+		bgp_statics_set(lab.hub, t, sim.sites[STATIC].conf.statics.prefixes,
+			sim.sites[STATIC].conf.statics.count);
 		if (state_of(t)->open)
 			bgp_tunnel_set(lab.hub, t, true, lab.now);
 	}
@@ -258,7 +275,10 @@ static void lie(uint32_t tunnel)
 		"169.254.3.2/32", "198.51.100.0/24", "127.0.0.0/8", "30.1.0.0/24"};
 	uint32_t owner = 2; /* of the last one */
 	uint32_t which = draw(tunnel / TUNNELS_PER_SITE == owner ? 7 : 8);
-	struct imsg_route m = {.prefix = prefix(lies[which]), .present = true, .tunnel = tunnel};
+	struct imsg_route m = {.prefix = prefix(lies[which]),
+		.present = true,
+		.tunnel = tunnel,
+		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
 
 	hub_route(&sim.hub, &m);
 	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
@@ -308,7 +328,8 @@ static void check_entry(void *context, struct route_entry *e)
 	assert_true(e->installed);
 	assert_true(state_of(e->route.tunnel)->open);
 	assert_true(trie >= 0 && fake_find(&sim.kernel, &e->route.prefix) >= 0);
-	assert_int_equal(sim.trie.rows[trie].value, e->route.tunnel);
+	assert_int_equal(sim.trie.rows[trie].value & ~BOTH, e->route.tunnel);
+	assert_int_equal((sim.trie.rows[trie].value & BOTH) != 0, e->route.both);
 	++*count;
 }
 
@@ -335,7 +356,10 @@ static void check_at_rest(void)
 			continue;
 		}
 		assert_true(at >= 0);
-		assert_int_equal(sim.trie.rows[at].value, e->best_tunnel);
+		assert_int_equal(sim.trie.rows[at].value, e->best_tunnel | (e->both ? BOTH : 0));
+		assert_true(!e->both ||
+			    (state_of(e->best_tunnel)->open && state_of(e->best_tunnel ^ 1)->open));
+		sim.shared += e->both;
 		expected++;
 	}
 	assert_int_equal(expected, sim.trie.count);
@@ -388,6 +412,10 @@ static void set_up(uint32_t seed)
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
 	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], 2);
 	claims_sort(&sim.hub.claims);
+	sim.sites[2].conf.ecmp = true;
+	sim.sites[STATIC].conf.routing = ROUTING_STATIC;
+	sim.sites[STATIC].conf.statics = (struct statics_conf){
+		.count = 2, .prefixes = {numbered(1), numbered(PREFIXES - 1)}};
 	for (uint32_t t = 0; t < TUNNELS; t++)
 		state_of(t)->open = true;
 	start_speaker(false);
@@ -406,7 +434,7 @@ static void tear_down(void)
 
 static void events_in_any_order(void **state)
 {
-	unsigned int installs = 0, refused = 0;
+	unsigned int installs = 0, refused = 0, shared = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
@@ -422,10 +450,12 @@ static void events_in_any_order(void **state)
 		rest();
 		installs += sim.installs;
 		refused += sim.refused;
+		shared += sim.shared;
 		tear_down();
 	}
 	assert_true(installs > SEEDS * 100);
 	assert_true(refused > SEEDS * 10);
+	assert_true(shared > SEEDS);
 }
 
 /* The owner of a claim passes where another does not. */
@@ -445,6 +475,18 @@ static void the_guard_knows_owners(void **state)
 	sim.sites[0].conf.allow_default = true;
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m.prefix = prefix("11.0.0.0/8");
+	m.source = SOURCE_STATIC;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m),
+		"it is not among the static routes of the site, or those of its sessions");
+	m.tunnel = 2;
+	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	m.prefix = numbered(1);
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.source = SOURCE_BGP;
+	m.tunnel = 0;
+	m.both = true;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	m.both = false;
 	sim.sites[0].conf.max_prefixes_in = 0;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
 	tear_down();

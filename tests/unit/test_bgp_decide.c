@@ -242,6 +242,86 @@ static void guard_leaves_default_routes(void **state)
 	attr_store_fini(&b.store);
 }
 
+/* ---- source class, and equal paths ---- */
+
+static void fates_of(struct rib_prefix *e, enum path_fate fate[RIB_PEERS_MAX],
+	const struct rib_path *paths[RIB_PEERS_MAX])
+{
+	static const struct bgp_config config = {.local_as = 64512};
+	static const struct claims claims;
+	const struct policy policy = {.config = &config, .claims = &claims};
+
+	decide_explain(&policy, e, paths, fate);
+}
+
+/* static before BGP, whoever announced it first and however good its path is. */
+static void static_goes_before_bgp(void **state)
+{
+	static const struct decide_case c = {"", 0, {{{100}, 0, 0, 1, 0}, {{0}, 2, 0, 9, 2}}, 2};
+	const struct rib_path *paths[RIB_PEERS_MAX];
+	enum path_fate fate[RIB_PEERS_MAX];
+	struct bench b;
+	struct rib_prefix e = {0};
+	struct decision d;
+
+	(void)state;
+	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	lay_out(&b, &c);
+	b.peers[1].conf.is_static = true;
+	d = run(&e, &b, 0, 1);
+	assert_ptr_equal(d.best, &b.paths[0]);
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_null(d.quarantined);
+	fates_of(&e, fate, paths);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(fate[i], paths[i] == d.best ? PATH_BEST : PATH_SOURCE);
+	d = run(&e, &b, 0, 1); /* its tunnel went down */
+	assert_ptr_equal(d.best, &b.paths[0]);
+	attr_store_fini(&b.store);
+}
+
+/* only equals share, only of one site, only where it is wanted. */
+static void equals_share(void **state)
+{
+	static const struct {
+		struct decide_case c;
+		bool ecmp, both;
+	} lines[] = {
+		{{"equal", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, true, true},
+		{{"not asked for", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, false, false},
+		{{"MED", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 1, 6, 1}}, 2}, true, false},
+		{{"path", 1, {{{1, 1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, true, false},
+		{{"origin", 0, {{{1}, 0, 0, 5, 0}, {{1}, 1, 0, 6, 1}}, 2}, true, false},
+		{{"another site", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 2}}, 2}, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const struct rib_path *paths[RIB_PEERS_MAX];
+		enum path_fate fate[RIB_PEERS_MAX];
+		struct rib_prefix e = {0};
+		struct bench b;
+		struct decision d;
+		unsigned int sharing = 0;
+
+		assert_true(prefix_parse("0.0.0.0/0", &e.prefix));
+		lay_out(&b, &lines[i].c);
+		for (int k = 0; k < 2; k++) {
+			b.peers[k].conf.ecmp = lines[i].ecmp;
+			b.peers[k].conf.allow_default = true;
+		}
+		d = run(&e, &b, 0, 2);
+		if (d.best != &b.paths[lines[i].c.wins] || d.both != lines[i].both)
+			fail_msg("%s", lines[i].c.rule);
+		fates_of(&e, fate, paths);
+		for (int k = 0; k < 2; k++)
+			sharing += fate[k] == PATH_SHARES;
+		assert_int_equal(sharing, lines[i].both);
+		attr_store_fini(&b.store);
+	}
+}
+
 /* ---- import policy ---- */
 
 static void import_policy(void **state)
@@ -305,6 +385,8 @@ int main(void)
 		cmocka_unit_test(guard_keeps_the_first_owner),
 		cmocka_unit_test(guard_lets_locations_share),
 		cmocka_unit_test(guard_leaves_default_routes),
+		cmocka_unit_test(static_goes_before_bgp),
+		cmocka_unit_test(equals_share),
 		cmocka_unit_test(import_policy),
 	};
 

@@ -270,7 +270,7 @@ static void prefix_limit_in(void **state)
 	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_CEASE);
 	assert_int_equal(lab.hub_state[0].error_subcode, CEASE_MAX_PREFIXES);
 	assert_null(at(lab.hub, "10.1.0.0/24"));
-	assert_int_equal(lab.hub->rib.attrs.used, 1); /* the hub's own are all that is left */
+	assert_int_equal(lab.hub->rib.attrs.used, 2); /* of networks and static routes */
 	before = lab.connections;
 	pass((PREFIX_RESTART_S - 5) * CLOCK_SECOND);
 	assert_int_equal(hub_sees(0), FSM_IDLE); /* stays out: neither side gets through */
@@ -314,6 +314,45 @@ static void prefix_limit_out_keeps_a_stable_subset(void **state)
 	assert_int_equal(lab.hub_state[2].prefixes_out, 29);
 }
 
+/* static routes are there while the tunnel is, for the other sites as well. */
+static void static_routes(void **state)
+{
+	struct ip_prefix statics[] = {
+		prefix("10.9.0.0/16"), prefix("10.1.0.0/24"), prefix("fd09::/48")};
+	struct bgp_neighbor n = hub_neighbor(0);
+
+	(void)state;
+	n.is_static = true;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_statics_set(lab.hub, 0, statics, 3);
+	join(2);
+	announce(2, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_null(at(lab.hub, "10.9.0.0/16")); /* the tunnel is not up */
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->best_tunnel, 2);
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	settle();
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->best_tunnel, 0);
+	assert_int_equal(at(lab.hub, "fd09::/48")->best_tunnel, 0);
+	assert_non_null(site_has(2, "10.9.0.0/16"));
+	assert_int_equal(lab.hub_state[0].state, FSM_IDLE);
+	assert_int_equal(lab.hub_state[0].prefixes_in, 3);
+	bgp_statics_set(lab.hub, 0, statics, 1);
+	settle();
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->best_tunnel, 2);
+	assert_null(at(lab.hub, "fd09::/48"));
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	settle();
+	assert_null(at(lab.hub, "10.9.0.0/16"));
+	assert_null(site_has(2, "10.9.0.0/16"));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	settle();
+	assert_non_null(at(lab.hub, "10.9.0.0/16"));
+	bgp_neighbor_delete(lab.hub, 0, lab.now);
+	settle();
+	assert_null(at(lab.hub, "10.9.0.0/16"));
+}
+
 static void everything_is_freed(void **state)
 {
 	(void)state;
@@ -325,7 +364,7 @@ static void everything_is_freed(void **state)
 	bgp_shutdown(lab.hub, lab.now);
 	settle();
 	assert_int_equal(lab.hub->rib.table[BGP_IPV4].used, 0);
-	assert_int_equal(lab.hub->rib.attrs.used, 1);
+	assert_int_equal(lab.hub->rib.attrs.used, 2);
 	assert_int_equal(lab.site_state[0].error_code, NOTIFY_CEASE);
 	assert_int_equal(lab.site_state[0].error_subcode, CEASE_SHUTDOWN);
 	pass(MINUTE);
@@ -347,6 +386,7 @@ int main(void)
 		lab_test(second_claimant_is_kept_aside),
 		lab_test(prefix_limit_in),
 		lab_test(prefix_limit_out_keeps_a_stable_subset),
+		lab_test(static_routes),
 		lab_test(everything_is_freed),
 	};
 

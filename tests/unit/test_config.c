@@ -112,7 +112,7 @@ static void test_routing(void **state)
 		"  - { name: a, asn: 65001, bfd: on, bgp_transport: ipv6, as_override: yes,\n"
 		"      allow_as_in: 2, prefixes: [10.1.0.0/16, 'fd01::/48'], bgp_password: "
 		"'file:/p',\n"
-		"      target: concentrator, routing: bgp, ecmp: off,\n"
+		"      class: concentrator, routing: bgp, ecmp: off,\n"
 		"      tunnels: [ { inside: 169.254.10.0/30, inside6: 'fd00:1::/126', identity: "
 		"a.b,\n"
 		"                   psk: 'file:/k' } ] }\n"
@@ -207,9 +207,35 @@ static const struct refusal refusals[] = {
 	 "    - { device: b, addresses: [10.0.0.1] }\n",
 		"both have the same address"},
 	{ROUTING("routing: static"), "'static' is not possible on a concentrator"},
-	{ROUTING("routes: [10.0.0.0/8]"), "static routes are not possible on a concentrator"},
+	{ROUTING("static_routes: [10.0.0.0/8]"),
+		"static routes are not possible on a concentrator"},
 	{ROUTING("ecmp: on"), "equal-cost paths are not possible on a concentrator"},
-	{ROUTING("target: gateway"), "'gateway': sites of this hub end on its concentrator"},
+	{ROUTING("bandwidth: large"), "bandwidth classes are for 'class: gateway'"},
+	{ROUTING("class: branch"), "'branch' is not one of: concentrator, gateway"},
+	{ROUTING("routing: static, class: gateway"), "routing 'static' needs static_routes"},
+	{ROUTING("static_routes: [10.0.0.0/8], class: gateway"),
+		"static routes do not go with BGP; 'routing: static' is needed (R-01)"},
+	{ROUTING("static_routes: [10.0.0.0/8], class: gateway, routing: static, ecmp: on"),
+		"equal-cost paths need BGP"},
+	{ROUTING("static_routes: [10.0.0.0/8], class: gateway, routing: static, bfd: on"),
+		"bfd and bgp_password belong to a BGP session"},
+	{ROUTING("static_routes: ['0.0.0.0/0'], class: gateway, routing: static"),
+		"static route 0.0.0.0/0 needs allow_default"},
+	{ROUTING("static_routes: [10.0.0.0/8, 10.1.0.0/16], class: gateway, routing: static, "
+		 "max_prefixes: 1"),
+		"2 static routes, max_prefixes is 1"},
+	{HUB "  networks: [10.0.0.0/8]\nsites:\n  - { name: a, class: gateway, routing: static, "
+	     "static_routes: [10.1.0.0/16],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"static route 10.1.0.0/16 lies within 10.0.0.0/8 of the hub"},
+	{HUB "sites:\n  - { name: a, asn: 65001, prefixes: [10.1.0.0/16],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n"
+	     "  - { name: b, class: gateway, routing: static, static_routes: [10.1.2.0/24],"
+	     " tunnels: [ { inside: 169.254.10.4/30, identity: b.b, psk: 'file:/k' } ] }\n",
+		"site 'b': static route 10.1.2.0/24 belongs to site 'a' (line 7)"},
+	{HUB "sites:\n  - { name: a,"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': 'asn' is missing"},
 	{ROUTING("bfd: { interval: 10ms }"), "out of range: 50000 to"},
 	{ROUTING("bfd: { multiplier: 1 }"), "out of range: 2 to 50"},
 	{ROUTING("bgp_transport: ipv6"), "bgp_transport 'ipv6' needs inside6"},
@@ -312,10 +338,42 @@ static void test_101_sites(void **state)
 			" psk: 'file:/k' } ] }\n",
 			i, 65000 + i, 10 + i / 64, i % 64 * 4, i);
 	}
-	must_refuse(text, "t:107: sites[100]: more than 100 entries");
+	must_refuse(text, "t:107: site 's100': more than 100 sites of class concentrator (V-02)");
 	*strrchr(text, '-') = '#';
 	config_free(must_parse(text));
 	free(text);
+}
+
+/* V-06, V-07, V-03 the other way round: what a gateway may have. */
+static void test_gateways(void **state)
+{
+	struct config *c = must_parse(HUB
+		"  site_rate: 50M\n"
+		"sites:\n"
+		"  - { name: a, class: gateway, routing: static, static_routes: [10.1.0.0/16, "
+		"'fd01::/48'],\n"
+		"      tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n"
+		"  - { asn: 65002, ecmp: on, bandwidth: large, class: gateway, name: b,\n"
+		"      tunnels: [ { inside: 169.254.10.4/30, identity: b.b, psk: 'file:/k' },\n"
+		"                 { inside: 169.254.10.8/30, identity: b.b, psk: 'file:/k' } ] }\n"
+		"  - { name: c, asn: 65003,\n"
+		"      tunnels: [ { inside: 169.254.10.12/30, identity: c.b, psk: 'file:/k' } ] "
+		"}\n");
+
+	(void)state;
+	assert_int_equal(c->sites[0].routing, ROUTING_STATIC);
+	assert_int_equal(c->sites[0].statics.count, 2);
+	assert_int_equal(c->sites[0].rate, 1250000000);
+	assert_int_equal(c->sites[0].pps, 140000);
+	assert_int_equal(c->sites[0].max_prefixes_in, 100);
+	assert_int_equal(c->sites[0].max_prefixes_out, 1000);
+	assert_true(c->sites[1].ecmp);
+	assert_int_equal(c->sites[1].rate, 2 * UINT64_C(5000000000));
+	assert_int_equal(c->sites[1].pps, 800000);
+	assert_int_equal(c->sites[2].site_class, SITE_CONCENTRATOR);
+	assert_int_equal(c->sites[2].rate, 50000000);
+	assert_int_equal(c->sites[2].max_prefixes_in, 1000);
+	config_free(c);
 }
 
 #define PKI                                                                                        \
@@ -373,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_routing),
+		cmocka_unit_test(test_gateways),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refusals),

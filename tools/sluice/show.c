@@ -131,7 +131,9 @@ void view_routes(const json_t *document)
 		table_text(&t, field_text(o, "prefix"));
 		table_cell(&t, "%s%s", field_text(o, "kind"), stale ? ", stale" : "");
 		table_text(&t, field_text(o, "site"));
-		if (json_is_integer(tunnel))
+		if (json_is_true(json_object_get(o, "both")))
+			table_text(&t, "0+1");
+		else if (json_is_integer(tunnel))
 			table_cell(&t, "%d", (int)json_integer_value(tunnel));
 		else
 			table_text(&t, "-");

@@ -37,6 +37,11 @@ static uint32_t origin_of(const struct rib_path *p)
 	return p->attrs->origin;
 }
 
+static uint32_t source_of(const struct rib_path *p)
+{
+	return decide_source(p);
+}
+
 static uint32_t identifier_of(const struct rib_path *p)
 {
 	return p->peer->identifier;
@@ -97,14 +102,43 @@ static struct rib_path *break_tie(struct rib_path **paths, unsigned int n)
 	return lowest_tunnel(paths, n); /* in place of g, the lowest peer address */
 }
 
-struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
+/* Leaves the paths between which only f and g decide. */
+static unsigned int keep_equals(struct rib_path **paths, unsigned int n)
 {
 	/* 9.1.1: the degree of preference is the same for all: every path is from another AS. */
 	n = keep_smallest(paths, n, hops_of);   /* a */
 	n = keep_smallest(paths, n, origin_of); /* b */
-	n = keep_lowest_med(paths, n);          /* c */
+	return keep_lowest_med(paths, n);       /* c */
 	/* d: there is no iBGP. e: every next hop is one tunnel away. */
+}
+
+struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
+{
+	n = keep_equals(paths, n);
 	return n == 1 ? paths[0] : break_tie(paths, n); /* f, g */
+}
+
+/* among equals, the path over the other tunnel of the best one's site. */
+static bool shares(const struct rib_path *best, const struct rib_path *p)
+{
+	return best->peer->conf.ecmp && decide_source(best) == SOURCE_BGP && p != best &&
+	       neighbor_site(&p->peer->conf) == neighbor_site(&best->peer->conf);
+}
+
+static struct rib_path *choose(struct rib_path **paths, unsigned int n, bool *both)
+{
+	struct rib_path *best = NULL, *equals[CANDIDATES_MAX];
+
+	n = n > 1 ? keep_equals(paths, n) : n;
+	if (n > 1) {
+		memcpy(equals, paths, n * sizeof(*paths));
+		best = break_tie(paths, n);
+		for (unsigned int i = 0; i < n && !*both; i++)
+			*both = shares(best, equals[i]);
+	} else if (n) {
+		best = paths[0];
+	}
+	return best;
 }
 
 static bool is_of_owner(
@@ -124,7 +158,9 @@ static unsigned int guard(const struct rib_prefix *e, const struct claim *claim,
 	unsigned int kept = 0;
 	bool any = claim;
 
-	if ((!e->owned && !claim) || e->prefix.len == 0)
+	if ((!e->owned && !claim) || e->prefix.len == 0 || !n)
+		return n;
+	if (!claim && decide_source(paths[0]) == SOURCE_STATIC)
 		return n;
 	for (unsigned int i = 0; i < n && !any; i++)
 		any = is_of_owner(e, claim, paths[i]);
@@ -169,9 +205,11 @@ struct decision decide(const struct policy *policy, struct rib_prefix *e)
 		if (policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT)
 			paths[n++] = p;
 	}
+	if (n > 1)
+		n = keep_smallest(paths, n, source_of); /* */
 	n = guard(e, claim, paths, n, &d);
 	d.candidates = n;
-	d.best = n ? decide_best(paths, n) : NULL;
+	d.best = choose(paths, n, &d.both);
 	e->contested = d.quarantined;
 	set_owner(e, claim, d.best);
 	return d;
@@ -216,11 +254,14 @@ static void judge(struct trial *t)
 	for (unsigned int i = 0; i < t->total; i++) {
 		if (t->fates[i] != PATH_BEST || t->all[i] == best)
 			continue;
-		t->fates[i] =
-			neighbor_site(&t->all[i]->peer->conf) == neighbor_site(&best->peer->conf) ||
-					identifier_of(t->all[i]) == identifier_of(best)
-				? PATH_TUNNEL
-				: PATH_IDENTIFIER;
+		if (shares(best, t->all[i]))
+			t->fates[i] = PATH_SHARES;
+		else if (neighbor_site(&t->all[i]->peer->conf) ==
+				 neighbor_site(&best->peer->conf) ||
+			 identifier_of(t->all[i]) == identifier_of(best))
+			t->fates[i] = PATH_TUNNEL;
+		else
+			t->fates[i] = PATH_IDENTIFIER;
 	}
 }
 
@@ -239,6 +280,8 @@ unsigned int decide_explain(const struct policy *policy, const struct rib_prefix
 			t.left[t.n++] = p;
 		paths[t.total++] = p;
 	}
+	t.n = keep_smallest(t.left, t.n, source_of);
+	mark_lost(&t, PATH_SOURCE);
 	t.n = guard(e, claims_find(policy->claims, &e->prefix), t.left, t.n, &d);
 	mark_lost(&t, PATH_QUARANTINED);
 	judge(&t);

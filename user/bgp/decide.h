@@ -5,7 +5,8 @@
  * Prefix guard: sites of different locations are to announce different prefixes. Of two that do not
  * (no group and no originating AS in common) the first one keeps the prefix for as long as it
  * announces it, whatever path the second one offers. Where the configuration declares an owner, of
- * the prefix or of one around it, nobody else gets it. Default routes have no owner.
+ * the prefix or of one around it, nobody else gets it. Default routes have no owner. A static route is
+ * the word of the configuration: it goes before what is announced (R-06), and needs no owner.
  */
 #ifndef SLUICE_BGP_DECIDE_H
 #define SLUICE_BGP_DECIDE_H
@@ -15,6 +16,7 @@
 
 struct decision {
 	struct rib_path *best;              /* NULL: unreachable */
+	bool both;                          /* the site's other tunnel has a path as good */
 	uint32_t candidates;                /* paths that were compared */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
 };
@@ -25,11 +27,13 @@ enum path_fate {
 	PATH_REFUSED,     /* the policy says no */
 	PATH_QUARANTINED, /* the prefix guard */
 	PATH_HUB,         /* the hub has the prefix itself */
+	PATH_SOURCE,      /* a static route goes before it */
 	PATH_LONGER,      /* a */
 	PATH_ORIGIN,      /* b */
 	PATH_MED,         /* c */
 	PATH_IDENTIFIER,  /* f */
 	PATH_TUNNEL,      /* the other tunnel of the site, or of equals the lower one */
+	PATH_SHARES,      /* as good as the best, and used too: the site has ecmp */
 	PATH_WAITING,     /* no decision yet: others are waited for (RFC 4724 4.1) */
 	PATH_FATES,
 };
@@ -40,6 +44,12 @@ unsigned int decide_explain(const struct policy *policy, const struct rib_prefix
 
 /* Chooses among the paths of e; updates the owner of the prefix. */
 struct decision decide(const struct policy *policy, struct rib_prefix *e);
+
+/* Where a path comes from. */
+static inline enum route_source decide_source(const struct rib_path *p)
+{
+	return p->peer->conf.is_static ? SOURCE_STATIC : SOURCE_BGP;
+}
 
 /* The tie-breaking alone: picks one of n > 0 paths; reorders the array. */
 struct rib_path *decide_best(struct rib_path **paths, unsigned int n);

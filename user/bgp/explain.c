@@ -13,6 +13,7 @@ static struct bgp_path_view view(const struct bgp *b, const struct rib_prefix *e
 		.tunnel = p->peer->conf.tunnel,
 		.fate = (uint8_t)(b->defer_until ? PATH_WAITING : fate),
 		.verdict = (uint8_t)policy_import(&b->policy, p->peer, &e->prefix, p->attrs),
+		.source = (uint8_t)decide_source(p),
 		.stale = p->stale,
 		.origin = p->attrs->origin,
 		.hops = p->attrs->hops,

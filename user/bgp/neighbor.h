@@ -9,7 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NEIGHBOR_CLAIMS_MAX 64
+#define NEIGHBOR_CLAIMS_MAX  64
+#define NEIGHBOR_STATICS_MAX 100 /* */
+
+/* R-06: whatever the attributes, a path of an earlier class wins. A line of the hub's own (R-06's
+ * first class) is a route of its kernel with a lower metric than ours: it needs no path here. */
+enum route_source {
+	SOURCE_HUB, /* a network behind the hub */
+	SOURCE_STATIC,
+	SOURCE_BGP,
+	ROUTE_SOURCES,
+};
 
 struct bgp_config {
 	uint32_t local_as;
@@ -38,6 +48,8 @@ struct bgp_neighbor {
 	bool allow_default;
 	bool as_override;    /* */
 	uint8_t allow_as_in; /* how often our AS may be in its paths */
+	bool is_static;      /* no session: bgp_statics_set says what leads there */
+	bool ecmp;           /* equal paths over both tunnels of the site are both used */
 	bool was_up;         /* it was Established before `restarted` */
 	uint8_t claim_count; /* what its site owns, see decide.h */
 	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];

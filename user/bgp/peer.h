@@ -48,6 +48,8 @@ struct bgp_peer {
 	struct rib_peer rib;
 	struct bgp_session sessions[BGP_DIRECTIONS];
 	bool tunnel_up;
+	unsigned int static_count; /* see bgp_statics_set */
+	struct ip_prefix *statics;
 	uint64_t start_at;      /* next attempt to connect */
 	uint64_t refused_until; /* after a prefix limit: nobody is let in */
 	uint64_t established_at;

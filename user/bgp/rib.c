@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bgp/rib.h"
 
+#include "bgp/decide.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +40,8 @@ void rib_init(struct rib *r)
 		table_init(&r->table[f]);
 	attr_store_init(&r->attrs);
 	r->own = attr_intern(&r->attrs, &none);
+	none.origin = ORIGIN_INCOMPLETE;
+	r->statics = attr_intern(&r->attrs, &none);
 }
 
 void rib_fini(struct rib *r)
@@ -393,8 +397,9 @@ bool rib_sweep(struct rib *r, unsigned int budget)
 	return more;
 }
 
-bool rib_choose(struct rib *r, struct rib_prefix *e, struct rib_path *best, uint32_t candidates)
+bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d)
 {
+	const struct rib_path *best = d->best;
 	struct rib_table *t = &r->table[rib_family(&e->prefix)];
 	struct attrs *old = e->best;
 	uint32_t old_site = e->best_tunnel / TUNNELS_PER_SITE, old_group = e->best_group;
@@ -404,7 +409,8 @@ bool rib_choose(struct rib *r, struct rib_prefix *e, struct rib_path *best, uint
 	e->best = now ? attr_ref(now) : NULL;
 	e->best_tunnel = by_peer ? best->peer->conf.tunnel : UINT32_MAX;
 	e->best_group = by_peer ? best->peer->conf.group : UINT32_MAX;
-	e->candidates = candidates;
+	e->candidates = d->candidates;
+	e->both = d->both;
 
 	/* Both tunnels of a site look the same to others, who only hear of the hub. */
 	bool changed = old != now || old_site != e->best_tunnel / TUNNELS_PER_SITE ||

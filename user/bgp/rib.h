@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define RIB_PEERS_MAX  256 /* neighbours: bits of an adj-RIB-out */
+#define RIB_PEERS_MAX  320 /* neighbours: bits of an adj-RIB-out */
 #define RIB_SLOT_WORDS (RIB_PEERS_MAX / 64)
 
 struct rib_node {
@@ -53,6 +53,7 @@ struct rib_prefix {
 	bool dirty;     /* waits for a decision */
 	bool network;   /* the hub's own: needs no path, is not learned */
 	bool contested; /* a path of another location is kept out */
+	bool both;      /* the other tunnel of the site is as good, and is used too */
 	uint16_t told_count;
 	uint32_t candidates;
 	struct attrs *best; /* a reference; NULL: unreachable */
@@ -97,7 +98,8 @@ struct rib_table {
 struct rib {
 	struct rib_table table[BGP_FAMILIES];
 	struct attr_store attrs;
-	struct attrs *own; /* of the hub's networks: no path, origin IGP */
+	struct attrs *own;     /* of the hub's networks: no path, origin IGP */
+	struct attrs *statics; /* of static routes: the same, origin INCOMPLETE */
 	struct rib_prefix *dirty_first, **dirty_last;
 };
 
@@ -144,7 +146,8 @@ void rib_touch_all(struct rib *r);
 struct rib_prefix *rib_next_dirty(struct rib *r);
 
 /* Sets what a decision gave. True when what other peers are told has changed. */
-bool rib_choose(struct rib *r, struct rib_prefix *e, struct rib_path *best, uint32_t candidates);
+struct decision;
+bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d);
 
 /* Frees the prefix if nothing is known or still to be told of it. */
 void rib_collect(struct rib *r, struct rib_prefix *e);

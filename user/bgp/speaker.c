@@ -96,6 +96,7 @@ struct bgp *bgp_new(uint64_t seed)
 
 static void peer_free(struct bgp_peer *p)
 {
+	free(p->statics);
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		free(p->sessions[d].out);
 		free(p->sessions[d].in);
@@ -181,11 +182,45 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 	return p;
 }
 
+/* Static routes are there exactly while the tunnel is up; others of a static neighbour are not. */
+static void learn_statics(struct bgp *b, struct bgp_peer *p)
+{
+	unsigned int n = p->tunnel_up && p->rib.conf.is_static ? p->static_count : 0;
+
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+		rib_mark_stale(&p->rib, f);
+	for (unsigned int i = 0; i < n; i++)
+		rib_learn(&b->rib, &p->rib, rib_family(&p->statics[i]), &p->statics[i],
+			b->rib.statics);
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+		rib_drop_stale(&b->rib, &p->rib, f);
+}
+
 static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
 {
 	p->backoff_s = 0;
 	p->refused_until = 0;
-	p->start_at = p->tunnel_up && !b->stopped ? now : CLOCK_NEVER;
+	p->start_at = CLOCK_NEVER;
+	if (p->rib.conf.is_static)
+		learn_statics(b, p);
+	else if (p->tunnel_up && !b->stopped)
+		p->start_at = now;
+}
+
+void bgp_statics_set(
+	struct bgp *b, uint32_t tunnel, const struct ip_prefix *prefixes, unsigned int count)
+{
+	struct bgp_peer *p = speaker_peer(b, tunnel);
+
+	if (!p || !p->rib.conf.is_static || count > NEIGHBOR_STATICS_MAX)
+		return;
+	free(p->statics);
+	p->statics = calloc(count + 1, sizeof(*p->statics));
+	if (!p->statics)
+		abort();
+	memcpy(p->statics, prefixes, count * sizeof(*prefixes));
+	p->static_count = count;
+	learn_statics(b, p);
 }
 
 static bool same_claims(const struct bgp_neighbor *a, const struct bgp_neighbor *b)
@@ -209,16 +244,17 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
 		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
 		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
-		old.max_prefixes_in != conf->max_prefixes_in) {
+		old.max_prefixes_in != conf->max_prefixes_in || old.is_static != conf->is_static) {
 		peer_set_detail(p, "the neighbour's configuration was changed");
 		peer_stop(b, p, &n, now);
 		p->rib.conf = *conf;
+		learn_statics(b, p);
 		start_soon(b, p, now);
 		return true;
 	}
 	p->rib.conf = *conf;
 	if (old.group != conf->group || old.allow_default != conf->allow_default ||
-		old.allow_as_in != conf->allow_as_in)
+		old.allow_as_in != conf->allow_as_in || old.ecmp != conf->ecmp)
 		rib_touch_all(&b->rib);
 	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
@@ -240,6 +276,8 @@ void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now)
 	p->tunnel_up = false;
 	peer_set_detail(p, "the neighbour was removed from the configuration");
 	peer_stop(b, p, &n, now);
+	if (p->rib.conf.is_static)
+		learn_statics(b, p);
 	p->start_at = CLOCK_NEVER;
 }
 
@@ -335,7 +373,8 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 			!addr_equal(neighbor_local(&p->rib.conf), local))
 			continue;
 		*tunnel = p->rib.conf.tunnel;
-		return p->tunnel_up && !b->stopped && now >= p->refused_until &&
+		return p->tunnel_up && !p->rib.conf.is_static && !b->stopped &&
+		       now >= p->refused_until &&
 		       (!peer_established(p) || has_restarted(b, p, now));
 	}
 	return false;

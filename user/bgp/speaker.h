@@ -52,6 +52,8 @@ struct bgp_effect_state {
 struct bgp_effect_route {
 	struct ip_prefix prefix;
 	bool present;
+	bool both;      /* both tunnels of the site carry it */
+	uint8_t source; /* enum route_source */
 	uint8_t origin;
 	uint8_t as_path_len; /* as_path holds the first of them */
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
@@ -110,6 +112,13 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 /* Adds or changes a neighbour; a new AS or address ends its session. False: RIB_PEERS_MAX reached. */
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now);
 
+/*
+ * What leads to a neighbour without a session (is_static), while its tunnel is up. Replaces what was
+ * said before. At most NEIGHBOR_STATICS_MAX.
+ */
+void bgp_statics_set(
+	struct bgp *b, uint32_t tunnel, const struct ip_prefix *prefixes, unsigned int count);
+
 /* Ends its session with Cease/3, for good; the effects should be carried out before the deletion. */
 void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now);
 void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now);
@@ -167,6 +176,7 @@ struct bgp_path_view {
 	uint32_t tunnel;
 	uint8_t fate;    /* enum path_fate of decide.h */
 	uint8_t verdict; /* enum policy_verdict of policy.h */
+	uint8_t source;  /* enum route_source */
 	bool stale;
 	uint8_t origin;
 	uint8_t hops, as_path_len;

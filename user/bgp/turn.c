@@ -28,9 +28,11 @@ static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunne
 	struct bgp_effect *out = speaker_effect(b, BGP_EFFECT_ROUTE, tunnel);
 
 	out->route.prefix = e->prefix;
-	out->route.present = e->best && !e->network;
+	out->route.present = e->best_tunnel != UINT32_MAX;
 	if (!out->route.present)
 		return;
+	out->route.both = e->both;
+	out->route.source = (uint8_t)(e->best == b->rib.statics ? SOURCE_STATIC : SOURCE_BGP);
 	out->route.origin = e->best->origin;
 	out->route.med = e->best->has_med ? e->best->med : 0;
 	out->route.candidates = e->candidates;
@@ -62,19 +64,33 @@ static void note_quarantine(struct bgp *b, const struct rib_prefix *e, const str
 		owner->rib.conf.site, declared ? "" : " already");
 }
 
+/* What the hub is told of a prefix. */
+struct shown_route {
+	uint32_t tunnel; /* UINT32_MAX: none */
+	uint32_t candidates;
+	const struct attrs *attrs; /* compared only */
+	bool both;
+};
+
+static struct shown_route shown_route(const struct rib_prefix *e)
+{
+	return (struct shown_route){.tunnel = e->best_tunnel,
+		.candidates = e->candidates,
+		.attrs = e->best,
+		.both = e->both};
+}
+
 static void decide_one(struct bgp *b, struct rib_prefix *e)
 {
-	uint32_t old_tunnel = e->best_tunnel, old_candidates = e->candidates;
-	bool was_route = e->best && e->best != b->rib.own;
+	struct shown_route was = shown_route(e), is;
 	struct decision d = decide(&b->policy, e);
-	struct attrs *old = e->best; /* compared only */
-	bool is_route;
 
-	rib_choose(&b->rib, e, d.best, d.candidates);
-	is_route = e->best && !e->network;
-	if (is_route != was_route || (is_route && (old != e->best || old_tunnel != e->best_tunnel ||
-							  old_candidates != e->candidates)))
-		emit_route(b, e, is_route ? e->best_tunnel : old_tunnel);
+	rib_choose(&b->rib, e, &d);
+	is = shown_route(e);
+	if (is.tunnel != was.tunnel ||
+		(is.tunnel != UINT32_MAX && (is.attrs != was.attrs || is.both != was.both ||
+						    is.candidates != was.candidates)))
+		emit_route(b, e, is.tunnel != UINT32_MAX ? is.tunnel : was.tunnel);
 	if (d.quarantined)
 		note_quarantine(b, e, d.quarantined);
 	rib_collect(&b->rib, e);
@@ -158,7 +174,8 @@ static bool everybody_is_back(const struct bgp *b, uint64_t now)
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
 
-		if (!p || !p->tunnel_up || (b->config.restarted && !p->rib.conf.was_up))
+		if (!p || !p->tunnel_up || p->rib.conf.is_static ||
+			(b->config.restarted && !p->rib.conf.was_up))
 			continue;
 		if (!peer_established(p))
 			return false;

@@ -17,16 +17,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_SITES_MAX       100 /* V-02: sites of one concentrator */
-#define CONFIG_NETWORKS_MAX    64  /* prefixes of one list */
-#define CONFIG_ENDPOINTS       2
-#define CONFIG_ADDRESSES_MAX   2 /* of an endpoint: one per family */
-#define CONFIG_DEVICE_SIZE     16
-#define CONFIG_SECRET_REF_SIZE 256
-#define CONFIG_CERT_FILES_MAX  16 /* of authorities, and of revocation lists */
-#define CONFIG_ERROR_SIZE      512
-#define CONFIG_PATH_SIZE       256
-#define CONFIG_FILE_MAX        (4u << 20) /* bytes */
+#define CONFIG_CONCENTRATED_MAX 100 /* V-02: sites of the concentrator class */
+#define CONFIG_GATEWAYS_MAX     50  /* sites of the gateway class */
+#define CONFIG_SITES_MAX        (CONFIG_CONCENTRATED_MAX + CONFIG_GATEWAYS_MAX)
+#define CONFIG_NETWORKS_MAX     64  /* prefixes of one list */
+#define CONFIG_STATICS_MAX      100 /* static routes of a site */
+#define CONFIG_ENDPOINTS        2
+#define CONFIG_ADDRESSES_MAX    2 /* of an endpoint: one per family */
+#define CONFIG_DEVICE_SIZE      16
+#define CONFIG_SECRET_REF_SIZE  256
+#define CONFIG_CERT_FILES_MAX   16 /* of authorities, and of revocation lists */
+#define CONFIG_ERROR_SIZE       512
+#define CONFIG_PATH_SIZE        256
+#define CONFIG_FILE_MAX         (4u << 20) /* bytes */
 
 /* One outside attachment of the hub. Tunnel i of every site ends on endpoint i. */
 struct endpoint_conf {
@@ -44,6 +47,28 @@ enum med_mode {
 struct networks_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
+};
+
+struct statics_conf {
+	uint32_t count;
+	struct ip_prefix prefixes[CONFIG_STATICS_MAX];
+};
+
+/* V-02, V-06: one of many small sites, or a connection of its own with more to choose. */
+enum site_class {
+	SITE_CONCENTRATOR,
+	SITE_GATEWAY,
+};
+
+enum site_routing {
+	ROUTING_BGP,
+	ROUTING_STATIC, /* of gateways only */
+};
+
+/* V-06, V-07: what a tunnel of a gateway may carry. */
+enum site_bandwidth {
+	BANDWIDTH_STANDARD,
+	BANDWIDTH_LARGE,
 };
 
 struct refs_conf {
@@ -128,6 +153,10 @@ struct site_conf {
 	uint32_t asn;
 	struct ip_addr address; /* default of its tunnels */
 	uint8_t outer_family;   /* AF_INET or AF_INET6 */
+	uint8_t site_class;     /* enum site_class */
+	uint8_t routing;        /* enum site_routing */
+	uint8_t bandwidth;      /* enum site_bandwidth */
+	bool ecmp;              /* both tunnels carry what goes to the site */
 	uint64_t rate;          /* bit/s */
 	uint64_t pps;
 	uint32_t max_prefixes_in, max_prefixes_out;
@@ -137,6 +166,7 @@ struct site_conf {
 	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
 	struct bfd_conf bfd;
 	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
+	struct statics_conf statics;               /* with ROUTING_STATIC */
 	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };

@@ -54,53 +54,73 @@ bool read_med_mode(struct walk *w, const yaml_node_t *node, void *to)
 	return read_choice(w, node, words, to);
 }
 
-/* ---- V-03: what a concentrator does not do ---- */
+/* ---- what the class of a site allows ---- */
 
-bool read_target(struct walk *w, const yaml_node_t *node, void *to)
+bool read_class(struct walk *w, const yaml_node_t *node, void *to)
 {
-	const char *text = walk_scalar(w, node);
+	static const char *const words[] = {
+		[SITE_CONCENTRATOR] = "concentrator", [SITE_GATEWAY] = "gateway", NULL};
 
-	(void)to;
-	if (!text)
-		return false;
-	return !strcmp(text, "concentrator") || walk_fail(w, node,
-							"'%.40s': sites of this hub end on its "
-							"concentrator; there is no other target",
-							text);
+	return read_choice(w, node, words, to);
+}
+
+bool read_bandwidth(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {
+		[BANDWIDTH_STANDARD] = "standard", [BANDWIDTH_LARGE] = "large", NULL};
+	struct site_conf *site = to;
+
+	if (site->site_class != SITE_GATEWAY)
+		return walk_fail(w, node,
+			"bandwidth classes are for 'class: gateway'; a site of the concentrator "
+			"has a 'rate' (V-06)");
+	return read_choice(w, node, words, &site->bandwidth);
 }
 
 bool read_routing(struct walk *w, const yaml_node_t *node, void *to)
 {
-	const char *text = walk_scalar(w, node);
+	static const char *const words[] = {
+		[ROUTING_BGP] = "bgp", [ROUTING_STATIC] = "static", NULL};
+	struct site_conf *site = to;
 
-	(void)to;
-	if (!text)
+	if (!read_choice(w, node, words, &site->routing))
 		return false;
-	if (!strcmp(text, "static"))
+	if (site->routing == ROUTING_STATIC && site->site_class != SITE_GATEWAY)
 		return walk_fail(w, node,
-			"'static' is not possible on a concentrator: its sites speak BGP (V-03)");
-	return !strcmp(text, "bgp") || walk_fail(w, node, "'%.40s' is not one of: bgp", text);
+			"'static' is not possible on a concentrator: its sites speak BGP (V-03); "
+			"'class: gateway' may");
+	return true;
+}
+
+static bool read_static_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct statics_conf *s = to;
+
+	s->count = index + 1;
+	return read_prefix(w, node, &s->prefixes[index]);
 }
 
 bool read_static_routes(struct walk *w, const yaml_node_t *node, void *to)
 {
-	(void)to;
-	return walk_fail(w, node,
-		"static routes are not possible on a concentrator: its sites announce their "
-		"prefixes by BGP (V-03); 'prefixes' says which ones a site owns");
+	struct site_conf *site = to;
+
+	if (site->site_class != SITE_GATEWAY)
+		return walk_fail(w, node,
+			"static routes are not possible on a concentrator: its sites announce "
+			"their prefixes by BGP (V-03); 'prefixes' says which ones a site owns");
+	return walk_sequence(w, node, CONFIG_STATICS_MAX, read_static_item, &site->statics);
 }
 
 bool read_ecmp(struct walk *w, const yaml_node_t *node, void *to)
 {
-	bool on = false;
+	struct site_conf *site = to;
 
-	(void)to;
-	if (!read_bool(w, node, &on))
+	if (!read_bool(w, node, &site->ecmp))
 		return false;
-	return !on ||
+	return !site->ecmp || site->site_class == SITE_GATEWAY ||
 	       walk_fail(w, node,
 		       "equal-cost paths are not possible on a concentrator: one tunnel of a "
-		       "site carries what goes to it (V-03, R-08)");
+		       "site carries what goes to it (V-03, R-08); 'class: gateway' may");
 }
 
 /* ---- who owns what ---- */
@@ -146,9 +166,111 @@ static bool check_claim(
 	return true;
 }
 
+/* what does not go together within a site. */
+static bool check_kind(struct walk *w, const yaml_node_t *node, const struct site_conf *site)
+{
+	const struct statics_conf *s = &site->statics;
+
+	if (site->routing == ROUTING_BGP) {
+		if (!site->asn)
+			return walk_fail(w, node, "site '%s': 'asn' is missing", site->name);
+		return !s->count || walk_fail(w, node,
+					    "site '%s': static routes do not go with BGP; "
+					    "'routing: static' is needed (R-01)",
+					    site->name);
+	}
+	if (!s->count)
+		return walk_fail(w, node, "site '%s': routing 'static' needs static_routes (R-01)",
+			site->name);
+	if (site->ecmp)
+		return walk_fail(w, node,
+			"site '%s': equal-cost paths need BGP; with static routes one tunnel "
+			"carries (R-12)",
+			site->name);
+	if (site->bfd.multiplier || site->bgp_password[0])
+		return walk_fail(w, node,
+			"site '%s': bfd and bgp_password belong to a BGP session, which a site "
+			"with static routes has not",
+			site->name);
+	return s->count <= site->max_prefixes_in ||
+	       walk_fail(w, node, "site '%s': %u static routes, max_prefixes is %u", site->name,
+		       s->count, site->max_prefixes_in);
+}
+
+/* Another site that has this very route, or that owns it; its index, or site_count. */
+static unsigned int rival(const struct config *c, unsigned int s, const struct ip_prefix *p)
+{
+	for (unsigned int o = 0; o < c->site_count; o++) {
+		const struct site_conf *other = &c->sites[o];
+
+		if (same_place(&c->sites[s], other))
+			continue;
+		for (unsigned int i = 0; i < other->statics.count; i++) {
+			if (prefix_equal(&other->statics.prefixes[i], p))
+				return o;
+		}
+		for (unsigned int i = 0; i < other->prefixes.count; i++) {
+			if (prefix_covers(&other->prefixes.prefixes[i], p))
+				return o;
+		}
+	}
+	return c->site_count;
+}
+
+static bool check_static(
+	struct walk *w, const struct draft *d, unsigned int s, const struct ip_prefix *p)
+{
+	const struct config *c = d->config;
+	const struct networks_conf *own = &c->concentrator.networks;
+	unsigned int other = rival(c, s, p);
+	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE];
+
+	prefix_format(p, mine);
+	if (!p->len && !c->sites[s].allow_default)
+		return walk_fail(w, d->sites[s],
+			"site '%s': static route %s needs allow_default (R-24)", c->sites[s].name,
+			mine);
+	for (unsigned int i = 0; i < own->count; i++) {
+		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], p))
+			return walk_fail(w, d->sites[s],
+				"site '%s': static route %s lies within %s of the hub (R-05)",
+				c->sites[s].name, mine, prefix_format(&own->prefixes[i], theirs));
+	}
+	return other == c->site_count ||
+	       walk_fail(w, d->sites[s],
+		       "site '%s': static route %s belongs to site '%s' (line %u)",
+		       c->sites[s].name, mine, c->sites[other].name, walk_line(d->sites[other]));
+}
+
+/* Quotas: sites of each class. */
+static bool check_counts(struct walk *w, const struct draft *d)
+{
+	static const struct {
+		const char *name;
+		unsigned int most;
+	} classes[] = {
+		[SITE_CONCENTRATOR] = {"concentrator", CONFIG_CONCENTRATED_MAX},
+		[SITE_GATEWAY] = {"gateway", CONFIG_GATEWAYS_MAX},
+	};
+	unsigned int count[2] = {0};
+
+	for (unsigned int s = 0; s < d->config->site_count; s++) {
+		unsigned int class = d->config->sites[s].site_class;
+
+		if (++count[class] > classes[class].most)
+			return walk_fail(w, d->sites[s],
+				"site '%s': more than %u sites of class %s (V-02)",
+				d->config->sites[s].name, classes[class].most, classes[class].name);
+	}
+	return true;
+}
+
 bool check_routing(struct walk *w, const struct draft *d)
 {
 	const struct config *c = d->config;
+
+	if (!check_counts(w, d))
+		return false;
 
 	for (unsigned int s = 0; s < c->site_count; s++) {
 		const struct site_conf *site = &c->sites[s];
@@ -160,8 +282,14 @@ bool check_routing(struct walk *w, const struct draft *d)
 					"site '%s' tunnel %u: bgp_transport 'ipv6' needs inside6",
 					site->name, t);
 		}
+		if (!check_kind(w, d->sites[s], site))
+			return false;
 		for (unsigned int i = 0; i < site->prefixes.count; i++) {
 			if (!check_claim(w, d, s, &site->prefixes.prefixes[i]))
+				return false;
+		}
+		for (unsigned int i = 0; i < site->statics.count; i++) {
+			if (!check_static(w, d, s, &site->statics.prefixes[i]))
 				return false;
 		}
 	}

@@ -9,13 +9,16 @@ walk_reader read_bfd;      /* struct bfd_conf: on, off, {interval, multiplier} *
 walk_reader read_networks; /* struct networks_conf */
 walk_reader read_med_mode; /* uint8_t */
 
-/* What a site of a concentrator cannot have (V-03): each fails with the reason. */
-walk_reader read_target;
+walk_reader read_class; /* uint8_t */
+
+/* What only gateways can have: a site of the concentrator is refused with the reason (V-03). These
+ * read into a struct site_conf whose class is known. */
+walk_reader read_bandwidth;
 walk_reader read_routing;
 walk_reader read_static_routes;
 walk_reader read_ecmp;
 
-/* Prefixes that two sites of different groups claim, or that the hub has itself. */
+/* Prefixes that two sites of different groups claim, or that the hub has itself; static routes. */
 bool check_routing(struct walk *w, const struct draft *d);
 
 #endif

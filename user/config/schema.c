@@ -107,7 +107,9 @@ static bool read_tunnels(struct walk *w, const yaml_node_t *node, void *to)
 
 static const struct walk_field site_fields[] = {
 	{"name", read_name, offsetof(struct site_conf, name), true},
-	{"asn", read_asn, offsetof(struct site_conf, asn), true},
+	{"class", read_class, offsetof(struct site_conf, site_class), false},
+	{"bandwidth", read_bandwidth, 0, false},
+	{"asn", read_asn, offsetof(struct site_conf, asn), false},
 	{"group", read_name, offsetof(struct site_conf, group), false},
 	{"address", read_address, offsetof(struct site_conf, address), false},
 	{"outer", read_family, offsetof(struct site_conf, outer_family), false},
@@ -119,13 +121,11 @@ static const struct walk_field site_fields[] = {
 	{"as_override", read_bool, offsetof(struct site_conf, as_override), false},
 	{"allow_as_in", read_allow_as_in, offsetof(struct site_conf, allow_as_in), false},
 	{"bgp_transport", read_family, offsetof(struct site_conf, bgp_family), false},
-
 	{"bgp_password", read_secret_ref, offsetof(struct site_conf, bgp_password), false},
 	{"bfd", read_bfd, offsetof(struct site_conf, bfd), false},
 	{"prefixes", read_networks, offsetof(struct site_conf, prefixes), false},
-	{"target", read_target, 0, false},
 	{"routing", read_routing, 0, false},
-	{"routes", read_static_routes, 0, false},
+	{"static_routes", read_static_routes, 0, false},
 	{"ecmp", read_ecmp, 0, false},
 	{"tunnels", read_tunnels, 0, true},
 	{NULL, NULL, 0, false},
@@ -298,8 +298,47 @@ static void inherit(const struct concentrator_conf *c, struct site_conf *site)
 		if (!tunnel->local_identity.type)
 			memcpy(&tunnel->local_identity, &c->identity, sizeof(c->identity));
 	}
+	/* V-06: limits of gateways are those of a tunnel, and here two of them carry. */
+	if (site->ecmp && site->tunnels[1].configured) {
+		site->rate *= TUNNELS_PER_SITE;
+		site->pps *= TUNNELS_PER_SITE;
+	}
 	if (!site->outer_family)
 		site->outer_family = site->address.family ? site->address.family : AF_INET;
+}
+
+/* The class comes first wherever it stands: what else a site may have follows from it. */
+static bool read_class_first(struct walk *w, const yaml_node_t *node, struct site_conf *site)
+{
+	bool mapping = node->type == YAML_MAPPING_NODE;
+	const yaml_node_t *class = mapping ? walk_find(w, node, "class") : NULL;
+	const yaml_node_t *bandwidth = mapping ? walk_find(w, node, "bandwidth") : NULL;
+
+	return (!class || read_class(w, class, &site->site_class)) &&
+	       (!bandwidth || read_bandwidth(w, bandwidth, site));
+}
+
+/* V-06, V-07, R-15 and the quotas; each can be set otherwise. */
+static void set_class_limits(const struct concentrator_conf *c, struct site_conf *site)
+{
+	static const struct {
+		uint64_t rate, pps;
+	} tunnels[] = {
+		[BANDWIDTH_STANDARD] = {1250000000, 140000},
+		[BANDWIDTH_LARGE] = {5000000000, 400000},
+	};
+
+	if (site->site_class == SITE_GATEWAY) {
+		site->rate = tunnels[site->bandwidth].rate;
+		site->pps = tunnels[site->bandwidth].pps;
+		site->max_prefixes_in = 100;
+		site->max_prefixes_out = 1000;
+		return;
+	}
+	site->rate = c->site_rate;
+	site->pps = c->site_pps;
+	site->max_prefixes_in = 1000;
+	site->max_prefixes_out = 5000;
 }
 
 static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
@@ -308,11 +347,10 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	struct draft *d = top->draft;
 	struct site_conf *site = &d->config->sites[index];
 
-	site->rate = d->config->concentrator.site_rate;
-	site->pps = d->config->concentrator.site_pps;
-	site->max_prefixes_in = 1000; /* */
-	site->max_prefixes_out = 5000;
 	site->bgp_family = AF_INET;
+	if (!read_class_first(w, node, site))
+		return false;
+	set_class_limits(&d->config->concentrator, site);
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		memcpy(&site->tunnels[t], &top->tunnel, sizeof(top->tunnel));
 	if (!walk_mapping(w, node, site_fields, site))

@@ -176,9 +176,9 @@ static int route_map(const struct maps *m, const struct ip_prefix *prefix, union
 	return bpf_plane_map_fd(m->plane, DATA_MAP_ROUTE6);
 }
 
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel)
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
 {
-	struct route_target target = {.tunnel = tunnel, .site = tunnel / 2};
+	struct route_target target = {.tunnel = tunnel, .site = tunnel / 2, .both = both};
 	union route_key key;
 	int fd = route_map(m, prefix, &key);
 

@@ -36,8 +36,11 @@ void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_
 void maps_aggregate_rate_set(
 	struct maps *m, enum sluice_direction direction, const struct bucket_rate *rate);
 
-/* Adds or replaces the route of a prefix. False when the trie is full. */
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel);
+/*
+ * Adds or replaces the route of a prefix; `both` spreads flows over both tunnels of the site. False
+ * when the trie is full.
+ */
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both);
 
 /* False when there was none. */
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);

@@ -72,6 +72,19 @@ static const struct site_conf *find_conf(const struct config *c, const char *nam
 	return NULL;
 }
 
+/* V-07: what a tunnel was made for stays; NULL when nothing of the kind differs. */
+static const char *needs_other_site(const struct config *was, const struct config *is)
+{
+	for (uint32_t i = 0; i < is->site_count; i++) {
+		const struct site_conf *old = find_conf(was, is->sites[i].name);
+
+		if (old && (old->site_class != is->sites[i].site_class ||
+				   old->bandwidth != is->sites[i].bandwidth))
+			return is->sites[i].name;
+	}
+	return NULL;
+}
+
 struct changes {
 	unsigned int added, changed, removed;
 };
@@ -126,6 +139,15 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 	if (fixed) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"concentrator.%s cannot change while sluiced runs; nothing was applied",
+			fixed);
+		config_free(c);
+		return false;
+	}
+	fixed = needs_other_site(old, c);
+	if (fixed) {
+		snprintf(summary, CONFIG_ERROR_SIZE,
+			"site %s: class and bandwidth cannot change; create another site, migrate, "
+			"and remove this one; nothing was applied",
 			fixed);
 		config_free(c);
 		return false;

@@ -48,11 +48,13 @@ static const char *fate_text(const struct bgp_path_view *v)
 		[PATH_REFUSED] = "refused",
 		[PATH_QUARANTINED] = "quarantined: the prefix belongs to another site",
 		[PATH_HUB] = "the hub has the prefix itself",
+		[PATH_SOURCE] = "a static route goes before BGP",
 		[PATH_LONGER] = "a: the AS path is longer",
 		[PATH_ORIGIN] = "b: the origin is worse",
 		[PATH_MED] = "c: another path of the same neighbouring AS has a lower MED",
 		[PATH_IDENTIFIER] = "f: the BGP identifier is higher",
 		[PATH_TUNNEL] = "g: of equals, the lower tunnel is used",
+		[PATH_SHARES] = "as good as the best one: both tunnels carry (ecmp)",
 		[PATH_WAITING] = "no decision yet: after a restart, the other sites are waited for",
 	};
 
@@ -64,6 +66,8 @@ static const char *fate_text(const struct bgp_path_view *v)
 static json_t *path_json(struct hub *h, const struct bgp_path_view *v)
 {
 	static const char *const origins[] = {"IGP", "EGP", "incomplete"};
+	static const char *const sources[ROUTE_SOURCES] = {
+		[SOURCE_HUB] = "hub", [SOURCE_STATIC] = "static", [SOURCE_BGP] = "bgp"};
 	const struct hub_site *site = hub_site_of_tunnel(h, v->tunnel);
 	const struct hub_site *owner = hub_site_of_tunnel(h, v->owner);
 	char prefix[PREFIX_STR_SIZE], identifier[16];
@@ -73,9 +77,10 @@ static json_t *path_json(struct hub *h, const struct bgp_path_view *v)
 		json_array_append_new(path, json_integer(v->as_path[i]));
 	snprintf(identifier, sizeof(identifier), "%u.%u.%u.%u", v->identifier >> 24,
 		v->identifier >> 16 & 255, v->identifier >> 8 & 255, v->identifier & 255);
-	return json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:s, s:b, s:o, s:s, s:I, s:s, s:b}",
+	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:b, s:o, s:s, s:I, s:s, s:b}",
 		"prefix", prefix_format(&v->prefix, prefix), "site", site ? site->conf.name : "-",
-		"tunnel", (int)(v->tunnel % TUNNELS_PER_SITE), "best", v->fate == PATH_BEST,
+		"tunnel", (int)(v->tunnel % TUNNELS_PER_SITE), "source",
+		v->source < ROUTE_SOURCES ? sources[v->source] : "?", "best", v->fate == PATH_BEST,
 		"quarantined", v->fate == PATH_QUARANTINED, "reason", fate_text(v), "owner",
 		owner ? owner->conf.name : "", "owner_declared", (int)v->declared, "as_path", path,
 		"origin", v->origin < 3 ? origins[v->origin] : "?", "med", (json_int_t)v->med,

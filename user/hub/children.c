@@ -328,7 +328,7 @@ static void on_sa_info(struct hub *h, struct imsg_sa_info *m)
 	}
 	if (t->open) {
 		hub_tunnel_open(h, m->tunnel);
-		hub_routes_set_mtu(h, m->tunnel, m->inner_mtu);
+		hub_routes_set_mtu(h, m->tunnel);
 	}
 }
 

@@ -19,18 +19,37 @@ static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 	return v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
 }
 
-static void install(struct hub *h, struct route_entry *e)
+static uint32_t other_tunnel(uint32_t tunnel)
 {
-	const struct hub_tunnel *state = hub_tunnel(h, e->route.tunnel);
-	char text[PREFIX_STR_SIZE];
+	return tunnel ^ 1u;
+}
 
-	e->mtu = 0;
+static uint32_t tunnel_mtu(const struct hub_tunnel *state)
+{
 	for (uint32_t i = 0; i < state->sa_count; i++) {
 		if (state->sas[i].in_use)
-			e->mtu = route_mtu(e, state->sas[i].inner_mtu);
+			return state->sas[i].inner_mtu;
 	}
+	return 0;
+}
+
+/* What fits every tunnel that carries it. */
+static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
+{
+	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->route.tunnel));
+	uint32_t other =
+		e->route.both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->route.tunnel))) : 0;
+
+	return route_mtu(e, other && other < mtu ? other : mtu);
+}
+
+static void install(struct hub *h, struct route_entry *e)
+{
+	char text[PREFIX_STR_SIZE];
+
+	e->mtu = mtu_of(h, e);
 	/* The trie first: the kernel must not send what TC cannot place. */
-	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel)) {
+	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel, e->route.both)) {
 		log_error("route %s: no room in the route map",
 			prefix_format(&e->route.prefix, text));
 		return;
@@ -47,20 +66,26 @@ static void install(struct hub *h, struct route_entry *e)
 
 struct mtu_change {
 	struct hub *h;
-	uint32_t tunnel, mtu;
+	uint32_t tunnel;
 };
+
+static bool leads_over(const struct route_entry *e, uint32_t tunnel)
+{
+	return e->route.tunnel == tunnel ||
+	       (e->route.both && other_tunnel(e->route.tunnel) == tunnel);
+}
 
 static void change_mtu(void *context, struct route_entry *e)
 {
 	const struct mtu_change *c = context;
 
-	if (e->installed && e->route.tunnel == c->tunnel && e->mtu != route_mtu(e, c->mtu))
+	if (e->installed && leads_over(e, c->tunnel) && e->mtu != mtu_of(c->h, e))
 		install(c->h, e);
 }
 
-void hub_routes_set_mtu(struct hub *h, uint32_t tunnel, uint32_t mtu)
+void hub_routes_set_mtu(struct hub *h, uint32_t tunnel)
 {
-	struct mtu_change c = {.h = h, .tunnel = tunnel, .mtu = mtu};
+	struct mtu_change c = {.h = h, .tunnel = tunnel};
 
 	route_table_each(h->routes, change_mtu, &c);
 }
@@ -93,6 +118,13 @@ static void remove_entry(struct hub *h, struct route_entry *e)
 	route_table_remove(h->routes, &prefix);
 }
 
+static bool is_open(struct hub *h, uint32_t tunnel)
+{
+	const struct hub_tunnel *state = hub_tunnel(h, tunnel);
+
+	return state && state->open;
+}
+
 static bool is_refused(struct hub *h, const struct imsg_route *route)
 {
 	const char *why = hub_route_refusal(h, route);
@@ -110,11 +142,10 @@ static bool is_refused(struct hub *h, const struct imsg_route *route)
 
 void hub_route(struct hub *h, const struct imsg_route *route)
 {
-	const struct hub_tunnel *state = route->present ? hub_tunnel(h, route->tunnel) : NULL;
 	struct route_entry *e;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
-	if (!state || !state->open || is_refused(h, route)) {
+	if (!route->present || !is_open(h, route->tunnel) || is_refused(h, route)) {
 		e = route_table_find(h->routes, &route->prefix);
 		if (e)
 			remove_entry(h, e);
@@ -122,7 +153,8 @@ void hub_route(struct hub *h, const struct imsg_route *route)
 	}
 	e = route_table_get(h->routes, &route->prefix);
 
-	bool moved = !e->installed || e->route.tunnel != route->tunnel;
+	bool moved =
+		!e->installed || e->route.tunnel != route->tunnel || e->route.both != route->both;
 
 	count_route(h, e, -1);
 	e->moves += e->installed && moved;
@@ -157,9 +189,7 @@ void hub_routes_drop_stale(struct hub *h)
 
 static void drop_if_closed(void *context, struct route_entry *e)
 {
-	const struct hub_tunnel *state = hub_tunnel(context, e->route.tunnel);
-
-	if (!state || !state->open)
+	if (!is_open(context, e->route.tunnel))
 		remove_entry(context, e);
 }
 
@@ -210,7 +240,7 @@ void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned i
 		if (!addr_is_set(&peer))
 			continue;
 		if (present) {
-			maps_route_set(h->maps, &host, hub_tunnel_number(site, t));
+			maps_route_set(h->maps, &host, hub_tunnel_number(site, t), false);
 			link_route_set(h->link, &host, 0, &own);
 		} else {
 			link_route_del(h->link, &host);

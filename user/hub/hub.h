@@ -48,8 +48,9 @@ struct hub_site {
 	struct site_conf conf;
 	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
-	uint32_t routes;         /* that lead to it */
-	uint64_t routes_refused; /* that bgp reported against the rules */
+	uint32_t routes;            /* that lead to it */
+	unsigned int shared_routes; /* of them over both tunnels; counted when it is asked for */
+	uint64_t routes_refused;    /* that bgp reported against the rules */
 	struct tunnel_stats tunnel_base[TUNNELS_PER_SITE];
 	struct event_ring events[TUNNELS_PER_SITE][EVENT_KINDS];
 };
@@ -176,7 +177,7 @@ void hub_route(struct hub *h, const struct imsg_route *route);
 void hub_routes_mark_stale(struct hub *h);
 void hub_routes_drop_stale(struct hub *h);
 /* Routes of a tunnel follow its MTU. */
-void hub_routes_set_mtu(struct hub *h, uint32_t tunnel, uint32_t mtu);
+void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
 void hub_routes_sweep_soon(struct hub *h);

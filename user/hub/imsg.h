@@ -20,8 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IMSG_CLAIMS_MAX 64
-#define IMSG_ROUTES_MAX 128
+#define IMSG_CLAIMS_MAX  64
+#define IMSG_STATICS_MAX 100
+#define IMSG_ROUTES_MAX  128
 
 #define IMSG_MAX_SIZE  16384       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
@@ -78,6 +79,7 @@ enum imsg_type {
 	IMSG_BGP_CONF,         /* struct imsg_bgp_conf */
 	IMSG_BGP_LISTEN,       /* struct imsg_socket, fd: listening TCP 179 */
 	IMSG_BGP_NEIGHBOR,     /* struct imsg_bgp_neighbor, fd (BFD: UDP 3784): new or changed */
+	IMSG_BGP_STATICS,      /* struct imsg_bgp_statics: what leads to a static neighbour */
 	IMSG_BGP_NEIGHBOR_DEL, /* struct imsg_tunnel */
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
@@ -304,11 +306,19 @@ struct imsg_bgp_neighbor {
 	bool allow_default;
 	bool as_override;
 	uint8_t allow_as_in;
+	bool is_static; /* no session, IMSG_BGP_STATICS follows */
+	bool ecmp;
 	bool was_up; /* established when the process before this one ended */
 	uint32_t bfd_interval_us;
 	uint8_t bfd_multiplier; /* 0: no BFD */
 	uint8_t claim_count;
 	struct ip_prefix claims[IMSG_CLAIMS_MAX]; /* what the site owns */
+};
+
+struct imsg_bgp_statics {
+	uint32_t tunnel;
+	uint32_t count;
+	struct ip_prefix prefixes[IMSG_STATICS_MAX];
 };
 
 struct imsg_bgp_query {
@@ -380,6 +390,8 @@ struct imsg_bgp_state {
 struct imsg_route {
 	struct ip_prefix prefix;
 	bool present;
+	bool both;       /* the site's other tunnel carries it too */
+	uint8_t source;  /* enum route_source */
 	uint32_t tunnel; /* next hop */
 	uint32_t med;
 	uint8_t as_path_len; /* true length; as_path holds the first of them */

@@ -68,6 +68,8 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 
 	*m = (struct imsg_route){.prefix = e->route.prefix,
 		.present = e->route.present,
+		.both = e->route.both,
+		.source = e->route.source,
 		.tunnel = e->tunnel,
 		.med = e->route.med,
 		.as_path_len = e->route.as_path_len,
@@ -209,6 +211,8 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.transport6 = m->transport6,
 		.as_override = m->as_override,
 		.allow_as_in = m->allow_as_in,
+		.is_static = m->is_static,
+		.ecmp = m->ecmp,
 		.was_up = m->was_up,
 		.claim_count = m->claim_count,
 		.allow_default = m->allow_default};
@@ -283,6 +287,13 @@ static void on_hub_message(void *context, const struct imsg *m)
 			on_neighbor(p, body, now);
 			set_bfd(p, body, fd);
 			fd = -1;
+		}
+		break;
+	case IMSG_BGP_STATICS:
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_statics)))) {
+			const struct imsg_bgp_statics *s = body;
+
+			bgp_statics_set(p->bgp, s->tunnel, s->prefixes, s->count);
 		}
 		break;
 	case IMSG_BGP_NEIGHBOR_DEL:

@@ -122,6 +122,18 @@ static bool is_too_many(struct hub *h, const struct hub_site *site, const struct
 	       (!e && route_table_count(h->routes) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
 }
 
+/* a site either speaks BGP or has the routes that the configuration says. */
+static bool is_of_other_source(const struct site_conf *site, const struct imsg_route *route)
+{
+	if ((site->routing == ROUTING_STATIC) != (route->source == SOURCE_STATIC))
+		return true;
+	for (uint32_t i = 0; i < site->statics.count; i++) {
+		if (prefix_equal(&site->statics.prefixes[i], &route->prefix))
+			return false;
+	}
+	return route->source == SOURCE_STATIC;
+}
+
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 {
 	const struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
@@ -131,6 +143,10 @@ const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 		return "it is not a prefix";
 	if (!site)
 		return "it leads to no site";
+	if (is_of_other_source(&site->conf, route))
+		return "it is not among the static routes of the site, or those of its sessions";
+	if (route->both && !site->conf.ecmp)
+		return "the site does not share its tunnels";
 	if (!p->len && !site->conf.allow_default)
 		return "default routes of this site are not allowed";
 	if (is_never_routed(p))

@@ -94,6 +94,17 @@ uint32_t hub_group(const struct hub *h, const struct hub_site *site)
 	return site->slot;
 }
 
+static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tunnel)
+{
+	struct imsg_bgp_statics m;
+
+	memset(&m, 0, sizeof(m));
+	m.tunnel = tunnel;
+	m.count = site->conf.statics.count;
+	memcpy(m.prefixes, site->conf.statics.prefixes, sizeof(m.prefixes));
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_STATICS, -1, &m, sizeof(m));
+}
+
 #define BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
 
 static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
@@ -121,6 +132,8 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.allow_default = site->conf.allow_default;
 	m.as_override = site->conf.as_override;
 	m.allow_as_in = site->conf.allow_as_in;
+	m.is_static = site->conf.routing == ROUTING_STATIC;
+	m.ecmp = site->conf.ecmp;
 	m.was_up = site->tunnels[t].bgp_was_up;
 	m.claim_count = (uint8_t)site->conf.prefixes.count;
 	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
@@ -136,6 +149,8 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 		m.bfd_multiplier = site->conf.bfd.multiplier;
 	}
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, bfd, &m, sizeof(m));
+	if (m.is_static)
+		send_statics(h, site, m.tunnel);
 }
 
 static void send_to_data(struct hub *h, const struct hub_site *site, unsigned int t, bool present)

@@ -36,6 +36,9 @@ void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 /* "2026-01-31T12:00:00Z" */
 json_t *status_time(uint64_t wall_ns);
 
-const char *status_bgp_name(const struct hub_tunnel *t);
+const char *status_bgp_name(const struct hub_site *site, unsigned int t);
+
+/* Routes may lead there: the tunnel is open, and so is its BGP session where it has one. */
+bool status_is_routed(const struct hub_site *site, unsigned int t);
 
 #endif

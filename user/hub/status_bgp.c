@@ -18,7 +18,15 @@ json_t *status_time(uint64_t wall_ns)
 	return json_string(text);
 }
 
-const char *status_bgp_name(const struct hub_tunnel *t)
+bool status_is_routed(const struct hub_site *site, unsigned int t)
+{
+	const struct hub_tunnel *state = &site->tunnels[t];
+
+	return state->open &&
+	       (site->conf.routing == ROUTING_STATIC || state->bgp.state == BGP_ESTABLISHED);
+}
+
+const char *status_bgp_name(const struct hub_site *site, unsigned int t)
 {
 	static const char *const names[] = {[BGP_IDLE] = "idle",
 		[BGP_CONNECT] = "connect",
@@ -27,7 +35,11 @@ const char *status_bgp_name(const struct hub_tunnel *t)
 		[BGP_OPENCONFIRM] = "openconfirm",
 		[BGP_ESTABLISHED] = "established"};
 
-	return t->bgp.state <= BGP_ESTABLISHED ? names[t->bgp.state] : "?";
+	uint32_t state = site->tunnels[t].bgp.state;
+
+	if (site->conf.routing == ROUTING_STATIC)
+		return "static";
+	return state <= BGP_ESTABLISHED ? names[state] : "?";
 }
 
 static json_t *number(uint64_t n)
@@ -55,7 +67,7 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	struct ip_addr peer = config_inside_site(v6 ? &conf->inside6 : &conf->inside);
 	char text[ADDR_STR_SIZE];
 	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "site", site->conf.name, "tunnel",
-		(int)t, "peer", addr_format(&peer, text), "state", status_bgp_name(state), "asn",
+		(int)t, "peer", addr_format(&peer, text), "state", status_bgp_name(site, t), "asn",
 		number(site->conf.asn));
 
 	json_object_set_new(o, "established_at",
@@ -78,7 +90,7 @@ static void add_sessions(struct hub *h, const struct hub_site *site, json_t *lis
 {
 	(void)h;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (site->conf.tunnels[t].configured)
+		if (site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP)
 			add_session(site, t, list);
 	}
 }

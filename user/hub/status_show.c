@@ -25,15 +25,21 @@ static void count_egress(void *context, struct route_entry *e)
 	struct hub *h = context;
 	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->route.tunnel) : NULL;
 
-	if (t)
-		t->egress_routes++;
+	if (!t)
+		return;
+	t->egress_routes++;
+	if (e->route.both)
+		hub_site_of_tunnel(h, e->route.tunnel)->shared_routes++;
 }
 
 /* the tunnel that packets to a site leave by is where most of its routes point. */
 static void count_egress_routes(struct hub *h)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++)
+		if (!h->sites[i])
+			continue;
+		h->sites[i]->shared_routes = 0;
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 			h->sites[i]->tunnels[t].egress_routes = 0;
 	}
 	route_table_each(h->routes, count_egress, h);
@@ -54,11 +60,16 @@ static const char *egress_reason(const struct hub_site *site)
 	bool usable[TUNNELS_PER_SITE];
 
 	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++)
-		usable[i] = t[i].open && t[i].bgp.state == BGP_ESTABLISHED;
+		usable[i] = status_is_routed(site, i);
 	if (!t[0].egress_routes && !t[1].egress_routes)
 		return "no routes lead to the site";
 	if (usable[0] != usable[1])
-		return "the only tunnel with a BGP session";
+		return site->conf.routing == ROUTING_STATIC ? "the only tunnel that is up"
+							    : "the only tunnel with a BGP session";
+	if (site->conf.routing == ROUTING_STATIC)
+		return "static routes: of two tunnels, the lower number";
+	if (site->shared_routes)
+		return "flows are spread over both tunnels (ecmp)";
 	if (t[0].egress_routes && t[1].egress_routes)
 		return "most routes are best over it; the others go by the other tunnel";
 	return t[1].egress_routes
@@ -72,22 +83,23 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 
 	struct site_stats in = status_site_stats(site, SLUICE_IN);
 	struct site_stats out = status_site_stats(site, SLUICE_OUT);
-	unsigned int configured = 0, up = 0, established = 0;
+	unsigned int configured = 0, up = 0, established = 0, routed = 0;
 	uint32_t prefixes = 0;
 
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		configured += site->conf.tunnels[t].configured;
 		up += site->tunnels[t].open;
 		established += site->tunnels[t].bgp.state == BGP_ESTABLISHED;
+		routed += status_is_routed(site, t);
 		if (site->tunnels[t].bgp.prefixes_in > prefixes)
 			prefixes = site->tunnels[t].bgp.prefixes_in;
 	}
 	json_array_append_new(list,
 		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:s, s:o, s:o, s:o}", "name",
 			site->conf.name, "asn", json_number(site->conf.asn), "state",
-			!up || !established                             ? "down"
-			: up == configured && established == configured ? "up"
-									: "degraded",
+			!routed                ? "down"
+			: routed == configured ? "up"
+					       : "degraded",
 			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
 			(int)prefixes, "primary_egress", primary_egress(site), "egress_reason",
 			egress_reason(site), "rate_bps", json_number(site->conf.rate), "in_bytes",
@@ -144,7 +156,7 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
 	json_object_set_new(o, "inner_mtu", json_integer(sa ? sa->inner_mtu : 0));
 	json_object_set_new(o, "since", status_time(state->since_wall_ns));
-	json_object_set_new(o, "bgp", json_string(status_bgp_name(state)));
+	json_object_set_new(o, "bgp", json_string(status_bgp_name(site, t)));
 	json_object_set_new(o, "bgp_detail", json_string(state->bgp.detail));
 	json_object_set_new(
 		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));
@@ -253,12 +265,13 @@ static void add_route(void *context, struct route_entry *e)
 	for (int i = 0; i < e->route.as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_number(e->route.as_path[i]));
 	add_row(c, &e->route.prefix,
-		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:s}", "prefix",
+		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:b, s:s}", "prefix",
 			prefix_format(&e->route.prefix, prefix), "site", site->conf.name, "tunnel",
 			(int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
 			json_number(e->route.med), "candidates", json_number(e->route.candidates),
 			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
-			"kind", "bgp"));
+			"both", (int)e->route.both, "kind",
+			e->route.source == SOURCE_STATIC ? "static" : "bgp"));
 }
 
 /* A route of the hub itself; site NULL: a network behind it. */

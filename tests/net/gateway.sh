@@ -1,0 +1,97 @@
+#!/bin/bash
+# Sites of the gateway class with BIRD behind them: flows spread over both tunnels (ecmp), all of them
+# on the other one when a tunnel is cut; static routes, there exactly while a tunnel is.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+P=slgw LAB=$(mktemp -d /tmp/slgw.XXXXXX) BIN=${BIN:-$PWD/build/asan}
+. tests/net/lab.sh
+. tests/net/cases.sh
+cases_start
+
+lab_hub_net
+config() { # the static site's routes
+	SITE_OPTIONS=$'class: gateway\n    ecmp: on\n    bfd: { interval: 100ms }' hub_config 1 1
+	SITE_OPTIONS=$'class: gateway\n    routing: static\n    static_routes: ['"$1"']' hub_config 2 2 | sed '1,/^sites:/d'
+}
+config "10.2.0.0/24, 'fd00:10:2::/64', 10.1.0.0/24" >"$LAB/sluice.yaml"
+
+must "sluiced starts" hub_start
+EQUAL_PATHS=1 BFD_MS=100 branch_up 1
+branch_up 2
+must "the BGP site is up over both tunnels, the static one too" until_true 60 eval 'all_up 2 && [ "$(tunnels_up)" = 4 ]'
+
+route() { json_of show routes ".routes[] | select(.prefix == \"$1\") | \"\(.kind) \(.site) \(.tunnel) \(.both)\""; }
+route_is() { local out; out=$(route "$1"); echo "$out"; [ "$out" = "$2" ]; }
+in_kernel() { [ -n "$(in_hub ip route show "$1" proto 83)" ]; }
+case_ "the static route leads over tunnel 0" until_true 10 route_is 10.2.0.0/24 "static site-2 0 false"
+case_ "both tunnels carry what BGP announced over both" until_true 10 route_is fd00:10:1::/64 "bgp site-1 0 true"
+static_first() {
+	local out; out=$(sluice show route 10.1.0.10 --json); jq -c '[.paths[] | [.site, .tunnel, .source, .reason]]' <<<"$out"
+	jq -e '(.paths | length == 4) and ([.paths[] | select(.best)][0] | .site == "site-2" and .source == "static") and
+		([.paths[] | select(.source == "bgp")] | all(.reason == "a static route goes before BGP"))' <<<"$out" >/dev/null
+}
+case_ "a static route goes before BGP, and show route says so" static_first
+config "10.2.0.0/24, 'fd00:10:2::/64'" >"$LAB/sluice.yaml"
+case_ "a static route is taken away" sluice apply
+case_ "and BGP has the prefix at once, over both tunnels" until_true 3 route_is 10.1.0.0/24 "bgp site-1 0 true"
+shares() { local out; out=$(sluice show route 10.1.0.10 --json); jq -e '[.paths[].reason] | any(startswith("as good as the best one"))' <<<"$out" >/dev/null; }
+case_ "show route says that the other path is used too" shares
+no_session() { ! in_ns b2 birdc -s "$LAB/b2/bird.ctl" show protocols | grep -q Established && [ "$(json_of show tunnels '[.tunnels[] | select(.site == "site-2").bgp] | unique | join(" ")')" = static ]; }
+case_ "the static site has no BGP session" no_session
+
+for ns in b2; do ip -n "$P-$ns" route replace 10.0.0.0/24 dev tun0 src 10.2.0.1; done
+ping_static() { in_ns host ping -c 3 -i 0.2 -W 2 10.2.0.10; }
+case_ "traffic to the static site" until_true 5 ping_static
+
+out_bytes() { json_of show tunnels "[.tunnels[] | select(.site == \"site-1\").out_bytes] | join(\" \")"; }
+flows() { # FIRST LAST COUNT: packets of 1000 bytes to these ports; prints what each tunnel took, in KB
+	local a0 a1 b0 b1
+	read -r a0 a1 < <(out_bytes)
+	in_ns host bash -c 'x=$(head -c 1000 /dev/zero | tr "\0" x); for p in $(seq '"$1 $2"'); do exec {fd}<>/dev/udp/10.1.0.10/$p; fds+=($fd); done; for k in $(seq '"$3"'); do for fd in ${fds[@]}; do printf %s "$x" >&$fd; done; sleep 0.02; done' 2>/dev/null
+	sleep 0.5
+	read -r b0 b1 < <(out_bytes)
+	echo "$(((b0 - a0) / 1000)) $(((b1 - a1) / 1000))"
+}
+spread() { local k0 k1; read -r k0 k1 < <(flows 30000 30063 3); echo "tunnel 0: $k0 KB, tunnel 1: $k1 KB"; [ "$k0" -gt 50 ] && [ "$k1" -gt 50 ]; }
+case_ "64 flows go by both tunnels" spread
+together() { # every packet of one flow by one tunnel
+	local k0 k1 p
+	for p in 30000 30001 30002; do
+		read -r k0 k1 < <(flows $p $p 30); echo "$k0 KB $k1 KB"
+		{ [ "$k0" -lt 15 ] && [ "$k1" -ge 29 ]; } || { [ "$k1" -lt 15 ] && [ "$k0" -ge 29 ]; } || return 1
+	done
+}
+case_ "a flow stays on its tunnel" together
+moved() { # eight flows while a tunnel is cut
+	local i pids=() worst
+	for i in $(seq 8); do train host b1-h 10.1.0.10 200000 500 5 >"$LAB/flow.$i" & pids+=($!); done
+	sleep 2.3; cut_on 1 "$1"; wait "${pids[@]}"
+	jq -s -c '[.[].longest_gap_ms]' "$LAB"/flow.*
+	jq -s -e 'all(.received > 0 and .longest_gap_ms < 500) and ([.[] | select(.longest_gap_ms > 100)] | length >= 1)' "$LAB"/flow.* >/dev/null
+}
+case_ "tunnel 1 is cut: every flow goes on within 500 ms" moved 1
+case_ "the route is over tunnel 0 alone" until_true 3 route_is 10.1.0.0/24 "bgp site-1 0 false"
+one_left() { local k0 k1; read -r k0 k1 < <(flows 30000 30063 1); echo "$k0 KB $k1 KB"; [ "$k0" -ge 64 ] && [ "$k1" -lt 10 ]; }
+case_ "and so are all flows" one_left
+cut_off 1 1
+case_ "it comes back: both carry again" until_true 60 route_is 10.1.0.0/24 "bgp site-1 0 true"
+case_ "and flows are spread" spread
+
+case_ "tunnel 0 of the static site goes down" sluice tunnel down site-2 0
+case_ "its routes are over tunnel 1" until_true 3 route_is 10.2.0.0/24 "static site-2 1 false"
+case_ "tunnel 1 goes down too" sluice tunnel down site-2 1
+gone() { [ -z "$(route 10.2.0.0/24)" ] && ! in_kernel 10.2.0.0/24; }
+case_ "no tunnel, no static route" until_true 3 gone
+comes_up() { sluice tunnel up site-2 1 && swan "$LAB/b2/1" --initiate --child t; } # it does not dial again by itself
+case_ "one comes up" comes_up
+case_ "and the route with it" until_true 60 in_kernel 10.2.0.0/24
+killed() {
+	local pid; pid=$(json_of show dataplane '.processes[] | select(.name == "bgp").pid')
+	kill -9 "$pid"; for _ in $(seq 20); do in_kernel 10.2.0.0/24 || return 1; sleep 0.1; done
+	until_true 30 route_is 10.2.0.0/24 "static site-2 1 false" && until_true 30 all_up 2
+}
+case_ "the bgp process is killed: static routes stay" killed
+large() { sed -i 's/class: gateway/class: gateway\n    bandwidth: large/' "$LAB/sluice.yaml"; ! sluice apply 2>&1 | tee "$LAB/out" | grep -v cannot; grep -o 'class and bandwidth cannot change' "$LAB/out"; }
+case_ "another bandwidth class needs another site" large
+case_ "a stop leaves nothing" hub_stop
+cases_end
