@@ -51,11 +51,15 @@ static void aggregate_line(const json_t *aggregate, const char *direction)
 	const json_t *d = json_object_get(aggregate, direction);
 	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
 
-	printf("%-3s  offered %s, delivered %s, %.1f%% of %s\n", direction,
+	printf("%-3s  offered %s, delivered %s, %.1f%% of %s", direction,
 		format_quantity(field_number(d, "offered_bps"), "bit/s", a),
 		format_quantity(field_number(d, "delivered_bps"), "bit/s", b),
 		field_real(d, "share_percent"),
 		format_quantity(field_number(aggregate, "limit_bps"), "bit/s", c));
+	if (json_is_integer(json_object_get(d, "fair_share_bps")))
+		printf(": short, each site up to %s",
+			format_quantity(field_number(d, "fair_share_bps"), "bit/s", a));
+	printf("\n");
 }
 
 void view_report(const json_t *document)

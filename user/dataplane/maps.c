@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/maps.h"
 
+#include "dataplane/fair.h"
+
 #include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +14,10 @@
 #include <unistd.h>
 
 #define NANOSECONDS      UINT64_C(1000000000)
-#define BURST_DEFAULT_NS (20 * UINT64_C(1000000))
-#define BURST_LEAST      65536 /* bytes: below one super-packet nothing large ever conforms */
+#define BURST_DEFAULT_NS (FAIR_SITE_BURST_MS * UINT64_C(1000000))
+#define BATCH            32 /* sites looked up in one system call */
+#define BURST_LEAST                                                                                \
+	FAIR_SITE_BURST_LEAST /* bytes: below one super-packet nothing large ever conforms */
 
 static_assert(sizeof(struct outside_stats) <= sizeof(struct site_stats), "room per CPU");
 static_assert(sizeof(struct inside_stats) <= sizeof(struct site_stats), "room per CPU");
@@ -31,7 +36,7 @@ struct maps {
 	struct shared worker_stats[SLUICE_DIRECTIONS];
 	struct shared tunnel_stats;
 	struct shared workers;
-	struct site_stats *per_cpu; /* room for one lookup over all CPUs */
+	struct site_stats *per_cpu; /* room for BATCH lookups over all CPUs */
 	int cpus;
 	uint64_t inside_ring_drops;
 };
@@ -95,7 +100,7 @@ struct maps *maps_new(const struct bpf_plane *plane)
 	m->cpus = libbpf_num_possible_cpus();
 	if (m->cpus < 1)
 		goto fail;
-	m->per_cpu = calloc((size_t)m->cpus, sizeof(*m->per_cpu));
+	m->per_cpu = calloc((size_t)m->cpus * BATCH, sizeof(*m->per_cpu));
 	if (!m->per_cpu || !share(&m->bucket[SLUICE_IN], plane, DATA_MAP_BUCKET_IN) ||
 		!share(&m->bucket[SLUICE_OUT], plane, DATA_MAP_BUCKET_OUT) ||
 		!share(&m->aggregate, plane, DATA_MAP_BUCKET_AGGREGATE) ||
@@ -155,6 +160,14 @@ void maps_aggregate_rate_set(
 	struct maps *m, enum sluice_direction direction, const struct bucket_rate *rate)
 {
 	bucket_write(row(&m->aggregate, direction), rate);
+}
+
+double maps_aggregate_used(const struct maps *m, enum sluice_direction direction, uint64_t now)
+{
+	const struct rate_bucket *b = row(&m->aggregate, direction);
+	uint64_t tat = bucket_word(&b->tat_ns);
+
+	return tat > now ? (double)(tat - now) / (double)b->burst_ns : 0;
 }
 
 union route_key {
@@ -304,6 +317,31 @@ void maps_site_stats(
 		if (stats->offered.bytes > bytes)
 			stats->ring_full.bytes += stats->offered.bytes - bytes;
 	}
+}
+
+bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count)
+{
+	int fd = bpf_plane_map_fd(m->plane,
+		direction == SLUICE_IN ? DATA_MAP_SITE_IN_STATS : DATA_MAP_SITE_OUT_STATS);
+	uint32_t keys[BATCH], last;
+
+	for (uint32_t at = 0; at < count; at += BATCH) {
+		uint32_t n = count - at < BATCH ? count - at : BATCH, before = at - 1;
+
+		/* ENOENT: the end of the map was reached, and n says how many there were. */
+		if (bpf_map_lookup_batch(
+			    fd, at ? &before : NULL, &last, keys, m->per_cpu, &n, NULL) &&
+			errno != ENOENT)
+			return false;
+		for (uint32_t i = 0; i < n; i++) {
+			const struct site_stats *s = m->per_cpu + (size_t)i * (size_t)m->cpus;
+
+			bytes[at + i] = 0;
+			for (int cpu = 0; cpu < m->cpus; cpu++)
+				bytes[at + i] += s[cpu].offered.bytes;
+		}
+	}
+	return true;
 }
 
 void maps_outside_stats(struct maps *m, struct outside_stats *stats)

@@ -36,6 +36,9 @@ void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_
 void maps_aggregate_rate_set(
 	struct maps *m, enum sluice_direction direction, const struct bucket_rate *rate);
 
+/* How much of the burst of the concentrator's bucket is used up: 0 to 1. */
+double maps_aggregate_used(const struct maps *m, enum sluice_direction direction, uint64_t now);
+
 /*
  * Adds or replaces the route of a prefix; `both` spreads flows over both tunnels of the site. False
  * when the trie is full.
@@ -60,6 +63,10 @@ bool maps_site_set(struct maps *m, uint32_t site, const char *name, uint32_t asn
  */
 void maps_site_stats(
 	struct maps *m, enum sluice_direction direction, uint32_t site, struct site_stats *stats);
+
+/* Inner bytes offered by each of the first `count` sites, as the BPF program counted them. */
+bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count);
+
 void maps_outside_stats(struct maps *m, struct outside_stats *stats);
 void maps_inside_stats(struct maps *m, struct inside_stats *stats);
 void maps_worker_stats(struct maps *m, uint32_t worker, struct worker_stats *stats);

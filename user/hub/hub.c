@@ -156,8 +156,8 @@ static void run(struct hub *h, bool verbose)
 
 static void hub_free(struct hub *h)
 {
-	struct event *events[] = {h->second, h->sweep, h->give_up, h->signals[0], h->signals[1],
-		h->signals[2], h->signals[3]};
+	struct event *events[] = {h->second, h->sweep, h->give_up, h->turn, h->signals[0],
+		h->signals[1], h->signals[2], h->signals[3]};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
@@ -166,6 +166,8 @@ static void hub_free(struct hub *h)
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
 		if (h->sites[i])
 			hub_site_free(h->sites[i]);
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		free(h->fair[d]);
 	route_table_free(h->routes);
 	claims_fini(&h->claims);
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {

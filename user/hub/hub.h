@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "crypto/cert.h"
 #include "dataplane/bpf.h"
+#include "dataplane/fair.h"
 #include "dataplane/link.h"
 #include "bgp/claims.h"
 #include "dataplane/maps.h"
@@ -79,6 +80,7 @@ struct hub {
 	struct event *second;  /* once a second: samples, activity */
 	struct event *sweep;   /* routes of closed tunnels */
 	struct event *give_up; /* children that do not end */
+	struct event *turn;    /* of fair sharing */
 	const char *config_path;
 	struct config *config;
 	uint64_t started_ns;
@@ -95,6 +97,7 @@ struct hub {
 	struct bpf_plane *plane;
 	struct maps *maps;
 	struct link *link;
+	struct fair *fair[SLUICE_DIRECTIONS];
 	uint32_t outside_count;
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS];
 	const char *outside_mode[CONFIG_ENDPOINTS];
@@ -148,9 +151,14 @@ void hub_sites_send(struct hub *h, struct process *p);
 void hub_sites_settle(struct hub *h);
 /* Into a log of the tunnel; own_event has the members that its kind of event has. */
 void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event);
-void hub_rates_set(struct hub *h, const struct hub_site *site);
-void hub_aggregate_set(struct hub *h);
 void hub_sample(struct hub *h);
+
+/* rates.c: the limits of sites and of all together; while the latter is short it is shared fairly. */
+void hub_aggregate_set(struct hub *h); /* before the first site's */
+void hub_rates_set(struct hub *h, const struct hub_site *site);
+void hub_rates_forget(struct hub *h, uint32_t slot);
+/* Bits per second that a site may have now; 0: no limit. */
+uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
 
 /* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);

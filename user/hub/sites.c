@@ -211,29 +211,6 @@ void hub_sites_send(struct hub *h, struct process *p)
 	}
 }
 
-static struct bucket_rate rate_of(const struct hub *h, uint64_t bits, uint64_t pps)
-{
-	return (struct bucket_rate){.bits_per_second = bits,
-		.burst_bytes = h->config->concentrator.burst,
-		.packets_per_second = pps};
-}
-
-void hub_rates_set(struct hub *h, const struct hub_site *site)
-{
-	struct bucket_rate rate = rate_of(h, site->conf.rate, site->conf.pps);
-
-	maps_site_rate_set(h->maps, SLUICE_IN, site->slot, &rate);
-	maps_site_rate_set(h->maps, SLUICE_OUT, site->slot, &rate);
-}
-
-void hub_aggregate_set(struct hub *h)
-{
-	struct bucket_rate rate = {.bits_per_second = h->config->concentrator.aggregate_rate};
-
-	maps_aggregate_rate_set(h->maps, SLUICE_IN, &rate);
-	maps_aggregate_rate_set(h->maps, SLUICE_OUT, &rate);
-}
-
 static void take_sample(struct hub *h, const struct hub_site *site, struct site_sample *sample)
 {
 	sample->at_ns = clock_now();
@@ -364,6 +341,7 @@ void hub_site_remove(struct hub *h, struct hub_site *site)
 	}
 	maps_site_set(h->maps, site->slot, NULL, 0);
 	h->sites[site->slot] = NULL;
+	hub_rates_forget(h, site->slot);
 	hub_site_free(site);
 }
 

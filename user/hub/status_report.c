@@ -76,9 +76,10 @@ static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice
 		if (t->packets)
 			json_object_set_new(dropped, f->name, traffic(t));
 	}
-	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "offered_bps",
+	return json_pack("{s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "offered_bps",
 		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps),
-		"dropped_bps", json_number(r.dropped_bps), "share_of_cap_percent",
+		"dropped_bps", json_number(r.dropped_bps), "limit_bps",
+		json_number(hub_rate_limit(h, d, site->slot)), "share_of_cap_percent",
 		percent(r.delivered_bps, site->conf.rate), "share_of_aggregate_percent",
 		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "offered",
 		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped",
@@ -96,9 +97,10 @@ static json_t *aggregate(struct hub *h, enum sluice_direction d)
 {
 	struct rates r = sum_rates(h, d);
 
-	return json_pack("{s:o, s:o, s:f}", "offered_bps", json_number(r.offered_bps),
+	return json_pack("{s:o, s:o, s:f, s:o}", "offered_bps", json_number(r.offered_bps),
 		"delivered_bps", json_number(r.delivered_bps), "share_percent",
-		percent(r.delivered_bps, h->config->concentrator.aggregate_rate));
+		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "fair_share_bps",
+		fair_short(h->fair[d]) ? json_number(h->fair[d]->level) : json_null());
 }
 
 json_t *status_report(struct hub *h, const struct hub_site *site)
