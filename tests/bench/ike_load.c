@@ -4,11 +4,11 @@
  * they all start in the same moment; as the server they wait. Prints one line of JSON.
  *
  *   ike_load client|server count=N local=A remote=B[,C] ike=SUITE esp=SUITE psk=TEXT
- *            [seconds=S] [hold=1] [clients=A own=FILE key=FILE ca=FILE]
+ *            [seconds=S] [hold=1] [issued=DIRECTORY ca=FILE]
  *
  * Client i has the address A + i and the identity c<i>.test and calls B, or where there is C every
  * other one calls C. The server has the address A and is "hub.test". It ends on SIGTERM.
- * With certificates (PEM) all clients are "client.test" and the server tells them apart by address.
+ * With certificates, those and their keys are DIRECTORY/c<i>.pem, .key and DIRECTORY/hub.pem, .key.
  */
 #include "base/clock.h"
 #include "crypto/hash.h"
@@ -35,8 +35,8 @@ static struct load {
 	struct ip_addr remotes[2];
 	unsigned int remote_count;
 	struct secret psk;
-	int fds[2];             /* 500, 4500 */
-	struct ip_addr clients; /* the first one's address */
+	int fds[2]; /* 500, 4500 */
+	const char *issued, *ca;
 	bool up[IKE_TUNNELS_MAX];
 	uint32_t up_count, failures;
 	uint64_t sent, received;
@@ -56,35 +56,45 @@ static void usage(const char *what)
 	exit(2);
 }
 
-static struct file {
-	const char *name;
-	char bytes[CERT_FILE_BYTES];
-	size_t len;
-} files[] = {{.name = "own"}, {.name = "key"}, {.name = "ca"}};
-
-#define FILES (sizeof(files) / sizeof(files[0]))
-
-static void read_file(const char *path, struct file *to)
+static size_t read_file(
+	char bytes[CERT_FILE_BYTES], const char *format, const char *a, const char *b)
 {
-	FILE *f = fopen(path, "r");
+	char path[200];
+	size_t len;
+	FILE *f;
 
+	snprintf(path, sizeof(path), format, a, b);
+	f = fopen(path, "r");
 	if (!f)
 		usage(path);
-	to->len = fread(to->bytes, 1, sizeof(to->bytes), f);
+	len = fread(bytes, 1, CERT_FILE_BYTES, f);
 	fclose(f);
-	load.tunnel.options.auth = AUTH_CERT;
+	return len;
 }
 
-static void set_certificates(struct engine *e)
+static void set_credential(struct engine *e, uint32_t tunnel, const char *name)
+{
+	static char chain[CERT_FILE_BYTES], key[CERT_FILE_BYTES];
+	size_t chain_len = read_file(chain, "%s/%s.pem", load.issued, name);
+	size_t key_len = read_file(key, "%s/%s.key", load.issued, name);
+	char error[200];
+	struct credential *own =
+		credential_read(chain, chain_len, key, key_len, error, sizeof(error));
+
+	if (!own)
+		usage(error);
+	engine_credential_set(e, tunnel, own);
+}
+
+static void set_trust(struct engine *e)
 {
 	struct trust *trust = trust_new(false);
+	static char pem[CERT_FILE_BYTES];
+	size_t len = read_file(pem, "%s%s", load.ca, "");
 	char error[200];
-	struct credential *own = credential_read(
-		files[0].bytes, files[0].len, files[1].bytes, files[1].len, error, sizeof(error));
 
-	if (!own || !trust_add_ca(trust, files[2].bytes, files[2].len, error, sizeof(error)))
+	if (!trust_add_ca(trust, pem, len, error, sizeof(error)))
 		usage(error);
-	engine_credential_set(e, ENGINE_EVERY_TUNNEL, own);
 	engine_trust_set(e, trust, clock_now());
 }
 
@@ -106,14 +116,10 @@ static void read_argument(char *argument)
 	if (!value)
 		usage(argument);
 	*value++ = '\0';
-	for (size_t i = 0; i < FILES; i++) {
-		if (strcmp(argument, files[i].name))
-			continue;
-		read_file(value, &files[i]);
-		return;
-	}
-	if (!strcmp(argument, "clients"))
-		addr_parse(value, &load.clients);
+	if (!strcmp(argument, "issued"))
+		load.issued = value;
+	else if (!strcmp(argument, "ca"))
+		load.ca = value;
 	else if (!strcmp(argument, "count"))
 		load.count = (uint32_t)atoi(value);
 	else if (!strcmp(argument, "seconds"))
@@ -260,16 +266,15 @@ static struct engine *make_engine(void)
 	struct engine *e;
 
 	e = engine_new(&env, &limits);
-	if (files[0].len)
-		set_certificates(e);
+	if (load.issued)
+		set_trust(e);
+	if (load.issued && load.server)
+		set_credential(e, ENGINE_EVERY_TUNNEL, "hub");
 	for (uint32_t i = 0; i < load.count; i++) {
 		struct engine_tunnel t = load.tunnel;
 		char name[24];
 
-		if (files[0].len)
-			snprintf(name, sizeof(name), "client.test");
-		else
-			snprintf(name, sizeof(name), "c%u.test", i);
+		snprintf(name, sizeof(name), "c%u.test", i);
 		t.number = i;
 		set_identity(load.server ? &t.remote_id : &t.local_id, name);
 		set_identity(load.server ? &t.local_id : &t.remote_id, "hub.test");
@@ -278,9 +283,11 @@ static struct engine *make_engine(void)
 			t.remote = load.remotes[i % load.remote_count];
 			t.options.startup = STARTUP_START;
 		}
-		if (load.server && addr_is_set(&load.clients))
-			t.remote = address_after(&load.clients, i);
+		t.options.auth = load.issued ? AUTH_CERT : AUTH_PSK;
 		engine_tunnel_set(e, &t, &load.psk, clock_now());
+		snprintf(name, sizeof(name), "c%u", i);
+		if (load.issued && !load.server)
+			set_credential(e, i, name);
 	}
 	engine_start(e, clock_now());
 	return e;
@@ -325,8 +332,8 @@ int main(int argc, char **argv)
 	load.server = argc > 1 && !strcmp(argv[1], "server");
 	for (int i = 2; i < argc; i++)
 		read_argument(argv[i]);
-	if (argc < 2 || (!load.server && !load.remote_count) || load.count > IKE_TUNNELS_MAX ||
-		!crypto_init())
+	if (argc < 2 || (!load.server && !load.remote_count) || !load.issued != !load.ca ||
+		load.count > IKE_TUNNELS_MAX || !crypto_init())
 		usage("list");
 	load.tunnel.local_ts = load.tunnel.remote_ts = everything();
 	signal(SIGTERM, on_signal);

@@ -3,7 +3,8 @@
 # (initiators on CPU 0, responder on CPU 1). CPU is what the responder's processes used, user and
 # system, divided by set-ups. Ours is the engine of the ike process with sockets and no data plane;
 # strongSwan has its userspace ESP, whose part is the installation of a pair. Memory is what the
-# responder grew by, divided by set-ups. Usage: ike_load.sh [ROUNDS]
+# responder grew by, divided by set-ups. ecdsa-again: the same clients come once more, after a restart
+# of theirs. Usage: ike_load.sh [ROUNDS]
 set -u
 . tests/net/lab.sh
 P=slil LAB=$(mktemp -d /tmp/slil.XXXXXX) ROUNDS=${1:-3}
@@ -44,7 +45,7 @@ row() {
 	grown=$(rss "$pid") before=$(cpu_ns "$pid")
 	# shellcheck disable=SC2046
 	out=$(in_ns c taskset -c 0 "$OURS" client count="$count" local=10.97.0.1 remote=10.99.255.1 seconds=60 \
-		ike="aes128gcm16-prfsha256-$group" esp="aes128gcm16-$group" $(secret_of "$auth" client) hold=1 2>"$LAB/err")
+		ike="aes128gcm16-prfsha256-$group" esp="aes128gcm16-$group" $(secret_of "$auth") hold=1 2>"$LAB/err")
 	status=$?
 	after=$(cpu_ns "$pid") grown=$(($(rss "$pid") - grown))
 	jq -r --arg n "$name" --arg g "$group, $auth" --argjson t $((after - before)) --argjson m "$grown" \
@@ -53,16 +54,16 @@ row() {
 	jq --argjson t $((after - before)) '$t / 1e6 / ([.up, 1] | max)' <<<"$out" >>"$LAB/$name.$group.$auth"
 	[ $status = 0 ] || { head -3 "$LAB/err"; lost=1; }
 }
-secret_of() { # secret_of AUTH client|hub: arguments of ike_load
+secret_of() { # secret_of AUTH: arguments of ike_load. Each client has a certificate of its own
 	if [ "$1" = psk ]; then echo psk=correct-horse-battery; return; fi
-	echo "own=$LAB/ca/root/issued/$2.pem key=$LAB/ca/root/issued/$2.key ca=$LAB/ca/root/ca.pem clients=10.97.0.1"
+	echo "issued=$LAB/ca/root/issued ca=$LAB/ca/root/ca.pem"
 }
 median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 start_engine() { # COUNT GROUP AUTH
 	# shellcheck disable=SC2046
 	in_ns_exec hub taskset -c 1 "$OURS" server count="$1" local=10.99.255.1 seconds=600 \
-		ike="aes128gcm16-prfsha256-$2" esp="aes128gcm16-$2" $(secret_of "$3" hub) >/dev/null 2>"$LAB/server.err" &
+		ike="aes128gcm16-prfsha256-$2" esp="aes128gcm16-$2" $(secret_of "$3") >/dev/null 2>"$LAB/server.err" &
 	engine=$!; pids="$pids $engine"
 	sleep 0.5
 }
@@ -114,8 +115,10 @@ stop() { kill "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
 make_pki() {
 	local ca=("$BIN/sluice" ca)
-	"${ca[@]}" init --dir "$LAB/ca" && "${ca[@]}" issue hub --identity hub.test --dir "$LAB/ca" &&
-		"${ca[@]}" issue client --identity client.test --dir "$LAB/ca" || return 1
+	"${ca[@]}" init --dir "$LAB/ca" && "${ca[@]}" issue hub --identity hub.test --dir "$LAB/ca" || return 1
+	for i in $(seq 0 999); do
+		"${ca[@]}" issue "c$i" --identity "c$i.test" --dir "$LAB/ca" || return 1
+	done
 	cp "$LAB/ca/root/issued/hub.pem" "$LAB/swan/x509/"; cp "$LAB/ca/root/issued/hub.key" "$LAB/swan/private/"
 	cp "$LAB/ca/root/ca.pem" "$LAB/swan/x509ca/"
 }
@@ -126,8 +129,14 @@ kinds=("ecp256 psk" "x25519 psk" "modp2048 psk" "ecp256 ecdsa")
 for round in $(seq "$ROUNDS"); do
 	for kind in "${kinds[@]}"; do
 		read -r group auth <<<"$kind"
-		start_engine 200 "$group" "$auth"; row ours "$group" 200 "$auth" $engine; stop $engine
-		start_swan "$auth"; row strongSwan "$group" 200 "$auth" $swan; stop $swan
+		start_engine 200 "$group" "$auth"
+		row ours "$group" 200 "$auth" $engine
+		[ "$auth" = psk ] || row ours "$group" 200 "$auth-again" $engine
+		stop $engine
+		start_swan "$auth"
+		row strongSwan "$group" 200 "$auth" $swan
+		[ "$auth" = psk ] || row strongSwan "$group" 200 "$auth-again" $swan
+		stop $swan
 	done
 done
 echo "a stampede of 1,000 initiators:"
@@ -135,7 +144,7 @@ start_engine 1000 ecp256 psk; row stampede ecp256 1000 psk $engine; stop $engine
 start_engine 1000 ecp256 ecdsa; row stampede ecp256 1000 ecdsa $engine; stop $engine
 echo
 echo "median CPU per set-up of $ROUNDS rounds, 200 initiators at once:"
-for kind in "${kinds[@]}"; do
+for kind in "${kinds[@]}" "ecp256 ecdsa-again"; do
 	read -r group auth <<<"$kind"
 	a=$(median "$LAB/ours.$group.$auth") b=$(median "$LAB/strongSwan.$group.$auth")
 	awk -v g="$group, $auth" -v a="$a" -v b="$b" 'BEGIN { printf "  %-16s ours %.3f ms  strongSwan %.3f ms  ratio %.2f\n", g, a, b, a / b }'

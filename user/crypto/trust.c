@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define SECURITY_LEVEL 2 /* 112 bits: RSA 2048, SHA-224 and up (SSL_CTX_set_security_level(3)) */
+#define KNOWN_MAX      256
+#define KNOWN_HASH     32
 
 struct trust {
 	bool strict_crl;
@@ -21,6 +23,13 @@ struct trust {
 	X509_CRL *crl[TRUST_CRLS_MAX];
 	X509_STORE *store;             /* anchors and lists; rebuilt when something is added */
 	STACK_OF(X509) * subordinates; /* of them, those that another one issued */
+	/* Verified before: a site that comes back costs no decoding and no chain. */
+	struct known {
+		uint8_t hash[KNOWN_HASH]; /* of the DER bytes */
+		X509 *leaf;               /* NULL: none */
+		int64_t from, until;
+	} known[KNOWN_MAX];
+	unsigned int next_known;
 };
 
 struct trust *trust_new(bool strict_crl)
@@ -32,10 +41,19 @@ struct trust *trust_new(bool strict_crl)
 	return t;
 }
 
+static void forget_known(struct trust *t)
+{
+	for (size_t i = 0; i < KNOWN_MAX; i++) {
+		X509_free(t->known[i].leaf);
+		t->known[i].leaf = NULL;
+	}
+}
+
 void trust_free(struct trust *t)
 {
 	if (!t)
 		return;
+	forget_known(t);
 	X509_STORE_free(t->store);
 	sk_X509_free(t->subordinates);
 	for (size_t i = 0; i < t->cas; i++) {
@@ -66,6 +84,7 @@ static bool rebuild(struct trust *t)
 {
 	bool ok;
 
+	forget_known(t);
 	X509_STORE_free(t->store);
 	sk_X509_free(t->subordinates);
 	t->store = X509_STORE_new();
@@ -313,8 +332,27 @@ static enum trust_result check_chain(X509_STORE_CTX *ctx, X509 *leaf, char text[
 	return TRUST_OK;
 }
 
+/* When a chain stops to be valid that is so now: the first end of a certificate or strict list. */
+static int64_t valid_until(const struct trust *t, STACK_OF(X509) * chain)
+{
+	int64_t until = INT64_MAX, end;
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		end = time_of(X509_get0_notAfter(sk_X509_value(chain, i)));
+		until = end < until ? end : until;
+	}
+	for (size_t i = 0; t->strict_crl && i < t->crls; i++) {
+		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(t->crl[i]);
+
+		end = next ? time_of(next) : INT64_MAX;
+		until = end < until ? end : until;
+	}
+	return until;
+}
+
+/* `until` is set with TRUST_OK. */
 static enum trust_result verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * untrusted,
-	int64_t at, char text[TRUST_TEXT_SIZE])
+	int64_t at, int64_t *until, char text[TRUST_TEXT_SIZE])
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	enum trust_result result = TRUST_UNTRUSTED;
@@ -335,6 +373,7 @@ static enum trust_result verify(const struct trust *t, X509 *leaf, STACK_OF(X509
 	X509_STORE_CTX_set_verify_cb(ctx, on_verify);
 	if (X509_verify_cert(ctx) == 1) {
 		result = check_chain(ctx, leaf, text);
+		*until = valid_until(t, X509_STORE_CTX_get0_chain(ctx));
 		goto out;
 	}
 	result = result_of(X509_STORE_CTX_get_error(ctx));
@@ -391,11 +430,49 @@ static STACK_OF(X509) * decode_all(const struct trust *t, const struct chunk *de
 	return NULL;
 }
 
-enum trust_result trust_verify(const struct trust *t, const struct chunk *ders, size_t count,
-	int64_t at, struct cert **leaf, char text[TRUST_TEXT_SIZE])
+/* ---- what was verified before ---- */
+
+static bool hash_of(const struct chunk *der, uint8_t out[KNOWN_HASH])
+{
+	return EVP_Digest(der->bytes, der->len, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+static struct cert *find_known(const struct trust *t, const struct chunk *der, int64_t at)
+{
+	uint8_t hash[KNOWN_HASH];
+
+	if (!hash_of(der, hash))
+		return NULL;
+	for (size_t i = 0; i < KNOWN_MAX; i++) {
+		const struct known *k = &t->known[i];
+
+		if (k->leaf && memcmp(k->hash, hash, sizeof(hash)) == 0 && at >= k->from &&
+			at <= k->until && X509_up_ref(k->leaf) == 1)
+			return cert_wrap(k->leaf);
+	}
+	return NULL;
+}
+
+static void remember(
+	struct trust *t, const struct chunk *der, X509 *leaf, int64_t from, int64_t until)
+{
+	struct known *k = &t->known[t->next_known++ % KNOWN_MAX];
+
+	X509_free(k->leaf);
+	k->leaf = NULL;
+	if (!hash_of(der, k->hash) || X509_up_ref(leaf) != 1)
+		return;
+	k->leaf = leaf;
+	k->from = from;
+	k->until = until;
+}
+
+enum trust_result trust_verify(struct trust *t, const struct chunk *ders, size_t count, int64_t at,
+	struct cert **leaf, char text[TRUST_TEXT_SIZE])
 {
 	STACK_OF(X509) * all;
 	enum trust_result result;
+	int64_t until = at;
 	size_t total = 0;
 
 	*leaf = NULL;
@@ -408,14 +485,21 @@ enum trust_result trust_verify(const struct trust *t, const struct chunk *ders, 
 		total, CERT_CHAIN_MAX, CERT_CHAIN_BYTES);
 	if (count > CERT_CHAIN_MAX || total > CERT_CHAIN_BYTES)
 		return TRUST_TOO_LARGE;
+	text[0] = '\0';
+	*leaf = find_known(t, &ders[0], at);
+	if (*leaf)
+		return TRUST_OK;
 	all = decode_all(t, ders, count);
 	snprintf(text, TRUST_TEXT_SIZE, "a CERT payload is not an X.509 certificate");
 	if (!all)
 		return TRUST_MALFORMED;
 	text[0] = '\0';
-	result = verify(t, sk_X509_value(all, 0), all, at, text);
-	if (result == TRUST_OK && X509_up_ref(sk_X509_value(all, 0)) == 1)
-		*leaf = cert_wrap(sk_X509_value(all, 0));
+	result = verify(t, sk_X509_value(all, 0), all, at, &until, text);
+	if (result == TRUST_OK) {
+		remember(t, &ders[0], sk_X509_value(all, 0), at, until);
+		if (X509_up_ref(sk_X509_value(all, 0)) == 1)
+			*leaf = cert_wrap(sk_X509_value(all, 0));
+	}
 	sk_X509_pop_free(all, X509_free);
 	return result == TRUST_OK && !*leaf ? TRUST_UNTRUSTED : result;
 }

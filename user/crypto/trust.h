@@ -60,8 +60,10 @@ void trust_crl(const struct trust *t, size_t index, struct trust_crl_facts *fact
 /*
  * Verifies a peer's certificates, leaf first, at the time `at` (seconds since the epoch). On
  * TRUST_OK *leaf is the caller's (cert_free). Otherwise `text` names the certificate and the fact.
+ * A leaf that was found good is remembered until it, its chain or a list that counts ends, or
+ * something is added here.
  */
-enum trust_result trust_verify(const struct trust *t, const struct chunk *ders, size_t count,
-	int64_t at, struct cert **leaf, char text[TRUST_TEXT_SIZE]);
+enum trust_result trust_verify(struct trust *t, const struct chunk *ders, size_t count, int64_t at,
+	struct cert **leaf, char text[TRUST_TEXT_SIZE]);
 
 #endif

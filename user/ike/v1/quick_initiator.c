@@ -263,7 +263,7 @@ void v1_quick_second(struct engine *e, struct ike_sa *sa, struct v1_message *vm,
 		&(struct selector_set){1, {c->remote_ts.selectors[0]}}, &keys, now);
 	(void)send_third(e, sa, &r, &nr, c->spi_in, iv);
 	v1_note_pair(e, sa, slot, r.old_spi_in, false);
-	v1_retire_others(t, slot, REPLACED_LIFE, now);
+	v1_retire_older(t, slot, REPLACED_LIFE, now);
 	child_use_later(e, t, slot, now + V1_USE_DELAY);
 out:
 	secret_wipe(&keys, sizeof(keys));

@@ -45,12 +45,12 @@ struct ike_sa *v1_owner(struct ike_sa *sa)
 	return heir ? heir : sa;
 }
 
-void v1_retire_others(struct tunnel *t, int keep, uint64_t life, uint64_t now)
+void v1_retire_older(struct tunnel *t, int keep, uint64_t life, uint64_t now)
 {
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		struct child *c = &t->children[i];
 
-		if (i == keep || c->state != CHILD_LIVE)
+		if (i == keep || c->state != CHILD_LIVE || c->created > t->children[keep].created)
 			continue;
 		child_set_state(c, CHILD_REPLACED);
 		c->want_rekey = false;

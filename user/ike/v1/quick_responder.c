@@ -243,7 +243,7 @@ void v1_quick_confirm(struct engine *e, struct ike_sa *sa, struct v1_exchange *x
 	if (slot < 0 || t->children[slot].state != CHILD_LIVE || t->children[slot].want_delete)
 		return;
 	child_use(e, t, slot);
-	v1_retire_others(t, slot, V1_REPLACED_LIFE, now);
+	v1_retire_older(t, slot, V1_REPLACED_LIFE, now);
 }
 
 /* 5.5: HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b) */

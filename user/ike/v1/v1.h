@@ -189,8 +189,9 @@ bool v1_is_quick(enum request_kind kind);
 bool v1_in_udp(const struct ike_sa *sa);
 /* The SA that new children belong to: an exchange may end on one that is being replaced. */
 struct ike_sa *v1_owner(struct ike_sa *sa);
-/* Every pair but this one is history, and is deleted after `life` unless the peer does it before. */
-void v1_retire_others(struct tunnel *t, int keep, uint64_t life, uint64_t now);
+/* Pairs older than this one are history, and deleted after `life` unless the peer does it before. A
+ * newer one, whose message 3 is late, is not. */
+void v1_retire_older(struct tunnel *t, int keep, uint64_t life, uint64_t now);
 void v1_note_pair(struct engine *e, struct ike_sa *sa, int slot, bool rekey, bool by_peer);
 void v1_put_clients(struct message_writer *w, const struct selector *i, const struct selector *r);
 bool v1_get_nonce(const struct v1_payloads *p, struct nonce *n);
