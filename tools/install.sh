@@ -6,6 +6,8 @@ build=$1 to=${2:-}
 install -D -m 0755 "$build/sluiced" "$to/usr/sbin/sluiced"
 install -D -m 0755 "$build/sluice" "$to/usr/bin/sluice"
 install -D -m 0644 packaging/sluiced.service "$to/lib/systemd/system/sluiced.service"
+install -D -m 0644 packaging/sluice-renew@.service "$to/lib/systemd/system/sluice-renew@.service"
+install -D -m 0644 packaging/sluice-renew@.timer "$to/lib/systemd/system/sluice-renew@.timer"
 install -D -m 0644 packaging/sysusers.conf "$to/usr/lib/sysusers.d/sluice.conf"
 install -d -m 0700 "$to/etc/sluice/psk"
 [ -e "$to/etc/sluice/sluice.yaml" ] || install -m 0644 packaging/sluice.yaml "$to/etc/sluice/sluice.yaml"

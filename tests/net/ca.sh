@@ -64,6 +64,28 @@ ca issue nobody --identity n.example --renew; exits 1 "--renew of nothing"
 ca issue long --identity long.example --days 36000; exits 0 "issue beyond the end of the authority"
 complains "ends with its authority" "it is shortened, and that is said"
 
+# What ends soon is made anew, all else stays: a certificate by its last third, a list too.
+sums() { (cd "$D" && find . -type f -exec sha256sum {} + | sort); }
+ca issue due --identity due.example --identity 198.51.100.7; exits 0 "issue, to be renewed"
+before=$(sums)
+ca renew due; exits 0 "renew before it is due"; [ "$(sums)" = "$before" ]; say $? "renew before it is due: nothing changed"
+made() { "$OUT/tests/net/cert_make" "$D/root/ca.pem" "$D/root/ca.key" "$@"; }
+made "$D/root/issued/due.key" due.example -70 29 >"$W/due.pem" && cp "$W/due.pem" "$D/root/issued/due.pem"
+key=$(sha256sum <"$D/root/issued/due.key") due=$(field due .serial)
+has due .state expiring
+ca renew due; exits 0 "renew when it is due"; has due .state ok; has due .names due.example; has due .subject CN=made
+same root/issued/due.key "$key"
+[ "$(field due .serial)" != "$due" ]; say $? "renew: another certificate"
+has "due.$due" .serial "$due"
+left=$(($(date -d "$(field due .not_after)" +%s) - $(date +%s)))
+[ $((left / 86400)) = 99 ] || [ $((left / 86400)) = 98 ]; say $? "renew: it is valid as long as the old one was ($left s)"
+made crl -21 9 >"$W/crl.pem" && cp "$W/crl.pem" "$D/root/crl.pem"
+list=$(sha256sum <"$D/branches/crl.pem") number=$(jq .crl_number "$D/root/state.json")
+ca renew due; exits 0 "renew of a list that is due"
+[ "$(jq .crl_number "$D/root/state.json")" = $((number + 1)) ]; say $? "renew: the list has the next number"
+same branches/crl.pem "$list"
+ca renew nobody; exits 1 "renew of nothing"
+
 ca revoke site-rsa-2048 --authority branches; exits 0 "revoke by name"
 has site-rsa-2048 .state revoked; has site-rsa-3072 .state ok
 ca revoke site-rsa-2048 --authority branches; exits 1 "revoke twice"; complains "revoked already" "it says why"
@@ -94,7 +116,7 @@ ca issue x --identity x.example; exits 1 "a key of another authority"; cp "$W/ca
 for words in "" "issue" "issue x" "issue ../x --identity a" "issue .x --identity a" "issue x --identity a,b" \
 	"issue x --identity a --days 0" "issue x --identity a --days 1x" "issue x --identity a --key dsa" \
 	"init extra" "init --identity a" "list --days 1" "revoke" "nonsense" "issue x --subject nonsense" \
-	"issue x --identity a --renew --key rsa-2048" "issue x --identity a --authority ../root"; do
+	"issue x --identity a --renew --key rsa-2048" "renew" "renew x --identity a" "issue x --identity a --authority ../root"; do
 	# shellcheck disable=SC2086
 	ca $words; exits 2 "usage: ${words:-no command}"
 done

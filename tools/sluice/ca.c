@@ -16,6 +16,7 @@ static const char usage_text[] =
 	"usage: sluice ca init [--subject DN]                 the root authority\n"
 	"       sluice ca subordinate NAME [--subject DN]     one below it\n"
 	"       sluice ca issue NAME [--identity ID]... [--subject DN] [--renew]\n"
+	"       sluice ca renew NAME                          when it ends soon, and lists\n"
 	"       sluice ca revoke NAME|SERIAL                  and a new revocation list\n"
 	"       sluice ca crl                                 a new revocation list\n"
 	"       sluice ca list [--json]\n"
@@ -45,6 +46,7 @@ static const struct command {
 		TAKES_SUBJECT | TAKES_IDENTITY | TAKES_DAYS | TAKES_KEY | TAKES_AUTHORITY |
 			TAKES_RENEW,
 		ca_issue},
+	{"renew", true, false, TAKES_DAYS | TAKES_AUTHORITY, ca_renew},
 	{"revoke", true, false, TAKES_DAYS | TAKES_AUTHORITY, ca_revoke},
 	{"crl", false, false, TAKES_DAYS | TAKES_AUTHORITY, ca_crl},
 	{"list", false, false, TAKES_JSON, ca_list},

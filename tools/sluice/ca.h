@@ -59,6 +59,7 @@ int ca_main(int argc, char **argv);
 int ca_init(const struct ca_options *o);
 int ca_subordinate(const struct ca_options *o);
 int ca_issue(const struct ca_options *o);
+int ca_renew(const struct ca_options *o);
 int ca_revoke(const struct ca_options *o);
 int ca_crl(const struct ca_options *o);
 int ca_list(const struct ca_options *o);
@@ -92,6 +93,11 @@ void ca_close(struct ca *ca);
 
 /* Reads the first certificate of a file. */
 struct cert *ca_read_cert(const char *path, bool quiet);
+
+/* ---- ca_issue.c ---- */
+
+/* Issues o->name; with o->renew for the key that is there, and the old certificate is kept. */
+bool ca_issue_with(const struct ca_options *o, const struct ca *ca);
 
 /* ---- ca_state.c: what was revoked ---- */
 

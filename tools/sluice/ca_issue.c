@@ -195,7 +195,7 @@ static bool keep_old(const char *directory, const char *name, const char *cert_p
 	return !link(cert_path, kept) || ca_fail("%s: cannot be kept as %s", cert_path, kept);
 }
 
-static bool issue(const struct ca_options *o, const struct ca *ca)
+bool ca_issue_with(const struct ca_options *o, const struct ca *ca)
 {
 	/* RFC 4945 5.1.3.2 and 5.1.3.12: this usage, and no extended one. */
 	struct issue_request r = {.key_usage = "critical,digitalSignature"};
@@ -231,7 +231,7 @@ int ca_issue(const struct ca_options *o)
 
 	if (!ca_open(o, o->authority, &ca))
 		return CLIENT_REFUSED;
-	ok = issue(o, &ca);
+	ok = ca_issue_with(o, &ca);
 	ca_close(&ca);
 	return ok ? CLIENT_OK : CLIENT_REFUSED;
 }

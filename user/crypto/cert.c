@@ -134,6 +134,22 @@ bool cert_has_identity(const struct cert *c, const struct ike_identity *id)
 	return found;
 }
 
+bool cert_names(const struct cert *c, struct ike_identity *out, size_t size, size_t *count)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(c->x509, NID_subject_alt_name, NULL, NULL);
+	int found = sk_GENERAL_NAME_num(names);
+	bool ok = found <= (int)size;
+
+	*count = 0;
+	for (int i = 0; ok && i < found; i++) {
+		out[*count] = identity_of(sk_GENERAL_NAME_value(names, i));
+		ok = out[(*count)++].type != IKE_ID_NONE;
+	}
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
+	return ok;
+}
+
 bool cert_first_identity(const struct cert *c, struct ike_identity *id)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(c->x509, NID_subject_alt_name, NULL, NULL);

@@ -40,6 +40,9 @@ enum key_kind cert_key_kind(const struct cert *c);
  */
 bool cert_has_identity(const struct cert *c, const struct ike_identity *id);
 
+/* The names of subjectAltName; false when there are more than `size`, or one of another kind. */
+bool cert_names(const struct cert *c, struct ike_identity *out, size_t size, size_t *count);
+
 /* The identity to present when none is configured: the first usable subjectAltName, or the subject. */
 bool cert_first_identity(const struct cert *c, struct ike_identity *id);
 
