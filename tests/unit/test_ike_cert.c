@@ -351,6 +351,63 @@ static void test_revoked_later(void **state)
 	lab_free(l);
 }
 
+/* A certificate of the site for the name it has, with another end. */
+static struct made site_until(int64_t not_after)
+{
+	struct ike_identity name = certs_id(IKE_ID_FQDN, "site.example");
+	struct issue_request r = certs_request("CN=site", &name, 1);
+
+	r.not_after = not_after;
+	return certs_make(&r, KEY_P256, 0, &pki.subordinate);
+}
+
+/* A tunnel ends with its peer's certificate, and comes back with another one. */
+static void test_expired_later(void **state)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256);
+	struct made old = site_until(CERTS_NOW + 3600), renewed = site_until(CERTS_NOW + 7200);
+
+	(void)state;
+	own(l, SITE, &old, &pki.subordinate);
+	starts(l, SITE);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	wall_now = CERTS_NOW + 3600;
+	pass(l, 120 * S);
+	assert_int_equal(l->adds[HUB], 1);
+	wall_now++;
+	pass(l, 120 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_CERT_EXPIRED);
+	own(l, SITE, &renewed, &pki.subordinate);
+	pass(l, 120 * S); /* it dials all the time */
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	made_free(&old);
+	made_free(&renewed);
+	lab_free(l);
+}
+
+/* Lists that nobody made anew keep newcomers out, and end nothing that runs. */
+static void test_strict_list_later(void **state)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256);
+	struct trust *t = trust_new(true);
+
+	(void)state;
+	certs_trust_ca(t, &pki.root);
+	certs_trust_crl(t, &pki.root, NULL, 30);
+	certs_trust_crl(t, &pki.subordinate, NULL, 30);
+	engine_trust_set(l->e[HUB], t, l->now);
+	starts(l, SITE);
+	wall_now += 31 * INT64_C(86400);
+	pass(l, 120 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_RESET, l->now);
+	pass(l, 120 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_CERT_NO_CRL);
+	lab_free(l);
+}
+
 /* The same after the process was replaced, when it is told whom it had talked to. */
 static void test_revoked_after_restart(void **state)
 {
@@ -660,6 +717,8 @@ int main(void)
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_revoked_later),
+		cmocka_unit_test(test_expired_later),
+		cmocka_unit_test(test_strict_list_later),
 		cmocka_unit_test(test_revoked_after_restart),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_identity_kinds),

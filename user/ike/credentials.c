@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define REVIEW_EVERY (60 * CLOCK_SECOND)
+
 const struct credential *credentials_own(const struct engine *e, const struct tunnel *t)
 {
 	return t->own ? t->own : e->own;
@@ -93,7 +95,11 @@ void credentials_accept(struct engine *e, struct tunnel *t, const struct cert *l
 		blob_set(&t->peer_chain[i], chain[i].bytes, chain[i].len);
 }
 
-static void review(struct engine *e, struct tunnel *t, uint64_t now)
+/*
+ * What has changed may end a tunnel for any reason. Time alone does it only where the certificate is
+ * over: a list that nobody renewed refuses newcomers, and must not take all sites down in one moment.
+ */
+static void review(struct engine *e, struct tunnel *t, bool changed, uint64_t now)
 {
 	struct chunk chain[CERT_CHAIN_MAX];
 	char text[TRUST_TEXT_SIZE];
@@ -107,28 +113,37 @@ static void review(struct engine *e, struct tunnel *t, uint64_t now)
 		return;
 	why = verify(e, chain, count, &leaf, text);
 	cert_free(leaf);
-	if (why == REASON_NONE)
+	if (why == REASON_NONE || (!changed && why != REASON_CERT_EXPIRED))
 		return;
 	engine_note(e, t, NULL, true, why, "%s", text);
 	tunnel_end(e, t, true, why, now);
 	tunnel_report(e, t, why, text);
+	if (t->conf.options.startup == STARTUP_START) /* it may have a new one */
+		tunnel_retry(e, t, false, now);
 }
 
-void credentials_review(struct engine *e, uint64_t now)
+static void review_all(struct engine *e, bool changed, uint64_t now)
 {
+	e->review_at = now + REVIEW_EVERY;
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t)
-			review(e, t, now);
+			review(e, t, changed, now);
 	}
+}
+
+void credentials_timer(struct engine *e, uint64_t now)
+{
+	if (e->trust && e->review_at <= now)
+		review_all(e, false, now);
 }
 
 void engine_trust_set(struct engine *e, struct trust *own_trust, uint64_t now)
 {
 	trust_free(e->trust);
 	e->trust = own_trust;
-	credentials_review(e, now);
+	review_all(e, true, now);
 	engine_sweep(e);
 }
 

@@ -34,7 +34,7 @@ enum reason credentials_check(struct engine *e, const struct tunnel *t, const st
 void credentials_accept(struct engine *e, struct tunnel *t, const struct cert *leaf,
 	const struct chunk *chain, size_t count);
 
-/* After a change of authorities or revocation lists: ends tunnels whose peer lost its trust. */
-void credentials_review(struct engine *e, uint64_t now);
+/* Once a minute: ends tunnels whose peer's certificate is over. */
+void credentials_timer(struct engine *e, uint64_t now);
 
 #endif

@@ -228,6 +228,7 @@ struct engine {
 	bool started;
 	bool dropped; /* some SA waits for engine_sweep() */
 	uint64_t generation;
+	uint64_t review_at; /* of the certificates that peers showed */
 	uint64_t bucket_key;
 	unsigned int half_open;
 	struct effect_list effects;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that happens because time passed. */
-#include "ike/internal.h"
+#include "ike/credentials.h"
 
 #include <stdlib.h>
 
@@ -65,7 +65,7 @@ static uint64_t child_next(const struct child *c)
 
 uint64_t engine_next_timer(const struct engine *e)
 {
-	uint64_t at = CLOCK_NEVER;
+	uint64_t at = e->trust ? e->review_at : CLOCK_NEVER;
 	struct ike_sa *sa;
 
 	TAILQ_FOREACH(sa, &e->sas, link)
@@ -211,5 +211,6 @@ void engine_timer(struct engine *e, uint64_t now)
 		if (t->initiate_at && t->initiate_at <= now)
 			tunnel_initiate(e, t, now);
 	}
+	credentials_timer(e, now);
 	engine_sweep(e);
 }
