@@ -278,6 +278,8 @@ struct ike_version {
 	void (*goodbye)(struct engine *e, struct ike_sa *sa);
 	/* The peer is silent on this SA, or it expires: true when the tunnel lives on without it. */
 	bool (*survive)(struct engine *e, struct ike_sa *sa, uint64_t now);
+	/* Something is under way on an SA that was replaced: it must not go yet. */
+	bool (*busy)(const struct ike_sa *sa);
 	/* Timers beside those of struct ike_sa; CLOCK_NEVER for none. */
 	uint64_t (*next_timer)(const struct ike_sa *sa);
 	void (*timer)(struct engine *e, struct ike_sa *sa, uint64_t now);

@@ -101,6 +101,11 @@ static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 		ike_sa_end(e, sa, sa->end_reason, now);
 		break;
 	case IKE_REKEYED:
+		if (sa->version->busy && sa->version->busy(sa)) {
+			sa->guard_at = now + CLOCK_SECOND; /* it has an end of its own */
+			break;
+		}
+		/* fallthrough */
 	case IKE_ESTABLISHED:
 		ike_sa_close(e, sa, REASON_REDUNDANT, now);
 		break;

@@ -398,6 +398,7 @@ const struct ike_version ike_v1 = {
 	.probe = v1_probe,
 	.goodbye = v1_goodbye,
 	.survive = survive,
+	.busy = v1_quick_on,
 	.resolve = resolve,
 	.next_timer = next_timer,
 	.timer = v1_quick_timer,

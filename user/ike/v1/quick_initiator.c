@@ -88,10 +88,14 @@ void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t 
 	const struct dh_group *g = NULL;
 	struct v1_policy policy;
 
-	if (v1_pending(t)) {
-		/* The peer is at it; if nothing comes of it, it is our turn. */
+	if (old_slot < 0 && child_live(t, NULL) >= 0)
+		return; /* the peer was faster */
+	if (v1_quick_under_way(t)) {
+		/* If nothing comes of it, it is our turn. */
 		if (old_slot >= 0)
 			t->children[old_slot].rekey_at = now + V1_PENDING_RETRY;
+		else
+			t->initiate_at = now + V1_PENDING_RETRY;
 		return;
 	}
 	v1_policy_esp(&t->conf.options, v1_in_udp(sa), &policy);

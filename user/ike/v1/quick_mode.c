@@ -6,8 +6,11 @@
  * The responder has its inbound SA before message 2 leaves and sends on the new pair from message 3
  * on, which proves that the initiator has it; until then it repeats message 2. The initiator sends
  * on the new pair a moment after message 3. Old pairs stay with the initiator for REPLACED_LIFE,
- * longer than any repetition; the responder knows at message 3 that they can go soon. When both ends begin at once, the one that leads (v1_leads) does not hear the other's
- * message 1 until its own exchange is through, so both see the pairs in the same order.
+ * longer than any repetition; the responder knows at message 3 that they can go soon.
+ *
+ * Both ends have to see the pairs in the same order. So an end has one quick mode at a time, over
+ * all IKE SAs of the tunnel, and none while it waits for message 3; and when both begin at once, the
+ * one that leads (v1_leads) does not hear the other's message 1 until its own exchange is through.
  */
 #include "ike/v1/v1.h"
 
@@ -24,16 +27,25 @@ bool v1_in_udp(const struct ike_sa *sa)
 	       (sa->nat_here || sa->nat_there || sa->forced_encap);
 }
 
-bool v1_pending(const struct tunnel *t)
+bool v1_quick_on(const struct ike_sa *sa)
+{
+	if (v1_is_quick(sa->request.kind))
+		return true;
+	for (unsigned int i = 0; i < V1_EXCHANGES_MAX; i++) {
+		if (sa->v1->exchanges[i] && sa->v1->exchanges[i]->pending)
+			return true;
+	}
+	return false;
+}
+
+bool v1_quick_under_way(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
 	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 	{
-		for (unsigned int i = 0; sa->v1 && i < V1_EXCHANGES_MAX; i++) {
-			if (sa->v1->exchanges[i] && sa->v1->exchanges[i]->pending)
-				return true;
-		}
+		if (!sa->free_me && sa->v1 && v1_quick_on(sa))
+			return true;
 	}
 	return false;
 }

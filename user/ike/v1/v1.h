@@ -206,7 +206,9 @@ void v1_quick_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
 /* The peer sent an error while our quick mode was under way. */
 void v1_quick_confirm(struct engine *e, struct ike_sa *sa, struct v1_exchange *x, uint64_t now);
 void v1_quick_refused(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now);
-bool v1_pending(const struct tunnel *t);
+/* Ours waits for message 2, or the peer's for message 3: on this SA, on any of the tunnel. */
+bool v1_quick_on(const struct ike_sa *sa);
+bool v1_quick_under_way(const struct tunnel *t);
 
 /* ---- informational.c ---- */
 
