@@ -127,7 +127,8 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 		if (ike_is_initiating(sa))
 			return;
 		if (sa->state == IKE_ESTABLISHED && !sa->redundant) {
-			sa->tasks |= TASK_NEW_CHILD;
+			if (child_live(t, NULL) < 0)
+				sa->tasks |= TASK_NEW_CHILD;
 			request_next_task(e, sa, now);
 			return;
 		}

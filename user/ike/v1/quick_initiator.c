@@ -88,8 +88,6 @@ void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t 
 	const struct dh_group *g = NULL;
 	struct v1_policy policy;
 
-	if (old_slot < 0 && child_live(t, NULL) >= 0)
-		return; /* the peer was faster */
 	if (v1_quick_under_way(t)) {
 		/* If nothing comes of it, it is our turn. */
 		if (old_slot >= 0)
