@@ -7,6 +7,7 @@
  *   rate in|out|all-in|all-out BITS BURST PPS    set a rate
  *   stats                                        print counters of site 0
  *   rekey                                        a new SA pair takes over
+ *   restart                                      the data process is killed, another goes on
  *   quit
  */
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
 #include "esp/esp.h"
+#include "hub/data_saved.h"
 #include "hub/imsg.h"
 #include "hub/roles.h"
 #include "../selectors.h"
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +168,10 @@ struct test_hub {
 	const char *own, *site;
 	bool native;
 	bool narrow; /* only 10.77.1.0/24 belongs to the site */
+	int saved_fd;
+	const char *device;
+	struct link_device outside;
+	uint32_t horizon, workers;
 	uint32_t rekeys;
 };
 
@@ -247,15 +254,15 @@ static void install(struct test_hub *h)
 	h->rekeys++;
 }
 
-static void start_data(struct test_hub *h, const struct link_device *outside, const char *name,
-	uint32_t horizon_us, uint32_t workers)
+static void start_data(struct test_hub *h)
 {
 	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
 		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
 		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
 	struct imsg_data_conf conf = {
-		.workers = workers, .pacing_horizon_us = horizon_us, .inside_mtu = 1500};
-	struct imsg_data_outside o = {.ifindex = outside->ifindex, .queues = outside->rx_queues};
+		.workers = h->workers, .pacing_horizon_us = h->horizon, .inside_mtu = 1500};
+	struct imsg_data_outside o = {
+		.ifindex = h->outside.ifindex, .queues = h->outside.rx_queues};
 	struct imsg_socket s = {
 		.local = {.addr = address(h->own), .port = h->native ? 0 : NATT_PORT}};
 	struct imsg_data_tunnel t = {.tunnel = 0, .present = true};
@@ -291,18 +298,37 @@ static void start_data(struct test_hub *h, const struct link_device *outside, co
 			sizeof(m));
 	}
 	message(h->hub_fd, IMSG_DATA_SOCKET, sock, &s, sizeof(s));
-	for (uint32_t i = 0; i < workers; i++) {
+	close(sock);
+	for (uint32_t i = 0; i < h->workers; i++) {
 		struct imsg_index index = {.index = i};
 
 		message(h->hub_fd, IMSG_DATA_TAP, link_queue_fd(h->link, i), &index, sizeof(index));
 	}
-	snprintf(o.name, sizeof(o.name), "%s", name);
+	snprintf(o.name, sizeof(o.name), "%s", h->device);
+	message(h->hub_fd, IMSG_DATA_SAVED, h->saved_fd, NULL, 0);
 	message(h->hub_fd, IMSG_DATA_OUTSIDE, -1, &o, sizeof(o));
 	message(h->hub_fd, IMSG_DATA_TUNNEL, -1, &t, sizeof(t));
 	message(h->hub_fd, IMSG_CHANNEL, ike[1], NULL, 0);
 	message(h->hub_fd, IMSG_START, -1, NULL, 0);
 	close(ike[1]);
 	expect(h->hub_fd, IMSG_READY);
+}
+
+/* As hub and ike do it: the new process has the SAs, ike says which. */
+static void restart(struct test_hub *h)
+{
+	uint32_t n = h->rekeys - 1;
+	struct imsg_sa_keep keep = {
+		.tunnel = 0, .spi_in = SPI_HUB + n, .spi_out = SPI_SITE + n, .in_use = 1};
+
+	kill(h->child, SIGKILL);
+	waitpid(h->child, NULL, 0);
+	close(h->hub_fd);
+	close(h->ike_fd);
+	maps_workers_ended(h->maps);
+	start_data(h);
+	message(h->ike_fd, IMSG_SA_KEEP, -1, &keep, sizeof(keep));
+	message(h->ike_fd, IMSG_SA_KEEP_END, -1, NULL, 0);
 }
 
 static void print_site(const char *name, const struct site_stats *s)
@@ -383,6 +409,8 @@ static void commands(struct test_hub *h)
 			print_stats(h);
 		} else if (!strncmp(line, "rekey", 5)) {
 			install(h);
+		} else if (!strncmp(line, "restart", 7)) {
+			restart(h);
 		} else if (!strncmp(line, "narrow", 6)) {
 			h->narrow = true;
 			install(h);
@@ -397,22 +425,27 @@ static void commands(struct test_hub *h)
 static int hub(char **args)
 {
 	const char *device = args[0];
-	struct test_hub h = {.own = args[1], .site = args[2], .native = !strcmp(args[3], "native")};
-	uint32_t horizon = (uint32_t)atoi(args[4]), workers = (uint32_t)atoi(args[5]);
+	struct test_hub h = {.device = device,
+		.own = args[1],
+		.site = args[2],
+		.native = !strcmp(args[3], "native"),
+		.horizon = (uint32_t)atoi(args[4]),
+		.workers = (uint32_t)atoi(args[5]),
+		.saved_fd = memfd_create("data_loop", MFD_CLOEXEC)};
 	char error[DATAPLANE_ERROR_SIZE] = "";
-	struct link_device outside;
 	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
-		.workers = workers,
-		.pacing_horizon_us = horizon,
+		.workers = h.workers,
+		.pacing_horizon_us = h.horizon,
 		.outside_count = 1};
-	struct link_options link = {.queues = workers, .mtu = 1500};
+	struct link_options link = {.queues = h.workers, .mtu = 1500};
 	struct tunnel_record record = {.site = 0, .up = 1, .inner_mtu = 1438};
 	const char *mode, *inside_mode;
 	struct ip_prefix p;
 
-	if (!link_device(device, &outside))
+	if (!link_device(device, &h.outside) || h.saved_fd < 0 ||
+		ftruncate(h.saved_fd, DATA_SAVED_SIZE))
 		die(device);
-	bpf.outside_ifindex[0] = outside.ifindex;
+	bpf.outside_ifindex[0] = h.outside.ifindex;
 	h.plane = bpf_plane_load(&bpf, error);
 	h.maps = h.plane ? maps_new(h.plane) : NULL;
 	if (h.maps) {
@@ -435,7 +468,7 @@ static int hub(char **args)
 	prefix_parse("2001:db8:77:1::/64", &p);
 	if (!maps_route_set(h.maps, &p, 0, false) || !link_route_set(h.link, &p, 1438, NULL))
 		die("route 6");
-	start_data(&h, &outside, device, horizon, workers);
+	start_data(&h);
 	if (!bpf_plane_attach_outside(h.plane, 0, &mode, error)) {
 		fprintf(stderr, "data_loop: %s\n", error);
 		return 1;

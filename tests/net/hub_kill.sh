@@ -54,16 +54,30 @@ case_ "bgp is killed: no packet lost either way (graceful restart), routes stay"
 case_ "both sessions are back" until_true 30 all_up 2
 case_ "stale routes are confirmed" until_true 70 fresh
 
-data_kill() { # nothing is routed to dead SAs, everything comes up anew
-	local pid at gone=0; pid=$(pid_of data)
-	kill -9 "$pid"; at=$SECONDS
-	for _ in $(seq 20); do [ -z "$(in_hub ip route show 10.1.0.0/24)" ] && gone=1 && break; sleep 0.1; done
-	[ $gone = 1 ] || { echo "routes stayed"; return 1; }
-	until_true 60 all_up 2 || return 1
-	until_true 20 reach || return 1
-	echo "back after $((SECONDS - at)) s"
+sas() { json_of show sa '[.sas[] | select(.in_use) | .spi_in] | sort | join(" ")'; }
+data_goes_on() { # the next process takes over the SAs: no peer notices, no route moves
+	local pid before since; pid=$(pid_of data) before=$(sas)
+	since=$(json_of show tunnels '[.tunnels[].since] | join(" ")')
+	train b1-h host 10.0.0.10 4000000 500 10 >"$LAB/up.json" & local up=$!
+	train host b1-h 10.1.0.10 4000000 500 10 >"$LAB/down.json" & local down=$!
+	sleep 3; kill -9 "$pid"; wait $up $down
+	echo "$(<"$LAB/up.json") $(<"$LAB/down.json")"
+	until_true 10 returned data "$pid" || return 1
+	[ "$(sas)" = "$before" ] && all_up 2 &&
+		[ "$(json_of show tunnels '[.tunnels[].since] | join(" ")')" = "$since" ] &&
+		jq -es 'all(.repeated == 0 and .longest_gap_ms < 1500 and .received > 9000)' "$LAB/up.json" "$LAB/down.json" >/dev/null
 }
-case_ "data is killed: routes go, tunnels come up anew" data_kill
+case_ "data is killed: it goes on with the same SAs" data_goes_on
+case_ "the new data process can rekey" rekeys
+
+data_kill() { # twice in a row: the saved state may be the reason, so everything comes up anew
+	local pid before; pid=$(pid_of data) before=$(sas)
+	sleep 6; kill -9 "$pid"; until_true 10 returned data "$pid" || return 1
+	kill -9 "$(pid_of data)"
+	changed() { [ "$(sas)" != "$before" ]; }
+	until_true 60 changed && until_true 60 all_up 2 && until_true 20 reach
+}
+case_ "data is killed twice in a row: tunnels come up anew" data_kill
 
 parent_kill() {
 	local pid children; pid=$(<"$LAB/sluiced.pid"); children=$(pgrep -P "$pid" | tr '\n' ' ')

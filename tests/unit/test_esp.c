@@ -313,6 +313,78 @@ static void sequence_numbers_never_wrap(void **context)
 	drop(&s);
 }
 
+/* A process is killed and another goes on: no number is used or taken twice. */
+static void progress_outlives_the_process(void **context)
+{
+	struct esp_progress in = {0}, out = {0}, other = {0};
+	struct pair s = make(&algorithms[0], false, ESP_ENGINE_AUTO);
+	uint8_t room[ROOM], old[ROOM], late[ROOM], *p;
+	uint32_t len, old_len, late_len;
+	uint64_t last;
+	struct inner inner;
+
+	(void)context;
+	esp_progress_keep(s.in, &in, 7);
+	esp_progress_keep(s.out, &out, 7);
+	for (int i = 0; i < 3 * ESP_RESERVE; i++) {
+		p = sealed(s.out, room, 60, &len);
+		if (i == 9) {
+			memcpy(late, p, len); /* on the way when the process is killed */
+			late_len = len;
+			continue;
+		}
+		assert_true(out.sequence >= esp_sequence(s.out));
+		if (i == 3 * ESP_RESERVE - 2) {
+			memcpy(old, p, len);
+			old_len = len;
+		}
+		assert_int_equal(esp_open(s.in, &p, &len, &inner), ESP_OK);
+		assert_int_equal(in.sequence, esp_sequence(s.in));
+	}
+	last = esp_sequence(s.out);
+	drop(&s);
+
+	s = make(&algorithms[0], false, ESP_ENGINE_AUTO);
+	assert_false(esp_progress_take(s.out, &out, 8)); /* of another SA */
+	assert_true(esp_progress_take(s.out, &out, 7));
+	assert_true(esp_progress_take(s.in, &in, 7));
+	esp_progress_keep(s.in, &in, 7);
+	esp_progress_keep(s.out, &out, 7);
+	p = old;
+	assert_int_equal(esp_open(s.in, &p, &old_len, &inner), ESP_REPLAY);
+	p = late;
+	assert_int_equal(esp_open(s.in, &p, &late_len, &inner), ESP_REPLAY);
+	p = sealed(s.out, room, 60, &len);
+	assert_true(esp_sequence(s.out) > last && esp_sequence(s.out) <= last + ESP_RESERVE);
+	assert_int_equal(esp_open(s.in, &p, &len, &inner), ESP_OK);
+	/* A word that was damaged. */
+	other = out;
+	other.sequence -= 1;
+	assert_false(esp_progress_take(s.out, &other, 7));
+	drop(&s);
+}
+
+static void a_window_goes_on(void **context)
+{
+	(void)context;
+	for (uint32_t window = 64; window <= 2048; window += 31) {
+		struct replay r;
+		uint64_t top = 100000 + window;
+
+		replay_init(&r, window);
+		replay_accept(&r, 5);
+		replay_continue(&r, top);
+		replay_continue(&r, 50); /* never back */
+		for (uint64_t n = 1; n <= top; n++)
+			assert_false(replay_fresh(&r, n));
+		replay_accept(&r, top + 200);
+		for (uint64_t n = top + 1; n < top + 200; n++)
+			assert_true(replay_fresh(&r, n) == (top + 200 - n < window));
+		assert_false(replay_fresh(&r, top));
+		assert_false(replay_fresh(&r, top + 200));
+	}
+}
+
 static void a_repeated_packet_is_refused(void **context)
 {
 	(void)context;
@@ -568,6 +640,8 @@ int main(void)
 		cmocka_unit_test(engines_are_chosen),
 		cmocka_unit_test(every_changed_byte_is_noticed),
 		cmocka_unit_test(sequence_numbers_never_wrap),
+		cmocka_unit_test(progress_outlives_the_process),
+		cmocka_unit_test(a_window_goes_on),
 		cmocka_unit_test(a_repeated_packet_is_refused),
 		cmocka_unit_test(the_window_is_exact),
 		cmocka_unit_test(window_edges),

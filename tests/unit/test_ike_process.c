@@ -42,7 +42,7 @@ struct side {
 	int udp[2];
 	struct ip_addr addr, other;
 	bool start, ready, confirm;
-	unsigned int phase, ups, downs, adds, uses, dels, gone, flushes;
+	unsigned int phase, ups, downs, adds, uses, dels, gone, keeps, keep_ends;
 	struct imsg_sa_add last_add;
 	struct imsg_sa_ref used;
 	struct imsg_sa_info info;
@@ -221,8 +221,11 @@ static void take_data(struct side *s, const struct imsg *m)
 	case IMSG_SA_DEL:
 		s->dels++;
 		break;
-	case IMSG_SA_FLUSH:
-		s->flushes++;
+	case IMSG_SA_KEEP:
+		s->keeps++;
+		break;
+	case IMSG_SA_KEEP_END:
+		s->keep_ends++;
 		break;
 	default:
 		fail_msg("message %u to data", m->type);
@@ -334,7 +337,8 @@ static void test_up_and_rekey(void **state)
 	check_mirrored();
 	assert_true(sides[0].last_add.udp_encap);
 	assert_int_equal(sides[0].info.inner_mtu, 1438);
-	assert_int_equal(sides[0].flushes, 1); /* nothing to restore: data starts clean */
+	assert_int_equal(sides[0].keeps, 0); /* nothing to restore: data starts clean */
+	assert_int_equal(sides[0].keep_ends, 1);
 	send_message(sides[0].hub, IMSG_IKE_COMMAND, -1, &rekey, sizeof(rekey));
 	assert_true(serve(3000, &sides[1].uses, 2));
 	serve(200, NULL, 0);
@@ -356,7 +360,7 @@ static void test_killed(void **state)
 		downs = sides[0].downs + sides[1].downs;
 		kill(sides[i].pid, SIGKILL);
 		waitpid(sides[i].pid, NULL, 0);
-		sides[i].flushes = 0;
+		sides[i].keeps = sides[i].keep_ends = 0;
 		start_process(i);
 		serve(300, NULL, 0);
 		assert_true(sides[i].ready);
@@ -369,7 +373,8 @@ static void test_killed(void **state)
 		assert_true(serve(3000, &sides[0].adds, adds + 1));
 		serve(500, NULL, 0);
 		check_mirrored();
-		assert_int_equal(sides[i].flushes, 0);
+		assert_true(sides[i].keeps >= 1); /* data is to keep what the checkpoint has */
+		assert_int_equal(sides[i].keep_ends, 1);
 		assert_int_equal(sides[0].downs + sides[1].downs, downs);
 	}
 }

@@ -319,6 +319,26 @@ void maps_site_stats(
 	}
 }
 
+void maps_workers_ended(struct maps *m)
+{
+	const struct shared *rows = &m->worker_stats[SLUICE_IN];
+	uint32_t control = rows->entries / SLUICE_MAX_SITES - 1;
+
+	for (uint32_t site = 0; site < SLUICE_MAX_SITES; site++) {
+		struct site_stats s, *last = row(rows, control * SLUICE_MAX_SITES + site);
+		uint64_t sum, bytes;
+
+		maps_site_stats(m, SLUICE_IN, site, &s);
+		sum = accounted(&s);
+		bytes = accounted_bytes(&s);
+		if (s.offered.packets <= sum)
+			continue;
+		last->internal.packets += s.offered.packets - sum;
+		if (s.offered.bytes > bytes)
+			last->internal.bytes += s.offered.bytes - bytes;
+	}
+}
+
 bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count)
 {
 	int fd = bpf_plane_map_fd(m->plane,

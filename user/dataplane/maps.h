@@ -67,6 +67,12 @@ void maps_site_stats(
 /* Inner bytes offered by each of the first `count` sites, as the BPF program counted them. */
 bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count);
 
+/*
+ * No worker runs: packets that XDP had passed on were lost with their memory. They are counted as
+ * `internal`. What waited for its turn to a site cannot be told from what still waits in the kernel.
+ */
+void maps_workers_ended(struct maps *m);
+
 void maps_outside_stats(struct maps *m, struct outside_stats *stats);
 void maps_inside_stats(struct maps *m, struct inside_stats *stats);
 void maps_worker_stats(struct maps *m, uint32_t worker, struct worker_stats *stats);

@@ -18,7 +18,10 @@ struct esp_sa {
 	bool any; /* the selectors take every packet */
 	bool outbound;
 	uint64_t sequence; /* outbound: last used */
+	uint64_t reserved; /* outbound: may be used without writing to progress */
 	uint64_t sequence_max;
+	struct esp_progress *progress; /* NULL: nobody takes over */
+	uint64_t progress_tag;
 	struct cipher *cipher;
 	struct replay replay;
 	struct selector_set local, remote;
@@ -42,6 +45,7 @@ struct esp_sa *esp_sa_new(const struct esp_params *p, enum esp_engine engine)
 	sa->spi = p->spi;
 	sa->outbound = p->outbound;
 	sa->sequence_max = p->esn ? UINT64_MAX : UINT32_MAX;
+	sa->reserved = sa->sequence_max;
 	replay_init(&sa->replay, p->replay_window);
 	sa->local = p->local;
 	sa->remote = p->remote;
@@ -91,10 +95,49 @@ uint64_t esp_sequence_left(const struct esp_sa *sa)
 
 void esp_sequence_set(struct esp_sa *sa, uint64_t sequence)
 {
-	if (sa->outbound && sequence > sa->sequence && sequence <= sa->sequence_max)
+	if (!sa->outbound)
+		replay_continue(&sa->replay, sequence);
+	else if (sequence > sa->sequence && sequence <= sa->sequence_max)
 		sa->sequence = sequence;
-	else if (!sa->outbound && sequence > sa->replay.top)
-		replay_accept(&sa->replay, sequence);
+}
+
+/* In this order for whoever reads after this process was ended between two instructions. */
+static void progress_write(struct esp_sa *sa, uint64_t sequence)
+{
+	__atomic_store_n(&sa->progress->check, ~(sequence ^ sa->progress_tag), __ATOMIC_RELEASE);
+	__atomic_store_n(&sa->progress->sequence, sequence, __ATOMIC_RELEASE);
+}
+
+void esp_progress_keep(struct esp_sa *sa, struct esp_progress *at, uint64_t tag)
+{
+	sa->progress = at;
+	sa->progress_tag = tag;
+	sa->reserved = sa->sequence; /* the first packet reserves */
+	progress_write(sa, esp_sequence(sa));
+}
+
+bool esp_progress_take(struct esp_sa *sa, const struct esp_progress *from, uint64_t tag)
+{
+	if (from->check != ~(from->sequence ^ tag) || from->sequence > sa->sequence_max)
+		return false;
+	esp_sequence_set(sa, from->sequence);
+	return true;
+}
+
+/*
+ * RFC 4303 3.3.3: never wrap. Under GCM a repeated number would give the key away. False: there is
+ * none left.
+ */
+static bool reserve(struct esp_sa *sa)
+{
+	uint64_t left = sa->sequence_max - sa->sequence;
+
+	if (!left)
+		return false;
+	sa->reserved = sa->sequence + (left < ESP_RESERVE ? left : ESP_RESERVE);
+	if (sa->progress)
+		progress_write(sa, sa->reserved);
+	return true;
 }
 
 enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len)
@@ -111,8 +154,7 @@ enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len)
 		return ESP_MALFORMED;
 	if (!sa->any && !inner_selected(&in, &sa->local, &sa->remote, false))
 		return ESP_SELECTOR;
-	/* RFC 4303 3.3.3: never wrap. Under GCM a repeated number would give the key away. */
-	if (sa->sequence >= sa->sequence_max)
+	if (sa->sequence >= sa->reserved && !reserve(sa))
 		return ESP_SEQUENCE;
 	sa->sequence++;
 
@@ -182,6 +224,8 @@ enum esp_result esp_open(struct esp_sa *sa, uint8_t **packet, uint32_t *len, str
 	if (!c->ops->open(c, *packet, payload, sequence))
 		return ESP_AUTH;
 	replay_accept(&sa->replay, sequence);
+	if (sa->progress && sequence == sa->replay.top)
+		progress_write(sa, sequence);
 	return unwrap(sa, *packet + ESP_HEADER_SIZE + c->iv_len, payload, packet, len, in);
 }
 

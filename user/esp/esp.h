@@ -101,8 +101,28 @@ uint64_t esp_sequence(const struct esp_sa *sa);
 /* Sequence numbers left before esp_seal refuses. */
 uint64_t esp_sequence_left(const struct esp_sa *sa);
 
-/* Continues at `sequence`: for a process that takes over, and tests. Never goes back. */
+/* Continues after `sequence`: outbound it counts as sent, inbound all up to it as seen. Never goes back. */
 void esp_sequence_set(struct esp_sa *sa, uint64_t sequence);
+
+/*
+ * Where a process that takes over learns how far another one got: memory that outlives it, written
+ * before any packet leaves. Inbound it is the highest number accepted. Outbound numbers are taken
+ * ESP_RESERVE at a time, and the last one taken is written: what was not used of them is skipped, so
+ * that no nonce repeats. `check` is made of the number and of a tag of the SA: what was written by
+ * accident, only half, or by a late packet of the SA that had the place before is not believed.
+ */
+#define ESP_RESERVE 4096
+
+struct esp_progress {
+	uint64_t sequence;
+	uint64_t check;
+};
+
+/* From now on keeps *at up to date; it must outlive the SA. What *at has is not read. */
+void esp_progress_keep(struct esp_sa *sa, struct esp_progress *at, uint64_t tag);
+
+/* Goes on where another process stopped. False when *from cannot be believed. */
+bool esp_progress_take(struct esp_sa *sa, const struct esp_progress *from, uint64_t tag);
 
 /*
  * The largest inner packet that fits a path of path_mtu bytes without fragments, 0 when none does.

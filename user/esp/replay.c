@@ -45,6 +45,15 @@ void replay_accept(struct replay *r, uint64_t sequence)
 	r->words[(sequence >> 6) & r->mask] |= UINT64_C(1) << (sequence & 63);
 }
 
+void replay_continue(struct replay *r, uint64_t sequence)
+{
+	if (sequence <= r->top)
+		return;
+	memset(r->words, 0xff, sizeof(r->words));
+	r->words[(sequence >> 6) & r->mask] = UINT64_MAX >> (63 - (sequence & 63));
+	r->top = sequence;
+}
+
 uint64_t replay_extend(const struct replay *r, uint32_t low)
 {
 	uint32_t top_low = (uint32_t)r->top;

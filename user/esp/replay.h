@@ -29,6 +29,9 @@ bool replay_fresh(const struct replay *r, uint64_t sequence);
 /* Marks a fresh number as seen, after authentication. */
 void replay_accept(struct replay *r, uint64_t sequence);
 
+/* Goes on after `sequence`: all up to it counts as seen. Never goes back. */
+void replay_continue(struct replay *r, uint64_t sequence);
+
 /* RFC 4303 appendix A2: the 64-bit number that the low half on the wire stands for. */
 uint64_t replay_extend(const struct replay *r, uint32_t low);
 

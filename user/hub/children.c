@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
+#include "hub/data_saved.h"
 #include "ike/effect.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define DATA_TRUST_NS (5 * CLOCK_SECOND)
 
 static bool imsg_copy(const struct imsg *m, void *to, size_t size)
 {
@@ -73,20 +76,9 @@ static void send_maps(struct hub *h, struct process *p)
 	}
 }
 
-/* Tells ike to set up every tunnel anew: what was installed is not there any more. */
-static void reset_tunnels(struct hub *h)
+bool hub_saved_clear(struct hub *h)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			struct imsg_ike_command reset = {
-				.tunnel = hub_tunnel_number(h->sites[i], t),
-				.command = IKE_COMMAND_RESET};
-
-			if (h->sites[i]->conf.tunnels[t].configured)
-				process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1,
-					&reset, sizeof(reset));
-		}
-	}
+	return !ftruncate(h->saved_fd, 0) && !ftruncate(h->saved_fd, DATA_SAVED_SIZE);
 }
 
 static void start_data(struct hub *h, struct process *p)
@@ -109,9 +101,8 @@ static void start_data(struct hub *h, struct process *p)
 	for (uint32_t i = 0; i < h->outside_count; i++)
 		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
 	hub_sites_send(h, p);
+	process_send(p, IMSG_DATA_SAVED, dup_fd(h->saved_fd), NULL, 0);
 	connect_ike_and_data(h);
-	if (p->restarts)
-		reset_tunnels(h);
 }
 
 /* The new process reports every SA it takes over. */
@@ -195,7 +186,7 @@ static void on_start(void *context, struct process *p)
 	process_send(p, IMSG_START, -1, NULL, 0);
 }
 
-/* The SAs died with the data process: nothing may be routed to them. */
+/* The SAs are lost with the data process: nothing may be routed to them. */
 static void close_tunnels(struct hub *h)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
@@ -223,6 +214,22 @@ static void set_bgp_idle(struct hub *h)
 	}
 }
 
+/*
+ * The next one goes on with its SAs, and nothing changes for anybody. Unless it ended so soon that
+ * what it took over may be the reason: then every tunnel is set up anew.
+ */
+static void on_data_end(struct hub *h, const struct process *p)
+{
+	maps_workers_ended(h->maps);
+	if (clock_now() - p->started_ns > DATA_TRUST_NS)
+		return;
+	log_warn("the SAs of the data process are given up");
+	close_tunnels(h);
+	/* An ike that starts now must not restore what describes them. */
+	if (!hub_saved_clear(h) || ftruncate(h->checkpoint_fd, 0))
+		log_error("saved SAs: %s", strerror(errno));
+}
+
 static void on_end(void *context, struct process *p)
 {
 	struct hub *h = context;
@@ -231,10 +238,7 @@ static void on_end(void *context, struct process *p)
 		return;
 	switch (p->role) {
 	case PROCESS_DATA:
-		close_tunnels(h);
-		/* What it describes went with data: an ike that starts now must not restore it. */
-		if (ftruncate(h->checkpoint_fd, 0))
-			log_error("checkpoint: %s", strerror(errno));
+		on_data_end(h, p);
 		break;
 	case PROCESS_BGP:
 		hub_routes_mark_stale(h);

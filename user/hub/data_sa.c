@@ -52,13 +52,6 @@ static void set_mss(struct sa_pair *p)
 	p->mss6 = (uint16_t)(p->inner_mtu - 60);
 }
 
-static void record_clear(struct proc_data *d, uint32_t spi)
-{
-	struct sa_in *r = &d->sa_in[SLUICE_SA_INDEX(spi)];
-
-	__atomic_store_n(&r->spi, 0, __ATOMIC_RELEASE);
-}
-
 /* The SPI last: XDP takes the record for valid once it is there. */
 static void record_write(struct proc_data *d, const struct sa_pair *p)
 {
@@ -84,21 +77,32 @@ static bool add_valid(const struct imsg_sa_add *a)
 	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX;
 }
 
-void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a)
+static struct saved_sa *saved(const struct proc_data *d, uint32_t spi_in)
 {
-	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
+	return d->saved ? &d->saved[SLUICE_SA_INDEX(spi_in)] : NULL;
+}
+
+/* `from`: goes on where a process before this one stopped. */
+static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct saved_sa *from)
+{
+	uint64_t tag = (uint64_t)a->spi_in << 32 | a->spi_out; /* 50 bits of it random */
 	struct sa_pair *p;
 
 	if (!add_valid(a)) {
 		log_error("tunnel %u: SA %08x refused: SPI, addresses or selectors make no sense",
 			a->tunnel, a->spi_in);
-		return;
+		return false;
 	}
 	p = sa_pair_new(data_sa_make(a, false), data_sa_make(a, true));
 	if (!p) {
 		log_error("tunnel %u: SA %08x refused: cipher %u, key %u bytes, integrity %u",
 			a->tunnel, a->spi_in, a->cipher, a->key_len, a->integ);
-		return;
+		return false;
+	}
+	if (from && (!esp_progress_take(p->in, &from->in, tag) ||
+			    !esp_progress_take(p->out, &from->out, tag))) {
+		sa_pair_free(p);
+		return false;
 	}
 	p->tunnel = a->tunnel;
 	p->spi_in = a->spi_in;
@@ -114,15 +118,81 @@ void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a)
 	if (p->socket_fd < 0)
 		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
 	snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(p->out));
+	if (saved(d, a->spi_in)) {
+		if (!from)
+			data_saved_put(saved(d, a->spi_in), a);
+		esp_progress_keep(p->in, &saved(d, a->spi_in)->in, tag);
+		esp_progress_keep(p->out, &saved(d, a->spi_in)->out, tag);
+	}
 	sadb_add(d->sadb, p);
 	record_write(d, p);
-	if (d->ike)
+	return true;
+}
+
+void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a)
+{
+	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
+
+	if (add_pair(d, a, NULL) && d->ike)
 		imsg_send(d->ike, IMSG_SA_INSTALLED, -1, &ref, sizeof(ref));
+}
+
+static uint32_t first_of(uint32_t tunnel)
+{
+	return tunnel * SLUICE_SA_SLOTS_PER_TUNNEL;
+}
+
+bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out)
+{
+	if (tunnel >= SLUICE_MAX_TUNNELS || !sadb_use(d->sadb, tunnel, spi_out))
+		return false;
+	for (uint32_t i = 0; d->saved && i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
+		struct saved_sa *s = &d->saved[first_of(tunnel) + i];
+
+		data_saved_use(s, s->add.spi_out == spi_out);
+	}
+	return true;
+}
+
+void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote)
+{
+	for (uint32_t i = 0; d->saved && i < SLUICE_SA_SLOTS_PER_TUNNEL; i++)
+		data_saved_move(&d->saved[first_of(tunnel) + i], remote);
+}
+
+uint32_t data_sa_restore(struct proc_data *d)
+{
+	uint32_t restored = 0;
+
+	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++) {
+		struct saved_sa *s = &d->saved[i];
+
+		__atomic_store_n(&d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
+		if (i >= d->saved_count)
+			continue;
+		if (data_saved_whole(s) && SLUICE_SA_INDEX(s->add.spi_in) == i &&
+			add_pair(d, &s->add, s)) {
+			if (s->in_use)
+				(void)sadb_use(d->sadb, s->add.tunnel, s->add.spi_out);
+			restored++;
+		} else {
+			data_saved_wipe(s);
+		}
+	}
+	return restored;
+}
+
+/* A worker that still holds the pair may write its progress once more: see esp.h, the tag. */
+static void forget(struct proc_data *d, uint32_t spi_in)
+{
+	__atomic_store_n(&d->sa_in[SLUICE_SA_INDEX(spi_in)].spi, 0, __ATOMIC_RELEASE);
+	if (saved(d, spi_in))
+		data_saved_wipe(saved(d, spi_in));
 }
 
 void data_sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out)
 {
-	uint32_t first = tunnel * SLUICE_SA_SLOTS_PER_TUNNEL;
+	uint32_t first = first_of(tunnel);
 
 	if (tunnel >= SLUICE_MAX_TUNNELS)
 		return;
@@ -130,15 +200,26 @@ void data_sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t
 		struct sa_pair *p = sadb_in(d->sadb, d->sa_in[first + i].spi);
 
 		if (p && (!spi_in || p->spi_in == spi_in) && (!spi_out || p->spi_out == spi_out))
-			record_clear(d, p->spi_in);
+			forget(d, p->spi_in);
 	}
 	sadb_del(d->sadb, tunnel, spi_in, spi_out);
 }
 
-void data_sa_flush(struct proc_data *d)
+bool data_sa_keep(struct proc_data *d, const struct imsg_sa_keep *k)
 {
-	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++)
-		__atomic_store_n(&d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
-	for (uint32_t t = 0; t < SLUICE_MAX_TUNNELS; t++)
-		sadb_del(d->sadb, t, 0, 0);
+	struct sa_pair *p = sadb_in(d->sadb, k->spi_in);
+
+	if (!p || p->tunnel != k->tunnel || p->spi_out != k->spi_out)
+		return false;
+	d->kept[SLUICE_SA_INDEX(k->spi_in)] = true;
+	return !k->in_use || data_sa_use(d, k->tunnel, k->spi_out);
+}
+
+void data_sa_keep_end(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++) {
+		if (!d->kept[i] && d->sa_in[i].spi)
+			data_sa_del(d, i / SLUICE_SA_SLOTS_PER_TUNNEL, d->sa_in[i].spi, 0);
+	}
+	memset(d->kept, 0, sizeof(d->kept));
 }

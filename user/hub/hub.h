@@ -110,6 +110,7 @@ struct hub {
 	int control_fd;
 	int metrics_fd;
 	int checkpoint_fd; /* memfd of ike */
+	int saved_fd;      /* memfd of data */
 	struct certificates *certificates;
 	uint64_t certificates_look_ns; /* when their ends are looked at next */
 
@@ -132,6 +133,8 @@ int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 
 /* children.c: initial state of each child, and what they report. */
 void hub_children_init(struct hub *h, bool verbose);
+/* Forgets the SAs that a data process saved. False with errno set. */
+bool hub_saved_clear(struct hub *h);
 
 /* sites.c */
 struct hub_site *hub_site_find(struct hub *h, const char *name);

@@ -55,13 +55,16 @@ enum imsg_type {
 	IMSG_PEER_CERT,    /* struct imsg_peer_cert, both ways: what a site authenticated with */
 
 	/* ike -> data */
-	IMSG_SA_ADD,   /* struct imsg_sa_add, with keys */
-	IMSG_SA_USE,   /* struct imsg_sa_ref: send on this pair from now on */
-	IMSG_SA_DEL,   /* struct imsg_sa_ref */
-	IMSG_SA_FLUSH, /* none: forget every SA */
-	IMSG_ESP_SLOW, /* struct imsg_esp_slow, bytes: ESP that came through the socket */
+	IMSG_SA_ADD, /* struct imsg_sa_add, with keys */
+	IMSG_SA_USE, /* struct imsg_sa_ref: send on this pair from now on */
+	IMSG_SA_DEL, /* struct imsg_sa_ref */
+	/* When the two of them meet: what ike has. All else is forgotten by data, what lacks is said. */
+	IMSG_SA_KEEP,     /* struct imsg_sa_keep */
+	IMSG_SA_KEEP_END, /* none */
+	IMSG_ESP_SLOW,    /* struct imsg_esp_slow, bytes: ESP that came through the socket */
 	/* data -> ike */
 	IMSG_SA_INSTALLED, /* struct imsg_sa_ref: inbound accepts from now on */
+	IMSG_SA_LOST,      /* struct imsg_sa_ref: was to be kept and is not here */
 	IMSG_SA_EXPIRING,  /* struct imsg_sa_ref: sequence numbers run out, rekey now */
 	IMSG_PEER_MOVED,   /* struct imsg_peer_moved, both ways: authenticated from a new address */
 
@@ -71,6 +74,7 @@ enum imsg_type {
 	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
 	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
 	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on */
+	IMSG_DATA_SAVED,   /* none, fd: memfd of data_saved.h */
 	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
 	/* data -> hub */
 	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
@@ -219,6 +223,12 @@ struct imsg_sa_ref {
 	uint32_t tunnel;
 	uint32_t spi_in; /* host order; 0 when it names no inbound SA */
 	uint32_t spi_out;
+};
+
+struct imsg_sa_keep {
+	uint32_t tunnel;
+	uint32_t spi_in, spi_out;
+	uint32_t in_use; /* it sends */
 };
 
 /* Keys are wiped from every buffer by imsg_send() and by the receiver. */

@@ -46,8 +46,18 @@ static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
 {
 	struct sa_pair *p = sadb_in(d->sadb, m->spi_in);
 
-	if (p && p->tunnel == m->tunnel)
-		sa_pair_remote_set(p, &m->remote);
+	if (!p || p->tunnel != m->tunnel)
+		return;
+	sa_pair_remote_set(p, &m->remote);
+	data_sa_moved(d, m->tunnel, &m->remote);
+}
+
+static void keep_pair(struct proc_data *d, const struct imsg_sa_keep *k)
+{
+	struct imsg_sa_ref lost = {.tunnel = k->tunnel, .spi_in = k->spi_in, .spi_out = k->spi_out};
+
+	if (!data_sa_keep(d, k))
+		imsg_send(d->ike, IMSG_SA_LOST, -1, &lost, sizeof(lost));
 }
 
 static void on_ike(void *context, const struct imsg *m)
@@ -55,6 +65,7 @@ static void on_ike(void *context, const struct imsg *m)
 	struct proc_data *d = context;
 	const struct imsg_peer_moved *moved;
 	const struct imsg_sa_ref *ref;
+	const struct imsg_sa_keep *keep;
 	const struct imsg_sa_add *add;
 
 	if (m->fd >= 0)
@@ -69,8 +80,7 @@ static void on_ike(void *context, const struct imsg *m)
 		break;
 	case IMSG_SA_USE:
 		ref = imsg_body(m, sizeof(*ref));
-		if (ref && ref->tunnel < SLUICE_MAX_TUNNELS &&
-			!sadb_use(d->sadb, ref->tunnel, ref->spi_out))
+		if (ref && !data_sa_use(d, ref->tunnel, ref->spi_out))
 			log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
 		break;
 	case IMSG_SA_DEL:
@@ -79,8 +89,13 @@ static void on_ike(void *context, const struct imsg *m)
 		if (ref && (ref->spi_in || ref->spi_out))
 			data_sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
 		break;
-	case IMSG_SA_FLUSH:
-		data_sa_flush(d);
+	case IMSG_SA_KEEP:
+		keep = imsg_body(m, sizeof(*keep));
+		if (keep)
+			keep_pair(d, keep);
+		break;
+	case IMSG_SA_KEEP_END:
+		data_sa_keep_end(d);
 		break;
 	case IMSG_PEER_MOVED:
 		moved = imsg_body(m, sizeof(*moved));
@@ -124,6 +139,8 @@ static void on_event(int fd, short what, void *arg)
 		struct imsg_peer_moved moved = {
 			.tunnel = e.tunnel, .spi_in = e.spi_in, .remote = e.remote};
 
+		if (e.type == WORKER_PEER_MOVED)
+			data_sa_moved(d, e.tunnel, &e.remote);
 		if (!d->ike)
 			continue;
 		if (e.type == WORKER_SA_EXPIRING)
@@ -242,6 +259,11 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 		return true;
 	case IMSG_DATA_SOCKET:
 		add_socket(d, m);
+		return true;
+	case IMSG_DATA_SAVED:
+		d->saved = m->fd < 0 ? NULL : data_saved_map(m->fd, &d->saved_count);
+		if (!d->saved)
+			log_error("the saved SAs cannot be mapped: %s", strerror(errno));
 		return true;
 	default:
 		return false;
@@ -450,8 +472,6 @@ static bool setup(struct proc_data *d)
 	if (!map_memory(d))
 		return false;
 	share(d);
-	/* What a data process before this one left: its keys are gone, so are its SAs. */
-	data_sa_flush(d);
 	return start_workers(d) && start_events(d);
 }
 
@@ -505,8 +525,8 @@ static void proc_free(struct proc_data *d)
 	for (uint32_t i = 0; i < d->conf.workers && i < SLUICE_MAX_WORKERS; i++)
 		worker_free(d->workers[i]);
 	worker_free(d->slow);
-	if (d->sa_in)
-		data_sa_flush(d);
+	for (uint32_t t = 0; d->sa_in && t < SLUICE_MAX_TUNNELS; t++)
+		data_sa_del(d, t, 0, 0);
 	sadb_free(d->sadb);
 	for (uint32_t i = 0; i < d->socket_count; i++)
 		free_event(d->sockets[i].readable);
@@ -533,6 +553,7 @@ int proc_data_run(int hub_fd)
 {
 	struct proc_data *d = proc_new();
 	int ike_fd = -1, status = 1;
+	uint32_t restored;
 
 	if (!d)
 		return 1;
@@ -542,6 +563,10 @@ int proc_data_run(int hub_fd)
 	if (ike_fd >= 0)
 		set_ike(d, ike_fd);
 	privsep_drop("data");
+	/* What another process of this role wrote is read without rights. */
+	restored = data_sa_restore(d);
+	if (restored)
+		log_info("%u SA pairs of the process before this one go on", restored);
 	for (uint32_t i = 0; i < d->conf.workers; i++)
 		worker_open_gate(d->workers[i]);
 	say_mode(d);

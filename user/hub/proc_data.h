@@ -6,6 +6,7 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/sadb.h"
 #include "dataplane/worker.h"
+#include "hub/data_saved.h"
 #include "hub/imsg.h"
 
 #define DATA_SOCKETS_MAX 32
@@ -36,6 +37,9 @@ struct proc_data {
 	int taps[SLUICE_MAX_WORKERS];
 	struct data_map_memory maps[DATA_MAPS];
 	struct sa_in *sa_in;
+	struct saved_sa *saved; /* NULL: nobody takes over */
+	uint32_t saved_count;   /* there may be records below it at the start */
+	bool kept[SLUICE_SA_ENTRIES];
 	struct sadb *sadb;
 	struct worker_shared shared;
 	struct worker *workers[SLUICE_MAX_WORKERS];
@@ -55,6 +59,18 @@ void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a);
 
 /* Closes XDP first, then forgets. spi_in, spi_out 0 match every pair of the tunnel. */
 void data_sa_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
-void data_sa_flush(struct proc_data *d);
+
+/* From now on this pair sends. False: there is none. */
+bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out);
+
+/* The peer of a tunnel's UDP is at another address. */
+void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote);
+
+/* Goes on with what a process before this one saved. Returns how many pairs. */
+uint32_t data_sa_restore(struct proc_data *d);
+
+/* What ike knows of, one by one; false: it is not here. Then all else is deleted. */
+bool data_sa_keep(struct proc_data *d, const struct imsg_sa_keep *k);
+void data_sa_keep_end(struct proc_data *d);
 
 #endif

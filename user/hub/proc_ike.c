@@ -319,6 +319,11 @@ static void on_data(void *context, const struct imsg *m)
 		if (ref)
 			ike_hold_installed(&p->hold, ref->spi_in);
 		break;
+	case IMSG_SA_LOST:
+		ref = imsg_body(m, sizeof(*ref));
+		if (ref)
+			engine_pair_lost(p->engine, ref->tunnel, ref->spi_in, clock_now());
+		break;
 	case IMSG_SA_EXPIRING:
 		ref = imsg_body(m, sizeof(*ref));
 		if (ref)
@@ -342,10 +347,27 @@ static void on_data_gone(void *context)
 {
 	struct proc_ike *p = context;
 
-	log_warn("the data process is gone; its SAs are set up again when it is back");
+	log_warn("the data process is gone");
 	imsg_channel_free(p->data);
 	p->data = NULL;
 	ike_hold_release(&p->hold);
+}
+
+static void keep_pair(void *context, const struct engine_pair *pair)
+{
+	struct proc_ike *p = context;
+	struct imsg_sa_keep m = {pair->tunnel, pair->spi_in, pair->spi_out, pair->in_use};
+
+	imsg_send(p->data, IMSG_SA_KEEP, -1, &m, sizeof(m));
+}
+
+/* One of the two was started again: both are to have the same SAs. */
+static void agree_with_data(struct proc_ike *p)
+{
+	if (!p->data || !p->started)
+		return;
+	engine_pairs(p->engine, keep_pair, p);
+	imsg_send(p->data, IMSG_SA_KEEP_END, -1, NULL, 0);
 }
 
 static void take_channel(struct proc_ike *p, int own_fd)
@@ -355,6 +377,7 @@ static void take_channel(struct proc_ike *p, int own_fd)
 	imsg_channel_free(p->data);
 	ike_hold_release(&p->hold);
 	p->data = imsg_channel_new(p->base, own_fd, on_data, on_data_gone, p);
+	agree_with_data(p);
 }
 
 /* ---- messages from hub ---- */
@@ -457,12 +480,10 @@ static void start(struct proc_ike *p)
 	/* First: a checkpoint is what another process of this role wrote, and is parsed without rights. */
 	privsep_drop("ike");
 
-	bool had_state = ike_checkpoint_load(&p->checkpoint, p->engine, clock_now());
-
-	if (!had_state && p->data)
-		imsg_send(p->data, IMSG_SA_FLUSH, -1, NULL, 0);
+	(void)ike_checkpoint_load(&p->checkpoint, p->engine, clock_now());
 	imsg_send(p->hub, IMSG_READY, -1, NULL, 0);
 	p->started = true;
+	agree_with_data(p);
 	for (unsigned int i = 0; i < p->socket_count; i++)
 		event_add(p->sockets[i].readable, NULL);
 	engine_start(p->engine, clock_now());

@@ -290,7 +290,9 @@ static bool open_metrics(struct hub *h, char *error)
 static bool make_checkpoint(struct hub *h, char *error)
 {
 	h->checkpoint_fd = memfd_create("sluice-ike", MFD_CLOEXEC);
-	return h->checkpoint_fd >= 0 || fail(error, "memfd", "sluice-ike");
+	h->saved_fd = memfd_create("sluice-data", MFD_CLOEXEC);
+	return (h->checkpoint_fd >= 0 && h->saved_fd >= 0 && hub_saved_clear(h)) ||
+	       fail(error, "memfd", "sluice");
 }
 
 static bool attach_outside(struct hub *h, char *error)
@@ -348,4 +350,5 @@ void hub_teardown(struct hub *h)
 	close_fd(&h->control_fd);
 	close_fd(&h->metrics_fd);
 	close_fd(&h->checkpoint_fd);
+	close_fd(&h->saved_fd);
 }

@@ -369,6 +369,33 @@ void engine_sa_expiring(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint
 	engine_sweep(e);
 }
 
+void engine_pairs(const struct engine *e,
+	void (*each)(void *context, const struct engine_pair *pair), void *context)
+{
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		const struct tunnel *t = tunnel_find(e, i);
+
+		for (int slot = 0; t && slot < IKE_SLOTS_MAX; slot++) {
+			const struct child *c = &t->children[slot];
+
+			if (c->installed)
+				each(context, &(struct engine_pair){.tunnel = i,
+						      .spi_in = c->spi_in,
+						      .spi_out = c->spi_out,
+						      .in_use = t->in_use == slot});
+		}
+	}
+}
+
+void engine_pair_lost(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint64_t now)
+{
+	struct tunnel *t = tunnel_find(e, tunnel);
+	int slot = t ? child_find_in(t, spi_in) : -1;
+
+	if (slot >= 0 && t->children[slot].state == CHILD_LIVE)
+		engine_command(e, tunnel, ENGINE_RESET, now);
+}
+
 void engine_peer_moved(struct engine *e, uint32_t tunnel, uint32_t spi_in,
 	const struct ip_endpoint *remote, uint64_t now)
 {

@@ -100,6 +100,18 @@ void engine_command(struct engine *e, uint32_t tunnel, enum engine_command c, ui
 /* Authenticated ESP came from the peer `age_ms` ago: life in the sense of RFC 7296 2.4. */
 void engine_activity(struct engine *e, uint32_t tunnel, uint32_t age_ms, uint64_t now);
 
+/* Each pair of SAs that was given out to be installed and is not deleted yet. */
+struct engine_pair {
+	uint32_t tunnel;
+	uint32_t spi_in, spi_out;
+	bool in_use; /* outbound packets take it */
+};
+void engine_pairs(const struct engine *e,
+	void (*each)(void *context, const struct engine_pair *pair), void *context);
+
+/* A pair is not installed any more: its tunnel is set up anew, unless the pair was about to go. */
+void engine_pair_lost(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint64_t now);
+
 /* The data path runs out of sequence numbers on this SA: rekey it now. */
 void engine_sa_expiring(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint64_t now);
 
