@@ -508,7 +508,8 @@ static void test_known_seeds(void **state)
 		enum mode mode;
 		uint64_t seed;
 	} rows[] = {{1, MODE_CROSS, 90}, {1, MODE_CROSS, 177}, {1, MODE_CROSS, 1995},
-		{1, MODE_CROSS, 4719}, {1, MODE_REKEYS, 1924}, {1, MODE_DELETES, 1629}};
+		{1, MODE_CROSS, 4719}, {1, MODE_REKEYS, 1924}, {1, MODE_DELETES, 1629},
+		{1, MODE_DELETES, 4391}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
