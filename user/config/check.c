@@ -145,7 +145,7 @@ static bool check_auth(struct walk *w, const yaml_node_t *node, const struct con
 		return walk_fail(w, node, "site '%s' tunnel %u: 'psk' is missing", site, t);
 	if (tunnel->options.auth == AUTH_PSK)
 		return true;
-	if (tunnel->psk[0])
+	if (tunnel->psk[0] || tunnel->psk_previous[0])
 		return walk_fail(w, node, "site '%s' tunnel %u: a psk, but auth is cert", site, t);
 	if (!own->chain[0])
 		return walk_fail(w, node,

@@ -137,8 +137,10 @@ struct tunnel_conf {
 	/* Of the site and of the hub. IKE_ID_DN has the text here, which hub encodes. */
 	struct ike_identity identity;
 	struct ike_identity local_identity;
-	struct ip_prefix inside;             /* /30: hub .1, site .2 */
-	struct ip_prefix inside6;            /* /126, or unset */
+	struct ip_prefix inside;  /* /30: hub .1, site .2 */
+	struct ip_prefix inside6; /* /126, or unset */
+	char psk_previous
+		[CONFIG_SECRET_REF_SIZE];    /* taken as well, until the site has the new one */
 	char ppk[CONFIG_SECRET_REF_SIZE];    /* post-quantum key; with options.ppk_id */
 	char psk[CONFIG_SECRET_REF_SIZE];    /* file:PATH or cred:NAME; "" with certificates */
 	struct certificate_conf certificate; /* else that of the concentrator */

@@ -67,6 +67,7 @@ static const struct walk_field tunnel_fields[] = {
 	{"identity", read_identity, offsetof(struct tunnel_conf, identity), false},
 	{"address", read_address, offsetof(struct tunnel_conf, address), false},
 	{"psk", read_secret_ref, offsetof(struct tunnel_conf, psk), false},
+	{"psk_previous", read_secret_ref, offsetof(struct tunnel_conf, psk_previous), false},
 	{"ppk", read_secret_ref, offsetof(struct tunnel_conf, ppk), false},
 	{"ppk_identity", read_ppk_id, offsetof(struct tunnel_conf, options), false},
 	TUNNEL_OPTIONS,

@@ -38,15 +38,16 @@ enum imsg_type {
 	IMSG_READY, /* none: set up, privileges dropped */
 
 	/* hub -> ike */
-	IMSG_IKE_SOCKET,      /* struct imsg_socket, fd */
-	IMSG_IKE_TUNNEL,      /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
-	IMSG_IKE_PPK,         /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
-	IMSG_IKE_TUNNEL_DEL,  /* struct imsg_tunnel */
-	IMSG_IKE_ACTIVITY,    /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
-	IMSG_IKE_COMMAND,     /* struct imsg_ike_command */
-	IMSG_IKE_CREDENTIALS, /* struct imsg_ike_credentials: certificates, in parts that follow */
-	IMSG_IKE_CREDENTIAL,  /* struct imsg_ike_credential, fd: a part, to read once and close */
-	IMSG_IKE_CHECKPOINT,  /* none, fd: memfd that outlives the process, for SA state */
+	IMSG_IKE_SOCKET,       /* struct imsg_socket, fd */
+	IMSG_IKE_TUNNEL,       /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_PPK,          /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
+	IMSG_IKE_PSK_PREVIOUS, /* the same, of the key before the present one */
+	IMSG_IKE_TUNNEL_DEL,   /* struct imsg_tunnel */
+	IMSG_IKE_ACTIVITY,     /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
+	IMSG_IKE_COMMAND,      /* struct imsg_ike_command */
+	IMSG_IKE_CREDENTIALS,  /* struct imsg_ike_credentials: certificates, in parts that follow */
+	IMSG_IKE_CREDENTIAL,   /* struct imsg_ike_credential, fd: a part, to read once and close */
+	IMSG_IKE_CHECKPOINT,   /* none, fd: memfd that outlives the process, for SA state */
 	/* ike -> hub */
 	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */

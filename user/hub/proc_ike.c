@@ -9,6 +9,7 @@
 #include "hub/ike_credentials.h"
 #include "hub/ike_hold.h"
 #include "hub/ike_messages.h"
+#include "hub/ike_secrets.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
 #include "ike/engine.h"
@@ -59,8 +60,7 @@ struct proc_ike {
 	int status;
 	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
 	bool timer_soon;
-	struct secret ppk; /* of ppk_tunnel */
-	uint32_t ppk_tunnel;
+	struct ike_secrets secrets;
 	struct log_limit limits[IKE_TUNNELS_MAX + 1]; /* the last: of no tunnel */
 };
 
@@ -400,42 +400,6 @@ static void take_socket(struct proc_ike *p, const struct imsg *m)
 		event_add(slot->readable, NULL);
 }
 
-/* Reads a pre-shared key; one line end does not belong to it. */
-static bool read_secret(int own_fd, struct secret *out)
-{
-	uint8_t bytes[SECRET_MAX + 2];
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (own_fd < 0)
-		return false;
-	while (n > 0 && len < sizeof(bytes)) {
-		n = read(own_fd, bytes + len, sizeof(bytes) - len);
-		if (n > 0)
-			len += (size_t)n;
-	}
-	close(own_fd);
-	if (len && bytes[len - 1] == '\n')
-		len--;
-	n = n < 0 || !len || !secret_set(out, bytes, len) ? -1 : 0;
-	secret_wipe(bytes, sizeof(bytes));
-	return n == 0;
-}
-
-/* Kept for the tunnel that the next message is about. */
-static void take_ppk(struct proc_ike *p, const struct imsg *m)
-{
-	const struct imsg_tunnel *t = imsg_body(m, sizeof(*t));
-
-	p->ppk_tunnel = t ? t->tunnel : EFFECT_NO_TUNNEL;
-	if (read_secret(m->fd, &p->ppk))
-		return;
-	log_error("tunnel %u: the post-quantum key could not be read; the tunnel stays down",
-		p->ppk_tunnel);
-	p->ppk.len = 32;
-	random_bytes(p->ppk.bytes, p->ppk.len);
-}
-
 static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 {
 	const struct imsg_ike_tunnel *t = imsg_body(m, sizeof(*t));
@@ -460,19 +424,18 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 	if (t->options.auth == AUTH_CERT) {
 		if (m->fd >= 0)
 			close(m->fd);
-	} else if (!read_secret(m->fd, &psk)) {
+	} else if (!ike_secret_read(m->fd, &psk)) {
 		log_error("site %s tunnel %u: the pre-shared key could not be read", t->site,
 			t->tunnel % TUNNELS_PER_SITE);
 		/* A key that nobody has: the tunnel exists, and stays down. */
 		psk.len = 32;
 		random_bytes(psk.bytes, psk.len);
 	}
-	if (t->options.ppk_id_len && p->ppk_tunnel == t->tunnel)
-		conf.ppk = p->ppk;
+	ike_secrets_give(&p->secrets, &conf);
 	engine_tunnel_set(p->engine, &conf, &psk, clock_now());
 	secret_clear(&psk);
-	secret_clear(&p->ppk);
 	secret_clear(&conf.ppk);
+	secret_clear(&conf.psk_previous);
 }
 
 static void start(struct proc_ike *p)
@@ -516,7 +479,8 @@ static void on_hub(void *context, const struct imsg *m)
 		take_socket(p, m);
 		break;
 	case IMSG_IKE_PPK:
-		take_ppk(p, m);
+	case IMSG_IKE_PSK_PREVIOUS:
+		ike_secrets_take(&p->secrets, m);
 		break;
 	case IMSG_IKE_TUNNEL:
 		take_tunnel(p, m);

@@ -95,6 +95,9 @@ bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 			if (site->bgp_password[0] &&
 				!secret_ok(site, t, "bgp_password", site->bgp_password, error))
 				return false;
+			if (tunnel->psk_previous[0] &&
+				!secret_ok(site, t, "psk_previous", tunnel->psk_previous, error))
+				return false;
 			if (tunnel->ppk[0] && !secret_ok(site, t, "ppk", tunnel->ppk, error))
 				return false;
 		}

@@ -47,15 +47,13 @@ uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
 	return site->slot * TUNNELS_PER_SITE + t;
 }
 
-/* ike holds it until the tunnel comes; what cannot be opened leaves a tunnel that stays down. */
-static void send_ppk(struct hub *h, const struct hub_site *site, unsigned int t)
+/* ike holds it until the tunnel comes; a ppk that cannot be opened leaves a tunnel that stays down. */
+static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, const char *ref)
 {
-	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
-	const char *ref = site->conf.tunnels[t].ppk;
+	struct imsg_tunnel m = {.tunnel = tunnel};
 
-	if (!site->conf.tunnels[t].options.ppk_id_len)
-		return;
-	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_PPK, secret_ref_open(ref), &m, sizeof(m));
+	if (ref[0])
+		process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
 }
 
 static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int t)
@@ -80,7 +78,8 @@ static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int
 	m.options = conf->options;
 	m.local_ts = conf->local_ts;
 	m.remote_ts = conf->remote_ts;
-	send_ppk(h, site, t);
+	send_secret(h, m.tunnel, IMSG_IKE_PPK, conf->ppk);
+	send_secret(h, m.tunnel, IMSG_IKE_PSK_PREVIOUS, conf->psk_previous);
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
 	certificates_send_tunnel(h, m.tunnel, conf);
 }

@@ -150,11 +150,16 @@ static bool same_selectors(const struct selector_set *a, const struct selector_s
 	return a->count == b->count && selectors_within(a, b) && selectors_within(b, a);
 }
 
+static bool same_secret(const struct secret *a, const struct secret *b)
+{
+	return a->len == b->len && secret_equal(a->bytes, b->bytes, a->len);
+}
+
 static bool same_ppk(const struct engine_tunnel *a, const struct engine_tunnel *b)
 {
 	return a->options.ppk_id_len == b->options.ppk_id_len &&
 	       memcmp(a->options.ppk_id, b->options.ppk_id, a->options.ppk_id_len) == 0 &&
-	       a->ppk.len == b->ppk.len && secret_equal(a->ppk.bytes, b->ppk.bytes, a->ppk.len);
+	       same_secret(&a->ppk, &b->ppk);
 }
 
 /* True when running SAs may stay under the new configuration. */
@@ -197,14 +202,14 @@ void engine_tunnel_set(
 		TAILQ_INIT(&t->sas);
 	}
 	same = t->present && may_stay(&t->conf, conf) &&
-	       (conf->options.auth == AUTH_CERT ||
-		       (t->psk.len == psk->len &&
-			       secret_equal(t->psk.bytes, psk->bytes, psk->len)));
+	       (conf->options.auth == AUTH_CERT || same_secret(&t->psk, psk) ||
+		       same_secret(&t->psk, &conf->psk_previous));
 	if (t->present && !same)
 		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	t->present = true;
 	t->conf = *conf;
 	t->psk = *psk;
+	t->try_previous = false;
 	if (conf->options.auth == AUTH_CERT) {
 		/* Not an empty key, which somebody could guess: one that nobody has. */
 		t->psk.len = 32;
@@ -213,7 +218,7 @@ void engine_tunnel_set(
 	/* Before the start a checkpoint may still bring it up: nobody should hear "down" first. */
 	if (!t->reported && e->started)
 		tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
-	if (!same && e->started && conf->options.startup == STARTUP_START)
+	if (e->started && conf->options.startup == STARTUP_START && (!same || t->in_use < 0))
 		tunnel_retry(e, t, true, now);
 	engine_sweep(e);
 }

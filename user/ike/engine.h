@@ -46,7 +46,8 @@ struct engine_tunnel {
 	struct ike_identity local_id, remote_id;
 	struct ike_options options;
 	struct selector_set local_ts, remote_ts;
-	struct secret ppk; /* RFC 8784; empty: none, else every peer must have it */
+	struct secret psk_previous; /* taken beside the PSK; empty: none */
+	struct secret ppk;          /* RFC 8784; empty: none, else every peer must have it */
 };
 
 enum engine_command {

@@ -118,6 +118,7 @@ TAILQ_HEAD(ike_sa_list, ike_sa);
 struct tunnel {
 	struct engine_tunnel conf;
 	struct secret psk;
+	bool try_previous;                      /* our next attempt uses the previous key */
 	struct credential *own;                 /* NULL: the engine's */
 	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
 	bool present;
@@ -189,6 +190,7 @@ struct ike_sa {
 	};
 	struct v1_sa *v1; /* what only IKEv1 has; NULL with IKEv2 */
 	bool nat_here, nat_there, forced_encap;
+	bool previous_key;             /* the peer has, or gets, proof by the previous PSK */
 	bool ppk_announced;            /* by both ends; RFC 8784 3 */
 	bool fragmentation;            /* both ends take fragments; RFC 7383 2.3 */
 	struct reassembly *partial[2]; /* of a request, of a response */
@@ -375,6 +377,10 @@ void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now
 
 /* ---- tunnel.c ---- */
 
+/* The PSK of an SA; the previous one where the peer was found to have that. */
+const struct secret *tunnel_psk(const struct ike_sa *sa);
+/* It failed with this key: the next attempt takes the other one, if there is one. */
+void tunnel_other_key(struct tunnel *t);
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
 /*
  * The tunnels that a peer unknown so far may belong to, one each call: those that name its address,

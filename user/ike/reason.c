@@ -146,6 +146,8 @@ static const struct row rows[REASONS] = {
 	[REASON_CHILD_UP] = {"CHILD_UP", "SA pair established", ""},
 	[REASON_CHILD_REKEYED] = {"CHILD_REKEYED", "SA pair rekeyed", ""},
 	[REASON_IKE_REKEYED] = {"IKE_REKEYED", "IKE SA rekeyed", ""},
+	[REASON_PREVIOUS_PSK] = {"PREVIOUS_PSK", "the site still uses the previous pre-shared key",
+		"Give the device the new key; then remove psk_previous"},
 	[REASON_PEER_MOVED] = {"PEER_MOVED", "the peer has a new address or port", ""},
 	[REASON_RESTORED] = {"RESTORED", "IKE SA taken over from the process before", ""},
 };

@@ -341,6 +341,9 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 		sa->nat_there  ? ", peer behind NAT"
 		: sa->nat_here ? ", we are behind NAT"
 			       : "");
+	if (sa->previous_key)
+		engine_note(e, t, &sa->remote, true, REASON_PREVIOUS_PSK, "%s",
+			reason_sentence(REASON_PREVIOUS_PSK));
 	for (other = TAILQ_FIRST(&t->sas); other; other = next) {
 		next = TAILQ_NEXT(other, of_tunnel);
 		if (other != sa && !other->free_me &&

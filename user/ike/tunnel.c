@@ -11,6 +11,16 @@ struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 	return t && t->present ? t : NULL;
 }
 
+const struct secret *tunnel_psk(const struct ike_sa *sa)
+{
+	return sa->previous_key ? &sa->tunnel->conf.psk_previous : &sa->tunnel->psk;
+}
+
+void tunnel_other_key(struct tunnel *t)
+{
+	t->try_previous = !t->try_previous && t->conf.psk_previous.len;
+}
+
 struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, unsigned int *cursor)
 {
@@ -165,6 +175,8 @@ void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t no
 	}
 	if (alive && sa->version->survive && sa->version->survive(e, sa, now))
 		return;
+	if (sa->state == IKE_MAIN5_SENT)
+		tunnel_other_key(t); /* that is how IKEv1 says that a key is wrong */
 	again = initiating ? t->conf.options.startup == STARTUP_START ||
 				     t->conf.options.dpd_action == DPD_RESTART
 			   : alive && t->conf.options.dpd_action == DPD_RESTART;

@@ -245,7 +245,8 @@ void v1_adopt(
 		return;
 	}
 	if (again && reserved >= 0)
-		old->tunnel->children[reserved].ike = old; /* ends with it, unless it gets through */
+		old->tunnel->children[reserved].ike =
+			old; /* ends with it, unless it gets through */
 	ike_set_state(old, IKE_REKEYED);
 	old->guard_at = now + life;
 }

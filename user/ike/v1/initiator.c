@@ -134,7 +134,8 @@ void v1_main4(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return;
 	}
 	blob_set(&h->public_r, public.bytes, public.len);
-	if (!v1_detect_nat(sa, &vm->p, vm->m) || !v1_derive(sa, &sa->tunnel->psk)) {
+	sa->previous_key = sa->tunnel->try_previous;
+	if (!v1_detect_nat(sa, &vm->p, vm->m) || !v1_derive(sa, tunnel_psk(sa))) {
 		tunnel_dead(e, sa, REASON_CRYPTO, now);
 		return;
 	}

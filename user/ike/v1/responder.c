@@ -211,14 +211,14 @@ struct attempt {
 	char text[REASON_TEXT_SIZE];
 };
 
-static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct tunnel *t,
-	struct attempt *a)
+static bool try_key(struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct tunnel *t,
+	const struct secret *psk, struct attempt *a)
 {
 	char text[REASON_TEXT_SIZE] = "";
 	enum reason why;
 
 	memcpy(vm->copy, vm->cipher, vm->m->raw.len);
-	if (!v1_derive(sa, &t->psk) || !v1_open_proof(sa, vm))
+	if (!v1_derive(sa, psk) || !v1_open_proof(sa, vm))
 		return false;
 	why = v1_check_proof(e, sa, t, &vm->p, text, sizeof(text));
 	if (why == REASON_NONE)
@@ -232,6 +232,18 @@ static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *v
 	a->keys = sa->v1_keys;
 	snprintf(a->text, sizeof(a->text), "%s", text[0] ? text : reason_sentence(why));
 	return false;
+}
+
+static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct tunnel *t,
+	struct attempt *a)
+{
+	const struct secret *previous = &t->conf.psk_previous;
+
+	sa->previous_key = false;
+	if (try_key(e, sa, vm, t, &t->psk, a))
+		return true;
+	sa->previous_key = previous->len && try_key(e, sa, vm, t, previous, a);
+	return sa->previous_key;
 }
 
 /*

@@ -44,7 +44,7 @@ static enum reason write_auth(
 
 	if (is_cert(sa->tunnel))
 		return auth_cert_write(e, sa, w, body);
-	if (!compute_auth(sa, sa->initiator, &sa->tunnel->psk, body, auth))
+	if (!compute_auth(sa, sa->initiator, tunnel_psk(sa), body, auth))
 		return REASON_CRYPTO;
 	message_payload_begin(w, PAYLOAD_AUTH);
 	wr_u8(&w->w, AUTH_METHOD_PSK);
@@ -84,8 +84,12 @@ static bool check_auth(struct engine *e, struct ike_sa *sa, struct tunnel *t,
 
 	text[0] = '\0';
 	/* An unknown identity costs the same computation as a wrong key. */
-	if (!t || !is_cert(t))
+	if (!t || (!is_cert(t) && !t->conf.psk_previous.len))
 		return check_psk(sa, m, id_type, t ? &t->psk : &no_psk, why);
+	if (!is_cert(t)) {
+		sa->previous_key = !check_psk(sa, m, id_type, &t->psk, why);
+		return !sa->previous_key || check_psk(sa, m, id_type, &t->conf.psk_previous, why);
+	}
 	*why = auth_cert_check(e, sa, t, m, id_type, id, text);
 	return *why == REASON_NONE;
 }
@@ -272,6 +276,7 @@ void auth_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 		tunnel_dead(e, sa, REASON_NO_SLOT, now);
 		return;
 	}
+	sa->previous_key = t->try_previous;
 	wr_u32(&spi_w, t->children[sa->first_slot].spi_in);
 	proposal_policy_esp(&t->conf.options, false, &policy);
 	make_id(&t->conf.local_id, &id);
@@ -380,6 +385,8 @@ void auth_response(struct engine *e, struct ike_sa *sa, const struct message *m,
 	proven = check_responder(e, sa, m, &why, text, sizeof(text));
 	if (!proven || !take_child(e, sa, m, slot, &why, text, sizeof(text), now)) {
 		engine_note(e, t, &m->remote, true, why, "%s", text);
+		if (!proven)
+			tunnel_other_key(t);
 		if (why == REASON_PEER_REFUSED && !proven)
 			ike_sa_end(e, sa, why, now); /* the peer keeps nothing */
 		else
