@@ -96,11 +96,23 @@ static struct algorithm_set one(uint16_t id, uint16_t bits)
 	return (struct algorithm_set){.count = 1, .items = {{id, bits}}};
 }
 
+static void send_key(
+	struct side *s, enum imsg_type type, const char *key, const void *body, size_t len)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_true(write(fds[1], key, strlen(key)) > 0);
+	close(fds[1]);
+	send_message(s->hub, type, fds[0], body, len);
+	close(fds[0]);
+}
+
 static void send_tunnel(struct side *s, bool first)
 {
+	struct imsg_tunnel ahead = {.tunnel = TUNNEL};
 	struct imsg_ike_tunnel t = {
 		.tunnel = TUNNEL, .site = "branch", .local = s->addr, .remote = s->other};
-	int psk[2];
 
 	t.local_id = (struct ike_identity){IKE_ID_FQDN, 1, {first ? 'a' : 'b'}};
 	t.remote_id = (struct ike_identity){IKE_ID_FQDN, 1, {first ? 'b' : 'a'}};
@@ -123,12 +135,10 @@ static void send_tunnel(struct side *s, bool first)
 	memset(t.local_ts.selectors[0].last.bytes, 0xff, 4);
 	t.local_ts.selectors[0].last_port = 65535;
 	t.remote_ts = t.local_ts;
-	/* One end has a line end after the key, the other not. */
-	assert_int_equal(pipe(psk), 0);
-	assert_true(write(psk[1], first ? "secret_key\n" : "secret_key", first ? 11 : 10) > 0);
-	close(psk[1]);
-	send_message(s->hub, IMSG_IKE_TUNNEL, psk[0], &t, sizeof(t));
-	close(psk[0]);
+	/* One end has a line end after the key, the other not, and a new key already. */
+	if (!first)
+		send_key(s, IMSG_IKE_PSK_PREVIOUS, "secret_key", &ahead, sizeof(ahead));
+	send_key(s, IMSG_IKE_TUNNEL, first ? "secret_key\n" : "a_new_key", &t, sizeof(t));
 }
 
 static void send_channel(struct side *s)
