@@ -43,7 +43,7 @@ start_sluice() {
 			echo "neighbor $((2 * i)) s$i $DUT $(address "$i") - - $((65001 + i)) 0 0 100 $group 0"
 			echo "tunnel $((2 * i)) up"
 		done
-		echo start
+		echo quiet; echo start
 	} >&9
 	until PID=$(pgrep -P "$(ip netns pids $P-dut | head -n 1)" bgp_peer | head -n 1) && [ -n "$PID" ]; do sleep 0.1; done
 }
@@ -103,6 +103,7 @@ one() { # SPEAKER ROW PEERS PREFIXES MODE
 	net_up "$3"
 	"start_$1" "$3" "$5"
 	taskset -apc 0 "$PID" >/dev/null
+	[ -z "${PERF:-}" ] || { perf record -q -g -p "$PID" -o "/tmp/bgp.$1.perf" >/dev/null 2>&1 & PERFPID=$!; }
 	coproc LOAD { ip netns exec $P-load taskset -c $LOAD_CPU "$BIN/tests/bench/bgp_load" $DUT $AS $FIRST "$3" "$4" "$5" 2>"$W/load.err"; }
 	pids+=("$LOAD_PID"); exec 7<&"${LOAD[0]}" 8>&"${LOAD[1]}"
 	read -r -t 90 word <&7
@@ -120,7 +121,7 @@ one() { # SPEAKER ROW PEERS PREFIXES MODE
 
 row() { # NAME PEERS PREFIXES MODE
 	local speaker
-	for speaker in sluice bird frr; do
+	for speaker in ${SPEAKERS:-sluice bird frr}; do
 		case $speaker in
 		bird) command -v bird >/dev/null || { echo "bird is not installed"; continue; } ;;
 		frr) [ -x /usr/lib/frr/bgpd ] || { echo "FRR is not installed"; continue; } ;;

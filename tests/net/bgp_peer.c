@@ -12,6 +12,7 @@
  *   tunnel TUNNEL up|down
  *   network PREFIX add|del
  *   start
+ *   quiet                         routes are no longer printed
  *   shutdown
  *
  *   ready | settled | gone
@@ -61,7 +62,7 @@ static struct ip_addr address(const char *text)
 	return a;
 }
 
-static bool graceful;
+static bool graceful, quiet;
 static uint32_t bfd_interval_us;
 static uint8_t bfd_multiplier;
 
@@ -168,6 +169,12 @@ static void do_start(char **w)
 	imsg_send(channel, IMSG_START, -1, NULL, 0);
 }
 
+static void do_quiet(char **w)
+{
+	(void)w;
+	quiet = true;
+}
+
 static void do_shutdown(char **w)
 {
 	(void)w;
@@ -191,6 +198,7 @@ static void run_line(char *line)
 		{"tunnel", 3, do_tunnel},
 		{"network", 3, do_network},
 		{"start", 1, do_start},
+		{"quiet", 1, do_quiet},
 		{"shutdown", 1, do_shutdown},
 	};
 	char *words[WORDS], *save = NULL;
@@ -276,7 +284,7 @@ static void on_message(void *context, const struct imsg *m)
 		print_state(imsg_body(m, sizeof(struct imsg_bgp_state)));
 		return;
 	case IMSG_ROUTES:
-		for (size_t i = 0; i < m->len / sizeof(struct imsg_route); i++)
+		for (size_t i = 0; !quiet && i < m->len / sizeof(struct imsg_route); i++)
 			print_route((const struct imsg_route *)m->payload + i);
 		return;
 	case IMSG_BFD_STATE:

@@ -53,6 +53,15 @@ struct bench {
 	struct rib_path paths[4];
 };
 
+static void set_prefix(struct rib_prefix *e, const char *text)
+{
+	struct ip_prefix p;
+
+	assert_true(prefix_parse(text, &p));
+	e->len = p.len;
+	memcpy(e->address, p.addr.bytes, 4);
+}
+
 static void lay_out(struct bench *b, const struct decide_case *c)
 {
 	*b = (struct bench){0};
@@ -123,7 +132,7 @@ static void the_table_explained(void **state)
 		struct bench b;
 		unsigned int n, best = 0;
 
-		assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+		set_prefix(&e, "10.1.0.0/24");
 		lay_out(&b, c);
 		for (int k = 0; k < c->count; k++) {
 			b.paths[k].next = e.paths;
@@ -175,7 +184,7 @@ static void guard_keeps_the_first_owner(void **state)
 	struct decision d;
 
 	(void)state;
-	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	set_prefix(&e, "10.1.0.0/24");
 	lay_out(&b, &two_locations);
 	d = run(&e, &b, 0, 1);
 	assert_ptr_equal(d.best, &b.paths[0]);
@@ -203,7 +212,7 @@ static void guard_lets_locations_share(void **state)
 	struct decision d;
 
 	(void)state;
-	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	set_prefix(&e, "10.1.0.0/24");
 	/* devices of one group may announce the same, the decision is by path. */
 	lay_out(&b, &two_locations);
 	b.peers[1].conf.group = b.peers[0].conf.group;
@@ -214,7 +223,8 @@ static void guard_lets_locations_share(void **state)
 	attr_store_fini(&b.store);
 
 	/* The same AS originated both: a way round, not another owner. */
-	e = (struct rib_prefix){.prefix = e.prefix};
+	e = (struct rib_prefix){0};
+	set_prefix(&e, "10.1.0.0/24");
 	lay_out(&b, &same_origin);
 	run(&e, &b, 0, 1);
 	d = run(&e, &b, 0, 2);
@@ -230,7 +240,7 @@ static void guard_leaves_default_routes(void **state)
 	struct decision d;
 
 	(void)state;
-	assert_true(prefix_parse("0.0.0.0/0", &e.prefix));
+	set_prefix(&e, "0.0.0.0/0");
 	lay_out(&b, &two_locations);
 	b.peers[0].conf.allow_default = b.peers[1].conf.allow_default = true;
 	run(&e, &b, 0, 1);
@@ -265,7 +275,7 @@ static void static_goes_before_bgp(void **state)
 	struct decision d;
 
 	(void)state;
-	assert_true(prefix_parse("10.1.0.0/24", &e.prefix));
+	set_prefix(&e, "10.1.0.0/24");
 	lay_out(&b, &c);
 	b.peers[1].conf.is_static = true;
 	d = run(&e, &b, 0, 1);
@@ -305,7 +315,7 @@ static void equals_share(void **state)
 		struct decision d;
 		unsigned int sharing = 0;
 
-		assert_true(prefix_parse("0.0.0.0/0", &e.prefix));
+		set_prefix(&e, "0.0.0.0/0");
 		lay_out(&b, &lines[i].c);
 		for (int k = 0; k < 2; k++) {
 			b.peers[k].conf.ecmp = lines[i].ecmp;

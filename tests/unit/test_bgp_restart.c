@@ -116,7 +116,7 @@ static void a_site_that_never_ends_its_table_is_cleared(void **state)
 	}
 	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
 	lab.hub->peers[0]->rib.family[BGP_IPV4].end_of_rib_in = false;
-	rib_mark_stale(&lab.hub->peers[0]->rib, BGP_IPV4);
+	rib_mark_stale(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4);
 	lab.hub->peers[0]->stale_until = lab.now + STALE_S * CLOCK_SECOND;
 	pass((STALE_S + 2) * CLOCK_SECOND);
 	assert_null(at(lab.hub, "10.1.0.0/24"));
@@ -198,7 +198,7 @@ static void a_new_connection_replaces_the_old_one(void **state)
 		assert_true(hub_has("10.1.0.0/24", 0));
 	}
 	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
-	assert_false(lab.hub->peers[0]->rib.family[BGP_IPV4].paths.lh_first->stale);
+	assert_false(at(lab.hub, "10.1.0.0/24")->paths->stale);
 }
 
 /* ---- the hub restarts ---- */
@@ -287,6 +287,7 @@ static void decisions_wait_for_all_that_were_there(void **state)
 
 static void a_refresh_replaces_the_table(void **state)
 {
+	const struct ip_prefix any = prefix("0.0.0.0/0");
 	uint8_t bytes[64];
 	struct wr w = wr_init(bytes, sizeof(bytes));
 	struct bgp_session *s;
@@ -301,9 +302,8 @@ static void a_refresh_replaces_the_table(void **state)
 	bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);
 	settle();
 	assert_true(hub_has("10.1.1.0/24", 0)); /* stale, still in use */
-	rib_learn(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &(struct ip_prefix){0},
-		lab.hub->rib.own);
-	rib_forget(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &(struct ip_prefix){0});
+	rib_learn(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &any, lab.hub->rib.own);
+	rib_forget(&lab.hub->rib, &lab.hub->peers[0]->rib, BGP_IPV4, &any);
 	w = wr_init(bytes, sizeof(bytes));
 	bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_END);
 	bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);

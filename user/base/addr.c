@@ -56,12 +56,11 @@ bool addr_parse(const char *text, struct ip_addr *a)
 struct ip_prefix prefix_make(const struct ip_addr *a, unsigned int len)
 {
 	struct ip_prefix p = {.addr = *a, .len = (uint8_t)len};
+	unsigned int bytes = addr_len(a);
 
-	for (unsigned int i = 0; i < addr_len(a); i++) {
-		unsigned int keep = len > i * 8 ? len - i * 8 : 0;
-
-		if (keep < 8)
-			p.addr.bytes[i] &= (uint8_t)(0xff00u >> keep);
+	if (len / 8 < bytes) {
+		p.addr.bytes[len / 8] &= (uint8_t)~(0xffu >> len % 8);
+		memset(p.addr.bytes + len / 8 + 1, 0, bytes - len / 8 - 1);
 	}
 	return p;
 }
@@ -95,12 +94,10 @@ bool prefix_parse(const char *text, struct ip_prefix *p)
 
 bool prefix_contains(const struct ip_prefix *p, const struct ip_addr *a)
 {
-	if (p->addr.family != a->family)
-		return false;
+	unsigned int bytes = p->len / 8, bits = p->len % 8;
 
-	struct ip_prefix of_a = prefix_make(a, p->len);
-
-	return addr_equal(&of_a.addr, &p->addr);
+	return p->addr.family == a->family && !memcmp(p->addr.bytes, a->bytes, bytes) &&
+	       (!bits || !((p->addr.bytes[bytes] ^ a->bytes[bytes]) >> (8 - bits)));
 }
 
 bool prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *inner)
@@ -110,7 +107,7 @@ bool prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *inner)
 
 bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
 {
-	return prefix_compare(a, b) == 0;
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
 
 int prefix_compare(const struct ip_prefix *a, const struct ip_prefix *b)

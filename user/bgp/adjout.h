@@ -9,6 +9,22 @@
 /* Room that a writer must have for any one message. */
 #define ADJOUT_ROOM MESSAGE_MAX
 
+/*
+ * What one round of decisions changed in a family, in short: most of it does not concern most peers,
+ * which then need not look at the prefixes at all.
+ */
+#define ADJOUT_NEWS_MAX 1024
+
+struct adjout_news {
+	uint32_t count;
+	struct adjout_item {
+		uint32_t number;
+		uint16_t site, group; /* who is not told */
+		uint16_t told;        /* the one slot that was told, or one of ADJOUT_TOLD_... */
+		bool wanted;          /* by all the others */
+	} items[ADJOUT_NEWS_MAX];
+};
+
 struct adjout {
 	struct rib *rib;
 	const struct policy *policy;
@@ -16,10 +32,22 @@ struct adjout {
 	bool four_octet_as;
 };
 
+/* What stands behind the `recent` cursor of the family: changed by so many decisions at most. */
+void adjout_collect_news(struct rib *rib, const struct policy *policy, enum bgp_family family,
+	struct adjout_news *news);
+
+/* Forgets prefixes of it that nobody needs any longer. */
+void adjout_clean_news(struct rib *rib, enum bgp_family family, const struct adjout_news *news);
+
 /*
  * Writes UPDATEs of a family until the peer knows everything or w has less than ADJOUT_ROOM bytes
  * left; ends the first round with End-of-RIB. True when nothing is left to tell.
  */
 bool adjout_fill(const struct adjout *o, enum bgp_family family, struct wr *w);
+
+/* The same, for a peer that knows everything but the news. */
+bool adjout_knows_the_rest(const struct adjout *o, enum bgp_family family);
+bool adjout_fill_news(const struct adjout *o, enum bgp_family family,
+	const struct adjout_news *news, struct wr *w);
 
 #endif

@@ -158,7 +158,7 @@ static unsigned int guard(const struct rib_prefix *e, const struct claim *claim,
 	unsigned int kept = 0;
 	bool any = claim;
 
-	if ((!e->owned && !claim) || e->prefix.len == 0 || !n)
+	if ((!e->owned && !claim) || e->len == 0 || !n)
 		return n;
 	if (!claim && decide_source(paths[0]) == SOURCE_STATIC)
 		return n;
@@ -179,14 +179,14 @@ static void set_owner(struct rib_prefix *e, const struct claim *claim, const str
 {
 	if (claim) {
 		e->owned = true;
-		e->owner_group = claim->group;
+		e->owner_group = (uint16_t)claim->group;
 		e->owner_as = 0;
 	} else if (!best) {
 		e->owned = false;
 	} else if (!e->owned || !is_of_owner(e, NULL, best) ||
 		   e->owner_group == best->peer->conf.group) {
 		e->owned = true;
-		e->owner_group = best->peer->conf.group;
+		e->owner_group = (uint16_t)best->peer->conf.group;
 		e->owner_as = attr_path_origin(best->attrs);
 	}
 }
@@ -194,7 +194,8 @@ static void set_owner(struct rib_prefix *e, const struct claim *claim, const str
 struct decision decide(const struct policy *policy, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
-	const struct claim *claim = claims_find(policy->claims, &e->prefix);
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	const struct claim *claim = claims_find(policy->claims, &prefix);
 	struct decision d = {0};
 	unsigned int n = 0;
 
@@ -202,7 +203,7 @@ struct decision decide(const struct policy *policy, struct rib_prefix *e)
 	if (e->network)
 		return d;
 	for (struct rib_path *p = e->paths; p && n < CANDIDATES_MAX; p = p->next) {
-		if (policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT)
+		if (policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT)
 			paths[n++] = p;
 	}
 	if (n > 1)
@@ -268,12 +269,12 @@ static void judge(struct trial *t)
 unsigned int decide_explain(const struct policy *policy, const struct rib_prefix *e,
 	const struct rib_path *paths[RIB_PEERS_MAX], enum path_fate fates[RIB_PEERS_MAX])
 {
+	const struct ip_prefix prefix = rib_prefix_of(e);
 	struct trial t = {.all = paths, .fates = fates};
 	struct decision d = {0};
 
 	for (struct rib_path *p = e->paths; p && t.total < CANDIDATES_MAX; p = p->next) {
-		bool accepted =
-			policy_import(policy, p->peer, &e->prefix, p->attrs) == POLICY_ACCEPT;
+		bool accepted = policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT;
 
 		fates[t.total] = e->network ? PATH_HUB : accepted ? PATH_BEST : PATH_REFUSED;
 		if (fates[t.total] == PATH_BEST)
@@ -282,7 +283,7 @@ unsigned int decide_explain(const struct policy *policy, const struct rib_prefix
 	}
 	t.n = keep_smallest(t.left, t.n, source_of);
 	mark_lost(&t, PATH_SOURCE);
-	t.n = guard(e, claims_find(policy->claims, &e->prefix), t.left, t.n, &d);
+	t.n = guard(e, claims_find(policy->claims, &prefix), t.left, t.n, &d);
 	mark_lost(&t, PATH_QUARANTINED);
 	judge(&t);
 	return t.total;

@@ -9,10 +9,11 @@ static struct bgp_path_view view(const struct bgp *b, const struct rib_prefix *e
 	const struct rib_path *p, enum path_fate fate)
 {
 	const struct bgp_peer *owner = speaker_owner(b, e);
-	struct bgp_path_view v = {.prefix = e->prefix,
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	struct bgp_path_view v = {.prefix = prefix,
 		.tunnel = p->peer->conf.tunnel,
 		.fate = (uint8_t)(b->defer_until ? PATH_WAITING : fate),
-		.verdict = (uint8_t)policy_import(&b->policy, p->peer, &e->prefix, p->attrs),
+		.verdict = (uint8_t)policy_import(&b->policy, p->peer, &prefix, p->attrs),
 		.source = (uint8_t)decide_source(p),
 		.stale = p->stale,
 		.origin = p->attrs->origin,
@@ -20,7 +21,7 @@ static struct bgp_path_view view(const struct bgp *b, const struct rib_prefix *e
 		.med = p->attrs->has_med ? p->attrs->med : 0,
 		.identifier = p->peer->identifier,
 		.owner = owner ? owner->rib.conf.tunnel : UINT32_MAX,
-		.declared = claims_find(&b->claims, &e->prefix)};
+		.declared = claims_find(&b->claims, &prefix)};
 	unsigned int n = attr_path_list(p->attrs, v.as_path, ROUTE_AS_PATH_SHOWN);
 
 	v.as_path_len = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX);
@@ -65,15 +66,14 @@ void bgp_contested(const struct bgp *b, unsigned int most, bgp_path_visit *visit
 	unsigned int visited = 0;
 
 	for (int f = 0; f < BGP_FAMILIES; f++) {
-		const struct rib_node *n;
+		const struct rib_table *t = &b->rib.table[f];
 
-		TAILQ_FOREACH(n, &b->rib.table[f].order, link)
-		{
-			const struct rib_prefix *e = (const struct rib_prefix *)n;
+		for (uint32_t n = rib_after(t, t->ends); n; n = rib_after(t, n)) {
+			const struct rib_prefix *e = rib_node(t, n);
 
 			if (visited >= most)
 				return;
-			if (!n->is_cursor && e->contested)
+			if (e->contested)
 				visited += visit_paths(b, e, true, visit, context);
 		}
 	}

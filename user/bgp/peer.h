@@ -81,6 +81,7 @@ struct bgp {
 	bool stopped;
 	struct bgp_effect *effects; /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
+	struct adjout_news *news; /* room for those of one round */
 };
 
 /* ---- speaker.c ---- */

@@ -66,8 +66,7 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 	return POLICY_ACCEPT;
 }
 
-bool policy_export(
-	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to)
+bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 {
 	if (!e->best)
 		return false;
@@ -75,14 +74,20 @@ bool policy_export(
 		return true;
 	if (!policy->config->site_to_site) /* V-04 */
 		return false;
-	/* R-16: never back to the site, by either tunnel. R-17, R-18: nor to another device of the
-	 * same location, which would send its own traffic round through the hub. */
-	if (e->best_tunnel / TUNNELS_PER_SITE == neighbor_site(&to->conf) ||
-		e->best_group == to->conf.group)
-		return false;
-	if (e->prefix.len == 0) /* one site's way out is not offered to the others */
+	if (e->len == 0) /* one site's way out is not offered to the others */
 		return false;
 	return !attr_stays_here(e->best);
+}
+
+bool policy_export(
+	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to)
+{
+	/* R-16: never back to the site, by either tunnel. R-17, R-18: nor to another device of the
+	 * same location, which would send its own traffic round through the hub. */
+	if (!e->network && (e->best_tunnel / TUNNELS_PER_SITE == neighbor_site(&to->conf) ||
+				   e->best_group == to->conf.group))
+		return false;
+	return policy_export_any(policy, e);
 }
 
 const char *policy_reason(enum policy_verdict verdict)

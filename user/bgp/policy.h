@@ -31,6 +31,9 @@ struct policy {
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
 	const struct ip_prefix *prefix, const struct attrs *a);
 
+/* Whether anybody is told of the chosen path of e, but its own site and location. */
+bool policy_export_any(const struct policy *policy, const struct rib_prefix *e);
+
 /* Whether `to` is told of the chosen path of e. Limits are adjout's. */
 bool policy_export(
 	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to);

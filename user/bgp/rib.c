@@ -4,30 +4,114 @@
 #include "bgp/decide.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { FIRST_SIZE = 1024 };
+enum { FIRST_SIZE = 1024, FIRST_QUEUE = 256 };
 
-static uint32_t hash_prefix(const struct ip_prefix *p)
+static size_t node_size(enum bgp_family family)
 {
-	uint64_t h = 0x9e3779b97f4a7c15u + p->len;
-	uint64_t half[2];
+	size_t used = offsetof(struct rib_prefix, address) + (family == BGP_IPV4 ? 4 : 16);
+	size_t align = _Alignof(struct rib_prefix);
 
-	memcpy(half, p->addr.bytes, sizeof(half));
-	for (int i = 0; i < 2; i++) {
-		h = (h ^ half[i]) * 0xff51afd7ed558ccdu;
+	return (used + align - 1) / align * align;
+}
+
+static unsigned int address_len(const struct rib_prefix *e)
+{
+	return e->v6 ? 16 : 4;
+}
+
+static uint32_t hash_address(const uint8_t *bytes, unsigned int address_bytes, uint8_t len)
+{
+	uint64_t h = 0x9e3779b97f4a7c15u + len;
+
+	for (unsigned int i = 0; i < address_bytes; i += 4) {
+		uint32_t word;
+
+		memcpy(&word, bytes + i, sizeof(word));
+		h = (h ^ word) * 0xff51afd7ed558ccdu;
 		h ^= h >> 32;
 	}
 	return (uint32_t)h;
 }
 
-static void table_init(struct rib_table *t)
+static uint32_t hash_prefix(const struct ip_prefix *p)
 {
+	return hash_address(p->addr.bytes, rib_family(p) == BGP_IPV4 ? 4 : 16, p->len);
+}
+
+/* ---- the order of changes ---- */
+
+static void order_remove(const struct rib_table *t, const struct rib_prefix *e)
+{
+	rib_node(t, e->before)->after = e->after;
+	rib_node(t, e->after)->before = e->before;
+}
+
+static void order_insert(const struct rib_table *t, uint32_t number, uint32_t before)
+{
+	struct rib_prefix *e = rib_node(t, number), *behind = rib_node(t, before);
+
+	e->after = before;
+	e->before = behind->before;
+	rib_node(t, behind->before)->after = number;
+	behind->before = number;
+}
+
+static uint32_t number_of(const struct rib_table *t, const struct rib_prefix *e)
+{
+	return rib_node(t, e->before)->after;
+}
+
+uint32_t rib_after(const struct rib_table *t, uint32_t number)
+{
+	do {
+		number = rib_node(t, number)->after;
+	} while (number != t->ends && rib_node(t, number)->is_cursor);
+	return number == t->ends ? 0 : number;
+}
+
+static uint32_t first_of(const struct rib_table *t)
+{
+	return rib_after(t, t->ends);
+}
+
+void rib_move_cursor(struct rib_table *t, uint32_t cursor, uint32_t before)
+{
+	order_remove(t, rib_node(t, cursor));
+	order_insert(t, cursor, before ? before : t->ends);
+}
+
+uint32_t rib_add_cursor(struct rib_table *t, uint32_t before)
+{
+	uint32_t cursor = pool_take(&t->nodes);
+
+	rib_node(t, cursor)->is_cursor = true;
+	order_insert(t, cursor, before ? before : t->ends);
+	return cursor;
+}
+
+void rib_drop_cursor(struct rib_table *t, uint32_t cursor)
+{
+	order_remove(t, rib_node(t, cursor));
+	pool_give(&t->nodes, cursor);
+}
+
+/* ---- tables ---- */
+
+static void table_init(struct rib_table *t, enum bgp_family family)
+{
+	struct rib_prefix *ends;
+
 	*t = (struct rib_table){.size = FIRST_SIZE};
 	t->chains = calloc(t->size, sizeof(*t->chains));
 	if (!t->chains)
 		abort();
-	TAILQ_INIT(&t->order);
+	pool_init(&t->nodes, node_size(family));
+	t->ends = pool_take(&t->nodes);
+	ends = rib_node(t, t->ends);
+	ends->is_cursor = true;
+	ends->before = ends->after = t->ends;
+	t->recent = rib_add_cursor(t, 0);
 }
 
 void rib_init(struct rib *r)
@@ -35,9 +119,10 @@ void rib_init(struct rib *r)
 	struct attr_draft none = {.origin = ORIGIN_IGP};
 
 	*r = (struct rib){0};
-	r->dirty_last = &r->dirty_first;
-	for (int f = 0; f < BGP_FAMILIES; f++)
-		table_init(&r->table[f]);
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+		table_init(&r->table[f], f);
+	pool_init(&r->paths, sizeof(struct rib_path));
+	pool_init(&r->sets, RIB_SLOT_WORDS * sizeof(uint64_t));
 	attr_store_init(&r->attrs);
 	r->own = attr_intern(&r->attrs, &none);
 	none.origin = ORIGIN_INCOMPLETE;
@@ -47,24 +132,12 @@ void rib_init(struct rib *r)
 void rib_fini(struct rib *r)
 {
 	for (int f = 0; f < BGP_FAMILIES; f++) {
-		struct rib_table *t = &r->table[f];
-
-		for (uint32_t i = 0; i < t->size; i++) {
-			struct rib_prefix *e;
-
-			while ((e = t->chains[i])) {
-				struct rib_path *path;
-
-				t->chains[i] = e->next;
-				while ((path = e->paths)) {
-					e->paths = path->next;
-					free(path);
-				}
-				free(e);
-			}
-		}
-		free(t->chains);
+		free(r->table[f].chains);
+		pool_fini(&r->table[f].nodes);
+		free(r->dirty[f].items);
 	}
+	pool_fini(&r->paths);
+	pool_fini(&r->sets);
 	attr_store_fini(&r->attrs);
 	*r = (struct rib){0};
 }
@@ -72,110 +145,146 @@ void rib_fini(struct rib *r)
 static void grow(struct rib_table *t)
 {
 	uint32_t size = t->size * 2;
-	struct rib_prefix **chains = calloc(size, sizeof(*chains));
+	uint32_t *chains = calloc(size, sizeof(*chains));
 
 	if (!chains)
 		return; /* longer chains work too */
-	for (uint32_t i = 0; i < t->size; i++) {
-		struct rib_prefix *e;
+	for (uint32_t n = first_of(t); n; n = rib_after(t, n)) {
+		struct rib_prefix *e = rib_node(t, n);
+		uint32_t at = hash_address(e->address, address_len(e), e->len) & (size - 1);
 
-		while ((e = t->chains[i])) {
-			t->chains[i] = e->next;
-			e->next = chains[e->hash & (size - 1)];
-			chains[e->hash & (size - 1)] = e;
-		}
+		e->chain = chains[at];
+		chains[at] = n;
 	}
 	free(t->chains);
 	t->chains = chains;
 	t->size = size;
 }
 
-static struct rib_prefix *table_find(
-	const struct rib_table *t, const struct ip_prefix *prefix, uint32_t hash)
+static uint32_t table_find(const struct rib_table *t, const struct ip_prefix *p, uint32_t hash)
 {
-	struct rib_prefix *e = t->chains[hash & (t->size - 1)];
+	uint32_t n = t->chains[hash & (t->size - 1)];
 
-	while (e && (e->hash != hash || !prefix_equal(&e->prefix, prefix)))
-		e = e->next;
-	return e;
+	while (n) {
+		const struct rib_prefix *e = rib_node(t, n);
+
+		if (e->len == p->len && !memcmp(e->address, p->addr.bytes, address_len(e)))
+			return n;
+		n = e->chain;
+	}
+	return 0;
 }
 
 struct rib_prefix *rib_find(struct rib *r, const struct ip_prefix *prefix)
 {
-	return table_find(&r->table[rib_family(prefix)], prefix, hash_prefix(prefix));
+	struct rib_table *t = &r->table[rib_family(prefix)];
+	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
+
+	return n ? rib_node(t, n) : NULL;
 }
 
-static struct rib_prefix *find_or_add(struct rib *r, const struct ip_prefix *prefix)
+static uint32_t find_or_add(struct rib_table *t, const struct ip_prefix *prefix)
 {
-	struct rib_table *t = &r->table[rib_family(prefix)];
 	uint32_t hash = hash_prefix(prefix);
-	struct rib_prefix *e = table_find(t, prefix, hash);
+	uint32_t n = table_find(t, prefix, hash);
+	struct rib_prefix *e;
 
-	if (e)
-		return e;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		abort();
-	e->prefix = *prefix;
-	e->hash = hash;
-	e->best_tunnel = e->best_group = UINT32_MAX;
+	if (n)
+		return n;
 	if (t->used++ >= t->size)
 		grow(t);
-	e->next = t->chains[hash & (t->size - 1)];
-	t->chains[hash & (t->size - 1)] = e;
-	TAILQ_INSERT_TAIL(&t->order, &e->node, link);
-	return e;
+	n = pool_take(&t->nodes);
+	e = rib_node(t, n);
+	e->v6 = rib_family(prefix) == BGP_IPV6;
+	e->len = prefix->len;
+	memcpy(e->address, prefix->addr.bytes, address_len(e));
+	e->best_tunnel = e->best_group = RIB_NO_TUNNEL;
+	e->chain = t->chains[hash & (t->size - 1)];
+	t->chains[hash & (t->size - 1)] = n;
+	order_insert(t, n, rib_node(t, t->ends)->after);
+	return n;
 }
 
 void rib_collect(struct rib *r, struct rib_prefix *e)
 {
-	struct rib_table *t = &r->table[rib_family(&e->prefix)];
-	struct rib_prefix **at = &t->chains[e->hash & (t->size - 1)];
+	struct rib_table *t = &r->table[e->v6 ? BGP_IPV6 : BGP_IPV4];
+	uint32_t *at, n;
 
 	if (e->paths || e->network || e->dirty || e->told_count || e->best)
 		return;
-	while (*at != e)
-		at = &(*at)->next;
-	*at = e->next;
+	n = number_of(t, e);
+	at = &t->chains[hash_address(e->address, address_len(e), e->len) & (t->size - 1)];
+	while (*at != n)
+		at = &((struct rib_prefix *)rib_node(t, *at))->chain;
+	*at = e->chain;
 	t->used--;
-	TAILQ_REMOVE(&t->order, &e->node, link);
-	free(e);
+	order_remove(t, e);
+	pool_give(&t->nodes, n);
 }
 
-void rib_touch(struct rib *r, struct rib_prefix *e)
+/* ---- what waits for a decision ---- */
+
+static void queue_grow(struct rib_queue *q)
 {
+	size_t size = q->size ? q->size * 2 : FIRST_QUEUE;
+	uint32_t *items = malloc(size * sizeof(*items));
+
+	if (!items)
+		abort();
+	for (size_t i = 0; i < q->count; i++)
+		items[i] = q->items[(q->first + i) & (q->size - 1)];
+	free(q->items);
+	*q = (struct rib_queue){.items = items, .size = size, .count = q->count};
+}
+
+static void touch(struct rib *r, enum bgp_family family, uint32_t n)
+{
+	struct rib_queue *q = &r->dirty[family];
+	struct rib_prefix *e = rib_node(&r->table[family], n);
+
 	if (e->dirty)
 		return;
+	if (q->count == q->size)
+		queue_grow(q);
 	e->dirty = true;
-	e->dirty_next = NULL;
-	*r->dirty_last = e;
-	r->dirty_last = &e->dirty_next;
+	q->items[(q->first + q->count++) & (q->size - 1)] = n;
 }
 
 void rib_touch_all(struct rib *r)
 {
-	for (int f = 0; f < BGP_FAMILIES; f++) {
-		struct rib_node *n;
-
-		TAILQ_FOREACH(n, &r->table[f].order, link)
-		{
-			if (!n->is_cursor)
-				rib_touch(r, (struct rib_prefix *)n);
-		}
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		for (uint32_t n = first_of(&r->table[f]); n; n = rib_after(&r->table[f], n))
+			touch(r, f, n);
 	}
 }
 
 struct rib_prefix *rib_next_dirty(struct rib *r)
 {
-	struct rib_prefix *e = r->dirty_first;
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		struct rib_queue *q = &r->dirty[f];
+		struct rib_prefix *e;
 
-	if (!e)
-		return NULL;
-	r->dirty_first = e->dirty_next;
-	if (!r->dirty_first)
-		r->dirty_last = &r->dirty_first;
-	e->dirty = false;
-	return e;
+		if (!q->count)
+			continue;
+		e = rib_node(&r->table[f], q->items[q->first]);
+		q->first = (q->first + 1) & (q->size - 1);
+		q->count--;
+		e->dirty = false;
+		return e;
+	}
+	return NULL;
+}
+
+bool rib_is_dirty(const struct rib *r)
+{
+	return r->dirty[BGP_IPV4].count || r->dirty[BGP_IPV6].count;
+}
+
+/* ---- paths ---- */
+
+static struct rib_path *path_at(const struct rib *r, uint32_t number)
+{
+	return pool_at(&r->paths, number);
 }
 
 static struct rib_path **path_of(struct rib_prefix *e, const struct rib_peer *p)
@@ -187,99 +296,172 @@ static struct rib_path **path_of(struct rib_prefix *e, const struct rib_peer *p)
 	return at;
 }
 
+static struct rib_path *path_add(
+	struct rib *r, struct rib_peer *p, enum bgp_family family, uint32_t prefix)
+{
+	struct rib_prefix *e = rib_node(&r->table[family], prefix);
+	struct rib_peer_family *f = &p->family[family];
+	uint32_t number = pool_take(&r->paths);
+	struct rib_path *path = path_at(r, number);
+
+	path->peer = p;
+	path->prefix = prefix;
+	path->next = e->paths;
+	e->paths = path;
+	path->of_peer_after = f->paths;
+	if (f->paths)
+		path_at(r, f->paths)->of_peer_before = number;
+	f->paths = number;
+	f->prefixes_in++;
+	return path;
+}
+
+static void path_remove(struct rib *r, struct rib_path *path, enum bgp_family family)
+{
+	struct rib_peer_family *f = &path->peer->family[family];
+	struct rib_prefix *e = rib_node(&r->table[family], path->prefix);
+	uint32_t *at =
+		path->of_peer_before ? &path_at(r, path->of_peer_before)->of_peer_after : &f->paths;
+	uint32_t number = *at, prefix = path->prefix;
+
+	*at = path->of_peer_after;
+	if (path->of_peer_after)
+		path_at(r, path->of_peer_after)->of_peer_before = path->of_peer_before;
+	*path_of(e, path->peer) = path->next;
+	f->prefixes_in--;
+	attr_unref(&r->attrs, path->attrs);
+	pool_give(&r->paths, number);
+	touch(r, family, prefix);
+}
+
 enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	const struct ip_prefix *prefix, struct attrs *a)
 {
-	struct rib_prefix *e = find_or_add(r, prefix);
-	struct rib_path *path = *path_of(e, p);
+	uint32_t n = find_or_add(&r->table[family], prefix);
+	struct rib_path *path = *path_of(rib_node(&r->table[family], n), p);
+	bool known = path;
 
 	if (path)
 		path->stale = false;
-	bool known = path;
-
 	if (path && path->attrs == a)
 		return RIB_SAME;
-	if (path) {
+	if (path)
 		attr_unref(&r->attrs, path->attrs);
-	} else {
-		path = calloc(1, sizeof(*path));
-		if (!path)
-			abort();
-		path->peer = p;
-		path->prefix = e;
-		path->next = e->paths;
-		e->paths = path;
-		LIST_INSERT_HEAD(&p->family[family].paths, path, of_peer);
-		p->family[family].prefixes_in++;
-	}
+	else
+		path = path_add(r, p, family, n);
 	path->attrs = attr_ref(a);
-	rib_touch(r, e);
+	touch(r, family, n);
 	return known ? RIB_CHANGED : RIB_NEW;
-}
-
-static void path_remove(struct rib *r, struct rib_path *path)
-{
-	struct rib_prefix *e = path->prefix;
-
-	*path_of(e, path->peer) = path->next;
-	LIST_REMOVE(path, of_peer);
-	path->peer->family[rib_family(&e->prefix)].prefixes_in--;
-	attr_unref(&r->attrs, path->attrs);
-	free(path);
-	rib_touch(r, e);
 }
 
 bool rib_forget(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix)
 {
 	struct rib_table *t = &r->table[family];
-	struct rib_prefix *e = table_find(t, prefix, hash_prefix(prefix));
-	struct rib_path *path = e ? *path_of(e, p) : NULL;
+	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
+	struct rib_path *path = n ? *path_of(rib_node(t, n), p) : NULL;
 
 	if (!path)
 		return false;
-	path_remove(r, path);
+	path_remove(r, path, family);
 	return true;
 }
 
 void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present)
 {
-	struct rib_prefix *e = present ? find_or_add(r, prefix) : rib_find(r, prefix);
+	enum bgp_family family = rib_family(prefix);
+	struct rib_table *t = &r->table[family];
+	uint32_t n = present ? find_or_add(t, prefix) : table_find(t, prefix, hash_prefix(prefix));
+	struct rib_prefix *e = n ? rib_node(t, n) : NULL;
 
 	if (!e || e->network == present)
 		return;
 	e->network = present;
-	rib_touch(r, e);
 	/* What was learned inside of it is now, or no longer, refused. */
 	rib_touch_all(r);
 }
 
+/* ---- who was told ---- */
+
+static bool slot_is_set(const uint64_t slots[RIB_SLOT_WORDS], unsigned int slot)
+{
+	return slots[slot / 64] >> slot % 64 & 1;
+}
+
+static void slot_set(uint64_t slots[RIB_SLOT_WORDS], unsigned int slot, bool value)
+{
+	uint64_t bit = UINT64_C(1) << slot % 64;
+
+	slots[slot / 64] = value ? slots[slot / 64] | bit : slots[slot / 64] & ~bit;
+}
+
+bool rib_was_told(const struct rib *r, const struct rib_prefix *e, const struct rib_peer *p)
+{
+	if (e->told_count < 2)
+		return e->told_count && e->told == p->slot;
+	return slot_is_set(pool_at(&r->sets, e->told), p->slot);
+}
+
+/* Back from a set to the one slot that is left in it, or to none. */
+static void told_shrink(struct rib *r, struct rib_prefix *e)
+{
+	uint32_t number = e->told;
+	const uint64_t *set = pool_at(&r->sets, number);
+
+	e->told = 0;
+	for (unsigned int i = 0; i < RIB_SLOT_WORDS; i++) {
+		if (set[i])
+			e->told = i * 64 + (unsigned int)__builtin_ctzll(set[i]);
+	}
+	pool_give(&r->sets, number);
+}
+
+static void told_add(struct rib *r, struct rib_prefix *e, unsigned int slot)
+{
+	if (e->told_count == 1) {
+		uint32_t number = pool_take(&r->sets);
+
+		slot_set(pool_at(&r->sets, number), e->told, true);
+		e->told = number;
+	}
+	if (e->told_count++)
+		slot_set(pool_at(&r->sets, e->told), slot, true);
+	else
+		e->told = slot;
+}
+
+void rib_set_told(struct rib *r, struct rib_prefix *e, struct rib_peer *p, bool told)
+{
+	struct rib_peer_family *f = &p->family[e->v6 ? BGP_IPV6 : BGP_IPV4];
+
+	if (rib_was_told(r, e, p) == told)
+		return;
+	if (told) {
+		told_add(r, e, p->slot);
+		f->prefixes_out++;
+		return;
+	}
+	f->prefixes_out--;
+	if (e->told_count > 1)
+		slot_set(pool_at(&r->sets, e->told), p->slot, false);
+	if (--e->told_count == 1)
+		told_shrink(r, e);
+}
+
 /* ---- peers ---- */
-
-void rib_peer_init(struct rib_peer *p)
-{
-	for (int f = 0; f < BGP_FAMILIES; f++)
-		LIST_INIT(&p->family[f].paths);
-}
-
-static bool slot_is_set(const uint64_t slots[RIB_SLOT_WORDS], const struct rib_peer *p)
-{
-	return slots[p->slot / 64] >> p->slot % 64 & 1;
-}
 
 void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family)
 {
 	struct rib_peer_family *f = &p->family[family];
 	struct rib_table *t = &r->table[family];
 
-	while (slot_is_set(t->gone, p) || slot_is_set(t->gone_next, p))
+	while (slot_is_set(t->gone, p->slot) || slot_is_set(t->gone_next, p->slot))
 		rib_sweep(r, UINT32_MAX); /* the bits are about to be used again */
 	f->active = true;
 	f->warned = f->end_of_rib_in = f->end_of_rib_out = f->suppressed = false;
 	f->refreshing = f->refresh_begun = false;
 	f->prefixes_out = 0;
-	f->cursor.is_cursor = f->held.is_cursor = true;
-	TAILQ_INSERT_HEAD(&t->order, &f->cursor, link);
+	f->cursor = rib_add_cursor(t, rib_node(t, t->ends)->after);
 }
 
 void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family)
@@ -287,26 +469,32 @@ void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family)
 	struct rib_peer_family *f = &p->family[family];
 
 	if (f->suppressed)
-		TAILQ_REMOVE(&r->table[family].order, &f->held, link);
+		rib_drop_cursor(&r->table[family], f->held);
 	f->suppressed = false;
 }
 
-void rib_mark_stale(struct rib_peer *p, enum bgp_family family)
+void rib_mark_stale(struct rib *r, struct rib_peer *p, enum bgp_family family)
 {
-	struct rib_path *path;
+	uint32_t after;
 
-	LIST_FOREACH(path, &p->family[family].paths, of_peer)
-	path->stale = true;
+	for (uint32_t n = p->family[family].paths; n; n = after) {
+		struct rib_path *path = path_at(r, n);
+
+		after = path->of_peer_after;
+		path->stale = true;
+	}
 }
 
 static void drop_paths(struct rib *r, struct rib_peer *p, enum bgp_family family, bool stale_only)
 {
-	struct rib_path *path, *following;
+	uint32_t after;
 
-	for (path = LIST_FIRST(&p->family[family].paths); path; path = following) {
-		following = LIST_NEXT(path, of_peer);
+	for (uint32_t n = p->family[family].paths; n; n = after) {
+		struct rib_path *path = path_at(r, n);
+
+		after = path->of_peer_after;
 		if (path->stale || !stale_only)
-			path_remove(r, path);
+			path_remove(r, path, family);
 	}
 }
 
@@ -322,16 +510,16 @@ void rib_peer_stop(struct rib *r, struct rib_peer *p, const bool keep[BGP_FAMILI
 		struct rib_table *t = &r->table[family];
 
 		if (keep[family] && f->active)
-			rib_mark_stale(p, family);
+			rib_mark_stale(r, p, family);
 		else
 			drop_paths(r, p, family, false);
 		if (!f->active)
 			continue;
 		rib_release(r, p, family);
-		TAILQ_REMOVE(&t->order, &f->cursor, link);
+		rib_drop_cursor(t, f->cursor);
 		f->active = false;
 		f->prefixes_out = 0;
-		t->gone_next[p->slot / 64] |= UINT64_C(1) << p->slot % 64;
+		slot_set(t->gone_next, p->slot, true);
 	}
 }
 
@@ -349,41 +537,47 @@ static bool start_sweep(struct rib_table *t)
 	}
 	if (!any)
 		return false;
-	t->sweeping = true;
-	t->sweeper.is_cursor = true;
-	TAILQ_INSERT_HEAD(&t->order, &t->sweeper, link);
+	t->sweeper = rib_add_cursor(t, rib_node(t, t->ends)->after);
 	return true;
 }
 
-static void forget_gone(const struct rib_table *t, struct rib_prefix *e)
+static void forget_gone(struct rib *r, const struct rib_table *t, struct rib_prefix *e)
 {
-	for (int i = 0; i < RIB_SLOT_WORDS; i++) {
-		uint64_t bits = e->told[i] & t->gone[i];
+	uint64_t *set;
+	uint16_t count = 0;
 
-		e->told[i] ^= bits;
-		e->told_count = (uint16_t)(e->told_count - __builtin_popcountll(bits));
+	if (e->told_count < 2) {
+		if (e->told_count && slot_is_set(t->gone, e->told))
+			e->told_count = 0;
+		return;
 	}
+	set = pool_at(&r->sets, e->told);
+	for (int i = 0; i < RIB_SLOT_WORDS; i++) {
+		set[i] &= ~t->gone[i];
+		count = (uint16_t)(count + __builtin_popcountll(set[i]));
+	}
+	e->told_count = count;
+	if (count < 2)
+		told_shrink(r, e);
 }
 
 static bool sweep_table(struct rib *r, struct rib_table *t, unsigned int budget)
 {
-	struct rib_node *n, *following;
+	uint32_t n, following;
 
-	if (!t->sweeping && !start_sweep(t))
+	if (!t->sweeper && !start_sweep(t))
 		return false;
-	for (n = TAILQ_NEXT(&t->sweeper, link); n && budget; n = following, budget--) {
-		following = TAILQ_NEXT(n, link);
-		if (n->is_cursor)
-			continue;
-		forget_gone(t, (struct rib_prefix *)n);
-		rib_collect(r, (struct rib_prefix *)n);
+	for (n = rib_after(t, t->sweeper); n && budget; n = following, budget--) {
+		following = rib_after(t, n);
+		forget_gone(r, t, rib_node(t, n));
+		rib_collect(r, rib_node(t, n));
 	}
-	TAILQ_REMOVE(&t->order, &t->sweeper, link);
 	if (n) {
-		TAILQ_INSERT_BEFORE(n, &t->sweeper, link);
+		rib_move_cursor(t, t->sweeper, n);
 		return true;
 	}
-	t->sweeping = false;
+	rib_drop_cursor(t, t->sweeper);
+	t->sweeper = 0;
 	memset(t->gone, 0, sizeof(t->gone));
 	return true;
 }
@@ -400,40 +594,31 @@ bool rib_sweep(struct rib *r, unsigned int budget)
 bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d)
 {
 	const struct rib_path *best = d->best;
-	struct rib_table *t = &r->table[rib_family(&e->prefix)];
+	struct rib_table *t = &r->table[e->v6 ? BGP_IPV6 : BGP_IPV4];
 	struct attrs *old = e->best;
-	uint32_t old_site = e->best_tunnel / TUNNELS_PER_SITE, old_group = e->best_group;
+	uint16_t old_tunnel = e->best_tunnel, old_group = e->best_group;
 	struct attrs *now = e->network ? r->own : best ? best->attrs : NULL;
 	bool by_peer = best && !e->network;
+	uint32_t n;
 
 	e->best = now ? attr_ref(now) : NULL;
-	e->best_tunnel = by_peer ? best->peer->conf.tunnel : UINT32_MAX;
-	e->best_group = by_peer ? best->peer->conf.group : UINT32_MAX;
-	e->candidates = d->candidates;
+	e->best_tunnel = by_peer ? (uint16_t)best->peer->conf.tunnel : RIB_NO_TUNNEL;
+	e->best_group = by_peer ? (uint16_t)best->peer->conf.group : RIB_NO_TUNNEL;
+	e->candidates = (uint16_t)d->candidates;
 	e->both = d->both;
 
 	/* Both tunnels of a site look the same to others, who only hear of the hub. */
-	bool changed = old != now || old_site != e->best_tunnel / TUNNELS_PER_SITE ||
+	bool changed = old != now ||
+		       old_tunnel / TUNNELS_PER_SITE != e->best_tunnel / TUNNELS_PER_SITE ||
 		       old_group != e->best_group;
 
 	attr_unref(&r->attrs, old);
-	if (!changed)
-		return false;
-	TAILQ_REMOVE(&t->order, &e->node, link);
-	TAILQ_INSERT_TAIL(&t->order, &e->node, link);
+	if (!changed || e->after == t->ends)
+		return changed;
+	n = number_of(t, e);
+	order_remove(t, e);
+	order_insert(t, n, t->ends);
 	return true;
-}
-
-void rib_set_told(struct rib_prefix *e, struct rib_peer *p, bool told)
-{
-	uint64_t bit = UINT64_C(1) << p->slot % 64;
-	struct rib_peer_family *f = &p->family[rib_family(&e->prefix)];
-
-	if (rib_was_told(e, p) == told)
-		return;
-	e->told[p->slot / 64] ^= bit;
-	e->told_count = (uint16_t)(told ? e->told_count + 1 : e->told_count - 1);
-	f->prefixes_out = told ? f->prefixes_out + 1 : f->prefixes_out - 1;
 }
 
 void rib_tell_again(struct rib *r, struct rib_peer *p, enum bgp_family family)
@@ -444,7 +629,7 @@ void rib_tell_again(struct rib *r, struct rib_peer *p, enum bgp_family family)
 	if (!f->active)
 		return;
 	rib_release(r, p, family);
-	TAILQ_REMOVE(&t->order, &f->cursor, link);
-	TAILQ_INSERT_HEAD(&t->order, &f->cursor, link);
+	order_remove(t, rib_node(t, f->cursor));
+	order_insert(t, f->cursor, rib_node(t, t->ends)->after);
 	f->end_of_rib_out = f->refresh_begun = false;
 }

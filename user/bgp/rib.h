@@ -1,81 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The routing tables of RFC 4271 3.2. A prefix holds the paths learned for it (adj-RIB-in: a list
- * over the peers), the chosen one (loc-RIB), and one bit per peer that was told of it (adj-RIB-out:
- * what is told follows from the chosen path and the peer, so nothing else need be kept).
+ * over the peers), the chosen one (loc-RIB), and which peers were told of it (adj-RIB-out: what is
+ * told follows from the chosen path and the peer, so nothing else need be kept).
  *
  * All prefixes of a family stand in one list in the order of their last change. A peer's cursor is
  * a node of that list: what is behind it has been dealt with, what is ahead is still to be told.
- * A change moves the prefix to the end, ahead of every cursor. A second cursor stands before the
- * first prefix that the peer's limit kept back.
+ * A change moves the prefix to the end, ahead of every cursor; a new one has nothing to tell before
+ * its first decision, and starts behind all. A second cursor stands before the first prefix that the
+ * peer's limit kept back.
  *
- * Sized for 100 sites x 1,000 prefixes over two tunnels: about 200 bytes a prefix and 64 a path.
+ * Sized for 100 sites x 1,000 prefixes over two tunnels: 56 bytes an IPv4 prefix, 40 a path, and 40
+ * more where two peers or more were told. Things of the same kind stand in pools, named by numbers.
  */
 #ifndef SLUICE_BGP_RIB_H
 #define SLUICE_BGP_RIB_H
 
+#include "base/pool.h"
 #include "bgp/attr.h"
 #include "bgp/neighbor.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
+#include <string.h>
 
 #define RIB_PEERS_MAX  320 /* neighbours: bits of an adj-RIB-out */
 #define RIB_SLOT_WORDS (RIB_PEERS_MAX / 64)
-
-struct rib_node {
-	TAILQ_ENTRY(rib_node) link;
-	bool is_cursor;
-};
-
-TAILQ_HEAD(rib_order, rib_node);
+#define RIB_NO_TUNNEL  UINT16_MAX /* tunnels and groups are below */
 
 /* One entry of an adj-RIB-in. */
 struct rib_path {
-	LIST_ENTRY(rib_path) of_peer;
 	struct rib_path *next; /* of the same prefix */
-	struct rib_prefix *prefix;
 	struct rib_peer *peer;
 	struct attrs *attrs;
+	uint32_t of_peer_before, of_peer_after; /* numbers of paths */
+	uint32_t prefix;                        /* number of its prefix */
 	bool stale; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
 };
 
-LIST_HEAD(rib_paths, rib_path);
-
+/* A prefix, or a cursor among the prefixes: then only before and after count. */
 struct rib_prefix {
-	struct rib_node node;
-	struct rib_prefix *next; /* in its hash chain */
-	struct rib_prefix *dirty_next;
+	uint32_t before, after; /* in the order of changes */
+	uint32_t chain;         /* next in its hash chain */
+	uint32_t owner_as;      /* see decide.h: who may announce it */
 	struct rib_path *paths;
-	struct ip_prefix prefix;
-	uint32_t hash;
-	bool dirty;     /* waits for a decision */
-	bool network;   /* the hub's own: needs no path, is not learned */
-	bool contested; /* a path of another location is kept out */
-	bool both;      /* the other tunnel of the site is as good, and is used too */
-	uint16_t told_count;
-	uint32_t candidates;
 	struct attrs *best; /* a reference; NULL: unreachable */
-	uint32_t best_tunnel;
-	uint32_t best_group;
-	uint32_t owner_as; /* see decide.h: who may announce it */
-	uint32_t owner_group;
-	bool owned;
-	uint64_t told[RIB_SLOT_WORDS];
+	uint32_t told;      /* one peer: its slot; more: the number of a set of slots */
+	uint16_t told_count;
+	uint16_t best_tunnel; /* RIB_NO_TUNNEL: none */
+	uint16_t best_group;
+	uint16_t owner_group;
+	uint16_t candidates;
+	bool is_cursor : 1;
+	bool dirty : 1;     /* waits for a decision */
+	bool network : 1;   /* the hub's own: needs no path, is not learned */
+	bool contested : 1; /* a path of another location is kept out */
+	bool both : 1;      /* the other tunnel of the site is as good, and is used too */
+	bool owned : 1;
+	bool v6 : 1;
+	uint8_t len;
+	uint8_t address[16]; /* IPv4 prefixes end after 4 */
 };
 
 /* One family of one peer. */
 struct rib_peer_family {
-	struct rib_paths paths;
+	uint32_t paths; /* the first one's number */
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
 	bool active; /* session up and family agreed upon */
 	bool warned; /* of the limit */
 	bool end_of_rib_in, end_of_rib_out;
 	bool refreshing, refresh_begun; /* RFC 7313: the answer to a refresh has marks around it */
-	bool suppressed; /* the out limit kept something back: `held` is in the list */
-	struct rib_node cursor, held;
+	bool suppressed;       /* the out limit kept something back: `held` is in the list */
+	uint32_t cursor, held; /* numbers of nodes */
 };
 
 struct rib_peer {
@@ -86,27 +83,34 @@ struct rib_peer {
 };
 
 struct rib_table {
-	struct rib_prefix **chains;
+	struct pool nodes; /* struct rib_prefix */
+	uint32_t *chains;
 	uint32_t size, used;
-	struct rib_order order;
+	uint32_t ends; /* a cursor that is before the first and after the last node */
 	/* Slots whose peers are gone, of which prefixes still say that they were told. */
 	uint64_t gone[RIB_SLOT_WORDS], gone_next[RIB_SLOT_WORDS];
-	bool sweeping;
-	struct rib_node sweeper;
+	uint32_t sweeper; /* a cursor while this goes on; 0: it does not */
+	uint32_t recent;  /* a cursor before what the latest decisions changed */
+};
+
+/* Numbers of prefixes that wait for a decision, first come, first served. */
+struct rib_queue {
+	uint32_t *items;
+	size_t size, first, count; /* size: a power of two */
 };
 
 struct rib {
 	struct rib_table table[BGP_FAMILIES];
+	struct pool paths; /* struct rib_path */
+	struct pool sets;  /* RIB_SLOT_WORDS words of bits */
 	struct attr_store attrs;
 	struct attrs *own;     /* of the hub's networks: no path, origin IGP */
 	struct attrs *statics; /* of static routes: the same, origin INCOMPLETE */
-	struct rib_prefix *dirty_first, **dirty_last;
+	struct rib_queue dirty[BGP_FAMILIES];
 };
 
 void rib_init(struct rib *r);
 void rib_fini(struct rib *r);
-
-void rib_peer_init(struct rib_peer *p);
 
 /*
  * A peer starts or stops taking part in a family. Stopping forgets what it was told, and its paths
@@ -116,7 +120,7 @@ void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family);
 void rib_peer_stop(struct rib *r, struct rib_peer *p, const bool keep[BGP_FAMILIES]);
 
 /* Marks all paths of the peer as stale; forgets those that still are. */
-void rib_mark_stale(struct rib_peer *p, enum bgp_family family);
+void rib_mark_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
 void rib_drop_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
 
 /* Clears up after peers that are gone, some prefixes at a time. True: there is more to do. */
@@ -138,12 +142,12 @@ bool rib_forget(
 /* A network of the hub comes or goes. */
 void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present);
 
-/* Asks for a new decision: about one prefix, or about all (the policy has changed). */
-void rib_touch(struct rib *r, struct rib_prefix *e);
+/* Asks for a new decision about all: the policy has changed. */
 void rib_touch_all(struct rib *r);
 
-/* The next prefix to decide about, taken off the queue, or NULL. */
+/* The next prefix to decide about, taken off the queue, or NULL; whether there is one. */
 struct rib_prefix *rib_next_dirty(struct rib *r);
+bool rib_is_dirty(const struct rib *r);
 
 /* Sets what a decision gave. True when what other peers are told has changed. */
 struct decision;
@@ -159,12 +163,32 @@ static inline enum bgp_family rib_family(const struct ip_prefix *p)
 	return addr_len(&p->addr) == 4 ? BGP_IPV4 : BGP_IPV6;
 }
 
-static inline bool rib_was_told(const struct rib_prefix *e, const struct rib_peer *p)
+static inline struct ip_prefix rib_prefix_of(const struct rib_prefix *e)
 {
-	return e->told[p->slot / 64] >> p->slot % 64 & 1;
+	struct ip_prefix p = {.len = e->len};
+
+	p.addr.family = e->v6 ? AF_INET6 : AF_INET;
+	memcpy(p.addr.bytes, e->address, e->v6 ? 16 : 4);
+	return p;
 }
 
-void rib_set_told(struct rib_prefix *e, struct rib_peer *p, bool told);
+static inline struct rib_prefix *rib_node(const struct rib_table *t, uint32_t number)
+{
+	return pool_at(&t->nodes, number);
+}
+
+/* The first prefix behind a node, or 0. Cursors are skipped. */
+uint32_t rib_after(const struct rib_table *t, uint32_t number);
+
+/* Moves a cursor before a node, or to the end (0). */
+void rib_move_cursor(struct rib_table *t, uint32_t cursor, uint32_t before);
+
+/* A new cursor there, and its end. */
+uint32_t rib_add_cursor(struct rib_table *t, uint32_t before);
+void rib_drop_cursor(struct rib_table *t, uint32_t cursor);
+
+bool rib_was_told(const struct rib *r, const struct rib_prefix *e, const struct rib_peer *p);
+void rib_set_told(struct rib *r, struct rib_prefix *e, struct rib_peer *p, bool told);
 
 /* Takes the second cursor out of the list. */
 void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family);

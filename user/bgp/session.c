@@ -282,7 +282,7 @@ static bool refresh(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 		return false;
 	}
 	if (type == REFRESH_BEGIN) {
-		rib_mark_stale(&p->rib, family);
+		rib_mark_stale(&b->rib, &p->rib, family);
 		p->stale_until = now + STALE_S * CLOCK_SECOND;
 	} else {
 		rib_drop_stale(&b->rib, &p->rib, family);

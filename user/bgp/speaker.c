@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bgp/speaker.h"
 
+#include "bgp/adjout.h"
 #include "bgp/peer.h"
 
 #include <stdlib.h>
@@ -23,6 +24,14 @@ static void effects_grow(struct bgp *b)
 	b->effects_first = 0;
 }
 
+/* The part of an effect that its type uses: routes are many, and texts are long. */
+static size_t effect_size(enum bgp_effect_type type)
+{
+	return type == BGP_EFFECT_ROUTE
+		       ? offsetof(struct bgp_effect, route) + sizeof(struct bgp_effect_route)
+		       : sizeof(struct bgp_effect);
+}
+
 struct bgp_effect *speaker_effect(struct bgp *b, enum bgp_effect_type type, uint32_t tunnel)
 {
 	struct bgp_effect *e;
@@ -30,7 +39,7 @@ struct bgp_effect *speaker_effect(struct bgp *b, enum bgp_effect_type type, uint
 	if (b->effects_count == b->effects_size)
 		effects_grow(b);
 	e = &b->effects[(b->effects_first + b->effects_count++) % b->effects_size];
-	memset(e, 0, sizeof(*e));
+	memset(e, 0, effect_size(type));
 	e->type = type;
 	e->tunnel = tunnel;
 	return e;
@@ -40,7 +49,7 @@ bool bgp_next_effect(struct bgp *b, struct bgp_effect *e)
 {
 	if (!b->effects_count)
 		return false;
-	*e = b->effects[b->effects_first];
+	memcpy(e, &b->effects[b->effects_first], effect_size(b->effects[b->effects_first].type));
 	b->effects_first = (b->effects_first + 1) % b->effects_size;
 	b->effects_count--;
 	return true;
@@ -86,6 +95,9 @@ struct bgp *bgp_new(uint64_t seed)
 	if (!b)
 		abort();
 	b->random = seed | 1;
+	b->news = malloc(sizeof(*b->news));
+	if (!b->news)
+		abort();
 	rib_init(&b->rib);
 	b->policy = (struct policy){.config = &b->config,
 		.networks = b->networks,
@@ -119,6 +131,7 @@ void bgp_free(struct bgp *b)
 	rib_fini(&b->rib);
 	claims_fini(&b->claims);
 	free(b->effects);
+	free(b->news);
 	free(b);
 }
 
@@ -163,7 +176,6 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 	p->rib.conf = *conf;
 	p->rib.slot = (uint16_t)slot;
 	p->start_at = p->report_at = p->stale_until = CLOCK_NEVER;
-	rib_peer_init(&p->rib);
 	b->claims_changed = true;
 	p->shown.state = FSM_IDLE;
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
@@ -188,7 +200,7 @@ static void learn_statics(struct bgp *b, struct bgp_peer *p)
 	unsigned int n = p->tunnel_up && p->rib.conf.is_static ? p->static_count : 0;
 
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
-		rib_mark_stale(&p->rib, f);
+		rib_mark_stale(&b->rib, &p->rib, f);
 	for (unsigned int i = 0; i < n; i++)
 		rib_learn(&b->rib, &p->rib, rib_family(&p->statics[i]), &p->statics[i],
 			b->rib.statics);

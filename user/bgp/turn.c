@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { DECISIONS_PER_RUN = 4096 }; /* so that sessions are served in between */
+enum { DECISIONS_PER_RUN = ADJOUT_NEWS_MAX }; /* so that sessions are served in between */
 
 /* Who owns what, from all neighbours; every prefix is decided about again. */
 static void collect_claims(struct bgp *b)
@@ -27,8 +27,8 @@ static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunne
 {
 	struct bgp_effect *out = speaker_effect(b, BGP_EFFECT_ROUTE, tunnel);
 
-	out->route.prefix = e->prefix;
-	out->route.present = e->best_tunnel != UINT32_MAX;
+	out->route.prefix = rib_prefix_of(e);
+	out->route.present = e->best_tunnel != RIB_NO_TUNNEL;
 	if (!out->route.present)
 		return;
 	out->route.both = e->both;
@@ -53,20 +53,21 @@ static void note_quarantine(struct bgp *b, const struct rib_prefix *e, const str
 {
 	struct bgp_peer *p = speaker_peer(b, path->peer->conf.tunnel);
 	const struct bgp_peer *owner = speaker_owner(b, e);
-	bool declared = claims_find(&b->claims, &e->prefix);
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	bool declared = claims_find(&b->claims, &prefix);
 	char text[PREFIX_STR_SIZE];
 
 	if (!p || !owner || !p->notes_left)
 		return;
 	p->notes_left--;
 	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s site %s%s",
-		prefix_format(&e->prefix, text), declared ? "it belongs to" : "it is announced by",
+		prefix_format(&prefix, text), declared ? "it belongs to" : "it is announced by",
 		owner->rib.conf.site, declared ? "" : " already");
 }
 
 /* What the hub is told of a prefix. */
 struct shown_route {
-	uint32_t tunnel; /* UINT32_MAX: none */
+	uint32_t tunnel; /* RIB_NO_TUNNEL: none */
 	uint32_t candidates;
 	const struct attrs *attrs; /* compared only */
 	bool both;
@@ -88,9 +89,9 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 	rib_choose(&b->rib, e, &d);
 	is = shown_route(e);
 	if (is.tunnel != was.tunnel ||
-		(is.tunnel != UINT32_MAX && (is.attrs != was.attrs || is.both != was.both ||
-						    is.candidates != was.candidates)))
-		emit_route(b, e, is.tunnel != UINT32_MAX ? is.tunnel : was.tunnel);
+		(is.tunnel != RIB_NO_TUNNEL && (is.attrs != was.attrs || is.both != was.both ||
+						       is.candidates != was.candidates)))
+		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel);
 	if (d.quarantined)
 		note_quarantine(b, e, d.quarantined);
 	rib_collect(&b->rib, e);
@@ -108,24 +109,44 @@ static bool decide_some(struct bgp *b)
 	return true;
 }
 
-static void fill_output(struct bgp *b, struct bgp_peer *p, uint64_t now)
+/* Writes to one peer what it is still to be told; `news` NULL: all that is there. */
+static void fill_family(struct bgp *b, struct bgp_peer *p, enum bgp_family f,
+	const struct adjout_news *news, uint64_t now)
 {
 	struct bgp_session *s = peer_established(p);
 	struct adjout o = {.rib = &b->rib, .policy = &b->policy, .peer = &p->rib};
+	bool ended = p->rib.family[f].end_of_rib_out;
+	struct wr w;
 
-	if (!s)
+	if (!s || !p->rib.family[f].active || adjout_knows_the_rest(&o, f) != (news != NULL))
 		return;
 	o.four_octet_as = s->remote.four_octet_as;
-	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-		struct wr w = session_writer(s, SESSION_OUT_RESERVED);
-		bool ended = p->rib.family[f].end_of_rib_out;
+	w = session_writer(s, SESSION_OUT_RESERVED);
+	if (news) /* what has no room now follows when bytes were sent */
+		adjout_fill_news(&o, f, news, &w);
+	else
+		adjout_fill(&o, f, &w);
+	session_written(s, &w, now);
+	if (p->rib.family[f].end_of_rib_out && !ended)
+		speaker_event(b, p, "End-of-RIB sent for %s", f == BGP_IPV4 ? "IPv4" : "IPv6");
+}
 
-		adjout_fill(&o, f, &w); /* what has no room now follows when bytes were sent */
-		session_written(s, &w, now);
-		if (p->rib.family[f].end_of_rib_out && !ended)
-			speaker_event(
-				b, p, "End-of-RIB sent for %s", f == BGP_IPV4 ? "IPv4" : "IPv6");
+/*
+ * Those who lag behind go first and by the table: they may remove prefixes from it. The others, most
+ * of the time all, only need the news.
+ */
+static void fill_output(struct bgp *b, enum bgp_family f, uint64_t now)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		if (b->peers[i])
+			fill_family(b, b->peers[i], f, NULL, now);
 	}
+	adjout_collect_news(&b->rib, &b->policy, f, b->news);
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		if (b->peers[i])
+			fill_family(b, b->peers[i], f, b->news, now);
+	}
+	adjout_clean_news(&b->rib, f, b->news);
 }
 
 static struct bgp_effect_state current_state(struct bgp_peer *p)
@@ -204,12 +225,14 @@ bool bgp_run(struct bgp *b, uint64_t now)
 	more = rib_sweep(&b->rib, DECISIONS_PER_RUN);
 	if (b->defer_until && (now >= b->defer_until || everybody_is_back(b, now)))
 		b->defer_until = 0;
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+		rib_move_cursor(&b->rib.table[f], b->rib.table[f].recent, 0);
 	more |= !b->defer_until && decide_some(b);
+	for (enum bgp_family f = 0; f < BGP_FAMILIES && !b->defer_until; f++)
+		fill_output(b, f, now);
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		if (!b->peers[i])
 			continue;
-		if (!b->defer_until)
-			fill_output(b, b->peers[i], now);
 		report_state(b, b->peers[i], now);
 	}
 	return more;
@@ -229,5 +252,5 @@ uint64_t bgp_next_timer(const struct bgp *b)
 
 bool bgp_is_settled(const struct bgp *b, uint64_t now)
 {
-	return !b->defer_until && everybody_is_back(b, now) && !b->rib.dirty_first;
+	return !b->defer_until && everybody_is_back(b, now) && !rib_is_dirty(&b->rib);
 }

@@ -137,9 +137,9 @@ static void check_settled(struct proc_bgp *p, uint64_t now)
 
 static void set_timer(struct proc_bgp *p, uint64_t at, uint64_t now)
 {
-	uint64_t wait = at > now ? at - now : 0;
+	uint64_t wait = at > now ? at - now + CLOCK_SECOND / 1000000 : 0; /* never too early */
 	struct timeval tv = {.tv_sec = (time_t)(wait / CLOCK_SECOND),
-		.tv_usec = (suseconds_t)(wait % CLOCK_SECOND / 1000 + 1)};
+		.tv_usec = (suseconds_t)(wait % CLOCK_SECOND / 1000)};
 
 	if (at == CLOCK_NEVER)
 		event_del(p->turn);
