@@ -255,10 +255,6 @@ static void print_route(const struct imsg_route *m)
 	char text[PREFIX_STR_SIZE];
 
 	prefix_format(&m->prefix, text);
-	if (!m->present) {
-		printf("unroute %s\n", text);
-		return;
-	}
 	printf("route %s tunnel %u med %u path ", text, m->tunnel, m->med);
 	for (int i = 0; i < m->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		printf("%s%u", i ? "," : "", m->as_path[i]);
@@ -272,6 +268,8 @@ static void print_bfd(const struct imsg_bfd_state *m)
 
 static void on_message(void *context, const struct imsg *m)
 {
+	char text[PREFIX_STR_SIZE];
+
 	(void)context;
 	switch (m->type) {
 	case IMSG_READY:
@@ -286,6 +284,11 @@ static void on_message(void *context, const struct imsg *m)
 	case IMSG_ROUTES:
 		for (size_t i = 0; !quiet && i < m->len / sizeof(struct imsg_route); i++)
 			print_route((const struct imsg_route *)m->payload + i);
+		return;
+	case IMSG_UNROUTES:
+		for (size_t i = 0; !quiet && i < m->len / sizeof(struct ip_prefix); i++)
+			printf("unroute %s\n",
+				prefix_format((const struct ip_prefix *)m->payload + i, text));
 		return;
 	case IMSG_BFD_STATE:
 		print_bfd(imsg_body(m, sizeof(struct imsg_bfd_state)));

@@ -143,13 +143,15 @@ static uint32_t draw(uint32_t below)
 static void on_route(const struct bgp_effect *e)
 {
 	struct imsg_route m = {.prefix = e->route.prefix,
-		.present = e->route.present,
 		.both = e->route.both,
 		.source = e->route.source,
 		.tunnel = e->tunnel,
 		.candidates = e->route.candidates};
 
-	hub_route(&sim.hub, &m);
+	if (e->route.present)
+		hub_route(&sim.hub, &m);
+	else
+		hub_route_gone(&sim.hub, &m.prefix);
 }
 
 static struct ip_prefix numbered(uint32_t i)
@@ -276,7 +278,6 @@ static void lie(uint32_t tunnel)
 	uint32_t owner = 2; /* of the last one */
 	uint32_t which = draw(tunnel / TUNNELS_PER_SITE == owner ? 7 : 8);
 	struct imsg_route m = {.prefix = prefix(lies[which]),
-		.present = true,
 		.tunnel = tunnel,
 		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
 
@@ -461,7 +462,7 @@ static void events_in_any_order(void **state)
 /* The owner of a claim passes where another does not. */
 static void the_guard_knows_owners(void **state)
 {
-	struct imsg_route m = {.prefix = prefix("30.1.0.0/24"), .present = true, .tunnel = 0};
+	struct imsg_route m = {.prefix = prefix("30.1.0.0/24"), .tunnel = 0};
 
 	(void)state;
 	set_up(99);
@@ -470,7 +471,7 @@ static void the_guard_knows_owners(void **state)
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m.tunnel = 77;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it leads to no site");
-	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0"), .present = true};
+	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0")};
 	assert_non_null(hub_route_refusal(&sim.hub, &m));
 	sim.sites[0].conf.allow_default = true;
 	assert_null(hub_route_refusal(&sim.hub, &m));

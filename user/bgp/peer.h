@@ -78,7 +78,7 @@ struct bgp {
 	unsigned int peer_slots;
 	uint64_t random;
 	uint64_t now; /* of the last call that had it: for the limit of events */
-	bool stopped;
+	bool stopped, paused;
 	struct bgp_effect *effects; /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
 	struct adjout_news *news; /* room for those of one round */

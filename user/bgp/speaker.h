@@ -164,6 +164,9 @@ void bgp_sent(
 /* Timers, decisions, and filling of output. True: more is to be done, call again soon. */
 bool bgp_run(struct bgp *b, uint64_t now);
 
+/* While the caller cannot take what follows from them, no decisions are made. */
+void bgp_pause(struct bgp *b, bool paused);
+
 /* When bgp_run must be called at the latest; CLOCK_NEVER if nothing is due. */
 uint64_t bgp_next_timer(const struct bgp *b);
 

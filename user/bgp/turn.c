@@ -227,7 +227,7 @@ bool bgp_run(struct bgp *b, uint64_t now)
 		b->defer_until = 0;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
 		rib_move_cursor(&b->rib.table[f], b->rib.table[f].recent, 0);
-	more |= !b->defer_until && decide_some(b);
+	more |= !b->defer_until && (b->paused ? rib_is_dirty(&b->rib) : decide_some(b));
 	for (enum bgp_family f = 0; f < BGP_FAMILIES && !b->defer_until; f++)
 		fill_output(b, f, now);
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
@@ -236,6 +236,11 @@ bool bgp_run(struct bgp *b, uint64_t now)
 		report_state(b, b->peers[i], now);
 	}
 	return more;
+}
+
+void bgp_pause(struct bgp *b, bool paused)
+{
+	b->paused = paused;
 }
 
 uint64_t bgp_next_timer(const struct bgp *b)

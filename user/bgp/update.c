@@ -37,10 +37,13 @@ void nlri_put(struct wr *w, const struct ip_prefix *p)
 /* RFC 7606 5.3: the whole list is walked before any of it is believed. */
 static bool nlri_is_sound(struct rd list, enum bgp_family family)
 {
-	struct ip_prefix p;
+	while (rd_left(&list)) {
+		unsigned int len = rd_u8(&list);
 
-	while (nlri_next(&list, family, &p))
-		continue;
+		if (len > family_bits(family))
+			return false;
+		rd_skip(&list, (len + 7) / 8);
+	}
 	return !list.bad;
 }
 

@@ -492,6 +492,7 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 	struct imsg_bgp_event event;
 	struct imsg_bgp_answer answer;
 	const struct imsg_route *route;
+	const struct ip_prefix *gone;
 
 	switch (m->type) {
 	case IMSG_BGP_STATE:
@@ -502,6 +503,11 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 		route = m->payload;
 		for (size_t i = 0; i < m->len / sizeof(*route); i++)
 			hub_route(h, &route[i]);
+		break;
+	case IMSG_UNROUTES:
+		gone = m->payload;
+		for (size_t i = 0; i < m->len / sizeof(*gone); i++)
+			hub_route_gone(h, &gone[i]);
 		break;
 	case IMSG_BGP_SETTLED:
 		hub_routes_drop_stale(h);

@@ -140,15 +140,21 @@ static bool is_refused(struct hub *h, const struct imsg_route *route)
 	return true;
 }
 
+void hub_route_gone(struct hub *h, const struct ip_prefix *prefix)
+{
+	struct route_entry *e = route_table_find(h->routes, prefix);
+
+	if (e)
+		remove_entry(h, e);
+}
+
 void hub_route(struct hub *h, const struct imsg_route *route)
 {
 	struct route_entry *e;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
-	if (!route->present || !is_open(h, route->tunnel) || is_refused(h, route)) {
-		e = route_table_find(h->routes, &route->prefix);
-		if (e)
-			remove_entry(h, e);
+	if (!is_open(h, route->tunnel) || is_refused(h, route)) {
+		hub_route_gone(h, &route->prefix);
 		return;
 	}
 	e = route_table_get(h->routes, &route->prefix);

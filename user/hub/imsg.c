@@ -285,6 +285,11 @@ void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *pa
 	send_parts(c, type, -1, payload, len, bytes, bytes_len);
 }
 
+size_t imsg_queued(const struct imsg_channel *c)
+{
+	return c->queued;
+}
+
 bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size)
 {
 	int passed_fd;

@@ -92,6 +92,7 @@ enum imsg_type {
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
 	IMSG_ROUTES,      /* struct imsg_route, IMSG_ROUTES_MAX at most: best paths changed */
+	IMSG_UNROUTES,    /* struct ip_prefix, IMSG_ROUTES_MAX at most: nothing leads there */
 	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
 	IMSG_BGP_EVENT,   /* struct imsg_bgp_event: for the log of the tunnel */
 	IMSG_BGP_ANSWER,  /* struct imsg_bgp_answer: of a query, several */
@@ -397,10 +398,9 @@ struct imsg_bgp_state {
 	char detail[REASON_TEXT_SIZE];
 };
 
-/* The best path to a prefix, or its end. Equal paths over one site's two tunnels give one. */
+/* The best path to a prefix. Equal paths over one site's two tunnels give one. */
 struct imsg_route {
 	struct ip_prefix prefix;
-	bool present;
 	bool both;       /* the site's other tunnel carries it too */
 	uint8_t source;  /* enum route_source */
 	uint32_t tunnel; /* next hop */
@@ -455,6 +455,9 @@ void imsg_send(
 	struct imsg_channel *c, enum imsg_type type, int own_fd, const void *payload, size_t len);
 void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *payload, size_t len,
 	const void *bytes, size_t bytes_len);
+
+/* Bytes that the other end has not taken yet. */
+size_t imsg_queued(const struct imsg_channel *c);
 
 /* The same without an event base, before the loop runs: blocks. False when the peer is gone. */
 bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size);

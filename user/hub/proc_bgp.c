@@ -17,6 +17,10 @@
 
 #define CONTESTED_SHOWN 1000 /* paths of one answer */
 
+/* Routes come faster than the kernel takes them: then hub is waited for, and memory does not grow. */
+#define HUB_QUEUE_MAX (256u << 10)
+#define HUB_PAUSE_MS  1
+
 #define SETTLE_S 60 /* for how long stale routes may stay after a start */
 
 void bgp_schedule_turn(struct proc_bgp *p)
@@ -31,7 +35,10 @@ static void flush_routes(struct proc_bgp *p)
 	if (p->route_count)
 		imsg_send(p->hub, IMSG_ROUTES, -1, p->routes,
 			p->route_count * sizeof(struct imsg_route));
-	p->route_count = 0;
+	if (p->unroute_count)
+		imsg_send(p->hub, IMSG_UNROUTES, -1, p->unroutes,
+			p->unroute_count * sizeof(struct ip_prefix));
+	p->route_count = p->unroute_count = 0;
 }
 
 /* What is told must be told in order: routes that wait go first. */
@@ -64,10 +71,19 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 
 static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 {
-	struct imsg_route *m = &p->routes[p->route_count++];
+	struct imsg_route *m;
 
+	/* Both lists are never filled at a time: what comes and goes is told in order. */
+	if (e->route.present ? p->unroute_count : p->route_count)
+		flush_routes(p);
+	if (!e->route.present) {
+		p->unroutes[p->unroute_count++] = e->route.prefix;
+		if (p->unroute_count == IMSG_ROUTES_MAX)
+			flush_routes(p);
+		return;
+	}
+	m = &p->routes[p->route_count++];
 	*m = (struct imsg_route){.prefix = e->route.prefix,
-		.present = e->route.present,
 		.both = e->route.both,
 		.source = e->route.source,
 		.tunnel = e->tunnel,
@@ -152,11 +168,13 @@ static void on_turn(int fd, short what, void *arg)
 	struct proc_bgp *p = arg;
 	uint64_t now = clock_now();
 	uint64_t at;
-	bool more;
+	bool more, paused;
 
 	(void)fd;
 	(void)what;
 	bgp_carry_out_all(p);
+	paused = imsg_queued(p->hub) > HUB_QUEUE_MAX;
+	bgp_pause(p->bgp, paused);
 	more = bgp_run(p->bgp, now);
 	bgp_carry_out_all(p);
 	bgp_tcp_flush_all(p);
@@ -164,7 +182,7 @@ static void on_turn(int fd, short what, void *arg)
 	at = bgp_next_timer(p->bgp);
 	if (p->settling && p->settle_until < at)
 		at = p->settle_until;
-	set_timer(p, more ? now : at, now);
+	set_timer(p, !more ? at : paused ? now + HUB_PAUSE_MS * CLOCK_MILLISECOND : now, now);
 }
 
 /* ---- messages of hub ---- */

@@ -28,6 +28,8 @@ struct proc_bgp {
 	unsigned int listener_count;
 	unsigned int route_count; /* waiting, to be told together */
 	struct imsg_route routes[IMSG_ROUTES_MAX];
+	unsigned int unroute_count; /* the same; of the two at most one is not 0 */
+	struct ip_prefix unroutes[IMSG_ROUTES_MAX];
 	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
 	uint64_t settle_until;
 	int status;
