@@ -1,7 +1,10 @@
 #!/bin/bash
 # Convergence of Sluice's bgp process, BIRD and FRR's bgpd, under the same load: wall time until
-# every peer has heard everything, CPU time and peak memory of the speaker. No kernel routes.
-# The speaker runs on one CPU, the load on another. Usage: bgp_load.sh [ROW...]
+# every peer has heard everything, CPU time and peak memory of the speaker. Rows that end in "kernel"
+# also put the routes into the kernel's table, and end when they are there: Sluice by the route path of
+# its hub process (BPF trie, then kernel), BIRD by its kernel protocol, FRR by zebra. CPU and memory
+# are those of all processes of the speaker then. The speaker runs on one CPU, the load on another.
+# Usage: bgp_load.sh [ROW...]
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "needs root for network namespaces"; exit 77; }
@@ -37,6 +40,7 @@ start_sluice() {
 	ip netns exec $P-dut "$BIN/tests/net/bgp_peer" <"$W/in" >/dev/null 2>"$W/sluice.log" & pids+=($!)
 	exec 9>"$W/in"
 	{
+		[ -z "$KERNEL" ] || echo kernel
 		echo "conf $AS 10.99.0.1 180 60 1"; echo "listen 0.0.0.0"
 		for i in $(seq 0 $(($1 - 1))); do
 			group=$i; [ "$2" = all ] || [ "$i" = $(($1 - 1)) ] || group=1000
@@ -46,11 +50,13 @@ start_sluice() {
 		echo quiet; echo start
 	} >&9
 	until PID=$(pgrep -P "$(ip netns pids $P-dut | head -n 1)" bgp_peer | head -n 1) && [ -n "$PID" ]; do sleep 0.1; done
+	[ -z "$KERNEL" ] || PID+=" $(ip netns pids $P-dut | head -n 1)"
 }
 start_bird() {
 	local i out
 	{
 		echo "router id 10.99.0.1; protocol device { scan time 60; }"
+		[ -z "$KERNEL" ] || echo "protocol kernel { scan time 60; ipv4 { import none; export all; }; }"
 		for i in $(seq 0 $(($1 - 1))); do
 			out=all; [ "$2" = all ] || [ "$i" = $(($1 - 1)) ] || out=none
 			echo "protocol bgp p$i { local $DUT as $AS; neighbor $(address "$i") as $((65001 + i)); passive; hold time 180; ipv4 { import all; export $out; }; }"
@@ -61,7 +67,7 @@ start_bird() {
 	PID=$(<"$W/bird.pid")
 }
 start_frr() {
-	local i
+	local i zebra="-Z -n" # alone, and nothing into the kernel
 	{
 		echo "router bgp $AS"
 		echo " bgp router-id 10.99.0.1"
@@ -82,41 +88,60 @@ start_frr() {
 		echo "ip prefix-list none seq 5 deny any"
 	} >"$W/bgpd.conf"
 	chmod -R a+rwX "$W"
-	ip netns exec $P-dut /usr/lib/frr/bgpd -Z -n -f "$W/bgpd.conf" -i "$W/bgpd.pid" --vty_socket "$W" -P 0 -u frr -g frr >"$W/bgpd.log" 2>&1 & pids+=($!)
+	if [ -n "$KERNEL" ]; then
+		: >"$W/zebra.conf"; chmod a+rw "$W/zebra.conf"
+		ip netns exec $P-dut /usr/lib/frr/zebra -f "$W/zebra.conf" -i "$W/zebra.pid" -z "$W/zserv" --vty_socket "$W" -u frr -g frr >"$W/zebra.log" 2>&1 & pids+=($!)
+		for _ in $(seq 50); do [ -S "$W/zserv" ] && break; sleep 0.1; done
+		zebra="-z $W/zserv"
+	fi
+	# shellcheck disable=SC2086
+	ip netns exec $P-dut /usr/lib/frr/bgpd $zebra -f "$W/bgpd.conf" -i "$W/bgpd.pid" --vty_socket "$W" -P 0 -u frr -g frr >"$W/bgpd.log" 2>&1 & pids+=($!)
 	for _ in $(seq 50); do [ -s "$W/bgpd.pid" ] && break; sleep 0.1; done
 	PID=$(<"$W/bgpd.pid")
+	[ -z "$KERNEL" ] || PID+=" $(<"$W/zebra.pid")"
 }
 
-cpu() { awk '{ print ($14 + $15) / '"$(getconf CLK_TCK)"' }' "/proc/$PID/stat"; }
-peak() { awk '/VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$PID/status"; }
+cpu() { local p; for p in $PID; do cat "/proc/$p/stat"; done | awk '{ n += $14 + $15 } END { print n / '"$(getconf CLK_TCK)"' }'; }
+peak() { local p; for p in $PID; do cat "/proc/$p/status"; done | awk '/VmHWM/ { n += $2 } END { printf "%.0f", n / 1024 }'; }
+kernel_has() { # COUNT: routes of the load, by the kernel's own trie statistics
+	ip netns exec $P-dut awk -v n="$1" '/Prefixes:/ { p += $2 } END { exit n ? p < n : p > 1000 }' /proc/net/fib_triestat
+}
 
-phase() { # NAME: sets TOOK
-	local before; before=$(cpu)
+phase() { # NAME ROUTES: sets TOOK, CPU
+	local before start; before=$(cpu) start=$EPOCHREALTIME
 	echo "$1" >&8
 	read -r -t 250 _ TOOK <&7 || { TOOK=-; return 1; }
+	if [ -n "$KERNEL" ]; then
+		until kernel_has "$2"; do
+			[ "${EPOCHREALTIME%.*}" -lt $((${start%.*} + 60)) ] || { echo "the kernel does not get there"; return 1; }
+			sleep 0.02
+		done
+		TOOK=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }')
+	fi
 	sleep 0.5
 	CPU=$(awk -v a="$before" -v b="$(cpu)" 'BEGIN { printf "%.2f", b - a }')
 }
 
 one() { # SPEAKER ROW PEERS PREFIXES MODE
-	local word
+	local word p routes=$(($3 * $4))
 	net_up "$3"
 	"start_$1" "$3" "$5"
-	taskset -apc 0 "$PID" >/dev/null
-	[ -z "${PERF:-}" ] || { perf record -q -g -p "$PID" -o "/tmp/bgp.$1.perf" >/dev/null 2>&1 & PERFPID=$!; }
+	[ "$5" = all ] || routes=$((routes - $4))
+	for p in $PID; do taskset -apc 0 "$p" >/dev/null; done
 	coproc LOAD { ip netns exec $P-load taskset -c $LOAD_CPU "$BIN/tests/bench/bgp_load" $DUT $AS $FIRST "$3" "$4" "$5" 2>"$W/load.err"; }
 	pids+=("$LOAD_PID"); exec 7<&"${LOAD[0]}" 8>&"${LOAD[1]}"
 	read -r -t 90 word <&7
 	if [ "$word" != established ]; then
-		printf '%-8s %-28s %s\n' "$1" "$2" "sessions do not come up: $word $(tail -n 1 "$W/load.err")"
+		printf '%-8s %-36s %s\n' "$1" "$2" "sessions do not come up: $word $(tail -n 1 "$W/load.err")"
 	else
 		sleep 1
-		phase announce && printf '%-8s %-28s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$(peak)"
-		phase withdraw && printf '%-8s %-28s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$(peak)"
+		phase announce $routes && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$(peak)"
+		phase withdraw 0 && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$(peak)"
 	fi
 	exec 7<&- 8>&- 9>&- 2>/dev/null
-	kill "$LOAD_PID" "${pids[@]}" 2>/dev/null; sleep 0.3; kill -9 "$PID" 2>/dev/null
-	pids=(); rm -f "$W/in" "$W"/*.pid
+	# shellcheck disable=SC2086
+	kill "$LOAD_PID" "${pids[@]}" 2>/dev/null; sleep 0.3; kill -9 $PID 2>/dev/null
+	pids=(); rm -f "$W/in" "$W"/*.pid "$W/zserv"
 }
 
 row() { # NAME PEERS PREFIXES MODE
@@ -130,13 +155,14 @@ row() { # NAME PEERS PREFIXES MODE
 	done
 }
 
-printf '%-8s %-28s %10s %14s %10s\n' speaker row wall CPU peak
-rows=("$@"); [ $# -gt 0 ] || rows=(collect reflect one)
+printf '%-8s %-36s %10s %14s %10s\n' speaker row wall CPU peak
+rows=("$@"); [ $# -gt 0 ] || rows=(collect reflect one collect-kernel reflect-kernel one-kernel)
 for r in "${rows[@]}"; do
-	case $r in
-	collect) row "100 x 1,000 to a collector" 101 1000 collector ;;
-	reflect) row "100 x 1,000 to all" 100 1000 all ;;
-	one) row "1 x 100,000 to a collector" 2 100000 collector ;;
-	small) row "10 x 100 to all" 10 100 all ;;
+	KERNEL=""; [[ $r != *-kernel ]] || KERNEL=", kernel"
+	case ${r%-kernel} in
+	collect) row "100 x 1,000 to a collector$KERNEL" 101 1000 collector ;;
+	reflect) row "100 x 1,000 to all$KERNEL" 100 1000 all ;;
+	one) row "1 x 100,000 to a collector$KERNEL" 2 100000 collector ;;
+	small) row "10 x 100 to all$KERNEL" 10 100 all ;;
 	esac
 done

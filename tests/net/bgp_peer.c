@@ -13,6 +13,8 @@
  *   network PREFIX add|del
  *   start
  *   quiet                         routes are no longer printed
+ *   kernel                        before the neighbours: routes go where hub puts them, into the
+ *                                 trie and the kernel's table of this network namespace
  *   shutdown
  *
  *   ready | settled | gone
@@ -23,7 +25,7 @@
  */
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
-#include "hub/imsg.h"
+#include "hub/hub.h"
 #include "hub/privsep.h"
 #include "hub/roles.h"
 
@@ -92,6 +94,54 @@ static int bfd_socket(const struct ip_addr *local)
 	return fd;
 }
 
+static struct hub hub; /* as far as routes need it; no routes: not in use */
+
+static void do_kernel(char **w)
+{
+	struct link_options link = {.queues = 1, .mtu = 1400, .steer_fd = -1};
+	struct bpf_options plane = {.workers = 1};
+	char error[DATAPLANE_ERROR_SIZE] = "", pins[64];
+
+	(void)w;
+	snprintf(pins, sizeof(pins), "%s-test-%d", SLUICE_PIN_DIR, (int)getpid());
+	plane.pin_dir = pins;
+	hub.plane = bpf_plane_load(&plane, error);
+	hub.maps = hub.plane ? maps_new(hub.plane) : NULL;
+	hub.link = hub.maps ? link_open(&link, error) : NULL;
+	hub.config = calloc(1, sizeof(*hub.config));
+	hub.routes = route_table_new();
+	if (!hub.link || !hub.config) {
+		fprintf(stderr, "%s\n", error);
+		exit(1);
+	}
+	puts("kernel");
+}
+
+static void kernel_end(void)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
+		free(hub.sites[i]);
+	route_table_free(hub.routes);
+	if (hub.link)
+		link_close(hub.link);
+	maps_free(hub.maps);
+	bpf_plane_free(hub.plane);
+	free(hub.config);
+}
+
+static void add_site(const struct imsg_bgp_neighbor *n)
+{
+	struct hub_site **site = &hub.sites[n->tunnel / TUNNELS_PER_SITE];
+
+	if (!*site)
+		*site = calloc(1, sizeof(**site));
+	if (!*site)
+		fail("calloc");
+	(*site)->slot = n->tunnel / TUNNELS_PER_SITE;
+	(*site)->conf.max_prefixes_in = n->max_prefixes_in ? n->max_prefixes_in : 1000000;
+	(*site)->tunnels[n->tunnel % TUNNELS_PER_SITE].open = true;
+}
+
 static void do_conf(char **w)
 {
 	struct ip_addr id = address(w[2]);
@@ -136,6 +186,8 @@ static void do_neighbor(char **w)
 		.bfd_multiplier = bfd_multiplier};
 
 	snprintf(m.site, sizeof(m.site), "%s", w[2]);
+	if (hub.routes)
+		add_site(&m);
 	imsg_send(channel, IMSG_BGP_NEIGHBOR, bfd_multiplier ? bfd_socket(&m.local4) : -1, &m,
 		sizeof(m));
 }
@@ -199,6 +251,7 @@ static void run_line(char *line)
 		{"network", 3, do_network},
 		{"start", 1, do_start},
 		{"quiet", 1, do_quiet},
+		{"kernel", 1, do_kernel},
 		{"shutdown", 1, do_shutdown},
 	};
 	char *words[WORDS], *save = NULL;
@@ -266,10 +319,33 @@ static void print_bfd(const struct imsg_bfd_state *m)
 	printf("bfd %u %s\n", m->tunnel, m->present ? bfd_state_name(m->state) : "off");
 }
 
-static void on_message(void *context, const struct imsg *m)
+static void on_routes(const struct imsg *m)
 {
+	const struct imsg_route *route = m->payload;
+
+	for (size_t i = 0; i < m->len / sizeof(*route); i++) {
+		if (hub.routes)
+			hub_route(&hub, &route[i]);
+		if (!quiet)
+			print_route(&route[i]);
+	}
+}
+
+static void on_unroutes(const struct imsg *m)
+{
+	const struct ip_prefix *gone = m->payload;
 	char text[PREFIX_STR_SIZE];
 
+	for (size_t i = 0; i < m->len / sizeof(*gone); i++) {
+		if (hub.routes)
+			hub_route_gone(&hub, &gone[i]);
+		if (!quiet)
+			printf("unroute %s\n", prefix_format(&gone[i], text));
+	}
+}
+
+static void on_message(void *context, const struct imsg *m)
+{
 	(void)context;
 	switch (m->type) {
 	case IMSG_READY:
@@ -282,13 +358,10 @@ static void on_message(void *context, const struct imsg *m)
 		print_state(imsg_body(m, sizeof(struct imsg_bgp_state)));
 		return;
 	case IMSG_ROUTES:
-		for (size_t i = 0; !quiet && i < m->len / sizeof(struct imsg_route); i++)
-			print_route((const struct imsg_route *)m->payload + i);
+		on_routes(m);
 		return;
 	case IMSG_UNROUTES:
-		for (size_t i = 0; !quiet && i < m->len / sizeof(struct ip_prefix); i++)
-			printf("unroute %s\n",
-				prefix_format((const struct ip_prefix *)m->payload + i, text));
+		on_unroutes(m);
 		return;
 	case IMSG_BFD_STATE:
 		print_bfd(imsg_body(m, sizeof(struct imsg_bfd_state)));
@@ -334,6 +407,7 @@ int main(void)
 	event_free(input);
 	imsg_channel_free(channel);
 	event_base_free(base);
+	kernel_end();
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
