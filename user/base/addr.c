@@ -59,7 +59,7 @@ struct ip_prefix prefix_make(const struct ip_addr *a, unsigned int len)
 	unsigned int bytes = addr_len(a);
 
 	if (len / 8 < bytes) {
-		p.addr.bytes[len / 8] &= (uint8_t)~(0xffu >> len % 8);
+		p.addr.bytes[len / 8] &= (uint8_t) ~(0xffu >> len % 8);
 		memset(p.addr.bytes + len / 8 + 1, 0, bytes - len / 8 - 1);
 	}
 	return p;
