@@ -105,7 +105,8 @@ vmtest:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
 	@vmtest/run.sh release
 
-bench: deps
+bench:
+	@tools/deps.sh bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
 	@tests/bench/run.sh $(BUILD)/release
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs through apt what building, testing and demonstrating Sluice needs and is missing.
-# "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh vmtest" what
-# boots Debian's kernels for `make vmtest`.
+# "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh bench" those
+# that are measured beside us, "deps.sh vmtest" what boots Debian's kernels for `make vmtest`.
 set -euo pipefail
 
 PACKAGES=(
@@ -11,8 +11,8 @@ PACKAGES=(
 	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
-	frr gobgpd exabgp openbgpd
 )
+case ${1:-} in interop | bench) PACKAGES+=(frr gobgpd exabgp openbgpd) ;; esac
 
 # Libreswan's package conflicts with strongSwan's: it is unpacked, and only its libraries installed.
 LIBRESWAN=build/peers/libreswan

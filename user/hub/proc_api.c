@@ -21,7 +21,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#define CLIENT_TIMEOUT_S 10
+#define CLIENT_TIMEOUT_S 10 /* without a byte either way */
+#define CLIENT_TOTAL_S   60 /* a byte now and then keeps no place occupied */
 #define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
 
 struct client {
@@ -29,6 +30,7 @@ struct client {
 	struct api *api;
 	uint32_t id;                 /* of the request under way; 0: none yet */
 	struct bufferevent *control; /* one of the two */
+	struct event *deadline;      /* of control */
 	struct evhttp_request *http;
 	struct evbuffer *answer; /* for http */
 };
@@ -88,6 +90,8 @@ static void client_free(struct client *c)
 	LIST_REMOVE(c, link);
 	c->api->client_count -= !c->http;
 	c->api->http_count -= c->http != NULL;
+	if (c->deadline)
+		event_free(c->deadline);
 	if (c->control)
 		bufferevent_free(c->control);
 	if (c->answer)
@@ -120,6 +124,12 @@ static void on_control_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	client_free(c);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	client_free(arg);
 }
 
 static void refuse(struct client *c, const char *why)
@@ -208,7 +218,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	int len, void *arg)
 {
 	struct api *api = arg;
-	struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S};
+	struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S}, total = {.tv_sec = CLIENT_TOTAL_S};
 
 	(void)listener, (void)address, (void)len;
 	if (api->client_count >= API_CLIENTS_MAX) {
@@ -224,6 +234,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	bufferevent_setwatermark(c->control, EV_READ, 0, API_REQUEST_MAX + 1);
 	bufferevent_set_timeouts(c->control, &timeout, &timeout);
 	bufferevent_enable(c->control, EV_READ | EV_WRITE);
+	c->deadline = evtimer_new(api->base, on_deadline, c);
+	evtimer_add(c->deadline, &total);
 }
 
 static void on_http_closed(struct evhttp_connection *connection, void *arg)
