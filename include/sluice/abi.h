@@ -148,6 +148,7 @@ struct site_stats {
 	struct traffic auth;           /* integrity check failed */
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic malformed;      /* lengths, padding or inner header make no sense */
+	struct traffic ecn;            /* congestion that the inner packet cannot tell: RFC 6040 */
 	struct traffic mtu;            /* too big, DF set */
 	struct traffic horizon;        /* would have waited longer than the pacing horizon */
 	struct traffic sequence;       /* sequence numbers exhausted, waiting for a rekey */
@@ -259,7 +260,7 @@ struct ike_budget {
 
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
-_Static_assert(sizeof(struct site_stats) == 240, "fifteen counters");
+_Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
 _Static_assert(sizeof(struct tunnel_stats) == 48, "what workers write per tunnel");
 _Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 

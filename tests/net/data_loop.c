@@ -259,8 +259,10 @@ static void start_data(struct test_hub *h)
 	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
 		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
 		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
-	struct imsg_data_conf conf = {
-		.workers = h->workers, .pacing_horizon_us = h->horizon, .inside_mtu = 1500};
+	struct imsg_data_conf conf = {.workers = h->workers,
+		.pacing_horizon_us = h->horizon,
+		.ecn_marking = true,
+		.inside_mtu = 1500};
 	struct imsg_data_outside o = {
 		.ifindex = h->outside.ifindex, .queues = h->outside.rx_queues};
 	struct imsg_socket s = {
@@ -334,8 +336,8 @@ static void restart(struct test_hub *h)
 static void print_site(const char *name, const struct site_stats *s)
 {
 	static const char *const fields[] = {"offered", "delivered", "site_rate", "site_pps",
-		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "malformed", "mtu",
-		"horizon", "sequence", "ring_full", "internal"};
+		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "malformed", "ecn",
+		"mtu", "horizon", "sequence", "ring_full", "internal"};
 	const struct traffic *t = (const struct traffic *)s;
 	uint64_t sum = 0;
 

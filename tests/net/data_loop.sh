@@ -82,6 +82,7 @@ servers() {
 	sleep 0.5
 }
 equal() { [ "$(counter "$1" missing)" = 0 ]; }
+classes() { [ "$(in_ns "$1" nft -j list counter inet class "$2" | jq '[.nftables[].counter.packets? // empty] | add')" -ge 5 ]; }
 ping_ok() { local n=$1; shift; in_ns "$n" ping -q -c 5 -i 0.05 -W 2 "$@" >/dev/null; }
 
 for setting in "udp 4" "udp 6" "native 4" "native 6"; do
@@ -96,6 +97,38 @@ for setting in "udp 4" "udp 6" "native 4" "native 6"; do
 	check "$setting: 4000 bytes, fragments inside" ping_ok lan -s 4000 10.77.1.2
 	in_ns lan ping -c 2 -i 0.1 -W 1 -M "do" -s 1460 10.77.1.2 >"$LAB/ping.log" 2>&1
 	check "$setting: too big with DF is answered" grep -q "Frag needed and DF set (mtu = 1438)" "$LAB/ping.log"
+	# RFC 6040: DSCP EF and ECT(0) of a ping are in the outer header; congestion on the way back comes
+	# in as the reply's own, and where the reply cannot carry it, it is dropped.
+	family=$([ "$2" = 6 ] && echo ip6 || echo ip)
+	in_ns site nft -f - <<-E
+	table inet class {
+		counter out { }
+		chain in {
+			type filter hook input priority 0
+			meta iifname eth0 $family dscp ef $family ecn ect0 counter name out
+		}
+		chain congested {
+			type filter hook output priority 0
+			meta oifname eth0 meta nfproto ipv$2 $family ecn set ce
+		}
+	}
+	E
+	in_ns lan nft -f - <<-E
+	table inet class {
+		counter ce { }
+		chain in {
+			type filter hook input priority 0
+			ip dscp ef ip ecn ce counter name ce
+		}
+	}
+	E
+	check "$setting: ping with DSCP EF and ECT(0)" ping_ok lan -Q 186 10.77.1.2
+	check "$setting: DSCP and ECN are in the outer header" classes site out
+	check "$setting: outer congestion comes in" classes lan ce
+	before=$(counter in ecn)
+	in_ns lan ping -q -c 3 -i 0.05 -W 1 10.77.1.2 >/dev/null
+	check "$setting: what cannot tell of congestion is dropped" test $(($(counter in ecn) - before)) -ge 3
+	in_ns site nft delete table inet class; in_ns lan nft delete table inet class
 	if [ "$1" = native ]; then
 		# Outer fragments: the kernel reassembles them for the raw socket of the data process.
 		before=$(counter in delivered)

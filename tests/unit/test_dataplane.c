@@ -451,6 +451,46 @@ static void packet_rates_hold_too(void **context)
 	assert_int_equal(b.tat_ns, 0);
 }
 
+/* RFC 6040 4.2, figure 4: every inner field with every outer one; 4 is "drop". */
+static void congestion_goes_over(void **context)
+{
+	static const uint8_t figure4[4][4] = {
+		/* outer: not, ECT(1), ECT(0), CE */
+		{0, 0, 0, 4}, /* inner: not */
+		{1, 1, 1, 3}, /* ECT(1) */
+		{2, 1, 2, 3}, /* ECT(0) */
+		{3, 3, 3, 3}, /* CE */
+	};
+
+	(void)context;
+	for (int v4 = 0; v4 < 2; v4++) {
+		for (uint32_t i = 0; i < 4 * 4 * 64; i++) {
+			uint8_t inner = i & 3, outer = i >> 2 & 3, dscp = (uint8_t)(i >> 4);
+			struct flow f = {.v4 = v4, .tcp = true, .port = (uint16_t)i};
+			uint8_t p[200], class = (uint8_t)(dscp << 2 | inner);
+			uint32_t len = packet(p, &f, 50);
+			bool kept;
+
+			p[0] = v4 ? 0x45 : (uint8_t)(0x60 | class >> 4);
+			p[1] = v4 ? class : (uint8_t)(class << 4);
+			if (v4) {
+				p[10] = p[11] = 0;
+				checksum_store(p + 10, checksum_add(0, p, 20));
+			}
+			kept = adjust_decapsulated(p, (uint8_t)(0xa8 | outer));
+			assert_true(kept == (figure4[inner][outer] < 4));
+			if (kept)
+				assert_int_equal(
+					adjust_class(p), dscp << 2 | figure4[inner][outer]);
+			assert_true(adjust_congested(p) == (inner != 0));
+			assert_int_equal(adjust_class(p), inner ? dscp << 2 | 3 : dscp << 2);
+			if (v4)
+				assert_int_equal(checksum_fold(checksum_add(0, p, 20)), 0xffff);
+			assert_true(len == (v4 ? 102u : 122u));
+		}
+	}
+}
+
 static void buckets_from_rates(void **context)
 {
 	struct bucket_rate r = {.bits_per_second = 100000000};
@@ -630,6 +670,7 @@ static void a_rekey_overlaps(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(congestion_goes_over),
 		cmocka_unit_test(merged_and_cut_is_the_same),
 		cmocka_unit_test(what_must_not_merge_does_not),
 		cmocka_unit_test(order_within_a_flow_stays),

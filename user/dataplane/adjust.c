@@ -17,6 +17,60 @@
 #define IPV4_HEADER     20
 #define ICMP_HEADER     8
 
+enum ecn { NOT_ECT, ECT_1, ECT_0, CE, ECN_VALUES };
+
+uint8_t adjust_class(const uint8_t *ip)
+{
+	return ip[0] >> 4 == 4 ? ip[1] : (uint8_t)((ip[0] & 15) << 4 | ip[1] >> 4);
+}
+
+/* RFC 1624 equation 3, over the 16-bit word that the field is in. */
+static void set_ecn(uint8_t *ip, uint8_t ecn)
+{
+	uint32_t old, new, sum;
+
+	if (ip[0] >> 4 != 4) {
+		ip[1] = (uint8_t)((ip[1] & ~0x30) | ecn << 4);
+		return;
+	}
+	old = (uint32_t)ip[0] << 8 | ip[1];
+	ip[1] = (uint8_t)((ip[1] & ~3) | ecn);
+	new = (uint32_t)ip[0] << 8 | ip[1];
+	sum = (~((uint32_t)ip[10] << 8 | ip[11]) & 0xffff) + (~old & 0xffff) + new;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip[10] = (uint8_t)(~sum >> 8);
+	ip[11] = (uint8_t)~sum;
+}
+
+bool adjust_congested(uint8_t *ip)
+{
+	if (!(adjust_class(ip) & 3))
+		return false;
+	set_ecn(ip, CE);
+	return true;
+}
+
+bool adjust_decapsulated(uint8_t *ip, uint8_t outer_class)
+{
+	/* RFC 6040 figure 4: rows by the inner field, columns by the outer. */
+	enum { DROP = ECN_VALUES };
+	static const uint8_t table[ECN_VALUES][ECN_VALUES] = {
+		[NOT_ECT] =
+			{[NOT_ECT] = NOT_ECT, [ECT_0] = NOT_ECT, [ECT_1] = NOT_ECT, [CE] = DROP},
+		[ECT_0] = {[NOT_ECT] = ECT_0, [ECT_0] = ECT_0, [ECT_1] = ECT_1, [CE] = CE},
+		[ECT_1] = {[NOT_ECT] = ECT_1, [ECT_0] = ECT_1, [ECT_1] = ECT_1, [CE] = CE},
+		[CE] = {[NOT_ECT] = CE, [ECT_0] = CE, [ECT_1] = CE, [CE] = CE},
+	};
+	uint8_t inner = adjust_class(ip) & 3, result = table[inner][outer_class & 3];
+
+	if (result == DROP)
+		return false;
+	if (result != inner)
+		set_ecn(ip, result);
+	return true;
+}
+
 /* Offset of the MSS value in the TCP header, 0 when there is none. */
 static uint32_t find_mss(const uint8_t *tcp, uint32_t header)
 {

@@ -2,6 +2,7 @@
 #include "dataplane/outer.h"
 
 #include "base/wire.h"
+#include "dataplane/adjust.h"
 #include "esp/inner.h"
 
 #define ETHERTYPE_IPV4 0x0800
@@ -30,7 +31,7 @@ bool outer_parse(const uint8_t *frame, uint32_t len, struct outer *o)
 		return false;
 	if (!inner_parse(r.p, (uint32_t)rd_left(&r), &ip) || ip.fragment)
 		return false;
-	*o = (struct outer){
+	*o = (struct outer){.traffic_class = adjust_class(r.p),
 		.remote.addr = addr_from_bytes(ip.family == 4 ? AF_INET : AF_INET6, ip.source)};
 	rd_skip(&r, ip.transport);
 	left = ip.total - ip.transport;

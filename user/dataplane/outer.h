@@ -13,6 +13,7 @@ struct outer {
 	uint32_t esp_len;
 	uint32_t spi; /* host order */
 	bool udp_encap;
+	uint8_t traffic_class;
 	struct ip_endpoint remote; /* port 0 without UDP */
 };
 

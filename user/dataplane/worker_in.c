@@ -62,7 +62,7 @@ static void follow_peer(
 }
 
 static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint32_t len,
-	const struct ip_endpoint *remote, uint64_t now)
+	const struct ip_endpoint *remote, uint8_t outer_class, uint64_t now)
 {
 	uint32_t overhead = esp_overhead(p->in), inner_len = len;
 	struct tunnel_stats *t = tunnel_row(w, p->tunnel);
@@ -81,6 +81,10 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 		t->last_in_ns = now;
 	if (r != ESP_OK) {
 		tally(reason(in_stats(w, p->tunnel), r), 1, len > overhead ? len - overhead : 0);
+		return;
+	}
+	if (!adjust_decapsulated(esp, outer_class)) {
+		tally(&in_stats(w, p->tunnel)->ecn, 1, inner_len);
 		return;
 	}
 	tally(&t->in, 1, inner_len);
@@ -114,7 +118,8 @@ uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
 			tally(&s->tunnel_down, 1, o.esp_len);
 			continue;
 		}
-		open_packet(w, p, frames[i].bytes + o.esp, o.esp_len, &o.remote, now);
+		open_packet(
+			w, p, frames[i].bytes + o.esp, o.esp_len, &o.remote, o.traffic_class, now);
 	}
 	if (n)
 		write_bundles(w);
@@ -152,7 +157,8 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 	case PACE_SEND:
 		break;
 	}
-	open_packet(w, p, esp, len, remote, now);
+	/* A socket does not show the outer header: congestion seen on this way is not heard of. */
+	open_packet(w, p, esp, len, remote, 0, now);
 	write_bundles(w);
 out:
 	sadb_end(w->shared.sadb, w->index);

@@ -170,10 +170,13 @@ static void out_packet(
 	struct inner in;
 
 	if (len <= mtu) {
-		if (admit(w, s, now, len, &departure))
-			dispatch(w, buffer, now, departure);
-		else
+		if (!admit(w, s, now, len, &departure)) {
 			free_buffer(w, buffer);
+			return;
+		}
+		if (departure - now > w->shared.mark_ns)
+			(void)adjust_congested(packet_of(w, buffer));
+		dispatch(w, buffer, now, departure);
 		return;
 	}
 	if (!inner_parse(packet_of(w, buffer), len, &in)) {
@@ -252,6 +255,7 @@ uint32_t worker_release(struct worker *w, uint64_t now)
 struct run {
 	struct iovec iov[WORKER_PENDING];
 	uint32_t buffer[WORKER_PENDING];
+	uint8_t traffic_class[WORKER_PENDING]; /* of the outer header: the inner one's */
 	uint32_t count;
 	int fd;
 	bool udp;
@@ -271,28 +275,50 @@ static void settle(struct worker *w, const struct run *r, uint32_t from, uint32_
 	}
 }
 
+/* Control data of a message: the size of its segments when there are several, its traffic class. */
+union control {
+	struct cmsghdr align;
+	char space[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
+};
+
+static struct cmsghdr *add_control(
+	struct cmsghdr *c, int level, int type, const void *value, size_t len)
+{
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), value, len);
+	return (struct cmsghdr *)(void *)((uint8_t *)c + CMSG_SPACE(len));
+}
+
+/* RFC 6040 4.1, RFC 2983 3.1: the outer header takes both fields of the inner one. */
+static void set_control(struct msghdr *m, union control *control, const struct run *r,
+	uint32_t first, uint16_t segment)
+{
+	bool v6 = r->to.ss_family == AF_INET6;
+	int class = r->traffic_class[first];
+	struct cmsghdr *start = &control->align, *c = start;
+
+	if (segment)
+		c = add_control(c, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+	if (class)
+		c = add_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS,
+			&class, sizeof(class));
+	if (c == start)
+		return;
+	m->msg_control = control;
+	m->msg_controllen = (size_t)((uint8_t *)c - (uint8_t *)start);
+}
+
 static bool send_segments(const struct run *r, uint32_t from, uint32_t n, uint16_t size)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(uint16_t))];
-	} control = {0};
+	union control control = {0};
 	struct msghdr m = {.msg_name = (void *)(uintptr_t)&r->to,
 		.msg_namelen = r->to_len,
 		.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from],
 		.msg_iovlen = n};
 
-	if (n > 1) {
-		struct cmsghdr *c;
-
-		m.msg_control = &control;
-		m.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = IPPROTO_UDP;
-		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof(size));
-		memcpy(CMSG_DATA(c), &size, sizeof(size));
-	}
+	set_control(&m, &control, r, from, n > 1 ? size : 0);
 	return sendmsg(r->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
@@ -300,17 +326,20 @@ static bool send_segments(const struct run *r, uint32_t from, uint32_t n, uint16
 static void send_singly(struct worker *w, const struct run *r, uint32_t from, uint32_t n)
 {
 	struct mmsghdr m[SEGMENTS_PER_SEND];
+	union control control[SEGMENTS_PER_SEND];
 
 	while (n) {
 		uint32_t part = n < SEGMENTS_PER_SEND ? n : SEGMENTS_PER_SEND;
 		int sent;
 
-		for (uint32_t i = 0; i < part; i++)
+		for (uint32_t i = 0; i < part; i++) {
 			m[i] = (struct mmsghdr){
 				.msg_hdr = {.msg_name = (void *)(uintptr_t)&r->to,
 					.msg_namelen = r->to_len,
 					.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from + i],
 					.msg_iovlen = 1}};
+			set_control(&m[i].msg_hdr, &control[i], r, from + i, 0);
+		}
 		sent = sendmmsg(r->fd, m, part, MSG_DONTWAIT | MSG_NOSIGNAL);
 		w->stats->sends++;
 		if (sent > 0) {
@@ -324,7 +353,7 @@ static void send_singly(struct worker *w, const struct run *r, uint32_t from, ui
 	}
 }
 
-/* Longest stretch of equal sizes from `from`; the last may be shorter (udp(7), UDP_SEGMENT). */
+/* Longest stretch of equal sizes and classes from `from`; the last may be shorter (udp(7), UDP_SEGMENT). */
 static uint32_t stretch(const struct run *r, uint32_t from)
 {
 	size_t size = r->iov[from].iov_len, total = size;
@@ -333,7 +362,8 @@ static uint32_t stretch(const struct run *r, uint32_t from)
 	while (from + n < r->count && n < SEGMENTS_PER_SEND) {
 		size_t next = r->iov[from + n].iov_len;
 
-		if (next > size || total + next > SEND_BYTES_MAX)
+		if (next > size || total + next > SEND_BYTES_MAX ||
+			r->traffic_class[from + n] != r->traffic_class[from])
 			break;
 		total += next;
 		n++;
@@ -391,6 +421,7 @@ static void seal_run(struct worker *w, struct sa_pair *p, struct run *r, uint64_
 		uint32_t buffer = r->buffer[i];
 		uint8_t *packet = packet_of(w, buffer);
 		uint32_t len = w->outgoing[buffer].len;
+		uint8_t class = adjust_class(packet);
 		enum esp_result result = esp_seal(p->out, &packet, &len);
 
 		if (result != ESP_OK) {
@@ -398,6 +429,7 @@ static void seal_run(struct worker *w, struct sa_pair *p, struct run *r, uint64_
 			continue;
 		}
 		r->iov[sealed] = (struct iovec){.iov_base = packet, .iov_len = len};
+		r->traffic_class[sealed] = class;
 		r->buffer[sealed++] = buffer;
 	}
 	r->count = sealed;

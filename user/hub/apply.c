@@ -28,6 +28,8 @@ static const char *needs_restart(
 		return "workers";
 	if (was->pacing_horizon_us != is->pacing_horizon_us)
 		return "pacing_horizon";
+	if (was->ecn_marking != is->ecn_marking)
+		return "ecn_marking";
 	if (was->route_table != is->route_table)
 		return "route_table";
 	if (was->hold_s != is->hold_s || was->keepalive_s != is->keepalive_s)

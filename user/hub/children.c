@@ -85,8 +85,9 @@ static void start_data(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct link_device inside;
-	struct imsg_data_conf conf = {
-		.workers = c->workers, .pacing_horizon_us = c->pacing_horizon_us};
+	struct imsg_data_conf conf = {.workers = c->workers,
+		.pacing_horizon_us = c->pacing_horizon_us,
+		.ecn_marking = c->ecn_marking};
 
 	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
 	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));

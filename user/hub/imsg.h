@@ -269,6 +269,7 @@ struct imsg_peer_moved {
 struct imsg_data_conf {
 	uint32_t workers;
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	bool ecn_marking;
 	uint16_t inside_mtu;
 };
 

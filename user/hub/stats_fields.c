@@ -15,6 +15,7 @@ const struct stats_field site_drop_fields[] = {
 	FIELD(site_stats, auth),
 	FIELD(site_stats, selector),
 	FIELD(site_stats, malformed),
+	FIELD(site_stats, ecn),
 	FIELD(site_stats, mtu),
 	FIELD(site_stats, horizon),
 	FIELD(site_stats, sequence),
