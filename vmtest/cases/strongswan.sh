@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A branch with strongSwan and the kernel's ESP: protocol 50 and UDP, both outer families, both
+# tunnels of a site on one device.
+set -uo pipefail
+P=ss
+. "$(dirname "$0")/../lib.sh"
+cases_start
+lab_hub_net
+for variant in "4 no" "4 yes" "6 no" "6 yes"; do
+	read -r OUTER ENCAP <<<"$variant"
+	name="IPv$OUTER outside, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
+	SITE_OPTIONS="outer: ipv$OUTER" hub_config 1 1 >"$LAB/sluice.yaml"
+	must "$name: sluiced starts" hub_start
+	branch_kernel 1
+	must "$name: both tunnels and BGP sessions are up" until_true 90 all_up 2
+	encapsulated() { [ "$(json_of show sa '[.sas[].encap] | unique | join(" ")')" = "$([ "$ENCAP" = yes ] && echo udp || echo esp)" ]; }
+	case_ "$name: the form of ESP" encapsulated
+	case_ "$name: branch to hub" until_true 20 reach b1-h 10.0.0.10
+	case_ "$name: branch to hub, IPv6 inside" until_true 20 reach b1-h fd00:10::10
+	case_ "$name: hub to branch" reach host 10.1.0.10
+	tcp() { # OPTIONS: a megabyte or more, whole
+		local server out
+		in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
+		sleep 2
+		out=$(in_ns b1-h timeout 60 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
+		kill $server 2>/dev/null
+		echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
+	}
+	case_ "$name: TCP to the hub" tcp
+	case_ "$name: TCP to the branch" tcp -R
+	lab_down; rm -rf "$LAB"; lab_init; lab_hub_net
+done
+cases_end

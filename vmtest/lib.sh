@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# The lab of tests/net in a virtual machine whose kernel has ESP. Sourced by the cases.
+#
+#   branch_kernel N   a branch on one device: strongSwan with the kernel's ESP, an xfrm interface for
+#                     each tunnel (tun0, tun1), uplinks w0 and w1, BIRD over both
+#   BACKEND           the hub's data plane; the cases run once for each of backends
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+LAB=/tmp/lab
+. tests/net/lab.sh
+. tests/net/cases.sh
+
+in_b() { ip -n "$P-b$1" "${@:2}"; }
+outer() { # FAMILY SIDE(site|hub) N T: an outside address
+	case $1$2 in
+	4site) echo "100.$((64 + $4)).$3.2" ;;
+	6site) echo "2001:db8:$((64 + $4)):$3::2" ;;
+	4hub) echo "198.51.$((100 + $4)).1" ;;
+	6hub) [ "$4" = 0 ] && echo 2001:db8:a::1 || echo 2001:db8:b::1 ;;
+	esac
+}
+
+# branch_net N: the router bN with its uplinks and LAN, and the host behind it
+branch_net() {
+	local n=$1 t
+	ns_add "b$n"; ns_add "b$n-h"
+	link "b$n" lan "10.$n.0.1/24,fd00:10:$n::1/64" "b$n-h" eth0 "10.$n.0.10/24,fd00:10:$n::10/64"
+	default_via "b$n-h" "10.$n.0.1" "fd00:10:$n::1"
+	for t in 0 1; do
+		link "b$n" w$t "$(outer 4 site "$n" $t)/30,$(outer 6 site "$n" $t)/64" \
+			inet "b${n}_$t" "100.$((64 + t)).$n.1/30,2001:db8:$((64 + t)):$n::1/64"
+		in_b "$n" route add "$(outer 4 hub "$n" $t)" via "100.$((64 + t)).$n.1"
+		in_b "$n" -6 route add "$(outer 6 hub "$n" $t)" via "2001:db8:$((64 + t)):$n::1"
+		in_b "$n" link add tun$t type xfrm dev w$t if_id $((t + 1))
+		in_b "$n" link set tun$t up mtu 1400
+		in_b "$n" addr add "$(inside4 "$n" $t 2)/30" dev tun$t
+		in_b "$n" addr add "$(inside6 "$n" $t 2)/126" dev tun$t nodad
+	done
+}
+
+# connection_kernel N T: as `connection`, for one charon with all tunnels, told apart by if_id
+connection_kernel() {
+	local family=${OUTER:-4}
+	connection "t$2" "$1" "$2" "$(outer "$family" site "$1" "$2")" "$(outer "$family" hub "$1" "$2")" \
+		0.0.0.0/0,::/0 0.0.0.0/0,::/0 |
+		sed -e "s/encap = yes/encap = ${ENCAP:-no}\n    if_id_in = $(($2 + 1))\n    if_id_out = $(($2 + 1))/" -e "s/children { t {/children { t$2 {/"
+}
+
+charon_kernel() { # NS DIRECTORY
+	local d=$2
+	mkdir -p "$d"/swanctl/{x509,x509ca,x509ocsp,x509aa,x509ac,x509crl,pubkey,private,rsa,ecdsa,bliss,pkcs8,pkcs12}
+	cat >"$d/strongswan.conf" <<-E
+	charon-systemd {
+	  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey constraints kdf kernel-netlink socket-default vici
+	  install_routes = no
+	  install_virtual_ip = no
+	  retransmit_tries = 4
+	  retransmit_timeout = 2.0
+	  retransmit_base = 1.3
+	  plugins {
+	    vici { socket = unix://$d/vici }
+	  }
+	  filelog { l { path = $d/log
+	    time_format = %H:%M:%S
+	    time_add_ms = yes
+	    flush_line = yes
+	    default = 1 } }
+	}
+	swanctl { load = pem pkcs1 pkcs8 x509 pubkey openssl random }
+	E
+	STRONGSWAN_CONF=$d/strongswan.conf in_ns_exec "$1" /usr/sbin/charon-systemd >"$d/out" 2>&1 </dev/null &
+	echo $! >"$d/pid"
+	remember $!
+	until_true 90 test -S "$d/vici"
+}
+
+branch_kernel() {
+	local n=$1 t d=$LAB/b$1
+	branch_net "$n"
+	charon_kernel "b$n" "$d"
+	{
+		echo "connections {"; for t in 0 1; do connection_kernel "$n" $t; done; echo "}"
+		echo "secrets {"; for t in 0 1; do secret "$n" $t; done; echo "}"
+	} >"$d/swanctl/swanctl.conf"
+	swan "$d" --load-all --file "$d/swanctl/swanctl.conf" >"$d/load.out" 2>&1
+	branch_bird "$n"
+}
+
+reach() { local out; out=$(in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2") && [[ $out == *' 0% packet loss'* ]]; }
