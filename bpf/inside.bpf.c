@@ -9,7 +9,10 @@
  * drop is dropped, so that one flooding site cannot fill the queues that all sites share.
  */
 #include "maps.h"
+#include "measure.h"
 #include "mss.h"
+#include "selectors.h"
+#include "shape.h"
 #include "verdict.h"
 
 #include <linux/if_ether.h>
@@ -25,6 +28,10 @@ SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_SITES);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
 COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
 PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
+SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
+SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
+SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
+COUNTER_ARRAY(aggregate_loan_out, struct loan, 1);
 ROUTE_TRIE(route4, struct route4_key);
 ROUTE_TRIE(route6, struct route6_key);
 
@@ -33,7 +40,6 @@ ROUTE_TRIE(route6, struct route6_key);
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 #define IPV4_FRAGMENT        0x3fff /* the offset, and "more fragments" */
 #define DSCP_CONTROL         48     /* CS6, RFC 4594: network control */
-#define UDP_HEADER           8
 
 enum inside_kind {
 	INSIDE_OK,
@@ -105,39 +111,18 @@ static __always_inline enum inside_kind route_ipv6(struct __sk_buff *skb, struct
 	return INSIDE_OK;
 }
 
-/*
- * gso_segs is 0 for packets that came in through a TUN, so the segments are counted from gso_size.
- * wire_len is the exact sum of what they take on a wire, the Ethernet header of each included.
- */
-static __always_inline void measure(struct __sk_buff *skb, struct inside_packet *p)
-{
-	__u32 size = skb->gso_size, header = p->transport;
-	__u32 wire = skb->wire_len > skb->len ? skb->wire_len : skb->len;
-	__u8 offset = 0;
-
-	p->segments = 1;
-	if (size) {
-		if (p->protocol == IPPROTO_TCP) {
-			bpf_skb_load_bytes(skb, p->transport + 12, &offset, 1);
-			header += (offset >> 4) * 4;
-		} else {
-			header += UDP_HEADER;
-		}
-		if (skb->len > header)
-			p->segments = (skb->len - header + size - 1) / size;
-	}
-	p->bytes = wire - p->segments * ETH_HLEN;
-}
-
 static __always_inline enum inside_kind parse_inside(struct __sk_buff *skb, struct inside_packet *p)
 {
+	/* wire_len is the exact sum of what the segments take on a wire, Ethernet included. */
+	__u32 wire = skb->wire_len > skb->len ? skb->wire_len : skb->len, headers;
 	enum inside_kind kind = INSIDE_MALFORMED;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		kind = route_ipv4(skb, p);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		kind = route_ipv6(skb, p);
-	measure(skb, p);
+	p->segments = segments_of(skb, p->protocol, p->transport, &headers);
+	p->bytes = wire - p->segments * ETH_HLEN;
 	return kind;
 }
 
@@ -193,6 +178,69 @@ static __always_inline __u32 choose_tunnel(struct __sk_buff *skb, const struct i
 	return record && record->up ? tunnel : tunnel ^ 1;
 }
 
+/*
+ * Kernel ESP: nobody counts or paces after this, so both rates are kept here. A super-packet waits
+ * as one; its departure time goes along in the mark (xfrm.bpf.c).
+ */
+static __always_inline enum police_verdict admit(struct rate_bucket *bucket,
+	const struct inside_packet *p, int control, __u64 now, __u64 *departure)
+{
+	__u32 direction = SLUICE_OUT, zero = 0;
+	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
+	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan_out, &zero);
+	enum police_verdict v;
+
+	if (!aggregate || !loan)
+		return POLICE_AGGREGATE;
+	if (control) {
+		__u64 ignored;
+
+		shape(bucket, now, p->bytes, p->segments, ~0ull >> 1, &ignored);
+		return POLICE_PASS;
+	}
+	if (!borrow(aggregate, loan, now, p->bytes))
+		return POLICE_AGGREGATE;
+	v = shape(bucket, now, p->bytes, p->segments, horizon_ns, departure);
+	if (v != POLICE_PASS && aggregate->ns_per_byte_q16)
+		loan->bytes += p->bytes;
+	return v;
+}
+
+static __always_inline int to_interface(struct __sk_buff *skb, const struct inside_packet *p,
+	__u32 tunnel, __u32 ifindex, struct site_stats *stats, struct rate_bucket *bucket,
+	int control)
+{
+	struct tunnel_stats *t = bpf_map_lookup_elem(&tunnel_stats, &tunnel);
+	struct tunnel_selectors *ts = bpf_map_lookup_elem(&selectors, &tunnel);
+	__u64 now = bpf_ktime_get_ns(), departure = now;
+	struct selected ip = {};
+
+	if (ts && ts->restricted &&
+		!(selected_parse(skb, ETH_HLEN, &ip) && selected_out(ts, &ip))) {
+		count(&stats->selector, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	}
+	switch (admit(bucket, p, control, now, &departure)) {
+	case POLICE_AGGREGATE:
+		count(&stats->aggregate_rate, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	case POLICE_SITE_PPS:
+		count(&stats->site_pps, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	case POLICE_SITE_RATE:
+		count(horizon_ns ? &stats->horizon : &stats->site_rate, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	case POLICE_PASS:
+		break;
+	}
+	count(&stats->delivered, p->segments, p->bytes);
+	if (t)
+		count_tunnel(&t->out, &t->last_out_ns, p->segments, p->bytes, now);
+	skb->priority = control ? TC_PRIO_CONTROL : TC_PRIO_BESTEFFORT;
+	skb->mark = SLUICE_XFRM_MARK | ((departure - now) / 1000 & SLUICE_XFRM_DELAY_MASK);
+	return bpf_redirect(ifindex, 0);
+}
+
 static __always_inline int to_tunnel(
 	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
 {
@@ -221,6 +269,8 @@ static __always_inline int to_tunnel(
 	}
 	if (p->protocol == IPPROTO_TCP && p->first_fragment)
 		mss_clamp(skb, p->transport, p->family == 4 ? record->mss4 : record->mss6);
+	if (record->ifindex)
+		return to_interface(skb, p, tunnel, record->ifindex, stats, bucket, control);
 	if (mark(skb, tunnel, control) == TC_ACT_OK)
 		return TC_ACT_OK;
 	count(&stats->internal, p->segments, p->bytes);

@@ -4,7 +4,8 @@
  *
  *   parse > classify > borrow from the aggregate > police the site > redirect to the worker's socket
  *
- * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. IKE is
+ * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. With kernel
+ * ESP it goes on to the kernel instead, on a CPU that its tunnel names. IKE is
  * limited per source and passed on. All else is the hub's own traffic and passed untouched.
  */
 #include "classify.h"
@@ -17,6 +18,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before load. */
 const volatile __u32 outside_ifindex[SLUICE_MAX_OUTSIDE];
+const volatile __u32 esp_cpus; /* kernel ESP: CPUs that tunnels are spread over; 0: AF_XDP */
 const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
 const volatile __u64 ike_burst_ns = 2000000000;
 const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 per second */
@@ -37,6 +39,15 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, SLUICE_MAX_WORKERS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} cpus SEC(".maps");
+
+PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -96,6 +107,17 @@ static __always_inline __u32 socket_key(struct xdp_md *ctx)
 	return SLUICE_MAX_OUTSIDE * SLUICE_MAX_QUEUES;
 }
 
+/* To the kernel's ESP, on the CPU of the tunnel: no site has a CPU alone, none carries all. */
+static __always_inline int to_kernel(const struct sa_in *sa, __u64 bytes)
+{
+	__u32 site = sa->site;
+	__u64 *credit = bpf_map_lookup_elem(&site_credit, &site);
+
+	if (credit && *(volatile __u64 *)credit < SLUICE_CREDIT_MAX)
+		__sync_fetch_and_add(credit, bytes);
+	return bpf_redirect_map(&cpus, SLUICE_STEER(sa->tunnel) % esp_cpus, XDP_PASS);
+}
+
 static __always_inline int police_and_redirect(
 	const struct sa_in *sa, struct outside_stats *stats, __u32 key, __u64 bytes)
 {
@@ -123,6 +145,8 @@ static __always_inline int police_and_redirect(
 	case POLICE_PASS:
 		break;
 	}
+	if (esp_cpus)
+		return to_kernel(sa, bytes);
 	return bpf_redirect_map(&xsks, key, XDP_DROP);
 }
 
@@ -147,7 +171,7 @@ static __always_inline int esp(
 		count(&stats->malformed, 1, p->esp_len);
 		return XDP_DROP;
 	}
-	if (!bpf_map_lookup_elem(&xsks, &key)) {
+	if (!esp_cpus && !bpf_map_lookup_elem(&xsks, &key)) {
 		count(&stats->no_socket, 1, p->esp_len);
 		return XDP_DROP;
 	}

@@ -14,4 +14,13 @@ static __always_inline void count(struct traffic *t, __u64 packets, __u64 bytes)
 	t->bytes += bytes;
 }
 
+/* Adds to a tunnel's counters, which all CPUs share, and notes when. */
+static __always_inline void count_tunnel(
+	struct traffic *t, __u64 *last_ns, __u64 packets, __u64 bytes, __u64 now)
+{
+	__sync_fetch_and_add(&t->packets, packets);
+	__sync_fetch_and_add(&t->bytes, bytes);
+	*(volatile __u64 *)last_ns = now;
+}
+
 #endif

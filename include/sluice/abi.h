@@ -221,7 +221,44 @@ struct tunnel_record {
 	__u32 up; /* 1: routes may lead here */
 	__u32 inner_mtu;
 	__u16 mss4, mss6; /* clamp for SYNs; 0: none */
+	__u32 ifindex;    /* of its xfrm interface; 0: a worker seals */
 };
+
+/*
+ * `selectors`, indexed by tunnel number: what its SAs were negotiated for (RFC 4301 5.2). Written by
+ * the data process of the kernel's ESP. Addresses of IPv4 stand in the first four bytes.
+ */
+#define SLUICE_SELECTORS 8
+
+struct selector_record {
+	__u8 first[16], last[16];
+	__u16 first_port, last_port; /* 0..65535: any, and packets without ports */
+	__u8 family;                 /* 4 or 6; 0: the list ends */
+	__u8 protocol;               /* 0: any */
+	__u8 reserved[2];
+};
+
+struct tunnel_selectors {
+	__u32 restricted; /* 0: everything may pass */
+	struct selector_record local[SLUICE_SELECTORS], remote[SLUICE_SELECTORS];
+};
+
+/*
+ * Kernel ESP. What inside.bpf.c sends to an xfrm interface has this in its mark: that it came from
+ * there, and how many microseconds it has to wait for its turn. xfrm.bpf.c takes it off again.
+ */
+#define SLUICE_XFRM_MARK       0x51500000u
+#define SLUICE_XFRM_MARK_MASK  0xfff00000u
+#define SLUICE_XFRM_DELAY_MASK 0x000fffffu
+
+/* Kernel ESP: interface, policy and SAs of tunnel n have if_id and reqid SLUICE_IF_ID + n. */
+#define SLUICE_IF_ID 0x51000000u
+
+/*
+ * Kernel ESP: bytes of a site that XDP has charged and its interface has not yet seen. What comes to
+ * the interface without such credit was in fragments, which XDP cannot charge, and pays there.
+ */
+#define SLUICE_CREDIT_MAX (8u << 20)
 
 /* `sites`, indexed by site number: names for people who read dumps. */
 struct site_record {
@@ -262,6 +299,7 @@ _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
 _Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
 _Static_assert(sizeof(struct tunnel_stats) == 48, "what workers write per tunnel");
+_Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");
 _Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 
 #endif

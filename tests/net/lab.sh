@@ -93,6 +93,7 @@ hub_config() {
 	  networks: [10.0.0.0/24, 'fd00:10::/64']
 	  identity: $HUB_ID
 	  site_rate: ${SITE_RATE:-100M}
+	  dataplane: ${BACKEND:-auto}
 	  hold_time: 9
 	  keepalive: 3
 	  allow_fast_dpd: true

@@ -44,6 +44,13 @@ enum med_mode {
 	MED_PRIMARY_BACKUP,
 };
 
+/* Who does ESP: workers over AF_XDP, or the kernel. */
+enum dataplane_choice {
+	DATAPLANE_AUTO, /* AF_XDP */
+	DATAPLANE_AF_XDP,
+	DATAPLANE_XFRM,
+};
+
 struct networks_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
@@ -108,6 +115,7 @@ struct concentrator_conf {
 	bool crl_required;
 	bool graceful_restart; /* RFC 4724 */
 	uint8_t med_mode;      /* enum med_mode */
+	uint8_t dataplane;     /* enum dataplane_choice */
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */

@@ -54,6 +54,16 @@ bool read_med_mode(struct walk *w, const yaml_node_t *node, void *to)
 	return read_choice(w, node, words, to);
 }
 
+bool read_dataplane(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[DATAPLANE_AUTO] = "auto",
+		[DATAPLANE_AF_XDP] = "af_xdp",
+		[DATAPLANE_XFRM] = "xfrm",
+		NULL};
+
+	return read_choice(w, node, words, to);
+}
+
 /* ---- what the class of a site allows ---- */
 
 bool read_class(struct walk *w, const yaml_node_t *node, void *to)

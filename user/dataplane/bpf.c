@@ -5,6 +5,7 @@
 #include "outside.skel.h"
 #include "steer.skel.h"
 #include "worker.skel.h"
+#include "xfrm.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -28,6 +29,7 @@
 #define IKE_DEFAULT_BURST     400
 #define NANOSECONDS           UINT64_C(1000000000)
 #define PIN_PATH_SIZE         256
+#define CPU_QUEUE             2048                     /* packets on their way to a CPU */
 #define MAP_ROWS(per, worker) ((per) * ((worker) + 1)) /* one more for the control thread */
 
 struct bpf_plane {
@@ -35,6 +37,7 @@ struct bpf_plane {
 	struct inside_bpf *inside;
 	struct steer_bpf *steer;
 	struct worker_bpf *worker;
+	struct xfrm_bpf *xfrm; /* kernel ESP, else NULL */
 	struct bpf_map *maps[DATA_MAPS];
 	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
 	int outside_link[SLUICE_MAX_OUTSIDE];
@@ -140,6 +143,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 		return false;
 	for (uint32_t i = 0; i < o->outside_count; i++)
 		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
+	p->outside->rodata->esp_cpus = o->esp_cpus;
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
 	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
@@ -150,16 +154,10 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	return !outside_bpf__load(p->outside);
 }
 
-static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
+/* A map that another object has made already. */
+static bool share_map(struct bpf_map *mine, const struct bpf_map *its)
 {
-	p->inside = inside_bpf__open();
-	if (!p->inside)
-		return false;
-	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
-	if (inside_bpf__load(p->inside))
-		return false;
-	p->steer = steer_bpf__open_and_load();
-	return p->steer != NULL;
+	return !bpf_map__reuse_fd(mine, bpf_map__fd(its));
 }
 
 static bool load_worker(struct bpf_plane *p, const struct bpf_options *o)
@@ -174,6 +172,51 @@ static bool load_worker(struct bpf_plane *p, const struct bpf_options *o)
 	bpf_map__set_max_entries(w->maps.tunnel_stats, MAP_ROWS(SLUICE_MAX_TUNNELS, o->workers));
 	bpf_map__set_max_entries(w->maps.workers, MAP_ROWS(1, o->workers));
 	return !worker_bpf__load(w);
+}
+
+static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
+{
+	p->inside = inside_bpf__open();
+	if (!p->inside)
+		return false;
+	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
+	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
+		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||
+		inside_bpf__load(p->inside))
+		return false;
+	p->steer = steer_bpf__open_and_load();
+	return p->steer != NULL;
+}
+
+/* The CPUs that tunnels are spread over: the first ones. */
+static bool fill_cpus(struct bpf_plane *p, uint32_t count)
+{
+	int fd = bpf_map__fd(p->outside->maps.cpus);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t queue = CPU_QUEUE;
+
+		if (bpf_map_update_elem(fd, &i, &queue, BPF_ANY))
+			return false;
+	}
+	return true;
+}
+
+static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
+{
+	struct xfrm_bpf *x;
+
+	if (!o->esp_cpus)
+		return true;
+	p->xfrm = x = xfrm_bpf__open();
+	return x && share_map(x->maps.bucket_in, p->outside->maps.bucket_in) &&
+	       share_map(x->maps.site_in_stats, p->outside->maps.site_in_stats) &&
+	       share_map(x->maps.site_credit, p->outside->maps.site_credit) &&
+	       share_map(x->maps.tunnels, p->inside->maps.tunnels) &&
+	       share_map(x->maps.inside_drops, p->inside->maps.inside_drops) &&
+	       share_map(x->maps.selectors, p->inside->maps.selectors) &&
+	       share_map(x->maps.tunnel_stats, p->worker->maps.tunnel_stats) &&
+	       !xfrm_bpf__load(x) && fill_cpus(p, o->esp_cpus);
 }
 
 static void name_maps(struct bpf_plane *p)
@@ -198,6 +241,10 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_ROUTE6] = p->inside->maps.route6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;
 	m[DATA_MAP_IKE_GUARD] = p->outside->maps.ike_guard;
+	m[DATA_MAP_SELECTORS] = p->inside->maps.selectors;
+	m[DATA_MAP_CPUS] = p->outside->maps.cpus;
+	m[DATA_MAP_INTERFACES] = p->xfrm ? p->xfrm->maps.interfaces : NULL;
+	m[DATA_MAP_CREDIT] = p->outside->maps.site_credit;
 }
 
 static bool pin_maps(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
@@ -205,6 +252,8 @@ static bool pin_maps(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 	char path[PIN_PATH_SIZE];
 
 	for (int i = 0; i < DATA_MAPS; i++) {
+		if (!p->maps[i])
+			continue;
 		snprintf(path, sizeof(path), "%s/%s", p->pin_dir, bpf_map__name(p->maps[i]));
 		if (bpf_map__pin(p->maps[i], path)) {
 			say(error, "cannot pin %s: %s", path, strerror(errno));
@@ -250,7 +299,7 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 	libbpf_set_print(quiet);
 	if (!take_pin_dir(p, error))
 		goto fail;
-	if (!load_outside(p, o) || !load_inside(p, o) || !load_worker(p, o)) {
+	if (!load_outside(p, o) || !load_worker(p, o) || !load_inside(p, o) || !load_xfrm(p, o)) {
 		say(error, "the kernel refused a BPF program or map: %s", strerror(errno));
 		goto fail;
 	}
@@ -287,15 +336,19 @@ bool bpf_plane_attach_outside(
 	return true;
 }
 
-static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
+static int attach_tc(int prog, uint32_t ifindex, enum bpf_tc_attach_point point)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(
-		bpf_tc_opts, opts, .prog_fd = bpf_plane_inside_fd(p), .handle = 1, .priority = 1);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog, .handle = 1, .priority = 1);
 	int r = bpf_tc_hook_create(&hook);
 
-	if (!r || r == -EEXIST)
-		r = bpf_tc_attach(&hook, &opts);
+	return r && r != -EEXIST ? r : bpf_tc_attach(&hook, &opts);
+}
+
+static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
+{
+	int r = attach_tc(bpf_plane_inside_fd(p), ifindex, BPF_TC_EGRESS);
+
 	if (r) {
 		say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
 		return false;
@@ -307,6 +360,8 @@ static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATA
 bool bpf_plane_attach_inside(
 	struct bpf_plane *p, uint32_t ifindex, const char **mode, char error[DATAPLANE_ERROR_SIZE])
 {
+	if (p->xfrm)
+		p->xfrm->bss->inside_ifindex = ifindex;
 	*mode = "tcx";
 	p->inside_link = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
 		(enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
@@ -315,6 +370,26 @@ bool bpf_plane_attach_inside(
 	p->inside_link = -1;
 	*mode = "clsact";
 	return attach_clsact(p, ifindex, error);
+}
+
+bool bpf_plane_attach_interface(
+	struct bpf_plane *p, uint32_t ifindex, uint32_t tunnel, char error[DATAPLANE_ERROR_SIZE])
+{
+	int r = bpf_map_update_elem(
+		bpf_map__fd(p->xfrm->maps.interfaces), &ifindex, &tunnel, BPF_ANY);
+
+	if (!r)
+		r = attach_tc(bpf_program__fd(p->xfrm->progs.xfrm_in), ifindex, BPF_TC_INGRESS);
+	if (!r)
+		r = attach_tc(bpf_program__fd(p->xfrm->progs.xfrm_out), ifindex, BPF_TC_EGRESS);
+	if (r)
+		say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
+	return !r;
+}
+
+void bpf_plane_interface_forget(struct bpf_plane *p, uint32_t ifindex)
+{
+	(void)bpf_map_delete_elem(bpf_map__fd(p->xfrm->maps.interfaces), &ifindex);
 }
 
 int bpf_plane_steer_fd(const struct bpf_plane *p)
@@ -361,6 +436,7 @@ void bpf_plane_forget(struct bpf_plane *p)
 	inside_bpf__destroy(p->inside);
 	steer_bpf__destroy(p->steer);
 	worker_bpf__destroy(p->worker);
+	xfrm_bpf__destroy(p->xfrm);
 	if (p->owner_fd >= 0)
 		close(p->owner_fd);
 	free(p);

@@ -24,6 +24,7 @@ struct bpf_options {
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
+	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */
 	uint32_t ike_per_second;       /* packets of one source; 0: 200 */
 	uint32_t ike_burst;            /* packets; 0: 400 */
 	uint32_t ike_first_per_second; /* first messages of all sources; 0: 50,000 */
@@ -46,6 +47,14 @@ bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const c
 /* Attaches the inside program to a device's egress: TCX, else clsact. `*mode` says which. */
 bool bpf_plane_attach_inside(struct bpf_plane *plane, uint32_t ifindex, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE]);
+
+/*
+ * Kernel ESP: attaches both programs to the xfrm interface of a tunnel, whose number packets from it
+ * get. They go with the interface; bpf_plane_interface_forget is for the record of it.
+ */
+bool bpf_plane_attach_interface(struct bpf_plane *plane, uint32_t ifindex, uint32_t tunnel,
+	char error[DATAPLANE_ERROR_SIZE]);
+void bpf_plane_interface_forget(struct bpf_plane *plane, uint32_t ifindex);
 
 /* The program that chooses the queue of the inside device, for link_open. Owned by the plane. */
 int bpf_plane_steer_fd(const struct bpf_plane *plane);

@@ -28,6 +28,10 @@ enum data_map {
 	DATA_MAP_ROUTE6,
 	DATA_MAP_XSKS, /* D */
 	DATA_MAP_IKE_GUARD,
+	DATA_MAP_SELECTORS, /* D */
+	DATA_MAP_CPUS,
+	DATA_MAP_INTERFACES, /* with kernel ESP only, as are the next */
+	DATA_MAP_CREDIT,
 	DATA_MAPS,
 };
 

@@ -472,6 +472,60 @@ static uint32_t receive_queues(const char *name)
 	return queues ? queues : 1;
 }
 
+/* Place of a feature in the device's list of names; -1: it has none of that name. */
+static int feature_index(int fd, struct ifreq *request, const char *feature)
+{
+	struct {
+		struct ethtool_sset_info info;
+		uint32_t count;
+	} sets = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
+	struct ethtool_gstrings *names;
+	int found = -1;
+
+	request->ifr_data = (void *)&sets;
+	if (ioctl(fd, SIOCETHTOOL, request) || !sets.info.sset_mask)
+		return -1;
+	names = calloc(1, sizeof(*names) + (size_t)sets.count * ETH_GSTRING_LEN);
+	if (!names)
+		return -1;
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->string_set = ETH_SS_FEATURES;
+	names->len = sets.count;
+	request->ifr_data = (void *)names;
+	for (uint32_t i = 0; !ioctl(fd, SIOCETHTOOL, request) && i < sets.count; i++) {
+		if (!strncmp((const char *)names->data + i * ETH_GSTRING_LEN, feature,
+			    ETH_GSTRING_LEN)) {
+			found = (int)i;
+			break;
+		}
+	}
+	free(names);
+	return found;
+}
+
+static bool feature_active(const char *name, const char *feature)
+{
+	struct {
+		struct ethtool_gfeatures head;
+		struct ethtool_get_features_block blocks[8];
+	} features = {.head = {.cmd = ETHTOOL_GFEATURES, .size = 8}};
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int i;
+	bool active = false;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	i = fd >= 0 ? feature_index(fd, &request, feature) : -1;
+	if (i >= 0 && i < 8 * 32) {
+		request.ifr_data = (void *)&features;
+		active = !ioctl(fd, SIOCETHTOOL, &request) &&
+			 features.blocks[i / 32].active >> (i % 32) & 1;
+	}
+	if (fd >= 0)
+		close(fd);
+	return active;
+}
+
 bool link_device(const char *name, struct link_device *device)
 {
 	struct nl_sock *s = netlink_open();
@@ -484,6 +538,7 @@ bool link_device(const char *name, struct link_device *device)
 			.rx_queues = receive_queues(name),
 			.mtu = rtnl_link_get_mtu(link),
 			.up = rtnl_link_get_flags(link) & IFF_UP,
+			.esp_offload = feature_active(name, "esp-hw-offload"),
 		};
 		rtnl_link_put(link);
 		found = true;

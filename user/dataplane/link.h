@@ -76,6 +76,7 @@ struct link_device {
 	uint32_t rx_queues;
 	uint32_t mtu;
 	bool up;
+	bool esp_offload; /* it can do the crypto of ESP, and is switched so */
 };
 bool link_device(const char *name, struct link_device *device);
 

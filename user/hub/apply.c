@@ -24,6 +24,8 @@ static const char *needs_restart(
 		return "router_id";
 	if (was->endpoint_count != is->endpoint_count || !SAME(was, is, endpoints))
 		return "endpoints";
+	if (was->dataplane != is->dataplane)
+		return "dataplane";
 	if (was->workers != is->workers)
 		return "workers";
 	if (was->pacing_horizon_us != is->pacing_horizon_us)

@@ -54,7 +54,7 @@ static void send_sockets(struct hub *h, struct process *p)
 		if (p->role == PROCESS_IKE && s->for_ike)
 			process_send(
 				p, IMSG_IKE_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
-		if (p->role == PROCESS_DATA && s->for_data)
+		if (p->role == PROCESS_DATA && s->for_data && !h->kernel_esp)
 			process_send(p, IMSG_DATA_SOCKET, dup_fd(s->fd), &s->address,
 				sizeof(s->address));
 	}
@@ -64,7 +64,8 @@ static void send_maps(struct hub *h, struct process *p)
 {
 	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
 		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
-		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS,
+		DATA_MAP_SELECTORS};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		struct imsg_data_map m = {.map = maps[i],
@@ -87,12 +88,13 @@ static void start_data(struct hub *h, struct process *p)
 	struct link_device inside;
 	struct imsg_data_conf conf = {.workers = c->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
-		.ecn_marking = c->ecn_marking};
+		.ecn_marking = c->ecn_marking,
+		.kernel_esp = h->kernel_esp};
 
 	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
 	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
 	send_maps(h, p);
-	for (uint32_t q = 0; q < c->workers; q++) {
+	for (uint32_t q = 0; !h->kernel_esp && q < c->workers; q++) {
 		struct imsg_index queue = {.index = q};
 
 		process_send(

@@ -14,6 +14,7 @@
 #include "dataplane/link.h"
 #include "bgp/claims.h"
 #include "dataplane/maps.h"
+#include "dataplane/xfrmi.h"
 #include "hub/eventlog.h"
 #include "hub/process.h"
 #include "hub/route_table.h"
@@ -24,7 +25,8 @@
 
 struct hub_tunnel {
 	bool admin_down;
-	bool open; /* TC lets packets through, routes may exist */
+	uint32_t ifindex; /* kernel ESP: of its xfrm interface; 0: none */
+	bool open;        /* TC lets packets through, routes may exist */
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
 	struct imsg_bfd_state bfd;
@@ -98,6 +100,8 @@ struct hub {
 	struct maps *maps;
 	struct link *link;
 	struct fair *fair[SLUICE_DIRECTIONS];
+	bool kernel_esp;
+	struct xfrmi *xfrmi; /* with kernel_esp */
 	uint32_t outside_count;
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS];
 	const char *outside_mode[CONFIG_ENDPOINTS];
@@ -119,6 +123,15 @@ struct hub {
 
 /* Runs until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
 int hub_run(const char *config_path, struct config *own_config, bool verbose);
+
+/* interfaces.c: the xfrm interfaces of kernel ESP; without it they do nothing. */
+bool hub_interfaces_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+void hub_interfaces_close(struct hub *h);
+void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_interface_del(struct hub *h, uint32_t tunnel);
+void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
+/* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
+bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
 /* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);

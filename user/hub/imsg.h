@@ -20,9 +20,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IMSG_CLAIMS_MAX  64
-#define IMSG_STATICS_MAX 100
-#define IMSG_ROUTES_MAX  128
+#define IMSG_OUTSIDE_ADDRESSES 4
+#define IMSG_CLAIMS_MAX        64
+#define IMSG_STATICS_MAX       100
+#define IMSG_ROUTES_MAX        128
 
 #define IMSG_MAX_SIZE  16384       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
@@ -271,6 +272,7 @@ struct imsg_data_conf {
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;
 	uint16_t inside_mtu;
+	bool kernel_esp; /* the process of proc_xfrm.h, without workers */
 };
 
 struct imsg_data_map {
@@ -283,6 +285,9 @@ struct imsg_data_outside {
 	uint32_t ifindex;
 	uint32_t queues;
 	char name[16];
+	bool esp_offload; /* kernel ESP: the device does the crypto */
+	uint32_t address_count;
+	struct ip_addr addresses[IMSG_OUTSIDE_ADDRESSES]; /* of the hub on it */
 };
 
 struct imsg_data_tunnel {

@@ -167,18 +167,33 @@ static void load_filter(const struct role_calls *role)
 	seccomp_release(filter);
 }
 
-static void drop_user(const struct passwd *user)
+/* Nothing, or one capability. */
+static bool set_capabilities(int keep)
 {
-	cap_t none = cap_init();
+	cap_value_t value = keep;
+	cap_t caps = cap_init();
+	bool ok = caps != NULL;
+
+	if (ok && keep >= 0)
+		ok = !cap_set_flag(caps, CAP_PERMITTED, 1, &value, CAP_SET) &&
+		     !cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, CAP_SET);
+	ok = ok && !cap_set_proc(caps);
+	cap_free(caps);
+	return ok;
+}
+
+static void drop_user(const struct passwd *user, int keep)
+{
 
 	if (chroot(EMPTY_ROOT) || chdir("/"))
 		give_up("chroot to " EMPTY_ROOT);
+	if (keep >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+		give_up("prctl");
 	if (setgroups(1, &user->pw_gid) || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
 		setresuid(user->pw_uid, user->pw_uid, user->pw_uid))
 		give_up("user %s", user->pw_name);
-	if (!none || cap_set_proc(none))
+	if (!set_capabilities(keep))
 		give_up("capabilities");
-	cap_free(none);
 	/* The kernel forgets this one with the old user. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		give_up("prctl");
@@ -187,6 +202,11 @@ static void drop_user(const struct passwd *user)
 }
 
 void privsep_drop(const char *role)
+{
+	privsep_drop_keeping(role, -1);
+}
+
+void privsep_drop_keeping(const char *role, int capability)
 {
 	const struct role_calls *calls = NULL;
 	char name[32];
@@ -200,6 +220,6 @@ void privsep_drop(const char *role)
 		give_up("role %s is unknown", role);
 	if (!user)
 		give_up("user %s does not exist", name);
-	drop_user(user);
+	drop_user(user, capability);
 	load_filter(calls);
 }

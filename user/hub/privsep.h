@@ -17,4 +17,7 @@ bool privsep_users_exist(char missing[32]);
 /* Gives everything up, for good. Says why on standard error and exits when it cannot. */
 void privsep_drop(const char *role);
 
+/* The same but for one capability, such as CAP_NET_ADMIN; -1: none. */
+void privsep_drop_keeping(const char *role, int capability);
+
 #endif

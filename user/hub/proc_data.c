@@ -13,6 +13,7 @@
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
 #include "hub/privsep.h"
+#include "hub/proc_xfrm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -558,7 +559,13 @@ int proc_data_run(int hub_fd)
 
 	if (!d)
 		return 1;
-	if (!read_initial(d, hub_fd, &ike_fd) || !setup(d))
+	if (!read_initial(d, hub_fd, &ike_fd))
+		goto out;
+	if (d->conf.kernel_esp) {
+		status = proc_xfrm_run(d, hub_fd, ike_fd);
+		goto out;
+	}
+	if (!setup(d))
 		goto out;
 	d->hub = imsg_channel_new(d->base, hub_fd, on_hub, on_hub_gone, d);
 	if (ike_fd >= 0)

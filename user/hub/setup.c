@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -35,17 +36,31 @@ static bool fail(char *error, const char *what, const char *name)
 	return false;
 }
 
+/* The device of an address is how data finds whom to hand its crypto to. */
+static void note_addresses(struct imsg_data_outside *o, const struct endpoint_conf *e)
+{
+	for (uint32_t a = 0; a < e->address_count; a++) {
+		if (o->address_count < IMSG_OUTSIDE_ADDRESSES)
+			o->addresses[o->address_count++] = e->addresses[a];
+	}
+}
+
 static bool find_outside(struct hub *h, char *error)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 
+	h->kernel_esp = c->dataplane == DATAPLANE_XFRM;
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
 		const char *name = c->endpoints[e].device;
 		struct link_device device;
 		bool known = false;
 
-		for (uint32_t i = 0; i < h->outside_count; i++)
-			known |= !strcmp(h->outside[i].name, name);
+		for (uint32_t i = 0; i < h->outside_count; i++) {
+			if (strcmp(h->outside[i].name, name))
+				continue;
+			known = true;
+			note_addresses(&h->outside[i], &c->endpoints[e]);
+		}
 		if (known)
 			continue;
 		if (!link_device(name, &device)) {
@@ -57,8 +72,10 @@ static bool find_outside(struct hub *h, char *error)
 		struct imsg_data_outside *o = &h->outside[h->outside_count++];
 
 		o->ifindex = device.ifindex;
+		o->esp_offload = h->kernel_esp && device.esp_offload;
 		o->queues = device.rx_queues;
 		snprintf(o->name, sizeof(o->name), "%s", name);
+		note_addresses(o, &c->endpoints[e]);
 	}
 	return true;
 }
@@ -68,9 +85,11 @@ static bool load_plane(struct hub *h, char *error)
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct bpf_options bpf = {.workers = c->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
-		.outside_count = h->outside_count};
-	struct link_options link = {
-		.queues = c->workers, .mtu = INSIDE_MTU, .table = c->route_table};
+		.outside_count = h->outside_count,
+		.esp_cpus = h->kernel_esp ? c->workers : 0};
+	struct link_options link = {.queues = h->kernel_esp ? 1 : c->workers,
+		.mtu = INSIDE_MTU,
+		.table = c->route_table};
 	char why[DATAPLANE_ERROR_SIZE] = "";
 
 	for (uint32_t i = 0; i < h->outside_count; i++)
@@ -114,7 +133,7 @@ static bool open_socket(
 	struct ip_endpoint local = {.addr = *a, .port = port};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&local, &ss);
-	int on = 1, size = SOCKET_BUFFER;
+	int on = 1, size = SOCKET_BUFFER, espinudp = UDP_ENCAP_ESPINUDP;
 	char text[ENDPOINT_STR_SIZE];
 	int type = (port ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
@@ -132,6 +151,10 @@ static bool open_socket(
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (!port && !refuse_input(s->fd))
 		return fail(error, "filter for", endpoint_format(&local, text));
+	/* RFC 3948: the kernel takes ESP out of what arrives here, the rest is IKE. */
+	if (h->kernel_esp && port == 4500 &&
+		setsockopt(s->fd, IPPROTO_UDP, UDP_ENCAP, &espinudp, sizeof(espinudp)))
+		return fail(error, "no ESP in UDP on", endpoint_format(&local, text));
 	if (setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1))
 		return fail(error, "cannot bind to device", device);
 	if (bind(s->fd, (struct sockaddr *)&ss, len))
@@ -146,7 +169,8 @@ static bool open_outside_sockets(struct hub *h, char *error)
 
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
 		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
-			for (int p = 0; p < 3; p++) {
+			/* The kernel hears protocol 50 itself. */
+			for (int p = 0; p < (h->kernel_esp ? 2 : 3); p++) {
 				if (!open_socket(h, &c->endpoints[e].addresses[a], (uint16_t)e,
 					    ports[p], error))
 					return false;
@@ -320,7 +344,8 @@ static bool open_events(struct hub *h, char *error)
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
 	return open_events(h, error) && make_run_dir(error) && find_outside(h, error) &&
-	       load_plane(h, error) && open_outside_sockets(h, error) &&
+	       hub_dataplane_probe(h, error) && load_plane(h, error) &&
+	       hub_interfaces_open(h, error) && open_outside_sockets(h, error) &&
 	       open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
 	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
 	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error);
@@ -335,6 +360,7 @@ static void close_fd(int *fd)
 
 void hub_teardown(struct hub *h)
 {
+	hub_interfaces_close(h);
 	link_close(h->link);
 	maps_free(h->maps);
 	bpf_plane_free(h->plane);

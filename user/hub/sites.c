@@ -246,6 +246,7 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	struct hub_tunnel *state = &site->tunnels[t];
 	bool admin_down = state->admin_down;
 
+	hub_interface_del(h, tunnel);
 	memset(state, 0, sizeof(*state));
 	state->admin_down = admin_down;
 	state->ike.tunnel = state->bgp.tunnel = tunnel;
@@ -253,6 +254,7 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
 	maps_tunnel_stats(h->maps, tunnel, &site->tunnel_base[t]);
 	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
+	hub_interface_add(h, site, t);
 	hub_inside_set(h, site, t, true);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		send_tunnel(h, &h->processes[roles[i]], site, t);
@@ -282,6 +284,7 @@ static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	hub_routes_sweep(h);
 	forget_password(h, site, t);
 	hub_inside_set(h, site, t, false);
+	hub_interface_del(h, m.tunnel);
 }
 
 void hub_sites_add(struct hub *h, const struct site_conf *conf)
@@ -427,12 +430,14 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	struct hub_tunnel *state = hub_tunnel(h, tunnel);
 	uint32_t mtu = tunnel_mtu(state);
-	struct tunnel_record record = {.site = site->slot, .up = 1, .inner_mtu = mtu};
+	struct tunnel_record record = {
+		.site = site->slot, .up = 1, .inner_mtu = mtu, .ifindex = state->ifindex};
 
 	if (mtu > 60) {
 		record.mss4 = (uint16_t)(mtu - 40);
 		record.mss6 = (uint16_t)(mtu - 60);
 	}
+	hub_interface_mtu_set(h, tunnel, mtu);
 	maps_tunnel_set(h->maps, tunnel, &record);
 	if (state->open)
 		return; /* the record alone: another MTU after a rekey */

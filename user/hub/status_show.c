@@ -384,8 +384,9 @@ json_t *status_dataplane(struct hub *h)
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
 		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
 		link_offloads(h->link), h->data_mode);
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "backend", "af_xdp", "mode", mode,
-		"workers", (int)h->config->concentrator.workers, "processes", processes, "outside",
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "backend",
+		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers",
+		(int)h->config->concentrator.workers, "processes", processes, "outside",
 		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields));
 }
 
