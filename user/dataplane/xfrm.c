@@ -299,6 +299,8 @@ static uint32_t if_id_of(struct nl_msg *m, size_t body)
 
 /* What a flush will delete: while a dump runs, the socket cannot be asked for more. */
 struct doomed {
+	xfrm_keeps *keeps;
+	void *context;
 	size_t count, room;
 	struct doomed_entry {
 		uint32_t if_id;
@@ -323,11 +325,16 @@ static struct doomed_entry *doom(struct doomed *d)
 	return &d->entries[d->count++];
 }
 
+static bool is_doomed(const struct doomed *d, uint32_t if_id, uint32_t spi)
+{
+	return is_ours(if_id) && !(d->keeps && d->keeps(d->context, if_id - SLUICE_IF_ID, spi));
+}
+
 static int doom_sa(struct nl_msg *m, void *arg)
 {
 	const struct xfrm_usersa_info *info = nlmsg_data(nlmsg_hdr(m));
 	uint32_t if_id = if_id_of(m, sizeof(*info));
-	struct doomed_entry *e = is_ours(if_id) ? doom(arg) : NULL;
+	struct doomed_entry *e = is_doomed(arg, if_id, ntohl(info->id.spi)) ? doom(arg) : NULL;
 
 	if (e)
 		e->id = (struct xfrm_usersa_id){.daddr = info->id.daddr,
@@ -341,7 +348,7 @@ static int doom_policy(struct nl_msg *m, void *arg)
 {
 	const struct xfrm_userpolicy_info *info = nlmsg_data(nlmsg_hdr(m));
 	uint32_t if_id = if_id_of(m, sizeof(*info));
-	struct doomed_entry *e = is_ours(if_id) ? doom(arg) : NULL;
+	struct doomed_entry *e = is_doomed(arg, if_id, 0) ? doom(arg) : NULL;
 
 	if (e) {
 		e->if_id = if_id;
@@ -351,9 +358,10 @@ static int doom_policy(struct nl_msg *m, void *arg)
 	return NL_OK;
 }
 
-void xfrm_flush(struct xfrm *x)
+void xfrm_flush(struct xfrm *x, xfrm_keeps *keeps, void *context)
 {
-	struct doomed sas = {0}, policies = {0};
+	struct doomed sas = {.keeps = keeps, .context = context};
+	struct doomed policies = {.keeps = keeps, .context = context};
 
 	dump(x, XFRM_MSG_GETPOLICY, doom_policy, &policies);
 	for (size_t i = 0; i < policies.count; i++)

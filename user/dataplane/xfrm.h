@@ -78,8 +78,11 @@ int xfrm_policy_set(struct xfrm *x, uint32_t tunnel, uint32_t spi, const struct 
 	const struct ip_addr *remote);
 void xfrm_policy_del(struct xfrm *x, uint32_t tunnel);
 
-/* Removes every SA and policy of ours. */
-void xfrm_flush(struct xfrm *x);
+/* True: the SA is to stay. spi 0 asks for the policies of the tunnel. */
+typedef bool xfrm_keeps(void *context, uint32_t tunnel, uint32_t spi);
+
+/* Removes every SA and policy of ours, but those that `keeps` knows; NULL: it knows none. */
+void xfrm_flush(struct xfrm *x, xfrm_keeps *keeps, void *context);
 
 /* Whether the kernel has ESP with AES-GCM and CBC; else a sentence says what it lacks. */
 bool xfrm_probe(struct xfrm *x, char error[DATAPLANE_ERROR_SIZE]);

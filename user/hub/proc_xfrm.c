@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "dataplane/xfrm.h"
+#include "hub/data_saved.h"
 #include "hub/privsep.h"
 #include "hub/proc_data.h"
 
@@ -143,6 +144,11 @@ static bool sa_add(struct proc_xfrm *x, const struct imsg_sa_add *a, bool outbou
 	return !r;
 }
 
+static struct saved_sa *saved(const struct proc_xfrm *x, uint32_t spi_in)
+{
+	return x->d->saved ? &x->d->saved[SLUICE_SA_INDEX(spi_in)] : NULL;
+}
+
 static void pair_free(struct kernel_pair *p)
 {
 	if (p)
@@ -162,6 +168,8 @@ static void pair_remove(struct proc_xfrm *x, uint32_t index)
 	(void)xfrm_sa_del(x->xfrm, p->add.spi_in, &p->add.local.addr);
 	if (p->sends)
 		(void)xfrm_sa_del(x->xfrm, p->add.spi_out, &p->add.remote.addr);
+	if (x->d->saved)
+		data_saved_wipe(&x->d->saved[index]);
 	x->pairs[index] = NULL;
 	pair_free(p);
 }
@@ -201,6 +209,8 @@ static void on_add(struct proc_xfrm *x, const struct imsg_sa_add *a)
 	x->pairs[index] = p;
 	selectors_write(x, a);
 	record_write(x, a, esp_overhead(sa));
+	if (saved(x, a->spi_in))
+		data_saved_put(saved(x, a->spi_in), a);
 	esp_sa_free(sa);
 	if (x->d->ike)
 		imsg_send(x->d->ike, IMSG_SA_INSTALLED, -1, &ref, sizeof(ref));
@@ -237,6 +247,11 @@ static bool on_use(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out)
 			spi_out, nl_geterror(r));
 	else
 		x->using[tunnel] = p->add.spi_in;
+	for (uint32_t i = 0; !r && x->d->saved && i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
+		struct saved_sa *s = &x->d->saved[tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + i];
+
+		data_saved_use(s, s->add.spi_in == p->add.spi_in);
+	}
 	return !r;
 }
 
@@ -261,8 +276,66 @@ static void flush(struct proc_xfrm *x)
 			pair_remove(x, i);
 		__atomic_store_n(&x->d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
 	}
-	/* And what a process before this one left. */
-	xfrm_flush(x->xfrm);
+	xfrm_flush(x->xfrm, NULL, NULL);
+}
+
+static bool keeps(void *context, uint32_t tunnel, uint32_t spi)
+{
+	const struct proc_xfrm *x = context;
+
+	if (!spi)
+		return x->using[tunnel];
+	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
+		const struct kernel_pair *p = x->pairs[tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + i];
+
+		if (p && (p->add.spi_in == spi || (p->sends && p->add.spi_out == spi)))
+			return true;
+	}
+	return false;
+}
+
+/* A pair that the process before this one put into the kernel, where it still is. */
+static bool take_over(struct proc_xfrm *x, const struct saved_sa *s)
+{
+	const struct imsg_sa_add *a = &s->add;
+	struct xfrm_replay ignored;
+	struct kernel_pair *p;
+
+	if (!data_saved_whole(s) || !add_valid(a) ||
+		!xfrm_sa_replay(x->xfrm, a->spi_in, &a->local.addr, &ignored))
+		return false;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return false;
+	p->add = *a;
+	p->sends = xfrm_sa_replay(x->xfrm, a->spi_out, &a->remote.addr, &ignored);
+	x->pairs[SLUICE_SA_INDEX(a->spi_in)] = p;
+	return !s->in_use || on_use(x, a->tunnel, a->spi_out);
+}
+
+/* The kernel went on without us. What is in it and not in the records goes. */
+static void restore(struct proc_xfrm *x)
+{
+	uint32_t restored = 0;
+
+	for (uint32_t i = 0; x->d->saved && i < x->d->saved_count; i++) {
+		struct saved_sa *s = &x->d->saved[i];
+
+		if (take_over(x, s)) {
+			restored++;
+			continue;
+		}
+		if (x->pairs[i])
+			pair_remove(x, i);
+		data_saved_wipe(s);
+	}
+	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++) {
+		if (!x->pairs[i])
+			__atomic_store_n(&x->d->sa_in[i].spi, 0, __ATOMIC_RELEASE);
+	}
+	xfrm_flush(x->xfrm, keeps, x);
+	if (restored)
+		log_info("%u SA pairs were taken over", restored);
 }
 
 /*
@@ -300,6 +373,8 @@ static void move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpoint 
 			log_error("tunnel %u: SA %08x could not follow its peer", tunnel,
 				p->add.spi_in);
 		secret_wipe(&moved, sizeof(moved));
+		if (saved(x, p->add.spi_in))
+			data_saved_move(saved(x, p->add.spi_in), &p->add.remote);
 		if (p->sends && x->using[tunnel] == p->add.spi_in)
 			(void)on_use(x, tunnel, p->add.spi_out);
 	}
@@ -308,8 +383,7 @@ static void move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpoint 
 /* Another ike, or another data: which pairs both have. */
 static void on_keep(struct proc_xfrm *x, const struct imsg_sa_keep *k)
 {
-	struct imsg_sa_ref lost = {
-		.tunnel = k->tunnel, .spi_in = k->spi_in, .spi_out = k->spi_out};
+	struct imsg_sa_ref lost = {.tunnel = k->tunnel, .spi_in = k->spi_in, .spi_out = k->spi_out};
 	struct kernel_pair *p =
 		k->tunnel < SLUICE_MAX_TUNNELS ? find_out(x, k->tunnel, k->spi_out) : NULL;
 
@@ -526,7 +600,7 @@ static bool start(struct proc_xfrm *x)
 		log_error("%s", error);
 		return false;
 	}
-	flush(x);
+	restore(x);
 	x->readable = event_new(x->d->base, xfrm_fd(x->xfrm), EV_READ | EV_PERSIST, on_readable, x);
 	x->tick = event_new(x->d->base, -1, EV_PERSIST, on_tick, x);
 	return x->readable && x->tick && !event_add(x->readable, NULL) &&

@@ -7,9 +7,9 @@ P=ss
 . "$(dirname "$0")/../lib.sh"
 cases_start
 lab_hub_net
-for variant in "4 no" "4 yes" "6 no" "6 yes"; do
-	read -r OUTER ENCAP <<<"$variant"
-	name="IPv$OUTER outside, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
+for variant in {af_xdp,xfrm}" "{4,6}" "{no,yes}; do
+	read -r BACKEND OUTER ENCAP <<<"$variant"
+	name="$BACKEND, IPv$OUTER outside, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
 	SITE_OPTIONS="outer: ipv$OUTER" hub_config 1 1 >"$LAB/sluice.yaml"
 	must "$name: sluiced starts" hub_start
 	branch_kernel 1
