@@ -19,6 +19,8 @@
  *
  *   ready | settled | gone
  *   state TUNNEL NAME in N out N error CODE/SUBCODE DETAIL
+ *   counts TUNNEL discarded N as-withdraw N refused N denied N
+ *   event TUNNEL DETAILS
  *   bfd TUNNEL STATE
  *   route PREFIX tunnel N med N path AS,AS candidates N
  *   unroute PREFIX
@@ -301,6 +303,8 @@ static void print_state(const struct imsg_bgp_state *m)
 
 	printf("state %u %s in %u out %u error %u/%u %s\n", m->tunnel, names[m->state],
 		m->prefixes_in, m->prefixes_out, m->error_code, m->error_subcode, m->detail);
+	printf("counts %u discarded %u as-withdraw %u refused %u denied %u\n", m->tunnel,
+		m->counts.discarded, m->counts.as_withdraw, m->counts.refused, m->counts.denied);
 }
 
 static void print_route(const struct imsg_route *m)
@@ -317,6 +321,17 @@ static void print_route(const struct imsg_route *m)
 static void print_bfd(const struct imsg_bfd_state *m)
 {
 	printf("bfd %u %s\n", m->tunnel, m->present ? bfd_state_name(m->state) : "off");
+}
+
+static void print_event(const struct imsg_bgp_event *m)
+{
+	char text[PREFIX_STR_SIZE];
+
+	if (quiet || !m->event.details[0])
+		return;
+	printf("event %u %s%s%s\n", m->tunnel,
+		m->event.prefix.addr.family ? prefix_format(&m->event.prefix, text) : "",
+		m->event.prefix.addr.family ? " " : "", m->event.details);
 }
 
 static void on_routes(const struct imsg *m)
@@ -367,6 +382,7 @@ static void on_message(void *context, const struct imsg *m)
 		print_bfd(imsg_body(m, sizeof(struct imsg_bfd_state)));
 		return;
 	case IMSG_BGP_EVENT:
+		print_event(imsg_body(m, sizeof(struct imsg_bgp_event)));
 		return;
 	default:
 		printf("message %u\n", m->type);

@@ -59,6 +59,7 @@ struct bgp_peer {
 	uint64_t events_refill;
 	uint32_t events_left, events_lost;
 	bool updated; /* an UPDATE came in this session */
+	struct bgp_counts counts;
 	struct bgp_effect_state shown;
 	uint64_t report_at; /* counts may be shown again */
 	struct bgp_notify last_notify;

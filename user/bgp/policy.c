@@ -66,6 +66,36 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 	return POLICY_ACCEPT;
 }
 
+#define LINK_HOST_BITS 2u /* /30 and /126 */
+
+static bool is_on_link(
+	const struct ip_addr *local, const struct ip_addr *peer, const struct ip_addr *hop)
+{
+	struct ip_prefix link;
+
+	if (!addr_is_set(local) || addr_equal(hop, local))
+		return false;
+	link = prefix_make(local, addr_bits(local) - LINK_HOST_BITS);
+	return addr_equal(hop, peer) || prefix_contains(&link, hop);
+}
+
+bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_addr *next_hop)
+{
+	static const struct ip_prefix link_local = {{AF_INET6, {0xfe, 0x80}}, 10};
+	static const struct ip_prefix mapped = {{AF_INET6, {[10] = 0xff, [11] = 0xff}}, 96};
+	const struct bgp_neighbor *n = &from->conf;
+	struct ip_addr in4;
+
+	if (next_hop->family == AF_INET)
+		return is_on_link(&n->local4, &n->peer4, next_hop);
+	if (prefix_contains(&link_local, next_hop))
+		return true;
+	if (!prefix_contains(&mapped, next_hop))
+		return is_on_link(&n->local6, &n->peer6, next_hop);
+	in4 = addr_from_bytes(AF_INET, next_hop->bytes + 12);
+	return is_on_link(&n->local4, &n->peer4, &in4);
+}
+
 bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 {
 	if (!e->best)
@@ -99,6 +129,7 @@ const char *policy_reason(enum policy_verdict verdict)
 		[POLICY_DEFAULT] = "default routes of this site are not allowed",
 		[POLICY_MARTIAN] = "such addresses are never forwarded",
 		[POLICY_INSIDE] = "it covers inside addresses of a tunnel",
+		[POLICY_NEXT_HOP] = "its next hop is not connected",
 	};
 
 	return reasons[verdict];

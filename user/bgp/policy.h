@@ -12,11 +12,12 @@
 
 enum policy_verdict {
 	POLICY_ACCEPT,
-	POLICY_OWN_AS,  /* RFC 4271 9.1.2: our AS is in the path */
-	POLICY_HUB,     /* a network of the hub, or inside of one */
-	POLICY_DEFAULT, /* default route from a site without allow_default */
-	POLICY_MARTIAN, /* loopback, link-local, multicast */
-	POLICY_INSIDE,  /* the inside addresses of a tunnel */
+	POLICY_OWN_AS,   /* RFC 4271 9.1.2: our AS is in the path */
+	POLICY_HUB,      /* a network of the hub, or inside of one */
+	POLICY_DEFAULT,  /* default route from a site without allow_default */
+	POLICY_MARTIAN,  /* loopback, link-local, multicast */
+	POLICY_INSIDE,   /* the inside addresses of a tunnel */
+	POLICY_NEXT_HOP, /* not on the link: such a route is not even kept */
 };
 
 struct policy {
@@ -30,6 +31,12 @@ struct policy {
 
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
 	const struct ip_prefix *prefix, const struct attrs *a);
+
+/*
+ * RFC 4271 5.1.3: the next hop is an address of the link to the neighbour, and not ours. For IPv6
+ * also a link-local one, or the IPv4 one in IPv6 form, which some send over an IPv4 session.
+ */
+bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_addr *next_hop);
 
 /* Whether anybody is told of the chosen path of e, but its own site and location. */
 bool policy_export_any(const struct policy *policy, const struct rib_prefix *e);

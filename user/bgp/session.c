@@ -106,24 +106,44 @@ static void on_notify(
 
 /* ---- UPDATE ---- */
 
+static void note_denial(struct bgp *b, struct bgp_peer *p, const struct ip_prefix *prefix,
+	enum policy_verdict verdict)
+{
+	char text[PREFIX_STR_SIZE];
+
+	p->counts.denied++;
+	if (!p->notes_left)
+		return;
+	p->notes_left--;
+	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s", prefix_format(prefix, text),
+		policy_reason(verdict));
+}
+
+/* RFC 4271 6.3: a route whose next hop is not on the link to us is logged and ignored. */
+static void deny_next_hop(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
+	const struct ip_prefix *prefix, struct attrs *a, const struct ip_addr *next_hop)
+{
+	speaker_route_event(b, p,
+		rib_forget(&b->rib, &p->rib, family, prefix) ? BGP_EVENT_WITHDRAWN
+							     : BGP_EVENT_ADVERTISED,
+		prefix, a, next_hop, policy_reason(POLICY_NEXT_HOP));
+	note_denial(b, p, prefix, POLICY_NEXT_HOP);
+}
+
 /* One route: to the table, to the log. */
 static void learn(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
 	const struct ip_prefix *prefix, struct attrs *a, const struct ip_addr *next_hop)
 {
 	enum rib_change change = rib_learn(&b->rib, &p->rib, family, prefix, a);
 	enum policy_verdict verdict;
-	char text[PREFIX_STR_SIZE];
 
 	if (change == RIB_SAME)
 		return;
 	verdict = policy_import(&b->policy, &p->rib, prefix, a);
 	speaker_route_event(b, p, change == RIB_NEW ? BGP_EVENT_ADVERTISED : BGP_EVENT_UPDATED,
 		prefix, a, next_hop, verdict == POLICY_ACCEPT ? "" : policy_reason(verdict));
-	if (verdict == POLICY_ACCEPT || !p->notes_left)
-		return;
-	p->notes_left--;
-	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s", prefix_format(prefix, text),
-		policy_reason(verdict));
+	if (verdict != POLICY_ACCEPT)
+		note_denial(b, p, prefix, verdict);
 }
 
 /* a warning at 75 percent, the end of the session above the limit. True: above. */
@@ -174,9 +194,14 @@ static void forget_list(
 static bool learn_list(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	enum bgp_family family, struct rd list, struct attrs *a, const struct ip_addr *next_hop)
 {
+	bool connected = policy_next_hop_is_connected(&p->rib, next_hop);
 	struct ip_prefix prefix;
 
 	while (nlri_next(&list, family, &prefix)) {
+		if (!connected) {
+			deny_next_hop(b, p, family, &prefix, a, next_hop);
+			continue;
+		}
 		learn(b, p, family, &prefix, a, next_hop);
 		if (limit_exceeded(b, p, s, family))
 			return true;
@@ -224,13 +249,22 @@ static bool apply(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, stru
 
 static void note_attributes(struct bgp *b, struct bgp_peer *p, const struct attr_result *r)
 {
-	if (r->error == ATTR_FINE || !p->notes_left)
+	const char *what = r->error == ATTR_DISCARD ? "the attribute is left out"
+						    : "its routes are treated as withdrawn";
+
+	if (r->error == ATTR_FINE)
+		return;
+	if (r->error == ATTR_DISCARD)
+		p->counts.discarded++;
+	else
+		p->counts.as_withdraw++;
+	speaker_event(b, p, "UPDATE with a bad %s attribute (type %u): %s", attr_name(r->type),
+		r->type, what);
+	if (!p->notes_left)
 		return;
 	p->notes_left--;
 	speaker_note(b, p, BGP_NOTE_WARN, "UPDATE with a bad %s attribute (type %u): %s",
-		attr_name(r->type), r->type,
-		r->error == ATTR_DISCARD ? "the attribute is left out"
-					 : "its routes are treated as withdrawn");
+		attr_name(r->type), r->type, what);
 }
 
 static void on_update(
@@ -248,6 +282,7 @@ static void on_update(
 	if (!update_decode(body, &context, &u, &s->pending)) {
 		char text[NOTIFY_TEXT_SIZE];
 
+		p->counts.refused++;
 		peer_set_detail(p, "UPDATE refused: %s", notify_format(&s->pending, text));
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;

@@ -42,8 +42,17 @@ enum bgp_note_level {
 	BGP_NOTE_WARN,
 };
 
+/* Of a neighbour, since it was configured: what was wrong with its UPDATEs. */
+struct bgp_counts {
+	uint32_t discarded;   /* attributes left out (RFC 7606) */
+	uint32_t as_withdraw; /* UPDATEs whose routes were treated as withdrawn */
+	uint32_t refused;     /* UPDATEs that ended the session */
+	uint32_t denied;      /* routes that are not used: see policy.h */
+};
+
 struct bgp_effect_state {
 	enum fsm_state state;
+	struct bgp_counts counts;
 	uint32_t prefixes_in, prefixes_out; /* both families */
 	uint8_t error_code, error_subcode;  /* of the last NOTIFICATION, either way */
 	char detail[REASON_TEXT_SIZE];

@@ -153,7 +153,8 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 {
 	struct bgp_effect_state s = {.error_code = p->last_notify.code,
 		.error_subcode = p->last_notify.subcode,
-		.state = FSM_IDLE};
+		.state = FSM_IDLE,
+		.counts = p->counts};
 
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		if (p->sessions[d].state > s.state)
@@ -174,8 +175,9 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	bool state = s.state != p->shown.state || s.error_code != p->shown.error_code ||
 		     s.error_subcode != p->shown.error_subcode ||
 		     strcmp(s.detail, p->shown.detail) != 0;
-	bool counts =
-		s.prefixes_in != p->shown.prefixes_in || s.prefixes_out != p->shown.prefixes_out;
+	bool counts = s.prefixes_in != p->shown.prefixes_in ||
+		      s.prefixes_out != p->shown.prefixes_out ||
+		      memcmp(&s.counts, &p->shown.counts, sizeof(s.counts)) != 0;
 
 	if (!state && !counts) {
 		if (p->report_at <= now)

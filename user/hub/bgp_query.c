@@ -58,7 +58,7 @@ static const char *fate_text(const struct bgp_path_view *v)
 		[PATH_WAITING] = "no decision yet: after a restart, the other sites are waited for",
 	};
 
-	if (v->fate == PATH_REFUSED && v->verdict <= POLICY_INSIDE)
+	if (v->fate == PATH_REFUSED && v->verdict <= POLICY_NEXT_HOP)
 		return policy_reason((enum policy_verdict)v->verdict);
 	return v->fate < PATH_FATES ? texts[v->fate] : "?";
 }

@@ -400,7 +400,8 @@ struct imsg_bgp_state {
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
 	uint8_t error_code, error_subcode; /* of the last NOTIFICATION, either way */
-	uint64_t established_wall_ns;      /* 0: it is not; hub fills it in */
+	struct bgp_counts counts;
+	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */
 	char detail[REASON_TEXT_SIZE];
 };
 

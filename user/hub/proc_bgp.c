@@ -63,7 +63,8 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.prefixes_in = e->state.prefixes_in,
 		.prefixes_out = e->state.prefixes_out,
 		.error_code = e->state.error_code,
-		.error_subcode = e->state.error_subcode};
+		.error_subcode = e->state.error_subcode,
+		.counts = e->state.counts};
 
 	memcpy(m.detail, e->state.detail, sizeof(m.detail));
 	tell_hub(p, IMSG_BGP_STATE, &m, sizeof(m));

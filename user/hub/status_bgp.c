@@ -79,6 +79,10 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	json_object_set_new(o, "prefixes_out_max", number(site->conf.max_prefixes_out));
 	json_object_set_new(o, "routes", number(site->routes));
 	json_object_set_new(o, "routes_refused", number(site->routes_refused));
+	json_object_set_new(o, "routes_denied", number(state->bgp.counts.denied));
+	json_object_set_new(o, "attributes_discarded", number(state->bgp.counts.discarded));
+	json_object_set_new(o, "updates_as_withdraw", number(state->bgp.counts.as_withdraw));
+	json_object_set_new(o, "updates_refused", number(state->bgp.counts.refused));
 	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
 	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
 	json_object_set_new(o, "detail", json_string(state->bgp.detail));
