@@ -44,6 +44,19 @@ rekeys() { local s; s=$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_u
 case_ "the new ike process rekeys the old SA" rekeys
 case_ "both tunnels are up" until_true 60 all_up 2
 
+kills_in_a_row() { # 1 s after it is back, and again 4 s later: whoever had a session before is waited for
+	local pid first monitor; first=$(pid_of bgp)
+	in_hub_exec ip monitor route >"$LAB/monitor" 2>&1 & monitor=$!; remember $monitor
+	train b1-h host 10.0.0.10 2000000 500 24 >"$LAB/up.json" & local up=$!
+	train host b1-h 10.1.0.10 2000000 500 24 >"$LAB/down.json" & local down=$!
+	sleep 3; kill -9 "$first"; until_true 10 returned bgp "$first" || return 1
+	sleep 1; pid=$(pid_of bgp); kill -9 "$pid"; until_true 10 returned bgp "$pid" || return 1
+	sleep 4; pid=$(pid_of bgp); kill -9 "$pid"; wait $up $down
+	kill $monitor
+	! grep '^Deleted 10.1.0.0/24' "$LAB/monitor" || return 1
+	echo "$(<"$LAB/up.json") $(<"$LAB/down.json")"
+	[ "$(jq .lost "$LAB/up.json")" = 0 ] && [ "$(jq .lost "$LAB/down.json")" = 0 ] && until_true 30 all_up 2
+}
 fresh() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp" and (.stale | not))] | length')" = 2 ]; }
 routes_stay() { # at the moment of the kill the hub keeps what it knew
 	local pid; pid=$(pid_of bgp)
@@ -53,6 +66,8 @@ routes_stay() { # at the moment of the kill the hub keeps what it knew
 case_ "bgp is killed: no packet lost either way (graceful restart), routes stay" routes_stay
 case_ "both sessions are back" until_true 30 all_up 2
 case_ "stale routes are confirmed" until_true 70 fresh
+case_ "bgp is killed three times within 10 s: no packet lost either way" kills_in_a_row
+case_ "stale routes are confirmed again" until_true 70 fresh
 
 sas() { json_of show sa '[.sas[] | select(.in_use) | .spi_in] | sort | join(" ")'; }
 data_goes_on() { # the next process takes over the SAs: no peer notices, no route moves

@@ -256,6 +256,35 @@ static void sites_keep_routes_while_the_hub_restarts(void **state)
 	assert_true(hub_has("10.1.0.0/24", 0));
 }
 
+/* RFC 4724 4.2: who restarts twice must have told in between what is to be kept. */
+static void own_networks_do_not_wait(void **state)
+{
+	const struct ip_prefix own = prefix("172.16.0.0/16");
+
+	(void)state;
+	join_restarting(0);
+	join_restarting(2);
+	bgp_network_set(lab.hub, &own, true);
+	announce(2, "10.2.0.0/24", true);
+	pass(MINUTE);
+	restart_hub();
+	bgp_network_set(lab.hub, &own, true);
+	return_neighbor(0); /* the other one is waited for */
+	bgp_tunnel_set(lab.site[2], 0, false, lab.now);
+	return_neighbor(2);
+	pass(5 * CLOCK_SECOND);
+	assert_int_not_equal(lab.hub->defer_until, 0);
+	assert_true(
+		rib_was_told(&lab.hub->rib, at(lab.hub, "172.16.0.0/16"), &lab.hub->peers[0]->rib));
+	assert_false(lab.site[0]->peers[0]->rib.family[BGP_IPV4].end_of_rib_in);
+	assert_non_null(site_has(0, "10.2.0.0/24")); /* stale, not forgotten */
+	bgp_tunnel_set(lab.hub, 2, false, lab.now);
+	pass(CLOCK_SECOND);
+	assert_true(lab.site[0]->peers[0]->rib.family[BGP_IPV4].end_of_rib_in);
+	assert_non_null(site_has(0, "172.16.0.0/16"));
+	assert_null(site_has(0, "10.2.0.0/24"));
+}
+
 static void decisions_wait_for_all_that_were_there(void **state)
 {
 	(void)state;
@@ -454,6 +483,7 @@ int main(void)
 		lab_test(a_notification_may_leave_the_routes),
 		lab_test(a_new_connection_replaces_the_old_one),
 		lab_test(sites_keep_routes_while_the_hub_restarts),
+		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
 		lab_test(a_refresh_replaces_the_table),
 		lab_test(a_declared_owner_keeps_what_is_its_own),

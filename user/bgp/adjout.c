@@ -178,7 +178,7 @@ static bool finish(const struct adjout *o, struct batch *b, struct wr *w)
 	if (f->suppressed && !is_full(o, b->family) &&
 		(wr_left(w) < 2 * ADJOUT_ROOM || !walk_held(o, b, w)))
 		return false;
-	if (!f->end_of_rib_out)
+	if (!f->end_of_rib_out && !o->more_follows)
 		end_round(f, b->family, w);
 	return true;
 }

@@ -30,6 +30,7 @@ struct adjout {
 	const struct policy *policy;
 	struct rib_peer *peer;
 	bool four_octet_as;
+	bool more_follows; /* decisions wait for others (RFC 4724 4.1): no End-of-RIB yet */
 };
 
 /* What stands behind the `recent` cursor of the family: changed by so many decisions at most. */

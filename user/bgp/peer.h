@@ -80,6 +80,7 @@ struct bgp {
 	uint64_t random;
 	uint64_t now; /* of the last call that had it: for the limit of events */
 	bool stopped, paused;
+	bool networks_changed;
 	struct bgp_effect *effects; /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
 	struct adjout_news *news; /* room for those of one round */

@@ -350,6 +350,7 @@ bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present
 		b->networks[i] = b->networks[--b->policy.network_count];
 	}
 	rib_network(&b->rib, prefix, present);
+	b->networks_changed = true;
 	return true;
 }
 

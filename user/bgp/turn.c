@@ -97,6 +97,21 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 	rib_collect(&b->rib, e);
 }
 
+/*
+ * After a restart: what is the hub's own needs no waiting. Peers are told of it at once, because those
+ * who see us restart twice drop what they were not told of in between (RFC 4724 4.2).
+ */
+static void decide_networks(struct bgp *b)
+{
+	for (unsigned int i = 0; i < b->policy.network_count; i++) {
+		struct rib_prefix *e = rib_find(&b->rib, &b->networks[i]);
+
+		if (e)
+			decide_one(b, e);
+	}
+	b->networks_changed = false;
+}
+
 static bool decide_some(struct bgp *b)
 {
 	for (int i = 0; i < DECISIONS_PER_RUN; i++) {
@@ -121,6 +136,7 @@ static void fill_family(struct bgp *b, struct bgp_peer *p, enum bgp_family f,
 	if (!s || !p->rib.family[f].active || adjout_knows_the_rest(&o, f) != (news != NULL))
 		return;
 	o.four_octet_as = s->remote.four_octet_as;
+	o.more_follows = b->defer_until;
 	w = session_writer(s, SESSION_OUT_RESERVED);
 	if (news) /* what has no room now follows when bytes were sent */
 		adjout_fill_news(&o, f, news, &w);
@@ -229,8 +245,10 @@ bool bgp_run(struct bgp *b, uint64_t now)
 		b->defer_until = 0;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
 		rib_move_cursor(&b->rib.table[f], b->rib.table[f].recent, 0);
+	if (b->defer_until && b->networks_changed)
+		decide_networks(b);
 	more |= !b->defer_until && (b->paused ? rib_is_dirty(&b->rib) : decide_some(b));
-	for (enum bgp_family f = 0; f < BGP_FAMILIES && !b->defer_until; f++)
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
 		fill_output(b, f, now);
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		if (!b->peers[i])

@@ -208,7 +208,10 @@ static void set_bgp_idle(struct hub *h)
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
 			struct imsg_bgp_state *b = &h->sites[i]->tunnels[t].bgp;
 
-			h->sites[i]->tunnels[t].bgp_was_up = b->state == BGP_ESTABLISHED;
+			/* One that ends before it has heard of everybody hands on whom it waited for. */
+			h->sites[i]->tunnels[t].bgp_was_up =
+				b->state == BGP_ESTABLISHED ||
+				(h->sites[i]->tunnels[t].bgp_was_up && !h->bgp_settled);
 			b->state = BGP_IDLE;
 			b->established_wall_ns = 0;
 			h->sites[i]->tunnels[t].bfd = (struct imsg_bfd_state){0};
@@ -246,6 +249,7 @@ static void on_end(void *context, struct process *p)
 	case PROCESS_BGP:
 		hub_routes_mark_stale(h);
 		set_bgp_idle(h);
+		h->bgp_settled = false;
 		hub_bgp_queries_expire(h, 0);
 		break;
 	default:
@@ -513,6 +517,7 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 			hub_route_gone(h, &gone[i]);
 		break;
 	case IMSG_BGP_SETTLED:
+		h->bgp_settled = true;
 		hub_routes_drop_stale(h);
 		break;
 	case IMSG_BGP_EVENT:

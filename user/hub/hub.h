@@ -87,6 +87,7 @@ struct hub {
 	struct config *config;
 	uint64_t started_ns;
 	bool stopping;
+	bool bgp_settled; /* the present bgp process has heard of all that were there before */
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
