@@ -39,6 +39,7 @@ static struct {
 	uint32_t connections;                         /* opened so far */
 	size_t to_site[TUNNELS];                      /* bytes that the hub has sent */
 	void (*on_route)(const struct bgp_effect *e); /* of the hub */
+	void (*on_event)(const struct bgp_effect *e); /* the same */
 	size_t piece;                                 /* bytes that travel at once */
 	bool site_connects, hub_connects;
 } lab;
@@ -241,6 +242,8 @@ static inline bool effects_of(struct bgp *b, uint32_t site_tunnel)
 			on_close(tunnel, by_hub ? e.direction : other_end(e.direction), by_hub);
 		else if (e.type == BGP_EFFECT_ROUTE && by_hub && lab.on_route)
 			lab.on_route(&e);
+		else if (e.type == BGP_EFFECT_EVENT && by_hub && lab.on_event)
+			lab.on_event(&e);
 		else if (e.type == BGP_EFFECT_STATE)
 			*(by_hub ? &lab.hub_state[tunnel] : &lab.site_state[tunnel]) = e.state;
 	}
