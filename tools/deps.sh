@@ -8,7 +8,7 @@ PACKAGES=(
 	gcc make pkg-config clang llvm libclang-rt-14-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
 	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev
 	libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev libcmocka-dev
-	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl
+	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )

@@ -101,6 +101,24 @@ static inline int run_frame(int prog, struct frame *f, struct __sk_buff *skb, bo
 	return (int)o.retval;
 }
 
+/*
+ * Instructions of a program: the kernel's after its own rewriting, and how many the verifier walked
+ * through. They do not depend on the machine's mood, as time does. 0: the kernel does not say.
+ */
+struct program_size {
+	uint32_t instructions, verified;
+};
+
+static inline struct program_size program_size(int prog)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+		return (struct program_size){0};
+	return (struct program_size){info.xlated_prog_len / 8, info.verified_insns};
+}
+
 static inline const char *test_pins(void)
 {
 	static char dir[64];

@@ -402,6 +402,20 @@ static void short_packets_are_counted(void **context)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What every packet passes must not grow unnoticed. */
+#define BUDGET_INSTRUCTIONS 2400   /* 2,129 on Linux 6.18 */
+#define BUDGET_VERIFIED     700000 /* the walk over TCP options */
+
+static void within_its_budget(void **context)
+{
+	struct state *s = *context;
+	struct program_size size = program_size(bpf_plane_inside_fd(s->plane));
+
+	print_message("%u instructions, %u verified\n", size.instructions, size.verified);
+	assert_true(size.instructions > 0 && size.instructions <= BUDGET_INSTRUCTIONS);
+	assert_true(size.verified <= BUDGET_VERIFIED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +430,7 @@ int main(void)
 		TEST(mss_is_only_lowered),
 		TEST(hostile_options_do_no_harm),
 		TEST(short_packets_are_counted),
+		TEST(within_its_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -553,6 +553,20 @@ static void a_second_owner_is_refused(void **context)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What every packet passes must not grow unnoticed. */
+#define BUDGET_INSTRUCTIONS 1600 /* 1,388 on Linux 6.18 */
+#define BUDGET_VERIFIED     8000
+
+static void within_its_budget(void **context)
+{
+	struct state *s = *context;
+	struct program_size size = program_size(bpf_plane_outside_fd(s->plane));
+
+	print_message("%u instructions, %u verified\n", size.instructions, size.verified);
+	assert_true(size.instructions > 0 && size.instructions <= BUDGET_INSTRUCTIONS);
+	assert_true(size.verified <= BUDGET_VERIFIED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +580,7 @@ int main(void)
 		TEST(a_site_over_its_rate_costs_the_others_nothing),
 		TEST(ike_is_limited_per_source),
 		TEST(a_v6_source_is_its_64),
+		cmocka_unit_test_setup_teardown(within_its_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			first_messages_are_limited_together, setup_strict, teardown),
 		TEST(fragments_go_to_the_kernel),

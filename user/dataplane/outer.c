@@ -29,7 +29,8 @@ bool outer_parse(const uint8_t *frame, uint32_t len, struct outer *o)
 	}
 	if (r.bad || (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6))
 		return false;
-	if (!inner_parse(r.p, (uint32_t)rd_left(&r), &ip) || ip.fragment)
+	if (!inner_parse(r.p, (uint32_t)rd_left(&r), &ip) || ip.fragment ||
+		ip.family != (type == ETHERTYPE_IPV4 ? 4 : 6))
 		return false;
 	*o = (struct outer){.traffic_class = adjust_class(r.p),
 		.remote.addr = addr_from_bytes(ip.family == 4 ? AF_INET : AF_INET6, ip.source)};

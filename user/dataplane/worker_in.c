@@ -135,8 +135,10 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 	struct site_stats *s;
 	struct sa_pair *p;
 
-	if (len < ESP_HEADER_SIZE)
+	if (len < ESP_HEADER_SIZE) {
+		w->stats->not_esp++;
 		return;
+	}
 	spi = (uint32_t)esp[0] << 24 | (uint32_t)esp[1] << 16 | (uint32_t)esp[2] << 8 | esp[3];
 	sadb_begin(w->shared.sadb, w->index);
 	p = sadb_in(w->shared.sadb, spi);

@@ -21,8 +21,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#define CLIENT_TIMEOUT_S 10 /* without a byte either way */
-#define CLIENT_TOTAL_S   60 /* a byte now and then keeps no place occupied */
+#define CLIENT_TIMEOUT_S 10          /* without a byte either way */
+#define CLIENT_TOTAL_S   60          /* a byte now and then keeps no place occupied */
 #define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
 
 struct client {
