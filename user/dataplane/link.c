@@ -475,24 +475,26 @@ static uint32_t receive_queues(const char *name)
 /* Place of a feature in the device's list of names; -1: it has none of that name. */
 static int feature_index(int fd, struct ifreq *request, const char *feature)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		uint32_t room[sizeof(struct ethtool_sset_info) / 4 + 1];
 	} sets = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
 	struct ethtool_gstrings *names;
+	uint32_t count;
 	int found = -1;
 
 	request->ifr_data = (void *)&sets;
 	if (ioctl(fd, SIOCETHTOOL, request) || !sets.info.sset_mask)
 		return -1;
-	names = calloc(1, sizeof(*names) + (size_t)sets.count * ETH_GSTRING_LEN);
+	count = sets.room[sizeof(struct ethtool_sset_info) / 4]; /* what follows the head */
+	names = calloc(1, sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
 	if (!names)
 		return -1;
 	names->cmd = ETHTOOL_GSTRINGS;
 	names->string_set = ETH_SS_FEATURES;
-	names->len = sets.count;
+	names->len = count;
 	request->ifr_data = (void *)names;
-	for (uint32_t i = 0; !ioctl(fd, SIOCETHTOOL, request) && i < sets.count; i++) {
+	for (uint32_t i = 0; !ioctl(fd, SIOCETHTOOL, request) && i < count; i++) {
 		if (!strncmp((const char *)names->data + i * ETH_GSTRING_LEN, feature,
 			    ETH_GSTRING_LEN)) {
 			found = (int)i;
@@ -505,10 +507,12 @@ static int feature_index(int fd, struct ifreq *request, const char *feature)
 
 static bool feature_active(const char *name, const char *feature)
 {
-	struct {
+	union {
 		struct ethtool_gfeatures head;
-		struct ethtool_get_features_block blocks[8];
+		uint8_t room[sizeof(struct ethtool_gfeatures) +
+			     8 * sizeof(struct ethtool_get_features_block)];
 	} features = {.head = {.cmd = ETHTOOL_GFEATURES, .size = 8}};
+	struct ethtool_get_features_block block;
 	struct ifreq request = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int i;
@@ -518,8 +522,11 @@ static bool feature_active(const char *name, const char *feature)
 	i = fd >= 0 ? feature_index(fd, &request, feature) : -1;
 	if (i >= 0 && i < 8 * 32) {
 		request.ifr_data = (void *)&features;
-		active = !ioctl(fd, SIOCETHTOOL, &request) &&
-			 features.blocks[i / 32].active >> (i % 32) & 1;
+		active = !ioctl(fd, SIOCETHTOOL, &request);
+		memcpy(&block,
+			features.room + sizeof(features.head) + (size_t)i / 32 * sizeof(block),
+			sizeof(block));
+		active = active && block.active >> (i % 32) & 1;
 	}
 	if (fd >= 0)
 		close(fd);
