@@ -82,18 +82,12 @@ static bool is_on_link(
 bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_addr *next_hop)
 {
 	static const struct ip_prefix link_local = {{AF_INET6, {0xfe, 0x80}}, 10};
-	static const struct ip_prefix mapped = {{AF_INET6, {[10] = 0xff, [11] = 0xff}}, 96};
 	const struct bgp_neighbor *n = &from->conf;
-	struct ip_addr in4;
 
 	if (next_hop->family == AF_INET)
 		return is_on_link(&n->local4, &n->peer4, next_hop);
-	if (prefix_contains(&link_local, next_hop))
-		return true;
-	if (!prefix_contains(&mapped, next_hop))
-		return is_on_link(&n->local6, &n->peer6, next_hop);
-	in4 = addr_from_bytes(AF_INET, next_hop->bytes + 12);
-	return is_on_link(&n->local4, &n->peer4, &in4);
+	return !n->transport6 || prefix_contains(&link_local, next_hop) ||
+	       is_on_link(&n->local6, &n->peer6, next_hop);
 }
 
 bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)

@@ -34,7 +34,8 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 
 /*
  * RFC 4271 5.1.3: the next hop is an address of the link to the neighbour, and not ours. For IPv6
- * also a link-local one, or the IPv4 one in IPv6 form, which some send over an IPv4 session.
+ * also a link-local one. What comes with IPv6 routes over an IPv4 session is not looked at: peers put
+ * there what they happen to have, and the tunnel is the next hop in any case.
  */
 bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_addr *next_hop);
 
