@@ -25,7 +25,7 @@ if [ "${1:-}" = interop ]; then
 fi
 
 if [ "${1:-}" = vmtest ]; then
-	PACKAGES+=(qemu-system-x86 busybox-static kmod cpio xz-utils)
+	PACKAGES+=(qemu-system-x86 busybox-static kmod cpio xz-utils conntrack)
 fi
 
 unpack_libreswan() {

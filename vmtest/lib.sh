@@ -4,9 +4,9 @@
 #
 #   branch_kernel N   a branch on one device: strongSwan with the kernel's ESP, an xfrm interface for
 #                     each tunnel (tun0, tun1), uplinks w0 and w1, BIRD over both
-#   BACKEND           the hub's data plane; the cases run once for each of backends
+#   in_the_lab        begins a case, which then runs once with each data plane: BACKEND
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-LAB=/tmp/lab
+P=vm LAB=/tmp/lab
 . tests/net/lab.sh
 . tests/net/cases.sh
 
@@ -18,6 +18,14 @@ until_true() {
 		sleep 0.2
 	done
 }
+
+in_the_lab() {
+	cases_start
+	lab_hub_net
+}
+
+# Everything down, another hub's network.
+lab_again() { lab_down; rm -rf "$LAB"; lab_init; lab_hub_net; }
 
 in_b() { ip -n "$P-b$1" "${@:2}"; }
 outer() { # FAMILY SIDE(site|hub) N T: an outside address

@@ -11,15 +11,19 @@ variant=$1
 passed=0 failed=0 skipped=0
 tools/users.sh
 
+# A case that uses the lab runs with both data planes.
 cases=()
 for f in vmtest/cases/*.sh; do
 	name=$(basename "$f" .sh)
-	[[ $name != *"${CASE:-}"* ]] || cases+=("$name")
+	names=("$name")
+	! grep -q '^in_the_lab$' "$f" || names=("$name.af_xdp" "$name.xfrm")
+	for name in "${names[@]}"; do [[ $name != *"${CASE:-}"* ]] || cases+=("$name"); done
 done
+CASE_TIMEOUT=${CASE_TIMEOUT:-900}
 [ ${#cases[@]} -gt 0 ] || { echo "no case is called ${CASE:-}"; exit 1; }
 
 boot() { # KERNEL OUT
-	timeout $((120 + ${CASE_TIMEOUT:-600} * ${#cases[@]})) qemu-system-x86_64 -nodefaults -no-user-config -nic none -display none -no-reboot \
+	timeout $((120 + CASE_TIMEOUT * ${#cases[@]})) qemu-system-x86_64 -nodefaults -no-user-config -nic none -display none -no-reboot \
 		-machine q35 -accel "$accel" -cpu max -smp 2 -m "${MEMORY:-2G}" \
 		-kernel "$KDIR/boot/vmlinuz-$KVERSION" -initrd "$KDIR/initrd" \
 		-append "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check tsc=reliable mitigations=off random.trust_cpu=on ${APPEND:-}" \
@@ -37,7 +41,7 @@ for kernel in ${KERNEL:-6.1 6.12}; do
 	kernel_get "$kernel" && kernel_initrd || { failed=$((failed + 1)); echo "FAIL  kernel $kernel cannot be had"; continue; }
 	echo "== $(<"$KDIR/.unpacked"), unpacked in $((SECONDS - start)) s"
 	rm -rf "$out"; mkdir -p "$out"
-	printf '#!/bin/bash\nexport CASE_TIMEOUT=%s\nexec /run/tree/vmtest/second.sh %q %s\n' "${CASE_TIMEOUT:-600}" \
+	printf '#!/bin/bash\nexport CASE_TIMEOUT=%s\nexec /run/tree/vmtest/second.sh %q %s\n' "$CASE_TIMEOUT" \
 		"$variant" "${cases[*]}" >"$out/second"
 	start=$SECONDS
 	boot "$kernel" "$out"

@@ -16,9 +16,10 @@ for m in veth tun xfrm_user esp4 esp6 esp4_offload esp6_offload xfrm_interface x
 done
 echo "vm $(uname -r) ready after $(up) s"
 cd /run/tree || poweroff -f
-for name; do
+for name; do # CASE, or CASE.BACKEND
 	start=$(up)
-	timeout -k 10 "${CASE_TIMEOUT:-600}" vmtest/cases/"$name".sh >$OUT/"$name".log 2>&1 </dev/null
+	[[ $name != *.* ]] || export BACKEND=${name#*.}
+	timeout -k 10 "$CASE_TIMEOUT" vmtest/cases/"${name%%.*}".sh >$OUT/"$name".log 2>&1 </dev/null
 	status=$?
 	grep -E '^(ok|FAIL|SKIP|--|[0-9]+ passed)' $OUT/"$name".log
 	echo "case $name status $status seconds $(awk -v a="$start" -v b="$(up)" 'BEGIN { printf "%.0f", b - a }')"

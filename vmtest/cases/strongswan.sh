@@ -3,13 +3,11 @@
 # A branch with strongSwan and the kernel's ESP: protocol 50 and UDP, both outer families, both
 # tunnels of a site on one device.
 set -uo pipefail
-P=ss
 . "$(dirname "$0")/../lib.sh"
-cases_start
-lab_hub_net
-for variant in {af_xdp,xfrm}" "{4,6}" "{no,yes}; do
-	read -r BACKEND OUTER ENCAP <<<"$variant"
-	name="$BACKEND, IPv$OUTER outside, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
+in_the_lab
+for variant in {4,6}" "{no,yes}; do
+	read -r OUTER ENCAP <<<"$variant"
+	name="IPv$OUTER outside, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
 	SITE_OPTIONS="outer: ipv$OUTER" hub_config 1 1 >"$LAB/sluice.yaml"
 	must "$name: sluiced starts" hub_start
 	branch_kernel 1
@@ -29,6 +27,6 @@ for variant in {af_xdp,xfrm}" "{4,6}" "{no,yes}; do
 	}
 	case_ "$name: TCP to the hub" tcp
 	case_ "$name: TCP to the branch" tcp -R
-	lab_down; rm -rf "$LAB"; lab_init; lab_hub_net
+	lab_again
 done
 cases_end

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SA pairs that the process of proc_xfrm.h has in the kernel, in XDP's records, and saved for the
+ * process after it (data_saved.h).
+ */
+#ifndef SLUICE_HUB_XFRM_PAIRS_H
+#define SLUICE_HUB_XFRM_PAIRS_H
+
+#include "dataplane/xfrm.h"
+#include "hub/imsg.h"
+#include "hub/proc_data.h"
+
+/* A pair as ike gave it, to make it again when its peer has moved. Wiped with the pair. */
+struct kernel_pair {
+	struct imsg_sa_add add;
+	bool sends;            /* its outbound SA is in the kernel */
+	bool kept;             /* ike has it too */
+	uint64_t replay, auth; /* counted so far */
+};
+
+struct proc_xfrm {
+	struct proc_data *d;
+	struct xfrm *xfrm;
+	struct event *readable, *tick;
+	struct tunnel_selectors *selectors;
+	struct site_stats *in_stats; /* the control thread's rows */
+	struct kernel_pair *pairs[SLUICE_SA_ENTRIES];
+	uint32_t using[SLUICE_MAX_TUNNELS]; /* inbound SPI of the pair that sends; 0: none */
+};
+
+/* Puts the inbound SA into the kernel and tells ike. */
+void xfrm_pair_add(struct proc_xfrm *x, const struct imsg_sa_add *a);
+
+/* From now on this pair sends for its tunnel. False: there is no such pair, or the kernel refused. */
+bool xfrm_pair_use(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out);
+
+/* spi_in, spi_out 0 match every pair of the tunnel. */
+void xfrm_pairs_del(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
+void xfrm_pairs_flush(struct proc_xfrm *x);
+struct kernel_pair *xfrm_pair_find_out(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out);
+
+/* RFC 7296 2.23, RFC 3948: the peer of a tunnel sends from another address or port. */
+void xfrm_pairs_move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpoint *remote);
+
+/* At start: what a process before this one left in the kernel and in its records. */
+void xfrm_pairs_restore(struct proc_xfrm *x);
+
+/* ike says one by one which pairs it has. What it does not name goes at the end. */
+void xfrm_pair_keep(struct proc_xfrm *x, const struct imsg_sa_keep *k);
+void xfrm_pairs_keep_end(struct proc_xfrm *x);
+
+#endif

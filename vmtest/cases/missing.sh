@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What a kernel may lack, and what sluiced says then. Runs once: each part chooses its data plane.
+set -uo pipefail
+. "$(dirname "$0")/../lib.sh"
+cases_start
+lab_hub_net
+refuses() { # BACKEND SENTENCE COMMAND...: sluiced ends, with this sentence
+	local out; BACKEND=$1 hub_config 1 1 >"$LAB/sluice.yaml"
+	out=$(in_hub timeout 60 "${@:3}" "$BIN/sluiced" -f "$LAB/sluice.yaml" 2>&1); echo "status $? $out"
+	[[ $out == *"$2"* ]]
+}
+case_ "without AF_XDP" refuses af_xdp "this kernel has no AF_XDP sockets" "$BIN/tests/net/without" 44
+case_ "without XFRM" refuses xfrm "this kernel has no IPsec" "$BIN/tests/net/without" 16/6
+no_esp() { echo /bin/false >/proc/sys/kernel/modprobe && modprobe -r esp4_offload esp6_offload esp4 esp6; }
+must "ESP is taken away" no_esp
+case_ "without ESP" refuses xfrm "this kernel has no ESP" env
+no_btf() { mount -t tmpfs none /sys/kernel/btf && [ ! -e /sys/kernel/btf/vmlinux ]; }
+must "BTF is taken away" no_btf
+starts() { BACKEND=af_xdp hub_config 1 1 >"$LAB/sluice.yaml"; hub_start && hub_stop; }
+case_ "without BTF nothing is missing" starts
+cases_end

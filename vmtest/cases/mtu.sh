@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A path of 1,400 bytes between hub and site: large packets and transfers, with and without DF.
+set -uo pipefail
+. "$(dirname "$0")/../lib.sh"
+in_the_lab
+
+hub_config 1 1 >"$LAB/sluice.yaml"
+must "sluiced starts" hub_start
+branch_kernel 1
+must "both tunnels and BGP sessions are up" until_true 20 all_up 2
+must "the branch is reached" until_true 10 reach host 10.1.0.10
+
+narrow() { local t; for t in 0 1; do ip -n "$P-inet" link set b1_$t mtu 1400 && in_b 1 link set w$t mtu 1400 && in_b 1 link set tun$t mtu 1340; done; }
+must "the path is 1,400 bytes wide" narrow
+big() { local out; out=$(in_ns "$1" ping -q -c 4 -i 0.3 -W 3 -M "$4" -s "$3" "$2"); echo "$out" | tail -n 2; [[ $out == *' 0% packet loss'* ]]; }
+case_ "hub to site: 1,300 bytes, DF" until_true 4 big host 10.1.0.10 1272 do
+case_ "hub to site: 4,000 bytes, fragments" until_true 4 big host 10.1.0.10 3972 dont
+case_ "site to hub: 1,300 bytes, DF" until_true 4 big b1-h 10.0.0.10 1272 do
+case_ "site to hub: 4,000 bytes, fragments" until_true 4 big b1-h 10.0.0.10 3972 dont
+case_ "hub to site: 1,400 bytes, no DF" until_true 4 big host 10.1.0.10 1372 dont
+tcp() { # OPTIONS: as much as is asked for arrives
+	local server out
+	in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
+	sleep 2
+	out=$(in_ns b1-h timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
+	kill $server 2>/dev/null
+	echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
+}
+case_ "TCP to the hub" tcp
+case_ "TCP to the branch" tcp -R
+cases_end
