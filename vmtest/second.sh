@@ -15,6 +15,8 @@ for m in veth tun xfrm_user esp4 esp6 esp4_offload esp6_offload xfrm_interface x
 	modprobe -q $m || true
 done
 echo "vm $(uname -r) ready after $(up) s"
+# Programs and libraries once through the emulated disk, not while a case waits.
+{ "$BIN/sluiced" --check -f /dev/null; "$BIN/sluice" --help; swanctl --version; bird --version; iperf3 --version; } >/dev/null 2>&1
 cd /run/tree || poweroff -f
 for name; do # CASE, or CASE.BACKEND
 	start=$(up)
