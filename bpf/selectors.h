@@ -95,32 +95,6 @@ __noinline int selector_compare(const struct selector_record *r, const struct se
 	return e->has_port && e->port >= r->first_port && e->port <= r->last_port;
 }
 
-/* What a selector is compared with: one end of a packet. */
-struct selected_end {
-	__be64 address[2];
-	__u16 port;
-	__u8 family, protocol;
-	__u8 has_port;
-	__u8 reserved[3];
-};
-
-/*
- * 1: matches, 0: does not, -1: the list has ended. A function of its own, which the verifier looks at
- * once: inlined into the loops it would follow every combination of sixteen selectors.
- */
-__noinline int selector_compare(const struct selector_record *r, const struct selected_end *e)
-{
-	if (!r || !e || !r->family)
-		return -1;
-	if (r->family != e->family || (r->protocol && r->protocol != e->protocol) ||
-		!not_above((const __be64 *)r->first, e->address) ||
-		!not_above(e->address, (const __be64 *)r->last))
-		return 0;
-	if (!r->first_port && r->last_port == 0xffff)
-		return 1;
-	return e->has_port && e->port >= r->first_port && e->port <= r->last_port;
-}
-
 static __always_inline int in_list(const struct selector_record *list, const struct selected *s,
 	const __be64 address[2], __u16 port)
 {
