@@ -48,26 +48,29 @@ static __always_inline __u32 mss_find(const __u8 tcp[64], __u32 len)
 	return 0;
 }
 
-/* tcp_at: offset of the TCP header in the frame. limit 0: leave it. */
-static __always_inline void mss_clamp(struct __sk_buff *skb, __u32 tcp_at, __u16 limit)
+/*
+ * tcp_at: offset of the TCP header in the frame. limit 0: leave it. A function of its own: what follows
+ * it is then not verified once for each way through the options.
+ */
+__noinline int mss_clamp(struct __sk_buff *skb, __u32 tcp_at, __u32 limit)
 {
 	__u8 tcp[64] = {};
 	__u32 len, at, from, to;
 	__be16 mss;
 
 	if (!limit || bpf_skb_load_bytes(skb, tcp_at, tcp, TCP_HEADER))
-		return;
+		return 0;
 	if (!(tcp[TCP_FLAGS_AT] & TCP_SYN))
-		return;
+		return 0;
 	len = (tcp[12] >> 4) * 4;
 	if (len < TCP_HEADER || len > TCP_HEADER_MAX || bpf_skb_load_bytes(skb, tcp_at, tcp, len))
-		return;
+		return 0;
 	at = mss_find(tcp, len);
 	if (!at)
-		return;
+		return 0;
 	from = (__u32)tcp[(at + 2) & 63] << 8 | tcp[(at + 3) & 63];
 	if (from <= limit)
-		return;
+		return 0;
 	mss = bpf_htons(limit);
 	to = mss;
 	from = bpf_htons(from);
@@ -78,6 +81,7 @@ static __always_inline void mss_clamp(struct __sk_buff *skb, __u32 tcp_at, __u16
 	}
 	bpf_l4_csum_replace(skb, tcp_at + TCP_CHECKSUM, from, to, sizeof(mss));
 	bpf_skb_store_bytes(skb, tcp_at + at + 2, &mss, sizeof(mss), 0);
+	return 1;
 }
 
 #endif
