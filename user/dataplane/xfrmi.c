@@ -190,16 +190,3 @@ bool xfrmi_mtu_set(struct xfrmi *x, uint32_t ifindex, uint32_t mtu)
 	rtnl_link_put(change);
 	return ok;
 }
-
-uint64_t xfrmi_send_errors(struct xfrmi *x, uint32_t ifindex)
-{
-	struct rtnl_link *link = NULL;
-	uint64_t errors;
-
-	if (rtnl_link_get_kernel(x->sock, (int)ifindex, NULL, &link))
-		return 0;
-	errors = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED) +
-		 rtnl_link_get_stat(link, RTNL_LINK_TX_ERRORS);
-	rtnl_link_put(link);
-	return errors;
-}

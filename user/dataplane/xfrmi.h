@@ -26,7 +26,4 @@ uint32_t xfrmi_add(struct xfrmi *x, uint32_t tunnel, uint32_t outside_ifindex, c
 void xfrmi_del(struct xfrmi *x, uint32_t ifindex);
 bool xfrmi_mtu_set(struct xfrmi *x, uint32_t ifindex, uint32_t mtu);
 
-/* Packets that the kernel could not seal or had no room for, since the interface exists. */
-uint64_t xfrmi_send_errors(struct xfrmi *x, uint32_t ifindex);
-
 #endif
