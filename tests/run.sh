@@ -20,7 +20,8 @@ report() { # report NAME STATUS SECONDS LOG
 	case $2 in
 	0) passed=$((passed + 1)); printf 'ok    %-34s %4d s\n' "$1" "$3" ;;
 	77) skipped=$((skipped + 1)); printf 'SKIP  %-34s %s\n' "$1" "$(tail -n 1 "$4")" ;;
-	*) failed=$((failed + 1)); printf 'FAIL  %-34s %4d s, status %d\n' "$1" "$3" "$2"; sed 's/^/      | /' "$4" | tail -n 60 ;;
+	*) failed=$((failed + 1)); printf 'FAIL  %-34s %4d s, status %d\n' "$1" "$3" "$2"
+		{ grep -a '^FAIL' "$4"; tail -n 60 "$4"; } | sed 's/^/      | /' ;;
 	esac
 }
 

