@@ -94,11 +94,14 @@ data_kill() { # twice in a row: the saved state may be the reason, so everything
 }
 case_ "data is killed twice in a row: tunnels come up anew" data_kill
 
-parent_kill() {
-	local pid children; pid=$(<"$LAB/sluiced.pid"); children=$(pgrep -P "$pid" | tr '\n' ' ')
-	kill -9 "$pid"; sleep 2
-	for c in $children; do ! kill -0 "$c" 2>/dev/null || { echo "child $c lives"; return 1; }; done
-	nothing_left
+# A process that only waits for its status to be read is gone.
+gone() { local state; state=$(ps -o state= -p "$1") || return 0; [[ $state == Z* ]]; }
+all_gone() { local c; for c in "$@"; do gone "$c" || return 1; done; }
+parent_kill() { # the kernel takes its time to free the rings of a device
+	local pid children; pid=$(<"$LAB/sluiced.pid"); mapfile -t children < <(pgrep -P "$pid")
+	kill -9 "$pid"
+	until_true 15 all_gone "${children[@]}" || { ps -o pid,state,wchan,args -p "${children[*]}"; return 1; }
+	until_true 5 nothing_left || nothing_left
 }
 case_ "XDP is attached while it runs" xdp_attached
 case_ "the parent is killed: children, device, routes and programs are gone" parent_kill
