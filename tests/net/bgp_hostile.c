@@ -2,10 +2,11 @@
 /*
  * A neighbour that sends the worst that is legal, and what is not, and a second one that watches.
  *   bgp_hostile DUT OWN DUT2 OWN2 cases
- *   bgp_hostile DUT OWN DUT2 OWN2 soak SECONDS SEED
+ *   bgp_hostile DUT OWN DUT2 OWN2 soak SECONDS SEED PID
  * From OWN, as AS ATTR_CASE_AS, it speaks to DUT; from OWN2, as the next AS, it watches what DUT2 tells.
  * `cases`: each row of attr_cases.h in a session; one line each, exit 1 on a failure.
- * `soak`: anything, for so long; the watcher asks for a refresh every 200 ms and measures the answer.
+ * `soak`: anything, for so long; the watcher asks for a refresh every 200 ms and measures the answer:
+ * the time that the speaker, process PID, and this one were given, without what they waited for a CPU.
  * Prints one line, exit 1 when the watcher's session did not last or an answer took over 2 s.
  */
 #include "../attr_cases.h"
@@ -92,6 +93,29 @@ static void put_message(struct session *s, uint8_t type, const uint8_t *body, si
 	wr_bytes(&w, body, len);
 	messages++;
 	put(s, bytes, wr_len(&w));
+}
+
+/* Nanoseconds that a process wanted to run and had no CPU; 0 for one that has ended. */
+static uint64_t waited_for_cpu(int pid)
+{
+	unsigned long long ran, waited = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%llu %llu", &ran, &waited) != 2)
+		waited = 0;
+	fclose(f);
+	return waited;
+}
+
+/* A clock that stands still while either of the two waits for a CPU: a busy machine is no stall. */
+static uint64_t busy_clock(int pid)
+{
+	return clock_now() - waited_for_cpu(pid) - waited_for_cpu((int)getpid());
 }
 
 static bool dial(struct session *s)
@@ -420,7 +444,7 @@ static void misbehave(void)
 	}
 }
 
-static int run_soak(unsigned int seconds, unsigned int seed)
+static int run_soak(unsigned int seconds, unsigned int seed, int pid)
 {
 	static const uint8_t refresh[] = {0, 1, 0, 1};
 	uint64_t start = clock_now(), asked = 0, wanted = 0, slowest = 0, answers = 0, keepalive;
@@ -440,19 +464,23 @@ static int run_soak(unsigned int seconds, unsigned int seed)
 			hear(&hostile, 0);
 		hear(&watcher, 0);
 		if (asked && watcher.ends >= wanted) {
-			uint64_t took = clock_now() - asked;
+			uint64_t now = busy_clock(pid), took = now > asked ? now - asked : 0;
 
 			slowest = took > slowest ? took : slowest;
 			answers++;
 			asked = 0;
 		}
 		if (!asked && clock_now() - keepalive > REFRESH_MS * CLOCK_MILLISECOND) {
-			keepalive = asked = clock_now();
+			keepalive = clock_now();
+			asked = busy_clock(pid);
 			wanted = watcher.ends + 1;
 			put_message(&watcher, MESSAGE_KEEPALIVE, NULL, 0);
 			put_message(&watcher, MESSAGE_ROUTE_REFRESH, refresh, sizeof(refresh));
 		}
 	}
+	if (asked && busy_clock(pid) > asked + slowest) /* never answered */
+		slowest = busy_clock(pid) - asked;
+
 	bool good =
 		watcher.established && answers > seconds && slowest < ANSWER_MS * CLOCK_MILLISECOND;
 
@@ -475,5 +503,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(argv[5], "cases"))
 		return run_cases();
-	return argc == 8 ? run_soak((unsigned int)atoi(argv[6]), (unsigned int)atoi(argv[7])) : 2;
+	return argc == 9 ? run_soak((unsigned int)atoi(argv[6]), (unsigned int)atoi(argv[7]),
+				   atoi(argv[8]))
+			 : 2;
 }

@@ -75,9 +75,9 @@ logged() { grep -q '^event 0 UPDATE with a bad ORIGIN attribute' "$W/hub.out" &&
 logged; say $? "and is in the BGP log"
 
 told=$(grep -cE '^(bfd|state) 4 ' "$W/hub.out")
-hostile soak $((SECONDS_OF_SOAK < 10 ? SECONDS_OF_SOAK : SECONDS_OF_SOAK / 10)) 7 >"$W/first"; say $? "$(<"$W/first")"
+hostile soak $((SECONDS_OF_SOAK < 10 ? SECONDS_OF_SOAK : SECONDS_OF_SOAK / 10)) 7 "$bgp" >"$W/first"; say $? "$(<"$W/first")"
 first=$(rss)
-[ "$SECONDS_OF_SOAK" -lt 10 ] || { hostile soak "$SECONDS_OF_SOAK" "${HOSTILE_SEED:-$RANDOM}" >"$W/long"; say $? "$(<"$W/long")"; }
+[ "$SECONDS_OF_SOAK" -lt 10 ] || { hostile soak "$SECONDS_OF_SOAK" "${HOSTILE_SEED:-$RANDOM}" "$bgp" >"$W/long"; say $? "$(<"$W/long")"; }
 last=$(rss)
 [ -n "$last" ] && [ "$(process)" = "$bgp" ]; say $? "the process lives"
 [ "${last:-0}" -gt 0 ] && [ "$last" -lt $((first + first / 4 + 8192)) ]; say $? "its memory: $first KB after a while, $last KB in the end"
