@@ -337,26 +337,24 @@ static void print_event(const struct imsg_bgp_event *m)
 static void on_routes(const struct imsg *m)
 {
 	const struct imsg_route *route = m->payload;
+	size_t count = m->len / sizeof(*route);
 
-	for (size_t i = 0; i < m->len / sizeof(*route); i++) {
-		if (hub.routes)
-			hub_route(&hub, &route[i]);
-		if (!quiet)
-			print_route(&route[i]);
-	}
+	if (hub.routes)
+		hub_routes_take(&hub, route, count);
+	for (size_t i = 0; !quiet && i < count; i++)
+		print_route(&route[i]);
 }
 
 static void on_unroutes(const struct imsg *m)
 {
 	const struct ip_prefix *gone = m->payload;
+	size_t count = m->len / sizeof(*gone);
 	char text[PREFIX_STR_SIZE];
 
-	for (size_t i = 0; i < m->len / sizeof(*gone); i++) {
-		if (hub.routes)
-			hub_route_gone(&hub, &gone[i]);
-		if (!quiet)
-			printf("unroute %s\n", prefix_format(&gone[i], text));
-	}
+	if (hub.routes)
+		hub_routes_gone(&hub, gone, count);
+	for (size_t i = 0; !quiet && i < count; i++)
+		printf("unroute %s\n", prefix_format(&gone[i], text));
 }
 
 static void on_message(void *context, const struct imsg *m)

@@ -424,6 +424,13 @@ static void commands(struct test_hub *h)
 	}
 }
 
+static bool route_set(struct link *l, const struct ip_prefix *prefix)
+{
+	struct fib_route r = {.prefix = *prefix, .mtu = 1438};
+
+	return !link_routes_set(l, &r, 1);
+}
+
 static int hub(char **args)
 {
 	const char *device = args[0];
@@ -465,10 +472,10 @@ static int hub(char **args)
 	record.mss6 = 1378;
 	maps_tunnel_set(h.maps, 0, &record);
 	prefix_parse("10.77.1.0/24", &p);
-	if (!maps_route_set(h.maps, &p, 0, false) || !link_route_set(h.link, &p, 1438, NULL))
+	if (!maps_route_set(h.maps, &p, 0, false) || !route_set(h.link, &p))
 		die("route 4");
 	prefix_parse("2001:db8:77:1::/64", &p);
-	if (!maps_route_set(h.maps, &p, 0, false) || !link_route_set(h.link, &p, 1438, NULL))
+	if (!maps_route_set(h.maps, &p, 0, false) || !route_set(h.link, &p))
 		die("route 6");
 	start_data(&h);
 	if (!bpf_plane_attach_outside(h.plane, 0, &mode, error)) {

@@ -35,6 +35,7 @@ static struct {
 	bool alive[TUNNELS]; /* the site's speaker runs */
 	bool held;           /* bgp is being restarted: stale routes may be there */
 	unsigned int installs, refused, shared;
+	struct ip_prefix not_taken; /* the kernel, as here, refuses it */
 } sim;
 
 static int fake_find(const struct fake_table *t, const struct ip_prefix *p)
@@ -68,6 +69,25 @@ static bool fake_del(struct fake_table *t, const struct ip_prefix *p)
 }
 
 /* These take the place of those of the data plane and of sites.c. */
+size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count)
+{
+	(void)m;
+	for (size_t i = 0; i < count; i++)
+		fake_set(&sim.trie, &routes[i].prefix,
+			routes[i].both ? routes[i].tunnel | BOTH : routes[i].tunnel);
+	return 0;
+}
+
+size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
+{
+	(void)m;
+	for (size_t i = 0; i < count; i++) {
+		assert_true(fake_find(&sim.kernel, &routes[i].prefix) < 0); /* the kernel first */
+		routes[i].failed = !fake_del(&sim.trie, &routes[i].prefix);
+	}
+	return 0;
+}
+
 bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
 {
 	(void)m;
@@ -80,20 +100,28 @@ bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
 	return fake_del(&sim.trie, prefix);
 }
 
-bool link_route_set(
-	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source)
+size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
 {
+	size_t failed = 0;
+
 	(void)l;
-	(void)source;
-	assert_true(fake_find(&sim.trie, prefix) >= 0); /* the trie first */
-	sim.installs++;
-	return fake_set(&sim.kernel, prefix, mtu);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(fake_find(&sim.trie, &routes[i].prefix) >= 0); /* the trie first */
+		routes[i].failed = prefix_equal(&routes[i].prefix, &sim.not_taken);
+		failed += routes[i].failed;
+		sim.installs += !routes[i].failed;
+		if (!routes[i].failed)
+			fake_set(&sim.kernel, &routes[i].prefix, routes[i].mtu);
+	}
+	return failed;
 }
 
-bool link_route_del(struct link *l, const struct ip_prefix *prefix)
+size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
 {
 	(void)l;
-	return fake_del(&sim.kernel, prefix);
+	for (size_t i = 0; i < count; i++)
+		routes[i].failed = !fake_del(&sim.kernel, &routes[i].prefix);
+	return 0;
 }
 
 bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
@@ -149,9 +177,9 @@ static void on_route(const struct bgp_effect *e)
 		.candidates = e->route.candidates};
 
 	if (e->route.present)
-		hub_route(&sim.hub, &m);
+		hub_routes_take(&sim.hub, &m, 1);
 	else
-		hub_route_gone(&sim.hub, &m.prefix);
+		hub_routes_gone(&sim.hub, &m.prefix, 1);
 }
 
 static struct ip_prefix numbered(uint32_t i)
@@ -281,10 +309,10 @@ static void lie(uint32_t tunnel)
 		.tunnel = tunnel,
 		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
 
-	hub_route(&sim.hub, &m);
+	hub_routes_take(&sim.hub, &m, 1);
 	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
 	m.prefix.addr.bytes[15] = 1; /* bits behind the length */
-	hub_route(&sim.hub, &m);
+	hub_routes_take(&sim.hub, &m, 1);
 	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
 	sim.refused += 2;
 }
@@ -493,11 +521,34 @@ static void the_guard_knows_owners(void **state)
 	tear_down();
 }
 
+/* One of a batch is refused: it is in neither table, the others are in both. */
+static void a_refused_route_is_nowhere(void **state)
+{
+	struct imsg_route m[3] = {{.prefix = prefix("11.0.0.0/8")},
+		{.prefix = prefix("12.0.0.0/8")}, {.prefix = prefix("13.0.0.0/8")}};
+
+	(void)state;
+	set_up(98);
+	sim.sites[0].tunnels[0].open = true;
+	sim.not_taken = m[1].prefix;
+	hub_routes_take(&sim.hub, m, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fake_find(&sim.kernel, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(fake_find(&sim.trie, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(route_table_find(sim.hub.routes, &m[i].prefix)->installed, i != 1);
+	}
+	sim.not_taken = (struct ip_prefix){0};
+	hub_routes_take(&sim.hub, &m[1], 1); /* said again, it is tried again */
+	assert_true(fake_find(&sim.kernel, &m[1].prefix) >= 0);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_in_any_order),
 		cmocka_unit_test(the_guard_knows_owners),
+		cmocka_unit_test(a_refused_route_is_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,6 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
-#include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,26 +22,18 @@
 
 #define DEFAULT_NAME     "sluice0"
 #define DEFAULT_TX_QUEUE 2048
-#define ROUTE_METRIC     83 /* ours alone: replacing never hits a route of others */
 #define LEFTOVER_WAIT_MS 2000
 
 /* Linux 6.2; older headers lack them. */
 #define OFFLOAD_USO4 0x20
 #define OFFLOAD_USO6 0x40
 
-/*
- * The one next hop of all our routes: RFC 7600's IPv4 dummy address, and a link-local address that
- * nobody answers for. The device has no ARP, so they are names of neighbour entries, no more.
- */
-static const uint8_t gateway4[4] = {192, 0, 0, 8};
-static const uint8_t gateway6[16] = {0xfe, 0x80, [15] = 0x01};
-
 struct link {
 	struct nl_sock *sock;
+	struct route_socket routes;
 	char name[IFNAMSIZ];
 	char offloads[32];
 	uint32_t ifindex;
-	uint32_t table;
 	uint32_t queues;
 	int fds[SLUICE_MAX_WORKERS];
 };
@@ -184,7 +175,7 @@ static bool bring_up(struct link *l, const struct link_options *o, char error[DA
 	r = rtnl_link_get_kernel(l->sock, 0, l->name, &old);
 	if (r < 0)
 		goto out;
-	l->ifindex = (uint32_t)rtnl_link_get_ifindex(old);
+	l->ifindex = l->routes.ifindex = (uint32_t)rtnl_link_get_ifindex(old);
 	/* No link-local address: nothing on the other side speaks neighbour discovery. */
 	device_setting(l, "ipv6", "addr_gen_mode", "1");
 	device_setting(l, "ipv6", "accept_ra", "0");
@@ -212,6 +203,7 @@ out:
 struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_SIZE])
 {
 	struct link *l = calloc(1, sizeof(*l));
+	const int yes = 1; /* answers without what they answer */
 
 	if (!l || o->queues < 1 || o->queues > SLUICE_MAX_WORKERS) {
 		snprintf(error, DATAPLANE_ERROR_SIZE, "%u queues, must be 1 to %d", o->queues,
@@ -223,9 +215,12 @@ struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_
 		l->fds[i] = -1;
 	snprintf(l->name, sizeof(l->name), "%s", o->name ? o->name : DEFAULT_NAME);
 	l->queues = o->queues;
-	l->table = o->table ? o->table : RT_TABLE_MAIN;
+	l->routes.table = o->table ? o->table : RT_TABLE_MAIN;
 	l->sock = netlink_open();
-	if (!l->sock) {
+	l->routes.sock = netlink_open();
+	if (!l->sock || !l->routes.sock ||
+		setsockopt(nl_socket_get_fd(l->routes.sock), SOL_NETLINK, NETLINK_CAP_ACK, &yes,
+			sizeof(yes))) {
 		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot open netlink");
 		goto fail;
 	}
@@ -260,6 +255,7 @@ void link_forget(struct link *l)
 			close(l->fds[i]);
 	}
 	nl_socket_free(l->sock);
+	nl_socket_free(l->routes.sock);
 	free(l);
 }
 
@@ -346,78 +342,14 @@ bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t pre
 	return r == 0;
 }
 
-static struct rtnl_route *build_route(const struct link *l, const struct ip_prefix *prefix)
+size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
 {
-	struct rtnl_route *r = rtnl_route_alloc();
-	struct nl_addr *to = to_nl(&prefix->addr, prefix->len);
-
-	if (r && to) {
-		rtnl_route_set_family(r, prefix->addr.family);
-		rtnl_route_set_dst(r, to);
-		rtnl_route_set_table(r, l->table);
-		rtnl_route_set_protocol(r, LINK_ROUTE_PROTOCOL);
-		rtnl_route_set_priority(r, ROUTE_METRIC);
-		rtnl_route_set_scope(r, RT_SCOPE_UNIVERSE);
-		rtnl_route_set_type(r, RTN_UNICAST);
-	} else {
-		rtnl_route_put(r);
-		r = NULL;
-	}
-	nl_addr_put(to);
-	return r;
+	return route_socket_set(&l->routes, routes, count);
 }
 
-static bool add_nexthop(struct rtnl_route *r, const struct link *l, int family)
+size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
 {
-	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
-	struct nl_addr *via = family == AF_INET ? nl_addr_build(AF_INET, gateway4, 4)
-						: nl_addr_build(AF_INET6, gateway6, 16);
-
-	if (!hop || !via) {
-		if (hop)
-			rtnl_route_nh_free(hop);
-		nl_addr_put(via);
-		return false;
-	}
-	rtnl_route_nh_set_ifindex(hop, (int)l->ifindex);
-	rtnl_route_nh_set_gateway(hop, via);
-	rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
-	nl_addr_put(via);
-	rtnl_route_add_nexthop(r, hop);
-	return true;
-}
-
-bool link_route_set(
-	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source)
-{
-	struct rtnl_route *r = build_route(l, prefix);
-	int result = -NLE_NOMEM;
-
-	if (!r || !add_nexthop(r, l, prefix->addr.family))
-		goto out;
-	if (mtu)
-		rtnl_route_set_metric(r, RTAX_MTU, mtu);
-	if (source && addr_is_set(source)) {
-		struct nl_addr *from = to_nl(source, addr_bits(source));
-
-		if (!from)
-			goto out;
-		rtnl_route_set_pref_src(r, from);
-		nl_addr_put(from);
-	}
-	result = rtnl_route_add(l->sock, r, NLM_F_CREATE | NLM_F_REPLACE);
-out:
-	rtnl_route_put(r);
-	return result == 0;
-}
-
-bool link_route_del(struct link *l, const struct ip_prefix *prefix)
-{
-	struct rtnl_route *r = build_route(l, prefix);
-	int result = r ? rtnl_route_delete(l->sock, r, 0) : -NLE_NOMEM;
-
-	rtnl_route_put(r);
-	return result == 0;
+	return route_socket_del(&l->routes, routes, count);
 }
 
 unsigned int link_routes_flush(struct link *l)

@@ -12,6 +12,7 @@
 
 #include "base/addr.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/routes.h"
 #include "sluice/abi.h"
 
 #include <stdbool.h>
@@ -57,12 +58,11 @@ bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t pre
 bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
 
 /*
- * Installs or replaces the route of a prefix into the inside device. mtu 0: the device's.
- * `source` may be NULL: the kernel chooses the address the hub itself sends from.
+ * Installs or replaces routes into the inside device, or removes them: see routes.h. Returns how many
+ * have failed.
  */
-bool link_route_set(
-	struct link *l, const struct ip_prefix *prefix, uint32_t mtu, const struct ip_addr *source);
-bool link_route_del(struct link *l, const struct ip_prefix *prefix);
+size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count);
+size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count);
 
 /* Removes every route with our protocol number, both families. Returns how many. */
 unsigned int link_routes_flush(struct link *l);

@@ -189,9 +189,14 @@ static int route_map(const struct maps *m, const struct ip_prefix *prefix, union
 	return bpf_plane_map_fd(m->plane, DATA_MAP_ROUTE6);
 }
 
+static struct route_target route_target(uint32_t tunnel, bool both)
+{
+	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .both = both};
+}
+
 bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
 {
-	struct route_target target = {.tunnel = tunnel, .site = tunnel / 2, .both = both};
+	struct route_target target = route_target(tunnel, both);
 	union route_key key;
 	int fd = route_map(m, prefix, &key);
 
@@ -204,6 +209,73 @@ bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
 	int fd = route_map(m, prefix, &key);
 
 	return !bpf_map_delete_elem(fd, &key);
+}
+
+/* Routes of one family in a row, as the kernel wants them. */
+struct route_run {
+	int fd;
+	size_t key_size;
+	uint8_t keys[ROUTES_BATCH * sizeof(union route_key)];
+	struct route_target targets[ROUTES_BATCH];
+	uint32_t count;
+};
+
+static struct route_run collect_run(struct maps *m, const struct fib_route *routes, size_t count)
+{
+	struct route_run run = {0};
+	union route_key key;
+
+	for (; run.count < count && run.count < ROUTES_BATCH; run.count++) {
+		const struct fib_route *r = &routes[run.count];
+		int fd = route_map(m, &r->prefix, &key);
+
+		if (run.count && fd != run.fd)
+			break;
+		run.fd = fd;
+		run.key_size = r->prefix.addr.family == AF_INET ? sizeof(key.v4) : sizeof(key.v6);
+		memcpy(run.keys + run.count * run.key_size, &key, run.key_size);
+		run.targets[run.count] = route_target(r->tunnel, r->both);
+	}
+	return run;
+}
+
+/*
+ * The kernel stops at the first that fails, so what follows is done one by one: that is where the
+ * trie is full, or a hostile process said something twice.
+ */
+static size_t write_routes(struct maps *m, struct fib_route *routes, size_t count, bool add)
+{
+	size_t failed = 0;
+
+	for (size_t at = 0; at < count;) {
+		struct route_run run = collect_run(m, routes + at, count - at);
+		uint32_t done = run.count, i;
+
+		if (add ? !bpf_map_update_batch(run.fd, run.keys, run.targets, &done, NULL)
+			: !bpf_map_delete_batch(run.fd, run.keys, &done, NULL)) {
+			at += run.count;
+			continue;
+		}
+		i = done < run.count ? done : 0; /* all: it has no such call, and did nothing */
+		for (at += i; i < run.count; i++) {
+			struct fib_route *r = &routes[at++];
+
+			r->failed = add ? !maps_route_set(m, &r->prefix, r->tunnel, r->both)
+					: !maps_route_del(m, &r->prefix);
+			failed += r->failed;
+		}
+	}
+	return failed;
+}
+
+size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count)
+{
+	return write_routes(m, routes, count, true);
+}
+
+size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
+{
+	return write_routes(m, routes, count, false);
 }
 
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel)

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "dataplane/bpf.h"
+#include "dataplane/routes.h"
 #include "sluice/abi.h"
 
 #include <stdbool.h>
@@ -47,6 +48,10 @@ bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tun
 
 /* False when there was none. */
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
+
+/* The same for many; those that failed are marked, and their number is returned. */
+size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count);
+size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count);
 
 /* Longest match, as TC does it. */
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel);

@@ -498,8 +498,6 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 	struct imsg_bgp_state state;
 	struct imsg_bgp_event event;
 	struct imsg_bgp_answer answer;
-	const struct imsg_route *route;
-	const struct ip_prefix *gone;
 
 	switch (m->type) {
 	case IMSG_BGP_STATE:
@@ -507,14 +505,10 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 			on_bgp_state(h, &state);
 		break;
 	case IMSG_ROUTES:
-		route = m->payload;
-		for (size_t i = 0; i < m->len / sizeof(*route); i++)
-			hub_route(h, &route[i]);
+		hub_routes_take(h, m->payload, m->len / sizeof(struct imsg_route));
 		break;
 	case IMSG_UNROUTES:
-		gone = m->payload;
-		for (size_t i = 0; i < m->len / sizeof(*gone); i++)
-			hub_route_gone(h, &gone[i]);
+		hub_routes_gone(h, m->payload, m->len / sizeof(struct ip_prefix));
 		break;
 	case IMSG_BGP_SETTLED:
 		h->bgp_settled = true;

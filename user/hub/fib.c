@@ -43,29 +43,83 @@ static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 	return route_mtu(e, other && other < mtu ? other : mtu);
 }
 
-static void install(struct hub *h, struct route_entry *e)
+/*
+ * What is to be written, a system call for many: either routes that come or routes that go, so that
+ * the order is kept. In entries `installed` runs ahead of it and is put right if one is refused.
+ */
+struct batch {
+	struct hub *h;
+	bool coming;
+	size_t count;
+	struct fib_route routes[ROUTES_BATCH];
+};
+
+/* Takes those that were refused out of the list, and out of the tables. */
+static void give_up_failed(struct batch *b, const char *why)
 {
+	size_t left = 0;
 	char text[PREFIX_STR_SIZE];
 
-	e->mtu = mtu_of(h, e);
-	/* The trie first: the kernel must not send what TC cannot place. */
-	if (!maps_route_set(h->maps, &e->route.prefix, e->route.tunnel, e->route.both)) {
-		log_error("route %s: no room in the route map",
-			prefix_format(&e->route.prefix, text));
-		return;
+	for (size_t i = 0; i < b->count; i++) {
+		struct fib_route *r = &b->routes[i];
+		struct route_entry *e = route_table_find(b->h->routes, &r->prefix);
+
+		if (!r->failed) {
+			b->routes[left++] = *r;
+			continue;
+		}
+		log_error("route %s: %s", prefix_format(&r->prefix, text), why);
+		r->failed = false;
+		link_routes_del(b->h->link, r, 1); /* an older one may be there */
+		maps_route_del(b->h->maps, &r->prefix);
+		if (e)
+			e->installed = false;
 	}
-	if (!link_route_set(h->link, &e->route.prefix, e->mtu, NULL)) {
-		log_error("route %s: the kernel refused it", prefix_format(&e->route.prefix, text));
-		link_route_del(h->link, &e->route.prefix);
-		maps_route_del(h->maps, &e->route.prefix);
-		e->installed = false;
-		return;
+	b->count = left;
+}
+
+/* The trie knows a prefix before the kernel does, and after: what the kernel sends, TC can place. */
+static void batch_write(struct batch *b)
+{
+	if (b->count && b->coming) {
+		if (maps_routes_set(b->h->maps, b->routes, b->count))
+			give_up_failed(b, "no room in the route map");
+		if (link_routes_set(b->h->link, b->routes, b->count))
+			give_up_failed(b, "the kernel refused it");
+	} else if (b->count) {
+		link_routes_del(b->h->link, b->routes, b->count);
+		for (size_t i = 0; i < b->count; i++)
+			b->routes[i].failed = false;
+		maps_routes_del(b->h->maps, b->routes, b->count);
 	}
+	b->count = 0;
+}
+
+static struct fib_route *batch_add(struct batch *b, bool coming, const struct ip_prefix *prefix)
+{
+	struct fib_route *r;
+
+	if (b->count == ROUTES_BATCH || b->coming != coming)
+		batch_write(b);
+	b->coming = coming;
+	r = &b->routes[b->count++];
+	*r = (struct fib_route){.prefix = *prefix};
+	return r;
+}
+
+static void install(struct batch *b, struct route_entry *e)
+{
+	struct fib_route *r = batch_add(b, true, &e->route.prefix);
+
+	e->mtu = mtu_of(b->h, e);
+	r->mtu = e->mtu;
+	r->tunnel = e->route.tunnel;
+	r->both = e->route.both;
 	e->installed = true;
 }
 
 struct mtu_change {
-	struct hub *h;
+	struct batch batch;
 	uint32_t tunnel;
 };
 
@@ -77,26 +131,18 @@ static bool leads_over(const struct route_entry *e, uint32_t tunnel)
 
 static void change_mtu(void *context, struct route_entry *e)
 {
-	const struct mtu_change *c = context;
+	struct mtu_change *c = context;
 
-	if (e->installed && leads_over(e, c->tunnel) && e->mtu != mtu_of(c->h, e))
-		install(c->h, e);
+	if (e->installed && leads_over(e, c->tunnel) && e->mtu != mtu_of(c->batch.h, e))
+		install(&c->batch, e);
 }
 
 void hub_routes_set_mtu(struct hub *h, uint32_t tunnel)
 {
-	struct mtu_change c = {.h = h, .tunnel = tunnel};
+	struct mtu_change c = {.batch.h = h, .tunnel = tunnel};
 
 	route_table_each(h->routes, change_mtu, &c);
-}
-
-static void uninstall(struct hub *h, struct route_entry *e)
-{
-	if (!e->installed)
-		return;
-	link_route_del(h->link, &e->route.prefix);
-	maps_route_del(h->maps, &e->route.prefix);
-	e->installed = false;
+	batch_write(&c.batch);
 }
 
 static void count_route(struct hub *h, struct route_entry *e, int by)
@@ -109,13 +155,14 @@ static void count_route(struct hub *h, struct route_entry *e, int by)
 	}
 }
 
-static void remove_entry(struct hub *h, struct route_entry *e)
+static void remove_entry(struct batch *b, struct route_entry *e)
 {
 	struct ip_prefix prefix = e->route.prefix;
 
-	count_route(h, e, -1);
-	uninstall(h, e);
-	route_table_remove(h->routes, &prefix);
+	count_route(b->h, e, -1);
+	if (e->installed)
+		batch_add(b, false, &prefix);
+	route_table_remove(b->h->routes, &prefix);
 }
 
 static bool is_open(struct hub *h, uint32_t tunnel)
@@ -140,21 +187,22 @@ static bool is_refused(struct hub *h, const struct imsg_route *route)
 	return true;
 }
 
-void hub_route_gone(struct hub *h, const struct ip_prefix *prefix)
+static void forget_route(struct batch *b, const struct ip_prefix *prefix)
 {
-	struct route_entry *e = route_table_find(h->routes, prefix);
+	struct route_entry *e = route_table_find(b->h->routes, prefix);
 
 	if (e)
-		remove_entry(h, e);
+		remove_entry(b, e);
 }
 
-void hub_route(struct hub *h, const struct imsg_route *route)
+static void take_route(struct batch *b, const struct imsg_route *route)
 {
+	struct hub *h = b->h;
 	struct route_entry *e;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
 	if (!is_open(h, route->tunnel) || is_refused(h, route)) {
-		hub_route_gone(h, &route->prefix);
+		forget_route(b, &route->prefix);
 		return;
 	}
 	e = route_table_get(h->routes, &route->prefix);
@@ -168,7 +216,25 @@ void hub_route(struct hub *h, const struct imsg_route *route)
 	e->stale = false;
 	count_route(h, e, 1);
 	if (moved)
-		install(h, e);
+		install(b, e);
+}
+
+void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count)
+{
+	struct batch b = {.h = h};
+
+	for (size_t i = 0; i < count; i++)
+		take_route(&b, &routes[i]);
+	batch_write(&b);
+}
+
+void hub_routes_gone(struct hub *h, const struct ip_prefix *prefixes, size_t count)
+{
+	struct batch b = {.h = h};
+
+	for (size_t i = 0; i < count; i++)
+		forget_route(&b, &prefixes[i]);
+	batch_write(&b);
 }
 
 static void mark(void *context, struct route_entry *e)
@@ -190,18 +256,26 @@ static void drop_if_stale(void *context, struct route_entry *e)
 
 void hub_routes_drop_stale(struct hub *h)
 {
-	route_table_each(h->routes, drop_if_stale, h);
+	struct batch b = {.h = h};
+
+	route_table_each(h->routes, drop_if_stale, &b);
+	batch_write(&b);
 }
 
 static void drop_if_closed(void *context, struct route_entry *e)
 {
-	if (!is_open(context, e->route.tunnel))
-		remove_entry(context, e);
+	struct batch *b = context;
+
+	if (!is_open(b->h, e->route.tunnel))
+		remove_entry(b, e);
 }
 
 void hub_routes_sweep(struct hub *h)
 {
-	route_table_each(h->routes, drop_if_closed, h);
+	struct batch b = {.h = h};
+
+	route_table_each(h->routes, drop_if_closed, &b);
+	batch_write(&b);
 }
 
 void hub_routes_sweep_soon(struct hub *h)
@@ -241,16 +315,16 @@ void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned i
 	for (int i = 0; i < 2; i++) {
 		struct ip_addr own = config_inside_hub(blocks[i]);
 		struct ip_addr peer = config_inside_site(blocks[i]);
-		struct ip_prefix host = host_prefix(&peer);
+		struct fib_route host = {.prefix = host_prefix(&peer), .source = own};
 
 		if (!addr_is_set(&peer))
 			continue;
 		if (present) {
-			maps_route_set(h->maps, &host, hub_tunnel_number(site, t), false);
-			link_route_set(h->link, &host, 0, &own);
+			maps_route_set(h->maps, &host.prefix, hub_tunnel_number(site, t), false);
+			link_routes_set(h->link, &host, 1);
 		} else {
-			link_route_del(h->link, &host);
-			maps_route_del(h->maps, &host);
+			link_routes_del(h->link, &host, 1);
+			maps_route_del(h->maps, &host.prefix);
 		}
 	}
 }

@@ -198,8 +198,8 @@ void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
 void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
 
 /* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
-void hub_route(struct hub *h, const struct imsg_route *route);
-void hub_route_gone(struct hub *h, const struct ip_prefix *prefix);
+void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count);
+void hub_routes_gone(struct hub *h, const struct ip_prefix *prefixes, size_t count);
 void hub_routes_mark_stale(struct hub *h);
 void hub_routes_drop_stale(struct hub *h);
 /* Routes of a tunnel follow its MTU. */

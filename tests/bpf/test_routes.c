@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many routes at a time into the tries and into the kernel's table, and which of them failed. */
+#include "frames.h"
+
+#include "dataplane/link.h"
+#include "dataplane/maps.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MANY (3 * ROUTES_BATCH + 5)
+
+struct state {
+	struct bpf_plane *plane;
+	struct maps *maps;
+	struct link *link;
+};
+
+/* In a network namespace of its own. */
+static int setup(void **context)
+{
+	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1};
+	struct link_options link = {.queues = 1, .mtu = 1400, .steer_fd = -1, .table = 1000};
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct state *s = calloc(1, sizeof(*s));
+	struct ip_addr own;
+
+	s->plane = bpf_plane_load(&o, error);
+	s->maps = s->plane ? maps_new(s->plane) : NULL;
+	s->link = s->maps && !unshare(CLONE_NEWNET) ? link_open(&link, error) : NULL;
+	*context = s;
+	addr_parse("10.0.0.1", &own); /* without any address the kernel takes no gateway */
+	if (!s->link || !link_address_set(s->link, &own, 30)) {
+		print_error("%s\n", error);
+		return -1;
+	}
+	return 0;
+}
+
+static int teardown(void **context)
+{
+	struct state *s = *context;
+
+	link_close(s->link);
+	maps_free(s->maps);
+	bpf_plane_free(s->plane);
+	free(s);
+	return 0;
+}
+
+/* Every fourth is an IPv6 prefix, in runs of eight. */
+static struct fib_route numbered(unsigned int i)
+{
+	uint8_t v4[4] = {20, (uint8_t)(i >> 8), (uint8_t)i};
+	uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, (uint8_t)(i >> 8), (uint8_t)i};
+	bool is6 = i % 32 < 8;
+
+	return (struct fib_route){
+		.prefix = {addr_from_bytes(is6 ? AF_INET6 : AF_INET, is6 ? v6 : v4), is6 ? 48 : 24},
+		.mtu = 1300,
+		.tunnel = i % 200};
+}
+
+static unsigned int in_kernel(int version)
+{
+	char command[96];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		"ip -%d route show table 1000 proto %d | grep -c 'mtu 1300'", version,
+		LINK_ROUTE_PROTOCOL);
+	f = popen(command, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%u", &n), 1);
+	pclose(f);
+	return n;
+}
+
+static bool has(const struct state *s, const struct fib_route *r)
+{
+	uint32_t tunnel;
+
+	return maps_route_lookup(s->maps, &r->prefix.addr, &tunnel) && tunnel == r->tunnel;
+}
+
+static void many_come_and_go(void **context)
+{
+	struct state *s = *context;
+	static struct fib_route r[MANY];
+
+	for (unsigned int i = 0; i < MANY; i++)
+		r[i] = numbered(i);
+	for (int again = 0; again < 2; again++) { /* replacing is fine */
+		assert_int_equal(maps_routes_set(s->maps, r, MANY), 0);
+		assert_int_equal(link_routes_set(s->link, r, MANY), 0);
+	}
+	for (unsigned int i = 0; i < MANY; i++)
+		assert_true(has(s, &r[i]));
+	assert_int_equal(in_kernel(4) + in_kernel(6), MANY);
+
+	assert_int_equal(link_routes_del(s->link, r, MANY), 0);
+	assert_int_equal(maps_routes_del(s->maps, r, MANY), 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		assert_false(has(s, &r[i]));
+	assert_int_equal(in_kernel(4) + in_kernel(6), 0);
+}
+
+static void the_kernel_refuses_some(void **context)
+{
+	static const unsigned int bad[] = {0, 1, 30, ROUTES_BATCH - 1, ROUTES_BATCH, MANY - 1};
+	struct state *s = *context;
+	static struct fib_route r[MANY];
+	size_t n = sizeof(bad) / sizeof(bad[0]);
+
+	for (unsigned int i = 0; i < MANY; i++)
+		r[i] = numbered(i);
+	for (size_t i = 0; i < n; i++)
+		r[bad[i]].prefix.len = 200;
+	assert_int_equal(link_routes_set(s->link, r, MANY), n);
+	for (unsigned int i = 0, k = 0; i < MANY; i++) {
+		bool is_bad = k < n && i == bad[k];
+
+		assert_int_equal(r[i].failed, is_bad);
+		k += is_bad;
+	}
+	assert_int_equal(in_kernel(4) + in_kernel(6), MANY - n);
+	assert_int_equal(link_routes_del(s->link, r, MANY), n); /* these are left out */
+	assert_int_equal(in_kernel(4) + in_kernel(6), 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		r[i].failed = false;
+	assert_int_equal(link_routes_del(s->link, r, MANY), MANY); /* more than one answer holds */
+}
+
+static void the_trie_refuses_some(void **context)
+{
+	struct state *s = *context;
+	struct fib_route r[40];
+
+	for (unsigned int i = 0; i < 40; i++)
+		r[i] = numbered(100 + i);
+	r[20].prefix.len = r[33].prefix.len = 200;
+	assert_int_equal(maps_routes_set(s->maps, r, 40), 2);
+	for (unsigned int i = 0; i < 40; i++) {
+		assert_int_equal(r[i].failed, i == 20 || i == 33);
+		assert_int_equal(has(s, &r[i]), !r[i].failed);
+	}
+	r[20] = r[33] = r[5];
+	assert_int_equal(maps_routes_del(s->maps, r, 40), 2); /* one that is there, three times */
+	for (unsigned int i = 0; i < 40; i++)
+		assert_false(has(s, &r[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(many_come_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_kernel_refuses_some, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_trie_refuses_some, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes into the kernel's table. Messages are laid out by hand: an object of libnl for each costs as
+ * much as the kernel's own work. The kernel deals with all messages of one datagram before sendmsg
+ * returns. It answers those that failed, by sequence number, and the last one in any case, which says
+ * that it has come to the end.
+ */
+#include "dataplane/routes.h"
+
+#include "dataplane/link.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ROUTE_METRIC 83  /* ours alone: replacing never hits a route of others */
+#define MESSAGE_ROOM 160 /* bytes of the longest message, with all attributes in IPv6 */
+#define ANSWER_ROOM  16384
+
+/*
+ * The one next hop of all our routes: RFC 7600's IPv4 dummy address, and a link-local address that
+ * nobody answers for. The device has no ARP, so they are names of neighbour entries, no more.
+ */
+static const uint8_t gateway4[4] = {192, 0, 0, 8};
+static const uint8_t gateway6[16] = {0xfe, 0x80, [15] = 0x01};
+
+struct datagram {
+	_Alignas(struct nlmsghdr) uint8_t bytes[ROUTES_BATCH * MESSAGE_ROOM];
+	size_t len;
+	struct nlmsghdr *last;
+};
+
+static void *put(struct datagram *d, const void *bytes, size_t len)
+{
+	void *at = d->bytes + d->len;
+
+	memset((uint8_t *)at + len, 0, NLMSG_ALIGN(len) - len);
+	memcpy(at, bytes, len);
+	d->len += NLMSG_ALIGN(len);
+	return at;
+}
+
+static void put_attribute(struct datagram *d, uint16_t type, const void *bytes, size_t len)
+{
+	struct rtattr a = {.rta_type = type, .rta_len = (uint16_t)RTA_LENGTH(len)};
+
+	put(d, &a, sizeof(a));
+	put(d, bytes, len);
+}
+
+static void put_u32(struct datagram *d, uint16_t type, uint32_t value)
+{
+	put_attribute(d, type, &value, sizeof(value));
+}
+
+static void put_mtu(struct datagram *d, uint32_t mtu)
+{
+	struct {
+		struct rtattr head;
+		uint32_t value;
+	} metric = {{sizeof(metric), RTAX_MTU}, mtu};
+
+	put_attribute(d, RTA_METRICS, &metric, sizeof(metric));
+}
+
+static void put_target(struct datagram *d, const struct route_socket *s, const struct fib_route *r)
+{
+	bool v6 = r->prefix.addr.family == AF_INET6;
+
+	put_attribute(d, RTA_GATEWAY, v6 ? gateway6 : gateway4, addr_len(&r->prefix.addr));
+	put_u32(d, RTA_OIF, s->ifindex);
+	if (r->mtu)
+		put_mtu(d, r->mtu);
+	if (addr_is_set(&r->source))
+		put_attribute(d, RTA_PREFSRC, r->source.bytes, addr_len(&r->source));
+}
+
+static void put_route(struct datagram *d, const struct route_socket *s, uint16_t type,
+	const struct fib_route *r, uint32_t sequence)
+{
+	bool add = type == RTM_NEWROUTE;
+	struct nlmsghdr h = {.nlmsg_type = type,
+		.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0)),
+		.nlmsg_seq = sequence};
+	struct rtmsg m = {.rtm_family = r->prefix.addr.family,
+		.rtm_dst_len = r->prefix.len,
+		.rtm_table = s->table < 256 ? (uint8_t)s->table : RT_TABLE_COMPAT,
+		.rtm_protocol = LINK_ROUTE_PROTOCOL,
+		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+		.rtm_flags = add ? RTNH_F_ONLINK : 0};
+	size_t start = d->len;
+
+	d->last = put(d, &h, sizeof(h));
+	put(d, &m, sizeof(m));
+	put_attribute(d, RTA_DST, r->prefix.addr.bytes, addr_len(&r->prefix.addr));
+	put_u32(d, RTA_TABLE, s->table);
+	put_u32(d, RTA_PRIORITY, ROUTE_METRIC);
+	if (add)
+		put_target(d, s, r);
+	d->last->nlmsg_len = (uint32_t)(d->len - start);
+}
+
+/* One datagram of answers. True when the one to the last message is among them. */
+static bool take_answers(struct route_socket *s, const uint8_t *bytes, size_t len,
+	struct fib_route *routes, size_t count, uint32_t first)
+{
+	for (size_t at = 0; at + NLMSG_LENGTH(sizeof(struct nlmsgerr)) <= len;) {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		uint32_t i;
+
+		memcpy(&h, bytes + at, sizeof(h));
+		memcpy(&e, bytes + at + NLMSG_HDRLEN, sizeof(e));
+		if (h.nlmsg_len < sizeof(h))
+			return false;
+		i = h.nlmsg_seq - first;
+		if (h.nlmsg_type == NLMSG_ERROR && i < count) {
+			routes[i].failed = e.error != 0;
+			if (h.nlmsg_seq == s->sequence)
+				return true;
+		}
+		at += NLMSG_ALIGN(h.nlmsg_len);
+	}
+	return false;
+}
+
+/*
+ * All answers are there when sendmsg has returned, more than one datagram of them only when routes
+ * failed. False: one was lost, for want of room. The others must be read all the same.
+ */
+static bool read_answers(
+	struct route_socket *s, struct fib_route *routes, size_t count, uint32_t first)
+{
+	uint8_t answer[ANSWER_ROOM];
+	bool whole = false;
+	ssize_t n;
+
+	do {
+		n = recv(nl_socket_get_fd(s->sock), answer, sizeof(answer), MSG_DONTWAIT);
+		if (n > 0)
+			whole = take_answers(s, answer, (size_t)n, routes, count, first);
+	} while (!whole && (n > 0 || (n < 0 && (errno == ENOBUFS || errno == EINTR))));
+	return whole;
+}
+
+/* Up to ROUTES_BATCH of them in one datagram. */
+static void write_some(
+	struct route_socket *s, uint16_t type, struct fib_route *routes, size_t count)
+{
+	struct datagram d;
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	uint32_t first = s->sequence + 1;
+	ssize_t sent;
+
+	d.len = 0;
+	d.last = NULL;
+	for (size_t i = 0; i < count; i++) {
+		s->sequence++;
+		if (!routes[i].failed)
+			put_route(&d, s, type, &routes[i], s->sequence);
+	}
+	if (!d.last)
+		return;
+	d.last->nlmsg_flags |= NLM_F_ACK;
+	s->sequence = d.last->nlmsg_seq;
+	sent = sendto(nl_socket_get_fd(s->sock), d.bytes, d.len, 0, (struct sockaddr *)&kernel,
+		sizeof(kernel));
+	if (sent == (ssize_t)d.len && read_answers(s, routes, count, first))
+		return;
+	for (size_t i = 0; i < count; i++)
+		routes[i].failed = true;
+}
+
+static size_t write_all(
+	struct route_socket *s, uint16_t type, struct fib_route *routes, size_t count)
+{
+	size_t failed = 0;
+
+	for (size_t at = 0; at < count; at += ROUTES_BATCH) {
+		size_t left = count - at;
+
+		write_some(s, type, routes + at, left < ROUTES_BATCH ? left : ROUTES_BATCH);
+	}
+	for (size_t i = 0; i < count; i++)
+		failed += routes[i].failed;
+	return failed;
+}
+
+size_t route_socket_set(struct route_socket *s, struct fib_route *routes, size_t count)
+{
+	return write_all(s, RTM_NEWROUTE, routes, count);
+}
+
+size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t count)
+{
+	return write_all(s, RTM_DELROUTE, routes, count);
+}

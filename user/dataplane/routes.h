@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes by the hundred: one system call writes many into the BPF tries, one many into the kernel's
+ * table, and yet each that is refused is known.
+ */
+#ifndef SLUICE_DATAPLANE_ROUTES_H
+#define SLUICE_DATAPLANE_ROUTES_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ROUTES_BATCH 128 /* more are written in several calls */
+
+struct fib_route {
+	struct ip_prefix prefix;
+	struct ip_addr source; /* what the hub itself sends from; none: the kernel chooses */
+	uint32_t mtu;          /* 0: the device's */
+	uint32_t tunnel;
+	bool both;   /* flows go over both tunnels of the site */
+	bool failed; /* set by the functions here and by none else; those that failed are left out */
+};
+
+struct nl_sock;
+
+/* A netlink socket of its own, and where the routes lead. */
+struct route_socket {
+	struct nl_sock *sock;
+	uint32_t ifindex;
+	uint32_t table;
+	uint32_t sequence;
+};
+
+/* Installs or replaces routes, or removes them. Returns how many have failed, marked in the list. */
+size_t route_socket_set(struct route_socket *s, struct fib_route *routes, size_t count);
+size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t count);
+
+#endif
