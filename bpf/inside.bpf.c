@@ -241,6 +241,16 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 	return bpf_redirect(ifindex, 0);
 }
 
+/* What the worker would certainly drop: further behind than the horizon. */
+static __always_inline int hopeless(const struct rate_bucket *bucket)
+{
+	__u64 tat = bucket_word(&bucket->tat_ns), ahead = bucket->burst_ns + horizon_ns;
+	__u32 zero = 0;
+	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan_out, &zero);
+
+	return loan && tat > clock_of(loan, 0) + ahead && tat > clock_of(loan, 1) + ahead;
+}
+
 static __always_inline int to_tunnel(
 	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
 {
@@ -259,8 +269,7 @@ static __always_inline int to_tunnel(
 		count(&stats->tunnel_down, p->segments, p->bytes);
 		return TC_ACT_SHOT;
 	}
-	if (!control && bucket->ns_per_byte_q16 &&
-		bucket_word(&bucket->tat_ns) > bpf_ktime_get_ns() + bucket->burst_ns + horizon_ns) {
+	if (!control && bucket->ns_per_byte_q16 && hopeless(bucket)) {
 		if (horizon_ns)
 			count(&stats->horizon, p->segments, p->bytes);
 		else

@@ -132,7 +132,7 @@ static __always_inline int police_and_redirect(
 		return XDP_DROP;
 	}
 	count(&site->offered, 1, bytes);
-	switch (police(bucket, aggregate, loan, bpf_ktime_get_ns(), bytes)) {
+	switch (police(bucket, aggregate, loan, bytes)) {
 	case POLICE_SITE_RATE:
 		count(&site->site_rate, 1, bytes);
 		return XDP_DROP;
