@@ -76,7 +76,16 @@ udp_rate() {
 		jq '.end | (.sum_received // .sum).bits_per_second | floor'
 }
 tcp_rate() { in_ns "$1" timeout 20 iperf3 -J -t 5 -c "$2" 2>/dev/null | jq '.end.sum_received.bits_per_second | floor'; }
-within() { local name=$1 got=${2:-0} low=$3 high=$4; if [ "$got" -ge "$low" ] && [ "$got" -le "$high" ]; then ok "$name: $((got / 1000)) kbit/s"; else bad "$name: $got, wanted $low to $high"; fi; }
+# within NAME LOW HIGH COMMAND...: too little may be the fault of a busy machine, too much never is.
+within() {
+	local name=$1 low=$2 high=$3 got attempt; shift 3
+	for attempt in 1 2 3; do
+		got=$("$@"); got=${got:-0}
+		[ "$got" -lt "$low" ] || break
+		echo "      | $name: $got in attempt $attempt"
+	done
+	if [ "$got" -ge "$low" ] && [ "$got" -le "$high" ]; then ok "$name: $((got / 1000)) kbit/s"; else bad "$name: $got, wanted $low to $high"; fi
+}
 servers() {
 	for n in lan site; do ip netns exec $P-$n iperf3 -s >/dev/null 2>&1 & iperf_pids+=($!); done
 	sleep 0.5
@@ -158,15 +167,15 @@ if [ -z "${QUICK:-}" ]; then
 	tell rate in 100000000 0 0; tell rate out 100000000 0 0
 	# 1372 payload bytes are 1400 inner bytes. The bucket's burst adds 0.5 Mbit/s to 4 s; 2 % allowed.
 	want=$((100000000 / 1400 * 1372))
-	within "100 Mbit/s out, paced, UDP" "$(udp_rate lan 10.77.1.2)" $((want * 98 / 100)) $((want * 102 / 100))
-	within "100 Mbit/s in, policed, UDP" "$(udp_rate site 10.1.0.2)" $((want * 98 / 100)) $((want * 102 / 100))
+	within "100 Mbit/s out, paced, UDP" $((want * 98 / 100)) $((want * 102 / 100)) udp_rate lan 10.77.1.2
+	within "100 Mbit/s in, policed, UDP" $((want * 98 / 100)) $((want * 102 / 100)) udp_rate site 10.1.0.2
 	# 1386 of 1438 are TCP payload: 96.4 Mbit/s at best.
-	within "100 Mbit/s out, one TCP flow" "$(tcp_rate lan 10.77.1.2)" 91500000 98500000
-	within "100 Mbit/s in, one TCP flow" "$(tcp_rate site 10.1.0.2)" 60000000 98500000
+	within "100 Mbit/s out, one TCP flow" 91500000 98500000 tcp_rate lan 10.77.1.2
+	within "100 Mbit/s in, one TCP flow" 60000000 98500000 tcp_rate site 10.1.0.2
 	tell rate all-out 50000000 0 0; tell rate all-in 50000000 0 0
 	want=$((50000000 / 1400 * 1372))
-	within "50 Mbit/s for all, out" "$(udp_rate lan 10.77.1.2)" $((want * 97 / 100)) $((want * 103 / 100))
-	within "50 Mbit/s for all, in" "$(udp_rate site 10.1.0.2)" $((want * 97 / 100)) $((want * 103 / 100))
+	within "50 Mbit/s for all, out" $((want * 97 / 100)) $((want * 103 / 100)) udp_rate lan 10.77.1.2
+	within "50 Mbit/s for all, in" $((want * 97 / 100)) $((want * 103 / 100)) udp_rate site 10.1.0.2
 	check "aggregate drops are counted, out" test "$(counter out aggregate_rate)" -gt 100
 	check "aggregate drops are counted, in" test "$(counter in aggregate_rate)" -gt 100
 	sleep 0.3
