@@ -50,8 +50,22 @@ static const struct decide_case cases[] = {
 struct bench {
 	struct attr_store store;
 	struct rib_peer peers[4];
-	struct rib_path paths[4];
+	struct rib_path nothing, paths[4]; /* a pool: number 0 is nothing */
+	uint8_t *chunk;
+	struct pool pool;
 };
+
+/* The paths of a prefix, the last one first. */
+static void chain(struct bench *b, struct rib_prefix *e, int first, int count)
+{
+	b->chunk = (uint8_t *)&b->nothing;
+	b->pool = (struct pool){.chunks = &b->chunk, .size = sizeof(b->paths[0])};
+	e->paths = 0;
+	for (int i = first; i < first + count; i++) {
+		b->paths[i].next = e->paths;
+		e->paths = (uint32_t)i + 1;
+	}
+}
 
 static void set_prefix(struct rib_prefix *e, const char *text)
 {
@@ -134,11 +148,8 @@ static void the_table_explained(void **state)
 
 		set_prefix(&e, "10.1.0.0/24");
 		lay_out(&b, c);
-		for (int k = 0; k < c->count; k++) {
-			b.paths[k].next = e.paths;
-			e.paths = &b.paths[k];
-		}
-		n = decide_explain(&policy, &e, paths, fate);
+		chain(&b, &e, 0, c->count);
+		n = decide_explain(&policy, &b.pool, &e, paths, fate);
 		assert_int_equal(n, c->count);
 		for (unsigned int k = 0; k < n; k++) {
 			best += fate[k] == PATH_BEST;
@@ -169,12 +180,8 @@ static struct decision run(struct rib_prefix *e, struct bench *b, int first, int
 	static const struct claims claims;
 	const struct policy policy = {.config = &config, .claims = &claims};
 
-	e->paths = NULL;
-	for (int i = first; i < first + count; i++) {
-		b->paths[i].next = e->paths;
-		e->paths = &b->paths[i];
-	}
-	return decide(&policy, e);
+	chain(b, e, first, count);
+	return decide(&policy, &b->pool, e);
 }
 
 static void guard_keeps_the_first_owner(void **state)
@@ -254,14 +261,14 @@ static void guard_leaves_default_routes(void **state)
 
 /* ---- source class, and equal paths ---- */
 
-static void fates_of(struct rib_prefix *e, enum path_fate fate[RIB_PEERS_MAX],
-	const struct rib_path *paths[RIB_PEERS_MAX])
+static void fates_of(const struct bench *b, struct rib_prefix *e,
+	enum path_fate fate[RIB_PEERS_MAX], const struct rib_path *paths[RIB_PEERS_MAX])
 {
 	static const struct bgp_config config = {.local_as = 64512};
 	static const struct claims claims;
 	const struct policy policy = {.config = &config, .claims = &claims};
 
-	decide_explain(&policy, e, paths, fate);
+	decide_explain(&policy, &b->pool, e, paths, fate);
 }
 
 /* static before BGP, whoever announced it first and however good its path is. */
@@ -283,7 +290,7 @@ static void static_goes_before_bgp(void **state)
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[1]);
 	assert_null(d.quarantined);
-	fates_of(&e, fate, paths);
+	fates_of(&b, &e, fate, paths);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(fate[i], paths[i] == d.best ? PATH_BEST : PATH_SOURCE);
 	d = run(&e, &b, 0, 1); /* its tunnel went down */
@@ -324,7 +331,7 @@ static void equals_share(void **state)
 		d = run(&e, &b, 0, 2);
 		if (d.best != &b.paths[lines[i].c.wins] || d.both != lines[i].both)
 			fail_msg("%s", lines[i].c.rule);
-		fates_of(&e, fate, paths);
+		fates_of(&b, &e, fate, paths);
 		for (int k = 0; k < 2; k++)
 			sharing += fate[k] == PATH_SHARES;
 		assert_int_equal(sharing, lines[i].both);

@@ -198,7 +198,7 @@ static void a_new_connection_replaces_the_old_one(void **state)
 		assert_true(hub_has("10.1.0.0/24", 0));
 	}
 	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
-	assert_false(at(lab.hub, "10.1.0.0/24")->paths->stale);
+	assert_false(rib_path(&lab.hub->rib.paths, at(lab.hub, "10.1.0.0/24")->paths)->stale);
 }
 
 /* ---- the hub restarts ---- */

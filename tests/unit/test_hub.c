@@ -175,10 +175,18 @@ static struct ip_prefix numbered(uint32_t n)
 
 static void remove_odd(void *context, struct route_entry *e)
 {
-	struct ip_prefix p = e->route.prefix;
+	struct ip_prefix p = e->prefix;
 
 	if (p.addr.bytes[3] & 1)
 		route_table_remove(context, &p);
+}
+
+/* One of eight kinds: what routes have in common stands once, and goes with the last of them. */
+static void set_facts(struct route_table *t, struct route_entry *e, uint32_t kind)
+{
+	struct imsg_route r = {.med = kind % 8, .as_path_len = 2, .as_path = {65001, kind % 8}};
+
+	route_table_set_facts(t, e, &r);
 }
 
 static void test_route_table(void **state)
@@ -189,25 +197,36 @@ static void test_route_table(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < COUNT; i++) {
 		struct ip_prefix p = numbered(i);
+		struct route_entry *e = route_table_get(t, &p);
 
-		route_table_get(t, &p)->route.med = i;
+		assert_null(route_table_facts(t, e));
+		for (int again = 0; again < 2; again++)
+			set_facts(t, e, i);
 	}
 	assert_int_equal(route_table_count(t), COUNT);
 	for (uint32_t i = 0; i < COUNT; i++) {
-		struct ip_prefix p = numbered(i);
+		struct ip_prefix p = numbered(i), same = numbered(i % 8);
 		struct route_entry *e = route_table_find(t, &p);
 
 		assert_non_null(e);
-		assert_int_equal(e->route.med, i);
+		assert_int_equal(route_table_facts(t, e)->as_path[1], i % 8);
+		assert_ptr_equal(
+			route_table_facts(t, e), route_table_facts(t, route_table_find(t, &same)));
 		assert_ptr_equal(route_table_get(t, &p), e);
 	}
 	route_table_each(t, remove_odd, t);
 	assert_int_equal(route_table_count(t), COUNT / 2);
 	for (uint32_t i = 0; i < COUNT; i++) {
 		struct ip_prefix p = numbered(i);
+		struct route_entry *e = route_table_find(t, &p);
 
-		assert_int_equal(route_table_find(t, &p) != NULL, !(i & 1));
+		assert_int_equal(e != NULL, !(i & 1));
+		if (e)
+			set_facts(t, e, 1);
 	}
+	struct ip_prefix last = numbered(COUNT - 2);
+
+	assert_int_equal(route_table_facts(t, route_table_find(t, &last))->references, COUNT / 2);
 	route_table_free(t);
 }
 

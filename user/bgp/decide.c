@@ -191,7 +191,7 @@ static void set_owner(struct rib_prefix *e, const struct claim *claim, const str
 	}
 }
 
-struct decision decide(const struct policy *policy, struct rib_prefix *e)
+struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
 	const struct ip_prefix prefix = rib_prefix_of(e);
@@ -202,7 +202,8 @@ struct decision decide(const struct policy *policy, struct rib_prefix *e)
 	e->contested = false;
 	if (e->network)
 		return d;
-	for (struct rib_path *p = e->paths; p && n < CANDIDATES_MAX; p = p->next) {
+	for (struct rib_path *p = rib_path(pool, e->paths); p && n < CANDIDATES_MAX;
+		p = rib_path(pool, p->next)) {
 		if (policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT)
 			paths[n++] = p;
 	}
@@ -266,14 +267,16 @@ static void judge(struct trial *t)
 	}
 }
 
-unsigned int decide_explain(const struct policy *policy, const struct rib_prefix *e,
-	const struct rib_path *paths[RIB_PEERS_MAX], enum path_fate fates[RIB_PEERS_MAX])
+unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
+	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
+	enum path_fate fates[RIB_PEERS_MAX])
 {
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	struct trial t = {.all = paths, .fates = fates};
 	struct decision d = {0};
 
-	for (struct rib_path *p = e->paths; p && t.total < CANDIDATES_MAX; p = p->next) {
+	for (struct rib_path *p = rib_path(pool, e->paths); p && t.total < CANDIDATES_MAX;
+		p = rib_path(pool, p->next)) {
 		bool accepted = policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT;
 
 		fates[t.total] = e->network ? PATH_HUB : accepted ? PATH_BEST : PATH_REFUSED;

@@ -38,12 +38,13 @@ enum path_fate {
 	PATH_FATES,
 };
 
-/* What decide() makes of each path of e, in the order of the list; returns how many there are. */
-unsigned int decide_explain(const struct policy *policy, const struct rib_prefix *e,
-	const struct rib_path *paths[RIB_PEERS_MAX], enum path_fate fates[RIB_PEERS_MAX]);
+/* What decide() makes of each path of e, in the order of the list; `pool` is that of the paths; returns how many there are. */
+unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
+	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
+	enum path_fate fates[RIB_PEERS_MAX]);
 
 /* Chooses among the paths of e; updates the owner of the prefix. */
-struct decision decide(const struct policy *policy, struct rib_prefix *e);
+struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e);
 
 /* Where a path comes from. */
 static inline enum route_source decide_source(const struct rib_path *p)

@@ -34,7 +34,7 @@ static unsigned int visit_paths(const struct bgp *b, const struct rib_prefix *e,
 {
 	const struct rib_path *paths[RIB_PEERS_MAX];
 	enum path_fate fates[RIB_PEERS_MAX];
-	unsigned int n = decide_explain(&b->policy, e, paths, fates), visited = 0;
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates), visited = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct bgp_path_view v = view(b, e, paths[i], fates[i]);

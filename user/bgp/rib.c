@@ -302,12 +302,13 @@ static struct rib_path *path_at(const struct rib *r, uint32_t number)
 	return pool_at(&r->paths, number);
 }
 
-static struct rib_path **path_of(struct rib_prefix *e, const struct rib_peer *p)
+/* Where the number of the peer's path stands, or that of none at the end. */
+static uint32_t *path_of(const struct rib *r, struct rib_prefix *e, const struct rib_peer *p)
 {
-	struct rib_path **at = &e->paths;
+	uint32_t *at = &e->paths;
 
-	while (*at && (*at)->peer != p)
-		at = &(*at)->next;
+	while (*at && path_at(r, *at)->peer != p)
+		at = &path_at(r, *at)->next;
 	return at;
 }
 
@@ -322,7 +323,7 @@ static struct rib_path *path_add(
 	path->peer = p;
 	path->prefix = prefix;
 	path->next = e->paths;
-	e->paths = path;
+	e->paths = number;
 	path->of_peer_after = f->paths;
 	if (f->paths)
 		path_at(r, f->paths)->of_peer_before = number;
@@ -342,7 +343,7 @@ static void path_remove(struct rib *r, struct rib_path *path, enum bgp_family fa
 	*at = path->of_peer_after;
 	if (path->of_peer_after)
 		path_at(r, path->of_peer_after)->of_peer_before = path->of_peer_before;
-	*path_of(e, path->peer) = path->next;
+	*path_of(r, e, path->peer) = path->next;
 	f->prefixes_in--;
 	attr_unref(&r->attrs, path->attrs);
 	pool_give(&r->paths, number);
@@ -353,7 +354,7 @@ enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family fam
 	const struct ip_prefix *prefix, struct attrs *a)
 {
 	uint32_t n = find_or_add(&r->table[family], prefix);
-	struct rib_path *path = *path_of(rib_node(&r->table[family], n), p);
+	struct rib_path *path = rib_path(&r->paths, *path_of(r, rib_node(&r->table[family], n), p));
 	bool known = path;
 
 	if (path)
@@ -374,7 +375,7 @@ bool rib_forget(
 {
 	struct rib_table *t = &r->table[family];
 	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
-	struct rib_path *path = n ? *path_of(rib_node(t, n), p) : NULL;
+	struct rib_path *path = n ? rib_path(&r->paths, *path_of(r, rib_node(t, n), p)) : NULL;
 
 	if (!path)
 		return false;

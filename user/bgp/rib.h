@@ -10,7 +10,7 @@
  * its first decision, and starts behind all. A second cursor stands before the first prefix that the
  * peer's limit kept back.
  *
- * Sized for 100 sites x 1,000 prefixes over two tunnels: 56 bytes an IPv4 prefix, 40 a path, and 40
+ * Sized for 100 sites x 1,000 prefixes over two tunnels: 48 bytes an IPv4 prefix, 32 a path, and 40
  * more where two peers or more were told. Things of the same kind stand in pools, named by numbers.
  */
 #ifndef SLUICE_BGP_RIB_H
@@ -30,12 +30,12 @@
 
 /* One entry of an adj-RIB-in. */
 struct rib_path {
-	struct rib_path *next; /* of the same prefix */
 	struct rib_peer *peer;
 	struct attrs *attrs;
-	uint32_t of_peer_before, of_peer_after; /* numbers of paths */
-	uint32_t prefix;                        /* number of its prefix */
-	bool stale; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
+	uint32_t next;                          /* of the same prefix; numbers of paths */
+	uint32_t of_peer_before, of_peer_after; /* the same */
+	uint32_t prefix : 31;                   /* number of its prefix */
+	bool stale : 1; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
 };
 
 /* A prefix, or a cursor among the prefixes: then only before and after count. */
@@ -43,9 +43,9 @@ struct rib_prefix {
 	uint32_t before, after; /* in the order of changes */
 	uint32_t chain;         /* next in its hash chain */
 	uint32_t owner_as;      /* see decide.h: who may announce it */
-	struct rib_path *paths;
-	struct attrs *best; /* a reference; NULL: unreachable */
-	uint32_t told;      /* one peer: its slot; more: the number of a set of slots */
+	struct attrs *best;     /* a reference; NULL: unreachable */
+	uint32_t paths;         /* number of the first; they are chained by `next` */
+	uint32_t told;          /* one peer: its slot; more: the number of a set of slots */
 	uint16_t told_count;
 	uint16_t best_tunnel; /* RIB_NO_TUNNEL: none */
 	uint16_t best_group;
@@ -175,6 +175,12 @@ static inline struct ip_prefix rib_prefix_of(const struct rib_prefix *e)
 static inline struct rib_prefix *rib_node(const struct rib_table *t, uint32_t number)
 {
 	return pool_at(&t->nodes, number);
+}
+
+/* A path by its number; NULL for 0. */
+static inline struct rib_path *rib_path(const struct pool *paths, uint32_t number)
+{
+	return number ? pool_at(paths, number) : NULL;
 }
 
 /* The first prefix behind a node, or 0. Cursors are skipped. */

@@ -84,7 +84,7 @@ static struct shown_route shown_route(const struct rib_prefix *e)
 static void decide_one(struct bgp *b, struct rib_prefix *e)
 {
 	struct shown_route was = shown_route(e), is;
-	struct decision d = decide(&b->policy, e);
+	struct decision d = decide(&b->policy, &b->rib.paths, e);
 
 	rib_choose(&b->rib, e, &d);
 	is = shown_route(e);

@@ -14,7 +14,7 @@
 /* RFC 8200 5: IPv6 needs 1280 bytes; where they do not fit, the outer packet is fragmented. */
 static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 {
-	bool v6 = e->route.prefix.addr.family == AF_INET6;
+	bool v6 = e->prefix.addr.family == AF_INET6;
 
 	return v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
 }
@@ -36,9 +36,8 @@ static uint32_t tunnel_mtu(const struct hub_tunnel *state)
 /* What fits every tunnel that carries it. */
 static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 {
-	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->route.tunnel));
-	uint32_t other =
-		e->route.both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->route.tunnel))) : 0;
+	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->tunnel));
+	uint32_t other = e->both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->tunnel))) : 0;
 
 	return route_mtu(e, other && other < mtu ? other : mtu);
 }
@@ -109,12 +108,12 @@ static struct fib_route *batch_add(struct batch *b, bool coming, const struct ip
 
 static void install(struct batch *b, struct route_entry *e)
 {
-	struct fib_route *r = batch_add(b, true, &e->route.prefix);
+	struct fib_route *r = batch_add(b, true, &e->prefix);
 
-	e->mtu = mtu_of(b->h, e);
-	r->mtu = e->mtu;
-	r->tunnel = e->route.tunnel;
-	r->both = e->route.both;
+	r->mtu = mtu_of(b->h, e);
+	e->mtu = (uint16_t)r->mtu;
+	r->tunnel = e->tunnel;
+	r->both = e->both;
 	e->installed = true;
 }
 
@@ -125,8 +124,7 @@ struct mtu_change {
 
 static bool leads_over(const struct route_entry *e, uint32_t tunnel)
 {
-	return e->route.tunnel == tunnel ||
-	       (e->route.both && other_tunnel(e->route.tunnel) == tunnel);
+	return e->tunnel == tunnel || (e->both && other_tunnel(e->tunnel) == tunnel);
 }
 
 static void change_mtu(void *context, struct route_entry *e)
@@ -147,7 +145,7 @@ void hub_routes_set_mtu(struct hub *h, uint32_t tunnel)
 
 static void count_route(struct hub *h, struct route_entry *e, int by)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, e->route.tunnel);
+	struct hub_site *site = hub_site_of_tunnel(h, e->tunnel);
 
 	if (site && (e->counted == (by < 0))) {
 		site->routes = (uint32_t)((int)site->routes + by);
@@ -157,7 +155,7 @@ static void count_route(struct hub *h, struct route_entry *e, int by)
 
 static void remove_entry(struct batch *b, struct route_entry *e)
 {
-	struct ip_prefix prefix = e->route.prefix;
+	struct ip_prefix prefix = e->prefix;
 
 	count_route(b->h, e, -1);
 	if (e->installed)
@@ -207,12 +205,13 @@ static void take_route(struct batch *b, const struct imsg_route *route)
 	}
 	e = route_table_get(h->routes, &route->prefix);
 
-	bool moved =
-		!e->installed || e->route.tunnel != route->tunnel || e->route.both != route->both;
+	bool moved = !e->installed || e->tunnel != route->tunnel || e->both != route->both;
 
 	count_route(h, e, -1);
-	e->moves += e->installed && moved;
-	e->route = *route;
+	e->moves += e->installed && moved && e->moves < UINT16_MAX;
+	e->tunnel = (uint16_t)route->tunnel;
+	e->both = route->both;
+	route_table_set_facts(h->routes, e, route);
 	e->stale = false;
 	count_route(h, e, 1);
 	if (moved)
@@ -266,7 +265,7 @@ static void drop_if_closed(void *context, struct route_entry *e)
 {
 	struct batch *b = context;
 
-	if (!is_open(b->h, e->route.tunnel))
+	if (!is_open(b->h, e->tunnel))
 		remove_entry(b, e);
 }
 

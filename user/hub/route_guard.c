@@ -116,7 +116,7 @@ static bool is_too_many(struct hub *h, const struct hub_site *site, const struct
 {
 	const struct route_entry *e = route_table_find(h->routes, p);
 
-	if (e && hub_site_of_tunnel(h, e->route.tunnel) == site)
+	if (e && hub_site_of_tunnel(h, e->tunnel) == site)
 		return false;
 	return site->routes >= BGP_FAMILIES * site->conf.max_prefixes_in ||
 	       (!e && route_table_count(h->routes) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);

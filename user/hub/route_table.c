@@ -1,136 +1,250 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/route_table.h"
 
+#include "base/pool.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS_FIRST 256 /* a power of two */
 
-struct route_table {
-	struct route_entry **buckets;
-	size_t size;
-	size_t count;
+/* Things of a pool, chained by their first member, the number of the next. */
+struct chains {
+	struct pool pool;
+	uint32_t *first;
+	uint32_t size;
+	uint32_t count;
+	uint32_t (*hash)(const void *thing);
 };
 
-static size_t hash_prefix(const struct ip_prefix *p)
-{
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
+struct route_table {
+	struct chains entries;
+	struct chains facts;
+};
 
-	for (size_t i = 0; i < sizeof(p->addr.bytes); i++)
-		h = (h ^ p->addr.bytes[i]) * 1099511628211u;
-	return (size_t)((h ^ p->len ^ p->addr.family) * 1099511628211u >> 20);
+static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ b[i]) * 1099511628211u; /* FNV-1a */
+	return h;
 }
 
-static struct route_entry **slot_of(struct route_table *t, const struct ip_prefix *prefix)
+static uint32_t hash_prefix(const struct ip_prefix *p)
 {
-	struct route_entry **e = &t->buckets[hash_prefix(prefix) & (t->size - 1)];
+	uint64_t h = hash_bytes(14695981039346656037u, p->addr.bytes, sizeof(p->addr.bytes));
 
-	while (*e && !prefix_equal(&(*e)->route.prefix, prefix))
-		e = &(*e)->next;
-	return e;
+	return (uint32_t)((h ^ p->len ^ p->addr.family) * 1099511628211u >> 20);
 }
 
-static void *must_calloc(size_t n, size_t size)
+static uint32_t hash_entry(const void *thing)
 {
-	void *p = calloc(n, size);
+	return hash_prefix(&((const struct route_entry *)thing)->prefix);
+}
+
+static uint32_t hash_facts(const void *thing)
+{
+	const struct route_facts *f = thing;
+	const uint32_t words[] = {f->med, f->candidates, f->source, f->origin, f->as_path_len};
+	uint64_t h = hash_bytes(14695981039346656037u, words, sizeof(words));
+
+	return (uint32_t)(hash_bytes(h, f->as_path, sizeof(f->as_path)) >> 20);
+}
+
+static uint32_t *must_calloc(uint32_t n)
+{
+	uint32_t *p = calloc(n, sizeof(*p));
 
 	if (!p)
 		abort();
 	return p;
 }
 
-struct route_table *route_table_new(void)
+static void chains_init(struct chains *c, size_t size, uint32_t (*hash)(const void *thing))
 {
-	struct route_table *t = must_calloc(1, sizeof(*t));
-
-	t->size = BUCKETS_FIRST;
-	t->buckets = must_calloc(t->size, sizeof(struct route_entry *));
-	return t;
+	*c = (struct chains){.size = BUCKETS_FIRST, .hash = hash};
+	c->first = must_calloc(c->size);
+	pool_init(&c->pool, size);
 }
 
-static void free_entry(void *context, struct route_entry *e)
+static void chains_fini(struct chains *c)
 {
-	(void)context;
-	free(e);
+	free(c->first);
+	pool_fini(&c->pool);
+}
+
+static void chains_grow(struct chains *c)
+{
+	uint32_t size = c->size * 2, *first = must_calloc(size);
+
+	for (uint32_t i = 0; i < c->size; i++) {
+		for (uint32_t n = c->first[i], after; n; n = after) {
+			uint32_t *next = pool_at(&c->pool, n);
+			uint32_t at = c->hash(next) & (size - 1);
+
+			after = *next;
+			*next = first[at];
+			first[at] = n;
+		}
+	}
+	free(c->first);
+	c->first = first;
+	c->size = size;
+}
+
+/* Takes up a copy of the thing; returns its number. */
+static uint32_t chains_insert(struct chains *c, const void *thing)
+{
+	uint32_t n = pool_take(&c->pool), *at;
+	uint32_t *next = pool_at(&c->pool, n);
+
+	if (c->count++ >= c->size)
+		chains_grow(c);
+	memcpy(next, thing, c->pool.size);
+	at = &c->first[c->hash(thing) & (c->size - 1)];
+	*next = *at;
+	*at = n;
+	return n;
+}
+
+/* The thing whose number stands at `at`. */
+static void chains_remove(struct chains *c, uint32_t *at)
+{
+	uint32_t n = *at;
+
+	*at = *(uint32_t *)pool_at(&c->pool, n);
+	pool_give(&c->pool, n);
+	c->count--;
+}
+
+struct route_table *route_table_new(void)
+{
+	struct route_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		abort();
+	chains_init(&t->entries, sizeof(struct route_entry), hash_entry);
+	chains_init(&t->facts, sizeof(struct route_facts), hash_facts);
+	return t;
 }
 
 void route_table_free(struct route_table *t)
 {
 	if (!t)
 		return;
-	route_table_each(t, free_entry, NULL);
-	free(t->buckets);
+	chains_fini(&t->entries);
+	chains_fini(&t->facts);
 	free(t);
+}
+
+static struct route_entry *entry_at(const struct route_table *t, uint32_t n)
+{
+	return n ? pool_at(&t->entries.pool, n) : NULL;
+}
+
+static struct route_facts *facts_at(const struct route_table *t, uint32_t n)
+{
+	return n ? pool_at(&t->facts.pool, n) : NULL;
+}
+
+/* Where the number of the entry stands, or 0 at the end of its chain. */
+static uint32_t *place_of(struct route_table *t, const struct ip_prefix *prefix)
+{
+	uint32_t *at = &t->entries.first[hash_prefix(prefix) & (t->entries.size - 1)];
+
+	while (*at && !prefix_equal(&entry_at(t, *at)->prefix, prefix))
+		at = &entry_at(t, *at)->next;
+	return at;
 }
 
 struct route_entry *route_table_find(struct route_table *t, const struct ip_prefix *prefix)
 {
-	return *slot_of(t, prefix);
-}
-
-static void grow(struct route_table *t)
-{
-	struct route_table bigger = {.size = t->size * 2,
-		.buckets = must_calloc(t->size * 2, sizeof(struct route_entry *))};
-
-	for (size_t i = 0; i < t->size; i++) {
-		struct route_entry *e = t->buckets[i], *next;
-
-		for (; e; e = next) {
-			next = e->next;
-			struct route_entry **to =
-				&bigger.buckets[hash_prefix(&e->route.prefix) & (bigger.size - 1)];
-			e->next = *to;
-			*to = e;
-		}
-	}
-	free(t->buckets);
-	t->buckets = bigger.buckets;
-	t->size = bigger.size;
+	return entry_at(t, *place_of(t, prefix));
 }
 
 struct route_entry *route_table_get(struct route_table *t, const struct ip_prefix *prefix)
 {
-	struct route_entry **slot = slot_of(t, prefix);
+	const struct route_entry fresh = {.prefix = *prefix};
+	uint32_t n = *place_of(t, prefix);
 
-	if (*slot)
-		return *slot;
-	if (t->count >= t->size) {
-		grow(t);
-		slot = slot_of(t, prefix);
-	}
-	*slot = must_calloc(1, sizeof(**slot));
-	(*slot)->route.prefix = *prefix;
-	t->count++;
-	return *slot;
+	return entry_at(t, n ? n : chains_insert(&t->entries, &fresh));
+}
+
+/* ---- facts ---- */
+
+static bool facts_equal(const struct route_facts *a, const struct route_facts *b)
+{
+	return a->med == b->med && a->candidates == b->candidates && a->source == b->source &&
+	       a->origin == b->origin && a->as_path_len == b->as_path_len &&
+	       !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
+}
+
+static uint32_t *place_of_facts(struct route_table *t, const struct route_facts *f)
+{
+	uint32_t *at = &t->facts.first[hash_facts(f) & (t->facts.size - 1)];
+
+	while (*at && !facts_equal(facts_at(t, *at), f))
+		at = &facts_at(t, *at)->next;
+	return at;
+}
+
+static void drop_facts(struct route_table *t, struct route_entry *e)
+{
+	struct route_facts *f = facts_at(t, e->facts);
+
+	if (f && !--f->references)
+		chains_remove(&t->facts, place_of_facts(t, f));
+	e->facts = 0;
+}
+
+void route_table_set_facts(
+	struct route_table *t, struct route_entry *e, const struct imsg_route *route)
+{
+	struct route_facts f = {.med = route->med,
+		.candidates = route->candidates,
+		.source = route->source,
+		.origin = route->origin,
+		.as_path_len = route->as_path_len};
+	uint32_t n;
+
+	memcpy(f.as_path, route->as_path, sizeof(f.as_path));
+	n = *place_of_facts(t, &f);
+	if (!n)
+		n = chains_insert(&t->facts, &f);
+	facts_at(t, n)->references++; /* before the old ones go: they may be the same */
+	drop_facts(t, e);
+	e->facts = n;
+}
+
+const struct route_facts *route_table_facts(
+	const struct route_table *t, const struct route_entry *e)
+{
+	return facts_at(t, e->facts);
 }
 
 void route_table_remove(struct route_table *t, const struct ip_prefix *prefix)
 {
-	struct route_entry **slot = slot_of(t, prefix);
-	struct route_entry *e = *slot;
+	uint32_t *at = place_of(t, prefix);
 
-	if (!e)
+	if (!*at)
 		return;
-	*slot = e->next;
-	free(e);
-	t->count--;
+	drop_facts(t, entry_at(t, *at));
+	chains_remove(&t->entries, at);
 }
 
 size_t route_table_count(const struct route_table *t)
 {
-	return t->count;
+	return t->entries.count;
 }
 
 void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context)
 {
-	for (size_t i = 0; i < t->size; i++) {
-		struct route_entry *e = t->buckets[i], *next;
-
-		for (; e; e = next) {
-			next = e->next;
-			visit(context, e);
+	for (uint32_t i = 0; i < t->entries.size; i++) {
+		for (uint32_t n = t->entries.first[i], after; n; n = after) {
+			after = entry_at(t, n)->next;
+			visit(context, entry_at(t, n));
 		}
 	}
 }

@@ -23,13 +23,13 @@ static json_t *json_number(uint64_t n)
 static void count_egress(void *context, struct route_entry *e)
 {
 	struct hub *h = context;
-	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->route.tunnel) : NULL;
+	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->tunnel) : NULL;
 
 	if (!t)
 		return;
 	t->egress_routes++;
-	if (e->route.both)
-		hub_site_of_tunnel(h, e->route.tunnel)->shared_routes++;
+	if (e->both)
+		hub_site_of_tunnel(h, e->tunnel)->shared_routes++;
 }
 
 /* the tunnel that packets to a site leave by is where most of its routes point. */
@@ -255,23 +255,24 @@ static int compare_rows(const void *a, const void *b)
 static void add_route(void *context, struct route_entry *e)
 {
 	struct routes_context *c = context;
-	const struct hub_site *site = hub_site_of_tunnel(c->h, e->route.tunnel);
+	const struct route_facts *facts = route_table_facts(c->h->routes, e);
+	const struct hub_site *site = hub_site_of_tunnel(c->h, e->tunnel);
 	char prefix[PREFIX_STR_SIZE];
 	json_t *path;
 
 	if (!site || (c->site && c->site != site))
 		return;
 	path = json_array();
-	for (int i = 0; i < e->route.as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
-		json_array_append_new(path, json_number(e->route.as_path[i]));
-	add_row(c, &e->route.prefix,
+	for (int i = 0; i < facts->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
+		json_array_append_new(path, json_number(facts->as_path[i]));
+	add_row(c, &e->prefix,
 		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:b, s:s}", "prefix",
-			prefix_format(&e->route.prefix, prefix), "site", site->conf.name, "tunnel",
-			(int)(e->route.tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
-			json_number(e->route.med), "candidates", json_number(e->route.candidates),
+			prefix_format(&e->prefix, prefix), "site", site->conf.name, "tunnel",
+			(int)(e->tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
+			json_number(facts->med), "candidates", json_number(facts->candidates),
 			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
-			"both", (int)e->route.both, "kind",
-			e->route.source == SOURCE_STATIC ? "static" : "bgp"));
+			"both", (int)e->both, "kind",
+			facts->source == SOURCE_STATIC ? "static" : "bgp"));
 }
 
 /* A route of the hub itself; site NULL: a network behind it. */
