@@ -116,6 +116,7 @@ static void on_connection_readable(int fd, short what, void *arg)
 {
 	static uint8_t buffer[READ_SIZE];
 	struct connection *c = arg;
+	struct proc_bgp *p = c->proc;
 	ssize_t n = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 
 	(void)what;
@@ -125,8 +126,9 @@ static void on_connection_readable(int fd, short what, void *arg)
 		connection_lost(c, n ? strerror(errno) : "closed by the peer");
 		return;
 	}
-	bgp_receive(c->proc->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
-	bgp_schedule_turn(c->proc);
+	bgp_receive(p->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
+	bgp_carry_out_all(p); /* before the next one: what all say in one turn would pile up */
+	bgp_schedule_turn(p);
 }
 
 static void on_connected(struct connection *c)
