@@ -94,8 +94,8 @@ hub_config() {
 	  identity: $HUB_ID
 	  site_rate: ${SITE_RATE:-100M}
 	  dataplane: ${BACKEND:-auto}
-	  hold_time: 9
-	  keepalive: 3
+	  hold_time: ${HOLD:-9}
+	  keepalive: $((${HOLD:-9} / 3))
 	  allow_fast_dpd: true
 	  metrics: 127.0.0.1:9469
 	  log_directory: $LAB/log
@@ -258,7 +258,7 @@ branch_bird() {
 		$bfd
 		protocol kernel { ipv4 { import none; export filter { if source = RTS_BGP then { krt_prefsrc = 10.$n.0.1; accept; } reject; }; }; }
 		protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
-		template bgp hub { local as $((65000 + n)); hold time 9; keepalive time 3; connect retry time 2; connect delay time 1; error wait time 1,4; ${BFD_MS:+bfd on;} $password }
+		template bgp hub { local as $((65000 + n)); hold time ${HOLD:-9}; keepalive time $((${HOLD:-9} / 3)); connect retry time 2; connect delay time 1; error wait time 1,4; ${BFD_MS:+bfd on;} $password }
 		E
 		for t in 0 1; do
 			local out="if source != RTS_DEVICE then reject; bgp_med = $((10 + 90 * t));"
