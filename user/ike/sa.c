@@ -458,6 +458,8 @@ bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint
 	e->generation++;
 	engine_note(
 		e, t, remote, false, REASON_PEER_MOVED, "now %s", endpoint_format(remote, text));
+	t->reported = false; /* what is shown of the tunnel has its address */
+	tunnel_report(e, t, t->reason, t->detail);
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		struct child *c = &t->children[i];
 		struct effect *f;
