@@ -262,7 +262,8 @@ static void start_data(struct test_hub *h)
 	struct imsg_data_conf conf = {.workers = h->workers,
 		.pacing_horizon_us = h->horizon,
 		.ecn_marking = true,
-		.inside_mtu = 1500};
+		.inside_mtu = 1500,
+		.inside_uso = strstr(link_offloads(h->link), "uso")};
 	struct imsg_data_outside o = {
 		.ifindex = h->outside.ifindex, .queues = h->outside.rx_queues};
 	struct imsg_socket s = {

@@ -96,6 +96,7 @@ static void bench_init(struct bench *b)
 	b->shared = (struct worker_shared){.sadb = b->sadb,
 		.workers = 0,
 		.inside_mtu = 1500,
+		.inside_uso = true,
 		.mark_ns = UINT64_MAX,
 		.bucket_in = calloc(SLUICE_MAX_SITES, sizeof(struct rate_bucket)),
 		.bucket_out = calloc(SLUICE_MAX_SITES, sizeof(struct rate_bucket)),

@@ -221,6 +221,18 @@ static void what_must_not_merge_does_not(void **context)
 		coalesce_add(&c, p[i], &in, i);
 	}
 	assert_int_equal(c.count, 2);
+	/* A kernel without USO refuses super-packets of UDP, not of TCP. */
+	for (int tcp = 0; tcp < 2; tcp++) {
+		f = g = (struct flow){.v4 = true, .tcp = tcp, .port = 9, .flags = 0x10};
+		g.sequence = 100;
+		g.id = 1;
+		len[0] = packet(p[0], &f, 100);
+		len[1] = packet(p[1], &g, 100);
+		c.tcp_only = false;
+		assert_int_equal(bundles_of(&c, p, len, 2), 1);
+		c.tcp_only = true;
+		assert_int_equal(bundles_of(&c, p, len, 2), tcp ? 1 : 2);
+	}
 }
 
 /* Whatever is mixed, packets of one flow leave in the order they came. */

@@ -190,7 +190,7 @@ static void open_bundle(struct bundle *b, const uint8_t *ip, const struct inner 
 bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *in, uint32_t tag)
 {
 	struct candidate c;
-	bool mergeable = consider(ip, in, &c);
+	bool mergeable = !(co->tcp_only && in->protocol == PROTOCOL_UDP) && consider(ip, in, &c);
 	uint32_t key = mergeable ? c.key : flow_key(in);
 	uint32_t stop = co->count > LOOK_BACK ? co->count - LOOK_BACK : 0;
 	struct bundle *b;

@@ -41,6 +41,7 @@ struct bundle {
 };
 
 struct coalescer {
+	bool tcp_only; /* the kernel would not take a super-packet of UDP: before 6.2 */
 	uint32_t count;
 	struct bundle bundles[COALESCE_BUNDLES];
 };

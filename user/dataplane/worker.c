@@ -39,6 +39,7 @@ struct worker *worker_new(const struct worker_shared *shared, uint32_t index, in
 	w->tap_fd = tap_fd;
 	w->stats = &shared->worker_stats[index];
 	w->stats_due = UINT64_MAX;
+	w->coalescer.tcp_only = !shared->inside_uso;
 	w->xsk_count = xsk_count;
 	if (xsk_count)
 		memcpy(w->xsks, own_xsks, xsk_count * sizeof(*own_xsks));

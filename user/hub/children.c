@@ -89,6 +89,7 @@ static void start_data(struct hub *h, struct process *p)
 	struct imsg_data_conf conf = {.workers = c->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
+		.inside_uso = strstr(link_offloads(h->link), "uso"),
 		.kernel_esp = h->kernel_esp};
 
 	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;

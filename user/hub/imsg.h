@@ -272,6 +272,7 @@ struct imsg_data_conf {
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;
 	uint16_t inside_mtu;
+	bool inside_uso; /* the inside device takes super-packets of UDP */
 	bool kernel_esp; /* the process of proc_xfrm.h, without workers */
 };
 

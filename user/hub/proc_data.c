@@ -339,6 +339,7 @@ static void share(struct proc_data *d)
 		.sadb = d->sadb,
 		.workers = d->conf.workers,
 		.inside_mtu = d->conf.inside_mtu,
+		.inside_uso = d->conf.inside_uso,
 		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
 		.mark_ns = d->conf.ecn_marking && horizon ? horizon / 2 : UINT64_MAX,
 		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
