@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Boots Debian's kernels in QEMU and runs vmtest/cases in them. Usage: vmtest/run.sh VARIANT
-# KERNEL="6.1 6.12": which; CASE=PATTERN: only cases whose name it is part of. The whole machine is
+# KERNEL="6.1 6.12": which; CASE=REGEX: only cases whose name it matches. The whole machine is
 # emulated: what a case says of speed is worth nothing, what it says of bytes and packets is.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -17,7 +17,7 @@ for f in vmtest/cases/*.sh; do
 	name=$(basename "$f" .sh)
 	names=("$name")
 	! grep -q '^in_the_lab$' "$f" || names=("$name.af_xdp" "$name.xfrm")
-	for name in "${names[@]}"; do [[ $name != *"${CASE:-}"* ]] || cases+=("$name"); done
+	for name in "${names[@]}"; do [[ ! $name =~ ${CASE:-} ]] || cases+=("$name"); done
 done
 CASE_TIMEOUT=${CASE_TIMEOUT:-900}
 [ ${#cases[@]} -gt 0 ] || { echo "no case is called ${CASE:-}"; exit 1; }

@@ -322,7 +322,7 @@ static void test_peer_moved(void **state)
 	l->nat.port = 20000; /* the mapping is another one now */
 	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
 	pass(l, S);
-	assert_int_equal(l->state[HUB].peer.port, 20000);
+	assert_int_equal(l->state[HUB].peer.port, 20000 + 4500);
 	expect(l, HUB, REASON_PEER_MOVED);
 }
 

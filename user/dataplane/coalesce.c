@@ -77,7 +77,8 @@ static bool checksum_right(const uint8_t *ip, const struct inner *in)
 }
 
 /* True when the packet is of a kind that can be merged at all. */
-static bool consider(const uint8_t *ip, const struct inner *in, struct candidate *c)
+static bool consider(
+	const uint8_t *ip, const struct inner *in, bool tcp_only, struct candidate *c)
 {
 	const uint8_t *t = ip + in->transport;
 	uint32_t rest = in->total - in->transport;
@@ -98,7 +99,7 @@ static bool consider(const uint8_t *ip, const struct inner *in, struct candidate
 		c->header = in->transport + size;
 		c->sequence = get32(t + 4);
 		c->last = t[TCP_FLAGS] & (TCP_PSH | TCP_FIN);
-	} else if (in->protocol == PROTOCOL_UDP) {
+	} else if (in->protocol == PROTOCOL_UDP && !tcp_only) {
 		if (rest <= UDP_HEADER || get16(t + 4) != rest || !get16(t + 6))
 			return false;
 		c->header = in->transport + UDP_HEADER;
@@ -190,7 +191,7 @@ static void open_bundle(struct bundle *b, const uint8_t *ip, const struct inner 
 bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *in, uint32_t tag)
 {
 	struct candidate c;
-	bool mergeable = !(co->tcp_only && in->protocol == PROTOCOL_UDP) && consider(ip, in, &c);
+	bool mergeable = consider(ip, in, co->tcp_only, &c);
 	uint32_t key = mergeable ? c.key : flow_key(in);
 	uint32_t stop = co->count > LOOK_BACK ? co->count - LOOK_BACK : 0;
 	struct bundle *b;
