@@ -16,19 +16,20 @@ case ${1:-} in interop | bench) PACKAGES+=(frr gobgpd exabgp openbgpd) ;; esac
 
 # Libreswan's package conflicts with strongSwan's: it is unpacked, and only its libraries installed.
 LIBRESWAN=build/peers/libreswan
-if [ "${1:-}" = interop ]; then
+case ${1:-} in interop | vmtest)
 	PACKAGES+=(
-		openiked user-mode-linux kmod openssl
 		libnss3-tools libaudit1 libcap-ng0 libcrypt1 libcurl3-nss libevent-core-2.1-7 libevent-pthreads-2.1-7
 		libldap-2.5-0 libldns3 libnspr4 libnss3 libpam0g libselinux1 libsystemd0 libunbound8 dns-root-data
-	)
-fi
+	) ;;
+esac
+[ "${1:-}" != interop ] || PACKAGES+=(openiked user-mode-linux kmod openssl)
 
 if [ "${1:-}" = vmtest ]; then
 	PACKAGES+=(qemu-system-x86 busybox-static kmod cpio xz-utils conntrack)
 fi
 
-unpack_libreswan() {
+unpack_libreswan() { # TARGET
+	case $1 in interop | vmtest) ;; *) return ;; esac
 	cd "$(dirname "$0")/.."
 	[ ! -x $LIBRESWAN/usr/libexec/ipsec/pluto ] || return 0
 	echo "unpacking: libreswan"
@@ -45,7 +46,7 @@ for package in "${PACKAGES[@]}"; do
 	[ "$state" = installed ] || missing+=("$package")
 done
 if [ ${#missing[@]} = 0 ]; then
-	[ "${1:-}" != interop ] || unpack_libreswan
+	unpack_libreswan "${1:-}"
 	exit 0
 fi
 
@@ -66,4 +67,4 @@ if ! { apt-get -o DPkg::Lock::Timeout=300 update -q &&
 	exit 1
 fi
 rm -f "$apt_log"
-[ "${1:-}" != interop ] || unpack_libreswan
+unpack_libreswan "${1:-}"

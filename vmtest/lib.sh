@@ -37,9 +37,10 @@ outer() { # FAMILY SIDE(site|hub) N T: an outside address
 	esac
 }
 
-# branch_net N: the router bN with its uplinks and LAN, and the host behind it
+# branch_net N [NAME0 NAME1]: the router bN with its uplinks, xfrm interfaces and LAN, and the host
+# behind it
 branch_net() {
-	local n=$1 t
+	local n=$1 t names=("${2:-tun0}" "${3:-tun1}")
 	ns_add "b$n"; ns_add "b$n-h"
 	link "b$n" lan "10.$n.0.1/24,fd00:10:$n::1/64" "b$n-h" eth0 "10.$n.0.10/24,fd00:10:$n::10/64"
 	default_via "b$n-h" "10.$n.0.1" "fd00:10:$n::1"
@@ -48,10 +49,10 @@ branch_net() {
 			inet "b${n}_$t" "100.$((64 + t)).$n.1/30,2001:db8:$((64 + t)):$n::1/64"
 		in_b "$n" route add "$(outer 4 hub "$n" $t)" via "100.$((64 + t)).$n.1"
 		in_b "$n" -6 route add "$(outer 6 hub "$n" $t)" via "2001:db8:$((64 + t)):$n::1"
-		in_b "$n" link add tun$t type xfrm dev w$t if_id $((t + 1))
-		in_b "$n" link set tun$t up mtu 1400
-		in_b "$n" addr add "$(inside4 "$n" $t 2)/30" dev tun$t
-		in_b "$n" addr add "$(inside6 "$n" $t 2)/126" dev tun$t nodad
+		in_b "$n" link add "${names[t]}" type xfrm dev w$t if_id $((t + 1))
+		in_b "$n" link set "${names[t]}" up mtu 1400
+		in_b "$n" addr add "$(inside4 "$n" $t 2)/30" dev "${names[t]}"
+		in_b "$n" addr add "$(inside6 "$n" $t 2)/126" dev "${names[t]}" nodad
 	done
 }
 
@@ -102,6 +103,19 @@ branch_kernel() {
 	} >"$d/swanctl/swanctl.conf"
 	swan "$d" --load-all --file "$d/swanctl/swanctl.conf" >"$d/load.out" 2>&1
 	branch_bird "$n"
+}
+
+# What sluiced says of ESP on each SA of the site.
+encap_is() { local e; e=$(json_of show sa '[.sas[].encap] | unique | join(" ")') && echo "$e" && [ "$e" = "$1" ]; }
+
+# tcp_between OPTIONS: two megabytes between the branch's host and the hub's arrive whole
+tcp_between() {
+	local server out
+	in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
+	sleep 2
+	out=$(in_ns b1-h timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
+	kill $server 2>/dev/null
+	echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
 }
 
 reach() { local out; out=$(in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2") && [[ $out == *' 0% packet loss'* ]]; }

@@ -19,14 +19,6 @@ case_ "hub to site: 4,000 bytes, fragments" until_true 4 big host 10.1.0.10 3972
 case_ "site to hub: 1,300 bytes, DF" until_true 4 big b1-h 10.0.0.10 1272 do
 case_ "site to hub: 4,000 bytes, fragments" until_true 4 big b1-h 10.0.0.10 3972 dont
 case_ "hub to site: 1,400 bytes, no DF" until_true 4 big host 10.1.0.10 1372 dont
-tcp() { # OPTIONS: as much as is asked for arrives
-	local server out
-	in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
-	sleep 2
-	out=$(in_ns b1-h timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
-	kill $server 2>/dev/null
-	echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
-}
-case_ "TCP to the hub" tcp
-case_ "TCP to the branch" tcp -R
+case_ "TCP to the hub" tcp_between
+case_ "TCP to the branch" tcp_between -R
 cases_end

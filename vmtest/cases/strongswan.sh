@@ -12,21 +12,12 @@ for variant in {4,6}" "{no,yes}; do
 	must "$name: sluiced starts" hub_start
 	branch_kernel 1
 	must "$name: both tunnels and BGP sessions are up" until_true 90 all_up 2
-	encapsulated() { [ "$(json_of show sa '[.sas[].encap] | unique | join(" ")')" = "$([ "$ENCAP" = yes ] && echo udp || echo esp)" ]; }
-	case_ "$name: the form of ESP" encapsulated
+	case_ "$name: the form of ESP" encap_is "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
 	case_ "$name: branch to hub" until_true 20 reach b1-h 10.0.0.10
 	case_ "$name: branch to hub, IPv6 inside" until_true 20 reach b1-h fd00:10::10
 	case_ "$name: hub to branch" reach host 10.1.0.10
-	tcp() { # OPTIONS: a megabyte or more, whole
-		local server out
-		in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
-		sleep 2
-		out=$(in_ns b1-h timeout 60 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
-		kill $server 2>/dev/null
-		echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
-	}
-	case_ "$name: TCP to the hub" tcp
-	case_ "$name: TCP to the branch" tcp -R
+	case_ "$name: TCP to the hub" tcp_between
+	case_ "$name: TCP to the branch" tcp_between -R
 	lab_again
 done
 cases_end

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A branch with libreswan and the kernel's ESP: IKEv2 and IKEv1, both tunnels of a site in one pluto,
+# told apart by its ipsec interfaces; rekeys by both ends.
+set -uo pipefail
+. "$(dirname "$0")/../lib.sh"
+PLUTO=$PWD/build/peers/libreswan/usr/libexec/ipsec
+[ -x "$PLUTO/pluto" ] || { echo "SKIP: libreswan is not there: tools/deps.sh vmtest"; exit 77; }
+in_the_lab
+
+D=$LAB/pluto
+whack() { in_ns b1 timeout 20 "$PLUTO/whack" --rundir "$D/run" --ctlsocket "$D/run/pluto.ctl" "$@"; }
+
+pluto_start() {
+	local t; rm -rf "$D"; mkdir -p "$D"/{run,nss,ipsec.d/policies}
+	printf 'config setup\n\tikev1-policy=accept\n\tnssdir=%s\n' "$D/nss" >"$D/ipsec.conf"
+	for t in 0 1; do
+		printf '@s1.t%d.sluice.test @%s : PSK "%s"\n' $t "$HUB_ID" "$(<"$LAB/psk/1.$t")"
+		printf '%s %s : PSK "%s"\n' "$(outer 4 site 1 $t)" "$(outer 4 hub 1 $t)" "$(<"$LAB/psk/1.$t")"
+	done >"$D/secrets"
+	certutil -N -d sql:"$D/nss" --empty-password
+	# pluto looks for its helper programs where its package would have put them
+	mkdir -p /usr/libexec/ipsec && mount --bind "$PLUTO" /usr/libexec/ipsec
+	in_ns_exec b1 "$PLUTO/pluto" --config "$D/ipsec.conf" --nofork --logfile "$D/log" --rundir "$D/run" \
+		--secretsfile "$D/secrets" --ipsecdir "$D/ipsec.d" --nssdir "$D/nss" --no-dnssec --nhelpers 1 >"$D/out" 2>&1 </dev/null &
+	remember $!
+	until_true 20 test -S "$D/run/pluto.ctl" && until_true 20 whack --listen
+}
+
+connect() { # VERSION TUNNEL
+	local t=$2 ike=aes_gcm128-sha2_256-dh19 esp=aes_gcm128-null-dh19 whole="" each="--authby psk" narrowing=--allow-narrowing
+	[ "$1" = 2 ] || { ike=aes128-sha2_256-modp2048 esp=aes128-sha2_256-modp2048 whole=--psk each="" narrowing=""; }
+	# shellcheck disable=SC2086
+	whack --name t$t --ikev"$1" --id "@s1.t$t.sluice.test" --host "$(outer 4 site 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
+		--to --id "@$HUB_ID" --host "$(outer 4 hub 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
+		--ike $ike --esp $esp --encrypt --tunnel --pfs --no-esn $narrowing $whole --ikefrag-allow \
+		--ipsec-interface $((t + 1)) --encaps "$ENCAP" &&
+		whack --initiate --name t$t --asynchronous
+}
+
+up() { # VERSION
+	local t; branch_net 1 ipsec1 ipsec2
+	mkdir -p "$LAB/b1" && branch_bird 1 && pluto_start || return
+	for t in 0 1; do connect "$1" $t || return; done
+}
+rekeyed() { # TIMES: by the hub's log
+	local n; n=$(jq -r 'select(.reason_code == "CHILD_REKEYED" and .tunnel == 0).reason_code' "$LAB/log/activity.log" | wc -l); echo "$n rekeys"; [ "$n" -ge "$1" ]
+}
+both_ways() { until_true 10 reach b1-h 10.0.0.10 && until_true 10 reach host 10.1.0.10; }
+
+for variant in "2 no" "2 yes" "1 no" "1 yes"; do
+	read -r version ENCAP <<<"$variant"
+	name="IKEv$version, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
+	hub_config 1 1 >"$LAB/sluice.yaml"
+	must "$name: sluiced starts" hub_start
+	must "$name: pluto starts" up "$version"
+	case_ "$name: both tunnels and BGP sessions are up" until_true 30 all_up 2
+	case_ "$name: the form of ESP" encap_is "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
+	case_ "$name: both ways" both_ways
+	case_ "$name: TCP to the hub" tcp_between
+	[ "$ENCAP" = no ] || { lab_again; continue; }
+	sluice rekey site-1 0 >/dev/null
+	case_ "$name: rekey by the hub" until_true 10 rekeyed 1
+	case_ "$name: both ways after it" both_ways
+	if [ "$version" = 2 ]; then
+		whack --rekey-ipsec --name t0 --asynchronous >/dev/null 2>&1
+		case_ "$name: rekey by libreswan" until_true 10 rekeyed 2
+		case_ "$name: both ways after it" both_ways
+	fi
+	lab_again
+done
+cases_end
