@@ -77,8 +77,7 @@ static bool checksum_right(const uint8_t *ip, const struct inner *in)
 }
 
 /* True when the packet is of a kind that can be merged at all. */
-static bool consider(
-	const uint8_t *ip, const struct inner *in, bool tcp_only, struct candidate *c)
+static bool consider(const uint8_t *ip, const struct inner *in, bool tcp_only, struct candidate *c)
 {
 	const uint8_t *t = ip + in->transport;
 	uint32_t rest = in->total - in->transport;

@@ -24,7 +24,7 @@ struct worker_shared {
 	struct sadb *sadb;
 	uint32_t workers;
 	uint32_t inside_mtu;
-	bool inside_uso; /* the inside device takes super-packets of UDP */
+	bool inside_uso;     /* the inside device takes super-packets of UDP */
 	uint64_t horizon_ns; /* 0: police */
 	uint64_t mark_ns;    /* who would wait longer is told by ECN; UINT64_MAX: nobody */
 	struct rate_bucket *bucket_in, *bucket_out, *bucket_aggregate;
