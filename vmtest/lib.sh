@@ -37,10 +37,9 @@ outer() { # FAMILY SIDE(site|hub) N T: an outside address
 	esac
 }
 
-# branch_net N [NAME0 NAME1]: the router bN with its uplinks, xfrm interfaces and LAN, and the host
-# behind it
+# branch_net N: the router bN with its uplinks and LAN, and the host behind it
 branch_net() {
-	local n=$1 t names=("${2:-tun0}" "${3:-tun1}")
+	local n=$1 t
 	ns_add "b$n"; ns_add "b$n-h"
 	link "b$n" lan "10.$n.0.1/24,fd00:10:$n::1/64" "b$n-h" eth0 "10.$n.0.10/24,fd00:10:$n::10/64"
 	default_via "b$n-h" "10.$n.0.1" "fd00:10:$n::1"
@@ -49,11 +48,12 @@ branch_net() {
 			inet "b${n}_$t" "100.$((64 + t)).$n.1/30,2001:db8:$((64 + t)):$n::1/64"
 		in_b "$n" route add "$(outer 4 hub "$n" $t)" via "100.$((64 + t)).$n.1"
 		in_b "$n" -6 route add "$(outer 6 hub "$n" $t)" via "2001:db8:$((64 + t)):$n::1"
-		in_b "$n" link add "${names[t]}" type xfrm dev w$t if_id $((t + 1))
-		in_b "$n" link set "${names[t]}" up mtu 1400
-		in_b "$n" addr add "$(inside4 "$n" $t 2)/30" dev "${names[t]}"
-		in_b "$n" addr add "$(inside6 "$n" $t 2)/126" dev "${names[t]}" nodad
 	done
+}
+
+tunnel_addresses() { # N T INTERFACE
+	in_b "$1" link set "$3" up mtu 1400 && in_b "$1" addr add "$(inside4 "$1" "$2" 2)/30" dev "$3" &&
+		in_b "$1" addr add "$(inside6 "$1" "$2" 2)/126" dev "$3" nodad
 }
 
 # connection_kernel N T: as `connection`, for one charon with all tunnels, told apart by if_id
@@ -96,6 +96,10 @@ charon_kernel() { # NS DIRECTORY
 branch_kernel() {
 	local n=$1 t d=$LAB/b$1
 	branch_net "$n"
+	for t in 0 1; do
+		in_b "$n" link add tun$t type xfrm dev w$t if_id $((t + 1))
+		tunnel_addresses "$n" $t tun$t
+	done
 	charon_kernel "b$n" "$d"
 	{
 		echo "connections {"; for t in 0 1; do connection_kernel "$n" $t; done; echo "}"

@@ -49,7 +49,7 @@ judge() { # KERNEL OUT: what came of each case
 }
 
 booted=()
-trap 'for k in "${booted[@]}"; do kill "$(<"build/vm/out-$k/pid")" 2>/dev/null; done' EXIT
+trap 'for k in "${booted[@]}"; do { kill "$(<"build/vm/out-$k/pid")"; } 2>/dev/null; done' EXIT
 trap 'exit 130' INT TERM
 for kernel in ${KERNEL:-6.1 6.12}; do
 	start=$SECONDS out=$PWD/build/vm/out-$kernel

@@ -27,21 +27,24 @@ pluto_start() {
 	until_true 20 test -S "$D/run/pluto.ctl" && until_true 20 whack --listen
 }
 
-connect() { # VERSION TUNNEL
+connection_add() { # VERSION TUNNEL
 	local t=$2 ike=aes_gcm128-sha2_256-dh19 esp=aes_gcm128-null-dh19 whole="" each="--authby psk" narrowing=--allow-narrowing
 	[ "$1" = 2 ] || { ike=aes128-sha2_256-modp2048 esp=aes128-sha2_256-modp2048 whole=--psk each="" narrowing=""; }
 	# shellcheck disable=SC2086
 	whack --name t$t --ikev"$1" --id "@s1.t$t.sluice.test" --host "$(outer 4 site 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
 		--to --id "@$HUB_ID" --host "$(outer 4 hub 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
 		--ike $ike --esp $esp --encrypt --tunnel --pfs --no-esn $narrowing $whole --ikefrag-allow \
-		--ipsec-interface $((t + 1)) --encaps "$ENCAP" &&
-		whack --initiate --name t$t --asynchronous
+		--ipsec-interface $((t + 1)) --encaps "$ENCAP"
 }
 
 up() { # VERSION
-	local t; branch_net 1 ipsec1 ipsec2
-	mkdir -p "$LAB/b1" && branch_bird 1 && pluto_start || return
-	for t in 0 1; do connect "$1" $t || return; done
+	local t; branch_net 1
+	mkdir -p "$LAB/b1" && pluto_start || return
+	for t in 0 1; do
+		connection_add "$1" $t && tunnel_addresses 1 $t ipsec$((t + 1)) || return
+		whack --initiate --name t$t --asynchronous
+	done
+	branch_bird 1
 }
 rekeyed() { # TIMES: by the hub's log
 	local n; n=$(jq -r 'select(.reason_code == "CHILD_REKEYED" and .tunnel == 0).reason_code' "$LAB/log/activity.log" | wc -l); echo "$n rekeys"; [ "$n" -ge "$1" ]
