@@ -109,15 +109,15 @@ branch_kernel() {
 	branch_bird "$n"
 }
 
-# What sluiced says of ESP on each SA of the site.
-encap_is() { local e; e=$(json_of show sa '[.sas[].encap] | unique | join(" ")') && echo "$e" && [ "$e" = "$1" ]; }
+# encap_is SITE FORM: what sluiced says of ESP on each SA of the site
+encap_is() { local e; e=$(json_of show sa "[.sas[] | select(.site == \"$1\").encap] | unique | join(\" \")") && echo "$e" && [ "$e" = "$2" ]; }
 
-# tcp_between OPTIONS: two megabytes between the branch's host and the hub's arrive whole
+# tcp_between HOST OPTIONS: two megabytes between a branch's host and the hub's arrive whole
 tcp_between() {
 	local server out
 	in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
 	sleep 2
-	out=$(in_ns b1-h timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "$@" | jq .end.sum_sent.bytes)
+	out=$(in_ns "$1" timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "${@:2}" | jq .end.sum_sent.bytes)
 	kill $server 2>/dev/null
 	echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]
 }

@@ -51,17 +51,16 @@ rekeyed() { # TIMES: by the hub's log
 }
 both_ways() { until_true 10 reach b1-h 10.0.0.10 && until_true 10 reach host 10.1.0.10; }
 
-for variant in "2 no" "2 yes" "1 no" "1 yes"; do
+for variant in "2 no" "1 yes"; do
 	read -r version ENCAP <<<"$variant"
 	name="IKEv$version, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
 	hub_config 1 1 >"$LAB/sluice.yaml"
 	must "$name: sluiced starts" hub_start
 	must "$name: pluto starts" up "$version"
 	case_ "$name: both tunnels and BGP sessions are up" until_true 30 all_up 2
-	case_ "$name: the form of ESP" encap_is "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
+	case_ "$name: the form of ESP" encap_is site-1 "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
 	case_ "$name: both ways" both_ways
-	case_ "$name: TCP to the hub" tcp_between
-	[ "$ENCAP" = no ] || { lab_again; continue; }
+	case_ "$name: TCP to the hub" tcp_between b1-h
 	sluice rekey site-1 0 >/dev/null
 	case_ "$name: rekey by the hub" until_true 10 rekeyed 1
 	case_ "$name: both ways after it" both_ways

@@ -13,8 +13,8 @@ must "the branch is reached" until_true 10 reach host 10.1.0.10
 
 near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100) && v <= w * (1 + p / 100)) }'; }
 # By the bytes that arrived and the guest's own clock, which is the one that the limit is kept by. The
-# burst of 250 kB comes on top once: 0.1 Mbit/s over 20 s.
-held() { local out; out=$(train "$1" "$2" "$3" 4500000 1300 20); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.1e6 3; }
+# burst of 250 kB comes on top once: 0.125 Mbit/s over 16 s.
+held() { local out; out=$(train "$1" "$2" "$3" 4500000 1300 16); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3; }
 case_ "site to hub: 3 Mbit/s of 4.5, within 3 %" held b1-h host 10.0.0.10
 case_ "hub to site: 3 Mbit/s of 4.5, within 3 %" held host b1-h 10.1.0.10
 balance() {

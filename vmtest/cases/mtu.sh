@@ -19,6 +19,6 @@ case_ "hub to site: 4,000 bytes, fragments" until_true 4 big host 10.1.0.10 3972
 case_ "site to hub: 1,300 bytes, DF" until_true 4 big b1-h 10.0.0.10 1272 do
 case_ "site to hub: 4,000 bytes, fragments" until_true 4 big b1-h 10.0.0.10 3972 dont
 case_ "hub to site: 1,400 bytes, no DF" until_true 4 big host 10.1.0.10 1372 dont
-case_ "TCP to the hub" tcp_between
-case_ "TCP to the branch" tcp_between -R
+case_ "TCP to the hub" tcp_between b1-h
+case_ "TCP to the branch" tcp_between b1-h -R
 cases_end

@@ -15,7 +15,7 @@ pid_of() { json_of show dataplane ".processes[] | select(.name == \"$1\").pid"; 
 other_pid() { local now; now=$(pid_of "$1") && [ -n "$now" ] && [ "$now" != "$2" ] && [ "$now" != 0 ]; }
 killed() { # ROLE: it comes back, and traffic goes on
 	local pid; pid=$(pid_of "$1")
-	train b1-h host 10.0.0.10 400000 500 20 >"$LAB/$1.json" & local t=$!
+	train b1-h host 10.0.0.10 400000 500 12 >"$LAB/$1.json" & local t=$!
 	sleep 3; kill -9 "$pid"; wait $t
 	cat "$LAB/$1.json"
 	until_true 10 other_pid "$1" "$pid" && until_true 20 all_up 2 && until_true 10 reach host 10.1.0.10
