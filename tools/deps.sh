@@ -13,6 +13,7 @@ PACKAGES=(
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )
 case ${1:-} in interop | bench) PACKAGES+=(frr gobgpd exabgp openbgpd) ;; esac
+[ "${1:-}" != bench ] || PACKAGES+=(wireguard-go wireguard-tools openvpn openssl)
 
 # Libreswan's package conflicts with strongSwan's: it is unpacked, and only its libraries installed.
 LIBRESWAN=build/peers/libreswan

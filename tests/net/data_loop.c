@@ -2,10 +2,15 @@
 /*
  * The data plane without IKE: `data_loop hub` is hub and ike in one, with a fixed key; `data_loop
  * site` is a branch: a TUN device and the ESP library. data_loop.sh puts them into namespaces.
+ * `data_loop sites` is another hub that stands for all the branches, for what must not be slower than
+ * the hub: its networks and its keys are the other way round.
+ *
+ * Site n has 10.77.n+1.0/24 and, at the other end, 10.1.n.0/24.
  *
  * The hub reads commands from standard input:
- *   rate in|out|all-in|all-out BITS BURST PPS    set a rate
- *   stats                                        print counters of site 0
+ *   rate in|out BITS BURST PPS                   set the rate of all sites
+ *   rate all-in|all-out BITS BURST PPS           set the rate of all together, shared fairly
+ *   stats                                        print counters, of all sites together
  *   rekey                                        a new SA pair takes over
  *   restart                                      the data process is killed, another goes on
  *   quit
@@ -13,151 +18,28 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/bpf.h"
+#include "dataplane/fair.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
 #include "esp/esp.h"
 #include "hub/data_saved.h"
 #include "hub/imsg.h"
 #include "hub/roles.h"
-#include "../selectors.h"
+#include "data_site.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NATT_PORT  4500
-#define SPI_HUB    0x5a5a0000u /* tunnel 0, slot 0; the next slots after rekeys */
-#define SPI_SITE   0x00001000u
-#define SITE_COUNT 8 /* SA pairs the site accepts: rekeys */
-
-static const uint8_t key_to_hub[32] = "key of packets from site to hub";
-static const uint8_t key_to_site[32] = "key of packets from hub to site";
-
-__attribute__((noreturn)) static void die(const char *what)
-{
-	fprintf(stderr, "data_loop: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static struct ip_addr address(const char *text)
-{
-	struct ip_addr a;
-
-	if (!addr_parse(text, &a))
-		die(text);
-	return a;
-}
-
-/* ---- the site ---- */
-
-static volatile sig_atomic_t rebind; /* SIGUSR1: a NAT on the way gave us another port */
-
-static void on_usr1(int signal_number)
-{
-	(void)signal_number;
-	rebind = 1;
-}
-
-static int site_socket(const struct ip_endpoint *local, bool native)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(local, &ss);
-	int size = 4 << 20;
-	int sock = native ? socket(local->addr.family, SOCK_RAW, IPPROTO_ESP)
-			  : socket(local->addr.family, SOCK_DGRAM, 0);
-
-	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
-		die("bind");
-	setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	return sock;
-}
-
-static struct esp_sa *site_sa(bool outbound, uint32_t n)
-{
-	struct esp_params p = {.spi = outbound ? SPI_HUB + n : SPI_SITE + n,
-		.outbound = outbound,
-		.cipher = ESP_AES_GCM_16,
-		.key_len = 16,
-		.replay_window = 1024,
-		.local = everything(),
-		.remote = everything()};
-
-	memcpy(p.key, outbound ? key_to_hub : key_to_site, 16);
-	p.salt[0] = (uint8_t)n; /* one key, many SAs: the salt keeps nonces apart */
-	return esp_sa_new(&p, ESP_ENGINE_AUTO);
-}
-
-static int site(const char *hub, const char *own, bool native)
-{
-	struct ip_endpoint local = {.addr = address(own), .port = native ? 0 : NATT_PORT};
-	struct ip_endpoint remote = {.addr = address(hub), .port = native ? 0 : NATT_PORT};
-	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	struct esp_sa *in[SITE_COUNT], *out[SITE_COUNT];
-	static uint8_t buffer[ESP_HEADROOM + 65536 + ESP_TAILROOM];
-	struct sockaddr_storage to;
-	socklen_t to_len;
-	int current = 0;
-	int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-	int sock = site_socket(&local, native);
-	struct pollfd fds[2] = {{.fd = tun, .events = POLLIN}, {.fd = sock, .events = POLLIN}};
-
-	strcpy(ifr.ifr_name, "site0");
-	if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr))
-		die("tun");
-	signal(SIGUSR1, on_usr1);
-	to_len = endpoint_to_sockaddr(&remote, &to);
-	for (uint32_t i = 0; i < SITE_COUNT; i++) {
-		in[i] = site_sa(false, i);
-		out[i] = site_sa(true, i);
-	}
-	for (;;) {
-		uint8_t *p = buffer + ESP_HEADROOM;
-		struct inner inner;
-		ssize_t n;
-
-		poll(fds, 2, -1);
-		if (rebind) {
-			rebind = 0;
-			close(sock);
-			local.port++;
-			fds[1].fd = sock = site_socket(&local, native);
-		}
-		for (int i = 0; i < 64 && (n = read(tun, p, 65536)) > 0; i++) {
-			uint32_t l = (uint32_t)n;
-			uint8_t *q = p;
-
-			if (esp_seal(out[current], &q, &l) == ESP_OK)
-				(void)!sendto(sock, q, l, 0, (struct sockaddr *)&to, to_len);
-		}
-		for (int i = 0; i < 64 && (n = recv(sock, p, 65536, MSG_DONTWAIT)) > 0; i++) {
-			uint32_t header = native && local.addr.family == AF_INET ? 20 : 0;
-			uint8_t *q = p + header;
-			uint32_t l = (uint32_t)n - header;
-			uint32_t k =
-				l > 4 ? (ntohl(*(uint32_t *)(void *)q) - SPI_SITE) : SITE_COUNT;
-
-			if (k >= SITE_COUNT || esp_open(in[k], &q, &l, &inner) != ESP_OK)
-				continue;
-			current = (int)k; /* answer on the SA that is heard last */
-			(void)!write(tun, q, l);
-		}
-	}
-}
-
-/* ---- the hub ---- */
+#define SITES_MAX 100
 
 struct test_hub {
 	struct bpf_plane *plane;
@@ -172,7 +54,11 @@ struct test_hub {
 	const char *device;
 	struct link_device outside;
 	uint32_t horizon, workers;
+	uint32_t sites;
+	bool mirror; /* it stands for the sites */
 	uint32_t rekeys;
+	struct fair *fair[SLUICE_DIRECTIONS];
+	uint64_t caps[SLUICE_DIRECTIONS];
 };
 
 static void message(int fd, enum imsg_type type, int pass, const void *payload, size_t len)
@@ -219,12 +105,13 @@ static void expect(int fd, enum imsg_type type)
 	die("the data process ended");
 }
 
-static void install(struct test_hub *h)
+static struct imsg_sa_add pair(const struct test_hub *h, uint32_t site)
 {
-	uint32_t n = h->rekeys;
-	struct imsg_sa_add a = {.tunnel = 0,
-		.spi_in = SPI_HUB + n,
-		.spi_out = SPI_SITE + n,
+	uint32_t n = h->rekeys, tunnel = 2 * site,
+		 spi = SPI + tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + n;
+	struct imsg_sa_add a = {.tunnel = tunnel,
+		.spi_in = spi,
+		.spi_out = spi,
 		.cipher = ESP_AES_GCM_16,
 		.udp_encap = !h->native,
 		.replay_window = 1024,
@@ -233,23 +120,36 @@ static void install(struct test_hub *h)
 		.remote = {.addr = address(h->site), .port = NATT_PORT},
 		.local_ts = everything(),
 		.remote_ts = everything()};
-	struct imsg_sa_ref use = {.tunnel = 0, .spi_in = a.spi_in, .spi_out = a.spi_out};
 
 	if (h->narrow) {
 		a.remote_ts.selectors[0].first = address("10.77.1.0");
 		a.remote_ts.selectors[0].last = address("10.77.1.255");
 	}
-	memcpy(a.key_in, key_to_hub, 16);
-	memcpy(a.key_out, key_to_site, 16);
+	memcpy(a.key_in, h->mirror ? key_to_site : key_to_hub, 16);
+	memcpy(a.key_out, h->mirror ? key_to_hub : key_to_site, 16);
 	a.salt_in[0] = a.salt_out[0] = (uint8_t)n;
-	message(h->ike_fd, IMSG_SA_ADD, -1, &a, sizeof(a));
-	expect(h->ike_fd, IMSG_SA_INSTALLED);
-	message(h->ike_fd, IMSG_SA_USE, -1, &use, sizeof(use));
-	if (n) {
-		struct imsg_sa_ref old = {.spi_in = a.spi_in - 1, .spi_out = a.spi_out - 1};
+	a.salt_in[1] = a.salt_out[1] = (uint8_t)site;
+	return a;
+}
 
-		usleep(200000); /* the site has switched by then */
-		message(h->ike_fd, IMSG_SA_DEL, -1, &old, sizeof(old));
+static void install(struct test_hub *h)
+{
+	for (uint32_t i = 0; i < h->sites; i++) {
+		struct imsg_sa_add a = pair(h, i);
+		struct imsg_sa_ref use = {
+			.tunnel = a.tunnel, .spi_in = a.spi_in, .spi_out = a.spi_out};
+
+		message(h->ike_fd, IMSG_SA_ADD, -1, &a, sizeof(a));
+		expect(h->ike_fd, IMSG_SA_INSTALLED);
+		message(h->ike_fd, IMSG_SA_USE, -1, &use, sizeof(use));
+		if (h->rekeys) {
+			struct imsg_sa_ref old = {.tunnel = a.tunnel,
+				.spi_in = a.spi_in - 1,
+				.spi_out = a.spi_out - 1};
+
+			usleep(200000); /* the site has switched by then */
+			message(h->ike_fd, IMSG_SA_DEL, -1, &old, sizeof(old));
+		}
 	}
 	h->rekeys++;
 }
@@ -322,7 +222,7 @@ static void restart(struct test_hub *h)
 {
 	uint32_t n = h->rekeys - 1;
 	struct imsg_sa_keep keep = {
-		.tunnel = 0, .spi_in = SPI_HUB + n, .spi_out = SPI_SITE + n, .in_use = 1};
+		.tunnel = 0, .spi_in = SPI + n, .spi_out = SPI + n, .in_use = 1};
 
 	kill(h->child, SIGKILL);
 	waitpid(h->child, NULL, 0);
@@ -353,6 +253,21 @@ static void print_site(const char *name, const struct site_stats *s)
 	printf(" missing=%lld\n", (long long)(s->offered.packets - sum));
 }
 
+static void sum_sites(struct test_hub *h, enum sluice_direction d, struct site_stats *sum)
+{
+	uint64_t *to = (uint64_t *)(void *)sum;
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < h->sites; i++) {
+		struct site_stats s;
+		const uint64_t *from = (const uint64_t *)(const void *)&s;
+
+		maps_site_stats(h->maps, d, i, &s);
+		for (size_t k = 0; k < sizeof(s) / sizeof(*from); k++)
+			to[k] += from[k];
+	}
+}
+
 static void print_stats(struct test_hub *h)
 {
 	struct outside_stats outside;
@@ -362,9 +277,9 @@ static void print_stats(struct test_hub *h)
 	struct site_stats s;
 
 	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
-	maps_site_stats(h->maps, SLUICE_IN, 0, &s);
+	sum_sites(h, SLUICE_IN, &s);
 	print_site("in", &s);
-	maps_site_stats(h->maps, SLUICE_OUT, 0, &s);
+	sum_sites(h, SLUICE_OUT, &s);
 	print_site("out", &s);
 	maps_outside_stats(h->maps, &outside);
 	printf("outside esp=%llu unknown_spi=%llu wrong_outer=%llu fragment=%llu not_ours=%llu "
@@ -383,45 +298,100 @@ static void print_stats(struct test_hub *h)
 		w.sends, w.tap_writes, w.wakeups, (unsigned long long)link_ring_drops(h->link));
 }
 
-static void set_rate(struct test_hub *h, const char *which, const struct bucket_rate *r)
+/* As rates.c does it. */
+static void set_shares(struct test_hub *h, enum sluice_direction d, uint64_t burst)
 {
-	if (!strcmp(which, "in"))
-		maps_site_rate_set(h->maps, SLUICE_IN, 0, r);
-	else if (!strcmp(which, "out"))
-		maps_site_rate_set(h->maps, SLUICE_OUT, 0, r);
-	else if (!strcmp(which, "all-in"))
-		maps_aggregate_rate_set(h->maps, SLUICE_IN, r);
-	else
-		maps_aggregate_rate_set(h->maps, SLUICE_OUT, r);
+	for (uint32_t i = 0; i < h->sites; i++) {
+		struct bucket_rate r = {.bits_per_second = fair_limit(h->fair[d], i),
+			.burst_bytes = fair_short(h->fair[d]) ? 0 : burst};
+
+		maps_site_rate_set(h->maps, d, i, &r);
+	}
+}
+
+static void share(struct test_hub *h)
+{
+	for (int i = 0; i < SLUICE_DIRECTIONS; i++) {
+		enum sluice_direction d = (enum sluice_direction)i;
+		uint64_t now = clock_now(), offered[SLUICE_MAX_SITES], before = h->fair[d]->level;
+
+		if (!h->fair[d]->capacity || !maps_offered(h->maps, d, offered, h->sites))
+			continue;
+		fair_turn(h->fair[d], offered, maps_aggregate_used(h->maps, d, now), now);
+		if (h->fair[d]->level != before)
+			set_shares(h, d, 0);
+	}
+}
+
+static void set_rate(struct test_hub *h, const char *which, struct bucket_rate *r)
+{
+	enum sluice_direction d = strstr(which, "out") ? SLUICE_OUT : SLUICE_IN;
+
+	if (strncmp(which, "all-", 4)) {
+		h->caps[d] = r->bits_per_second;
+		for (uint32_t i = 0; i < h->sites; i++)
+			maps_site_rate_set(h->maps, d, i, r);
+		return;
+	}
+	if (r->bits_per_second && h->sites > 1) {
+		struct site_stats s;
+
+		r->burst_bytes = fair_burst(r->bits_per_second, h->sites);
+		h->fair[d]->turned_ns = clock_now();
+		for (uint32_t i = 0; i < h->sites; i++) {
+			maps_site_stats(h->maps, d, i, &s);
+			fair_site_set(h->fair[d], i, h->caps[d], s.offered.bytes);
+		}
+		fair_aggregate_set(h->fair[d], r->bits_per_second);
+	} else {
+		h->fair[d]->capacity = 0;
+	}
+	maps_aggregate_rate_set(h->maps, d, r);
+}
+
+/* False: it is to end. */
+static bool command(struct test_hub *h, const char *line)
+{
+	unsigned long long rate, burst, pps;
+	char which[16];
+
+	if (sscanf(line, "rate %15s %llu %llu %llu", which, &rate, &burst, &pps) == 4) {
+		struct bucket_rate r = {
+			.bits_per_second = rate, .burst_bytes = burst, .packets_per_second = pps};
+
+		set_rate(h, which, &r);
+	} else if (!strncmp(line, "stats", 5)) {
+		print_stats(h);
+	} else if (!strncmp(line, "rekey", 5)) {
+		install(h);
+	} else if (!strncmp(line, "restart", 7)) {
+		restart(h);
+	} else if (!strncmp(line, "narrow", 6)) {
+		h->narrow = true;
+		install(h);
+	} else if (!strncmp(line, "quit", 4)) {
+		return false;
+	}
+	printf("ok\n");
+	fflush(stdout);
+	return true;
 }
 
 static void commands(struct test_hub *h)
 {
-	char line[128], which[16];
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	char line[128];
 
-	while (fgets(line, sizeof(line), stdin)) {
-		unsigned long long rate, burst, pps;
+	setvbuf(stdin, NULL, _IONBF, 0); /* what is buffered, poll does not see */
+	for (;;) {
+		bool short_of = h->fair[SLUICE_IN]->capacity || h->fair[SLUICE_OUT]->capacity;
 
-		if (sscanf(line, "rate %15s %llu %llu %llu", which, &rate, &burst, &pps) == 4) {
-			struct bucket_rate r = {.bits_per_second = rate,
-				.burst_bytes = burst,
-				.packets_per_second = pps};
-
-			set_rate(h, which, &r);
-		} else if (!strncmp(line, "stats", 5)) {
-			print_stats(h);
-		} else if (!strncmp(line, "rekey", 5)) {
-			install(h);
-		} else if (!strncmp(line, "restart", 7)) {
-			restart(h);
-		} else if (!strncmp(line, "narrow", 6)) {
-			h->narrow = true;
-			install(h);
-		} else if (!strncmp(line, "quit", 4)) {
-			break;
+		if (poll(&p, 1, short_of ? (int)(FAIR_TURN_NS / CLOCK_MILLISECOND) : -1)) {
+			if (!fgets(line, sizeof(line), stdin) || !command(h, line))
+				return;
 		}
-		printf("ok\n");
-		fflush(stdout);
+		if (short_of)
+			share(h);
 	}
 }
 
@@ -432,7 +402,32 @@ static bool route_set(struct link *l, const struct ip_prefix *prefix)
 	return !link_routes_set(l, &r, 1);
 }
 
-static int hub(char **args)
+/* A tunnel of one site: its record and the way to it. */
+static void add_site(struct test_hub *h, uint32_t site)
+{
+	struct tunnel_record record = {
+		.site = site, .up = 1, .inner_mtu = 1438, .mss4 = 1398, .mss6 = 1378};
+	char text[64];
+	struct ip_prefix p;
+
+	snprintf(text, sizeof(text), "site-%u", site + 1);
+	maps_site_set(h->maps, site, text, 65001 + site);
+	maps_tunnel_set(h->maps, 2 * site, &record);
+	if (h->mirror)
+		snprintf(text, sizeof(text), "10.1.%u.0/24", site);
+	else
+		snprintf(text, sizeof(text), "10.77.%u.0/24", site + 1);
+	prefix_parse(text, &p);
+	if (!maps_route_set(h->maps, &p, 2 * site, false) || !route_set(h->link, &p))
+		die("route 4");
+	snprintf(text, sizeof(text), h->mirror ? "2001:db8:%u::/64" : "2001:db8:77:%u::/64",
+		site + 1);
+	prefix_parse(text, &p);
+	if (!maps_route_set(h->maps, &p, 2 * site, false) || !route_set(h->link, &p))
+		die("route 6");
+}
+
+static int hub(char **args, uint32_t sites, bool mirror)
 {
 	const char *device = args[0];
 	struct test_hub h = {.device = device,
@@ -441,6 +436,8 @@ static int hub(char **args)
 		.native = !strcmp(args[3], "native"),
 		.horizon = (uint32_t)atoi(args[4]),
 		.workers = (uint32_t)atoi(args[5]),
+		.sites = sites,
+		.mirror = mirror,
 		.saved_fd = memfd_create("data_loop", MFD_CLOEXEC)};
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
@@ -448,10 +445,10 @@ static int hub(char **args)
 		.pacing_horizon_us = h.horizon,
 		.outside_count = 1};
 	struct link_options link = {.queues = h.workers, .mtu = 1500};
-	struct tunnel_record record = {.site = 0, .up = 1, .inner_mtu = 1438};
 	const char *mode, *inside_mode;
-	struct ip_prefix p;
 
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		h.fair[d] = calloc(1, sizeof(*h.fair[d]));
 	if (!link_device(device, &h.outside) || h.saved_fd < 0 ||
 		ftruncate(h.saved_fd, DATA_SAVED_SIZE))
 		die(device);
@@ -468,16 +465,8 @@ static int hub(char **args)
 		fprintf(stderr, "data_loop: %s\n", error);
 		return 1;
 	}
-	maps_site_set(h.maps, 0, "loop", 65001);
-	record.mss4 = 1398;
-	record.mss6 = 1378;
-	maps_tunnel_set(h.maps, 0, &record);
-	prefix_parse("10.77.1.0/24", &p);
-	if (!maps_route_set(h.maps, &p, 0, false) || !route_set(h.link, &p))
-		die("route 4");
-	prefix_parse("2001:db8:77:1::/64", &p);
-	if (!maps_route_set(h.maps, &p, 0, false) || !route_set(h.link, &p))
-		die("route 6");
+	for (uint32_t i = 0; i < sites; i++)
+		add_site(&h, i);
 	start_data(&h);
 	if (!bpf_plane_attach_outside(h.plane, 0, &mode, error)) {
 		fprintf(stderr, "data_loop: %s\n", error);
@@ -491,18 +480,24 @@ static int hub(char **args)
 	waitpid(h.child, NULL, 0);
 	link_close(h.link);
 	maps_free(h.maps);
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		free(h.fair[d]);
 	bpf_plane_free(h.plane);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	uint32_t sites = argc == 9 ? (uint32_t)atoi(argv[8]) : 1;
+
 	signal(SIGPIPE, SIG_IGN);
-	if (argc == 8 && !strcmp(argv[1], "hub"))
-		return hub(argv + 2);
+	if ((argc == 8 || argc == 9) && sites && sites <= SITES_MAX &&
+		(!strcmp(argv[1], "hub") || !strcmp(argv[1], "sites")))
+		return hub(argv + 2, sites, !strcmp(argv[1], "sites"));
 	if (argc == 5 && !strcmp(argv[1], "site"))
 		return site(argv[2], argv[3], !strcmp(argv[4], "native"));
-	fprintf(stderr, "usage: data_loop hub DEVICE OWN SITE udp|native HORIZON_US WORKERS\n"
-			"       data_loop site HUB OWN udp|native\n");
+	fprintf(stderr,
+		"usage: data_loop hub|sites DEVICE OWN PEER udp|native HORIZON_US WORKERS [SITES]\n"
+		"       data_loop site HUB OWN udp|native\n");
 	return 2;
 }
