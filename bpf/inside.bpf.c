@@ -24,7 +24,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load: how long a packet may wait in the worker. */
 const volatile __u64 horizon_ns = 25000000;
 
-SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_SITES);
+SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
 COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
 PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
@@ -183,7 +183,7 @@ static __always_inline __u32 choose_tunnel(struct __sk_buff *skb, const struct i
  * as one; its departure time goes along in the mark (xfrm.bpf.c).
  */
 static __always_inline enum police_verdict admit(struct rate_bucket *bucket,
-	const struct inside_packet *p, int control, __u64 now, __u64 *departure)
+	const struct inside_packet *p, int own_limits, int control, __u64 now, __u64 *departure)
 {
 	__u32 direction = SLUICE_OUT, zero = 0;
 	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
@@ -198,17 +198,17 @@ static __always_inline enum police_verdict admit(struct rate_bucket *bucket,
 		shape(bucket, now, p->bytes, p->segments, ~0ull >> 1, &ignored);
 		return POLICE_PASS;
 	}
-	if (!borrow(aggregate, loan, now, p->bytes))
+	if (!own_limits && !borrow(aggregate, loan, now, p->bytes))
 		return POLICE_AGGREGATE;
 	v = shape(bucket, now, p->bytes, p->segments, horizon_ns, departure);
-	if (v != POLICE_PASS && aggregate->ns_per_byte_q16)
+	if (v != POLICE_PASS && !own_limits && aggregate->ns_per_byte_q16)
 		loan->bytes += p->bytes;
 	return v;
 }
 
 static __always_inline int to_interface(struct __sk_buff *skb, const struct inside_packet *p,
-	__u32 tunnel, __u32 ifindex, struct site_stats *stats, struct rate_bucket *bucket,
-	int control)
+	__u32 tunnel, const struct tunnel_record *record, struct site_stats *stats,
+	struct rate_bucket *bucket, int control)
 {
 	struct tunnel_stats *t = bpf_map_lookup_elem(&tunnel_stats, &tunnel);
 	struct tunnel_selectors *ts = bpf_map_lookup_elem(&selectors, &tunnel);
@@ -220,7 +220,7 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 		count(&stats->selector, p->segments, p->bytes);
 		return TC_ACT_SHOT;
 	}
-	switch (admit(bucket, p, control, now, &departure)) {
+	switch (admit(bucket, p, record->own_limits, control, now, &departure)) {
 	case POLICE_AGGREGATE:
 		count(&stats->aggregate_rate, p->segments, p->bytes);
 		return TC_ACT_SHOT;
@@ -238,7 +238,7 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 		count_tunnel(&t->out, &t->last_out_ns, p->segments, p->bytes, now);
 	skb->priority = control ? TC_PRIO_CONTROL : TC_PRIO_BESTEFFORT;
 	skb->mark = SLUICE_XFRM_MARK | ((departure - now) / 1000 & SLUICE_XFRM_DELAY_MASK);
-	return bpf_redirect(ifindex, 0);
+	return bpf_redirect(record->ifindex, 0);
 }
 
 /* What the worker would certainly drop: further behind than the horizon. */
@@ -257,7 +257,8 @@ static __always_inline int to_tunnel(
 	__u32 tunnel = choose_tunnel(skb, p), site = p->target.site;
 	struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
-	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &site);
+	__u32 bucket_index = bucket_of(tunnel, record ? record->own_limits : 0);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &bucket_index);
 	int control = is_control(skb, p);
 
 	if (!record || !stats || !bucket) {
@@ -279,7 +280,7 @@ static __always_inline int to_tunnel(
 	if (p->protocol == IPPROTO_TCP && p->first_fragment)
 		mss_clamp(skb, p->transport, p->family == 4 ? record->mss4 : record->mss6);
 	if (record->ifindex)
-		return to_interface(skb, p, tunnel, record->ifindex, stats, bucket, control);
+		return to_interface(skb, p, tunnel, record, stats, bucket, control);
 	if (mark(skb, tunnel, control) == TC_ACT_OK)
 		return TC_ACT_OK;
 	count(&stats->internal, p->segments, p->bytes);

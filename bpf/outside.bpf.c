@@ -27,7 +27,7 @@ const volatile __u64 ike_first_burst_ns = 100000000;
 __u64 ike_first_tat_ns; /* of all sources together */
 
 SHARED_ARRAY(sa_in, struct sa_in, SLUICE_SA_ENTRIES);
-SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_SITES);
+SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS);
 COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);
 COUNTER_ARRAY(outside_drops, struct outside_stats, 1);
@@ -123,7 +123,8 @@ static __always_inline int police_and_redirect(
 {
 	__u32 site_index = sa->site, zero = 0, direction = SLUICE_IN;
 	struct site_stats *site = bpf_map_lookup_elem(&site_in_stats, &site_index);
-	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &site_index);
+	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
 	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
 	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan, &zero);
 
@@ -132,7 +133,7 @@ static __always_inline int police_and_redirect(
 		return XDP_DROP;
 	}
 	count(&site->offered, 1, bytes);
-	switch (police(bucket, aggregate, loan, bytes)) {
+	switch (police(bucket, sa->own_limits ? 0 : aggregate, loan, bytes)) {
 	case POLICE_SITE_RATE:
 		count(&site->site_rate, 1, bytes);
 		return XDP_DROP;

@@ -89,6 +89,7 @@ static __always_inline __u64 clock_of(struct loan *loan, int exact)
 	return loan->now;
 }
 
+/* aggregate 0: this site does not pay into it. */
 static __always_inline enum police_verdict police(
 	struct rate_bucket *site, struct rate_bucket *aggregate, struct loan *loan, __u64 bytes)
 {
@@ -99,9 +100,9 @@ static __always_inline enum police_verdict police(
 		__u64 now = clock_of(loan, exact);
 
 		v = POLICE_AGGREGATE;
-		if (borrow(aggregate, loan, now, bytes)) {
+		if (!aggregate || borrow(aggregate, loan, now, bytes)) {
 			v = police_site(site, now, bytes);
-			if (v != POLICE_PASS && aggregate->ns_per_byte_q16)
+			if (v != POLICE_PASS && aggregate && aggregate->ns_per_byte_q16)
 				loan->bytes += bytes;
 		}
 	}

@@ -22,7 +22,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 __u32 inside_ifindex; /* set before anything is attached */
 
-SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_SITES);        /* that of outside.bpf.c */
+SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);      /* that of outside.bpf.c */
 COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);    /* that of outside.bpf.c */
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);                    /* that of outside.bpf.c */
 PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);       /* that of inside.bpf.c */
@@ -93,9 +93,10 @@ static __always_inline int paid(__u64 *credit, __u64 bytes)
 }
 
 static __always_inline int pay(
-	const struct opened *o, __u32 site, struct site_stats *stats, __u64 now)
+	const struct opened *o, __u32 tunnel, __u32 own_limits, struct site_stats *stats, __u64 now)
 {
-	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &site);
+	__u32 site = tunnel / 2, bucket_index = bucket_of(tunnel, own_limits);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
 	__u64 *credit = bpf_map_lookup_elem(&site_credit, &site);
 
 	if (!bucket || !credit)
@@ -165,7 +166,7 @@ int xfrm_in(struct __sk_buff *skb)
 		count(&stats->malformed, 1, skb->len);
 		return TC_ACT_SHOT;
 	}
-	if (!pay(&o, site, stats, now))
+	if (!pay(&o, number, record->own_limits, stats, now))
 		return TC_ACT_SHOT;
 	if (ts->restricted && !selected_in(ts, &o.ip)) {
 		count(&stats->selector, o.segments, o.bytes);

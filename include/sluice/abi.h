@@ -120,6 +120,16 @@ static inline __attribute__((always_inline)) int bucket_charge(
 	return 1;
 }
 
+/*
+ * Which bucket a tunnel's packets pay into: that of its site's first tunnel, which is the site's limit,
+ * or, for sites whose limits are for each tunnel (V-06), its own. The latter pay nothing into the
+ * aggregate.
+ */
+static inline __attribute__((always_inline)) __u32 bucket_of(__u32 tunnel, __u32 own_limits)
+{
+	return own_limits ? tunnel : tunnel & ~1u;
+}
+
 /* ---- traffic accounting ---- */
 
 struct traffic {
@@ -212,7 +222,8 @@ struct sa_in {
 	__u8 udp_encap;    /* 1: ESP in UDP, 0: protocol 50; the other form is wrong_outer */
 	__u16 overhead;    /* ESP bytes that are not inner packet: header, IV, trailer, ICV */
 	__u8 local[16];    /* outside address of the hub, network order */
-	__u8 reserved[36];
+	__u8 own_limits;   /* see bucket_of */
+	__u8 reserved[35];
 };
 
 /* `tunnels`, indexed by tunnel number. */
@@ -222,6 +233,7 @@ struct tunnel_record {
 	__u32 inner_mtu;
 	__u16 mss4, mss6; /* clamp for SYNs; 0: none */
 	__u32 ifindex;    /* of its xfrm interface; 0: a worker seals */
+	__u32 own_limits; /* see bucket_of */
 };
 
 /*

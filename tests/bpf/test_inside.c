@@ -295,7 +295,7 @@ static void hopeless_packets_stop_here(void **context)
 	struct state *s = *context;
 	struct bucket_rate rate = {.bits_per_second = 1000000, .burst_bytes = 10000};
 	struct rate_bucket bucket;
-	uint32_t key = SITE;
+	uint32_t key = bucket_of(2 * SITE, false);
 	struct frame f = data(true, 17, 80);
 	struct __sk_buff skb = {0};
 	int fd = bpf_plane_map_fd(s->plane, DATA_MAP_BUCKET_OUT);

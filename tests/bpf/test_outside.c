@@ -292,6 +292,26 @@ static void a_site_over_its_rate_costs_the_others_nothing(void **context)
 	assert_in_range(passed_of(s, 100), 38, 49);
 }
 
+/* V-06: both tunnels of a gateway have the whole limit, and the aggregate is none of theirs. */
+static void a_tunnel_may_have_limits_of_its_own(void **context)
+{
+	struct state *s = *context;
+	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 10000};
+	struct bucket_rate none = {.bits_per_second = 1, .burst_bytes = 1};
+	struct sa_in sa = record(V4);
+
+	maps_aggregate_rate_set(s->maps, SLUICE_IN, &none);
+	for (uint16_t t = 0; t < 2; t++) {
+		sa.tunnel = (uint16_t)(2 * SITE + t);
+		sa.own_limits = 1;
+		s->sa_in[SLUICE_SA_INDEX(SPI)] = sa;
+		maps_tunnel_rate_set(s->maps, SLUICE_IN, sa.tunnel, &rate);
+		assert_int_equal(passed_of(s, 30), 11);
+	}
+	assert_int_equal(site(s).site_rate.packets, 2 * 19);
+	assert_int_equal(site(s).aggregate_rate.packets, 0);
+}
+
 static struct frame ike_frame(bool v4, uint16_t port, uint8_t last, uint32_t marker)
 {
 	struct frame f = {0};
@@ -577,6 +597,7 @@ int main(void)
 		TEST(site_rate_holds),
 		TEST(site_packet_rate_holds),
 		TEST(aggregate_rate_holds),
+		TEST(a_tunnel_may_have_limits_of_its_own),
 		TEST(a_site_over_its_rate_costs_the_others_nothing),
 		TEST(ike_is_limited_per_source),
 		TEST(a_v6_source_is_its_64),

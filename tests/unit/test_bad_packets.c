@@ -98,8 +98,9 @@ static void bench_init(struct bench *b)
 		.inside_mtu = 1500,
 		.inside_uso = true,
 		.mark_ns = UINT64_MAX,
-		.bucket_in = calloc(SLUICE_MAX_SITES, sizeof(struct rate_bucket)),
-		.bucket_out = calloc(SLUICE_MAX_SITES, sizeof(struct rate_bucket)),
+		.own_limits = calloc(SLUICE_MAX_TUNNELS, sizeof(bool)),
+		.bucket_in = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
+		.bucket_out = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
 		.bucket_aggregate = calloc(SLUICE_DIRECTIONS, sizeof(struct rate_bucket)),
 		.in_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
 		.out_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
@@ -131,6 +132,7 @@ static void bench_fini(struct bench *b)
 	close(b->tap[0]);
 	close(b->tap[1]);
 	close(b->shared.event_fd);
+	free((void *)(uintptr_t)b->shared.own_limits);
 	free(b->shared.bucket_in);
 	free(b->shared.bucket_out);
 	free(b->shared.bucket_aggregate);

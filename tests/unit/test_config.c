@@ -368,8 +368,8 @@ static void test_gateways(void **state)
 	assert_int_equal(c->sites[0].max_prefixes_in, 100);
 	assert_int_equal(c->sites[0].max_prefixes_out, 1000);
 	assert_true(c->sites[1].ecmp);
-	assert_int_equal(c->sites[1].rate, 2 * UINT64_C(5000000000));
-	assert_int_equal(c->sites[1].pps, 800000);
+	assert_int_equal(c->sites[1].rate, UINT64_C(5000000000));
+	assert_int_equal(c->sites[1].pps, 400000);
 	assert_int_equal(c->sites[2].site_class, SITE_CONCENTRATOR);
 	assert_int_equal(c->sites[2].rate, 50000000);
 	assert_int_equal(c->sites[2].max_prefixes_in, 1000);

@@ -301,11 +301,6 @@ static void inherit(const struct concentrator_conf *c, struct site_conf *site)
 		if (!tunnel->local_identity.type)
 			memcpy(&tunnel->local_identity, &c->identity, sizeof(c->identity));
 	}
-	/* V-06: limits of gateways are those of a tunnel, and here two of them carry. */
-	if (site->ecmp && site->tunnels[1].configured) {
-		site->rate *= TUNNELS_PER_SITE;
-		site->pps *= TUNNELS_PER_SITE;
-	}
 	if (!site->outer_family)
 		site->outer_family = site->address.family ? site->address.family : AF_INET;
 }

@@ -150,10 +150,16 @@ static void bucket_write(struct rate_bucket *b, const struct bucket_rate *rate)
 	__atomic_store_n(&b->packets_per_second, n.packets_per_second, __ATOMIC_RELEASE);
 }
 
+void maps_tunnel_rate_set(struct maps *m, enum sluice_direction direction, uint32_t tunnel,
+	const struct bucket_rate *rate)
+{
+	bucket_write(row(&m->bucket[direction], tunnel), rate);
+}
+
 void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_t site,
 	const struct bucket_rate *rate)
 {
-	bucket_write(row(&m->bucket[direction], site), rate);
+	maps_tunnel_rate_set(m, direction, bucket_of(2 * site, false), rate);
 }
 
 void maps_aggregate_rate_set(

@@ -31,8 +31,13 @@ struct maps;
 struct maps *maps_new(const struct bpf_plane *plane);
 void maps_free(struct maps *m);
 
-/* Limits of a site, and of the whole concentrator. At once, under traffic, without a gap. */
+/*
+ * Limits of a site, of a tunnel that has its own, and of the whole concentrator. At once, under traffic,
+ * without a gap.
+ */
 void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_t site,
+	const struct bucket_rate *rate);
+void maps_tunnel_rate_set(struct maps *m, enum sluice_direction direction, uint32_t tunnel,
 	const struct bucket_rate *rate);
 void maps_aggregate_rate_set(
 	struct maps *m, enum sluice_direction direction, const struct bucket_rate *rate);

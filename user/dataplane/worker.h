@@ -24,9 +24,10 @@ struct worker_shared {
 	struct sadb *sadb;
 	uint32_t workers;
 	uint32_t inside_mtu;
-	bool inside_uso;     /* the inside device takes super-packets of UDP */
-	uint64_t horizon_ns; /* 0: police */
-	uint64_t mark_ns;    /* who would wait longer is told by ECN; UINT64_MAX: nobody */
+	bool inside_uso;        /* the inside device takes super-packets of UDP */
+	const bool *own_limits; /* by tunnel: abi.h, bucket_of */
+	uint64_t horizon_ns;    /* 0: police */
+	uint64_t mark_ns;       /* who would wait longer is told by ECN; UINT64_MAX: nobody */
 	struct rate_bucket *bucket_in, *bucket_out, *bucket_aggregate;
 	struct site_stats *in_stats, *out_stats; /* rows of all workers, see worker.bpf.c */
 	struct tunnel_stats *tunnel_stats;

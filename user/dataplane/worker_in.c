@@ -149,7 +149,8 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 	bytes = len - esp_overhead(p->in);
 	s = in_stats(w, p->tunnel);
 	tally(&s->offered, 1, bytes);
-	switch (pace_charge(&w->shared.bucket_in[p->tunnel / 2], now, bytes, 0, &departure)) {
+	switch (pace_charge(
+		bucket_of_tunnel(w, w->shared.bucket_in, p->tunnel), now, bytes, 0, &departure)) {
 	case PACE_RATE:
 		tally(&s->site_rate, 1, bytes);
 		goto out;

@@ -79,6 +79,12 @@ static inline struct tunnel_stats *tunnel_row(struct worker *w, uint32_t tunnel)
 	return &w->shared.tunnel_stats[w->index * SLUICE_MAX_TUNNELS + tunnel];
 }
 
+static inline struct rate_bucket *bucket_of_tunnel(
+	struct worker *w, struct rate_bucket *buckets, uint32_t tunnel)
+{
+	return &buckets[bucket_of(tunnel, w->shared.own_limits[tunnel])];
+}
+
 void worker_tell(
 	struct worker *w, uint32_t type, const struct sa_pair *p, const struct ip_endpoint *remote);
 

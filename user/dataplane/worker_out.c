@@ -51,7 +51,8 @@ static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, 
 	uint64_t *departure)
 {
 	struct site_stats *stats = out_stats(w, s->tunnel);
-	struct rate_bucket *b = &w->shared.bucket_out[s->tunnel / 2];
+	struct rate_bucket *b = bucket_of_tunnel(w, w->shared.bucket_out, s->tunnel);
+	bool own = w->shared.own_limits[s->tunnel];
 	enum pace_verdict v;
 
 	*departure = now;
@@ -61,14 +62,14 @@ static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, 
 		(void)pace_charge(b, now, bytes, PACE_HORIZON_MAX, &ignored);
 		return true;
 	}
-	if (!borrow(w, now, bytes)) {
+	if (!own && !borrow(w, now, bytes)) {
 		tally(&stats->aggregate_rate, 1, bytes);
 		return false;
 	}
 	v = pace_charge(b, now, bytes, w->shared.horizon_ns, departure);
 	if (v == PACE_SEND)
 		return true;
-	if (w->shared.bucket_aggregate[SLUICE_OUT].ns_per_byte_q16)
+	if (!own && w->shared.bucket_aggregate[SLUICE_OUT].ns_per_byte_q16)
 		w->loan += bytes;
 	if (v == PACE_PACKETS)
 		tally(&stats->site_pps, 1, bytes);

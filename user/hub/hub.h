@@ -174,7 +174,9 @@ void hub_sample(struct hub *h);
 void hub_aggregate_set(struct hub *h); /* before the first site's */
 void hub_rates_set(struct hub *h, const struct hub_site *site);
 void hub_rates_forget(struct hub *h, uint32_t slot);
-/* Bits per second that a site may have now; 0: no limit. */
+/* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
+uint64_t hub_site_cap(const struct hub_site *site);
+/* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
 uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
 
 /* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */

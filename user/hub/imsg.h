@@ -293,7 +293,8 @@ struct imsg_data_outside {
 
 struct imsg_data_tunnel {
 	uint32_t tunnel;
-	bool present; /* false: forget it and its SAs */
+	bool present;    /* false: forget it and its SAs */
+	bool own_limits; /* its limits are not its site's: abi.h, bucket_of */
 };
 
 struct imsg_data_mode {

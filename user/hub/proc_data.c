@@ -194,6 +194,7 @@ static void set_tunnel(struct proc_data *d, const struct imsg_data_tunnel *t)
 {
 	if (t->tunnel >= SLUICE_MAX_TUNNELS)
 		return;
+	d->own_limits[t->tunnel] = t->own_limits;
 	if (!t->present)
 		data_sa_del(d, t->tunnel, 0, 0);
 }
@@ -236,6 +237,7 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 		tunnel = imsg_body(m, sizeof(*tunnel));
 		if (!tunnel || tunnel->tunnel >= SLUICE_MAX_TUNNELS)
 			return false;
+		d->own_limits[tunnel->tunnel] = tunnel->own_limits;
 		return true;
 	case IMSG_DATA_CONF:
 		conf = imsg_body(m, sizeof(*conf));
@@ -342,6 +344,7 @@ static void share(struct proc_data *d)
 		.inside_uso = d->conf.inside_uso,
 		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
 		.mark_ns = d->conf.ecn_marking && horizon ? horizon / 2 : UINT64_MAX,
+		.own_limits = d->own_limits,
 		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
 		.bucket_out = d->maps[DATA_MAP_BUCKET_OUT].start,
 		.bucket_aggregate = d->maps[DATA_MAP_BUCKET_AGGREGATE].start,

@@ -158,6 +158,8 @@ static void on_hub(void *context, const struct imsg *m)
 		return;
 	case IMSG_DATA_TUNNEL:
 		t = imsg_body(m, sizeof(*t));
+		if (t && t->tunnel < SLUICE_MAX_TUNNELS)
+			x->d->own_limits[t->tunnel] = t->own_limits;
 		if (t && !t->present)
 			xfrm_pairs_del(x, t->tunnel, 0, 0);
 		break;

@@ -13,6 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool gateway(const struct hub_site *site)
+{
+	return site->conf.site_class == SITE_GATEWAY;
+}
+
 static void write_limit(
 	struct hub *h, const struct hub_site *site, enum sluice_direction d, uint64_t bits)
 {
@@ -22,11 +27,26 @@ static void write_limit(
 
 	if (bits != site->conf.rate && rate.burst_bytes > FAIR_SITE_BURST_LEAST)
 		rate.burst_bytes = 0; /* the default: 20 ms of the limit */
-	maps_site_rate_set(h->maps, d, site->slot, &rate);
+	if (!gateway(site)) {
+		maps_site_rate_set(h->maps, d, site->slot, &rate);
+		return;
+	}
+	/* V-06, V-07: for each tunnel, and the concentrator's aggregate is none of theirs. */
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		maps_tunnel_rate_set(h->maps, d, hub_tunnel_number(site, t), &rate);
+}
+
+uint64_t hub_site_cap(const struct hub_site *site)
+{
+	uint64_t tunnels = gateway(site) && site->conf.tunnels[1].configured ? TUNNELS_PER_SITE : 1;
+
+	return tunnels * site->conf.rate;
 }
 
 uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction d, uint32_t slot)
 {
+	if (h->sites[slot] && gateway(h->sites[slot]))
+		return h->sites[slot]->conf.rate;
 	return fair_limit(h->fair[d], slot);
 }
 
@@ -38,7 +58,7 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		uint64_t limit;
 
-		if (!h->sites[i])
+		if (!h->sites[i] || gateway(h->sites[i]))
 			continue;
 		was.sites[0].cap = h->fair[d]->sites[i].cap;
 		limit = hub_rate_limit(h, d, i);
@@ -106,8 +126,10 @@ void hub_rates_set(struct hub *h, const struct hub_site *site)
 	for (int i = 0; i < SLUICE_DIRECTIONS; i++) {
 		enum sluice_direction d = (enum sluice_direction)i;
 
-		maps_site_stats(h->maps, d, site->slot, &stats);
-		fair_site_set(h->fair[d], site->slot, site->conf.rate, stats.offered.bytes);
+		if (!gateway(site)) {
+			maps_site_stats(h->maps, d, site->slot, &stats);
+			fair_site_set(h->fair[d], site->slot, site->conf.rate, stats.offered.bytes);
+		}
 		write_limit(h, site, d, hub_rate_limit(h, d, site->slot));
 	}
 }

@@ -154,7 +154,9 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 
 static void send_to_data(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
 {
-	struct imsg_data_tunnel m = {.tunnel = hub_tunnel_number(site, t), .present = present};
+	struct imsg_data_tunnel m = {.tunnel = hub_tunnel_number(site, t),
+		.present = present,
+		.own_limits = site->conf.site_class == SITE_GATEWAY};
 
 	process_send(&h->processes[PROCESS_DATA], IMSG_DATA_TUNNEL, -1, &m, sizeof(m));
 }
@@ -430,8 +432,11 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	struct hub_tunnel *state = hub_tunnel(h, tunnel);
 	uint32_t mtu = tunnel_mtu(state);
-	struct tunnel_record record = {
-		.site = site->slot, .up = 1, .inner_mtu = mtu, .ifindex = state->ifindex};
+	struct tunnel_record record = {.site = site->slot,
+		.up = 1,
+		.inner_mtu = mtu,
+		.ifindex = state->ifindex,
+		.own_limits = site->conf.site_class == SITE_GATEWAY};
 
 	if (mtu > 60) {
 		record.mss4 = (uint16_t)(mtu - 40);

@@ -36,7 +36,8 @@ static struct rates sum_rates(struct hub *h, enum sluice_direction d)
 	struct rates sum = {0};
 
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
+		/* The aggregate is none of a gateway. */
+		if (!h->sites[i] || h->sites[i]->conf.site_class == SITE_GATEWAY)
 			continue;
 
 		struct rates r = rates_of(h->sites[i], d);
@@ -80,7 +81,7 @@ static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice
 		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps),
 		"dropped_bps", json_number(r.dropped_bps), "limit_bps",
 		json_number(hub_rate_limit(h, d, site->slot)), "share_of_cap_percent",
-		percent(r.delivered_bps, site->conf.rate), "share_of_aggregate_percent",
+		percent(r.delivered_bps, hub_site_cap(site)), "share_of_aggregate_percent",
 		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "offered",
 		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped",
 		dropped);
