@@ -17,6 +17,7 @@ strongswan_up() {
 		if [ $end = hub ]; then own=192.0.2.1 peer=192.0.2.2 here=10.1.0.0/24 there=10.77.1.0/24
 		else own=192.0.2.2 peer=192.0.2.1 here=10.77.1.0/24 there=10.1.0.0/24; fi
 		d=$LAB/swan.$end
+		rm -rf "$d"
 		mkdir -p "$d"/swanctl/{x509,x509ca,x509ocsp,x509aa,x509ac,x509crl,pubkey,private,rsa,ecdsa,bliss,pkcs8,pkcs12}
 		cat >"$d/strongswan.conf" <<-E
 		charon-systemd {
