@@ -141,6 +141,7 @@ static void add_site(const struct imsg_bgp_neighbor *n)
 		fail("calloc");
 	(*site)->slot = n->tunnel / TUNNELS_PER_SITE;
 	(*site)->conf.max_prefixes_in = n->max_prefixes_in ? n->max_prefixes_in : 1000000;
+	(*site)->conf.propagate = true;
 	(*site)->tunnels[n->tunnel % TUNNELS_PER_SITE].open = true;
 }
 

@@ -70,6 +70,7 @@ run rekey store-1; exits 0 "rekey"; asked '{"verb":"rekey","site":"store-1"}'
 run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked '{"verb":"rekey","site":"store-1","tunnel":1,"ike":true}'
 run tunnel down store-1 0; exits 0 "tunnel down"; asked '{"verb":"tunnel-down","site":"store-1","tunnel":0}'
 run tunnel up store-1 1; exits 0 "tunnel up"; asked '{"verb":"tunnel-up","site":"store-1","tunnel":1}'
+run tunnel drain store-1 0; exits 0 "tunnel drain"; asked '{"verb":"tunnel-drain","site":"store-1","tunnel":0}'
 run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
 
 run show tunnels nope; exits 1 "refused by the daemon"

@@ -434,6 +434,7 @@ static void set_up(uint32_t seed)
 	for (uint32_t i = 0; i < TUNNELS / TUNNELS_PER_SITE; i++) {
 		sim.sites[i].slot = i;
 		sim.sites[i].conf.max_prefixes_in = 1000;
+		sim.sites[i].conf.propagate = true;
 		sim.hub.sites[i] = &sim.sites[i];
 		snprintf(sim.sites[i].conf.name, SITE_NAME_SIZE, "s%u", i);
 	}
@@ -516,6 +517,10 @@ static void the_guard_knows_owners(void **state)
 	m.both = true;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
 	m.both = false;
+	sim.sites[0].conf.propagate = false;
+	assert_string_equal(
+		hub_route_refusal(&sim.hub, &m), "routes of the site are not propagated");
+	sim.sites[0].conf.propagate = true;
 	sim.sites[0].conf.max_prefixes_in = 0;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
 	tear_down();

@@ -139,6 +139,27 @@ static void default_route_only_where_allowed(void **state)
 	assert_null(site_has(2, "0.0.0.0/0")); /* */
 }
 
+/* the session and what it brought stay, so that switching back needs neither. */
+static void propagation_can_be_switched(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+
+	(void)state;
+	join(0);
+	join(2);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	for (int turn = 0; turn < 2; turn++) {
+		n.not_propagated = !turn;
+		change(&n);
+		settle();
+		assert_int_equal(hub_has("10.1.0.0/24", 0), turn);
+		assert_int_equal(site_has(2, "10.1.0.0/24") != NULL, turn);
+		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	}
+}
+
 static void med_change_needs_no_new_session(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(0);
@@ -380,6 +401,7 @@ int main(void)
 		lab_test(site_to_site_off),
 		lab_test(hub_networks_are_protected),
 		lab_test(default_route_only_where_allowed),
+		lab_test(propagation_can_be_switched),
 		lab_test(med_change_needs_no_new_session),
 		lab_test(bad_attribute_withdraws),
 		lab_test(refresh_sends_everything_again),

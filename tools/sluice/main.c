@@ -22,7 +22,7 @@ static const char usage_text[] =
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
-	"       sluice tunnel up|down SITE 0|1\n"
+	"       sluice tunnel up|down|drain SITE 0|1\n"
 	"       sluice explain [CODE]            what a reason code means, what to do\n"
 	"       sluice ca COMMAND                certificates: see sluice ca --help\n"
 	"       sluice version\n"
@@ -77,6 +77,7 @@ static const struct command commands[] = {
 	{{"rekey"}, "rekey", SITE_NEEDED, TUNNEL_OPTIONAL, true, NULL},
 	{{"tunnel", "down"}, "tunnel-down", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
 	{{"tunnel", "up"}, "tunnel-up", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
+	{{"tunnel", "drain"}, "tunnel-drain", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
 };
 
 struct options {

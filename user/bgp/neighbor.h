@@ -47,6 +47,7 @@ struct bgp_neighbor {
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
 	bool as_override;    /* */
+	bool not_propagated; /* its routes are known, shown, and not used */
 	uint8_t allow_as_in; /* how often our AS may be in its paths */
 	bool is_static;      /* no session: bgp_statics_set says what leads there */
 	bool ecmp;           /* equal paths over both tunnels of the site are both used */

@@ -56,14 +56,16 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 	if (attr_path_count(a, policy->config->local_as) > from->conf.allow_as_in)
 		return POLICY_OWN_AS;
 	if (prefix->len == 0) /* */
-		return from->conf.allow_default ? POLICY_ACCEPT : POLICY_DEFAULT;
+		return !from->conf.allow_default   ? POLICY_DEFAULT
+		       : from->conf.not_propagated ? POLICY_SITE
+						   : POLICY_ACCEPT;
 	if (is_hub_network(policy, prefix))
 		return POLICY_HUB;
 	if (is_martian(prefix))
 		return POLICY_MARTIAN;
 	if (is_inside(policy, prefix))
 		return POLICY_INSIDE;
-	return POLICY_ACCEPT;
+	return from->conf.not_propagated ? POLICY_SITE : POLICY_ACCEPT;
 }
 
 #define LINK_HOST_BITS 2u /* /30 and /126 */
@@ -123,6 +125,7 @@ const char *policy_reason(enum policy_verdict verdict)
 		[POLICY_DEFAULT] = "default routes of this site are not allowed",
 		[POLICY_MARTIAN] = "such addresses are never forwarded",
 		[POLICY_INSIDE] = "it covers inside addresses of a tunnel",
+		[POLICY_SITE] = "routes of this site are not propagated",
 		[POLICY_NEXT_HOP] = "its next hop is not connected",
 	};
 

@@ -17,6 +17,7 @@ enum policy_verdict {
 	POLICY_DEFAULT,  /* default route from a site without allow_default */
 	POLICY_MARTIAN,  /* loopback, link-local, multicast */
 	POLICY_INSIDE,   /* the inside addresses of a tunnel */
+	POLICY_SITE,     /* nothing of this site is propagated */
 	POLICY_NEXT_HOP, /* not on the link: such a route is not even kept */
 };
 

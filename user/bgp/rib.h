@@ -196,6 +196,10 @@ void rib_drop_cursor(struct rib_table *t, uint32_t cursor);
 bool rib_was_told(const struct rib *r, const struct rib_prefix *e, const struct rib_peer *p);
 void rib_set_told(struct rib *r, struct rib_prefix *e, struct rib_peer *p, bool told);
 
+/* A peer takes a slot: nothing may remain of who had it before. A peer has left its slot. */
+void rib_slot_taken(struct rib *r, enum bgp_family family, unsigned int slot);
+void rib_slot_left(struct rib_table *t, unsigned int slot);
+
 /* Takes the second cursor out of the list. */
 void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family);
 

@@ -266,7 +266,8 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	}
 	p->rib.conf = *conf;
 	if (old.group != conf->group || old.allow_default != conf->allow_default ||
-		old.allow_as_in != conf->allow_as_in || old.ecmp != conf->ecmp)
+		old.allow_as_in != conf->allow_as_in ||
+		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp)
 		rib_touch_all(&b->rib);
 	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {

@@ -173,6 +173,7 @@ struct site_conf {
 	uint32_t max_prefixes_in, max_prefixes_out;
 	bool allow_default;
 	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
+	bool propagate;      /* what is learned from it goes into the tables */
 	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */
 	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
 	struct bfd_conf bfd;

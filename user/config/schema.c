@@ -119,6 +119,7 @@ static const struct walk_field site_fields[] = {
 	{"max_prefixes", read_max_in, offsetof(struct site_conf, max_prefixes_in), false},
 	{"max_prefixes_out", read_max_out, offsetof(struct site_conf, max_prefixes_out), false},
 	{"allow_default", read_bool, offsetof(struct site_conf, allow_default), false},
+	{"propagate", read_bool, offsetof(struct site_conf, propagate), false},
 	{"as_override", read_bool, offsetof(struct site_conf, as_override), false},
 	{"allow_as_in", read_allow_as_in, offsetof(struct site_conf, allow_as_in), false},
 	{"bgp_transport", read_family, offsetof(struct site_conf, bgp_family), false},
@@ -346,6 +347,7 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	struct site_conf *site = &d->config->sites[index];
 
 	site->bgp_family = AF_INET;
+	site->propagate = true;
 	if (!read_class_first(w, node, site))
 		return false;
 	set_class_limits(&d->config->concentrator, site);

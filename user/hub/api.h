@@ -26,6 +26,7 @@ enum api_verb {
 	API_REKEY_IKE,
 	API_TUNNEL_DOWN,
 	API_TUNNEL_UP,
+	API_TUNNEL_DRAIN,
 	API_VERBS,
 };
 

@@ -25,6 +25,7 @@
 
 struct hub_tunnel {
 	bool admin_down;
+	bool draining;    /* the site is asked to use the other tunnel */
 	uint32_t ifindex; /* kernel ESP: of its xfrm interface; 0: none */
 	bool open;        /* TC lets packets through, routes may exist */
 	struct imsg_tunnel_state ike;
@@ -178,6 +179,13 @@ void hub_rates_forget(struct hub *h, uint32_t slot);
 uint64_t hub_site_cap(const struct hub_site *site);
 /* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
 uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
+
+/*
+ * R-10: asks the site, by MED, to send over its other tunnel, or no longer. False with a reason when the
+ * other one cannot carry (L-02).
+ */
+bool hub_tunnel_drain(
+	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why);
 
 /* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);

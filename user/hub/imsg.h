@@ -325,6 +325,7 @@ struct imsg_bgp_neighbor {
 	uint32_t group; /* sites of one location share a number; else site index */
 	bool allow_default;
 	bool as_override;
+	bool not_propagated;
 	uint8_t allow_as_in;
 	bool is_static; /* no session, IMSG_BGP_STATICS follows */
 	bool ecmp;

@@ -71,6 +71,7 @@ static const struct verb_name verbs[] = {
 	{"rekey", API_REKEY_CHILD},
 	{"tunnel-down", API_TUNNEL_DOWN},
 	{"tunnel-up", API_TUNNEL_UP},
+	{"tunnel-drain", API_TUNNEL_DRAIN},
 	{NULL, API_INVALID},
 };
 

@@ -229,6 +229,7 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.passive = m->passive,
 		.transport6 = m->transport6,
 		.as_override = m->as_override,
+		.not_propagated = m->not_propagated,
 		.allow_as_in = m->allow_as_in,
 		.is_static = m->is_static,
 		.ecmp = m->ecmp,

@@ -143,6 +143,8 @@ const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 		return "it is not a prefix";
 	if (!site)
 		return "it leads to no site";
+	if (!site->conf.propagate)
+		return "routes of the site are not propagated";
 	if (is_of_other_source(&site->conf, route))
 		return "it is not among the static routes of the site, or those of its sessions";
 	if (route->both && !site->conf.ecmp)

@@ -105,6 +105,27 @@ static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tu
 }
 
 #define BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
+#define DRAIN_MED  10  /* less on the other tunnel than on one that is drained */
+
+static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	bool backup = h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1;
+
+	return site->conf.tunnels[t].med + (backup ? BACKUP_MED : 0);
+}
+
+/* while one tunnel is drained, the other's MED is below both; so one must be above zero. */
+static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	uint32_t own = med_of(h, site, t), other = med_of(h, site, !t);
+
+	if (site->tunnels[t].draining)
+		return own > DRAIN_MED ? own : DRAIN_MED;
+	if (!site->tunnels[!t].draining)
+		return own;
+	own = own < other ? own : other;
+	return own > DRAIN_MED ? own - DRAIN_MED : 0;
+}
 
 static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
 {
@@ -124,13 +145,12 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.remote_as = site->conf.asn;
 	m.max_prefixes_in = site->conf.max_prefixes_in;
 	m.max_prefixes_out = site->conf.max_prefixes_out;
-	m.med_out = conf->med;
-	if (h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1)
-		m.med_out += BACKUP_MED;
+	m.med_out = med_out(h, site, t);
 	m.group = hub_group(h, site);
 	m.allow_default = site->conf.allow_default;
 	m.as_override = site->conf.as_override;
 	m.allow_as_in = site->conf.allow_as_in;
+	m.not_propagated = !site->conf.propagate;
 	m.is_static = site->conf.routing == ROUTING_STATIC;
 	m.ecmp = site->conf.ecmp;
 	m.was_up = site->tunnels[t].bgp_was_up;
@@ -246,11 +266,12 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
 	uint32_t tunnel = hub_tunnel_number(site, t);
 	struct hub_tunnel *state = &site->tunnels[t];
-	bool admin_down = state->admin_down;
+	bool admin_down = state->admin_down, draining = state->draining;
 
 	hub_interface_del(h, tunnel);
 	memset(state, 0, sizeof(*state));
 	state->admin_down = admin_down;
+	state->draining = draining;
 	state->ike.tunnel = state->bgp.tunnel = tunnel;
 	state->since_wall_ns = clock_wall();
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
@@ -449,6 +470,26 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	state->open = true;
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
 	send_bgp_tunnel(h, tunnel, true);
+}
+
+bool hub_tunnel_drain(
+	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why)
+{
+	const struct hub_tunnel *other = hub_tunnel(h, hub_tunnel_number(site, !t));
+
+	*why = site->conf.routing != ROUTING_BGP ? "the site has static routes: no MED tells it"
+	       : !other->open || other->bgp.state != BGP_ESTABLISHED
+		       ? "the other tunnel has no BGP session to take over"
+	       : other->draining ? "the other tunnel is drained already"
+				 : NULL;
+	if (drain && *why)
+		return false;
+	hub_tunnel(h, hub_tunnel_number(site, t))->draining = drain;
+	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {
+		if (site->conf.tunnels[i].configured)
+			send_to_bgp(h, site, i);
+	}
+	return true;
 }
 
 void hub_tunnel_close(struct hub *h, uint32_t tunnel)

@@ -96,6 +96,7 @@ static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_a
 		[API_TUNNEL_DOWN] = IKE_COMMAND_DOWN,
 		[API_TUNNEL_UP] = IKE_COMMAND_UP,
 	};
+	const char *why;
 	int sent = 0;
 
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
@@ -106,6 +107,8 @@ static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_a
 			continue;
 		if (r->verb == API_TUNNEL_DOWN || r->verb == API_TUNNEL_UP)
 			site->tunnels[t].admin_down = r->verb == API_TUNNEL_DOWN;
+		if (r->verb == API_TUNNEL_UP && site->tunnels[t].draining)
+			(void)hub_tunnel_drain(h, site, (unsigned int)t, false, &why);
 		if (r->verb == API_TUNNEL_DOWN)
 			hub_tunnel_close(h, m.tunnel);
 		process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
@@ -114,6 +117,18 @@ static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_a
 	if (!sent)
 		return error_json("site '%s' has no such tunnel", site->conf.name);
 	return json_pack("{s:s}", "ok", "asked");
+}
+
+static json_t *drain(struct hub *h, const struct hub_site *site, const struct imsg_api_request *r)
+{
+	const char *why;
+
+	if (r->tunnel < 0 || r->tunnel >= TUNNELS_PER_SITE ||
+		!site->conf.tunnels[r->tunnel].configured)
+		return error_json("site '%s' has no such tunnel", site->conf.name);
+	if (!hub_tunnel_drain(h, site, (unsigned int)r->tunnel, true, &why))
+		return error_json("%s", why);
+	return json_pack("{s:s}", "ok", "the site is asked to send over its other tunnel");
 }
 
 static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
@@ -143,6 +158,9 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 	case API_REKEY_IKE:
 	case API_TUNNEL_DOWN:
 	case API_TUNNEL_UP:
+	case API_TUNNEL_DRAIN:
+		if (site && r->verb == API_TUNNEL_DRAIN)
+			return drain(h, site, r);
 		if (site)
 			return command(h, site, r);
 		return error_json("%s", "a site must be named");

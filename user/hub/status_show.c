@@ -147,7 +147,10 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "site", json_string(site->conf.name));
 	json_object_set_new(o, "tunnel", json_integer(t));
 	json_object_set_new(o, "state",
-		json_string(state->admin_down ? "disabled" : phase_names[state->ike.phase]));
+		json_string(state->admin_down ? "disabled"
+			    : state->draining && state->ike.phase == TUNNEL_UP
+				    ? "draining"
+				    : phase_names[state->ike.phase]));
 	json_object_set_new(o, "peer", json_string(endpoint_format(&state->ike.peer, peer)));
 	json_object_set_new(o, "local", json_string(addr_format(&local, own)));
 	json_object_set_new(o, "ike_version", json_integer(state->ike.ike_version));
