@@ -80,20 +80,20 @@ case_ "and flows are spread" spread
 
 med_seen() { local out; out=$(in_ns b1 birdc -s "$LAB/b1/bird.ctl" show route all protocol "$1" | sed -n 's/.*BGP.med: //p' | sort -u | tr '\n' ' '); echo "$1: $out"; [ "$out" = "$2 " ]; }
 case_ "tunnel 0 is to be drained" sluice tunnel drain site-1 0
-case_ "the site hears a lower MED over tunnel 1" until_true 5 med_seen t1 90
-case_ "and the same as before over tunnel 0" med_seen t0 100
+case_ "the site hears a lower MED over tunnel 1" until_true 30 med_seen t1 90
+case_ "and the same as before over tunnel 0" until_true 30 med_seen t0 100
 refused() { ! sluice tunnel drain "$@" 2>"$LAB/out" && cat "$LAB/out"; }
 case_ "both at a time are refused" refused site-1 1
 case_ "and static routes have no MED" refused site-2 0
 case_ "tunnel 0 is wanted again" sluice tunnel up site-1 0
-case_ "and the MED is as before" until_true 5 med_seen t1 100
+case_ "and the MED is as before" until_true 30 med_seen t1 100
 sed '0,/ecmp: on/s//ecmp: on\n    propagate: off/' "$LAB/sluice.yaml" >"$LAB/new" && cp "$LAB/sluice.yaml" "$LAB/old" && cp "$LAB/new" "$LAB/sluice.yaml"
 case_ "site 1 is no longer propagated" sluice apply
 unrouted() { [ -z "$(route 10.1.0.0/24)" ] && ! in_kernel 10.1.0.0/24 && all_up 2; }
-case_ "its routes are gone, its sessions are not" until_true 5 unrouted
+case_ "its routes are gone, its sessions are not" until_true 30 unrouted
 cp "$LAB/old" "$LAB/sluice.yaml"
 case_ "it is propagated again" sluice apply
-case_ "and has its routes" until_true 5 route_is 10.1.0.0/24 "bgp site-1 0 true"
+case_ "and has its routes" until_true 30 route_is 10.1.0.0/24 "bgp site-1 0 true"
 
 case_ "tunnel 0 of the static site goes down" sluice tunnel down site-2 0
 case_ "its routes are over tunnel 1" until_true 3 route_is 10.2.0.0/24 "static site-2 1 false"
