@@ -48,6 +48,7 @@ struct xfrm_event {
 	struct ip_endpoint remote; /* MOVED */
 	/* COUNTED: totals of the SA */
 	uint64_t replay, auth;
+	bool offloaded; /* a device does its crypto */
 };
 
 typedef void xfrm_handler(void *context, const struct xfrm_event *e);

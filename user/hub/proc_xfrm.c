@@ -104,6 +104,8 @@ static void on_kernel(void *context, const struct xfrm_event *e)
 
 	switch (e->type) {
 	case XFRM_EVENT_COUNTED:
+		x->sas++;
+		x->offloaded += e->offloaded;
 		on_counted(x, e);
 		break;
 	case XFRM_EVENT_EXPIRING:
@@ -128,6 +130,37 @@ static void on_kernel(void *context, const struct xfrm_event *e)
 	}
 }
 
+/* Whose crypto it is. A device that can may still refuse an algorithm, or ESP in UDP. */
+static const char *offload_text(const struct proc_xfrm *x)
+{
+	bool able = false;
+
+	for (uint32_t i = 0; i < x->d->outside_count; i++)
+		able = able || x->d->outside[i].esp_offload;
+	if (!able)
+		return "no device with ESP offload";
+	if (!x->sas)
+		return "ESP offload";
+	if (!x->offloaded)
+		return "ESP offload of no SA";
+	return x->offloaded < x->sas ? "ESP offload of some SAs" : "ESP offload of all SAs";
+}
+
+/* At start, and when it has changed. */
+static void say_mode(struct proc_xfrm *x)
+{
+	struct imsg_data_mode mode = {0};
+	const struct imsg_data_conf *c = &x->d->conf;
+
+	snprintf(mode.text, sizeof(mode.text), "kernel ESP, spread over %u CPU%s, %s, %s",
+		c->workers, c->workers == 1 ? "" : "s", c->pacing_horizon_us ? "paced" : "policed",
+		offload_text(x));
+	if (!strcmp(mode.text, x->mode.text))
+		return;
+	x->mode = mode;
+	imsg_send(x->d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
+}
+
 static void on_readable(int fd, short what, void *arg)
 {
 	struct proc_xfrm *x = arg;
@@ -141,7 +174,9 @@ static void on_tick(int fd, short what, void *arg)
 	struct proc_xfrm *x = arg;
 
 	(void)fd, (void)what;
+	x->sas = x->offloaded = 0;
 	xfrm_count(x->xfrm);
+	say_mode(x);
 }
 
 /* ---- hub ---- */
@@ -236,16 +271,6 @@ static bool warm_up(void)
 	esp_sa_free(cbc);
 	esp_sa_free(gcm);
 	return ok;
-}
-
-static void say_mode(const struct proc_xfrm *x)
-{
-	struct imsg_data_mode mode = {0};
-	const struct imsg_data_conf *c = &x->d->conf;
-
-	snprintf(mode.text, sizeof(mode.text), "kernel ESP, spread over %u CPU%s, %s", c->workers,
-		c->workers == 1 ? "" : "s", c->pacing_horizon_us ? "paced" : "policed");
-	imsg_send(x->d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
 }
 
 static void stop(struct proc_xfrm *x)

@@ -25,6 +25,8 @@ struct proc_xfrm {
 	struct tunnel_selectors *selectors;
 	struct site_stats *in_stats; /* the control thread's rows */
 	struct kernel_pair *pairs[SLUICE_SA_ENTRIES];
+	uint32_t sas, offloaded; /* as counted last: in the kernel, their crypto in a device */
+	struct imsg_data_mode mode;
 	uint32_t using[SLUICE_MAX_TUNNELS]; /* inbound SPI of the pair that sends; 0: none */
 };
 
