@@ -41,8 +41,9 @@ up() { # VERSION
 	local t; branch_net 1
 	mkdir -p "$LAB/b1" && pluto_start || return
 	for t in 0 1; do
-		connection_add "$1" $t && tunnel_addresses 1 $t ipsec$((t + 1)) || return
-		whack --initiate --name t$t --asynchronous
+		connection_add "$1" $t && whack --initiate --name t$t --asynchronous || return
+		# pluto makes the interface for the first SA pair
+		until_true 20 in_b 1 link show ipsec$((t + 1)) && tunnel_addresses 1 $t ipsec$((t + 1)) || return
 	done
 	branch_bird 1
 }
