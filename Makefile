@@ -82,7 +82,8 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
 	@tools/demo/demo.sh
 
-test: deps
+test:
+	@tools/deps.sh test
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan tests
 	@tests/run.sh $(BUILD)/asan
 
