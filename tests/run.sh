@@ -2,15 +2,22 @@
 # Runs every test of a build directory and closes with the counts. Usage: tests/run.sh BUILD [PATTERN]
 #
 # Unit, simulation and BPF tests are cmocka programs; namespace tests are scripts that exit 0 (all
-# cases passed), 77 (skipped, the last line says why) or another status.
+# cases passed), 77 (skipped, the last line says why) or another status. These live by real timers of
+# real peers, on machines that others load too: one that fails is run a second time, and if it passes
+# then, it is counted apart and what failed is shown all the same.
 set -uo pipefail
 . "$(dirname "$0")/net/own_root.sh"
 own_root "$0" "$(realpath "$1")" "${@:2}"
+# Names of network namespaces of our own, whatever another run has or left behind.
+if [ "$(id -u)" = 0 ] && [ -z "${OWN_NETNS:-}" ]; then
+	OWN_NETNS=1 exec unshare -m --propagation slave sh -c \
+		'mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && exec "$@"' - "$(realpath "$0")" "$(realpath "$1")" "${@:2}"
+fi
 cd "$(dirname "$0")/.." || exit 1
 BIN=$(realpath "$1")
 PATTERN=${2:-}
 export BIN
-passed=0 failed=0 skipped=0
+passed=0 again=0 failed=0 skipped=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
@@ -30,6 +37,13 @@ run() { # run NAME COMMAND...
 	[[ $name == *"$PATTERN"* ]] || return 0
 	timeout 600 "$@" >"$log" 2>&1 </dev/null
 	status=$?
+	if [[ $name == net/* && $status != 0 && $status != 77 ]]; then
+		printf 'AGAIN %-34s %4d s, status %d\n' "$name" $((SECONDS - start)) $status
+		grep -a '^FAIL' "$log" | sed 's/^/      | /'
+		start=$SECONDS again=$((again + 1))
+		timeout 600 "$@" >"$log" 2>&1 </dev/null
+		status=$?
+	fi
 	report "$name" $status $((SECONDS - start)) "$log"
 }
 
@@ -43,5 +57,6 @@ for script in tests/net/*.sh; do
 done
 
 [ $skipped = 0 ] || echo "skipped tests are listed above with their reasons"
+[ $again = 0 ] || echo "$again run a second time"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -1,12 +1,12 @@
 #!/bin/bash
 # The same traffic through us, strongSwan's userspace ESP, wireguard-go and OpenVPN, each at both ends of
-# the same wire, in turn, the hub's side alone on CPU 0 (tests/net/bench_lab.sh). What counts is what a
+# the same wire, in turn, the hub's side alone on CPU 0 (tests/bench/lab.sh). What counts is what a
 # second of the hub's CPU carries: bits of TCP, and packets of UDP (1,400 bytes, at 70 % of what TCP got
 # through, so that all are busy and none drops much). Medians of ROUNDS, with the lowest and highest.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
-. tests/net/bench_lab.sh
+. tests/bench/lab.sh
 bench_start
 
 # strongSwan with kernel-libipsec: AES-128-GCM, UDP

@@ -1,12 +1,12 @@
 #!/bin/bash
 # From a host behind the hub to hosts of sites and back, through namespaces, with one worker on CPU 0 and
-# all else on CPU 1 (tests/net/bench_lab.sh). For each way the highest of the offered rates at which less
+# all else on CPU 1 (tests/bench/lab.sh). For each way the highest of the offered rates at which less
 # than one packet in a thousand is lost, and what it costs the hub: ns of CPU per packet, and bits per
 # second of CPU. What the other CPU cannot generate is not offered: then the rate is at least that.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slee SECONDS_EACH=${SECONDS_EACH:-3} ROUNDS=${ROUNDS:-3}
-. tests/net/bench_lab.sh
+. tests/bench/lab.sh
 bench_start
 
 # step DIRECTION BITS SIZE SITES: one JSON line for what was offered

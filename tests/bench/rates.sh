@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slra SECONDS_EACH=${SECONDS_EACH:-12}
-. tests/net/bench_lab.sh
+. tests/bench/lab.sh
 bench_start
 
 bench_net 1 || exit 1
