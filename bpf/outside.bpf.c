@@ -133,7 +133,7 @@ static __always_inline int police_and_redirect(
 		return XDP_DROP;
 	}
 	count(&site->offered, 1, bytes);
-	switch (police(bucket, sa->own_limits ? 0 : aggregate, loan, bytes)) {
+	switch (police(bucket, aggregate, sa->own_limits, loan, bytes)) {
 	case POLICE_SITE_RATE:
 		count(&site->site_rate, 1, bytes);
 		return XDP_DROP;

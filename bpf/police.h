@@ -89,9 +89,9 @@ static __always_inline __u64 clock_of(struct loan *loan, int exact)
 	return loan->now;
 }
 
-/* aggregate 0: this site does not pay into it. */
-static __always_inline enum police_verdict police(
-	struct rate_bucket *site, struct rate_bucket *aggregate, struct loan *loan, __u64 bytes)
+/* own_limits: this bucket does not pay into the aggregate. */
+static __always_inline enum police_verdict police(struct rate_bucket *site,
+	struct rate_bucket *aggregate, int own_limits, struct loan *loan, __u64 bytes)
 {
 	enum police_verdict v = POLICE_AGGREGATE;
 
@@ -100,9 +100,9 @@ static __always_inline enum police_verdict police(
 		__u64 now = clock_of(loan, exact);
 
 		v = POLICE_AGGREGATE;
-		if (!aggregate || borrow(aggregate, loan, now, bytes)) {
+		if (own_limits || borrow(aggregate, loan, now, bytes)) {
 			v = police_site(site, now, bytes);
-			if (v != POLICE_PASS && aggregate && aggregate->ns_per_byte_q16)
+			if (v != POLICE_PASS && !own_limits && aggregate->ns_per_byte_q16)
 				loan->bytes += bytes;
 		}
 	}
