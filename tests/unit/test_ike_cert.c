@@ -1,93 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates in IKEv2: every kind of key between two engines, and every reason to refuse. */
-#include "ike_lab.h"
-
-#include "../certs.h"
-#include "ike/credentials.h"
-
-#include <stdio.h>
-
-static struct {
-	struct made root, subordinate, stranger;
-	struct made hub[KEY_ED25519 + 1], site[KEY_ED25519 + 1];
-} pki;
-
-static int64_t wall_now = CERTS_NOW;
-
-static int64_t lab_wall(void *context)
-{
-	(void)context;
-	return wall_now;
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	pki.root = certs_ca("CN=Root", KEY_P256, NULL);
-	pki.subordinate = certs_ca("CN=Subordinate", KEY_P256, &pki.root);
-	pki.stranger = certs_ca("CN=Stranger", KEY_P256, NULL);
-	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
-		pki.hub[k] = certs_peer("CN=hub", "hub.example", k, &pki.subordinate);
-		pki.site[k] = certs_peer("CN=site", "site.example", k, &pki.subordinate);
-	}
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	made_free(&pki.root);
-	made_free(&pki.subordinate);
-	made_free(&pki.stranger);
-	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {
-		made_free(&pki.hub[k]);
-		made_free(&pki.site[k]);
-	}
-	return 0;
-}
-
-static void trust(struct lab *l, int i, const struct made *ca)
-{
-	struct trust *t = trust_new(false);
-
-	certs_trust_ca(t, ca);
-	engine_trust_set(l->e[i], t, l->now);
-}
-
-static void own(struct lab *l, int i, const struct made *leaf, const struct made *issuer)
-{
-	const struct made *chain[] = {issuer, NULL};
-
-	engine_credential_set(
-		l->e[i], ENGINE_EVERY_TUNNEL, certs_credential(leaf, issuer ? chain : NULL));
-}
-
-/* Two engines that trust the root; nobody has started yet. */
-static struct lab *cert_lab(enum key_kind hub_key, enum key_kind site_key)
-{
-	struct lab *l = lab_new();
-
-	wall_now = CERTS_NOW;
-	for (int i = 0; i < 2; i++) {
-		l->e[i]->env.wall = lab_wall;
-		l->conf[i].options.auth = AUTH_CERT;
-		l->conf[i].local_id = certs_id(IKE_ID_FQDN, i ? "site.example" : "hub.example");
-		l->conf[i].remote_id = certs_id(IKE_ID_FQDN, i ? "hub.example" : "site.example");
-		trust(l, i, &pki.root);
-		configure(l, i, "key");
-	}
-	own(l, HUB, &pki.hub[hub_key], &pki.subordinate);
-	own(l, SITE, &pki.site[site_key], &pki.subordinate);
-	return l;
-}
-
-static void starts(struct lab *l, int i)
-{
-	l->conf[i].options.startup = STARTUP_START;
-	configure(l, i, "key");
-	engine_command(l->e[i], l->conf[i].number, ENGINE_UP, l->now);
-	pass(l, S);
-}
+#include "ike_cert_lab.h"
 
 /* The hub refuses the site with this reason, and tells it nothing but that. */
 static void assert_refused(struct lab *l, enum reason why)
@@ -309,16 +222,6 @@ static void test_expired(void **state)
 	wall_now = CERTS_NOW;
 }
 
-static void revoke(struct lab *l, int i, const struct made *victim, bool strict)
-{
-	struct trust *t = trust_new(strict);
-
-	certs_trust_ca(t, &pki.root);
-	if (victim)
-		certs_trust_crl(t, &pki.subordinate, victim, 30);
-	engine_trust_set(l->e[i], t, l->now);
-}
-
 static void test_revoked(void **state)
 {
 	struct lab *l = cert_lab(KEY_P256, KEY_P256);
@@ -329,122 +232,6 @@ static void test_revoked(void **state)
 	l = cert_lab(KEY_P256, KEY_P256);
 	revoke(l, HUB, NULL, true);
 	assert_refused(l, REASON_CERT_NO_CRL);
-}
-
-/* A list that is loaded later ends the tunnel of the one on it, and no other. */
-static void test_revoked_later(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-
-	(void)state;
-	starts(l, SITE);
-	revoke(l, HUB, &pki.site[KEY_RSA], false);
-	settle(l);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	revoke(l, HUB, &pki.site[KEY_P256], false);
-	settle(l);
-	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_REVOKED);
-	starts(l, SITE); /* dials again */
-	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_REVOKED);
-	lab_free(l);
-}
-
-/* A certificate of the site for the name it has, with another end. */
-static struct made site_until(int64_t not_after)
-{
-	struct ike_identity name = certs_id(IKE_ID_FQDN, "site.example");
-	struct issue_request r = certs_request("CN=site", &name, 1);
-
-	r.not_after = not_after;
-	return certs_make(&r, KEY_P256, 0, &pki.subordinate);
-}
-
-/* A tunnel ends with its peer's certificate, and comes back with another one. */
-static void test_expired_later(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-	struct made old = site_until(CERTS_NOW + 3600), renewed = site_until(CERTS_NOW + 7200);
-
-	(void)state;
-	own(l, SITE, &old, &pki.subordinate);
-	starts(l, SITE);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	wall_now = CERTS_NOW + 3600;
-	pass(l, 120 * S);
-	assert_int_equal(l->adds[HUB], 1);
-	wall_now++;
-	pass(l, 120 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_EXPIRED);
-	own(l, SITE, &renewed, &pki.subordinate);
-	pass(l, 120 * S); /* it dials all the time */
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	made_free(&old);
-	made_free(&renewed);
-	lab_free(l);
-}
-
-/* Lists that nobody made anew keep newcomers out, and end nothing that runs. */
-static void test_strict_list_later(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-	struct trust *t = trust_new(true);
-
-	(void)state;
-	certs_trust_ca(t, &pki.root);
-	certs_trust_crl(t, &pki.root, NULL, 30);
-	certs_trust_crl(t, &pki.subordinate, NULL, 30);
-	engine_trust_set(l->e[HUB], t, l->now);
-	starts(l, SITE);
-	wall_now += 31 * INT64_C(86400);
-	pass(l, 120 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_RESET, l->now);
-	pass(l, 120 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_NO_CRL);
-	lab_free(l);
-}
-
-/* The same after the process was replaced, when it is told whom it had talked to. */
-static void test_revoked_after_restart(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-	static uint8_t saved[ENGINE_CHECKPOINT_SIZE(8)];
-	struct engine_env env = l->e[HUB]->env;
-	struct engine_limits limits = engine_limits_default();
-	struct cert_chain chain;
-	size_t len;
-
-	(void)state;
-	starts(l, SITE);
-	engine_peer_chain(l->e[HUB], 999, &chain);
-	assert_int_equal(chain.count, 0);
-	engine_peer_chain(l->e[HUB], l->conf[HUB].number, &chain);
-	assert_int_equal(chain.count, 2);
-	len = engine_checkpoint(l->e[HUB], saved, sizeof(saved), l->now);
-	assert_true(len);
-	engine_free(l->e[HUB]);
-	l->e[HUB] = engine_new(&env, &limits);
-	configure(l, HUB, "key");
-	engine_peer_chain_set(l->e[HUB], l->conf[HUB].number, &chain);
-	assert_true(engine_restore(l->e[HUB], saved, len, l->now));
-	engine_start(l->e[HUB], l->now);
-	revoke(l, HUB, &pki.site[KEY_RSA], false);
-	settle(l);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	revoke(l, HUB, &pki.site[KEY_P256], false);
-	settle(l);
-	assert_int_equal(l->state[HUB].reason, REASON_CERT_REVOKED);
-	/* From another process: lengths that are not true. */
-	chain.count = UINT32_MAX;
-	chain.lens[1] = UINT16_MAX;
-	engine_peer_chain_set(l->e[HUB], l->conf[HUB].number, &chain);
-	engine_peer_chain(l->e[HUB], l->conf[HUB].number, &chain);
-	assert_int_equal(chain.count, 1);
-	lab_free(l);
 }
 
 static void test_identity(void **state)
@@ -610,49 +397,6 @@ static void test_malformed(void **state)
 	lab_free(l);
 }
 
-/* ---- change at run time ---- */
-
-static void test_new_own_certificate(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-	unsigned int adds;
-	struct ike_sa *before;
-
-	(void)state;
-	starts(l, SITE);
-	before = sa_of(l, HUB);
-	adds = l->adds[HUB];
-	own(l, HUB, &pki.hub[KEY_P384], &pki.subordinate);
-	configure(l, HUB, "key");
-	pass(l, 20 * S);
-	assert_ptr_equal(sa_of(l, HUB), before); /* nothing was set up anew */
-	assert_int_equal(l->adds[HUB], adds);
-	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_RESET, l->now);
-	pass(l, 5 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	assert_int_equal(l->adds[HUB], adds + 1);
-	lab_free(l);
-}
-
-/* A tunnel's own certificate goes before the common one. */
-static void test_certificate_of_a_tunnel(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_P256);
-	struct made other = certs_peer("CN=other hub", "other.example", KEY_P256, &pki.root);
-
-	(void)state;
-	engine_credential_set(l->e[HUB], l->conf[HUB].number, certs_credential(&other, NULL));
-	starts(l, SITE);
-	assert_int_equal(l->state[SITE].reason, REASON_CERT_IDENTITY); /* not hub.example */
-	assert_int_equal(l->notes[SITE][REASON_CERT_IDENTITY], 1);
-	engine_credential_set(l->e[HUB], l->conf[HUB].number, NULL);
-	pass(l, 60 * S);
-	assert_int_equal(l->state[SITE].phase, PHASE_UP);
-	engine_credential_set(l->e[HUB], 999, certs_credential(&other, NULL)); /* no such tunnel */
-	lab_free(l);
-	made_free(&other);
-}
-
 /* the address does not matter where none is configured, and does where one is. */
 static void test_address(void **state)
 {
@@ -675,37 +419,6 @@ static void test_address(void **state)
 	lab_free(l);
 }
 
-/* Who authenticated is told, once, with the facts. */
-static void test_facts(void **state)
-{
-	struct lab *l = cert_lab(KEY_P256, KEY_RSA);
-	unsigned int told = 0;
-	struct effect *f;
-
-	(void)state;
-	l->cut = true;
-	starts(l, SITE);
-	l->cut = false;
-	engine_timer(l->e[SITE], l->now + S);
-	for (int turn = 0; turn < 20; turn++) {
-		int from = turn & 1 ? HUB : SITE;
-
-		while ((f = engine_effect(l->e[from]))) {
-			if (f->type == EFFECT_SEND)
-				carry(l, from, &f->send);
-			if (f->type == EFFECT_PEER_CERT && from == HUB) {
-				told++;
-				assert_string_equal(f->peer_cert.subject, "CN=site");
-				assert_string_equal(f->peer_cert.names, "site.example");
-				assert_string_equal(f->peer_cert.key, "RSA-2048");
-			}
-			effect_free(f);
-		}
-	}
-	assert_int_equal(told, 1);
-	lab_free(l);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -716,10 +429,6 @@ int main(void)
 		cmocka_unit_test(test_untrusted),
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_revoked),
-		cmocka_unit_test(test_revoked_later),
-		cmocka_unit_test(test_expired_later),
-		cmocka_unit_test(test_strict_list_later),
-		cmocka_unit_test(test_revoked_after_restart),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_identity_kinds),
 		cmocka_unit_test(test_usage),
@@ -727,10 +436,7 @@ int main(void)
 		cmocka_unit_test(test_mixed_methods),
 		cmocka_unit_test(test_without_own),
 		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_new_own_certificate),
-		cmocka_unit_test(test_certificate_of_a_tunnel),
 		cmocka_unit_test(test_address),
-		cmocka_unit_test(test_facts),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
