@@ -27,6 +27,8 @@
 #define INSTALL_WAIT     (500 * CLOCK_MILLISECOND) /* then an answer goes out anyway */
 #define SLOW_ESP_PPS     2000                      /* ESP through the socket is not the path */
 #define GOODBYE_WAIT_MS  300
+#define TIMER_GRAIN      (5 * CLOCK_MILLISECOND)
+#define TIMER_LONGEST    (60 * CLOCK_SECOND)
 
 static_assert((int)ENGINE_REKEY_CHILD == (int)IKE_COMMAND_REKEY_CHILD, "command numbers");
 static_assert((int)ENGINE_RESET == (int)IKE_COMMAND_RESET, "command numbers");
@@ -39,9 +41,6 @@ struct ike_socket {
 	int fd;
 	struct event *readable;
 };
-
-#define TIMER_GRAIN   (5 * CLOCK_MILLISECOND)
-#define TIMER_LONGEST (60 * CLOCK_SECOND)
 
 struct proc_ike {
 	struct event_base *base;
