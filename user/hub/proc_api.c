@@ -14,6 +14,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,8 @@
 #define CLIENT_TIMEOUT_S 10          /* without a byte either way */
 #define CLIENT_TOTAL_S   60          /* a byte now and then keeps no place occupied */
 #define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
+#define HTTP_FDS_MAX     256         /* with more open files than this, HTTP has to wait */
+#define HTTP_PAUSE_MS    500
 
 struct client {
 	LIST_ENTRY(client) link;
@@ -42,6 +45,8 @@ struct api {
 	struct imsg_channel *hub;
 	struct evconnlistener *listener;
 	struct evhttp *http;
+	struct evconnlistener *http_listener;
+	struct event *http_again;
 	struct client_list clients;
 	unsigned int client_count; /* on the control socket */
 	unsigned int http_count;
@@ -324,6 +329,48 @@ static void on_reply(struct api *api, const struct imsg *m)
 	bufferevent_setcb(c->control, NULL, on_control_sent, on_control_event, c);
 }
 
+/*
+ * libevent says of every new HTTP connection that it is there, and of none that it is gone. But the
+ * lowest descriptor that is free says how many are in use: so idle connections, which end by the time
+ * limit, never take the place of an operator.
+ */
+static struct bufferevent *on_http_accept(struct event_base *base, void *arg)
+{
+	struct api *api = arg;
+	const struct timeval pause = {.tv_usec = HTTP_PAUSE_MS * 1000};
+	int lowest = fcntl(api->control_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (lowest >= 0)
+		close(lowest);
+	if (lowest < 0 || lowest > HTTP_FDS_MAX) {
+		evconnlistener_disable(api->http_listener);
+		evtimer_add(api->http_again, &pause);
+	}
+	return bufferevent_socket_new(base, -1, 0);
+}
+
+static void on_http_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct api *api = arg;
+
+	(void)fd, (void)what;
+	evconnlistener_enable(api->http_listener);
+}
+
+static void start_http(struct api *api)
+{
+	api->http = evhttp_new(api->base);
+	evhttp_set_timeout(api->http, CLIENT_TIMEOUT_S);
+	evhttp_set_max_headers_size(api->http, 8192);
+	evhttp_set_max_body_size(api->http, 0);
+	evhttp_set_cb(api->http, "/metrics", on_metrics, api);
+	evhttp_set_gencb(api->http, on_other_path, api);
+	evhttp_set_bevcb(api->http, on_http_accept, api);
+	api->http_again = evtimer_new(api->base, on_http_again, api);
+	api->http_listener = evhttp_bound_socket_get_listener(
+		evhttp_accept_socket_with_handle(api->http, api->http_fd));
+}
+
 static void start(struct api *api)
 {
 	if (api->started)
@@ -331,15 +378,8 @@ static void start(struct api *api)
 	api->started = true;
 	api->listener = evconnlistener_new(
 		api->base, on_accept, api, LEV_OPT_CLOSE_ON_FREE, 0, api->control_fd);
-	if (api->http_fd >= 0) {
-		api->http = evhttp_new(api->base);
-		evhttp_set_timeout(api->http, CLIENT_TIMEOUT_S);
-		evhttp_set_max_headers_size(api->http, 8192);
-		evhttp_set_max_body_size(api->http, 0);
-		evhttp_set_cb(api->http, "/metrics", on_metrics, api);
-		evhttp_set_gencb(api->http, on_other_path, api);
-		evhttp_accept_socket(api->http, api->http_fd);
-	}
+	if (api->http_fd >= 0)
+		start_http(api);
 	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
 	privsep_drop("api");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
@@ -396,8 +436,10 @@ int proc_api_run(int hub_fd)
 				evhttp_request_get_connection(c->http), NULL, NULL);
 		client_free(c);
 	}
-	if (api.http)
+	if (api.http) {
+		event_free(api.http_again);
 		evhttp_free(api.http);
+	}
 	if (api.listener)
 		evconnlistener_free(api.listener);
 	imsg_channel_free(api.hub);
