@@ -55,6 +55,10 @@ shows '^revocation list of CN=Root: 2 revoked, until -, ok$' "show certificates:
 run report; exits 0 "report"
 shows '^in offered 150.0 Mbit/s, delivered 100.0 Mbit/s, 2.0% of 5.0 Gbit/s$' "report: all sites"
 shows '^store-1 in 150.0 Mbit/s 100.0 Mbit/s 50.0 Mbit/s 50.0 2.0 12.5 MB site_rate 5' "report: a site"
+run report --since 2h store-1; exits 0 "report --since"
+asked '{"verb":"report","site":"store-1","since_s":7200}'
+shows '^store-1 in 2h00m 60.0 Mbit/s 50.0 Mbit/s 45.0 GB 2026-11-21T05:00:00Z 300.0 Mbit/s 100.0 Mbit/s site_rate 7$' "report --since: a site"
+shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
 run report --json store-1; exits 0 "report --json"
 asked '{"verb":"report","site":"store-1"}'
 jq -e '.sites[0].in.dropped.site_rate.packets == 10' "$W/out" >/dev/null; say $? "--json is the daemon's document"
@@ -78,7 +82,7 @@ grep -qx "sluice: there is no site 'nope'" "$W/err"; say $? "refused: in the dae
 run show tunnels garbage; exits 1 "an answer that is not JSON"
 run show tunnels silent; exits 1 "no answer"
 for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "rekey a 2" "tunnel down a" \
-	"tunnel sideways a 0" "apply --json" "report --ike" "report --iterations 3" "top --iterations x" \
+	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 25h" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
 	"top --iterations 0" "show dataplane x" "--frobnicate"; do
 	# shellcheck disable=SC2086
 	run $words; [ $status = 2 ] && grep -q '^usage: sluice' "$W/err"; say $? "usage error: '$words'"

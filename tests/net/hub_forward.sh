@@ -63,6 +63,16 @@ balance() { # offered = delivered + reasons, both directions, once nothing is in
 }
 case_ "offered is delivered plus the reasons" balance
 
+since() { # the minutes since the start add up to the counters, and the worst second is among them
+	local all minutes
+	all=$(sluice report --json | jq -c '[.sites[] | [.name, (.in, .out | .offered.bytes, .delivered.bytes, (.dropped | map_values(.packets)))]]') &&
+		minutes=$(sluice report --since 1h --json | jq -c '[.sites[] | [.name, (.in, .out | .offered.bytes, .delivered.bytes, (.dropped | map_values(.packets)))]]')
+	[ -n "$all" ] && [ "$all" = "$minutes" ] || { echo "$all"; echo "$minutes"; return 1; }
+	sluice report site-1 --since 5m
+	sluice report site-1 --since 5m --json | jq -e '.sites[0].in | .worst_second.dropped_bps > 10e6 and .worst_second.offered_bps >= .offered_bps' >/dev/null
+}
+case_ "the report of the last hour adds up" until_true 10 since
+
 # ---- hostile path ----
 clear_outside() {
 	local out

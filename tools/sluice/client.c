@@ -57,6 +57,8 @@ static bool send_request(int fd, const struct client_request *request)
 		json_object_set_new(o, "site", json_string(request->site));
 	if (request->tunnel >= 0)
 		json_object_set_new(o, "tunnel", json_integer(request->tunnel));
+	if (request->since_s)
+		json_object_set_new(o, "since_s", json_integer(request->since_s));
 	if (request->ike)
 		json_object_set_new(o, "ike", json_true());
 	line = json_dumps(o, JSON_COMPACT);

@@ -22,6 +22,7 @@ struct client_request {
 	int tunnel;         /* 0, 1, or -1 for both */
 	int ike;            /* of rekey */
 	const char *prefix; /* of a route */
+	long since_s;       /* of a report; 0: only the last second */
 };
 
 /* Asks and waits. On CLIENT_OK *reply is a document that the caller frees; otherwise the reason has

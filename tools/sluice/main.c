@@ -18,7 +18,8 @@ static const char usage_text[] =
 	"usage: sluice show sites|tunnels|bgp|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
 	"[--json]\n"
 	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
-	"       sluice report [SITE] [--json]    rates, totals and drops of each site\n"
+	"       sluice report [SITE] [--since 15m|2h] [--json]\n"
+	"                                        rates, totals and drops of each site\n"
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
@@ -32,6 +33,7 @@ static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"json", no_argument, NULL, 'j'},
 	{"ike", no_argument, NULL, 'i'},
+	{"since", required_argument, NULL, 'S'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -85,6 +87,7 @@ struct options {
 	bool json, ike;
 	bool iterations_given;
 	unsigned long iterations;
+	long since_s;
 };
 
 static int usage(const char *wrong, const char *what)
@@ -92,6 +95,23 @@ static int usage(const char *wrong, const char *what)
 	fprintf(stderr, "sluice: %s%s%s%s\n%s", wrong, what ? " '" : "", what ? what : "",
 		what ? "'" : "", usage_text);
 	return CLIENT_USAGE;
+}
+
+/* "90s", "15m", "2h", at most a day, as seconds; 0: it is none of these. */
+static long read_duration(const char *text)
+{
+	static const struct {
+		char unit;
+		long seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (end[0] == units[i].unit && !end[1] && n > 0 && n <= 86400 / units[i].seconds)
+			return n * units[i].seconds;
+	}
+	return 0;
 }
 
 /* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
@@ -116,6 +136,13 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			o->iterations_given = true;
 			if (*end || !o->iterations || optarg[0] == '-')
 				return usage("a number of screens is expected, not", optarg);
+			break;
+		case 'S':
+			o->since_s = read_duration(optarg);
+			if (!o->since_s)
+				return usage("a time such as 90s, 15m or 2h, at most 1d, is "
+					     "expected, not",
+					optarg);
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -174,6 +201,8 @@ static int check_options(const struct command *c, const struct options *o)
 		return usage("--json is not for", c->words[0]);
 	if (o->ike && !c->takes_ike)
 		return usage("--ike is not for", c->words[0]);
+	if (o->since_s && c->view != view_report)
+		return usage("--since is not for", c->words[0]);
 	if (o->iterations_given && c->verb)
 		return usage("--iterations is not for", c->words[0]);
 	return CLIENT_OK;
@@ -184,6 +213,8 @@ static void print_answer(const struct command *c, const struct options *o, const
 	if (o->json) {
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		puts("");
+	} else if (o->since_s) {
+		view_report_since(document);
 	} else if (c->view) {
 		c->view(document);
 	} else {
@@ -202,6 +233,7 @@ static int run(const struct command *c, const struct options *o, struct client_r
 		return top_run(o->socket_path, request->site, o->iterations);
 	request->verb = c->verb;
 	request->ike = o->ike;
+	request->since_s = o->since_s;
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;

@@ -62,6 +62,46 @@ static void aggregate_line(const json_t *aggregate, const char *direction)
 	printf("\n");
 }
 
+static void direction_since_row(struct table *t, const json_t *site, const char *direction)
+{
+	const json_t *d = json_object_get(site, direction),
+		     *worst = json_object_get(d, "worst_second");
+	char text[FORMAT_SIZE], drops[512];
+
+	format_drops(json_object_get(d, "dropped"), drops, sizeof(drops));
+	table_row(t);
+	table_text(t, field_text(site, "name"));
+	table_text(t, direction);
+	table_text(t, format_duration(field_number(site, "seconds"), text));
+	table_text(t, format_quantity(field_number(d, "offered_bps"), "bit/s", text));
+	table_text(t, format_quantity(field_number(d, "delivered_bps"), "bit/s", text));
+	table_text(t,
+		format_quantity(field_number(json_object_get(d, "delivered"), "bytes"), "B", text));
+	table_text(t, field_text(worst, "time"));
+	table_text(t, format_quantity(field_number(worst, "offered_bps"), "bit/s", text));
+	table_text(t, format_quantity(field_number(worst, "delivered_bps"), "bit/s", text));
+	table_text(t, drops);
+}
+
+/* Rates are means over all of the time, and those of the worst second. */
+void view_report_since(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0}, {"DIR", 0, 0}, {"OVER", 1, 0},
+		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"TOTAL", 1, 0}, {"WORST SECOND", 0, 0},
+		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"DROPPED PACKETS", 0, 1}, {NULL, 0, 0}};
+	const json_t *site;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "sites"), i, site)
+	{
+		direction_since_row(&t, site, "in");
+		direction_since_row(&t, site, "out");
+	}
+	table_print(&t, "no sites are configured");
+}
+
 void view_report(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0}, {"DIR", 0, 0},

@@ -44,5 +44,6 @@ void view_log(const json_t *document);
 void view_bgp_log(const json_t *document);
 void view_certificates(const json_t *document);
 void view_report(const json_t *document);
+void view_report_since(const json_t *document);
 
 #endif

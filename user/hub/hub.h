@@ -16,6 +16,7 @@
 #include "dataplane/maps.h"
 #include "dataplane/xfrmi.h"
 #include "hub/eventlog.h"
+#include "hub/history.h"
 #include "hub/process.h"
 #include "hub/route_table.h"
 
@@ -52,6 +53,7 @@ struct hub_site {
 	struct site_conf conf;
 	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
+	struct history *history;
 	uint32_t routes;            /* that lead to it */
 	unsigned int shared_routes; /* of them over both tunnels; counted when it is asked for */
 	uint64_t routes_refused;    /* that bgp reported against the rules */

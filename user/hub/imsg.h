@@ -427,6 +427,7 @@ struct imsg_api_request {
 	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */
 	struct ip_prefix prefix;   /* of a route */
+	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
 };
 
 struct imsg_api_reply {

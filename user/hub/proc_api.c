@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "hub/api.h"
+#include "hub/history.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
 
@@ -163,7 +164,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 {
 	const char *verb = json_string_value(json_object_get(o, "verb"));
 	const char *site = json_string_value(json_object_get(o, "site"));
-	json_t *tunnel = json_object_get(o, "tunnel");
+	json_t *tunnel = json_object_get(o, "tunnel"), *since = json_object_get(o, "since_s");
 	const struct verb_name *v = verbs;
 
 	if (!json_is_object(o) || !verb)
@@ -188,6 +189,12 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 			return "a tunnel is 0 or 1";
 		r->tunnel = (int32_t)json_integer_value(tunnel);
 	}
+	if (since && (r->verb != API_REPORT || !json_is_integer(since) ||
+			     json_integer_value(since) < 1 ||
+			     json_integer_value(since) > HISTORY_MINUTES * 60))
+		return "a report is of 1 second to a day";
+	if (since)
+		r->since_s = (uint32_t)json_integer_value(since);
 	return NULL;
 }
 

@@ -243,10 +243,15 @@ void hub_sample(struct hub *h)
 {
 	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
+		struct hub_site *site = h->sites[i];
+
+		if (!site)
 			continue;
-		h->sites[i]->before = h->sites[i]->latest;
-		take_sample(h, h->sites[i], &h->sites[i]->latest);
+		site->before = site->latest;
+		take_sample(h, site, &site->latest);
+		for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+			history_add(site->history, (enum sluice_direction)d, &site->before.stats[d],
+				site->before.at_ns, &site->latest.stats[d], site->latest.at_ns);
 	}
 }
 
@@ -319,6 +324,7 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	site->slot = free_slot(h);
 	memcpy(&site->conf, conf, sizeof(*conf));
 	h->sites[site->slot] = site;
+	site->history = history_new(clock_now());
 	take_sample(h, site, &site->base);
 	site->before = site->latest = site->base;
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
@@ -335,6 +341,7 @@ void hub_site_free(struct hub_site *site)
 		for (int k = 0; k < EVENT_KINDS; k++)
 			event_ring_clear(&site->events[t][k]);
 	}
+	history_free(site->history);
 	free(site);
 }
 

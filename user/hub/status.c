@@ -151,7 +151,8 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 	case API_SHOW_CERTIFICATES:
 		return certificates_show(h);
 	case API_REPORT:
-		return status_report(h, site);
+		return r->since_s ? status_report_since(h, site, r->since_s)
+				  : status_report(h, site);
 	case API_APPLY:
 		return apply(h);
 	case API_REKEY_CHILD:

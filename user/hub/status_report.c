@@ -123,6 +123,61 @@ json_t *status_report(struct hub *h, const struct hub_site *site)
 		json_number(h->config->concentrator.aggregate_rate), "sites", list);
 }
 
+static uint64_t bps(uint64_t bytes, const struct history_sum *s)
+{
+	return per_second(bytes, s->to_ns - s->from_ns);
+}
+
+static json_t *worst_second(const struct history_sum *s)
+{
+	if (!s->worst_ns)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "time",
+		status_time(clock_wall() - (clock_now() - s->worst_ns)), "offered_bps",
+		json_number(s->worst_offered), "delivered_bps", json_number(s->worst_delivered),
+		"dropped_bps", json_number(s->worst_dropped));
+}
+
+static json_t *direction_since(const struct hub_site *site, const struct history_sum *s)
+{
+	json_t *dropped = json_object();
+
+	for (unsigned int i = 0; i < HISTORY_REASONS && site_drop_fields[i].name; i++) {
+		if (s->drops[i])
+			json_object_set_new(dropped, site_drop_fields[i].name,
+				json_pack("{s:o}", "packets", json_number(s->drops[i])));
+	}
+	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:{s:o}, s:{s:o}, s:o}", "offered_bps",
+		json_number(bps(s->offered, s)), "delivered_bps", json_number(bps(s->delivered, s)),
+		"dropped_bps", json_number(bps(s->dropped, s)), "share_of_cap_percent",
+		percent(bps(s->delivered, s), hub_site_cap(site)), "worst_second", worst_second(s),
+		"offered", "bytes", json_number(s->offered), "delivered", "bytes",
+		json_number(s->delivered), "dropped", dropped);
+}
+
+json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t seconds)
+{
+	uint64_t now = clock_now(), span = seconds * CLOCK_SECOND,
+		 since = now > span ? now - span : 0;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		const struct hub_site *s = h->sites[i];
+		struct history_sum in, out;
+
+		if (!s || (site && s != site))
+			continue;
+		in = history_since(s->history, SLUICE_IN, since, now);
+		out = history_since(s->history, SLUICE_OUT, since, now);
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:f, s:o, s:o}", "name", s->conf.name, "since",
+				      status_time(clock_wall() - (now - in.from_ns)), "seconds",
+				      (double)(now - in.from_ns) / 1e9, "in",
+				      direction_since(s, &in), "out", direction_since(s, &out)));
+	}
+	return json_pack("{s:i, s:o}", "since_s", (int)seconds, "sites", list);
+}
+
 /* ---- metrics: the text exposition format wants all lines of one metric together ---- */
 
 struct metric {
