@@ -154,4 +154,16 @@ case_ "no secret is in any output" secrets_hidden
 case_ "XDP is attached while it runs" xdp_attached
 stops_clean() { hub_stop && nothing_left && nothing_pinned; }
 case_ "a stop leaves no pin, no program, no device, no route" stops_clean
+# ---- D-07: too big and DF set, IPv4 ----
+big() { local out; out=$(in_ns host ping -M do -c 3 -i 0.2 -W 2 -s 1460 10.1.0.10 2>&1); in_ns host ip route flush cache; echo "$out"; }
+hub_start
+must "the sites are back after a start" until_true 60 all_up 4
+refused() { local out; out=$(big); [[ $out == *'100% packet loss'* && $out == *'Frag needed'* ]]; }
+case_ "df: copy, the sender is told" until_true 20 refused
+hub_stop
+hub_config 1 2 | sed 's/^  name: lab$/&\n  df: clear/' >"$LAB/sluice.yaml"
+hub_start
+must "and after another one" until_true 60 all_up 4
+in_fragments() { local out; out=$(big); [[ $out == *' 0% packet loss'* && $out != *'Frag needed'* ]]; }
+case_ "df: clear, the packet arrives in fragments" until_true 20 in_fragments
 cases_end

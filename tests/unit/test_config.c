@@ -200,6 +200,8 @@ static const struct refusal refusals[] = {
 	{HUB "  site_rate: nan\n", "is not a number"},
 	{HUB "  site_rate: 1\n", "out of range"},
 	{HUB "  workers: 1.5\n", "a whole number expected"},
+	{HUB "  df: set\n", "copy"},
+	{HUB "  df: clear\n  dataplane: xfrm\n", "df: clear needs dataplane: af_xdp"},
 	{HUB "  keepalive: 20\n", "must be at most half of hold_time"},
 	{HUB "  networks: [10.0.0.1/8]\n",
 		"t:6: concentrator.networks[0]: '10.0.0.1/8' is not a prefix"},

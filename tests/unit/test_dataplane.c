@@ -331,6 +331,38 @@ static void checksums_are_completed(void **context)
 	}
 }
 
+/* D-07: an atomic datagram gets an identification of its own, a fragment keeps that of its packet. */
+static void fragments_against_df(void **context)
+{
+	static uint8_t ip[3000], out[3000];
+	struct flow f = {.v4 = true, .port = 9};
+	uint32_t len = packet(ip, &f, 2000), offset = 0;
+	uint16_t id = 0xfffe;
+
+	(void)context;
+	for (unsigned int i = 0; i < 3; i++) {
+		ip[6] = 0x40;
+		ip[4] = ip[5] = 0;
+		fragment_anyway(ip, &id);
+		assert_int_equal(ip[4] << 8 | ip[5], (uint16_t)(0xfffe + i));
+		assert_int_equal(ip[6], 0);
+		offset = 0;
+		assert_true(fragment_next(ip, len, 1400, &offset, out));
+		assert_int_equal(checksum_fold(checksum_add(0, out, 20)), 0xffff);
+		assert_int_equal(out[6], 0x20);
+	}
+	ip[6] = 0x60; /* a fragment already */
+	fragment_anyway(ip, &id);
+	assert_int_equal(ip[4] << 8 | ip[5], 0);
+	assert_int_equal(ip[6], 0x20);
+	assert_int_equal(id, 1);
+	ip[6] = 0; /* may be fragmented anyway: nothing changes */
+	ip[5] = 7;
+	fragment_anyway(ip, &id);
+	assert_int_equal(ip[5], 7);
+	assert_int_equal(id, 1);
+}
+
 static void fragments_make_the_packet(void **context)
 {
 	static uint8_t ip[3000], out[3000], whole[3000];
@@ -569,6 +601,7 @@ int main(void)
 		cmocka_unit_test(frames_without_a_mark_are_refused),
 		cmocka_unit_test(checksums_are_completed),
 		cmocka_unit_test(fragments_make_the_packet),
+		cmocka_unit_test(fragments_against_df),
 		cmocka_unit_test(mss_and_checksum),
 		cmocka_unit_test(too_big_is_said),
 		cmocka_unit_test(outer_headers),

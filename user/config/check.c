@@ -44,6 +44,16 @@ static bool check_timers(struct walk *w, const struct draft *d)
 	return true;
 }
 
+static bool check_df(struct walk *w, const struct draft *d)
+{
+	const struct concentrator_conf *c = &d->config->concentrator;
+
+	if (c->df == DF_CLEAR && c->dataplane == DATAPLANE_XFRM)
+		return walk_fail(w, d->concentrator,
+			"df: clear needs dataplane: af_xdp, the kernel does as senders want");
+	return true;
+}
+
 static bool check_certificate(struct walk *w, const struct draft *d)
 {
 	const struct certificate_conf *own = &d->config->concentrator.certificate;
@@ -256,6 +266,7 @@ static bool check_site_pairs(struct walk *w, const struct draft *d)
 
 bool check_all(struct walk *w, const struct draft *d)
 {
-	return check_endpoints(w, d) && check_timers(w, d) && check_certificate(w, d) &&
-	       check_sites(w, d) && check_site_pairs(w, d) && check_routing(w, d);
+	return check_endpoints(w, d) && check_timers(w, d) && check_df(w, d) &&
+	       check_certificate(w, d) && check_sites(w, d) && check_site_pairs(w, d) &&
+	       check_routing(w, d);
 }

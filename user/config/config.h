@@ -51,6 +51,12 @@ enum dataplane_choice {
 	DATAPLANE_XFRM,
 };
 
+/* D-07: an IPv4 packet that is too big and must not be fragmented. */
+enum df_choice {
+	DF_COPY,  /* as its sender wants: it is dropped, and the sender is told the size that fits */
+	DF_CLEAR, /* fragmented all the same */
+};
+
 struct networks_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
@@ -116,6 +122,7 @@ struct concentrator_conf {
 	bool graceful_restart; /* RFC 4724 */
 	uint8_t med_mode;      /* enum med_mode */
 	uint8_t dataplane;     /* enum dataplane_choice */
+	uint8_t df;            /* enum df_choice */
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */

@@ -64,6 +64,13 @@ bool read_dataplane(struct walk *w, const yaml_node_t *node, void *to)
 	return read_choice(w, node, words, to);
 }
 
+bool read_df(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[DF_COPY] = "copy", [DF_CLEAR] = "clear", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
 /* ---- what the class of a site allows ---- */
 
 bool read_class(struct walk *w, const yaml_node_t *node, void *to)

@@ -191,6 +191,7 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("pacing_horizon", read_horizon, pacing_horizon_us, false),
 	HUB("ecn_marking", read_bool, ecn_marking, false),
 	HUB("dataplane", read_dataplane, dataplane, false),
+	HUB("df", read_df, df, false),
 	HUB("workers", read_workers, workers, false),
 	HUB("route_table", read_table, route_table, false),
 	HUB("hold_time", read_hold, hold_s, false),

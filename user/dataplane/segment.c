@@ -20,6 +20,7 @@
 #define UDP_HEADER     8
 #define TCP_FIN_PSH    0x09
 #define TCP_CWR        0x80
+#define IPV4_DF        0x4000
 #define IPV4_MF        0x2000
 #define IPV4_OFFSET    0x1fff
 
@@ -228,6 +229,17 @@ void segment_skip(struct segmenter *g)
 	if (g->from->gso != VIRTIO_NET_HDR_GSO_NONE)
 		g->at += len - g->header;
 	g->index++;
+}
+
+void fragment_anyway(uint8_t *ip, uint16_t *id)
+{
+	uint32_t bits = get16(ip + 6);
+
+	if (!(bits & IPV4_DF))
+		return;
+	if (!(bits & (IPV4_MF | IPV4_OFFSET)))
+		put16(ip + 4, (*id)++);
+	put16(ip + 6, bits & ~(uint32_t)IPV4_DF);
 }
 
 uint32_t fragment_next(const uint8_t *ip, uint32_t len, uint32_t mtu, uint32_t *offset, uint8_t *to)

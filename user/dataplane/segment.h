@@ -64,6 +64,12 @@ uint32_t segment_next(struct segmenter *g, uint8_t *to);
 void segment_skip(struct segmenter *g);
 
 /*
+ * Clears DF. A packet with it may have any identification (RFC 6864 4.1), so it gets the next one, by
+ * which its fragments are told from those of others. The header's checksum is left as it was.
+ */
+void fragment_anyway(uint8_t *ip, uint16_t *id);
+
+/*
  * Cuts an IPv4 packet (no DF) into fragments of at most mtu bytes: RFC 791 3.2. *offset starts at 0
  * and is moved on; returns the length of the fragment written to `to`, 0 at the end.
  */

@@ -24,6 +24,7 @@ struct worker_shared {
 	struct sadb *sadb;
 	uint32_t workers;
 	uint32_t inside_mtu;
+	bool clear_df;          /* IPv4 packets are fragmented even against their sender's wish */
 	bool inside_uso;        /* the inside device takes super-packets of UDP */
 	const bool *own_limits; /* by tunnel: abi.h, bucket_of */
 	uint64_t horizon_ns;    /* 0: police */

@@ -55,6 +55,7 @@ struct worker {
 	struct pace_wheel wheel;
 	uint64_t loan; /* bytes borrowed from the aggregate */
 	uint64_t last_error_ns;
+	uint16_t fragment_id; /* the next one that this worker gives */
 };
 
 static inline void tally(struct traffic *t, uint64_t packets, uint64_t bytes)

@@ -182,10 +182,11 @@ static void out_packet(
 	}
 	if (!inner_parse(packet_of(w, buffer), len, &in)) {
 		tally(&out_stats(w, s->tunnel)->malformed, 1, len);
-	} else if (in.dont_fragment) {
+	} else if (in.dont_fragment && !(in.family == 4 && w->shared.clear_df)) {
 		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
 		say_too_big(w, packet_of(w, buffer), &in, mtu, now);
 	} else if (admit(w, s, now, len, &departure)) {
+		fragment_anyway(packet_of(w, buffer), &w->fragment_id);
 		fragment(w, s, buffer, mtu, now, departure);
 	}
 	free_buffer(w, buffer);

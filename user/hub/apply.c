@@ -32,6 +32,8 @@ static const char *needs_restart(
 		return "pacing_horizon";
 	if (was->ecn_marking != is->ecn_marking)
 		return "ecn_marking";
+	if (was->df != is->df)
+		return "df";
 	if (was->route_table != is->route_table)
 		return "route_table";
 	if (was->hold_s != is->hold_s || was->keepalive_s != is->keepalive_s)

@@ -89,6 +89,7 @@ static void start_data(struct hub *h, struct process *p)
 	struct imsg_data_conf conf = {.workers = c->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
+		.clear_df = c->df == DF_CLEAR,
 		.inside_uso = strstr(link_offloads(h->link), "uso"),
 		.kernel_esp = h->kernel_esp};
 

@@ -39,6 +39,9 @@ static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->tunnel));
 	uint32_t other = e->both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->tunnel))) : 0;
 
+	/* Workers make the fragments then; the kernel's route must not send the packet back. */
+	if (h->config->concentrator.df == DF_CLEAR && e->prefix.addr.family == AF_INET)
+		return 0;
 	return route_mtu(e, other && other < mtu ? other : mtu);
 }
 
