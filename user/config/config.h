@@ -53,7 +53,7 @@ enum dataplane_choice {
 
 /* D-07: an IPv4 packet that is too big and must not be fragmented. */
 enum df_choice {
-	DF_COPY,  /* as its sender wants: it is dropped, and the sender is told the size that fits */
+	DF_COPY, /* as its sender wants: it is dropped, and the sender is told the size that fits */
 	DF_CLEAR, /* fragmented all the same */
 };
 
