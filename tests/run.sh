@@ -8,11 +8,7 @@
 set -uo pipefail
 . "$(dirname "$0")/net/own_root.sh"
 own_root "$0" "$(realpath "$1")" "${@:2}"
-# Names of network namespaces of our own, whatever another run has or left behind.
-if [ "$(id -u)" = 0 ] && [ -z "${OWN_NETNS:-}" ]; then
-	OWN_NETNS=1 exec unshare -m --propagation slave sh -c \
-		'mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && exec "$@"' - "$(realpath "$0")" "$(realpath "$1")" "${@:2}"
-fi
+own_names "$0" "$(realpath "$1")" "${@:2}"
 cd "$(dirname "$0")/.." || exit 1
 BIN=$(realpath "$1")
 PATTERN=${2:-}

@@ -4,6 +4,7 @@
 set -uo pipefail
 . "$(dirname "$0")/../net/own_root.sh"
 own_root "$0" "$(realpath "$1")" "${@:2}"
+own_names "$0" "$(realpath "$1")" "${@:2}"
 cd "$(dirname "$0")/../.." || exit 1
 BIN=$(realpath "$1") PATTERN=${2:-} failed=0 skipped=0
 export BIN
