@@ -24,6 +24,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load: how long a packet may wait in the worker. */
 const volatile __u64 horizon_ns = 25000000;
 
+/* Set before load: kernel ESP, who would wait longer is told by ECN; ~0: nobody. */
+const volatile __u64 mark_ns = ~0ull;
+
 SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
 COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
@@ -237,7 +240,9 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 	if (t)
 		count_tunnel(&t->out, &t->last_out_ns, p->segments, p->bytes, now);
 	skb->priority = control ? TC_PRIO_CONTROL : TC_PRIO_BESTEFFORT;
-	skb->mark = SLUICE_XFRM_MARK | ((departure - now) / 1000 & SLUICE_XFRM_DELAY_MASK);
+	if (departure - now > mark_ns)
+		bpf_skb_ecn_set_ce(skb);
+	skb->mark = SLUICE_XFRM_MARK | (departure / 1000 & SLUICE_XFRM_TIME_MASK);
 	return bpf_redirect(record->ifindex, 0);
 }
 

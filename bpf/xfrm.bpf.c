@@ -182,7 +182,8 @@ int xfrm_in(struct __sk_buff *skb)
 SEC("tc")
 int xfrm_out(struct __sk_buff *skb)
 {
-	__u32 mark = skb->mark, zero = 0;
+	__u32 mark = skb->mark, zero = 0, wait;
+	__u64 now = bpf_ktime_get_ns() / 1000;
 	struct inside_stats *drops;
 
 	if ((mark & SLUICE_XFRM_MARK_MASK) != SLUICE_XFRM_MARK) {
@@ -192,9 +193,9 @@ int xfrm_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	skb->mark = 0;
-	if (mark & SLUICE_XFRM_DELAY_MASK)
-		bpf_skb_set_tstamp(skb,
-			bpf_ktime_get_ns() + (mark & SLUICE_XFRM_DELAY_MASK) * 1000ull,
-			BPF_SKB_TSTAMP_DELIVERY_MONO);
+	/* A turn that has passed since the packet got it looks as if it were far away. */
+	wait = (mark - (__u32)now) & SLUICE_XFRM_TIME_MASK;
+	if (wait && wait < SLUICE_XFRM_TURN_MAX)
+		bpf_skb_set_tstamp(skb, (now + wait) * 1000, BPF_SKB_TSTAMP_DELIVERY_MONO);
 	return TC_ACT_OK;
 }

@@ -257,11 +257,14 @@ struct tunnel_selectors {
 
 /*
  * Kernel ESP. What inside.bpf.c sends to an xfrm interface has this in its mark: that it came from
- * there, and how many microseconds it has to wait for its turn. xfrm.bpf.c takes it off again.
+ * there, and when its turn is: the low bits of the time in microseconds, so that packets whose turns
+ * are in order leave in order, however long each took to get there. xfrm.bpf.c takes it off again.
+ * No turn is SLUICE_XFRM_TURN_MAX or further away.
  */
 #define SLUICE_XFRM_MARK       0x51500000u
 #define SLUICE_XFRM_MARK_MASK  0xfff00000u
-#define SLUICE_XFRM_DELAY_MASK 0x000fffffu
+#define SLUICE_XFRM_TIME_MASK  0x000fffffu
+#define SLUICE_XFRM_TURN_MAX   0x00080000u /* half of what the mask can tell */
 
 /* Kernel ESP: interface, policy and SAs of tunnel n have if_id and reqid SLUICE_IF_ID + n. */
 #define SLUICE_IF_ID 0x51000000u

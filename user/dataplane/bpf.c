@@ -180,6 +180,8 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	if (!p->inside)
 		return false;
 	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
+	if (o->ecn_marking && o->pacing_horizon_us)
+		p->inside->rodata->mark_ns = (uint64_t)o->pacing_horizon_us * 500;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
 		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||
 		inside_bpf__load(p->inside))
@@ -420,6 +422,11 @@ int bpf_plane_outside_fd(const struct bpf_plane *p)
 int bpf_plane_inside_fd(const struct bpf_plane *p)
 {
 	return bpf_program__fd(p->inside->progs.inside);
+}
+
+int bpf_plane_xfrm_out_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->xfrm->progs.xfrm_out);
 }
 
 void bpf_plane_forget(struct bpf_plane *p)

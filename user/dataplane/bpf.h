@@ -22,6 +22,7 @@ struct bpf_options {
 	const char *pin_dir;        /* NULL: SLUICE_PIN_DIR */
 	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	bool ecn_marking;           /* kernel ESP: of what waits longer than half the horizon */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */
@@ -67,6 +68,7 @@ uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map)
 /* Program descriptors for BPF_PROG_TEST_RUN. */
 int bpf_plane_outside_fd(const struct bpf_plane *plane);
 int bpf_plane_inside_fd(const struct bpf_plane *plane);
+int bpf_plane_xfrm_out_fd(const struct bpf_plane *plane); /* with esp_cpus */
 
 /* Detaches, removes the pins and the pin directory. */
 void bpf_plane_free(struct bpf_plane *plane);

@@ -285,7 +285,8 @@ struct xfrm *xfrm_open(xfrm_handler *on_event, void *context, char error[DATAPLA
 		return x;
 fail:
 	snprintf(error, DATAPLANE_ERROR_SIZE,
-		"this kernel's IPsec cannot be spoken to (module xfrm_user): %s", nl_geterror(r));
+		"this kernel has no IPsec that can be configured (module xfrm_user): %s",
+		nl_geterror(r));
 	xfrm_close(x);
 	return NULL;
 }
@@ -323,9 +324,7 @@ bool xfrm_probe(struct xfrm *x, char error[DATAPLANE_ERROR_SIZE])
 
 		if (r) {
 			snprintf(error, DATAPLANE_ERROR_SIZE,
-				"this kernel has no ESP with %s (modules esp4, esp6, gcm, cbc, "
-				"...): "
-				"%s; dataplane: af_xdp does without",
+				"this kernel has no ESP with %s (modules esp4, esp6, gcm, cbc): %s",
 				texts[i], nl_geterror(r));
 			return false;
 		}

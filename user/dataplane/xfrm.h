@@ -55,7 +55,7 @@ typedef void xfrm_handler(void *context, const struct xfrm_event *e);
 
 struct xfrm;
 
-/* NULL with a sentence in error, as on a kernel without XFRM. */
+/* NULL with a sentence in error, as on a kernel without XFRM. on_event: NULL where none is read. */
 struct xfrm *xfrm_open(xfrm_handler *on_event, void *context, char error[DATAPLANE_ERROR_SIZE]);
 void xfrm_close(struct xfrm *x);
 

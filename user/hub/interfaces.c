@@ -3,6 +3,7 @@
 #include "hub/hub.h"
 
 #include "base/log.h"
+#include "dataplane/xfrm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,26 +81,32 @@ void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu)
 		log_error("tunnel %u: its interface takes no MTU of %u", tunnel, mtu);
 }
 
-static bool has_family(int family, int type, int protocol)
+static bool probe_kernel_esp(char error[CONFIG_ERROR_SIZE])
 {
-	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	char why[DATAPLANE_ERROR_SIZE];
+	struct xfrm *x = xfrm_open(NULL, NULL, why);
+	bool ok = x && xfrm_probe(x, why);
 
-	if (fd >= 0)
+	xfrm_close(x);
+	if (!ok)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s; dataplane: af_xdp does without", why);
+	return ok;
+}
+
+static bool probe_af_xdp(char error[CONFIG_ERROR_SIZE])
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		snprintf(error, CONFIG_ERROR_SIZE,
+			"this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS), which dataplane: "
+			"af_xdp needs; dataplane: xfrm does without");
+	else
 		close(fd);
 	return fd >= 0;
 }
 
 bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
-	const char *missing = NULL;
-
-	if (h->kernel_esp && !has_family(AF_NETLINK, SOCK_RAW, 6 /* NETLINK_XFRM */))
-		missing = "IPsec that can be configured (module xfrm_user), which dataplane: xfrm "
-			  "needs; dataplane: af_xdp does without";
-	else if (!h->kernel_esp && !has_family(AF_XDP, SOCK_RAW, 0))
-		missing = "AF_XDP sockets (CONFIG_XDP_SOCKETS), which dataplane: af_xdp needs; "
-			  "dataplane: xfrm does without";
-	if (missing)
-		snprintf(error, CONFIG_ERROR_SIZE, "this kernel has no %s", missing);
-	return !missing;
+	return h->kernel_esp ? probe_kernel_esp(error) : probe_af_xdp(error);
 }

@@ -246,7 +246,7 @@ static bool start(struct proc_xfrm *x)
 		return false;
 	x->in_stats += (size_t)x->d->conf.workers * SLUICE_MAX_SITES;
 	x->xfrm = xfrm_open(on_kernel, x, error);
-	if (!x->xfrm || !xfrm_probe(x->xfrm, error)) {
+	if (!x->xfrm) {
 		log_error("%s", error);
 		return false;
 	}

@@ -85,6 +85,7 @@ static bool load_plane(struct hub *h, char *error)
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct bpf_options bpf = {.workers = c->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
+		.ecn_marking = c->ecn_marking,
 		.outside_count = h->outside_count,
 		.esp_cpus = h->kernel_esp ? c->workers : 0};
 	struct link_options link = {.queues = h->kernel_esp ? 1 : c->workers,

@@ -5,10 +5,11 @@ set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 cases_start
 lab_hub_net
-refuses() { # BACKEND SENTENCE COMMAND...: sluiced ends, with this sentence
-	local out; BACKEND=$1 hub_config 1 1 >"$LAB/sluice.yaml"
-	out=$(in_hub timeout 60 "${@:3}" "$BIN/sluiced" -f "$LAB/sluice.yaml" 2>&1); echo "status $? $out"
-	[[ $out == *"$2"* ]]
+refuses() { # BACKEND SENTENCE COMMAND...: sluiced ends by itself, with this sentence
+	local out status; BACKEND=$1 hub_config 1 1 >"$LAB/sluice.yaml"
+	out=$(in_hub timeout 60 "${@:3}" "$BIN/sluiced" -f "$LAB/sluice.yaml" 2>&1); status=$?
+	echo "status $status $out"
+	[ $status = 1 ] && [[ $out == *"$2"* ]]
 }
 case_ "without AF_XDP" refuses af_xdp "this kernel has no AF_XDP sockets" "$BIN/tests/net/without" 44
 case_ "without XFRM" refuses xfrm "this kernel has no IPsec" "$BIN/tests/net/without" 16/6
