@@ -261,10 +261,10 @@ struct tunnel_selectors {
  * are in order leave in order, however long each took to get there. xfrm.bpf.c takes it off again.
  * No turn is SLUICE_XFRM_TURN_MAX or further away.
  */
-#define SLUICE_XFRM_MARK       0x51500000u
-#define SLUICE_XFRM_MARK_MASK  0xfff00000u
-#define SLUICE_XFRM_TIME_MASK  0x000fffffu
-#define SLUICE_XFRM_TURN_MAX   0x00080000u /* half of what the mask can tell */
+#define SLUICE_XFRM_MARK      0x51500000u
+#define SLUICE_XFRM_MARK_MASK 0xfff00000u
+#define SLUICE_XFRM_TIME_MASK 0x000fffffu
+#define SLUICE_XFRM_TURN_MAX  0x00080000u /* half of what the mask can tell */
 
 /* Kernel ESP: interface, policy and SAs of tunnel n have if_id and reqid SLUICE_IF_ID + n. */
 #define SLUICE_IF_ID 0x51000000u

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The `data` process: one control thread, which this file is, and the workers. The control thread
- * takes SAs from `ike`, writes their records where XDP reads them, opens what came the slow way, and
- * tells `ike` what workers noticed. It drops its privileges before the first packet.
+ * takes SAs from `ike` (data_control.c), writes their records where XDP reads them, opens what came the
+ * slow way, and tells `ike` what workers noticed. It drops its privileges before the first packet.
  */
 #include "hub/proc_data.h"
 #include "hub/roles.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
+#include "hub/data_control.h"
 #include "hub/privsep.h"
 #include "hub/proc_xfrm.h"
 
@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,7 +41,7 @@ static void esp_slow(struct proc_data *d, const struct imsg *m)
 	worker_slow(d->slow, d->datagram, e->len, &e->remote, true);
 }
 
-/* ike followed the peer to a new address (RFC 7296 2.23): a form without UDP shows it nowhere else. */
+/* A form without UDP shows nowhere else that the peer has moved. */
 static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
 {
 	struct sa_pair *p = sadb_in(d->sadb, m->spi_in);
@@ -53,78 +52,15 @@ static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
 	data_sa_moved(d, m->tunnel, &m->remote);
 }
 
-static void keep_pair(struct proc_data *d, const struct imsg_sa_keep *k)
-{
-	struct imsg_sa_ref lost = {.tunnel = k->tunnel, .spi_in = k->spi_in, .spi_out = k->spi_out};
-
-	if (!data_sa_keep(d, k))
-		imsg_send(d->ike, IMSG_SA_LOST, -1, &lost, sizeof(lost));
-}
-
-static void on_ike(void *context, const struct imsg *m)
-{
-	struct proc_data *d = context;
-	const struct imsg_peer_moved *moved;
-	const struct imsg_sa_ref *ref;
-	const struct imsg_sa_keep *keep;
-	const struct imsg_sa_add *add;
-
-	if (m->fd >= 0)
-		close(m->fd);
-	switch (m->type) {
-	case IMSG_SA_ADD:
-		add = imsg_body(m, sizeof(*add));
-		if (add) {
-			data_sa_add(d, add);
-			secret_wipe((void *)(uintptr_t)add, sizeof(*add));
-		}
-		break;
-	case IMSG_SA_USE:
-		ref = imsg_body(m, sizeof(*ref));
-		if (ref && !data_sa_use(d, ref->tunnel, ref->spi_out))
-			log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
-		break;
-	case IMSG_SA_DEL:
-		ref = imsg_body(m, sizeof(*ref));
-		/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
-		if (ref && (ref->spi_in || ref->spi_out))
-			data_sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
-		break;
-	case IMSG_SA_KEEP:
-		keep = imsg_body(m, sizeof(*keep));
-		if (keep)
-			keep_pair(d, keep);
-		break;
-	case IMSG_SA_KEEP_END:
-		data_sa_keep_end(d);
-		break;
-	case IMSG_PEER_MOVED:
-		moved = imsg_body(m, sizeof(*moved));
-		if (moved)
-			follow_peer(d, moved);
-		break;
-	case IMSG_ESP_SLOW:
-		esp_slow(d, m);
-		break;
-	default:
-		log_error("message %u from ike is not for data", m->type);
-	}
-}
-
-static void on_ike_gone(void *context)
-{
-	struct proc_data *d = context;
-
-	imsg_channel_free(d->ike);
-	d->ike = NULL; /* SAs stay: traffic goes on until ike is back and says otherwise */
-}
-
-static void set_ike(struct proc_data *d, int own_fd)
-{
-	if (d->ike)
-		imsg_channel_free(d->ike);
-	d->ike = imsg_channel_new(d->base, own_fd, on_ike, on_ike_gone, d);
-}
+static const struct data_backend workers = {
+	.sa_add = data_sa_add,
+	.sa_use = data_sa_use,
+	.sa_del = data_sa_del,
+	.sa_keep = data_sa_keep,
+	.sa_keep_end = data_sa_keep_end,
+	.peer_moved = follow_peer,
+	.esp_slow = esp_slow,
+};
 
 /* ---- what workers noticed ---- */
 
@@ -189,15 +125,6 @@ static void on_raw(int fd, short what, void *arg)
 }
 
 /* ---- hub ---- */
-
-static void set_tunnel(struct proc_data *d, const struct imsg_data_tunnel *t)
-{
-	if (t->tunnel >= SLUICE_MAX_TUNNELS)
-		return;
-	d->own_limits[t->tunnel] = t->own_limits;
-	if (!t->present)
-		data_sa_del(d, t->tunnel, 0, 0);
-}
 
 static void add_socket(struct proc_data *d, const struct imsg *m)
 {
@@ -273,41 +200,6 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 	}
 }
 
-static void on_hub(void *context, const struct imsg *m)
-{
-	struct proc_data *d = context;
-	const struct imsg_data_tunnel *t;
-
-	switch (m->type) {
-	case IMSG_CHANNEL:
-		if (m->fd >= 0)
-			set_ike(d, m->fd);
-		return;
-	case IMSG_DATA_TUNNEL:
-		t = imsg_body(m, sizeof(*t));
-		if (t)
-			set_tunnel(d, t);
-		break;
-	case IMSG_SHUTDOWN:
-		event_base_loopbreak(d->base);
-		break;
-	default:
-		log_error("message %u from hub is not for a running data process", m->type);
-	}
-	if (m->fd >= 0)
-		close(m->fd);
-}
-
-static void on_hub_gone(void *context)
-{
-	struct proc_data *d = context;
-
-	imsg_channel_free(d->hub);
-	d->hub = NULL;
-	d->status = 1;
-	event_base_loopbreak(d->base);
-}
-
 /* ---- start ---- */
 
 static bool map_memory(struct proc_data *d)
@@ -315,19 +207,10 @@ static bool map_memory(struct proc_data *d)
 	static const enum data_map needed[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
 		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
 		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS};
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		struct data_map_memory *m = &d->maps[needed[i]];
-
-		m->size = (m->size + page - 1) & ~(page - 1);
-		m->start = m->fd < 0 ? MAP_FAILED
-				     : mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-					       m->fd, 0);
-		if (m->start == MAP_FAILED) {
-			log_error("BPF map %u cannot be mapped: %s", needed[i], strerror(errno));
+		if (!data_map(d, needed[i]))
 			return false;
-		}
 	}
 	d->sa_in = d->maps[DATA_MAP_SA_IN].start;
 	return true;
@@ -442,24 +325,6 @@ static bool start_events(struct proc_data *d)
 	return true;
 }
 
-/* Libraries open files when first used; afterwards that is no longer allowed. */
-static bool warm_up(struct proc_data *d)
-{
-	struct imsg_sa_add a = {.cipher = ESP_AES_CBC,
-		.integ = ESP_HMAC_SHA256_128,
-		.key_len = 16,
-		.integ_len = 32};
-	struct imsg_sa_add g = {.cipher = ESP_AES_GCM_16, .key_len = 16};
-	struct esp_sa *cbc = data_sa_make(&a, true), *gcm = data_sa_make(&g, true);
-	bool ok = cbc && gcm;
-
-	if (ok)
-		snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(gcm));
-	esp_sa_free(cbc);
-	esp_sa_free(gcm);
-	return ok;
-}
-
 static bool setup(struct proc_data *d)
 {
 	/* One heap: a thread's first allocation would otherwise look up the number of CPUs. */
@@ -471,7 +336,7 @@ static bool setup(struct proc_data *d)
 	d->sadb = sadb_new();
 	d->datagram = malloc(DATAGRAM_MAX);
 	if (!d->sadb || !d->datagram || pipe2(d->event_pipe, O_NONBLOCK | O_CLOEXEC) ||
-		!warm_up(d)) {
+		!data_warm_up(d)) {
 		log_error("no memory, pipe or cipher: %s", strerror(errno));
 		return false;
 	}
@@ -572,9 +437,7 @@ int proc_data_run(int hub_fd)
 	}
 	if (!setup(d))
 		goto out;
-	d->hub = imsg_channel_new(d->base, hub_fd, on_hub, on_hub_gone, d);
-	if (ike_fd >= 0)
-		set_ike(d, ike_fd);
+	data_control_start(d, &workers, hub_fd, ike_fd);
 	privsep_drop("data");
 	/* What another process of this role wrote is read without rights. */
 	restored = data_sa_restore(d);

@@ -24,8 +24,13 @@ struct data_map_memory {
 	size_t size;
 };
 
+struct data_backend;
+struct proc_xfrm;
+
 struct proc_data {
 	struct event_base *base;
+	const struct data_backend *backend;
+	struct proc_xfrm *xfrm; /* the kernel does ESP; else NULL */
 	struct imsg_channel *hub;
 	struct imsg_channel *ike; /* NULL while there is none */
 	struct imsg_data_conf conf;

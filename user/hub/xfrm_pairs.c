@@ -158,8 +158,9 @@ static bool add_valid(const struct imsg_sa_add *a)
 	       a->key_len <= sizeof(a->key_in) && a->integ_len <= sizeof(a->integ_in);
 }
 
-void xfrm_pair_add(struct proc_xfrm *x, const struct imsg_sa_add *a)
+void xfrm_pair_add(struct proc_data *d, const struct imsg_sa_add *a)
 {
+	struct proc_xfrm *x = d->xfrm;
 	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
 	uint32_t index = SLUICE_SA_INDEX(a->spi_in);
 	struct esp_sa *sa = add_valid(a) ? data_sa_make(a, false) : NULL;
@@ -204,10 +205,10 @@ struct kernel_pair *xfrm_pair_find_out(struct proc_xfrm *x, uint32_t tunnel, uin
  * The outbound SA comes with its first use, and the policy that names it after it: at no moment does
  * the policy lead to an SA that is not there.
  */
-bool xfrm_pair_use(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out)
+bool xfrm_pair_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out)
 {
-	struct kernel_pair *p =
-		tunnel < SLUICE_MAX_TUNNELS ? xfrm_pair_find_out(x, tunnel, spi_out) : NULL;
+	struct proc_xfrm *x = d->xfrm;
+	struct kernel_pair *p = xfrm_pair_find_out(x, tunnel, spi_out);
 	int r;
 
 	if (!p)
@@ -229,10 +230,10 @@ bool xfrm_pair_use(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out)
 	return !r;
 }
 
-void xfrm_pairs_del(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out)
+void xfrm_pairs_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out)
 {
-	if (tunnel >= SLUICE_MAX_TUNNELS)
-		return;
+	struct proc_xfrm *x = d->xfrm;
+
 	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
 		uint32_t index = tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + i;
 		const struct kernel_pair *p = x->pairs[index];
@@ -284,7 +285,7 @@ static bool take_over(struct proc_xfrm *x, const struct saved_sa *s)
 	p->add = *a;
 	p->sends = xfrm_sa_replay(x->xfrm, a->spi_out, &a->remote.addr, &ignored);
 	x->pairs[SLUICE_SA_INDEX(a->spi_in)] = p;
-	return !s->in_use || xfrm_pair_use(x, a->tunnel, a->spi_out);
+	return !s->in_use || xfrm_pair_use(x->d, a->tunnel, a->spi_out);
 }
 
 /* The kernel went on without us. What is in it and not in the records goes. */
@@ -329,8 +330,12 @@ static bool sa_move(
 	return sa_add(x, moved, outbound, &replay);
 }
 
-void xfrm_pairs_move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpoint *remote)
+void xfrm_pairs_move(struct proc_data *d, const struct imsg_peer_moved *m)
 {
+	const struct ip_endpoint *remote = &m->remote;
+	struct proc_xfrm *x = d->xfrm;
+	uint32_t tunnel = m->tunnel;
+
 	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++) {
 		struct kernel_pair *p = x->pairs[tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + i];
 		struct imsg_sa_add moved;
@@ -349,27 +354,26 @@ void xfrm_pairs_move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpo
 		if (saved(x, p->add.spi_in))
 			data_saved_move(saved(x, p->add.spi_in), &p->add.remote);
 		if (p->sends && x->using[tunnel] == p->add.spi_in)
-			(void)xfrm_pair_use(x, tunnel, p->add.spi_out);
+			(void)xfrm_pair_use(x->d, tunnel, p->add.spi_out);
 	}
 }
 
 /* Another ike, or another data: which pairs both have. */
-void xfrm_pair_keep(struct proc_xfrm *x, const struct imsg_sa_keep *k)
+bool xfrm_pair_keep(struct proc_data *d, const struct imsg_sa_keep *k)
 {
-	struct imsg_sa_ref lost = {.tunnel = k->tunnel, .spi_in = k->spi_in, .spi_out = k->spi_out};
-	struct kernel_pair *p = k->tunnel < SLUICE_MAX_TUNNELS
-					? xfrm_pair_find_out(x, k->tunnel, k->spi_out)
-					: NULL;
+	struct kernel_pair *p = xfrm_pair_find_out(d->xfrm, k->tunnel, k->spi_out);
 
-	if (p && p->add.spi_in == k->spi_in &&
-		(!k->in_use || xfrm_pair_use(x, k->tunnel, k->spi_out)))
-		p->kept = true;
-	else
-		imsg_send(x->d->ike, IMSG_SA_LOST, -1, &lost, sizeof(lost));
+	if (!p || p->add.spi_in != k->spi_in ||
+		(k->in_use && !xfrm_pair_use(d, k->tunnel, k->spi_out)))
+		return false;
+	p->kept = true;
+	return true;
 }
 
-void xfrm_pairs_keep_end(struct proc_xfrm *x)
+void xfrm_pairs_keep_end(struct proc_data *d)
 {
+	struct proc_xfrm *x = d->xfrm;
+
 	for (uint32_t i = 0; i < SLUICE_SA_ENTRIES; i++) {
 		if (x->pairs[i] && !x->pairs[i]->kept)
 			pair_remove(x, i);

@@ -30,25 +30,18 @@ struct proc_xfrm {
 	uint32_t using[SLUICE_MAX_TUNNELS]; /* inbound SPI of the pair that sends; 0: none */
 };
 
-/* Puts the inbound SA into the kernel and tells ike. */
-void xfrm_pair_add(struct proc_xfrm *x, const struct imsg_sa_add *a);
+/* What data_control.h asks of a backend. The outbound SA is put into the kernel with its first use. */
+void xfrm_pair_add(struct proc_data *d, const struct imsg_sa_add *a);
+bool xfrm_pair_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out);
+void xfrm_pairs_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
+bool xfrm_pair_keep(struct proc_data *d, const struct imsg_sa_keep *k);
+void xfrm_pairs_keep_end(struct proc_data *d);
+void xfrm_pairs_move(struct proc_data *d, const struct imsg_peer_moved *m);
 
-/* From now on this pair sends for its tunnel. False: there is no such pair, or the kernel refused. */
-bool xfrm_pair_use(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out);
-
-/* spi_in, spi_out 0 match every pair of the tunnel. */
-void xfrm_pairs_del(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
 void xfrm_pairs_flush(struct proc_xfrm *x);
 struct kernel_pair *xfrm_pair_find_out(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out);
 
-/* RFC 7296 2.23, RFC 3948: the peer of a tunnel sends from another address or port. */
-void xfrm_pairs_move(struct proc_xfrm *x, uint32_t tunnel, const struct ip_endpoint *remote);
-
 /* At start: what a process before this one left in the kernel and in its records. */
 void xfrm_pairs_restore(struct proc_xfrm *x);
-
-/* ike says one by one which pairs it has. What it does not name goes at the end. */
-void xfrm_pair_keep(struct proc_xfrm *x, const struct imsg_sa_keep *k);
-void xfrm_pairs_keep_end(struct proc_xfrm *x);
 
 #endif
