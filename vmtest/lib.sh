@@ -5,17 +5,19 @@
 #   branch_kernel N   a branch on one device: strongSwan with the kernel's ESP, an xfrm interface for
 #                     each tunnel (tun0, tun1), uplinks w0 and w1, BIRD over both
 #   in_the_lab        begins a case, which then runs once with each data plane: BACKEND
+#   one_site          a hub and such a branch, up; without it the case makes no sense
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 P=vm LAB=/tmp/lab
 . tests/net/lab.sh
 . tests/net/cases.sh
 
-# An emulated machine, on a host that may be busy: waits are five times as long.
+# An emulated machine, on a host that may be busy: waits are five times as long, and who waits does
+# not take the CPU away from what it waits for.
 until_true() {
 	local end=$((SECONDS + 5 * $1)); shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.2
+		sleep 0.5
 	done
 }
 
@@ -37,23 +39,31 @@ outer() { # FAMILY SIDE(site|hub) N T: an outside address
 	esac
 }
 
+one_site() {
+	hub_config 1 1 >"$LAB/sluice.yaml"
+	must "sluiced starts" hub_start
+	branch_kernel 1
+	must "both tunnels and BGP sessions are up" until_true 20 all_up 2
+	must "the branch is reached" until_true 10 reach host 10.1.0.10
+}
+
 # branch_net N: the router bN with its uplinks and LAN, and the host behind it
 branch_net() {
 	local n=$1 t
 	ns_add "b$n"; ns_add "b$n-h"
 	link "b$n" lan "10.$n.0.1/24,fd00:10:$n::1/64" "b$n-h" eth0 "10.$n.0.10/24,fd00:10:$n::10/64"
-	default_via "b$n-h" "10.$n.0.1" "fd00:10:$n::1"
+	printf 'route add default via %s\n' "10.$n.0.1" "fd00:10:$n::1" | ip_batch "b$n-h"
 	for t in 0 1; do
 		link "b$n" w$t "$(outer 4 site "$n" $t)/30,$(outer 6 site "$n" $t)/64" \
 			inet "b${n}_$t" "100.$((64 + t)).$n.1/30,2001:db8:$((64 + t)):$n::1/64"
-		in_b "$n" route add "$(outer 4 hub "$n" $t)" via "100.$((64 + t)).$n.1"
-		in_b "$n" -6 route add "$(outer 6 hub "$n" $t)" via "2001:db8:$((64 + t)):$n::1"
+		printf 'route add %s via %s\n' "$(outer 4 hub "$n" $t)" "100.$((64 + t)).$n.1" \
+			"$(outer 6 hub "$n" $t)" "2001:db8:$((64 + t)):$n::1" | ip_batch "b$n"
 	done
 }
 
 tunnel_addresses() { # N T INTERFACE
-	in_b "$1" link set "$3" up mtu 1400 && in_b "$1" addr add "$(inside4 "$1" "$2" 2)/30" dev "$3" &&
-		in_b "$1" addr add "$(inside6 "$1" "$2" 2)/126" dev "$3" nodad
+	printf '%s\n' "link set $3 up mtu 1400" "addr add $(inside4 "$1" "$2" 2)/30 dev $3" \
+		"addr add $(inside6 "$1" "$2" 2)/126 dev $3 nodad" | ip_batch "b$1"
 }
 
 # connection_kernel N T: as `connection`, for one charon with all tunnels, told apart by if_id
@@ -115,8 +125,8 @@ encap_is() { local e; e=$(json_of show sa "[.sas[] | select(.site == \"$1\").enc
 # tcp_between HOST OPTIONS: two megabytes between a branch's host and the hub's arrive whole
 tcp_between() {
 	local server out
-	in_ns host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
-	sleep 2
+	in_ns_exec host iperf3 -s -1 >/dev/null 2>&1 & server=$!; remember $server
+	until_true 2 grep -q ':1451 .* 0A ' "/proc/$server/net/tcp6" # port 5201, listening
 	out=$(in_ns "$1" timeout 90 iperf3 -c 10.0.0.10 -n 2M -J "${@:2}" | jq .end.sum_sent.bytes)
 	kill $server 2>/dev/null
 	echo "$out bytes"; [ "${out:-0}" -ge 2000000 ]

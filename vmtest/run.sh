@@ -68,7 +68,8 @@ echo "cases and their seconds, by kernel:"
 for name in "${cases[@]}"; do
 	line=$(printf '  %-22s' "$name")
 	for kernel in "${booted[@]}"; do
-		line+=$(printf ' %8s' "$(sed -n "s/^case ${name//./\\.} status \([0-9]*\) seconds \([0-9]*\)$/\2/p" "build/vm/out-$kernel/console")")
+		line+=$(sed -n "s/^case ${name//./\\.} status \([0-9]*\) seconds \([0-9]*\)$/\1 \2/p" "build/vm/out-$kernel/console" |
+			awk '{ printf "  %8s %-7s", $2, $1 == 0 ? "ok" : $1 == 77 ? "skipped" : "FAILED" }')
 	done
 	echo "$line"
 done

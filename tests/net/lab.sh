@@ -36,6 +36,10 @@ until_true() {
 	done
 }
 
+# In namespace NS, commands of ip from standard input: starting it for each takes long where the machine
+# is emulated.
+ip_batch() { ip -n "$P-$1" -batch -; }
+
 ns_add() {
 	ip netns add "$P-$1"
 	ip -n "$P-$1" link set lo up
@@ -46,12 +50,17 @@ ns_add() {
 
 # link NS1 DEVICE1 ADDRESSES1 NS2 DEVICE2 ADDRESSES2; addresses separated by commas
 link() {
-	local a
 	ip -n "$P-$1" link add "$2" type veth peer name "$5" netns "$P-$4"
-	for a in ${3//,/ }; do ip -n "$P-$1" addr add "$a" dev "$2" $([[ $a == *:* ]] && echo nodad); done
-	for a in ${6//,/ }; do ip -n "$P-$4" addr add "$a" dev "$5" $([[ $a == *:* ]] && echo nodad); done
-	ip -n "$P-$1" link set "$2" up
-	ip -n "$P-$4" link set "$5" up
+	device_up "$2" "$3" | ip_batch "$1"
+	device_up "$5" "$6" | ip_batch "$4"
+}
+
+device_up() { # DEVICE ADDRESSES
+	local a
+	for a in ${2//,/ }; do
+		case $a in *:*) echo "addr add $a dev $1 nodad" ;; *) echo "addr add $a dev $1" ;; esac
+	done
+	echo "link set $1 up"
 }
 
 default_via() { ip -n "$P-$1" route add default via "$2"; [ -z "${3:-}" ] || ip -n "$P-$1" -6 route add default via "$3"; }
@@ -67,10 +76,12 @@ lab_hub_net() {
 	link hub wan1 198.51.101.1/30,2001:db8:b::1/64 inet hub1 198.51.101.2/30,2001:db8:b::2/64
 	link hub lan 10.0.0.1/24,fd00:10::1/64 host eth0 10.0.0.10/24,fd00:10::10/64
 	default_via host 10.0.0.1 fd00:10::1
-	for net in 64 66; do ip -n "$P-hub" route add 100.$net.0.0/16 via 198.51.100.2; done
-	for net in 65 67; do ip -n "$P-hub" route add 100.$net.0.0/16 via 198.51.101.2; done
-	ip -n "$P-hub" -6 route add 2001:db8:64::/48 via 2001:db8:a::2
-	ip -n "$P-hub" -6 route add 2001:db8:65::/48 via 2001:db8:b::2
+	{
+		for net in 64 66; do echo "route add 100.$net.0.0/16 via 198.51.100.2"; done
+		for net in 65 67; do echo "route add 100.$net.0.0/16 via 198.51.101.2"; done
+		echo "route add 2001:db8:64::/48 via 2001:db8:a::2"
+		echo "route add 2001:db8:65::/48 via 2001:db8:b::2"
+	} | ip_batch hub
 	# Forwarded UDP reaches the hub in bulk, as a NIC with receive offload would deliver it.
 	in_ns hub ethtool -K lan gro on rx-udp-gro-forwarding on >/dev/null 2>&1 || true
 	ip netns exec "$P-hub" unshare -m --propagation private sh -c \
@@ -99,6 +110,7 @@ hub_config() {
 	  allow_fast_dpd: true
 	  metrics: 127.0.0.1:9469
 	  log_directory: $LAB/log
+	  ${HUB_OPTIONS:-}
 	defaults:
 	  tunnel: { dpd_interval: ${HUB_DPD_INTERVAL:-3}, dpd_timeout: ${HUB_DPD_TIMEOUT:-10} }
 	sites:
@@ -357,7 +369,8 @@ tunnels_up() { json_of show tunnels '[.tunnels[] | select(.state == "up")] | len
 bgp_up() { json_of show tunnels '[.tunnels[] | select(.bgp == "established")] | length'; }
 all_up() { [ "$(bgp_up)" = "$1" ]; }
 
-# train FROM_NS TO_NS ADDRESS BITS SIZE SECONDS: one packet train; prints the receiver's JSON.
+# train FROM_NS TO_NS ADDRESS BITS SIZE SECONDS: one packet train; prints the receiver's JSON. With
+# TRAIN_CPU its sender stays on that CPU.
 train() {
 	local port=$((20000 + RANDOM % 20000)) out
 	out=$(mktemp "$LAB/train.XXXXXX")
@@ -365,7 +378,7 @@ train() {
 	local receiver=$!
 	remember $receiver
 	sleep 0.3
-	in_ns "$1" "$BIN/tests/net/flow" send "$3" $port "$4" "$5" "$6" >/dev/null
+	in_ns "$1" ${TRAIN_CPU:+taskset -c "$TRAIN_CPU"} "$BIN/tests/net/flow" send "$3" $port "$4" "$5" "$6" >/dev/null
 	wait $receiver
 	cat "$out"
 	rm -f "$out"

@@ -1,15 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Limits of a site, both directions, and that every packet is accounted for.
+# Limits of a site, both directions, with ECN; and that every packet is accounted for, those too that the
+# kernel refuses. What the kernel says by itself is heard: an SA whose numbers run out is replaced.
 set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
 
-SITE_RATE=3M hub_config 1 1 >"$LAB/sluice.yaml"
-must "sluiced starts" hub_start
-branch_kernel 1
-must "both tunnels and BGP sessions are up" until_true 20 all_up 2
-must "the branch is reached" until_true 10 reach host 10.1.0.10
+HUB_OPTIONS="ecn_marking: true" SITE_RATE=3M one_site
 
 near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100) && v <= w * (1 + p / 100)) }'; }
 # By the bytes that arrived and the guest's own clock, which is the one that the limit is kept by. The
@@ -23,6 +20,43 @@ balance() {
 	sluice report --json | jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' >/dev/null
 }
 case_ "offered is delivered plus the reasons" balance
+marked() { in_ns b1-h nstat -asz IpExtInCEPkts | awk '/InCEPkts/ { print $2; exit !($2 > 0) }'; }
+with_ecn() { in_ns host sysctl -qw net.ipv4.tcp_ecn=1 && in_ns b1-h sysctl -qw net.ipv4.tcp_ecn=1 && tcp_between b1-h -R; }
+case_ "hub to site: TCP with ECN" with_ecn
+case_ "it was marked instead of dropped" marked
 survives() { all_up 2 && [ "$(json_of show tunnels '[.tunnels[] | select(.state == "up")] | length')" = 2 ]; }
 case_ "BGP lives through both" survives
+# Repeated and damaged on the way to the hub.
+harm() { in_ns inet tc qdisc replace dev hub0 root netem "$@"; }
+dropped() { local n; n=$(sluice report --json | jq "[.sites[].in.dropped.$1.packets // 0] | add"); echo "$n packets"; [ "$n" -gt 0 ]; }
+short_train() { train b1-h host 10.0.0.10 500000 500 4; }
+harm duplicate 20% && short_train >/dev/null
+case_ "repeated packets are counted" until_true 2 dropped replay
+case_ "offered is delivered plus the reasons, still" balance
+harm corrupt 20% && short_train >/dev/null
+case_ "damaged packets are counted" until_true 2 dropped auth
+in_ns inet tc qdisc del dev hub0 root
+
+in_use() { json_of show sa '.sas[] | select(.tunnel == 0 and .in_use).spi_out'; }
+# The kernel says so when it has sent 15/16 of all numbers; who has its rights can make it say so.
+runs_out() { # SPI
+	in_hub python3 - "$1" <<-E
+	import socket, struct, sys
+	body = bytearray(232)  # struct xfrm_user_expire
+	body[56:60] = socket.inet_aton("$(outer 4 site 1 0)")
+	struct.pack_into("!I", body, 72, int(sys.argv[1], 16))
+	body[76] = socket.IPPROTO_ESP
+	struct.pack_into("=H", body, 212, socket.AF_INET)
+	s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 6)
+	s.send(struct.pack("=IHHII", 16 + len(body), 24, 5, 1, 0) + body)  # XFRM_MSG_EXPIRE
+	sys.exit(struct.unpack_from("=i", s.recv(4096), 16)[0] != 0)
+	E
+}
+replaced() { local now; now=$(in_use) && [ -n "$now" ] && [ "$now" != "$1" ]; }
+if [ "$BACKEND" = xfrm ]; then
+	before=$(in_use)
+	case_ "the kernel says that numbers run out" runs_out "$before"
+	case_ "the SA pair is replaced" until_true 10 replaced "$before"
+fi
+case_ "both ways after all that" eval 'reach b1-h 10.0.0.10 && reach host 10.1.0.10'
 cases_end

@@ -5,11 +5,7 @@ set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
 
-hub_config 1 1 >"$LAB/sluice.yaml"
-must "sluiced starts" hub_start
-branch_kernel 1
-must "both tunnels and BGP sessions are up" until_true 20 all_up 2
-must "the branch is reached" until_true 10 reach host 10.1.0.10
+one_site
 
 narrow() { local t; for t in 0 1; do ip -n "$P-inet" link set b1_$t mtu 1400 && in_b 1 link set w$t mtu 1400 && in_b 1 link set tun$t mtu 1340; done; }
 must "the path is 1,400 bytes wide" narrow

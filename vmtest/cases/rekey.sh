@@ -5,11 +5,7 @@ set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
 
-hub_config 1 1 >"$LAB/sluice.yaml"
-must "sluiced starts" hub_start
-CHILD_REKEY=6s CHILD_LIFE=60s REKEY=30s branch_kernel 1
-must "both tunnels and BGP sessions are up" until_true 20 all_up 2
-must "the branch is reached" until_true 10 reach host 10.1.0.10
+CHILD_REKEY=6s CHILD_LIFE=60s REKEY=30s one_site
 seconds=25
 spis() { json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in'; }
 watch_pairs() { local end=$((SECONDS + seconds)); while [ $SECONDS -lt $end ]; do spis; sleep 1; done >"$LAB/spis"; }
@@ -17,14 +13,18 @@ force() { local i; for i in 1 2 3; do sleep 7; sluice rekey site-1 0; done; }
 trains() {
 	watch_pairs & local w=$!; remember $w
 	force >/dev/null 2>&1 & remember $!
-	train b1-h host 10.0.0.10 500000 500 $seconds >"$LAB/up.json" & local a=$!
-	train host b1-h 10.1.0.10 500000 500 $seconds >"$LAB/down.json" & local b=$!
+	# A veth hands over on the CPU of its sender: one that is moved overtakes itself.
+	TRAIN_CPU=0 train b1-h host 10.0.0.10 500000 500 $seconds >"$LAB/up.json" & local a=$!
+	TRAIN_CPU=1 train host b1-h 10.1.0.10 500000 500 $seconds >"$LAB/down.json" & local b=$!
 	wait $a $b $w
 }
 lossless() { cat "$1"; [ "$(jq .lost "$1")" = 0 ] && [ "$(jq .received "$1")" -gt $((seconds * 60)) ]; }
 trains
 case_ "site to hub: nothing lost in $seconds s" lossless "$LAB/up.json"
 case_ "hub to site: nothing lost in $seconds s" lossless "$LAB/down.json"
+in_order() { cat "$1"; [ "$(jq .reordered "$1")" -le 5 ]; }
+case_ "site to hub: in order" in_order "$LAB/up.json"
+case_ "hub to site: in order" in_order "$LAB/down.json"
 many() { local n; n=$(sort -u "$LAB/spis" | wc -l); echo "$n SA pairs were in use"; [ "$n" -ge 3 ]; }
 case_ "keys changed all the time" many
 bounded() { local n; n=$(json_of show sa '.sas | length'); echo "$n SA pairs are listed"; [ "$n" -le 8 ]; }

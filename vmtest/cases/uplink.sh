@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A NAT in front of the site, which forgets: the hub follows to the new port.
+# A NAT in front of the site, which forgets: the hub follows to the new port. Then that uplink is cut
+# silently, and heals: traffic moves to the other tunnel and back.
 set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
@@ -9,11 +10,7 @@ nat_to() { # PORTS: source NAT of the first uplink
 	printf 'table ip vmnat\ndelete table ip vmnat\ntable ip vmnat { chain p { type nat hook postrouting priority 100; oifname "hub0" ip saddr 100.64.1.2 ip protocol udp masquerade to :%s; }; }\n' "$1" | in_ns inet nft -f -
 }
 must "NAT in front of the site" nat_to 20000-20999
-hub_config 1 1 >"$LAB/sluice.yaml"
-must "sluiced starts" hub_start
-branch_kernel 1
-must "both tunnels and BGP sessions are up" until_true 20 all_up 2
-must "the branch is reached" until_true 10 reach host 10.1.0.10
+one_site
 
 peer_port() { json_of show tunnels '.tunnels[] | select(.tunnel == 0).peer' | sed 's/.*://'; }
 port_in() { local p; p=$(peer_port); echo "port $p"; [ "$p" -ge "$1" ] && [ "$p" -le "$2" ]; }
@@ -29,4 +26,15 @@ back() { nat_to 20000-20999 && forget && until_true 20 port_in 20000 20999; }
 case_ "and back" back
 case_ "hub to site goes on after that" until_true 10 reach host 10.1.0.10
 case_ "the tunnels were up all the time" test "$(json_of show log site-1 '[.events[]? | select(.ike_phase1_state == "Down")] | length')" = 0
+
+route_tunnel() { [ "$(json_of show routes '.routes[] | select(.prefix == "10.1.0.0/24").tunnel')" = "$1" ]; }
+must "tunnel 0 is the first choice" until_true 10 route_tunnel 0
+cut_on 1 0
+case_ "the route moves to tunnel 1" until_true 10 route_tunnel 1
+case_ "hub to site over tunnel 1" until_true 10 reach host 10.1.0.10
+case_ "site to hub over tunnel 1" until_true 10 reach b1-h 10.0.0.10
+cut_off 1 0
+case_ "both tunnels are up again" until_true 30 all_up 2
+case_ "the route is on tunnel 0 again" until_true 20 route_tunnel 0
+case_ "hub to site" until_true 10 reach host 10.1.0.10
 cases_end
