@@ -500,6 +500,23 @@ static void the_guard_knows_owners(void **state)
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m.tunnel = 77;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it leads to no site");
+	/* Outside addresses: of every site with an open tunnel but the one that announces it. */
+	m.tunnel = 0;
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		state_of(t)->ike.peer.addr = address("203.0.113.%u", 10 - t);
+	state_of(2)->open = false;
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		bool refused = t / TUNNELS_PER_SITE != 0 && t != 2;
+
+		m.prefix = (struct ip_prefix){.addr = state_of(t)->ike.peer.addr, .len = 32};
+		hub_guard_prepare(&sim.hub);
+		assert_int_equal(hub_route_refusal(&sim.hub, &m) != NULL, refused);
+	}
+	m.prefix = prefix("203.0.113.0/24");
+	assert_string_equal(hub_route_refusal(&sim.hub, &m),
+		"it covers an outside address of the hub or of another site");
+	m.prefix = prefix("203.0.112.0/24");
+	assert_null(hub_route_refusal(&sim.hub, &m));
 	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0")};
 	assert_non_null(hub_route_refusal(&sim.hub, &m));
 	sim.sites[0].conf.allow_default = true;

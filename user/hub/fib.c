@@ -225,6 +225,7 @@ void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t coun
 {
 	struct batch b = {.h = h};
 
+	hub_guard_prepare(h);
 	for (size_t i = 0; i < count; i++)
 		take_route(&b, &routes[i]);
 	batch_write(&b);

@@ -69,6 +69,15 @@ struct hub_socket {
 
 #define BGP_QUERIES_MAX 8 /* of operators, at a time */
 
+/* Outside addresses of sites whose tunnels are open, in order. */
+struct outside_peers {
+	uint32_t count;
+	struct outside_peer {
+		struct ip_addr address;
+		uint32_t slot;
+	} peers[HUB_SITE_SLOTS * TUNNELS_PER_SITE];
+};
+
 /* A question of an operator that bgp is working on. */
 struct bgp_pending {
 	uint32_t id;      /* of the query; 0: free */
@@ -94,8 +103,9 @@ struct hub {
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
-	struct route_table *routes; /* best paths that bgp reported */
-	struct claims claims;       /* whom prefixes belong to, by group */
+	struct route_table *routes;         /* best paths that bgp reported */
+	struct claims claims;               /* whom prefixes belong to, by group */
+	struct outside_peers outside_peers; /* see hub_guard_prepare */
 	struct bgp_pending queries[BGP_QUERIES_MAX];
 	uint32_t next_query;
 
@@ -201,6 +211,9 @@ uint32_t hub_group(const struct hub *h, const struct hub_site *site);
  * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
  */
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
+
+/* Before refusals are asked for: looks up which addresses sites have now. */
+void hub_guard_prepare(struct hub *h);
 void hub_claims_collect(struct hub *h);
 
 /* bgp_query.c: questions that only bgp can answer. */

@@ -2,6 +2,7 @@
 /* Which best paths the hub believes. */
 #include "hub/hub.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TABLE_RESERVE                                                                              \
@@ -18,6 +19,29 @@ void hub_claims_collect(struct hub *h)
 				&h->claims, &site->conf.prefixes.prefixes[k], hub_group(h, site));
 	}
 	claims_sort(&h->claims);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	return addr_compare(&((const struct outside_peer *)a)->address,
+		&((const struct outside_peer *)b)->address);
+}
+
+void hub_guard_prepare(struct hub *h)
+{
+	struct outside_peers *list = &h->outside_peers;
+
+	list->count = 0;
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct hub_tunnel *tunnel = &h->sites[i]->tunnels[t];
+
+			if (tunnel->open && addr_is_set(&tunnel->ike.peer.addr))
+				list->peers[list->count++] =
+					(struct outside_peer){tunnel->ike.peer.addr, i};
+		}
+	}
+	qsort(list->peers, list->count, sizeof(list->peers[0]), by_address);
 }
 
 /* No bits behind the length, nor behind the address: comparisons rely on both. */
@@ -79,11 +103,28 @@ static bool is_inside(const struct hub *h, const struct ip_prefix *p)
 	return false;
 }
 
+/* The first that is not below the address. */
+static uint32_t first_peer_from(const struct outside_peers *list, const struct ip_addr *address)
+{
+	uint32_t low = 0, high = list->count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (addr_compare(&list->peers[middle].address, address) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Outer packets would be routed into a tunnel: those of the hub, and those to other sites. */
 static bool covers_outside(
 	const struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
+	const struct outside_peers *list = &h->outside_peers;
 
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
 		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
@@ -91,14 +132,10 @@ static bool covers_outside(
 				return true;
 		}
 	}
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct ip_addr *peer = &h->sites[i]->tunnels[t].ike.peer.addr;
-
-			if (h->sites[i] != site && h->sites[i]->tunnels[t].open &&
-				prefix_contains(p, peer))
-				return true;
-		}
+	for (uint32_t i = first_peer_from(list, &p->addr);
+		i < list->count && prefix_contains(p, &list->peers[i].address); i++) {
+		if (list->peers[i].slot != site->slot)
+			return true;
 	}
 	return false;
 }
