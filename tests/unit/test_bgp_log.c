@@ -73,7 +73,7 @@ static void ends_of_sessions(void **state)
 	pass(MINUTE);
 	bgp_shutdown(lab.site[0], lab.now);
 	pass(CLOCK_SECOND);
-	must_say("NOTIFICATION received: Cease 6/2");
+	must_say("DOWN - NOTIFICATION received: Cease 6/2");
 	must_say("DOWN - state Established -> Idle: NOTIFICATION received: Cease 6/2");
 
 	n.remote_as = 65099;
@@ -100,7 +100,7 @@ static void ends_of_sessions(void **state)
 	forget_what_was_said();
 	bgp_tunnel_set(lab.hub, 3, false, lab.now);
 	settle();
-	must_say("the tunnel is down; NOTIFICATION sent: Cease 6/2");
+	must_say("DOWN - the tunnel is down; NOTIFICATION sent: Cease 6/2");
 	bgp_tunnel_set(lab.hub, 3, true, lab.now);
 	pass(MINUTE);
 	bgp_neighbor_stop(lab.hub, 3, lab.now);
@@ -125,8 +125,26 @@ static void prefix_limit(void **state)
 	announce(0, "10.1.3.0/24", true);
 	announce(0, "10.1.4.0/24", true);
 	pass(CLOCK_SECOND);
-	must_say("prefix limit exceeded: 5 IPv4 prefixes received, 4 allowed; NOTIFICATION sent: "
+	must_say("DOWN - prefix limit exceeded: 5 IPv4 prefixes received, 4 allowed; NOTIFICATION "
+		 "sent: "
 		 "Cease 6/1");
+}
+
+static void limit_out(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(2);
+
+	(void)state;
+	n.max_prefixes_out = 1;
+	join(0);
+	join(2);
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_null(strstr(said, "held back"));
+	announce(0, "10.1.1.0/24", true);
+	pass(CLOCK_SECOND);
+	must_say("UP - more than 1 IPv4 prefixes to announce: the others are held back\n");
 }
 
 /* An UPDATE for 10.7.0.0/16 as the site would write it, by another hand. */
@@ -180,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_session_and_its_routes, set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(ends_of_sessions, set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(limit_out, set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(prefix_limit, set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(denials, set_up, lab_tear_down),
 	};

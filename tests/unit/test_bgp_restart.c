@@ -360,6 +360,59 @@ static void a_refresh_replaces_the_table(void **state)
 
 /* ---- owners ---- */
 
+/* What the hub has to say to a site, as letters: u(pdate), e(nd of RIB), b(egin), f(inish), k(eepalive). */
+static void heard(uint32_t tunnel, char *letters)
+{
+	enum bgp_direction d = peer_established(speaker_peer(lab.hub, tunnel))->direction;
+	struct bgp_notify error;
+	struct bgp_message m;
+	size_t len;
+
+	do {
+		const uint8_t *bytes = bgp_output(lab.hub, tunnel, d, &len);
+
+		for (size_t at = 0; at < len; at += m.len) {
+			assert_int_equal(bgp_message_decode(bytes + at, len - at, true, &m, &error),
+				MESSAGE_COMPLETE);
+			*letters++ = m.type == MESSAGE_KEEPALIVE       ? 'k'
+				     : m.type == MESSAGE_ROUTE_REFRESH ? "?bf"[bytes[at + 21]]
+				     : m.len == 23                     ? 'e'
+								       : 'u';
+		}
+		bgp_sent(lab.hub, tunnel, d, len, lab.now);
+		bgp_run(lab.hub, lab.now);
+	} while (len || bgp_can_say_more(lab.hub));
+	*letters = '\0';
+}
+
+/* RFC 7313 4: who asks before the first End-of-RIB is answered after it. */
+static void an_early_refresh_waits(void **state)
+{
+	struct ip_prefix lan = prefix("172.16.0.0/16");
+	struct rib_peer *peer;
+	uint8_t bytes[64];
+	char letters[64];
+	enum bgp_direction d;
+
+	(void)state;
+	join(0);
+	bgp_network_set(lab.hub, &lan, true);
+	pass(MINUTE);
+	peer = &speaker_peer(lab.hub, 0)->rib;
+	d = peer_established(speaker_peer(lab.hub, 0))->direction;
+	for (int early = 0; early <= 1; early++) {
+		struct wr w = wr_init(bytes, sizeof(bytes));
+
+		if (early)
+			rib_tell_again(&lab.hub->rib, peer, BGP_IPV4); /* as if it were new */
+		bgp_message_encode_refresh(&w, BGP_IPV4, REFRESH_REQUEST);
+		bgp_receive(lab.hub, 0, d, bytes, wr_len(&w), lab.now);
+		bgp_run(lab.hub, lab.now);
+		heard(0, letters);
+		assert_string_equal(letters, early ? "uebuf" : "buf");
+	}
+}
+
 static void a_declared_owner_keeps_what_is_its_own(void **state)
 {
 	struct bgp_neighbor owner = hub_neighbor(2);
@@ -486,6 +539,7 @@ int main(void)
 		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
 		lab_test(a_refresh_replaces_the_table),
+		lab_test(an_early_refresh_waits),
 		lab_test(a_declared_owner_keeps_what_is_its_own),
 		cmocka_unit_test(claims_are_found_by_the_longest),
 		lab_test(same_as_twice_only_when_asked_for),

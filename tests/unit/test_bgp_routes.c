@@ -318,6 +318,7 @@ static void prefix_limit_out_keeps_a_stable_subset(void **state)
 	announce_many(0, 10, 30);
 	pass(2 * CLOCK_SECOND);
 	assert_int_equal(lab.hub_state[2].prefixes_out, 10);
+	assert_true(lab.hub_state[2].out_limited);
 	for (unsigned int i = 0; i < 10; i++) {
 		char text[32];
 
@@ -333,9 +334,51 @@ static void prefix_limit_out_keeps_a_stable_subset(void **state)
 	change(&n);
 	pass(2 * CLOCK_SECOND);
 	assert_int_equal(lab.hub_state[2].prefixes_out, 29);
+	assert_false(lab.hub_state[2].out_limited);
 }
 
 /* static routes are there while the tunnel is, for the other sites as well. */
+/* More than the output holds is said in one go, as long as the peer takes it. */
+static void a_long_table_does_not_wait(void **state)
+{
+	static const uint8_t communities[1000] = {1};
+	struct attr_draft draft = {.path = {.len = 10, .bytes = {AS_SEQUENCE, 2}},
+		.communities = {communities, sizeof(communities)}};
+	struct ip_prefix p = prefix("10.0.0.0/24");
+	struct rib_peer *from;
+	enum bgp_direction d;
+	size_t len;
+
+	(void)state;
+	join(0);
+	join(2);
+	pass(MINUTE);
+	from = &speaker_peer(lab.hub, 0)->rib;
+	d = peer_established(speaker_peer(lab.hub, 2))->direction;
+	for (uint32_t i = 0; i < 500; i++) {
+		struct wr w = wr_init(draft.path.bytes + 2, 8);
+		struct attrs *a;
+
+		wr_u32(&w, site_as(0));
+		wr_u32(&w, 70000 + i);
+		a = attr_intern(&lab.hub->rib.attrs, &draft);
+		p.addr.bytes[1] = (uint8_t)(i >> 8);
+		p.addr.bytes[2] = (uint8_t)i;
+		rib_learn(&lab.hub->rib, from, BGP_IPV4, &p, a);
+		attr_unref(&lab.hub->rib.attrs, a);
+	}
+	while (bgp_run(lab.hub, lab.now))
+		continue;
+	bgp_output(lab.hub, 2, d, &len);
+	assert_true(len > SESSION_OUT_SIZE / 2);
+	assert_false(bgp_can_say_more(lab.hub)); /* not while it takes nothing */
+	do {
+		bgp_output(lab.hub, 2, d, &len);
+		bgp_sent(lab.hub, 2, d, len, lab.now);
+	} while (bgp_can_say_more(lab.hub) && (bgp_run(lab.hub, lab.now), true));
+	assert_int_equal(speaker_peer(lab.hub, 2)->rib.family[BGP_IPV4].prefixes_out, 500);
+}
+
 static void static_routes(void **state)
 {
 	struct ip_prefix statics[] = {
@@ -408,6 +451,7 @@ int main(void)
 		lab_test(second_claimant_is_kept_aside),
 		lab_test(prefix_limit_in),
 		lab_test(prefix_limit_out_keeps_a_stable_subset),
+		lab_test(a_long_table_does_not_wait),
 		lab_test(static_routes),
 		lab_test(everything_is_freed),
 	};

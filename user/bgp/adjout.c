@@ -170,7 +170,10 @@ static bool begin(const struct adjout *o, enum bgp_family family, struct wr *w)
 	return true;
 }
 
-/* After a walk that reached the end. */
+/*
+ * After a walk that reached the end. RFC 7313 4: no mark of a refresh before the first End-of-RIB, so
+ * who asked early is answered now, in the next turn.
+ */
 static bool finish(const struct adjout *o, struct batch *b, struct wr *w)
 {
 	struct rib_peer_family *f = &o->peer->family[b->family];
@@ -180,7 +183,12 @@ static bool finish(const struct adjout *o, struct batch *b, struct wr *w)
 		return false;
 	if (!f->end_of_rib_out && !o->more_follows)
 		end_round(f, b->family, w);
-	return true;
+	if (!f->refresh_asked || !f->end_of_rib_out)
+		return true;
+	rib_tell_again(o->rib, o->peer, b->family);
+	f->refresh_asked = false;
+	f->refreshing = true;
+	return false;
 }
 
 bool adjout_fill(const struct adjout *o, enum bgp_family family, struct wr *w)

@@ -69,7 +69,7 @@ static void send_notify(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 	bgp_message_encode_notify(&w, &sent);
 	session_written(s, &w, now);
 	p->last_notify = *n;
-	speaker_event(b, p, "%s%sNOTIFICATION sent: %s", p->detail, p->detail[0] ? "; " : "",
+	speaker_end_event(b, p, s, "%s%sNOTIFICATION sent: %s", p->detail, p->detail[0] ? "; " : "",
 		notify_format(n, text));
 }
 

@@ -15,7 +15,7 @@
 #define OPEN_HOLD_S         30  /* RFC 4271 8.2.2 "large value": for the peer's OPEN */
 #define BACKOFF_MAX_S       60  /* between sessions that end with an error */
 #define STEADY_S            60  /* a session this old ends the backoff */
-#define SEND_HOLD_S         480 /* RFC 9687 6: 8 minutes, or twice the hold time */
+#define SEND_HOLD_S         480 /* RFC 9687 6, at least */
 #define PREFIX_RESTART_S    60
 #define PREFIX_WARN_PERCENT 75 /* */
 #define STATE_REPORT_S      1  /* between reports that differ in counts only */
@@ -99,6 +99,9 @@ __attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const str
 /* Records something of the session, or of a route (a and next_hop NULL: it is gone). */
 __attribute__((format(printf, 3, 4))) void speaker_event(
 	struct bgp *b, struct bgp_peer *p, const char *format, ...);
+/* The same of what ends a session, which still counts as established: M-25 calls that DOWN. */
+__attribute__((format(printf, 4, 5))) void speaker_end_event(struct bgp *b, struct bgp_peer *p,
+	const struct bgp_session *ending, const char *format, ...);
 void speaker_route_event(struct bgp *b, struct bgp_peer *p, enum bgp_event_status status,
 	const struct ip_prefix *prefix, const struct attrs *a, const struct ip_addr *next_hop,
 	const char *details);
@@ -158,5 +161,8 @@ void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, con
 /* A writer over the free output, and its end. */
 struct wr session_writer(struct bgp_session *s, size_t reserved);
 void session_written(struct bgp_session *s, const struct wr *w, uint64_t now);
+
+/* The caller has written `len` bytes of the output. */
+void session_sent(struct bgp_session *s, size_t len, uint64_t now);
 
 #endif

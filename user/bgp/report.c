@@ -48,16 +48,34 @@ static struct bgp_effect_event *event_new(struct bgp *b, struct bgp_peer *p)
 	return e;
 }
 
-void speaker_event(struct bgp *b, struct bgp_peer *p, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void session_event(struct bgp *b, struct bgp_peer *p,
+	enum bgp_event_status status, const char *format, va_list args)
 {
 	struct bgp_effect_event *e = event_new(b, p);
-	va_list args;
 
 	if (!e)
 		return;
-	e->status = peer_established(p) ? BGP_EVENT_UP : BGP_EVENT_DOWN;
-	va_start(args, format);
+	e->status = status;
 	vsnprintf(e->details, sizeof(e->details), format, args);
+}
+
+void speaker_event(struct bgp *b, struct bgp_peer *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	session_event(b, p, peer_established(p) ? BGP_EVENT_UP : BGP_EVENT_DOWN, format, args);
+	va_end(args);
+}
+
+void speaker_end_event(struct bgp *b, struct bgp_peer *p, const struct bgp_session *ending,
+	const char *format, ...)
+{
+	const struct bgp_session *up = peer_established(p);
+	va_list args;
+
+	va_start(args, format);
+	session_event(b, p, up && up != ending ? BGP_EVENT_UP : BGP_EVENT_DOWN, format, args);
 	va_end(args);
 }
 

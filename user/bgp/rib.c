@@ -407,7 +407,7 @@ void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family)
 	rib_slot_taken(r, family, p->slot);
 	f->active = true;
 	f->warned = f->end_of_rib_in = f->end_of_rib_out = f->suppressed = false;
-	f->refreshing = f->refresh_begun = false;
+	f->refreshing = f->refresh_begun = f->refresh_asked = f->unfinished = false;
 	f->prefixes_out = 0;
 	f->cursor = rib_add_cursor(t, rib_node(t, t->ends)->after);
 }

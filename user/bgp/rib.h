@@ -71,6 +71,8 @@ struct rib_peer_family {
 	bool warned; /* of the limit */
 	bool end_of_rib_in, end_of_rib_out;
 	bool refreshing, refresh_begun; /* RFC 7313: the answer to a refresh has marks around it */
+	bool refresh_asked;             /* before all was said once: answered after that */
+	bool unfinished;                /* there was no room for all it is to be told */
 	bool suppressed;       /* the out limit kept something back: `held` is in the list */
 	uint32_t cursor, held; /* numbers of nodes */
 };

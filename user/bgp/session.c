@@ -13,15 +13,30 @@ struct wr session_writer(struct bgp_session *s, size_t reserved)
 	return wr_init(s->out + s->out_len, used < SESSION_OUT_SIZE ? SESSION_OUT_SIZE - used : 0);
 }
 
-void session_written(struct bgp_session *s, const struct wr *w, uint64_t now)
+/* RFC 9687 6: 8 minutes, or twice the hold time where that is more. */
+static uint64_t send_hold_end(const struct bgp_session *s, uint64_t now)
 {
 	uint32_t seconds = 2u * s->hold_s > SEND_HOLD_S ? 2u * s->hold_s : SEND_HOLD_S;
 
+	return now + seconds * CLOCK_SECOND;
+}
+
+void session_written(struct bgp_session *s, const struct wr *w, uint64_t now)
+{
 	if (w->bad || !wr_len(w))
 		return;
 	if (!s->out_len && s->state == FSM_ESTABLISHED)
-		s->send_hold_at = now + seconds * CLOCK_SECOND;
+		s->send_hold_at = send_hold_end(s, now);
 	s->out_len += wr_len(w);
+}
+
+void session_sent(struct bgp_session *s, size_t len, uint64_t now)
+{
+	memmove(s->out, s->out + len, s->out_len - len);
+	s->out_len -= len;
+	/* RFC 9687 3.1: progress restarts the timer, an empty queue stops it. */
+	if (s->send_hold_at != CLOCK_NEVER)
+		s->send_hold_at = s->out_len ? send_hold_end(s, now) : CLOCK_NEVER;
 }
 
 /* ---- collision, RFC 4271 6.8 ---- */
@@ -99,7 +114,7 @@ static void on_notify(
 		return;
 	p->last_notify = n;
 	peer_set_detail(p, "NOTIFICATION received: %s", notify_format(&n, text));
-	speaker_event(b, p, "%s", p->detail);
+	speaker_end_event(b, p, s, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
 	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
 }
@@ -305,9 +320,15 @@ static void on_update(
 static bool refresh(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	enum bgp_family family, uint8_t type, size_t len, uint64_t now)
 {
+	struct rib_peer_family *f = &p->rib.family[family];
+
 	if (type == REFRESH_REQUEST || !s->remote.enhanced_refresh) {
+		f->refresh_asked =
+			s->remote.enhanced_refresh && !f->end_of_rib_out && !f->refreshing;
+		if (f->refresh_asked)
+			return true;
 		rib_tell_again(&b->rib, &p->rib, family);
-		p->rib.family[family].refreshing = s->remote.enhanced_refresh;
+		f->refreshing = s->remote.enhanced_refresh;
 		return true;
 	}
 	if (type > REFRESH_END)

@@ -450,12 +450,6 @@ void bgp_sent(
 	struct bgp_peer *p;
 	struct bgp_session *s = find_session(b, tunnel, direction, &p);
 
-	if (!s || !len || len > s->out_len)
-		return;
-	memmove(s->out, s->out + len, s->out_len - len);
-	s->out_len -= len;
-	if (s->send_hold_at == CLOCK_NEVER)
-		return;
-	/* RFC 9687 3.1: progress restarts the timer, an empty queue stops it. */
-	s->send_hold_at = s->out_len ? now + SEND_HOLD_S * CLOCK_SECOND : CLOCK_NEVER;
+	if (s && len && len <= s->out_len)
+		session_sent(s, len, now);
 }

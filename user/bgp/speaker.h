@@ -54,6 +54,7 @@ struct bgp_effect_state {
 	enum fsm_state state;
 	struct bgp_counts counts;
 	uint32_t prefixes_in, prefixes_out; /* both families */
+	bool out_limited;                   /* there are more than it may be told of */
 	uint8_t error_code, error_subcode;  /* of the last NOTIFICATION, either way */
 	char detail[REASON_TEXT_SIZE];
 };
@@ -172,6 +173,9 @@ void bgp_sent(
 
 /* Timers, decisions, and filling of output. True: more is to be done, call again soon. */
 bool bgp_run(struct bgp *b, uint64_t now);
+
+/* After bytes were sent: what had no room in the last bgp_run has some now. */
+bool bgp_can_say_more(struct bgp *b);
 
 /* While the caller cannot take what follows from them, no decisions are made. */
 void bgp_pause(struct bgp *b, bool paused);

@@ -124,13 +124,28 @@ static bool decide_some(struct bgp *b)
 	return true;
 }
 
+/* the session stays, who was announced first stays, and people are told. */
+static void note_out_limit(struct bgp *b, struct bgp_peer *p, enum bgp_family f)
+{
+	const char *name = f == BGP_IPV4 ? "IPv4" : "IPv6";
+	uint32_t limit = p->rib.conf.max_prefixes_out;
+
+	speaker_event(b, p, "more than %u %s prefixes to announce: the others are held back", limit,
+		name);
+	if (!p->notes_left)
+		return;
+	p->notes_left--;
+	speaker_note(b, p, BGP_NOTE_WARN,
+		"more than %u %s prefixes to announce: the others are held back", limit, name);
+}
+
 /* Writes to one peer what it is still to be told; `news` NULL: all that is there. */
 static void fill_family(struct bgp *b, struct bgp_peer *p, enum bgp_family f,
 	const struct adjout_news *news, uint64_t now)
 {
 	struct bgp_session *s = peer_established(p);
 	struct adjout o = {.rib = &b->rib, .policy = &b->policy, .peer = &p->rib};
-	bool ended = p->rib.family[f].end_of_rib_out;
+	bool ended = p->rib.family[f].end_of_rib_out, limited = p->rib.family[f].suppressed;
 	struct wr w;
 
 	if (!s || !p->rib.family[f].active || adjout_knows_the_rest(&o, f) != (news != NULL))
@@ -138,13 +153,14 @@ static void fill_family(struct bgp *b, struct bgp_peer *p, enum bgp_family f,
 	o.four_octet_as = s->remote.four_octet_as;
 	o.more_follows = b->defer_until;
 	w = session_writer(s, SESSION_OUT_RESERVED);
-	if (news) /* what has no room now follows when bytes were sent */
-		adjout_fill_news(&o, f, news, &w);
-	else
-		adjout_fill(&o, f, &w);
+	/* What has no room now follows when bytes were sent. */
+	p->rib.family[f].unfinished =
+		news ? !adjout_fill_news(&o, f, news, &w) : !adjout_fill(&o, f, &w);
 	session_written(s, &w, now);
 	if (p->rib.family[f].end_of_rib_out && !ended)
 		speaker_event(b, p, "End-of-RIB sent for %s", f == BGP_IPV4 ? "IPv4" : "IPv6");
+	if (p->rib.family[f].suppressed && !limited)
+		note_out_limit(b, p, f);
 }
 
 /*
@@ -179,6 +195,7 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 	for (int f = 0; f < BGP_FAMILIES; f++) {
 		s.prefixes_in += p->rib.family[f].prefixes_in;
 		s.prefixes_out += p->rib.family[f].prefixes_out;
+		s.out_limited |= p->rib.family[f].suppressed;
 	}
 	memcpy(s.detail, p->detail, sizeof(s.detail));
 	return s;
@@ -193,6 +210,7 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 		     strcmp(s.detail, p->shown.detail) != 0;
 	bool counts = s.prefixes_in != p->shown.prefixes_in ||
 		      s.prefixes_out != p->shown.prefixes_out ||
+		      s.out_limited != p->shown.out_limited ||
 		      memcmp(&s.counts, &p->shown.counts, sizeof(s.counts)) != 0;
 
 	if (!state && !counts) {
@@ -256,6 +274,20 @@ bool bgp_run(struct bgp *b, uint64_t now)
 		report_state(b, b->peers[i], now);
 	}
 	return more;
+}
+
+bool bgp_can_say_more(struct bgp *b)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		struct bgp_peer *p = b->peers[i];
+		const struct bgp_session *s = p ? peer_established(p) : NULL;
+
+		for (int f = 0; s && f < BGP_FAMILIES; f++) {
+			if (p->rib.family[f].unfinished && s->out_len <= SESSION_OUT_SIZE / 2)
+				return true;
+		}
+	}
+	return false;
 }
 
 void bgp_pause(struct bgp *b, bool paused)

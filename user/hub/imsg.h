@@ -403,6 +403,7 @@ struct imsg_bgp_state {
 	uint32_t state; /* enum bgp_state */
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
+	bool out_limited;                  /* there are more than the site may be told of */
 	uint8_t error_code, error_subcode; /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */

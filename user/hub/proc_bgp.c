@@ -62,6 +62,7 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.state = states[e->state.state],
 		.prefixes_in = e->state.prefixes_in,
 		.prefixes_out = e->state.prefixes_out,
+		.out_limited = e->state.out_limited,
 		.error_code = e->state.error_code,
 		.error_subcode = e->state.error_subcode,
 		.counts = e->state.counts};
@@ -179,6 +180,7 @@ static void on_turn(int fd, short what, void *arg)
 	more = bgp_run(p->bgp, now);
 	bgp_carry_out_all(p);
 	bgp_tcp_flush_all(p);
+	more |= bgp_can_say_more(p->bgp);
 	check_settled(p, now);
 	at = bgp_next_timer(p->bgp);
 	if (p->settling && p->settle_until < at)

@@ -77,6 +77,7 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	json_object_set_new(o, "prefixes_in_max", number(site->conf.max_prefixes_in));
 	json_object_set_new(o, "prefixes_out", number(state->bgp.prefixes_out));
 	json_object_set_new(o, "prefixes_out_max", number(site->conf.max_prefixes_out));
+	json_object_set_new(o, "prefixes_out_limited", json_boolean(state->bgp.out_limited));
 	json_object_set_new(o, "routes", number(site->routes));
 	json_object_set_new(o, "routes_refused", number(site->routes_refused));
 	json_object_set_new(o, "routes_denied", number(state->bgp.counts.denied));

@@ -232,14 +232,14 @@ static void write_tunnel_up(
 	}
 }
 
-/* M-01: a tunnel with BGP counts as up when its session is established. */
+/* M-01: a tunnel with BGP counts as up when its session is established, a static one when it is. */
 static void write_tunnel_state(
 	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
 {
 	(void)h;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, site->tunnels[t].bgp.state == BGP_ESTABLISHED);
+			write_tunnel(f, m, site, t, status_is_routed(site, t));
 	}
 }
 
@@ -264,6 +264,17 @@ static void write_tunnel_prefixes(
 	}
 }
 
+/* an alarm for those who watch. */
+static void write_tunnel_limited(
+	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+{
+	(void)h;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			write_tunnel(f, m, site, t, site->tunnels[t].bgp.out_limited);
+	}
+}
+
 static const struct metric metrics[] = {
 	{"sluice_site_offered_bytes_total", "counter", write_site_bytes,
 		offsetof(struct site_stats, offered)},
@@ -275,6 +286,7 @@ static const struct metric metrics[] = {
 	{"sluice_tunnel_in_bytes_total", "counter", write_tunnel_bytes, 0},
 	{"sluice_tunnel_out_bytes_total", "counter", write_tunnel_bytes, 1},
 	{"sluice_tunnel_prefixes_in", "gauge", write_tunnel_prefixes, 0},
+	{"sluice_tunnel_prefixes_out_limited", "gauge", write_tunnel_limited, 0},
 };
 
 char *status_metrics(struct hub *h)
