@@ -138,6 +138,36 @@ static void the_kernel_refuses_some(void **context)
 	assert_int_equal(link_routes_del(s->link, r, MANY), MANY); /* more than one answer holds */
 }
 
+static void what_is_missing_is_put_back(void **context)
+{
+	struct state *s = *context;
+	static struct fib_route r[MANY];
+	unsigned int missing = 0;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		r[i] = numbered(i);
+	assert_int_equal(link_routes_set(s->link, r, MANY), 0);
+	assert_int_equal(maps_routes_set(s->maps, r, MANY), 0);
+	for (unsigned int i = 0; i < MANY; i += 7, missing++) {
+		struct fib_route gone = r[i];
+
+		assert_int_equal(link_routes_del(s->link, &gone, 1), 0);
+		assert_true(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, false));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, true));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel + 1, false));
+		assert_true(maps_route_del(s->maps, &r[i].prefix));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, false));
+	}
+	assert_int_equal(link_routes_restore(s->link, r, MANY), MANY - missing);
+	for (unsigned int i = 0; i < MANY; i++)
+		assert_int_equal(r[i].failed, i % 7 != 0); /* it was there */
+	assert_int_equal(in_kernel(4) + in_kernel(6), MANY);
+	for (unsigned int i = 0; i < MANY; i++)
+		r[i].failed = false;
+	assert_int_equal(link_routes_del(s->link, r, MANY), 0);
+	maps_routes_del(s->maps, r, MANY);
+}
+
 static void the_trie_refuses_some(void **context)
 {
 	struct state *s = *context;
@@ -163,6 +193,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_kernel_refuses_some, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_trie_refuses_some, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_missing_is_put_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

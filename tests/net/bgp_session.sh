@@ -23,6 +23,13 @@ case_ "both families are routed" until_true 10 routes
 reach() { in_ns b1-h ping -q -c 3 -i 0.1 -W 2 "$1" | grep ' 0% packet loss'; }
 case_ "IPv4 passes" until_true 10 reach 10.0.0.10
 case_ "IPv6 passes" until_true 10 reach fd00:10::10
+in_kernel() { [ -n "$(in_hub ip route show 10.1.0.0/24 proto 83)" ] && [ -n "$(in_hub ip -6 route show fd00:10:1::/64 proto 83)" ] && [ -n "$(in_hub ip route show "$(inside4 1 0 2)" proto 83)" ]; }
+must "the kernel has them, and those to the site's inside address" in_kernel
+taken() { in_hub ip route del 10.1.0.0/24 proto 83 && in_hub ip -6 route del fd00:10:1::/64 proto 83 && in_hub ip route del "$(inside4 1 0 2)" proto 83 && ! in_kernel; }
+must "somebody takes them out of the kernel's table" taken
+case_ "they are put back" until_true 20 in_kernel
+mended() { [ "$(json_of show dataplane .routes_mended)" = 3 ]; }
+case_ "and that is counted" mended
 bfd_up() { [ "$(json_of show tunnels '[.tunnels[].bfd] | join(" ")')" = "Up Up" ]; }
 case_ "BFD runs over IPv6 too" until_true 20 bfd_up
 reason() { json_of show sites '.sites[0].egress_reason' | grep 'better over it'; }

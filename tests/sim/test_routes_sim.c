@@ -34,7 +34,7 @@ static struct {
 	uint32_t random;
 	bool alive[TUNNELS]; /* the site's speaker runs */
 	bool held;           /* bgp is being restarted: stale routes may be there */
-	unsigned int installs, refused, shared;
+	unsigned int installs, refused, shared, meddled;
 	struct ip_prefix not_taken; /* the kernel, as here, refuses it */
 } sim;
 
@@ -114,6 +114,29 @@ size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
 			fake_set(&sim.kernel, &routes[i].prefix, routes[i].mtu);
 	}
 	return failed;
+}
+
+size_t link_routes_restore(struct link *l, struct fib_route *routes, size_t count)
+{
+	size_t there = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		routes[i].failed = fake_find(&sim.kernel, &routes[i].prefix) >= 0;
+		there += routes[i].failed;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!routes[i].failed)
+			link_routes_set(l, &routes[i], 1);
+	}
+	return there;
+}
+
+bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+{
+	int i = fake_find(&sim.trie, prefix);
+
+	(void)m;
+	return i >= 0 && sim.trie.rows[i].value == (both ? tunnel | BOTH : tunnel);
 }
 
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
@@ -317,11 +340,33 @@ static void lie(uint32_t tunnel)
 	sim.refused += 2;
 }
 
+/* Somebody else changes the tables: the check finds it. */
+static void meddle(void)
+{
+	struct fake_table *t = draw(2) ? &sim.kernel : &sim.trie;
+	unsigned int which = t->count ? draw(t->count) : 0;
+	uint64_t before = sim.hub.routes_mended;
+
+	if (!t->count)
+		return;
+	if (t == &sim.trie && draw(2)) {
+		t->rows[which].value ^= 2; /* another site's */
+	} else {
+		struct ip_prefix p = t->rows[which].prefix;
+
+		fake_del(t, &p);
+	}
+	sim.hub.check_again_ns = 0;
+	hub_routes_check(&sim.hub, lab.now);
+	assert_true(sim.hub.routes_mended > before);
+	sim.meddled++;
+}
+
 static void one_event(void)
 {
 	uint32_t tunnel = draw(TUNNELS);
 
-	switch (draw(10)) {
+	switch (draw(11)) {
 	case 0:
 		set_tunnel(tunnel, !state_of(tunnel)->open);
 		return;
@@ -341,6 +386,9 @@ static void one_event(void)
 		return;
 	case 5:
 		lab.now += draw(20) * CLOCK_SECOND;
+		return;
+	case 6:
+		meddle();
 		return;
 	default:
 		announce_one(tunnel);
@@ -464,7 +512,7 @@ static void tear_down(void)
 
 static void events_in_any_order(void **state)
 {
-	unsigned int installs = 0, refused = 0, shared = 0;
+	unsigned int installs = 0, refused = 0, shared = 0, meddled = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
@@ -481,11 +529,13 @@ static void events_in_any_order(void **state)
 		installs += sim.installs;
 		refused += sim.refused;
 		shared += sim.shared;
+		meddled += sim.meddled;
 		tear_down();
 	}
 	assert_true(installs > SEEDS * 100);
 	assert_true(refused > SEEDS * 10);
 	assert_true(shared > SEEDS);
+	assert_true(meddled > SEEDS * 10);
 }
 
 /* The owner of a claim passes where another does not. */
@@ -562,6 +612,14 @@ static void a_refused_route_is_nowhere(void **state)
 	sim.not_taken = (struct ip_prefix){0};
 	hub_routes_take(&sim.hub, &m[1], 1); /* said again, it is tried again */
 	assert_true(fake_find(&sim.kernel, &m[1].prefix) >= 0);
+	sim.not_taken = m[2].prefix;
+	m[2].tunnel = 1;
+	hub_routes_take(&sim.hub, &m[2], 1);
+	assert_int_equal(fake_find(&sim.kernel, &m[2].prefix), -1);
+	sim.not_taken = (struct ip_prefix){0};
+	hub_routes_check(&sim.hub, lab.now); /* and without that too */
+	assert_true(fake_find(&sim.kernel, &m[2].prefix) >= 0);
+	assert_int_equal(sim.hub.routes_mended, 0);
 	tear_down();
 }
 

@@ -23,6 +23,7 @@
 #define DEFAULT_NAME     "sluice0"
 #define DEFAULT_TX_QUEUE 2048
 #define LEFTOVER_WAIT_MS 2000
+#define ROUTE_ANSWERS    (ROUTES_BATCH * 2048) /* each answer is a packet of its own to the kernel */
 
 /* Linux 6.2; older headers lack them. */
 #define OFFLOAD_USO4 0x20
@@ -219,6 +220,7 @@ struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_
 	l->sock = netlink_open();
 	l->routes.sock = netlink_open();
 	if (!l->sock || !l->routes.sock ||
+		nl_socket_set_buffer_size(l->routes.sock, ROUTE_ANSWERS, 0) < 0 ||
 		setsockopt(nl_socket_get_fd(l->routes.sock), SOL_NETLINK, NETLINK_CAP_ACK, &yes,
 			sizeof(yes))) {
 		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot open netlink");
@@ -345,6 +347,11 @@ bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t pre
 size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
 {
 	return route_socket_set(&l->routes, routes, count);
+}
+
+size_t link_routes_restore(struct link *l, struct fib_route *routes, size_t count)
+{
+	return route_socket_restore(&l->routes, routes, count);
 }
 
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)

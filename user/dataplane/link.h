@@ -58,10 +58,11 @@ bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t pre
 bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
 
 /*
- * Installs or replaces routes into the inside device, or removes them: see routes.h. Returns how many
- * have failed.
+ * Installs or replaces routes into the inside device, puts back those that are missing, or removes
+ * them: see routes.h. Returns how many have failed.
  */
 size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count);
+size_t link_routes_restore(struct link *l, struct fib_route *routes, size_t count);
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count);
 
 /* Removes every route with our protocol number, both families. Returns how many. */

@@ -284,6 +284,16 @@ size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
 	return write_routes(m, routes, count, false);
 }
 
+bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+{
+	struct route_target target;
+	union route_key key;
+	int fd = route_map(m, prefix, &key);
+
+	return !bpf_map_lookup_elem(fd, &key, &target) && target.tunnel == tunnel &&
+	       !target.both == !both;
+}
+
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel)
 {
 	struct ip_prefix host = {.addr = *address, .len = (uint8_t)addr_bits(address)};

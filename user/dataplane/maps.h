@@ -58,6 +58,9 @@ bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
 size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count);
 size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count);
 
+/* Whether the trie has the prefix, or a shorter one around it, and it leads there. */
+bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both);
+
 /* Longest match, as TC does it. */
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel);
 

@@ -77,13 +77,22 @@ static void put_target(struct datagram *d, const struct route_socket *s, const s
 		put_attribute(d, RTA_PREFSRC, r->source.bytes, addr_len(&r->source));
 }
 
-static void put_route(struct datagram *d, const struct route_socket *s, uint16_t type,
+/* What is asked of the kernel for each route. */
+struct verb {
+	uint16_t type;
+	uint16_t flags;
+};
+
+static const struct verb verb_set = {RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE};
+static const struct verb verb_restore = {RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL};
+static const struct verb verb_del = {RTM_DELROUTE, NLM_F_REQUEST};
+
+static void put_route(struct datagram *d, const struct route_socket *s, struct verb verb,
 	const struct fib_route *r, uint32_t sequence)
 {
-	bool add = type == RTM_NEWROUTE;
-	struct nlmsghdr h = {.nlmsg_type = type,
-		.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0)),
-		.nlmsg_seq = sequence};
+	bool add = verb.type == RTM_NEWROUTE;
+	struct nlmsghdr h = {
+		.nlmsg_type = verb.type, .nlmsg_flags = verb.flags, .nlmsg_seq = sequence};
 	struct rtmsg m = {.rtm_family = r->prefix.addr.family,
 		.rtm_dst_len = r->prefix.len,
 		.rtm_table = s->table < 256 ? (uint8_t)s->table : RT_TABLE_COMPAT,
@@ -148,7 +157,7 @@ static bool read_answers(
 
 /* Up to ROUTES_BATCH of them in one datagram. */
 static void write_some(
-	struct route_socket *s, uint16_t type, struct fib_route *routes, size_t count)
+	struct route_socket *s, struct verb verb, struct fib_route *routes, size_t count)
 {
 	struct datagram d;
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -160,7 +169,7 @@ static void write_some(
 	for (size_t i = 0; i < count; i++) {
 		s->sequence++;
 		if (!routes[i].failed)
-			put_route(&d, s, type, &routes[i], s->sequence);
+			put_route(&d, s, verb, &routes[i], s->sequence);
 	}
 	if (!d.last)
 		return;
@@ -175,14 +184,14 @@ static void write_some(
 }
 
 static size_t write_all(
-	struct route_socket *s, uint16_t type, struct fib_route *routes, size_t count)
+	struct route_socket *s, struct verb verb, struct fib_route *routes, size_t count)
 {
 	size_t failed = 0;
 
 	for (size_t at = 0; at < count; at += ROUTES_BATCH) {
 		size_t left = count - at;
 
-		write_some(s, type, routes + at, left < ROUTES_BATCH ? left : ROUTES_BATCH);
+		write_some(s, verb, routes + at, left < ROUTES_BATCH ? left : ROUTES_BATCH);
 	}
 	for (size_t i = 0; i < count; i++)
 		failed += routes[i].failed;
@@ -191,10 +200,15 @@ static size_t write_all(
 
 size_t route_socket_set(struct route_socket *s, struct fib_route *routes, size_t count)
 {
-	return write_all(s, RTM_NEWROUTE, routes, count);
+	return write_all(s, verb_set, routes, count);
+}
+
+size_t route_socket_restore(struct route_socket *s, struct fib_route *routes, size_t count)
+{
+	return write_all(s, verb_restore, routes, count);
 }
 
 size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t count)
 {
-	return write_all(s, RTM_DELROUTE, routes, count);
+	return write_all(s, verb_del, routes, count);
 }

@@ -37,4 +37,7 @@ struct route_socket {
 size_t route_socket_set(struct route_socket *s, struct fib_route *routes, size_t count);
 size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t count);
 
+/* Installs those that are not there: whoever is there has "failed", and is left as it is. */
+size_t route_socket_restore(struct route_socket *s, struct fib_route *routes, size_t count);
+
 #endif

@@ -5,11 +5,14 @@
  */
 #include "hub/hub.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <string.h>
 
 #define SWEEP_AFTER_MS 200 /* bgp moves routes of a closed tunnel before that */
+#define CHECK_ROUTES   512 /* looked at in one go: a millisecond or two */
+#define CHECK_AGAIN_S  5   /* between the beginnings of two rounds */
 
 /* RFC 8200 5: IPv6 needs 1280 bytes; where they do not fit, the outer packet is fragmented. */
 static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
@@ -288,6 +291,8 @@ void hub_routes_sweep_soon(struct hub *h)
 	event_add(h->sweep, &after);
 }
 
+/* ---- the hosts at both ends of inside blocks ---- */
+
 static struct ip_prefix host_prefix(const struct ip_addr *a)
 {
 	return prefix_make(a, addr_bits(a));
@@ -310,24 +315,125 @@ void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, 
 	}
 }
 
-void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+/* To the site's end of the block of one family. False: it has none. */
+static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, struct fib_route *r)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
-	const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
+	const struct ip_prefix *block = v6 ? &conf->inside6 : &conf->inside;
+	struct ip_addr peer = config_inside_site(block);
 
-	for (int i = 0; i < 2; i++) {
-		struct ip_addr own = config_inside_hub(blocks[i]);
-		struct ip_addr peer = config_inside_site(blocks[i]);
-		struct fib_route host = {.prefix = host_prefix(&peer), .source = own};
+	*r = (struct fib_route){.prefix = host_prefix(&peer),
+		.source = config_inside_hub(block),
+		.tunnel = hub_tunnel_number(site, t)};
+	return addr_is_set(&peer);
+}
 
-		if (!addr_is_set(&peer))
+void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+{
+	struct fib_route host;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (!inside_route(site, t, v6, &host))
 			continue;
 		if (present) {
-			maps_route_set(h->maps, &host.prefix, hub_tunnel_number(site, t), false);
+			maps_route_set(h->maps, &host.prefix, host.tunnel, false);
 			link_routes_set(h->link, &host, 1);
 		} else {
 			link_routes_del(h->link, &host, 1);
 			maps_route_del(h->maps, &host.prefix);
 		}
 	}
+}
+
+/* ---- the check: others change tables too, and what the kernel refused it may take later ---- */
+
+struct check {
+	struct batch batch; /* what is put right at once */
+	bool sweep_is_due;
+	size_t count;
+	struct fib_route routes[ROUTES_BATCH]; /* those that ought to be in the kernel's table */
+};
+
+static void mended(struct hub *h, const struct ip_prefix *prefix, const char *what)
+{
+	char text[PREFIX_STR_SIZE];
+
+	h->routes_mended++;
+	log_warn("route %s %s", prefix_format(prefix, text), what);
+}
+
+static void check_kernel(struct check *c)
+{
+	struct hub *h = c->batch.h;
+
+	if (c->count && link_routes_restore(h->link, c->routes, c->count) < c->count) {
+		for (size_t i = 0; i < c->count; i++) {
+			if (!c->routes[i].failed)
+				mended(h, &c->routes[i].prefix, "was not in the kernel's table");
+		}
+	}
+	c->count = 0;
+}
+
+static void expect(struct check *c, const struct fib_route *r)
+{
+	c->routes[c->count++] = *r;
+	if (c->count == ROUTES_BATCH)
+		check_kernel(c);
+}
+
+static void check_inside(struct check *c, const struct hub_site *site, unsigned int t)
+{
+	struct hub *h = c->batch.h;
+	struct fib_route host;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (!inside_route(site, t, v6, &host))
+			continue;
+		if (!maps_route_leads(h->maps, &host.prefix, host.tunnel, false)) {
+			mended(h, &host.prefix, "was not in the BPF trie");
+			maps_route_set(h->maps, &host.prefix, host.tunnel, false);
+		}
+		expect(c, &host);
+	}
+}
+
+static void check_route(void *context, struct route_entry *e)
+{
+	struct check *c = context;
+	struct hub *h = c->batch.h;
+
+	if (!is_open(h, e->tunnel)) {
+		if (c->sweep_is_due)
+			return;
+		mended(h, &e->prefix, "led to a tunnel that is closed");
+		remove_entry(&c->batch, e);
+	} else if (!e->installed) {
+		install(&c->batch, e);
+	} else if (!maps_route_leads(h->maps, &e->prefix, e->tunnel, e->both)) {
+		mended(h, &e->prefix, "was not in the BPF trie");
+		install(&c->batch, e);
+	} else {
+		expect(c, &(struct fib_route){.prefix = e->prefix, .mtu = e->mtu});
+	}
+}
+
+void hub_routes_check(struct hub *h, uint64_t now)
+{
+	struct check c = {.batch.h = h};
+
+	if (!h->check_at && now < h->check_again_ns)
+		return;
+	for (uint32_t i = 0; !h->check_at && i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->sites[i]->tunnels[t].open)
+				check_inside(&c, h->sites[i], t);
+		}
+	}
+	if (!h->check_at)
+		h->check_again_ns = now + CHECK_AGAIN_S * CLOCK_SECOND;
+	c.sweep_is_due = h->sweep && evtimer_pending(h->sweep, NULL);
+	h->check_at = route_table_some(h->routes, h->check_at, CHECK_ROUTES, check_route, &c);
+	check_kernel(&c);
+	batch_write(&c.batch);
 }

@@ -103,6 +103,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		certificates_warn(h);
 	}
 	hub_sample(h);
+	hub_routes_check(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {

@@ -103,7 +103,10 @@ struct hub {
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
-	struct route_table *routes;         /* best paths that bgp reported */
+	struct route_table *routes; /* best paths that bgp reported */
+	uint32_t check_at;          /* see hub_routes_check */
+	uint64_t check_again_ns;
+	uint64_t routes_mended;             /* by it, since the start */
 	struct claims claims;               /* whom prefixes belong to, by group */
 	struct outside_peers outside_peers; /* see hub_guard_prepare */
 	struct bgp_pending queries[BGP_QUERIES_MAX];
@@ -232,6 +235,8 @@ void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
 void hub_routes_sweep_soon(struct hub *h);
+/* Once a second: compares some of the routes with both tables, and puts right what differs. */
+void hub_routes_check(struct hub *h, uint64_t now);
 /* The hosts at both ends of a tunnel's inside block. */
 void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
 void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);

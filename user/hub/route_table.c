@@ -3,6 +3,7 @@
 
 #include "base/pool.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,13 +239,23 @@ size_t route_table_count(const struct route_table *t)
 	return t->entries.count;
 }
 
+uint32_t route_table_some(struct route_table *t, uint32_t at, unsigned int least,
+	void (*visit)(void *context, struct route_entry *e), void *context)
+{
+	unsigned int visited = 0;
+
+	for (; at < t->entries.size && visited < least; at++) {
+		for (uint32_t n = t->entries.first[at], after; n; n = after) {
+			after = entry_at(t, n)->next;
+			visit(context, entry_at(t, n));
+			visited++;
+		}
+	}
+	return at < t->entries.size ? at : 0;
+}
+
 void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context)
 {
-	for (uint32_t i = 0; i < t->entries.size; i++) {
-		for (uint32_t n = t->entries.first[i], after; n; n = after) {
-			after = entry_at(t, n)->next;
-			visit(context, entry_at(t, n));
-		}
-	}
+	route_table_some(t, 0, UINT_MAX, visit, context);
 }

@@ -55,4 +55,11 @@ size_t route_table_count(const struct route_table *t);
 void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context);
 
+/*
+ * The same for some of them: at least `least`, from the place `at` on, which is 0 to begin with.
+ * Returns the place to go on from, 0 at the end. What comes or goes meanwhile may be missed.
+ */
+uint32_t route_table_some(struct route_table *t, uint32_t at, unsigned int least,
+	void (*visit)(void *context, struct route_entry *e), void *context);
+
 #endif

@@ -388,10 +388,11 @@ json_t *status_dataplane(struct hub *h)
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
 		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
 		link_offloads(h->link), h->data_mode);
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "backend",
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:I}", "backend",
 		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers",
 		(int)h->config->concentrator.workers, "processes", processes, "outside",
-		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields));
+		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields),
+		"routes_mended", (json_int_t)h->routes_mended);
 }
 
 #define LOG_SHOWN 1000 /* events of one answer */
