@@ -1,5 +1,6 @@
 #!/bin/bash
-# BGP sessions over the IPv6 inside addresses, with BFD, and signed with a secret (RFC 2385).
+# BGP sessions over the IPv6 inside addresses, with BFD, signed with a secret (RFC 2385), and with a
+# TTL that only the router at the other end can send (RFC 5082).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slbs LAB=$(mktemp -d /tmp/slbs.XXXXXX) BIN=${BIN:-$PWD/build/asan}
@@ -44,5 +45,15 @@ wrong_key() {
 case_ "with another secret no session comes up" wrong_key
 right_key() { SITE_OPTIONS=$(options bgp.key) hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 40 all_up 2; }
 case_ "with the right one again they do" right_key
+
+# BIRD sends a TTL of 1, as is usual.
+guarded() { SITE_OPTIONS="$(options bgp.key)"$'\n    ttl_security: on' hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 5 all_up 0; }
+case_ "only a TTL of 255 is taken: the sessions end" guarded
+none_up() { [ "$(bgp_up)" = 0 ]; }
+sleep 4 # BIRD tries every second or two
+case_ "and none comes up" none_up
+branch_bird_again() { kill "$(<"$LAB/b1/bird.pid")"; sleep 0.5; BGP_TTL=1 branch_bird 1; }
+case_ "BIRD sends and wants 255 too" branch_bird_again
+case_ "they are up" until_true 40 all_up 2
 case_ "a stop leaves nothing" hub_stop
 cases_end

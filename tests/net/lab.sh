@@ -260,6 +260,7 @@ branch_up() {
 branch_bird() {
 	local n=$1 t bfd="" password="" hop4 hop6 from to
 	[ -z "${BGP_PASSWORD:-}" ] || password="password \"$BGP_PASSWORD\";"
+	[ -z "${BGP_TTL:-}" ] || password+=" ttl security on;"
 	[ -z "${BFD_MS:-}" ] || bfd="protocol bfd { interface \"tun*\" { interval $BFD_MS ms; multiplier 3; }; }"
 	{
 		cat <<-E

@@ -137,6 +137,15 @@ static void default_route_only_where_allowed(void **state)
 	settle();
 	assert_true(hub_has("0.0.0.0/0", 0));
 	assert_null(site_has(2, "0.0.0.0/0")); /* */
+	n.share_default = true;
+	change(&n);
+	settle();
+	assert_non_null(site_has(2, "0.0.0.0/0"));
+	assert_null(site_has(0, "0.0.0.0/0")); /* not back to where it came from */
+	n.share_default = false;
+	change(&n);
+	settle();
+	assert_null(site_has(2, "0.0.0.0/0"));
 }
 
 /* the session and what it brought stay, so that switching back needs neither. */

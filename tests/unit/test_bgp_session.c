@@ -2,6 +2,8 @@
 /* Sessions of a speaker: how they come, collide, end, and come back. */
 #include "bgp_lab.h"
 
+#include "bgp/update.h"
+
 /* ---- sessions ---- */
 
 static void establishes_either_way(void **state)
@@ -147,6 +149,29 @@ static void garbage_ends_the_session_only(void **state)
 	assert_int_equal(lab.hub->rib.attrs.used, used);
 }
 
+/* RFC 8654 4: who takes long messages says so; who sends them need not. */
+static void long_messages_of_any_peer(void **state)
+{
+	static uint8_t nlri[6000], bytes[8192];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct bgp_session *s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nlri); i += 4)
+		nlri[i] = 24;
+	join(0);
+	pass(MINUTE);
+	s = peer_established(speaker_peer(lab.hub, 0));
+	for (int offered = 1; offered >= 0; offered--) {
+		s->remote.extended_message = offered;
+		w = wr_init(bytes, sizeof(bytes));
+		update_encode_unreach(&w, BGP_IPV4, nlri, sizeof(nlri));
+		bgp_receive(lab.hub, 0, s->direction, bytes, wr_len(&w), lab.now);
+		settle();
+		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	}
+}
+
 static void send_hold_ends_a_session_that_takes_nothing(void **state)
 {
 	struct ip_prefix lan = prefix("172.16.0.0/16");
@@ -223,6 +248,7 @@ int main(void)
 		lab_test(wrong_as_is_refused),
 		lab_test(removed_neighbour_takes_its_routes),
 		lab_test(garbage_ends_the_session_only),
+		lab_test(long_messages_of_any_peer),
 		lab_test(send_hold_ends_a_session_that_takes_nothing),
 		lab_test(failures_are_repeated_less_and_less),
 		lab_test(a_steady_session_comes_back_soon),

@@ -110,6 +110,7 @@ static void test_routing(void **state)
 	struct config *c = must_parse(
 		"sites:\n"
 		"  - { name: a, asn: 65001, bfd: on, bgp_transport: ipv6, as_override: yes,\n"
+		"      allow_default: on, share_default: on, ttl_security: on,\n"
 		"      allow_as_in: 2, prefixes: [10.1.0.0/16, 'fd01::/48'], bgp_password: "
 		"'file:/p',\n"
 		"      class: concentrator, routing: bgp, ecmp: off,\n"
@@ -127,6 +128,9 @@ static void test_routing(void **state)
 	assert_int_equal(c->sites[0].bfd.multiplier, 3);
 	assert_int_equal(c->sites[0].bgp_family, AF_INET6);
 	assert_true(c->sites[0].as_override);
+	assert_true(c->sites[0].share_default);
+	assert_true(c->sites[0].ttl_security);
+	assert_false(c->sites[1].share_default || c->sites[1].ttl_security);
 	assert_int_equal(c->sites[0].allow_as_in, 2);
 	assert_int_equal(c->sites[0].prefixes.count, 2);
 	assert_string_equal(c->sites[0].bgp_password, "file:/p");
@@ -223,6 +227,7 @@ static const struct refusal refusals[] = {
 		"bfd and bgp_password belong to a BGP session"},
 	{ROUTING("static_routes: ['0.0.0.0/0'], class: gateway, routing: static"),
 		"static route 0.0.0.0/0 needs allow_default"},
+	{ROUTING("share_default: on"), "share_default needs allow_default"},
 	{ROUTING("static_routes: [10.0.0.0/8, 10.1.0.0/16], class: gateway, routing: static, "
 		 "max_prefixes: 1"),
 		"2 static routes, max_prefixes is 1"},

@@ -46,6 +46,8 @@ struct bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
+	bool share_default;  /* others are told of the one that it announces */
+	bool ttl_security;   /* RFC 5082: for who makes the connections */
 	bool as_override;    /* */
 	bool not_propagated; /* its routes are known, shown, and not used */
 	uint8_t allow_as_in; /* how often our AS may be in its paths */

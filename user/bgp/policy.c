@@ -92,6 +92,18 @@ bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_a
 	       is_on_link(&n->local6, &n->peer6, next_hop);
 }
 
+/* one site's way out is offered to the others only when that was asked for. */
+static bool shares_default(const struct policy *policy, const struct rib_prefix *e)
+{
+	for (unsigned int i = 0; i < policy->peer_count; i++) {
+		const struct rib_peer *peer = policy->peers[i];
+
+		if (peer && peer->conf.tunnel == e->best_tunnel)
+			return peer->conf.share_default;
+	}
+	return false;
+}
+
 bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 {
 	if (!e->best)
@@ -100,7 +112,7 @@ bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 		return true;
 	if (!policy->config->site_to_site) /* V-04 */
 		return false;
-	if (e->len == 0) /* one site's way out is not offered to the others */
+	if (e->len == 0 && !shares_default(policy, e))
 		return false;
 	return !attr_stays_here(e->best);
 }

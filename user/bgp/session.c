@@ -393,8 +393,9 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 
 	while (going) {
 		struct bgp_message m;
-		enum message_result r = bgp_message_decode(s->in + used, s->in_len - used,
-			s->remote.extended_message, &m, &s->pending);
+		/* RFC 8654 4: what we have offered to take, the peer may send without offering it. */
+		enum message_result r =
+			bgp_message_decode(s->in + used, s->in_len - used, true, &m, &s->pending);
 
 		if (r == MESSAGE_PARTIAL) {
 			expected = m.len;

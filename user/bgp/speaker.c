@@ -137,6 +137,15 @@ void bgp_free(struct bgp *b)
 
 /* ---- configuration ---- */
 
+/* What others are told depends on more than the best paths: that has changed. */
+static void tell_all_again(struct bgp *b)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		for (enum bgp_family f = 0; b->peers[i] && f < BGP_FAMILIES; f++)
+			rib_tell_again(&b->rib, &b->peers[i]->rib, f);
+	}
+}
+
 void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 {
 	struct bgp_notify n = notify_make(NOTIFY_CEASE, CEASE_OTHER_CHANGE);
@@ -156,9 +165,16 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 			peer_set_detail(p, "the hub's AS or router id was changed");
 			peer_stop(b, p, &n, now);
 		}
-		for (enum bgp_family f = 0; f < BGP_FAMILIES && reach; f++)
-			rib_tell_again(&b->rib, &p->rib, f);
 	}
+	if (reach)
+		tell_all_again(b);
+}
+
+const struct bgp_neighbor *bgp_neighbor_get(const struct bgp *b, uint32_t tunnel)
+{
+	const struct bgp_peer *p = speaker_peer(b, tunnel);
+
+	return p ? &p->rib.conf : NULL;
 }
 
 static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
@@ -256,7 +272,8 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
 		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
 		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
-		old.max_prefixes_in != conf->max_prefixes_in || old.is_static != conf->is_static) {
+		old.max_prefixes_in != conf->max_prefixes_in || old.is_static != conf->is_static ||
+		old.ttl_security != conf->ttl_security) {
 		peer_set_detail(p, "the neighbour's configuration was changed");
 		peer_stop(b, p, &n, now);
 		p->rib.conf = *conf;
@@ -269,6 +286,8 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		old.allow_as_in != conf->allow_as_in ||
 		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp)
 		rib_touch_all(&b->rib);
+	if (old.share_default != conf->share_default)
+		tell_all_again(b);
 	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
 		if (old.med_out != conf->med_out || old.group != conf->group ||

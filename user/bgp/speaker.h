@@ -122,6 +122,9 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 /* Adds or changes a neighbour; a new AS or address ends its session. False: RIB_PEERS_MAX reached. */
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now);
 
+/* What was said of the neighbour; NULL: there is none. */
+const struct bgp_neighbor *bgp_neighbor_get(const struct bgp *b, uint32_t tunnel);
+
 /*
  * What leads to a neighbour without a session (is_static), while its tunnel is up. Replaces what was
  * said before. At most NEIGHBOR_STATICS_MAX.

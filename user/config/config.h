@@ -179,6 +179,8 @@ struct site_conf {
 	uint64_t pps;
 	uint32_t max_prefixes_in, max_prefixes_out;
 	bool allow_default;
+	bool share_default;  /* other sites hear of it */
+	bool ttl_security;   /* RFC 5082: BGP packets come with a TTL of 255 or not at all */
 	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
 	bool propagate;      /* what is learned from it goes into the tables */
 	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */

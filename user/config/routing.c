@@ -188,6 +188,9 @@ static bool check_kind(struct walk *w, const yaml_node_t *node, const struct sit
 {
 	const struct statics_conf *s = &site->statics;
 
+	if (site->share_default && !site->allow_default)
+		return walk_fail(
+			w, node, "site '%s': share_default needs allow_default (R-24)", site->name);
 	if (site->routing == ROUTING_BGP) {
 		if (!site->asn)
 			return walk_fail(w, node, "site '%s': 'asn' is missing", site->name);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BGP_PORT         179
+#define TTL_MAX          255
 #define READ_SIZE        65536 /* bytes taken from one connection in one turn */
 #define ACCEPTS_PER_TURN 16
 
@@ -165,20 +166,35 @@ static struct connection *connection_new(
 	struct proc_bgp *p, uint32_t tunnel, enum bgp_direction direction, int own_fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	int one = 1, class = IPTOS_CLASS_CS6; /* RFC 4594 3.2: network control */
 
 	if (!c)
 		abort();
 	*c = (struct connection){.proc = p, .tunnel = tunnel, .direction = direction, .fd = own_fd};
-	(void)setsockopt(own_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	(void)setsockopt(own_fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
 	c->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_connection_readable, c);
 	c->writable = event_new(p->base, own_fd, EV_WRITE | EV_PERSIST, on_connection_writable, c);
 	LIST_INSERT_HEAD(&p->connections, c, link);
 	return c;
 }
 
-static int connect_socket(const struct ip_addr *local, const struct ip_addr *remote)
+/*
+ * RFC 4594 3.2: network control. RFC 5082 3: what leaves has a TTL of 255, for peers that want it so; what
+ * comes must have it where that is asked for.
+ */
+static void set_options(int fd, const struct bgp_neighbor *n)
+{
+	int level = n->transport6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int one = 1, class = IPTOS_CLASS_CS6, ttl = TTL_MAX, lowest = n->ttl_security ? ttl : 0;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void)setsockopt(fd, level, n->transport6 ? IPV6_TCLASS : IP_TOS, &class, sizeof(class));
+	(void)setsockopt(fd, level, n->transport6 ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof(ttl));
+	if (setsockopt(fd, level, n->transport6 ? IPV6_MINHOPCOUNT : IP_MINTTL, &lowest,
+		    sizeof(lowest)))
+		log_error("site %s: ttl_security: %s", n->site, strerror(errno));
+}
+
+static int connect_socket(
+	const struct bgp_neighbor *n, const struct ip_addr *local, const struct ip_addr *remote)
 {
 	struct ip_endpoint from = {.addr = *local}, to = {.addr = *remote, .port = BGP_PORT};
 	struct sockaddr_storage ss;
@@ -187,6 +203,7 @@ static int connect_socket(const struct ip_addr *local, const struct ip_addr *rem
 
 	if (fd < 0)
 		return -1;
+	set_options(fd, n);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 		goto fail;
 	len = endpoint_to_sockaddr(&to, &ss);
@@ -203,9 +220,13 @@ fail:;
 
 void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e)
 {
-	int fd = connect_socket(&e->connect.local, &e->connect.remote);
+	const struct bgp_neighbor *n = bgp_neighbor_get(p->bgp, e->tunnel);
 	struct connection *c;
+	int fd;
 
+	if (!n)
+		return; /* it was deleted after it had asked */
+	fd = connect_socket(n, &e->connect.local, &e->connect.remote);
 	if (fd < 0) {
 		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, strerror(errno), clock_now());
 		return;
@@ -241,6 +262,7 @@ static void take_connection(struct proc_bgp *p, int own_fd, const struct sockadd
 		connection_free(old);
 		bgp_closed(p->bgp, tunnel, BGP_INCOMING, "replaced by a new one", clock_now());
 	}
+	set_options(own_fd, bgp_neighbor_get(p->bgp, tunnel));
 	c = connection_new(p, tunnel, BGP_INCOMING, own_fd);
 	event_add(c->readable, NULL);
 	bgp_connected(p->bgp, tunnel, BGP_INCOMING, clock_now());
@@ -267,6 +289,7 @@ static void on_listener_readable(int fd, short what, void *arg)
 void bgp_tcp_listen(struct proc_bgp *p, int own_fd)
 {
 	struct listener *l;
+	int ttl = TTL_MAX;
 
 	if (own_fd < 0 || p->listener_count == LISTENERS_MAX) {
 		log_error("listening socket %d not taken: %u of %d are there", own_fd,
@@ -277,6 +300,9 @@ void bgp_tcp_listen(struct proc_bgp *p, int own_fd)
 	}
 	l = &p->listeners[p->listener_count++];
 	evutil_make_socket_nonblocking(own_fd);
+	/* Of SYN+ACK; one of the two fits. */
+	(void)setsockopt(own_fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	(void)setsockopt(own_fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
 	l->fd = own_fd;
 	l->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_listener_readable, p);
 	event_add(l->readable, NULL);

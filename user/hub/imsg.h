@@ -325,6 +325,8 @@ struct imsg_bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share a number; else site index */
 	bool allow_default;
+	bool share_default;
+	bool ttl_security;
 	bool as_override;
 	bool not_propagated;
 	uint8_t allow_as_in;

@@ -237,6 +237,8 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.ecmp = m->ecmp,
 		.was_up = m->was_up,
 		.claim_count = m->claim_count,
+		.share_default = m->share_default,
+		.ttl_security = m->ttl_security,
 		.allow_default = m->allow_default};
 
 	memcpy(conf.site, m->site, sizeof(conf.site));

@@ -148,6 +148,8 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.med_out = med_out(h, site, t);
 	m.group = hub_group(h, site);
 	m.allow_default = site->conf.allow_default;
+	m.share_default = site->conf.share_default;
+	m.ttl_security = site->conf.ttl_security;
 	m.as_override = site->conf.as_override;
 	m.allow_as_in = site->conf.allow_as_in;
 	m.not_propagated = !site->conf.propagate;
