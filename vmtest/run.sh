@@ -64,7 +64,7 @@ for kernel in ${KERNEL:-6.1 6.12}; do
 done
 wait
 for kernel in "${booted[@]}"; do judge "$kernel" "$PWD/build/vm/out-$kernel"; done
-echo "cases and their seconds, by kernel:"
+echo "cases and their seconds, by kernel: ${booted[*]}"
 for name in "${cases[@]}"; do
 	line=$(printf '  %-22s' "$name")
 	for kernel in "${booted[@]}"; do

@@ -7,6 +7,8 @@ in_the_lab
 
 one_site
 
+interface_mtu() { local m; m=$(in_hub cat /sys/class/net/sl0-0/mtu) && echo "$m" && [ "$m" -gt 1400 ] && [ "$m" -lt 1500 ]; }
+[ "$BACKEND" != xfrm ] || case_ "the tunnel's interface says what fits" interface_mtu
 narrow() { local t; for t in 0 1; do ip -n "$P-inet" link set b1_$t mtu 1400 && in_b 1 link set w$t mtu 1400 && in_b 1 link set tun$t mtu 1340; done; }
 must "the path is 1,400 bytes wide" narrow
 big() { local out; out=$(in_ns "$1" ping -q -c 4 -i 0.3 -W 3 -M "$4" -s "$3" "$2"); echo "$out" | tail -n 2; [[ $out == *' 0% packet loss'* ]]; }

@@ -35,7 +35,12 @@ case_ "ike: nothing was lost" few_lost ike 0
 case_ "bgp: nothing was lost" few_lost bgp 0
 [ "$BACKEND" != xfrm ] || case_ "data: nothing was lost, the kernel goes on" few_lost data 0
 case_ "what others have is there" there
-again() { hub_stop && hub_start && until_true 60 all_up 2 && until_true 10 reach host 10.1.0.10; }
+again() { # the branch's host goes on sending all the time
+	local ping status; in_ns_exec b1-h ping -q -i 0.1 10.0.0.10 >"$LAB/ping" & ping=$!; remember $ping
+	hub_stop && hub_start && until_true 60 all_up 2 && until_true 10 reach host 10.1.0.10; status=$?
+	kill -INT $ping; wait $ping; grep received "$LAB/ping"
+	return $status
+}
 case_ "the daemon stops and starts, the tunnels come back" again
 all_killed() { kill -9 "$(<"$LAB/sluiced.pid")"; sleep 3; hub_start && until_true 60 all_up 2; }
 case_ "the daemon is killed and starts again" all_killed

@@ -6,6 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
 forms=("4 no" "4 yes" "6 no" "6 yes")
+[ "$BACKEND" != xfrm ] || export HUB_OPTIONS="workers: 2"
 hub_config 1 4 | sed -E '/name: site-[34]$/a\    outer: ipv6' >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
 for n in 1 2 3 4; do
@@ -23,4 +24,11 @@ for n in 1 2 3 4; do
 	case_ "$name: TCP to the hub" tcp_between b$n-h
 	case_ "$name: TCP to the branch" tcp_between b$n-h -R
 done
+# Which CPUs have opened packets, by the counters that each has for itself.
+spread() {
+	local out; out=$(in_hub bpftool -j map dump pinned /sys/fs/bpf/sluice/site_in_stats |
+		jq -c '[.[].formatted.values[] | {cpu, n: .value.delivered.packets}] | group_by(.cpu) | map(map(.n) | add)')
+	echo "$out"; [ "$(jq 'length == 2 and all(. > 0)' <<<"$out")" = true ]
+}
+[ "$BACKEND" != xfrm ] || case_ "no CPU opens all packets" spread
 cases_end
