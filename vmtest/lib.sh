@@ -133,3 +133,13 @@ tcp_between() {
 }
 
 reach() { local out; out=$(in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2") && [[ $out == *' 0% packet loss'* ]]; }
+
+# Every packet of every site is accounted for.
+balance() {
+	sleep 3
+	sluice report --json | jq -c '[.sites[] | (.in, .out) | [.offered.packets, .delivered.packets, .dropped]]'
+	sluice report --json | jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' >/dev/null
+}
+
+# harm OPTIONS: of netem, to what goes to the hub's first address
+harm() { in_ns inet tc qdisc replace dev hub0 root netem "$@"; }

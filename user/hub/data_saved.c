@@ -55,6 +55,7 @@ void data_saved_put(struct saved_sa *s, const struct imsg_sa_add *add)
 	begin(s);
 	memcpy(&s->add, add, sizeof(*add));
 	s->in_use = false;
+	s->counted_replay = s->counted_auth = 0;
 	commit(s);
 }
 

@@ -19,6 +19,8 @@ struct saved_sa {
 	uint8_t digest[SHA256_LEN]; /* of in_use and add */
 	uint32_t present;
 	uint32_t in_use; /* sends for its tunnel */
+	/* Kernel ESP: what it refused, as counted last. Not in the digest. */
+	uint64_t counted_replay, counted_auth;
 	struct imsg_sa_add add;
 	_Alignas(64) struct esp_progress in;
 	_Alignas(64) struct esp_progress out;

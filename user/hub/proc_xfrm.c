@@ -19,6 +19,7 @@ static void on_counted(struct proc_xfrm *x, const struct xfrm_event *e)
 {
 	struct kernel_pair *p = x->pairs[SLUICE_SA_INDEX(e->spi)];
 	struct site_stats *s = &x->in_stats[e->tunnel / TUNNELS_PER_SITE];
+	struct saved_sa *saved = x->d->saved ? &x->d->saved[SLUICE_SA_INDEX(e->spi)] : NULL;
 
 	if (!p || p->add.spi_in != e->spi || p->add.tunnel != e->tunnel)
 		return; /* an outbound SA: TC has counted for it */
@@ -29,6 +30,10 @@ static void on_counted(struct proc_xfrm *x, const struct xfrm_event *e)
 		s->auth.packets += e->auth - p->auth;
 	p->replay = e->replay;
 	p->auth = e->auth;
+	if (saved) {
+		saved->counted_replay = e->replay;
+		saved->counted_auth = e->auth;
+	}
 }
 
 static void on_kernel(void *context, const struct xfrm_event *e)

@@ -283,6 +283,8 @@ static bool take_over(struct proc_xfrm *x, const struct saved_sa *s)
 	if (!p)
 		return false;
 	p->add = *a;
+	p->replay = s->counted_replay;
+	p->auth = s->counted_auth;
 	p->sends = xfrm_sa_replay(x->xfrm, a->spi_out, &a->remote.addr, &ignored);
 	x->pairs[SLUICE_SA_INDEX(a->spi_in)] = p;
 	return !s->in_use || xfrm_pair_use(x->d, a->tunnel, a->spi_out);

@@ -14,11 +14,6 @@ near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100
 held() { local out; out=$(train "$1" "$2" "$3" 4500000 1300 16); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3; }
 case_ "site to hub: 3 Mbit/s of 4.5, within 3 %" held b1-h host 10.0.0.10
 case_ "hub to site: 3 Mbit/s of 4.5, within 3 %" held host b1-h 10.1.0.10
-balance() {
-	sleep 3
-	sluice report --json | jq -c '[.sites[] | (.in, .out) | [.offered.packets, .delivered.packets, .dropped]]'
-	sluice report --json | jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' >/dev/null
-}
 case_ "offered is delivered plus the reasons" balance
 marked() { in_ns b1-h nstat -asz IpExtInCEPkts | awk '/InCEPkts/ { print $2; exit !($2 > 0) }'; }
 with_ecn() { in_ns host sysctl -qw net.ipv4.tcp_ecn=1 && in_ns b1-h sysctl -qw net.ipv4.tcp_ecn=1 && tcp_between b1-h -R; }
@@ -27,7 +22,6 @@ case_ "it was marked instead of dropped" marked
 survives() { all_up 2 && [ "$(json_of show tunnels '[.tunnels[] | select(.state == "up")] | length')" = 2 ]; }
 case_ "BGP lives through both" survives
 # Repeated and damaged on the way to the hub.
-harm() { in_ns inet tc qdisc replace dev hub0 root netem "$@"; }
 dropped() { local n; n=$(sluice report --json | jq "[.sites[].in.dropped.$1.packets // 0] | add"); echo "$n packets"; [ "$n" -gt 0 ]; }
 short_train() { train b1-h host 10.0.0.10 500000 500 4; }
 harm duplicate 20% && short_train >/dev/null

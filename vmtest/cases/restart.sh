@@ -30,10 +30,12 @@ killed() { # ROLE: it comes back, and traffic goes on
 	until_true 10 other_pid "$1" "$pid" && until_true 20 all_up 2 && until_true 10 reach host 10.1.0.10
 }
 few_lost() { cat "$LAB/$1.json"; [ "$(jq .lost "$LAB/$1.json")" -le "$2" ]; }
+must "every tenth packet comes twice" harm duplicate 10%
 for role in ike bgp data; do case_ "$role is killed, traffic goes on" killed $role; done
 case_ "ike: nothing was lost" few_lost ike 0
 case_ "bgp: nothing was lost" few_lost bgp 0
 [ "$BACKEND" != xfrm ] || case_ "data: nothing was lost, the kernel goes on" few_lost data 0
+case_ "offered is delivered plus the reasons, over all that" balance
 case_ "what others have is there" there
 again() { # the branch's host goes on sending all the time
 	local ping status; in_ns_exec b1-h ping -q -i 0.1 10.0.0.10 >"$LAB/ping" & ping=$!; remember $ping
