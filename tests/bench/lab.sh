@@ -105,7 +105,7 @@ cpu_now() { # nanoseconds of the hub: its threads and those that receive for it
 sluice_up() { # SITES WORKERS HORIZON
 	mkdir -p /run/sluice/empty
 	local end dev own peer fd
-	for end in hub sites; do
+	for end in ${ENDS:-hub sites}; do
 		if [ $end = hub ]; then dev=${P}o own=192.0.2.1 peer=192.0.2.2; else dev=${P}w own=192.0.2.2 peer=192.0.2.1; fi
 		rm -f "$LAB/$end.in"; mkfifo "$LAB/$end.in"
 		# shellcheck disable=SC2016
@@ -116,7 +116,51 @@ sluice_up() { # SITES WORKERS HORIZON
 	done
 	hub_pids+=($(pgrep -P "${hub_pids[0]}"))
 	ip -n "$P-hub" link set sluice0 txqueuelen 10000
-	ip -n "$P-site" link set sluice0 txqueuelen 10000
+	[ "${ENDS:-}" = hub ] || ip -n "$P-site" link set sluice0 txqueuelen 10000
+}
+
+# Only the hub, with as much load as CPU 1 can make: tests/net/blast.c seals for all sites and sends for the hosts
+# behind the hub, and what comes out is thrown away at once (by a rule, on the CPU it comes from: that
+# is part of what the hub is charged for, but an interrupt of another CPU would cost more).
+load_up() { # SITES HORIZON
+	local n mac
+	ENDS=hub sluice_up "$1" 1 "$2" || return 1
+	set -- hub o 192.0.2.2 site w  site w 192.0.2.1 hub o  hub l 10.1.255.2 lan h  lan h 10.1.255.1 hub l
+	while [ $# -gt 0 ]; do
+		mac=$(in_ns "$4" cat "/sys/class/net/$P$5/address") || return 1
+		ip -n "$P-$1" neigh replace "$3" lladdr "$mac" dev "$P$2" nud permanent || return 1
+		shift 5
+	done
+	for n in "site ${P}w" "lan ${P}h"; do
+		set -- $n
+		in_ns "$1" sh -c "echo 0 >/sys/class/net/$2/queues/rx-0/rps_cpus"
+		ip -n "$P-$1" rule add pref 10 lookup local && ip -n "$P-$1" rule del pref 0 && ip -n "$P-$1" rule add pref 5 iif "$2" blackhole || return 1
+	done
+}
+
+data_now() { cat /proc/"${hub_pids[1]}"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f\n", s }'; }
+delivered() { local n; n=$(counter "$1" delivered); echo "${n:-0}"; }
+
+# load in|out|both BITS SIZE SECONDS SITES RUN: JSON with packets and nanoseconds; data: those of our own threads
+load() {
+	local sent=0 before after cpu data n way
+	before=$(delivered in) && before=$((before + $(delivered out)))
+	cpu=$(cpu_now) data=$(data_now)
+	for way in in out; do
+		case $1 in "$way" | both) ;; *) continue ;; esac
+		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" in "$5" "$2" "$3" "$4" "$6"; else on_lan "$BIN/tests/net/blast" out "$5" "$2" "$3" "$4" "$6"; fi) >"$LAB/load.$way" &
+		others="${others:-} $!"
+	done
+	# shellcheck disable=SC2086
+	wait $others; others=''
+	cpu=$(($(cpu_now) - cpu)) data=$(($(data_now) - data))
+	sleep 0.3
+	for way in in out; do
+		case $1 in "$way" | both) n=$(<"$LAB/load.$way"); sent=$((sent + n)) ;; esac
+	done
+	after=$(delivered in) && after=$((after + $(delivered out) - before))
+	jq -nc --argjson sent $sent --argjson received $after --argjson cpu $cpu --argjson data $data --argjson seconds "$4" --argjson size "$3" \
+		'{sent: $sent, received: $received, lost: ($sent - $received), cpu: $cpu, data: $data, share: ($cpu / $seconds / 1e9), bits_per_second: ($received * $size * 8 / $seconds)}'
 }
 
 # A command of data_loop at the hub; and one of its counters: tell COMMAND..., counter in|out NAME

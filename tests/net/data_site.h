@@ -80,7 +80,7 @@ static struct esp_sa *site_sa(bool outbound, uint32_t n)
 	return esp_sa_new(&p, ESP_ENGINE_AUTO);
 }
 
-static int site(const char *hub, const char *own, bool native)
+__attribute__((unused)) static int site(const char *hub, const char *own, bool native)
 {
 	struct ip_endpoint local = {.addr = address(own), .port = native ? 0 : NATT_PORT};
 	struct ip_endpoint remote = {.addr = address(hub), .port = native ? 0 : NATT_PORT};
