@@ -8,6 +8,7 @@
 #include "dataplane/sadb.h"
 #include "dataplane/segment.h"
 
+#include <arpa/inet.h>
 #include <linux/virtio_net.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,6 +300,25 @@ static void frames_without_a_mark_are_refused(void **context)
 	frame[VNET_HEADER + 12] = 0x86;
 	frame[VNET_HEADER + 13] = 0xdd;
 	assert_int_equal(frame_parse(frame, len, &s), FRAME_MALFORMED);
+}
+
+/* RFC 1071 1: pairs of bytes, each carry added at the other end. */
+static void checksum_of_every_length(void **context)
+{
+	uint8_t bytes[300];
+
+	(void)context;
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		uint32_t sum = 0xabcd;
+
+		for (size_t i = 0; i < len; i++) {
+			bytes[i] = len % 3 ? (uint8_t)(i * 89 + len) : 0xff;
+			sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+			sum = (sum & 0xffff) + (sum >> 16);
+		}
+		assert_int_equal(
+			ntohs(checksum_fold(checksum_add(htons(0xabcd), bytes, len))), sum);
+	}
 }
 
 /* A checksum left to us comes out right, UDP's zero as 0xffff. */
@@ -599,6 +619,7 @@ int main(void)
 		cmocka_unit_test(what_must_not_merge_does_not),
 		cmocka_unit_test(order_within_a_flow_stays),
 		cmocka_unit_test(frames_without_a_mark_are_refused),
+		cmocka_unit_test(checksum_of_every_length),
 		cmocka_unit_test(checksums_are_completed),
 		cmocka_unit_test(fragments_make_the_packet),
 		cmocka_unit_test(fragments_against_df),

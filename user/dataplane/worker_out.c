@@ -12,9 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAMES_PER_TURN   8
-#define SEGMENTS_PER_SEND 64 /* UDP_SEGMENT's limit in older kernels */
+#define FRAMES_PER_TURN   32
+#define BYTES_PER_TURN    (512u << 10) /* of frames: what arrives must not wait for long */
+#define SEGMENTS_PER_SEND 64           /* UDP_SEGMENT's limit in older kernels */
+#define MESSAGES_PER_SEND 64
 #define SEND_BYTES_MAX    65000
+#define SEND_FLAGS        (MSG_DONTWAIT | MSG_NOSIGNAL)
 #define EXPIRING_BELOW    (UINT64_C(1) << 28) /* sequence numbers left: minutes at full rate */
 
 static uint8_t *packet_of(struct worker *w, uint32_t buffer)
@@ -224,15 +227,16 @@ static void out_frame(struct worker *w, const struct super_packet *s, uint64_t n
 
 uint32_t worker_read(struct worker *w, uint64_t now)
 {
-	uint32_t frames = 0;
+	uint32_t frames = 0, bytes = 0;
 
-	while (frames < FRAMES_PER_TURN) {
+	while (frames < FRAMES_PER_TURN && bytes < BYTES_PER_TURN) {
 		ssize_t n = read(w->tap_fd, w->frame, FRAME_MAX);
 		struct super_packet s;
 
 		if (n <= 0)
 			break;
 		frames++;
+		bytes += (uint32_t)n;
 		if (frame_parse(w->frame, (uint32_t)n, &s) == FRAME_OK)
 			out_frame(w, &s, now);
 		else
@@ -254,34 +258,41 @@ uint32_t worker_release(struct worker *w, uint64_t now)
 
 /* ---- sealing and sending ---- */
 
-struct run {
-	struct iovec iov[WORKER_PENDING];
-	uint32_t buffer[WORKER_PENDING];
-	uint8_t traffic_class[WORKER_PENDING]; /* of the outer header: the inner one's */
-	uint32_t count;
-	int fd;
-	bool udp;
-	struct sockaddr_storage to;
-	socklen_t to_len;
-};
-
-static void settle(struct worker *w, const struct run *r, uint32_t from, uint32_t n, bool sent)
-{
-	for (uint32_t i = from; i < from + n; i++) {
-		const struct outgoing *o = &w->outgoing[r->buffer[i]];
-		struct site_stats *s = out_stats(w, o->tunnel);
-
-		tally(sent ? &s->delivered : &s->internal, o->units, o->unit_bytes);
-		if (sent)
-			tally(&tunnel_row(w, o->tunnel)->out, o->units, o->unit_bytes);
-	}
-}
-
 /* Control data of a message: the size of its segments when there are several, its traffic class. */
 union control {
 	struct cmsghdr align;
 	char space[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
 };
+
+/* Messages of one system call: each is a stretch of sealed packets of one tunnel. */
+struct sending {
+	struct iovec iov[WORKER_PENDING];
+	uint32_t buffer[WORKER_PENDING];
+	uint8_t traffic_class[WORKER_PENDING]; /* of the outer header: the inner one's */
+	uint32_t count;
+	struct mmsghdr messages[MESSAGES_PER_SEND];
+	union control control[MESSAGES_PER_SEND];
+	struct sockaddr_storage to[MESSAGES_PER_SEND];
+	uint32_t message_count;
+	int fd; /* of all messages */
+};
+
+static void settle(struct worker *w, const struct sending *s, const struct iovec *at, bool sent)
+{
+	const struct outgoing *o = &w->outgoing[s->buffer[at - s->iov]];
+	struct site_stats *stats = out_stats(w, o->tunnel);
+
+	tally(sent ? &stats->delivered : &stats->internal, o->units, o->unit_bytes);
+	if (sent)
+		tally(&tunnel_row(w, o->tunnel)->out, o->units, o->unit_bytes);
+}
+
+static void settle_message(
+	struct worker *w, const struct sending *s, const struct msghdr *m, bool sent)
+{
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		settle(w, s, &m->msg_iov[i], sent);
+}
 
 static struct cmsghdr *add_control(
 	struct cmsghdr *c, int level, int type, const void *value, size_t len)
@@ -294,78 +305,73 @@ static struct cmsghdr *add_control(
 }
 
 /* RFC 6040 4.1, RFC 2983 3.1: the outer header takes both fields of the inner one. */
-static void set_control(struct msghdr *m, union control *control, const struct run *r,
-	uint32_t first, uint16_t segment)
+static void set_control(struct msghdr *m, union control *control, int class, bool cut)
 {
-	bool v6 = r->to.ss_family == AF_INET6;
-	int class = r->traffic_class[first];
+	bool v6 = ((const struct sockaddr *)m->msg_name)->sa_family == AF_INET6;
 	struct cmsghdr *start = &control->align, *c = start;
+	uint16_t segment = (uint16_t)m->msg_iov->iov_len;
 
-	if (segment)
+	*control = (union control){0};
+	if (cut)
 		c = add_control(c, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 	if (class)
 		c = add_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS,
 			&class, sizeof(class));
-	if (c == start)
-		return;
-	m->msg_control = control;
+	m->msg_control = c == start ? NULL : control;
 	m->msg_controllen = (size_t)((uint8_t *)c - (uint8_t *)start);
 }
 
-static bool send_segments(const struct run *r, uint32_t from, uint32_t n, uint16_t size)
+/* One by one: what the kernel does not want in bulk. */
+static void send_singly(struct worker *w, const struct sending *s, const struct msghdr *whole)
 {
-	union control control = {0};
-	struct msghdr m = {.msg_name = (void *)(uintptr_t)&r->to,
-		.msg_namelen = r->to_len,
-		.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from],
-		.msg_iovlen = n};
+	for (size_t i = 0; i < whole->msg_iovlen; i++) {
+		struct msghdr m = *whole;
+		union control control;
 
-	set_control(&m, &control, r, from, n > 1 ? size : 0);
-	return sendmsg(r->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
-}
-
-/* One by one: native ESP, and what the kernel does not want in bulk. */
-static void send_singly(struct worker *w, const struct run *r, uint32_t from, uint32_t n)
-{
-	struct mmsghdr m[SEGMENTS_PER_SEND];
-	union control control[SEGMENTS_PER_SEND];
-
-	while (n) {
-		uint32_t part = n < SEGMENTS_PER_SEND ? n : SEGMENTS_PER_SEND;
-		int sent;
-
-		for (uint32_t i = 0; i < part; i++) {
-			m[i] = (struct mmsghdr){
-				.msg_hdr = {.msg_name = (void *)(uintptr_t)&r->to,
-					.msg_namelen = r->to_len,
-					.msg_iov = (struct iovec *)(uintptr_t)&r->iov[from + i],
-					.msg_iovlen = 1}};
-			set_control(&m[i].msg_hdr, &control[i], r, from + i, 0);
-		}
-		sent = sendmmsg(r->fd, m, part, MSG_DONTWAIT | MSG_NOSIGNAL);
+		m.msg_iov += i;
+		m.msg_iovlen = 1;
+		set_control(&m, &control, s->traffic_class[m.msg_iov - s->iov], false);
 		w->stats->sends++;
-		if (sent > 0) {
-			settle(w, r, from, (uint32_t)sent, true);
-		} else {
-			sent = 1; /* the first was refused; the next may go elsewhere */
-			settle(w, r, from, 1, false);
-		}
-		from += (uint32_t)sent;
-		n -= (uint32_t)sent;
+		settle(w, s, m.msg_iov, sendmsg(s->fd, &m, SEND_FLAGS) >= 0);
 	}
 }
 
-/* Longest stretch of equal sizes and classes from `from`; the last may be shorter (udp(7), UDP_SEGMENT). */
-static uint32_t stretch(const struct run *r, uint32_t from)
+static void flush(struct worker *w, struct sending *s)
 {
-	size_t size = r->iov[from].iov_len, total = size;
+	uint32_t at = 0;
+
+	while (at < s->message_count) {
+		const struct msghdr *m = &s->messages[at].msg_hdr;
+		int sent = sendmmsg(s->fd, &s->messages[at], s->message_count - at, SEND_FLAGS);
+
+		w->stats->sends++;
+		for (int i = 0; i < sent; i++)
+			settle_message(w, s, &s->messages[at + (uint32_t)i].msg_hdr, true);
+		if (sent > 0) {
+			at += (uint32_t)sent;
+			continue;
+		}
+		/* The first was refused; the next may go elsewhere. */
+		if (m->msg_iovlen > 1 && errno != EAGAIN && errno != ENOBUFS)
+			send_singly(w, s, m);
+		else
+			settle_message(w, s, m, false);
+		at++;
+	}
+	s->message_count = 0;
+}
+
+/* Longest stretch of equal sizes and classes from `from`; the last may be shorter (udp(7), UDP_SEGMENT). */
+static uint32_t stretch(const struct sending *s, uint32_t from)
+{
+	size_t size = s->iov[from].iov_len, total = size;
 	uint32_t n = 1;
 
-	while (from + n < r->count && n < SEGMENTS_PER_SEND) {
-		size_t next = r->iov[from + n].iov_len;
+	while (from + n < s->count && n < SEGMENTS_PER_SEND) {
+		size_t next = s->iov[from + n].iov_len;
 
 		if (next > size || total + next > SEND_BYTES_MAX ||
-			r->traffic_class[from + n] != r->traffic_class[from])
+			s->traffic_class[from + n] != s->traffic_class[from])
 			break;
 		total += next;
 		n++;
@@ -375,25 +381,34 @@ static uint32_t stretch(const struct run *r, uint32_t from)
 	return n;
 }
 
-static void send_run(struct worker *w, const struct run *r)
+/* Where the packets of a tunnel go, taken while it was locked. */
+struct target {
+	struct sockaddr_storage to;
+	socklen_t to_len;
+	int fd;
+	bool udp;
+};
+
+/* Makes messages of what was sealed from `at` on. */
+static void add_messages(
+	struct worker *w, struct sending *s, uint32_t at, const struct target *target)
 {
-	uint32_t at = 0;
+	if (s->message_count && s->fd != target->fd)
+		flush(w, s);
+	s->fd = target->fd;
+	while (at < s->count) {
+		uint32_t n = target->udp ? stretch(s, at) : 1, i = s->message_count++;
+		struct msghdr *m = &s->messages[i].msg_hdr;
 
-	if (!r->udp) {
-		send_singly(w, r, 0, r->count);
-		return;
-	}
-	while (at < r->count) {
-		uint32_t n = stretch(r, at);
-
-		w->stats->sends++;
-		if (send_segments(r, at, n, (uint16_t)r->iov[at].iov_len))
-			settle(w, r, at, n, true);
-		else if (n > 1 && errno != EAGAIN && errno != ENOBUFS)
-			send_singly(w, r, at, n);
-		else
-			settle(w, r, at, n, false);
+		memcpy(&s->to[i], &target->to, target->to_len);
+		*m = (struct msghdr){.msg_name = &s->to[i],
+			.msg_namelen = target->to_len,
+			.msg_iov = &s->iov[at],
+			.msg_iovlen = n};
+		set_control(m, &s->control[i], s->traffic_class[at], n > 1);
 		at += n;
+		if (s->message_count == MESSAGES_PER_SEND)
+			flush(w, s);
 	}
 }
 
@@ -412,75 +427,76 @@ static void not_sealed(struct worker *w, uint32_t buffer, enum esp_result r)
 	tally(t, o->units, o->unit_bytes);
 }
 
-/* Seals the packets of one tunnel under one lock and notes where they go. */
-static void seal_run(struct worker *w, struct sa_pair *p, struct run *r, uint64_t now)
+/* Seals packets of one tunnel under one lock, and adds them to what is sent. */
+static void seal_run(struct worker *w, struct sa_pair *p, const uint32_t *buffers, uint32_t n,
+	struct sending *s, uint64_t now)
 {
-	uint32_t sealed = 0;
+	uint32_t first = s->count;
+	struct target target;
 	bool tell;
 
 	pthread_spin_lock(&p->out_lock);
-	for (uint32_t i = 0; i < r->count; i++) {
-		uint32_t buffer = r->buffer[i];
-		uint8_t *packet = packet_of(w, buffer);
-		uint32_t len = w->outgoing[buffer].len;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t *packet = packet_of(w, buffers[i]);
+		uint32_t len = w->outgoing[buffers[i]].len;
 		uint8_t class = adjust_class(packet);
 		enum esp_result result = esp_seal(p->out, &packet, &len);
 
 		if (result != ESP_OK) {
-			not_sealed(w, buffer, result);
+			not_sealed(w, buffers[i], result);
 			continue;
 		}
-		r->iov[sealed] = (struct iovec){.iov_base = packet, .iov_len = len};
-		r->traffic_class[sealed] = class;
-		r->buffer[sealed++] = buffer;
+		s->iov[s->count] = (struct iovec){.iov_base = packet, .iov_len = len};
+		s->traffic_class[s->count] = class;
+		s->buffer[s->count++] = buffers[i];
 	}
-	r->count = sealed;
-	r->fd = p->socket_fd;
-	r->udp = p->udp_encap;
-	r->to = p->to;
-	r->to_len = p->to_len;
+	target = (struct target){
+		.to = p->to, .to_len = p->to_len, .fd = p->socket_fd, .udp = p->udp_encap};
 	tell = !p->expiring && esp_sequence_left(p->out) < EXPIRING_BELOW;
 	p->expiring |= tell;
 	pthread_spin_unlock(&p->out_lock);
 	if (tell)
 		worker_tell(w, WORKER_SA_EXPIRING, p, NULL);
-	if (sealed)
+	if (s->count > first)
 		tunnel_row(w, p->tunnel)->last_out_ns = now;
+	add_messages(w, s, first, &target);
 }
 
 void worker_send(struct worker *w, uint64_t now)
 {
-	uint32_t done[WORKER_PENDING];
+	uint32_t done[WORKER_PENDING], run[WORKER_PENDING];
 	uint32_t left = w->pending_count;
-	struct run r;
+	struct sending s;
 
+	if (!left)
+		return;
+	s.count = s.message_count = 0;
 	/* Tunnel by tunnel, keeping the order within each. */
 	memcpy(done, w->pending, left * sizeof(*done));
 	while (left) {
-		uint32_t tunnel = w->outgoing[w->pending[0]].tunnel, kept = 0;
+		uint32_t tunnel = w->outgoing[w->pending[0]].tunnel, kept = 0, n = 0;
 		struct sa_pair *p = sadb_out(w->shared.sadb, tunnel);
 
-		r.count = 0;
 		for (uint32_t i = 0; i < left; i++) {
 			uint32_t buffer = w->pending[i];
 
 			if (w->outgoing[buffer].tunnel == tunnel)
-				r.buffer[r.count++] = buffer;
+				run[n++] = buffer;
 			else
 				w->pending[kept++] = buffer;
 		}
 		left = kept;
 		if (p) {
-			seal_run(w, p, &r, now);
-			send_run(w, &r);
+			seal_run(w, p, run, n, &s, now);
 			continue;
 		}
-		for (uint32_t i = 0; i < r.count; i++) {
-			const struct outgoing *o = &w->outgoing[r.buffer[i]];
+		for (uint32_t i = 0; i < n; i++) {
+			const struct outgoing *o = &w->outgoing[run[i]];
 
 			tally(&out_stats(w, tunnel)->tunnel_down, o->units, o->unit_bytes);
 		}
 	}
+	flush(w, &s);
 	for (uint32_t i = 0; i < w->pending_count; i++)
 		free_buffer(w, done[i]);
 	w->pending_count = 0;
