@@ -3,7 +3,9 @@
 # every peer has heard everything, CPU time and peak memory of the speaker. Rows that end in "kernel"
 # also put the routes into the kernel's table, and end when they are there: Sluice by the route path of
 # its hub process (BPF trie, then kernel), BIRD by its kernel protocol, FRR by zebra. CPU and memory
-# are those of all processes of the speaker then. The speaker runs on one CPU, the load on another.
+# are those of all processes of the speaker then, and memory is their share of what they map (PSS, at
+# the end of a phase, the larger of the two), because peaks of two processes count common pages twice.
+# The speaker runs on one CPU, the load on another.
 # Usage: bgp_load.sh [ROW...]
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -102,12 +104,21 @@ start_frr() {
 }
 
 cpu() { local p; for p in $PID; do cat "/proc/$p/stat"; done | awk '{ n += $14 + $15 } END { print n / '"$(getconf CLK_TCK)"' }'; }
-peak() { local p; for p in $PID; do cat "/proc/$p/status"; done | awk '/VmHWM/ { n += $2 } END { printf "%.0f", n / 1024 }'; }
+memory() { # in MB
+	local p pss
+	if [ -z "$KERNEL" ]; then
+		MB=$(for p in $PID; do cat "/proc/$p/status"; done | awk '/VmHWM/ { n += $2 } END { printf "%.0f", n / 1024 }')
+		return
+	fi
+	pss=$(for p in $PID; do cat "/proc/$p/smaps_rollup"; done | awk '/^Pss:/ { n += $2 } END { printf "%.0f", n / 1024 }')
+	[ "$pss" -gt "${MOST:-0}" ] && MOST=$pss
+	MB=$MOST
+}
 kernel_has() { # COUNT: routes of the load, by the kernel's own trie statistics
 	ip netns exec $P-dut awk -v n="$1" '/Prefixes:/ { p += $2 } END { exit n ? p < n : p > 1000 }' /proc/net/fib_triestat
 }
 
-phase() { # NAME ROUTES: sets TOOK, CPU
+phase() { # NAME ROUTES: sets TOOK, CPU, MB
 	local before start; before=$(cpu) start=$EPOCHREALTIME
 	echo "$1" >&8
 	read -r -t 250 _ TOOK <&7 || { TOOK=-; return 1; }
@@ -120,10 +131,11 @@ phase() { # NAME ROUTES: sets TOOK, CPU
 	fi
 	sleep 0.5
 	CPU=$(awk -v a="$before" -v b="$(cpu)" 'BEGIN { printf "%.2f", b - a }')
+	memory
 }
 
 one() { # SPEAKER ROW PEERS PREFIXES MODE
-	local word p routes=$(($3 * $4))
+	local word p routes=$(($3 * $4)) MOST=0
 	net_up "$3"
 	"start_$1" "$3" "$5"
 	[ "$5" = all ] || routes=$((routes - $4))
@@ -135,8 +147,8 @@ one() { # SPEAKER ROW PEERS PREFIXES MODE
 		printf '%-8s %-36s %s\n' "$1" "$2" "sessions do not come up: $word $(tail -n 1 "$W/load.err")"
 	else
 		sleep 1
-		phase announce $routes && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$(peak)"
-		phase withdraw 0 && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$(peak)"
+		phase announce $routes && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$MB"
+		phase withdraw 0 && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$MB"
 	fi
 	exec 7<&- 8>&- 9>&- 2>/dev/null
 	# shellcheck disable=SC2086
@@ -155,7 +167,7 @@ row() { # NAME PEERS PREFIXES MODE
 	done
 }
 
-printf '%-8s %-36s %10s %14s %10s\n' speaker row wall CPU peak
+printf '%-8s %-36s %10s %14s %10s\n' speaker row wall CPU memory
 rows=("$@"); [ $# -gt 0 ] || rows=(collect reflect one collect-kernel reflect-kernel one-kernel)
 for r in "${rows[@]}"; do
 	KERNEL=""; [[ $r != *-kernel ]] || KERNEL=", kernel"
