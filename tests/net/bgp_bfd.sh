@@ -23,7 +23,6 @@ egress() { json_of show routes '[.routes[] | select(.prefix == "10.1.0.0/24")][0
 egress_is() { [ "$(egress)" = "$1" ]; }
 must "tunnel 0 carries what goes to the branch" until_true 10 egress_is 0
 sleep 1
-moves() { grep -c 'route moved' "$LAB/sluiced.log"; }
 
 gap_below() { # gap_below JSON MS
 	echo "$1 $(jq .longest_gap_ms <<<"$1") ms"

@@ -310,6 +310,24 @@ static void prefix_limit_in(void **state)
 	pass(2 * MINUTE);
 	assert_int_equal(hub_sees(0), FSM_ESTABLISHED); /* timed restart */
 	assert_int_equal(lab.hub_state[0].prefixes_in, 99);
+	/* Another limit leaves the session alone, unless there is too much for it. */
+	before = lab.connections;
+	n.max_prefixes_in = 150;
+	change(&n);
+	n.max_prefixes_in = 99;
+	change(&n);
+	settle();
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_int_equal(lab.connections, before);
+	n.max_prefixes_in = 98;
+	change(&n);
+	settle();
+	assert_int_equal(hub_sees(0), FSM_IDLE);
+	assert_int_equal(lab.hub_state[0].error_subcode, CEASE_MAX_PREFIXES);
+	n.max_prefixes_in = 120; /* and who was refused may come at once */
+	change(&n);
+	pass(10 * CLOCK_SECOND);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
 }
 
 static void prefix_limit_out_keeps_a_stable_subset(void **state)

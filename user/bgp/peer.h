@@ -158,6 +158,9 @@ static inline struct bgp_session *peer_established(struct bgp_peer *p)
 void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, const uint8_t *bytes,
 	size_t len, uint64_t now);
 
+/* The inbound limit is another now: ends the session if there are more routes than that. */
+void session_check_limits(struct bgp *b, struct bgp_peer *p, uint64_t now);
+
 /* A writer over the free output, and its end. */
 struct wr session_writer(struct bgp_session *s, size_t reserved);
 void session_written(struct bgp_session *s, const struct wr *w, uint64_t now);

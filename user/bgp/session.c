@@ -194,6 +194,27 @@ static bool limit_exceeded(
 	return true;
 }
 
+/* the peer may come back after a while. */
+static void end_by_limit(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	uint32_t restart = b->config.prefix_limit_restart_s;
+
+	p->refused_until = now + (restart ? restart : PREFIX_RESTART_S) * CLOCK_SECOND;
+	peer_event(b, p, s, FSM_UPDATE_ERROR, now);
+}
+
+void session_check_limits(struct bgp *b, struct bgp_peer *p, uint64_t now)
+{
+	struct bgp_session *s = peer_established(p);
+
+	for (enum bgp_family f = 0; s && f < BGP_FAMILIES; f++) {
+		if (!p->rib.family[f].active || !limit_exceeded(b, p, s, f))
+			continue;
+		end_by_limit(b, p, s, now);
+		return;
+	}
+}
+
 static void forget_list(
 	struct bgp *b, struct bgp_peer *p, enum bgp_family family, struct rd list, const char *why)
 {
@@ -306,14 +327,10 @@ static void on_update(
 		speaker_event(b, p, "first UPDATE received");
 	p->updated = true;
 	note_attributes(b, p, &u.result);
-	if (apply(b, p, s, &u)) {
-		uint32_t restart = b->config.prefix_limit_restart_s;
-
-		p->refused_until = now + (restart ? restart : PREFIX_RESTART_S) * CLOCK_SECOND;
-		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
-		return;
-	}
-	peer_event(b, p, s, FSM_UPDATE, now);
+	if (apply(b, p, s, &u))
+		end_by_limit(b, p, s, now);
+	else
+		peer_event(b, p, s, FSM_UPDATE, now);
 }
 
 /* RFC 7313 4, 5. False: the session must end, s->pending says why. */

@@ -272,8 +272,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
 		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
 		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
-		old.max_prefixes_in != conf->max_prefixes_in || old.is_static != conf->is_static ||
-		old.ttl_security != conf->ttl_security) {
+		old.is_static != conf->is_static || old.ttl_security != conf->ttl_security) {
 		peer_set_detail(p, "the neighbour's configuration was changed");
 		peer_stop(b, p, &n, now);
 		p->rib.conf = *conf;
@@ -282,6 +281,11 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		return true;
 	}
 	p->rib.conf = *conf;
+	if (old.max_prefixes_in != conf->max_prefixes_in) {
+		session_check_limits(b, p, now);
+		if (old.max_prefixes_in < conf->max_prefixes_in && p->refused_until > now)
+			start_soon(b, p, now);
+	}
 	if (old.group != conf->group || old.allow_default != conf->allow_default ||
 		old.allow_as_in != conf->allow_as_in ||
 		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp)
