@@ -104,6 +104,22 @@ static void test_inherit(void **state)
 	config_free(c);
 }
 
+static void test_examples(void **state)
+{
+	static const char *const paths[] = {"packaging/sluice.yaml",
+		"tools/examples/dual-stack.yaml", "tools/examples/redundant.yaml"};
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct config *c = config_load(paths[i], error);
+
+		if (!c)
+			fail_msg("%s", error);
+		config_free(c);
+	}
+}
+
 /* What is about BGP, BFD and owners. */
 static void test_routing(void **state)
 {
@@ -437,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_routing),
 		cmocka_unit_test(test_gateways),
 		cmocka_unit_test(test_certificates),
