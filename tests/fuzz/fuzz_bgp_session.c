@@ -17,15 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static uint64_t now;
 
-static void work(struct bgp *b)
+static void take_output(struct bgp *b)
 {
-	struct bgp_effect e;
-	int turns = 0;
-
-	while (bgp_run(b, now) && ++turns < 100)
-		continue;
-	while (bgp_next_effect(b, &e))
-		continue;
 	for (uint32_t t = 0; t < 2; t++) {
 		for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
 			size_t len;
@@ -34,6 +27,20 @@ static void work(struct bgp *b)
 			bgp_sent(b, t, d, len, now);
 		}
 	}
+}
+
+static void work(struct bgp *b)
+{
+	struct bgp_effect e;
+	int turns = 0;
+
+	do {
+		while (bgp_run(b, now) && ++turns < 100)
+			continue;
+		while (bgp_next_effect(b, &e))
+			continue;
+		take_output(b);
+	} while (bgp_can_say_more(b) && ++turns < 100);
 }
 
 static void establish(struct bgp *b, uint32_t tunnel, uint32_t as)
@@ -73,7 +80,12 @@ static struct bgp_neighbor neighbor(uint32_t tunnel, uint8_t how)
 		.max_prefixes_out = how & 2 ? 2 : 1000,
 		.med_out = how,
 		.group = how & 4 ? 9 : tunnel,
-		.allow_default = how & 8};
+		.allow_default = how & 8,
+		.share_default = how & 8 && how & 16,
+		.as_override = how & 16,
+		.allow_as_in = how & 32 ? 2 : 0,
+		.ecmp = how & 64,
+		.is_static = (how & 0x84) == 0x84};
 
 	return n;
 }
@@ -134,6 +146,7 @@ static void step(struct bgp *b, struct rd *r)
 		return;
 	case 8:
 		work(b);
+		bgp_statics_set(b, tunnel, &p, how & 1);
 		return;
 	default: /* a message with a sound header */
 		body = rd_sub(r, how < rd_left(r) ? how : rd_left(r));
@@ -168,13 +181,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		step(b, &r);
 	work(b);
 	bgp_shutdown(b, now);
+	for (uint32_t t = 0; t < 2; t++)
+		bgp_tunnel_set(b, t, false, now); /* static routes go with it */
 	work(b);
 	/* Nothing a peer said may stay when all sessions are gone. */
 	for (int f = 0; f < BGP_FAMILIES; f++) {
 		if (b->rib.table[f].used > b->policy.network_count)
 			abort();
 	}
-	if (b->rib.attrs.used != 1)
+	if (b->rib.attrs.used != 2) /* of networks and static routes */
 		abort();
 	bgp_free(b);
 	return 0;
