@@ -407,6 +407,34 @@ static void set_ppk(struct lab *l, int i, const char *id, const char *key)
 }
 
 /* RFC 8784: the key goes into everything that SK_d and AUTH make. */
+/* How many datagrams the site needs to rekey with these groups, of which the hub allows only 31. */
+static unsigned int sent_for_a_rekey(const struct algorithm_set *groups)
+{
+	struct lab *l = lab_new();
+	unsigned int sent, adds;
+
+	l->conf[SITE].options.p2_groups = *groups;
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	sent = l->sent[SITE];
+	adds = l->adds[HUB];
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S);
+	assert_int_equal(l->adds[HUB], adds + 1);
+	sent = l->sent[SITE] - sent;
+	lab_free(l);
+	return sent;
+}
+
+/* The first guess of a group is the one that the IKE SA has, wherever it stands in the list. */
+static void test_group_of_a_rekey(void **state)
+{
+	struct algorithm_set one_group = one(31, 0), three = {3, {{14, 0}, {19, 0}, {31, 0}}};
+
+	(void)state;
+	assert_int_equal(sent_for_a_rekey(&three), sent_for_a_rekey(&one_group));
+}
+
 static void test_ppk(void **state)
 {
 	struct lab *l = lab_new();
@@ -471,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_many_rekeys),
+		cmocka_unit_test(test_group_of_a_rekey),
 		cmocka_unit_test(test_ppk),
 		cmocka_unit_test(test_ppk_on_one_end),
 	};

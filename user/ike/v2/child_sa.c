@@ -158,12 +158,31 @@ static void start_with_group(struct engine *e, struct ike_sa *sa, int old_slot,
 	child_release(e, t, new_slot);
 }
 
-void child_sa_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now)
+/*
+ * The group that has pleased the peer before: the old pair's, or that of the IKE SA. RFC 7296 1.3 has an
+ * answer to a wrong guess, but libreswan 4.10 says INVALID_SYNTAX instead.
+ */
+static const struct dh_group *guess_group(const struct ike_sa *sa, int old_slot)
 {
+	const struct tunnel *t = sa->tunnel;
+	const struct algorithm_set *allowed = &t->conf.options.p2_groups;
+	const struct dh_group *known[] = {
+		old_slot >= 0 ? t->children[old_slot].suite.ke : NULL, sa->suite.ke};
 	struct proposal_policy policy;
 
-	proposal_policy_esp(&sa->tunnel->conf.options, true, &policy);
-	start_with_group(e, sa, old_slot, proposal_first_group(&policy), 0, now);
+	for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+		for (unsigned int i = 0; known[k] && i < allowed->count; i++) {
+			if (allowed->items[i].id == known[k]->id)
+				return known[k];
+		}
+	}
+	proposal_policy_esp(&t->conf.options, true, &policy);
+	return proposal_first_group(&policy);
+}
+
+void child_sa_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now)
+{
+	start_with_group(e, sa, old_slot, guess_group(sa, old_slot), 0, now);
 }
 
 /* ---- the peer's request ---- */
