@@ -11,14 +11,18 @@ HUB_OPTIONS="ecn_marking: true" SITE_RATE=3M one_site
 near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100) && v <= w * (1 + p / 100)) }'; }
 # By the bytes that arrived and the guest's own clock, which is the one that the limit is kept by. The
 # burst of 250 kB comes on top once: 0.125 Mbit/s over 16 s.
-held() { local out; out=$(train "$1" "$2" "$3" 4500000 1300 16); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3; }
+held() { local out; out=$(TRAIN_CPU=0 train "$1" "$2" "$3" 4500000 1300 16); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3; }
 case_ "site to hub: 3 Mbit/s of 4.5, within 3 %" held b1-h host 10.0.0.10
 case_ "hub to site: 3 Mbit/s of 4.5, within 3 %" held host b1-h 10.1.0.10
 case_ "offered is delivered plus the reasons" balance
 marked() { in_ns b1-h nstat -asz IpExtInCEPkts | awk '/InCEPkts/ { print $2; exit !($2 > 0) }'; }
-with_ecn() { in_ns host sysctl -qw net.ipv4.tcp_ecn=1 && in_ns b1-h sysctl -qw net.ipv4.tcp_ecn=1 && tcp_between b1-h -R; }
-case_ "hub to site: TCP with ECN" with_ecn
-case_ "it was marked instead of dropped" marked
+# An emulated sender does not always reach the limit.
+with_ecn() {
+	in_ns host sysctl -qw net.ipv4.tcp_ecn=1 && in_ns b1-h sysctl -qw net.ipv4.tcp_ecn=1 || return
+	for _ in 1 2 3; do tcp_between b1-h -R -P 4 -n 600K && marked && return; done
+	return 1
+}
+case_ "hub to site: TCP with ECN is marked" with_ecn
 survives() { all_up 2 && [ "$(json_of show tunnels '[.tunnels[] | select(.state == "up")] | length')" = 2 ]; }
 case_ "BGP lives through both" survives
 # Repeated and damaged on the way to the hub.
