@@ -11,7 +11,14 @@ HUB_OPTIONS="ecn_marking: true" SITE_RATE=3M one_site
 near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100) && v <= w * (1 + p / 100)) }'; }
 # By the bytes that arrived and the guest's own clock, which is the one that the limit is kept by. The
 # burst of 250 kB comes on top once: 0.125 Mbit/s over 16 s.
-held() { local out; out=$(TRAIN_CPU=0 train "$1" "$2" "$3" 4500000 1300 16); echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3; }
+held() {
+	local out
+	for _ in 1 2 3; do # where an emulated sender did not offer more than the limit, nothing was shown
+		out=$(TRAIN_CPU=0 train "$1" "$2" "$3" 4500000 1300 16)
+		[ "$(jq '(.received + .lost) * 1300 * 8 / 16 > 3.6e6' <<<"$out")" != true ] || break
+	done
+	echo "$out"; near "$(jq .bits_per_second <<<"$out")" 3.125e6 3
+}
 case_ "site to hub: 3 Mbit/s of 4.5, within 3 %" held b1-h host 10.0.0.10
 case_ "hub to site: 3 Mbit/s of 4.5, within 3 %" held host b1-h 10.1.0.10
 case_ "offered is delivered plus the reasons" balance
