@@ -47,8 +47,12 @@ up() { # VERSION
 	done
 	branch_bird 1
 }
-rekeyed() { # TIMES: by the hub's log
-	local n; n=$(jq -r 'select(.reason_code == "CHILD_REKEYED" and .tunnel == 0).reason_code' "$LAB/log/activity.log" | wc -l); echo "$n rekeys"; [ "$n" -ge "$1" ]
+rekeys() { jq -r 'select(.reason_code == "CHILD_REKEYED" and .tunnel == 0).reason_code' "$LAB/log/activity.log" | wc -l; }
+rekeyed() { [ "$(rekeys)" -gt "$1" ]; }
+rekeyed_since() { # COUNT: by the hub's log; else what both ends say
+	until_true 10 rekeyed "$1" && return
+	jq -r 'select(.tunnel == 0) | "\(.reason_code) \(.details)"' "$LAB/log/activity.log" | tail -n 1; tail -n 2 "$D/log"
+	return 1
 }
 both_ways() { until_true 10 reach b1-h 10.0.0.10 && until_true 10 reach host 10.1.0.10; }
 
@@ -62,12 +66,14 @@ for variant in "2 no" "1 yes"; do
 	case_ "$name: the form of ESP" encap_is site-1 "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
 	case_ "$name: both ways" both_ways
 	case_ "$name: TCP to the hub" tcp_between b1-h
-	sluice rekey site-1 0 >/dev/null
-	case_ "$name: rekey by the hub" until_true 10 rekeyed 1
+	before=$(rekeys)
+	must "$name: the hub is asked to rekey" sluice rekey site-1 0
+	case_ "$name: rekey by the hub" rekeyed_since "$before"
 	case_ "$name: both ways after it" both_ways
 	if [ "$version" = 2 ]; then
+		before=$(rekeys)
 		whack --rekey-ipsec --name t0 --asynchronous >/dev/null 2>&1
-		case_ "$name: rekey by libreswan" until_true 10 rekeyed 2
+		case_ "$name: rekey by libreswan" rekeyed_since "$before"
 		case_ "$name: both ways after it" both_ways
 	fi
 	lab_again

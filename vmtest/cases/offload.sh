@@ -20,17 +20,24 @@ bonded() { # wan0 becomes the one member of a bond of its name
 	link set wan0 down
 	link set wan0 name member
 	addr flush dev member
-	link add wan0 type bond mode active-backup miimon 100
+	link add wan0 type bond
+	link set wan0 type bond mode active-backup miimon 100
 	link set member master wan0
 	E
 }
 must "wan0 is a bond" bonded
-case_ "it says that it offloads ESP" offloads
-one_site
-case_ "but its member cannot, and show dataplane says so" none
-case_ "site to hub" until_true 10 reach b1-h 10.0.0.10
-case_ "TCP to the branch" tcp_between b1-h -R
-modprobe -q netdevsim && [ -e /sys/bus/netdevsim/link_device ] || cases_end
+ethtool_on() { in_ns hub ethtool -K wan0 esp-hw-offload on; offloads; }
+if ethtool_on >/dev/null 2>&1; then
+	one_site
+	case_ "a bond says that it offloads ESP; its member cannot, and show dataplane says so" none
+	case_ "site to hub" until_true 10 reach b1-h 10.0.0.10
+	case_ "TCP to the branch" tcp_between b1-h -R
+fi
+if ! modprobe -q netdevsim || [ ! -e /sys/bus/netdevsim/link_device ]; then
+	[ $cases_passed -le 1 ] || cases_end
+	echo "SKIP: this kernel has no device that says it offloads ESP: no netdevsim that can link two, no such bond"
+	exit 77
+fi
 lab_again
 
 simulated() { # wan0 and its other end become simulated devices
