@@ -59,7 +59,8 @@ both_ways() { until_true 10 reach b1-h 10.0.0.10 && until_true 10 reach host 10.
 for variant in "2 no" "1 yes"; do
 	read -r version ENCAP <<<"$variant"
 	name="IKEv$version, $([ "$ENCAP" = yes ] && echo UDP || echo 'protocol 50')"
-	hub_config 1 1 >"$LAB/sluice.yaml"
+	# pluto may need seconds to answer when it starts, and does not dial again
+	HUB_DPD_TIMEOUT=60 hub_config 1 1 >"$LAB/sluice.yaml"
 	must "$name: sluiced starts" hub_start
 	must "$name: pluto starts" up "$version"
 	case_ "$name: both tunnels and BGP sessions are up" until_true 30 all_up 2
