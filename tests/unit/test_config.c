@@ -192,6 +192,9 @@ static void test_algorithms(void **state)
 		(const uint16_t[]){14, 2, 21}, 3);
 	/* The profile comes first wherever it stands. */
 	expect_groups(WITH("p2_dh_groups: [5], algorithms: compatible"), (const uint16_t[]){5}, 1);
+	c = must_parse(HUB "  workers: auto\n" SITE);
+	assert_int_equal(c->concentrator.workers, 0);
+	config_free(c);
 	c = must_parse(WITH("algorithms: compatible, proposal_order: lowest-first"));
 	assert_int_equal(c->sites[0].tunnels[0].options.p1_groups.count, 13);
 	assert_int_equal(c->sites[0].tunnels[0].options.p2_groups.count, 14);
@@ -220,6 +223,7 @@ static const struct refusal refusals[] = {
 	{HUB "  site_rate: nan\n", "is not a number"},
 	{HUB "  site_rate: 1\n", "out of range"},
 	{HUB "  workers: 1.5\n", "a whole number expected"},
+	{HUB "  workers: 17\n", "out of range"},
 	{HUB "  df: set\n", "copy"},
 	{HUB "  df: clear\n  dataplane: xfrm\n", "df: clear needs dataplane: af_xdp"},
 	{HUB "  keepalive: 20\n", "must be at most half of hold_time"},

@@ -108,8 +108,8 @@ struct concentrator_conf {
 	uint64_t aggregate_rate; /* bit/s, each direction */
 	uint64_t burst;          /* bytes */
 	uint32_t pacing_horizon_us;
-	bool ecn_marking; /* of packets that wait longer than half the horizon */
-	uint32_t workers;
+	bool ecn_marking;     /* of packets that wait longer than half the horizon */
+	uint32_t workers;     /* 0: as many as CPUs and receive queues allow */
 	uint32_t route_table; /* kernel table, 254 = main */
 	uint32_t hold_s, keepalive_s;
 	bool site_to_site;

@@ -355,6 +355,16 @@ bool read_table(struct walk *w, const yaml_node_t *node, void *to)
 	return read_u32(w, node, 1, UINT32_MAX - 1, to);
 }
 
+bool read_workers(struct walk *w, const yaml_node_t *node, void *to)
+{
+	if (node->type == YAML_SCALAR_NODE &&
+		!strcmp((const char *)node->data.scalar.value, "auto")) {
+		*(uint32_t *)to = 0;
+		return true;
+	}
+	return read_u32(w, node, 1, 16, to);
+}
+
 /* Whole numbers with fixed bounds, all alike. */
 #define U32_READER(name, min, max)                                                                 \
 	bool name(struct walk *w, const yaml_node_t *node, void *to)                               \
@@ -362,7 +372,6 @@ bool read_table(struct walk *w, const yaml_node_t *node, void *to)
 		return read_u32(w, node, min, max, to);                                            \
 	}
 
-U32_READER(read_workers, 1, 16)
 U32_READER(read_hold, 3, 3600)
 U32_READER(read_keepalive, 1, 1200)
 U32_READER(read_max_in, 1, 100000)

@@ -27,7 +27,7 @@ walk_reader read_rate;           /* uint64_t bit/s: 100M, 5G, 1.25G */
 walk_reader read_bytes;          /* uint64_t: 250k */
 walk_reader read_pps;            /* uint64_t packets per second */
 walk_reader read_horizon;        /* uint32_t microseconds: 25ms */
-walk_reader read_workers;        /* uint32_t */
+walk_reader read_workers;        /* uint32_t, 0 = auto */
 walk_reader read_table;          /* uint32_t, or "main" */
 walk_reader read_hold;           /* uint32_t seconds */
 walk_reader read_keepalive;      /* uint32_t seconds */

@@ -86,7 +86,7 @@ static void start_data(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct link_device inside;
-	struct imsg_data_conf conf = {.workers = c->workers,
+	struct imsg_data_conf conf = {.workers = h->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
 		.clear_df = c->df == DF_CLEAR,
@@ -96,7 +96,7 @@ static void start_data(struct hub *h, struct process *p)
 	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
 	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
 	send_maps(h, p);
-	for (uint32_t q = 0; !h->kernel_esp && q < c->workers; q++) {
+	for (uint32_t q = 0; !h->kernel_esp && q < h->workers; q++) {
 		struct imsg_index queue = {.index = q};
 
 		process_send(

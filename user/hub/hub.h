@@ -118,6 +118,7 @@ struct hub {
 	struct link *link;
 	struct fair *fair[SLUICE_DIRECTIONS];
 	bool kernel_esp;
+	uint32_t workers;
 	struct xfrmi *xfrmi; /* with kernel_esp */
 	uint32_t outside_count;
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS];

@@ -13,6 +13,7 @@
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,15 +81,36 @@ static bool find_outside(struct hub *h, char *error)
 	return true;
 }
 
+/*
+ * As many as we have CPUs. More than one receive queue of an outside device has to offer would have
+ * nothing to decrypt; with kernel ESP tunnels are spread over CPUs whatever the queues are.
+ */
+static uint32_t choose_workers(const struct hub *h)
+{
+	uint32_t chosen = h->config->concentrator.workers, cpus = 1, queues = 1;
+	cpu_set_t set;
+
+	if (chosen)
+		return chosen;
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		cpus = (uint32_t)CPU_COUNT(&set);
+	for (uint32_t i = 0; i < h->outside_count; i++) {
+		if (h->outside[i].queues > queues)
+			queues = h->outside[i].queues;
+	}
+	chosen = h->kernel_esp || cpus < queues ? cpus : queues;
+	return chosen < SLUICE_MAX_WORKERS ? chosen : SLUICE_MAX_WORKERS;
+}
+
 static bool load_plane(struct hub *h, char *error)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
-	struct bpf_options bpf = {.workers = c->workers,
+	struct bpf_options bpf = {.workers = h->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
 		.outside_count = h->outside_count,
-		.esp_cpus = h->kernel_esp ? c->workers : 0};
-	struct link_options link = {.queues = h->kernel_esp ? 1 : c->workers,
+		.esp_cpus = h->kernel_esp ? h->workers : 0};
+	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
 		.mtu = INSIDE_MTU,
 		.table = c->route_table};
 	char why[DATAPLANE_ERROR_SIZE] = "";
@@ -345,9 +367,9 @@ static bool open_events(struct hub *h, char *error)
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
 	return open_events(h, error) && make_run_dir(error) && find_outside(h, error) &&
-	       hub_dataplane_probe(h, error) && load_plane(h, error) &&
-	       hub_interfaces_open(h, error) && open_outside_sockets(h, error) &&
-	       open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
+	       hub_dataplane_probe(h, error) && (h->workers = choose_workers(h)) &&
+	       load_plane(h, error) && hub_interfaces_open(h, error) &&
+	       open_outside_sockets(h, error) && open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
 	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
 	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error);
 }

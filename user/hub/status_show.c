@@ -390,7 +390,7 @@ json_t *status_dataplane(struct hub *h)
 		link_offloads(h->link), h->data_mode);
 	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:I}", "backend",
 		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers",
-		(int)h->config->concentrator.workers, "processes", processes, "outside",
+		(int)h->workers, "processes", processes, "outside",
 		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields),
 		"routes_mended", (json_int_t)h->routes_mended);
 }
