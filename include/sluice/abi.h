@@ -207,7 +207,8 @@ struct worker_stats {
 struct tunnel_stats {
 	struct traffic in;
 	struct traffic out;
-	__u64 last_in_ns; /* last authenticated packet, CLOCK_MONOTONIC */
+	struct traffic waiting; /* in the pacing wheel now: a level, not a count */
+	__u64 last_in_ns;       /* last authenticated packet, CLOCK_MONOTONIC */
 	__u64 last_out_ns;
 };
 
@@ -313,7 +314,7 @@ struct ike_budget {
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
 _Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
-_Static_assert(sizeof(struct tunnel_stats) == 48, "what workers write per tunnel");
+_Static_assert(sizeof(struct tunnel_stats) == 64, "what workers write per tunnel");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");
 _Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 

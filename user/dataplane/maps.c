@@ -407,6 +407,21 @@ void maps_site_stats(
 	}
 }
 
+static void count_waiting(struct maps *m)
+{
+	const struct shared *rows = &m->worker_stats[SLUICE_OUT];
+	uint32_t control = rows->entries / SLUICE_MAX_SITES - 1;
+
+	for (uint32_t i = 0; i < m->tunnel_stats.entries; i++) {
+		struct tunnel_stats *t = row(&m->tunnel_stats, i);
+		uint32_t site = i % SLUICE_MAX_TUNNELS / 2;
+		struct site_stats *last = row(rows, control * SLUICE_MAX_SITES + site);
+
+		add_words(&last->internal, &t->waiting, sizeof(t->waiting));
+		t->waiting = (struct traffic){0};
+	}
+}
+
 void maps_workers_ended(struct maps *m)
 {
 	const struct shared *rows = &m->worker_stats[SLUICE_IN];
@@ -425,6 +440,7 @@ void maps_workers_ended(struct maps *m)
 		if (s.offered.bytes > bytes)
 			last->internal.bytes += s.offered.bytes - bytes;
 	}
+	count_waiting(m);
 }
 
 bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count)
@@ -490,6 +506,7 @@ void maps_tunnel_stats(struct maps *m, uint32_t tunnel, struct tunnel_stats *sta
 
 		add_words(&stats->in, &t->in, sizeof(t->in));
 		add_words(&stats->out, &t->out, sizeof(t->out));
+		add_words(&stats->waiting, &t->waiting, sizeof(t->waiting));
 		later(&stats->last_in_ns, &t->last_in_ns);
 		later(&stats->last_out_ns, &t->last_out_ns);
 	}

@@ -81,8 +81,8 @@ void maps_site_stats(
 bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count);
 
 /*
- * No worker runs: packets that XDP had passed on were lost with their memory. They are counted as
- * `internal`. What waited for its turn to a site cannot be told from what still waits in the kernel.
+ * No worker runs: packets that XDP had passed on, and those in the pacing wheel, were lost with its
+ * memory. They are counted as `internal`. What waits in the inside device is left for the next one.
  */
 void maps_workers_ended(struct maps *m);
 

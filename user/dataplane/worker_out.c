@@ -87,7 +87,10 @@ static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, 
 static void dispatch(struct worker *w, uint32_t buffer, uint64_t now, uint64_t departure)
 {
 	if (departure > now) {
+		const struct outgoing *o = &w->outgoing[buffer];
+
 		pace_put(&w->wheel, departure, buffer);
+		tally(&tunnel_row(w, o->tunnel)->waiting, o->units, o->unit_bytes);
 		return;
 	}
 	if (w->pending_count == WORKER_PENDING)
@@ -250,6 +253,11 @@ uint32_t worker_release(struct worker *w, uint64_t now)
 	uint32_t n = 0, buffer;
 
 	while ((buffer = pace_take(&w->wheel, now)) != PACE_NONE) {
+		const struct outgoing *o = &w->outgoing[buffer];
+		struct traffic *waiting = &tunnel_row(w, o->tunnel)->waiting;
+
+		waiting->packets -= o->units;
+		waiting->bytes -= o->unit_bytes;
 		dispatch(w, buffer, now, now);
 		n++;
 	}
