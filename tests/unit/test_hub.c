@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages between processes, and the table of routes. */
 #include "hub/imsg.h"
+#include "hub/reassembly.h"
 #include "hub/route_table.h"
 #include "hub/stats_fields.h"
 
@@ -245,6 +246,20 @@ static void test_every_reason_is_named(void **state)
 	assert_int_equal(offsetof(struct site_stats, delivered), sizeof(struct traffic));
 }
 
+static void test_reassembly_numbers(void **state)
+{
+	static const char text[] = "Icmp: A ReasmFails\nIcmp: 1 2\n"
+				   "Ip: Forwarding ReasmOKs ReasmFails FragOKs\nIp: 2 4 77 9\n";
+
+	(void)state;
+	assert_int_equal(reassembly_number(text, "Ip:", "ReasmFails"), 77);
+	assert_int_equal(reassembly_number(text, "Ip:", "ReasmOKs"), 4);
+	assert_int_equal(reassembly_number(text, "Ip:", "Reasm"), 0);
+	assert_int_equal(reassembly_number(text, "IpExt:", "ReasmFails"), 0);
+	assert_int_equal(reassembly_number("Ip: ReasmFails\nIp:", "Ip:", "ReasmFails"), 0);
+	assert_int_equal(reassembly_number("Ip: ReasmFails", "Ip:", "ReasmFails"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_peer_stuck),
 		cmocka_unit_test(test_free_in_handler),
 		cmocka_unit_test(test_malformed_is_skipped),
+		cmocka_unit_test(test_reassembly_numbers),
 		cmocka_unit_test(test_route_table),
 		cmocka_unit_test(test_every_reason_is_named),
 	};

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
+#include "hub/reassembly.h"
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
@@ -361,6 +362,22 @@ static json_t *counters(const void *stats, const struct stats_field *fields)
 	return o;
 }
 
+static void add_packets(json_t *o, const char *name, uint64_t packets)
+{
+	json_object_set_new(
+		o, name, json_pack("{s:o, s:i}", "packets", json_number(packets), "bytes", 0));
+}
+
+static json_t *outside_counters(const struct outside_stats *s)
+{
+	json_t *o = counters(s, outside_fields);
+	struct reassembly r = reassembly_now();
+
+	add_packets(o, "reassembly_failed", r.failed);
+	add_packets(o, "fragments_overlap", r.overlapping);
+	return o;
+}
+
 json_t *status_dataplane(struct hub *h)
 {
 	json_t *processes = json_array();
@@ -389,10 +406,9 @@ json_t *status_dataplane(struct hub *h)
 		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
 		link_offloads(h->link), h->data_mode);
 	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:I}", "backend",
-		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers",
-		(int)h->workers, "processes", processes, "outside",
-		counters(&outside, outside_fields), "inside", counters(&inside, inside_fields),
-		"routes_mended", (json_int_t)h->routes_mended);
+		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)h->workers,
+		"processes", processes, "outside", outside_counters(&outside), "inside",
+		counters(&inside, inside_fields), "routes_mended", (json_int_t)h->routes_mended);
 }
 
 #define LOG_SHOWN 1000 /* events of one answer */
