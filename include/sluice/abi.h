@@ -207,8 +207,10 @@ struct worker_stats {
 struct tunnel_stats {
 	struct traffic in;
 	struct traffic out;
-	struct traffic waiting; /* in the pacing wheel now: a level, not a count */
-	__u64 last_in_ns;       /* last authenticated packet, CLOCK_MONOTONIC */
+	struct traffic control_in;  /* of `in`: BGP and BFD by their ports */
+	struct traffic control_out; /* of `out`: what the hub itself sends with DSCP CS6 */
+	struct traffic waiting;     /* in the pacing wheel now: a level, not a count */
+	__u64 last_in_ns;           /* last authenticated packet, CLOCK_MONOTONIC */
 	__u64 last_out_ns;
 };
 
@@ -314,7 +316,7 @@ struct ike_budget {
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
 _Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
-_Static_assert(sizeof(struct tunnel_stats) == 64, "what workers write per tunnel");
+_Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");
 _Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 

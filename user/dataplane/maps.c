@@ -506,6 +506,8 @@ void maps_tunnel_stats(struct maps *m, uint32_t tunnel, struct tunnel_stats *sta
 
 		add_words(&stats->in, &t->in, sizeof(t->in));
 		add_words(&stats->out, &t->out, sizeof(t->out));
+		add_words(&stats->control_in, &t->control_in, sizeof(t->control_in));
+		add_words(&stats->control_out, &t->control_out, sizeof(t->control_out));
 		add_words(&stats->waiting, &t->waiting, sizeof(t->waiting));
 		later(&stats->last_in_ns, &t->last_in_ns);
 		later(&stats->last_out_ns, &t->last_out_ns);

@@ -5,6 +5,11 @@
 #include "base/clock.h"
 #include "dataplane/adjust.h"
 
+#include <netinet/in.h>
+
+#define PORT_BGP 179
+#define PORT_BFD 3784
+
 static struct traffic *reason(struct site_stats *s, enum esp_result r)
 {
 	switch (r) {
@@ -23,6 +28,14 @@ static struct traffic *reason(struct site_stats *s, enum esp_result r)
 		break;
 	}
 	return &s->malformed;
+}
+
+/* RFC 4271 8.2.1, RFC 5881 4. A site can name its own traffic so: it is told apart for people only. */
+static bool is_control(const struct inner *in)
+{
+	if (in->protocol == IPPROTO_TCP)
+		return in->source_port == PORT_BGP || in->destination_port == PORT_BGP;
+	return in->protocol == IPPROTO_UDP && in->destination_port == PORT_BFD;
 }
 
 /* Writes all bundles. Delivered is counted here: before, a packet may still be lost. */
@@ -88,6 +101,8 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 		return;
 	}
 	tally(&t->in, 1, inner_len);
+	if (is_control(&in))
+		tally(&t->control_in, 1, inner_len);
 	adjust_mss(esp, &in, in.family == 4 ? p->mss4 : p->mss6);
 	if (coalesce_add(&w->coalescer, esp, &in, p->tunnel))
 		return;

@@ -24,6 +24,7 @@ struct outgoing {
 	uint16_t len;
 	uint16_t units;      /* packets it counts as: 0 for all fragments but the first */
 	uint32_t unit_bytes; /* and their bytes */
+	bool control;        /* the hub's own routing protocols */
 };
 
 struct worker {

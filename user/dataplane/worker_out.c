@@ -222,8 +222,11 @@ static void out_frame(struct worker *w, const struct super_packet *s, uint64_t n
 			continue;
 		}
 		segment_next(&g, packet_of(w, buffer));
-		w->outgoing[buffer] = (struct outgoing){
-			.tunnel = s->tunnel, .len = (uint16_t)len, .units = 1, .unit_bytes = len};
+		w->outgoing[buffer] = (struct outgoing){.tunnel = s->tunnel,
+			.len = (uint16_t)len,
+			.units = 1,
+			.unit_bytes = len,
+			.control = s->control};
 		out_packet(w, s, buffer, p->inner_mtu, now);
 	}
 }
@@ -289,10 +292,14 @@ static void settle(struct worker *w, const struct sending *s, const struct iovec
 {
 	const struct outgoing *o = &w->outgoing[s->buffer[at - s->iov]];
 	struct site_stats *stats = out_stats(w, o->tunnel);
+	struct tunnel_stats *t = tunnel_row(w, o->tunnel);
 
 	tally(sent ? &stats->delivered : &stats->internal, o->units, o->unit_bytes);
-	if (sent)
-		tally(&tunnel_row(w, o->tunnel)->out, o->units, o->unit_bytes);
+	if (!sent)
+		return;
+	tally(&t->out, o->units, o->unit_bytes);
+	if (o->control)
+		tally(&t->control_out, o->units, o->unit_bytes);
 }
 
 static void settle_message(

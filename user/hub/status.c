@@ -41,6 +41,8 @@ struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *si
 	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &s);
 	stats_subtract(&s.in, &site->tunnel_base[t].in, 1);
 	stats_subtract(&s.out, &site->tunnel_base[t].out, 1);
+	stats_subtract(&s.control_in, &site->tunnel_base[t].control_in, 1);
+	stats_subtract(&s.control_out, &site->tunnel_base[t].control_out, 1);
 	return s;
 }
 

@@ -183,7 +183,7 @@ json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t
 struct metric {
 	const char *name, *type;
 	void (*write)(FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site);
-	size_t offset; /* of the counter in struct site_stats, where there is one */
+	size_t offset; /* of the counter in struct site_stats or tunnel_stats, where there is one */
 };
 
 static const char *const direction_names[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
@@ -250,7 +250,10 @@ static void write_tunnel_bytes(
 		struct tunnel_stats s = status_tunnel_stats(h, site, t);
 
 		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, m->offset ? s.out.bytes : s.in.bytes);
+			write_tunnel(f, m, site, t,
+				((const struct traffic *)(const void *)((const char *)&s +
+									m->offset))
+					->bytes);
 	}
 }
 
@@ -283,8 +286,14 @@ static const struct metric metrics[] = {
 	{"sluice_site_dropped_packets_total", "counter", write_site_drops, 0},
 	{"sluice_tunnel_up", "gauge", write_tunnel_up, 0},
 	{"sluice_tunnel_state", "gauge", write_tunnel_state, 0},
-	{"sluice_tunnel_in_bytes_total", "counter", write_tunnel_bytes, 0},
-	{"sluice_tunnel_out_bytes_total", "counter", write_tunnel_bytes, 1},
+	{"sluice_tunnel_in_bytes_total", "counter", write_tunnel_bytes,
+		offsetof(struct tunnel_stats, in)},
+	{"sluice_tunnel_out_bytes_total", "counter", write_tunnel_bytes,
+		offsetof(struct tunnel_stats, out)},
+	{"sluice_tunnel_in_control_bytes_total", "counter", write_tunnel_bytes,
+		offsetof(struct tunnel_stats, control_in)},
+	{"sluice_tunnel_out_control_bytes_total", "counter", write_tunnel_bytes,
+		offsetof(struct tunnel_stats, control_out)},
 	{"sluice_tunnel_prefixes_in", "gauge", write_tunnel_prefixes, 0},
 	{"sluice_tunnel_prefixes_out_limited", "gauge", write_tunnel_limited, 0},
 };

@@ -168,6 +168,9 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "prefixes_out", json_integer(state->bgp.prefixes_out));
 	json_object_set_new(o, "in_bytes", json_number(stats.in.bytes));
 	json_object_set_new(o, "out_bytes", json_number(stats.out.bytes));
+	json_object_set_new(o, "in_control_bytes", json_number(stats.control_in.bytes));
+	json_object_set_new(o, "out_control_bytes", json_number(stats.control_out.bytes));
+	json_object_set_new(o, "waiting_packets", json_number(stats.waiting.packets));
 	json_object_set_new(o, "reason", json_string(state->ike.reason));
 	json_object_set_new(o, "detail", json_string(state->ike.detail));
 	json_array_append_new(list, o);
