@@ -400,6 +400,33 @@ static void short_packets_are_counted(void **context)
 	}
 }
 
+/* What waited in the wheel of a process that is gone is lost, once, and by its site. */
+static void what_waited_is_counted(void **context)
+{
+	struct state *s = *context;
+	struct tunnel_stats t = {.waiting = {7, 4900}, .control_in = {2, 120}};
+	uint32_t key = TUNNEL; /* of worker 0 */
+	struct site_stats stats;
+
+	assert_int_equal(bpf_map_update_elem(bpf_plane_map_fd(s->plane, DATA_MAP_TUNNEL_STATS),
+				 &key, &t, BPF_ANY),
+		0);
+	maps_tunnel_stats(s->maps, TUNNEL, &t);
+	assert_int_equal(t.waiting.packets, 7);
+	assert_int_equal(t.control_in.bytes, 120);
+	for (int i = 0; i < 2; i++) {
+		maps_workers_ended(s->maps);
+		maps_site_stats(s->maps, SLUICE_OUT, SITE, &stats);
+		assert_int_equal(stats.internal.packets, 7);
+		assert_int_equal(stats.internal.bytes, 4900);
+		maps_tunnel_stats(s->maps, TUNNEL, &t);
+		assert_int_equal(t.waiting.packets + t.waiting.bytes, 0);
+		assert_int_equal(t.control_in.bytes, 120);
+	}
+	maps_site_stats(s->maps, SLUICE_OUT, SITE - 1, &stats);
+	assert_int_equal(stats.internal.packets, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* What every packet passes must not grow unnoticed. */
@@ -430,6 +457,7 @@ int main(void)
 		TEST(mss_is_only_lowered),
 		TEST(hostile_options_do_no_harm),
 		TEST(short_packets_are_counted),
+		TEST(what_waited_is_counted),
 		TEST(within_its_budget),
 	};
 
