@@ -296,6 +296,10 @@ static void print_stats(struct test_hub *h)
 		inside.no_route.packets, inside.multicast.packets, tunnel.in.packets,
 		tunnel.out.packets, w.ring_full, w.fill_empty, w.no_mark, w.no_buffer, w.not_esp,
 		w.sends, w.tap_writes, w.wakeups, (unsigned long long)link_ring_drops(h->link));
+	for (uint32_t i = 0; i < h->workers; i++) {
+		maps_worker_stats(h->maps, i, &w);
+		printf("worker%u writes=%llu\n", i, w.tap_writes);
+	}
 }
 
 /* As rates.c does it. */

@@ -29,7 +29,7 @@ ok() { passed=$((passed + 1)); echo "ok    $*"; }
 bad() { failed=$((failed + 1)); echo "FAIL  $*"; tail -n 5 "$LAB"/*.log | sed 's/^/      | /'; }
 check() { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
 
-# up FORM OUTER-FAMILY; HORIZON, WORKERS and SITE_MTU are set by the caller
+# up FORM OUTER-FAMILY; HORIZON, WORKERS, SITE_MTU and perhaps QUEUES are set by the caller
 up() {
 	local form=$1 hub=192.0.2.1 site=192.0.2.2
 	[ "$2" = 6 ] && hub=2001:db8:f::1 site=2001:db8:f::2
@@ -41,6 +41,10 @@ up() {
 		ip -n $P-"$1" link set "$2" up
 		in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf."$2".accept_dad=0
 	done
+	if [ "${QUEUES:-1}" = 2 ]; then # the sending CPU chooses the queue
+		in_ns hub ethtool -L out0 rx 2 tx 2 && in_ns site ethtool -L eth0 rx 2 tx 2 &&
+			in_ns site sh -c 'echo 1 >/sys/class/net/eth0/queues/tx-0/xps_cpus; echo 2 >/sys/class/net/eth0/queues/tx-1/xps_cpus'
+	fi
 	# A veth peer needs GRO or redirected frames vanish.
 	in_ns site ethtool -K eth0 gro on >/dev/null 2>&1
 	ip -n $P-hub addr add 192.0.2.1/24 dev out0; ip -n $P-site addr add 192.0.2.2/24 dev eth0
@@ -160,7 +164,33 @@ for setting in "udp 4" "udp 6" "native 4" "native 6"; do
 	down
 done
 
-HORIZON=25000 WORKERS=1 SITE_MTU=1438
+train() { # train FROM TO ADDRESS RESULT: 8 s of 5 Mbit/s, 500 byte packets
+	ip netns exec $P-"$2" "$BIN/tests/net/flow" recv 7000 20 >"$LAB/$4" & local receiver=$!
+	sleep 0.3; in_ns "$1" "$BIN/tests/net/flow" send "$3" 7000 5000000 500 8 >/dev/null; wait $receiver
+}
+# A tunnel's packets come by one queue, then by the other, and both workers open them with the same SA.
+moving() {
+	local site i before
+	before=$(counter in replay)
+	site=$(pgrep -P $site_pid) || site=$site_pid
+	train site lan 10.1.0.2 moved.json & local train=$!
+	for i in $(seq 40); do taskset -cp $((i % 2)) "$site" >/dev/null || return 1; sleep 0.2; done
+	wait $train
+	echo "      | $(jq -c . "$LAB/moved.json"), workers wrote $(counter worker0 writes) and $(counter worker1 writes)"
+	# One that waits for its CPU while the other goes on by a whole window may lose what it has: counted.
+	[ "$(counter worker0 writes)" -gt 500 ] && [ "$(counter worker1 writes)" -gt 500 ] && [ "$(jq .received "$LAB/moved.json")" -gt 8000 ] &&
+		[ "$(jq .repeated "$LAB/moved.json")" = 0 ] && [ "$(jq .lost "$LAB/moved.json")" -le $(($(counter in replay) - ${before:-0})) ]
+}
+if [ "$(nproc)" -ge 2 ]; then
+	HORIZON=25000 WORKERS=2 SITE_MTU=1400 QUEUES=2
+	up udp 4
+	check "a tunnel moves between queues and workers" moving
+	check "in = delivered + reasons of both workers" equal in
+	echo quit >&5; wait "$hub_pid" 2>/dev/null; exec 5>&-
+	down
+fi
+
+HORIZON=25000 WORKERS=1 SITE_MTU=1438 QUEUES=1
 up udp 4
 servers
 if [ -z "${QUICK:-}" ]; then
@@ -189,22 +219,22 @@ for _ in 1 2 3; do sleep 0.5; tell rekey; done
 wait $ping_pid
 check "three rekeys lose nothing" grep -q " 0% packet loss" "$LAB/ping.log"
 # The process with the keys is killed under load: the next one goes on with them.
-train() { # train FROM TO ADDRESS RESULT: 8 s of 5 Mbit/s, 500 byte packets
-	ip netns exec $P-"$2" "$BIN/tests/net/flow" recv 7000 20 >"$LAB/$4" & local receiver=$!
-	sleep 0.3; in_ns "$1" "$BIN/tests/net/flow" send "$3" 7000 5000000 500 8 >/dev/null; wait $receiver
-}
-restarted() {
+restarted() { # more than its rate goes to the site, so there is always something in the wheel
 	local out
+	tell rate out 4000000 0 0
 	train site lan 10.1.0.2 up.json & local up=$!
 	train lan site 10.77.1.2 down.json & local down=$!
 	sleep 3; tell restart; wait $up $down
 	out=$(jq -rs 'map("\(.lost) lost, silent for \(.longest_gap_ms) ms, \(.repeated) twice") | join("; ")' "$LAB/up.json" "$LAB/down.json")
 	echo "      | killed at 1250 packets/s each way: $out"
-	jq -es 'all(.received > 8000 and .repeated == 0 and .longest_gap_ms < 1500)' "$LAB/up.json" "$LAB/down.json" >/dev/null
+	jq -es 'all(.received > 5000 and .repeated == 0 and .longest_gap_ms < 1500)' "$LAB/up.json" "$LAB/down.json" >/dev/null
 }
 check "a data process that is killed goes on with its SAs" restarted
 check "nothing that was sent again counts as a replay" test $(($(counter in replay) + 0)) -le 5
 check "what was lost with it is counted" equal in
+check "what waited for its turn to the site, too: $(counter out internal) packets" test "$(counter out internal)" -ge 10
+check "out = delivered + reasons after it" equal out
+tell rate out 0 0 0
 echo "      | $(tcp_rate lan 10.77.1.2) bit/s TCP to the site, $(tcp_rate site 10.1.0.2) bit/s from it, without a limit"
 # A packet that is authentic, but not from where the site's selectors say.
 in_ns lan ping -q -c 100 -i 0.01 10.77.1.2 >/dev/null 2>&1 & ping_pid=$! # the site switches when the hub does
