@@ -63,6 +63,12 @@ balance() { # offered = delivered + reasons, both directions, once nothing is in
 }
 case_ "offered is delivered plus the reasons" balance
 
+control() { # the sessions are on both tunnels of both sites, hosts' traffic is much more and not among it
+	json_of show tunnels '[.tunnels[] | select(.state == "up") | [.in_bytes, .in_control_bytes, .out_bytes, .out_control_bytes]]' | tee "$LAB/control" &&
+		jq -e 'length == 4 and all(.[1] > 0 and .[1] <= .[0] and .[3] > 0 and .[3] <= .[2]) and (map(.[0]) | add) > 100 * (map(.[1]) | add)' "$LAB/control" >/dev/null
+}
+case_ "routing protocols are counted apart" control
+
 since() { # the minutes since the start add up to the counters, and the worst second is among them
 	local all minutes
 	all=$(sluice report --json | jq -c '[.sites[] | [.name, (.in, .out | .offered.bytes, .delivered.bytes, (.dropped | map_values(.packets)))]]') &&
@@ -96,6 +102,24 @@ attacked() {
 		[ "$(json_of show dataplane .outside.unknown_spi.packets)" -ge 300 ]
 }
 case_ "repeated, changed, shortened and misdirected packets are dropped and counted" attacked
+
+# The second fragment begins within the first one and says something else (RFC 5722; RFC 791 leaves it open).
+overlapping() {
+	local before failed
+	before=$(json_of show dataplane .outside.fragments_overlap.packets) failed=$(json_of show dataplane .outside.reassembly_failed.packets)
+	in_ns inet /usr/bin/python3 -c '
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for number in range(20):
+    for offset, more, fill in ((0, 0x2000, b"a" * 32), (3, 0, b"b" * 32)):
+        s.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 1000 + number, more | offset, 64, 50, 0,
+            socket.inet_aton("198.51.100.2"), socket.inet_aton("198.51.100.1")) + fill, ("198.51.100.1", 0))' || return 1
+	sleep 0.5
+	echo "overlapping +$(($(json_of show dataplane .outside.fragments_overlap.packets) - before)), given up +$(($(json_of show dataplane .outside.reassembly_failed.packets) - failed))"
+	[ $(($(json_of show dataplane .outside.fragments_overlap.packets) - before)) = 20 ] &&
+		[ $(($(json_of show dataplane .outside.reassembly_failed.packets) - failed)) -ge 20 ]
+}
+case_ "outer fragments that overlap are given up and counted" overlapping
 
 # ---- configuration under way ----
 refused() { cp "$LAB/sluice.yaml" "$LAB/good.yaml"; echo "colour: red" >>"$LAB/sluice.yaml"; local r out
