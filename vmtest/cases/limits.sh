@@ -26,7 +26,7 @@ marked() { in_ns b1-h nstat -asz IpExtInCEPkts | awk '/InCEPkts/ { print $2; exi
 # An emulated sender does not always reach the limit.
 with_ecn() {
 	in_ns host sysctl -qw net.ipv4.tcp_ecn=1 && in_ns b1-h sysctl -qw net.ipv4.tcp_ecn=1 || return
-	for _ in 1 2 3; do tcp_between b1-h -R -P 4 -n 600K && marked && return; done
+	for _ in 1 2 3; do tcp_between b1-h -R -P 4 && marked && return; done
 	return 1
 }
 case_ "hub to site: TCP with ECN is marked" with_ecn
