@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inside.bpf.c: packet in, verdict, mark, MSS and counters out. */
-#include "frames.h"
+#include "inside_lab.h"
 
 #include "dataplane/checksum.h"
-#include "dataplane/maps.h"
 
 #include <linux/pkt_cls.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdlib.h>
 
 #define TUNNEL 0x105 /* both bytes of the mark are used */
 #define SITE   (TUNNEL / 2)
-
-struct state {
-	struct bpf_plane *plane;
-	struct maps *maps;
-};
-
-static const uint8_t lan4[4] = {10, 1, 0, 2}, branch4[4] = {10, 77, 1, 2};
-static const uint8_t lan6[16] = {0xfd, [15] = 2}, branch6[16] = {0xfd, 0x77, [15] = 2};
 
 static void set_tunnel(struct state *s, uint32_t up, uint16_t mss4, uint16_t mss6)
 {
@@ -32,34 +18,10 @@ static void set_tunnel(struct state *s, uint32_t up, uint16_t mss4, uint16_t mss
 
 static int setup(void **context)
 {
-	struct state *s = calloc(1, sizeof(*s));
 	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1, .pacing_horizon_us = 25000};
-	char error[DATAPLANE_ERROR_SIZE] = "";
-	struct ip_prefix p4, p6;
+	struct tunnel_record r = {.site = SITE, .up = 1};
 
-	s->plane = bpf_plane_load(&o, error);
-	s->maps = s->plane ? maps_new(s->plane) : NULL;
-	if (!s->maps) {
-		print_error("%s\n", error);
-		return -1;
-	}
-	prefix_parse("10.77.0.0/16", &p4);
-	prefix_parse("fd77::/16", &p6);
-	maps_route_set(s->maps, &p4, TUNNEL, false);
-	maps_route_set(s->maps, &p6, TUNNEL, false);
-	set_tunnel(s, 1, 0, 0);
-	*context = s;
-	return 0;
-}
-
-static int teardown(void **context)
-{
-	struct state *s = *context;
-
-	maps_free(s->maps);
-	bpf_plane_free(s->plane);
-	free(s);
-	return 0;
+	return start(context, &o, TUNNEL, &r);
 }
 
 static struct frame data(bool v4, uint8_t protocol, uint16_t payload)

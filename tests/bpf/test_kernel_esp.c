@@ -3,16 +3,9 @@
  * Kernel ESP, towards a site: what inside.bpf.c gives along with a packet, and what xfrm.bpf.c makes of
  * it on the tunnel's interface. The kernel under test needs no ESP for it.
  */
-#include "frames.h"
-
-#include "dataplane/maps.h"
+#include "inside_lab.h"
 
 #include <linux/pkt_cls.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define TUNNEL  6
@@ -22,62 +15,30 @@
 
 enum { NOT_ECT = 0, ECT_1 = 1, ECT_0 = 2, CE = 3 };
 
-struct state {
-	struct bpf_plane *plane;
-	struct maps *maps;
-};
-
-static int start(void **context, bool ecn_marking)
+static int start_kernel_esp(void **context, bool ecn_marking)
 {
-	struct state *s = calloc(1, sizeof(*s));
 	struct bpf_options o = {.pin_dir = test_pins(),
 		.workers = 1,
 		.esp_cpus = 1,
 		.pacing_horizon_us = HORIZON,
 		.ecn_marking = ecn_marking};
 	struct tunnel_record r = {.site = SITE, .up = 1, .ifindex = 1};
-	char error[DATAPLANE_ERROR_SIZE] = "";
-	struct ip_prefix p4, p6;
 
-	s->plane = bpf_plane_load(&o, error);
-	s->maps = s->plane ? maps_new(s->plane) : NULL;
-	if (!s->maps) {
-		print_error("%s\n", error);
-		return -1;
-	}
-	prefix_parse("10.77.0.0/16", &p4);
-	prefix_parse("fd77::/16", &p6);
-	maps_route_set(s->maps, &p4, TUNNEL, false);
-	maps_route_set(s->maps, &p6, TUNNEL, false);
-	assert_true(maps_tunnel_set(s->maps, TUNNEL, &r));
-	*context = s;
-	return 0;
+	return start(context, &o, TUNNEL, &r);
 }
 
 static int setup(void **context)
 {
-	return start(context, false);
+	return start_kernel_esp(context, false);
 }
 
 static int setup_marking(void **context)
 {
-	return start(context, true);
-}
-
-static int teardown(void **context)
-{
-	struct state *s = *context;
-
-	maps_free(s->maps);
-	bpf_plane_free(s->plane);
-	free(s);
-	return 0;
+	return start_kernel_esp(context, true);
 }
 
 static struct frame data(bool v4, uint8_t ecn)
 {
-	static const uint8_t lan4[4] = {10, 1, 0, 2}, branch4[4] = {10, 77, 1, 2};
-	static const uint8_t lan6[16] = {0xfd, [15] = 2}, branch6[16] = {0xfd, 0x77, [15] = 2};
 	uint16_t payload = PACKET - (v4 ? 20 : 40);
 	struct frame f = {0};
 	struct wr w = wr_init(f.bytes, sizeof(f.bytes));

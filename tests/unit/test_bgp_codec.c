@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BGP codecs: round trips, header errors of RFC 4271 6, attribute errors of RFC 7606 7. */
 #include "../attr_cases.h"
+#include "bgp_message.h"
 
 #include "bgp/aspath.h"
 #include "bgp/attr.h"
-#include "bgp/message.h"
-#include "bgp/notify.h"
 #include "bgp/open.h"
 #include "bgp/update.h"
 
@@ -15,21 +14,6 @@
 #include <sys/socket.h>
 
 #include <cmocka.h>
-
-#define REMOTE_AS 65010u
-
-static struct bgp_message complete(const struct wr *w, enum message_type type)
-{
-	struct bgp_message m;
-	struct bgp_notify error;
-
-	assert_false(w->bad);
-	assert_int_equal(
-		bgp_message_decode(w->start, wr_len(w), false, &m, &error), MESSAGE_COMPLETE);
-	assert_int_equal(m.len, wr_len(w));
-	assert_int_equal(m.type, type);
-	return m;
-}
 
 /* ---- framing ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OPEN: round trips with every capability, the errors of RFC 4271 6.2, who may be spoken to. */
-#include "bgp/message.h"
-#include "bgp/notify.h"
+#include "bgp_message.h"
+
 #include "bgp/open.h"
 
 #include <setjmp.h>
@@ -10,21 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define REMOTE_AS 65010u
-
-static struct bgp_message complete(const struct wr *w, enum message_type type)
-{
-	struct bgp_message m;
-	struct bgp_notify error;
-
-	assert_false(w->bad);
-	assert_int_equal(
-		bgp_message_decode(w->start, wr_len(w), false, &m, &error), MESSAGE_COMPLETE);
-	assert_int_equal(m.len, wr_len(w));
-	assert_int_equal(m.type, type);
-	return m;
-}
 
 static void open_round_trip(void **state)
 {

@@ -1,94 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cutting and merging packets, pacing, the SA table, MSS and too-big messages. */
-#include "base/wire.h"
-#include "dataplane/adjust.h"
-#include "dataplane/checksum.h"
+/* Frames of the inside device cut, merged and checked; outer headers read. */
+#include "packets.h"
+
 #include "dataplane/coalesce.h"
 #include "dataplane/outer.h"
-#include "dataplane/sadb.h"
 #include "dataplane/segment.h"
+#include "sluice/abi.h"
 
 #include <arpa/inet.h>
 #include <linux/virtio_net.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GSO_UDP_L4 5
 #define TUNNEL     9
-
-static const uint8_t v6_from[16] = {0xfd, [15] = 2}, v6_to[16] = {0xfd, 0x77, [15] = 2};
-
-/* A whole TCP or UDP packet with right checksums; TCP has a 12-byte timestamp option. */
-struct flow {
-	bool v4, tcp;
-	uint16_t port;
-	uint32_t sequence;
-	uint16_t id;
-	uint8_t flags;
-};
-
-static uint32_t header_of(const struct flow *f)
-{
-	return (f->v4 ? 20 : 40) + (f->tcp ? 32 : 8);
-}
-
-static uint32_t packet(uint8_t *p, const struct flow *f, uint32_t payload)
-{
-	uint32_t ip = f->v4 ? 20 : 40, len = header_of(f) + payload, rest = len - ip;
-	struct wr w = wr_init(p, len);
-	uint8_t *t = p + ip;
-
-	if (f->v4) {
-		wr_u16(&w, 0x4500);
-		wr_u16(&w, (uint16_t)len);
-		wr_u16(&w, f->id);
-		wr_u16(&w, 0x4000);
-		wr_u16(&w, (uint16_t)(64 << 8 | (f->tcp ? 6 : 17)));
-		wr_u16(&w, 0);
-		wr_u32(&w, 0x0a010002);
-		wr_u32(&w, 0x0a4d0102);
-		checksum_store(p + 10, checksum_add(0, p, 20));
-	} else {
-		wr_u32(&w, 0x60000000);
-		wr_u16(&w, (uint16_t)rest);
-		wr_u16(&w, (uint16_t)((f->tcp ? 6 : 17) << 8 | 64));
-		wr_bytes(&w, v6_from, 16);
-		wr_bytes(&w, v6_to, 16);
-	}
-	wr_u16(&w, f->port);
-	wr_u16(&w, 80);
-	if (f->tcp) {
-		wr_u32(&w, f->sequence);
-		wr_u32(&w, 7);
-		wr_u8(&w, 8 << 4);
-		wr_u8(&w, f->flags);
-		wr_u16(&w, 500);
-		wr_u32(&w, 0);
-		wr_u32(&w, 0x0101080a);
-		wr_u32(&w, 11);
-		wr_u32(&w, 22);
-	} else {
-		wr_u16(&w, (uint16_t)rest);
-		wr_u16(&w, 0);
-	}
-	for (uint32_t i = 0; i < payload; i++)
-		wr_u8(&w, (uint8_t)((f->sequence + i) * 31 >> 3));
-	assert_false(w.bad);
-	checksum_store(
-		t + (f->tcp ? 16 : 6), checksum_add(checksum_pseudo(p + (f->v4 ? 12 : 8),
-							    f->v4 ? 8 : 32, f->tcp ? 6 : 17, rest),
-					       t, rest));
-	return len;
-}
-
-static void parsed(const uint8_t *p, uint32_t len, struct inner *in)
-{
-	assert_true(inner_parse(p, len, in));
-}
 
 /* Merged and cut again, packets are what they were: all families, sizes, flags, counts. */
 static void merged_and_cut_is_the_same(void **context)
@@ -413,107 +338,6 @@ static void fragments_make_the_packet(void **context)
 	}
 }
 
-/* RFC 6040 4.2, figure 4: every inner field with every outer one; 4 is "drop". */
-static void congestion_goes_over(void **context)
-{
-	static const uint8_t figure4[4][4] = {
-		/* outer: not, ECT(1), ECT(0), CE */
-		{0, 0, 0, 4}, /* inner: not */
-		{1, 1, 1, 3}, /* ECT(1) */
-		{2, 1, 2, 3}, /* ECT(0) */
-		{3, 3, 3, 3}, /* CE */
-	};
-
-	(void)context;
-	for (int v4 = 0; v4 < 2; v4++) {
-		for (uint32_t i = 0; i < 4 * 4 * 64; i++) {
-			uint8_t inner = i & 3, outer = i >> 2 & 3, dscp = (uint8_t)(i >> 4);
-			struct flow f = {.v4 = v4, .tcp = true, .port = (uint16_t)i};
-			uint8_t p[200], class = (uint8_t)(dscp << 2 | inner);
-			uint32_t len = packet(p, &f, 50);
-			bool kept;
-
-			p[0] = v4 ? 0x45 : (uint8_t)(0x60 | class >> 4);
-			p[1] = v4 ? class : (uint8_t)(class << 4);
-			if (v4) {
-				p[10] = p[11] = 0;
-				checksum_store(p + 10, checksum_add(0, p, 20));
-			}
-			kept = adjust_decapsulated(p, (uint8_t)(0xa8 | outer));
-			assert_true(kept == (figure4[inner][outer] < 4));
-			if (kept)
-				assert_int_equal(
-					adjust_class(p), dscp << 2 | figure4[inner][outer]);
-			assert_true(adjust_congested(p) == (inner != 0));
-			assert_int_equal(adjust_class(p), inner ? dscp << 2 | 3 : dscp << 2);
-			if (v4)
-				assert_int_equal(checksum_fold(checksum_add(0, p, 20)), 0xffff);
-			assert_true(len == (v4 ? 102u : 122u));
-		}
-	}
-}
-
-static void mss_and_checksum(void **context)
-{
-	static uint8_t p[200];
-
-	(void)context;
-	for (int v4 = 0; v4 < 2; v4++) {
-		for (uint32_t at = 0; at <= 8; at++) {
-			struct flow f = {.v4 = v4, .tcp = true, .port = 3, .flags = 0x02};
-			uint32_t len = packet(p, &f, 0), ip = v4 ? 20 : 40;
-			uint8_t *t = p + ip;
-			struct inner in;
-
-			memset(t + 20, 1, 12);
-			memcpy(t + 20 + at, (const uint8_t[]){2, 4, 0x05, 0xb4}, 4);
-			memset(t + 16, 0, 2);
-			checksum_store(t + 16, checksum_add(checksum_pseudo(p + (v4 ? 12 : 8),
-								    v4 ? 8 : 32, 6, len - ip),
-						       t, len - ip));
-			parsed(p, len, &in);
-			assert_false(adjust_mss(p, &in, 0));
-			assert_false(adjust_mss(p, &in, 1460));
-			assert_true(adjust_mss(p, &in, 1398));
-			assert_int_equal(t[22 + at] << 8 | t[23 + at], 1398);
-			assert_int_equal(
-				checksum_fold(checksum_add(checksum_pseudo(p + (v4 ? 12 : 8),
-								   v4 ? 8 : 32, 6, len - ip),
-					t, len - ip)),
-				0xffff);
-		}
-	}
-}
-
-static void too_big_is_said(void **context)
-{
-	static uint8_t p[2000], error[ADJUST_ERROR_MAX];
-
-	(void)context;
-	for (int v4 = 0; v4 < 2; v4++) {
-		struct flow f = {.v4 = v4, .tcp = true, .port = 3, .flags = 0x10};
-		uint32_t len = packet(p, &f, 1400), n;
-		struct inner in, made;
-
-		parsed(p, len, &in);
-		n = adjust_too_big(p, len, &in, 1300, error);
-		assert_true(n > 0);
-		parsed(error, n, &made);
-		assert_int_equal(made.total, n);
-		assert_int_equal(made.protocol, v4 ? 1 : 58);
-		assert_memory_equal(made.destination, in.source, v4 ? 4 : 16);
-		assert_int_equal(error[made.transport], v4 ? 3 : 2);
-		assert_int_equal(error[made.transport + 6] << 8 | error[made.transport + 7], 1300);
-		assert_memory_equal(error + made.transport + 8, p, 400);
-		if (v4)
-			assert_int_equal(
-				checksum_fold(checksum_add(0, error + 20, n - 20)), 0xffff);
-		/* No error about an error: RFC 1122 3.2.2. */
-		parsed(error, n, &made);
-		assert_int_equal(adjust_too_big(error, n, &made, 100, p), 0);
-	}
-}
-
 static void outer_headers(void **context)
 {
 	uint8_t frame[200];
@@ -562,59 +386,9 @@ static void outer_headers(void **context)
 	}
 }
 
-static struct sa_pair *pair(uint32_t tunnel, uint32_t slot, uint32_t spi_out)
-{
-	struct esp_params p = {.cipher = ESP_AES_GCM_16, .key_len = 16, .spi = 1};
-	struct sa_pair *s =
-		sa_pair_new(esp_sa_new(&p, ESP_ENGINE_AUTO), esp_sa_new(&p, ESP_ENGINE_AUTO));
-
-	assert_non_null(s);
-	s->tunnel = tunnel;
-	s->spi_in = 0x7000u << SLUICE_SA_INDEX_BITS | (tunnel * SLUICE_SA_SLOTS_PER_TUNNEL + slot);
-	s->spi_out = spi_out;
-	return s;
-}
-
-static void a_rekey_overlaps(void **context)
-{
-	struct sadb *db = sadb_new();
-	struct sa_pair *old = pair(5, 0, 100), *new = pair(5, 1, 200);
-
-	(void)context;
-	sadb_add(db, old);
-	assert_null(sadb_out(db, 5)); /* not before it is said */
-	assert_true(sadb_use(db, 5, 100));
-	assert_ptr_equal(sadb_out(db, 5), old);
-	sadb_add(db, new);
-	assert_ptr_equal(sadb_out(db, 5), old);
-	assert_ptr_equal(sadb_in(db, old->spi_in), old); /* both accept */
-	assert_ptr_equal(sadb_in(db, new->spi_in), new);
-	assert_true(sadb_use(db, 5, 200));
-	assert_ptr_equal(sadb_out(db, 5), new);
-	assert_false(sadb_use(db, 5, 300));
-	assert_false(sadb_use(db, 6, 200));
-
-	/* A worker that found the old pair keeps it until it is quiet. ASan sees to it. */
-	sadb_begin(db, 0);
-	assert_int_equal(sadb_del(db, 5, 0, 100), 1);
-	assert_null(sadb_in(db, 0x7000u << SLUICE_SA_INDEX_BITS | 40));
-	sadb_collect(db);
-	assert_int_equal(old->spi_out, 100);
-	sadb_end(db, 0);
-	sadb_collect(db);
-	assert_ptr_equal(sadb_out(db, 5), new);
-	/* Another SPI with the same slot is another SA. */
-	assert_null(sadb_in(db, new->spi_in ^ 1u << 31));
-	assert_int_equal(sadb_del(db, 5, 0, 0), 1);
-	assert_null(sadb_out(db, 5));
-	sadb_collect(db);
-	sadb_free(db);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(congestion_goes_over),
 		cmocka_unit_test(merged_and_cut_is_the_same),
 		cmocka_unit_test(what_must_not_merge_does_not),
 		cmocka_unit_test(order_within_a_flow_stays),
@@ -623,10 +397,7 @@ int main(void)
 		cmocka_unit_test(checksums_are_completed),
 		cmocka_unit_test(fragments_make_the_packet),
 		cmocka_unit_test(fragments_against_df),
-		cmocka_unit_test(mss_and_checksum),
-		cmocka_unit_test(too_big_is_said),
 		cmocka_unit_test(outer_headers),
-		cmocka_unit_test(a_rekey_overlaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inside.bpf.c with one tunnel, to which 10.77.0.0/16 and fd77::/16 lead: what its tests share. */
+#ifndef TESTS_BPF_INSIDE_LAB_H
+#define TESTS_BPF_INSIDE_LAB_H
+
+#include "frames.h"
+
+#include "dataplane/maps.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+struct state {
+	struct bpf_plane *plane;
+	struct maps *maps;
+};
+
+static const uint8_t lan4[4] = {10, 1, 0, 2}, branch4[4] = {10, 77, 1, 2};
+static const uint8_t lan6[16] = {0xfd, [15] = 2}, branch6[16] = {0xfd, 0x77, [15] = 2};
+
+static inline int start(void **context, const struct bpf_options *options, uint32_t tunnel,
+	const struct tunnel_record *record)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct ip_prefix p4, p6;
+
+	s->plane = bpf_plane_load(options, error);
+	s->maps = s->plane ? maps_new(s->plane) : NULL;
+	if (!s->maps) {
+		print_error("%s\n", error);
+		return -1;
+	}
+	prefix_parse("10.77.0.0/16", &p4);
+	prefix_parse("fd77::/16", &p6);
+	maps_route_set(s->maps, &p4, tunnel, false);
+	maps_route_set(s->maps, &p6, tunnel, false);
+	assert_true(maps_tunnel_set(s->maps, tunnel, record));
+	*context = s;
+	return 0;
+}
+
+static inline int teardown(void **context)
+{
+	struct state *s = *context;
+
+	maps_free(s->maps);
+	bpf_plane_free(s->plane);
+	free(s);
+	return 0;
+}
+
+#endif
