@@ -124,7 +124,7 @@ struct hub {
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS];
 	const char *outside_mode[CONFIG_ENDPOINTS];
 	const char *inside_mode;
-	char data_mode[96];
+	char data_mode[128];
 
 	struct hub_socket sockets[HUB_SOCKETS_MAX];
 	uint32_t socket_count;

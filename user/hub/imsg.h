@@ -299,7 +299,7 @@ struct imsg_data_tunnel {
 };
 
 struct imsg_data_mode {
-	char text[96]; /* for `sluice show dataplane` */
+	char text[128]; /* for `sluice show dataplane` */
 };
 
 struct imsg_bgp_conf {

@@ -248,7 +248,12 @@ static bool open_xsks(
 
 	for (uint32_t o = 0; o < d->outside_count; o++) {
 		uint32_t queues = d->outside[o].queues;
+		struct link_device device;
 
+		if (!link_device(d->outside[o].name, &device)) {
+			log_error("there is no device %s", d->outside[o].name);
+			return false;
+		}
 		if (queues > SLUICE_MAX_QUEUES)
 			queues = SLUICE_MAX_QUEUES;
 		for (uint32_t q = index; q < queues; q += d->conf.workers) {
@@ -257,12 +262,14 @@ static bool open_xsks(
 					d->outside[o].name, queues, d->conf.workers);
 				return false;
 			}
-			xsks[*count] = xsk_open(d->outside[o].name, q, d->maps[DATA_MAP_XSKS].fd,
-				o * SLUICE_MAX_QUEUES + q, error);
+			xsks[*count] = xsk_open(d->outside[o].name, device.mtu, q,
+				d->maps[DATA_MAP_XSKS].fd, o * SLUICE_MAX_QUEUES + q, error);
 			if (!xsks[*count]) {
 				log_error("%s", error);
 				return false;
 			}
+			d->zero_copy_count += xsk_zero_copy(xsks[*count]);
+			d->xsk_count++;
 			(*count)++;
 		}
 	}
@@ -414,8 +421,14 @@ static void proc_free(struct proc_data *d)
 static void say_mode(struct proc_data *d)
 {
 	struct imsg_data_mode mode = {0};
+	char queues[48] = "copy mode";
 
-	snprintf(mode.text, sizeof(mode.text), "AF_XDP copy mode, %u worker%s, AES-GCM by %s, %s",
+	if (d->zero_copy_count == d->xsk_count)
+		snprintf(queues, sizeof(queues), "zero-copy");
+	else if (d->zero_copy_count)
+		snprintf(queues, sizeof(queues), "zero-copy on %u of %u queues", d->zero_copy_count,
+			d->xsk_count);
+	snprintf(mode.text, sizeof(mode.text), "AF_XDP %s, %u worker%s, AES-GCM by %s, %s", queues,
 		d->conf.workers, d->conf.workers == 1 ? "" : "s", d->engine,
 		d->shared.horizon_ns ? "paced" : "policed");
 	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));

@@ -50,6 +50,8 @@ struct proc_data {
 	struct worker_shared shared;
 	struct worker *workers[SLUICE_MAX_WORKERS];
 	struct worker *slow; /* the control thread's own */
+	uint32_t xsk_count,
+		zero_copy_count; /* AF_XDP sockets, and how many of them without a copy */
 	int event_pipe[2];
 	struct event *events, *tick;
 	uint8_t *datagram;
