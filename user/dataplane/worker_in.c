@@ -7,6 +7,8 @@
 
 #include <netinet/in.h>
 
+#define RECEIVE_PER_TURN (4 * XSK_BATCH)
+
 #define PORT_BGP 179
 #define PORT_BFD 3784
 
@@ -110,11 +112,8 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 	coalesce_add(&w->coalescer, esp, &in, p->tunnel);
 }
 
-uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
+static void open_frames(struct worker *w, const struct xsk_frame *frames, uint32_t n, uint64_t now)
 {
-	struct xsk_frame frames[XSK_BATCH];
-	uint32_t n = xsk_receive(x, frames);
-
 	for (uint32_t i = 0; i < n; i++) {
 		struct sa_pair *p;
 		struct outer o;
@@ -136,10 +135,25 @@ uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
 		open_packet(
 			w, p, frames[i].bytes + o.esp, o.esp_len, &o.remote, o.traffic_class, now);
 	}
-	if (n)
+}
+
+/*
+ * What comes while packets are opened is taken along, so that more of a flow is written at once; when
+ * nothing more is there, nothing waits.
+ */
+uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
+{
+	struct xsk_frame frames[RECEIVE_PER_TURN];
+	uint32_t total = 0, n;
+
+	while (total <= RECEIVE_PER_TURN - XSK_BATCH && (n = xsk_receive(x, frames + total))) {
+		open_frames(w, frames + total, n, now);
+		total += n;
+	}
+	if (total)
 		write_bundles(w);
-	xsk_release(x, frames, n);
-	return n;
+	xsk_release(x, frames, total);
+	return total;
 }
 
 void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_endpoint *remote,
