@@ -312,6 +312,28 @@ static void decisions_wait_for_all_that_were_there(void **state)
 	assert_true(hub_has("10.1.0.0/24", 1)); /* no longer */
 }
 
+/* RFC 4724 3: nobody need forget routes because a connection broke: the hub went on forwarding. */
+static void the_hub_forwards_when_connections_break(void **state)
+{
+	const struct bgp_open *said;
+
+	(void)state;
+	join_restarting(0);
+	pass(MINUTE);
+	said = &peer_established(lab.site[0]->peers[0])->remote;
+	assert_true(said->graceful_restart && !said->restarting);
+	assert_false(said->forwarding[BGP_IPV4] || said->forwarding[BGP_IPV6]);
+	for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
+		lab.wire[0][d] = (struct wire){0};
+		bgp_closed(lab.hub, 0, d, "reset", lab.now);
+		bgp_closed(lab.site[0], 0, d, "reset", lab.now);
+	}
+	pass(MINUTE);
+	said = &peer_established(lab.site[0]->peers[0])->remote;
+	assert_false(said->restarting);
+	assert_true(said->forwarding[BGP_IPV4] && said->forwarding[BGP_IPV6]);
+}
+
 /* ---- refresh ---- */
 
 static void a_refresh_replaces_the_table(void **state)
@@ -538,6 +560,7 @@ int main(void)
 		lab_test(sites_keep_routes_while_the_hub_restarts),
 		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
+		lab_test(the_hub_forwards_when_connections_break),
 		lab_test(a_refresh_replaces_the_table),
 		lab_test(an_early_refresh_waits),
 		lab_test(a_declared_owner_keeps_what_is_its_own),

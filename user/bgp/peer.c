@@ -21,6 +21,7 @@ void peer_set_detail(struct bgp_peer *p, const char *format, ...)
 static void clear_timers(struct bgp_session *s)
 {
 	s->retry_at = s->hold_at = s->keepalive_at = s->send_hold_at = CLOCK_NEVER;
+	s->rival_until = CLOCK_NEVER;
 }
 
 static void restart_hold(struct bgp_session *s, uint64_t now)
@@ -91,7 +92,8 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	open.family[BGP_IPV6] = addr_is_set(&p->rib.conf.local6);
 	for (int f = 0; f < BGP_FAMILIES; f++) {
 		open.restart_family[f] = open.family[f];
-		open.forwarding[f] = open.restarting;
+		/* RFC 4724 3: the hub has forwarded all the time, after our restart or the session's. */
+		open.forwarding[f] = open.restarting || p->established_at;
 	}
 	s->remote = (struct bgp_open){0};
 	if (!s->out) {
@@ -109,6 +111,7 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	open_encode(&open, &w);
 	session_written(s, &w, now);
 	clear_timers(s);
+	s->opened_at = now;
 	s->hold_at = now + OPEN_HOLD_S * CLOCK_SECOND;
 	speaker_event(b, p, "OPEN sent: version 4, AS %u, hold time %u s, identifier %u.%u.%u.%u",
 		open.as, open.hold_s, open.identifier >> 24, open.identifier >> 16 & 255,
@@ -395,8 +398,12 @@ static void session_timers(struct bgp *b, struct bgp_peer *p, struct bgp_session
 		peer_event(b, p, s, FSM_KEEPALIVE_TIMER, now);
 	if (s->retry_at <= now) {
 		s->retry_at = CLOCK_NEVER;
-		peer_event(b, p, s, FSM_CONNECT_RETRY, now);
+		if (p->sessions[BGP_INCOMING].state >= FSM_OPEN_SENT)
+			s->retry_at = now + speaker_jitter(b, speaker_retry_s(b));
+		else
+			peer_event(b, p, s, FSM_CONNECT_RETRY, now);
 	}
+	session_go_on(b, p, s, now);
 }
 
 void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
@@ -435,6 +442,7 @@ uint64_t peer_next_timer(const struct bgp_peer *p)
 
 		at = earlier(at, earlier(s->hold_at, s->send_hold_at));
 		at = earlier(at, earlier(s->keepalive_at, s->retry_at));
+		at = earlier(at, s->rival_until);
 	}
 	return at;
 }

@@ -41,6 +41,28 @@ void session_sent(struct bgp_session *s, size_t len, uint64_t now)
 
 /* ---- collision, RFC 4271 6.8 ---- */
 
+/*
+ * A peer is Established on a connection as soon as it has our KEEPALIVE there, maybe before we are.
+ * From then on a second connection is dangerous: ended with a NOTIFICATION, the first one ends the
+ * peer's graceful restart; and a connection of ours that the peer accepts now is a second restart of
+ * ours to it (RFC 4724 4.2), for which it forgets what we have not yet told. So we confirm the peer's
+ * connection only when nothing is on its way on our own one.
+ */
+bool session_waits(struct bgp_peer *p, const struct bgp_session *s, uint64_t now)
+{
+	enum fsm_state ours = p->sessions[BGP_OUTGOING].state;
+	bool underway = ours == FSM_CONNECT || ours == FSM_OPEN_SENT || ours == FSM_OPEN_CONFIRM;
+
+	return s->direction == BGP_INCOMING && underway && now < s->rival_until &&
+	       s->in_len < s->in_size;
+}
+
+static void wait_for_rival(struct bgp_session *s, uint64_t now)
+{
+	if (s->rival_until == CLOCK_NEVER)
+		s->rival_until = now + RIVAL_WAIT_S * CLOCK_SECOND;
+}
+
 /* True when the connection we opened is the one to keep. */
 static bool ours_wins(const struct bgp *b, const struct bgp_open *remote)
 {
@@ -50,16 +72,25 @@ static bool ours_wins(const struct bgp *b, const struct bgp_open *remote)
 	return b->config.router_id > remote->identifier;
 }
 
-/* True when s is the connection to keep, the other one having been given up if it was rival. */
+/*
+ * True when s is the connection to keep, the other one having been given up if it was rival. The
+ * peer's OPEN on our connection says who it is on its own too, which may be in OpenSent then. The
+ * other way round, ours has not answered in time.
+ */
 static bool survives_collision(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 	const struct bgp_open *open, uint64_t now)
 {
 	struct bgp_session *other = peer_other(p, s);
+	bool rival = other->state == FSM_OPEN_CONFIRM ||
+		     (other->state == FSM_OPEN_SENT && s->direction == BGP_OUTGOING);
 
 	if (other->state == FSM_ESTABLISHED)
 		return false;
-	if (other->state != FSM_OPEN_CONFIRM)
+	if (!rival) {
+		if (other->state < FSM_OPEN_SENT)
+			peer_event(b, p, other, FSM_COLLISION, now);
 		return true;
+	}
 	if (ours_wins(b, open) != (s->direction == BGP_OUTGOING))
 		return false;
 	other->pending = notify_make(NOTIFY_CEASE, CEASE_COLLISION);
@@ -72,6 +103,7 @@ static void on_open(
 {
 	struct bgp_open open;
 
+	s->rival_until = CLOCK_NEVER;
 	if (s->state != FSM_OPEN_SENT) {
 		peer_set_detail(p, "OPEN received in state %s", fsm_state_name(s->state));
 		peer_event(b, p, s, FSM_OPEN, now);
@@ -425,6 +457,11 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 			peer_event(b, p, s, FSM_HEADER_ERROR, now);
 			return false;
 		}
+		if (m.type == MESSAGE_OPEN && s->state == FSM_OPEN_SENT &&
+			session_waits(p, s, now)) {
+			wait_for_rival(s, now);
+			break;
+		}
 		on_message(b, p, s, &m, now);
 		used += m.len;
 		going = s->state >= FSM_OPEN_SENT;
@@ -460,4 +497,10 @@ void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, con
 		if (!drain(b, p, s, now))
 			return;
 	}
+}
+
+void session_go_on(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	if (s->rival_until != CLOCK_NEVER && !session_waits(p, s, now))
+		drain(b, p, s, now);
 }

@@ -200,7 +200,8 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 			.retry_at = CLOCK_NEVER,
 			.hold_at = CLOCK_NEVER,
 			.keepalive_at = CLOCK_NEVER,
-			.send_hold_at = CLOCK_NEVER};
+			.send_hold_at = CLOCK_NEVER,
+			.rival_until = CLOCK_NEVER};
 	}
 	b->peers[slot] = p;
 	b->rib_peers[slot] = &p->rib;
@@ -400,6 +401,14 @@ static bool has_restarted(const struct bgp *b, struct bgp_peer *p, uint64_t now)
 	       now - p->established_at >= SETTLED_MS * CLOCK_MILLISECOND;
 }
 
+/* The peer may be Established there already: then no second connection can come to anything. */
+static bool is_confirming(const struct bgp_peer *p, uint64_t now)
+{
+	const struct bgp_session *s = &p->sessions[BGP_OUTGOING];
+
+	return s->state == FSM_OPEN_CONFIRM && now - s->opened_at < SETTLED_MS * CLOCK_MILLISECOND;
+}
+
 bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const struct ip_addr *remote,
 	uint64_t now, uint32_t *tunnel)
 {
@@ -411,7 +420,7 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 			continue;
 		*tunnel = p->rib.conf.tunnel;
 		return p->tunnel_up && !p->rib.conf.is_static && !b->stopped &&
-		       now >= p->refused_until &&
+		       now >= p->refused_until && !is_confirming(p, now) &&
 		       (!peer_established(p) || has_restarted(b, p, now));
 	}
 	return false;

@@ -18,6 +18,7 @@
 #define TTL_MAX          255
 #define READ_SIZE        65536 /* bytes taken from one connection in one turn */
 #define ACCEPTS_PER_TURN 16
+#define ACCEPTS_AT_START 512 /* what a listening socket of hub's holds */
 
 /* One TCP connection of a neighbour. */
 struct connection {
@@ -269,12 +270,9 @@ static void take_connection(struct proc_bgp *p, int own_fd, const struct sockadd
 	bgp_schedule_turn(p);
 }
 
-static void on_listener_readable(int fd, short what, void *arg)
+static void accept_some(struct proc_bgp *p, int fd, unsigned int most)
 {
-	struct proc_bgp *p = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (unsigned int i = 0; i < most; i++) {
 		struct sockaddr_storage from;
 		socklen_t size = sizeof(from);
 		int own_fd =
@@ -283,6 +281,20 @@ static void on_listener_readable(int fd, short what, void *arg)
 		if (own_fd < 0)
 			return;
 		take_connection(p, own_fd, &from);
+	}
+}
+
+static void on_listener_readable(int fd, short what, void *arg)
+{
+	(void)what;
+	accept_some(arg, fd, ACCEPTS_PER_TURN);
+}
+
+void bgp_tcp_start(struct proc_bgp *p)
+{
+	for (unsigned int i = 0; i < p->listener_count; i++) {
+		accept_some(p, p->listeners[i].fd, ACCEPTS_AT_START);
+		event_add(p->listeners[i].readable, NULL);
 	}
 }
 
@@ -305,7 +317,6 @@ void bgp_tcp_listen(struct proc_bgp *p, int own_fd)
 	(void)setsockopt(own_fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
 	l->fd = own_fd;
 	l->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_listener_readable, p);
-	event_add(l->readable, NULL);
 }
 
 void bgp_tcp_close(struct proc_bgp *p, const struct bgp_effect *e)

@@ -174,6 +174,8 @@ static void on_turn(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!p->started)
+		return; /* as long as no neighbour is known, none would be missing */
 	bgp_carry_out_all(p);
 	paused = imsg_queued(p->hub) > HUB_QUEUE_MAX;
 	bgp_pause(p->bgp, paused);
@@ -349,7 +351,8 @@ static void on_hub_message(void *context, const struct imsg *m)
 			on_query(p, body);
 		break;
 	case IMSG_START:
-		p->settling = true;
+		bgp_tcp_start(p); /* before the first turn: whom we let in we need not connect to */
+		p->started = p->settling = true;
 		p->settle_until = now + SETTLE_S * CLOCK_SECOND;
 		break;
 	case IMSG_SHUTDOWN:

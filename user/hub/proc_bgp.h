@@ -30,6 +30,7 @@ struct proc_bgp {
 	struct imsg_route routes[IMSG_ROUTES_MAX];
 	unsigned int unroute_count; /* the same; of the two at most one is not 0 */
 	struct ip_prefix unroutes[IMSG_ROUTES_MAX];
+	bool started;  /* all of the initial state is there */
 	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
 	uint64_t settle_until;
 	int status;
@@ -44,6 +45,9 @@ void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e);
 void bgp_tcp_close(struct proc_bgp *p, const struct bgp_effect *e);
 void bgp_tcp_flush_all(struct proc_bgp *p);
 void bgp_tcp_listen(struct proc_bgp *p, int own_fd);
+
+/* Every neighbour is known: lets in who waits at the listening sockets, and who comes. */
+void bgp_tcp_start(struct proc_bgp *p);
 void bgp_tcp_fini(struct proc_bgp *p);
 
 #endif
