@@ -23,7 +23,9 @@ done
 CASE_TIMEOUT=${CASE_TIMEOUT:-600}
 [ ${#cases[@]} -gt 0 ] || { echo "no case is called ${CASE:-}"; exit 1; }
 
-boot() { # KERNEL OUT
+boot() { # KERNEL OUT CASE...
+	printf '#!/bin/bash\nexport CASE_TIMEOUT=%s\nexec /run/tree/vmtest/second.sh %q %s\n' "$CASE_TIMEOUT" \
+		"$variant" "${*:3}" >"$2/second"
 	timeout $((120 + CASE_TIMEOUT * ${#cases[@]})) qemu-system-x86_64 -nodefaults -no-user-config -nic none -display none -no-reboot \
 		-machine q35 -accel "$accel" -cpu max -smp 2 -m "${MEMORY:-2G}" \
 		-kernel "$KDIR/boot/vmlinuz-$KVERSION" -initrd "$KDIR/initrd" \
@@ -33,8 +35,19 @@ boot() { # KERNEL OUT
 		-fsdev local,id=t,path="$PWD",security_model=none,readonly=on,multidevs=remap -device virtio-9p-pci,fsdev=t,mount_tag=tree \
 		-fsdev local,id=m,path="$KDIR/lib/modules",security_model=none,readonly=on -device virtio-9p-pci,fsdev=m,mount_tag=modules \
 		-fsdev local,id=o,path="$2",security_model=none -device virtio-9p-pci,fsdev=o,mount_tag=out </dev/null 2>&1 |
-		stdbuf -oL tr -d '\r' | tee "$2/console" | grep --line-buffered -E '^(vm |ok|FAIL|SKIP|case |--|[0-9]+ passed)' |
+		stdbuf -oL tr -d '\r' | tee -a "$2/console" | grep --line-buffered -E '^(vm |ok|FAIL|SKIP|case |--|[0-9]+ passed)' |
 		sed -u "s/^/  $1: /"
+}
+
+# QEMU before 8.1 loses, once in many hours, a race with a kernel that changes its own code while another
+# CPU runs it: an int3 that is nobody's. What had not ended then is begun again, once.
+boot_all() { # KERNEL OUT
+	local left=()
+	boot "$1" "$2" "${cases[@]}"
+	grep -q 'int3: 0000' "$2/console" || return
+	for name in "${cases[@]}"; do grep -q "^$name " "$2/status" 2>/dev/null || left+=("$name"); done
+	echo "AGAIN $1: the emulator lost a race with code that changes itself; from ${left[0]} on it is booted again"
+	boot "$1" "$2" "${left[@]}"
 }
 
 judge() { # KERNEL OUT: what came of each case
@@ -56,9 +69,7 @@ for kernel in ${KERNEL:-6.1 6.12}; do
 	kernel_get "$kernel" && kernel_initrd || { failed=$((failed + 1)); echo "FAIL  kernel $kernel cannot be had"; continue; }
 	echo "== $(<"$KDIR/.unpacked"), unpacked in $((SECONDS - start)) s"
 	rm -rf "$out"; mkdir -p "$out"
-	printf '#!/bin/bash\nexport CASE_TIMEOUT=%s\nexec /run/tree/vmtest/second.sh %q %s\n' "$CASE_TIMEOUT" \
-		"$variant" "${cases[*]}" >"$out/second"
-	(boot "$kernel" "$out"; echo "== $kernel took $((SECONDS - start)) s") &
+	(boot_all "$kernel" "$out"; echo "== $kernel took $((SECONDS - start)) s") &
 	booted+=("$kernel")
 	[ -z "${ONE_BY_ONE:-}" ] || wait
 done
