@@ -6,13 +6,17 @@
  *
  * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. With kernel
  * ESP it goes on to the kernel instead, on a CPU that its tunnel names. IKE is
- * limited per source and passed on. All else is the hub's own traffic and passed untouched.
+ * limited per source and passed on. All else is passed untouched if it is the hub's own, else dropped:
+ * nothing gets in but through an SA. `leaving`, on the egress of the same devices, is the other way round.
  */
 #include "classify.h"
+#include "guard.h"
 #include "maps.h"
 #include "parse.h"
 #include "police.h"
 #include "verdict.h"
+
+#include <linux/pkt_cls.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -24,7 +28,10 @@ const volatile __u64 ike_burst_ns = 2000000000;
 const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 per second */
 const volatile __u64 ike_first_burst_ns = 100000000;
 
+const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
+
 __u64 ike_first_tat_ns; /* of all sources together */
+__u32 inside_ifindex;   /* set before anything is attached to it */
 
 SHARED_ARRAY(sa_in, struct sa_in, SLUICE_SA_ENTRIES);
 SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);
@@ -185,28 +192,60 @@ int outside(struct xdp_md *ctx)
 	__u64 bytes = ctx->data_end - ctx->data;
 	struct outside_packet p = {};
 	struct outside_stats *stats;
+	enum outside_kind kind;
 	__u32 zero = 0;
 
 	stats = bpf_map_lookup_elem(&outside_drops, &zero);
 	if (!stats)
 		return XDP_DROP;
-	switch (parse_outside(ctx, &p)) {
-	case OUTSIDE_ESP:
+	kind = parse_outside(ctx, &p);
+	if (kind == OUTSIDE_ESP)
 		return esp(ctx, &p, stats);
-	case OUTSIDE_IKE:
-		return ike(&p, stats, bytes);
-	case OUTSIDE_FRAGMENT:
-		count(&stats->fragment, 1, bytes);
-		return XDP_PASS;
-	case OUTSIDE_KEEPALIVE:
+	if (kind == OUTSIDE_KEEPALIVE) {
 		count(&stats->keepalive, 1, bytes);
 		return XDP_DROP;
-	case OUTSIDE_MALFORMED:
+	}
+	if (kind == OUTSIDE_MALFORMED) {
 		count(&stats->malformed, 1, bytes);
 		return XDP_DROP;
-	case OUTSIDE_OTHER:
-		break;
 	}
-	count(&stats->not_ours, 1, bytes);
+	/* What follows goes to the kernel. A VLAN of the device is another device there. */
+	if (p.family && !p.vlan && !outside_forwarding &&
+		!ends_here(
+			ctx, ctx->ingress_ifindex, inside_ifindex, p.family, p.remote, p.local)) {
+		count(&stats->clear_in, 1, bytes);
+		return XDP_DROP;
+	}
+	if (kind == OUTSIDE_IKE)
+		return ike(&p, stats, bytes);
+	count(kind == OUTSIDE_FRAGMENT ? &stats->fragment : &stats->not_ours, 1, bytes);
 	return XDP_PASS;
+}
+
+/* Forwarded, on its way out: from a host behind the hub, or from a site. NAT makes it the hub's own. */
+SEC("tc")
+int leaving(struct __sk_buff *skb)
+{
+	struct outside_stats *stats;
+	__u8 from[16] = {}, none[16] = {}, family;
+	__u32 zero = 0;
+	int r;
+
+	if (!skb->ingress_ifindex || outside_forwarding)
+		return TC_ACT_OK;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		family = 4;
+		r = bpf_skb_load_bytes_relative(skb, IPV4_SOURCE_AT, from, 4, BPF_HDR_START_NET);
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		family = 6;
+		r = bpf_skb_load_bytes_relative(skb, IPV6_SOURCE_AT, from, 16, BPF_HDR_START_NET);
+	} else {
+		return TC_ACT_OK; /* nothing that the kernel forwards */
+	}
+	if (!r && ends_here(skb, skb->ingress_ifindex, inside_ifindex, family, none, from))
+		return TC_ACT_OK;
+	stats = bpf_map_lookup_elem(&outside_drops, &zero);
+	if (stats)
+		count(&stats->clear_out, 1, skb->len);
+	return TC_ACT_SHOT;
 }

@@ -20,6 +20,9 @@
 #define PORT_IKE           500
 #define PORT_IKE_NATT      4500
 #define ESP_HEADER         8 /* SPI, sequence number */
+#define IPV4_SOURCE_AT     12
+#define IPV6_SOURCE_AT     8
+#define VLAN_NUMBER        0x0fff /* of the tag; 0 only has a priority */
 
 enum outside_kind {
 	OUTSIDE_OTHER,
@@ -32,6 +35,7 @@ enum outside_kind {
 
 struct outside_packet {
 	__u8 family; /* 4 or 6 */
+	__u8 vlan;   /* for another device than the one it came by */
 	__u8 udp_encap;
 	__u8 ike_first;  /* the first message of a stranger: no responder SPI, no cookie in front */
 	__u32 spi;       /* host order */
@@ -207,6 +211,7 @@ static __always_inline enum outside_kind parse_outside(struct xdp_md *ctx, struc
 		if ((void *)(vlan + 1) > end)
 			return OUTSIDE_MALFORMED;
 		protocol = vlan->protocol;
+		p->vlan = (vlan->tci & bpf_htons(VLAN_NUMBER)) != 0;
 		at = vlan + 1;
 	}
 	if (protocol == bpf_htons(ETH_P_IP))

@@ -179,6 +179,8 @@ struct outside_stats {
 	struct traffic no_socket; /* XSKMAP empty: no worker */
 	struct traffic not_ours;  /* passed to the kernel untouched */
 	struct traffic keepalive; /* NAT keep-alive bytes, dropped: RFC 3948 4 */
+	struct traffic clear_in;  /* to others than the hub, and no ESP */
+	struct traffic clear_out; /* from others than the hub, and no ESP */
 };
 
 /* Packets that reached the inside device but belong to no site, per CPU. Key 0 of `inside_drops`. */

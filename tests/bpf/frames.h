@@ -12,7 +12,9 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define FRAME_SIZE 2048
@@ -117,6 +119,20 @@ static inline struct program_size program_size(int prog)
 	if (bpf_obj_get_info_by_fd(prog, &info, &len))
 		return (struct program_size){0};
 	return (struct program_size){info.xlated_prog_len / 8, info.verified_insns};
+}
+
+/* A network where the hub has its addresses, and a way to everything else: what is forwarded is known. */
+static inline bool own_network(void)
+{
+	return !unshare(CLONE_NEWNET) &&
+	       !system("ip link set lo up && ip addr add 192.0.2.1/32 dev lo &&"
+		       "ip addr add 2001:db8::1/128 dev lo nodad &&"
+		       "ip link add d0 type veth peer name d1 &&"
+		       "ip addr add 10.0.0.1/24 dev d0 && ip addr add fd00:10::1/64 dev d0 nodad &&"
+		       "ip link set d0 up && ip link set d1 up &&"
+		       "ip route add default dev d0 && ip -6 route add default dev d0 &&"
+		       "echo 1 >/proc/sys/net/ipv4/ip_forward &&"
+		       "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 }
 
 static inline const char *test_pins(void)

@@ -101,10 +101,10 @@ parent_kill() { # the kernel takes its time to free the rings of a device
 	local pid children; pid=$(<"$LAB/sluiced.pid"); mapfile -t children < <(pgrep -P "$pid")
 	kill -9 "$pid"
 	until_true 15 all_gone "${children[@]}" || { ps -o pid,state,wchan,args -p "${children[*]}"; return 1; }
-	until_true 5 nothing_left || nothing_left
+	until_true 5 left_closed || left_closed
 }
 case_ "XDP is attached while it runs" xdp_attached
-case_ "the parent is killed: children, device, routes and programs are gone" parent_kill
+case_ "the parent is killed: children, device and routes are gone, the outside stays closed" parent_kill
 restarts() { hub_start && until_true 60 all_up 2 && until_true 20 reach; }
 case_ "a new start takes over what was left and all is up again" restarts
 stops() { hub_stop && nothing_left && nothing_pinned; }

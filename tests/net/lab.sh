@@ -152,6 +152,11 @@ nothing_left() { # programs, inside device, routes
 	[[ $programs == *xdp:* && $programs != *" id "* && $devices == *wan0* && $devices != *sluice0* &&
 		$routes == *wan0* && $routes != *"proto 83"* ]]
 }
+left_closed() { # what a killed hub leaves: no device and no route, but what closes the outside devices
+	local devices routes
+	devices=$(in_hub ip -o link show) && routes=$(in_hub ip route show table all) || return 1
+	[[ $devices == *wan0* && $devices != *sluice0* && $routes == *wan0* && $routes != *"proto 83"* ]] && xdp_attached
+}
 nothing_pinned() { in_hub test -d /sys/fs/bpf && in_hub test ! -e /sys/fs/bpf/sluice; }
 
 not_running() { ! kill -0 "$1" 2>/dev/null; }

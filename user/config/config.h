@@ -108,9 +108,10 @@ struct concentrator_conf {
 	uint64_t aggregate_rate; /* bit/s, each direction */
 	uint64_t burst;          /* bytes */
 	uint32_t pacing_horizon_us;
-	bool ecn_marking;     /* of packets that wait longer than half the horizon */
-	uint32_t workers;     /* 0: as many as CPUs and receive queues allow */
-	uint32_t route_table; /* kernel table, 254 = main */
+	bool ecn_marking;        /* of packets that wait longer than half the horizon */
+	bool outside_forwarding; /* of packets in clear that are not the hub's own */
+	uint32_t workers;        /* 0: as many as CPUs and receive queues allow */
+	uint32_t route_table;    /* kernel table, 254 = main */
 	uint32_t hold_s, keepalive_s;
 	bool site_to_site;
 	bool allow_fast_dpd;                  /* DPD timeouts below 30 s */

@@ -192,6 +192,7 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("burst", read_bytes, burst, false),
 	HUB("pacing_horizon", read_horizon, pacing_horizon_us, false),
 	HUB("ecn_marking", read_bool, ecn_marking, false),
+	HUB("outside_forwarding", read_bool, outside_forwarding, false),
 	HUB("dataplane", read_dataplane, dataplane, false),
 	HUB("df", read_df, df, false),
 	HUB("workers", read_workers, workers, false),

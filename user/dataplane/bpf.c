@@ -29,7 +29,11 @@
 #define IKE_DEFAULT_BURST     400
 #define NANOSECONDS           UINT64_C(1000000000)
 #define PIN_PATH_SIZE         256
-#define CPU_QUEUE             2048                     /* packets on their way to a CPU */
+#define CPU_QUEUE             2048 /* packets on their way to a CPU */
+#define LINK_NAME_SIZE        32
+#define XDP_LINK              "xdp"
+#define GUARD_LINK            "tc"
+#define GUARD_FILTER          0x5311 /* its place among other filters of a device */
 #define MAP_ROWS(per, worker) ((per) * ((worker) + 1)) /* one more for the control thread */
 
 struct bpf_plane {
@@ -41,6 +45,9 @@ struct bpf_plane {
 	struct bpf_map *maps[DATA_MAPS];
 	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
 	int outside_link[SLUICE_MAX_OUTSIDE];
+	int guard_link[SLUICE_MAX_OUTSIDE];
+	bool guard_clsact[SLUICE_MAX_OUTSIDE]; /* attached without TCX */
+	bool closed;                           /* an outside device, by us */
 	int inside_link;
 	uint32_t clsact_ifindex; /* 0: attached by TCX */
 	int owner_fd;            /* the pin directory, locked */
@@ -95,18 +102,59 @@ static bool mount_bpf_fs(const char *pin_dir, char error[DATAPLANE_ERROR_SIZE])
 	return false;
 }
 
-static void remove_pins(const char *dir)
+/* The name that the link of a program on outside device i is pinned by. */
+static void link_name_of(const struct bpf_plane *p, const char *kind, uint32_t i, char *name)
 {
-	DIR *d = opendir(dir);
+	snprintf(name, LINK_NAME_SIZE, "link_%s_%u", kind, p->ifindex[i]);
+}
+
+/* Of a device that is still ours to close. */
+static bool is_link_of(const struct bpf_plane *p, const char *pin)
+{
+	char name[LINK_NAME_SIZE];
+
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE && p->ifindex[i]; i++) {
+		for (int k = 0; k < 2; k++) {
+			link_name_of(p, k ? XDP_LINK : GUARD_LINK, i, name);
+			if (!strcmp(name, pin))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void remove_pins(const struct bpf_plane *p, bool links)
+{
+	DIR *d = opendir(p->pin_dir);
 	struct dirent *e;
 
 	if (!d)
 		return;
 	while ((e = readdir(d))) {
-		if (e->d_name[0] != '.')
+		if (e->d_name[0] != '.' && (links || !is_link_of(p, e->d_name)))
 			unlinkat(dirfd(d), e->d_name, 0);
 	}
 	closedir(d);
+}
+
+/* A link of a process that was killed: the device is closed until ours takes its place. */
+static int link_get(const struct bpf_plane *p, const char *kind, uint32_t i)
+{
+	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
+
+	link_name_of(p, kind, i, name);
+	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
+	return bpf_obj_get(path);
+}
+
+static bool link_pin(const struct bpf_plane *p, const char *kind, uint32_t i, int link)
+{
+	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
+
+	link_name_of(p, kind, i, name);
+	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
+	unlink(path);
+	return !bpf_obj_pin(link, path);
 }
 
 /* The lock tells a living owner from pins that a crash left behind. */
@@ -129,7 +177,7 @@ static bool take_pin_dir(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 		p->owner_fd = -1;
 		return false;
 	}
-	remove_pins(p->pin_dir);
+	remove_pins(p, false);
 	return true;
 }
 
@@ -144,6 +192,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	for (uint32_t i = 0; i < o->outside_count; i++)
 		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
+	p->outside->rodata->outside_forwarding = o->outside_forwarding;
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
 	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
@@ -295,7 +344,7 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 	snprintf(p->pin_dir, sizeof(p->pin_dir), "%s", dir);
 	p->owner_fd = p->inside_link = -1;
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++)
-		p->outside_link[i] = -1;
+		p->outside_link[i] = p->guard_link[i] = -1;
 	memcpy(p->ifindex, o->outside_ifindex, sizeof(p->ifindex));
 
 	libbpf_set_print(quiet);
@@ -314,30 +363,6 @@ fail:
 	return NULL;
 }
 
-bool bpf_plane_attach_outside(
-	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
-{
-	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
-	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
-	int prog = bpf_plane_outside_fd(p);
-	int link;
-
-	*mode = "native";
-	link = bpf_link_create(prog, (int)p->ifindex[outside], BPF_XDP, &native);
-	if (link < 0 && errno != EBUSY && errno != EEXIST) {
-		*mode = "generic";
-		link = bpf_link_create(prog, (int)p->ifindex[outside], BPF_XDP, &generic);
-	}
-	if (link < 0) {
-		say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
-			strerror(errno),
-			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
-		return false;
-	}
-	p->outside_link[outside] = link;
-	return true;
-}
-
 static int attach_tc(int prog, uint32_t ifindex, enum bpf_tc_attach_point point)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
@@ -345,6 +370,81 @@ static int attach_tc(int prog, uint32_t ifindex, enum bpf_tc_attach_point point)
 	int r = bpf_tc_hook_create(&hook);
 
 	return r && r != -EEXIST ? r : bpf_tc_attach(&hook, &opts);
+}
+
+/* In the place of what a killed process left, in one step; or anew. */
+static int attach_xdp(const struct bpf_plane *p, uint32_t outside, const char **mode)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
+	LIBBPF_OPTS(bpf_xdp_query_opts, now);
+	int prog = bpf_plane_outside_fd(p), ifindex = (int)p->ifindex[outside];
+	int link = link_get(p, XDP_LINK, outside);
+
+	*mode = "native";
+	if (link >= 0 && !bpf_link_update(link, prog, NULL)) {
+		if (!bpf_xdp_query(ifindex, 0, &now) && now.attach_mode == XDP_ATTACHED_SKB)
+			*mode = "generic";
+		return link;
+	}
+	if (link >= 0)
+		close(link); /* of a device that is gone */
+	link = bpf_link_create(prog, ifindex, BPF_XDP, &native);
+	if (link < 0 && errno != EBUSY && errno != EEXIST) {
+		*mode = "generic";
+		link = bpf_link_create(prog, ifindex, BPF_XDP, &generic);
+	}
+	return link;
+}
+
+/* A filter outlives the process without a pin. It is not alone on the device. */
+static int attach_guard_filter(struct bpf_plane *p, uint32_t outside)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[outside],
+		.attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(p->outside->progs.leaving),
+		.handle = GUARD_FILTER, .priority = GUARD_FILTER, .flags = BPF_TC_F_REPLACE);
+	int r = bpf_tc_hook_create(&hook);
+
+	if (!r || r == -EEXIST)
+		r = bpf_tc_attach(&hook, &opts);
+	p->guard_clsact[outside] = !r;
+	return r;
+}
+
+/* The older one, if there is one, goes when the new one is there. */
+static bool attach_guard(struct bpf_plane *p, uint32_t outside, char error[DATAPLANE_ERROR_SIZE])
+{
+	int old = link_get(p, GUARD_LINK, outside), r = 0;
+
+	p->guard_link[outside] = bpf_link_create(bpf_program__fd(p->outside->progs.leaving),
+		(int)p->ifindex[outside], (enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
+	if (p->guard_link[outside] < 0)
+		r = attach_guard_filter(p, outside);
+	else if (!link_pin(p, GUARD_LINK, outside, p->guard_link[outside]))
+		r = -errno;
+	if (old >= 0)
+		close(old);
+	if (r)
+		say(error, "cannot attach TC to interface %u: %s", p->ifindex[outside],
+			strerror(-r));
+	return !r;
+}
+
+bool bpf_plane_attach_outside(
+	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
+{
+	int link = attach_xdp(p, outside, mode);
+
+	p->outside_link[outside] = link;
+	if (link < 0 || !link_pin(p, XDP_LINK, outside, link)) {
+		say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
+			strerror(errno),
+			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
+		return false;
+	}
+	p->closed = true;
+	return attach_guard(p, outside, error);
 }
 
 static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
@@ -364,6 +464,7 @@ bool bpf_plane_attach_inside(
 {
 	if (p->xfrm)
 		p->xfrm->bss->inside_ifindex = ifindex;
+	p->outside->bss->inside_ifindex = ifindex;
 	*mode = "tcx";
 	p->inside_link = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
 		(enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
@@ -419,6 +520,11 @@ int bpf_plane_outside_fd(const struct bpf_plane *p)
 	return bpf_program__fd(p->outside->progs.outside);
 }
 
+int bpf_plane_leaving_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->outside->progs.leaving);
+}
+
 int bpf_plane_inside_fd(const struct bpf_plane *p)
 {
 	return bpf_program__fd(p->inside->progs.inside);
@@ -436,6 +542,8 @@ void bpf_plane_forget(struct bpf_plane *p)
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
 		if (p->outside_link[i] >= 0)
 			close(p->outside_link[i]);
+		if (p->guard_link[i] >= 0)
+			close(p->guard_link[i]);
 	}
 	if (p->inside_link >= 0)
 		close(p->inside_link);
@@ -449,10 +557,23 @@ void bpf_plane_forget(struct bpf_plane *p)
 	free(p);
 }
 
+static void detach_guard_filters(struct bpf_plane *p)
+{
+	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[i],
+			.attach_point = BPF_TC_EGRESS);
+		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = GUARD_FILTER, .priority = GUARD_FILTER);
+
+		if (p->guard_clsact[i])
+			(void)bpf_tc_detach(&hook, &opts);
+	}
+}
+
 void bpf_plane_free(struct bpf_plane *p)
 {
 	if (!p)
 		return;
+	detach_guard_filters(p);
 	if (p->clsact_ifindex) {
 		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->clsact_ifindex,
 			.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
@@ -460,7 +581,8 @@ void bpf_plane_free(struct bpf_plane *p)
 		bpf_tc_hook_destroy(&hook);
 	}
 	if (p->owner_fd >= 0) {
-		remove_pins(p->pin_dir);
+		/* What kept the devices closed for us does so for the next, if we did not come so far. */
+		remove_pins(p, p->closed);
 		rmdir(p->pin_dir);
 	}
 	bpf_plane_forget(p);

@@ -3,9 +3,9 @@
  * The BPF half of the data plane: loads the three programs, pins their maps for bpftool, attaches
  * XDP to the outside devices and TC to the inside device. Used by `hub`, as root.
  *
- * Programs are attached through links that live as long as this process: when it ends, in whatever
- * way, the kernel detaches them. Maps are pinned, and the pins are removed by bpf_plane_free or, if
- * the process died, by the next bpf_plane_load.
+ * What is attached to the outside devices is pinned, as maps are: if the process is killed, they stay
+ * closed until the next bpf_plane_load takes over or somebody removes the pins. bpf_plane_free takes all
+ * of it away.
  */
 #ifndef SLUICE_DATAPLANE_BPF_H
 #define SLUICE_DATAPLANE_BPF_H
@@ -23,6 +23,7 @@ struct bpf_options {
 	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;           /* kernel ESP: of what waits longer than half the horizon */
+	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */
@@ -39,8 +40,8 @@ struct bpf_plane *bpf_plane_load(
 	const struct bpf_options *options, char error[DATAPLANE_ERROR_SIZE]);
 
 /*
- * Attaches the outside program to device number `outside` of the options: native XDP, and if the
- * driver has none, generic XDP. `*mode` becomes "native" or "generic".
+ * Attaches the outside programs to device number `outside` of the options: native XDP, and if the
+ * driver has none, generic XDP; TCX, else clsact, for what leaves. `*mode` becomes "native" or "generic".
  */
 bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE]);
@@ -67,6 +68,7 @@ uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map)
 
 /* Program descriptors for BPF_PROG_TEST_RUN. */
 int bpf_plane_outside_fd(const struct bpf_plane *plane);
+int bpf_plane_leaving_fd(const struct bpf_plane *plane);
 int bpf_plane_inside_fd(const struct bpf_plane *plane);
 int bpf_plane_xfrm_out_fd(const struct bpf_plane *plane); /* with esp_cpus */
 

@@ -36,6 +36,7 @@ struct link {
 	char offloads[32];
 	uint32_t ifindex;
 	uint32_t queues;
+	uint32_t changed; /* a bit for each of host_settings that was another before */
 	int fds[SLUICE_MAX_WORKERS];
 };
 
@@ -180,6 +181,7 @@ static bool bring_up(struct link *l, const struct link_options *o, char error[DA
 	/* No link-local address: nothing on the other side speaks neighbour discovery. */
 	device_setting(l, "ipv6", "addr_gen_mode", "1");
 	device_setting(l, "ipv6", "accept_ra", "0");
+	device_setting(l, "ipv6", "forwarding", "1"); /* bpf/guard.h asks for its sake */
 	device_setting(l, "ipv6", "router_solicitations", "0");
 	device_setting(l, "ipv4", "send_redirects", "0");
 	device_setting(l, "ipv4", "rp_filter", "0");
@@ -248,6 +250,50 @@ fail:
 	return NULL;
 }
 
+static const struct {
+	const char *path, *wanted, *otherwise;
+	bool needed; /* without it nothing works */
+} host_settings[] = {
+	{"/proc/sys/net/ipv4/ip_forward", "1", "0", true},
+	{"/proc/sys/net/ipv6/conf/all/forwarding", "1", "0", false}, /* IPv6 may be off */
+	{"/proc/sys/net/ipv4/conf/all/send_redirects", "0", "1", true},
+};
+
+#define HOST_SETTINGS (sizeof(host_settings) / sizeof(host_settings[0]))
+
+bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE])
+{
+	char value[32];
+
+	for (size_t i = 0; i < HOST_SETTINGS; i++) {
+		const char *path = host_settings[i].path, *wanted = host_settings[i].wanted;
+
+		if (!read_text(path, value, sizeof(value))) {
+			if (!host_settings[i].needed)
+				continue;
+			snprintf(error, DATAPLANE_ERROR_SIZE, "cannot read %s", path);
+			return false;
+		}
+		if (!strcmp(value, wanted))
+			continue;
+		if (apply && write_text(path, wanted)) {
+			l->changed |= 1u << i;
+			continue;
+		}
+		snprintf(error, DATAPLANE_ERROR_SIZE, "%s is %s, must be %s", path, value, wanted);
+		return false;
+	}
+	return true;
+}
+
+static void host_settings_restore(const struct link *l)
+{
+	for (size_t i = 0; i < HOST_SETTINGS; i++) {
+		if (l->changed >> i & 1)
+			(void)write_text(host_settings[i].path, host_settings[i].otherwise);
+	}
+}
+
 void link_forget(struct link *l)
 {
 	if (!l)
@@ -267,6 +313,7 @@ void link_close(struct link *l)
 
 	if (!l)
 		return;
+	host_settings_restore(l);
 	link_routes_flush(l);
 	/* Deleted by name even while a data process still holds a queue. */
 	link = rtnl_link_alloc();
@@ -491,35 +538,4 @@ bool link_device(const char *name, struct link_device *device)
 	}
 	nl_socket_free(s);
 	return found;
-}
-
-bool link_host_settings(const struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE])
-{
-	static const struct {
-		const char *path, *wanted;
-		bool needed; /* without it nothing works */
-	} settings[] = {
-		{"/proc/sys/net/ipv4/ip_forward", "1", true},
-		{"/proc/sys/net/ipv6/conf/all/forwarding", "1", false}, /* IPv6 may be off */
-		{"/proc/sys/net/ipv4/conf/all/send_redirects", "0", true},
-	};
-	char value[32];
-
-	(void)l;
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		if (!read_text(settings[i].path, value, sizeof(value))) {
-			if (!settings[i].needed)
-				continue;
-			snprintf(error, DATAPLANE_ERROR_SIZE, "cannot read %s", settings[i].path);
-			return false;
-		}
-		if (!strcmp(value, settings[i].wanted))
-			continue;
-		if (apply && write_text(settings[i].path, settings[i].wanted))
-			continue;
-		snprintf(error, DATAPLANE_ERROR_SIZE, "%s is %s, must be %s", settings[i].path,
-			value, settings[i].wanted);
-		return false;
-	}
-	return true;
 }

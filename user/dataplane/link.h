@@ -83,8 +83,9 @@ bool link_device(const char *name, struct link_device *device);
 
 /*
  * Host settings that forwarding needs: IPv4 and IPv6 forwarding on, no ICMP redirects for traffic
- * between sites. False with the first wrong one in `error`; with `apply` it is set instead.
+ * between sites. False with the first wrong one in `error`; with `apply` it is set instead, until
+ * link_close.
  */
-bool link_host_settings(const struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE]);
+bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE]);
 
 #endif

@@ -32,6 +32,8 @@ static const char *needs_restart(
 		return "pacing_horizon";
 	if (was->ecn_marking != is->ecn_marking)
 		return "ecn_marking";
+	if (was->outside_forwarding != is->outside_forwarding)
+		return "outside_forwarding";
 	if (was->df != is->df)
 		return "df";
 	if (was->route_table != is->route_table)

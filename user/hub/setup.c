@@ -108,6 +108,7 @@ static bool load_plane(struct hub *h, char *error)
 	struct bpf_options bpf = {.workers = h->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
+		.outside_forwarding = c->outside_forwarding,
 		.outside_count = h->outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
 	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
@@ -127,8 +128,7 @@ static bool load_plane(struct hub *h, char *error)
 		h->link = link_open(&link, why);
 	}
 	if (!h->link ||
-		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why) ||
-		!link_host_settings(h->link, true, why)) {
+		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
 		return false;
 	}
@@ -357,6 +357,17 @@ static bool attach_outside(struct hub *h, char *error)
 	return true;
 }
 
+/* Last: the kernel forwards nothing before the outside devices are closed for what is in clear. */
+static bool forward(struct hub *h, char *error)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+	bool ok = link_host_settings(h->link, true, why);
+
+	if (!ok)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+	return ok;
+}
+
 static bool open_events(struct hub *h, char *error)
 {
 	const char *directory = h->config->concentrator.log_directory;
@@ -371,7 +382,8 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	       load_plane(h, error) && hub_interfaces_open(h, error) &&
 	       open_outside_sockets(h, error) && open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
 	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
-	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error);
+	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error) &&
+	       forward(h, error);
 }
 
 static void close_fd(int *fd)

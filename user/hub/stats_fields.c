@@ -36,6 +36,8 @@ const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, no_socket),
 	FIELD(outside_stats, not_ours),
 	FIELD(outside_stats, keepalive),
+	FIELD(outside_stats, clear_in),
+	FIELD(outside_stats, clear_out),
 	{NULL, 0},
 };
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What passes an outside device in clear is the hub's own: to or from one of its addresses. The kernel
+ * forwards for the sites, and would forward for everybody else too.
+ */
+#ifndef BPF_GUARD_H
+#define BPF_GUARD_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define FAMILY_IPV4 2 /* as the kernel counts them */
+#define FAMILY_IPV6 10
+
+#define IPV4_MULTICAST 224 /* first byte, up to the broadcast */
+
+/*
+ * 1: a packet to this address that comes by `ifindex` is not forwarded but the hub's own, for several or
+ * for nobody. A device that forwards nothing of IPv4 does not; IPv6 looks at all devices together, so
+ * `other` is asked, which forwards.
+ */
+static __always_inline int ends_here(
+	void *ctx, __u32 ifindex, __u32 other, __u8 family, const __u8 from[16], const __u8 to[16])
+{
+	struct bpf_fib_lookup f = {.ifindex = ifindex};
+	int kind;
+
+	if (family == 4) {
+		if (to[0] >= IPV4_MULTICAST)
+			return 1;
+		f.family = FAMILY_IPV4;
+		__builtin_memcpy(&f.ipv4_src, from, 4);
+		__builtin_memcpy(&f.ipv4_dst, to, 4);
+	} else {
+		f.family = FAMILY_IPV6;
+		__builtin_memcpy(f.ipv6_src, from, 16);
+		__builtin_memcpy(f.ipv6_dst, to, 16);
+	}
+	kind = bpf_fib_lookup(ctx, &f, sizeof(f), 0);
+	if (kind == BPF_FIB_LKUP_RET_FWD_DISABLED && family == 6) {
+		f.ifindex = other;
+		kind = bpf_fib_lookup(ctx, &f, sizeof(f), 0);
+	}
+	return kind == BPF_FIB_LKUP_RET_NOT_FWDED || kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In clear, only the hub's own packets pass an outside device; also when its process was killed. */
+#include "frames.h"
+
+#include "dataplane/maps.h"
+
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#define LOOPBACK 1 /* where BPF_PROG_TEST_RUN says that packets come from */
+
+static const uint8_t lan4[4] = {10, 0, 0, 10};
+static const uint8_t lan6[16] = {0xfd, 0, 0, 0x10, [15] = 0x10};
+
+struct state {
+	struct bpf_plane *plane;
+	struct maps *maps;
+};
+
+static bool load(struct state *s, uint32_t ifindex, bool forwarding)
+{
+	struct bpf_options o = {.pin_dir = test_pins(),
+		.workers = 1,
+		.outside_count = 1,
+		.outside_ifindex = {ifindex},
+		.outside_forwarding = forwarding};
+	char error[DATAPLANE_ERROR_SIZE] = "";
+
+	s->plane = bpf_plane_load(&o, error);
+	if (!s->plane)
+		print_error("%s\n", error);
+	s->maps = s->plane ? maps_new(s->plane) : NULL;
+	return s->maps;
+}
+
+static int setup_with(void **context, bool forwarding)
+{
+	struct state *s = calloc(1, sizeof(*s));
+
+	*context = s;
+	return s && load(s, LOOPBACK, forwarding) ? 0 : -1;
+}
+
+static int setup(void **context)
+{
+	return setup_with(context, false);
+}
+
+static int setup_open(void **context)
+{
+	return setup_with(context, true);
+}
+
+static int teardown(void **context)
+{
+	struct state *s = *context;
+
+	maps_free(s->maps);
+	bpf_plane_free(s->plane);
+	free(s);
+	return access(test_pins(), F_OK) ? 0 : -1;
+}
+
+static struct outside_stats outside(struct state *s)
+{
+	struct outside_stats stats;
+
+	maps_outside_stats(s->maps, &stats);
+	return stats;
+}
+
+enum what { ICMP, TCP, IKE, NATT, FIRST_FRAGMENT, LATER_FRAGMENT, WHATS };
+
+/* 60 bytes from the internet. */
+static struct frame arriving(enum what what, bool v4, const uint8_t *to, uint16_t vlan)
+{
+	static const uint8_t protocols[WHATS] = {1, 6, 17, 17, 17, 17};
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+	uint16_t bits = what == FIRST_FRAGMENT ? 0x2000 : what == LATER_FRAGMENT ? 5 : 0;
+
+	wr_zero(&w, 12);
+	if (vlan) {
+		wr_u16(&w, 0x8100);
+		wr_u16(&w, vlan);
+	}
+	wr_u16(&w, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, site4, to, protocols[what], bits, 60);
+	else
+		ipv6(&w, site6, to, bits ? 44 : protocols[what], 60);
+	if (bits && !v4) {
+		wr_u32(&w, 17u << 24 | (what == FIRST_FRAGMENT ? 1 : 40));
+		wr_u32(&w, 9);
+	}
+	if (what >= IKE)
+		udp(&w, what == IKE ? 500 : 4500, 40);
+	wr_zero(&w, 60);
+	f.len = (uint32_t)(14 + (vlan ? 4 : 0) + (v4 ? 20 : 40) + 60);
+	return f;
+}
+
+static int arrive(struct state *s, enum what what, bool v4, const uint8_t *to, uint16_t vlan)
+{
+	struct frame f = arriving(what, v4, to, vlan);
+
+	return run_frame(bpf_plane_outside_fd(s->plane), &f, NULL, false);
+}
+
+static void only_what_is_for_the_hub_gets_in(void **context)
+{
+	struct state *s = *context;
+	uint64_t n = 0;
+
+	for (int what = 0; what < WHATS; what++) {
+		for (int v4 = 0; v4 < 2; v4++) {
+			assert_int_equal(arrive(s, what, v4, v4 ? hub4 : hub6, 0), XDP_PASS);
+			assert_int_equal(arrive(s, what, v4, v4 ? lan4 : lan6, 0), XDP_DROP);
+			assert_int_equal(outside(s).clear_in.packets, ++n);
+			/* A priority alone is no VLAN, and a VLAN is another device. */
+			assert_int_equal(arrive(s, what, v4, v4 ? lan4 : lan6, 0x6000), XDP_DROP);
+			assert_int_equal(outside(s).clear_in.packets, ++n);
+			assert_int_equal(arrive(s, what, v4, v4 ? lan4 : lan6, 7), XDP_PASS);
+		}
+	}
+	/* For all, and for neighbours. */
+	assert_int_equal(arrive(s, ICMP, true, (const uint8_t[]){224, 0, 0, 1}, 0), XDP_PASS);
+	assert_int_equal(arrive(s, ICMP, true, (const uint8_t[]){255, 255, 255, 255}, 0), XDP_PASS);
+	assert_int_equal(
+		arrive(s, ICMP, false, (const uint8_t[16]){0xff, 2, [15] = 1}, 0), XDP_PASS);
+	assert_int_equal(
+		arrive(s, ICMP, false, (const uint8_t[16]){0xfe, 0x80, [15] = 9}, 0), XDP_PASS);
+	assert_int_equal(outside(s).clear_in.packets, n);
+}
+
+/* IPv6 is forwarded by what all devices together are set to; this one alone is no excuse. */
+static void a_device_that_does_not_forward_is_no_way_in(void **context)
+{
+	struct state *s = *context;
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE];
+
+	assert_int_equal(system("echo 0 >/proc/sys/net/ipv6/conf/lo/forwarding"), 0);
+	assert_true(bpf_plane_attach_inside(s->plane, if_nametoindex("d1"), &mode, error));
+	assert_int_equal(arrive(s, TCP, false, lan6, 0), XDP_DROP);
+	assert_int_equal(arrive(s, TCP, false, hub6, 0), XDP_PASS);
+	assert_int_equal(system("echo 1 >/proc/sys/net/ipv6/conf/lo/forwarding"), 0);
+}
+
+static int leave(struct state *s, bool v4, const uint8_t *from, uint32_t came_by)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+	struct __sk_buff skb = {.ingress_ifindex = came_by};
+
+	ethernet(&w, false, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, from, site4, 50, 0, 60);
+	else
+		ipv6(&w, from, site6, 50, 60);
+	wr_zero(&w, 60);
+	f.len = (uint32_t)wr_len(&w);
+	return run_frame(bpf_plane_leaving_fd(s->plane), &f, &skb, false);
+}
+
+static void only_what_is_of_the_hub_leaves(void **context)
+{
+	struct state *s = *context;
+	uint64_t n = 0;
+
+	for (int v4 = 0; v4 < 2; v4++) {
+		const uint8_t *own = v4 ? hub4 : hub6, *host = v4 ? lan4 : lan6;
+
+		assert_int_equal(leave(s, v4, host, if_nametoindex("d0")), TC_ACT_SHOT);
+		assert_int_equal(outside(s).clear_out.packets, ++n);
+		/* Behind a NAT, or sealed by the kernel; and what the hub sends by itself. */
+		assert_int_equal(leave(s, v4, own, if_nametoindex("d0")), TC_ACT_OK);
+		assert_int_equal(leave(s, v4, host, 0), TC_ACT_OK);
+	}
+	assert_int_equal(outside(s).clear_out.packets, n);
+}
+
+static void whoever_wants_may_pass(void **context)
+{
+	struct state *s = *context;
+
+	assert_int_equal(arrive(s, TCP, true, lan4, 0), XDP_PASS);
+	assert_int_equal(leave(s, true, lan4, if_nametoindex("d0")), TC_ACT_OK);
+	assert_int_equal(outside(s).clear_in.packets + outside(s).clear_out.packets, 0);
+}
+
+static uint32_t attached(uint32_t ifindex)
+{
+	uint32_t id = 0;
+
+	return bpf_xdp_query_id((int)ifindex, 0, &id) ? 0 : id;
+}
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	return info.id;
+}
+
+static void a_killed_process_leaves_them_closed(void **context)
+{
+	uint32_t device = if_nametoindex("d0"), first;
+	struct state s;
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE] = "";
+
+	(void)context;
+	assert_true(load(&s, device, false));
+	assert_int_equal(attached(device), 0);
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_string_equal(mode, "native");
+	first = attached(device);
+	assert_int_equal(first, program_id(bpf_plane_outside_fd(s.plane)));
+	maps_free(s.maps);
+	bpf_plane_forget(s.plane); /* what the kernel does when it is killed */
+	assert_int_equal(attached(device), first);
+
+	/* One that does not come so far as to attach leaves them as they are. */
+	assert_true(load(&s, device, false));
+	maps_free(s.maps);
+	bpf_plane_free(s.plane);
+	assert_int_equal(attached(device), first);
+
+	assert_true(load(&s, device, false));
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_string_equal(mode, "native");
+	assert_int_equal(attached(device), program_id(bpf_plane_outside_fd(s.plane)));
+	maps_free(s.maps);
+	bpf_plane_free(s.plane);
+	assert_int_equal(attached(device), 0);
+	assert_int_equal(access(test_pins(), F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(only_what_is_for_the_hub_gets_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_device_that_does_not_forward_is_no_way_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_what_is_of_the_hub_leaves, setup, teardown),
+		cmocka_unit_test_setup_teardown(whoever_wants_may_pass, setup_open, teardown),
+		cmocka_unit_test(a_killed_process_leaves_them_closed),
+	};
+
+	return own_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
