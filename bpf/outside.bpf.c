@@ -218,7 +218,10 @@ int outside(struct xdp_md *ctx)
 	}
 	if (kind == OUTSIDE_IKE)
 		return ike(&p, stats, bytes);
-	count(kind == OUTSIDE_FRAGMENT ? &stats->fragment : &stats->not_ours, 1, bytes);
+	if (kind == OUTSIDE_FRAGMENT)
+		count(&stats->fragment, 1, bytes);
+	else
+		count(&stats->not_ours, 1, bytes);
 	return XDP_PASS;
 }
 
