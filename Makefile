@@ -93,7 +93,7 @@ fuzz: deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=$(CLANG) fuzz-build
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=release $(BUILD)/release/tests/sim/test_ike_sim
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan $(BUILD)/asan/tests/unit/test_bad_packets
-	@COUNT=$${PACKETS:-10000000} $(BUILD)/asan/tests/unit/test_bad_packets
+	@COUNT=$${PACKETS:-11500000} $(BUILD)/asan/tests/unit/test_bad_packets
 	@tests/fuzz/run.sh $(BUILD)/fuzz $${SECONDS_EACH:-10} $(BUILD)/release/tests/sim/test_ike_sim
 
 interop:

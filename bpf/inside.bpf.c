@@ -239,6 +239,8 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 	count(&stats->delivered, p->segments, p->bytes);
 	if (t)
 		count_tunnel(&t->out, &t->last_out_ns, p->segments, p->bytes, now);
+	if (t && control)
+		count_tunnel(&t->control_out, &t->last_out_ns, p->segments, p->bytes, now);
 	skb->priority = control ? TC_PRIO_CONTROL : TC_PRIO_BESTEFFORT;
 	if (departure - now > mark_ns)
 		bpf_skb_ecn_set_ce(skb);

@@ -10,6 +10,7 @@
  * nothing gets in but through an SA. `leaving`, on the egress of the same devices, is the other way round.
  */
 #include "classify.h"
+#include "congestion.h"
 #include "guard.h"
 #include "maps.h"
 #include "parse.h"
@@ -28,6 +29,7 @@ const volatile __u64 ike_burst_ns = 2000000000;
 const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 per second */
 const volatile __u64 ike_first_burst_ns = 100000000;
 
+const volatile __u32 ecn_marking;
 const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
 
 __u64 ike_first_tat_ns; /* of all sources together */
@@ -125,9 +127,10 @@ static __always_inline int to_kernel(const struct sa_in *sa, __u64 bytes)
 	return bpf_redirect_map(&cpus, SLUICE_STEER(sa->tunnel) % esp_cpus, XDP_PASS);
 }
 
-static __always_inline int police_and_redirect(
-	const struct sa_in *sa, struct outside_stats *stats, __u32 key, __u64 bytes)
+static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct outside_packet *p,
+	const struct sa_in *sa, struct outside_stats *stats, __u32 key)
 {
+	__u64 bytes = p->esp_len - sa->overhead;
 	__u32 site_index = sa->site, zero = 0, direction = SLUICE_IN;
 	struct site_stats *site = bpf_map_lookup_elem(&site_in_stats, &site_index);
 	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits);
@@ -153,6 +156,8 @@ static __always_inline int police_and_redirect(
 	case POLICE_PASS:
 		break;
 	}
+	if (ecn_marking && congested(bucket, loan->now))
+		tell_congestion(ctx, p);
 	if (esp_cpus)
 		return to_kernel(sa, bytes);
 	return bpf_redirect_map(&xsks, key, XDP_DROP);
@@ -183,7 +188,7 @@ static __always_inline int esp(
 		count(&stats->no_socket, 1, p->esp_len);
 		return XDP_DROP;
 	}
-	return police_and_redirect(sa, stats, key, p->esp_len - sa->overhead);
+	return police_and_redirect(ctx, p, sa, stats, key);
 }
 
 SEC("xdp")

@@ -16,7 +16,9 @@
 #include <bpf/bpf_helpers.h>
 
 #define IPV4_FRAGMENT_BITS 0x3fff /* more-fragments and the offset */
-#define EXTENSIONS_MAX     3      /* IPv6 extension headers looked through */
+#define IPV4_OFFSET_BITS   0x1fff
+#define IPV6_OFFSET_BITS   0xfff8
+#define EXTENSIONS_MAX     3 /* IPv6 extension headers looked through */
 #define PORT_IKE           500
 #define PORT_IKE_NATT      4500
 #define ESP_HEADER         8 /* SPI, sequence number */
@@ -36,6 +38,7 @@ enum outside_kind {
 struct outside_packet {
 	__u8 family; /* 4 or 6 */
 	__u8 vlan;   /* for another device than the one it came by */
+	__u8 ip_at;  /* offset of the IP header in the frame */
 	__u8 udp_encap;
 	__u8 ike_first;  /* the first message of a stranger: no responder SPI, no cookie in front */
 	__u32 spi;       /* host order */
@@ -52,6 +55,13 @@ struct vlan_header {
 struct extension_header {
 	__u8 next;
 	__u8 length; /* of 8 bytes, the first not counted */
+};
+
+struct fragment_header {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;
+	__be32 id;
 };
 
 #define IKE_PAYLOAD_NOTIFY 41 /* RFC 7296 2.6: a cookie is the first payload of its message */
@@ -119,6 +129,25 @@ static __always_inline enum outside_kind parse_udp(
 	return OUTSIDE_ESP;
 }
 
+/*
+ * The first fragment of a datagram tells whether it is IKE, whose limits hold for it: without it the
+ * kernel puts nothing together. Nobody's path is so narrow that the marker is not in it.
+ */
+static __always_inline enum outside_kind parse_first_fragment(
+	struct outside_packet *p, void *at, void *end, __u32 left)
+{
+	struct udphdr *udp = at;
+	__be32 *word = (void *)(udp + 1);
+
+	if (left < sizeof(*udp) + sizeof(*word) || (void *)(word + 1) > end)
+		return OUTSIDE_MALFORMED;
+	if (udp->dest == bpf_htons(PORT_IKE))
+		return parse_ike(p, word, end);
+	if (udp->dest == bpf_htons(PORT_IKE_NATT) && !*word)
+		return parse_ike(p, word + 1, end);
+	return OUTSIDE_FRAGMENT;
+}
+
 static __always_inline enum outside_kind parse_payload(
 	struct outside_packet *p, __u8 protocol, void *at, void *end, __u32 left)
 {
@@ -150,9 +179,24 @@ static __always_inline enum outside_kind parse_ipv4(struct outside_packet *p, vo
 	p->family = 4;
 	__builtin_memcpy(p->local, &ip->daddr, 4);
 	__builtin_memcpy(p->remote, &ip->saddr, 4);
-	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS))
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS)) {
+		if (ip->protocol == IPPROTO_UDP && !(ip->frag_off & bpf_htons(IPV4_OFFSET_BITS)))
+			return parse_first_fragment(p, at + header, end, total - header);
 		return OUTSIDE_FRAGMENT;
+	}
 	return parse_payload(p, ip->protocol, at + header, end, total - header);
+}
+
+static __always_inline enum outside_kind parse_ipv6_fragment(
+	struct outside_packet *p, void *at, void *end, __u32 left)
+{
+	struct fragment_header *f = at;
+
+	if (left < sizeof(*f) || (void *)(f + 1) > end)
+		return OUTSIDE_MALFORMED;
+	if (f->next == IPPROTO_UDP && !(f->offset & bpf_htons(IPV6_OFFSET_BITS)))
+		return parse_first_fragment(p, f + 1, end, left - sizeof(*f));
+	return OUTSIDE_FRAGMENT;
 }
 
 static __always_inline enum outside_kind parse_ipv6(struct outside_packet *p, void *at, void *end)
@@ -177,7 +221,7 @@ static __always_inline enum outside_kind parse_ipv6(struct outside_packet *p, vo
 		__u32 length;
 
 		if (protocol == IPPROTO_FRAGMENT)
-			return OUTSIDE_FRAGMENT;
+			return parse_ipv6_fragment(p, at, end, left);
 		if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_DSTOPTS &&
 			protocol != IPPROTO_ROUTING)
 			return parse_payload(p, protocol, at, end, left);
@@ -205,6 +249,7 @@ static __always_inline enum outside_kind parse_outside(struct xdp_md *ctx, struc
 		return OUTSIDE_MALFORMED;
 	protocol = eth->h_proto;
 	at = eth + 1;
+	p->ip_at = sizeof(*eth);
 	if (protocol == bpf_htons(ETH_P_8021Q)) {
 		struct vlan_header *vlan = at;
 
@@ -213,6 +258,7 @@ static __always_inline enum outside_kind parse_outside(struct xdp_md *ctx, struc
 		protocol = vlan->protocol;
 		p->vlan = (vlan->tci & bpf_htons(VLAN_NUMBER)) != 0;
 		at = vlan + 1;
+		p->ip_at += sizeof(*vlan);
 	}
 	if (protocol == bpf_htons(ETH_P_IP))
 		return parse_ipv4(p, at, end);

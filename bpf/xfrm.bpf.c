@@ -4,6 +4,7 @@
  *
  *   xfrm_in    opened by the kernel, from the site: paid? > selectors > clamp MSS > inside device
  *   xfrm_out   from the inside device, to be sealed: when may it leave?
+ *   cpu_queue  what the kernel loses between outside.bpf.c and its ESP: counted
  *
  * So everything enters and leaves through the inside device, as with workers: addresses of the hub,
  * routes, BGP, firewall rules of the host are the same with both backends.
@@ -20,7 +21,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-__u32 inside_ifindex; /* set before anything is attached */
+/* Set before anything is attached. */
+__u32 inside_ifindex;
+__u32 cpus_id; /* of the map that names the CPUs */
+
+__u64 cpu_queue_full; /* packets from outside.bpf.c that their CPU had no room for */
 
 SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);      /* that of outside.bpf.c */
 COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);    /* that of outside.bpf.c */
@@ -36,6 +41,9 @@ struct {
 	__type(key, __u32);   /* interface index */
 	__type(value, __u32); /* tunnel */
 } interfaces SEC(".maps");
+
+#define PORT_BGP 179
+#define PORT_BFD 3784
 
 struct opened {
 	__u32 l2; /* bytes before the IP header: the kernel may leave the outer frame's address there */
@@ -135,6 +143,14 @@ static __always_inline int to_inside(struct __sk_buff *skb, const struct opened 
 	return bpf_redirect(inside_ifindex, BPF_F_INGRESS);
 }
 
+/* As worker_in.c tells it apart: RFC 4271 8.2.1, RFC 5881 4. */
+static __always_inline int is_control(const struct selected *s)
+{
+	if (s->protocol == IPPROTO_TCP)
+		return s->source_port == PORT_BGP || s->destination_port == PORT_BGP;
+	return s->protocol == IPPROTO_UDP && s->destination_port == PORT_BFD;
+}
+
 SEC("tc")
 int xfrm_in(struct __sk_buff *skb)
 {
@@ -175,6 +191,8 @@ int xfrm_in(struct __sk_buff *skb)
 	if (o.ip.protocol == IPPROTO_TCP && !o.ip.later)
 		mss_clamp(skb, o.ip.transport, o.ip.family == 4 ? record->mss4 : record->mss6);
 	count_tunnel(&t->in, &t->last_in_ns, o.segments, o.bytes, now);
+	if (is_control(&o.ip))
+		count_tunnel(&t->control_in, &t->last_in_ns, o.segments, o.bytes, now);
 	count(&stats->delivered, o.segments, o.bytes);
 	return to_inside(skb, &o);
 }
@@ -198,4 +216,15 @@ int xfrm_out(struct __sk_buff *skb)
 	if (wait && wait < SLUICE_XFRM_TURN_MAX)
 		bpf_skb_set_tstamp(skb, (now + wait) * 1000, BPF_SKB_TSTAMP_DELIVERY_MONO);
 	return TC_ACT_OK;
+}
+
+/* xdp_cpumap_enqueue and xdp_cpumap_kthread begin alike: map, packets that went on, packets dropped. */
+SEC("raw_tp")
+int cpu_queue(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 dropped = ctx->args[2];
+
+	if (dropped && (__u32)ctx->args[0] == cpus_id)
+		__sync_fetch_and_add(&cpu_queue_full, dropped);
+	return 0;
 }

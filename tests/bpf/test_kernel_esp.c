@@ -172,6 +172,26 @@ static void nobody_is_marked_unasked(void **context)
 	}
 }
 
+/* What the hub itself sends with CS6 is of a routing protocol; a host behind it may say so, and is not. */
+static void routing_protocols_are_counted_apart(void **context)
+{
+	struct state *s = *context;
+	struct tunnel_stats t;
+
+	for (uint32_t from = 0; from < 2; from++) {
+		struct frame f = data(true, NOT_ECT);
+		struct __sk_buff skb = {.ingress_ifindex = from};
+
+		f.bytes[15] |= 48 << 2;
+		assert_int_equal(
+			run_frame(bpf_plane_inside_fd(s->plane), &f, &skb, true), TC_ACT_REDIRECT);
+	}
+	maps_tunnel_stats(s->maps, TUNNEL, &t);
+	assert_int_equal(t.out.packets, 2);
+	assert_int_equal(t.control_out.packets, 1);
+	assert_int_equal(t.control_out.bytes, PACKET);
+}
+
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -181,6 +201,7 @@ int main(void)
 		TEST(turns_are_kept_in_order, setup),
 		TEST(long_waits_are_marked, setup_marking),
 		TEST(nobody_is_marked_unasked, setup),
+		TEST(routing_protocols_are_counted_apart, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dataplane/bpf.h"
+#include "dataplane/bpf_internal.h"
 
 #include "inside.skel.h"
 #include "outside.skel.h"
@@ -24,38 +24,13 @@
 #include <unistd.h>
 #include <dirent.h>
 
-#define BPF_TCX_EGRESS_TYPE   47 /* enum bpf_attach_type since Linux 6.6 */
 #define IKE_DEFAULT_RATE      200
 #define IKE_DEFAULT_BURST     400
 #define NANOSECONDS           UINT64_C(1000000000)
-#define PIN_PATH_SIZE         256
-#define CPU_QUEUE             2048 /* packets on their way to a CPU */
-#define LINK_NAME_SIZE        32
-#define XDP_LINK              "xdp"
-#define GUARD_LINK            "tc"
-#define GUARD_FILTER          0x5311 /* its place among other filters of a device */
+#define CPU_QUEUE             2048                     /* packets on their way to a CPU */
 #define MAP_ROWS(per, worker) ((per) * ((worker) + 1)) /* one more for the control thread */
 
-struct bpf_plane {
-	struct outside_bpf *outside;
-	struct inside_bpf *inside;
-	struct steer_bpf *steer;
-	struct worker_bpf *worker;
-	struct xfrm_bpf *xfrm; /* kernel ESP, else NULL */
-	struct bpf_map *maps[DATA_MAPS];
-	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
-	int outside_link[SLUICE_MAX_OUTSIDE];
-	int guard_link[SLUICE_MAX_OUTSIDE];
-	bool guard_clsact[SLUICE_MAX_OUTSIDE]; /* attached without TCX */
-	bool closed;                           /* an outside device, by us */
-	int inside_link;
-	uint32_t clsact_ifindex; /* 0: attached by TCX */
-	int owner_fd;            /* the pin directory, locked */
-	char pin_dir[PIN_PATH_SIZE - 64];
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
+void bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
 {
 	va_list args;
 
@@ -89,7 +64,8 @@ static bool mount_bpf_fs(const char *pin_dir, char error[DATAPLANE_ERROR_SIZE])
 	snprintf(parent, sizeof(parent), "%s", pin_dir);
 	slash = strrchr(parent, '/');
 	if (!slash || slash == parent) {
-		say(error, "pin directory %s must be a directory below a bpf file system", pin_dir);
+		bpf_plane_say(error, "pin directory %s must be a directory below a bpf file system",
+			pin_dir);
 		return false;
 	}
 	*slash = 0;
@@ -98,28 +74,8 @@ static bool mount_bpf_fs(const char *pin_dir, char error[DATAPLANE_ERROR_SIZE])
 	if (!strncmp(pin_dir, usual, strlen(usual)) &&
 		!mount("bpf", usual, "bpf", 0, "mode=0700") && is_bpf_fs(parent))
 		return true;
-	say(error, "%s is not on a bpf file system and none could be mounted there", pin_dir);
-	return false;
-}
-
-/* The name that the link of a program on outside device i is pinned by. */
-static void link_name_of(const struct bpf_plane *p, const char *kind, uint32_t i, char *name)
-{
-	snprintf(name, LINK_NAME_SIZE, "link_%s_%u", kind, p->ifindex[i]);
-}
-
-/* Of a device that is still ours to close. */
-static bool is_link_of(const struct bpf_plane *p, const char *pin)
-{
-	char name[LINK_NAME_SIZE];
-
-	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE && p->ifindex[i]; i++) {
-		for (int k = 0; k < 2; k++) {
-			link_name_of(p, k ? XDP_LINK : GUARD_LINK, i, name);
-			if (!strcmp(name, pin))
-				return true;
-		}
-	}
+	bpf_plane_say(
+		error, "%s is not on a bpf file system and none could be mounted there", pin_dir);
 	return false;
 }
 
@@ -131,30 +87,10 @@ static void remove_pins(const struct bpf_plane *p, bool links)
 	if (!d)
 		return;
 	while ((e = readdir(d))) {
-		if (e->d_name[0] != '.' && (links || !is_link_of(p, e->d_name)))
+		if (e->d_name[0] != '.' && (links || !bpf_plane_is_link(p, e->d_name)))
 			unlinkat(dirfd(d), e->d_name, 0);
 	}
 	closedir(d);
-}
-
-/* A link of a process that was killed: the device is closed until ours takes its place. */
-static int link_get(const struct bpf_plane *p, const char *kind, uint32_t i)
-{
-	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
-
-	link_name_of(p, kind, i, name);
-	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
-	return bpf_obj_get(path);
-}
-
-static bool link_pin(const struct bpf_plane *p, const char *kind, uint32_t i, int link)
-{
-	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
-
-	link_name_of(p, kind, i, name);
-	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
-	unlink(path);
-	return !bpf_obj_pin(link, path);
 }
 
 /* The lock tells a living owner from pins that a crash left behind. */
@@ -163,16 +99,16 @@ static bool take_pin_dir(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 	if (!mount_bpf_fs(p->pin_dir, error))
 		return false;
 	if (mkdir(p->pin_dir, 0700) && errno != EEXIST) {
-		say(error, "cannot create %s: %s", p->pin_dir, strerror(errno));
+		bpf_plane_say(error, "cannot create %s: %s", p->pin_dir, strerror(errno));
 		return false;
 	}
 	p->owner_fd = open(p->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->owner_fd < 0) {
-		say(error, "cannot open %s: %s", p->pin_dir, strerror(errno));
+		bpf_plane_say(error, "cannot open %s: %s", p->pin_dir, strerror(errno));
 		return false;
 	}
 	if (flock(p->owner_fd, LOCK_EX | LOCK_NB)) {
-		say(error, "another sluiced is running: it holds %s", p->pin_dir);
+		bpf_plane_say(error, "another sluiced is running: it holds %s", p->pin_dir);
 		close(p->owner_fd);
 		p->owner_fd = -1;
 		return false;
@@ -192,6 +128,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	for (uint32_t i = 0; i < o->outside_count; i++)
 		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
+	p->outside->rodata->ecn_marking = o->ecn_marking;
 	p->outside->rodata->outside_forwarding = o->outside_forwarding;
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
@@ -253,6 +190,22 @@ static bool fill_cpus(struct bpf_plane *p, uint32_t count)
 	return true;
 }
 
+/* A kernel that does not tell of them loses these packets uncounted, and works all the same. */
+static void count_queue_drops(struct bpf_plane *p)
+{
+	static const char *const events[QUEUE_EVENTS] = {
+		"xdp_cpumap_enqueue", "xdp_cpumap_kthread"};
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(p->outside->maps.cpus), &info, &len))
+		return;
+	p->xfrm->bss->cpus_id = info.id;
+	for (int i = 0; i < QUEUE_EVENTS; i++)
+		p->queue_link[i] = bpf_raw_tracepoint_open(
+			events[i], bpf_program__fd(p->xfrm->progs.cpu_queue));
+}
+
 static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
 {
 	struct xfrm_bpf *x;
@@ -260,14 +213,17 @@ static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
 	if (!o->esp_cpus)
 		return true;
 	p->xfrm = x = xfrm_bpf__open();
-	return x && share_map(x->maps.bucket_in, p->outside->maps.bucket_in) &&
-	       share_map(x->maps.site_in_stats, p->outside->maps.site_in_stats) &&
-	       share_map(x->maps.site_credit, p->outside->maps.site_credit) &&
-	       share_map(x->maps.tunnels, p->inside->maps.tunnels) &&
-	       share_map(x->maps.inside_drops, p->inside->maps.inside_drops) &&
-	       share_map(x->maps.selectors, p->inside->maps.selectors) &&
-	       share_map(x->maps.tunnel_stats, p->worker->maps.tunnel_stats) &&
-	       !xfrm_bpf__load(x) && fill_cpus(p, o->esp_cpus);
+	if (!(x && share_map(x->maps.bucket_in, p->outside->maps.bucket_in) &&
+		    share_map(x->maps.site_in_stats, p->outside->maps.site_in_stats) &&
+		    share_map(x->maps.site_credit, p->outside->maps.site_credit) &&
+		    share_map(x->maps.tunnels, p->inside->maps.tunnels) &&
+		    share_map(x->maps.inside_drops, p->inside->maps.inside_drops) &&
+		    share_map(x->maps.selectors, p->inside->maps.selectors) &&
+		    share_map(x->maps.tunnel_stats, p->worker->maps.tunnel_stats) &&
+		    !xfrm_bpf__load(x) && fill_cpus(p, o->esp_cpus)))
+		return false;
+	count_queue_drops(p);
+	return true;
 }
 
 static void name_maps(struct bpf_plane *p)
@@ -307,7 +263,7 @@ static bool pin_maps(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", p->pin_dir, bpf_map__name(p->maps[i]));
 		if (bpf_map__pin(p->maps[i], path)) {
-			say(error, "cannot pin %s: %s", path, strerror(errno));
+			bpf_plane_say(error, "cannot pin %s: %s", path, strerror(errno));
 			return false;
 		}
 	}
@@ -317,11 +273,11 @@ static bool pin_maps(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 static bool options_valid(const struct bpf_options *o, char error[DATAPLANE_ERROR_SIZE])
 {
 	if (o->workers < 1 || o->workers > SLUICE_MAX_WORKERS) {
-		say(error, "%u workers, must be 1 to %u", o->workers, SLUICE_MAX_WORKERS);
+		bpf_plane_say(error, "%u workers, must be 1 to %u", o->workers, SLUICE_MAX_WORKERS);
 		return false;
 	}
 	if (o->outside_count > SLUICE_MAX_OUTSIDE) {
-		say(error, "%u outside devices, must be at most %u", o->outside_count,
+		bpf_plane_say(error, "%u outside devices, must be at most %u", o->outside_count,
 			SLUICE_MAX_OUTSIDE);
 		return false;
 	}
@@ -337,12 +293,14 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p || strlen(dir) >= sizeof(p->pin_dir)) {
-		say(error, "no memory, or pin directory too long");
+		bpf_plane_say(error, "no memory, or pin directory too long");
 		free(p);
 		return NULL;
 	}
 	snprintf(p->pin_dir, sizeof(p->pin_dir), "%s", dir);
 	p->owner_fd = p->inside_link = -1;
+	for (int i = 0; i < QUEUE_EVENTS; i++)
+		p->queue_link[i] = -1;
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++)
 		p->outside_link[i] = p->guard_link[i] = -1;
 	memcpy(p->ifindex, o->outside_ifindex, sizeof(p->ifindex));
@@ -351,7 +309,8 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 	if (!take_pin_dir(p, error))
 		goto fail;
 	if (!load_outside(p, o) || !load_worker(p, o) || !load_inside(p, o) || !load_xfrm(p, o)) {
-		say(error, "the kernel refused a BPF program or map: %s", strerror(errno));
+		bpf_plane_say(
+			error, "the kernel refused a BPF program or map: %s", strerror(errno));
 		goto fail;
 	}
 	name_maps(p);
@@ -372,87 +331,12 @@ static int attach_tc(int prog, uint32_t ifindex, enum bpf_tc_attach_point point)
 	return r && r != -EEXIST ? r : bpf_tc_attach(&hook, &opts);
 }
 
-/* In the place of what a killed process left, in one step; or anew. */
-static int attach_xdp(const struct bpf_plane *p, uint32_t outside, const char **mode)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
-	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
-	LIBBPF_OPTS(bpf_xdp_query_opts, now);
-	int prog = bpf_plane_outside_fd(p), ifindex = (int)p->ifindex[outside];
-	int link = link_get(p, XDP_LINK, outside);
-
-	*mode = "native";
-	if (link >= 0 && !bpf_link_update(link, prog, NULL)) {
-		if (!bpf_xdp_query(ifindex, 0, &now) && now.attach_mode == XDP_ATTACHED_SKB)
-			*mode = "generic";
-		return link;
-	}
-	if (link >= 0)
-		close(link); /* of a device that is gone */
-	link = bpf_link_create(prog, ifindex, BPF_XDP, &native);
-	if (link < 0 && errno != EBUSY && errno != EEXIST) {
-		*mode = "generic";
-		link = bpf_link_create(prog, ifindex, BPF_XDP, &generic);
-	}
-	return link;
-}
-
-/* A filter outlives the process without a pin. It is not alone on the device. */
-static int attach_guard_filter(struct bpf_plane *p, uint32_t outside)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[outside],
-		.attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(p->outside->progs.leaving),
-		.handle = GUARD_FILTER, .priority = GUARD_FILTER, .flags = BPF_TC_F_REPLACE);
-	int r = bpf_tc_hook_create(&hook);
-
-	if (!r || r == -EEXIST)
-		r = bpf_tc_attach(&hook, &opts);
-	p->guard_clsact[outside] = !r;
-	return r;
-}
-
-/* The older one, if there is one, goes when the new one is there. */
-static bool attach_guard(struct bpf_plane *p, uint32_t outside, char error[DATAPLANE_ERROR_SIZE])
-{
-	int old = link_get(p, GUARD_LINK, outside), r = 0;
-
-	p->guard_link[outside] = bpf_link_create(bpf_program__fd(p->outside->progs.leaving),
-		(int)p->ifindex[outside], (enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
-	if (p->guard_link[outside] < 0)
-		r = attach_guard_filter(p, outside);
-	else if (!link_pin(p, GUARD_LINK, outside, p->guard_link[outside]))
-		r = -errno;
-	if (old >= 0)
-		close(old);
-	if (r)
-		say(error, "cannot attach TC to interface %u: %s", p->ifindex[outside],
-			strerror(-r));
-	return !r;
-}
-
-bool bpf_plane_attach_outside(
-	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
-{
-	int link = attach_xdp(p, outside, mode);
-
-	p->outside_link[outside] = link;
-	if (link < 0 || !link_pin(p, XDP_LINK, outside, link)) {
-		say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
-			strerror(errno),
-			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
-		return false;
-	}
-	p->closed = true;
-	return attach_guard(p, outside, error);
-}
-
 static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
 {
 	int r = attach_tc(bpf_plane_inside_fd(p), ifindex, BPF_TC_EGRESS);
 
 	if (r) {
-		say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
+		bpf_plane_say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
 		return false;
 	}
 	p->clsact_ifindex = ifindex;
@@ -486,7 +370,7 @@ bool bpf_plane_attach_interface(
 	if (!r)
 		r = attach_tc(bpf_program__fd(p->xfrm->progs.xfrm_out), ifindex, BPF_TC_EGRESS);
 	if (r)
-		say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
+		bpf_plane_say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
 	return !r;
 }
 
@@ -535,6 +419,11 @@ int bpf_plane_xfrm_out_fd(const struct bpf_plane *p)
 	return bpf_program__fd(p->xfrm->progs.xfrm_out);
 }
 
+uint64_t bpf_plane_queue_drops(const struct bpf_plane *p)
+{
+	return p->xfrm ? __atomic_load_n(&p->xfrm->bss->cpu_queue_full, __ATOMIC_RELAXED) : 0;
+}
+
 void bpf_plane_forget(struct bpf_plane *p)
 {
 	if (!p)
@@ -547,6 +436,10 @@ void bpf_plane_forget(struct bpf_plane *p)
 	}
 	if (p->inside_link >= 0)
 		close(p->inside_link);
+	for (int i = 0; i < QUEUE_EVENTS; i++) {
+		if (p->queue_link[i] >= 0)
+			close(p->queue_link[i]);
+	}
 	outside_bpf__destroy(p->outside);
 	inside_bpf__destroy(p->inside);
 	steer_bpf__destroy(p->steer);
@@ -557,23 +450,11 @@ void bpf_plane_forget(struct bpf_plane *p)
 	free(p);
 }
 
-static void detach_guard_filters(struct bpf_plane *p)
-{
-	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[i],
-			.attach_point = BPF_TC_EGRESS);
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = GUARD_FILTER, .priority = GUARD_FILTER);
-
-		if (p->guard_clsact[i])
-			(void)bpf_tc_detach(&hook, &opts);
-	}
-}
-
 void bpf_plane_free(struct bpf_plane *p)
 {
 	if (!p)
 		return;
-	detach_guard_filters(p);
+	bpf_plane_open_outside(p);
 	if (p->clsact_ifindex) {
 		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->clsact_ifindex,
 			.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);

@@ -22,7 +22,7 @@ struct bpf_options {
 	const char *pin_dir;        /* NULL: SLUICE_PIN_DIR */
 	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
-	bool ecn_marking;           /* kernel ESP: of what waits longer than half the horizon */
+	bool ecn_marking;           /* from sites; with kernel ESP also of what waits for long */
 	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
@@ -65,6 +65,9 @@ int bpf_plane_steer_fd(const struct bpf_plane *plane);
 int bpf_plane_map_fd(const struct bpf_plane *plane, enum data_map map);
 uint32_t bpf_plane_map_value_size(const struct bpf_plane *plane, enum data_map map);
 uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map);
+
+/* Kernel ESP: packets that XDP has passed on and that the queue of their CPU had no room for. */
+uint64_t bpf_plane_queue_drops(const struct bpf_plane *plane);
 
 /* Program descriptors for BPF_PROG_TEST_RUN. */
 int bpf_plane_outside_fd(const struct bpf_plane *plane);

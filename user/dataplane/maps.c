@@ -345,7 +345,7 @@ static void add_per_cpu(struct maps *m, enum data_map map, uint32_t index, void 
 
 static uint64_t kernel_ring_drops(struct maps *m, enum sluice_direction direction)
 {
-	uint64_t drops = 0;
+	uint64_t drops = bpf_plane_queue_drops(m->plane);
 
 	if (direction == SLUICE_OUT)
 		return m->inside_ring_drops;

@@ -30,6 +30,14 @@ with_ecn() {
 	return 1
 }
 case_ "hub to site: TCP with ECN is marked" with_ecn
+marked_in() { in_ns host nstat -asz IpExtInCEPkts | awk '/InCEPkts/ { print $2; exit !($2 > 0) }'; }
+from_site() { for _ in 1 2 3; do tcp_between b1-h -P 4 && marked_in && return; done; return 1; }
+case_ "site to hub: TCP with ECN is marked" from_site
+control() { # the sessions are on both tunnels, and other traffic is much more
+	json_of show tunnels '[.tunnels[] | select(.state == "up") | [.in_bytes, .in_control_bytes, .out_bytes, .out_control_bytes]]' | tee "$LAB/control" &&
+		jq -e 'length == 2 and all(.[1] > 0 and .[1] <= .[0] and .[3] > 0 and .[3] <= .[2]) and (map(.[0]) | add) > 10 * (map(.[1]) | add)' "$LAB/control" >/dev/null
+}
+case_ "routing protocols are counted apart" control
 survives() { all_up 2 && [ "$(json_of show tunnels '[.tunnels[] | select(.state == "up")] | length')" = 2 ]; }
 case_ "BGP lives through both" survives
 # Repeated and damaged on the way to the hub.

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bpf.c and bpf_outside.c share. */
+#ifndef SLUICE_DATAPLANE_BPF_INTERNAL_H
+#define SLUICE_DATAPLANE_BPF_INTERNAL_H
+
+#include "dataplane/bpf.h"
+
+#include <bpf/libbpf.h>
+
+#define BPF_TCX_EGRESS_TYPE 47 /* enum bpf_attach_type since Linux 6.6 */
+#define PIN_PATH_SIZE       256
+#define QUEUE_EVENTS        2
+
+struct bpf_plane {
+	struct outside_bpf *outside;
+	struct inside_bpf *inside;
+	struct steer_bpf *steer;
+	struct worker_bpf *worker;
+	struct xfrm_bpf *xfrm; /* kernel ESP, else NULL */
+	struct bpf_map *maps[DATA_MAPS];
+	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
+	int outside_link[SLUICE_MAX_OUTSIDE];
+	int guard_link[SLUICE_MAX_OUTSIDE];
+	bool guard_clsact[SLUICE_MAX_OUTSIDE]; /* attached without TCX */
+	bool closed;                           /* an outside device, by us */
+	int inside_link;
+	int queue_link[QUEUE_EVENTS];
+	uint32_t clsact_ifindex; /* 0: attached by TCX */
+	int owner_fd;            /* the pin directory, locked */
+	char pin_dir[PIN_PATH_SIZE - 64];
+};
+
+void __attribute__((format(printf, 2, 3)))
+bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...);
+
+/* Whether a pin keeps a program on an outside device that is ours to close. */
+bool bpf_plane_is_link(const struct bpf_plane *p, const char *pin);
+
+/* Takes away what is on the outside devices and no link of ours. */
+void bpf_plane_open_outside(struct bpf_plane *p);
+
+#endif
