@@ -27,13 +27,14 @@ __u32 cpus_id; /* of the map that names the CPUs */
 
 __u64 cpu_queue_full; /* packets from outside.bpf.c that their CPU had no room for */
 
-SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);      /* that of outside.bpf.c */
-COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);    /* that of outside.bpf.c */
-PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);                    /* that of outside.bpf.c */
-PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);       /* that of inside.bpf.c */
-COUNTER_ARRAY(inside_drops, struct inside_stats, 1);                  /* that of inside.bpf.c */
-SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);  /* that of worker.bpf.c */
-SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS); /* that of inside.bpf.c */
+SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);       /* that of outside.bpf.c */
+SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
+COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);     /* that of outside.bpf.c */
+PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);                     /* that of outside.bpf.c */
+PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);        /* that of inside.bpf.c */
+COUNTER_ARRAY(inside_drops, struct inside_stats, 1);                   /* that of inside.bpf.c */
+SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
+SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);  /* that of inside.bpf.c */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -100,6 +101,23 @@ static __always_inline int paid(__u64 *credit, __u64 bytes)
 	return 1;
 }
 
+/* What is in fragments is little, and pays into the concentrator's bucket without a loan. */
+static __always_inline int police_fragments(
+	struct rate_bucket *site, __u32 own_limits, __u64 now, __u64 bytes)
+{
+	__u32 direction = SLUICE_IN;
+	struct rate_bucket *all = bpf_map_lookup_elem(&bucket_aggregate, &direction);
+	__u64 price = all && !own_limits ? all->ns_per_byte_q16 : 0, start;
+	enum police_verdict v;
+
+	if (all && price && bucket_word(&all->tat_ns) > now + all->burst_ns)
+		return POLICE_AGGREGATE;
+	v = police_site(site, now, bytes);
+	if (all && price && v == POLICE_PASS)
+		bucket_charge(&all->tat_ns, now, bucket_cost(bytes, price), ~0ull, &start);
+	return v;
+}
+
 static __always_inline int pay(
 	const struct opened *o, __u32 tunnel, __u32 own_limits, struct site_stats *stats, __u64 now)
 {
@@ -112,13 +130,15 @@ static __always_inline int pay(
 	if (paid(credit, o->bytes))
 		return 1;
 	count(&stats->offered, o->segments, o->bytes);
-	switch (police_site(bucket, now, o->bytes)) {
+	switch (police_fragments(bucket, own_limits, now, o->bytes)) {
 	case POLICE_SITE_PPS:
 		count(&stats->site_pps, o->segments, o->bytes);
 		return 0;
 	case POLICE_SITE_RATE:
-	case POLICE_AGGREGATE:
 		count(&stats->site_rate, o->segments, o->bytes);
+		return 0;
+	case POLICE_AGGREGATE:
+		count(&stats->aggregate_rate, o->segments, o->bytes);
 		return 0;
 	case POLICE_PASS:
 		break;

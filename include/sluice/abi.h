@@ -203,6 +203,7 @@ struct worker_stats {
 	__u64 not_esp;    /* frames or slow-path packets without a usable SA */
 	__u64 error_lost; /* ICMP errors that could not be written */
 	__u64 event_lost; /* could not tell the control thread */
+	__u64 slow_lost;  /* ESP that the kernel reassembled, more than the slow path takes */
 };
 
 /* Written by workers only: one row per worker and tunnel. */

@@ -23,6 +23,7 @@
 #include "dataplane/maps.h"
 #include "esp/esp.h"
 #include "hub/data_saved.h"
+#include "hub/datagram.h"
 #include "hub/imsg.h"
 #include "hub/roles.h"
 #include "data_site.h"
@@ -178,6 +179,7 @@ static void start_data(struct test_hub *h)
 	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
 		die("bind");
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	(void)datagram_want_class(sock, s.local.addr.family);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hub) ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ike))
 		die("socketpair");

@@ -205,7 +205,7 @@ static void arrive(struct bench *b, const uint8_t *esp, uint32_t len, enum kind 
 		b->not_outer++;
 		return;
 	}
-	worker_slow(b->worker, frame + o.esp, o.esp_len, &o.remote, o.udp_encap);
+	worker_slow(b->worker, frame + o.esp, o.esp_len, &o.remote, o.udp_encap, 0);
 	drain(b);
 }
 
@@ -297,10 +297,48 @@ static void nothing_bad_gets_through(void **state)
 	bench_fini(&b);
 }
 
+/* As XDP would: congestion goes over, and both rates hold. */
+static void the_slow_way_has_the_same_rules(void **state)
+{
+	static const uint8_t classes[] = {0, 1, 2, 3};
+	uint8_t room[ROOM];
+	struct site_stats *s;
+	struct bench b;
+	uint32_t len;
+	uint8_t *p;
+	const struct ip_endpoint from = {.addr = {AF_INET, {192, 0, 2, 2}}, .port = 4500};
+
+	(void)state;
+	bench_init(&b);
+	s = &b.shared.in_stats[0];
+	for (size_t i = 0; i < sizeof(classes); i++) {
+		p = sealed(&b, room, 0, 0, &len);
+		worker_slow(b.worker, p, len, &from, true, classes[i]);
+		drain(&b);
+	}
+	assert_int_equal(b.through, 3);
+	assert_int_equal(s->ecn.packets, 1);
+	b.shared.bucket_aggregate[SLUICE_IN] =
+		(struct rate_bucket){.ns_per_byte_q16 = UINT64_C(1000000000) << 16,
+			.burst_ns = 1000}; /* a byte a second */
+	for (int i = 0; i < 5; i++) {
+		p = sealed(&b, room, 0, 0, &len);
+		worker_slow(b.worker, p, len, &from, true, 0);
+		drain(&b);
+	}
+	assert_int_equal(b.through, 4);
+	assert_int_equal(s->aggregate_rate.packets, 4);
+	assert_int_equal(s->offered.packets, 9);
+	worker_slow_lost(b.worker, 7);
+	assert_int_equal(b.shared.worker_stats->slow_lost, 7);
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_bad_gets_through),
+		cmocka_unit_test(the_slow_way_has_the_same_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

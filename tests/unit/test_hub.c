@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages between processes, and the table of routes. */
+#include "base/addr.h"
+#include "base/clock.h"
+#include "hub/datagram.h"
 #include "hub/imsg.h"
 #include "hub/reassembly.h"
 #include "hub/route_table.h"
@@ -260,6 +263,54 @@ static void test_reassembly_numbers(void **state)
 	assert_int_equal(reassembly_number("Ip: ReasmFails", "Ip:", "ReasmFails"), 0);
 }
 
+/* Between two sockets of this host: the class that one sends with is what the other sees. */
+static void test_traffic_class(void **state)
+{
+	(void)state;
+	for (int v4 = 0; v4 < 2; v4++) {
+		int family = v4 ? AF_INET : AF_INET6, class = v4 ? 0xbb : 0x2e, size;
+		int fds[2] = {socket(family, SOCK_DGRAM, 0), socket(family, SOCK_DGRAM, 0)};
+		struct ip_endpoint at = {0}, from;
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		uint8_t bytes[16], seen = 1;
+
+		at.addr.family = (uint8_t)family;
+		at.addr.bytes[v4 ? 0 : 15] = v4 ? 127 : 1;
+		at.addr.bytes[3] = v4;
+		assert_true(datagram_want_class(fds[0], family));
+		size = (int)endpoint_to_sockaddr(&at, &ss);
+		assert_int_equal(bind(fds[0], (struct sockaddr *)&ss, (socklen_t)size), 0);
+		assert_int_equal(getsockname(fds[0], (struct sockaddr *)&ss, &len), 0);
+		assert_int_equal(setsockopt(fds[1], v4 ? IPPROTO_IP : IPPROTO_IPV6,
+					 v4 ? IP_TOS : IPV6_TCLASS, &class, sizeof(class)),
+			0);
+		assert_int_equal(datagram_receive(fds[0], bytes, sizeof(bytes), &from, &seen), -1);
+		assert_int_equal(sendto(fds[1], "packet", 6, 0, (struct sockaddr *)&ss, len), 6);
+		assert_int_equal(datagram_receive(fds[0], bytes, sizeof(bytes), &from, &seen), 6);
+		assert_int_equal(seen, class);
+		assert_true(addr_equal(&from.addr, &at.addr) && from.port);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
+static void test_datagrams_are_limited(void **state)
+{
+	struct datagram_limit l = {0};
+	uint32_t lost = 0;
+	uint64_t now = CLOCK_SECOND;
+
+	(void)state;
+	for (int i = 0; i < 25; i++)
+		assert_true(datagram_allowed(&l, 100, now, &lost) == (i < 10));
+	assert_int_equal(lost, 0);
+	assert_true(datagram_allowed(&l, 100, now + CLOCK_SECOND / 10, &lost));
+	assert_int_equal(lost, 15);
+	assert_true(datagram_allowed(&l, 100, now + CLOCK_SECOND / 10, &lost));
+	assert_int_equal(lost, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +320,8 @@ int main(void)
 		cmocka_unit_test(test_free_in_handler),
 		cmocka_unit_test(test_malformed_is_skipped),
 		cmocka_unit_test(test_reassembly_numbers),
+		cmocka_unit_test(test_traffic_class),
+		cmocka_unit_test(test_datagrams_are_limited),
 		cmocka_unit_test(test_route_table),
 		cmocka_unit_test(test_every_reason_is_named),
 	};

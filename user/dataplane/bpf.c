@@ -214,6 +214,7 @@ static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
 		return true;
 	p->xfrm = x = xfrm_bpf__open();
 	if (!(x && share_map(x->maps.bucket_in, p->outside->maps.bucket_in) &&
+		    share_map(x->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) &&
 		    share_map(x->maps.site_in_stats, p->outside->maps.site_in_stats) &&
 		    share_map(x->maps.site_credit, p->outside->maps.site_credit) &&
 		    share_map(x->maps.tunnels, p->inside->maps.tunnels) &&

@@ -64,8 +64,12 @@ void worker_free(struct worker *w);
 /*
  * ESP that came through a socket instead of AF_XDP: reassembled by the kernel, or from a device
  * without XDP. Polices and counts like XDP does. Called by the control thread on its own worker.
+ * outer_class: the traffic class of the outer header.
  */
 void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_endpoint *remote,
-	bool udp_encap);
+	bool udp_encap, uint8_t outer_class);
+
+/* Packets that did not even come so far. */
+void worker_slow_lost(struct worker *w, uint32_t packets);
 
 #endif

@@ -156,12 +156,42 @@ uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
 	return total;
 }
 
-void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_endpoint *remote,
-	bool udp_encap)
+/* Both rates, as XDP keeps them for what does not come in fragments. Where it was refused, if it was. */
+static struct traffic *refused(struct worker *w, uint32_t tunnel, uint64_t now, uint32_t bytes)
 {
-	uint64_t now = clock_now(), departure;
+	struct rate_bucket *all = &w->shared.bucket_aggregate[SLUICE_IN];
+	struct site_stats *s = in_stats(w, tunnel);
+	uint64_t price = __atomic_load_n(&all->ns_per_byte_q16, __ATOMIC_ACQUIRE), departure;
+	__u64 start;
+
+	if (price && !w->shared.own_limits[tunnel] &&
+		bucket_word(&all->tat_ns) > now + all->burst_ns)
+		return &s->aggregate_rate;
+	switch (pace_charge(
+		bucket_of_tunnel(w, w->shared.bucket_in, tunnel), now, bytes, 0, &departure)) {
+	case PACE_RATE:
+		return &s->site_rate;
+	case PACE_PACKETS:
+		return &s->site_pps;
+	case PACE_SEND:
+		break;
+	}
+	if (price && !w->shared.own_limits[tunnel])
+		bucket_charge(&all->tat_ns, now, bucket_cost(bytes, price), ~0ull, &start);
+	return NULL;
+}
+
+void worker_slow_lost(struct worker *w, uint32_t packets)
+{
+	w->stats->slow_lost += packets;
+}
+
+void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_endpoint *remote,
+	bool udp_encap, uint8_t outer_class)
+{
+	uint64_t now = clock_now();
+	struct traffic *reason_not;
 	uint32_t spi, bytes;
-	struct site_stats *s;
 	struct sa_pair *p;
 
 	if (len < ESP_HEADER_SIZE) {
@@ -176,21 +206,13 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 		goto out;
 	}
 	bytes = len - esp_overhead(p->in);
-	s = in_stats(w, p->tunnel);
-	tally(&s->offered, 1, bytes);
-	switch (pace_charge(
-		bucket_of_tunnel(w, w->shared.bucket_in, p->tunnel), now, bytes, 0, &departure)) {
-	case PACE_RATE:
-		tally(&s->site_rate, 1, bytes);
+	tally(&in_stats(w, p->tunnel)->offered, 1, bytes);
+	reason_not = refused(w, p->tunnel, now, bytes);
+	if (reason_not) {
+		tally(reason_not, 1, bytes);
 		goto out;
-	case PACE_PACKETS:
-		tally(&s->site_pps, 1, bytes);
-		goto out;
-	case PACE_SEND:
-		break;
 	}
-	/* A socket does not show the outer header: congestion seen on this way is not heard of. */
-	open_packet(w, p, esp, len, remote, 0, now);
+	open_packet(w, p, esp, len, remote, outer_class, now);
 	write_bundles(w);
 out:
 	sadb_end(w->shared.sadb, w->index);

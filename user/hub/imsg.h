@@ -256,9 +256,10 @@ struct imsg_sa_add {
 };
 
 struct imsg_esp_slow {
-	struct ip_endpoint local;
 	struct ip_endpoint remote;
-	uint32_t len; /* bytes that follow: ESP from the SPI on */
+	uint32_t len;  /* bytes that follow: ESP from the SPI on */
+	uint32_t lost; /* before this one, because there were too many */
+	uint8_t traffic_class;
 };
 
 struct imsg_peer_moved {

@@ -12,6 +12,7 @@
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
 #include "hub/data_control.h"
+#include "hub/datagram.h"
 #include "hub/privsep.h"
 #include "hub/proc_xfrm.h"
 
@@ -38,7 +39,8 @@ static void esp_slow(struct proc_data *d, const struct imsg *m)
 	if (!e || e->len > m->len - sizeof(*e) || e->len > DATAGRAM_MAX)
 		return;
 	memcpy(d->datagram, (const uint8_t *)(e + 1), e->len);
-	worker_slow(d->slow, d->datagram, e->len, &e->remote, true);
+	worker_slow_lost(d->slow, e->lost);
+	worker_slow(d->slow, d->datagram, e->len, &e->remote, true, e->traffic_class);
 }
 
 /* A form without UDP shows nowhere else that the peer has moved. */
@@ -103,24 +105,24 @@ static void on_raw(int fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < RAW_PER_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t from_len = sizeof(from);
 		struct ip_endpoint remote;
-		ssize_t n = recvfrom(fd, d->datagram, DATAGRAM_MAX, MSG_DONTWAIT,
-			(struct sockaddr *)&from, &from_len);
+		uint8_t class;
+		ssize_t n = datagram_receive(fd, d->datagram, DATAGRAM_MAX, &remote, &class);
 		size_t header = 0;
 
 		if (n <= 0)
 			return;
-		if (from.ss_family == AF_INET)
-			header = (d->datagram[0] & 15u) * 4; /* raw IPv4 sockets give it along */
-		if (from.ss_family == AF_INET && header < IPV4_HEADER_MIN)
-			continue;
-		if ((size_t)n <= header || !endpoint_from_sockaddr(&from, &remote))
+		if (remote.addr.family == AF_INET) { /* raw IPv4 sockets give it along */
+			header = (d->datagram[0] & 15u) * 4;
+			class = d->datagram[1];
+			if (header < IPV4_HEADER_MIN)
+				continue;
+		}
+		if ((size_t)n <= header || !addr_is_set(&remote.addr))
 			continue;
 		remote.port = 0;
 		worker_slow(d->slow, d->datagram + header, (uint32_t)((size_t)n - header), &remote,
-			false);
+			false, class);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "hub/datagram.h"
 #include "hub/ike_checkpoint.h"
 #include "hub/ike_credentials.h"
 #include "hub/ike_hold.h"
@@ -53,8 +54,7 @@ struct proc_ike {
 	struct ike_checkpoint checkpoint;
 	struct ike_credentials credentials;
 	uint64_t saved_generation;
-	uint64_t esp_refilled;
-	uint32_t esp_tokens;
+	struct datagram_limit slow_esp;
 	bool started, stopping, restored;
 	int status;
 	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
@@ -87,30 +87,25 @@ static void transmit(void *context, const struct effect_send *s)
 	log_warn("no socket at %s", endpoint_format(&s->local, text));
 }
 
-static void forward_esp(struct proc_ike *p, const struct ike_socket *s,
-	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len)
+static void forward_esp(struct proc_ike *p, const struct ip_endpoint *remote, uint8_t class,
+	const uint8_t *bytes, size_t len)
 {
-	struct imsg_esp_slow m = {.local = s->local, .remote = *remote, .len = (uint32_t)len};
-	uint64_t now = clock_now();
+	struct imsg_esp_slow m = {.remote = *remote, .len = (uint32_t)len, .traffic_class = class};
 
-	if (now - p->esp_refilled >= CLOCK_SECOND / 10) {
-		p->esp_refilled = now;
-		p->esp_tokens = SLOW_ESP_PPS / 10;
-	}
-	if (!p->data || !p->esp_tokens || len > IMSG_MAX_SIZE - 256 - sizeof(m))
+	if (!p->data || len > IMSG_MAX_SIZE - 256 - sizeof(m) ||
+		!datagram_allowed(&p->slow_esp, SLOW_ESP_PPS, clock_now(), &m.lost))
 		return;
-	p->esp_tokens--;
 	imsg_send_bytes(p->data, IMSG_ESP_SLOW, &m, sizeof(m), bytes, len);
 }
 
 static void on_datagram(struct proc_ike *p, const struct ike_socket *s,
-	const struct ip_endpoint *remote, const uint8_t *bytes, size_t len)
+	const struct ip_endpoint *remote, uint8_t class, const uint8_t *bytes, size_t len)
 {
 	static const uint8_t marker[4];
 
 	/* RFC 3948 2.2: what does not start with the marker is ESP; one byte is a keepalive. */
 	if (s->local.port == IKE_PORT_NAT && len > 8 && memcmp(bytes, marker, 4) != 0)
-		forward_esp(p, s, remote, bytes, len);
+		forward_esp(p, remote, class, bytes, len);
 	else
 		engine_datagram(p->engine, &s->local, remote, bytes, len, clock_now());
 }
@@ -123,16 +118,14 @@ static void on_readable(int fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
-		struct sockaddr_storage ss;
-		socklen_t ss_len = sizeof(ss);
 		struct ip_endpoint remote;
-		ssize_t n = recvfrom(
-			fd, buffer, sizeof(buffer), MSG_DONTWAIT, (struct sockaddr *)&ss, &ss_len);
+		uint8_t class;
+		ssize_t n = datagram_receive(fd, buffer, sizeof(buffer), &remote, &class);
 
 		if (n < 0)
 			break;
-		if (endpoint_from_sockaddr(&ss, &remote))
-			on_datagram(p, s, &remote, buffer, (size_t)n);
+		if (addr_is_set(&remote.addr))
+			on_datagram(p, s, &remote, class, buffer, (size_t)n);
 	}
 	carry_out(p);
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "hub/datagram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +173,9 @@ static bool open_socket(
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	if (a->family == AF_INET6)
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	/* What the kernel reassembles has a field for congestion too. */
+	if (port != 500)
+		(void)datagram_want_class(s->fd, a->family);
 	if (!port && !refuse_input(s->fd))
 		return fail(error, "filter for", endpoint_format(&local, text));
 	/* RFC 3948: the kernel takes ESP out of what arrives here, the rest is IKE. */
