@@ -97,6 +97,33 @@ static void pacing_gives_the_rate(void **context)
 	}
 }
 
+/* Nine tenths of its rates in bursts of what a sender makes at once: each packet leaves as it comes. */
+static void below_its_rate_nothing_waits(void **context)
+{
+	const uint64_t rates[] = {1000000, 100000000, 5000000000};
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct bucket_rate r = {.bits_per_second = rates[i],
+			.burst_bytes = 250000,
+			.packets_per_second = rates[i] / 8 / 1400};
+		struct rate_bucket b = bucket_make(&r);
+		uint64_t gap = 16ull * 1400 * 8 * 1000000000 / rates[i] * 10 / 9;
+
+		b.packet_burst_ns = 16ull * 1400 * 8 * 1000000000 / rates[i];
+		for (uint64_t k = 1; k < 2000; k++) {
+			for (int n = 0; n < 16; n++) {
+				uint64_t departure = 0;
+
+				assert_int_equal(
+					pace_charge(&b, k * gap, 1400, 25000000, &departure),
+					PACE_SEND);
+				assert_int_equal(departure, k * gap);
+			}
+		}
+	}
+}
+
 static void packet_rates_hold_too(void **context)
 {
 	struct bucket_rate r = {.packets_per_second = 140000};
@@ -134,6 +161,7 @@ int main(void)
 		cmocka_unit_test(the_wheel_keeps_order_and_time),
 		cmocka_unit_test(equal_departures_are_first_in_first_out),
 		cmocka_unit_test(pacing_gives_the_rate),
+		cmocka_unit_test(below_its_rate_nothing_waits),
 		cmocka_unit_test(packet_rates_hold_too),
 		cmocka_unit_test(buckets_from_rates),
 	};

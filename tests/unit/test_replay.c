@@ -67,16 +67,20 @@ static void extended_numbers_follow_the_window(void **context)
 {
 	const uint64_t tops[] = {0, 63, 64, UINT32_MAX - 10ull, UINT32_MAX, UINT32_MAX + 1ull,
 		UINT32_MAX + 40ull, 5ull << 32, (5ull << 32) + 1000, (6ull << 32) - 1};
+	const uint32_t windows[] = {64, 65, 1000, 1024, 2047, 2048};
 	struct replay r;
 
 	(void)context;
-	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
-		replay_init(&r, 64);
-		r.top = tops[i];
-		for (int d = -63; d <= 100; d++) {
-			uint64_t s = tops[i] + (uint64_t)(int64_t)d;
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]) * 6; i++) {
+		uint64_t top = tops[i / 6];
+		int window = (int)windows[i % 6];
 
-			if (d < 0 && tops[i] < (uint64_t)-d)
+		replay_init(&r, (uint32_t)window);
+		r.top = top;
+		for (int d = 1 - window; d <= 3 * window; d++) {
+			uint64_t s = top + (uint64_t)(int64_t)d;
+
+			if (d < 0 && top < (uint64_t)-d)
 				continue;
 			assert_int_equal(replay_extend(&r, (uint32_t)s), s);
 		}
