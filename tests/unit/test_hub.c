@@ -171,15 +171,15 @@ static void test_malformed_is_skipped(void **state)
 
 static struct ip_prefix numbered(uint32_t n)
 {
-	uint8_t bytes[4] = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-	struct ip_addr a = addr_from_bytes(AF_INET, bytes);
+	uint8_t bytes[16] = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+	struct ip_addr a = addr_from_bytes(n & 2 ? AF_INET6 : AF_INET, bytes);
 
 	return prefix_make(&a, 32);
 }
 
 static void remove_odd(void *context, struct route_entry *e)
 {
-	struct ip_prefix p = e->prefix;
+	const struct ip_prefix p = route_prefix(e);
 
 	if (p.addr.bytes[3] & 1)
 		route_table_remove(context, &p);

@@ -17,9 +17,7 @@
 /* RFC 8200 5: IPv6 needs 1280 bytes; where they do not fit, the outer packet is fragmented. */
 static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 {
-	bool v6 = e->prefix.addr.family == AF_INET6;
-
-	return v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
+	return e->v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
 }
 
 static uint32_t other_tunnel(uint32_t tunnel)
@@ -43,7 +41,7 @@ static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 	uint32_t other = e->both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->tunnel))) : 0;
 
 	/* Workers make the fragments then; the kernel's route must not send the packet back. */
-	if (h->config->concentrator.df == DF_CLEAR && e->prefix.addr.family == AF_INET)
+	if (h->config->concentrator.df == DF_CLEAR && !e->v6)
 		return 0;
 	return route_mtu(e, other && other < mtu ? other : mtu);
 }
@@ -114,7 +112,8 @@ static struct fib_route *batch_add(struct batch *b, bool coming, const struct ip
 
 static void install(struct batch *b, struct route_entry *e)
 {
-	struct fib_route *r = batch_add(b, true, &e->prefix);
+	const struct ip_prefix prefix = route_prefix(e);
+	struct fib_route *r = batch_add(b, true, &prefix);
 
 	r->mtu = mtu_of(b->h, e);
 	e->mtu = (uint16_t)r->mtu;
@@ -161,7 +160,7 @@ static void count_route(struct hub *h, struct route_entry *e, int by)
 
 static void remove_entry(struct batch *b, struct route_entry *e)
 {
-	struct ip_prefix prefix = e->prefix;
+	const struct ip_prefix prefix = route_prefix(e);
 
 	count_route(b->h, e, -1);
 	if (e->installed)
@@ -402,19 +401,20 @@ static void check_route(void *context, struct route_entry *e)
 {
 	struct check *c = context;
 	struct hub *h = c->batch.h;
+	const struct ip_prefix prefix = route_prefix(e);
 
 	if (!is_open(h, e->tunnel)) {
 		if (c->sweep_is_due)
 			return;
-		mended(h, &e->prefix, "led to a tunnel that is closed");
+		mended(h, &prefix, "led to a tunnel that is closed");
 		remove_entry(&c->batch, e);
 	} else if (!e->installed) {
 		install(&c->batch, e);
-	} else if (!maps_route_leads(h->maps, &e->prefix, e->tunnel, e->both)) {
-		mended(h, &e->prefix, "was not in the BPF trie");
+	} else if (!maps_route_leads(h->maps, &prefix, e->tunnel, e->both)) {
+		mended(h, &prefix, "was not in the BPF trie");
 		install(&c->batch, e);
 	} else {
-		expect(c, &(struct fib_route){.prefix = e->prefix, .mtu = e->mtu});
+		expect(c, &(struct fib_route){.prefix = prefix, .mtu = e->mtu});
 	}
 }
 

@@ -18,8 +18,10 @@ struct chains {
 	uint32_t (*hash)(const void *thing);
 };
 
+enum { FAMILIES = 2 };
+
 struct route_table {
-	struct chains entries;
+	struct chains entries[FAMILIES]; /* IPv4, IPv6 */
 	struct chains facts;
 };
 
@@ -32,16 +34,23 @@ static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
 	return h;
 }
 
-static uint32_t hash_prefix(const struct ip_prefix *p)
+static uint32_t hash_address(const uint8_t *address, size_t bytes, uint8_t len)
 {
-	uint64_t h = hash_bytes(14695981039346656037u, p->addr.bytes, sizeof(p->addr.bytes));
+	return (uint32_t)((hash_bytes(14695981039346656037u, address, bytes) ^ len) *
+				  1099511628211u >>
+			  20);
+}
 
-	return (uint32_t)((h ^ p->len ^ p->addr.family) * 1099511628211u >> 20);
+static size_t address_bytes(bool v6)
+{
+	return v6 ? 16 : 4;
 }
 
 static uint32_t hash_entry(const void *thing)
 {
-	return hash_prefix(&((const struct route_entry *)thing)->prefix);
+	const struct route_entry *e = thing;
+
+	return hash_address(e->address, address_bytes(e->v6), e->len);
 }
 
 static uint32_t hash_facts(const void *thing)
@@ -125,7 +134,9 @@ struct route_table *route_table_new(void)
 
 	if (!t)
 		abort();
-	chains_init(&t->entries, sizeof(struct route_entry), hash_entry);
+	for (int v6 = 0; v6 < FAMILIES; v6++)
+		chains_init(&t->entries[v6],
+			offsetof(struct route_entry, address) + address_bytes(v6), hash_entry);
 	chains_init(&t->facts, sizeof(struct route_facts), hash_facts);
 	return t;
 }
@@ -134,14 +145,15 @@ void route_table_free(struct route_table *t)
 {
 	if (!t)
 		return;
-	chains_fini(&t->entries);
+	for (int v6 = 0; v6 < FAMILIES; v6++)
+		chains_fini(&t->entries[v6]);
 	chains_fini(&t->facts);
 	free(t);
 }
 
-static struct route_entry *entry_at(const struct route_table *t, uint32_t n)
+static struct route_entry *entry_at(const struct chains *c, uint32_t n)
 {
-	return n ? pool_at(&t->entries.pool, n) : NULL;
+	return n ? pool_at(&c->pool, n) : NULL;
 }
 
 static struct route_facts *facts_at(const struct route_table *t, uint32_t n)
@@ -149,27 +161,40 @@ static struct route_facts *facts_at(const struct route_table *t, uint32_t n)
 	return n ? pool_at(&t->facts.pool, n) : NULL;
 }
 
-/* Where the number of the entry stands, or 0 at the end of its chain. */
-static uint32_t *place_of(struct route_table *t, const struct ip_prefix *prefix)
+static struct chains *entries_of(struct route_table *t, const struct ip_prefix *prefix)
 {
-	uint32_t *at = &t->entries.first[hash_prefix(prefix) & (t->entries.size - 1)];
+	return &t->entries[prefix->addr.family == AF_INET6];
+}
 
-	while (*at && !prefix_equal(&entry_at(t, *at)->prefix, prefix))
-		at = &entry_at(t, *at)->next;
+/* Where the number of the entry stands, or 0 at the end of its chain. */
+static uint32_t *place_of(const struct chains *c, const struct ip_prefix *prefix)
+{
+	size_t bytes = address_bytes(prefix->addr.family == AF_INET6);
+	uint32_t hash = hash_address(prefix->addr.bytes, bytes, prefix->len);
+	uint32_t *at = &c->first[hash & (c->size - 1)];
+
+	for (struct route_entry *e; (e = entry_at(c, *at)); at = &e->next) {
+		if (e->len == prefix->len && !memcmp(e->address, prefix->addr.bytes, bytes))
+			break;
+	}
 	return at;
 }
 
 struct route_entry *route_table_find(struct route_table *t, const struct ip_prefix *prefix)
 {
-	return entry_at(t, *place_of(t, prefix));
+	const struct chains *c = entries_of(t, prefix);
+
+	return entry_at(c, *place_of(c, prefix));
 }
 
 struct route_entry *route_table_get(struct route_table *t, const struct ip_prefix *prefix)
 {
-	const struct route_entry fresh = {.prefix = *prefix};
-	uint32_t n = *place_of(t, prefix);
+	struct chains *c = entries_of(t, prefix);
+	struct route_entry fresh = {.v6 = prefix->addr.family == AF_INET6, .len = prefix->len};
+	uint32_t n = *place_of(c, prefix);
 
-	return entry_at(t, n ? n : chains_insert(&t->entries, &fresh));
+	memcpy(fresh.address, prefix->addr.bytes, sizeof(fresh.address));
+	return entry_at(c, n ? n : chains_insert(c, &fresh));
 }
 
 /* ---- facts ---- */
@@ -226,32 +251,36 @@ const struct route_facts *route_table_facts(
 
 void route_table_remove(struct route_table *t, const struct ip_prefix *prefix)
 {
-	uint32_t *at = place_of(t, prefix);
+	struct chains *c = entries_of(t, prefix);
+	uint32_t *at = place_of(c, prefix);
 
 	if (!*at)
 		return;
-	drop_facts(t, entry_at(t, *at));
-	chains_remove(&t->entries, at);
+	drop_facts(t, entry_at(c, *at));
+	chains_remove(c, at);
 }
 
 size_t route_table_count(const struct route_table *t)
 {
-	return t->entries.count;
+	return t->entries[0].count + t->entries[1].count;
 }
 
 uint32_t route_table_some(struct route_table *t, uint32_t at, unsigned int least,
 	void (*visit)(void *context, struct route_entry *e), void *context)
 {
+	uint32_t v4 = t->entries[0].size, all = v4 + t->entries[1].size;
 	unsigned int visited = 0;
 
-	for (; at < t->entries.size && visited < least; at++) {
-		for (uint32_t n = t->entries.first[at], after; n; n = after) {
-			after = entry_at(t, n)->next;
-			visit(context, entry_at(t, n));
+	for (; at < all && visited < least; at++) {
+		const struct chains *c = &t->entries[at >= v4];
+
+		for (uint32_t n = c->first[at < v4 ? at : at - v4], after; n; n = after) {
+			after = entry_at(c, n)->next;
+			visit(context, entry_at(c, n));
 			visited++;
 		}
 	}
-	return at < t->entries.size ? at : 0;
+	return at < all ? at : 0;
 }
 
 void route_table_each(

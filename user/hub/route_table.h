@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Best paths by prefix: a hash table that grows with what it holds. 36 bytes a route; what is only
- * shown of it stands apart, once for all routes that have it in common.
+ * Best paths by prefix: hash tables that grow with what they hold. 20 bytes an IPv4 route, 32 an IPv6
+ * one; what is only shown of it stands apart, once for all routes that have it in common.
  */
 #ifndef SLUICE_HUB_ROUTE_TABLE_H
 #define SLUICE_HUB_ROUTE_TABLE_H
 
 #include "hub/imsg.h"
 
+#include <string.h>
+
 struct route_entry {
 	uint32_t next; /* numbers, see base/pool.h */
 	uint32_t facts;
-	struct ip_prefix prefix;
 	uint16_t tunnel;
 	uint16_t mtu;       /* as installed */
 	uint16_t moves;     /* from one tunnel to another, 65535 at most */
@@ -19,7 +20,19 @@ struct route_entry {
 	bool stale : 1;     /* from a bgp process that has ended */
 	bool installed : 1; /* in the kernel and in the trie */
 	bool counted : 1;   /* in its site's number of routes */
+	bool v6 : 1;
+	uint8_t len;
+	uint8_t address[16]; /* IPv4 entries end after 4 */
 };
+
+static inline struct ip_prefix route_prefix(const struct route_entry *e)
+{
+	struct ip_prefix p = {.len = e->len};
+
+	p.addr.family = e->v6 ? AF_INET6 : AF_INET;
+	memcpy(p.addr.bytes, e->address, e->v6 ? 16 : 4);
+	return p;
+}
 
 /* What bgp said of a route, to be shown. */
 struct route_facts {

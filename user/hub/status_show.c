@@ -264,7 +264,8 @@ static void add_route(void *context, struct route_entry *e)
 	struct routes_context *c = context;
 	const struct route_facts *facts = route_table_facts(c->h->routes, e);
 	const struct hub_site *site = hub_site_of_tunnel(c->h, e->tunnel);
-	char prefix[PREFIX_STR_SIZE];
+	const struct ip_prefix prefix = route_prefix(e);
+	char text[PREFIX_STR_SIZE];
 	json_t *path;
 
 	if (!site || (c->site && c->site != site))
@@ -272,9 +273,9 @@ static void add_route(void *context, struct route_entry *e)
 	path = json_array();
 	for (int i = 0; i < facts->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_number(facts->as_path[i]));
-	add_row(c, &e->prefix,
+	add_row(c, &prefix,
 		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:b, s:s}", "prefix",
-			prefix_format(&e->prefix, prefix), "site", site->conf.name, "tunnel",
+			prefix_format(&prefix, text), "site", site->conf.name, "tunnel",
 			(int)(e->tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
 			json_number(facts->med), "candidates", json_number(facts->candidates),
 			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
