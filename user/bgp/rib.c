@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST_SIZE = 1024, FIRST_QUEUE = 256 };
+enum { FIRST_SIZE = 1024, FIRST_QUEUE = 256, QUEUE_KEPT = 16384 };
 
 static size_t node_size(enum bgp_family family)
 {
@@ -252,6 +252,15 @@ static void queue_grow(struct rib_queue *q)
 	*q = (struct rib_queue){.items = items, .size = size, .count = q->count};
 }
 
+/* Worked off: what a whole table once needed is given back. */
+static void queue_trim(struct rib_queue *q)
+{
+	if (q->size <= QUEUE_KEPT)
+		return;
+	free(q->items);
+	*q = (struct rib_queue){0};
+}
+
 static void touch(struct rib *r, enum bgp_family family, uint32_t n)
 {
 	struct rib_queue *q = &r->dirty[family];
@@ -285,6 +294,8 @@ struct rib_prefix *rib_next_dirty(struct rib *r)
 		q->first = (q->first + 1) & (q->size - 1);
 		q->count--;
 		e->dirty = false;
+		if (!q->count)
+			queue_trim(q);
 		return e;
 	}
 	return NULL;
@@ -316,36 +327,45 @@ static struct rib_path *path_add(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, uint32_t prefix)
 {
 	struct rib_prefix *e = rib_node(&r->table[family], prefix);
-	struct rib_peer_family *f = &p->family[family];
 	uint32_t number = pool_take(&r->paths);
 	struct rib_path *path = path_at(r, number);
 
 	path->peer = p;
 	path->prefix = prefix;
+	path->v6 = family == BGP_IPV6;
 	path->next = e->paths;
 	e->paths = number;
-	path->of_peer_after = f->paths;
-	if (f->paths)
-		path_at(r, f->paths)->of_peer_before = number;
-	f->paths = number;
-	f->prefixes_in++;
+	p->family[family].prefixes_in++;
 	return path;
 }
 
-static void path_remove(struct rib *r, struct rib_path *path, enum bgp_family family)
+/*
+ * The next path of a peer and family behind one, 0 for the first. Peers come and go seldom, and a list
+ * for each of them would take a quarter of all memory of paths.
+ */
+static uint32_t path_behind(
+	const struct rib *r, const struct rib_peer *p, enum bgp_family family, uint32_t number)
 {
-	struct rib_peer_family *f = &path->peer->family[family];
-	struct rib_prefix *e = rib_node(&r->table[family], path->prefix);
-	uint32_t *at =
-		path->of_peer_before ? &path_at(r, path->of_peer_before)->of_peer_after : &f->paths;
-	uint32_t number = *at, prefix = path->prefix;
+	for (number++; number < r->paths.next; number++) {
+		const struct rib_path *path = path_at(r, number);
 
-	*at = path->of_peer_after;
-	if (path->of_peer_after)
-		path_at(r, path->of_peer_after)->of_peer_before = path->of_peer_before;
-	*path_of(r, e, path->peer) = path->next;
-	f->prefixes_in--;
+		if (path->attrs && path->peer == p && path->v6 == (family == BGP_IPV6))
+			return number;
+	}
+	return 0;
+}
+
+static void path_remove(struct rib *r, struct rib_path *path)
+{
+	enum bgp_family family = path->v6 ? BGP_IPV6 : BGP_IPV4;
+	uint32_t prefix = path->prefix;
+	uint32_t *at = path_of(r, rib_node(&r->table[family], prefix), path->peer);
+	uint32_t number = *at;
+
+	*at = path->next;
+	path->peer->family[family].prefixes_in--;
 	attr_unref(&r->attrs, path->attrs);
+	path->attrs = NULL;
 	pool_give(&r->paths, number);
 	touch(r, family, prefix);
 }
@@ -379,7 +399,7 @@ bool rib_forget(
 
 	if (!path)
 		return false;
-	path_remove(r, path, family);
+	path_remove(r, path);
 	return true;
 }
 
@@ -423,26 +443,21 @@ void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family)
 
 void rib_mark_stale(struct rib *r, struct rib_peer *p, enum bgp_family family)
 {
-	uint32_t after;
+	uint32_t left = p->family[family].prefixes_in;
 
-	for (uint32_t n = p->family[family].paths; n; n = after) {
-		struct rib_path *path = path_at(r, n);
-
-		after = path->of_peer_after;
-		path->stale = true;
-	}
+	for (uint32_t n = 0; left && (n = path_behind(r, p, family, n)); left--)
+		path_at(r, n)->stale = true;
 }
 
 static void drop_paths(struct rib *r, struct rib_peer *p, enum bgp_family family, bool stale_only)
 {
-	uint32_t after;
+	uint32_t left = p->family[family].prefixes_in;
 
-	for (uint32_t n = p->family[family].paths; n; n = after) {
+	for (uint32_t n = 0; left && (n = path_behind(r, p, family, n)); left--) {
 		struct rib_path *path = path_at(r, n);
 
-		after = path->of_peer_after;
 		if (path->stale || !stale_only)
-			path_remove(r, path, family);
+			path_remove(r, path);
 	}
 }
 

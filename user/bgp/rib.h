@@ -10,7 +10,7 @@
  * its first decision, and starts behind all. A second cursor stands before the first prefix that the
  * peer's limit kept back.
  *
- * Sized for 100 sites x 1,000 prefixes over two tunnels: 48 bytes an IPv4 prefix, 32 a path, and 40
+ * Sized for 100 sites x 1,000 prefixes over two tunnels: 48 bytes an IPv4 prefix, 24 a path, and 40
  * more where two peers or more were told. Things of the same kind stand in pools, named by numbers.
  */
 #ifndef SLUICE_BGP_RIB_H
@@ -31,10 +31,10 @@
 /* One entry of an adj-RIB-in. */
 struct rib_path {
 	struct rib_peer *peer;
-	struct attrs *attrs;
-	uint32_t next;                          /* of the same prefix; numbers of paths */
-	uint32_t of_peer_before, of_peer_after; /* the same */
-	uint32_t prefix : 31;                   /* number of its prefix */
+	struct attrs *attrs;  /* NULL: not in use */
+	uint32_t next;        /* of the same prefix: number of a path */
+	uint32_t prefix : 30; /* number of its prefix */
+	bool v6 : 1;
 	bool stale : 1; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
 };
 
@@ -64,8 +64,7 @@ struct rib_prefix {
 
 /* One family of one peer. */
 struct rib_peer_family {
-	uint32_t paths; /* the first one's number */
-	uint32_t prefixes_in;
+	uint32_t prefixes_in; /* as many paths of it are in the pool */
 	uint32_t prefixes_out;
 	bool active; /* session up and family agreed upon */
 	bool warned; /* of the limit */

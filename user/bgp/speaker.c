@@ -50,8 +50,9 @@ bool bgp_next_effect(struct bgp *b, struct bgp_effect *e)
 	if (!b->effects_count)
 		return false;
 	memcpy(e, &b->effects[b->effects_first], effect_size(b->effects[b->effects_first].type));
-	b->effects_first = (b->effects_first + 1) % b->effects_size;
 	b->effects_count--;
+	/* From the start again, so that memory behind the longest queue so far is never touched. */
+	b->effects_first = b->effects_count ? (b->effects_first + 1) % b->effects_size : 0;
 	return true;
 }
 
