@@ -19,6 +19,8 @@ must "both signed sessions over IPv6 are up" until_true 60 all_up 2
 peers() { json_of show bgp '[.sessions[].peer] | join(" ")'; }
 over_v6() { [[ $(peers) == fd00:*\ fd00:* ]] && in_hub ss -tn state established '( sport = :179 )' | grep 'fd00:ffff:1'; }
 case_ "they run over the inside6 addresses" over_v6
+class() { local out; out=$(bgp_classes); echo "$out"; [ "$out" = "v6 c0" ]; }
+case_ "what the hub sends there is of class CS6" class
 routes() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp")] | length')" = 2 ]; }
 case_ "both families are routed" until_true 10 routes
 reach() { in_ns b1-h ping -q -c 3 -i 0.1 -W 2 "$1" | grep ' 0% packet loss'; }

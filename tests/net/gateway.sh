@@ -36,6 +36,10 @@ case_ "a static route is taken away" sluice apply
 case_ "and BGP has the prefix at once, over both tunnels" until_true 3 route_is 10.1.0.0/24 "bgp site-1 0 true"
 shares() { local out; out=$(sluice show route 10.1.0.10 --json); jq -e '[.paths[].reason] | any(startswith("as good as the best one"))' <<<"$out" >/dev/null; }
 case_ "show route says that the other path is used too" shares
+class() { local out; out=$(bgp_classes); echo "$out"; [ "$out" = "v4 c0" ]; }
+case_ "sessions of the other are of class CS6" class
+states() { local out; out=$(in_hub curl -sf http://127.0.0.1:9469/metrics | sed -n 's/^sluice_tunnel_state{site="site-2",tunnel="\(.\)"} /\1:/p' | tr '\n' ' '); echo "$out"; [ "$out" = "0:$1 1:$2 " ]; }
+case_ "metrics say that tunnels of the static site carry its routes" states 1 1
 no_session() { ! in_ns b2 birdc -s "$LAB/b2/bird.ctl" show protocols | grep -q Established && [ "$(json_of show tunnels '[.tunnels[] | select(.site == "site-2").bgp] | unique | join(" ")')" = static ]; }
 case_ "the static site has no BGP session" no_session
 
@@ -97,9 +101,11 @@ case_ "and has its routes" until_true 30 route_is 10.1.0.0/24 "bgp site-1 0 true
 
 case_ "tunnel 0 of the static site goes down" sluice tunnel down site-2 0
 case_ "its routes are over tunnel 1" until_true 3 route_is 10.2.0.0/24 "static site-2 1 false"
+case_ "metrics: one carries them, one does not" until_true 3 states 0 1
 case_ "tunnel 1 goes down too" sluice tunnel down site-2 1
 gone() { [ -z "$(route 10.2.0.0/24)" ] && ! in_kernel 10.2.0.0/24; }
 case_ "no tunnel, no static route" until_true 3 gone
+case_ "metrics: none does" until_true 3 states 0 0
 comes_up() { sluice tunnel up site-2 1 && swan "$LAB/b2/1" --initiate --child t; } # it does not dial again by itself
 case_ "one comes up" comes_up
 case_ "and the route with it" until_true 60 in_kernel 10.2.0.0/24

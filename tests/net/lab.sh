@@ -142,6 +142,27 @@ hub_stop() {
 	until_true 10 not_running "$pid"
 }
 
+# The traffic classes of the TCP packets to or from port 179 that the hub sends within four seconds.
+bgp_classes() {
+	in_hub python3 -c '
+import socket, time
+ALL, SENT, TCP = 3, 4, 6
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL))
+s.bind(("sluice0", 0))
+s.settimeout(0.5)
+seen, end = set(), time.time() + 4
+while time.time() < end:
+    try:
+        p, who = s.recvfrom(65536)
+    except socket.timeout:
+        continue
+    v6 = p[0] >> 4 == 6
+    tcp = p[40:] if v6 else p[(p[0] & 15) * 4:]
+    if who[2] == SENT and p[6 if v6 else 9] == TCP and b"\0\xb3" in (tcp[0:2], tcp[2:4]):
+        seen.add("v6 %02x" % ((p[0] & 15) << 4 | p[1] >> 4) if v6 else "v4 %02x" % p[1])
+print(" ".join(sorted(seen)))'
+}
+
 # What the hub's kernel has of ours. Each asks for something that must be readable, so that a command
 # that fails is never taken for "nothing there".
 xdp_attached() { local out; out=$(in_hub bpftool net show dev wan0) && [[ $out == *xdp:* && $out == *" id "* ]]; }

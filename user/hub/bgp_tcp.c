@@ -301,7 +301,7 @@ void bgp_tcp_start(struct proc_bgp *p)
 void bgp_tcp_listen(struct proc_bgp *p, int own_fd)
 {
 	struct listener *l;
-	int ttl = TTL_MAX;
+	int class = IPTOS_CLASS_CS6, ttl = TTL_MAX;
 
 	if (own_fd < 0 || p->listener_count == LISTENERS_MAX) {
 		log_error("listening socket %d not taken: %u of %d are there", own_fd,
@@ -312,9 +312,11 @@ void bgp_tcp_listen(struct proc_bgp *p, int own_fd)
 	}
 	l = &p->listeners[p->listener_count++];
 	evutil_make_socket_nonblocking(own_fd);
-	/* Of SYN+ACK; one of the two fits. */
+	/* Of SYN+ACK; of each pair one fits. */
 	(void)setsockopt(own_fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
 	(void)setsockopt(own_fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
+	(void)setsockopt(own_fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
+	(void)setsockopt(own_fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
 	l->fd = own_fd;
 	l->readable = event_new(p->base, own_fd, EV_READ | EV_PERSIST, on_listener_readable, p);
 }
