@@ -91,11 +91,12 @@ static void put_route(struct datagram *d, const struct route_socket *s, struct v
 	const struct fib_route *r, uint32_t sequence)
 {
 	bool add = verb.type == RTM_NEWROUTE;
+	uint32_t table = r->inside ? RT_TABLE_MAIN : s->table;
 	struct nlmsghdr h = {
 		.nlmsg_type = verb.type, .nlmsg_flags = verb.flags, .nlmsg_seq = sequence};
 	struct rtmsg m = {.rtm_family = r->prefix.addr.family,
 		.rtm_dst_len = r->prefix.len,
-		.rtm_table = s->table < 256 ? (uint8_t)s->table : RT_TABLE_COMPAT,
+		.rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_COMPAT,
 		.rtm_protocol = LINK_ROUTE_PROTOCOL,
 		.rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
@@ -105,7 +106,7 @@ static void put_route(struct datagram *d, const struct route_socket *s, struct v
 	d->last = put(d, &h, sizeof(h));
 	put(d, &m, sizeof(m));
 	put_attribute(d, RTA_DST, r->prefix.addr.bytes, addr_len(&r->prefix.addr));
-	put_u32(d, RTA_TABLE, s->table);
+	put_u32(d, RTA_TABLE, table);
 	put_u32(d, RTA_PRIORITY, ROUTE_METRIC);
 	if (add)
 		put_target(d, s, r);

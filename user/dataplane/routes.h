@@ -20,6 +20,7 @@ struct fib_route {
 	uint32_t mtu;          /* 0: the device's */
 	uint32_t tunnel;
 	bool both;   /* flows go over both tunnels of the site */
+	bool inside; /* to the end of a tunnel: in the main table, where the hub's own sockets look */
 	bool failed; /* set by the functions here and by none else; those that failed are left out */
 };
 

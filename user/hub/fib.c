@@ -323,6 +323,7 @@ static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, s
 
 	*r = (struct fib_route){.prefix = host_prefix(&peer),
 		.source = config_inside_hub(block),
+		.inside = true,
 		.tunnel = hub_tunnel_number(site, t)};
 	return addr_is_set(&peer);
 }
