@@ -394,6 +394,35 @@ static void import_policy(void **state)
 	attr_store_fini(&b.store);
 }
 
+static void claims_are_found_by_the_longest(void **state)
+{
+	struct claims c = {0};
+	struct ip_prefix p = {{AF_INET, {10, 1, 2}}, 24}, v6 = {{AF_INET6, {0xfd, 0, 0, 1}}, 48};
+
+	(void)state;
+	assert_null(claims_find(&c, &p));
+	for (uint32_t i = 0; i < 100; i++) {
+		struct ip_prefix other = {{AF_INET, {20, (uint8_t)i}}, 24};
+
+		claims_add(&c, &other, 1000 + i);
+	}
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10}}, .len = 8}, 1);
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10, 1}}, .len = 16}, 2);
+	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET6, {0xfd}}, .len = 8}, 3);
+	claims_sort(&c);
+	assert_int_equal(claims_find(&c, &p)->group, 2);
+	p.len = 12;
+	p.addr.bytes[1] = p.addr.bytes[2] = 0;
+	assert_int_equal(claims_find(&c, &p)->group, 1);
+	p.len = 4;
+	p.addr.bytes[0] = 0;
+	assert_null(claims_find(&c, &p));
+	assert_int_equal(claims_find(&c, &v6)->group, 3);
+	claims_clear(&c);
+	assert_null(claims_find(&c, &v6));
+	claims_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +434,7 @@ int main(void)
 		cmocka_unit_test(static_goes_before_bgp),
 		cmocka_unit_test(equals_share),
 		cmocka_unit_test(import_policy),
+		cmocka_unit_test(claims_are_found_by_the_longest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

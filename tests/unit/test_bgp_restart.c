@@ -241,7 +241,6 @@ static void sites_keep_routes_while_the_hub_restarts(void **state)
 	pass(MINUTE);
 	assert_non_null(site_has(2, "10.1.0.0/24"));
 	restart_hub();
-	settle();
 	assert_non_null(site_has(2, "10.1.0.0/24"));
 	return_neighbor(0);
 	return_neighbor(2);
@@ -310,6 +309,35 @@ static void decisions_wait_for_all_that_were_there(void **state)
 	bgp_tunnel_set(lab.hub, 0, false, lab.now);
 	settle();
 	assert_true(hub_has("10.1.0.0/24", 1)); /* no longer */
+}
+
+/* RFC 4724 4.1: two that have both started again do not wait for one another. */
+static void two_that_restart_do_not_wait_for_each_other(void **state)
+{
+	int quarters = 0;
+
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	kill_site(0);
+	restart_hub();
+	restart_site(0, true);
+	lab.site[0]->config.restarted = true;
+	lab.site[0]->peers[0]->rib.conf.was_up = true;
+	lab.site[0]->defer_until = lab.now + DEFER_S * CLOCK_SECOND;
+	announce(0, "10.1.0.0/24", true);
+	return_neighbor(0);
+	while (!bgp_is_settled(
+		lab.hub, lab.now)) { /* which it is only when the site has told all */
+		assert_true(++quarters < 4 * 10);
+		lab.now += CLOCK_SECOND / 4;
+		settle();
+	}
+	assert_true(hub_has("10.1.0.0/24", 0));
+	assert_true(lab.hub->peers[0]->rib.family[BGP_IPV4].end_of_rib_in);
+	assert_int_equal(lab.site[0]->defer_until, 0);
 }
 
 /* RFC 4724 3: nobody need forget routes because a connection broke: the hub went on forwarding. */
@@ -464,36 +492,6 @@ static void a_declared_owner_keeps_what_is_its_own(void **state)
 	assert_false(at(lab.hub, "10.1.0.0/24")->contested);
 }
 
-static void claims_are_found_by_the_longest(void **state)
-{
-	struct claims c = {0};
-	struct ip_prefix p = prefix("10.1.2.0/24"), v6 = prefix("fd00:1::/48");
-
-	(void)state;
-	assert_null(claims_find(&c, &p));
-	for (uint32_t i = 0; i < 100; i++) {
-		struct ip_prefix other = prefix("20.0.0.0/24");
-
-		other.addr.bytes[1] = (uint8_t)i;
-		claims_add(&c, &other, 1000 + i);
-	}
-	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10}}, .len = 8}, 1);
-	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET, {10, 1}}, .len = 16}, 2);
-	claims_add(&c, &(struct ip_prefix){.addr = {AF_INET6, {0xfd}}, .len = 8}, 3);
-	claims_sort(&c);
-	assert_int_equal(claims_find(&c, &p)->group, 2);
-	p.len = 12;
-	p.addr.bytes[1] = p.addr.bytes[2] = 0;
-	assert_int_equal(claims_find(&c, &p)->group, 1);
-	p.len = 4;
-	p.addr.bytes[0] = 0;
-	assert_null(claims_find(&c, &p));
-	assert_int_equal(claims_find(&c, &v6)->group, 3);
-	claims_clear(&c);
-	assert_null(claims_find(&c, &v6));
-	claims_fini(&c);
-}
-
 static void same_as_twice_only_when_asked_for(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(2);
@@ -560,11 +558,11 @@ int main(void)
 		lab_test(sites_keep_routes_while_the_hub_restarts),
 		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
+		lab_test(two_that_restart_do_not_wait_for_each_other),
 		lab_test(the_hub_forwards_when_connections_break),
 		lab_test(a_refresh_replaces_the_table),
 		lab_test(an_early_refresh_waits),
 		lab_test(a_declared_owner_keeps_what_is_its_own),
-		cmocka_unit_test(claims_are_found_by_the_longest),
 		lab_test(same_as_twice_only_when_asked_for),
 		lab_test(own_as_in_a_path),
 	};

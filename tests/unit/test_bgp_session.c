@@ -2,6 +2,7 @@
 /* Sessions of a speaker: how they come, collide, end, and come back. */
 #include "bgp_lab.h"
 
+#include "bgp/open.h"
 #include "bgp/update.h"
 
 /* ---- sessions ---- */
@@ -230,6 +231,32 @@ static void send_hold_ends_a_session_that_takes_nothing(void **state)
 	}
 }
 
+/* A device that was set up for IPv6 only, at a tunnel that has no IPv6 addresses. */
+static void a_session_without_a_family_says_so(void **state)
+{
+	struct bgp_open open = {.as = site_as(0),
+		.hold_s = 90,
+		.identifier = 5,
+		.family = {[BGP_IPV6] = true},
+		.four_octet_as = true};
+	struct bgp_neighbor n = hub_neighbor(0);
+	uint8_t bytes[128];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	(void)state;
+	n.local6 = n.peer6 = (struct ip_addr){0};
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	bgp_connected(lab.hub, 0, BGP_INCOMING, lab.now);
+	open_encode(&open, &w);
+	bgp_message_encode_keepalive(&w);
+	bgp_receive(lab.hub, 0, BGP_INCOMING, bytes, wr_len(&w), lab.now);
+	settle();
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	assert_string_equal(lab.hub_state[0].detail,
+		"no routes are exchanged: both ends offer no address family in common");
+}
+
 static void failures_are_repeated_less_and_less(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(0);
@@ -280,6 +307,7 @@ int main(void)
 		lab_test(garbage_ends_the_session_only),
 		lab_test(long_messages_of_any_peer),
 		cmocka_unit_test(send_hold_ends_a_session_that_takes_nothing),
+		lab_test(a_session_without_a_family_says_so),
 		lab_test(failures_are_repeated_less_and_less),
 		lab_test(a_steady_session_comes_back_soon),
 	};

@@ -137,6 +137,19 @@ static void accept_open(struct bgp *b, struct bgp_session *s, uint64_t now)
 	restart_hold(s, now);
 }
 
+static void note_established(struct bgp *b, struct bgp_peer *p, const struct bgp_session *s)
+{
+	const char *v4 = p->rib.family[BGP_IPV4].active ? " IPv4" : "";
+	const char *v6 = p->rib.family[BGP_IPV6].active ? " IPv6" : "";
+
+	speaker_note(b, p, BGP_NOTE_INFO, "established with AS %u, hold time %u s, families%s%s",
+		s->remote.as, s->hold_s, v4, v6);
+	if (*v4 || *v6)
+		return;
+	peer_set_detail(p, "no routes are exchanged: both ends offer no address family in common");
+	speaker_note(b, p, BGP_NOTE_WARN, "%s", p->detail);
+}
+
 static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
 	struct bgp_session *other = peer_other(p, s);
@@ -167,9 +180,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	if (p->stale_until != CLOCK_NEVER)
 		p->stale_until = now + STALE_S * CLOCK_SECOND;
 	restart_hold(s, now);
-	speaker_note(b, p, BGP_NOTE_INFO, "established with AS %u, hold time %u s, families%s%s",
-		s->remote.as, s->hold_s, p->rib.family[BGP_IPV4].active ? " IPv4" : "",
-		p->rib.family[BGP_IPV6].active ? " IPv6" : "");
+	note_established(b, p, s);
 }
 
 /* When the next attempt is to be: soon after a steady session, later after every failure. */

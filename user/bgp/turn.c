@@ -225,23 +225,34 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	p->report_at = now + STATE_REPORT_S * CLOCK_SECOND;
 }
 
-/* After a restart, those who were there before are waited for; else all whose tunnels are up. */
-static bool everybody_is_back(const struct bgp *b, uint64_t now)
+static bool has_told_all(const struct bgp_peer *p, uint64_t now)
+{
+	if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
+		return true;
+	for (int f = 0; f < BGP_FAMILIES; f++) {
+		if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * After a restart, those who were there before are waited for; else all whose tunnels are up. With
+ * `but_starting`, those who have just started too need not have told anything: they wait for us, and
+ * each would for the other (RFC 4724 4.1).
+ */
+static bool everybody_is_back(const struct bgp *b, bool but_starting, uint64_t now)
 {
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
+		const struct bgp_session *s;
 
 		if (!p || !p->tunnel_up || p->rib.conf.is_static ||
 			(b->config.restarted && !p->rib.conf.was_up))
 			continue;
-		if (!peer_established(p))
+		s = peer_established(p);
+		if (!s || !((but_starting && s->remote.restarting) || has_told_all(p, now)))
 			return false;
-		if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
-			continue;
-		for (int f = 0; f < BGP_FAMILIES; f++) {
-			if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
-				return false;
-		}
 	}
 	return true;
 }
@@ -259,7 +270,7 @@ bool bgp_run(struct bgp *b, uint64_t now)
 	if (b->claims_changed)
 		collect_claims(b);
 	more = rib_sweep(&b->rib, DECISIONS_PER_RUN);
-	if (b->defer_until && (now >= b->defer_until || everybody_is_back(b, now)))
+	if (b->defer_until && (now >= b->defer_until || everybody_is_back(b, true, now)))
 		b->defer_until = 0;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
 		rib_move_cursor(&b->rib.table[f], b->rib.table[f].recent, 0);
@@ -309,5 +320,5 @@ uint64_t bgp_next_timer(const struct bgp *b)
 
 bool bgp_is_settled(const struct bgp *b, uint64_t now)
 {
-	return !b->defer_until && everybody_is_back(b, now) && !rib_is_dirty(&b->rib);
+	return !b->defer_until && everybody_is_back(b, false, now) && !rib_is_dirty(&b->rib);
 }
