@@ -21,7 +21,7 @@ void peer_set_detail(struct bgp_peer *p, const char *format, ...)
 static void clear_timers(struct bgp_session *s)
 {
 	s->retry_at = s->hold_at = s->keepalive_at = s->send_hold_at = CLOCK_NEVER;
-	s->rival_until = CLOCK_NEVER;
+	s->waiting_since = CLOCK_NEVER;
 }
 
 static void restart_hold(struct bgp_session *s, uint64_t now)
@@ -453,7 +453,7 @@ uint64_t peer_next_timer(const struct bgp_peer *p)
 
 		at = earlier(at, earlier(s->hold_at, s->send_hold_at));
 		at = earlier(at, earlier(s->keepalive_at, s->retry_at));
-		at = earlier(at, s->rival_until);
+		at = earlier(at, session_waits_until(p, s));
 	}
 	return at;
 }

@@ -27,6 +27,7 @@
 #define EVENTS_PER_SECOND   4
 #define SETTLED_MS          2000 /* a session younger than this is not replaced by a new one */
 #define RIVAL_WAIT_S        3    /* how long a peer's connection waits for what becomes of ours */
+#define RIVAL_SYN_WAIT_S    1    /* the same, when ours is not even open */
 
 #define SESSION_OUT_SIZE     65536       /* bytes that wait to be written */
 #define SESSION_OUT_RESERVED MESSAGE_MAX /* of them for KEEPALIVE and NOTIFICATION */
@@ -38,9 +39,8 @@ struct bgp_session {
 	struct bgp_open remote;
 	uint16_t hold_s, keepalive_s; /* negotiated */
 	uint64_t retry_at, hold_at, keepalive_at, send_hold_at;
-	uint64_t opened_at; /* our OPEN was sent */
-	uint64_t
-		rival_until; /* the peer's OPEN, read already, waits no longer: see session_waits */
+	uint64_t opened_at;        /* our OPEN was sent */
+	uint64_t waiting_since;    /* the peer's OPEN has come, and is not handled yet */
 	struct bgp_notify pending; /* what FSM_DO_NOTIFY sends */
 	size_t in_len, out_len;
 	uint8_t *out; /* SESSION_OUT_SIZE bytes, from the first connection on */
@@ -162,8 +162,11 @@ static inline struct bgp_session *peer_established(struct bgp_peer *p)
 void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, const uint8_t *bytes,
 	size_t len, uint64_t now);
 
-/* The peer's OPEN on its connection is handled when it is known what becomes of ours: go on then. */
-bool session_waits(struct bgp_peer *p, const struct bgp_session *s, uint64_t now);
+/*
+ * The peer's OPEN on its connection is handled when it is known what becomes of ours, at the latest at
+ * this time, which is CLOCK_NEVER when it is not waiting. Goes on if the wait is over.
+ */
+uint64_t session_waits_until(const struct bgp_peer *p, const struct bgp_session *s);
 void session_go_on(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now);
 
 /* The inbound limit is another now: ends the session if there are more routes than that. */

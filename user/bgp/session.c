@@ -48,19 +48,31 @@ void session_sent(struct bgp_session *s, size_t len, uint64_t now)
  * ours to it (RFC 4724 4.2), for which it forgets what we have not yet told. So we confirm the peer's
  * connection only when nothing is on its way on our own one.
  */
-bool session_waits(struct bgp_peer *p, const struct bgp_session *s, uint64_t now)
+static bool has_rival(const struct bgp_peer *p, const struct bgp_session *s)
 {
 	enum fsm_state ours = p->sessions[BGP_OUTGOING].state;
-	bool underway = ours == FSM_CONNECT || ours == FSM_OPEN_SENT || ours == FSM_OPEN_CONFIRM;
 
-	return s->direction == BGP_INCOMING && underway && now < s->rival_until &&
-	       s->in_len < s->in_size;
+	return s->direction == BGP_INCOMING &&
+	       (ours == FSM_CONNECT || ours == FSM_OPEN_SENT || ours == FSM_OPEN_CONFIRM);
 }
 
-static void wait_for_rival(struct bgp_session *s, uint64_t now)
+uint64_t session_waits_until(const struct bgp_peer *p, const struct bgp_session *s)
 {
-	if (s->rival_until == CLOCK_NEVER)
-		s->rival_until = now + RIVAL_WAIT_S * CLOCK_SECOND;
+	bool open = p->sessions[BGP_OUTGOING].state != FSM_CONNECT;
+
+	if (s->waiting_since == CLOCK_NEVER)
+		return CLOCK_NEVER;
+	return s->waiting_since + (open ? RIVAL_WAIT_S : RIVAL_SYN_WAIT_S) * CLOCK_SECOND;
+}
+
+/* Whether the peer's OPEN, which stands in the input, has to wait, or to wait on. */
+static bool must_wait(const struct bgp_peer *p, struct bgp_session *s, uint64_t now)
+{
+	if (!has_rival(p, s) || s->in_len == s->in_size)
+		return false;
+	if (s->waiting_since == CLOCK_NEVER)
+		s->waiting_since = now;
+	return now < session_waits_until(p, s);
 }
 
 /* True when the connection we opened is the one to keep. */
@@ -103,7 +115,7 @@ static void on_open(
 {
 	struct bgp_open open;
 
-	s->rival_until = CLOCK_NEVER;
+	s->waiting_since = CLOCK_NEVER;
 	if (s->state != FSM_OPEN_SENT) {
 		peer_set_detail(p, "OPEN received in state %s", fsm_state_name(s->state));
 		peer_event(b, p, s, FSM_OPEN, now);
@@ -457,11 +469,8 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 			peer_event(b, p, s, FSM_HEADER_ERROR, now);
 			return false;
 		}
-		if (m.type == MESSAGE_OPEN && s->state == FSM_OPEN_SENT &&
-			session_waits(p, s, now)) {
-			wait_for_rival(s, now);
+		if (m.type == MESSAGE_OPEN && s->state == FSM_OPEN_SENT && must_wait(p, s, now))
 			break;
-		}
 		on_message(b, p, s, &m, now);
 		used += m.len;
 		going = s->state >= FSM_OPEN_SENT;
@@ -501,6 +510,6 @@ void session_input(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, con
 
 void session_go_on(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
-	if (s->rival_until != CLOCK_NEVER && !session_waits(p, s, now))
+	if (s->waiting_since != CLOCK_NEVER && !must_wait(p, s, now))
 		drain(b, p, s, now);
 }

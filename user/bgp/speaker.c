@@ -202,7 +202,7 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 			.hold_at = CLOCK_NEVER,
 			.keepalive_at = CLOCK_NEVER,
 			.send_hold_at = CLOCK_NEVER,
-			.rival_until = CLOCK_NEVER};
+			.waiting_since = CLOCK_NEVER};
 	}
 	b->peers[slot] = p;
 	b->rib_peers[slot] = &p->rib;
