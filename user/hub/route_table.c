@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BUCKETS_FIRST 256 /* a power of two */
+#define CHAIN_LENGTH  2   /* on average, at most: a system call for each route costs more than to look */
 
 /* Things of a pool, chained by their first member, the number of the next. */
 struct chains {
@@ -109,7 +110,7 @@ static uint32_t chains_insert(struct chains *c, const void *thing)
 	uint32_t n = pool_take(&c->pool), *at;
 	uint32_t *next = pool_at(&c->pool, n);
 
-	if (c->count++ >= c->size)
+	if (c->count++ >= CHAIN_LENGTH * c->size)
 		chains_grow(c);
 	memcpy(next, thing, c->pool.size);
 	at = &c->first[c->hash(thing) & (c->size - 1)];
