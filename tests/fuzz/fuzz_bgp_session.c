@@ -62,6 +62,7 @@ static void establish(struct bgp *b, uint32_t tunnel, uint32_t as)
 
 	open_encode(&open, &w);
 	bgp_message_encode_keepalive(&w);
+	bgp_closed(b, tunnel, BGP_OUTGOING, "nobody there", now); /* which would be waited for */
 	bgp_connected(b, tunnel, BGP_INCOMING, now);
 	bgp_receive(b, tunnel, BGP_INCOMING, out, wr_len(&w), now);
 	work(b);
