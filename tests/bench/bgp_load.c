@@ -28,11 +28,13 @@
 #define PHASE_LIMIT_S   240
 #define KEEPALIVE_EVERY 20
 #define CHOSEN_SIZE     80
+#define REFUSALS_MAX    20  /* by a speaker that does not know its peers yet */
 #define QUIET_MS        700 /* nothing heard for so long: the speaker has decided */
 
 struct peer {
 	int fd;
-	bool established;
+	bool established, refused;
+	unsigned int refusals;
 	struct in_addr address;
 	uint8_t *in;
 	size_t in_len;
@@ -45,6 +47,7 @@ static struct peer peers[PEERS_MAX];
 static struct pollfd polls[PEERS_MAX];
 static unsigned int peer_count, prefixes;
 static bool everybody, deciding;
+static const char *dut;
 static uint32_t dut_as;
 static char (*chosen)[CHOSEN_SIZE]; /* by prefix, what the last peer heard */
 static uint64_t heard_at;
@@ -75,7 +78,7 @@ static uint32_t as_of(unsigned int i)
 	return 65001 + (deciding && i < peer_count - 1 ? i / 2 : i);
 }
 
-static void open_session(struct peer *p, unsigned int i, const char *dut)
+static void open_session(struct peer *p, unsigned int i)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = p->address};
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(179)};
@@ -156,6 +159,7 @@ static void take(struct peer *p, const struct bgp_message *m)
 	struct rd r = m->body;
 	uint8_t keepalive[MESSAGE_HEADER_LEN];
 	struct wr w = wr_init(keepalive, sizeof(keepalive));
+	uint8_t code;
 
 	switch (m->type) {
 	case MESSAGE_OPEN:
@@ -166,7 +170,11 @@ static void take(struct peer *p, const struct bgp_message *m)
 		p->established = true;
 		break;
 	case MESSAGE_NOTIFICATION:
-		fprintf(stderr, "NOTIFICATION %u/%u\n", rd_u8(&r), rd_u8(&r));
+		p->refused = true;
+		if (!p->established && p->refusals++ < REFUSALS_MAX)
+			break; /* it does not know the peer yet */
+		code = rd_u8(&r);
+		fprintf(stderr, "NOTIFICATION %u/%u\n", code, rd_u8(&r));
 		exit(1);
 	case MESSAGE_UPDATE:
 		if (deciding && p == &peers[peer_count - 1])
@@ -199,6 +207,13 @@ static void receive(struct peer *p)
 	}
 	memmove(p->in, p->in + used, p->in_len - used);
 	p->in_len -= used;
+	if (!p->refused)
+		return;
+	close(p->fd);
+	usleep(200000);
+	p->refused = false;
+	p->in_len = 0;
+	open_session(p, (unsigned int)(p - peers));
 }
 
 static void transmit(struct peer *p)
@@ -426,6 +441,7 @@ int main(int argc, char **argv)
 	prefixes = (unsigned int)atoi(argv[5]);
 	everybody = !strcmp(argv[6], "all");
 	deciding = !strcmp(argv[6], "decide");
+	dut = argv[1];
 	dut_as = (uint32_t)atoi(argv[2]);
 	chosen = calloc(prefixes, sizeof(*chosen));
 	if (!chosen)
@@ -438,7 +454,7 @@ int main(int argc, char **argv)
 		peers[i].in = malloc(INPUT_SIZE);
 		if (!peers[i].in)
 			fail("malloc");
-		open_session(&peers[i], i, argv[1]);
+		open_session(&peers[i], i);
 	}
 	keepalive_at = clock_now() + KEEPALIVE_EVERY * CLOCK_SECOND;
 	for (uint64_t end = clock_now() + 60 * CLOCK_SECOND; !all_established();) {
