@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define BUCKETS_FIRST 256 /* a power of two */
-#define CHAIN_LENGTH  2   /* on average, at most: a system call for each route costs more than to look */
+#define CHAIN_LENGTH                                                                               \
+	2 /* on average, at most: a system call for each route costs more than to look */
 
 /* Things of a pool, chained by their first member, the number of the next. */
 struct chains {
