@@ -21,7 +21,7 @@ branch_up 1
 must "both tunnels and BGP sessions are up" until_true 60 all_up 2
 
 echoes() { # NS: echo requests that it has seen
-	in_ns "$1" awk '/^Icmp: [0-9]/ { n += $9 } $1 == "Icmp6InEchos" { n += $2 } END { print n }' /proc/net/snmp /proc/net/snmp6
+	in_ns "$1" awk '/^Icmp: [0-9]/ { n += $10 } $1 == "Icmp6InEchos" { n += $2 } END { print n }' /proc/net/snmp /proc/net/snmp6
 }
 reach() { local out; out=$(in_ns host ping -q -c 3 -i 0.1 -W 1 10.1.0.10) && [[ $out == *' 0% packet loss'* ]]; }
 must "the host behind the hub reaches the site" until_true 20 reach
@@ -68,7 +68,7 @@ case_ "killed: nothing gets in" nothing_in
 case_ "killed: nothing leaves in clear" nothing_out
 starts() { # while somebody tries all the time
 	local host status attempts; host=$(echoes host)
-	in_ns inet ping -q -i 0.002 10.0.0.10 >"$LAB/attempts" & attempts=$!; remember $attempts
+	in_ns_exec inet ping -q -i 0.002 -w 30 10.0.0.10 >"$LAB/attempts" & attempts=$!; remember $attempts
 	hub_start; status=$?
 	kill -INT $attempts; wait $attempts
 	echo "$(grep transmitted "$LAB/attempts"), host $host to $(echoes host)"
