@@ -4,8 +4,10 @@
 
 #include "dataplane/checksum.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 enum { NOT_ECT = 0, ECT_1 = 1, ECT_0 = 2, CE = 3 };
 
@@ -112,6 +114,102 @@ static void a_tunnel_may_have_limits_of_its_own(void **context)
 	}
 	assert_int_equal(site(s).site_rate.packets, 2 * 19);
 	assert_int_equal(site(s).aggregate_rate.packets, 0);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+struct flood {
+	struct state *s;
+	int cpu;
+	uint64_t began;
+};
+
+/* As many packets as this CPU can make. */
+static void *flood(void *arg)
+{
+	struct flood *f = arg;
+	struct frame frame = esp_frame(V4, SPI, false, NULL);
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(f->cpu, &one);
+	(void)pthread_setaffinity_np(pthread_self(), sizeof(one), &one); /* there may be one only */
+	f->began = now_ns();
+	do {
+		LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame.bytes, .data_size_in = frame.len,
+			.repeat = 5000);
+
+		if (bpf_prog_test_run_opts(bpf_plane_outside_fd(f->s->plane), &o))
+			return NULL;
+	} while (now_ns() < f->began + 300000000);
+	return arg;
+}
+
+/* Packets that passed while `cpus` of them flooded the site; *ended: when. */
+static uint64_t passed_of_flood(struct state *s, unsigned int cpus, uint64_t *ended)
+{
+	struct site_stats before = site(s), after;
+	struct flood floods[2];
+	pthread_t threads[2];
+
+	for (unsigned int i = 0; i < cpus; i++) {
+		floods[i] = (struct flood){.s = s, .cpu = (int)i};
+		assert_int_equal(pthread_create(&threads[i], NULL, flood, &floods[i]), 0);
+	}
+	for (unsigned int i = 0; i < cpus; i++) {
+		void *done;
+
+		pthread_join(threads[i], &done);
+		assert_non_null(done);
+	}
+	*ended = now_ns();
+	after = site(s);
+	return after.offered.packets - before.offered.packets -
+	       (after.site_rate.packets - before.site_rate.packets);
+}
+
+/*
+ * D-01: a bucket that is full from the start to the end moves on by what passed, neither less nor more,
+ * though two CPUs take from it; and never further ahead of the time than its burst: a second, so that it is
+ * full however late a CPU is.
+ */
+static void rates_hold_on_two_cpus(void **context)
+{
+	const uint64_t rates[] = {1000000, 50000000, 100000000, 1250000000, 5000000000};
+	struct state *s = *context;
+	uint32_t key = 2 * SITE;
+	int fd = bpf_plane_map_fd(s->plane, DATA_MAP_BUCKET_IN);
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	for (size_t i = 0; i < 2 * sizeof(rates) / sizeof(rates[0]); i++) {
+		struct bucket_rate rate = {
+			.bits_per_second = rates[i / 2], .burst_bytes = rates[i / 2] / 8};
+		struct rate_bucket b = bucket_make(&rate);
+		uint64_t began = now_ns(), start = began + b.burst_ns, ended;
+		double passed, paid;
+
+		b.tat_ns = start;
+		assert_int_equal(bpf_map_update_elem(fd, &key, &b, BPF_ANY), 0);
+		passed = (double)passed_of_flood(s, i & 1 ? 2 : 1, &ended) *
+			 (double)bucket_cost(ESP_BYTES - OVERHEAD, b.ns_per_byte_q16);
+		assert_int_equal(bpf_map_lookup_elem(fd, &key, &b), 0);
+		paid = (double)(b.tat_ns - start);
+		print_message("%u Mbit/s, %u CPUs: %+.3f %% of what was paid, in %u of %u ms\n",
+			(unsigned int)(rates[i / 2] / 1000000), i & 1 ? 2 : 1,
+			(passed / paid - 1) * 100, (unsigned int)(paid / 1e6),
+			(unsigned int)((ended - began) / 1000000));
+		assert_true(passed > paid * 0.999 && passed < paid * 1.001);
+		/* A packet of a megabit's site takes 8 ms. */
+		assert_true(b.tat_ns <= ended + b.burst_ns + 8000000);
+		/* More may not be to be had. */
+		assert_true(paid > (double)(ended - began) / 2 || rates[i / 2] > 50000000);
+	}
 }
 
 /* The field of the outer header after the program has seen the packet, which passed. */
@@ -229,6 +327,7 @@ int main(void)
 		TEST(aggregate_rate_holds, setup),
 		TEST(a_tunnel_may_have_limits_of_its_own, setup),
 		TEST(a_site_over_its_rate_costs_the_others_nothing, setup),
+		TEST(rates_hold_on_two_cpus, setup),
 		TEST(congestion_is_told, setup_marking),
 		TEST(nobody_is_told_unasked, setup),
 		TEST(what_a_cpu_has_no_room_for_is_counted, setup_kernel_esp),

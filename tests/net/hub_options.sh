@@ -1,0 +1,60 @@
+#!/bin/bash
+# Options of the data plane that the other tests leave at their defaults: each has the effect that
+# sluice.yaml(5) promises.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+P=slop LAB=$(mktemp -d /tmp/slop.XXXXXX) BIN=${BIN:-$PWD/build/asan}
+. tests/net/lab.sh
+. tests/net/cases.sh
+cases_start
+
+lab_hub_net
+ip -n "$P-hub" rule add pref 100 lookup 100
+ip -n "$P-inet" route add 10.0.0.0/24 via 198.51.100.1
+HUB_OPTIONS=$'pacing_horizon: 0\n  burst: 40k\n  workers: 2\n  route_table: 100\n  outside_forwarding: true' \
+	SITE_RATE=2M SITE_OPTIONS="packets_per_second: 300" hub_config 1 1 |
+	sed 's/^  tunnel: {/  tunnel: { hub_cidrs: [10.0.0.0\/24, 169.254.0.0\/16], site_cidrs: [10.1.0.0\/25, 169.254.0.0\/16], replay_window: 64,/' >"$LAB/sluice.yaml"
+must "sluiced starts" hub_start
+branch_up 1
+must "both tunnels and BGP sessions are up" until_true 60 all_up 2
+
+in_table() { [ -n "$(in_hub ip route show table 100 10.1.0.0/24)" ] && [ -z "$(in_hub ip route show table main 10.1.0.0/24)" ]; }
+case_ "route_table: the site's route is there, and not in main" until_true 20 in_table
+reach() { local out; out=$(in_ns host ping -q -c 3 -i 0.1 -W 1 10.1.0.10) && [[ $out == *' 0% packet loss'* ]]; }
+case_ "traffic passes" until_true 20 reach
+mode() { local out; out=$(json_of show dataplane .mode) && echo "$out" && [[ $out == *'2 workers'* && $out == *policed* ]]; }
+case_ "workers, pacing_horizon: show dataplane says so" mode
+
+dropped() { json_of report ".sites[0].$1.dropped.$2.packets // 0"; }
+# 1,000 packets a second of 100 bytes, a fifth of the rate
+packets() { # WAY FROM TO ADDRESS
+	local out before; before=$(dropped "$1" site_pps)
+	out=$(train "$2" "$3" "$4" 800000 100 4); echo "$out, site_pps +$(($(dropped "$1" site_pps) - before))"
+	[ "$(jq .received <<<"$out")" -le 1350 ] && [ "$(jq .received <<<"$out")" -ge 900 ] && [ $(($(dropped "$1" site_pps) - before)) -gt 1500 ]
+}
+case_ "packets_per_second: site to hub" packets in b1-h host 10.0.0.10
+case_ "packets_per_second: hub to site" packets out host b1-h 10.1.0.10
+policed() { # 400 packets a second of 1,300 bytes, twice the rate; nothing waits
+	local out before; before=$(dropped out site_rate)
+	out=$(train host b1-h 10.1.0.10 4000000 1300 4); echo "$out, site_rate +$(($(dropped out site_rate) - before)), horizon $(dropped out horizon)"
+	[ $(($(dropped out site_rate) - before)) -gt 300 ] && [ "$(dropped out horizon)" = 0 ]
+}
+case_ "pacing_horizon: 0 drops at once" policed
+burst() { # 40,000 bytes at 2 Mbit/s
+	local way ns
+	for way in in out; do
+		ns=$(in_hub bpftool -j map lookup pinned /sys/fs/bpf/sluice/bucket_$way key 0 0 0 0 | jq '.formatted.value.burst_ns // .value.burst_ns')
+		echo "$ns ns"; [ "$ns" -gt 159900000 ] && [ "$ns" -le 160000000 ] || return 1
+	done
+}
+case_ "burst: in the buckets of both ways" burst
+outside_cidrs() { # routed to the site, but not what its SAs are for
+	local before; before=$(dropped out selector)
+	in_ns host ping -q -c 3 -i 0.1 -W 1 10.1.0.200 >/dev/null
+	echo "selector +$(($(dropped out selector) - before))"; [ $(($(dropped out selector) - before)) = 3 ]
+}
+case_ "hub_cidrs, site_cidrs: nothing else is sealed" outside_cidrs
+in_clear() { in_ns inet ping -q -c 2 -i 0.1 -W 1 10.0.0.10 >/dev/null; }
+case_ "outside_forwarding: others may pass in clear" in_clear
+case_ "it stops" hub_stop
+cases_end
