@@ -152,7 +152,7 @@ for setting in "udp 4" "udp 6" "native 4" "native 6"; do
 		in_ns site nft "table inet class { chain congested { type filter hook output priority 0; meta oifname eth0 meta nfproto ipv$2 $family ecn set ce; }; }"
 		in_ns site ping -q -c 5 -i 0.02 -W 1 -s 1340 10.1.0.2 >/dev/null
 		in_ns site nft delete table inet class
-		check "$setting: they tell of congestion too" test $(($(counter in ecn) - before)) = 5
+		check "$setting: they tell of congestion too" test $(($(counter in ecn) - before)) -ge 5
 		ip -n $P-site link set eth0 mtu 1500
 	else
 		# A NAT gives the site another port: the hub follows the newest authentic packet.
