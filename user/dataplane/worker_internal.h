@@ -16,7 +16,7 @@
 #define WORKER_BUFFER_SIZE 2048
 #define WORKER_PACKET_MAX  (WORKER_BUFFER_SIZE - ESP_HEADROOM - ESP_TAILROOM)
 #define WORKER_PENDING     512
-#define WORKER_ERRORS_NS   10000000 /* one ICMP error in this time at most */
+#define WORKER_ERRORS_NS   10000000 /* one ICMP error about a tunnel in this time at most */
 
 /* A packet on its way out, in a buffer of the same number. */
 struct outgoing {
@@ -55,7 +55,7 @@ struct worker {
 	uint32_t pending_count;
 	struct pace_wheel wheel;
 	uint64_t loan; /* bytes borrowed from the aggregate */
-	uint64_t last_error_ns;
+	uint64_t last_error_ns[SLUICE_MAX_TUNNELS];
 	uint16_t fragment_id; /* the next one that this worker gives */
 };
 

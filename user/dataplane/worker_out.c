@@ -17,6 +17,7 @@
 #define SEGMENTS_PER_SEND 64           /* UDP_SEGMENT's limit in older kernels */
 #define MESSAGES_PER_SEND 64
 #define SEND_BYTES_MAX    65000
+#define IPV6_MTU_LEAST    1280
 #define SEND_FLAGS        (MSG_DONTWAIT | MSG_NOSIGNAL)
 #define EXPIRING_BELOW    (UINT64_C(1) << 28) /* sequence numbers left: minutes at full rate */
 
@@ -144,19 +145,19 @@ static void fragment(struct worker *w, const struct super_packet *s, uint32_t wh
 }
 
 /* Tells the sender, but not about every packet. */
-static void say_too_big(
-	struct worker *w, const uint8_t *ip, const struct inner *in, uint32_t mtu, uint64_t now)
+static void say_too_big(struct worker *w, uint32_t tunnel, const uint8_t *ip,
+	const struct inner *in, uint32_t mtu, uint64_t now)
 {
 	uint8_t error[ADJUST_ERROR_MAX];
 	uint32_t len;
 	struct inner made;
 
-	if (now - w->last_error_ns < WORKER_ERRORS_NS)
+	if (now - w->last_error_ns[tunnel] < WORKER_ERRORS_NS)
 		return;
 	len = adjust_too_big(ip, in->total, in, mtu, error);
 	if (!len || !inner_parse(error, len, &made))
 		return;
-	w->last_error_ns = now;
+	w->last_error_ns[tunnel] = now;
 	coalesce_reset(&w->coalescer);
 	if (coalesce_add(&w->coalescer, error, &made, 0)) {
 		struct bundle *b = &w->coalescer.bundles[0];
@@ -176,6 +177,9 @@ static void out_packet(
 	uint64_t departure;
 	struct inner in;
 
+	/* RFC 8200 5, RFC 2473 7.1: what does not fit then, the kernel fragments outside. */
+	if (mtu < IPV6_MTU_LEAST && packet_of(w, buffer)[0] >> 4 == 6)
+		mtu = IPV6_MTU_LEAST;
 	if (len <= mtu) {
 		if (!admit(w, s, now, len, &departure)) {
 			free_buffer(w, buffer);
@@ -190,7 +194,7 @@ static void out_packet(
 		tally(&out_stats(w, s->tunnel)->malformed, 1, len);
 	} else if (in.dont_fragment && !(in.family == 4 && w->shared.clear_df)) {
 		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
-		say_too_big(w, packet_of(w, buffer), &in, mtu, now);
+		say_too_big(w, s->tunnel, packet_of(w, buffer), &in, mtu, now);
 	} else if (admit(w, s, now, len, &departure)) {
 		fragment_anyway(packet_of(w, buffer), &w->fragment_id);
 		fragment(w, s, buffer, mtu, now, departure);
