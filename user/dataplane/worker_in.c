@@ -112,8 +112,21 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 	coalesce_add(&w->coalescer, esp, &in, p->tunnel);
 }
 
-static void open_frames(struct worker *w, const struct xsk_frame *frames, uint32_t n, uint64_t now)
+/* A packet with its pair. */
+struct arrival {
+	struct sa_pair *pair;
+	uint8_t *esp;
+	uint32_t len;
+	uint8_t traffic_class;
+	struct ip_endpoint remote;
+};
+
+/* Finds the pairs of frames; what has none is counted. Returns how many have one. */
+static uint32_t find_pairs(struct worker *w, const struct xsk_frame *frames, uint32_t n,
+	struct arrival arrivals[XSK_BATCH])
 {
+	uint32_t found = 0;
+
 	for (uint32_t i = 0; i < n; i++) {
 		struct sa_pair *p;
 		struct outer o;
@@ -132,8 +145,34 @@ static void open_frames(struct worker *w, const struct xsk_frame *frames, uint32
 			tally(&s->tunnel_down, 1, o.esp_len);
 			continue;
 		}
-		open_packet(
-			w, p, frames[i].bytes + o.esp, o.esp_len, &o.remote, o.traffic_class, now);
+		arrivals[found++] = (struct arrival){.pair = p,
+			.esp = frames[i].bytes + o.esp,
+			.len = o.esp_len,
+			.traffic_class = o.traffic_class,
+			.remote = o.remote};
+	}
+	return found;
+}
+
+/* With many sites what is known of each has left the caches when it is its turn again. */
+static void prefetch_pair(const struct worker *w, const struct sa_pair *p)
+{
+	esp_prefetch(p->in);
+	__builtin_prefetch(&in_stats(w, p->tunnel)->delivered, 1);
+	__builtin_prefetch(&tunnel_row(w, p->tunnel)->in, 1);
+}
+
+static void open_frames(struct worker *w, const struct xsk_frame *frames, uint32_t n, uint64_t now)
+{
+	struct arrival arrivals[XSK_BATCH];
+
+	n = find_pairs(w, frames, n, arrivals);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct arrival *a = &arrivals[i];
+
+		if (i + 1 < n && a[1].pair != a->pair)
+			prefetch_pair(w, a[1].pair);
+		open_packet(w, a->pair, a->esp, a->len, &a->remote, a->traffic_class, now);
 	}
 }
 

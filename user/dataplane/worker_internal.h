@@ -66,7 +66,7 @@ static inline void tally(struct traffic *t, uint64_t packets, uint64_t bytes)
 }
 
 /* Rows of this worker; it is the only one that writes them. */
-static inline struct site_stats *in_stats(struct worker *w, uint32_t tunnel)
+static inline struct site_stats *in_stats(const struct worker *w, uint32_t tunnel)
 {
 	return &w->shared.in_stats[w->index * SLUICE_MAX_SITES + tunnel / 2];
 }
@@ -76,7 +76,7 @@ static inline struct site_stats *out_stats(struct worker *w, uint32_t tunnel)
 	return &w->shared.out_stats[w->index * SLUICE_MAX_SITES + tunnel / 2];
 }
 
-static inline struct tunnel_stats *tunnel_row(struct worker *w, uint32_t tunnel)
+static inline struct tunnel_stats *tunnel_row(const struct worker *w, uint32_t tunnel)
 {
 	return &w->shared.tunnel_stats[w->index * SLUICE_MAX_TUNNELS + tunnel];
 }

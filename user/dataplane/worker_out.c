@@ -505,6 +505,13 @@ void worker_send(struct worker *w, uint64_t now)
 				w->pending[kept++] = buffer;
 		}
 		left = kept;
+		if (left) {
+			const struct sa_pair *next =
+				sadb_out(w->shared.sadb, w->outgoing[w->pending[0]].tunnel);
+
+			if (next)
+				esp_prefetch(next->out);
+		}
 		if (p) {
 			seal_run(w, p, run, n, &s, now);
 			continue;

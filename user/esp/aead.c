@@ -25,11 +25,11 @@ struct aead {
 	struct cipher base;
 	bool wide; /* 256-bit key */
 	uint8_t salt[ESP_SALT_SIZE];
-	EVP_CIPHER_CTX *evp; /* OpenSSL */
 	union {
-		struct gcm_vaes vaes;
-		struct gcm_key_data mb __attribute__((aligned(64)));
+		EVP_CIPHER_CTX *evp;     /* OpenSSL */
+		struct gcm_key_data *mb; /* ipsec-mb: a kilobyte that the others need not have */
 	};
+	struct gcm_vaes vaes;
 };
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
@@ -113,10 +113,10 @@ static bool mb_seal(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t se
 	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
 	aad_len = make_aad(a, packet, sequence, aad);
 	if (a->wide)
-		IMB_AES256_GCM_ENC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+		IMB_AES256_GCM_ENC(engine, a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
 			payload + len, AEAD_ICV);
 	else
-		IMB_AES128_GCM_ENC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+		IMB_AES128_GCM_ENC(engine, a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
 			payload + len, AEAD_ICV);
 	return true;
 }
@@ -131,21 +131,34 @@ static bool mb_open(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t se
 
 	make_nonce(a, packet + ESP_HEADER_SIZE, nonce);
 	if (a->wide)
-		IMB_AES256_GCM_DEC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+		IMB_AES256_GCM_DEC(engine, a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
 			tag, AEAD_ICV);
 	else
-		IMB_AES128_GCM_DEC(engine, &a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
+		IMB_AES128_GCM_DEC(engine, a->mb, &ctx, payload, payload, len, nonce, aad, aad_len,
 			tag, AEAD_ICV);
 	return secret_equal(tag, payload + len, AEAD_ICV);
 }
 
-static void aead_free(struct cipher *c)
+static void vaes_free(struct cipher *c)
+{
+	secret_wipe(c, sizeof(struct aead));
+	free(c);
+}
+
+static void mb_free(struct cipher *c)
 {
 	struct aead *a = (struct aead *)c;
 
-	EVP_CIPHER_CTX_free(a->evp);
-	secret_wipe(a, sizeof(*a));
-	free(a);
+	if (a->mb)
+		secret_wipe(a->mb, sizeof(*a->mb));
+	free(a->mb);
+	vaes_free(c);
+}
+
+static void evp_free(struct cipher *c)
+{
+	EVP_CIPHER_CTX_free(((struct aead *)c)->evp);
+	vaes_free(c);
 }
 
 static bool evp_seal(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t sequence)
@@ -181,11 +194,11 @@ static bool evp_open(struct cipher *c, uint8_t *packet, uint32_t len, uint64_t s
 }
 
 static const struct cipher_ops vaes_ops = {
-	.engine = "vaes", .seal = vaes_seal, .open = vaes_open, .free = aead_free};
+	.engine = "vaes", .seal = vaes_seal, .open = vaes_open, .free = vaes_free};
 static const struct cipher_ops mb_ops = {
-	.engine = "ipsec-mb", .seal = mb_seal, .open = mb_open, .free = aead_free};
+	.engine = "ipsec-mb", .seal = mb_seal, .open = mb_open, .free = mb_free};
 static const struct cipher_ops evp_ops = {
-	.engine = "openssl", .seal = evp_seal, .open = evp_open, .free = aead_free};
+	.engine = "openssl", .seal = evp_seal, .open = evp_open, .free = evp_free};
 
 static bool evp_setup(struct aead *a, const struct esp_params *p)
 {
@@ -204,6 +217,7 @@ static bool vaes_setup(struct aead *a, const struct esp_params *p)
 	if (!vaes || p->cipher != ESP_AES_GCM_16)
 		return false;
 	a->base.ops = &vaes_ops;
+	a->base.size = sizeof(*a);
 	gcm_vaes_init(&a->vaes, p->key, p->key_len);
 	return true;
 }
@@ -213,10 +227,13 @@ static bool mb_setup(struct aead *a, const struct esp_params *p)
 	if (!engine || p->cipher != ESP_AES_GCM_16)
 		return false;
 	a->base.ops = &mb_ops;
+	a->mb = aligned_alloc(64, (sizeof(*a->mb) + 63) & ~(size_t)63);
+	if (!a->mb)
+		return false;
 	if (a->wide)
-		IMB_AES256_GCM_PRE(engine, p->key, &a->mb);
+		IMB_AES256_GCM_PRE(engine, p->key, a->mb);
 	else
-		IMB_AES128_GCM_PRE(engine, p->key, &a->mb);
+		IMB_AES128_GCM_PRE(engine, p->key, a->mb);
 	return true;
 }
 
@@ -246,6 +263,7 @@ struct cipher *cipher_aead_new(const struct esp_params *p, enum esp_engine wante
 	a->base.icv_len = AEAD_ICV;
 	a->base.block = 4; /* RFC 4303 2.4: the trailer ends on a 4-byte boundary */
 	a->base.esn = p->esn;
+	a->base.size = offsetof(struct aead, vaes);
 	a->wide = p->key_len == 32;
 	memcpy(a->salt, p->salt, sizeof(a->salt));
 	pthread_once(&engine_once, engine_find);
@@ -253,7 +271,11 @@ struct cipher *cipher_aead_new(const struct esp_params *p, enum esp_engine wante
 		if ((wanted == ESP_ENGINE_AUTO || wanted == engines[i].engine) &&
 			engines[i].setup(a, p))
 			return &a->base;
+		if (a->base.ops) {
+			a->base.ops->free(&a->base);
+			return NULL;
+		}
 	}
-	aead_free(&a->base);
+	free(a);
 	return NULL;
 }

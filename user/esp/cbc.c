@@ -143,6 +143,7 @@ struct cipher *cipher_cbc_new(const struct esp_params *p)
 	c->base.iv_len = CBC_BLOCK;
 	c->base.icv_len = h->icv_len;
 	c->base.block = CBC_BLOCK;
+	c->base.size = sizeof(*c);
 	c->base.esn = p->esn;
 	if (!set_keys(c, p, h)) {
 		cbc_free(&c->base);

@@ -31,6 +31,7 @@ struct cipher {
 	uint8_t icv_len;
 	uint8_t block; /* payload with trailer is a multiple of this, a power of two, at most 16 */
 	bool esn;
+	uint16_t size; /* bytes from here on that a packet needs: keys */
 };
 
 /* NULL when a length is wrong or the algorithms are not ours. */

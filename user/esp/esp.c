@@ -8,48 +8,69 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ESP_CACHE_LINE    64
 #define TRAILER           2 /* pad length, next header */
 #define NEXT_HEADER_IPV4  4
 #define NEXT_HEADER_IPV6  41
 #define NEXT_HEADER_DUMMY 59
 
+/* Which inner packets an SA takes. */
+struct selection {
+	struct selector_set local, remote;
+};
+
+/* The first cache line is what each packet needs; a packet touches one or two more. */
 struct esp_sa {
 	uint32_t spi;
-	bool any; /* the selectors take every packet */
 	bool outbound;
-	uint64_t sequence; /* outbound: last used */
-	uint64_t reserved; /* outbound: may be used without writing to progress */
+	uint16_t key_bytes; /* at cipher */
+	uint64_t sequence;  /* outbound: last used */
+	uint64_t reserved;  /* outbound: may be used without writing to progress */
 	uint64_t sequence_max;
 	struct esp_progress *progress; /* NULL: nobody takes over */
 	uint64_t progress_tag;
 	struct cipher *cipher;
+	struct selection *selection; /* NULL: every packet */
 	struct replay replay;
-	struct selector_set local, remote;
 };
+
+_Static_assert(offsetof(struct esp_sa, replay) <= ESP_CACHE_LINE, "one line for each packet");
+
+/* False: no memory. */
+static bool select_packets(struct esp_sa *sa, const struct esp_params *p)
+{
+	if (selectors_any(&p->local) && selectors_any(&p->remote))
+		return true;
+	sa->selection = malloc(sizeof(*sa->selection));
+	if (!sa->selection)
+		return false;
+	*sa->selection = (struct selection){.local = p->local, .remote = p->remote};
+	return true;
+}
 
 struct esp_sa *esp_sa_new(const struct esp_params *p, enum esp_engine engine)
 {
-	struct esp_sa *sa = calloc(1, sizeof(*sa));
+	size_t size = (sizeof(struct esp_sa) + ESP_CACHE_LINE - 1) & ~(size_t)(ESP_CACHE_LINE - 1);
+	struct esp_sa *sa = aligned_alloc(ESP_CACHE_LINE, size);
 
 	if (!sa)
 		return NULL;
+	memset(sa, 0, sizeof(*sa));
 	if (p->cipher == ESP_AES_GCM_16 || p->cipher == ESP_CHACHA20_POLY1305) {
 		sa->cipher = cipher_aead_new(p, engine);
 	} else if (p->cipher == ESP_AES_CBC) {
 		sa->cipher = cipher_cbc_new(p);
 	}
-	if (!sa->cipher) {
-		free(sa);
+	if (!sa->cipher || !select_packets(sa, p)) {
+		esp_sa_free(sa);
 		return NULL;
 	}
+	sa->key_bytes = sa->cipher->size;
 	sa->spi = p->spi;
 	sa->outbound = p->outbound;
 	sa->sequence_max = p->esn ? UINT64_MAX : UINT32_MAX;
 	sa->reserved = sa->sequence_max;
 	replay_init(&sa->replay, p->replay_window);
-	sa->local = p->local;
-	sa->remote = p->remote;
-	sa->any = selectors_any(&p->local) && selectors_any(&p->remote);
 	return sa;
 }
 
@@ -57,7 +78,9 @@ void esp_sa_free(struct esp_sa *sa)
 {
 	if (!sa)
 		return;
-	sa->cipher->ops->free(sa->cipher);
+	if (sa->cipher)
+		sa->cipher->ops->free(sa->cipher);
+	free(sa->selection);
 	free(sa);
 }
 
@@ -140,6 +163,13 @@ static bool reserve(struct esp_sa *sa)
 	return true;
 }
 
+static bool selected(const struct esp_sa *sa, const struct inner *in, bool to_hub)
+{
+	const struct selection *s = sa->selection;
+
+	return !s || inner_selected(in, &s->local, &s->remote, to_hub);
+}
+
 enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len)
 {
 	static const uint8_t ascending[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
@@ -152,7 +182,7 @@ enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len)
 
 	if (!inner_parse(*packet, *len, &in) || in.total != *len)
 		return ESP_MALFORMED;
-	if (!sa->any && !inner_selected(&in, &sa->local, &sa->remote, false))
+	if (!selected(sa, &in, false))
 		return ESP_SELECTOR;
 	if (sa->sequence >= sa->reserved && !reserve(sa))
 		return ESP_SEQUENCE;
@@ -196,7 +226,7 @@ static enum esp_result unwrap(struct esp_sa *sa, uint8_t *payload, uint32_t payl
 		return ESP_MALFORMED;
 	if (next != (in->family == 4 ? NEXT_HEADER_IPV4 : NEXT_HEADER_IPV6))
 		return ESP_MALFORMED;
-	if (!sa->any && !inner_selected(in, &sa->local, &sa->remote, true))
+	if (!selected(sa, in, true))
 		return ESP_SELECTOR;
 	*packet = payload;
 	*len = in->total;
@@ -227,6 +257,18 @@ enum esp_result esp_open(struct esp_sa *sa, uint8_t **packet, uint32_t *len, str
 	if (sa->progress && sequence == sa->replay.top)
 		progress_write(sa, sequence);
 	return unwrap(sa, *packet + ESP_HEADER_SIZE + c->iv_len, payload, packet, len, in);
+}
+
+void esp_prefetch(const struct esp_sa *sa)
+{
+	const struct replay *r = &sa->replay;
+	const uint8_t *keys = (const uint8_t *)sa->cipher;
+
+	__builtin_prefetch(r);
+	for (uint32_t at = 0; at < sa->key_bytes; at += ESP_CACHE_LINE)
+		__builtin_prefetch(keys + at);
+	if (!sa->outbound)
+		__builtin_prefetch(&r->words[(r->top >> 6) & r->mask], 1);
 }
 
 void esp_seal_batch(struct esp_sa *sa, struct esp_packet *packets, size_t n)

@@ -79,6 +79,9 @@ enum esp_result esp_seal(struct esp_sa *sa, uint8_t **packet, uint32_t *len);
  */
 enum esp_result esp_open(struct esp_sa *sa, uint8_t **packet, uint32_t *len, struct inner *in);
 
+/* A packet of this SA will follow soon: gets what that needs into the cache. Needs no lock. */
+void esp_prefetch(const struct esp_sa *sa);
+
 /* A batch of either, in order; each packet has its own result. */
 struct esp_packet {
 	uint8_t *bytes;

@@ -56,6 +56,12 @@ INLINE __m256i load_pair(const void *p)
 	return _mm256_loadu_si256(p);
 }
 
+/* A round key for both lanes. */
+INLINE __m256i round_key(const struct gcm_vaes *g, int round)
+{
+	return _mm256_broadcastsi128_si256(load(g->round[round]));
+}
+
 INLINE __m128i reversed(__m128i x)
 {
 	return _mm_shuffle_epi8(
@@ -144,7 +150,7 @@ INLINE __m256i first_round(const struct gcm_vaes *g, __m256i counter, int pair)
 	const __m256i step = _mm256_set_epi32(0, 0, 0, 2 * pair + 1, 0, 0, 0, 2 * pair);
 
 	counter = reversed_pair(_mm256_add_epi32(counter, step));
-	return _mm256_xor_si256(counter, load_pair(g->round[0]));
+	return _mm256_xor_si256(counter, round_key(g, 0));
 }
 
 /* Compilers would do all rounds first and run out of registers. */
@@ -170,7 +176,7 @@ INLINE __m128i crypt_group(const struct gcm_vaes *g, int rounds, __m256i counter
 		b[i] = first_round(g, counter, i);
 #pragma GCC unroll 16
 	for (int r = 1; r < rounds; r++) {
-		__m256i key = load_pair(g->round[r]);
+		__m256i key = round_key(g, r);
 
 #pragma GCC unroll 16
 		for (int i = 0; i < GROUP; i++)
@@ -181,8 +187,7 @@ INLINE __m128i crypt_group(const struct gcm_vaes *g, int rounds, __m256i counter
 	}
 #pragma GCC unroll 16
 	for (int i = 0; i < GROUP; i++) {
-		__m256i key =
-			_mm256_xor_si256(load_pair(g->round[rounds]), load_pair(data + i * PAIR));
+		__m256i key = _mm256_xor_si256(round_key(g, rounds), load_pair(data + i * PAIR));
 
 		b[i] = _mm256_aesenclast_epi128(b[i], key);
 		_mm256_storeu_si256((__m256i *)(data + i * PAIR), b[i]);
@@ -204,10 +209,10 @@ INLINE void key_stream(const struct gcm_vaes *g, int rounds, __m256i last, __m25
 		for (int i = 0; i < UNIT; i++)
 			b[i] = first_round(g, counter, i - 1);
 		if (at == 0)
-			b[0] = _mm256_xor_si256(reversed_pair(last), load_pair(g->round[0]));
+			b[0] = _mm256_xor_si256(reversed_pair(last), round_key(g, 0));
 #pragma GCC unroll 16
 		for (int r = 1; r < rounds; r++) {
-			__m256i key = load_pair(g->round[r]);
+			__m256i key = round_key(g, r);
 
 #pragma GCC unroll 16
 			for (int i = 0; i < UNIT; i++)
@@ -216,7 +221,7 @@ INLINE void key_stream(const struct gcm_vaes *g, int rounds, __m256i last, __m25
 #pragma GCC unroll 16
 		for (int i = 0; i < UNIT; i++)
 			stream[at + (uint32_t)i] =
-				_mm256_aesenclast_epi128(b[i], load_pair(g->round[rounds]));
+				_mm256_aesenclast_epi128(b[i], round_key(g, rounds));
 		counter = _mm256_add_epi32(counter, number(2 * UNIT));
 	}
 }
@@ -337,10 +342,7 @@ INLINE void expand_key(struct gcm_vaes *g, const uint8_t *key, uint32_t key_len)
 		}
 		w[i] = w[i - n] ^ mixed;
 	}
-	for (uint32_t r = 0; r <= rounds; r++) {
-		memcpy(g->round[r], w + 4 * r, BLOCK);
-		memcpy(g->round[r] + BLOCK, w + 4 * r, BLOCK);
-	}
+	memcpy(g->round, w, (rounds + 1) * BLOCK);
 	secret_wipe(w, sizeof(w));
 }
 

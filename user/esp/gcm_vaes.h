@@ -16,10 +16,9 @@
 
 /* Secret as a whole: the owner wipes it. */
 struct gcm_vaes {
-	/* Each round key twice, once a lane. */
-	uint8_t round[GCM_VAES_ROUNDS + 1][32] __attribute__((aligned(64)));
+	bool wide; /* AES-256 */
+	uint8_t round[GCM_VAES_ROUNDS + 1][16] __attribute__((aligned(16)));
 	uint8_t power[GCM_VAES_POWERS][16]; /* of the hash key: the 17th first, the first last */
-	bool wide;                          /* AES-256 */
 };
 
 /* This CPU has the instructions and its kernel keeps the registers. Nothing below may run if not. */
