@@ -127,8 +127,9 @@ static __always_inline int to_kernel(const struct sa_in *sa, __u64 bytes)
 	return bpf_redirect_map(&cpus, SLUICE_STEER(sa->tunnel) % esp_cpus, XDP_PASS);
 }
 
+/* `redirect`: what to return for a packet that may pass. */
 static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct outside_packet *p,
-	const struct sa_in *sa, struct outside_stats *stats, __u32 key)
+	const struct sa_in *sa, struct outside_stats *stats, int redirect)
 {
 	__u64 bytes = p->esp_len - sa->overhead;
 	__u32 site_index = sa->site, zero = 0, direction = SLUICE_IN;
@@ -160,14 +161,14 @@ static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct 
 		tell_congestion(ctx, p);
 	if (esp_cpus)
 		return to_kernel(sa, bytes);
-	return bpf_redirect_map(&xsks, key, XDP_DROP);
+	return redirect;
 }
 
 static __always_inline int esp(
 	struct xdp_md *ctx, const struct outside_packet *p, struct outside_stats *stats)
 {
-	__u32 key = socket_key(ctx);
 	struct sa_in *sa = 0;
+	int redirect = XDP_REDIRECT;
 
 	count(&stats->esp, 1, p->esp_len);
 	switch (classify(&sa_in, p, &sa)) {
@@ -184,11 +185,14 @@ static __always_inline int esp(
 		count(&stats->malformed, 1, p->esp_len);
 		return XDP_DROP;
 	}
-	if (!esp_cpus && !bpf_map_lookup_elem(&xsks, &key)) {
+	/* Only prepared: it holds when this is what the program returns. */
+	if (!esp_cpus)
+		redirect = bpf_redirect_map(&xsks, socket_key(ctx), XDP_DROP);
+	if (redirect != XDP_REDIRECT) {
 		count(&stats->no_socket, 1, p->esp_len);
 		return XDP_DROP;
 	}
-	return police_and_redirect(ctx, p, sa, stats, key);
+	return police_and_redirect(ctx, p, sa, stats, redirect);
 }
 
 SEC("xdp")
