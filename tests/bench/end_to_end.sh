@@ -33,9 +33,11 @@ highest() {
 	shift
 	for rate in $rates; do
 		out=$("${@/RATE/$rate}") || continue
+		# Once more: it may have been the machine.
+		jq -e '.lost * 1000 <= .sent' <<<"$out" >/dev/null || out=$("${@/RATE/$rate}") || continue
 		if jq -e '.lost * 1000 <= .sent' <<<"$out" >/dev/null; then best=$out; else [ -n "$best" ] || best=$out; break; fi
 		# What the generator did not manage is no rate of ours: more is not to be had.
-		jq -e --argjson r "$rate" --argjson s "$SECONDS_EACH" --argjson z "${SIZE:-0}" '$z > 0 and .sent * $z * 8 < $r * $s * 0.97' <<<"$out" >/dev/null && break
+		jq -e --argjson r "$rate" --argjson s "$SECONDS_EACH" --argjson z "${SIZE:-0}" '$z > 0 and .sent * $z * 8 < $r * $s * 0.9' <<<"$out" >/dev/null && break
 	done
 	echo "$best"
 }
@@ -43,7 +45,7 @@ row() { # SITES WHAT WAY, and JSON
 	jq -r --arg s "$1" --arg z "$2" --arg w "$3" '[$s, $z, $w, .bits_per_second / 1e6, .lost, .share * 100, .cpu / .received, (if .data then (.data / .received) else 0 end), .bits_per_second / .share / 1e9] | @tsv' |
 		awk -F '\t' '{ printf "%-5s %-17s %-5s %8.0f %8d %7.0f%% %9.0f %9s %12.2f\n", $1, $2, $3, $4, $5, $6, $7, ($8 > 0 ? int($8) : "-"), $9 }'
 }
-RATES="500000000 1000000000 1500000000 2000000000 2500000000 3000000000 4000000000 5000000000 6000000000 7000000000 8000000000 10000000000"
+RATES=${RATES:-"500000000 1000000000 1500000000 2000000000 2500000000 3000000000 4000000000 5000000000 6000000000 7000000000 8000000000 10000000000"}
 printf '%-5s %-17s %-5s %8s %8s %8s %9s %9s %12s\n' sites bytes way Mbit/s lost "CPU 0" ns/packet "of it own" Gbit/CPU-s
 # What comes by veth, of blast.
 veth_rows() {
