@@ -41,8 +41,8 @@ struct side {
 	int memfd;
 	int udp[2];
 	struct ip_addr addr, other;
-	bool start, ready, confirm;
-	unsigned int phase, ups, downs, adds, uses, dels, gone, keeps, keep_ends;
+	bool start, confirm;
+	unsigned int ready, phase, ups, downs, adds, uses, dels, gone, keeps, keep_ends;
 	struct imsg_sa_add last_add;
 	struct imsg_sa_ref used;
 	struct imsg_sa_info info;
@@ -159,7 +159,7 @@ static void start_process(int me)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	s->ready = false;
+	s->ready = 0;
 	s->pid = fork();
 	if (s->pid == 0) {
 		for (int i = 0; i < 2; i++) {
@@ -191,7 +191,7 @@ static void take_hub(struct side *s, const struct imsg *m)
 
 	switch (m->type) {
 	case IMSG_READY:
-		s->ready = true;
+		s->ready = 1;
 		break;
 	case IMSG_TUNNEL_STATE:
 		s->phase = state->phase;
@@ -322,10 +322,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* Waits until both ends use the pair they added last, which mirror each other. */
 static void check_mirrored(void)
 {
 	const struct imsg_sa_add *a = &sides[0].last_add, *b = &sides[1].last_add;
 
+	for (int i = 0; i < 50; i++) {
+		if (sides[0].used.spi_in == a->spi_in && sides[1].used.spi_in == b->spi_in &&
+			a->spi_in == b->spi_out)
+			break;
+		serve(100, NULL, 0);
+	}
 	assert_int_equal(a->spi_in, b->spi_out);
 	assert_int_equal(a->spi_out, b->spi_in);
 	assert_int_equal(a->spi_in % 16384 / 8, TUNNEL);
@@ -372,8 +379,8 @@ static void test_killed(void **state)
 		waitpid(sides[i].pid, NULL, 0);
 		sides[i].keeps = sides[i].keep_ends = 0;
 		start_process(i);
-		serve(300, NULL, 0);
-		assert_true(sides[i].ready);
+		assert_true(serve(5000, &sides[i].ready, 1));
+		assert_true(serve(5000, &sides[i].keep_ends, 1));
 		assert_int_equal(sides[i].phase, TUNNEL_UP);
 		rekey.command = IKE_COMMAND_REKEY_IKE;
 		send_message(sides[i].hub, IMSG_IKE_COMMAND, -1, &rekey, sizeof(rekey));
