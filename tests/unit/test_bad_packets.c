@@ -6,7 +6,7 @@
  * inside device.
  */
 #include "dataplane/outer.h"
-#include "dataplane/worker.h"
+#include "worker_lab.h"
 #include "../selectors.h"
 
 #include <fcntl.h>
@@ -103,20 +103,8 @@ static void bench_init(struct bench *b)
 	b->random = 0x9e3779b97f4a7c15;
 	b->sadb = sadb_new();
 	assert_int_equal(pipe2(b->tap, O_NONBLOCK), 0);
-	b->shared = (struct worker_shared){.sadb = b->sadb,
-		.workers = 0,
-		.inside_mtu = 1500,
-		.inside_uso = true,
-		.mark_ns = UINT64_MAX,
-		.own_limits = calloc(SLUICE_MAX_TUNNELS, sizeof(bool)),
-		.bucket_in = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
-		.bucket_out = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
-		.bucket_aggregate = calloc(SLUICE_DIRECTIONS, sizeof(struct rate_bucket)),
-		.in_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
-		.out_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
-		.tunnel_stats = calloc(SLUICE_MAX_TUNNELS, sizeof(struct tunnel_stats)),
-		.worker_stats = calloc(1, sizeof(struct worker_stats)),
-		.event_fd = open("/dev/null", O_WRONLY)};
+	b->shared = worker_shared_make(b->sadb);
+	b->shared.inside_uso = true;
 	b->worker = worker_new(&b->shared, 0, b->tap[1], NULL, 0);
 	assert_non_null(b->worker);
 	for (uint32_t s = 0; s < SITES; s++) {
@@ -146,15 +134,7 @@ static void bench_fini(struct bench *b)
 		esp_sa_free(b->peer[s]);
 	close(b->tap[0]);
 	close(b->tap[1]);
-	close(b->shared.event_fd);
-	free((void *)(uintptr_t)b->shared.own_limits);
-	free(b->shared.bucket_in);
-	free(b->shared.bucket_out);
-	free(b->shared.bucket_aggregate);
-	free(b->shared.in_stats);
-	free(b->shared.out_stats);
-	free(b->shared.tunnel_stats);
-	free(b->shared.worker_stats);
+	worker_shared_fini(&b->shared);
 }
 
 /* An ICMP packet: nothing merges it, so each good one is one write. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker towards a site whose path is narrow: what is sent, what is cut, and what is told. */
 #include "packets.h"
+#include "worker_lab.h"
 
 #include "../selectors.h"
 #include "base/addr.h"
 #include "base/clock.h"
 #include "dataplane/worker_internal.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,19 +46,8 @@ static void bench_init(struct bench *b)
 	b->site = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(b->site, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(getsockname(b->site, (struct sockaddr *)&at, &len), 0);
-	b->shared = (struct worker_shared){.sadb = sadb_new(),
-		.workers = 1,
-		.inside_mtu = 1500,
-		.mark_ns = UINT64_MAX,
-		.own_limits = calloc(SLUICE_MAX_TUNNELS, sizeof(bool)),
-		.bucket_in = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
-		.bucket_out = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
-		.bucket_aggregate = calloc(SLUICE_DIRECTIONS, sizeof(struct rate_bucket)),
-		.in_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
-		.out_stats = calloc(SLUICE_MAX_SITES, sizeof(struct site_stats)),
-		.tunnel_stats = calloc(SLUICE_MAX_TUNNELS, sizeof(struct tunnel_stats)),
-		.worker_stats = calloc(2, sizeof(struct worker_stats)),
-		.event_fd = open("/dev/null", O_WRONLY)};
+	b->shared = worker_shared_make(sadb_new());
+	b->shared.workers = 1;
 	b->w = worker_new(&b->shared, 0, tap[1], NULL, 0);
 	assert_non_null(b->w);
 	p = sa_pair_new(esp_sa_new(&in, ESP_ENGINE_AUTO), esp_sa_new(&out, ESP_ENGINE_AUTO));
@@ -84,15 +73,7 @@ static void bench_fini(struct bench *b)
 	close(tap);
 	close(b->inside);
 	close(b->site);
-	close(b->shared.event_fd);
-	free((void *)(uintptr_t)b->shared.own_limits);
-	free(b->shared.bucket_in);
-	free(b->shared.bucket_out);
-	free(b->shared.bucket_aggregate);
-	free(b->shared.in_stats);
-	free(b->shared.out_stats);
-	free(b->shared.tunnel_stats);
-	free(b->shared.worker_stats);
+	worker_shared_fini(&b->shared);
 }
 
 /* One packet of `len` bytes from a host behind the hub. True: something came to the site. */
