@@ -13,7 +13,7 @@ for script in tests/interop/*.sh; do
 	name=$(basename "$script" .sh)
 	[ "$name" != run ] && [[ $name == *"$PATTERN"* ]] || continue
 	echo "== $name"
-	timeout 2400 "$script" </dev/null
+	timeout 4000 "$script" </dev/null
 	case $? in
 	0) ;;
 	77) skipped=$((skipped + 1)) ;;
