@@ -35,11 +35,11 @@ static void visit_sites(struct hub *h, visitor *visit, void *context)
 			struct shown s = {.kind = "site",
 				.site = h->sites[i]->conf.name,
 				.tunnel = t,
-				.facts = &state->cert.facts,
+				.facts = state->cert ? &state->cert->facts : NULL,
 				.warned_s = &state->cert_warned_s};
 
 			if (h->sites[i]->conf.tunnels[t].options.auth == AUTH_CERT &&
-				h->sites[i]->conf.tunnels[t].configured && state->cert.chain.count)
+				h->sites[i]->conf.tunnels[t].configured && s.facts)
 				visit(context, &s);
 		}
 	}

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,9 +125,9 @@ static void send_peer_certs(struct hub *h, struct process *p)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct imsg_peer_cert *cert = &h->sites[i]->tunnels[t].cert;
+			const struct imsg_peer_cert *cert = h->sites[i]->tunnels[t].cert;
 
-			if (cert->chain.count)
+			if (cert)
 				process_send(p, IMSG_PEER_CERT, -1, cert, sizeof(*cert));
 		}
 	}
@@ -359,7 +360,7 @@ static void on_peer_cert(struct hub *h, struct imsg_peer_cert *m)
 {
 	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
 
-	if (!t)
+	if (!t || !m->chain.count)
 		return;
 	END(m->facts.subject);
 	END(m->facts.issuer);
@@ -367,13 +368,17 @@ static void on_peer_cert(struct hub *h, struct imsg_peer_cert *m)
 	END(m->facts.serial);
 	END(m->facts.fingerprint);
 	END(m->facts.key);
-	if (strcmp(t->cert.facts.fingerprint, m->facts.fingerprint)) {
+	if (!t->cert || strcmp(t->cert->facts.fingerprint, m->facts.fingerprint)) {
 		log_info("site %s tunnel %u: certificate of %s, serial %s",
 			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % 2,
 			m->facts.subject, m->facts.serial);
 		t->cert_warned_s = 0;
 	}
-	t->cert = *m;
+	if (!t->cert)
+		t->cert = malloc(sizeof(*t->cert));
+	if (!t->cert)
+		abort();
+	*t->cert = *m;
 	certificates_warn(h);
 }
 

@@ -342,6 +342,7 @@ void hub_site_free(struct hub_site *site)
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		for (int k = 0; k < EVENT_KINDS; k++)
 			event_ring_clear(&site->events[t][k]);
+		free(site->tunnels[t].cert);
 	}
 	history_free(site->history);
 	free(site);
