@@ -5,12 +5,13 @@
 # its hub process (BPF trie, then kernel), BIRD by its kernel protocol, FRR by zebra. CPU and memory
 # are those of all processes of the speaker then, and memory is their share of what they map (PSS, at
 # the end of a phase, the larger of the two), because peaks of two processes count common pages twice.
-# The speaker runs on one CPU, the load on another.
+# The speaker runs on one CPU, the load on another. Medians of ROUNDS (3), the speakers in turn.
 # Usage: bgp_load.sh [ROW...]
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "needs root for network namespaces"; exit 77; }
-BIN=${BIN:-$PWD/build/release}
+. tests/bench/stats.sh
+BIN=${BIN:-$PWD/build/release} ROUNDS=${ROUNDS:-3}
 P=slbb W=$(mktemp -d /tmp/slbb.XXXXXX) pids=()
 DUT=10.99.0.1 FIRST=10.99.1.0 AS=64512
 [ "$(nproc)" -gt 1 ] && LOAD_CPU=1 || LOAD_CPU=0
@@ -107,12 +108,12 @@ cpu() { local p; for p in $PID; do cat "/proc/$p/stat"; done | awk '{ n += $14 +
 memory() { # in MB
 	local p pss
 	if [ -z "$KERNEL" ]; then
-		MB=$(for p in $PID; do cat "/proc/$p/status"; done | awk '/VmHWM/ { n += $2 } END { printf "%.0f", n / 1024 }')
+		MB=$(for p in $PID; do cat "/proc/$p/status"; done | awk '/VmHWM/ { n += $2 } END { printf "%.1f", n / 1024 }')
 		return
 	fi
-	pss=$(for p in $PID; do cat "/proc/$p/smaps_rollup"; done | awk '/^Pss:/ { n += $2 } END { printf "%.0f", n / 1024 }')
-	[ "$pss" -gt "${MOST:-0}" ] && MOST=$pss
-	MB=$MOST
+	pss=$(for p in $PID; do cat "/proc/$p/smaps_rollup"; done | awk '/^Pss:/ { n += $2 } END { print n }')
+	[ "$pss" -gt "$MOST" ] && MOST=$pss
+	MB=$(awk -v kb="$MOST" 'BEGIN { printf "%.1f", kb / 1024 }')
 }
 kernel_has() { # COUNT: routes of the load, by the kernel's own trie statistics
 	ip netns exec $P-dut awk -v n="$1" '/Prefixes:/ { p += $2 } END { exit n ? p < n : p > 1000 }' /proc/net/fib_triestat
@@ -147,8 +148,8 @@ one() { # SPEAKER ROW PEERS PREFIXES MODE
 		printf '%-8s %-36s %s\n' "$1" "$2" "sessions do not come up: $word $(tail -n 1 "$W/load.err")"
 	else
 		sleep 1
-		phase announce $routes && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2" "$TOOK" "$CPU" "$MB"
-		phase withdraw 0 && printf '%-8s %-36s %8s s %8s s CPU %6s MB\n' "$1" "$2, withdrawn" "$TOOK" "$CPU" "$MB"
+		phase announce $routes && echo "$TOOK $CPU $MB" >>"$W/$1.announced"
+		phase withdraw 0 && echo "$TOOK $CPU $MB" >>"$W/$1.withdrawn"
 	fi
 	exec 7<&- 8>&- 9>&- 2>/dev/null
 	# shellcheck disable=SC2086
@@ -156,18 +157,30 @@ one() { # SPEAKER ROW PEERS PREFIXES MODE
 	pids=(); rm -f "$W/in" "$W"/*.pid "$W/zserv"
 }
 
+installed() {
+	case $1 in
+	bird) command -v bird >/dev/null || { echo "bird is not installed"; return 1; } ;;
+	frr) [ -x /usr/lib/frr/bgpd ] || { echo "FRR is not installed"; return 1; } ;;
+	esac
+}
+
 row() { # NAME PEERS PREFIXES MODE
-	local speaker
-	for speaker in ${SPEAKERS:-sluice bird frr}; do
-		case $speaker in
-		bird) command -v bird >/dev/null || { echo "bird is not installed"; continue; } ;;
-		frr) [ -x /usr/lib/frr/bgpd ] || { echo "FRR is not installed"; continue; } ;;
-		esac
-		one $speaker "$@"
+	local speaker what
+	rm -f "$W"/*.announced "$W"/*.withdrawn
+	for _ in $(seq "$ROUNDS"); do
+		for speaker in $speakers; do one "$speaker" "$@"; done
+	done
+	for what in announced withdrawn; do
+		for speaker in $speakers; do
+			[ -s "$W/$speaker.$what" ] && printf '%-8s %-46s %26s %8s %8s\n' "$speaker" "$1, $what" \
+				"$(cut -d' ' -f1 "$W/$speaker.$what" | spread %.3f)" "$(cut -d' ' -f2 "$W/$speaker.$what" | median)" "$(cut -d' ' -f3 "$W/$speaker.$what" | median)"
+		done
 	done
 }
 
-printf '%-8s %-36s %10s %14s %10s\n' speaker row wall CPU memory
+speakers=''
+for s in ${SPEAKERS:-sluice bird frr}; do installed "$s" && speakers+=" $s"; done
+printf '%-8s %-46s %26s %8s %8s\n' speaker row "wall, s" "CPU, s" MB
 rows=("$@"); [ $# -gt 0 ] || rows=(collect reflect one collect-kernel reflect-kernel one-kernel)
 for r in "${rows[@]}"; do
 	KERNEL=""; [[ $r != *-kernel ]] || KERNEL=", kernel"

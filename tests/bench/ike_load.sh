@@ -7,6 +7,7 @@
 # of theirs. Usage: ike_load.sh [ROUNDS]
 set -u
 . tests/net/lab.sh
+. tests/bench/stats.sh
 P=slil LAB=$(mktemp -d /tmp/slil.XXXXXX) ROUNDS=${1:-3}
 OURS=$BIN/tests/bench/ike_load
 mkdir -p "$LAB"/{psk,swan/{private,x509,x509ca}}; : >"$LAB/pids"
@@ -58,7 +59,6 @@ secret_of() { # secret_of AUTH: arguments of ike_load. Each client has a certifi
 	if [ "$1" = psk ]; then echo psk=correct-horse-battery; return; fi
 	echo "issued=$LAB/ca/root/issued ca=$LAB/ca/root/ca.pem"
 }
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 start_engine() { # COUNT GROUP AUTH
 	# shellcheck disable=SC2046
@@ -146,7 +146,7 @@ echo
 echo "median CPU per set-up of $ROUNDS rounds, 200 initiators at once:"
 for kind in "${kinds[@]}" "ecp256 ecdsa-again"; do
 	read -r group auth <<<"$kind"
-	a=$(median "$LAB/ours.$group.$auth") b=$(median "$LAB/strongSwan.$group.$auth")
+	a=$(median <"$LAB/ours.$group.$auth") b=$(median <"$LAB/strongSwan.$group.$auth")
 	awk -v g="$group, $auth" -v a="$a" -v b="$b" 'BEGIN { printf "  %-16s ours %.3f ms  strongSwan %.3f ms  ratio %.2f\n", g, a, b, a / b }'
 done
 exit $lost

@@ -12,6 +12,7 @@
 #
 # Set before sourcing: P (prefix of the namespaces), BIN.
 
+. tests/bench/stats.sh
 LAB=$(mktemp -d "/tmp/$P.XXXXXX")
 hub_pids=() other_pids=() autogroup=''
 
@@ -206,6 +207,3 @@ tcp() {
 	jq -c --argjson cpu $((after - before)) '.end | {bits_per_second: .sum_received.bits_per_second, bytes: .sum_received.bytes, retransmits: .sum_sent.retransmits, cpu: $cpu, share: ($cpu / .sum_received.seconds / 1e9)}' "$LAB/tcp.json"
 }
 
-# medians: reads numbers, prints "median (lowest to highest)" in the format given
-spread() { sort -g | awk -v f="${1:-%.2f}" '{ v[NR] = $1 } END { if (!NR) { print "-"; exit } m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf f " (" f " to " f ")\n", m, v[1], v[NR] }'; }
-median() { sort -g | awk '{ v[NR] = $1 } END { if (!NR) exit; print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }

@@ -25,6 +25,6 @@ for program in "$BIN"/tests/bench/*; do
 	[ -x "$program" ] && [[ $program != *.[od] ]] && [ ! -e "tests/bench/$name.sh" ] && bench "$name" "$program"
 done
 for script in tests/bench/*.sh; do
-	[[ $script == */run.sh || $script == */lab.sh ]] || bench "$(basename "$script" .sh)" "$script"
+	[[ $script == */@(run|lab|stats).sh ]] || bench "$(basename "$script" .sh)" "$script"
 done
 exit $failed
