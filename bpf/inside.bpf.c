@@ -2,7 +2,7 @@
 /*
  * TC on the egress of the inside device: everything for a site passes here on its way to a worker.
  *
- *   parse > longest prefix > tunnel, of two by the flow > up? > hopeless? > clamp MSS > mark the frame
+ *   parse > longest prefix > tunnel, of several by the flow > up? > hopeless? > clamp MSS > mark the frame
  *
  * The unit is a super-packet of up to 64 KB. Dropping those whole ruins TCP, so the rate is kept by
  * the worker, segment by segment, on the same bucket; here only what the worker would certainly
@@ -35,6 +35,7 @@ SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that o
 SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
 SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(aggregate_loan_out, struct loan, 1);
+PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
 ROUTE_TRIE(route4, struct route4_key);
 ROUTE_TRIE(route6, struct route6_key);
 
@@ -168,17 +169,33 @@ static __always_inline __u64 flow_hash(struct __sk_buff *skb, const struct insid
 	return hash;
 }
 
-/* The tunnel that the route names, or of two the flow's; what is down leaves all to the other. */
+/* The tunnel that the route names, or of those that share it the flow's; what is down has no part. */
 static __always_inline __u32 choose_tunnel(struct __sk_buff *skb, const struct inside_packet *p)
 {
-	__u32 tunnel = p->target.tunnel;
-	struct tunnel_record *record;
+	__u32 tunnel = p->target.tunnel, key = p->target.share;
+	struct route_share *share;
+	__u64 flow, highest = 0;
 
-	if (!p->target.both)
+	if (!key)
 		return tunnel;
-	tunnel = (tunnel & ~1u) | (flow_hash(skb, p) & 1);
-	record = bpf_map_lookup_elem(&tunnels, &tunnel);
-	return record && record->up ? tunnel : tunnel ^ 1;
+	share = bpf_map_lookup_elem(&shares, &key);
+	if (!share)
+		return tunnel;
+	flow = flow_hash(skb, p);
+	for (int i = 0; i < SLUICE_SHARE_TUNNELS && share->members[i].weight; i++) {
+		__u32 candidate = share->members[i].tunnel;
+		__u64 score = share_score(flow, &share->members[i]);
+		struct tunnel_record *record;
+
+		if (score < highest)
+			continue;
+		record = bpf_map_lookup_elem(&tunnels, &candidate);
+		if (!record || !record->up)
+			continue;
+		highest = score;
+		tunnel = candidate;
+	}
+	return tunnel;
 }
 
 /*
@@ -261,7 +278,7 @@ static __always_inline int hopeless(const struct rate_bucket *bucket)
 static __always_inline int to_tunnel(
 	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
 {
-	__u32 tunnel = choose_tunnel(skb, p), site = p->target.site;
+	__u32 tunnel = choose_tunnel(skb, p), site = tunnel / 2;
 	struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
 	__u32 bucket_index = bucket_of(tunnel, record ? record->own_limits : 0);

@@ -17,6 +17,8 @@
 #define SLUICE_MAX_TUNNELS   (2 * SLUICE_MAX_SITES)
 #define SLUICE_MAX_WORKERS   16
 #define SLUICE_MAX_ROUTES    131072
+#define SLUICE_MAX_SHARES    256 /* different sets of tunnels that routes share; 0 is none */
+#define SLUICE_SHARE_TUNNELS 16  /* of one such set */
 #define SLUICE_TUNNEL_NONE   0xffffffffu
 #define SLUICE_SITE_NAME_LEN 32
 
@@ -302,8 +304,43 @@ struct route6_key {
 struct route_target {
 	__u32 tunnel;
 	__u32 site;
-	__u32 both; /* 1: flows are spread over both tunnels of the site, by their hash */
+	__u32 share; /* 0: this tunnel carries all; else the key of `shares` */
 };
+
+/*
+ * `shares`: tunnels, of one site or several, that carry flows together. The weight is 1, or
+ * SLUICE_SHARE_LARGE for a site of the class "large" beside one that is "standard" (V-07). A value
+ * never changes while a route has its key.
+ */
+#define SLUICE_SHARE_LARGE 4
+
+struct share_member {
+	__u16 tunnel;
+	__u16 weight; /* 0: the list ends */
+};
+
+struct route_share {
+	struct share_member members[SLUICE_SHARE_TUNNELS];
+};
+
+/*
+ * Of the members that are open, a flow takes the one with the highest score (rendezvous hashing):
+ * when one goes, nobody moves but its flows, and the same ones return to it. For flows all scores are
+ * drawn evenly, from 0 to 1, say. That of a light member is raised to the power of the weight of the
+ * heavy ones, which makes it the winner as much less often as its weight is less.
+ */
+static inline __attribute__((always_inline)) __u64 share_score(
+	__u64 flow, const struct share_member *m)
+{
+	__u64 x = (flow ^ (m->tunnel + 1) * 0x9e3779b97f4a7c15ull) * 0xbf58476d1ce4e5b9ull;
+
+	x = (x ^ x >> 29) * 0x94d049bb133111ebull;
+	x >>= 32;
+	if (m->weight == SLUICE_SHARE_LARGE)
+		return x << 32;
+	x = x * x >> 32;
+	return x * x;
+}
 
 /* `ike_guard`: one entry per source address (IPv4) or /64 (IPv6). */
 struct ike_source {
@@ -320,6 +357,7 @@ _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
 _Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
 _Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
+_Static_assert(sizeof(struct route_share) == 64, "one cache line per set of tunnels");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");
 _Static_assert(sizeof(struct ike_source) == 12, "no holes in a hash key");
 

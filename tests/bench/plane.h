@@ -75,7 +75,7 @@ static inline void plane_site(struct plane *p, uint32_t site)
 	prefix.addr.bytes[0] = 10;
 	prefix.addr.bytes[1] = (uint8_t)(site >> 8);
 	prefix.addr.bytes[2] = (uint8_t)site;
-	if (!maps_route_set(p->maps, &prefix, site * 2, false))
+	if (!maps_route_set(p->maps, &prefix, site * 2, 0))
 		die("route");
 }
 

@@ -36,8 +36,8 @@ static inline int start(void **context, const struct bpf_options *options, uint3
 	}
 	prefix_parse("10.77.0.0/16", &p4);
 	prefix_parse("fd77::/16", &p6);
-	maps_route_set(s->maps, &p4, tunnel, false);
-	maps_route_set(s->maps, &p6, tunnel, false);
+	maps_route_set(s->maps, &p4, tunnel, 0);
+	maps_route_set(s->maps, &p6, tunnel, 0);
 	assert_true(maps_tunnel_set(s->maps, tunnel, record));
 	*context = s;
 	return 0;

@@ -389,8 +389,8 @@ static void routes_and_names(void **context)
 	prefix_parse("10.1.2.0/24", &narrow);
 	addr_parse("10.1.2.3", &a);
 	assert_false(maps_route_lookup(s->maps, &a, &tunnel));
-	assert_true(maps_route_set(s->maps, &wide, 4, false));
-	assert_true(maps_route_set(s->maps, &narrow, 5, false));
+	assert_true(maps_route_set(s->maps, &wide, 4, 0));
+	assert_true(maps_route_set(s->maps, &narrow, 5, 0));
 	assert_true(maps_route_lookup(s->maps, &a, &tunnel));
 	assert_int_equal(tunnel, 5);
 	assert_true(maps_route_del(s->maps, &narrow));

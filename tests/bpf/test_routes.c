@@ -152,11 +152,11 @@ static void what_is_missing_is_put_back(void **context)
 		struct fib_route gone = r[i];
 
 		assert_int_equal(link_routes_del(s->link, &gone, 1), 0);
-		assert_true(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, false));
-		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, true));
-		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel + 1, false));
+		assert_true(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, 0));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, 1));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel + 1, 0));
 		assert_true(maps_route_del(s->maps, &r[i].prefix));
-		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, false));
+		assert_false(maps_route_leads(s->maps, &r[i].prefix, r[i].tunnel, 0));
 	}
 	assert_int_equal(link_routes_restore(s->link, r, MANY), MANY - missing);
 	for (unsigned int i = 0; i < MANY; i++)

@@ -424,12 +424,12 @@ static void add_site(struct test_hub *h, uint32_t site)
 	else
 		snprintf(text, sizeof(text), "10.77.%u.0/24", site + 1);
 	prefix_parse(text, &p);
-	if (!maps_route_set(h->maps, &p, 2 * site, false) || !route_set(h->link, &p))
+	if (!maps_route_set(h->maps, &p, 2 * site, 0) || !route_set(h->link, &p))
 		die("route 4");
 	snprintf(text, sizeof(text), h->mirror ? "2001:db8:%u::/64" : "2001:db8:77:%u::/64",
 		site + 1);
 	prefix_parse(text, &p);
-	if (!maps_route_set(h->maps, &p, 2 * site, false) || !route_set(h->link, &p))
+	if (!maps_route_set(h->maps, &p, 2 * site, 0) || !route_set(h->link, &p))
 		die("route 6");
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Sites of the gateway class with BIRD behind them: flows spread over both tunnels (ecmp), all of them
-# on the other one when a tunnel is cut; static routes, there exactly while a tunnel is.
+# on the other one when a tunnel is cut; over the tunnels of two sites, by class; static routes, there
+# exactly while a tunnel is.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slgw LAB=$(mktemp -d /tmp/slgw.XXXXXX) BIN=${BIN:-$PWD/build/asan}
@@ -9,18 +10,28 @@ P=slgw LAB=$(mktemp -d /tmp/slgw.XXXXXX) BIN=${BIN:-$PWD/build/asan}
 cases_start
 
 lab_hub_net
-config() { # the static site's routes
-	SITE_OPTIONS=$'class: gateway\n    ecmp: on\n    bfd: { interval: 100ms }' hub_config 1 1
+config() { # the static site's routes. Sites 1 and 3 are of one location, with a prefix in common
+	SITE_OPTIONS=$'class: gateway\n    ecmp: on\n    group: twin\n    bfd: { interval: 100ms }' hub_config 1 1
+	SITE_OPTIONS=$'class: gateway\n    ecmp: on\n    group: twin\n    bandwidth: large\n    bfd: { interval: 100ms }' hub_config 3 3 | sed '1,/^sites:/d'
 	SITE_OPTIONS=$'class: gateway\n    routing: static\n    static_routes: ['"$1"']' hub_config 2 2 | sed '1,/^sites:/d'
 }
 config "10.2.0.0/24, 'fd00:10:2::/64', 10.1.0.0/24" >"$LAB/sluice.yaml"
 
 must "sluiced starts" hub_start
-EQUAL_PATHS=1 BFD_MS=100 branch_up 1
+for n in 1 3; do
+	EQUAL_PATHS=1 BFD_MS=100 branch_up $n
+	ip -n "$P-b$n" link add lan9 type veth peer name lan9p && ip -n "$P-b$n" link set lan9p up && ip -n "$P-b$n" addr add 10.9.0.1/24 dev lan9 && ip -n "$P-b$n" link set lan9 up
+	in_ns b$n nft -f - <<-E
+		table inet flows {
+			set seen { type inet_service . ifname; size 4096; flags dynamic; }
+			chain input { type filter hook input priority 0; ip daddr 10.9.0.1 udp dport 7 update @seen { udp sport . iifname } drop; }
+		}
+	E
+done
 branch_up 2
-must "the BGP site is up over both tunnels, the static one too" until_true 60 eval 'all_up 2 && [ "$(tunnels_up)" = 4 ]'
+must "the BGP sites are up over both tunnels, the static one too" until_true 60 eval 'all_up 4 && [ "$(tunnels_up)" = 6 ]'
 
-route() { json_of show routes ".routes[] | select(.prefix == \"$1\") | \"\(.kind) \(.site) \(.tunnel) \(.both)\""; }
+route() { json_of show routes ".routes[] | select(.prefix == \"$1\") | \"\(.kind) \(.site) \(.tunnel) \(.shares | length == 2)\""; }
 route_is() { local out; out=$(route "$1"); echo "$out"; [ "$out" = "$2" ]; }
 in_kernel() { [ -n "$(in_hub ip route show "$1" proto 83)" ]; }
 case_ "the static route leads over tunnel 0" until_true 10 route_is 10.2.0.0/24 "static site-2 0 false"
@@ -82,6 +93,48 @@ cut_off 1 1
 case_ "it comes back: both carry again" until_true 60 route_is 10.1.0.0/24 "bgp site-1 0 true"
 case_ "and flows are spread" spread
 
+
+# 128 flows to an address that sites 1 and 3 have: which ports came to which site by which tunnel.
+taken() {
+	local n; for n in 1 3; do in_ns b$n nft flush set inet flows seen; done
+	in_ns host python3 -c 'import socket, time
+for port in range(40000, 40128):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", port))
+    for again in range(2):
+        s.sendto(b"x", ("10.9.0.1", 7))
+    s.close()
+    time.sleep(0.002)'
+	sleep 0.3
+	for n in 1 3; do in_ns b$n nft -j list set inet flows seen | jq -r '.nftables[] | .set // empty | .elem // [] | .[] | .concat | "\(.[0]) '$n' \(.[1])"'; done | sort >"$LAB/taken.$1"
+	cut -d' ' -f2- "$LAB/taken.$1" | sort | uniq -c | awk '{ printf "%s site-%s %s, ", $1, $2, $3 } END { print NR }'
+}
+flows_to() { grep -c " $2 $3\$" "$LAB/taken.$1"; }
+shared_by() { local out; out=$(json_of show routes '.routes[] | select(.prefix == "10.9.0.0/24").shares | map("\(.site).\(.tunnel)") | join(" ")'); echo "$out"; [ "$out" = "$1" ]; }
+case_ "what two sites announce alike is carried by both" until_true 10 shared_by "site-1.0 site-1.1 site-3.0 site-3.1"
+reasons() { local out; out=$(sluice show route 10.9.0.1 --json | jq -c '[.paths[].reason] | sort'); echo "$out"; jq -e 'length == 4 and (map(select(startswith("as good as the best one: carries"))) | length == 3) and any(. == "best")' <<<"$out" >/dev/null; }
+case_ "show route says who shares" reasons
+by_class() { # site 3 is large: four fifths. A flow has one way
+	taken before; [ "$(wc -l <"$LAB/taken.before")" = 128 ] && [ "$(cut -d' ' -f1 "$LAB/taken.before" | uniq | wc -l)" = 128 ] || return 1
+	local standard=$(($(flows_to before 1 tun0) + $(flows_to before 1 tun1))) t
+	for t in "1 tun0" "1 tun1" "3 tun0" "3 tun1"; do [ "$(flows_to before $t)" -ge 4 ] || return 1; done
+	[ "$standard" -ge 13 ] && [ "$standard" -le 39 ]
+}
+case_ "128 flows are spread over four tunnels of two sites, by class" until_true 5 by_class
+die() { kill -9 "$(<"$LAB/b3/bird.pid")" && cut_on 3 0 && cut_on 3 1; }
+case_ "site 3 dies" die
+case_ "site 1 carries alone" until_true 5 shared_by "site-1.0 site-1.1"
+stayed() { # those of site 1 where they were, the others there too
+	taken after; [ "$(wc -l <"$LAB/taken.after")" = 128 ] && [ "$(flows_to after 3 'tun.')" = 0 ] &&
+		[ "$(grep ' 1 ' "$LAB/taken.before" | comm -23 - "$LAB/taken.after" | wc -l)" = 0 ]
+}
+case_ "all flows go there, and none of its own has moved" until_true 5 stayed
+back() { cut_off 3 0 && cut_off 3 1 && bird_start b3 "$LAB/b3"; }
+case_ "site 3 returns" back
+case_ "both carry again" until_true 60 shared_by "site-1.0 site-1.1 site-3.0 site-3.1"
+returned() { taken again; cmp "$LAB/taken.before" "$LAB/taken.again"; }
+case_ "and every flow goes where it went before" until_true 5 returned
+
 med_seen() { local out; out=$(in_ns b1 birdc -s "$LAB/b1/bird.ctl" show route all protocol "$1" | sed -n 's/.*BGP.med: //p' | sort -u | tr '\n' ' '); echo "$1: $out"; [ "$out" = "$2 " ]; }
 case_ "tunnel 0 is to be drained" sluice tunnel drain site-1 0
 case_ "the site hears a lower MED over tunnel 1" until_true 30 med_seen t1 90
@@ -93,7 +146,7 @@ case_ "tunnel 0 is wanted again" sluice tunnel up site-1 0
 case_ "and the MED is as before" until_true 30 med_seen t1 100
 sed '0,/ecmp: on/s//ecmp: on\n    propagate: off/' "$LAB/sluice.yaml" >"$LAB/new" && cp "$LAB/sluice.yaml" "$LAB/old" && cp "$LAB/new" "$LAB/sluice.yaml"
 case_ "site 1 is no longer propagated" sluice apply
-unrouted() { [ -z "$(route 10.1.0.0/24)" ] && ! in_kernel 10.1.0.0/24 && all_up 2; }
+unrouted() { [ -z "$(route 10.1.0.0/24)" ] && ! in_kernel 10.1.0.0/24 && all_up 4; }
 case_ "its routes are gone, its sessions are not" until_true 30 unrouted
 cp "$LAB/old" "$LAB/sluice.yaml"
 case_ "it is propagated again" sluice apply
@@ -112,10 +165,10 @@ case_ "and the route with it" until_true 60 in_kernel 10.2.0.0/24
 killed() {
 	local pid; pid=$(json_of show dataplane '.processes[] | select(.name == "bgp").pid')
 	kill -9 "$pid"; for _ in $(seq 20); do in_kernel 10.2.0.0/24 || return 1; sleep 0.1; done
-	until_true 30 route_is 10.2.0.0/24 "static site-2 1 false" && until_true 30 all_up 2
+	until_true 30 route_is 10.2.0.0/24 "static site-2 1 false" && until_true 30 all_up 4
 }
 case_ "the bgp process is killed: static routes stay" killed
-large() { sed -i 's/class: gateway/class: gateway\n    bandwidth: large/' "$LAB/sluice.yaml"; ! sluice apply 2>&1 | tee "$LAB/out" | grep -v cannot; grep -o 'class and bandwidth cannot change' "$LAB/out"; }
+large() { sed -i '0,/class: gateway/s//class: gateway\n    bandwidth: large/' "$LAB/sluice.yaml"; ! sluice apply 2>&1 | tee "$LAB/out" | grep -v cannot; grep -o 'class and bandwidth cannot change' "$LAB/out"; }
 case_ "another bandwidth class needs another site" large
 case_ "a stop leaves nothing" hub_stop
 cases_end

@@ -293,7 +293,7 @@ branch_bird() {
 		router id 10.$n.0.1;
 		log "$LAB/b$n/bird.log" all;
 		protocol device { scan time 2; }
-		protocol direct { ipv4; ipv6; interface "lan"; }
+		protocol direct { ipv4; ipv6; interface "lan*"; }
 		$bfd
 		protocol kernel { ipv4 { import none; export filter { if source = RTS_BGP then { krt_prefsrc = 10.$n.0.1; accept; } reject; }; }; }
 		protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }

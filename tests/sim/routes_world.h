@@ -8,12 +8,12 @@
 #include "hub/hub.h"
 
 #define FAKE_MAX 64
-#define BOTH     0x10000 /* of the trie's value */
+#define SHARE    16 /* in the trie's value, from this bit on */
 
 struct fake_table {
 	struct {
 		struct ip_prefix prefix;
-		uint32_t value; /* trie: tunnel; kernel: MTU */
+		uint32_t value; /* trie: tunnel and share; kernel: MTU */
 	} rows[FAKE_MAX];
 	unsigned int count;
 };
@@ -23,10 +23,12 @@ static struct {
 	struct hub_site sites[TUNNELS / TUNNELS_PER_SITE];
 	struct config config;
 	struct fake_table trie, kernel;
+	struct route_share shares[SLUICE_MAX_SHARES];
+	bool grouped; /* sites 0 and 2 are one location, and share what they both announce */
 	uint32_t random;
 	bool alive[TUNNELS]; /* the site's speaker runs */
 	bool held;           /* bgp is being restarted: stale routes may be there */
-	unsigned int installs, refused, shared, meddled;
+	unsigned int installs, refused, shared, across, meddled;
 	struct ip_prefix not_taken; /* the kernel, as here, refuses it */
 } sim;
 
@@ -65,8 +67,7 @@ size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count)
 {
 	(void)m;
 	for (size_t i = 0; i < count; i++)
-		fake_set(&sim.trie, &routes[i].prefix,
-			routes[i].both ? routes[i].tunnel | BOTH : routes[i].tunnel);
+		fake_set(&sim.trie, &routes[i].prefix, routes[i].tunnel | routes[i].share << SHARE);
 	return 0;
 }
 
@@ -80,10 +81,19 @@ size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
 	return 0;
 }
 
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
 {
 	(void)m;
-	return fake_set(&sim.trie, prefix, both ? tunnel | BOTH : tunnel);
+	return fake_set(&sim.trie, prefix, tunnel | share << SHARE);
+}
+
+bool maps_share_set(struct maps *m, uint32_t share, const struct route_share *value)
+{
+	(void)m;
+	for (unsigned int i = 0; i < sim.trie.count; i++) /* whoever has it would be led astray */
+		assert_int_not_equal(sim.trie.rows[i].value >> SHARE, share);
+	sim.shares[share] = *value;
+	return true;
 }
 
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
@@ -123,12 +133,13 @@ size_t link_routes_restore(struct link *l, struct fib_route *routes, size_t coun
 	return there;
 }
 
-bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+bool maps_route_leads(
+	struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
 {
 	int i = fake_find(&sim.trie, prefix);
 
 	(void)m;
-	return i >= 0 && sim.trie.rows[i].value == (both ? tunnel | BOTH : tunnel);
+	return i >= 0 && sim.trie.rows[i].value == (tunnel | share << SHARE);
 }
 
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
@@ -172,7 +183,7 @@ uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
 uint32_t hub_group(const struct hub *h, const struct hub_site *site)
 {
 	(void)h;
-	return site->slot;
+	return sim.grouped && site->slot == 2 ? 0 : site->slot;
 }
 
 #endif

@@ -11,7 +11,8 @@
 #define PREFIXES 12
 #define STEPS    400
 #define SEEDS    12
-#define STATIC   1 /* this site has static routes; site 2 shares its tunnels */
+#define STATIC                                                                                     \
+	1 /* this site has static routes; site 2 shares its tunnels, with those of site 0 if grouped */
 
 /* ---- events ---- */
 
@@ -24,7 +25,7 @@ static uint32_t draw(uint32_t below)
 static void on_route(const struct bgp_effect *e)
 {
 	struct imsg_route m = {.prefix = e->route.prefix,
-		.both = e->route.both,
+		.shares = e->route.shares,
 		.source = e->route.source,
 		.tunnel = e->tunnel,
 		.candidates = e->route.candidates};
@@ -121,7 +122,8 @@ static void start_speaker(bool again)
 
 		n.was_up = state_of(t)->bgp_was_up;
 		n.is_static = is_static(t);
-		n.ecmp = t / TUNNELS_PER_SITE == 2;
+		n.ecmp = sim.sites[t / TUNNELS_PER_SITE].conf.ecmp;
+		n.group = hub_group(&sim.hub, &sim.sites[t / TUNNELS_PER_SITE]);
 		assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
 		bgp_statics_set(lab.hub, t, sim.sites[STATIC].conf.statics.prefixes,
 			sim.sites[STATIC].conf.statics.count);
@@ -156,8 +158,9 @@ static void lie(uint32_t tunnel)
 {
 	static const char *const lies[] = {"0.0.0.0/0", "::/0", "172.16.1.0/24", "172.16.0.0/16",
 		"169.254.3.2/32", "198.51.100.0/24", "127.0.0.0/8", "30.1.0.0/24"};
-	uint32_t owner = 2; /* of the last one */
-	uint32_t which = draw(tunnel / TUNNELS_PER_SITE == owner ? 7 : 8);
+	bool owner = hub_group(&sim.hub, hub_site_of_tunnel(&sim.hub, tunnel)) ==
+		     hub_group(&sim.hub, &sim.sites[2]); /* of the last one */
+	uint32_t which = draw(owner ? 7 : 8);
 	struct imsg_route m = {.prefix = prefix(lies[which]),
 		.tunnel = tunnel,
 		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
@@ -227,6 +230,19 @@ static void one_event(void)
 
 /* ---- what must hold ---- */
 
+/* TC sends to these tunnels, and to no others. */
+static void check_shares(uint32_t value, const struct route_shares *set)
+{
+	const struct route_share *is = &sim.shares[value >> SHARE];
+
+	assert_int_equal(value >> SHARE != 0, set->count != 0);
+	for (unsigned int i = 0; i < set->count; i++) {
+		assert_int_equal(is->members[i].tunnel, set->tunnels[i]);
+		assert_int_equal(is->members[i].weight, 1);
+	}
+	assert_true(set->count == ROUTE_SHARES_MAX || !is->members[set->count].weight);
+}
+
 static void check_entry(void *context, struct route_entry *e)
 {
 	unsigned int *count = context;
@@ -236,8 +252,9 @@ static void check_entry(void *context, struct route_entry *e)
 	assert_true(e->installed);
 	assert_true(state_of(e->tunnel)->open);
 	assert_true(trie >= 0 && fake_find(&sim.kernel, &prefix) >= 0);
-	assert_int_equal(sim.trie.rows[trie].value & ~BOTH, e->tunnel);
-	assert_int_equal((sim.trie.rows[trie].value & BOTH) != 0, e->both);
+	assert_int_equal(sim.trie.rows[trie].value,
+		e->tunnel | (uint32_t)route_table_share(sim.hub.routes, e) << SHARE);
+	check_shares(sim.trie.rows[trie].value, route_table_sharing(sim.hub.routes, e));
 	++*count;
 }
 
@@ -248,6 +265,21 @@ static void check_always(void)
 	route_table_each(sim.hub.routes, check_entry, &count);
 	assert_int_equal(count, sim.trie.count);
 	assert_int_equal(count, sim.kernel.count);
+}
+
+static void check_shared(uint32_t value, const struct rib_prefix *e)
+{
+	struct rib_prefix copy = *e;
+	struct decision d = decide(&lab.hub->policy, &lab.hub->rib.paths, &copy);
+	unsigned int sites = 0;
+
+	check_shares(value, &d.shares);
+	for (unsigned int i = 0; i < d.shares.count; i++) {
+		assert_true(state_of(d.shares.tunnels[i])->open);
+		sites |= 1u << d.shares.tunnels[i] / TUNNELS_PER_SITE;
+	}
+	sim.shared += d.shares.count > 0;
+	sim.across += sites == 5;
 }
 
 static void check_at_rest(void)
@@ -264,10 +296,8 @@ static void check_at_rest(void)
 			continue;
 		}
 		assert_true(at >= 0);
-		assert_int_equal(sim.trie.rows[at].value, e->best_tunnel | (e->both ? BOTH : 0));
-		assert_true(!e->both ||
-			    (state_of(e->best_tunnel)->open && state_of(e->best_tunnel ^ 1)->open));
-		sim.shared += e->both;
+		assert_int_equal(sim.trie.rows[at].value & ((1 << SHARE) - 1), e->best_tunnel);
+		check_shared(sim.trie.rows[at].value, e);
 		expected++;
 	}
 	assert_int_equal(expected, sim.trie.count);
@@ -294,11 +324,12 @@ static void rest(void)
 	check_at_rest();
 }
 
-static void set_up(uint32_t seed)
+static void set_up(uint32_t seed, bool grouped)
 {
 	memset(&lab, 0, sizeof(lab));
 	memset(&sim, 0, sizeof(sim));
 	sim.random = seed;
+	sim.grouped = grouped;
 	lab.now = 1000 * CLOCK_SECOND;
 	lab.piece = 4096;
 	lab.hub_connects = lab.site_connects = true;
@@ -319,9 +350,11 @@ static void set_up(uint32_t seed)
 	}
 	sim.sites[2].conf.prefixes =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
-	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], 2);
+	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0],
+		hub_group(&sim.hub, &sim.sites[2]));
 	claims_sort(&sim.hub.claims);
 	sim.sites[2].conf.ecmp = true;
+	sim.sites[0].conf.ecmp = grouped;
 	sim.sites[STATIC].conf.routing = ROUTING_STATIC;
 	sim.sites[STATIC].conf.statics = (struct statics_conf){
 		.count = 2, .prefixes = {numbered(1), numbered(PREFIXES - 1)}};
@@ -343,11 +376,11 @@ static void tear_down(void)
 
 static void events_in_any_order(void **state)
 {
-	unsigned int installs = 0, refused = 0, shared = 0, meddled = 0;
+	unsigned int installs = 0, refused = 0, shared = 0, across = 0, meddled = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= SEEDS; seed++) {
-		set_up(seed);
+		set_up(seed, seed & 1);
 		rest();
 		for (int i = 0; i < STEPS; i++) {
 			one_event();
@@ -360,12 +393,14 @@ static void events_in_any_order(void **state)
 		installs += sim.installs;
 		refused += sim.refused;
 		shared += sim.shared;
+		across += sim.across;
 		meddled += sim.meddled;
 		tear_down();
 	}
 	assert_true(installs > SEEDS * 100);
 	assert_true(refused > SEEDS * 10);
 	assert_true(shared > SEEDS);
+	assert_true(across > SEEDS);
 	assert_true(meddled > SEEDS * 10);
 }
 
@@ -375,7 +410,7 @@ static void the_guard_knows_owners(void **state)
 	struct imsg_route m = {.prefix = prefix("30.1.0.0/24"), .tunnel = 0};
 
 	(void)state;
-	set_up(99);
+	set_up(99, false);
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it belongs to another site");
 	m.tunnel = 4;
 	assert_null(hub_route_refusal(&sim.hub, &m));
@@ -412,15 +447,94 @@ static void the_guard_knows_owners(void **state)
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m.source = SOURCE_BGP;
 	m.tunnel = 0;
-	m.both = true;
+	m.shares = (struct route_shares){2, {0, 1}};
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
-	m.both = false;
+	m.shares.count = 0;
 	sim.sites[0].conf.propagate = false;
 	assert_string_equal(
 		hub_route_refusal(&sim.hub, &m), "routes of the site are not propagated");
 	sim.sites[0].conf.propagate = true;
 	sim.sites[0].conf.max_prefixes_in = 0;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
+	tear_down();
+}
+
+/* nobody is drawn into a set who did not ask for it, or has no part in the prefix. */
+static void the_guard_knows_who_shares(void **state)
+{
+	struct imsg_route m = {
+		.prefix = prefix("20.1.0.0/24"), .source = SOURCE_BGP, .shares = {4, {0, 1, 4, 5}}};
+	static const struct {
+		struct route_shares shares;
+		const char *why;
+	} bad[] = {
+		{{4, {0, 1, 2, 4}},
+			"it is not among the static routes of the site, or those of its sessions"},
+		{{1, {0}}, "it has too many tunnels, or too few"},
+		{{ROUTE_SHARES_MAX + 1, {0, 1}}, "it has too many tunnels, or too few"},
+		{{2, {4, 5}}, "the best tunnel does not share it"},
+		{{3, {0, 5, 4}}, "its tunnels are in no order"},
+		{{2, {0, 0}}, "its tunnels are in no order"},
+		{{3, {0, 1, 77}}, "it leads to no site"},
+	};
+
+	(void)state;
+	set_up(97, true);
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		m.shares = bad[i].shares;
+		assert_string_equal(hub_route_refusal(&sim.hub, &m), bad[i].why);
+	}
+	m.shares = (struct route_shares){2, {0, 4}};
+	sim.grouped = false;
+	assert_string_equal(
+		hub_route_refusal(&sim.hub, &m), "sites of different groups do not share");
+	sim.grouped = true;
+	m.prefix = prefix("0.0.0.0/0");
+	sim.sites[0].conf.allow_default = true; /* but not the other */
+	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	m.prefix = prefix("20.1.0.0/24");
+	sim.sites[2].conf.ecmp = false;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	tear_down();
+}
+
+/* V-07: weights are there where classes are mixed. When there is no room for a set, the best carries. */
+static void sets_have_weights_and_end(void **state)
+{
+	struct imsg_route m = {
+		.prefix = prefix("20.1.0.0/24"), .source = SOURCE_BGP, .shares = {3, {0, 1, 5}}};
+	struct shares *shares;
+	struct route_entry *e;
+	uint16_t number;
+
+	(void)state;
+	set_up(96, true);
+	shares = route_table_shares(sim.hub.routes);
+	for (int large = 0; large < 2; large++) {
+		sim.sites[2].conf.bandwidth = large ? BANDWIDTH_LARGE : BANDWIDTH_STANDARD;
+		hub_routes_take(&sim.hub, &m, 1);
+		e = route_table_find(sim.hub.routes, &m.prefix);
+		number = route_table_share(sim.hub.routes, e);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(sim.shares[number].members[i].weight,
+				large && i == 2 ? SLUICE_SHARE_LARGE : 1);
+		hub_routes_gone(&sim.hub, &m.prefix, 1);
+		assert_int_equal(shares_find(shares, &m.shares), 0);
+	}
+	for (uint16_t i = 1; i < SLUICE_MAX_SHARES; i++) {
+		struct route_shares other = {2, {100, (uint16_t)(1000 + i)}};
+
+		shares_hold(shares, shares_add(shares, &other));
+		assert_true(shares_find(shares, &other));
+	}
+	hub_routes_take(&sim.hub, &m, 1);
+	e = route_table_find(sim.hub.routes, &m.prefix);
+	assert_int_equal(route_table_share(sim.hub.routes, e), 0);
+	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
+	shares_release(shares, 17);
+	hub_routes_take(&sim.hub, &m, 1);
+	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 17 << SHARE);
 	tear_down();
 }
 
@@ -431,7 +545,7 @@ static void a_refused_route_is_nowhere(void **state)
 		{.prefix = prefix("12.0.0.0/8")}, {.prefix = prefix("13.0.0.0/8")}};
 
 	(void)state;
-	set_up(98);
+	set_up(98, false);
 	sim.sites[0].tunnels[0].open = true;
 	sim.not_taken = m[1].prefix;
 	hub_routes_take(&sim.hub, m, 3);
@@ -459,6 +573,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_in_any_order),
 		cmocka_unit_test(the_guard_knows_owners),
+		cmocka_unit_test(the_guard_knows_who_shares),
+		cmocka_unit_test(sets_have_weights_and_end),
 		cmocka_unit_test(a_refused_route_is_nowhere),
 	};
 

@@ -47,10 +47,12 @@ static const struct decide_case cases[] = {
 		{{{1}, 0, 0, 1, 5}, {{1}, 0, 0, 9, 4}, {{2}, 0, 0, 5, 0}}, 3},
 };
 
+#define BENCH_PATHS 20
+
 struct bench {
 	struct attr_store store;
-	struct rib_peer peers[4];
-	struct rib_path nothing, paths[4]; /* a pool: number 0 is nothing */
+	struct rib_peer peers[BENCH_PATHS];
+	struct rib_path nothing, paths[BENCH_PATHS]; /* a pool: number 0 is nothing */
 	uint8_t *chunk;
 	struct pool pool;
 };
@@ -298,23 +300,45 @@ static void static_goes_before_bgp(void **state)
 	attr_store_fini(&b.store);
 }
 
-/* only equals share, only of one site, only where it is wanted. */
+/* only equals share, only of one location, only where all its sites want it. */
 static void equals_share(void **state)
 {
+	enum { B = PATH_BEST, S = PATH_SHARES, G = PATH_TUNNEL, F = PATH_IDENTIFIER };
 	static const struct {
 		struct decide_case c;
-		bool ecmp, both;
+		unsigned int ecmp; /* lines whose site has it, as bits */
+		uint8_t group[4];
+		uint8_t fates[4];
 	} lines[] = {
-		{{"equal", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, true, true},
-		{{"not asked for", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, false, false},
-		{{"MED", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 1, 6, 1}}, 2}, true, false},
-		{{"path", 1, {{{1, 1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, true, false},
-		{{"origin", 0, {{{1}, 0, 0, 5, 0}, {{1}, 1, 0, 6, 1}}, 2}, true, false},
-		{{"another site", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 2}}, 2}, true, false},
+		{{"equal", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, 3, {0, 0}, {B, S}},
+		{{"not asked for", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, 0, {0, 0},
+			{B, G}},
+		{{"MED", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 1, 6, 1}}, 2}, 3, {0, 0}, {B, PATH_MED}},
+		{{"path", 1, {{{1, 1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 1}}, 2}, 3, {0, 0},
+			{PATH_LONGER, B}},
+		{{"origin", 0, {{{1}, 0, 0, 5, 0}, {{1}, 1, 0, 6, 1}}, 2}, 3, {0, 0},
+			{B, PATH_ORIGIN}},
+		{{"two sites of a group", 2,
+			 {{{1}, 0, 0, 6, 2}, {{1}, 0, 0, 6, 3}, {{1}, 0, 0, 5, 4},
+				 {{1}, 0, 0, 5, 5}},
+			 4},
+			15, {1, 1, 1, 1}, {S, S, B, S}},
+		{{"with AS numbers of their own", 0, {{{1}, 0, 0, 5, 0}, {{2}, 0, 7, 6, 2}}, 2}, 3,
+			{1, 1}, {B, S}},
+		{{"no group", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 2}}, 2}, 3, {0, 1},
+			{B, PATH_APART}},
+		{{"the other site has no ecmp", 0,
+			 {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 2}, {{1}, 0, 0, 5, 1}}, 3},
+			5, {1, 1, 1}, {B, PATH_ALONE, S}},
+		{{"neither has", 0, {{{1}, 0, 0, 5, 0}, {{1}, 0, 0, 6, 2}}, 2}, 0, {1, 1}, {B, F}},
+		{{"MED of one AS, between sites", 0,
+			 {{{1}, 0, 0, 5, 0}, {{1}, 0, 1, 6, 2}, {{1}, 0, 0, 5, 1}}, 3},
+			7, {1, 1, 1}, {B, PATH_MED, S}},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const struct decide_case *c = &lines[i].c;
 		const struct rib_path *paths[RIB_PEERS_MAX];
 		enum path_fate fate[RIB_PEERS_MAX];
 		struct rib_prefix e = {0};
@@ -323,20 +347,70 @@ static void equals_share(void **state)
 		unsigned int sharing = 0;
 
 		set_prefix(&e, "0.0.0.0/0");
-		lay_out(&b, &lines[i].c);
-		for (int k = 0; k < 2; k++) {
-			b.peers[k].conf.ecmp = lines[i].ecmp;
+		lay_out(&b, c);
+		for (int k = 0; k < c->count; k++) {
+			b.peers[k].conf.ecmp = lines[i].ecmp >> k & 1;
+			b.peers[k].conf.group = lines[i].group[k];
 			b.peers[k].conf.allow_default = true;
 		}
-		d = run(&e, &b, 0, 2);
-		if (d.best != &b.paths[lines[i].c.wins] || d.both != lines[i].both)
-			fail_msg("%s", lines[i].c.rule);
+		d = run(&e, &b, 0, c->count);
+		if (d.best != &b.paths[c->wins])
+			fail_msg("%s", c->rule);
 		fates_of(&b, &e, fate, paths);
-		for (int k = 0; k < 2; k++)
-			sharing += fate[k] == PATH_SHARES;
-		assert_int_equal(sharing, lines[i].both);
+		for (int k = 0; k < c->count; k++) {
+			long at = paths[k] - b.paths;
+			bool used = fate[k] == PATH_SHARES || fate[k] == PATH_BEST;
+
+			if (fate[k] != (enum path_fate)lines[i].fates[at])
+				fail_msg("%s: line %ld is %d", c->rule, at, fate[k]);
+			for (unsigned int s = 0; used && s < d.shares.count; s++)
+				sharing += d.shares.tunnels[s] == c->lines[at].tunnel;
+			assert_true(k == 0 || k >= d.shares.count ||
+				    d.shares.tunnels[k] > d.shares.tunnels[k - 1]);
+		}
+		assert_int_equal(sharing, d.shares.count);
+		for (int k = 0; k < c->count; k++)
+			sharing -= lines[i].fates[k] == PATH_SHARES;
+		assert_int_equal(sharing, d.shares.count ? 1 : 0); /* the best one */
 		attr_store_fini(&b.store);
 	}
+}
+
+/* More equals than can share: the lowest tunnels, and the best one in any case. */
+static void too_many_equals(void **state)
+{
+	const struct rib_path *paths[RIB_PEERS_MAX];
+	enum path_fate fate[RIB_PEERS_MAX];
+	struct decide_case c = {.rule = "surplus"};
+	struct rib_prefix e = {0};
+	struct bench b;
+	struct decision d;
+	unsigned int surplus = 0;
+
+	(void)state;
+	set_prefix(&e, "0.0.0.0/0");
+	lay_out(&b, &c);
+	for (uint32_t i = 0; i < BENCH_PATHS; i++) {
+		struct attr_draft draft = {0};
+
+		aspath_prepend(NULL, 0, 7, &draft.path);
+		b.peers[i].identifier = BENCH_PATHS - i;
+		b.peers[i].conf = (struct bgp_neighbor){
+			.tunnel = 2 * i, .group = 3, .ecmp = true, .allow_default = true};
+		b.paths[i] = (struct rib_path){
+			.peer = &b.peers[i], .attrs = attr_intern(&b.store, &draft)};
+	}
+	d = run(&e, &b, 0, BENCH_PATHS);
+	assert_ptr_equal(d.best, &b.paths[BENCH_PATHS - 1]);
+	assert_int_equal(d.shares.count, ROUTE_SHARES_MAX);
+	for (uint32_t i = 0; i < ROUTE_SHARES_MAX - 1; i++)
+		assert_int_equal(d.shares.tunnels[i], 2 * i);
+	assert_int_equal(d.shares.tunnels[ROUTE_SHARES_MAX - 1], 2 * (BENCH_PATHS - 1));
+	fates_of(&b, &e, fate, paths);
+	for (int i = 0; i < BENCH_PATHS; i++)
+		surplus += fate[i] == PATH_SURPLUS;
+	assert_int_equal(surplus, BENCH_PATHS - ROUTE_SHARES_MAX);
+	attr_store_fini(&b.store);
 }
 
 /* ---- import policy ---- */
@@ -433,6 +507,7 @@ int main(void)
 		cmocka_unit_test(guard_leaves_default_routes),
 		cmocka_unit_test(static_goes_before_bgp),
 		cmocka_unit_test(equals_share),
+		cmocka_unit_test(too_many_equals),
 		cmocka_unit_test(import_policy),
 		cmocka_unit_test(claims_are_found_by_the_longest),
 	};

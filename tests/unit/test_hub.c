@@ -190,7 +190,7 @@ static void set_facts(struct route_table *t, struct route_entry *e, uint32_t kin
 {
 	struct imsg_route r = {.med = kind % 8, .as_path_len = 2, .as_path = {65001, kind % 8}};
 
-	route_table_set_facts(t, e, &r);
+	route_table_set_facts(t, e, &r, 0);
 }
 
 static void test_route_table(void **state)

@@ -111,6 +111,39 @@ void view_tunnels(const json_t *document)
 	print_details(tunnels);
 }
 
+/* "site-1" and "0+1", or "site-1, site-2" and "0+1, 0+1" when the tunnels of several share it. */
+static void carriers(struct table *t, const json_t *route)
+{
+	const json_t *shares = json_object_get(route, "shares"), *o;
+	const json_t *tunnel = json_object_get(route, "tunnel");
+	char sites[512] = "", tunnels[128] = "";
+	const char *before = "";
+	size_t i;
+
+	json_array_foreach(shares, i, o)
+	{
+		const char *site = field_text(o, "site");
+		bool same = !strcmp(site, before);
+		size_t s = strlen(sites), n = strlen(tunnels);
+
+		if (!same)
+			snprintf(sites + s, sizeof(sites) - s, "%s%s", s ? ", " : "", site);
+		snprintf(tunnels + n, sizeof(tunnels) - n, "%s%llu",
+			same ? "+"
+			: n  ? ", "
+			     : "",
+			(unsigned long long)field_number(o, "tunnel"));
+		before = site;
+	}
+	table_text(t, i ? sites : field_text(route, "site"));
+	if (i)
+		table_text(t, tunnels);
+	else if (json_is_integer(tunnel))
+		table_cell(t, "%d", (int)json_integer_value(tunnel));
+	else
+		table_text(t, "-");
+}
+
 void view_routes(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"KIND", 0, 0},
@@ -123,20 +156,13 @@ void view_routes(const json_t *document)
 	table_init(&t, columns);
 	json_array_foreach(json_object_get(document, "routes"), i, o)
 	{
-		const json_t *tunnel = json_object_get(o, "tunnel");
 		bool stale = json_is_true(json_object_get(o, "stale"));
 		char path[256];
 
 		table_row(&t);
 		table_text(&t, field_text(o, "prefix"));
 		table_cell(&t, "%s%s", field_text(o, "kind"), stale ? ", stale" : "");
-		table_text(&t, field_text(o, "site"));
-		if (json_is_true(json_object_get(o, "both")))
-			table_text(&t, "0+1");
-		else if (json_is_integer(tunnel))
-			table_cell(&t, "%d", (int)json_integer_value(tunnel));
-		else
-			table_text(&t, "-");
+		carriers(&t, o);
 		table_text(&t, format_path(json_object_get(o, "as_path"), path, sizeof(path)));
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "med"));
 		table_cell(&t, "%llu", (unsigned long long)field_number(o, "candidates"));

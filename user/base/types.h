@@ -20,6 +20,13 @@
 #define ALGORITHMS_MAX      16 /* members of one algorithm set */
 #define TUNNELS_PER_SITE    2
 #define PPK_ID_MAX          64 /* bytes */
+#define ROUTE_SHARES_MAX    16
+
+/* Tunnels that carry one route together, in ascending order. None: the best one does alone. */
+struct route_shares {
+	uint16_t count;
+	uint16_t tunnels[ROUTE_SHARES_MAX];
+};
 
 /* RFC 7296 3.5 identification types that a tunnel may have. */
 enum ike_id_type {

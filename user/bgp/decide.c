@@ -118,14 +118,56 @@ struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
 	return n == 1 ? paths[0] : break_tie(paths, n); /* f, g */
 }
 
-/* among equals, the path over the other tunnel of the best one's site. */
-static bool shares(const struct rib_path *best, const struct rib_path *p)
+/*
+ * R-12: equals are used together when they are of one location, and its sites have ecmp. Their AS paths
+ * are as long, not the same: RFC 4271 leaves it open, and the connections of one location may end on
+ * routers with different AS numbers.
+ */
+static bool may_share(const struct rib_path *best, const struct rib_path *p)
 {
-	return best->peer->conf.ecmp && decide_source(best) == SOURCE_BGP && p != best &&
-	       neighbor_site(&p->peer->conf) == neighbor_site(&best->peer->conf);
+	const struct bgp_neighbor *a = &best->peer->conf, *b = &p->peer->conf;
+
+	return a->ecmp && b->ecmp && a->group == b->group && decide_source(best) == SOURCE_BGP;
 }
 
-static struct rib_path *choose(struct rib_path **paths, unsigned int n, bool *both)
+static void insert_share(struct route_shares *s, uint16_t tunnel)
+{
+	unsigned int at = s->count;
+
+	while (at && s->tunnels[at - 1] > tunnel)
+		at--;
+	if (at == ROUTE_SHARES_MAX)
+		return;
+	s->count += s->count < ROUTE_SHARES_MAX;
+	memmove(&s->tunnels[at + 1], &s->tunnels[at], (s->count - at - 1u) * sizeof(s->tunnels[0]));
+	s->tunnels[at] = tunnel;
+}
+
+static bool is_share(const struct route_shares *s, const struct rib_path *p)
+{
+	for (unsigned int i = 0; i < s->count; i++) {
+		if (s->tunnels[i] == p->peer->conf.tunnel)
+			return true;
+	}
+	return false;
+}
+
+/* The best one, and the lowest of the others. */
+static struct route_shares collect_shares(
+	const struct rib_path *best, struct rib_path *const *equals, unsigned int n)
+{
+	struct route_shares s = {0};
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (may_share(best, equals[i]))
+			insert_share(&s, (uint16_t)equals[i]->peer->conf.tunnel);
+	}
+	if (s.count == ROUTE_SHARES_MAX && !is_share(&s, best))
+		s.tunnels[ROUTE_SHARES_MAX - 1] = (uint16_t)best->peer->conf.tunnel;
+	return s.count > 1 ? s : (struct route_shares){0};
+}
+
+static struct rib_path *choose(struct rib_path **paths, unsigned int n, struct route_shares *shares)
 {
 	struct rib_path *best = NULL, *equals[CANDIDATES_MAX];
 
@@ -133,8 +175,7 @@ static struct rib_path *choose(struct rib_path **paths, unsigned int n, bool *bo
 	if (n > 1) {
 		memcpy(equals, paths, n * sizeof(*paths));
 		best = break_tie(paths, n);
-		for (unsigned int i = 0; i < n && !*both; i++)
-			*both = shares(best, equals[i]);
+		*shares = collect_shares(best, equals, n);
 	} else if (n) {
 		best = paths[0];
 	}
@@ -211,7 +252,7 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 		n = keep_smallest(paths, n, source_of); /* */
 	n = guard(e, claim, paths, n, &d);
 	d.candidates = n;
-	d.best = choose(paths, n, &d.both);
+	d.best = choose(paths, n, &d.shares);
 	e->contested = d.quarantined;
 	set_owner(e, claim, d.best);
 	return d;
@@ -240,9 +281,30 @@ static void mark_lost(struct trial *t, enum path_fate fate)
 	}
 }
 
+/* Of a path that only tie-breaking kept from being the best. */
+static enum path_fate fate_of_equal(
+	const struct rib_path *best, const struct rib_path *p, const struct route_shares *shares)
+{
+	const struct bgp_neighbor *a = &best->peer->conf, *b = &p->peer->conf;
+
+	if (is_share(shares, p))
+		return PATH_SHARES;
+	if (may_share(best, p))
+		return PATH_SURPLUS;
+	if (a->ecmp && b->ecmp)
+		return PATH_APART;
+	if (a->group == b->group && a->ecmp != b->ecmp)
+		return PATH_ALONE;
+	return neighbor_site(a) == neighbor_site(b) || identifier_of(p) == identifier_of(best)
+		       ? PATH_TUNNEL
+		       : PATH_IDENTIFIER;
+}
+
 static void judge(struct trial *t)
 {
-	struct rib_path *best;
+	struct rib_path *best, *equals[CANDIDATES_MAX];
+	struct route_shares shares;
+	unsigned int n;
 
 	t->n = keep_smallest(t->left, t->n, hops_of);
 	mark_lost(t, PATH_LONGER);
@@ -252,18 +314,13 @@ static void judge(struct trial *t)
 	mark_lost(t, PATH_MED);
 	if (!t->n)
 		return;
-	best = t->n == 1 ? t->left[0] : break_tie(t->left, t->n);
+	n = t->n;
+	memcpy(equals, t->left, n * sizeof(equals[0]));
+	best = n == 1 ? t->left[0] : break_tie(t->left, n);
+	shares = collect_shares(best, equals, n);
 	for (unsigned int i = 0; i < t->total; i++) {
-		if (t->fates[i] != PATH_BEST || t->all[i] == best)
-			continue;
-		if (shares(best, t->all[i]))
-			t->fates[i] = PATH_SHARES;
-		else if (neighbor_site(&t->all[i]->peer->conf) ==
-				 neighbor_site(&best->peer->conf) ||
-			 identifier_of(t->all[i]) == identifier_of(best))
-			t->fates[i] = PATH_TUNNEL;
-		else
-			t->fates[i] = PATH_IDENTIFIER;
+		if (t->fates[i] == PATH_BEST && t->all[i] != best)
+			t->fates[i] = fate_of_equal(best, t->all[i], &shares);
 	}
 }
 

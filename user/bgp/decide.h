@@ -16,7 +16,7 @@
 
 struct decision {
 	struct rib_path *best;              /* NULL: unreachable */
-	bool both;                          /* the site's other tunnel has a path as good */
+	struct route_shares shares;         /* of which best is one */
 	uint32_t candidates;                /* paths that were compared */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
 };
@@ -33,7 +33,10 @@ enum path_fate {
 	PATH_MED,         /* c */
 	PATH_IDENTIFIER,  /* f */
 	PATH_TUNNEL,      /* the other tunnel of the site, or of equals the lower one */
-	PATH_SHARES,      /* as good as the best, and used too: the site has ecmp */
+	PATH_SHARES,      /* as good as the best, and used too: ecmp */
+	PATH_SURPLUS,     /* the same, but ROUTE_SHARES_MAX others are used */
+	PATH_APART,       /* the same, but of another group */
+	PATH_ALONE,       /* the same, but one of the two sites has no ecmp */
 	PATH_WAITING,     /* no decision yet: others are waited for (RFC 4724 4.1) */
 	PATH_FATES,
 };

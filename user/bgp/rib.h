@@ -55,7 +55,7 @@ struct rib_prefix {
 	bool dirty : 1;     /* waits for a decision */
 	bool network : 1;   /* the hub's own: needs no path, is not learned */
 	bool contested : 1; /* a path of another location is kept out */
-	bool both : 1;      /* the other tunnel of the site is as good, and is used too */
+	bool shared : 1;    /* other tunnels are as good, and are used too */
 	bool owned : 1;
 	bool v6 : 1;
 	uint8_t len;

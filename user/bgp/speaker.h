@@ -62,7 +62,7 @@ struct bgp_effect_state {
 struct bgp_effect_route {
 	struct ip_prefix prefix;
 	bool present;
-	bool both;      /* both tunnels of the site carry it */
+	struct route_shares shares;
 	uint8_t source; /* enum route_source */
 	uint8_t origin;
 	uint8_t as_path_len; /* as_path holds the first of them */

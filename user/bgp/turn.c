@@ -23,7 +23,8 @@ static void collect_claims(struct bgp *b)
 	b->claims_changed = false;
 }
 
-static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunnel)
+static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunnel,
+	const struct route_shares *shares)
 {
 	struct bgp_effect *out = speaker_effect(b, BGP_EFFECT_ROUTE, tunnel);
 
@@ -31,7 +32,7 @@ static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunne
 	out->route.present = e->best_tunnel != RIB_NO_TUNNEL;
 	if (!out->route.present)
 		return;
-	out->route.both = e->both;
+	out->route.shares = *shares;
 	out->route.source = (uint8_t)(e->best == b->rib.statics ? SOURCE_STATIC : SOURCE_BGP);
 	out->route.origin = e->best->origin;
 	out->route.med = e->best->has_med ? e->best->med : 0;
@@ -70,7 +71,7 @@ struct shown_route {
 	uint32_t tunnel; /* RIB_NO_TUNNEL: none */
 	uint32_t candidates;
 	const struct attrs *attrs; /* compared only */
-	bool both;
+	bool shared;               /* by whom, the hub looks itself */
 };
 
 static struct shown_route shown_route(const struct rib_prefix *e)
@@ -78,7 +79,7 @@ static struct shown_route shown_route(const struct rib_prefix *e)
 	return (struct shown_route){.tunnel = e->best_tunnel,
 		.candidates = e->candidates,
 		.attrs = e->best,
-		.both = e->both};
+		.shared = e->shared};
 }
 
 static void decide_one(struct bgp *b, struct rib_prefix *e)
@@ -89,9 +90,9 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 	rib_choose(&b->rib, e, &d);
 	is = shown_route(e);
 	if (is.tunnel != was.tunnel ||
-		(is.tunnel != RIB_NO_TUNNEL && (is.attrs != was.attrs || is.both != was.both ||
+		(is.tunnel != RIB_NO_TUNNEL && (is.attrs != was.attrs || is.shared || was.shared ||
 						       is.candidates != was.candidates)))
-		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel);
+		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel, &d.shares);
 	if (d.quarantined)
 		note_quarantine(b, e, d.quarantined);
 	rib_collect(&b->rib, e);

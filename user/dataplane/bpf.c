@@ -245,6 +245,7 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_INSIDE_DROPS] = p->inside->maps.inside_drops;
 	m[DATA_MAP_TUNNELS] = p->inside->maps.tunnels;
 	m[DATA_MAP_SITES] = p->worker->maps.sites;
+	m[DATA_MAP_SHARES] = p->inside->maps.shares;
 	m[DATA_MAP_ROUTE4] = p->inside->maps.route4;
 	m[DATA_MAP_ROUTE6] = p->inside->maps.route6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;

@@ -195,14 +195,14 @@ static int route_map(const struct maps *m, const struct ip_prefix *prefix, union
 	return bpf_plane_map_fd(m->plane, DATA_MAP_ROUTE6);
 }
 
-static struct route_target route_target(uint32_t tunnel, bool both)
+static struct route_target route_target(uint32_t tunnel, uint32_t share)
 {
-	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .both = both};
+	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .share = share};
 }
 
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
 {
-	struct route_target target = route_target(tunnel, both);
+	struct route_target target = route_target(tunnel, share);
 	union route_key key;
 	int fd = route_map(m, prefix, &key);
 
@@ -240,7 +240,7 @@ static struct route_run collect_run(struct maps *m, const struct fib_route *rout
 		run.fd = fd;
 		run.key_size = r->prefix.addr.family == AF_INET ? sizeof(key.v4) : sizeof(key.v6);
 		memcpy(run.keys + run.count * run.key_size, &key, run.key_size);
-		run.targets[run.count] = route_target(r->tunnel, r->both);
+		run.targets[run.count] = route_target(r->tunnel, r->share);
 	}
 	return run;
 }
@@ -266,7 +266,7 @@ static size_t write_routes(struct maps *m, struct fib_route *routes, size_t coun
 		for (at += i; i < run.count; i++) {
 			struct fib_route *r = &routes[at++];
 
-			r->failed = add ? !maps_route_set(m, &r->prefix, r->tunnel, r->both)
+			r->failed = add ? !maps_route_set(m, &r->prefix, r->tunnel, r->share)
 					: !maps_route_del(m, &r->prefix);
 			failed += r->failed;
 		}
@@ -284,14 +284,15 @@ size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
 	return write_routes(m, routes, count, false);
 }
 
-bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both)
+bool maps_route_leads(
+	struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
 {
 	struct route_target target;
 	union route_key key;
 	int fd = route_map(m, prefix, &key);
 
 	return !bpf_map_lookup_elem(fd, &key, &target) && target.tunnel == tunnel &&
-	       !target.both == !both;
+	       target.share == share;
 }
 
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel)
@@ -305,6 +306,12 @@ bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *
 		return false;
 	*tunnel = target.tunnel;
 	return true;
+}
+
+bool maps_share_set(struct maps *m, uint32_t share, const struct route_share *value)
+{
+	return !bpf_map_update_elem(
+		bpf_plane_map_fd(m->plane, DATA_MAP_SHARES), &share, value, BPF_ANY);
 }
 
 bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record *record)

@@ -46,10 +46,14 @@ void maps_aggregate_rate_set(
 double maps_aggregate_used(const struct maps *m, enum sluice_direction direction, uint64_t now);
 
 /*
- * Adds or replaces the route of a prefix; `both` spreads flows over both tunnels of the site. False
- * when the trie is full.
+ * Adds or replaces the route of a prefix; `share` other than 0 spreads flows over the tunnels of that
+ * set. False when the trie is full.
  */
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both);
+bool maps_route_set(
+	struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share);
+
+/* Before routes have its number: which tunnels it is. */
+bool maps_share_set(struct maps *m, uint32_t share, const struct route_share *value);
 
 /* False when there was none. */
 bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
@@ -59,7 +63,8 @@ size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count);
 size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count);
 
 /* Whether the trie has the prefix, or a shorter one around it, and it leads there. */
-bool maps_route_leads(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, bool both);
+bool maps_route_leads(
+	struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share);
 
 /* Longest match, as TC does it. */
 bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *tunnel);

@@ -19,7 +19,7 @@ struct fib_route {
 	struct ip_addr source; /* what the hub itself sends from; none: the kernel chooses */
 	uint32_t mtu;          /* 0: the device's */
 	uint32_t tunnel;
-	bool both;   /* flows go over both tunnels of the site */
+	uint32_t share; /* 0: that tunnel alone; else the set of them, see maps_share_set */
 	bool inside; /* to the end of a tunnel: in the main table, where the hub's own sockets look */
 	bool failed; /* set by the functions here and by none else; those that failed are left out */
 };

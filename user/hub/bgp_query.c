@@ -54,7 +54,13 @@ static const char *fate_text(const struct bgp_path_view *v)
 		[PATH_MED] = "c: another path of the same neighbouring AS has a lower MED",
 		[PATH_IDENTIFIER] = "f: the BGP identifier is higher",
 		[PATH_TUNNEL] = "g: of equals, the lower tunnel is used",
-		[PATH_SHARES] = "as good as the best one: both tunnels carry (ecmp)",
+		[PATH_SHARES] = "as good as the best one: carries flows too (ecmp)",
+		[PATH_SURPLUS] = "as good as the best one, but as many others share as can (ecmp)",
+		[PATH_APART] =
+			"as good as the best one, but not shared: the sites are of different "
+			"groups; f, g: identifier or tunnel is higher",
+		[PATH_ALONE] = "as good as the best one, but not shared: not both sites have ecmp; "
+			       "f, g: identifier or tunnel is higher",
 		[PATH_WAITING] = "no decision yet: after a restart, the other sites are waited for",
 	};
 

@@ -20,11 +20,6 @@ static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 	return e->v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
 }
 
-static uint32_t other_tunnel(uint32_t tunnel)
-{
-	return tunnel ^ 1u;
-}
-
 static uint32_t tunnel_mtu(const struct hub_tunnel *state)
 {
 	for (uint32_t i = 0; i < state->sa_count; i++) {
@@ -37,13 +32,19 @@ static uint32_t tunnel_mtu(const struct hub_tunnel *state)
 /* What fits every tunnel that carries it. */
 static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 {
+	const struct route_shares *shares = route_table_sharing(h->routes, e);
 	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->tunnel));
-	uint32_t other = e->both ? tunnel_mtu(hub_tunnel(h, other_tunnel(e->tunnel))) : 0;
 
 	/* Workers make the fragments then; the kernel's route must not send the packet back. */
 	if (h->config->concentrator.df == DF_CLEAR && !e->v6)
 		return 0;
-	return route_mtu(e, other && other < mtu ? other : mtu);
+	for (unsigned int i = 0; i < shares->count; i++) {
+		const struct hub_tunnel *other = hub_tunnel(h, shares->tunnels[i]);
+		uint32_t its = other ? tunnel_mtu(other) : 0;
+
+		mtu = its && its < mtu ? its : mtu;
+	}
+	return route_mtu(e, mtu);
 }
 
 /*
@@ -118,7 +119,7 @@ static void install(struct batch *b, struct route_entry *e)
 	r->mtu = mtu_of(b->h, e);
 	e->mtu = (uint16_t)r->mtu;
 	r->tunnel = e->tunnel;
-	r->both = e->both;
+	r->share = route_table_share(b->h->routes, e);
 	e->installed = true;
 }
 
@@ -127,16 +128,24 @@ struct mtu_change {
 	uint32_t tunnel;
 };
 
-static bool leads_over(const struct route_entry *e, uint32_t tunnel)
+static bool leads_over(struct hub *h, const struct route_entry *e, uint32_t tunnel)
 {
-	return e->tunnel == tunnel || (e->both && other_tunnel(e->tunnel) == tunnel);
+	const struct route_shares *shares = route_table_sharing(h->routes, e);
+
+	for (unsigned int i = 0; i < shares->count; i++) {
+		if (shares->tunnels[i] == tunnel)
+			return true;
+	}
+	return e->tunnel == tunnel;
 }
 
 static void change_mtu(void *context, struct route_entry *e)
 {
 	struct mtu_change *c = context;
 
-	if (e->installed && leads_over(e, c->tunnel) && e->mtu != mtu_of(c->batch.h, e))
+	struct hub *h = c->batch.h;
+
+	if (e->installed && leads_over(h, e, c->tunnel) && e->mtu != mtu_of(h, e))
 		install(&c->batch, e);
 }
 
@@ -198,25 +207,70 @@ static void forget_route(struct batch *b, const struct ip_prefix *prefix)
 		remove_entry(b, e);
 }
 
+/* For TC. The classes of sites never change, so neither does what a set of them has for weights. */
+static bool write_share(struct hub *h, uint16_t number, const struct route_shares *set)
+{
+	struct route_share value = {0};
+	bool large = false, standard = false;
+
+	for (unsigned int i = 0; i < set->count; i++) {
+		const struct hub_site *site = hub_site_of_tunnel(h, set->tunnels[i]);
+		bool is_large = site->conf.bandwidth == BANDWIDTH_LARGE;
+
+		large |= is_large;
+		standard |= !is_large;
+		value.members[i].tunnel = set->tunnels[i];
+		value.members[i].weight = is_large ? SLUICE_SHARE_LARGE : 1;
+	}
+	for (unsigned int i = 0; i < set->count && !(large && standard); i++)
+		value.members[i].weight = 1;
+	return maps_share_set(h->maps, number, &value);
+}
+
+/* The number of the route's set of tunnels; 0: the best one carries it alone. */
+static uint16_t share_of(struct batch *b, const struct imsg_route *route)
+{
+	struct hub *h = b->h;
+	struct shares *shares = route_table_shares(h->routes);
+	uint16_t number = shares_find(shares, &route->shares);
+
+	if (number || !route->shares.count)
+		return number;
+	batch_write(b); /* who had the number before must be out of the trie */
+	number = shares_add(shares, &route->shares);
+	if (number && write_share(h, number, &route->shares)) {
+		h->shares_short = false;
+		return number;
+	}
+	if (!h->shares_short)
+		log_warn("more than %u different sets of tunnels share routes: of others, the "
+			 "best one carries alone",
+			SLUICE_MAX_SHARES - 1);
+	h->shares_short = true;
+	return 0;
+}
+
 static void take_route(struct batch *b, const struct imsg_route *route)
 {
 	struct hub *h = b->h;
 	struct route_entry *e;
+	uint16_t share;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
 	if (!is_open(h, route->tunnel) || is_refused(h, route)) {
 		forget_route(b, &route->prefix);
 		return;
 	}
+	share = share_of(b, route);
 	e = route_table_get(h->routes, &route->prefix);
 
-	bool moved = !e->installed || e->tunnel != route->tunnel || e->both != route->both;
+	bool moved = !e->installed || e->tunnel != route->tunnel ||
+		     route_table_share(h->routes, e) != share;
 
 	count_route(h, e, -1);
 	e->moves += e->installed && moved && e->moves < UINT16_MAX;
 	e->tunnel = (uint16_t)route->tunnel;
-	e->both = route->both;
-	route_table_set_facts(h->routes, e, route);
+	route_table_set_facts(h->routes, e, route, share);
 	e->stale = false;
 	count_route(h, e, 1);
 	if (moved)
@@ -336,7 +390,7 @@ void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned i
 		if (!inside_route(site, t, v6, &host))
 			continue;
 		if (present) {
-			maps_route_set(h->maps, &host.prefix, host.tunnel, false);
+			maps_route_set(h->maps, &host.prefix, host.tunnel, 0);
 			link_routes_set(h->link, &host, 1);
 		} else {
 			link_routes_del(h->link, &host, 1);
@@ -390,9 +444,9 @@ static void check_inside(struct check *c, const struct hub_site *site, unsigned 
 	for (int v6 = 0; v6 < 2; v6++) {
 		if (!inside_route(site, t, v6, &host))
 			continue;
-		if (!maps_route_leads(h->maps, &host.prefix, host.tunnel, false)) {
+		if (!maps_route_leads(h->maps, &host.prefix, host.tunnel, 0)) {
 			mended(h, &host.prefix, "was not in the BPF trie");
-			maps_route_set(h->maps, &host.prefix, host.tunnel, false);
+			maps_route_set(h->maps, &host.prefix, host.tunnel, 0);
 		}
 		expect(c, &host);
 	}
@@ -411,7 +465,8 @@ static void check_route(void *context, struct route_entry *e)
 		remove_entry(&c->batch, e);
 	} else if (!e->installed) {
 		install(&c->batch, e);
-	} else if (!maps_route_leads(h->maps, &prefix, e->tunnel, e->both)) {
+	} else if (!maps_route_leads(
+			   h->maps, &prefix, e->tunnel, route_table_share(h->routes, e))) {
 		mended(h, &prefix, "was not in the BPF trie");
 		install(&c->batch, e);
 	} else {

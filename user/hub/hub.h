@@ -55,7 +55,7 @@ struct hub_site {
 	struct site_sample base, before, latest;
 	struct history *history;
 	uint32_t routes;            /* that lead to it */
-	unsigned int shared_routes; /* of them over both tunnels; counted when it is asked for */
+	unsigned int shared_routes; /* that others carry too; counted when it is asked for */
 	uint64_t routes_refused;    /* that bgp reported against the rules */
 	struct tunnel_stats tunnel_base[TUNNELS_PER_SITE];
 	struct event_ring events[TUNNELS_PER_SITE][EVENT_KINDS];
@@ -107,6 +107,7 @@ struct hub {
 	uint32_t check_at;          /* see hub_routes_check */
 	uint64_t check_again_ns;
 	uint64_t routes_mended;             /* by it, since the start */
+	bool shares_short;                  /* there are more different sets than TC has room for */
 	struct claims claims;               /* whom prefixes belong to, by group */
 	struct outside_peers outside_peers; /* see hub_guard_prepare */
 	struct bgp_pending queries[BGP_QUERIES_MAX];

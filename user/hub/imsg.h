@@ -25,7 +25,7 @@
 #define IMSG_STATICS_MAX       100
 #define IMSG_ROUTES_MAX        128
 
-#define IMSG_MAX_SIZE  16384       /* bytes of one message, header included */
+#define IMSG_MAX_SIZE  20480       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
 
 enum imsg_type {
@@ -413,12 +413,12 @@ struct imsg_bgp_state {
 	char detail[REASON_TEXT_SIZE];
 };
 
-/* The best path to a prefix. Equal paths over one site's two tunnels give one. */
+/* The best path to a prefix, with what is used beside it. */
 struct imsg_route {
 	struct ip_prefix prefix;
-	bool both;       /* the site's other tunnel carries it too */
 	uint8_t source;  /* enum route_source */
 	uint32_t tunnel; /* next hop */
+	struct route_shares shares;
 	uint32_t med;
 	uint8_t as_path_len; /* true length; as_path holds the first of them */
 	uint8_t origin;

@@ -86,7 +86,7 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 	}
 	m = &p->routes[p->route_count++];
 	*m = (struct imsg_route){.prefix = e->route.prefix,
-		.both = e->route.both,
+		.shares = e->route.shares,
 		.source = e->route.source,
 		.tunnel = e->tunnel,
 		.med = e->route.med,

@@ -171,33 +171,71 @@ static bool is_of_other_source(const struct site_conf *site, const struct imsg_r
 	return route->source == SOURCE_STATIC;
 }
 
-const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
+/* What depends on who it leads to. */
+static const char *refusal_of(
+	const struct hub *h, const struct hub_site *site, const struct imsg_route *route)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
 	const struct ip_prefix *p = &route->prefix;
 
-	if (!is_well_formed(p))
-		return "it is not a prefix";
 	if (!site)
 		return "it leads to no site";
 	if (!site->conf.propagate)
 		return "routes of the site are not propagated";
 	if (is_of_other_source(&site->conf, route))
 		return "it is not among the static routes of the site, or those of its sessions";
-	if (route->both && !site->conf.ecmp)
-		return "the site does not share its tunnels";
 	if (!p->len && !site->conf.allow_default)
 		return "default routes of this site are not allowed";
+	if (p->len && covers_outside(h, site, p))
+		return "it covers an outside address of the hub or of another site";
+	if (is_of_others(h, site, p))
+		return "it belongs to another site";
+	return NULL;
+}
+
+/* of one location, where that is wanted; ascending, the best one among them. */
+static const char *sharing_refusal(struct hub *h, const struct imsg_route *route)
+{
+	const struct route_shares *s = &route->shares;
+	bool has_best = false;
+
+	if (s->count == 1 || s->count > ROUTE_SHARES_MAX)
+		return "it has too many tunnels, or too few";
+	for (unsigned int i = 0; i < s->count; i++) {
+		const struct hub_site *site = hub_site_of_tunnel(h, s->tunnels[i]);
+		const char *why = refusal_of(h, site, route);
+
+		if (why)
+			return why;
+		if (!site->conf.ecmp)
+			return "the site does not share its tunnels";
+		if (hub_group(h, site) != hub_group(h, hub_site_of_tunnel(h, route->tunnel)))
+			return "sites of different groups do not share";
+		if (i && s->tunnels[i] <= s->tunnels[i - 1])
+			return "its tunnels are in no order";
+		has_best |= s->tunnels[i] == route->tunnel;
+	}
+	return !s->count || has_best ? NULL : "the best tunnel does not share it";
+}
+
+const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
+	const struct ip_prefix *p = &route->prefix;
+	const char *why;
+
+	if (!is_well_formed(p))
+		return "it is not a prefix";
+	why = refusal_of(h, site, route);
+	if (!why)
+		why = sharing_refusal(h, route);
+	if (why)
+		return why;
 	if (is_never_routed(p))
 		return "such addresses are never forwarded";
 	if (is_of_hub(h, p))
 		return "it lies within a network of the hub";
 	if (is_inside(h, p))
 		return "it covers inside addresses of a tunnel";
-	if (p->len && covers_outside(h, site, p))
-		return "it covers an outside address of the hub or of another site";
-	if (is_of_others(h, site, p))
-		return "it belongs to another site";
 	if (is_too_many(h, site, p))
 		return "there are too many routes";
 	return NULL;

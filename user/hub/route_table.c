@@ -25,6 +25,7 @@ enum { FAMILIES = 2 };
 struct route_table {
 	struct chains entries[FAMILIES]; /* IPv4, IPv6 */
 	struct chains facts;
+	struct shares *shares;
 };
 
 static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
@@ -58,7 +59,8 @@ static uint32_t hash_entry(const void *thing)
 static uint32_t hash_facts(const void *thing)
 {
 	const struct route_facts *f = thing;
-	const uint32_t words[] = {f->med, f->candidates, f->source, f->origin, f->as_path_len};
+	const uint32_t words[] = {
+		f->med, f->candidates, f->source, f->origin, f->as_path_len, f->share};
 	uint64_t h = hash_bytes(14695981039346656037u, words, sizeof(words));
 
 	return (uint32_t)(hash_bytes(h, f->as_path, sizeof(f->as_path)) >> 20);
@@ -140,6 +142,7 @@ struct route_table *route_table_new(void)
 		chains_init(&t->entries[v6],
 			offsetof(struct route_entry, address) + address_bytes(v6), hash_entry);
 	chains_init(&t->facts, sizeof(struct route_facts), hash_facts);
+	t->shares = shares_new();
 	return t;
 }
 
@@ -150,6 +153,7 @@ void route_table_free(struct route_table *t)
 	for (int v6 = 0; v6 < FAMILIES; v6++)
 		chains_fini(&t->entries[v6]);
 	chains_fini(&t->facts);
+	shares_free(t->shares);
 	free(t);
 }
 
@@ -204,7 +208,7 @@ struct route_entry *route_table_get(struct route_table *t, const struct ip_prefi
 static bool facts_equal(const struct route_facts *a, const struct route_facts *b)
 {
 	return a->med == b->med && a->candidates == b->candidates && a->source == b->source &&
-	       a->origin == b->origin && a->as_path_len == b->as_path_len &&
+	       a->origin == b->origin && a->as_path_len == b->as_path_len && a->share == b->share &&
 	       !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
 }
 
@@ -221,16 +225,19 @@ static void drop_facts(struct route_table *t, struct route_entry *e)
 {
 	struct route_facts *f = facts_at(t, e->facts);
 
-	if (f && !--f->references)
+	if (f && !--f->references) {
+		shares_release(t->shares, f->share);
 		chains_remove(&t->facts, place_of_facts(t, f));
+	}
 	e->facts = 0;
 }
 
-void route_table_set_facts(
-	struct route_table *t, struct route_entry *e, const struct imsg_route *route)
+void route_table_set_facts(struct route_table *t, struct route_entry *e,
+	const struct imsg_route *route, uint16_t share)
 {
 	struct route_facts f = {.med = route->med,
 		.candidates = route->candidates,
+		.share = share,
 		.source = route->source,
 		.origin = route->origin,
 		.as_path_len = route->as_path_len};
@@ -238,8 +245,10 @@ void route_table_set_facts(
 
 	memcpy(f.as_path, route->as_path, sizeof(f.as_path));
 	n = *place_of_facts(t, &f);
-	if (!n)
+	if (!n) {
 		n = chains_insert(&t->facts, &f);
+		shares_hold(t->shares, share);
+	}
 	facts_at(t, n)->references++; /* before the old ones go: they may be the same */
 	drop_facts(t, e);
 	e->facts = n;
@@ -249,6 +258,24 @@ const struct route_facts *route_table_facts(
 	const struct route_table *t, const struct route_entry *e)
 {
 	return facts_at(t, e->facts);
+}
+
+struct shares *route_table_shares(const struct route_table *t)
+{
+	return t->shares;
+}
+
+uint16_t route_table_share(const struct route_table *t, const struct route_entry *e)
+{
+	const struct route_facts *f = facts_at(t, e->facts);
+
+	return f ? f->share : 0;
+}
+
+const struct route_shares *route_table_sharing(
+	const struct route_table *t, const struct route_entry *e)
+{
+	return shares_get(t->shares, route_table_share(t, e));
 }
 
 void route_table_remove(struct route_table *t, const struct ip_prefix *prefix)

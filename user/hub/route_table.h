@@ -7,6 +7,7 @@
 #define SLUICE_HUB_ROUTE_TABLE_H
 
 #include "hub/imsg.h"
+#include "hub/shares.h"
 
 #include <string.h>
 
@@ -16,7 +17,6 @@ struct route_entry {
 	uint16_t tunnel;
 	uint16_t mtu;       /* as installed */
 	uint16_t moves;     /* from one tunnel to another, 65535 at most */
-	bool both : 1;      /* the site's other tunnel carries it too */
 	bool stale : 1;     /* from a bgp process that has ended */
 	bool installed : 1; /* in the kernel and in the trie */
 	bool counted : 1;   /* in its site's number of routes */
@@ -34,12 +34,13 @@ static inline struct ip_prefix route_prefix(const struct route_entry *e)
 	return p;
 }
 
-/* What bgp said of a route, to be shown. */
+/* What bgp said of a route: to be shown, and who carries it together, which few do. */
 struct route_facts {
 	uint32_t next;
 	uint32_t references;
 	uint32_t med;
 	uint32_t candidates;
+	uint16_t share; /* see shares.h */
 	uint8_t source; /* enum route_source */
 	uint8_t origin;
 	uint8_t as_path_len; /* true length; as_path holds the first of them */
@@ -56,9 +57,16 @@ struct route_entry *route_table_find(struct route_table *t, const struct ip_pref
 /* The entry of the prefix, made when there was none; then it has no facts. */
 struct route_entry *route_table_get(struct route_table *t, const struct ip_prefix *prefix);
 
-void route_table_set_facts(
-	struct route_table *t, struct route_entry *e, const struct imsg_route *route);
+/* Holds the share. */
+void route_table_set_facts(struct route_table *t, struct route_entry *e,
+	const struct imsg_route *route, uint16_t share);
 const struct route_facts *route_table_facts(
+	const struct route_table *t, const struct route_entry *e);
+
+/* The sets that its routes share; the number of an entry's; the set itself, which may be empty. */
+struct shares *route_table_shares(const struct route_table *t);
+uint16_t route_table_share(const struct route_table *t, const struct route_entry *e);
+const struct route_shares *route_table_sharing(
 	const struct route_table *t, const struct route_entry *e);
 
 void route_table_remove(struct route_table *t, const struct ip_prefix *prefix);

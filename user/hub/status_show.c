@@ -24,13 +24,23 @@ static json_t *json_number(uint64_t n)
 static void count_egress(void *context, struct route_entry *e)
 {
 	struct hub *h = context;
+	const struct route_shares *shares = route_table_sharing(h->routes, e);
 	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->tunnel) : NULL;
 
 	if (!t)
 		return;
-	t->egress_routes++;
-	if (e->both)
-		hub_site_of_tunnel(h, e->tunnel)->shared_routes++;
+	if (!shares->count)
+		t->egress_routes++;
+	for (unsigned int i = 0; i < shares->count; i++) {
+		uint32_t tunnel = shares->tunnels[i];
+		struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+
+		/* Once for each site: its lowest, which comes first. */
+		if (!site || (i && shares->tunnels[i - 1] / TUNNELS_PER_SITE == site->slot))
+			continue;
+		site->tunnels[tunnel % TUNNELS_PER_SITE].egress_routes++;
+		site->shared_routes++;
+	}
 }
 
 /* the tunnel that packets to a site leave by is where most of its routes point. */
@@ -64,13 +74,13 @@ static const char *egress_reason(const struct hub_site *site)
 		usable[i] = status_is_routed(site, i);
 	if (!t[0].egress_routes && !t[1].egress_routes)
 		return "no routes lead to the site";
-	if (usable[0] != usable[1])
+	if (usable[0] != usable[1] && !site->shared_routes)
 		return site->conf.routing == ROUTING_STATIC ? "the only tunnel that is up"
 							    : "the only tunnel with a BGP session";
 	if (site->conf.routing == ROUTING_STATIC)
 		return "static routes: of two tunnels, the lower number";
 	if (site->shared_routes)
-		return "flows are spread over both tunnels (ecmp)";
+		return "flows are spread over all tunnels that are equal (ecmp)";
 	if (t[0].egress_routes && t[1].egress_routes)
 		return "most routes are best over it; the others go by the other tunnel";
 	return t[1].egress_routes
@@ -259,27 +269,54 @@ static int compare_rows(const void *a, const void *b)
 	return prefix_compare(&x->prefix, &y->prefix);
 }
 
+static bool is_to_site(
+	const struct hub_site *site, const struct route_entry *e, const struct route_shares *shares)
+{
+	for (unsigned int i = 0; i < shares->count; i++) {
+		if (shares->tunnels[i] / TUNNELS_PER_SITE == site->slot)
+			return true;
+	}
+	return e->tunnel / TUNNELS_PER_SITE == site->slot;
+}
+
+/* All tunnels that carry flows to it; none when only the best one does. */
+static json_t *shares_json(struct hub *h, const struct route_shares *shares)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < shares->count; i++) {
+		const struct hub_site *site = hub_site_of_tunnel(h, shares->tunnels[i]);
+
+		if (site)
+			json_array_append_new(
+				list, json_pack("{s:s, s:i}", "site", site->conf.name, "tunnel",
+					      (int)(shares->tunnels[i] % TUNNELS_PER_SITE)));
+	}
+	return list;
+}
+
 static void add_route(void *context, struct route_entry *e)
 {
 	struct routes_context *c = context;
 	const struct route_facts *facts = route_table_facts(c->h->routes, e);
+	const struct route_shares *shares = route_table_sharing(c->h->routes, e);
 	const struct hub_site *site = hub_site_of_tunnel(c->h, e->tunnel);
 	const struct ip_prefix prefix = route_prefix(e);
 	char text[PREFIX_STR_SIZE];
 	json_t *path;
 
-	if (!site || (c->site && c->site != site))
+	if (!site || (c->site && !is_to_site(c->site, e, shares)))
 		return;
 	path = json_array();
 	for (int i = 0; i < facts->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_number(facts->as_path[i]));
 	add_row(c, &prefix,
-		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:b, s:s}", "prefix",
+		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:o, s:s}", "prefix",
 			prefix_format(&prefix, text), "site", site->conf.name, "tunnel",
 			(int)(e->tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
 			json_number(facts->med), "candidates", json_number(facts->candidates),
 			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
-			"both", (int)e->both, "kind",
+			"shares", shares_json(c->h, shares), "kind",
 			facts->source == SOURCE_STATIC ? "static" : "bgp"));
 }
 
