@@ -449,6 +449,7 @@ static int hub(char **args, uint32_t sites, bool mirror)
 	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
 		.workers = h.workers,
 		.pacing_horizon_us = h.horizon,
+		.ecn_marking = true,
 		.outside_count = 1};
 	struct link_options link = {.queues = h.workers, .mtu = 1500};
 	const char *mode, *inside_mode;
