@@ -44,7 +44,7 @@ wire_alone() { # BITS
 	local to from address receiver lost
 	[ -z "$wire_pid" ] && return
 	# Until an address is known, few packets wait for it.
-	in_ns hub ping -q -c 2 -i 0.2 192.0.2.2 >/dev/null && in_ns site ping -q -c 2 -i 0.2 192.0.2.1 >/dev/null || return 1
+	until_true 5 in_ns hub ping -q -c 1 -W 1 192.0.2.2 && until_true 5 in_ns site ping -q -c 1 -W 1 192.0.2.1 || { echo "nothing passes the wire"; return 1; }
 	for to in site hub; do
 		if [ $to = site ]; then from=hub address=192.0.2.2; else from=site address=192.0.2.1; fi
 		on_$to "$BIN/tests/net/flow" recv 7001 5 >"$LAB/alone" & receiver=$!

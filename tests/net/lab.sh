@@ -255,9 +255,11 @@ connection() {
 
 secret() { printf 'ike-%d-%d { id = s%d.t%d.sluice.test\n secret = "%s" }\n' "$1" "$2" "$1" "$2" "$(<"$LAB/psk/$1.$2")"; }
 
-# branch_up N: a real branch with its own router, host, two strongSwans and BIRD.
+# branch_up N: a real branch with its own router, host, two strongSwans and BIRD. NARROW is for selectors
+# that are not everything: an address within each of the site's, separated by spaces. libipsec makes a route
+# for each policy, from an address within it that its own namespace must have, or gives the SA up.
 branch_up() {
-	local n=$1 t w d remote
+	local n=$1 t w d a remote
 	ns_add "b$n"; ns_add "b$n-h"
 	link "b$n" lan "10.$n.0.1/24,fd00:10:$n::1/64" "b$n-h" eth0 "10.$n.0.10/24,fd00:10:$n::10/64"
 	default_via "b$n-h" "10.$n.0.1" "fd00:10:$n::1"
@@ -267,6 +269,7 @@ branch_up() {
 		link "$w" w "100.$((64 + t)).$n.2/30,2001:db8:$((64 + t)):$n::2/64" \
 			inet "b${n}_$t" "100.$((64 + t)).$n.1/30,2001:db8:$((64 + t)):$n::1/64"
 		default_via "$w" "100.$((64 + t)).$n.1" "2001:db8:$((64 + t)):$n::1"
+		[ -z "${NARROW:-}" ] || for a in "$(inside4 "$n" $t 2)" $NARROW; do echo "addr add $a/32 dev lo"; done | ip_batch "$w"
 		charon_start "$w" "$d" "b$n" "tun$t" "$(inside4 "$n" $t 2)/30" "$(inside6 "$n" $t 2)/126"
 		remote=198.51.$((100 + t)).1
 		{
