@@ -12,10 +12,17 @@
 #define ECN_CE        3
 #define IPV6_ECN_BITS 0x30 /* of the second byte */
 
-/* More than half of what a site may send at once is used up. */
+/*
+ * Nearly all of what a site may send at once is used up. Nothing waits in a policer: a window that is
+ * halved earlier than it must be is a loss of rate, the greater the longer the way.
+ */
+#define CONGESTED_SHIFT 4 /* this part of the burst is left: 1/16 */
+
 static __always_inline int congested(const struct rate_bucket *bucket, __u64 now)
 {
-	return bucket->ns_per_byte_q16 && bucket_word(&bucket->tat_ns) > now + bucket->burst_ns / 2;
+	return bucket->ns_per_byte_q16 &&
+	       bucket_word(&bucket->tat_ns) >
+		       now + bucket->burst_ns - (bucket->burst_ns >> CONGESTED_SHIFT);
 }
 
 static __always_inline void tell_congestion(struct xdp_md *ctx, const struct outside_packet *p)

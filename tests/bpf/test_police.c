@@ -231,10 +231,10 @@ static uint8_t told(struct state *s, enum form form, bool vlan, uint8_t ecn)
 	return ip[1] & 3;
 }
 
-/* Packets of 1,000 bytes, of which a hundred are a burst; each takes a second to be forgotten. */
+/* Packets of 1,000 bytes, of which 400 are a burst; each takes a second to be forgotten. */
 static void send_some(struct state *s, uint32_t packets)
 {
-	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 100000};
+	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 400000};
 
 	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
 	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
@@ -245,12 +245,12 @@ static void congestion_is_told(void **context)
 {
 	struct state *s = *context;
 
-	send_some(s, 20);
+	send_some(s, 340);
 	for (int form = V4; form <= V6_UDP; form++) {
 		for (uint8_t ecn = NOT_ECT; ecn <= CE; ecn++)
 			assert_int_equal(told(s, form, form & 1, ecn), ecn);
 	}
-	send_some(s, 25); /* 61 of 100 */
+	send_some(s, 20); /* 376 of 400 */
 	for (int form = V4; form <= V6_UDP; form++) {
 		assert_int_equal(told(s, form, form & 1, NOT_ECT), NOT_ECT);
 		assert_int_equal(told(s, form, form & 1, ECT_0), CE);
@@ -263,7 +263,7 @@ static void nobody_is_told_unasked(void **context)
 {
 	struct state *s = *context;
 
-	send_some(s, 70);
+	send_some(s, 380);
 	for (int form = V4; form <= V6_UDP; form++)
 		assert_int_equal(told(s, form, false, ECT_0), ECT_0);
 }
