@@ -1,6 +1,7 @@
 #!/bin/bash
 # BFD over the tunnels of a branch with BIRD: up, failover when a tunnel is cut in silence, one move
-# for each flap, steady under load and rekeys, switched off without harm.
+# for each flap, steady under load and rekeys, switched off without harm; a restart of bgp, of which BIRD
+# notices nothing.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slbf LAB=$(mktemp -d /tmp/slbf.XXXXXX) BIN=${BIN:-$PWD/build/asan}
@@ -78,10 +79,37 @@ switched_off() {
 	until_true 3 bfd_is " " && until_true 20 all_up 2 && until_true 10 bird_without
 }
 case_ "BFD is switched off: the BGP sessions come back without it" switched_off
-switched_on() { BFD_MS=300 hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 20 bfd_is "Up Up"; }
+# BIRD waits for as many packets as the hub says: long enough for a process to start on any machine.
+switched_on() { BFD_MS=300 BFD_MISSES=20 hub_config 1 1 >"$LAB/sluice.yaml"; sluice apply && until_true 20 bfd_is "Up Up"; }
 case_ "and on again, with another interval" switched_on
-bgp_restarts() { local pid; pid=$(json_of show dataplane '.processes[] | select(.name == "bgp").pid'); kill -9 "$pid"; until_true 40 all_up 2 && until_true 20 bfd_is "Up Up"; }
-case_ "the bgp process is killed: BGP and BFD return" bgp_restarts
+must "BGP is up" until_true 30 all_up 2
+# What BIRD says of its BFD sessions: since when they are in which state.
+bird_bfd() { in_ns b1 birdc -s "$LAB/b1/bird.ctl" show bfd sessions | awk '/169\.254/ { print $1, $3, $4, $5 }' | sort; }
+bgp_pid() { json_of show dataplane '.processes[] | select(.name == "bgp").pid'; }
+bgp_is_back() { local pid; pid=$(bgp_pid) && [ "$pid" -gt 0 ] && [ "$pid" != "$1" ] && all_up 2 && bfd_is "Up Up"; }
+bgp_restarts() { # killed twice: the second one had taken over too
+	local pid before expired monitor i; before=$(bird_bfd)
+	[ "$(grep -c ' Up ' <<<"$before")" = 2 ] || return 1
+	in_ns_exec b1 ip monitor route >"$LAB/monitor" 2>&1 & monitor=$!; remember $monitor
+	sleep 1.5 # every session has reported itself since
+	for i in 1 2; do
+		pid=$(bgp_pid); kill -9 "$pid"
+		until_true 40 bgp_is_back "$pid" || return 1
+		sleep 2
+	done
+	sleep 5; kill $monitor # longer than BIRD's detection time
+	diff <(echo "$before") <(bird_bfd) || return 1
+	[ "$(expirations)" = 0 ] && bfd_is "Up Up" && ! grep '^Deleted 10.0.0.0/24' "$LAB/monitor" || return 1
+	! grep -E 'BFD (Down|Init)' <(sed '1,/bgp was ended by signal 9/d' "$LAB/sluiced.log")
+}
+case_ "the bgp process is killed twice: BIRD's BFD stays up, and so do its routes" bgp_restarts
+silent_kill() { # a tunnel that is cut while there is no bgp: the next one finds out by itself
+	local pid; pid=$(bgp_pid)
+	cut_on 1 0 && kill -9 "$pid" && until_true 20 bfd_is "Down Up"
+}
+case_ "killed again, and a tunnel cut: BFD ends there" silent_kill
+cut_off 1 0
+case_ "and returns" until_true 60 bfd_is "Up Up"
 logged() { # M-23 to M-25, by what happened above
 	local log; log=$(json_of show bgp-log '[.events[]] | tojson')
 	jq -e 'map(select(.type == "BGPStatus" and .status == "UP" and (.message.details | test("OpenConfirm -> Established")))) | length > 0' <<<"$log" >/dev/null &&

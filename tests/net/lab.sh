@@ -117,7 +117,7 @@ hub_config() {
 	E
 	for n in $(seq "$1" "$2"); do
 		printf '  - name: site-%d\n    asn: %d\n' "$n" $((65000 + n))
-		[ -z "${BFD_MS:-}" ] || printf '    bfd: { interval: %dms, multiplier: 3 }\n' "$BFD_MS"
+		[ -z "${BFD_MS:-}" ] || printf '    bfd: { interval: %dms, multiplier: %d }\n' "$BFD_MS" "${BFD_MISSES:-3}"
 		[ -z "${SITE_OPTIONS:-}" ] || printf '    %s\n' "$SITE_OPTIONS"
 		printf '    tunnels:\n'
 		for t in 0 1; do

@@ -403,6 +403,101 @@ static void test_restarted_peer(void **state)
 	assert_int_equal(p.s[0].remote_discriminator, 99);
 }
 
+/* ---- over a restart of the process ---- */
+
+/* A session that is Up on both ends, and what it hands over. */
+static struct bfd_handover hand_over(struct bfd_session *s, uint64_t now)
+{
+	struct bfd_packet p = packet_from(BFD_UP, 9);
+
+	raise_session(s, now);
+	assert_int_equal(bfd_session_handover(s).local_discriminator, 0); /* not on both ends yet */
+	bfd_session_receive(s, &p, now);
+	return bfd_session_handover(s);
+}
+
+static struct bfd_packet next_packet(struct bfd_session *s, uint64_t now)
+{
+	uint8_t bytes[BFD_PACKET_SIZE];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct bfd_packet p;
+
+	assert_true(bfd_session_output(s, now, &w));
+	assert_int_equal(decode(bytes, wr_len(&w), &p), BFD_FINE);
+	return p;
+}
+
+static void test_resumed(void **state)
+{
+	static const struct {
+		uint8_t says, state, diag;
+	} cases[] = {
+		{BFD_UP, BFD_UP, BFD_DIAG_NONE},
+		{BFD_INIT, BFD_UP, BFD_DIAG_NONE},
+		{BFD_DOWN, BFD_DOWN, BFD_DIAG_NEIGHBOR_DOWN},
+		{BFD_ADMIN_DOWN, BFD_DOWN, BFD_DIAG_NEIGHBOR_DOWN},
+	};
+	struct bfd_session old, s;
+	struct bfd_handover h = hand_over(&old, 5 * MS);
+	struct bfd_packet p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t now = 2000 * MS;
+
+		assert_true(bfd_session_resume(&s, &fast, &h, 77, now));
+		p = next_packet(&s, now); /* at once, as the peer knows us */
+		assert_int_equal(p.state, BFD_UP);
+		assert_int_equal(p.mine, 9);
+		assert_int_equal(p.yours, 77);
+		assert_int_equal(p.desired_tx_us, fast.interval_us);
+		assert_int_equal(p.required_rx_us, fast.interval_us);
+		assert_true(p.poll);
+		/* Its silence is a failure after a whole detection time, not before. */
+		bfd_session_timers(&s, now + 300 * MS - 1);
+		assert_int_equal(s.state, BFD_UP);
+		assert_int_equal(bfd_session_handover(&s).local_discriminator, 0);
+		p = packet_from(cases[i].says, 9);
+		p.final = true;
+		bfd_session_receive(&s, &p, now + 300 * MS - 1);
+		assert_int_equal(s.state, cases[i].state);
+		assert_int_equal(s.diag, cases[i].diag);
+		/* Heard of again, it can be handed on again. */
+		assert_int_equal(bfd_session_handover(&s).local_discriminator,
+			cases[i].says == BFD_UP ? 9 : 0);
+		assert_false(s.polling);
+	}
+	assert_true(bfd_session_resume(&s, &fast, &h, 77, 5000 * MS));
+	bfd_session_timers(&s, 5300 * MS);
+	assert_int_equal(s.state, BFD_DOWN);
+	assert_int_equal(s.diag, BFD_DIAG_TIME_EXPIRED);
+	assert_int_equal(bfd_session_handover(&s).local_discriminator, 0);
+}
+
+/* Never what was not Up, nor what is configured otherwise now, nor what makes no sense. */
+static void test_not_resumed(void **state)
+{
+	struct bfd_config other = {.interval_us = 100001, .multiplier = 3};
+	struct bfd_session old, s = {0};
+	struct bfd_handover h = hand_over(&old, 5 * MS), bad;
+	struct bfd_packet p = packet_from(BFD_DOWN, 0);
+
+	(void)state;
+	assert_false(bfd_session_resume(&s, &other, &h, 1, 10 * MS));
+	other = (struct bfd_config){.interval_us = 100000, .multiplier = 4};
+	assert_false(bfd_session_resume(&s, &other, &h, 1, 10 * MS));
+	bad = h;
+	bad.remote_discriminator = 0;
+	assert_false(bfd_session_resume(&s, &fast, &bad, 1, 10 * MS));
+	bad = h;
+	bad.remote_multiplier = 0;
+	assert_false(bfd_session_resume(&s, &fast, &bad, 1, 10 * MS));
+	bfd_session_receive(&old, &p, 10 * MS);
+	h = bfd_session_handover(&old);
+	assert_false(bfd_session_resume(&s, &fast, &h, 1, 10 * MS));
+	assert_int_equal(s.state, BFD_ADMIN_DOWN); /* untouched */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +514,8 @@ int main(void)
 		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_lossy_pair),
 		cmocka_unit_test(test_restarted_peer),
+		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_not_resumed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,10 @@
 #define PORT_ATTEMPTS     64
 #define PRIORITY          10 /* of SCHED_RR: above what is not real-time, below what the kernel needs */
 #define PACKET_MAX        128
-#define LINGER_NS         (3 * CLOCK_SECOND) /* AdminDown is said for so long (RFC 5880 6.8.16) */
-#define REPORT_NS         CLOCK_SECOND       /* between reports that differ in counts only */
+
+#define DISCRIMINATOR_TUNNEL 0xfffu             /* bits of a discriminator that are the tunnel's */
+#define LINGER_NS            (3 * CLOCK_SECOND) /* AdminDown is said for so long (RFC 5880 6.8.16) */
+#define REPORT_NS            CLOCK_SECOND       /* between reports that differ in counts only */
 
 /* A site that floods its session is heard at this rate, which leaves the others their time. */
 #define FLOOD_WINDOW_NS  (100 * CLOCK_MILLISECOND)
@@ -41,6 +43,8 @@ struct session {
 	bool active; /* the tunnel is up */
 	struct bfd_session core;
 	int rx, tx;
+	uint16_t source_port;
+	struct imsg_bfd_resume resume; /* until the tunnel's state is known */
 	struct event *readable, *timer;
 	uint64_t ends_at;   /* removed, but the peer is still told */
 	uint64_t window_at; /* of the flood limit */
@@ -71,8 +75,12 @@ static uint64_t next_random(struct loop *l)
 
 /* ---- sockets ---- */
 
-/* RFC 5881 4: a source port of its own for each session, the same for as long as it lives. */
-static int open_tx(struct loop *l, const struct ip_addr *local, const struct ip_addr *peer)
+/*
+ * RFC 5881 4: a source port of its own for each session, the same for as long as it lives. *port is
+ * tried first, unless it is 0, and is what it has become.
+ */
+static int open_tx(
+	struct loop *l, const struct ip_addr *local, const struct ip_addr *peer, uint16_t *port)
 {
 	struct ip_endpoint to = {.addr = *peer, .port = BFD_PORT};
 	struct sockaddr_storage ss;
@@ -84,8 +92,10 @@ static int open_tx(struct loop *l, const struct ip_addr *local, const struct ip_
 	if (fd < 0)
 		return -1;
 	for (int i = 0; i < PORT_ATTEMPTS && !bound; i++) {
-		struct ip_endpoint from = {.addr = *local,
-			.port = (uint16_t)(SOURCE_PORT_FIRST + next_random(l) % SOURCE_PORTS)};
+		if (i || !*port)
+			*port = (uint16_t)(SOURCE_PORT_FIRST + next_random(l) % SOURCE_PORTS);
+
+		struct ip_endpoint from = {.addr = *local, .port = *port};
 
 		bound = !bind(fd, (struct sockaddr *)&ss, endpoint_to_sockaddr(&from, &ss));
 	}
@@ -146,6 +156,13 @@ static void report(struct session *s, uint64_t now)
 	m.remote_diag = s->core.remote_diag;
 	m.interval_us = bfd_session_interval_us(&s->core);
 	m.detection_us = (uint32_t)(bfd_session_detection(&s->core) / 1000);
+	if (m.present) {
+		m.resume.local = s->local;
+		m.resume.peer = s->peer;
+		m.resume.source_port = s->source_port;
+		m.resume.at_ns = now;
+		m.resume.session = bfd_session_handover(&s->core);
+	}
 	m.failed = s->shown.present && s->shown.state == BFD_UP && m.state != BFD_UP &&
 		   m.state != BFD_ADMIN_DOWN && m.remote_state != BFD_ADMIN_DOWN;
 	if (m.state == s->shown.state && m.remote_state == s->shown.remote_state &&
@@ -308,17 +325,40 @@ static uint32_t new_discriminator(struct loop *l, uint32_t tunnel)
 	return (uint32_t)next_random(l) << 12 | (tunnel + 1);
 }
 
-/* The tunnel is up: a session begins. */
+/*
+ * Whether a process before this one left a session that the peer may still take for Up. It was reported
+ * once a second, and the peer has waited for as long as it does; after that it has found out.
+ */
+static bool may_resume(const struct session *s, const struct imsg_bfd_resume *r, uint64_t now)
+{
+	const struct bfd_handover *h = &r->session;
+	uint64_t interval = s->config.interval_us > h->remote_required_rx_us
+				    ? s->config.interval_us
+				    : h->remote_required_rx_us;
+
+	return (h->local_discriminator & DISCRIMINATOR_TUNNEL) == s->tunnel + 1 &&
+	       r->source_port >= SOURCE_PORT_FIRST && addr_equal(&r->local, &s->local) &&
+	       addr_equal(&r->peer, &s->peer) && r->at_ns <= now &&
+	       now - r->at_ns <= REPORT_NS + s->config.multiplier * interval * 1000;
+}
+
+/* The tunnel is up: a session begins, or goes on. */
 static void activate(struct session *s)
 {
 	uint64_t now = clock_now();
+	struct imsg_bfd_resume r = s->resume;
+	bool resumes = may_resume(s, &r, now);
 
-	s->tx = open_tx(s->loop, &s->local, &s->peer);
+	memset(&s->resume, 0, sizeof(s->resume));
+	s->source_port = resumes ? r.source_port : 0;
+	s->tx = open_tx(s->loop, &s->local, &s->peer, &s->source_port);
 	if (s->tx < 0)
 		return; /* tried again when the tunnel comes up again; the state stays "none" */
 	s->active = true;
-	bfd_session_init(&s->core, &s->config, new_discriminator(s->loop, s->tunnel),
-		next_random(s->loop), now);
+	if (!resumes ||
+		!bfd_session_resume(&s->core, &s->config, &r.session, next_random(s->loop), now))
+		bfd_session_init(&s->core, &s->config, new_discriminator(s->loop, s->tunnel),
+			next_random(s->loop), now);
 	event_add(s->readable, NULL);
 	turn(s);
 }
@@ -389,6 +429,8 @@ static void on_session(struct loop *l, const struct imsg_bfd_session *m, int own
 		       config.multiplier != s->config.multiplier;
 
 	s->config = config;
+	if (!s->active)
+		s->resume = m->resume;
 	if (s->active && changed) {
 		bfd_session_configure(&s->core, &config, clock_now());
 		turn(s);
@@ -402,6 +444,8 @@ static void on_tunnel(struct loop *l, const struct imsg_bgp_tunnel *m)
 	struct session *s = find(l, m->tunnel);
 
 	l->tunnel_up[m->tunnel] = m->up;
+	if (s && !m->up)
+		memset(&s->resume, 0, sizeof(s->resume));
 	if (s && m->up && !s->active)
 		activate(s);
 	else if (s && !m->up && s->active)

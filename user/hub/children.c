@@ -217,6 +217,8 @@ static void set_bgp_idle(struct hub *h)
 				(h->sites[i]->tunnels[t].bgp_was_up && !h->bgp_settled);
 			b->state = BGP_IDLE;
 			b->established_wall_ns = 0;
+			/* What had not been heard from again is not handed on a second time. */
+			h->sites[i]->tunnels[t].bfd_resume = h->sites[i]->tunnels[t].bfd.resume;
 			h->sites[i]->tunnels[t].bfd = (struct imsg_bfd_state){0};
 			snprintf(b->detail, sizeof(b->detail), "the bgp process is starting again");
 		}

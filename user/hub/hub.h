@@ -32,8 +32,9 @@ struct hub_tunnel {
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
 	struct imsg_bfd_state bfd;
-	bool bgp_was_up;        /* when the bgp process before this one ended */
-	uint64_t since_wall_ns; /* of the present phase */
+	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */
+	bool bgp_was_up;                   /* when the bgp process before this one ended */
+	uint64_t since_wall_ns;            /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
 	uint64_t activity_seen_ns;   /* last_in_ns that ike was told of */

@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/types.h"
+#include "bgp/bfd/session.h"
 #include "bgp/speaker.h"
 #include "crypto/cert.h"
 
@@ -313,6 +314,14 @@ struct imsg_bgp_conf {
 	bool restarted; /* after one whose routes are still there */
 };
 
+/* A BFD session of a bgp process that has ended, for the next one. */
+struct imsg_bfd_resume {
+	struct ip_addr local, peer;
+	uint16_t source_port;
+	uint64_t at_ns; /* when it was so: CLOCK_MONOTONIC */
+	struct bfd_handover session;
+};
+
 struct imsg_bgp_neighbor {
 	uint32_t tunnel;
 	char site[SITE_NAME_SIZE];
@@ -336,6 +345,7 @@ struct imsg_bgp_neighbor {
 	bool was_up; /* established when the process before this one ended */
 	uint32_t bfd_interval_us;
 	uint8_t bfd_multiplier; /* 0: no BFD */
+	struct imsg_bfd_resume bfd_resume;
 	uint8_t claim_count;
 	struct ip_prefix claims[IMSG_CLAIMS_MAX]; /* what the site owns */
 };
@@ -378,6 +388,8 @@ struct imsg_bfd_session {
 	struct ip_addr local, peer;
 	uint32_t interval_us;
 	uint8_t multiplier;
+	struct imsg_bfd_resume
+		resume; /* counts when the tunnel is up before anything else is said */
 };
 
 struct imsg_bfd_state {
@@ -390,6 +402,7 @@ struct imsg_bfd_state {
 	uint32_t detection_us;
 	uint64_t packets_in, packets_out, packets_refused;
 	uint32_t expirations; /* how often the detection time passed in silence */
+	struct imsg_bfd_resume resume;
 };
 
 enum bgp_state {

@@ -213,7 +213,8 @@ static void set_bfd(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, int o
 		.local = v6 ? m->local6 : m->local4,
 		.peer = v6 ? m->peer6 : m->peer4,
 		.interval_us = m->bfd_interval_us,
-		.multiplier = m->bfd_multiplier};
+		.multiplier = m->bfd_multiplier,
+		.resume = m->bfd_resume};
 
 	imsg_send(p->bfd, IMSG_BFD_SESSION, own_fd, &s, sizeof(s));
 }

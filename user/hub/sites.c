@@ -168,6 +168,8 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	if (bfd >= 0) {
 		m.bfd_interval_us = site->conf.bfd.interval_us;
 		m.bfd_multiplier = site->conf.bfd.multiplier;
+		if (site->tunnels[t].open)
+			m.bfd_resume = site->tunnels[t].bfd_resume;
 	}
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, bfd, &m, sizeof(m));
 	if (m.is_static)
@@ -229,8 +231,11 @@ static void send_site(struct hub *h, struct process *p, const struct hub_site *s
 void hub_sites_send(struct hub *h, struct process *p)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i])
-			send_site(h, p, h->sites[i]);
+		if (!h->sites[i])
+			continue;
+		send_site(h, p, h->sites[i]);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE && p->role == PROCESS_BGP; t++)
+			h->sites[i]->tunnels[t].bfd_resume = (struct imsg_bfd_resume){0};
 	}
 }
 
@@ -512,6 +517,7 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 	if (!state->open)
 		return;
 	state->open = false;
+	state->bfd_resume = (struct imsg_bfd_resume){0};
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
 	send_bgp_tunnel(h, tunnel, false);
 	hub_routes_sweep_soon(h);

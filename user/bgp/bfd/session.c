@@ -104,6 +104,41 @@ void bfd_session_init(struct bfd_session *s, const struct bfd_config *config,
 	s->send_at = now;
 }
 
+struct bfd_handover bfd_session_handover(const struct bfd_session *s)
+{
+	if (s->state != BFD_UP || s->remote_state != BFD_UP || !s->received_at)
+		return (struct bfd_handover){0};
+	return (struct bfd_handover){.config = s->config,
+		.local_discriminator = s->local_discriminator,
+		.remote_discriminator = s->remote_discriminator,
+		.remote_desired_tx_us = s->remote_desired_tx_us,
+		.remote_required_rx_us = s->remote_required_rx_us,
+		.remote_multiplier = s->remote_multiplier,
+		.diag = s->diag,
+		.remote_demand = s->remote_demand};
+}
+
+bool bfd_session_resume(struct bfd_session *s, const struct bfd_config *config,
+	const struct bfd_handover *h, uint64_t random, uint64_t now)
+{
+	if (!h->local_discriminator || !h->remote_discriminator || !h->remote_multiplier ||
+		h->config.interval_us != config->interval_us ||
+		h->config.multiplier != config->multiplier)
+		return false;
+	bfd_session_init(s, config, h->local_discriminator, random, now);
+	s->remote_state = BFD_UP;
+	s->remote_discriminator = h->remote_discriminator;
+	s->remote_desired_tx_us = h->remote_desired_tx_us;
+	s->remote_required_rx_us = h->remote_required_rx_us;
+	s->remote_multiplier = h->remote_multiplier;
+	s->remote_demand = h->remote_demand;
+	/* As for one that has just come up, a poll asks the peer to confirm the intervals. */
+	set_state(s, BFD_UP, h->diag < BFD_DIAGS ? (enum bfd_diag)h->diag : BFD_DIAG_NONE);
+	s->expire_at = now + bfd_session_detection(s);
+	schedule(s, now);
+	return true;
+}
+
 void bfd_session_configure(struct bfd_session *s, const struct bfd_config *config, uint64_t now)
 {
 	s->config = *config;

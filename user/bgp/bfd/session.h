@@ -39,9 +39,33 @@ struct bfd_session {
 	uint64_t random; /* xorshift state of the jitter */
 };
 
+/*
+ * What a session that is Up needs to go on in another process, so that the peer notices nothing of the
+ * end of this one. It holds for the configuration it was made with.
+ */
+struct bfd_handover {
+	struct bfd_config config;
+	uint32_t local_discriminator; /* 0: there is nothing to go on with */
+	uint32_t remote_discriminator;
+	uint32_t remote_desired_tx_us, remote_required_rx_us;
+	uint8_t remote_multiplier;
+	uint8_t diag;
+	bool remote_demand;
+};
+
 /* Starts in Down. The discriminator is unique among sessions and not 0. */
 void bfd_session_init(struct bfd_session *s, const struct bfd_config *config,
 	uint32_t discriminator, uint64_t random, uint64_t now);
+
+/* Only of a session that is Up on both ends, and whose peer was heard by this process. */
+struct bfd_handover bfd_session_handover(const struct bfd_session *s);
+
+/*
+ * Goes on in Up, with a packet that is due at once and a whole detection time to hear one: from then on
+ * the rules of RFC 5880 decide, whatever the peer says. False, and nothing done, when that cannot be.
+ */
+bool bfd_session_resume(struct bfd_session *s, const struct bfd_config *config,
+	const struct bfd_handover *h, uint64_t random, uint64_t now);
 
 /* New intervals; a poll sequence tells the peer (RFC 5880 6.8.3). */
 void bfd_session_configure(struct bfd_session *s, const struct bfd_config *config, uint64_t now);
