@@ -24,7 +24,6 @@ static struct {
 	struct config config;
 	struct fake_table trie, kernel;
 	struct route_share shares[SLUICE_MAX_SHARES];
-	bool grouped; /* sites 0 and 2 are one location, and share what they both announce */
 	uint32_t random;
 	bool alive[TUNNELS]; /* the site's speaker runs */
 	bool held;           /* bgp is being restarted: stale routes may be there */
@@ -178,12 +177,6 @@ struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel)
 uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
 {
 	return site->slot * TUNNELS_PER_SITE + t;
-}
-
-uint32_t hub_group(const struct hub *h, const struct hub_site *site)
-{
-	(void)h;
-	return sim.grouped && site->slot == 2 ? 0 : site->slot;
 }
 
 #endif

@@ -123,7 +123,7 @@ static void start_speaker(bool again)
 		n.was_up = state_of(t)->bgp_was_up;
 		n.is_static = is_static(t);
 		n.ecmp = sim.sites[t / TUNNELS_PER_SITE].conf.ecmp;
-		n.group = hub_group(&sim.hub, &sim.sites[t / TUNNELS_PER_SITE]);
+		n.group = sim.sites[t / TUNNELS_PER_SITE].group;
 		assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
 		bgp_statics_set(lab.hub, t, sim.sites[STATIC].conf.statics.prefixes,
 			sim.sites[STATIC].conf.statics.count);
@@ -158,8 +158,7 @@ static void lie(uint32_t tunnel)
 {
 	static const char *const lies[] = {"0.0.0.0/0", "::/0", "172.16.1.0/24", "172.16.0.0/16",
 		"169.254.3.2/32", "198.51.100.0/24", "127.0.0.0/8", "30.1.0.0/24"};
-	bool owner = hub_group(&sim.hub, hub_site_of_tunnel(&sim.hub, tunnel)) ==
-		     hub_group(&sim.hub, &sim.sites[2]); /* of the last one */
+	bool owner = sim.sites[tunnel / TUNNELS_PER_SITE].group == sim.sites[2].group; /* of the last one */
 	uint32_t which = draw(owner ? 7 : 8);
 	struct imsg_route m = {.prefix = prefix(lies[which]),
 		.tunnel = tunnel,
@@ -329,7 +328,6 @@ static void set_up(uint32_t seed, bool grouped)
 	memset(&lab, 0, sizeof(lab));
 	memset(&sim, 0, sizeof(sim));
 	sim.random = seed;
-	sim.grouped = grouped;
 	lab.now = 1000 * CLOCK_SECOND;
 	lab.piece = 4096;
 	lab.hub_connects = lab.site_connects = true;
@@ -343,6 +341,7 @@ static void set_up(uint32_t seed, bool grouped)
 	sim.config.concentrator.endpoints[0].addresses[0] = address("198.51.100.%u", 1);
 	for (uint32_t i = 0; i < TUNNELS / TUNNELS_PER_SITE; i++) {
 		sim.sites[i].slot = i;
+		sim.sites[i].group = grouped && i == 2 ? 0 : i;
 		sim.sites[i].conf.max_prefixes_in = 1000;
 		sim.sites[i].conf.propagate = true;
 		sim.hub.sites[i] = &sim.sites[i];
@@ -351,7 +350,7 @@ static void set_up(uint32_t seed, bool grouped)
 	sim.sites[2].conf.prefixes =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
 	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0],
-		hub_group(&sim.hub, &sim.sites[2]));
+		sim.sites[2].group);
 	claims_sort(&sim.hub.claims);
 	sim.sites[2].conf.ecmp = true;
 	sim.sites[0].conf.ecmp = grouped;
@@ -486,10 +485,10 @@ static void the_guard_knows_who_shares(void **state)
 		assert_string_equal(hub_route_refusal(&sim.hub, &m), bad[i].why);
 	}
 	m.shares = (struct route_shares){2, {0, 4}};
-	sim.grouped = false;
+	sim.sites[2].group = 2;
 	assert_string_equal(
 		hub_route_refusal(&sim.hub, &m), "sites of different groups do not share");
-	sim.grouped = true;
+	sim.sites[2].group = 0;
 	m.prefix = prefix("0.0.0.0/0");
 	sim.sites[0].conf.allow_default = true; /* but not the other */
 	assert_non_null(hub_route_refusal(&sim.hub, &m));
@@ -497,6 +496,47 @@ static void the_guard_knows_who_shares(void **state)
 	sim.sites[2].conf.ecmp = false;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
 	tear_down();
+}
+
+/* Whoever leaves a group or joins it, the others keep their number, and nobody has it beside them. */
+static void groups_keep_their_numbers(void **state)
+{
+	static struct hub h;
+	static struct hub_site sites[4];
+	uint32_t number;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		sites[i].slot = i;
+		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "%s", i == 3 ? "" : "twins");
+		hub_group_choose(&h, &sites[i]);
+		h.sites[i] = &sites[i];
+	}
+	number = sites[0].group;
+	assert_true(number >= HUB_SITE_SLOTS);
+	assert_int_equal(sites[1].group, number);
+	assert_int_equal(sites[3].group, 3);
+	h.sites[0] = NULL; /* the lowest goes, and its place is another's */
+	hub_group_choose(&h, &sites[1]);
+	assert_int_equal(sites[1].group, number);
+	snprintf(sites[0].conf.group, SITE_NAME_SIZE, "others");
+	hub_group_choose(&h, &sites[0]);
+	h.sites[0] = &sites[0];
+	assert_int_not_equal(sites[0].group, number);
+	/* All of it is given another name: one after the other. */
+	for (int i = 1; i < 3; i++) {
+		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "pair");
+		hub_group_choose(&h, &sites[i]);
+		assert_int_not_equal(sites[i].group, sites[0].group);
+		assert_int_equal(sites[i].group == number, false);
+	}
+	assert_int_equal(sites[1].group, sites[2].group);
+	/* A number that is in use is passed over. */
+	h.next_group = sites[0].group - HUB_SITE_SLOTS;
+	sites[3].conf.group[0] = 'x';
+	hub_group_choose(&h, &sites[3]);
+	assert_int_not_equal(sites[3].group, sites[0].group);
+	assert_int_not_equal(sites[3].group, sites[1].group);
 }
 
 /* V-07: weights are there where classes are mixed. When there is no room for a set, the best carries. */
@@ -574,6 +614,7 @@ int main(void)
 		cmocka_unit_test(events_in_any_order),
 		cmocka_unit_test(the_guard_knows_owners),
 		cmocka_unit_test(the_guard_knows_who_shares),
+		cmocka_unit_test(groups_keep_their_numbers),
 		cmocka_unit_test(sets_have_weights_and_end),
 		cmocka_unit_test(a_refused_route_is_nowhere),
 	};

@@ -51,6 +51,7 @@ struct site_sample {
 
 struct hub_site {
 	uint32_t slot;
+	uint32_t group; /* see hub_group_choose */
 	struct site_conf conf;
 	struct hub_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
@@ -104,6 +105,7 @@ struct hub {
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
+	uint32_t next_group; /* less HUB_SITE_SLOTS */
 	struct route_table *routes; /* best paths that bgp reported */
 	uint32_t check_at;          /* see hub_routes_check */
 	uint64_t check_again_ns;
@@ -209,14 +211,17 @@ bool hub_tunnel_drain(
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 
-/* Sites of one group are told apart from others by a number: the lowest slot among them. */
-uint32_t hub_group(const struct hub *h, const struct hub_site *site);
-
 /*
  * route_guard.c: what bgp reports must obey the rules that bgp itself applies, because bgp parses
  * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
  */
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
+
+/*
+ * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots
+ * if the group has a name. A number stays while the group has a member.
+ */
+void hub_group_choose(struct hub *h, struct hub_site *site);
 
 /* Before refusals are asked for: looks up which addresses sites have now. */
 void hub_guard_prepare(struct hub *h);

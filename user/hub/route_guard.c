@@ -8,6 +8,34 @@
 #define TABLE_RESERVE                                                                              \
 	(2 * SLUICE_MAX_SITES * TUNNELS_PER_SITE) /* inside addresses, both families */
 
+static bool is_group_taken(const struct hub *h, const struct hub_site *but, uint32_t group)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i] && h->sites[i] != but && h->sites[i]->group == group)
+			return true;
+	}
+	return false;
+}
+
+void hub_group_choose(struct hub *h, struct hub_site *site)
+{
+	site->group = site->slot;
+	if (!site->conf.group[0])
+		return;
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		const struct hub_site *other = h->sites[i];
+
+		if (other && other != site && !strcmp(other->conf.group, site->conf.group)) {
+			site->group = other->group;
+			return;
+		}
+	}
+	do { /* there are as many as slots; whoever had one last is remembered the least */
+		site->group = HUB_SITE_SLOTS + h->next_group;
+		h->next_group = (h->next_group + 1) % HUB_SITE_SLOTS;
+	} while (is_group_taken(h, site, site->group));
+}
+
 void hub_claims_collect(struct hub *h)
 {
 	claims_clear(&h->claims);
@@ -16,7 +44,7 @@ void hub_claims_collect(struct hub *h)
 
 		for (uint32_t k = 0; site && k < site->conf.prefixes.count; k++)
 			claims_add(
-				&h->claims, &site->conf.prefixes.prefixes[k], hub_group(h, site));
+				&h->claims, &site->conf.prefixes.prefixes[k], site->group);
 	}
 	claims_sort(&h->claims);
 }
@@ -145,7 +173,7 @@ static bool is_of_others(
 {
 	const struct claim *claim = claims_find(&h->claims, p);
 
-	return claim && claim->group != hub_group(h, site);
+	return claim && claim->group != site->group;
 }
 
 /* Room: of the site by its limit, of the table by the size of the map. */
@@ -208,7 +236,7 @@ static const char *sharing_refusal(struct hub *h, const struct imsg_route *route
 			return why;
 		if (!site->conf.ecmp)
 			return "the site does not share its tunnels";
-		if (hub_group(h, site) != hub_group(h, hub_site_of_tunnel(h, route->tunnel)))
+		if (site->group != hub_site_of_tunnel(h, route->tunnel)->group)
 			return "sites of different groups do not share";
 		if (i && s->tunnels[i] <= s->tunnels[i - 1])
 			return "its tunnels are in no order";

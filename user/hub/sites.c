@@ -84,15 +84,6 @@ static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int
 	certificates_send_tunnel(h, m.tunnel, conf);
 }
 
-uint32_t hub_group(const struct hub *h, const struct hub_site *site)
-{
-	for (uint32_t i = 0; site->conf.group[0] && i < site->slot; i++) {
-		if (h->sites[i] && !strcmp(h->sites[i]->conf.group, site->conf.group))
-			return i;
-	}
-	return site->slot;
-}
-
 static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tunnel)
 {
 	struct imsg_bgp_statics m;
@@ -146,7 +137,7 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.max_prefixes_in = site->conf.max_prefixes_in;
 	m.max_prefixes_out = site->conf.max_prefixes_out;
 	m.med_out = med_out(h, site, t);
-	m.group = hub_group(h, site);
+	m.group = site->group;
 	m.allow_default = site->conf.allow_default;
 	m.share_default = site->conf.share_default;
 	m.ttl_security = site->conf.ttl_security;
@@ -330,6 +321,7 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 		abort();
 	site->slot = free_slot(h);
 	memcpy(&site->conf, conf, sizeof(*conf));
+	hub_group_choose(h, site);
 	h->sites[site->slot] = site;
 	site->history = history_new(clock_now());
 	take_sample(h, site, &site->base);
@@ -422,6 +414,8 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 
 	memcpy(&old, &site->conf, sizeof(old));
 	memcpy(&site->conf, conf, sizeof(*conf));
+	if (strcmp(old.group, conf->group))
+		hub_group_choose(h, site);
 	hub_rates_set(h, site);
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
 
