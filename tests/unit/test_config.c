@@ -226,6 +226,7 @@ static const struct refusal refusals[] = {
 	{HUB "  workers: 17\n", "out of range"},
 	{HUB "  df: set\n", "copy"},
 	{HUB "  df: clear\n  dataplane: xfrm\n", "df: clear needs dataplane: af_xdp"},
+	{HUB "  drain_med: 0\n", "t:6: concentrator.drain_med: 0 is out of range"},
 	{HUB "  keepalive: 20\n", "must be at most half of hold_time"},
 	{HUB "  networks: [10.0.0.1/8]\n",
 		"t:6: concentrator.networks[0]: '10.0.0.1/8' is not a prefix"},

@@ -122,6 +122,7 @@ struct concentrator_conf {
 	bool crl_required;
 	bool graceful_restart; /* RFC 4724 */
 	uint8_t med_mode;      /* enum med_mode */
+	uint32_t drain_med;    /* less than that of a drained tunnel */
 	uint8_t dataplane;     /* enum dataplane_choice */
 	uint8_t df;            /* enum df_choice */
 };

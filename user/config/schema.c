@@ -202,6 +202,7 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("site_to_site", read_bool, site_to_site, false),
 	HUB("graceful_restart", read_bool, graceful_restart, false),
 	HUB("med_mode", read_med_mode, med_mode, false),
+	HUB("drain_med", read_drain_med, drain_med, false),
 	HUB("allow_fast_dpd", read_bool, allow_fast_dpd, false),
 	HUB("metrics", read_endpoint, metrics, false),
 	HUB("log_directory", read_directory, log_directory, false),
@@ -227,6 +228,7 @@ static const struct concentrator_conf concentrator_defaults = {
 	.site_to_site = true,
 	.graceful_restart = true,
 	.med_mode = MED_EQUAL,
+	.drain_med = 10, /* */
 };
 
 static const struct ike_options option_defaults = {

@@ -34,6 +34,7 @@ walk_reader read_keepalive;      /* uint32_t seconds */
 walk_reader read_max_in;         /* uint32_t prefixes */
 walk_reader read_max_out;        /* uint32_t prefixes */
 walk_reader read_med;            /* uint32_t */
+walk_reader read_drain_med;      /* uint32_t */
 walk_reader read_family;         /* uint8_t: ipv4, ipv6 */
 walk_reader read_allow_as_in;    /* uint8_t */
 walk_reader read_bfd_interval;   /* uint32_t microseconds: 300ms */

@@ -96,7 +96,6 @@ static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tu
 }
 
 #define BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
-#define DRAIN_MED  10  /* less on the other tunnel than on one that is drained */
 
 static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigned int t)
 {
@@ -109,13 +108,14 @@ static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigne
 static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	uint32_t own = med_of(h, site, t), other = med_of(h, site, !t);
+	uint32_t step = h->config->concentrator.drain_med;
 
 	if (site->tunnels[t].draining)
-		return own > DRAIN_MED ? own : DRAIN_MED;
+		return own > step ? own : step;
 	if (!site->tunnels[!t].draining)
 		return own;
 	own = own < other ? own : other;
-	return own > DRAIN_MED ? own - DRAIN_MED : 0;
+	return own > step ? own - step : 0;
 }
 
 static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
