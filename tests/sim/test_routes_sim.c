@@ -158,7 +158,8 @@ static void lie(uint32_t tunnel)
 {
 	static const char *const lies[] = {"0.0.0.0/0", "::/0", "172.16.1.0/24", "172.16.0.0/16",
 		"169.254.3.2/32", "198.51.100.0/24", "127.0.0.0/8", "30.1.0.0/24"};
-	bool owner = sim.sites[tunnel / TUNNELS_PER_SITE].group == sim.sites[2].group; /* of the last one */
+	bool owner = sim.sites[tunnel / TUNNELS_PER_SITE].group ==
+		     sim.sites[2].group; /* of the last one */
 	uint32_t which = draw(owner ? 7 : 8);
 	struct imsg_route m = {.prefix = prefix(lies[which]),
 		.tunnel = tunnel,
@@ -349,8 +350,7 @@ static void set_up(uint32_t seed, bool grouped)
 	}
 	sim.sites[2].conf.prefixes =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
-	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0],
-		sim.sites[2].group);
+	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], sim.sites[2].group);
 	claims_sort(&sim.hub.claims);
 	sim.sites[2].conf.ecmp = true;
 	sim.sites[0].conf.ecmp = grouped;

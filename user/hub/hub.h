@@ -105,7 +105,7 @@ struct hub {
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
-	uint32_t next_group; /* less HUB_SITE_SLOTS */
+	uint32_t next_group;        /* less HUB_SITE_SLOTS */
 	struct route_table *routes; /* best paths that bgp reported */
 	uint32_t check_at;          /* see hub_routes_check */
 	uint64_t check_again_ns;

@@ -43,8 +43,7 @@ void hub_claims_collect(struct hub *h)
 		const struct hub_site *site = h->sites[i];
 
 		for (uint32_t k = 0; site && k < site->conf.prefixes.count; k++)
-			claims_add(
-				&h->claims, &site->conf.prefixes.prefixes[k], site->group);
+			claims_add(&h->claims, &site->conf.prefixes.prefixes[k], site->group);
 	}
 	claims_sort(&h->claims);
 }
