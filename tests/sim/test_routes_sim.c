@@ -447,7 +447,7 @@ static void the_guard_knows_owners(void **state)
 	m.source = SOURCE_BGP;
 	m.tunnel = 0;
 	m.shares = (struct route_shares){2, {0, 1}};
-	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	assert_string_equal(hub_share_refusal(&sim.hub, &m), "the site does not share its tunnels");
 	m.shares.count = 0;
 	sim.sites[0].conf.propagate = false;
 	assert_string_equal(
@@ -479,22 +479,26 @@ static void the_guard_knows_who_shares(void **state)
 
 	(void)state;
 	set_up(97, true);
-	assert_null(hub_route_refusal(&sim.hub, &m));
+	assert_null(hub_share_refusal(&sim.hub, &m));
+	hub_routes_take(&sim.hub, &m, 1);
+	assert_true(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value >> SHARE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		m.shares = bad[i].shares;
-		assert_string_equal(hub_route_refusal(&sim.hub, &m), bad[i].why);
+		assert_string_equal(hub_share_refusal(&sim.hub, &m), bad[i].why);
+		hub_routes_take(&sim.hub, &m, 1); /* the best one carries alone */
+		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
 	}
 	m.shares = (struct route_shares){2, {0, 4}};
 	sim.sites[2].group = 2;
 	assert_string_equal(
-		hub_route_refusal(&sim.hub, &m), "sites of different groups do not share");
+		hub_share_refusal(&sim.hub, &m), "sites of different groups do not share");
 	sim.sites[2].group = 0;
 	m.prefix = prefix("0.0.0.0/0");
 	sim.sites[0].conf.allow_default = true; /* but not the other */
-	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	assert_non_null(hub_share_refusal(&sim.hub, &m));
 	m.prefix = prefix("20.1.0.0/24");
 	sim.sites[2].conf.ecmp = false;
-	assert_string_equal(hub_route_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	assert_string_equal(hub_share_refusal(&sim.hub, &m), "the site does not share its tunnels");
 	tear_down();
 }
 

@@ -184,9 +184,10 @@ static bool is_open(struct hub *h, uint32_t tunnel)
 	return state && state->open;
 }
 
-static bool is_refused(struct hub *h, const struct imsg_route *route)
+/* True, counted and logged, when there is a reason why the route is not `what`. */
+static bool is_refused(
+	struct hub *h, const struct imsg_route *route, const char *what, const char *why)
 {
-	const char *why = hub_route_refusal(h, route);
 	struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
 	char text[PREFIX_STR_SIZE];
 
@@ -194,8 +195,8 @@ static bool is_refused(struct hub *h, const struct imsg_route *route)
 		return false;
 	if (site)
 		site->routes_refused++;
-	log_warn("site %s: route %s is not taken from bgp: %s", site ? site->conf.name : "-",
-		prefix_format(&route->prefix, text), why);
+	log_warn("site %s: route %s is not %s: %s", site ? site->conf.name : "-",
+		prefix_format(&route->prefix, text), what, why);
 	return true;
 }
 
@@ -234,7 +235,10 @@ static uint16_t share_of(struct batch *b, const struct imsg_route *route)
 	struct shares *shares = route_table_shares(h->routes);
 	uint16_t number = shares_find(shares, &route->shares);
 
-	if (number || !route->shares.count)
+	if (!route->shares.count ||
+		is_refused(h, route, "shared as bgp says", hub_share_refusal(h, route)))
+		return 0;
+	if (number)
 		return number;
 	batch_write(b); /* who had the number before must be out of the trie */
 	number = shares_add(shares, &route->shares);
@@ -257,7 +261,8 @@ static void take_route(struct batch *b, const struct imsg_route *route)
 	uint16_t share;
 
 	/* A path over a tunnel that has just closed: bgp learns of it any moment. */
-	if (!is_open(h, route->tunnel) || is_refused(h, route)) {
+	if (!is_open(h, route->tunnel) ||
+		is_refused(h, route, "taken from bgp", hub_route_refusal(h, route))) {
 		forget_route(b, &route->prefix);
 		return;
 	}

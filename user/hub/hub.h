@@ -216,6 +216,8 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel);
  * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
  */
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
+/* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
+const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
 
 /*
  * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots

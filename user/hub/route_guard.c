@@ -220,7 +220,7 @@ static const char *refusal_of(
 }
 
 /* of one location, where that is wanted; ascending, the best one among them. */
-static const char *sharing_refusal(struct hub *h, const struct imsg_route *route)
+const char *hub_share_refusal(struct hub *h, const struct imsg_route *route)
 {
 	const struct route_shares *s = &route->shares;
 	bool has_best = false;
@@ -253,8 +253,6 @@ const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 	if (!is_well_formed(p))
 		return "it is not a prefix";
 	why = refusal_of(h, site, route);
-	if (!why)
-		why = sharing_refusal(h, route);
 	if (why)
 		return why;
 	if (is_never_routed(p))
