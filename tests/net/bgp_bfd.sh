@@ -97,7 +97,7 @@ bgp_restarts() { # killed twice: the second one had taken over too
 		until_true 40 bgp_is_back "$pid" || return 1
 		sleep 2
 	done
-	sleep 5; kill $monitor # longer than BIRD's detection time
+	sleep 5; kill $monitor # with the two above: longer than BIRD's detection time
 	unchanged "$before" || return 1
 	[ "$(expirations)" = 0 ] && bfd_is "Up Up" && ! grep '^Deleted 10.0.0.0/24' "$LAB/monitor" || return 1
 	! grep -E 'BFD (Down|Init)' <(sed '1,/bgp was ended by signal 9/d' "$LAB/sluiced.log")
