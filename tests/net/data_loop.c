@@ -204,6 +204,13 @@ static void start_data(struct test_hub *h)
 	}
 	message(h->hub_fd, IMSG_DATA_SOCKET, sock, &s, sizeof(s));
 	close(sock);
+	sock = datagram_too_big_socket(s.local.addr.family);
+	if (sock < 0)
+		die("ICMP");
+	message(h->hub_fd, IMSG_DATA_TOO_BIG, sock,
+		&(struct imsg_index){.index = s.local.addr.family == AF_INET6},
+		sizeof(struct imsg_index));
+	close(sock);
 	for (uint32_t i = 0; i < h->workers; i++) {
 		struct imsg_index index = {.index = i};
 

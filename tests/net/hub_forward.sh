@@ -184,6 +184,16 @@ hub_start
 must "the sites are back after a start" until_true 60 all_up 4
 refused() { local out; out=$(big); [[ $out == *'100% packet loss'* && $out == *'Frag needed'* ]]; }
 case_ "df: copy, the sender is told" until_true 20 refused
+# ---- D-06: a router on the way to one tunnel of one site takes less ----
+ip -n "$P-inet" link set b1_0 mtu 1400; ip -n "$P-b1-w0" link set w mtu 1400
+inner_mtus() { json_of show tunnels '[.tunnels[] | select(.site == "site-1").inner_mtu] | join(" ")'; }
+narrow() { local out; in_ns host ip route flush cache; out=$(in_ns host ping -M do -c 2 -i 0.2 -W 1 -s 1372 10.1.0.10 2>&1); echo "$out"; [[ $out == *"Frag needed and DF set (mtu = $1)"* ]]; }
+case_ "a narrow path is found, and the sender is told what fits" until_true 10 narrow 1338
+mtus() { local out; out=$(inner_mtus); echo "$out"; [ "$out" = "1338 1438" ]; }
+case_ "show tunnels: of that tunnel alone" mtus
+route_mtu() { local out; out=$(in_hub ip route show 10.1.0.0/24 proto 83); echo "$out"; [[ $out == *'mtu 1338'* ]]; }
+case_ "its routes have it" route_mtu
+case_ "what fits passes" in_ns host ping -M "do" -q -c 3 -i 0.2 -W 2 -s 1310 10.1.0.10
 hub_stop
 hub_config 1 2 | sed 's/^  name: lab$/&\n  df: clear/' >"$LAB/sluice.yaml"
 hub_start

@@ -23,9 +23,11 @@ struct sa_pair {
 	uint32_t tunnel;
 	uint32_t spi_in, spi_out;
 	bool udp_encap;
+	uint16_t cipher, integ; /* enum esp_cipher, enum esp_integ */
+	/* What fits, and for SYNs from the site: all three change while workers read. */
 	uint32_t inner_mtu;
-	uint16_t mss4, mss6; /* for SYNs from the site */
-	int socket_fd;       /* to send by; -1: none fits */
+	uint16_t mss4, mss6;
+	int socket_fd; /* to send by; -1: none fits */
 	struct ip_endpoint local;
 
 	pthread_spinlock_t in_lock;

@@ -105,7 +105,8 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 	tally(&t->in, 1, inner_len);
 	if (is_control(&in))
 		tally(&t->control_in, 1, inner_len);
-	adjust_mss(esp, &in, in.family == 4 ? p->mss4 : p->mss6);
+	adjust_mss(
+		esp, &in, __atomic_load_n(in.family == 4 ? &p->mss4 : &p->mss6, __ATOMIC_RELAXED));
 	if (coalesce_add(&w->coalescer, esp, &in, p->tunnel))
 		return;
 	write_bundles(w);

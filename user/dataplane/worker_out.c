@@ -231,7 +231,7 @@ static void out_frame(struct worker *w, const struct super_packet *s, uint64_t n
 			.units = 1,
 			.unit_bytes = len,
 			.control = s->control};
-		out_packet(w, s, buffer, p->inner_mtu, now);
+		out_packet(w, s, buffer, __atomic_load_n(&p->inner_mtu, __ATOMIC_RELAXED), now);
 	}
 }
 

@@ -104,6 +104,13 @@ static void start_data(struct hub *h, struct process *p)
 			p, IMSG_DATA_TAP, dup_fd(link_queue_fd(h->link, q)), &queue, sizeof(queue));
 	}
 	send_sockets(h, p);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct imsg_index index = {.index = i};
+
+		if (h->too_big[i] >= 0)
+			process_send(
+				p, IMSG_DATA_TOO_BIG, dup_fd(h->too_big[i]), &index, sizeof(index));
+	}
 	for (uint32_t i = 0; i < h->outside_count; i++)
 		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
 	hub_sites_send(h, p);
@@ -544,7 +551,10 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 static void on_data(struct hub *h, const struct imsg *m)
 {
 	struct imsg_data_mode mode;
+	struct imsg_data_path path;
 
+	if (m->type == IMSG_DATA_PATH && imsg_copy(m, &path, sizeof(path)))
+		hub_tunnel_path(h, &path);
 	if (m->type == IMSG_DATA_MODE && imsg_copy(m, &mode, sizeof(mode))) {
 		END(mode.text);
 		snprintf(h->data_mode, sizeof(h->data_mode), "%s", mode.text);

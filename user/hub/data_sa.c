@@ -45,13 +45,6 @@ struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
 	return sa;
 }
 
-/* What the SA leaves: the MTU less both headers (RFC 879). */
-static void set_mss(struct sa_pair *p)
-{
-	p->mss4 = (uint16_t)(p->inner_mtu - 40);
-	p->mss6 = (uint16_t)(p->inner_mtu - 60);
-}
-
 /* The SPI last: XDP takes the record for valid once it is there. */
 static void record_write(struct proc_data *d, const struct sa_pair *p)
 {
@@ -112,10 +105,10 @@ static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct sa
 	p->local = a->local;
 	p->seen = a->remote;
 	p->socket_fd = socket_for(d, &a->local, a->udp_encap);
-	p->inner_mtu = esp_inner_mtu(a->cipher, a->integ, a->udp_encap,
-		a->local.addr.family == AF_INET ? 4 : 6, d->path_mtu);
+	p->cipher = a->cipher;
+	p->integ = a->integ;
 	sa_pair_remote_set(p, &a->remote);
-	set_mss(p);
+	data_path_fit(d, p);
 	if (p->socket_fd < 0)
 		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
 	snprintf(d->engine, sizeof(d->engine), "%s", esp_sa_engine(p->out));
@@ -152,11 +145,13 @@ bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out)
 
 		data_saved_use(s, s->add.spi_out == spi_out);
 	}
+	data_path_tell(d, tunnel);
 	return true;
 }
 
 void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote)
 {
+	data_path_forget(d, tunnel);
 	for (uint32_t i = 0; d->saved && i < SLUICE_SA_SLOTS_PER_TUNNEL; i++)
 		data_saved_move(&d->saved[first_of(tunnel) + i], remote);
 }

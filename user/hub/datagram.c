@@ -4,9 +4,13 @@
 #include "base/addr.h"
 #include "base/clock.h"
 
+#include <linux/filter.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 bool datagram_want_class(int fd, int family)
 {
@@ -14,6 +18,35 @@ bool datagram_want_class(int fd, int family)
 
 	return !setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		family == AF_INET ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on));
+}
+
+int datagram_too_big_socket(int family)
+{
+	int type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = socket(family, type, family == AF_INET ? IPPROTO_ICMP : (int)IPPROTO_ICMPV6);
+	struct icmp_filter types = {.data = ~(1u << ICMP_DEST_UNREACH)};
+	struct icmp6_filter types6;
+	/* Of those, the ones about fragments: the second byte after the IP header. */
+	struct sock_filter code[] = {BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_IND, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_FRAG_NEEDED, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT16_MAX), BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+	bool ok;
+
+	if (fd < 0)
+		return -1;
+	ICMP6_FILTER_SETBLOCKALL(&types6);
+	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &types6);
+	ok = family == AF_INET
+		     ? !setsockopt(fd, SOL_RAW, ICMP_FILTER, &types, sizeof(types)) &&
+			       !setsockopt(
+				       fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program))
+		     : !setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &types6, sizeof(types6));
+	if (ok)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* IPv4 tells it in a byte, IPv6 in an int. */

@@ -13,6 +13,9 @@
 /* From now on the traffic class comes along with each datagram. */
 bool datagram_want_class(int fd, int family);
 
+/* A raw socket that hears routers say that a packet of ours was too big; -1 with errno. */
+int datagram_too_big_socket(int family);
+
 /*
  * Does not wait. Bytes received, -1: none. *class is 0 where the kernel does not say; a raw socket of
  * IPv4 has the header among the bytes. The sender's port is 0 where there is none.

@@ -20,27 +20,18 @@ static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 	return e->v6 && inner_mtu && inner_mtu < 1280 ? 1280 : inner_mtu;
 }
 
-static uint32_t tunnel_mtu(const struct hub_tunnel *state)
-{
-	for (uint32_t i = 0; i < state->sa_count; i++) {
-		if (state->sas[i].in_use)
-			return state->sas[i].inner_mtu;
-	}
-	return 0;
-}
-
 /* What fits every tunnel that carries it. */
 static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 {
 	const struct route_shares *shares = route_table_sharing(h->routes, e);
-	uint32_t mtu = tunnel_mtu(hub_tunnel(h, e->tunnel));
+	uint32_t mtu = hub_tunnel_mtu(hub_tunnel(h, e->tunnel));
 
 	/* Workers make the fragments then; the kernel's route must not send the packet back. */
 	if (h->config->concentrator.df == DF_CLEAR && !e->v6)
 		return 0;
 	for (unsigned int i = 0; i < shares->count; i++) {
 		const struct hub_tunnel *other = hub_tunnel(h, shares->tunnels[i]);
-		uint32_t its = other ? tunnel_mtu(other) : 0;
+		uint32_t its = other ? hub_tunnel_mtu(other) : 0;
 
 		mtu = its && its < mtu ? its : mtu;
 	}

@@ -192,6 +192,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->config_path = config_path;
 	h->config = own_config;
 	h->started_ns = clock_now();
+	h->too_big[0] = h->too_big[1] = -1;
 	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
 	h->saved_fd = -1;
 	h->base = event_base_new();

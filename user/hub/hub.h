@@ -37,6 +37,7 @@ struct hub_tunnel {
 	uint64_t since_wall_ns;            /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
+	struct imsg_data_path path;  /* zero: data has said nothing */
 	uint64_t activity_seen_ns;   /* last_in_ns that ike was told of */
 	unsigned int egress_routes;  /* counted when it is asked for */
 	struct imsg_peer_cert *cert; /* what the site authenticated with, or NULL: 13 kB */
@@ -133,6 +134,7 @@ struct hub {
 	struct hub_socket sockets[HUB_SOCKETS_MAX];
 	uint32_t socket_count;
 	int bgp_listen[2]; /* IPv4, IPv6 */
+	int too_big[2];    /* ICMP, ICMPv6: for data */
 	int control_fd;
 	int metrics_fd;
 	int checkpoint_fd; /* memfd of ike */
@@ -208,6 +210,19 @@ bool hub_tunnel_drain(
 	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why);
 
 /* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
+/* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
+static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
+{
+	for (uint32_t i = 0; i < t->sa_count; i++) {
+		if (t->sas[i].in_use)
+			return t->path.inner_mtu ? t->path.inner_mtu : t->sas[i].inner_mtu;
+	}
+	return 0;
+}
+
+/* data found out how much fits. */
+void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
+
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 

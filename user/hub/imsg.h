@@ -75,12 +75,14 @@ enum imsg_type {
 	IMSG_DATA_CONF,    /* struct imsg_data_conf */
 	IMSG_DATA_MAP,     /* struct imsg_data_map, fd: a BPF map */
 	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
+	IMSG_DATA_TOO_BIG, /* struct imsg_index, fd: socket for ICMP (0) or ICMPv6 (1) of routers */
 	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
 	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on */
 	IMSG_DATA_SAVED,   /* none, fd: memfd of data_saved.h */
 	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
 	/* data -> hub */
 	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
+	IMSG_DATA_PATH, /* struct imsg_data_path: how much fits into a tunnel, anew */
 
 	/* hub -> bgp */
 	IMSG_BGP_CONF,         /* struct imsg_bgp_conf */
@@ -302,6 +304,12 @@ struct imsg_data_tunnel {
 
 struct imsg_data_mode {
 	char text[128]; /* for `sluice show dataplane` */
+};
+
+struct imsg_data_path {
+	uint32_t tunnel;
+	uint16_t path_mtu;  /* bytes of an outer packet */
+	uint16_t inner_mtu; /* and of what is in it, with the SA that sends */
 };
 
 struct imsg_bgp_conf {

@@ -95,6 +95,7 @@ static void on_tick(int fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	sadb_collect(d->sadb);
+	data_path_expire(d, clock_now());
 }
 
 /* Native ESP that the kernel reassembled; whole packets never come here, XDP takes them. */
@@ -192,6 +193,9 @@ static bool initial(struct proc_data *d, const struct imsg *m)
 	case IMSG_DATA_SOCKET:
 		add_socket(d, m);
 		return true;
+	case IMSG_DATA_TOO_BIG:
+		index = imsg_body(m, sizeof(*index));
+		return index && index->index < 2 && keep_fd(&d->too_big_fd[index->index], m->fd);
 	case IMSG_DATA_SAVED:
 		d->saved = m->fd < 0 ? NULL : data_saved_map(m->fd, &d->saved_count);
 		if (!d->saved)
@@ -331,7 +335,7 @@ static bool start_events(struct proc_data *d)
 		if (!s->readable || event_add(s->readable, NULL))
 			return false;
 	}
-	return true;
+	return data_path_start(d);
 }
 
 static bool setup(struct proc_data *d)
@@ -387,6 +391,7 @@ static struct proc_data *proc_new(void)
 	for (int i = 0; i < DATA_MAPS; i++)
 		d->maps[i].fd = -1;
 	d->event_pipe[0] = d->event_pipe[1] = -1;
+	d->too_big_fd[0] = d->too_big_fd[1] = -1;
 	d->base = event_base_new();
 	if (!d->base) {
 		free(d);
@@ -411,6 +416,8 @@ static void proc_free(struct proc_data *d)
 	sadb_free(d->sadb);
 	for (uint32_t i = 0; i < d->socket_count; i++)
 		free_event(d->sockets[i].readable);
+	for (int i = 0; i < 2; i++)
+		free_event(d->too_big[i]);
 	free_event(d->events);
 	free_event(d->tick);
 	imsg_channel_free(d->hub);

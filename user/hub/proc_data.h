@@ -4,12 +4,15 @@
 #define SLUICE_HUB_PROC_DATA_H
 
 #include "dataplane/dataplane.h"
+#include "dataplane/path_mtu.h"
 #include "dataplane/sadb.h"
 #include "dataplane/worker.h"
 #include "hub/data_saved.h"
+#include "hub/datagram.h"
 #include "hub/imsg.h"
 
 #define DATA_SOCKETS_MAX 32
+#define DATA_TOO_BIG_MAX 1500 /* more of what a message quotes says nothing more */
 
 struct data_socket {
 	struct proc_data *proc;
@@ -36,7 +39,11 @@ struct proc_data {
 	struct imsg_data_conf conf;
 	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
 	uint32_t outside_count;
-	uint32_t path_mtu; /* the smallest of the outside devices */
+	uint32_t path_mtu;                         /* the smallest of the outside devices */
+	struct path_mtu paths[SLUICE_MAX_TUNNELS]; /* what routers said */
+	int too_big_fd[2];                         /* ICMP, ICMPv6; -1: none */
+	struct event *too_big[2];
+	struct datagram_limit too_big_limit;
 	struct data_socket sockets[DATA_SOCKETS_MAX];
 	uint32_t socket_count;
 	int taps[SLUICE_MAX_WORKERS];
@@ -73,6 +80,19 @@ bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out);
 
 /* The peer of a tunnel's UDP is at another address. */
 void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote);
+
+/* Sets how much fits into the pair. */
+void data_path_fit(struct proc_data *d, struct sa_pair *p);
+
+/* Tells hub how much fits into the tunnel, if it has a pair to send by. */
+void data_path_tell(struct proc_data *d, uint32_t tunnel);
+
+/* The peer is elsewhere: what was known of the way to it is void. */
+void data_path_forget(struct proc_data *d, uint32_t tunnel);
+
+/* Begins to listen to routers; forgets what they said long ago. */
+bool data_path_start(struct proc_data *d);
+void data_path_expire(struct proc_data *d, uint64_t now);
 
 /* Goes on with what a process before this one saved. Returns how many pairs. */
 uint32_t data_sa_restore(struct proc_data *d);

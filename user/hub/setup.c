@@ -189,6 +189,17 @@ static bool open_socket(
 	return true;
 }
 
+/* The kernel that does ESP listens to routers itself. */
+static bool open_too_big(struct hub *h, int family, char *error)
+{
+	int *fd = &h->too_big[family == AF_INET6];
+
+	if (h->kernel_esp || *fd >= 0)
+		return true;
+	*fd = datagram_too_big_socket(family);
+	return *fd >= 0 || fail(error, "socket for", family == AF_INET ? "ICMP" : "ICMPv6");
+}
+
 static bool open_outside_sockets(struct hub *h, char *error)
 {
 	static const uint16_t ports[] = {500, 4500, 0};
@@ -202,6 +213,8 @@ static bool open_outside_sockets(struct hub *h, char *error)
 					    ports[p], error))
 					return false;
 			}
+			if (!open_too_big(h, c->endpoints[e].addresses[a].family, error))
+				return false;
 		}
 	}
 	return true;
@@ -410,6 +423,8 @@ void hub_teardown(struct hub *h)
 		close_fd(&h->sockets[i].fd);
 	close_fd(&h->bgp_listen[0]);
 	close_fd(&h->bgp_listen[1]);
+	close_fd(&h->too_big[0]);
+	close_fd(&h->too_big[1]);
 	if (h->control_fd >= 0)
 		unlink(CONTROL_PATH);
 	close_fd(&h->control_fd);

@@ -168,7 +168,7 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "proposal", json_string(sa ? sa->proposal : ""));
 	json_object_set_new(o, "ike_proposal", json_string(state->ike.ike_proposal));
 	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
-	json_object_set_new(o, "inner_mtu", json_integer(sa ? sa->inner_mtu : 0));
+	json_object_set_new(o, "inner_mtu", json_integer(hub_tunnel_mtu(state)));
 	json_object_set_new(o, "since", status_time(state->since_wall_ns));
 	json_object_set_new(o, "bgp", json_string(status_bgp_name(site, t)));
 	json_object_set_new(o, "bgp_detail", json_string(state->bgp.detail));
