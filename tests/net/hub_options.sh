@@ -11,7 +11,7 @@ cases_start
 lab_hub_net
 ip -n "$P-hub" rule add pref 100 lookup 100
 ip -n "$P-inet" route add 10.0.0.0/24 via 198.51.100.1
-HUB_OPTIONS=$'pacing_horizon: 0\n  burst: 40k\n  workers: 2\n  route_table: 100\n  outside_forwarding: true' \
+HUB_OPTIONS=$'df: set\n  pacing_horizon: 0\n  burst: 40k\n  workers: 2\n  route_table: 100\n  outside_forwarding: true' \
 	SITE_RATE=2M SITE_OPTIONS="packets_per_second: 300" hub_config 1 1 |
 	sed 's/^  tunnel: {/  tunnel: { replay_window: 64,/' >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
@@ -48,6 +48,9 @@ burst() { # 40,000 bytes at 2 Mbit/s
 	done
 }
 case_ "burst: in the buckets of both ways" burst
+# Its sender would have it cut, and is told all the same; what of it the hub's kernel cut first would arrive.
+whole() { local out; out=$(in_ns host ping -M dont -c 2 -i 0.2 -W 1 -s 1460 10.1.0.10 2>&1); in_ns host ip route flush cache; echo "$out"; [[ $out == *' 0 received'* && $out == *'Frag needed'* ]]; }
+case_ "df: set, nothing is fragmented, the sender is told" until_true 10 whole
 in_clear() { in_ns inet ping -q -c 2 -i 0.1 -W 1 10.0.0.10 >/dev/null; }
 case_ "outside_forwarding: others may pass in clear" in_clear
 case_ "it stops" hub_stop

@@ -48,9 +48,10 @@ static bool check_df(struct walk *w, const struct draft *d)
 {
 	const struct concentrator_conf *c = &d->config->concentrator;
 
-	if (c->df == DF_CLEAR && c->dataplane == DATAPLANE_XFRM)
+	if (c->df != DF_COPY && c->dataplane == DATAPLANE_XFRM)
 		return walk_fail(w, d->concentrator,
-			"df: clear needs dataplane: af_xdp, the kernel does as senders want");
+			"df: %s needs dataplane: af_xdp, the kernel does as senders want",
+			c->df == DF_SET ? "set" : "clear");
 	return true;
 }
 

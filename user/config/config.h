@@ -51,10 +51,11 @@ enum dataplane_choice {
 	DATAPLANE_XFRM,
 };
 
-/* D-07: an IPv4 packet that is too big and must not be fragmented. */
+/* D-07: an IPv4 packet that is too big. */
 enum df_choice {
-	DF_COPY, /* as its sender wants: it is dropped, and the sender is told the size that fits */
-	DF_CLEAR, /* fragmented all the same */
+	DF_COPY,  /* as its sender wants: in fragments, or dropped, and told the size that fits */
+	DF_CLEAR, /* in fragments */
+	DF_SET,   /* dropped, and its sender is told */
 };
 
 struct networks_conf {

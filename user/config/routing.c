@@ -66,7 +66,8 @@ bool read_dataplane(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_df(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const char *const words[] = {[DF_COPY] = "copy", [DF_CLEAR] = "clear", NULL};
+	static const char *const words[] = {
+		[DF_COPY] = "copy", [DF_CLEAR] = "clear", [DF_SET] = "set", NULL};
 
 	return read_choice(w, node, words, to);
 }

@@ -25,6 +25,7 @@ struct worker_shared {
 	uint32_t workers;
 	uint32_t inside_mtu;
 	bool clear_df;          /* IPv4 packets are fragmented even against their sender's wish */
+	bool set_df;            /* or not even where their sender wishes it */
 	bool inside_uso;        /* the inside device takes super-packets of UDP */
 	const bool *own_limits; /* by tunnel: abi.h, bucket_of */
 	uint64_t horizon_ns;    /* 0: police */

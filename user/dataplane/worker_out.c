@@ -192,7 +192,8 @@ static void out_packet(
 	}
 	if (!inner_parse(packet_of(w, buffer), len, &in)) {
 		tally(&out_stats(w, s->tunnel)->malformed, 1, len);
-	} else if (in.dont_fragment && !(in.family == 4 && w->shared.clear_df)) {
+	} else if ((in.dont_fragment || w->shared.set_df) &&
+		   !(in.family == 4 && w->shared.clear_df)) {
 		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
 		say_too_big(w, s->tunnel, packet_of(w, buffer), &in, mtu, now);
 	} else if (admit(w, s, now, len, &departure)) {

@@ -91,6 +91,7 @@ static void start_data(struct hub *h, struct process *p)
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
 		.clear_df = c->df == DF_CLEAR,
+		.set_df = c->df == DF_SET,
 		.inside_uso = strstr(link_offloads(h->link), "uso"),
 		.kernel_esp = h->kernel_esp};
 

@@ -26,8 +26,8 @@ static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 	const struct route_shares *shares = route_table_sharing(h->routes, e);
 	uint32_t mtu = hub_tunnel_mtu(hub_tunnel(h, e->tunnel));
 
-	/* Workers make the fragments then; the kernel's route must not send the packet back. */
-	if (h->config->concentrator.df == DF_CLEAR && !e->v6)
+	/* Workers make fragments or refuse to then; the kernel must not do either before. */
+	if (h->config->concentrator.df != DF_COPY && !e->v6)
 		return 0;
 	for (unsigned int i = 0; i < shares->count; i++) {
 		const struct hub_tunnel *other = hub_tunnel(h, shares->tunnels[i]);

@@ -276,6 +276,7 @@ struct imsg_data_conf {
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;
 	bool clear_df; /* fragments of IPv4 packets whose sender wants none */
+	bool set_df;   /* none of those whose sender would have them either */
 	uint16_t inside_mtu;
 	bool inside_uso; /* the inside device takes super-packets of UDP */
 	bool kernel_esp; /* the process of proc_xfrm.h, without workers */

@@ -234,6 +234,7 @@ static void share(struct proc_data *d)
 		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
 		.mark_ns = d->conf.ecn_marking && horizon ? horizon / 2 : UINT64_MAX,
 		.clear_df = d->conf.clear_df,
+		.set_df = d->conf.set_df,
 		.own_limits = d->own_limits,
 		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
 		.bucket_out = d->maps[DATA_MAP_BUCKET_OUT].start,
