@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hub makes of routes that bgp reports: whom it believes, who shares, what is refused. */
+#include "routes_world.h"
+
+/* The owner of a claim passes where another does not. */
+static void the_guard_knows_owners(void **state)
+{
+	struct imsg_route m = {.prefix = prefix("30.1.0.0/24"), .tunnel = 0};
+
+	(void)state;
+	set_up(99, false);
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it belongs to another site");
+	m.tunnel = 4;
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.tunnel = 77;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it leads to no site");
+	/* Outside addresses: of every site with an open tunnel but the one that announces it. */
+	m.tunnel = 0;
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		state_of(t)->ike.peer.addr = address("203.0.113.%u", 10 - t);
+	state_of(2)->open = false;
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		bool refused = t / TUNNELS_PER_SITE != 0 && t != 2;
+
+		m.prefix = (struct ip_prefix){.addr = state_of(t)->ike.peer.addr, .len = 32};
+		hub_guard_prepare(&sim.hub);
+		assert_int_equal(hub_route_refusal(&sim.hub, &m) != NULL, refused);
+	}
+	m.prefix = prefix("203.0.113.0/24");
+	assert_string_equal(hub_route_refusal(&sim.hub, &m),
+		"it covers an outside address of the hub or of another site");
+	m.prefix = prefix("203.0.112.0/24");
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0")};
+	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	sim.sites[0].conf.allow_default = true;
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.prefix = prefix("11.0.0.0/8");
+	m.source = SOURCE_STATIC;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m),
+		"it is not among the static routes of the site, or those of its sessions");
+	m.tunnel = 2;
+	assert_non_null(hub_route_refusal(&sim.hub, &m));
+	m.prefix = numbered(1);
+	assert_null(hub_route_refusal(&sim.hub, &m));
+	m.source = SOURCE_BGP;
+	m.tunnel = 0;
+	m.shares = (struct route_shares){2, {0, 1}};
+	assert_string_equal(hub_share_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	m.shares.count = 0;
+	sim.sites[0].conf.propagate = false;
+	assert_string_equal(
+		hub_route_refusal(&sim.hub, &m), "routes of the site are not propagated");
+	sim.sites[0].conf.propagate = true;
+	sim.sites[0].conf.max_prefixes_in = 0;
+	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
+	tear_down();
+}
+
+/* nobody is drawn into a set who did not ask for it, or has no part in the prefix. */
+static void the_guard_knows_who_shares(void **state)
+{
+	struct imsg_route m = {
+		.prefix = prefix("20.1.0.0/24"), .source = SOURCE_BGP, .shares = {4, {0, 1, 4, 5}}};
+	static const struct {
+		struct route_shares shares;
+		const char *why;
+	} bad[] = {
+		{{4, {0, 1, 2, 4}},
+			"it is not among the static routes of the site, or those of its sessions"},
+		{{1, {0}}, "it has too many tunnels, or too few"},
+		{{ROUTE_SHARES_MAX + 1, {0, 1}}, "it has too many tunnels, or too few"},
+		{{2, {4, 5}}, "the best tunnel does not share it"},
+		{{3, {0, 5, 4}}, "its tunnels are in no order"},
+		{{2, {0, 0}}, "its tunnels are in no order"},
+		{{3, {0, 1, 77}}, "it leads to no site"},
+	};
+
+	(void)state;
+	set_up(97, true);
+	assert_null(hub_share_refusal(&sim.hub, &m));
+	hub_routes_take(&sim.hub, &m, 1);
+	assert_true(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value >> SHARE);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		m.shares = bad[i].shares;
+		assert_string_equal(hub_share_refusal(&sim.hub, &m), bad[i].why);
+		hub_routes_take(&sim.hub, &m, 1); /* the best one carries alone */
+		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
+	}
+	m.shares = (struct route_shares){2, {0, 4}};
+	sim.sites[2].group = 2;
+	assert_string_equal(
+		hub_share_refusal(&sim.hub, &m), "sites of different groups do not share");
+	sim.sites[2].group = 0;
+	m.prefix = prefix("0.0.0.0/0");
+	sim.sites[0].conf.allow_default = true; /* but not the other */
+	assert_non_null(hub_share_refusal(&sim.hub, &m));
+	m.prefix = prefix("20.1.0.0/24");
+	sim.sites[2].conf.ecmp = false;
+	assert_string_equal(hub_share_refusal(&sim.hub, &m), "the site does not share its tunnels");
+	tear_down();
+}
+
+/* Whoever leaves a group or joins it, the others keep their number, and nobody has it beside them. */
+static void groups_keep_their_numbers(void **state)
+{
+	static struct hub h;
+	static struct hub_site sites[4];
+	uint32_t number;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		sites[i].slot = i;
+		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "%s", i == 3 ? "" : "twins");
+		hub_group_choose(&h, &sites[i]);
+		h.sites[i] = &sites[i];
+	}
+	number = sites[0].group;
+	assert_true(number >= HUB_SITE_SLOTS);
+	assert_int_equal(sites[1].group, number);
+	assert_int_equal(sites[3].group, 3);
+	h.sites[0] = NULL; /* the lowest goes, and its place is another's */
+	hub_group_choose(&h, &sites[1]);
+	assert_int_equal(sites[1].group, number);
+	snprintf(sites[0].conf.group, SITE_NAME_SIZE, "others");
+	hub_group_choose(&h, &sites[0]);
+	h.sites[0] = &sites[0];
+	assert_int_not_equal(sites[0].group, number);
+	/* All of it is given another name: one after the other. */
+	for (int i = 1; i < 3; i++) {
+		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "pair");
+		hub_group_choose(&h, &sites[i]);
+		assert_int_not_equal(sites[i].group, sites[0].group);
+		assert_int_equal(sites[i].group == number, false);
+	}
+	assert_int_equal(sites[1].group, sites[2].group);
+	/* A number that is in use is passed over. */
+	h.next_group = sites[0].group - HUB_SITE_SLOTS;
+	sites[3].conf.group[0] = 'x';
+	hub_group_choose(&h, &sites[3]);
+	assert_int_not_equal(sites[3].group, sites[0].group);
+	assert_int_not_equal(sites[3].group, sites[1].group);
+}
+
+/* V-07: weights are there where classes are mixed. When there is no room for a set, the best carries. */
+static void sets_have_weights_and_end(void **state)
+{
+	struct imsg_route m = {
+		.prefix = prefix("20.1.0.0/24"), .source = SOURCE_BGP, .shares = {3, {0, 1, 5}}};
+	struct shares *shares;
+	struct route_entry *e;
+	uint16_t number;
+
+	(void)state;
+	set_up(96, true);
+	shares = route_table_shares(sim.hub.routes);
+	for (int large = 0; large < 2; large++) {
+		sim.sites[2].conf.bandwidth = large ? BANDWIDTH_LARGE : BANDWIDTH_STANDARD;
+		hub_routes_take(&sim.hub, &m, 1);
+		e = route_table_find(sim.hub.routes, &m.prefix);
+		number = route_table_share(sim.hub.routes, e);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(sim.shares[number].members[i].weight,
+				large && i == 2 ? SLUICE_SHARE_LARGE : 1);
+		hub_routes_gone(&sim.hub, &m.prefix, 1);
+		assert_int_equal(shares_find(shares, &m.shares), 0);
+	}
+	for (uint16_t i = 1; i < SLUICE_MAX_SHARES; i++) {
+		struct route_shares other = {2, {100, (uint16_t)(1000 + i)}};
+
+		shares_hold(shares, shares_add(shares, &other));
+		assert_true(shares_find(shares, &other));
+	}
+	hub_routes_take(&sim.hub, &m, 1);
+	e = route_table_find(sim.hub.routes, &m.prefix);
+	assert_int_equal(route_table_share(sim.hub.routes, e), 0);
+	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
+	shares_release(shares, 17);
+	hub_routes_take(&sim.hub, &m, 1);
+	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 17 << SHARE);
+	tear_down();
+}
+
+/* One of a batch is refused: it is in neither table, the others are in both. */
+static void a_refused_route_is_nowhere(void **state)
+{
+	struct imsg_route m[3] = {{.prefix = prefix("11.0.0.0/8")},
+		{.prefix = prefix("12.0.0.0/8")}, {.prefix = prefix("13.0.0.0/8")}};
+
+	(void)state;
+	set_up(98, false);
+	sim.sites[0].tunnels[0].open = true;
+	sim.not_taken = m[1].prefix;
+	hub_routes_take(&sim.hub, m, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fake_find(&sim.kernel, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(fake_find(&sim.trie, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(route_table_find(sim.hub.routes, &m[i].prefix)->installed, i != 1);
+	}
+	sim.not_taken = (struct ip_prefix){0};
+	hub_routes_take(&sim.hub, &m[1], 1); /* said again, it is tried again */
+	assert_true(fake_find(&sim.kernel, &m[1].prefix) >= 0);
+	sim.not_taken = m[2].prefix;
+	m[2].tunnel = 1;
+	hub_routes_take(&sim.hub, &m[2], 1);
+	assert_int_equal(fake_find(&sim.kernel, &m[2].prefix), -1);
+	sim.not_taken = (struct ip_prefix){0};
+	hub_routes_check(&sim.hub, lab.now); /* and without that too */
+	assert_true(fake_find(&sim.kernel, &m[2].prefix) >= 0);
+	assert_int_equal(sim.hub.routes_mended, 0);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_guard_knows_owners),
+		cmocka_unit_test(the_guard_knows_who_shares),
+		cmocka_unit_test(groups_keep_their_numbers),
+		cmocka_unit_test(sets_have_weights_and_end),
+		cmocka_unit_test(a_refused_route_is_nowhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
