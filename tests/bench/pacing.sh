@@ -7,7 +7,7 @@
 # is over its rate, with and without pacing. PARTS="out in all wait" says what of it runs.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-BIN=${BIN:-$PWD/build/release} P=slpc SECONDS_EACH=${SECONDS_EACH:-10} ROUNDS=${ROUNDS:-3}
+BIN=${BIN:-$PWD/build/release} P=slpc SECONDS_EACH=${SECONDS_EACH:-8} ROUNDS=${ROUNDS:-3}
 . tests/bench/lab.sh
 bench_start
 HEADERS=52 # of IP and TCP in each full packet
@@ -90,11 +90,13 @@ printf '%-4s %9s %6s %-6s %-4s %26s %8s %10s\n' way "RTT" Mbit/s TCP "" "% of th
 part_out() {
 	for one_way in ${ONE_WAY:-0 500 25000}; do
 		net 1 $one_way 200000000 || exit 1
-		for rate in 10000000 100000000; do
+		for rate in 100000000 10000000; do
 			tell rate out $rate 0 0
 			one_flow out horizon cubic 0
-			[ $rate = 10000000 ] || one_flow out horizon bbr 0
-			[ $rate = 10000000 ] || one_flow out horizon cubic 1
+			[ $one_way != 0 ] || break
+			[ $rate = 100000000 ] || continue
+			one_flow out horizon bbr 0
+			one_flow out horizon cubic 1
 		done
 		wire_end; bench_down
 	done

@@ -325,47 +325,6 @@ static void on_tunnel_event(struct hub *h, struct imsg_tunnel_event *m)
 		hub_event(h, m->tunnel, EVENT_ACTIVITY, event);
 }
 
-static struct imsg_sa_info *find_sa(struct hub_tunnel *t, uint32_t spi_in)
-{
-	for (uint32_t i = 0; i < t->sa_count; i++) {
-		if (t->sas[i].spi_in == spi_in)
-			return &t->sas[i];
-	}
-	return NULL;
-}
-
-static void on_sa_info(struct hub *h, struct imsg_sa_info *m)
-{
-	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
-	struct imsg_sa_info *sa = t ? find_sa(t, m->spi_in) : NULL;
-
-	if (!t || (!sa && t->sa_count == HUB_SAS_PER_TUNNEL))
-		return;
-	if (!sa)
-		sa = &t->sas[t->sa_count++];
-	END(m->proposal);
-	*sa = *m;
-	if (!m->in_use)
-		return;
-	for (uint32_t i = 0; i < t->sa_count; i++) {
-		if (&t->sas[i] != sa)
-			t->sas[i].in_use = false;
-	}
-	if (t->open) {
-		hub_tunnel_open(h, m->tunnel);
-		hub_routes_set_mtu(h, m->tunnel);
-	}
-}
-
-static void on_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
-{
-	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
-	struct imsg_sa_info *sa = t ? find_sa(t, m->spi_in) : NULL;
-
-	if (sa)
-		*sa = t->sas[--t->sa_count];
-}
-
 static void on_peer_cert(struct hub *h, struct imsg_peer_cert *m)
 {
 	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
@@ -409,7 +368,7 @@ static void on_ike(struct hub *h, const struct imsg *m)
 		break;
 	case IMSG_SA_INFO:
 		if (imsg_copy(m, &own.info, sizeof(own.info)))
-			on_sa_info(h, &own.info);
+			hub_sa_info(h, &own.info);
 		break;
 	case IMSG_TUNNEL_EVENT:
 		if (imsg_copy(m, &own.event, sizeof(own.event)))
@@ -417,7 +376,7 @@ static void on_ike(struct hub *h, const struct imsg *m)
 		break;
 	case IMSG_SA_GONE:
 		if (imsg_copy(m, &own.ref, sizeof(own.ref)))
-			on_sa_gone(h, &own.ref);
+			hub_sa_gone(h, &own.ref);
 		break;
 	case IMSG_PEER_CERT:
 		if (imsg_copy(m, &own.cert, sizeof(own.cert)))

@@ -108,8 +108,10 @@ static void on_hub(void *context, const struct imsg *m)
 		if (!t || t->tunnel >= SLUICE_MAX_TUNNELS)
 			break;
 		d->own_limits[t->tunnel] = t->own_limits;
-		if (!t->present)
+		if (!t->present) {
 			d->backend->sa_del(d, t->tunnel, 0, 0);
+			data_path_forget(d, t->tunnel);
+		}
 		break;
 	case IMSG_SHUTDOWN:
 		event_base_loopbreak(d->base);

@@ -220,7 +220,9 @@ static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
 	return 0;
 }
 
-/* data found out how much fits. */
+/* tunnel_sas.c: ike has a pair, or has no longer; data found out how much fits. */
+void hub_sa_info(struct hub *h, struct imsg_sa_info *m);
+void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m);
 void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
 
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);

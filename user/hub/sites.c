@@ -448,25 +448,6 @@ void hub_sites_settle(struct hub *h)
 	}
 }
 
-#define INNER_MTU_LEAST 400 /* what data says below it makes no sense: path_mtu.h */
-
-void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m)
-{
-	struct hub_tunnel *t = hub_tunnel(h, m->tunnel);
-
-	if (!t || m->inner_mtu < INNER_MTU_LEAST || m->inner_mtu == t->path.inner_mtu)
-		return;
-	if (t->path.path_mtu && t->path.path_mtu != m->path_mtu)
-		log_info("site %s tunnel %u: the path takes %u bytes, so the tunnel %u",
-			hub_site_of_tunnel(h, m->tunnel)->conf.name, m->tunnel % TUNNELS_PER_SITE,
-			m->path_mtu, m->inner_mtu);
-	t->path = *m;
-	if (!t->open)
-		return;
-	hub_tunnel_open(h, m->tunnel);
-	hub_routes_set_mtu(h, m->tunnel);
-}
-
 void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 {
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
