@@ -209,7 +209,6 @@ uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, ui
 bool hub_tunnel_drain(
 	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why);
 
-/* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 /* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
 static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
 {
@@ -225,6 +224,7 @@ void hub_sa_info(struct hub *h, struct imsg_sa_info *m);
 void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m);
 void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
 
+/* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 

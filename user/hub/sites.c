@@ -272,6 +272,7 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	bool admin_down = state->admin_down, draining = state->draining;
 
 	hub_interface_del(h, tunnel);
+	free(state->cert);
 	memset(state, 0, sizeof(*state));
 	state->admin_down = admin_down;
 	state->draining = draining;
