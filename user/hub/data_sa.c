@@ -76,6 +76,14 @@ static struct saved_sa *saved(const struct proc_data *d, uint32_t spi_in)
 	return d->saved ? &d->saved[SLUICE_SA_INDEX(spi_in)] : NULL;
 }
 
+/* Not the one that the tunnel is sending to: new keys are, another peer is not. */
+static bool is_other_peer(const struct proc_data *d, const struct imsg_sa_add *a)
+{
+	const struct sa_pair *now = sadb_out(d->sadb, a->tunnel);
+
+	return !now || !addr_equal(&now->remote.addr, &a->remote.addr);
+}
+
 /* `from`: goes on where a process before this one stopped. */
 static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct saved_sa *from)
 {
@@ -108,6 +116,8 @@ static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct sa
 	p->cipher = a->cipher;
 	p->integ = a->integ;
 	sa_pair_remote_set(p, &a->remote);
+	if (is_other_peer(d, a))
+		data_path_forget(d, p->tunnel);
 	data_path_fit(d, p);
 	if (p->socket_fd < 0)
 		log_error("tunnel %u: no socket to send from for this SA", a->tunnel);
