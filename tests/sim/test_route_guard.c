@@ -101,6 +101,46 @@ static void the_guard_knows_who_shares(void **state)
 	tear_down();
 }
 
+/* Other rules hold for routes that are there too, whatever bgp makes of them. */
+static void rules_that_change_are_obeyed(void **state)
+{
+	const struct imsg_route shared = {
+		.prefix = prefix("20.1.0.0/24"), .source = SOURCE_BGP, .shares = {3, {0, 1, 4}}};
+	struct imsg_route claimed = {.prefix = prefix("40.1.0.0/24"), .source = SOURCE_BGP};
+	struct hub *h = &sim.hub;
+	unsigned int installs;
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		set_up(95, true);
+		hub_routes_take(h, &shared, 1);
+		hub_routes_take(h, &claimed, 1);
+		assert_true(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value >> SHARE);
+		installs = sim.installs;
+		h->rules_changed = true;
+		hub_routes_judge(h); /* to the same */
+		assert_int_equal(sim.installs, installs);
+		if (how == 0)
+			sim.sites[2].group = 2; /* it is no longer of the location */
+		else if (how == 1)
+			sim.sites[2].conf.ecmp = false;
+		else
+			h->sites[2] = NULL; /* and another may get its number */
+		claims_add(&h->claims, &claimed.prefix, 77);
+		claims_sort(&h->claims);
+		hub_routes_judge(h); /* nobody said so */
+		assert_int_equal(sim.installs, installs);
+		h->rules_changed = true;
+		hub_routes_judge(h);
+		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value, 0);
+		assert_int_equal(shares_find(route_table_shares(h->routes), &shared.shares), 0);
+		assert_null(route_table_find(h->routes, &claimed.prefix));
+		assert_int_equal(fake_find(&sim.trie, &claimed.prefix), -1);
+		assert_false(h->rules_changed);
+		tear_down();
+	}
+}
+
 /* Whoever leaves a group or joins it, the others keep their number, and nobody has it beside them. */
 static void groups_keep_their_numbers(void **state)
 {
@@ -216,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_guard_knows_owners),
 		cmocka_unit_test(the_guard_knows_who_shares),
+		cmocka_unit_test(rules_that_change_are_obeyed),
 		cmocka_unit_test(groups_keep_their_numbers),
 		cmocka_unit_test(sets_have_weights_and_end),
 		cmocka_unit_test(a_refused_route_is_nowhere),

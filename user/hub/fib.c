@@ -333,6 +333,36 @@ void hub_routes_sweep(struct hub *h)
 	batch_write(&b);
 }
 
+/* Whether it would be taken now as it was then. */
+static void judge_again(void *context, struct route_entry *e)
+{
+	struct batch *b = context;
+	const struct imsg_route route = {.prefix = route_prefix(e),
+		.source = route_table_facts(b->h->routes, e)->source,
+		.tunnel = e->tunnel,
+		.shares = *route_table_sharing(b->h->routes, e)};
+
+	if (is_refused(b->h, &route, "kept", hub_route_refusal(b->h, &route))) {
+		remove_entry(b, e);
+	} else if (route.shares.count &&
+		   is_refused(b->h, &route, "shared as before", hub_share_refusal(b->h, &route))) {
+		route_table_unshare(b->h->routes, e);
+		install(b, e);
+	}
+}
+
+void hub_routes_judge(struct hub *h)
+{
+	struct batch b = {.h = h};
+
+	if (!h->rules_changed)
+		return;
+	h->rules_changed = false;
+	h->outside_peers.count = 0; /* who connected later is no rule that has changed */
+	route_table_each(h->routes, judge_again, &b);
+	batch_write(&b);
+}
+
 void hub_routes_sweep_soon(struct hub *h)
 {
 	struct timeval after = {.tv_usec = SWEEP_AFTER_MS * 1000};

@@ -117,6 +117,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	hub_routes_sweep(arg);
+	hub_routes_judge(arg);
 }
 
 static void watch_events(struct hub *h)

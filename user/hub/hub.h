@@ -111,6 +111,7 @@ struct hub {
 	uint32_t check_at;          /* see hub_routes_check */
 	uint64_t check_again_ns;
 	uint64_t routes_mended;             /* by it, since the start */
+	bool rules_changed;                 /* routes that are there are to be judged again */
 	bool shares_short;                  /* there are more different sets than TC has room for */
 	struct claims claims;               /* whom prefixes belong to, by group */
 	struct outside_peers outside_peers; /* see hub_guard_prepare */
@@ -261,6 +262,9 @@ void hub_routes_drop_stale(struct hub *h);
 void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
+/* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */
+void hub_routes_judge(struct hub *h);
+/* Both, in a moment: until then bgp may do by itself what follows. */
 void hub_routes_sweep_soon(struct hub *h);
 /* Once a second: compares some of the routes with both tables, and puts right what differs. */
 void hub_routes_check(struct hub *h, uint64_t now);

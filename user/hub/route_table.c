@@ -232,6 +232,19 @@ static void drop_facts(struct route_table *t, struct route_entry *e)
 	e->facts = 0;
 }
 
+static void set_facts(struct route_table *t, struct route_entry *e, const struct route_facts *f)
+{
+	uint32_t n = *place_of_facts(t, f);
+
+	if (!n) {
+		n = chains_insert(&t->facts, f);
+		shares_hold(t->shares, f->share);
+	}
+	facts_at(t, n)->references++; /* before the old ones go: they may be the same */
+	drop_facts(t, e);
+	e->facts = n;
+}
+
 void route_table_set_facts(struct route_table *t, struct route_entry *e,
 	const struct imsg_route *route, uint16_t share)
 {
@@ -241,17 +254,18 @@ void route_table_set_facts(struct route_table *t, struct route_entry *e,
 		.source = route->source,
 		.origin = route->origin,
 		.as_path_len = route->as_path_len};
-	uint32_t n;
 
 	memcpy(f.as_path, route->as_path, sizeof(f.as_path));
-	n = *place_of_facts(t, &f);
-	if (!n) {
-		n = chains_insert(&t->facts, &f);
-		shares_hold(t->shares, share);
-	}
-	facts_at(t, n)->references++; /* before the old ones go: they may be the same */
-	drop_facts(t, e);
-	e->facts = n;
+	set_facts(t, e, &f);
+}
+
+void route_table_unshare(struct route_table *t, struct route_entry *e)
+{
+	struct route_facts f = *facts_at(t, e->facts);
+
+	f.share = 0;
+	f.references = 0;
+	set_facts(t, e, &f);
 }
 
 const struct route_facts *route_table_facts(

@@ -60,6 +60,8 @@ struct route_entry *route_table_get(struct route_table *t, const struct ip_prefi
 /* Holds the share. */
 void route_table_set_facts(struct route_table *t, struct route_entry *e,
 	const struct imsg_route *route, uint16_t share);
+/* Its share is none from now on. */
+void route_table_unshare(struct route_table *t, struct route_entry *e);
 const struct route_facts *route_table_facts(
 	const struct route_table *t, const struct route_entry *e);
 
