@@ -77,11 +77,30 @@ static void what_is_known_goes_with_the_tunnel(void **state)
 	data_free(d);
 }
 
+/* Hub goes through its routes at each change: a site that moves all the time must not have it do nothing else. */
+static void who_moves_often_changes_no_more(void **state)
+{
+	const struct ip_endpoint elsewhere = {.addr = {AF_INET, {203, 0, 113, 9}}, .port = 1};
+	const struct too_big t = {.local.addr.family = AF_INET, .mtu = 1300, .packet = 1500};
+	struct proc_data *d = data_new();
+	struct path_mtu *p = &d->paths[TUNNEL];
+	uint64_t now = 5 * CLOCK_SECOND;
+
+	(void)state;
+	assert_true(path_mtu_learn(p, &t, 1500, now));
+	data_sa_moved(d, TUNNEL, &elsewhere);
+	assert_int_equal(p->mtu, 0);
+	assert_false(path_mtu_learn(p, &t, 1500, now + PATH_MTU_EVERY - 1));
+	assert_true(path_mtu_learn(p, &t, 1500, now + PATH_MTU_EVERY));
+	data_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_known_is_known_of_one_peer),
 		cmocka_unit_test(what_is_known_goes_with_the_tunnel),
+		cmocka_unit_test(who_moves_often_changes_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,11 +56,13 @@ static void changed(struct proc_data *d, uint32_t tunnel)
 
 void data_path_forget(struct proc_data *d, uint32_t tunnel)
 {
-	bool known = d->paths[tunnel].mtu;
+	struct path_mtu *p = &d->paths[tunnel];
 
-	d->paths[tunnel] = (struct path_mtu){0};
-	if (known)
-		changed(d, tunnel);
+	if (!p->mtu)
+		return;
+	*p = (struct path_mtu){
+		.changed_ns = p->changed_ns}; /* a site may move as often as it likes */
+	changed(d, tunnel);
 }
 
 void data_path_expire(struct proc_data *d, uint64_t now)

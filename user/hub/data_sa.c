@@ -79,9 +79,15 @@ static struct saved_sa *saved(const struct proc_data *d, uint32_t spi_in)
 /* Not the one that the tunnel is sending to: new keys are, another peer is not. */
 static bool is_other_peer(const struct proc_data *d, const struct imsg_sa_add *a)
 {
-	const struct sa_pair *now = sadb_out(d->sadb, a->tunnel);
+	struct sa_pair *now = sadb_out(d->sadb, a->tunnel);
+	bool same = false;
 
-	return !now || !addr_equal(&now->remote.addr, &a->remote.addr);
+	if (now) {
+		pthread_spin_lock(&now->out_lock);
+		same = addr_equal(&now->remote.addr, &a->remote.addr);
+		pthread_spin_unlock(&now->out_lock);
+	}
+	return !same;
 }
 
 /* `from`: goes on where a process before this one stopped. */
