@@ -21,7 +21,6 @@
 #define TCP_ACK      0x10
 #define IPV4_HEADER  20
 #define IPV6_HEADER  40
-#define LOOK_BACK    16 /* bundles searched for the flow of a packet */
 #define SUPER_MAX    65535
 
 /* What decides whether and how a packet may join others. */
@@ -62,6 +61,7 @@ static uint32_t flow_key(const struct inner *in)
 			    (get32(in->destination + i) << 7 | get32(in->destination + i) >> 25)) *
 		    0x9e3779b1u;
 	h ^= in->protocol;
+	h ^= h >> 16; /* the low bits choose the place */
 	return h ? h : 1;
 }
 
@@ -192,19 +192,19 @@ bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *i
 	struct candidate c;
 	bool mergeable = consider(ip, in, co->tcp_only, &c);
 	uint32_t key = mergeable ? c.key : flow_key(in);
-	uint32_t stop = co->count > LOOK_BACK ? co->count - LOOK_BACK : 0;
-	struct bundle *b;
+	uint16_t *last = &co->flows[key % COALESCE_FLOWS];
+	struct bundle *b = &co->bundles[*last];
 
-	for (uint32_t i = co->count; i > stop; i--) {
-		b = &co->bundles[i - 1];
-		if (b->key != key || b->tag != tag)
-			continue;
-		if (mergeable && join(b, &c))
-			return true;
-		b->key = 0; /* order within a flow: nothing may overtake this packet */
-	}
+	/*
+	 * A flow whose place another one took only gets a new bundle. What an earlier batch left here names
+	 * a bundle of this one with another key, or the same flow's.
+	 */
+	if (mergeable && *last < co->count && b->key == key && b->tag == tag && join(b, &c))
+		return true;
 	if (co->count == COALESCE_BUNDLES)
 		return false;
+	/* Order within a flow: what follows does not find an older one. */
+	*last = (uint16_t)co->count;
 	b = &co->bundles[co->count++];
 	open_bundle(b, ip, in);
 	b->tag = tag;

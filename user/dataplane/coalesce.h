@@ -19,6 +19,7 @@
 
 #define COALESCE_PIECES  64
 #define COALESCE_BUNDLES 256
+#define COALESCE_FLOWS   1024 /* places of the table of flows: a power of two */
 #define COALESCE_HEAD    (FRAME_HEADER + 40 + 60)
 
 /* One frame to write: iov[0] is the head, the rest payload or the untouched packet. */
@@ -43,6 +44,7 @@ struct bundle {
 struct coalescer {
 	bool tcp_only; /* the kernel would not take a super-packet of UDP: before 6.2 */
 	uint32_t count;
+	uint16_t flows[COALESCE_FLOWS]; /* by key: the bundle that was opened last */
 	struct bundle bundles[COALESCE_BUNDLES];
 };
 
