@@ -110,7 +110,9 @@ static __always_inline __u32 socket_key(struct xdp_md *ctx)
 	if (queue >= SLUICE_MAX_QUEUES)
 		return SLUICE_MAX_OUTSIDE * SLUICE_MAX_QUEUES;
 	for (__u32 i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
-		if (outside_ifindex[i] && outside_ifindex[i] == ctx->ingress_ifindex)
+		__u32 known = outside_ifindex[i];
+
+		if (known && known == ctx->ingress_ifindex)
 			return i * SLUICE_MAX_QUEUES + queue;
 	}
 	return SLUICE_MAX_OUTSIDE * SLUICE_MAX_QUEUES;
@@ -195,10 +197,39 @@ static __always_inline int esp(
 	return police_and_redirect(ctx, p, sa, stats, redirect);
 }
 
+/* What no SA is for. Apart from the rest, which is what every packet of a site passes. */
+static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p,
+	struct outside_stats *stats, enum outside_kind kind)
+{
+	__u64 bytes = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
+
+	if (kind == OUTSIDE_KEEPALIVE) {
+		count(&stats->keepalive, 1, bytes);
+		return XDP_DROP;
+	}
+	if (kind == OUTSIDE_MALFORMED) {
+		count(&stats->malformed, 1, bytes);
+		return XDP_DROP;
+	}
+	/* What follows goes to the kernel. A VLAN of the device is another device there. */
+	if (p->family && !p->vlan && !outside_forwarding &&
+		!ends_here(ctx, ctx->ingress_ifindex, inside_ifindex, p->family, p->remote,
+			p->local)) {
+		count(&stats->clear_in, 1, bytes);
+		return XDP_DROP;
+	}
+	if (kind == OUTSIDE_IKE)
+		return ike(p, stats, bytes);
+	if (kind == OUTSIDE_FRAGMENT)
+		count(&stats->fragment, 1, bytes);
+	else
+		count(&stats->not_ours, 1, bytes);
+	return XDP_PASS;
+}
+
 SEC("xdp")
 int outside(struct xdp_md *ctx)
 {
-	__u64 bytes = ctx->data_end - ctx->data;
 	struct outside_packet p = {};
 	struct outside_stats *stats;
 	enum outside_kind kind;
@@ -210,28 +241,7 @@ int outside(struct xdp_md *ctx)
 	kind = parse_outside(ctx, &p);
 	if (kind == OUTSIDE_ESP)
 		return esp(ctx, &p, stats);
-	if (kind == OUTSIDE_KEEPALIVE) {
-		count(&stats->keepalive, 1, bytes);
-		return XDP_DROP;
-	}
-	if (kind == OUTSIDE_MALFORMED) {
-		count(&stats->malformed, 1, bytes);
-		return XDP_DROP;
-	}
-	/* What follows goes to the kernel. A VLAN of the device is another device there. */
-	if (p.family && !p.vlan && !outside_forwarding &&
-		!ends_here(
-			ctx, ctx->ingress_ifindex, inside_ifindex, p.family, p.remote, p.local)) {
-		count(&stats->clear_in, 1, bytes);
-		return XDP_DROP;
-	}
-	if (kind == OUTSIDE_IKE)
-		return ike(&p, stats, bytes);
-	if (kind == OUTSIDE_FRAGMENT)
-		count(&stats->fragment, 1, bytes);
-	else
-		count(&stats->not_ours, 1, bytes);
-	return XDP_PASS;
+	return not_esp(ctx, &p, stats, kind);
 }
 
 /* Forwarded, on its way out: from a host behind the hub, or from a site. NAT makes it the hub's own. */

@@ -84,7 +84,7 @@ static __always_inline __u32 length_of(__be16 word)
 }
 
 /* Initial requests of both IKE versions have no responder SPI yet. */
-static __always_inline enum outside_kind parse_ike(struct outside_packet *p, void *at, void *end)
+static __noinline enum outside_kind parse_ike(struct outside_packet *p, void *at, void *end)
 {
 	struct ike_start *ike = at;
 
@@ -133,7 +133,7 @@ static __always_inline enum outside_kind parse_udp(
  * The first fragment of a datagram tells whether it is IKE, whose limits hold for it: without it the
  * kernel puts nothing together. Nobody's path is so narrow that the marker is not in it.
  */
-static __always_inline enum outside_kind parse_first_fragment(
+static __noinline enum outside_kind parse_first_fragment(
 	struct outside_packet *p, void *at, void *end, __u32 left)
 {
 	struct udphdr *udp = at;
@@ -199,7 +199,7 @@ static __always_inline enum outside_kind parse_ipv6_fragment(
 	return OUTSIDE_FRAGMENT;
 }
 
-static __always_inline enum outside_kind parse_ipv6(struct outside_packet *p, void *at, void *end)
+static __noinline enum outside_kind parse_ipv6(struct outside_packet *p, void *at, void *end)
 {
 	struct ipv6hdr *ip = at;
 	__u32 left;
