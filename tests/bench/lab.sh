@@ -127,6 +127,7 @@ sluice_up() { # SITES WORKERS HORIZON
 # interrupt of another CPU would cost more.
 load_up() { # SITES HORIZON
 	local mac n
+	read -r hub_since _ </proc/uptime
 	ENDS=hub sluice_up "$1" 1 "$2" || return 1
 	in_ns hub sh -c "echo 0 >/sys/class/net/${P}o/threaded" || return 1
 	napi_hub=${napi_hub#* }
@@ -152,7 +153,7 @@ load() {
 	cpu=$(cpu_now) data=$(data_now)
 	for way in in out; do
 		case $1 in "$way" | both) ;; *) continue ;; esac
-		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" "${KIND:-in}" "$5" "$2" "$3" "$4" "$6" "${P}w" "$outside_mac"; else on_lan "$BIN/tests/net/blast" out "$5" "$2" "$3" "$4" "$6"; fi) >"$LAB/load.$way" &
+		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" "${KIND:-in}" "$5" "$2" "$3" "$4" "$6" "${P}w" "$outside_mac" "$hub_since"; else on_lan "$BIN/tests/net/blast" out "$5" "$2" "$3" "$4" "$6"; fi) >"$LAB/load.$way" &
 		others="${others:-} $!"
 	done
 	# shellcheck disable=SC2086

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As much load as one CPU can make for the hub of data_loop, whose counters say what became of it:
- *   blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC   ESP of all sites, sealed here, from 192.0.2.2
- *   blast out SITES BITS_PER_S SIZE SECONDS RUN                    plain UDP from a host behind the hub to all sites
+ *   blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC SINCE   ESP of all sites, sealed here, from 192.0.2.2
+ *   blast out SITES BITS_PER_S SIZE SECONDS RUN                          plain UDP from a host behind the hub to all sites
  * SIZE is the inner IP packet, BITS_PER_S counts these, RUN is how many packets of a site follow each
  * other. All packets of a site are equal but for what sealing adds; with in-tcp they are one TCP
  * connection of each site that nobody answers. SIZE imix: 7 of 64, 4 of 576 and 1 of 1,400 bytes. Prints how
@@ -26,22 +26,23 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define SITES_MAX 250
-#define RUN_MAX   40
-#define STEP      2048 /* of a packet in a buffer */
-#define PORT      7777
-#define ETHERNET  14
-#define IPV4      20
-#define UDP       8
-#define TCP       20
-#define OUTER     (ETHERNET + IPV4 + UDP)
-#define FRAMES    512 /* at most in one system call: half a millisecond at 10 Gbit/s */
-#define BATCH     64  /* then the kernel hands them to the device, whose queue has room for 256 */
-#define FRAME_MAX 1600
-#define MIX       12
-#define LATE_MAX  (10 * CLOCK_MILLISECOND)
-#define PAUSE_NS  500000
-#define LOOPBACK  1
+#define SITES_MAX      250
+#define RUN_MAX        40
+#define STEP           2048 /* of a packet in a buffer */
+#define PORT           7777
+#define ETHERNET       14
+#define IPV4           20
+#define UDP            8
+#define TCP            20
+#define OUTER          (ETHERNET + IPV4 + UDP)
+#define FRAMES         512 /* at most in one system call: half a millisecond at 10 Gbit/s */
+#define BATCH          64 /* then the kernel hands them to the device, whose queue has room for 256 */
+#define FRAME_MAX      1600
+#define MIX            12
+#define LATE_MAX       (10 * CLOCK_MILLISECOND)
+#define PAUSE_NS       500000
+#define LOOPBACK       1
+#define PER_SECOND_MAX 2e6 /* packets of one SA: its numbers last for half an hour */
 
 /* The kernel's program reads it. */
 struct slot {
@@ -235,8 +236,12 @@ static void open_device(struct blast *b, const char *device, const char *mac)
 		die(device);
 }
 
-static void open_sas(struct blast *b)
+/* `since`: when the hub had seen nothing yet, in seconds. */
+static void open_sas(struct blast *b, double since)
 {
+	/* Past what another run of this program sent on the same SA. */
+	uint64_t start = (uint64_t)(((double)clock_now() / CLOCK_SECOND - since) * PER_SECOND_MAX);
+
 	for (uint32_t i = 0; i < b->sites; i++) {
 		struct esp_params p = {.spi = SPI + 2 * i * SLUICE_SA_SLOTS_PER_TUNNEL,
 			.outbound = true,
@@ -248,8 +253,7 @@ static void open_sas(struct blast *b)
 
 		memcpy(p.key, key_to_hub, 16);
 		b->sa[i] = esp_sa_new(&p, ESP_ENGINE_AUTO);
-		/* Past what another run of this program sent on the same SA. */
-		esp_sequence_set(b->sa[i], (clock_now() / CLOCK_MILLISECOND * 4096) & 0xffffffff);
+		esp_sequence_set(b->sa[i], start);
 	}
 }
 
@@ -380,22 +384,22 @@ int main(int argc, char **argv)
 	uint64_t start, end, now;
 	double each = 0;
 
-	if (argc == 7 || argc == 9) {
+	if (argc == 7 || argc == 10) {
 		b.tcp = !strcmp(argv[1], "in-tcp");
 		b.seal = b.tcp || !strcmp(argv[1], "in");
 		b.sites = (uint32_t)atoi(argv[2]);
 		b.run = (uint32_t)atoi(argv[6]);
 	}
-	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX && b.seal == (argc == 9))
+	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX && b.seal == (argc == 10))
 		each = make_packets(&b, argv[4]) * 8e9 / atof(argv[3]); /* nanoseconds */
 	if (each <= 0) {
-		fprintf(stderr,
-			"usage: blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC\n"
-			"       blast out SITES BITS_PER_S SIZE SECONDS RUN\n");
+		fprintf(stderr, "usage: blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE "
+				"MAC SINCE\n"
+				"       blast out SITES BITS_PER_S SIZE SECONDS RUN\n");
 		return 2;
 	}
 	if (b.seal) {
-		open_sas(&b);
+		open_sas(&b, atof(argv[9]));
 		open_device(&b, argv[7], argv[8]);
 	} else {
 		open_sockets(&b);
