@@ -2,7 +2,8 @@
 # The same traffic through us, strongSwan's userspace ESP, wireguard-go and OpenVPN, each at both ends of
 # the same wire, in turn, the hub's side alone on CPU 0 (tests/bench/lab.sh). What counts is what a
 # second of the hub's CPU carries: bits of TCP, and packets of UDP (1,400 bytes, at 70 % of what TCP got
-# through, so that all are busy and none drops much). Medians of ROUNDS, with the lowest and highest.
+# through, so that all are busy and none drops much). With what receives for the hub's two devices, and for its own
+# threads alone, which is what is left where other CPUs have the interrupts. Medians of ROUNDS, with the lowest and highest.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
@@ -106,7 +107,9 @@ for round in $(seq "$ROUNDS"); do
 			udp $way "$bits" 1400 "$SECONDS_EACH" >"$LAB/now.udp"
 			jq '.bits_per_second / 1e6' "$LAB/now.tcp" >>"$LAB/$who.$way.tcp"
 			jq '.bits_per_second / .share / 1e6' "$LAB/now.tcp" >>"$LAB/$who.$way.tcp_cpu"
+			jq '.bits_per_second / .share * .cpu / .own / 1e6' "$LAB/now.tcp" >>"$LAB/$who.$way.tcp_own"
 			jq '.received / .cpu * 1e6' "$LAB/now.udp" >>"$LAB/$who.$way.udp_cpu"
+			jq '.received / .own * 1e6' "$LAB/now.udp" >>"$LAB/$who.$way.udp_own"
 			jq '.lost / .sent * 100' "$LAB/now.udp" >>"$LAB/$who.$way.lost"
 		done
 		bench_down
@@ -114,10 +117,13 @@ for round in $(seq "$ROUNDS"); do
 done
 
 ratio() { awk -v a="$(median <"$LAB/ours.$1")" -v b="$(median <"$LAB/$who.$1")" 'BEGIN { printf "%.1f", a / b }'; }
-printf '%-11s %-4s %-28s %-34s %-32s %s\n' "" way "TCP Mbit/s" "TCP Mbit per CPU-s" "UDP thousand packets per CPU-s" "UDP lost %"
+printf '%-11s %-4s %-22s %-28s %-28s %-28s %-28s %s\n' "" way "TCP Mbit/s" "TCP Mbit per CPU-s" "of own threads" "UDP thousand per CPU-s" "of own threads" "UDP lost %"
 for way in in out; do
 	for who in ours $THEM; do
-		printf '%-11s %-4s %-28s %-34s %-32s %s\n' $who $way "$(spread %.0f <"$LAB/$who.$way.tcp")" \
-			"$(spread %.0f <"$LAB/$who.$way.tcp_cpu") x$(ratio $way.tcp_cpu)" "$(spread %.0f <"$LAB/$who.$way.udp_cpu") x$(ratio $way.udp_cpu)" "$(median <"$LAB/$who.$way.lost")"
+		printf '%-11s %-4s %-22s' $who $way "$(spread %.0f <"$LAB/$who.$way.tcp")"
+		for what in tcp_cpu tcp_own udp_cpu udp_own; do
+			printf ' %-28s' "$(spread %.0f <"$LAB/$who.$way.$what") x$(ratio $way.$what)"
+		done
+		echo " $(median <"$LAB/$who.$way.lost")"
 	done
 done

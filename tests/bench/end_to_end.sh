@@ -34,8 +34,8 @@ highest() {
 	echo "$best"
 }
 row() { # SITES WHAT WAY, and JSON
-	jq -r --arg s "$1" --arg z "$2" --arg w "$3" '[$s, $z, $w, .bits_per_second / 1e6, .lost, .share * 100, .cpu / .received, (if .data then (.data / .received) else 0 end), .bits_per_second / .share / 1e9] | @tsv' |
-		awk -F '\t' '{ printf "%-5s %-22s %-5s %8.0f %8d %7.0f%% %9.0f %9s %12.2f\n", $1, $2, $3, $4, $5, $6, $7, ($8 > 0 ? int($8) : "-"), $9 }'
+	jq -r --arg s "$1" --arg z "$2" --arg w "$3" '[$s, $z, $w, .bits_per_second / 1e6, .lost, .share * 100, .cpu / .received, .own / .received, .bits_per_second / .share / 1e9] | @tsv' |
+		awk -F '\t' '{ printf "%-5s %-22s %-5s %8.0f %8d %7.0f%% %9.0f %9.0f %12.2f\n", $1, $2, $3, $4, $5, $6, $7, $8, $9 }'
 }
 RATES=${RATES:-500 1000 1500 2000 3000 4000 5000 6000 7000 8000 8500 9000}
 printf '%-5s %-22s %-5s %8s %8s %8s %9s %9s %12s\n' sites traffic way Mbit/s lost "CPU 0" ns/packet "of it own" Gbit/CPU-s

@@ -93,13 +93,15 @@ bench_net() { # SITES
 
 # ---- CPU ----
 
+run_time() { awk '{ s += $1 } END { printf "%.0f\n", s }'; } # of schedstat
 cpu_now() { # nanoseconds of the hub: its threads and those that receive for it
 	local pid
 	{
 		for pid in $napi_hub; do cat "/proc/$pid/schedstat"; done
 		for pid in "${hub_pids[@]}"; do cat /proc/$pid/task/*/schedstat; done
-	} | awk '{ s += $1 } END { printf "%.0f\n", s }'
+	} | run_time
 }
+own_now() { local pid; for pid in "${hub_pids[@]}"; do cat /proc/$pid/task/*/schedstat; done | run_time; } # its threads alone
 
 # ---- our data plane at both ends ----
 
@@ -142,15 +144,14 @@ load_up() { # SITES HORIZON
 	outside_mac=$(in_ns hub cat "/sys/class/net/${P}o/address")
 }
 
-data_now() { cat /proc/"${hub_pids[1]}"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f\n", s }'; }
 delivered() { local n; n=$(counter "$1" delivered); echo "${n:-0}"; }
 
-# load in|out|both BITS SIZE SECONDS SITES RUN: JSON with packets and nanoseconds; data: those of our own threads
+# load in|out|both BITS SIZE SECONDS SITES RUN: JSON with packets and nanoseconds
 load() {
-	local sent=0 before after cpu data n way size=$3
+	local sent=0 before after cpu own n way size=$3
 	[ "$size" = imix ] && size=346 # the mean
 	before=$(delivered in) && before=$((before + $(delivered out)))
-	cpu=$(cpu_now) data=$(data_now)
+	cpu=$(cpu_now) own=$(own_now)
 	for way in in out; do
 		case $1 in "$way" | both) ;; *) continue ;; esac
 		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" "${KIND:-in}" "$5" "$2" "$3" "$4" "$6" "${P}w" "$outside_mac" "$hub_since"; else on_lan "$BIN/tests/net/blast" out "$5" "$2" "$3" "$4" "$6"; fi) >"$LAB/load.$way" &
@@ -158,46 +159,46 @@ load() {
 	done
 	# shellcheck disable=SC2086
 	wait $others; others=''
-	cpu=$(($(cpu_now) - cpu)) data=$(($(data_now) - data))
+	cpu=$(($(cpu_now) - cpu)) own=$(($(own_now) - own))
 	sleep 0.3
 	for way in in out; do
 		case $1 in "$way" | both) n=$(<"$LAB/load.$way"); sent=$((sent + n)) ;; esac
 	done
 	after=$(delivered in) && after=$((after + $(delivered out) - before))
-	jq -nc --argjson sent $sent --argjson received $after --argjson cpu $cpu --argjson data $data --argjson seconds "$4" --argjson size "$size" \
-		'{sent: $sent, received: $received, lost: ($sent - $received), cpu: $cpu, data: $data, share: ($cpu / $seconds / 1e9), bits_per_second: ($received * $size * 8 / $seconds)}'
+	jq -nc --argjson sent $sent --argjson received $after --argjson cpu $cpu --argjson own $own --argjson seconds "$4" --argjson size "$size" \
+		'{sent: $sent, received: $received, lost: ($sent - $received), cpu: $cpu, own: $own, share: ($cpu / $seconds / 1e9), bits_per_second: ($received * $size * 8 / $seconds)}'
 }
 
 # A command of data_loop at the hub; and one of its counters: tell COMMAND..., counter in|out NAME
 tell() { local n; n=$(grep -c ^ok "$LAB/hub.log"); echo "$*" >&5; until_true 5 eval '[ "$(grep -c ^ok "$LAB/hub.log")" -gt '"$n"' ]'; }
 counter() { tell stats; grep "^$1 " "$LAB/hub.log" | tail -n 1 | tr ' ' '\n' | sed -n "s|^$2=\([-0-9]*\).*|\1|p"; }
 
-# ---- traffic: each prints one line of JSON with what arrived, and cpu: the hub's nanoseconds ----
+# ---- traffic: each prints one line of JSON with what arrived, and the hub's nanoseconds: cpu, and own ----
 
 # udp in|out BITS SIZE SECONDS [SITES]
 udp() {
-	local direction=$1 port=$((20000 + RANDOM % 20000)) receiver before after sites=${5:-1} to from address
+	local direction=$1 port=$((20000 + RANDOM % 20000)) receiver before after own sites=${5:-1} to from address
 	if [ "$direction" = in ]; then from=site to=lan address=10.1.0.2; else from=lan to=site address=10.77.1.2; fi
 	on_$to "$BIN/tests/net/flow" recv $port $(($4 + 10)) "$sites" >"$LAB/udp.$direction" & receiver=$!
 	sleep 0.3
-	before=$(cpu_now)
+	before=$(cpu_now) own=$(own_now)
 	(on_$from "$BIN/tests/net/flow" send $address $port "$2" "$3" "$4" "$sites") >"$LAB/sent.$direction"
-	after=$(cpu_now)
+	after=$(cpu_now) own=$(($(own_now) - own))
 	wait $receiver
-	jq -c --argjson cpu $((after - before)) --argjson seconds "$4" --slurpfile sent "$LAB/sent.$direction" \
-		'. + {cpu: $cpu, sent: $sent[0].sent, share: ($cpu / $seconds / 1e9)}' "$LAB/udp.$direction"
+	jq -c --argjson cpu $((after - before)) --argjson own $own --argjson seconds "$4" --slurpfile sent "$LAB/sent.$direction" \
+		'. + {cpu: $cpu, own: $own, sent: $sent[0].sent, share: ($cpu / $seconds / 1e9)}' "$LAB/udp.$direction"
 }
 
 # tcp in|out SECONDS [STREAMS]
 tcp() {
-	local direction=$1 server before after from to own address
+	local direction=$1 server before after threads from to own address
 	if [ "$direction" = in ]; then from=site to=lan own=10.77.1.2 address=10.1.0.2; else from=lan to=site own=10.1.0.2 address=10.77.1.2; fi
 	on_$to iperf3 -s -1 >/dev/null 2>&1 & server=$!
 	sleep 0.3
-	before=$(cpu_now)
+	before=$(cpu_now) threads=$(own_now)
 	(on_$from timeout $(($2 + 10)) iperf3 -Z -J -B $own -c $address -t "$2" -P "${3:-1}") >"$LAB/tcp.json" 2>"$LAB/tcp.err"
-	after=$(cpu_now)
+	after=$(cpu_now) threads=$(($(own_now) - threads))
 	kill $server 2>/dev/null; wait $server 2>/dev/null
-	jq -c --argjson cpu $((after - before)) '.end | {bits_per_second: .sum_received.bits_per_second, bytes: .sum_received.bytes, retransmits: .sum_sent.retransmits, cpu: $cpu, share: ($cpu / .sum_received.seconds / 1e9)}' "$LAB/tcp.json"
+	jq -c --argjson cpu $((after - before)) --argjson own $threads '.end | {bits_per_second: .sum_received.bits_per_second, bytes: .sum_received.bytes, retransmits: .sum_sent.retransmits, cpu: $cpu, own: $own, share: ($cpu / .sum_received.seconds / 1e9)}' "$LAB/tcp.json"
 }
 
