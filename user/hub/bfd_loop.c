@@ -25,9 +25,9 @@
 #define PRIORITY          10 /* of SCHED_RR: above what is not real-time, below what the kernel needs */
 #define PACKET_MAX        128
 
-#define DISCRIMINATOR_TUNNEL 0xfffu             /* bits of a discriminator that are the tunnel's */
-#define LINGER_NS            (3 * CLOCK_SECOND) /* AdminDown is said for so long (RFC 5880 6.8.16) */
-#define REPORT_NS            CLOCK_SECOND       /* between reports that differ in counts only */
+#define DISCRIMINATOR_BITS 12 /* of a discriminator that are the tunnel's number, from 1 on */
+#define LINGER_NS          (3 * CLOCK_SECOND) /* AdminDown is said for so long (RFC 5880 6.8.16) */
+#define REPORT_NS          CLOCK_SECOND       /* between reports that differ in counts only */
 
 /* A site that floods its session is heard at this rate, which leaves the others their time. */
 #define FLOOD_WINDOW_NS  (100 * CLOCK_MILLISECOND)
@@ -322,7 +322,7 @@ static void set_rx(struct session *s, int own_fd)
 /* RFC 5880 6.3: a discriminator that is no other session's; its low bits are the tunnel's. */
 static uint32_t new_discriminator(struct loop *l, uint32_t tunnel)
 {
-	return (uint32_t)next_random(l) << 12 | (tunnel + 1);
+	return (uint32_t)next_random(l) << DISCRIMINATOR_BITS | (tunnel + 1);
 }
 
 /*
@@ -336,7 +336,7 @@ static bool may_resume(const struct session *s, const struct imsg_bfd_resume *r,
 				    ? s->config.interval_us
 				    : h->remote_required_rx_us;
 
-	return (h->local_discriminator & DISCRIMINATOR_TUNNEL) == s->tunnel + 1 &&
+	return (h->local_discriminator & ((1u << DISCRIMINATOR_BITS) - 1)) == s->tunnel + 1 &&
 	       r->source_port >= SOURCE_PORT_FIRST && addr_equal(&r->local, &s->local) &&
 	       addr_equal(&r->peer, &s->peer) && r->at_ns <= now &&
 	       now - r->at_ns <= REPORT_NS + s->config.multiplier * interval * 1000;

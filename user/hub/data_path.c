@@ -4,14 +4,11 @@
 
 #include "hub/datagram.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <string.h>
 
 #define MESSAGES_PER_TURN   64
 #define MESSAGES_PER_SECOND 200 /* that are looked at, of all tunnels: a forger's cost us little */
-#define IPV4_HEADER_MIN     20
 
 static uint32_t path_of(const struct proc_data *d, uint32_t tunnel)
 {
@@ -108,25 +105,19 @@ static void on_too_big(int fd, short what, void *arg)
 	(void)what;
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
 		uint8_t message[DATA_TOO_BIG_MAX], class;
-		const uint8_t *icmp = message;
 		struct ip_endpoint router;
 		struct too_big t;
 		uint32_t lost;
+		size_t header;
 		ssize_t n = datagram_receive(fd, message, sizeof(message), &router, &class);
 
 		if (n <= 0)
 			return;
 		if (!datagram_allowed(&d->too_big_limit, MESSAGES_PER_SECOND, now, &lost))
 			continue;
-		if (router.addr.family == AF_INET) { /* raw IPv4 sockets give the header along */
-			uint32_t header = (message[0] & 15u) * 4;
-
-			if (header < IPV4_HEADER_MIN || n < (ssize_t)header)
-				continue;
-			icmp += header;
-			n -= (ssize_t)header;
-		}
-		if (too_big_parse(icmp, (uint32_t)n, router.addr.family, &t))
+		header = datagram_header_end(message, (size_t)n, &router);
+		if (too_big_parse(message + header, (uint32_t)((size_t)n - header),
+			    router.addr.family, &t))
 			learn(d, &t, now);
 	}
 }

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define IPV4_HEADER_MIN 20
+
 bool datagram_want_class(int fd, int family)
 {
 	int on = 1;
@@ -89,6 +91,16 @@ ssize_t datagram_receive(
 	if (!endpoint_from_sockaddr(&ss, from))
 		*from = (struct ip_endpoint){0};
 	return n;
+}
+
+size_t datagram_header_end(const uint8_t *bytes, size_t n, const struct ip_endpoint *from)
+{
+	size_t header;
+
+	if (from->addr.family != AF_INET || !n)
+		return 0;
+	header = (bytes[0] & 15u) * 4;
+	return header >= IPV4_HEADER_MIN && header < n ? header : n;
 }
 
 bool datagram_allowed(struct datagram_limit *l, uint32_t per_second, uint64_t now, uint32_t *lost)

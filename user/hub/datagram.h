@@ -23,6 +23,9 @@ int datagram_too_big_socket(int family);
 ssize_t datagram_receive(
 	int fd, uint8_t *bytes, size_t size, struct ip_endpoint *from, uint8_t *class);
 
+/* Of n bytes from a raw socket: where the header ends that IPv4 leaves there; n when nothing follows. */
+size_t datagram_header_end(const uint8_t *bytes, size_t n, const struct ip_endpoint *from);
+
 /* How many may go on, and how many did not since the last that did. */
 struct datagram_limit {
 	uint64_t refilled_ns;

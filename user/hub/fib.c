@@ -133,7 +133,6 @@ static bool leads_over(struct hub *h, const struct route_entry *e, uint32_t tunn
 static void change_mtu(void *context, struct route_entry *e)
 {
 	struct mtu_change *c = context;
-
 	struct hub *h = c->batch.h;
 
 	if (e->installed && leads_over(h, e, c->tunnel) && e->mtu != mtu_of(h, e))

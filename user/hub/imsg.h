@@ -397,8 +397,7 @@ struct imsg_bfd_session {
 	struct ip_addr local, peer;
 	uint32_t interval_us;
 	uint8_t multiplier;
-	struct imsg_bfd_resume
-		resume; /* counts when the tunnel is up before anything else is said */
+	struct imsg_bfd_resume resume; /* unless the tunnel is said to be down first */
 };
 
 struct imsg_bfd_state {

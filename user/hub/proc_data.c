@@ -30,7 +30,6 @@
 #define RAW_PER_TURN      64
 #define DATAGRAM_MAX      65536
 #define PATH_MTU_FALLBACK 1500
-#define IPV4_HEADER_MIN   20
 
 static void esp_slow(struct proc_data *d, const struct imsg *m)
 {
@@ -109,18 +108,15 @@ static void on_raw(int fd, short what, void *arg)
 		struct ip_endpoint remote;
 		uint8_t class;
 		ssize_t n = datagram_receive(fd, d->datagram, DATAGRAM_MAX, &remote, &class);
-		size_t header = 0;
+		size_t header;
 
 		if (n <= 0)
 			return;
-		if (remote.addr.family == AF_INET) { /* raw IPv4 sockets give it along */
-			header = (d->datagram[0] & 15u) * 4;
-			class = d->datagram[1];
-			if (header < IPV4_HEADER_MIN)
-				continue;
-		}
-		if ((size_t)n <= header || !addr_is_set(&remote.addr))
+		header = datagram_header_end(d->datagram, (size_t)n, &remote);
+		if ((size_t)n == header || !addr_is_set(&remote.addr))
 			continue;
+		if (remote.addr.family == AF_INET)
+			class = d->datagram[1];
 		remote.port = 0;
 		worker_slow(d->slow, d->datagram + header, (uint32_t)((size_t)n - header), &remote,
 			false, class);
