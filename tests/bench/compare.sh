@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
 . tests/bench/lab.sh
 bench_start
+short_page_lists
 
 # strongSwan with kernel-libipsec: AES-128-GCM, UDP
 strongswan_up() {

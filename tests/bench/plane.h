@@ -18,8 +18,10 @@
 #define AF_XDP 44
 #endif
 
-#define FAST     UINT64_C(4000000000000) /* bits per second: limited, but never short */
-#define LOOPBACK 1                       /* where BPF_PROG_TEST_RUN says that packets come from */
+/* Limits that are never felt. */
+#define FAST     UINT64_C(400000000000) /* bits per second */
+#define PACKETS  UINT64_C(100000000)    /* a second */
+#define LOOPBACK 1                      /* where BPF_PROG_TEST_RUN says that packets come from */
 #define OVERHEAD 34
 
 struct plane {
@@ -57,7 +59,7 @@ static inline struct frame plane_frame(uint32_t site, uint16_t esp_bytes)
 /* A site that is up and limited, but not so that it is felt: 10.HIGH.LOW.0/24. */
 static inline void plane_site(struct plane *p, uint32_t site)
 {
-	struct bucket_rate rate = {.bits_per_second = FAST, .packets_per_second = FAST / 1000};
+	struct bucket_rate rate = {.bits_per_second = FAST, .packets_per_second = PACKETS};
 	struct tunnel_record tunnel = {.site = site, .up = 1, .inner_mtu = 1438};
 	struct ip_prefix prefix = {.addr = {.family = AF_INET}, .len = 24};
 	struct sa_in *r = &p->sa_in[SLUICE_SA_INDEX(plane_spi(site))];

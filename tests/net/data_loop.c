@@ -172,14 +172,20 @@ static void start_data(struct test_hub *h)
 	struct imsg_data_tunnel t = {.tunnel = 0, .present = true};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&s.local, &ss);
-	int hub[2], ike[2], size = 4 << 20;
+	int hub[2], ike[2], size = 4 << 20, sender;
 	int sock = h->native ? socket(s.local.addr.family, SOCK_RAW, IPPROTO_ESP)
 			     : socket(s.local.addr.family, SOCK_DGRAM, 0);
 
 	if (sock < 0 || bind(sock, (struct sockaddr *)&ss, len))
 		die("bind");
-	setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	if (!datagram_let_fragment(sock, s.local.addr.family) ||
+		setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, h->device, strlen(h->device)))
+		die("socket options");
 	(void)datagram_want_class(sock, s.local.addr.family);
+	sender = datagram_sender_open(sock, &s.local, h->outside.ifindex);
+	if (sender < 0)
+		die("sender");
+	setsockopt(sender, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hub) ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ike))
 		die("socketpair");
@@ -204,6 +210,9 @@ static void start_data(struct test_hub *h)
 	}
 	message(h->hub_fd, IMSG_DATA_SOCKET, sock, &s, sizeof(s));
 	close(sock);
+	s.whole = true;
+	message(h->hub_fd, IMSG_DATA_SOCKET, sender, &s, sizeof(s));
+	close(sender);
 	sock = datagram_too_big_socket(s.local.addr.family);
 	if (sock < 0)
 		die("ICMP");
@@ -328,7 +337,7 @@ static void share(struct test_hub *h)
 		enum sluice_direction d = (enum sluice_direction)i;
 		uint64_t now = clock_now(), offered[SLUICE_MAX_SITES], before = h->fair[d]->level;
 
-		if (!h->fair[d]->capacity || !maps_offered(h->maps, d, offered, h->sites))
+		if (!h->fair[d]->capacity || !maps_offered(h->maps, d, 0, offered, h->sites))
 			continue;
 		fair_turn(h->fair[d], offered, maps_aggregate_used(h->maps, d, now), now);
 		if (h->fair[d]->level != before)
