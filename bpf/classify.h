@@ -16,10 +16,12 @@ enum sa_match {
 };
 
 /* By words, as the address of an IPv4 packet was written: a longer load would wait for the store. */
-static __always_inline int same_address(const __u8 a[16], const __u8 b[16])
+static __always_inline int same_address(__u8 family, const __u8 a[16], const __u8 b[16])
 {
 	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
 
+	if (family == 4)
+		return x[0] == y[0];
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
 }
 
@@ -32,7 +34,7 @@ static __always_inline enum sa_match classify(
 	if (!sa || !p->spi || sa->spi != p->spi)
 		return SA_UNKNOWN;
 	if (sa->outer_family != p->family || sa->udp_encap != p->udp_encap ||
-		!same_address(sa->local, p->local))
+		!same_address(p->family, sa->local, p->local))
 		return SA_WRONG_OUTER;
 	*found = sa;
 	return SA_MATCH;

@@ -24,8 +24,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load: how long a packet may wait in the worker. */
 const volatile __u64 horizon_ns = 25000000;
 
-/* Set before load: kernel ESP, who would wait longer is told by ECN; ~0: nobody. */
-const volatile __u64 mark_ns = ~0ull;
+/* Set before load: kernel ESP, who waits for nearly as long is told by ECN. */
+const volatile __u32 ecn_marking;
 
 SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
@@ -34,7 +34,8 @@ PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
 SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
 SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
-COUNTER_ARRAY(aggregate_loan_out, struct loan, 1);
+PLAIN_ARRAY(told_flows, __u64, SLUICE_TOLD_FLOWS); /* when, by a hash of the flow */
+COUNTER_ARRAY(police_cpus_out, struct police_cpu, 1);
 PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
 ROUTE_TRIE(route4, struct route4_key);
 ROUTE_TRIE(route6, struct route6_key);
@@ -207,10 +208,10 @@ static __always_inline enum police_verdict admit(struct rate_bucket *bucket,
 {
 	__u32 direction = SLUICE_OUT, zero = 0;
 	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
-	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan_out, &zero);
+	struct police_cpu *cpu = bpf_map_lookup_elem(&police_cpus_out, &zero);
 	enum police_verdict v;
 
-	if (!aggregate || !loan)
+	if (!aggregate || !cpu)
 		return POLICE_AGGREGATE;
 	if (control) {
 		__u64 ignored;
@@ -218,12 +219,30 @@ static __always_inline enum police_verdict admit(struct rate_bucket *bucket,
 		shape(bucket, now, p->bytes, p->segments, ~0ull >> 1, &ignored);
 		return POLICE_PASS;
 	}
-	if (!own_limits && !borrow(aggregate, loan, now, p->bytes))
+	if (!own_limits && !pay(aggregate, &cpu->aggregate, cpu, p->bytes,
+				   p->bytes <= SLUICE_SMALL_PACKET ? PAY_SMALL : 0))
 		return POLICE_AGGREGATE;
 	v = shape(bucket, now, p->bytes, p->segments, horizon_ns, departure);
-	if (v != POLICE_PASS && !own_limits && aggregate->ns_per_byte_q16)
-		loan->bytes += p->bytes;
+	if (v != POLICE_PASS && !own_limits)
+		cpu->aggregate.units += p->bytes;
 	return v;
+}
+
+/* As the worker's congestion.c does it; a super-packet is told as one. */
+static __always_inline void tell_congestion(struct __sk_buff *skb, const struct inside_packet *p,
+	const struct rate_bucket *bucket, __u64 now, __u64 departure)
+{
+	__u64 horizon = bucket_horizon(horizon_ns, SLUICE_PACKET_FULL, bucket->ns_per_byte_q16);
+	__u32 flow;
+	__u64 *told;
+
+	if (!ecn_marking || departure == now ||
+		departure - now < bucket_mark(horizon, bucket->ns_per_byte_q16))
+		return;
+	flow = (flow_hash(skb, p) >> 32) % SLUICE_TOLD_FLOWS;
+	told = bpf_map_lookup_elem(&told_flows, &flow);
+	if (told && now - *told >= SLUICE_TOLD_NS + horizon && bpf_skb_ecn_set_ce(skb))
+		*told = now;
 }
 
 static __always_inline int to_interface(struct __sk_buff *skb, const struct inside_packet *p,
@@ -259,8 +278,7 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 	if (t && control)
 		count_tunnel(&t->control_out, &t->last_out_ns, p->segments, p->bytes, now);
 	skb->priority = control ? TC_PRIO_CONTROL : TC_PRIO_BESTEFFORT;
-	if (departure - now > mark_ns)
-		bpf_skb_ecn_set_ce(skb);
+	tell_congestion(skb, p, bucket, now, departure);
 	skb->mark = SLUICE_XFRM_MARK | (departure / 1000 & SLUICE_XFRM_TIME_MASK);
 	return bpf_redirect(record->ifindex, 0);
 }
@@ -268,11 +286,12 @@ static __always_inline int to_interface(struct __sk_buff *skb, const struct insi
 /* What the worker would certainly drop: further behind than the horizon. */
 static __always_inline int hopeless(const struct rate_bucket *bucket)
 {
-	__u64 tat = bucket_word(&bucket->tat_ns), ahead = bucket->burst_ns + horizon_ns;
+	__u64 horizon = bucket_horizon(horizon_ns, SLUICE_PACKET_FULL, bucket->ns_per_byte_q16);
+	__u64 tat = bucket_word(&bucket->tat_ns), ahead = bucket->burst_ns + horizon;
 	__u32 zero = 0;
-	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan_out, &zero);
+	struct police_cpu *cpu = bpf_map_lookup_elem(&police_cpus_out, &zero);
 
-	return loan && tat > clock_of(loan, 0) + ahead && tat > clock_of(loan, 1) + ahead;
+	return cpu && tat > clock_of(cpu, 0) + ahead && tat > clock_of(cpu, 1) + ahead;
 }
 
 static __always_inline int to_tunnel(

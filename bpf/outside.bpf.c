@@ -30,17 +30,24 @@ const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 
 const volatile __u64 ike_first_burst_ns = 100000000;
 
 const volatile __u32 ecn_marking;
+const volatile __u32 outer_rates;        /* what is charged is the outer packet */
 const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
 
 __u64 ike_first_tat_ns; /* of all sources together */
 __u32 inside_ifindex;   /* set before anything is attached to it */
 
+/* What every packet needs of its CPU, in one place. */
+struct outside_cpu {
+	struct outside_stats stats;
+	struct police_cpu police;
+};
+
 SHARED_ARRAY(sa_in, struct sa_in, SLUICE_SA_ENTRIES);
 SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS);
 COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);
-COUNTER_ARRAY(outside_drops, struct outside_stats, 1);
-COUNTER_ARRAY(aggregate_loan, struct loan, 1);
+COUNTER_ARRAY(outside_drops, struct outside_cpu, 1);
+COUNTER_ARRAY(site_loans, struct site_loan, SLUICE_MAX_TUNNELS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -129,46 +136,72 @@ static __always_inline int to_kernel(const struct sa_in *sa, __u64 bytes)
 	return bpf_redirect_map(&cpus, SLUICE_STEER(sa->tunnel) % esp_cpus, XDP_PASS);
 }
 
-/* `redirect`: what to return for a packet that may pass. */
-static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct outside_packet *p,
-	const struct sa_in *sa, struct outside_stats *stats, int redirect)
+/* Where there is no loan left. Apart from the rest, which is what most packets pass. */
+static __noinline enum police_verdict police_by_buckets(const struct sa_in *sa,
+	struct site_loan *loan, struct police_cpu *cpu, __u64 bytes, int small)
 {
-	__u64 bytes = p->esp_len - sa->overhead;
-	__u32 site_index = sa->site, zero = 0, direction = SLUICE_IN;
-	struct site_stats *site = bpf_map_lookup_elem(&site_in_stats, &site_index);
-	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits);
+	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits), direction = SLUICE_IN;
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
 	struct rate_bucket *aggregate = bpf_map_lookup_elem(&bucket_aggregate, &direction);
-	struct loan *loan = bpf_map_lookup_elem(&aggregate_loan, &zero);
 
-	if (!site || !bucket || !aggregate || !loan) {
-		count(&stats->unknown_spi, 1, bytes);
+	if (!bucket || !aggregate)
+		return POLICE_SITE_RATE;
+	return police(bucket, loan, aggregate, sa->own_limits, cpu, bytes, small);
+}
+
+/* Apart as well: who does not mark needs no bucket for what its loan paid. */
+static __noinline int tell_if_congested(struct xdp_md *ctx, const struct outside_packet *p,
+	const struct sa_in *sa, struct police_cpu *cpu)
+{
+	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits);
+	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
+
+	if (bucket && congested(bucket, clock_of(cpu, 0)))
+		tell_congestion(ctx, p);
+	return 0;
+}
+
+/* `redirect`: what to return for a packet that may pass. */
+static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct outside_packet *p,
+	const struct sa_in *sa, struct outside_cpu *cpu, int redirect)
+{
+	__u64 bytes = p->esp_len - sa->overhead, charged = outer_rates ? p->outer_len : bytes;
+	__u32 site_index = sa->site, bucket_index = bucket_of(sa->tunnel, sa->own_limits);
+	struct site_stats *site = bpf_map_lookup_elem(&site_in_stats, &site_index);
+	struct site_loan *loan = bpf_map_lookup_elem(&site_loans, &bucket_index);
+
+	if (!site || !loan) {
+		count(&cpu->stats.unknown_spi, 1, bytes);
 		return XDP_DROP;
 	}
 	count(&site->offered, 1, bytes);
-	switch (police(bucket, aggregate, sa->own_limits, loan, bytes)) {
-	case POLICE_SITE_RATE:
-		count(&site->site_rate, 1, bytes);
-		return XDP_DROP;
-	case POLICE_SITE_PPS:
-		count(&site->site_pps, 1, bytes);
-		return XDP_DROP;
-	case POLICE_AGGREGATE:
-		count(&site->aggregate_rate, 1, bytes);
-		return XDP_DROP;
-	case POLICE_PASS:
-		break;
+	if (!spend(loan, sa->own_limits, &cpu->police, charged)) {
+		switch (police_by_buckets(sa, loan, &cpu->police, charged,
+			bytes <= SLUICE_SMALL_PACKET ? PAY_SMALL : 0)) {
+		case POLICE_SITE_RATE:
+			count(&site->site_rate, 1, bytes);
+			return XDP_DROP;
+		case POLICE_SITE_PPS:
+			count(&site->site_pps, 1, bytes);
+			return XDP_DROP;
+		case POLICE_AGGREGATE:
+			count(&site->aggregate_rate, 1, bytes);
+			return XDP_DROP;
+		case POLICE_PASS:
+			break;
+		}
 	}
-	if (ecn_marking && congested(bucket, loan->now))
-		tell_congestion(ctx, p);
+	if (ecn_marking)
+		tell_if_congested(ctx, p, sa, &cpu->police);
 	if (esp_cpus)
 		return to_kernel(sa, bytes);
 	return redirect;
 }
 
 static __always_inline int esp(
-	struct xdp_md *ctx, const struct outside_packet *p, struct outside_stats *stats)
+	struct xdp_md *ctx, const struct outside_packet *p, struct outside_cpu *cpu)
 {
+	struct outside_stats *stats = &cpu->stats;
 	struct sa_in *sa = 0;
 	int redirect = XDP_REDIRECT;
 
@@ -194,7 +227,7 @@ static __always_inline int esp(
 		count(&stats->no_socket, 1, p->esp_len);
 		return XDP_DROP;
 	}
-	return police_and_redirect(ctx, p, sa, stats, redirect);
+	return police_and_redirect(ctx, p, sa, cpu, redirect);
 }
 
 /* What no SA is for. Apart from the rest, which is what every packet of a site passes. */
@@ -231,24 +264,24 @@ SEC("xdp")
 int outside(struct xdp_md *ctx)
 {
 	struct outside_packet p = {};
-	struct outside_stats *stats;
 	enum outside_kind kind;
+	struct outside_cpu *cpu;
 	__u32 zero = 0;
 
-	stats = bpf_map_lookup_elem(&outside_drops, &zero);
-	if (!stats)
+	cpu = bpf_map_lookup_elem(&outside_drops, &zero);
+	if (!cpu)
 		return XDP_DROP;
 	kind = parse_outside(ctx, &p);
 	if (kind == OUTSIDE_ESP)
-		return esp(ctx, &p, stats);
-	return not_esp(ctx, &p, stats, kind);
+		return esp(ctx, &p, cpu);
+	return not_esp(ctx, &p, &cpu->stats, kind);
 }
 
 /* Forwarded, on its way out: from a host behind the hub, or from a site. NAT makes it the hub's own. */
 SEC("tc")
 int leaving(struct __sk_buff *skb)
 {
-	struct outside_stats *stats;
+	struct outside_cpu *cpu;
 	__u8 from[16] = {}, none[16] = {}, family;
 	__u32 zero = 0;
 	int r;
@@ -266,8 +299,8 @@ int leaving(struct __sk_buff *skb)
 	}
 	if (!r && ends_here(skb, skb->ingress_ifindex, inside_ifindex, family, none, from))
 		return TC_ACT_OK;
-	stats = bpf_map_lookup_elem(&outside_drops, &zero);
-	if (stats)
-		count(&stats->clear_out, 1, skb->len);
+	cpu = bpf_map_lookup_elem(&outside_drops, &zero);
+	if (cpu)
+		count(&cpu->stats.clear_out, 1, skb->len);
 	return TC_ACT_SHOT;
 }

@@ -43,6 +43,7 @@ struct outside_packet {
 	__u8 ike_first;  /* the first message of a stranger: no responder SPI, no cookie in front */
 	__u32 spi;       /* host order */
 	__u32 esp_len;   /* from the SPI to the end of the ICV */
+	__u32 outer_len; /* of the whole IP packet */
 	__u8 local[16];  /* destination */
 	__u8 remote[16]; /* source */
 };
@@ -177,6 +178,7 @@ static __always_inline enum outside_kind parse_ipv4(struct outside_packet *p, vo
 	if (ip->version != 4 || header < sizeof(*ip) || total < header || at + total > end)
 		return OUTSIDE_MALFORMED;
 	p->family = 4;
+	p->outer_len = total;
 	__builtin_memcpy(p->local, &ip->daddr, 4);
 	__builtin_memcpy(p->remote, &ip->saddr, 4);
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS)) {
@@ -212,6 +214,7 @@ static __noinline enum outside_kind parse_ipv6(struct outside_packet *p, void *a
 	if (at + left > end)
 		return OUTSIDE_MALFORMED;
 	p->family = 6;
+	p->outer_len = sizeof(*ip) + left;
 	__builtin_memcpy(p->local, &ip->daddr, 16);
 	__builtin_memcpy(p->remote, &ip->saddr, 16);
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rates. A site's bucket is one GCRA that all CPUs share (abi.h). The concentrator's is the same,
- * but borrowed from in quanta by each CPU, because every packet of every site pays into it. A loan
- * that the site's own bucket then does not want is given back: it never left this CPU.
+ * Rates. A bucket is one GCRA that all CPUs share (abi.h), and to look at it costs what memory costs
+ * that others write. So a CPU borrows from it for several packets at a time, and spends the loan where
+ * no other CPU looks. What is in a loan has been paid for; it leaves as packets, or not at all.
+ *
+ * A loan is at most a quantum, and is looked at again in every turn: what is left of it then counts as
+ * the time it was paid with, at the price of the day, and as no more than a new loan. So nobody has more
+ * than its rate over time, its burst and CPUs * quantum, whatever the rate, or the site in this place, was.
  */
 #ifndef BPF_POLICE_H
 #define BPF_POLICE_H
@@ -19,94 +23,140 @@ enum police_verdict {
 	POLICE_AGGREGATE,
 };
 
-/* What this CPU has borrowed and not yet spent, and when it last read the clock. */
+#define LOAN_TURN_SHIFT 4 /* a turn is so many jiffies, 16: 64 ms where there are 250 in a second */
+
+static __always_inline __u64 loan_turn(void)
+{
+	return bpf_jiffies64() >> LOAN_TURN_SHIFT;
+}
+
+/* Bytes or packets that this CPU has paid and not yet spent, and the price they were paid at. */
 struct loan {
-	__u64 bytes;
-	__u64 now, jiffies;
+	__u64 units;
+	__u64 price;
 };
 
-/*
- * A reserve: bulk fills a bucket up to its burst, small packets may go a quarter further. So the
- * keep-alives of a site (BFD, BGP, DPD of devices) pass while its bulk is dropped. They are charged
- * like all others: the rate over time is the same.
- */
-static __always_inline __u64 reserve(__u64 burst, __u64 bytes)
-{
-	return bytes <= SLUICE_SMALL_PACKET ? burst + burst / 4 : burst;
-}
+struct site_loan {
+	struct loan bytes, packets;
+	__u64 turn; /* when it was last looked at */
+};
 
-static __always_inline int borrow(
-	struct rate_bucket *aggregate, struct loan *loan, __u64 now, __u64 bytes)
-{
-	__u64 price = aggregate->ns_per_byte_q16;
-	__u64 quantum = bytes > SLUICE_AGGREGATE_QUANTUM ? bytes : SLUICE_AGGREGATE_QUANTUM;
-	__u64 start;
-
-	if (!price)
-		return 1;
-	if (loan->bytes < bytes) {
-		if (!bucket_charge(&aggregate->tat_ns, now, bucket_cost(quantum, price),
-			    reserve(aggregate->burst_ns, bytes), &start))
-			return 0;
-		loan->bytes += quantum;
-	}
-	loan->bytes -= bytes;
-	return 1;
-}
-
-static __always_inline enum police_verdict police_site(
-	struct rate_bucket *site, __u64 now, __u64 bytes)
-{
-	__u64 price = site->ns_per_packet_q16;
-	__u64 start;
-
-	/* Look at one word, charge the other, then charge the first: nobody pays for a drop. */
-	if (price &&
-		bucket_word(&site->packet_tat_ns) > now + reserve(site->packet_burst_ns, bytes))
-		return POLICE_SITE_PPS;
-	if (site->ns_per_byte_q16 &&
-		!bucket_charge(&site->tat_ns, now, bucket_cost(bytes, site->ns_per_byte_q16),
-			reserve(site->burst_ns, bytes), &start))
-		return POLICE_SITE_RATE;
-	if (price)
-		bucket_charge(&site->packet_tat_ns, now, bucket_cost(1, price), ~0ull, &start);
-	return POLICE_PASS;
-}
+/* Of this CPU: what it borrowed from the aggregate, and when it last read the clock. */
+struct police_cpu {
+	struct loan aggregate;
+	__u64 now, jiffies;
+};
 
 /*
  * Reading the clock costs as much as all the rest. A time read in the same jiffy serves while it lets
  * the packet pass; who refuses a packet looks again, with `exact`. To a full bucket the time does not
  * matter, and an idle one keeps up to a jiffy more of what it did not use.
  */
-static __always_inline __u64 clock_of(struct loan *loan, int exact)
+static __always_inline __u64 clock_of(struct police_cpu *cpu, int exact)
 {
 	__u64 jiffies = bpf_jiffies64();
 
-	if (exact || loan->jiffies != jiffies) {
-		loan->jiffies = jiffies;
-		loan->now = bpf_ktime_get_ns();
+	if (exact || cpu->jiffies != jiffies) {
+		cpu->jiffies = jiffies;
+		cpu->now = bpf_ktime_get_ns();
 	}
-	return loan->now;
+	return cpu->now;
 }
 
-/* own_limits: this bucket does not pay into the aggregate. */
-static __always_inline enum police_verdict police(struct rate_bucket *site,
-	struct rate_bucket *aggregate, int own_limits, struct loan *loan, __u64 bytes)
+/* How pay() is asked: about packets, not bytes; for a packet that has a reserve. */
+#define PAY_PACKETS 1
+#define PAY_SMALL   2
+
+/* How much to borrow at a time: so little of a burst that nobody notices. */
+static __always_inline __u64 quantum_of(__u64 price, __u64 burst, __u64 most)
 {
-	enum police_verdict v = POLICE_AGGREGATE;
+	burst /= SLUICE_LOAN_PART;
+	return bucket_cost(most, price) <= burst ? most : (burst << 16) / price;
+}
 
-#pragma clang loop unroll(disable)
-	for (int exact = 0; v != POLICE_PASS && exact < 2; exact++) {
-		__u64 now = clock_of(loan, exact);
+/*
+ * Bulk fills a bucket up to its burst, small packets may go a quarter further, each with what it costs
+ * itself. So the keep-alives of a site (BFD, BGP, DPD of devices) pass while its bulk is dropped. They
+ * are charged like all others: the rate over time is the same.
+ */
+static __noinline int pay(
+	struct rate_bucket *b, struct loan *loan, struct police_cpu *cpu, __u64 bytes, int how)
+{
+	int packets = how & PAY_PACKETS;
+	__u64 price = packets ? b->ns_per_packet_q16 : b->ns_per_byte_q16;
+	__u64 burst = packets ? b->packet_burst_ns : b->burst_ns;
+	__u64 most = packets ? SLUICE_LOAN_PACKETS : SLUICE_LOAN_BYTES;
+	__u64 units = packets ? 1 : bytes, have = loan->units, start;
 
-		v = POLICE_AGGREGATE;
-		if (own_limits || borrow(aggregate, loan, now, bytes)) {
-			v = police_site(site, now, bytes);
-			if (v != POLICE_PASS && !own_limits && aggregate->ns_per_byte_q16)
-				loan->bytes += bytes;
-		}
+	if (!price) {
+		/* No limit, and no need to look again for a while. */
+		loan->price = 0;
+		loan->units = most;
+		return 1;
 	}
+	most = quantum_of(price, burst, most);
+	if (most < units)
+		most = units;
+	if (have > most)
+		have = most;
+	if (loan->price != price)
+		have = have * loan->price / price;
+	if (have > most)
+		have = most;
+#pragma clang loop unroll(disable)
+	for (int exact = 0; have < units && exact < 2; exact++) {
+		__u64 now = clock_of(cpu, exact), more = most - have, ahead = burst;
+
+		if (how & PAY_SMALL && bucket_word(&b->tat_ns + packets) > now + ahead) {
+			more = units - have;
+			ahead += ahead / 4;
+		}
+		if (bucket_charge(
+			    &b->tat_ns + packets, now, bucket_cost(more, price), ahead, &start))
+			have += more;
+	}
+	loan->price = price;
+	loan->units = have < units ? have : have - units;
+	return have >= units;
+}
+
+/*
+ * own_limits: this bucket does not pay into the aggregate. small: PAY_SMALL or 0. Nobody pays for a drop.
+ */
+static __always_inline enum police_verdict police(struct rate_bucket *site, struct site_loan *loan,
+	struct rate_bucket *aggregate, int own_limits, struct police_cpu *cpu, __u64 bytes,
+	int small)
+{
+	enum police_verdict v = POLICE_SITE_PPS;
+
+	if (!own_limits && !pay(aggregate, &cpu->aggregate, cpu, bytes, small))
+		return POLICE_AGGREGATE;
+	loan->turn = loan_turn();
+	if (pay(site, &loan->packets, cpu, bytes, PAY_PACKETS | small)) {
+		if (pay(site, &loan->bytes, cpu, bytes, small))
+			return POLICE_PASS;
+		loan->packets.units++;
+		v = POLICE_SITE_RATE;
+	}
+	if (!own_limits)
+		cpu->aggregate.units += bytes;
 	return v;
+}
+
+/* The same where there is a loan of everything: then nobody else's memory is looked at. */
+static __always_inline int spend(
+	struct site_loan *loan, int own_limits, struct police_cpu *cpu, __u64 bytes)
+{
+	if (loan->turn != loan_turn() || loan->bytes.units < bytes || !loan->packets.units)
+		return 0;
+	if (!own_limits) {
+		if (cpu->aggregate.units < bytes)
+			return 0;
+		cpu->aggregate.units -= bytes;
+	}
+	loan->bytes.units -= bytes;
+	loan->packets.units--;
+	return 1;
 }
 
 #endif

@@ -20,11 +20,14 @@ static __always_inline enum police_verdict shape(struct rate_bucket *b, __u64 no
 	__u64 start, when;
 
 	*departure = now;
-	if (packet_price && bucket_word(&b->packet_tat_ns) > now + b->packet_burst_ns + horizon)
+	if (packet_price &&
+		bucket_word(&b->packet_tat_ns) >
+			now + b->packet_burst_ns + bucket_horizon(horizon, 1, packet_price))
 		return POLICE_SITE_PPS;
 	if (byte_price) {
 		if (!bucket_charge(&b->tat_ns, now, bucket_cost(bytes, byte_price),
-			    b->burst_ns + horizon, &start))
+			    b->burst_ns + bucket_horizon(horizon, SLUICE_PACKET_FULL, byte_price),
+			    &start))
 			return POLICE_SITE_RATE;
 		*departure = leave(start, b->burst_ns, now);
 	}

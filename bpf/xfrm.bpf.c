@@ -14,6 +14,7 @@
 #include "mss.h"
 #include "police.h"
 #include "selectors.h"
+#include "shape.h"
 #include "verdict.h"
 
 #include <linux/if_ether.h>
@@ -42,9 +43,6 @@ struct {
 	__type(key, __u32);   /* interface index */
 	__type(value, __u32); /* tunnel */
 } interfaces SEC(".maps");
-
-#define PORT_BGP 179
-#define PORT_BFD 3784
 
 struct opened {
 	__u32 l2; /* bytes before the IP header: the kernel may leave the outer frame's address there */
@@ -107,18 +105,18 @@ static __always_inline int police_fragments(
 {
 	__u32 direction = SLUICE_IN;
 	struct rate_bucket *all = bpf_map_lookup_elem(&bucket_aggregate, &direction);
-	__u64 price = all && !own_limits ? all->ns_per_byte_q16 : 0, start;
+	__u64 price = all && !own_limits ? all->ns_per_byte_q16 : 0, start, departure;
 	enum police_verdict v;
 
 	if (all && price && bucket_word(&all->tat_ns) > now + all->burst_ns)
 		return POLICE_AGGREGATE;
-	v = police_site(site, now, bytes);
+	v = shape(site, now, bytes, 1, 0, &departure);
 	if (all && price && v == POLICE_PASS)
 		bucket_charge(&all->tat_ns, now, bucket_cost(bytes, price), ~0ull, &start);
 	return v;
 }
 
-static __always_inline int pay(
+static __always_inline int paid_for(
 	const struct opened *o, __u32 tunnel, __u32 own_limits, struct site_stats *stats, __u64 now)
 {
 	__u32 site = tunnel / 2, bucket_index = bucket_of(tunnel, own_limits);
@@ -167,8 +165,8 @@ static __always_inline int to_inside(struct __sk_buff *skb, const struct opened 
 static __always_inline int is_control(const struct selected *s)
 {
 	if (s->protocol == IPPROTO_TCP)
-		return s->source_port == PORT_BGP || s->destination_port == PORT_BGP;
-	return s->protocol == IPPROTO_UDP && s->destination_port == PORT_BFD;
+		return s->source_port == SLUICE_PORT_BGP || s->destination_port == SLUICE_PORT_BGP;
+	return s->protocol == IPPROTO_UDP && s->destination_port == SLUICE_PORT_BFD;
 }
 
 SEC("tc")
@@ -202,7 +200,7 @@ int xfrm_in(struct __sk_buff *skb)
 		count(&stats->malformed, 1, skb->len);
 		return TC_ACT_SHOT;
 	}
-	if (!pay(&o, number, record->own_limits, stats, now))
+	if (!paid_for(&o, number, record->own_limits, stats, now))
 		return TC_ACT_SHOT;
 	if (ts->restricted && !selected_in(ts, &o.ip)) {
 		count(&stats->selector, o.segments, o.bytes);

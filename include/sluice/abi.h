@@ -22,6 +22,10 @@
 #define SLUICE_TUNNEL_NONE   0xffffffffu
 #define SLUICE_SITE_NAME_LEN 32
 
+/* The routing protocols, whose packets both data planes count apart. */
+#define SLUICE_PORT_BGP 179  /* RFC 4271 8.2.1 */
+#define SLUICE_PORT_BFD 3784 /* RFC 5881 4 */
+
 /*
  * An inbound SPI, chosen by the hub, carries its place in the table: the low 14 bits are
  * tunnel * 8 + slot; the high 18 are random and never all zero (RFC 4303 2.1: 1..255 reserved).
@@ -52,9 +56,24 @@
 #define SLUICE_MAX_OUTSIDE 4
 #define SLUICE_MAX_QUEUES  64
 
-#define SLUICE_AGGREGATE_QUANTUM 16384 /* bytes borrowed from the shared aggregate at a time */
+/*
+ * What a CPU borrows from a bucket at a time for XDP: this part of the burst, at most that much, and
+ * at least the packet. So all CPUs together may have passed less than the bucket says, by a loan each.
+ */
+#define SLUICE_LOAN_PART    32
+#define SLUICE_LOAN_BYTES   65536
+#define SLUICE_LOAN_PACKETS 64
 
-#define SLUICE_SMALL_PACKET 128 /* inner bytes; see reserve() in bpf/police.h */
+#define SLUICE_SMALL_PACKET 128 /* inner bytes; see pay() in bpf/police.h */
+
+/* A slow site has room for so many packets of full size: see bucket_horizon. */
+#define SLUICE_HORIZON_PACKETS 8
+#define SLUICE_PACKET_FULL     1500       /* bytes */
+#define SLUICE_HORIZON_MAX     250000000u /* nanoseconds that they may take at most */
+
+/* How many flows are remembered as told of congestion, and for how long beyond the horizon. */
+#define SLUICE_TOLD_FLOWS 4096
+#define SLUICE_TOLD_NS    100000000 /* the round trip that is reckoned with */
 
 enum sluice_direction {
 	SLUICE_IN,  /* site to hub */
@@ -91,6 +110,35 @@ static inline __attribute__((always_inline)) __u64 bucket_cost(__u64 units, __u6
 static inline __attribute__((always_inline)) __u64 bucket_word(const __u64 *word)
 {
 	return *(const volatile __u64 *)word;
+}
+
+/*
+ * How long a packet may wait for its turn: the horizon, or where the price is so high that eight packets
+ * take longer, as long as they take. TCP whose window is less than a few packets hears of most losses by a
+ * timeout (RFC 5681 3.2). 0, which is to drop at once, stays 0.
+ */
+static inline __attribute__((always_inline)) __u64 bucket_horizon(
+	__u64 horizon, __u64 packet_units, __u64 ns_per_unit_q16)
+{
+	__u64 least = bucket_cost(SLUICE_HORIZON_PACKETS * packet_units, ns_per_unit_q16);
+
+	if (least > SLUICE_HORIZON_MAX)
+		least = SLUICE_HORIZON_MAX;
+	return horizon && least > horizon ? least : horizon;
+}
+
+/*
+ * Who waits for so long is told by ECN: nearly as long as who is dropped, by an eighth or, where that is
+ * longer, by the two packets that come at once. A sender that is told earlier and cuts its window by
+ * 30 % (RFC 9438 4.6) no longer fills the way.
+ */
+static inline __attribute__((always_inline)) __u64 bucket_mark(__u64 horizon, __u64 ns_per_byte_q16)
+{
+	__u64 least = bucket_cost(2 * SLUICE_PACKET_FULL, ns_per_byte_q16), left = horizon >> 3;
+
+	if (left < least)
+		left = least;
+	return left < horizon ? horizon - left : 0;
 }
 
 /*
@@ -136,7 +184,7 @@ static inline __attribute__((always_inline)) __u32 bucket_of(__u32 tunnel, __u32
 
 struct traffic {
 	__u64 packets;
-	__u64 bytes; /* inner IP bytes */
+	__u64 bytes; /* inner IP bytes, whatever is charged */
 };
 
 /*
@@ -168,7 +216,7 @@ struct site_stats {
 	struct traffic internal;       /* our own failure: send error, no memory */
 };
 
-/* What happens before a site is known, per CPU. Key 0 of `outside_drops`. */
+/* What happens before a site is known, per CPU. Begins key 0 of `outside_drops`. */
 struct outside_stats {
 	struct traffic esp; /* ESP seen, good or bad */
 	struct traffic ike_passed;
@@ -353,6 +401,7 @@ struct ike_budget {
 	__u64 tat_ns;
 };
 
+_Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
 _Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");

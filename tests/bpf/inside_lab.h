@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct state {
 	struct bpf_plane *plane;
@@ -41,6 +42,14 @@ static inline int start(void **context, const struct bpf_options *options, uint3
 	assert_true(maps_tunnel_set(s->maps, tunnel, record));
 	*context = s;
 	return 0;
+}
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static inline int teardown(void **context)

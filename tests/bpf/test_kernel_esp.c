@@ -6,7 +6,6 @@
 #include "inside_lab.h"
 
 #include <linux/pkt_cls.h>
-#include <time.h>
 
 #define TUNNEL  6
 #define SITE    (TUNNEL / 2)
@@ -15,12 +14,12 @@
 
 enum { NOT_ECT = 0, ECT_1 = 1, ECT_0 = 2, CE = 3 };
 
-static int start_kernel_esp(void **context, bool ecn_marking)
+static int start_kernel_esp(void **context, uint32_t horizon_us, bool ecn_marking)
 {
 	struct bpf_options o = {.pin_dir = test_pins(),
 		.workers = 1,
 		.esp_cpus = 1,
-		.pacing_horizon_us = HORIZON,
+		.pacing_horizon_us = horizon_us,
 		.ecn_marking = ecn_marking};
 	struct tunnel_record r = {.site = SITE, .up = 1, .ifindex = 1};
 
@@ -29,15 +28,21 @@ static int start_kernel_esp(void **context, bool ecn_marking)
 
 static int setup(void **context)
 {
-	return start_kernel_esp(context, false);
+	return start_kernel_esp(context, HORIZON, false);
 }
 
 static int setup_marking(void **context)
 {
-	return start_kernel_esp(context, true);
+	return start_kernel_esp(context, HORIZON, true);
 }
 
-static struct frame data(bool v4, uint8_t ecn)
+static int setup_default(void **context)
+{
+	return start_kernel_esp(context, 25000, false);
+}
+
+/* Of the flow with that port. */
+static struct frame data_of(uint16_t port, bool v4, uint8_t ecn)
 {
 	uint16_t payload = PACKET - (v4 ? 20 : 40);
 	struct frame f = {0};
@@ -48,23 +53,21 @@ static struct frame data(bool v4, uint8_t ecn)
 		ipv4(&w, lan4, branch4, 17, 0, payload);
 	else
 		ipv6(&w, lan6, branch6, 17, payload);
-	wr_zero(&w, payload);
+	wr_u16(&w, port);
+	wr_zero(&w, payload - 2);
 	f.len = (uint32_t)wr_len(&w);
 	f.bytes[15] |= (uint8_t)(v4 ? ecn : ecn << 4);
 	return f;
 }
 
+static struct frame data(bool v4, uint8_t ecn)
+{
+	return data_of(0, v4, ecn);
+}
+
 static uint8_t ecn_of(const struct frame *f, bool v4)
 {
 	return (v4 ? f->bytes[15] : f->bytes[15] >> 4) & 3;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* The next packet of the site has its turn at `when`; each takes 40 ms. */
@@ -133,6 +136,23 @@ static void turns_are_kept_in_order(void **context)
 	assert_int_equal(tstamp, 0);
 }
 
+/* A packet of full size takes 60 ms here: a few of them have room beyond the horizon, though not many. */
+static void a_slow_site_has_room_for_a_few_packets(void **context)
+{
+	struct state *s = *context;
+	struct frame f = data(true, NOT_ECT);
+	struct site_stats stats;
+	struct __sk_buff skb;
+
+	next_turn(s, now_ns() + 200000000);
+	assert_int_equal(pass(s, &f, &skb), TC_ACT_REDIRECT);
+	next_turn(s, now_ns() + 5000000000);
+	f = data(true, NOT_ECT);
+	assert_int_equal(pass(s, &f, &skb), TC_ACT_SHOT);
+	maps_site_stats(s->maps, SLUICE_OUT, SITE, &stats);
+	assert_int_equal(stats.horizon.packets, 1);
+}
+
 /* RFC 3168: who can be told by ECN is told; DSCP and the header's checksum stay right. */
 static void long_waits_are_marked(void **context)
 {
@@ -141,7 +161,7 @@ static void long_waits_are_marked(void **context)
 
 	for (int v4 = 0; v4 < 2; v4++) {
 		for (uint8_t ecn = NOT_ECT; ecn <= CE; ecn++) {
-			struct frame f = data(v4, ecn), before;
+			struct frame f = data_of(ecn, v4, ecn), before;
 			struct __sk_buff skb;
 
 			before = f;
@@ -154,6 +174,11 @@ static void long_waits_are_marked(void **context)
 			assert_int_equal(ecn_of(&f, v4), expected[ecn]);
 			f.bytes[15] = before.bytes[15];
 			assert_memory_equal(f.bytes + 14, before.bytes + 14, v4 ? 10 : 40);
+			/* For the same reason nobody is told twice: congestion.h. */
+			f = before;
+			next_turn(s, now_ns() + HORIZON * 950);
+			assert_int_equal(pass(s, &f, &skb), TC_ACT_REDIRECT);
+			assert_int_equal(ecn_of(&f, v4), ecn);
 		}
 	}
 }
@@ -199,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_turn_goes_along, setup),
 		TEST(turns_are_kept_in_order, setup),
+		TEST(a_slow_site_has_room_for_a_few_packets, setup_default),
 		TEST(long_waits_are_marked, setup_marking),
 		TEST(nobody_is_marked_unasked, setup),
 		TEST(routing_protocols_are_counted_apart, setup),

@@ -34,7 +34,7 @@ must "the BGP sites are up over both tunnels, the static one too" until_true 60 
 
 route() { json_of show routes ".routes[] | select(.prefix == \"$1\") | \"\(.kind) \(.site) \(.tunnel) \(.shares | length == 2)\""; }
 route_is() { local out; out=$(route "$1"); echo "$out"; [ "$out" = "$2" ]; }
-in_kernel() { [ -n "$(in_hub ip route show "$1" proto 83)" ]; }
+in_kernel() { [ -n "$(in_hub ip route show "$1" proto 83 dev sluice0)" ]; }
 case_ "the static route leads over tunnel 0" until_true 10 route_is 10.2.0.0/24 "static site-2 0 false"
 case_ "both tunnels carry what BGP announced over both" until_true 10 route_is fd00:10:1::/64 "bgp site-1 0 true"
 static_first() {
@@ -45,6 +45,7 @@ static_first() {
 case_ "a static route goes before BGP, and show route says so" static_first
 config "10.2.0.0/24, 'fd00:10:2::/64'" >"$LAB/sluice.yaml"
 case_ "a static route is taken away" sluice apply
+case_ "nothing of it is left" eval '[ -n "$(in_hub ip route show 10.2.0.0/24 type unreachable)" ] && [ -z "$(in_hub ip route show 10.1.0.0/24 type unreachable)" ]'
 case_ "and BGP has the prefix at once, over both tunnels" until_true 3 route_is 10.1.0.0/24 "bgp site-1 0 true"
 shares() { local out; out=$(sluice show route 10.1.0.10 --json); jq -e '[.paths[].reason] | any(startswith("as good as the best one"))' <<<"$out" >/dev/null; }
 case_ "show route says that the other path is used too" shares
@@ -159,6 +160,12 @@ case_ "metrics: one carries them, one does not" until_true 3 states 0 1
 case_ "tunnel 1 goes down too" sluice tunnel down site-2 1
 gone() { [ -z "$(route 10.2.0.0/24)" ] && ! in_kernel 10.2.0.0/24; }
 case_ "no tunnel, no static route" until_true 3 gone
+# The hub's own packets: with a default route to the outside, those for the site go nowhere.
+by_default() { local out; out=$(in_hub ip route get "$1"); echo "$out"; [[ $out == *"via $2 "* ]]; }
+refused_to() { local out; out=$(in_hub ping -n -c 1 -W 1 "$1" 2>&1); echo "$out"; [[ $out == *'No route to host'* ]]; }
+default_via hub 198.51.100.2 2001:db8:a::2
+case_ "the hub has a default route" eval 'by_default 10.200.0.1 198.51.100.2 && by_default fd00:10:200::1 2001:db8:a::2'
+case_ "which the hub's own packets to a static site without a tunnel do not take" eval 'refused_to 10.2.0.10 && refused_to fd00:10:2::10'
 case_ "metrics: none does" until_true 3 states 0 0
 comes_up() { sluice tunnel up site-2 1 && swan "$LAB/b2/1" --initiate --child t; } # it does not dial again by itself
 case_ "one comes up" comes_up
@@ -171,5 +178,5 @@ killed() {
 case_ "the bgp process is killed: static routes stay" killed
 large() { sed -i '0,/class: gateway/s//class: gateway\n    bandwidth: large/' "$LAB/sluice.yaml"; ! sluice apply 2>&1 | tee "$LAB/out" | grep -v cannot; grep -o 'class and bandwidth cannot change' "$LAB/out"; }
 case_ "another bandwidth class needs another site" large
-case_ "a stop leaves nothing" hub_stop
+case_ "a stop leaves nothing" eval 'hub_stop && nothing_left && [[ $(in_hub ip -6 route show table all) != *"proto 83"* ]]'
 cases_end

@@ -11,7 +11,7 @@ cases_start
 lab_hub_net
 ip -n "$P-hub" rule add pref 100 lookup 100
 ip -n "$P-inet" route add 10.0.0.0/24 via 198.51.100.1
-HUB_OPTIONS=$'df: set\n  pacing_horizon: 0\n  burst: 40k\n  workers: 2\n  route_table: 100\n  outside_forwarding: true' \
+HUB_OPTIONS=$'df: set\n  rate_bytes: outer\n  pacing_horizon: 0\n  burst: 40k\n  workers: 2\n  route_table: 100\n  outside_forwarding: true' \
 	SITE_RATE=2M SITE_OPTIONS="packets_per_second: 300" hub_config 1 1 |
 	sed 's/^  tunnel: {/  tunnel: { replay_window: 64,/' >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
@@ -48,6 +48,19 @@ burst() { # 40,000 bytes at 2 Mbit/s
 	done
 }
 case_ "burst: in the buckets of both ways" burst
+# 100 bytes in the tunnel are 164 on the wire (AES-GCM, UDP, IPv4): what arrives of 100 kbit/s is 61.
+outer() { # FROM TO ADDRESS
+	local out
+	out=$(train "$1" "$2" "$3" 400000 100 5); echo "$out"
+	[ "$(jq '.steady_bits_per_second | floor' <<<"$out")" -le 67000 ] && [ "$(jq '.steady_bits_per_second | floor' <<<"$out")" -ge 55000 ]
+}
+sed -i 's/^\( *\)site_rate: .*/\1site_rate: 100k/; s/^\( *\)rate: 2M/\1rate: 100k/' "$LAB/sluice.yaml"
+case_ "a lower rate is applied" sluice apply
+sleep 2 # the burst of the rate before is worth more time now
+case_ "rate_bytes: outer, site to hub" outer b1-h host 10.0.0.10
+case_ "rate_bytes: outer, hub to site" outer host b1-h 10.1.0.10
+sed -i 's/100k$/2M/' "$LAB/sluice.yaml"
+case_ "and the rate before again" sluice apply
 # Its sender would have it cut, and is told all the same; what the hub's kernel cut first would arrive.
 whole() {
 	local out told; in_ns host ip route flush cache

@@ -3,6 +3,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "hub/datagram.h"
+#include "hub/hub.h"
 #include "hub/imsg.h"
 #include "hub/reassembly.h"
 #include "hub/route_table.h"
@@ -311,6 +312,17 @@ static void test_datagrams_are_limited(void **state)
 	assert_int_equal(lost, 0);
 }
 
+/* the backup is never preferred for a sum that has no room. */
+static void test_backup_med(void **state)
+{
+	(void)state;
+	assert_int_equal(hub_backup_med(0), 100);
+	assert_int_equal(hub_backup_med(UINT32_MAX - 101), UINT32_MAX - 1);
+	assert_int_equal(hub_backup_med(UINT32_MAX - 100), UINT32_MAX);
+	assert_int_equal(hub_backup_med(UINT32_MAX - 50), UINT32_MAX);
+	assert_int_equal(hub_backup_med(UINT32_MAX), UINT32_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_datagrams_are_limited),
 		cmocka_unit_test(test_route_table),
+		cmocka_unit_test(test_backup_med),
 		cmocka_unit_test(test_every_reason_is_named),
 	};
 

@@ -79,13 +79,14 @@ static void pacing_gives_the_rate(void **context)
 		struct rate_bucket b = bucket_make(&r);
 		uint64_t now = 1000000000, end = now + 10000000000u, horizon = 25000000;
 		uint64_t gap = 1400ull * 8 * 1000000000 / (2 * rates[i]), bytes = 0, last = 0;
+		uint64_t most = bucket_horizon(horizon, SLUICE_PACKET_FULL, b.ns_per_byte_q16);
 
 		for (; now < end; now += gap) {
 			uint64_t departure;
 
 			if (pace_charge(&b, now, 1400, horizon, &departure) != PACE_SEND)
 				continue;
-			assert_true(departure >= now && departure <= now + horizon + 1000);
+			assert_true(departure >= now && departure <= now + most + 1000);
 			assert_true(departure >= last);
 			last = departure;
 			if (departure < end)
@@ -95,6 +96,41 @@ static void pacing_gives_the_rate(void **context)
 		assert_in_range(bytes * 8, rates[i] * 10 * 995 / 1000,
 			rates[i] * 10 * 1005 / 1000 + 25000 * 8);
 	}
+}
+
+/* Of what comes at once, the burst leaves now and the rest waits: so many packets have room. */
+static uint32_t room(uint64_t rate, uint64_t packets_per_second, uint64_t horizon)
+{
+	struct bucket_rate r = {.bits_per_second = rate,
+		.burst_bytes = SLUICE_PACKET_FULL,
+		.packets_per_second = packets_per_second};
+	struct rate_bucket b = bucket_make(&r);
+	uint64_t departure, now = 1000000000;
+	uint32_t n = 0;
+
+	b.packet_burst_ns = packets_per_second ? 1000000000 / packets_per_second : 0;
+	while (pace_charge(&b, now, SLUICE_PACKET_FULL, horizon, &departure) == PACE_SEND) {
+		assert_true(departure - now < PACE_HORIZON_MAX);
+		n += departure > now;
+	}
+	return n;
+}
+
+static void a_slow_site_has_room_for_a_few_packets(void **context)
+{
+	const uint64_t horizon = 25000000;
+
+	(void)context;
+	/* 25 ms are 208 packets at 100 Mbit/s and two at 1 Mbit/s. */
+	assert_in_range(room(100000000, 0, horizon), 207, 209);
+	assert_in_range(
+		room(1000000, 0, horizon), SLUICE_HORIZON_PACKETS, SLUICE_HORIZON_PACKETS + 1);
+	assert_in_range(room(0, 80, horizon), SLUICE_HORIZON_PACKETS, SLUICE_HORIZON_PACKETS + 1);
+	/* Twelve milliseconds for each packet: who wants less than eight of them gets eight. */
+	assert_in_range(room(1000000, 0, 120000000), 10, 11);
+	/* As much as the wheel can hold; who polices drops. */
+	assert_in_range(room(64000, 0, horizon), 1, 2);
+	assert_int_equal(room(1000000, 0, 0), 0);
 }
 
 /* Nine tenths of its rates in bursts of what a sender makes at once: each packet leaves as it comes. */
@@ -161,6 +197,7 @@ int main(void)
 		cmocka_unit_test(the_wheel_keeps_order_and_time),
 		cmocka_unit_test(equal_departures_are_first_in_first_out),
 		cmocka_unit_test(pacing_gives_the_rate),
+		cmocka_unit_test(a_slow_site_has_room_for_a_few_packets),
 		cmocka_unit_test(below_its_rate_nothing_waits),
 		cmocka_unit_test(packet_rates_hold_too),
 		cmocka_unit_test(buckets_from_rates),

@@ -6,6 +6,7 @@
 #include "../selectors.h"
 #include "base/addr.h"
 #include "base/clock.h"
+#include "dataplane/maps.h"
 #include "dataplane/worker_internal.h"
 
 #include <netinet/in.h>
@@ -22,8 +23,10 @@ struct bench {
 	struct worker_shared shared;
 	struct worker *w;
 	int inside, site; /* the other ends */
-	int sender;
+	uint64_t wire;    /* bytes of IP packets that came to the site */
+	int sender, fragments;
 	struct sockaddr_storage at;
+	struct sockaddr_in from; /* of the packet that came last */
 };
 
 /* A tunnel whose site is b->site. */
@@ -46,8 +49,10 @@ static void add_pair(struct bench *b, uint32_t tunnel)
 	p->tunnel = tunnel;
 	p->spi_in = p->spi_out = in.spi;
 	p->udp_encap = true;
+	p->local.addr.family = AF_INET;
 	p->inner_mtu = NARROW;
 	p->socket_fd = b->sender;
+	p->fragments_fd = b->fragments;
 	assert_true(endpoint_from_sockaddr(&b->at, &remote));
 	sa_pair_remote_set(p, &remote);
 	sadb_add(b->shared.sadb, p);
@@ -65,6 +70,7 @@ static void bench_init(struct bench *b)
 	b->inside = tap[0];
 	b->site = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	b->sender = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	b->fragments = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(b->site, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(getsockname(b->site, (struct sockaddr *)&b->at, &len), 0);
 	b->shared = worker_shared_make(sadb_new());
@@ -81,24 +87,23 @@ static void bench_fini(struct bench *b)
 	worker_free(b->w);
 	sadb_free(b->shared.sadb);
 	close(b->sender);
+	close(b->fragments);
 	close(tap);
 	close(b->inside);
 	close(b->site);
 	worker_shared_fini(&b->shared);
 }
 
-/* A packet of `len` bytes from a host behind the hub, to that tunnel. Returns what came to the site. */
-static int send_to(
+/* A packet of `len` bytes from a host behind the hub, to that tunnel. */
+static void offer(
 	struct bench *b, uint32_t tunnel, bool v4, bool may_cut, uint32_t len, uint64_t now)
 {
 	struct flow f = {.v4 = v4, .tcp = true, .port = 7, .flags = 0x10};
 	static uint8_t frame[4096];
-	uint8_t sink[4096];
 	uint8_t *ip = frame + VNET_HEADER + 14;
 	const uint8_t mac[6] = {SLUICE_MAC_MARK_0, SLUICE_MAC_MARK_1, 0, 0, (uint8_t)(tunnel >> 8),
 		(uint8_t)tunnel};
 	uint32_t headers = packet(ip, &f, 0);
-	int n = 0;
 
 	memset(frame, 0, VNET_HEADER + 14);
 	memcpy(frame + VNET_HEADER, mac, 6);
@@ -115,14 +120,39 @@ static int send_to(
 	assert_int_equal(worker_read(b->w, now), 1);
 	worker_send(b->w, now);
 	sadb_end(b->shared.sadb, 0);
-	while (recv(b->site, sink, sizeof(sink), 0) > 0)
+}
+
+/* The same; returns what came to the site. */
+static int send_to(
+	struct bench *b, uint32_t tunnel, bool v4, bool may_cut, uint32_t len, uint64_t now)
+{
+	socklen_t from_len = sizeof(b->from);
+	uint8_t sink[4096];
+	ssize_t got;
+	int n = 0;
+
+	offer(b, tunnel, v4, may_cut, len, now);
+	while ((got = recvfrom(b->site, sink, sizeof(sink), 0, (struct sockaddr *)&b->from,
+			&from_len)) > 0) {
+		b->wire += 20 + 8 + (uint64_t)got; /* IPv4, UDP */
 		n++;
+	}
 	return n;
 }
 
 static bool sent(struct bench *b, bool v4, uint32_t len)
 {
 	return send_to(b, TUNNEL, v4, false, len, clock_now()) > 0;
+}
+
+/* Whether the packet that came last was sent by this socket. */
+static bool by(const struct bench *b, int fd)
+{
+	struct sockaddr_in own = {0};
+	socklen_t len = sizeof(own);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	return own.sin_port && own.sin_port == b->from.sin_port;
 }
 
 /* Whether the host was told of a size since the last time. */
@@ -143,7 +173,9 @@ static void ipv6_always_has_1280_bytes(void **state)
 	s = &b.shared.out_stats[TUNNEL / 2];
 	assert_true(sent(&b, true, NARROW));
 	assert_true(sent(&b, false, NARROW));
-	assert_true(sent(&b, false, 1280));
+	assert_true(by(&b, b.sender));
+	assert_true(sent(&b, false, 1280)); /* longer than the path, which only fragments are not */
+	assert_true(by(&b, b.fragments));
 	assert_false(told(&b));
 	assert_false(sent(&b, false, 1281));
 	assert_true(told(&b));
@@ -208,12 +240,98 @@ static void each_tunnel_has_a_limit_of_messages(void **state)
 	bench_fini(&b);
 }
 
+/* What came through that tunnel; all of it is taken. */
+static uint32_t arrived(struct bench *b, uint32_t tunnel)
+{
+	uint8_t esp[4096];
+	uint32_t n = 0;
+
+	while (recv(b->site, esp, sizeof(esp), 0) > 0) {
+		struct rd r = rd_init(esp, 4);
+
+		n += SLUICE_SA_TUNNEL(rd_u32(&r)) == tunnel;
+	}
+	return n;
+}
+
+/* A millisecond for each packet; ten seconds of twice that for one site and of nine tenths for the other. */
+static void below_its_rate_nothing_waits_for_others(void **state)
+{
+	const uint64_t millisecond = 1000000, start = clock_now();
+	struct bucket_rate rate = {.bits_per_second = 8000000, .burst_bytes = 20000};
+	const struct site_stats *greedy, *modest;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	add_pair(&b, OTHER_TUNNEL);
+	b.w->shared.horizon_ns = 25 * millisecond;
+	greedy = &b.shared.out_stats[TUNNEL / 2];
+	modest = &b.shared.out_stats[OTHER_TUNNEL / 2];
+	b.shared.bucket_out[bucket_of(TUNNEL, 0)] = bucket_make(&rate);
+	b.shared.bucket_out[bucket_of(OTHER_TUNNEL, 0)] = bucket_make(&rate);
+	for (uint64_t i = 0; i < 10000; i++) {
+		uint64_t now = start + i * millisecond;
+
+		sadb_begin(b.shared.sadb, 0);
+		worker_release(b.w, now);
+		worker_send(b.w, now);
+		sadb_end(b.shared.sadb, 0);
+		offer(&b, TUNNEL, true, false, 1000, now);
+		offer(&b, TUNNEL, true, false, 1000, now);
+		assert_int_equal(arrived(&b, OTHER_TUNNEL), 0);
+		if (i % 10 == 9)
+			continue;
+		offer(&b, OTHER_TUNNEL, true, false, 1000, now);
+		assert_int_equal(arrived(&b, OTHER_TUNNEL), 1);
+	}
+	assert_int_equal(modest->delivered.packets, 9000);
+	/* The rate and the burst; what waits is the horizon. */
+	assert_in_range(greedy->delivered.packets, 9990, 10025);
+	assert_in_range(b.shared.tunnel_stats[TUNNEL].waiting.packets, 23, 27);
+	assert_int_equal(greedy->delivered.packets + greedy->horizon.packets +
+				 b.shared.tunnel_stats[TUNNEL].waiting.packets,
+		20000);
+	bench_fini(&b);
+}
+
+/* D-01: what is charged is what the site's line carries, to the byte. Price: 1 ns for a byte. */
+static void rates_are_by_the_bytes_of_the_wire(void **state)
+{
+	(void)state;
+	for (int outer = 0; outer < 2; outer++) {
+		uint64_t now = clock_now(), inner = 0;
+		struct rate_bucket *site, *all;
+		struct bench b;
+
+		bench_init(&b);
+		site = &b.shared.bucket_out[bucket_of(TUNNEL, 0)];
+		all = &b.shared.bucket_aggregate[SLUICE_OUT];
+		site->ns_per_byte_q16 = all->ns_per_byte_q16 = 1 << 16;
+		site->burst_ns = all->burst_ns = 1000000000;
+		b.w->shared.outer_rates = outer;
+		b.w->shared.clear_df = true;
+		for (uint32_t len = 100; len < 120; inner += len++)
+			assert_int_equal(send_to(&b, TUNNEL, true, true, len, now), 1);
+		assert_int_equal(send_to(&b, TUNNEL, false, false, 600, now), 1);
+		assert_int_equal(send_to(&b, TUNNEL, true, true, 1400, now), 2);
+		assert_int_equal(send_to(&b, TUNNEL, true, true, 1900, now), 2);
+		inner += 600 + 1400 + 1900;
+		assert_int_equal(site->tat_ns - now, outer ? b.wire : inner);
+		assert_int_equal(all->tat_ns - now - b.w->loan, outer ? b.wire : inner);
+		assert_int_equal(b.shared.out_stats[TUNNEL / 2].delivered.bytes, inner);
+		bench_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv6_always_has_1280_bytes),
 		cmocka_unit_test(fragments_are_made_as_configured),
 		cmocka_unit_test(each_tunnel_has_a_limit_of_messages),
+		cmocka_unit_test(below_its_rate_nothing_waits_for_others),
+		cmocka_unit_test(rates_are_by_the_bytes_of_the_wire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

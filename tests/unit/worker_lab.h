@@ -14,7 +14,6 @@ static inline struct worker_shared worker_shared_make(struct sadb *sadb)
 {
 	return (struct worker_shared){.sadb = sadb,
 		.inside_mtu = 1500,
-		.mark_ns = UINT64_MAX,
 		.own_limits = calloc(SLUICE_MAX_TUNNELS, sizeof(bool)),
 		.bucket_in = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
 		.bucket_out = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),

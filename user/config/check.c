@@ -52,6 +52,10 @@ static bool check_df(struct walk *w, const struct draft *d)
 		return walk_fail(w, d->concentrator,
 			"df: %s needs dataplane: af_xdp, the kernel does as senders want",
 			c->df == DF_SET ? "set" : "clear");
+	if (c->rate_bytes == RATE_OUTER && c->dataplane == DATAPLANE_XFRM)
+		return walk_fail(w, d->concentrator,
+			"rate_bytes: outer needs dataplane: af_xdp, the kernel pads packets after "
+			"they were charged");
 	return true;
 }
 

@@ -58,6 +58,12 @@ enum df_choice {
 	DF_SET,   /* dropped, and its sender is told */
 };
 
+/* D-01: what of a packet is charged to the rates. */
+enum rate_bytes {
+	RATE_INNER, /* the packet in the tunnel */
+	RATE_OUTER, /* the packet around it: ESP, its padding, UDP and IP */
+};
+
 struct networks_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
@@ -109,7 +115,7 @@ struct concentrator_conf {
 	uint64_t aggregate_rate; /* bit/s, each direction */
 	uint64_t burst;          /* bytes */
 	uint32_t pacing_horizon_us;
-	bool ecn_marking;        /* of packets that wait longer than half the horizon */
+	bool ecn_marking;        /* of packets that wait for nearly as long as the horizon */
 	bool outside_forwarding; /* of packets in clear that are not the hub's own */
 	uint32_t workers;        /* 0: as many as CPUs and receive queues allow */
 	uint32_t route_table;    /* kernel table, 254 = main */
@@ -126,6 +132,7 @@ struct concentrator_conf {
 	uint32_t drain_med;    /* less than that of a drained tunnel */
 	uint8_t dataplane;     /* enum dataplane_choice */
 	uint8_t df;            /* enum df_choice */
+	uint8_t rate_bytes;    /* enum rate_bytes */
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */

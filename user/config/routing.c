@@ -72,6 +72,13 @@ bool read_df(struct walk *w, const yaml_node_t *node, void *to)
 	return read_choice(w, node, words, to);
 }
 
+bool read_rate_bytes(struct walk *w, const yaml_node_t *node, void *to)
+{
+	static const char *const words[] = {[RATE_INNER] = "inner", [RATE_OUTER] = "outer", NULL};
+
+	return read_choice(w, node, words, to);
+}
+
 /* ---- what the class of a site allows ---- */
 
 bool read_class(struct walk *w, const yaml_node_t *node, void *to)

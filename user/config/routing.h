@@ -5,11 +5,12 @@
 
 #include "config/schema.h"
 
-walk_reader read_bfd;       /* struct bfd_conf: on, off, {interval, multiplier} */
-walk_reader read_networks;  /* struct networks_conf */
-walk_reader read_med_mode;  /* uint8_t */
-walk_reader read_dataplane; /* uint8_t */
-walk_reader read_df;        /* uint8_t */
+walk_reader read_bfd;        /* struct bfd_conf: on, off, {interval, multiplier} */
+walk_reader read_networks;   /* struct networks_conf */
+walk_reader read_med_mode;   /* uint8_t */
+walk_reader read_dataplane;  /* uint8_t */
+walk_reader read_df;         /* uint8_t */
+walk_reader read_rate_bytes; /* uint8_t */
 
 walk_reader read_class; /* uint8_t */
 

@@ -190,6 +190,7 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("site_packets_per_second", read_pps, site_pps, false),
 	HUB("aggregate_rate", read_rate, aggregate_rate, false),
 	HUB("burst", read_bytes, burst, false),
+	HUB("rate_bytes", read_rate_bytes, rate_bytes, false),
 	HUB("pacing_horizon", read_horizon, pacing_horizon_us, false),
 	HUB("ecn_marking", read_bool, ecn_marking, false),
 	HUB("outside_forwarding", read_bool, outside_forwarding, false),

@@ -129,6 +129,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
 	p->outside->rodata->ecn_marking = o->ecn_marking;
+	p->outside->rodata->outer_rates = o->outer_rates;
 	p->outside->rodata->outside_forwarding = o->outside_forwarding;
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
@@ -166,8 +167,7 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	if (!p->inside)
 		return false;
 	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
-	if (o->ecn_marking && o->pacing_horizon_us)
-		p->inside->rodata->mark_ns = (uint64_t)o->pacing_horizon_us * 500;
+	p->inside->rodata->ecn_marking = o->ecn_marking;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
 		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||
 		inside_bpf__load(p->inside))

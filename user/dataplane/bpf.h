@@ -23,6 +23,7 @@ struct bpf_options {
 	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;           /* from sites; with kernel ESP also of what waits for long */
+	bool outer_rates;           /* what is from a site is charged as the outer packet */
 	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];

@@ -343,11 +343,13 @@ static void add_words(void *to, const void *from, size_t size)
 static void add_per_cpu(struct maps *m, enum data_map map, uint32_t index, void *to, size_t size)
 {
 	const uint8_t *from = (const uint8_t *)m->per_cpu;
+	size_t stride = bpf_plane_map_value_size(m->plane, map);
 
+	assert(size <= stride && stride <= sizeof(*m->per_cpu));
 	if (bpf_map_lookup_elem(bpf_plane_map_fd(m->plane, map), &index, m->per_cpu))
 		return;
 	for (int i = 0; i < m->cpus; i++)
-		add_words(to, from + (size_t)i * size, size);
+		add_words(to, from + (size_t)i * stride, size);
 }
 
 static uint64_t kernel_ring_drops(struct maps *m, enum sluice_direction direction)
@@ -450,7 +452,8 @@ void maps_workers_ended(struct maps *m)
 	count_waiting(m);
 }
 
-bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count)
+bool maps_offered(struct maps *m, enum sluice_direction direction, uint32_t around, uint64_t *bytes,
+	uint32_t count)
 {
 	int fd = bpf_plane_map_fd(m->plane,
 		direction == SLUICE_IN ? DATA_MAP_SITE_IN_STATS : DATA_MAP_SITE_OUT_STATS);
@@ -469,7 +472,8 @@ bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *byt
 
 			bytes[at + i] = 0;
 			for (int cpu = 0; cpu < m->cpus; cpu++)
-				bytes[at + i] += s[cpu].offered.bytes;
+				bytes[at + i] +=
+					s[cpu].offered.bytes + s[cpu].offered.packets * around;
 		}
 	}
 	return true;

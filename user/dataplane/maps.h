@@ -82,8 +82,12 @@ bool maps_site_set(struct maps *m, uint32_t site, const char *name, uint32_t asn
 void maps_site_stats(
 	struct maps *m, enum sluice_direction direction, uint32_t site, struct site_stats *stats);
 
-/* Inner bytes offered by each of the first `count` sites, as the BPF program counted them. */
-bool maps_offered(struct maps *m, enum sluice_direction direction, uint64_t *bytes, uint32_t count);
+/*
+ * Inner bytes offered by each of the first `count` sites, as the BPF program counted them, and
+ * `around` more for each packet.
+ */
+bool maps_offered(struct maps *m, enum sluice_direction direction, uint32_t around, uint64_t *bytes,
+	uint32_t count);
 
 /*
  * No worker runs: packets that XDP had passed on, and those in the pacing wheel, were lost with its

@@ -17,11 +17,14 @@ enum pace_verdict pace_charge(
 	__u64 start;
 
 	*departure = now;
-	if (packet_price && bucket_word(&b->packet_tat_ns) > now + b->packet_burst_ns + horizon)
+	if (packet_price &&
+		bucket_word(&b->packet_tat_ns) >
+			now + b->packet_burst_ns + bucket_horizon(horizon, 1, packet_price))
 		return PACE_PACKETS;
 	if (byte_price) {
 		if (!bucket_charge(&b->tat_ns, now, bucket_cost(bytes, byte_price),
-			    b->burst_ns + horizon, &start))
+			    b->burst_ns + bucket_horizon(horizon, SLUICE_PACKET_FULL, byte_price),
+			    &start))
 			return PACE_RATE;
 		*departure = leave(start, b->burst_ns, now);
 	}

@@ -2,7 +2,8 @@
 /*
  * Pacing: the bucket says when a packet may leave, the wheel keeps it until then. One wheel per
  * worker for all sites (the idea of Carousel, SIGCOMM 2017). What would wait longer than the horizon
- * is dropped at once, so the wheel never holds more than rate times horizon of each site.
+ * is dropped at once, so the wheel never holds more than rate times horizon of each site, or eight packets
+ * of a slow one (abi.h, bucket_horizon).
  */
 #ifndef SLUICE_DATAPLANE_PACE_H
 #define SLUICE_DATAPLANE_PACE_H
@@ -16,6 +17,9 @@
 #define PACE_SLOT_SHIFT  18 /* 262 microseconds: packets of one slot leave in one system call */
 #define PACE_SLOTS       1024
 #define PACE_HORIZON_MAX ((uint64_t)(PACE_SLOTS - 2) << PACE_SLOT_SHIFT) /* nanoseconds: 268 ms */
+
+_Static_assert(
+	SLUICE_HORIZON_MAX < PACE_HORIZON_MAX, "what a slow site may wait fits into the wheel");
 
 enum pace_verdict {
 	PACE_SEND,

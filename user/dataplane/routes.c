@@ -15,9 +15,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ROUTE_METRIC 83  /* ours alone: replacing never hits a route of others */
-#define MESSAGE_ROOM 160 /* bytes of the longest message, with all attributes in IPv6 */
-#define ANSWER_ROOM  16384
+#define ROUTE_METRIC  83         /* ours alone: replacing never hits a route of others */
+#define METRIC_CLOSED UINT32_MAX /* any other route of the prefix goes before */
+#define MESSAGE_ROOM  160        /* bytes of the longest message, with all attributes in IPv6 */
+#define ANSWER_ROOM   16384
 
 /*
  * The one next hop of all our routes: RFC 7600's IPv4 dummy address, and a link-local address that
@@ -99,16 +100,16 @@ static void put_route(struct datagram *d, const struct route_socket *s, struct v
 		.rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_COMPAT,
 		.rtm_protocol = LINK_ROUTE_PROTOCOL,
 		.rtm_scope = RT_SCOPE_UNIVERSE,
-		.rtm_type = RTN_UNICAST,
-		.rtm_flags = add ? RTNH_F_ONLINK : 0};
+		.rtm_type = r->closed ? RTN_UNREACHABLE : RTN_UNICAST,
+		.rtm_flags = add && !r->closed ? RTNH_F_ONLINK : 0};
 	size_t start = d->len;
 
 	d->last = put(d, &h, sizeof(h));
 	put(d, &m, sizeof(m));
 	put_attribute(d, RTA_DST, r->prefix.addr.bytes, addr_len(&r->prefix.addr));
 	put_u32(d, RTA_TABLE, table);
-	put_u32(d, RTA_PRIORITY, ROUTE_METRIC);
-	if (add)
+	put_u32(d, RTA_PRIORITY, r->closed ? METRIC_CLOSED : ROUTE_METRIC);
+	if (add && !r->closed)
 		put_target(d, s, r);
 	d->last->nlmsg_len = (uint32_t)(d->len - start);
 }

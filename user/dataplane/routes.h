@@ -21,6 +21,7 @@ struct fib_route {
 	uint32_t tunnel;
 	uint32_t share; /* 0: that tunnel alone; else the set of them, see maps_share_set */
 	bool inside; /* to the end of a tunnel: in the main table, where the hub's own sockets look */
+	bool closed; /* leads nowhere: what has no other route of that prefix is unreachable */
 	bool failed; /* set by the functions here and by none else; those that failed are left out */
 };
 

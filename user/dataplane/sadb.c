@@ -4,6 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define UDP_HEADER  8
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+
 #define QUIET UINT64_MAX /* the reader holds nothing */
 
 struct reader {
@@ -29,7 +33,7 @@ struct sa_pair *sa_pair_new(struct esp_sa *own_in, struct esp_sa *own_out)
 	}
 	p->in = own_in;
 	p->out = own_out;
-	p->socket_fd = -1;
+	p->socket_fd = p->fragments_fd = -1;
 	pthread_spin_init(&p->in_lock, PTHREAD_PROCESS_PRIVATE);
 	pthread_spin_init(&p->out_lock, PTHREAD_PROCESS_PRIVATE);
 	return p;
@@ -44,6 +48,12 @@ void sa_pair_free(struct sa_pair *p)
 	pthread_spin_destroy(&p->in_lock);
 	pthread_spin_destroy(&p->out_lock);
 	free(p);
+}
+
+uint32_t sa_pair_outer_len(const struct sa_pair *p, uint32_t esp_len)
+{
+	return esp_len + (p->udp_encap ? UDP_HEADER : 0) +
+	       (p->local.addr.family == AF_INET ? IPV4_HEADER : IPV6_HEADER);
 }
 
 void sa_pair_remote_set(struct sa_pair *p, const struct ip_endpoint *remote)

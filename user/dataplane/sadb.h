@@ -27,7 +27,8 @@ struct sa_pair {
 	/* What fits, and for SYNs from the site: all three change while workers read. */
 	uint32_t inner_mtu;
 	uint16_t mss4, mss6;
-	int socket_fd; /* to send by; -1: none fits */
+	int socket_fd;    /* to send by; -1: none fits */
+	int fragments_fd; /* what does not fit into the path */
 	struct ip_endpoint local;
 
 	pthread_spinlock_t in_lock;
@@ -76,6 +77,9 @@ void sadb_collect(struct sadb *db);
 
 struct sa_pair *sa_pair_new(struct esp_sa *own_in, struct esp_sa *own_out);
 void sa_pair_free(struct sa_pair *p);
+/* Bytes of the outer IP packet around so many bytes of ESP; not of more headers when it is sent in fragments. */
+uint32_t sa_pair_outer_len(const struct sa_pair *p, uint32_t esp_len);
+
 void sa_pair_remote_set(struct sa_pair *p, const struct ip_endpoint *remote);
 
 #endif

@@ -9,9 +9,6 @@
 
 #define RECEIVE_PER_TURN (8 * XSK_BATCH)
 
-#define PORT_BGP 179
-#define PORT_BFD 3784
-
 static struct traffic *reason(struct site_stats *s, enum esp_result r)
 {
 	switch (r) {
@@ -36,8 +33,9 @@ static struct traffic *reason(struct site_stats *s, enum esp_result r)
 static bool is_control(const struct inner *in)
 {
 	if (in->protocol == IPPROTO_TCP)
-		return in->source_port == PORT_BGP || in->destination_port == PORT_BGP;
-	return in->protocol == IPPROTO_UDP && in->destination_port == PORT_BFD;
+		return in->source_port == SLUICE_PORT_BGP ||
+		       in->destination_port == SLUICE_PORT_BGP;
+	return in->protocol == IPPROTO_UDP && in->destination_port == SLUICE_PORT_BFD;
 }
 
 /* Writes all bundles. Delivered is counted here: before, a packet may still be lost. */
@@ -257,7 +255,8 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 	}
 	bytes = len - esp_overhead(p->in);
 	tally(&in_stats(w, p->tunnel)->offered, 1, bytes);
-	reason_not = refused(w, p->tunnel, now, bytes);
+	reason_not = refused(
+		w, p->tunnel, now, w->shared.outer_rates ? sa_pair_outer_len(p, len) : bytes);
 	if (reason_not) {
 		tally(reason_not, 1, bytes);
 		goto out;

@@ -4,6 +4,7 @@
 #define SLUICE_DATAPLANE_WORKER_INTERNAL_H
 
 #include "dataplane/coalesce.h"
+#include "dataplane/congestion.h"
 #include "dataplane/outer.h"
 #include "dataplane/pace.h"
 #include "dataplane/segment.h"
@@ -54,6 +55,7 @@ struct worker {
 	uint32_t pending[WORKER_PENDING];
 	uint32_t pending_count;
 	struct pace_wheel wheel;
+	struct congestion congestion;
 	uint64_t loan; /* bytes borrowed from the aggregate */
 	uint64_t last_error_ns[SLUICE_MAX_TUNNELS];
 	uint16_t fragment_id; /* the next one that this worker gives */

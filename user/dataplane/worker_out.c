@@ -18,6 +18,7 @@
 #define MESSAGES_PER_SEND 64
 #define SEND_BYTES_MAX    65000
 #define IPV6_MTU_LEAST    1280
+#define AGGREGATE_QUANTUM 16384 /* bytes borrowed from the aggregate at a time */
 #define SEND_FLAGS        (MSG_DONTWAIT | MSG_NOSIGNAL)
 #define EXPIRING_BELOW    (UINT64_C(1) << 28) /* sequence numbers left: minutes at full rate */
 
@@ -31,7 +32,7 @@ static void free_buffer(struct worker *w, uint32_t buffer)
 	w->free_list[w->free_count++] = buffer;
 }
 
-/* The concentrator's rate, borrowed in quanta as XDP does it. */
+/* The concentrator's rate, borrowed in quanta. */
 static bool borrow(struct worker *w, uint64_t now, uint32_t bytes)
 {
 	struct rate_bucket *b = &w->shared.bucket_aggregate[SLUICE_OUT];
@@ -41,18 +42,37 @@ static bool borrow(struct worker *w, uint64_t now, uint32_t bytes)
 	if (!price)
 		return true;
 	if (w->loan < bytes) {
-		if (!bucket_charge(&b->tat_ns, now, bucket_cost(SLUICE_AGGREGATE_QUANTUM, price),
+		if (!bucket_charge(&b->tat_ns, now, bucket_cost(AGGREGATE_QUANTUM, price),
 			    b->burst_ns, &start))
 			return false;
-		w->loan += SLUICE_AGGREGATE_QUANTUM;
+		w->loan += AGGREGATE_QUANTUM;
 	}
 	w->loan -= bytes;
 	return true;
 }
 
-/* Both rates. False: counted as dropped. */
+/* What a packet pays for: itself, or what it is on the wire. */
+static uint32_t charge_of(const struct worker *w, const struct sa_pair *p, uint32_t len)
+{
+	return w->shared.outer_rates ? sa_pair_outer_len(p, esp_sealed_len(p->out, len)) : len;
+}
+
+/* The same for one that leaves in fragments as fragment_next makes them. */
+static uint32_t charge_of_fragments(const struct worker *w, const struct sa_pair *p,
+	const uint8_t *ip, uint32_t len, uint32_t mtu)
+{
+	uint32_t header = (ip[0] & 15u) * 4, room = (mtu - header) & ~7u, sum = 0;
+
+	if (!w->shared.outer_rates || mtu < header + 8)
+		return len;
+	for (; len > mtu; len -= room)
+		sum += charge_of(w, p, header + room);
+	return sum + charge_of(w, p, len);
+}
+
+/* Both rates, which the packet pays for with `charge`. False: counted as dropped. */
 static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, uint32_t bytes,
-	uint64_t *departure)
+	uint32_t charge, uint64_t *departure)
 {
 	struct site_stats *stats = out_stats(w, s->tunnel);
 	struct rate_bucket *b = bucket_of_tunnel(w, w->shared.bucket_out, s->tunnel);
@@ -63,18 +83,18 @@ static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, 
 	if (s->control) {
 		uint64_t ignored;
 
-		(void)pace_charge(b, now, bytes, PACE_HORIZON_MAX, &ignored);
+		(void)pace_charge(b, now, charge, PACE_HORIZON_MAX, &ignored);
 		return true;
 	}
-	if (!own && !borrow(w, now, bytes)) {
+	if (!own && !borrow(w, now, charge)) {
 		tally(&stats->aggregate_rate, 1, bytes);
 		return false;
 	}
-	v = pace_charge(b, now, bytes, w->shared.horizon_ns, departure);
+	v = pace_charge(b, now, charge, w->shared.horizon_ns, departure);
 	if (v == PACE_SEND)
 		return true;
 	if (!own && w->shared.bucket_aggregate[SLUICE_OUT].ns_per_byte_q16)
-		w->loan += bytes;
+		w->loan += charge;
 	if (v == PACE_PACKETS)
 		tally(&stats->site_pps, 1, bytes);
 	else if (w->shared.horizon_ns)
@@ -169,11 +189,11 @@ static void say_too_big(struct worker *w, uint32_t tunnel, const uint8_t *ip,
 }
 
 /* One packet of the path's size, in `buffer`. */
-static void out_packet(
-	struct worker *w, const struct super_packet *s, uint32_t buffer, uint32_t mtu, uint64_t now)
+static void out_packet(struct worker *w, const struct super_packet *s, const struct sa_pair *p,
+	uint32_t buffer, uint64_t now)
 {
 	struct outgoing *o = &w->outgoing[buffer];
-	uint32_t len = o->len;
+	uint32_t len = o->len, mtu = __atomic_load_n(&p->inner_mtu, __ATOMIC_RELAXED);
 	uint64_t departure;
 	struct inner in;
 
@@ -181,12 +201,14 @@ static void out_packet(
 	if (mtu < IPV6_MTU_LEAST && packet_of(w, buffer)[0] >> 4 == 6)
 		mtu = IPV6_MTU_LEAST;
 	if (len <= mtu) {
-		if (!admit(w, s, now, len, &departure)) {
+		if (!admit(w, s, now, len, charge_of(w, p, len), &departure)) {
 			free_buffer(w, buffer);
 			return;
 		}
-		if (departure - now > w->shared.mark_ns)
-			(void)adjust_congested(packet_of(w, buffer));
+		if (w->shared.ecn_marking && departure > now)
+			(void)congestion_tell(&w->congestion, packet_of(w, buffer), len,
+				bucket_of_tunnel(w, w->shared.bucket_out, s->tunnel),
+				departure - now, w->shared.horizon_ns, now);
 		dispatch(w, buffer, now, departure);
 		return;
 	}
@@ -196,7 +218,8 @@ static void out_packet(
 		   !(in.family == 4 && w->shared.clear_df)) {
 		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
 		say_too_big(w, s->tunnel, packet_of(w, buffer), &in, mtu, now);
-	} else if (admit(w, s, now, len, &departure)) {
+	} else if (admit(w, s, now, len, charge_of_fragments(w, p, packet_of(w, buffer), len, mtu),
+			   &departure)) {
 		fragment_anyway(packet_of(w, buffer), &w->fragment_id);
 		fragment(w, s, buffer, mtu, now, departure);
 	}
@@ -232,7 +255,7 @@ static void out_frame(struct worker *w, const struct super_packet *s, uint64_t n
 			.units = 1,
 			.unit_bytes = len,
 			.control = s->control};
-		out_packet(w, s, buffer, __atomic_load_n(&p->inner_mtu, __ATOMIC_RELAXED), now);
+		out_packet(w, s, p, buffer, now);
 	}
 }
 
@@ -290,7 +313,8 @@ struct sending {
 	union control control[MESSAGES_PER_SEND];
 	struct sockaddr_storage to[MESSAGES_PER_SEND];
 	uint32_t message_count;
-	int fd; /* of all messages */
+	int fd;           /* of all messages */
+	int fragments_fd; /* where that one says EMSGSIZE */
 };
 
 static void settle(struct worker *w, const struct sending *s, const struct iovec *at, bool sent)
@@ -341,6 +365,13 @@ static void set_control(struct msghdr *m, union control *control, int class, boo
 	m->msg_controllen = (size_t)((uint8_t *)c - (uint8_t *)start);
 }
 
+/* A device whose MTU is another one since the start takes less than we know. */
+static bool send_one(const struct sending *s, const struct msghdr *m)
+{
+	return sendmsg(s->fd, m, SEND_FLAGS) >= 0 ||
+	       (errno == EMSGSIZE && sendmsg(s->fragments_fd, m, SEND_FLAGS) >= 0);
+}
+
 /* One by one: what the kernel does not want in bulk. */
 static void send_singly(struct worker *w, const struct sending *s, const struct msghdr *whole)
 {
@@ -352,7 +383,7 @@ static void send_singly(struct worker *w, const struct sending *s, const struct 
 		m.msg_iovlen = 1;
 		set_control(&m, &control, s->traffic_class[m.msg_iov - s->iov], false);
 		w->stats->sends++;
-		settle(w, s, m.msg_iov, sendmsg(s->fd, &m, SEND_FLAGS) >= 0);
+		settle(w, s, m.msg_iov, send_one(s, &m));
 	}
 }
 
@@ -372,7 +403,7 @@ static void flush(struct worker *w, struct sending *s)
 			continue;
 		}
 		/* The first was refused; the next may go elsewhere. */
-		if (m->msg_iovlen > 1 && errno != EAGAIN && errno != ENOBUFS)
+		if (errno == EMSGSIZE || (m->msg_iovlen > 1 && errno != EAGAIN && errno != ENOBUFS))
 			send_singly(w, s, m);
 		else
 			settle_message(w, s, m, false);
@@ -405,7 +436,7 @@ static uint32_t stretch(const struct sending *s, uint32_t from)
 struct target {
 	struct sockaddr_storage to;
 	socklen_t to_len;
-	int fd;
+	int fd, fragments_fd;
 	bool udp;
 };
 
@@ -416,6 +447,7 @@ static void add_messages(
 	if (s->message_count && s->fd != target->fd)
 		flush(w, s);
 	s->fd = target->fd;
+	s->fragments_fd = target->fragments_fd;
 	while (at < s->count) {
 		uint32_t n = target->udp ? stretch(s, at) : 1, i = s->message_count++;
 		struct msghdr *m = &s->messages[i].msg_hdr;
@@ -447,21 +479,26 @@ static void not_sealed(struct worker *w, uint32_t buffer, enum esp_result r)
 	tally(t, o->units, o->unit_bytes);
 }
 
-/* Seals packets of one tunnel under one lock, and adds them to what is sent. */
+/*
+ * Seals packets of one tunnel under one lock, and adds them to what is sent. If one of them is longer than
+ * the path takes, all leave by the socket that may fragment: they stay in order.
+ */
 static void seal_run(struct worker *w, struct sa_pair *p, const uint32_t *buffers, uint32_t n,
 	struct sending *s, uint64_t now)
 {
-	uint32_t first = s->count;
+	uint32_t first = s->count, mtu = __atomic_load_n(&p->inner_mtu, __ATOMIC_RELAXED);
 	struct target target;
-	bool tell;
+	bool tell, fits = true;
 
 	pthread_spin_lock(&p->out_lock);
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t *packet = packet_of(w, buffers[i]);
 		uint32_t len = w->outgoing[buffers[i]].len;
 		uint8_t class = adjust_class(packet);
-		enum esp_result result = esp_seal(p->out, &packet, &len);
+		enum esp_result result;
 
+		fits &= len <= mtu;
+		result = esp_seal(p->out, &packet, &len);
 		if (result != ESP_OK) {
 			not_sealed(w, buffers[i], result);
 			continue;
@@ -470,8 +507,11 @@ static void seal_run(struct worker *w, struct sa_pair *p, const uint32_t *buffer
 		s->traffic_class[s->count] = class;
 		s->buffer[s->count++] = buffers[i];
 	}
-	target = (struct target){
-		.to = p->to, .to_len = p->to_len, .fd = p->socket_fd, .udp = p->udp_encap};
+	target = (struct target){.to = p->to,
+		.to_len = p->to_len,
+		.fd = fits ? p->socket_fd : p->fragments_fd,
+		.fragments_fd = p->fragments_fd,
+		.udp = p->udp_encap};
 	tell = !p->expiring && esp_sequence_left(p->out) < EXPIRING_BELOW;
 	p->expiring |= tell;
 	pthread_spin_unlock(&p->out_lock);

@@ -28,6 +28,8 @@ static const char *needs_restart(
 		return "dataplane";
 	if (was->workers != is->workers)
 		return "workers";
+	if (was->rate_bytes != is->rate_bytes)
+		return "rate_bytes";
 	if (was->pacing_horizon_us != is->pacing_horizon_us)
 		return "pacing_horizon";
 	if (was->ecn_marking != is->ecn_marking)

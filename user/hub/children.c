@@ -90,6 +90,7 @@ static void start_data(struct hub *h, struct process *p)
 	struct imsg_data_conf conf = {.workers = h->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
+		.outer_rates = c->rate_bytes == RATE_OUTER,
 		.clear_df = c->df == DF_CLEAR,
 		.set_df = c->df == DF_SET,
 		.inside_uso = strstr(link_offloads(h->link), "uso"),

@@ -7,8 +7,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 
-#define MESSAGES_PER_TURN   64
-#define MESSAGES_PER_SECOND 200 /* that are looked at, of all tunnels: a forger's cost us little */
+#define MESSAGES_PER_TURN 64
 
 static uint32_t path_of(const struct proc_data *d, uint32_t tunnel)
 {
@@ -70,15 +69,17 @@ void data_path_expire(struct proc_data *d, uint64_t now)
 	}
 }
 
-/* The form without UDP has no ports. */
+/* The form without UDP has no ports. Most are none of ours, and that shows in the SPI. */
 static bool is_of(struct sa_pair *p, const struct too_big *t)
 {
-	bool same = p->udp_encap == t->udp_encap && p->spi_out == t->spi &&
+	bool same = p->spi_out == t->spi && p->udp_encap == t->udp_encap &&
 		    addr_equal(&p->local.addr, &t->local.addr) &&
 		    (!t->udp_encap || p->local.port == t->local.port);
 
+	if (!same)
+		return false;
 	pthread_spin_lock(&p->out_lock);
-	same = same && addr_equal(&p->remote.addr, &t->remote.addr) &&
+	same = addr_equal(&p->remote.addr, &t->remote.addr) &&
 	       (!t->udp_encap || p->remote.port == t->remote.port);
 	pthread_spin_unlock(&p->out_lock);
 	return same;
@@ -107,14 +108,11 @@ static void on_too_big(int fd, short what, void *arg)
 		uint8_t message[DATA_TOO_BIG_MAX], class;
 		struct ip_endpoint router;
 		struct too_big t;
-		uint32_t lost;
 		size_t header;
 		ssize_t n = datagram_receive(fd, message, sizeof(message), &router, &class);
 
 		if (n <= 0)
 			return;
-		if (!datagram_allowed(&d->too_big_limit, MESSAGES_PER_SECOND, now, &lost))
-			continue;
 		header = datagram_header_end(message, (size_t)n, &router);
 		if (too_big_parse(message + header, (uint32_t)((size_t)n - header),
 			    router.addr.family, &t))

@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static int socket_for(const struct proc_data *d, const struct ip_endpoint *local, bool udp_encap)
+static int socket_for(
+	const struct proc_data *d, const struct ip_endpoint *local, bool udp_encap, bool whole)
 {
 	for (uint32_t i = 0; i < d->socket_count; i++) {
 		const struct data_socket *s = &d->sockets[i];
 
-		if ((s->local.port != 0) == udp_encap && addr_equal(&s->local.addr, &local->addr))
+		if ((s->local.port != 0) == udp_encap && s->whole == whole &&
+			addr_equal(&s->local.addr, &local->addr))
 			return s->fd;
 	}
 	return -1;
@@ -118,7 +120,8 @@ static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct sa
 	p->udp_encap = a->udp_encap;
 	p->local = a->local;
 	p->seen = a->remote;
-	p->socket_fd = socket_for(d, &a->local, a->udp_encap);
+	p->socket_fd = socket_for(d, &a->local, a->udp_encap, true);
+	p->fragments_fd = socket_for(d, &a->local, a->udp_encap, false);
 	p->cipher = a->cipher;
 	p->integ = a->integ;
 	sa_pair_remote_set(p, &a->remote);

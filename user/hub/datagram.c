@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
@@ -20,6 +21,62 @@ bool datagram_want_class(int fd, int family)
 
 	return !setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		family == AF_INET ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on));
+}
+
+bool datagram_let_fragment(int fd, int family)
+{
+	int omit = IP_PMTUDISC_OMIT;
+
+	/* Routers of IPv6 fragment nothing, so there the kernel listens to them: never below 1,280 bytes. */
+	return family != AF_INET ||
+	       !setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+}
+
+bool datagram_refuse_input(int fd)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {.len = 1, .filter = &drop};
+
+	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static bool share_address(int fd, int on)
+{
+	return !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+}
+
+int datagram_sender_open(int receiver, const struct ip_endpoint *local, unsigned int ifindex)
+{
+	bool v4 = local->addr.family == AF_INET;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int probe = v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE, on = 1, error;
+	uint32_t device = htonl(ifindex);
+	int fd = socket(local->addr.family,
+		(local->port ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		local->port ? IPPROTO_UDP : IPPROTO_ESP);
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(local, &ss);
+
+	/*
+	 * Not bound to the device, unlike the other one: so the kernel prefers that one for what arrives. The
+	 * address is shared with nobody who comes later.
+	 */
+	if (fd >= 0 && datagram_refuse_input(fd) &&
+		(v4 || !local->port || !setsockopt(fd, level, IPV6_V6ONLY, &on, sizeof(on))) &&
+		!setsockopt(
+			fd, level, v4 ? IP_UNICAST_IF : IPV6_UNICAST_IF, &device, sizeof(device)) &&
+		!setsockopt(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &probe,
+			sizeof(probe)) &&
+		share_address(receiver, 1) && share_address(fd, 1) &&
+		!bind(fd, (struct sockaddr *)&ss, len) && share_address(receiver, 0) &&
+		share_address(fd, 0))
+		return fd;
+	error = errno;
+	(void)share_address(receiver, 0);
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return -1;
 }
 
 int datagram_too_big_socket(int family)

@@ -13,6 +13,19 @@
 /* From now on the traffic class comes along with each datagram. */
 bool datagram_want_class(int fd, int family);
 
+/* Drops everything that arrives: a socket that only sends must not fill its queue. */
+bool datagram_refuse_input(int fd);
+
+/* What is too long leaves in fragments; nothing that is said of the path makes them smaller with IPv4. */
+bool datagram_let_fragment(int fd, int family);
+
+/*
+ * A socket for UDP, or for protocol 50 if the port is 0, that sends what another one's address and device
+ * are for, and hears nothing. Its packets leave whole, the bit DF set, whatever the kernel has heard of the
+ * path: who is not on it can say a lot. EMSGSIZE: longer than the device takes. -1 with errno.
+ */
+int datagram_sender_open(int receiver, const struct ip_endpoint *local, unsigned int ifindex);
+
 /* A raw socket that hears routers say that a packet of ours was too big; -1 with errno. */
 int datagram_too_big_socket(int family);
 

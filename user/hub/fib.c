@@ -407,6 +407,41 @@ static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, s
 	return addr_is_set(&peer);
 }
 
+static bool has_prefix(const struct site_conf *c, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < c->statics.count; i++) {
+		if (prefix_equal(&c->statics.prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+static bool is_static(const struct hub *h, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (h->sites[i] && has_prefix(&h->sites[i]->conf, p))
+			return true;
+	}
+	return false;
+}
+
+void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present)
+{
+	for (uint32_t i = 0; i < conf->statics.count; i++) {
+		struct fib_route r = {.prefix = conf->statics.prefixes[i], .closed = true};
+
+		/* Everything else the hub has to say would go there too. */
+		if (!r.prefix.len)
+			continue;
+		if (!present && !is_static(h, &r.prefix))
+			link_routes_del(h->link, &r, 1);
+		else if (present && link_routes_set(h->link, &r, 1))
+			log_warn("the kernel refused an unreachable route below a static one of "
+				 "site %s",
+				conf->name);
+	}
+}
+
 void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
 {
 	struct fib_route host;

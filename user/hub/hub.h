@@ -22,7 +22,7 @@
 
 #define HUB_SITE_SLOTS     SLUICE_MAX_SITES
 #define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
-#define HUB_SOCKETS_MAX    12 /* endpoints x addresses x {500, 4500, raw ESP} */
+#define HUB_SOCKETS_MAX    20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
 
 struct hub_tunnel {
 	bool admin_down;
@@ -210,6 +210,13 @@ uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, ui
 bool hub_tunnel_drain(
 	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why);
 
+#define HUB_BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
+
+static inline uint32_t hub_backup_med(uint32_t med)
+{
+	return med < UINT32_MAX - HUB_BACKUP_MED ? med + HUB_BACKUP_MED : UINT32_MAX;
+}
+
 /* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
 static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
 {
@@ -268,6 +275,11 @@ void hub_routes_judge(struct hub *h);
 void hub_routes_sweep_soon(struct hub *h);
 /* Once a second: compares some of the routes with both tables, and puts right what differs. */
 void hub_routes_check(struct hub *h, uint64_t now);
+/*
+ * Static routes, with a tunnel or without: where none leads, the hub itself must not send by the default
+ * route. Absent: no site has them any longer.
+ */
+void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
 /* The hosts at both ends of a tunnel's inside block. */
 void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
 void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);

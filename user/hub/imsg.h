@@ -124,6 +124,7 @@ struct imsg_index {
 struct imsg_socket {
 	struct ip_endpoint local; /* port 0 for raw ESP */
 	uint16_t endpoint;        /* index of the outside address: 0 or 1, families apart */
+	bool whole;               /* to send by; the other one is for what leaves in fragments */
 };
 
 struct imsg_ike_tunnel {
@@ -275,6 +276,7 @@ struct imsg_data_conf {
 	uint32_t workers;
 	uint32_t pacing_horizon_us; /* 0: police instead of pace */
 	bool ecn_marking;
+	bool outer_rates;
 	bool clear_df; /* fragments of IPv4 packets whose sender wants none */
 	bool set_df;   /* none of those whose sender would have them either */
 	uint16_t inside_mtu;

@@ -105,6 +105,10 @@ static void on_raw(int fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < RAW_PER_TURN; i++) {
+		if (recv(fd, d->datagram, 0, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break; /* the kernel has learned from the others */
+	}
+	for (int i = 0; i < RAW_PER_TURN; i++) {
 		struct ip_endpoint remote;
 		uint8_t class;
 		ssize_t n = datagram_receive(fd, d->datagram, DATAGRAM_MAX, &remote, &class);
@@ -136,7 +140,7 @@ static void add_socket(struct proc_data *d, const struct imsg *m)
 		return;
 	}
 	d->sockets[d->socket_count++] =
-		(struct data_socket){.proc = d, .local = s->local, .fd = m->fd};
+		(struct data_socket){.proc = d, .local = s->local, .fd = m->fd, .whole = s->whole};
 }
 
 static bool keep_fd(int *slot, int fd)
@@ -228,7 +232,8 @@ static void share(struct proc_data *d)
 		.inside_mtu = d->conf.inside_mtu,
 		.inside_uso = d->conf.inside_uso,
 		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
-		.mark_ns = d->conf.ecn_marking && horizon ? horizon / 2 : UINT64_MAX,
+		.ecn_marking = d->conf.ecn_marking,
+		.outer_rates = d->conf.outer_rates,
 		.clear_df = d->conf.clear_df,
 		.set_df = d->conf.set_df,
 		.own_limits = d->own_limits,
@@ -324,10 +329,13 @@ static bool start_events(struct proc_data *d)
 	for (uint32_t i = 0; i < d->socket_count; i++) {
 		struct data_socket *s = &d->sockets[i];
 
-		if (s->local.port)
-			continue; /* ike reads UDP; this descriptor is for sending */
+		if (s->local.port || s->whole)
+			continue; /* ike reads UDP; these descriptors are for sending */
 		/* hub gave a filter that drops everything; from here on somebody reads. */
 		(void)setsockopt(s->fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+		/* Without it, the kernel does not hear what routers say of ESP: it would not fragment. */
+		if (s->local.addr.family == AF_INET6)
+			(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVERR, &(int){1}, sizeof(int));
 		s->readable = event_new(d->base, s->fd, EV_READ | EV_PERSIST, on_raw, s);
 		if (!s->readable || event_add(s->readable, NULL))
 			return false;

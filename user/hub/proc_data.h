@@ -18,6 +18,7 @@ struct data_socket {
 	struct proc_data *proc;
 	struct ip_endpoint local;
 	int fd;
+	bool whole;             /* DF; the others fragment */
 	struct event *readable; /* raw ESP only: fragments that the kernel put together */
 };
 
@@ -43,7 +44,6 @@ struct proc_data {
 	struct path_mtu paths[SLUICE_MAX_TUNNELS]; /* what routers said */
 	int too_big_fd[2];                         /* ICMP, ICMPv6; -1: none */
 	struct event *too_big[2];
-	struct datagram_limit too_big_limit;
 	struct data_socket sockets[DATA_SOCKETS_MAX];
 	uint32_t socket_count;
 	int taps[SLUICE_MAX_WORKERS];

@@ -67,6 +67,12 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
 	}
 }
 
+/*
+ * Of rates by outer bytes: IPv4, UDP, ESP with GCM, and padding. Only demands are estimated by it. Where
+ * it says too little the aggregate fills up, which lowers the level.
+ */
+#define AROUND_USUALLY 64
+
 static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 {
 	static uint64_t offered[SLUICE_MAX_SITES];
@@ -76,7 +82,9 @@ static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 
 	while (count && !h->sites[count - 1])
 		count--;
-	if (maps_offered(h->maps, d, offered, count))
+	if (maps_offered(h->maps, d,
+		    h->config->concentrator.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0, offered,
+		    count))
 		next = fair_turn(f, offered, maps_aggregate_used(h->maps, d, now), now);
 	else
 		log_warn("what sites were offered could not be read: %s", strerror(errno));

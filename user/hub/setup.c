@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/filter.h>
+#include <net/if.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
@@ -109,6 +109,7 @@ static bool load_plane(struct hub *h, char *error)
 	struct bpf_options bpf = {.workers = h->workers,
 		.pacing_horizon_us = c->pacing_horizon_us,
 		.ecn_marking = c->ecn_marking,
+		.outer_rates = c->rate_bytes == RATE_OUTER,
 		.outside_forwarding = c->outside_forwarding,
 		.outside_count = h->outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
@@ -134,15 +135,6 @@ static bool load_plane(struct hub *h, char *error)
 		return false;
 	}
 	return true;
-}
-
-/* Drops everything that arrives: a raw socket that only sends must not fill its queue. */
-static bool refuse_input(int fd)
-{
-	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = {.len = 1, .filter = &drop};
-
-	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 /*
@@ -173,10 +165,12 @@ static bool open_socket(
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	if (a->family == AF_INET6)
 		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (!datagram_let_fragment(s->fd, a->family))
+		return fail(error, "path MTU of", endpoint_format(&local, text));
 	/* What the kernel reassembles has a field for congestion too. */
 	if (port != 500)
 		(void)datagram_want_class(s->fd, a->family);
-	if (!port && !refuse_input(s->fd))
+	if (!port && !datagram_refuse_input(s->fd))
 		return fail(error, "filter for", endpoint_format(&local, text));
 	/* RFC 3948: the kernel takes ESP out of what arrives here, the rest is IKE. */
 	if (h->kernel_esp && port == 4500 &&
@@ -186,6 +180,26 @@ static bool open_socket(
 		return fail(error, "cannot bind to device", device);
 	if (bind(s->fd, (struct sockaddr *)&ss, len))
 		return fail(error, "cannot bind", endpoint_format(&local, text));
+	return true;
+}
+
+/* Beside the socket that was opened last: data sends by it. */
+static bool open_sender(struct hub *h, char *error)
+{
+	const struct hub_socket *receiver = &h->sockets[h->socket_count - 1];
+	const struct imsg_socket *a = &receiver->address;
+	const char *device = h->config->concentrator.endpoints[a->endpoint].device;
+	struct hub_socket *s = &h->sockets[h->socket_count];
+	int size = SOCKET_BUFFER;
+	char text[ENDPOINT_STR_SIZE];
+
+	*s = (struct hub_socket){.address = *a, .for_data = true};
+	s->address.whole = true;
+	s->fd = datagram_sender_open(receiver->fd, &a->local, if_nametoindex(device));
+	if (s->fd < 0)
+		return fail(error, "socket to send from", endpoint_format(&a->local, text));
+	h->socket_count++;
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return true;
 }
 
@@ -211,6 +225,8 @@ static bool open_outside_sockets(struct hub *h, char *error)
 			for (int p = 0; p < (h->kernel_esp ? 2 : 3); p++) {
 				if (!open_socket(h, &c->endpoints[e].addresses[a], (uint16_t)e,
 					    ports[p], error))
+					return false;
+				if (!h->kernel_esp && ports[p] != 500 && !open_sender(h, error))
 					return false;
 			}
 			if (!open_too_big(h, c->endpoints[e].addresses[a].family, error))

@@ -95,13 +95,11 @@ static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tu
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_STATICS, -1, &m, sizeof(m));
 }
 
-#define BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
-
 static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	bool backup = h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1;
 
-	return site->conf.tunnels[t].med + (backup ? BACKUP_MED : 0);
+	return backup ? hub_backup_med(site->conf.tunnels[t].med) : site->conf.tunnels[t].med;
 }
 
 /* while one tunnel is drained, the other's MED is below both; so one must be above zero. */
@@ -328,6 +326,7 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	take_sample(h, site, &site->base);
 	site->before = site->latest = site->base;
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+	hub_statics_close(h, conf, true);
 	hub_rates_set(h, site);
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (conf->tunnels[t].configured)
@@ -374,6 +373,7 @@ void hub_site_remove(struct hub *h, struct hub_site *site)
 	}
 	maps_site_set(h->maps, site->slot, NULL, 0);
 	h->sites[site->slot] = NULL;
+	hub_statics_close(h, &site->conf, false);
 	hub_rates_forget(h, site->slot);
 	hub_site_free(site);
 }
@@ -419,6 +419,8 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 		hub_group_choose(h, site);
 	hub_rates_set(h, site);
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+	hub_statics_close(h, conf, true);
+	hub_statics_close(h, &old, false);
 
 	/* Only rates differ: no process has to know. */
 	struct site_conf with_old_rates;
