@@ -75,6 +75,10 @@ static __always_inline __u64 quantum_of(__u64 price, __u64 burst, __u64 most)
 }
 
 /*
+ * A whole loan is had only from a bucket that has room for it. From one that is nearly full each packet
+ * pays for itself alone: who drops a loan's worth in a row takes all of a short window, and a sender of TCP
+ * then waits for its timer in place of sending faster again.
+ *
  * Bulk fills a bucket up to its burst, small packets may go a quarter further, each with what it costs
  * itself. So the keep-alives of a site (BFD, BGP, DPD of devices) pass while its bulk is dropped. They
  * are charged like all others: the rate over time is the same.
@@ -104,15 +108,15 @@ static __noinline int pay(
 	if (have > most)
 		have = most;
 #pragma clang loop unroll(disable)
-	for (int exact = 0; have < units && exact < 2; exact++) {
-		__u64 now = clock_of(cpu, exact), more = most - have, ahead = burst;
+	for (int last = 0; have < units && last < 2; last++) {
+		__u64 now = clock_of(cpu, last), more = (last ? units : most) - have;
+		__u64 cost = bucket_cost(more, price), ahead = burst;
 
-		if (how & PAY_SMALL && bucket_word(&b->tat_ns + packets) > now + ahead) {
-			more = units - have;
-			ahead += ahead / 4;
-		}
-		if (bucket_charge(
-			    &b->tat_ns + packets, now, bucket_cost(more, price), ahead, &start))
+		if (!last)
+			ahead -= cost < burst ? cost : burst;
+		else if (how & PAY_SMALL)
+			ahead += burst / 4;
+		if (bucket_charge(&b->tat_ns + packets, now, cost, ahead, &start))
 			have += more;
 	}
 	loan->price = price;

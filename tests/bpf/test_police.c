@@ -12,6 +12,14 @@
 
 enum { NOT_ECT = 0, ECT_1 = 1, ECT_0 = 2, CE = 3 };
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int setup(void **context)
 {
 	return setup_with(context, &(const struct bpf_options){0});
@@ -110,6 +118,34 @@ static void a_site_over_its_rate_costs_the_others_nothing(void **context)
 	assert_in_range(passed_of(s, 400), 159, most);
 }
 
+/*
+ * At twice its rate, of two packets one is dropped: in turn, not a loan's worth of them in a row. Who stands
+ * still in between finds a bucket that has room again.
+ */
+static void drops_are_spread(void **context)
+{
+	enum { PACKETS = 2000, EVERY_NS = 40000 };
+	struct state *s = *context;
+	struct bucket_rate rate = {.bits_per_second = 100000000, .burst_bytes = 250000};
+	uint32_t dropped = 0, row = 0, longest = 0;
+	uint64_t next;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
+	(void)passed_of(s, 1000); /* the burst is used up */
+	next = now_ns();
+	for (int i = 0; i < PACKETS; i++) {
+		while (now_ns() < next)
+			;
+		next = now_ns() + EVERY_NS;
+		row = passed_of(s, 1) ? 0 : row + 1;
+		dropped += row > 0;
+		longest = row > longest ? row : longest;
+	}
+	assert_in_range(dropped, PACKETS / 100, PACKETS * 6 / 10);
+	assert_in_range(longest, 1, 3);
+}
+
 /* A loan is worth what the present rate says, and never more than a new one. */
 static void a_loan_does_not_outlive_its_rate(void **context)
 {
@@ -145,14 +181,6 @@ static void a_tunnel_may_have_limits_of_its_own(void **context)
 	}
 	assert_int_equal(site(s).site_rate.packets, 2 * 19);
 	assert_int_equal(site(s).aggregate_rate.packets, 0);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 struct flood {
@@ -389,6 +417,7 @@ int main(void)
 		TEST(aggregate_rate_holds, setup),
 		TEST(a_tunnel_may_have_limits_of_its_own, setup),
 		TEST(a_site_over_its_rate_costs_the_others_nothing, setup),
+		TEST(drops_are_spread, setup),
 		TEST(a_loan_does_not_outlive_its_rate, setup),
 		TEST(rates_hold_on_two_cpus, setup),
 		TEST(outer_packets_are_charged, setup_outer),
