@@ -9,6 +9,8 @@ cases_start() {
 	trap cases_cleanup EXIT
 	trap 'exit 130' INT TERM
 	lab_init
+	: >"$LAB/stalls"
+	"$BIN/tests/net/stalls" "$LAB/stalls" & remember $!
 }
 
 cases_cleanup() {
@@ -22,14 +24,51 @@ cases_cleanup() {
 # case_ NAME COMMAND...: runs one case; what it printed is shown with it
 case_() {
 	local name=$1 out; shift
-	if out=$("$@" 2>&1); then
+	out=$("$@" 2>&1)
+	case_is "$name" $? "$out"
+}
+
+case_is() { # NAME STATUS OUTPUT
+	if [ "$2" = 0 ]; then
 		cases_passed=$((cases_passed + 1))
-		echo "ok    $name ${out:+($(tail -n 1 <<<"$out"))}"
+		echo "ok    $1 ${3:+($(tail -n 1 <<<"$3"))}"
 	else
 		cases_failed=$((cases_failed + 1))
-		echo "FAIL  $name ${out:+($(tail -n 3 <<<"$out"))}"
+		echo "FAIL  $1 ${3:+($(tail -n 3 <<<"$3"))}"
 	fi
 }
+
+# timed: a case whose figures need a machine that lets everybody run. If it fails and the machine stood
+# still meanwhile (stalls.c), it runs again, three times in all; a failure without a stall counts at once.
+timed() {
+	local name=$1 attempt before out status; shift
+	for attempt in 1 2 3; do
+		before=$(stalls)
+		out=$("$@" 2>&1)
+		status=$?
+		[ $status != 0 ] && [ $attempt -lt 3 ] && [ "$(stalls)" -gt "$before" ] || break
+		echo "      | $name: the machine stood still for $(stalled "$before") ms, once more ($(tail -n 3 <<<"$out"))"
+		calm
+	done
+	case_is "$name" $status "$out"
+}
+
+stalls() { wc -l <"$LAB/stalls"; }
+stalled() { # the longest stall after the first so many, in ms
+	{ echo 0 0; tail -n +$(($1 + 1)) "$LAB/stalls"; } | cut -d ' ' -f 2 | sort -n | tail -n 1
+}
+
+calm() { # until nothing stood still for 3 s, at most half a minute
+	local before
+	for _ in {1..10}; do
+		before=$(stalls)
+		sleep 3
+		[ "$(stalls)" -gt "$before" ] || return 0
+	done
+}
+
+# near VALUE WANTED PERCENT
+near() { awk -v v="$1" -v w="$2" -v p="$3" 'BEGIN { exit !(v >= w * (1 - p / 100) && v <= w * (1 + p / 100)) }'; }
 
 # must: a case without which the others make no sense
 must() {

@@ -57,8 +57,8 @@ outer() { # FROM TO ADDRESS
 sed -i 's/^\( *\)site_rate: .*/\1site_rate: 100k/; s/^\( *\)rate: 2M/\1rate: 100k/' "$LAB/sluice.yaml"
 case_ "a lower rate is applied" sluice apply
 sleep 2 # the burst of the rate before is worth more time now
-case_ "rate_bytes: outer, site to hub" outer b1-h host 10.0.0.10
-case_ "rate_bytes: outer, hub to site" outer host b1-h 10.1.0.10
+timed "rate_bytes: outer, site to hub" outer b1-h host 10.0.0.10
+timed "rate_bytes: outer, hub to site" outer host b1-h 10.1.0.10
 sed -i 's/100k$/2M/' "$LAB/sluice.yaml"
 case_ "and the rate before again" sluice apply
 # Its sender would have it cut, and is told all the same; what the hub's kernel cut first would arrive.
