@@ -399,6 +399,9 @@ tunnels_up() { json_of show tunnels '[.tunnels[] | select(.state == "up")] | len
 bgp_up() { json_of show tunnels '[.tunnels[] | select(.bgp == "established")] | length'; }
 all_up() { [ "$(bgp_up)" = "$1" ]; }
 
+# Whether a socket of that UDP port is open where the process is: udp_open PID PORT
+udp_open() { grep -q "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$2") " "/proc/$1/net/udp6"; }
+
 # train FROM_NS TO_NS ADDRESS BITS SIZE SECONDS: one packet train; prints the receiver's JSON. With
 # TRAIN_CPU its sender stays on that CPU.
 train() {
@@ -407,7 +410,7 @@ train() {
 	in_ns_exec "$2" "$BIN/tests/net/flow" recv $port $(($6 + 15)) >"$out" &
 	local receiver=$!
 	remember $receiver
-	sleep 0.3
+	until_true 5 udp_open $receiver $port
 	in_ns "$1" ${TRAIN_CPU:+taskset -c "$TRAIN_CPU"} "$BIN/tests/net/flow" send "$3" $port "$4" "$5" "$6" >/dev/null
 	wait $receiver
 	cat "$out"
