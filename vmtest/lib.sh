@@ -39,9 +39,14 @@ outer() { # FAMILY SIDE(site|hub) N T: an outside address
 	esac
 }
 
+# A veth hands over on the CPU of its sender. A worker that is moved while a CPU stands still overtakes
+# itself, by more than the 32 packets that strongSwan's replay window has room for.
+worker_stays() { taskset -acp 1 "$(json_of show dataplane '.processes[] | select(.name == "data" and .pid > 0).pid')"; }
+
 one_site() {
 	hub_config 1 1 >"$LAB/sluice.yaml"
 	must "sluiced starts" hub_start
+	must "its worker stays on one CPU" until_true 4 worker_stays
 	branch_kernel 1
 	must "both tunnels and BGP sessions are up" until_true 20 all_up 2
 	must "the branch is reached" until_true 10 reach host 10.1.0.10
@@ -104,19 +109,25 @@ charon_kernel() { # NS DIRECTORY
 	until_true 20 test -S "$d/vici"
 }
 
-branch_kernel() {
+# branch_charon N: the strongSwan of a branch, with both tunnels
+branch_charon() {
 	local n=$1 t d=$LAB/b$1
-	branch_net "$n"
-	for t in 0 1; do
-		in_b "$n" link add tun$t type xfrm dev w$t if_id $((t + 1))
-		tunnel_addresses "$n" $t tun$t
-	done
 	charon_kernel "b$n" "$d"
 	{
 		echo "connections {"; for t in 0 1; do connection_kernel "$n" $t; done; echo "}"
 		echo "secrets {"; for t in 0 1; do secret "$n" $t; done; echo "}"
 	} >"$d/swanctl/swanctl.conf"
 	swan "$d" --load-all --file "$d/swanctl/swanctl.conf" >"$d/load.out" 2>&1
+}
+
+branch_kernel() {
+	local n=$1 t
+	branch_net "$n"
+	for t in 0 1; do
+		in_b "$n" link add tun$t type xfrm dev w$t if_id $((t + 1))
+		tunnel_addresses "$n" $t tun$t
+	done
+	branch_charon "$n"
 	branch_bird "$n"
 }
 
@@ -144,3 +155,10 @@ balance() {
 
 # harm OPTIONS: of netem, to what goes to the hub's first address
 harm() { in_ns inet tc qdisc replace dev hub0 root netem "$@"; }
+
+# Where packets were lost, as far as anybody counts it. losses NS...
+losses() {
+	local n; sluice report
+	echo "-- queues of the CPUs: $(cut -d' ' -f2 /proc/net/softnet_stat | xargs)"
+	for n; do echo "-- $n"; in_ns "$n" grep -v '	0$' /proc/net/xfrm_stat; in_ns "$n" nstat -as | grep -iE 'discard|error|noport'; done
+}

@@ -22,8 +22,7 @@ trains() {
 # without loss: then once more.
 good() { lossless "$LAB/up.json" >/dev/null && lossless "$LAB/down.json" >/dev/null; }
 lossless() { cat "$1"; [ "$(jq .lost "$1")" = 0 ] && [ "$(jq .received "$1")" -gt $((seconds * 60)) ]; }
-# Where packets were lost, as far as anybody counts it.
-tell() { good || { sluice report; for n in hub b1; do echo "-- $n"; in_ns $n grep -v '	0$' /proc/net/xfrm_stat; in_ns $n nstat -as | grep -iE 'discard|error|noport'; done; }; }
+tell() { good || losses hub b1; }
 trains; good || { tell; trains; }
 tell
 case_ "site to hub: nothing lost in $seconds s" lossless "$LAB/up.json"
