@@ -37,8 +37,8 @@ SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(told_flows, __u64, SLUICE_TOLD_FLOWS); /* when, by a hash of the flow */
 COUNTER_ARRAY(police_cpus_out, struct police_cpu, 1);
 PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
-ROUTE_TRIE(route4, struct route4_key);
-ROUTE_TRIE(route6, struct route6_key);
+ROUTE_TRIE(route4, struct route4_key, SLUICE_MAX_ROUTES);
+ROUTE_TRIE(route6, struct route6_key, SLUICE_MAX_ROUTES);
 
 #define IPV4_HEADER          20
 #define IPV6_HEADER          40

@@ -40,11 +40,11 @@
 	} name SEC(".maps")
 
 /* Longest prefix match. */
-#define ROUTE_TRIE(name, key_type)                                                                 \
+#define ROUTE_TRIE(name, key_type, entries)                                                        \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
 		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__uint(max_entries, SLUICE_MAX_ROUTES);                                            \
+		__uint(max_entries, entries);                                                      \
 		__type(key, key_type);                                                             \
 		__type(value, struct route_target);                                                \
 	} name SEC(".maps")

@@ -19,6 +19,11 @@
 
 #include <linux/pkt_cls.h>
 
+#define IPV4_LEAST  20
+#define IPV6_HEADER 40
+#define ND_FIRST    133 /* ICMPv6 types of RFC 4861 */
+#define ND_LAST     137
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before load. */
@@ -64,6 +69,8 @@ struct {
 } cpus SEC(".maps");
 
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
+ROUTE_TRIE(closed4, struct route4_key, SLUICE_MAX_CLOSED);
+ROUTE_TRIE(closed6, struct route6_key, SLUICE_MAX_CLOSED);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -278,16 +285,11 @@ int outside(struct xdp_md *ctx)
 }
 
 /* Forwarded, on its way out: from a host behind the hub, or from a site. NAT makes it the hub's own. */
-SEC("tc")
-int leaving(struct __sk_buff *skb)
+static __always_inline int is_others(struct __sk_buff *skb)
 {
-	struct outside_cpu *cpu;
 	__u8 from[16] = {}, none[16] = {}, family;
-	__u32 zero = 0;
 	int r;
 
-	if (!skb->ingress_ifindex || outside_forwarding)
-		return TC_ACT_OK;
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		family = 4;
 		r = bpf_skb_load_bytes_relative(skb, IPV4_SOURCE_AT, from, 4, BPF_HDR_START_NET);
@@ -295,12 +297,91 @@ int leaving(struct __sk_buff *skb)
 		family = 6;
 		r = bpf_skb_load_bytes_relative(skb, IPV6_SOURCE_AT, from, 16, BPF_HDR_START_NET);
 	} else {
-		return TC_ACT_OK; /* nothing that the kernel forwards */
+		return 0; /* nothing that the kernel forwards */
 	}
-	if (!r && ends_here(skb, skb->ingress_ifindex, inside_ifindex, family, none, from))
-		return TC_ACT_OK;
-	cpu = bpf_map_lookup_elem(&outside_drops, &zero);
-	if (cpu)
+	return r || !ends_here(skb, skb->ingress_ifindex, inside_ifindex, family, none, from);
+}
+
+/* ESP and IKE, and how neighbours are found: no prefix that a site announces can stop these. */
+static __always_inline int is_vital(struct __sk_buff *skb)
+{
+	const __u8 *ip = (const __u8 *)(long)skb->data + ETH_HLEN,
+		   *end = (void *)(long)skb->data_end;
+	__u8 protocol;
+	__u16 port;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (ip + IPV4_LEAST + 4 > end)
+			return 0;
+		protocol = ip[9];
+		if (protocol == IPPROTO_UDP && (ip[0] != 0x45 || ip[6] & 0x1f || ip[7]))
+			return 0; /* no port is where we look */
+		ip += IPV4_LEAST;
+	} else {
+		if (ip + IPV6_HEADER + 4 > end)
+			return 0;
+		protocol = ip[6];
+		ip += IPV6_HEADER;
+		if (protocol == IPPROTO_ICMPV6 && ip[0] >= ND_FIRST && ip[0] <= ND_LAST)
+			return 1;
+	}
+	port = ip[0] << 8 | ip[1];
+	return protocol == IPPROTO_ESP ||
+	       (protocol == IPPROTO_UDP && (port == PORT_IKE || port == PORT_IKE_NATT));
+}
+
+/* Whoever binds a socket to the device has not asked the routing table for it. */
+static __always_inline int is_bound(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	return sk && sk->bound_dev_if == skb->ifindex;
+}
+
+/* The hub's own, or behind its NAT, to where a site is or was: its route has gone, the next leads here. */
+static __always_inline int is_for_site(struct __sk_buff *skb)
+{
+	struct route4_key k4 = {.prefix_len = 32};
+	struct route6_key k6 = {.prefix_len = 128};
+	struct route_target *target = 0;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
+		return 0;
+	/* A VLAN of the device is another device, as on the way in. */
+	if (skb->vlan_present || is_vital(skb) || is_bound(skb))
+		return 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (!bpf_skb_load_bytes_relative(
+			    skb, IPV4_TARGET_AT, k4.address, 4, BPF_HDR_START_NET))
+			target = bpf_map_lookup_elem(&closed4, &k4);
+	} else {
+		if (!bpf_skb_load_bytes_relative(
+			    skb, IPV6_TARGET_AT, k6.address, 16, BPF_HDR_START_NET))
+			target = bpf_map_lookup_elem(&closed6, &k6);
+	}
+	return target && target->tunnel != SLUICE_NOT_CLOSED;
+}
+
+static __always_inline int drop_clear(struct __sk_buff *skb, int own)
+{
+	__u32 zero = 0;
+	struct outside_cpu *cpu = bpf_map_lookup_elem(&outside_drops, &zero);
+
+	if (cpu && own)
+		count(&cpu->stats.clear_own, 1, skb->len);
+	else if (cpu)
 		count(&cpu->stats.clear_out, 1, skb->len);
 	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int leaving(struct __sk_buff *skb)
+{
+	if (outside_forwarding)
+		return TC_ACT_OK;
+	if (skb->ingress_ifindex && is_others(skb))
+		return drop_clear(skb, 0);
+	return is_for_site(skb) ? drop_clear(skb, 1) : TC_ACT_OK;
 }

@@ -23,7 +23,9 @@
 #define PORT_IKE_NATT      4500
 #define ESP_HEADER         8 /* SPI, sequence number */
 #define IPV4_SOURCE_AT     12
+#define IPV4_TARGET_AT     16
 #define IPV6_SOURCE_AT     8
+#define IPV6_TARGET_AT     24
 #define VLAN_NUMBER        0x0fff /* of the tag; 0 only has a priority */
 
 enum outside_kind {

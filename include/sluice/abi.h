@@ -231,6 +231,7 @@ struct outside_stats {
 	struct traffic keepalive; /* NAT keep-alive bytes, dropped: RFC 3948 4 */
 	struct traffic clear_in;  /* to others than the hub, and no ESP */
 	struct traffic clear_out; /* from others than the hub, and no ESP */
+	struct traffic clear_own; /* from the hub, for a site, and no ESP: see `closed4` */
 };
 
 /* Packets that reached the inside device but belong to no site, per CPU. Key 0 of `inside_drops`. */
@@ -338,7 +339,7 @@ struct site_record {
 	__u32 asn;
 };
 
-/* Keys of the tries `route4` and `route6`; the value is struct route_target. */
+/* Keys of the tries `route4`, `route6`, `closed4` and `closed6`; the value is struct route_target. */
 struct route4_key {
 	__u32 prefix_len;
 	__u8 address[4];
@@ -354,6 +355,14 @@ struct route_target {
 	__u32 site;
 	__u32 share; /* 0: this tunnel carries all; else the key of `shares` */
 };
+
+/*
+ * `closed4` and `closed6`: what sites have announced since the hub runs, whether it is routed now or
+ * not. The hub itself sends nothing there in clear. Networks and hosts that others know a way to by an
+ * outside device stand there too, with this tunnel: it may send there.
+ */
+#define SLUICE_NOT_CLOSED 0xffffffffu
+#define SLUICE_MAX_CLOSED (2 * SLUICE_MAX_ROUTES)
 
 /*
  * `shares`: tunnels, of one site or several, that carry flows together. The weight is 1, or

@@ -186,10 +186,96 @@ static void only_what_is_of_the_hub_leaves(void **context)
 	assert_int_equal(outside(s).clear_out.packets, n);
 }
 
+/* With the hub's address, and these first bytes behind the IP header. */
+static int send_by(struct state *s, uint32_t came_by, bool v4, const uint8_t *to, uint8_t protocol,
+	uint16_t first, uint16_t bits)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+	struct __sk_buff skb = {.ingress_ifindex = came_by};
+
+	ethernet(&w, false, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, hub4, to, protocol, bits, 60);
+	else
+		ipv6(&w, hub6, to, protocol, 60);
+	wr_u16(&w, first);
+	wr_zero(&w, 58);
+	f.len = (uint32_t)wr_len(&w);
+	return run_frame(bpf_plane_leaving_fd(s->plane), &f, &skb, false);
+}
+
+static int send_own(struct state *s, bool v4, const uint8_t *to, uint8_t protocol, uint16_t first,
+	uint16_t bits)
+{
+	return send_by(s, 0, v4, to, protocol, first, bits);
+}
+
+enum { ICMP4 = 1, ICMP6 = 58, ECHO = 0x0800, ECHO6 = 0x8000, SOLICIT = 0x8700 };
+
+static struct fib_route closed_prefix(const char *text, uint32_t tunnel)
+{
+	struct fib_route r = {.tunnel = tunnel};
+
+	assert_true(prefix_parse(text, &r.prefix));
+	return r;
+}
+
+static void nothing_leaves_for_a_site_that_is_away(void **context)
+{
+	struct state *s = *context;
+	struct fib_route r[] = {
+		closed_prefix("203.0.0.0/16", 4),
+		closed_prefix("203.0.114.0/24", SLUICE_NOT_CLOSED),
+		closed_prefix("2001:db8:9::/48", 5),
+		closed_prefix("2001:db8:9:1::/64", SLUICE_NOT_CLOSED),
+	};
+	static const uint8_t beside4[4] = {203, 1, 0, 1}, route4[4] = {203, 0, 114, 1};
+	static const uint8_t beside6[16] = {0x20, 1, 0xd, 0xb8, 8};
+	static const uint8_t route6[16] = {0x20, 1, 0xd, 0xb8, 0, 9, 0, 1, 1};
+	static const uint8_t away6[16] = {0x20, 1, 0xd, 0xb8, 0, 9, [15] = 9};
+	uint64_t n = 0;
+
+	assert_int_equal(send_own(s, true, site4, ICMP4, ECHO, 0), TC_ACT_OK);
+	assert_int_equal(maps_closed_set(s->maps, r, 4), 0);
+	for (int v4 = 0; v4 < 2; v4++) {
+		const uint8_t *to = v4 ? site4 : away6;
+
+		assert_int_equal(
+			send_own(s, v4, to, v4 ? ICMP4 : ICMP6, v4 ? ECHO : ECHO6, 0), TC_ACT_SHOT);
+		assert_int_equal(send_own(s, v4, to, 6, 4500, 0), TC_ACT_SHOT);
+		assert_int_equal(send_own(s, v4, to, 17, 53, 0), TC_ACT_SHOT);
+		/* Of a host, whose address NAT has replaced. */
+		assert_int_equal(send_by(s, if_nametoindex("d0"), v4, to, 17, 53, 0), TC_ACT_SHOT);
+		n += 4;
+		assert_int_equal(outside(s).clear_own.packets, n);
+		/* What keeps tunnels and neighbours. */
+		assert_int_equal(send_own(s, v4, to, 50, 53, 0), TC_ACT_OK);
+		assert_int_equal(send_own(s, v4, to, 17, 500, 0), TC_ACT_OK);
+		assert_int_equal(send_own(s, v4, to, 17, 4500, 0), TC_ACT_OK);
+		assert_int_equal(send_own(s, v4, v4 ? beside4 : beside6, 17, 53, 0), TC_ACT_OK);
+		assert_int_equal(send_own(s, v4, v4 ? route4 : route6, 17, 53, 0), TC_ACT_OK);
+	}
+	assert_int_equal(send_own(s, false, away6, ICMP6, SOLICIT, 0), TC_ACT_OK);
+	/* What stands where a port would be is none. */
+	assert_int_equal(send_own(s, true, site4, 17, 500, 5), TC_ACT_SHOT);
+	assert_int_equal(send_own(s, true, site4, 17, 500, 0x2000), TC_ACT_OK);
+	assert_int_equal(outside(s).clear_own.packets, ++n);
+	assert_int_equal(outside(s).clear_out.packets, 0);
+
+	assert_int_equal(maps_closed_del(s->maps, r, 4), 0);
+	assert_int_equal(send_own(s, true, site4, ICMP4, ECHO, 0), TC_ACT_OK);
+	assert_int_equal(send_own(s, false, away6, ICMP6, ECHO6, 0), TC_ACT_OK);
+	assert_int_equal(outside(s).clear_own.packets, n);
+}
+
 static void whoever_wants_may_pass(void **context)
 {
 	struct state *s = *context;
+	struct fib_route closed = closed_prefix("203.0.0.0/16", 4);
 
+	assert_int_equal(maps_closed_set(s->maps, &closed, 1), 0);
+	assert_int_equal(send_own(s, true, site4, ICMP4, ECHO, 0), TC_ACT_OK);
 	assert_int_equal(arrive(s, TCP, true, lan4, 0), XDP_PASS);
 	assert_int_equal(leave(s, true, lan4, if_nametoindex("d0")), TC_ACT_OK);
 	assert_int_equal(outside(s).clear_in.packets + outside(s).clear_out.packets, 0);
@@ -252,6 +338,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_device_that_does_not_forward_is_no_way_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_is_of_the_hub_leaves, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			nothing_leaves_for_a_site_that_is_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(whoever_wants_may_pass, setup_open, teardown),
 		cmocka_unit_test(a_killed_process_leaves_them_closed),
 	};

@@ -5,6 +5,7 @@
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
 
+#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +188,52 @@ static void the_trie_refuses_some(void **context)
 		assert_false(has(s, &r[i]));
 }
 
+#define BESIDE 1000 /* more than one datagram of answers */
+
+static bool is_listed(const struct ip_prefix *list, size_t n, const char *text)
+{
+	struct ip_prefix p;
+
+	assert_true(prefix_parse(text, &p));
+	for (size_t i = 0; i < n; i++) {
+		if (prefix_equal(&list[i], &p))
+			return true;
+	}
+	return false;
+}
+
+static void routes_of_others_are_listed(void **context)
+{
+	static struct ip_prefix list[BESIDE + 100];
+	uint32_t device;
+	size_t n;
+
+	(void)context;
+	assert_int_equal(
+		system("ip link add o0 type veth peer name o1 && ip link set o0 up &&"
+		       "ip link set o1 up && ip addr add 10.9.0.1/24 dev o0 &&"
+		       "ip route add 10.8.0.0/16 dev o0 table 77 && ip route add default dev o0 &&"
+		       "ip route add 10.7.0.0/16 dev o0 proto 83 && ip route add 10.6.0.0/16 dev "
+		       "o1 &&"
+		       "ip -6 route add fd01::/48 dev o0 && ip -6 route add default dev o0"),
+		0);
+	device = if_nametoindex("o0");
+	n = routes_by_device(AF_INET, device, list, BESIDE);
+	assert_int_equal(n, 2);
+	assert_true(is_listed(list, n, "10.9.0.0/24") && is_listed(list, n, "10.8.0.0/16"));
+	n = routes_by_device(AF_INET6, device, list, BESIDE);
+	assert_true(is_listed(list, n, "fd01::/48"));
+	assert_false(is_listed(list, n, "::/0"));
+
+	assert_int_equal(system("for i in $(seq 1000); do echo route add 10.$((100 + i / 250))."
+				"$((i % 250)).0/24 dev o0; done | ip -batch -"),
+		0);
+	assert_int_equal(routes_by_device(AF_INET, device, list, BESIDE + 100), BESIDE + 2);
+	assert_true(is_listed(list, BESIDE + 2, "10.104.0.0/24"));
+	assert_int_equal(routes_by_device(AF_INET, device, list, 10), 10);
+	assert_int_equal(routes_by_device(AF_INET, 9999, list, 10), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_kernel_refuses_some, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_trie_refuses_some, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_missing_is_put_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(routes_of_others_are_listed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,7 @@ static void do_kernel(char **w)
 	hub.link = hub.maps ? link_open(&link, error) : NULL;
 	hub.config = calloc(1, sizeof(*hub.config));
 	hub.routes = route_table_new();
+	hub.closed = closed_new();
 	if (!hub.link || !hub.config) {
 		fprintf(stderr, "%s\n", error);
 		exit(1);
@@ -124,6 +125,7 @@ static void kernel_end(void)
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
 		free(hub.sites[i]);
 	route_table_free(hub.routes);
+	closed_free(hub.closed);
 	if (hub.link)
 		link_close(hub.link);
 	maps_free(hub.maps);

@@ -27,7 +27,7 @@ static struct {
 	struct hub hub;
 	struct hub_site sites[TUNNELS / TUNNELS_PER_SITE];
 	struct config config;
-	struct fake_table trie, kernel;
+	struct fake_table trie, kernel, closed;
 	struct route_share shares[SLUICE_MAX_SHARES];
 	uint32_t random;
 	bool alive[TUNNELS]; /* the site's speaker runs */
@@ -82,6 +82,22 @@ size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
 		assert_true(fake_find(&sim.kernel, &routes[i].prefix) < 0); /* the kernel first */
 		routes[i].failed = !fake_del(&sim.trie, &routes[i].prefix);
 	}
+	return 0;
+}
+
+size_t maps_closed_set(struct maps *m, struct fib_route *prefixes, size_t count)
+{
+	(void)m;
+	for (size_t i = 0; i < count; i++)
+		fake_set(&sim.closed, &prefixes[i].prefix, prefixes[i].tunnel);
+	return 0;
+}
+
+size_t maps_closed_del(struct maps *m, struct fib_route *prefixes, size_t count)
+{
+	(void)m;
+	for (size_t i = 0; i < count; i++)
+		assert_true(fake_del(&sim.closed, &prefixes[i].prefix));
 	return 0;
 }
 
@@ -146,11 +162,26 @@ bool maps_route_leads(
 	return i >= 0 && sim.trie.rows[i].value == (tunnel | share << SHARE);
 }
 
+static bool is_of_configuration(const struct ip_prefix *p)
+{
+	const struct statics_conf *statics = &sim.sites[STATIC].conf.statics;
+
+	for (uint32_t i = 0; i < statics->count; i++) {
+		if (prefix_equal(&statics->prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
 {
 	(void)l;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		routes[i].failed = !fake_del(&sim.kernel, &routes[i].prefix);
+		/* From now on it would leave by the default route. */
+		assert_true(fake_find(&sim.closed, &routes[i].prefix) >= 0 ||
+			    is_of_configuration(&routes[i].prefix));
+	}
 	return 0;
 }
 
@@ -277,6 +308,7 @@ static void set_up(uint32_t seed, bool grouped)
 	lab.on_route = on_route;
 	sim.hub.config = &sim.config;
 	sim.hub.routes = route_table_new();
+	sim.hub.closed = closed_new();
 	sim.config.concentrator.networks =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("172.16.0.0/16")}};
 	sim.config.concentrator.endpoint_count = 1;
@@ -312,6 +344,7 @@ static void tear_down(void)
 		bgp_free(lab.site[t]);
 	bgp_free(lab.hub);
 	route_table_free(sim.hub.routes);
+	closed_free(sim.hub.closed);
 	claims_fini(&sim.hub.claims);
 }
 

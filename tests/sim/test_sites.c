@@ -86,6 +86,11 @@ void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present
 	(void)h, (void)conf, (void)present;
 }
 
+void closed_forget_site(struct hub *h, uint32_t slot)
+{
+	(void)h, (void)slot;
+}
+
 void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
 {
 	(void)h, (void)site, (void)t, (void)present;

@@ -248,6 +248,8 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_SHARES] = p->inside->maps.shares;
 	m[DATA_MAP_ROUTE4] = p->inside->maps.route4;
 	m[DATA_MAP_ROUTE6] = p->inside->maps.route6;
+	m[DATA_MAP_CLOSED4] = p->outside->maps.closed4;
+	m[DATA_MAP_CLOSED6] = p->outside->maps.closed6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;
 	m[DATA_MAP_IKE_GUARD] = p->outside->maps.ike_guard;
 	m[DATA_MAP_SELECTORS] = p->inside->maps.selectors;

@@ -181,18 +181,27 @@ union route_key {
 	struct route6_key v6;
 };
 
-/* Fills in the key and returns the map's descriptor. */
-static int route_map(const struct maps *m, const struct ip_prefix *prefix, union route_key *key)
+enum tries { ROUTES, CLOSED };
+
+/* Fills in the key and returns the descriptor of the trie of its family. */
+static int trie_map(const struct maps *m, enum tries tries, const struct ip_prefix *prefix,
+	union route_key *key)
 {
 	memset(key, 0, sizeof(*key));
 	if (prefix->addr.family == AF_INET) {
 		key->v4.prefix_len = prefix->len;
 		memcpy(key->v4.address, prefix->addr.bytes, 4);
-		return bpf_plane_map_fd(m->plane, DATA_MAP_ROUTE4);
+		return bpf_plane_map_fd(
+			m->plane, tries == ROUTES ? DATA_MAP_ROUTE4 : DATA_MAP_CLOSED4);
 	}
 	key->v6.prefix_len = prefix->len;
 	memcpy(key->v6.address, prefix->addr.bytes, 16);
-	return bpf_plane_map_fd(m->plane, DATA_MAP_ROUTE6);
+	return bpf_plane_map_fd(m->plane, tries == ROUTES ? DATA_MAP_ROUTE6 : DATA_MAP_CLOSED6);
+}
+
+static int route_map(const struct maps *m, const struct ip_prefix *prefix, union route_key *key)
+{
+	return trie_map(m, ROUTES, prefix, key);
 }
 
 static struct route_target route_target(uint32_t tunnel, uint32_t share)
@@ -200,21 +209,32 @@ static struct route_target route_target(uint32_t tunnel, uint32_t share)
 	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .share = share};
 }
 
-bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
+static bool trie_set(struct maps *m, enum tries tries, const struct ip_prefix *prefix,
+	uint32_t tunnel, uint32_t share)
 {
 	struct route_target target = route_target(tunnel, share);
 	union route_key key;
-	int fd = route_map(m, prefix, &key);
+	int fd = trie_map(m, tries, prefix, &key);
 
 	return !bpf_map_update_elem(fd, &key, &target, BPF_ANY);
 }
 
-bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
+static bool trie_del(struct maps *m, enum tries tries, const struct ip_prefix *prefix)
 {
 	union route_key key;
-	int fd = route_map(m, prefix, &key);
+	int fd = trie_map(m, tries, prefix, &key);
 
 	return !bpf_map_delete_elem(fd, &key);
+}
+
+bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
+{
+	return trie_set(m, ROUTES, prefix, tunnel, share);
+}
+
+bool maps_route_del(struct maps *m, const struct ip_prefix *prefix)
+{
+	return trie_del(m, ROUTES, prefix);
 }
 
 /* Routes of one family in a row, as the kernel wants them. */
@@ -226,14 +246,15 @@ struct route_run {
 	uint32_t count;
 };
 
-static struct route_run collect_run(struct maps *m, const struct fib_route *routes, size_t count)
+static struct route_run collect_run(
+	struct maps *m, enum tries tries, const struct fib_route *routes, size_t count)
 {
 	struct route_run run = {0};
 	union route_key key;
 
 	for (; run.count < count && run.count < ROUTES_BATCH; run.count++) {
 		const struct fib_route *r = &routes[run.count];
-		int fd = route_map(m, &r->prefix, &key);
+		int fd = trie_map(m, tries, &r->prefix, &key);
 
 		if (run.count && fd != run.fd)
 			break;
@@ -249,12 +270,13 @@ static struct route_run collect_run(struct maps *m, const struct fib_route *rout
  * The kernel stops at the first that fails, so what follows is done one by one: that is where the
  * trie is full, or a hostile process said something twice.
  */
-static size_t write_routes(struct maps *m, struct fib_route *routes, size_t count, bool add)
+static size_t write_routes(
+	struct maps *m, enum tries tries, struct fib_route *routes, size_t count, bool add)
 {
 	size_t failed = 0;
 
 	for (size_t at = 0; at < count;) {
-		struct route_run run = collect_run(m, routes + at, count - at);
+		struct route_run run = collect_run(m, tries, routes + at, count - at);
 		uint32_t done = run.count, i;
 
 		if (add ? !bpf_map_update_batch(run.fd, run.keys, run.targets, &done, NULL)
@@ -266,8 +288,8 @@ static size_t write_routes(struct maps *m, struct fib_route *routes, size_t coun
 		for (at += i; i < run.count; i++) {
 			struct fib_route *r = &routes[at++];
 
-			r->failed = add ? !maps_route_set(m, &r->prefix, r->tunnel, r->share)
-					: !maps_route_del(m, &r->prefix);
+			r->failed = add ? !trie_set(m, tries, &r->prefix, r->tunnel, r->share)
+					: !trie_del(m, tries, &r->prefix);
 			failed += r->failed;
 		}
 	}
@@ -276,12 +298,22 @@ static size_t write_routes(struct maps *m, struct fib_route *routes, size_t coun
 
 size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count)
 {
-	return write_routes(m, routes, count, true);
+	return write_routes(m, ROUTES, routes, count, true);
 }
 
 size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count)
 {
-	return write_routes(m, routes, count, false);
+	return write_routes(m, ROUTES, routes, count, false);
+}
+
+size_t maps_closed_set(struct maps *m, struct fib_route *prefixes, size_t count)
+{
+	return write_routes(m, CLOSED, prefixes, count, true);
+}
+
+size_t maps_closed_del(struct maps *m, struct fib_route *prefixes, size_t count)
+{
+	return write_routes(m, CLOSED, prefixes, count, false);
 }
 
 bool maps_route_leads(

@@ -62,6 +62,10 @@ bool maps_route_del(struct maps *m, const struct ip_prefix *prefix);
 size_t maps_routes_set(struct maps *m, struct fib_route *routes, size_t count);
 size_t maps_routes_del(struct maps *m, struct fib_route *routes, size_t count);
 
+/* Where the hub itself sends nothing in clear, and with tunnel SLUICE_NOT_CLOSED where it may. */
+size_t maps_closed_set(struct maps *m, struct fib_route *prefixes, size_t count);
+size_t maps_closed_del(struct maps *m, struct fib_route *prefixes, size_t count);
+
 /* Whether the trie has the prefix, or a shorter one around it, and it leads there. */
 bool maps_route_leads(
 	struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share);

@@ -14,6 +14,7 @@
 #include <netlink/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ROUTE_METRIC  83         /* ours alone: replacing never hits a route of others */
 #define METRIC_CLOSED UINT32_MAX /* any other route of the prefix goes before */
@@ -213,4 +214,65 @@ size_t route_socket_restore(struct route_socket *s, struct fib_route *routes, si
 size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t count)
 {
 	return write_all(s, verb_del, routes, count);
+}
+
+/* ---- what others have put there ---- */
+
+/* The prefix of one route. False: it is none that we ask for. */
+static bool take_listed(const struct nlmsghdr *h, struct ip_prefix *prefix)
+{
+	const struct rtmsg *m = NLMSG_DATA(h);
+	int len = (int)RTM_PAYLOAD(h);
+
+	if (h->nlmsg_type != RTM_NEWROUTE || len < 0 || m->rtm_flags & RTM_F_CLONED ||
+		m->rtm_protocol == LINK_ROUTE_PROTOCOL || m->rtm_type != RTN_UNICAST)
+		return false;
+	for (const struct rtattr *a = RTM_RTA(m); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
+		if (a->rta_type != RTA_DST)
+			continue;
+		prefix->addr = addr_from_bytes(m->rtm_family, RTA_DATA(a));
+		prefix->len = m->rtm_dst_len;
+		return true;
+	}
+	return false; /* a default route */
+}
+
+/* Asks the kernel to choose: who has a hundred thousand routes to sites reads only the others. */
+static bool ask_for_list(int fd, uint8_t family, uint32_t ifindex)
+{
+	struct {
+		struct nlmsghdr h;
+		struct rtmsg m;
+		struct rtattr a;
+		uint32_t ifindex;
+	} ask = {{sizeof(ask), RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+		{.rtm_family = family, .rtm_type = RTN_UNICAST},
+		{RTA_LENGTH(sizeof(uint32_t)), RTA_OIF}, ifindex};
+	const int on = 1;
+
+	return fd >= 0 && !setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) &&
+	       send(fd, &ask, sizeof(ask), 0) == sizeof(ask);
+}
+
+size_t routes_by_device(int family, uint32_t ifindex, struct ip_prefix *list, size_t max)
+{
+	_Alignas(struct nlmsghdr) uint8_t bytes[32768];
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	bool more = ask_for_list(fd, (uint8_t)family, ifindex);
+	size_t n = 0;
+
+	while (more && n < max) {
+		ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
+		uint32_t left = got > 0 ? (uint32_t)got : 0;
+
+		more = left;
+		for (const struct nlmsghdr *h = (struct nlmsghdr *)bytes;
+			NLMSG_OK(h, left) && n < max; h = NLMSG_NEXT(h, left)) {
+			more = h->nlmsg_type != NLMSG_DONE && h->nlmsg_type != NLMSG_ERROR;
+			n += take_listed(h, &list[n]);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return n;
 }

@@ -42,4 +42,10 @@ size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t
 /* Installs those that are not there: whoever is there has "failed", and is left as it is. */
 size_t route_socket_restore(struct route_socket *s, struct fib_route *routes, size_t count);
 
+/*
+ * Prefixes, no default route, that others than us have routed by a device, in any table. Returns how
+ * many, `max` at most.
+ */
+size_t routes_by_device(int family, uint32_t ifindex, struct ip_prefix *list, size_t max);
+
 #endif

@@ -268,8 +268,11 @@ static void take_route(struct batch *b, const struct imsg_route *route)
 	route_table_set_facts(h->routes, e, route, share);
 	e->stale = false;
 	count_route(h, e, 1);
-	if (moved)
-		install(b, e);
+	if (!moved)
+		return;
+	install(b, e);
+	if (route->source != SOURCE_STATIC) /* hub_statics_close has them */
+		closed_add(h, &route->prefix, route->tunnel);
 }
 
 void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count)
@@ -279,6 +282,7 @@ void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t coun
 	hub_guard_prepare(h);
 	for (size_t i = 0; i < count; i++)
 		take_route(&b, &routes[i]);
+	closed_write(h);
 	batch_write(&b);
 }
 
@@ -376,6 +380,20 @@ static struct ip_prefix host_prefix(const struct ip_addr *a)
 	return prefix_make(a, addr_bits(a));
 }
 
+/* To the site's end of the block of one family. False: it has none. */
+static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, struct fib_route *r)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_prefix *block = v6 ? &conf->inside6 : &conf->inside;
+	struct ip_addr peer = config_inside_site(block);
+
+	*r = (struct fib_route){.prefix = host_prefix(&peer),
+		.source = config_inside_hub(block),
+		.inside = true,
+		.tunnel = hub_tunnel_number(site, t)};
+	return addr_is_set(&peer);
+}
+
 void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -391,20 +409,13 @@ void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, 
 		else
 			link_address_del(h->link, &own, (uint8_t)addr_bits(&own));
 	}
-}
+	for (int v6 = 0; present && v6 < 2; v6++) {
+		struct fib_route host;
 
-/* To the site's end of the block of one family. False: it has none. */
-static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, struct fib_route *r)
-{
-	const struct tunnel_conf *conf = &site->conf.tunnels[t];
-	const struct ip_prefix *block = v6 ? &conf->inside6 : &conf->inside;
-	struct ip_addr peer = config_inside_site(block);
-
-	*r = (struct fib_route){.prefix = host_prefix(&peer),
-		.source = config_inside_hub(block),
-		.inside = true,
-		.tunnel = hub_tunnel_number(site, t)};
-	return addr_is_set(&peer);
+		if (inside_route(site, t, v6, &host))
+			closed_add(h, &host.prefix, host.tunnel);
+	}
+	closed_write(h);
 }
 
 static bool has_prefix(const struct site_conf *c, const struct ip_prefix *p)

@@ -104,6 +104,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	}
 	hub_sample(h);
 	hub_routes_check(h, now);
+	closed_spare(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
@@ -171,6 +172,7 @@ static void hub_free(struct hub *h)
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
 		free(h->fair[d]);
 	route_table_free(h->routes);
+	closed_free(h->closed);
 	claims_fini(&h->claims);
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
 		if (h->queries[i].id)
@@ -198,6 +200,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->saved_fd = -1;
 	h->base = event_base_new();
 	h->routes = route_table_new();
+	h->closed = closed_new();
 	h->events = eventlog_new();
 
 	h->certificates = certificates_load(own_config, error);

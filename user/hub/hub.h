@@ -15,6 +15,7 @@
 #include "bgp/claims.h"
 #include "dataplane/maps.h"
 #include "dataplane/xfrmi.h"
+#include "hub/closed.h"
 #include "hub/eventlog.h"
 #include "hub/history.h"
 #include "hub/process.h"
@@ -108,7 +109,8 @@ struct hub {
 	uint32_t next_slot;
 	uint32_t next_group;        /* less HUB_SITE_SLOTS */
 	struct route_table *routes; /* best paths that bgp reported */
-	uint32_t check_at;          /* see hub_routes_check */
+	struct closed *closed;
+	uint32_t check_at; /* see hub_routes_check */
 	uint64_t check_again_ns;
 	uint64_t routes_mended;             /* by it, since the start */
 	bool rules_changed;                 /* routes that are there are to be judged again */
@@ -243,6 +245,9 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
 /* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
 const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
+
+/* What is routed to no site: loopback, multicast and what stays on a link. */
+const struct ip_prefix *hub_never_routed(size_t *count);
 
 /*
  * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots

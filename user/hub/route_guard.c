@@ -83,17 +83,23 @@ static bool is_well_formed(const struct ip_prefix *p)
 	return prefix_equal(&clean, p);
 }
 
+static const struct ip_prefix never[] = {
+	{{AF_INET, {127}}, 8},
+	{{AF_INET, {169, 254}}, 16}, /* inside addresses of tunnels too */
+	{{AF_INET, {224}}, 3},
+	{{AF_INET6, {0}}, 127},
+	{{AF_INET6, {0xfe, 0x80}}, 10},
+	{{AF_INET6, {0xff}}, 8},
+};
+
+const struct ip_prefix *hub_never_routed(size_t *count)
+{
+	*count = sizeof(never) / sizeof(never[0]);
+	return never;
+}
+
 static bool is_never_routed(const struct ip_prefix *p)
 {
-	static const struct ip_prefix never[] = {
-		{{AF_INET, {127}}, 8},
-		{{AF_INET, {169, 254}}, 16}, /* inside addresses of tunnels too */
-		{{AF_INET, {224}}, 3},
-		{{AF_INET6, {0}}, 127},
-		{{AF_INET6, {0xfe, 0x80}}, 10},
-		{{AF_INET6, {0xff}}, 8},
-	};
-
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		if (prefix_covers(&never[i], p))
 			return true;

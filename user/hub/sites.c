@@ -374,6 +374,7 @@ void hub_site_remove(struct hub *h, struct hub_site *site)
 	maps_site_set(h->maps, site->slot, NULL, 0);
 	h->sites[site->slot] = NULL;
 	hub_statics_close(h, &site->conf, false);
+	closed_forget_site(h, site->slot);
 	hub_rates_forget(h, site->slot);
 	hub_site_free(site);
 }

@@ -38,6 +38,7 @@ const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, keepalive),
 	FIELD(outside_stats, clear_in),
 	FIELD(outside_stats, clear_out),
+	FIELD(outside_stats, clear_own),
 	{NULL, 0},
 };
 

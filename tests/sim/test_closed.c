@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sites have announced stays closed for the hub's own packets, and what goes before it does not. */
+#include "routes_world.h"
+
+#define OUTSIDE 7
+#define ROUND   (10 * CLOCK_SECOND)
+
+static struct ip_prefix by_outside[2]; /* routes of somebody else */
+static size_t by_outside_count;
+
+size_t routes_by_device(int family, uint32_t ifindex, struct ip_prefix *list, size_t max)
+{
+	assert_int_equal(ifindex, OUTSIDE);
+	assert_true(max >= by_outside_count);
+	if (family != AF_INET)
+		return 0;
+	memcpy(list, by_outside, by_outside_count * sizeof(*list));
+	return by_outside_count;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	set_up(1, false);
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		bgp_tunnel_set(lab.hub, t, false, lab.now); /* it says nothing by itself */
+	sim.hub.outside_count = 1;
+	sim.hub.outside[0].ifindex = OUTSIDE;
+	by_outside_count = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tear_down();
+	return 0;
+}
+
+static void announced(uint32_t tunnel, const char *text)
+{
+	struct imsg_route m = {.prefix = prefix(text),
+		.tunnel = tunnel,
+		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
+
+	hub_routes_take(&sim.hub, &m, 1);
+	assert_true(fake_find(&sim.kernel, &m.prefix) >= 0);
+}
+
+static void withdrawn(const char *text)
+{
+	struct ip_prefix p = prefix(text);
+
+	hub_routes_gone(&sim.hub, &p, 1);
+	assert_int_equal(fake_find(&sim.kernel, &p), -1);
+}
+
+/* The tunnel, SLUICE_NOT_CLOSED, or -1: TC knows nothing of it. */
+static int64_t closed(const char *text)
+{
+	struct ip_prefix p = prefix(text);
+	int i = fake_find(&sim.closed, &p);
+
+	return i < 0 ? -1 : (int64_t)sim.closed.rows[i].value;
+}
+
+static void it_outlasts_the_route(void **state)
+{
+	(void)state;
+	announced(0, "20.1.0.0/16");
+	announced(1, "20.2.0.0/16");
+	announced(0, "2001:db8:20::/48");
+	withdrawn("20.1.0.0/16");
+	withdrawn("2001:db8:20::/48");
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	assert_int_equal(closed("20.2.0.0/16"), 1);
+	assert_int_equal(closed("2001:db8:20::/48"), 0);
+	/* Whoever had it last is whom it goes with. */
+	announced(4, "20.1.0.0/16");
+	withdrawn("20.1.0.0/16");
+	assert_int_equal(closed("20.1.0.0/16"), 4);
+	closed_forget_site(&sim.hub, 0);
+	assert_int_equal(closed("20.1.0.0/16"), 4);
+	assert_int_equal(closed("20.2.0.0/16"), -1);
+	assert_int_equal(closed("2001:db8:20::/48"), -1);
+	assert_int_equal(closed_count(sim.hub.closed), 1);
+}
+
+static void what_others_close_or_nobody_is_left_out(void **state)
+{
+	(void)state;
+	announced(2, "10.2.0.0/24"); /* static: there is an unreachable route */
+	sim.sites[0].conf.allow_default = true;
+	announced(0, "0.0.0.0/0");
+	assert_int_equal(closed_count(sim.hub.closed), 0);
+}
+
+static void a_site_has_a_limit(void **state)
+{
+	char text[32];
+
+	(void)state;
+	sim.sites[0].conf.max_prefixes_in = 2; /* of each family: 8 are remembered */
+	sim.sites[0].conf.tunnels[0].inside = prefix("169.254.9.0/30");
+	hub_inside_set(&sim.hub, &sim.sites[0], 0, true);
+	announced(0, "20.0.0.0/16");
+	for (int i = 1; i < 7; i++) {
+		snprintf(text, sizeof(text), "20.%d.0.0/16", i);
+		announced(0, text);
+		withdrawn(text);
+	}
+	announced(4, "30.1.0.0/16");
+	withdrawn("30.1.0.0/16");
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	announced(0, "20.7.0.0/16");
+	assert_int_equal(closed("20.1.0.0/16"), -1);
+	assert_int_equal(closed("20.6.0.0/16"), -1);
+	assert_int_equal(closed("20.0.0.0/16"), 0); /* is routed */
+	assert_int_equal(closed("20.7.0.0/16"), 0);
+	assert_int_equal(closed("169.254.9.2/32"), 0);
+	assert_int_equal(closed("30.1.0.0/16"), 4); /* of another site */
+	assert_int_equal(closed_count(sim.hub.closed), 4);
+}
+
+static void other_routes_go_before(void **state)
+{
+	(void)state;
+	by_outside[0] = prefix("20.1.0.0/16");
+	by_outside[1] = prefix("20.2.3.0/24");
+	by_outside_count = 2;
+	sim.sites[0].conf.tunnels[0].address = address("203.0.113.%u", 9);
+	announced(0, "20.2.0.0/16");
+	closed_spare(&sim.hub, ROUND);
+	announced(0, "20.1.0.0/16");
+	withdrawn("20.1.0.0/16");
+	assert_int_equal(closed("20.1.0.0/16"), SLUICE_NOT_CLOSED);
+	assert_int_equal(closed("20.2.3.0/24"), SLUICE_NOT_CLOSED);
+	assert_int_equal(closed("20.2.0.0/16"), 0);
+	assert_int_equal(closed("203.0.113.9/32"), SLUICE_NOT_CLOSED);
+	assert_int_equal(closed("224.0.0.0/3"), SLUICE_NOT_CLOSED);
+
+	by_outside_count = 0;
+	closed_spare(&sim.hub, ROUND + CLOCK_SECOND); /* not yet */
+	assert_int_equal(closed("20.2.3.0/24"), SLUICE_NOT_CLOSED);
+	closed_spare(&sim.hub, 2 * ROUND);
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	assert_int_equal(closed("20.2.3.0/24"), -1);
+	assert_int_equal(closed("203.0.113.9/32"), SLUICE_NOT_CLOSED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_outlasts_the_route, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_others_close_or_nobody_is_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_site_has_a_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_routes_go_before, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("closed", tests, NULL, NULL);
+}
