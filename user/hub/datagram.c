@@ -15,21 +15,22 @@
 
 #define IPV4_HEADER_MIN 20
 
+static bool set_option(int fd, int level, int option, int value)
+{
+	return !setsockopt(fd, level, option, &value, sizeof(value));
+}
+
 bool datagram_want_class(int fd, int family)
 {
-	int on = 1;
-
-	return !setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
-		family == AF_INET ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on));
+	if (family == AF_INET)
+		return set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	return set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 }
 
 bool datagram_let_fragment(int fd, int family)
 {
-	int omit = IP_PMTUDISC_OMIT;
-
 	/* Routers of IPv6 fragment nothing, so there the kernel listens to them: never below 1,280 bytes. */
-	return family != AF_INET ||
-	       !setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+	return family != AF_INET || set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 }
 
 bool datagram_refuse_input(int fd)
@@ -40,41 +41,53 @@ bool datagram_refuse_input(int fd)
 	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static bool share_address(int fd, int on)
+static bool send_whole_by(int fd, int family, unsigned int ifindex)
 {
-	return !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	int device = (int)htonl(ifindex);
+
+	if (family == AF_INET)
+		return set_option(fd, IPPROTO_IP, IP_UNICAST_IF, device) &&
+		       set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	return set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, device) &&
+	       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
-int datagram_sender_open(int receiver, const struct ip_endpoint *local, unsigned int ifindex)
+/* To the address of another socket, which neither shares with anybody who comes later. */
+static bool bind_beside(int fd, int other, const struct ip_endpoint *local)
 {
-	bool v4 = local->addr.family == AF_INET;
-	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	int probe = v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE, on = 1, error;
-	uint32_t device = htonl(ifindex);
-	int fd = socket(local->addr.family,
-		(local->port ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		local->port ? IPPROTO_UDP : IPPROTO_ESP);
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(local, &ss);
+	bool bound = set_option(other, SOL_SOCKET, SO_REUSEADDR, 1) &&
+		     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+		     !bind(fd, (struct sockaddr *)&ss, len);
+	int error = errno;
+	bool alone = set_option(other, SOL_SOCKET, SO_REUSEADDR, 0) &&
+		     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 
-	/*
-	 * Not bound to the device, unlike the other one: so the kernel prefers that one for what arrives. The
-	 * address is shared with nobody who comes later.
-	 */
-	if (fd >= 0 && datagram_refuse_input(fd) &&
-		(v4 || !local->port || !setsockopt(fd, level, IPV6_V6ONLY, &on, sizeof(on))) &&
-		!setsockopt(
-			fd, level, v4 ? IP_UNICAST_IF : IPV6_UNICAST_IF, &device, sizeof(device)) &&
-		!setsockopt(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &probe,
-			sizeof(probe)) &&
-		share_address(receiver, 1) && share_address(fd, 1) &&
-		!bind(fd, (struct sockaddr *)&ss, len) && share_address(receiver, 0) &&
-		share_address(fd, 0))
+	if (!bound)
+		errno = error;
+	return bound && alone;
+}
+
+/* Not bound to the device, unlike the other one: so the kernel prefers that one for what arrives. */
+int datagram_sender_open(int receiver, const struct ip_endpoint *local, unsigned int ifindex)
+{
+	int family = local->addr.family, error;
+	bool udp = local->port;
+	int fd = socket(family, (udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		udp ? IPPROTO_UDP : IPPROTO_ESP);
+
+	if (fd < 0)
+		return -1;
+	if (!datagram_refuse_input(fd) || !send_whole_by(fd, family, ifindex))
+		goto fail;
+	if (udp && family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+		goto fail;
+	if (bind_beside(fd, receiver, local))
 		return fd;
+fail:
 	error = errno;
-	(void)share_address(receiver, 0);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	errno = error;
 	return -1;
 }
