@@ -101,8 +101,6 @@ static __noinline int pay(
 	most = quantum_of(price, burst, most);
 	if (most < units)
 		most = units;
-	if (have > most)
-		have = most;
 	if (loan->price != price)
 		have = have * loan->price / price;
 	if (have > most)
