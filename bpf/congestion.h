@@ -13,19 +13,46 @@
 #define IPV6_ECN_BITS 0x30 /* of the second byte */
 
 /*
- * Nearly all of what a site may send at once is used up. Nothing waits in a policer: a window that is
- * halved earlier than it must be is a loss of rate, the greater the longer the way.
+ * Three quarters of what a site may send at once are used up. Nothing waits in a policer: a window that is
+ * cut earlier than it must be is a loss of rate, the greater the longer the way.
  */
-#define CONGESTED_SHIFT 4 /* this part of the burst is left: 1/16 */
+#define CONGESTED_SHIFT 2 /* this part of the burst is left: a quarter */
 
-static __always_inline int congested(const struct rate_bucket *bucket, __u64 now)
+/* What is left of the burst is less than that part: then how much, in *left, and of how much, in *room. */
+static __always_inline int congested(
+	const struct rate_bucket *bucket, __u64 now, __u64 *left, __u64 *room)
 {
-	return bucket->ns_per_byte_q16 &&
-	       bucket_word(&bucket->tat_ns) >
-		       now + bucket->burst_ns - (bucket->burst_ns >> CONGESTED_SHIFT);
+	__u64 end = now + bucket->burst_ns, tat = bucket_word(&bucket->tat_ns);
+
+	*room = bucket->burst_ns >> CONGESTED_SHIFT;
+	*left = end > tat ? end - tat : 0;
+	return bucket->ns_per_byte_q16 && *left < *room;
 }
 
-static __always_inline void tell_congestion(struct xdp_md *ctx, const struct outside_packet *p)
+/* When those of a bucket were told last, and what was left then. */
+struct told {
+	__u64 when, left;
+};
+
+/*
+ * Which flows there are is not to be seen here. A sender cuts its window once in a round trip, and what it
+ * has sent until then is still coming: to be told again after that is to cut twice for one reason. So
+ * nobody is told for some time, up to the round trip that is reckoned with; but
+ * - for less the less is left, by the square, because others have not been told;
+ * - for less the nearer it is to what was left the last time, and at once if it is less: then it was
+ *   not enough. What is on its way to its end after an answer is left alone.
+ */
+static __always_inline int may_tell(const struct told *last, __u64 left, __u64 room, __u64 now)
+{
+	__u64 part = (left << 10) / room, since = left > last->left ? left - last->left : 0;
+	__u64 wait = (part * part * SLUICE_TOLD_NS) >> 20;
+	__u64 better = (((since << 10) / room) * SLUICE_TOLD_NS) >> 10;
+
+	return now - last->when >= (better < wait ? better : wait);
+}
+
+/* Whether the packet tells it now: its sender listens. */
+static __always_inline int tell_congestion(struct xdp_md *ctx, const struct outside_packet *p)
 {
 	void *end = (void *)(long)ctx->data_end, *at = (void *)(long)ctx->data + p->ip_at;
 	struct iphdr *ip = at;
@@ -33,20 +60,22 @@ static __always_inline void tell_congestion(struct xdp_md *ctx, const struct out
 	__u32 ecn, sum;
 
 	if (p->family == 6) {
-		if (at + sizeof(struct ipv6hdr) <= end && ip6[1] & IPV6_ECN_BITS)
-			ip6[1] |= IPV6_ECN_BITS;
-		return;
+		if (at + sizeof(struct ipv6hdr) > end || !(ip6[1] & IPV6_ECN_BITS))
+			return 0;
+		ip6[1] |= IPV6_ECN_BITS;
+		return 1;
 	}
 	if ((void *)(ip + 1) > end)
-		return;
+		return 0;
 	ecn = ip->tos & ECN_CE;
 	if (!ecn || ecn == ECN_CE)
-		return;
+		return ecn;
 	ip->tos |= ECN_CE;
 	/* RFC 1624 */
 	sum = (~bpf_ntohs(ip->check) & 0xffff) + ECN_CE - ecn;
 	sum = (sum & 0xffff) + (sum >> 16);
 	ip->check = bpf_htons(~sum & 0xffff);
+	return 1;
 }
 
 #endif

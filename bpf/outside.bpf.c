@@ -68,6 +68,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } cpus SEC(".maps");
 
+PLAIN_ARRAY(told_sites, struct told, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
 ROUTE_TRIE(closed4, struct route4_key, SLUICE_MAX_CLOSED);
 ROUTE_TRIE(closed6, struct route6_key, SLUICE_MAX_CLOSED);
@@ -156,15 +157,26 @@ static __noinline enum police_verdict police_by_buckets(const struct sa_in *sa,
 	return police(bucket, loan, aggregate, sa->own_limits, cpu, bytes, small);
 }
 
-/* Apart as well: who does not mark needs no bucket for what its loan paid. */
+/*
+ * Apart as well: who does not mark needs no bucket for what its loan paid. A time that was read before
+ * makes the bucket look fuller than it is.
+ */
 static __noinline int tell_if_congested(struct xdp_md *ctx, const struct outside_packet *p,
 	const struct sa_in *sa, struct police_cpu *cpu)
 {
 	__u32 bucket_index = bucket_of(sa->tunnel, sa->own_limits);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
+	struct told *last;
+	__u64 left, room;
 
-	if (bucket && congested(bucket, clock_of(cpu, 0)))
-		tell_congestion(ctx, p);
+	if (!bucket || !congested(bucket, clock_of(cpu, 0), &left, &room) ||
+		!congested(bucket, clock_of(cpu, 1), &left, &room))
+		return 0;
+	last = bpf_map_lookup_elem(&told_sites, &bucket_index);
+	if (last && may_tell(last, left, room, cpu->now) && tell_congestion(ctx, p)) {
+		last->when = cpu->now;
+		last->left = left;
+	}
 	return 0;
 }
 

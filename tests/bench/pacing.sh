@@ -4,10 +4,12 @@
 # it loses a frame, then or later, the figure is not taken for ours. Inner IP bytes a second after the first two
 # seconds, against the rate; what the horizon of the pacing wheel (or, from the site, the policer) dropped
 # of all packets; then a flow to each of 100 sites at once; then what a site that sends little waits beside one that
-# is over its rate, with and without pacing. PARTS="out in all wait" says what of it runs.
+# is over its rate, with and without pacing. PARTS="out in all wait" says what of it runs, FLOWS how many connections
+# share the rate, in which case the least of them is shown too, IN_CASES what part `in` does.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slpc SECONDS_EACH=${SECONDS_EACH:-8} ROUNDS=${ROUNDS:-3}
+flows=${FLOWS:-1} IN_CASES=${IN_CASES:-cubic:0 bbr:0 cubic:1}
 . tests/bench/lab.sh
 bench_start
 HEADERS=52 # of IP and TCP in each full packet
@@ -64,15 +66,16 @@ wire_end() {
 }
 net() { bench_net "$1" && wire "$2" && wire_alone "$3" && sluice_up "$1" 1 "${4:-25000}"; }
 
-# flow in|out CONGESTION: "percent of the rate, retransmissions" of one connection
+# flow in|out CONGESTION: "percent of the rate, retransmissions, percent of a fair share" of all connections, and of the least
 flow() {
 	local from to own address server
 	if [ "$1" = in ]; then from=site to=lan own=10.77.1.2 address=10.1.0.2; else from=lan to=site own=10.1.0.2 address=10.77.1.2; fi
 	on_$to iperf3 -s -1 >/dev/null 2>&1 & server=$!
 	sleep 0.3
-	(on_$from timeout $((SECONDS_EACH + 20)) iperf3 -J -B $own -c $address -C "$2" -O 2 -t "$SECONDS_EACH") >"$LAB/tcp.json" 2>/dev/null
+	(on_$from timeout $((SECONDS_EACH + 20)) iperf3 -J -B $own -c $address -C "$2" -P "$flows" -O 2 -t "$SECONDS_EACH") >"$LAB/tcp.json" 2>/dev/null
 	kill $server 2>/dev/null; wait $server 2>/dev/null
-	jq -r --argjson m $MSS --argjson h $HEADERS --argjson r "$rate" '.end | "\(.sum_received.bits_per_second * ($m + $h) / $m / $r * 100) \(.sum_sent.retransmits)"' "$LAB/tcp.json"
+	jq -r --argjson m $MSS --argjson h $HEADERS --argjson r "$rate" '.end | def share: .bits_per_second * ($m + $h) / $m / $r * 100;
+		"\(.sum_received | share) \(.sum_sent.retransmits) \([.streams[].receiver | share] | min * length)"' "$LAB/tcp.json"
 }
 one() { awk '{ print $1 / 1e6 }' <<<"$1"; }
 ms() { awk '{ print $1 * 2 / 1000 }' <<<"$1"; }
@@ -82,8 +85,9 @@ one_flow() { # WAY DROP-REASON CONGESTION ECN
 	drops=$(counter "$1" "$2") offered=$(counter "$1" delivered)
 	for _ in $(seq "$ROUNDS"); do flow "$1" "$3"; done >"$LAB/rounds"
 	drops=$(($(counter "$1" "$2") - drops)) offered=$(($(counter "$1" delivered) - offered + drops))
-	printf '%-4s %6s ms %6s %-6s %-4s %26s %8s %10s\n' "$1" "$(ms "$one_way")" "$(one "$rate")" "$3" "$([ "$4" = 1 ] && echo ECN)" \
+	printf '%-4s %6s ms %6s %-6s %-4s %26s %8s %10s' "$1" "$(ms "$one_way")" "$(one "$rate")" "$3" "$([ "$4" = 1 ] && echo ECN)" \
 		"$(cut -d' ' -f1 "$LAB/rounds" | spread %.1f)" "$(cut -d' ' -f2 "$LAB/rounds" | median)" "$(awk -v d=$drops -v o=$offered 'BEGIN { printf "%.2f %%", o ? d / o * 100 : 0 }')"
+	[ "$flows" = 1 ] && echo || echo " least of $flows: $(cut -d' ' -f3 "$LAB/rounds" | spread %.0f)"
 }
 printf '%-4s %9s %6s %-6s %-4s %26s %8s %10s\n' way "RTT" Mbit/s TCP "" "% of the rate" again dropped
 
@@ -106,9 +110,7 @@ part_in() {
 		net 1 $one_way 200000000 || exit 1
 		rate=100000000
 		tell rate in $rate 0 0
-		one_flow in site_rate cubic 0
-		one_flow in site_rate bbr 0
-		one_flow in site_rate cubic 1
+		for tcp in $IN_CASES; do one_flow in site_rate ${tcp/:/ }; done
 		wire_end; bench_down
 	done
 }

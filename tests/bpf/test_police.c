@@ -323,31 +323,94 @@ static uint8_t told(struct state *s, enum form form, bool vlan, uint8_t ecn)
 	return ip[1] & 3;
 }
 
-/* Packets of 1,000 bytes, of which 400 are a burst; each takes a second to be forgotten. */
-static void send_some(struct state *s, uint32_t packets)
+/*
+ * Whether a packet of ECT is told when it comes to a bucket of whose burst that many thousandths are left
+ * without it. The burst is so small that there is no loan, and a thousandth of it is 31 ms.
+ */
+static bool told_with(struct state *s, uint64_t left, enum form form, uint8_t ecn)
 {
-	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 400000};
+	struct bucket_rate rate = {.bits_per_second = 8000, .burst_bytes = 31000};
+	struct rate_bucket b = bucket_make(&rate);
+	uint32_t key = 2 * SITE;
 
-	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
-	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
-	assert_int_equal(passed_of(s, (int)packets), packets);
+	b.tat_ns = now_ns() + b.burst_ns - b.burst_ns / 1000 * left -
+		   bucket_cost(ESP_BYTES - OVERHEAD, b.ns_per_byte_q16);
+	assert_int_equal(bpf_map_update_elem(
+				 bpf_plane_map_fd(s->plane, DATA_MAP_BUCKET_IN), &key, &b, BPF_ANY),
+		0);
+	return told(s, form, form & 1, ecn) == CE;
 }
 
 static void congestion_is_told(void **context)
 {
 	struct state *s = *context;
 
-	send_some(s, 340);
 	for (int form = V4; form <= V6_UDP; form++) {
 		for (uint8_t ecn = NOT_ECT; ecn <= CE; ecn++)
-			assert_int_equal(told(s, form, form & 1, ecn), ecn);
+			assert_int_equal(told_with(s, 260, form, ecn), ecn == CE);
 	}
-	send_some(s, 20); /* 376 of 400 */
-	for (int form = V4; form <= V6_UDP; form++) {
-		assert_int_equal(told(s, form, form & 1, NOT_ECT), NOT_ECT);
-		assert_int_equal(told(s, form, form & 1, ECT_0), CE);
-		assert_int_equal(told(s, form, form & 1, ECT_1), CE);
-		assert_int_equal(told(s, form, form & 1, CE), CE);
+	/* Who comes when less is left than before is told at once; who does not listen was not told. */
+	for (uint64_t form = V4; form <= V6_UDP; form++) {
+		uint64_t left = 240 - 20 * form;
+
+		assert_false(told_with(s, 1, (enum form)form, NOT_ECT));
+		assert_true(told_with(s, left - 5, (enum form)form, ECT_0));
+		assert_true(told_with(s, left - 10, (enum form)form, ECT_1));
+		assert_true(told_with(s, left - 15, (enum form)form, CE));
+	}
+}
+
+/* A flow that answers is not told again before its answer is there. */
+static void congestion_is_told_once(void **context)
+{
+	/* What is left the first time and then, of 250; and for how long that is not told: 100 ms * ... */
+	static const struct {
+		uint64_t first, then;
+		unsigned int ms;
+	} cases[] = {
+		{100, 240, 56}, /* (240 - 100) / 250 */
+		{10, 240, 92},  /* (240 / 250)^2, or the same without the square */
+		{10, 150, 36},  /* (150 / 250)^2 */
+		{220, 240, 8},  /* (240 - 220) / 250 */
+		{5, 20, 0},     /* (20 / 250)^2: others are to be told */
+		{100, 95, 0},   /* no answer, or too little of one */
+	};
+	struct state *s = *context;
+
+	for (size_t i = 0, again = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t began;
+
+		usleep(101000); /* the last one is forgotten */
+		began = now_ns();
+		assert_true(told_with(s, cases[i].first, V4, ECT_0));
+		if (cases[i].ms > 4) {
+			bool second = told_with(s, cases[i].then, V4, ECT_0);
+
+			if (now_ns() - began >= (cases[i].ms - 1) * 1000000u && again++ < 20) {
+				i--; /* the machine had no time for us */
+				continue;
+			}
+			assert_false(second);
+		}
+		usleep((cases[i].ms + 1) * 1000);
+		assert_true(told_with(s, cases[i].then, V4, ECT_0));
+	}
+}
+
+/* At half of its rate, whose burst is less than a jiffy: a bucket looks full to who has not read the clock. */
+static void a_site_below_its_rate_is_not_told(void **context)
+{
+	enum { PACKETS = 5000 };
+	struct bucket_rate rate = {.bits_per_second = 500000000, .burst_bytes = 125000}; /* 2 ms */
+	struct state *s = *context;
+	uint64_t next = now_ns();
+
+	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
+	for (int i = 0; i < PACKETS; i++) {
+		while (now_ns() < next)
+			;
+		next = now_ns() + 32000;
+		assert_int_equal(told(s, V4, false, ECT_0), ECT_0);
 	}
 }
 
@@ -355,9 +418,8 @@ static void nobody_is_told_unasked(void **context)
 {
 	struct state *s = *context;
 
-	send_some(s, 380);
 	for (int form = V4; form <= V6_UDP; form++)
-		assert_int_equal(told(s, form, false, ECT_0), ECT_0);
+		assert_false(told_with(s, 10, (enum form)form, ECT_0));
 }
 
 /* Packets that the network below has taken. */
@@ -424,6 +486,8 @@ int main(void)
 		TEST(rates_hold_on_two_cpus, setup),
 		TEST(outer_packets_are_charged, setup_outer),
 		TEST(congestion_is_told, setup_marking),
+		TEST(congestion_is_told_once, setup_marking),
+		TEST(a_site_below_its_rate_is_not_told, setup_marking),
 		TEST(nobody_is_told_unasked, setup),
 		TEST(what_a_cpu_has_no_room_for_is_counted, setup_kernel_esp),
 	};
