@@ -100,10 +100,10 @@ struct rate_bucket {
 	__u64 packets_per_second;
 };
 
-/* Nanoseconds that `units` cost at the given price (units and price of bytes or of packets). */
+/* Nanoseconds that `units` cost at the given price (units and price of bytes or of packets), to the nearest. */
 static inline __attribute__((always_inline)) __u64 bucket_cost(__u64 units, __u64 ns_per_unit_q16)
 {
-	return (units * ns_per_unit_q16) >> 16;
+	return (units * ns_per_unit_q16 + (1u << 15)) >> 16;
 }
 
 /* The word of a bucket as others may just have changed it. */
