@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define MANY (3 * ROUTES_BATCH + 5)
 
@@ -205,6 +206,7 @@ static bool is_listed(const struct ip_prefix *list, size_t n, const char *text)
 static void routes_of_others_are_listed(void **context)
 {
 	static struct ip_prefix list[BESIDE + 100];
+	struct rlimit files, none;
 	uint32_t device;
 	size_t n;
 
@@ -218,20 +220,29 @@ static void routes_of_others_are_listed(void **context)
 		       "ip -6 route add fd01::/48 dev o0 && ip -6 route add default dev o0"),
 		0);
 	device = if_nametoindex("o0");
-	n = routes_by_device(AF_INET, device, list, BESIDE);
+	assert_true(routes_by_device(AF_INET, device, list, BESIDE, &n));
 	assert_int_equal(n, 2);
 	assert_true(is_listed(list, n, "10.9.0.0/24") && is_listed(list, n, "10.8.0.0/16"));
-	n = routes_by_device(AF_INET6, device, list, BESIDE);
+	assert_true(routes_by_device(AF_INET6, device, list, BESIDE, &n));
 	assert_true(is_listed(list, n, "fd01::/48"));
 	assert_false(is_listed(list, n, "::/0"));
 
 	assert_int_equal(system("for i in $(seq 1000); do echo route add 10.$((100 + i / 250))."
 				"$((i % 250)).0/24 dev o0; done | ip -batch -"),
 		0);
-	assert_int_equal(routes_by_device(AF_INET, device, list, BESIDE + 100), BESIDE + 2);
-	assert_true(is_listed(list, BESIDE + 2, "10.104.0.0/24"));
-	assert_int_equal(routes_by_device(AF_INET, device, list, 10), 10);
-	assert_int_equal(routes_by_device(AF_INET, 9999, list, 10), 0);
+	assert_true(routes_by_device(AF_INET, device, list, BESIDE + 100, &n));
+	assert_int_equal(n, BESIDE + 2);
+	assert_true(is_listed(list, n, "10.104.0.0/24"));
+	assert_true(routes_by_device(AF_INET, device, list, 10, &n));
+	assert_int_equal(n, 10);
+	assert_true(routes_by_device(AF_INET, 9999, list, 10, &n));
+	assert_int_equal(n, 0);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = (struct rlimit){.rlim_max = files.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_false(routes_by_device(AF_INET, device, list, 10, &n)); /* and so no socket */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
 }
 
 int main(void)

@@ -324,6 +324,35 @@ static void rates_are_by_the_bytes_of_the_wire(void **state)
 	}
 }
 
+/* D-01: twice the concentrator's rate, which is a byte in a nanosecond: every second packet is lost, not rows of them. */
+static void drops_are_spread(void **state)
+{
+	uint64_t now = clock_now(), started = now;
+	struct site_stats *site;
+	struct rate_bucket *all;
+	uint32_t row = 0, longest = 0;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	site = &b.shared.out_stats[TUNNEL / 2];
+	all = &b.shared.bucket_aggregate[SLUICE_OUT];
+	all->ns_per_byte_q16 = 1 << 16;
+	all->burst_ns = 100000;
+	for (int i = 0; i < 4000; i++, now += 500) {
+		bool came = send_to(&b, TUNNEL, true, false, 1000, now);
+
+		row = came ? 0 : row + 1;
+		if (row > longest)
+			longest = row;
+	}
+	assert_true(longest && longest < 3);
+	assert_int_equal(site->delivered.packets + site->aggregate_rate.packets, 4000);
+	assert_in_range(site->delivered.bytes, now - started + 100000 - 1000,
+		now - started + 100000 + 1000);
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +361,7 @@ int main(void)
 		cmocka_unit_test(each_tunnel_has_a_limit_of_messages),
 		cmocka_unit_test(below_its_rate_nothing_waits_for_others),
 		cmocka_unit_test(rates_are_by_the_bytes_of_the_wire),
+		cmocka_unit_test(drops_are_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

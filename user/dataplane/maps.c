@@ -199,11 +199,6 @@ static int trie_map(const struct maps *m, enum tries tries, const struct ip_pref
 	return bpf_plane_map_fd(m->plane, tries == ROUTES ? DATA_MAP_ROUTE6 : DATA_MAP_CLOSED6);
 }
 
-static int route_map(const struct maps *m, const struct ip_prefix *prefix, union route_key *key)
-{
-	return trie_map(m, ROUTES, prefix, key);
-}
-
 static struct route_target route_target(uint32_t tunnel, uint32_t share)
 {
 	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .share = share};
@@ -321,7 +316,7 @@ bool maps_route_leads(
 {
 	struct route_target target;
 	union route_key key;
-	int fd = route_map(m, prefix, &key);
+	int fd = trie_map(m, ROUTES, prefix, &key);
 
 	return !bpf_map_lookup_elem(fd, &key, &target) && target.tunnel == tunnel &&
 	       target.share == share;
@@ -332,7 +327,7 @@ bool maps_route_lookup(struct maps *m, const struct ip_addr *address, uint32_t *
 	struct ip_prefix host = {.addr = *address, .len = (uint8_t)addr_bits(address)};
 	struct route_target target;
 	union route_key key;
-	int fd = route_map(m, &host, &key);
+	int fd = trie_map(m, ROUTES, &host, &key);
 
 	if (bpf_map_lookup_elem(fd, &key, &target))
 		return false;

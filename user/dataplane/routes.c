@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,61 +220,58 @@ size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t
 
 /* ---- what others have put there ---- */
 
-/* The prefix of one route. False: it is none that we ask for. */
-static bool take_listed(const struct nlmsghdr *h, struct ip_prefix *prefix)
-{
-	const struct rtmsg *m = NLMSG_DATA(h);
-	int len = (int)RTM_PAYLOAD(h);
+struct listing {
+	struct ip_prefix *list;
+	size_t count, max;
+};
 
-	if (h->nlmsg_type != RTM_NEWROUTE || len < 0 || m->rtm_flags & RTM_F_CLONED ||
-		m->rtm_protocol == LINK_ROUTE_PROTOCOL || m->rtm_type != RTN_UNICAST)
-		return false;
-	for (const struct rtattr *a = RTM_RTA(m); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
-		if (a->rta_type != RTA_DST)
-			continue;
-		prefix->addr = addr_from_bytes(m->rtm_family, RTA_DATA(a));
-		prefix->len = m->rtm_dst_len;
-		return true;
-	}
-	return false; /* a default route */
+static int take_listed(struct nl_msg *answer, void *context)
+{
+	struct listing *l = context;
+	struct nlmsghdr *h = nlmsg_hdr(answer);
+	const struct nlattr *to = nlmsg_find_attr(h, sizeof(struct rtmsg), RTA_DST);
+	const struct rtmsg *m = nlmsg_data(h);
+
+	if (h->nlmsg_type != RTM_NEWROUTE || !to /* a default route */ ||
+		m->rtm_flags & RTM_F_CLONED || m->rtm_protocol == LINK_ROUTE_PROTOCOL ||
+		m->rtm_type != RTN_UNICAST)
+		return NL_SKIP;
+	if (l->count == l->max)
+		return NL_STOP;
+	l->list[l->count++] = (struct ip_prefix){
+		.addr = addr_from_bytes(m->rtm_family, nla_data(to)), .len = m->rtm_dst_len};
+	return NL_OK;
 }
 
 /* Asks the kernel to choose: who has a hundred thousand routes to sites reads only the others. */
-static bool ask_for_list(int fd, uint8_t family, uint32_t ifindex)
+static int list_routes(struct nl_sock *sock, int family, uint32_t ifindex)
 {
-	struct {
-		struct nlmsghdr h;
-		struct rtmsg m;
-		struct rtattr a;
-		uint32_t ifindex;
-	} ask = {{sizeof(ask), RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
-		{.rtm_family = family, .rtm_type = RTN_UNICAST},
-		{RTA_LENGTH(sizeof(uint32_t)), RTA_OIF}, ifindex};
-	const int on = 1;
+	struct rtmsg m = {.rtm_family = (uint8_t)family, .rtm_type = RTN_UNICAST};
+	struct nl_msg *ask = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
+	int on = 1, r = -NLE_NOMEM;
 
-	return fd >= 0 && !setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) &&
-	       send(fd, &ask, sizeof(ask), 0) == sizeof(ask);
+	if (ask && !nlmsg_append(ask, &m, sizeof(m), NLMSG_ALIGNTO) &&
+		!nla_put_u32(ask, RTA_OIF, ifindex))
+		r = nl_connect(sock, NETLINK_ROUTE);
+	if (!r && setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
+			  sizeof(on)))
+		r = -NLE_OPNOTSUPP;
+	if (!r)
+		r = nl_send_auto(sock, ask);
+	nlmsg_free(ask);
+	return r < 0 ? r : nl_recvmsgs_default(sock);
 }
 
-size_t routes_by_device(int family, uint32_t ifindex, struct ip_prefix *list, size_t max)
+bool routes_by_device(
+	int family, uint32_t ifindex, struct ip_prefix *list, size_t max, size_t *count)
 {
-	_Alignas(struct nlmsghdr) uint8_t bytes[32768];
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	bool more = ask_for_list(fd, (uint8_t)family, ifindex);
-	size_t n = 0;
+	struct listing l = {.list = list, .max = max};
+	struct nl_sock *sock = nl_socket_alloc();
+	int r = -NLE_NOMEM;
 
-	while (more && n < max) {
-		ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
-		uint32_t left = got > 0 ? (uint32_t)got : 0;
-
-		more = left;
-		for (const struct nlmsghdr *h = (struct nlmsghdr *)bytes;
-			NLMSG_OK(h, left) && n < max; h = NLMSG_NEXT(h, left)) {
-			more = h->nlmsg_type != NLMSG_DONE && h->nlmsg_type != NLMSG_ERROR;
-			n += take_listed(h, &list[n]);
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return n;
+	if (sock && !nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, take_listed, &l))
+		r = list_routes(sock, family, ifindex);
+	nl_socket_free(sock);
+	*count = l.count;
+	return r >= 0 || r == -NLE_NODEV;
 }

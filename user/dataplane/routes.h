@@ -43,9 +43,10 @@ size_t route_socket_del(struct route_socket *s, struct fib_route *routes, size_t
 size_t route_socket_restore(struct route_socket *s, struct fib_route *routes, size_t count);
 
 /*
- * Prefixes, no default route, that others than us have routed by a device, in any table. Returns how
- * many, `max` at most.
+ * Prefixes, no default route, that others than us have routed by a device, in any table; `max` at most.
+ * False: the kernel did not say all. A device that is not there has none.
  */
-size_t routes_by_device(int family, uint32_t ifindex, struct ip_prefix *list, size_t max);
+bool routes_by_device(
+	int family, uint32_t ifindex, struct ip_prefix *list, size_t max, size_t *count);
 
 #endif

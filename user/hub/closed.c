@@ -23,6 +23,7 @@ struct closed {
 	struct spared lists[2], *spared, *before;
 	uint64_t spare_again_ns;
 	bool full;
+	bool unread; /* what others have routed, the last time */
 
 	/* What TC is to be told with one system call. */
 	bool coming;
@@ -158,8 +159,7 @@ void closed_add(struct hub *h, const struct ip_prefix *prefix, uint32_t tunnel)
 		return;
 	if (e)
 		c->count[e->tunnel / TUNNELS_PER_SITE]--;
-	else
-		make_room(h, site);
+	make_room(h, site);
 	route_table_get(c->table, prefix)->tunnel = (uint16_t)tunnel;
 	c->count[site->slot]++;
 	settle(h, prefix);
@@ -187,7 +187,8 @@ static void spare_peers(const struct hub *h, struct spared *s)
 	}
 }
 
-static void collect(const struct hub *h, struct spared *s)
+/* False: the kernel did not say all that others have routed. */
+static bool collect(const struct hub *h, struct spared *s)
 {
 	static const int families[] = {AF_INET, AF_INET6};
 	const struct ip_prefix *never = hub_never_routed(&s->count);
@@ -195,11 +196,17 @@ static void collect(const struct hub *h, struct spared *s)
 	memcpy(s->prefixes, never, s->count * sizeof(*never));
 	spare_peers(h, s);
 	for (uint32_t i = 0; i < h->outside_count; i++) {
-		for (int f = 0; f < 2; f++)
-			s->count += routes_by_device(families[f], h->outside[i].ifindex,
-				s->prefixes + s->count, SPARED_MAX - s->count);
+		for (int f = 0; f < 2; f++) {
+			size_t n;
+
+			if (!routes_by_device(families[f], h->outside[i].ifindex,
+				    s->prefixes + s->count, SPARED_MAX - s->count, &n))
+				return false;
+			s->count += n;
+		}
 	}
 	qsort(s->prefixes, s->count, sizeof(s->prefixes[0]), by_prefix);
+	return true;
 }
 
 /* Both in order; what stands in one of them only is settled anew. */
@@ -226,7 +233,15 @@ void closed_spare(struct hub *h, uint64_t now)
 
 	if (now < c->spare_again_ns)
 		return;
-	collect(h, fresh);
+	if (!collect(h, fresh)) {
+		if (!c->unread)
+			log_warn("the kernel's routes by outside devices could not be read: those "
+				 "that were known hold on");
+		c->unread = true;
+		c->spare_again_ns = now + SPARE_AGAIN;
+		return;
+	}
+	c->unread = false;
 	if (fresh->count == SPARED_MAX && c->spared->count < SPARED_MAX)
 		log_warn("more than %u routes lead to outside devices: the others do not go before "
 			 "less specific ones of sites",
