@@ -4,6 +4,10 @@
 # second of the hub's CPU carries: bits of TCP, and packets of UDP (1,400 bytes, at 70 % of what TCP got
 # through, so that all are busy and none drops much). With what receives for the hub's two devices, and for its own
 # threads alone, which is what is left where other CPUs have the interrupts. Medians of ROUNDS, with the lowest and highest.
+#
+# Then, from hub to site, as much UDP as the hub can send (as in end_to_end.sh: runs of 16 packets, and what comes
+# out is thrown away): above, the ends of the tunnel for which CPU 1 stands are at their limit before we are. What
+# has left the hub is counted by the queue of its outside device, for everybody.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
@@ -94,6 +98,21 @@ openvpn_up() {
 
 ours_up() { sluice_up 1 1 25000; }
 
+# The hub alone, for as much as it can send. Others need their peer to come up, which then stands still.
+full_up() {
+	if [ "$who" = ours ]; then
+		bench_down
+		bench_net 1 && load_up 1 25000
+	else
+		for pid in "${other_pids[@]}"; do kill -STOP "$pid"; done
+		for dev in $(in_ns hub ls /sys/class/net); do ip -n "$P-hub" link set "$dev" txqueuelen 10000; done
+		load_net
+	fi
+}
+# What blast has sent from there, and what has gone.
+delivered() { if [ "$1" = in ]; then echo 0; else in_ns hub tc -s -j qdisc show dev "${P}o" root | jq '.[0].packets'; fi; }
+FULL_RATES="200 300 400 500 600 700 800 1000 1250 1500 1750 2000 2500 3000 3500 4000 5000 6000 7000 8000 9000"
+
 reaches() { in_ns site ping -q -c 1 -W 1 -I 10.77.1.2 10.1.0.2; }
 
 for round in $(seq "$ROUNDS"); do
@@ -113,6 +132,11 @@ for round in $(seq "$ROUNDS"); do
 			jq '.received / .own * 1e6' "$LAB/now.udp" >>"$LAB/$who.$way.udp_own"
 			jq '.lost / .sent * 100' "$LAB/now.udp" >>"$LAB/$who.$way.lost"
 		done
+		full_up || { echo "$who: no load from hub to site"; exit 1; }
+		highest "$FULL_RATES" load out RATE 1400 "$SECONDS_EACH" 1 16 >"$LAB/now.full"
+		jq '.bits_per_second / 1e6' "$LAB/now.full" >>"$LAB/$who.full"
+		jq '.received / .cpu * 1e6' "$LAB/now.full" >>"$LAB/$who.full_cpu"
+		jq '.received / .own * 1e6' "$LAB/now.full" >>"$LAB/$who.full_own"
 		bench_down
 	done
 done
@@ -127,4 +151,12 @@ for way in in out; do
 		done
 		echo " $(median <"$LAB/$who.$way.lost")"
 	done
+done
+printf '%-11s %-22s %-28s %s\n' "to a site" "UDP Mbit/s" "UDP thousand per CPU-s" "of own threads"
+for who in ours $THEM; do
+	printf '%-11s %-22s' $who "$(spread %.0f <"$LAB/$who.full")"
+	for what in full_cpu full_own; do
+		printf ' %-28s' "$(spread %.0f <"$LAB/$who.$what") x$(ratio $what)"
+	done
+	echo
 done

@@ -15,24 +15,6 @@ BIN=${BIN:-$PWD/build/release} P=slee SECONDS_EACH=${SECONDS_EACH:-3} ROUNDS=${R
 . tests/bench/lab.sh
 bench_start
 
-# highest RATES COMMAND...: the result of the highest of the rates (in Mbit/s) without loss, found by halves; in
-# COMMAND, RATE is the rate
-highest() {
-	local rates=($1) best='' out low=-1 high middle
-	shift
-	high=${#rates[@]}
-	while [ $((high - low)) -gt 1 ]; do
-		middle=$(((low + high) / 2))
-		# Three times: it may have been the machine.
-		for _ in 1 2 3; do
-			out=$("${@/RATE/${rates[middle]}000000}") || return
-			jq -e '.lost * 1000 <= .sent' <<<"$out" >/dev/null && break
-		done
-		if jq -e '.lost * 1000 <= .sent' <<<"$out" >/dev/null; then low=$middle best=$out; else high=$middle; fi
-		[ -n "$best" ] || [ $middle -gt 0 ] || best=$out
-	done
-	echo "$best"
-}
 row() { # SITES WHAT WAY, and JSON
 	jq -r --arg s "$1" --arg z "$2" --arg w "$3" '[$s, $z, $w, .bits_per_second / 1e6, .lost, .share * 100, .cpu / .received, .own / .received, .bits_per_second / .share / 1e9] | @tsv' |
 		awk -F '\t' '{ printf "%-5s %-22s %-5s %8.0f %8d %7.0f%% %9.0f %9.0f %12.2f\n", $1, $2, $3, $4, $5, $6, $7, $8, $9 }'
