@@ -75,7 +75,8 @@ counter() { tell stats; grep "^$1 " "$LAB/hub.log" | tail -n 1 | tr ' ' '\n' | s
 
 train() { # FROM TO ADDRESS RESULT [BITS SIZE SECONDS]
 	ip netns exec $P-"$2" "$BIN/tests/net/flow" recv 7000 20 >"$LAB/$4" & local receiver=$!
-	sleep 0.3; in_ns "$1" "$BIN/tests/net/flow" send "$3" 7000 "${5:-5000000}" "${6:-500}" "${7:-8}" >"$LAB/sent"; wait $receiver
+	for _ in $(seq 50); do ip netns exec $P-"$2" ss -Hlun sport = 7000 | grep . >/dev/null && break; sleep 0.1; done
+	in_ns "$1" "$BIN/tests/net/flow" send "$3" 7000 "${5:-5000000}" "${6:-500}" "${7:-8}" >"$LAB/sent"; wait $receiver
 }
 # udp_rate FROM TO ADDRESS: typical bits per second of packets of 1,400 bytes, of 160 Mbit/s for 4 s. The receiver
 # has room for all of them: one with little room loses what the hub let pass.
