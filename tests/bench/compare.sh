@@ -5,9 +5,9 @@
 # through, so that all are busy and none drops much). With what receives for the hub's two devices, and for its own
 # threads alone, which is what is left where other CPUs have the interrupts. Medians of ROUNDS, with the lowest and highest.
 #
-# Then, from hub to site, as much UDP as the hub can send (as in end_to_end.sh: runs of 16 packets, and what comes
-# out is thrown away): above, the ends of the tunnel for which CPU 1 stands are at their limit before we are. What
-# has left the hub is counted by the queue of its outside device, for everybody.
+# Then, from hub to site, as much of both as the hub can send (as in end_to_end.sh: runs of 16 packets, nobody answers,
+# and what comes out is thrown away): above, the ends of the tunnel for which CPU 1 stands are at their limit before we
+# are. What has left the hub is counted by the queue of its outside device, for everybody.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
@@ -133,10 +133,13 @@ for round in $(seq "$ROUNDS"); do
 			jq '.lost / .sent * 100' "$LAB/now.udp" >>"$LAB/$who.$way.lost"
 		done
 		full_up || { echo "$who: no load from hub to site"; exit 1; }
-		highest "$FULL_RATES" load out RATE 1400 "$SECONDS_EACH" 1 16 >"$LAB/now.full"
-		jq '.bits_per_second / 1e6' "$LAB/now.full" >>"$LAB/$who.full"
-		jq '.received / .cpu * 1e6' "$LAB/now.full" >>"$LAB/$who.full_cpu"
-		jq '.received / .own * 1e6' "$LAB/now.full" >>"$LAB/$who.full_own"
+		for kind in udp tcp; do
+			[ $kind = tcp ] && TCP=1 || TCP=''
+			highest "$FULL_RATES" load out RATE 1400 "$SECONDS_EACH" 1 16 >"$LAB/now.full"
+			jq '.bits_per_second / 1e6' "$LAB/now.full" >>"$LAB/$who.$kind"
+			jq '.received / .cpu * 1e6' "$LAB/now.full" >>"$LAB/$who.${kind}_cpu"
+			jq '.received / .own * 1e6' "$LAB/now.full" >>"$LAB/$who.${kind}_own"
+		done
 		bench_down
 	done
 done
@@ -152,11 +155,13 @@ for way in in out; do
 		echo " $(median <"$LAB/$who.$way.lost")"
 	done
 done
-printf '%-11s %-22s %-28s %s\n' "to a site" "UDP Mbit/s" "UDP thousand per CPU-s" "of own threads"
-for who in ours $THEM; do
-	printf '%-11s %-22s' $who "$(spread %.0f <"$LAB/$who.full")"
-	for what in full_cpu full_own; do
-		printf ' %-28s' "$(spread %.0f <"$LAB/$who.$what") x$(ratio $what)"
+printf '%-11s %-4s %-22s %-28s %s\n' "all it can" to "site, Mbit/s" "thousand per CPU-s" "of own threads"
+for kind in tcp udp; do
+	for who in ours $THEM; do
+		printf '%-11s %-4s %-22s' $who $kind "$(spread %.0f <"$LAB/$who.$kind")"
+		for what in cpu own; do
+			printf ' %-28s' "$(spread %.0f <"$LAB/$who.${kind}_$what") x$(ratio ${kind}_$what)"
+		done
+		echo
 	done
-	echo
 done

@@ -30,7 +30,9 @@ load_rows() {
 			[ "$run.$way" = 1.both ] && continue
 			highest "$RATES" load $way RATE 1400 "$SECONDS_EACH" "$1" $run | row "$1" "UDP 1400, runs $run" $way
 		done
-		KIND=in-tcp highest "$RATES" load in RATE 1400 "$SECONDS_EACH" "$1" $run | row "$1" "TCP 1400, runs $run" in
+		for way in in out; do
+			TCP=1 highest "$RATES" load $way RATE 1400 "$SECONDS_EACH" "$1" $run | row "$1" "TCP 1400, runs $run" $way
+		done
 	done
 	for way in in out; do
 		highest "100 200 300 400 500 600 700 800 900 1000 1200 1400" load $way RATE imix "$SECONDS_EACH" "$1" 1 | row "$1" "UDP IMIX" $way

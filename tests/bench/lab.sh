@@ -149,13 +149,13 @@ load_up() { # SITES HORIZON
 # What comes out of the hub is thrown away at once: it goes to an address that no device has. That happens on the CPU
 # it comes from and is part of what the hub is charged for, but an interrupt of another CPU would cost more.
 load_net() {
-	local mac n
+	local n
 	in_ns hub sh -c "echo 0 >/sys/class/net/${P}o/threaded" || return 1
 	napi_hub=${napi_hub#* }
 	ip -n "$P-hub" neigh replace 10.1.255.2 lladdr 02:00:00:00:00:01 dev "${P}l" nud permanent || return 1
 	ip -n "$P-hub" neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev "${P}o" nud permanent || return 1
-	mac=$(in_ns hub cat "/sys/class/net/${P}l/address") || return 1
-	ip -n "$P-lan" neigh replace 10.1.255.1 lladdr "$mac" dev "${P}h" nud permanent || return 1
+	inside_mac=$(in_ns hub cat "/sys/class/net/${P}l/address") || return 1
+	ip -n "$P-lan" neigh replace 10.1.255.1 lladdr "$inside_mac" dev "${P}h" nud permanent || return 1
 	in_ns lan sh -c "echo 0 >/sys/class/net/${P}h/queues/rx-0/rps_cpus" || return 1
 	in_ns site sh -c "echo 0 >/sys/class/net/${P}w/queues/rx-0/rps_cpus" || return 1
 	# What the hub sends must leave the wire in time, whatever the generator does.
@@ -165,7 +165,7 @@ load_net() {
 
 delivered() { local n; n=$(counter "$1" delivered); echo "${n:-0}"; }
 
-# load in|out|both BITS SIZE SECONDS SITES RUN: JSON with packets and nanoseconds
+# load in|out|both BITS SIZE SECONDS SITES RUN: JSON with packets and nanoseconds; of UDP, or with TCP=1
 load() {
 	local sent=0 before after cpu own n way size=$3
 	[ "$size" = imix ] && size=346 # the mean
@@ -173,7 +173,8 @@ load() {
 	cpu=$(cpu_now) own=$(own_now)
 	for way in in out; do
 		case $1 in "$way" | both) ;; *) continue ;; esac
-		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" "${KIND:-in}" "$5" "$2" "$3" "$4" "$6" "${P}w" "$outside_mac" "$hub_since"; else on_lan "$BIN/tests/net/blast" out "$5" "$2" "$3" "$4" "$6"; fi) >"$LAB/load.$way" &
+		(if [ $way = in ]; then on_site "$BIN/tests/net/blast" "in${TCP:+-tcp}" "$5" "$2" "$3" "$4" "$6" "${P}w" "$outside_mac" "$hub_since"
+		else on_lan "$BIN/tests/net/blast" "out${TCP:+-tcp}" "$5" "$2" "$3" "$4" "$6" ${TCP:+"${P}h" "$inside_mac"}; fi) >"$LAB/load.$way" &
 		others="${others:-} $!"
 	done
 	# shellcheck disable=SC2086

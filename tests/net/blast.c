@@ -3,9 +3,10 @@
  * As much load as one CPU can make for the hub of data_loop, whose counters say what became of it:
  *   blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC SINCE   ESP of all sites, sealed here, from 192.0.2.2
  *   blast out SITES BITS_PER_S SIZE SECONDS RUN                          plain UDP from a host behind the hub to all sites
+ *   blast out-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC           the same of TCP, by a packet socket
  * SIZE is the inner IP packet, BITS_PER_S counts these, RUN is how many packets of a site follow each
- * other. All packets of a site are equal but for what sealing adds; with in-tcp they are one TCP
- * connection of each site that nobody answers. SIZE imix: 7 of 64, 4 of 576 and 1 of 1,400 bytes. Prints how
+ * other. All packets of a site are equal but for what sealing adds; TCP is one connection of each
+ * site that nobody answers. SIZE imix: 7 of 64, 4 of 576 and 1 of 1,400 bytes. Prints how
  * many were sent.
  *
  * What is sealed is sent like the frames of a card, without socket or skb: the kernel runs an XDP program
@@ -22,6 +23,8 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <netinet/udp.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -87,15 +90,18 @@ static void make_udp(uint8_t *udp, uint16_t port, uint32_t len)
 	put16(udp + 6, 0);
 }
 
-static void make_inner(uint8_t *p, uint32_t site, uint32_t size, bool tcp)
+static void make_inner(uint8_t *p, uint32_t site, uint32_t size, bool tcp, bool to_site)
 {
 	const uint8_t protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
-	const uint8_t header[IPV4] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0, 10, 77,
-		(uint8_t)(site + 1), 2, 10, 1, (uint8_t)site, 2};
+	const uint8_t at_site[4] = {10, 77, (uint8_t)(site + 1), 2},
+		      at_hub[4] = {10, 1, (uint8_t)site, 2};
+	uint8_t header[IPV4] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol};
 	const uint8_t ack[] = {0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0};
 	uint8_t *transport = p + IPV4;
 	uint32_t len = size - IPV4;
 
+	memcpy(header + 12, to_site ? at_hub : at_site, 4);
+	memcpy(header + 16, to_site ? at_site : at_hub, 4);
 	memset(p, 'x', size);
 	make_ipv4(p, header, size);
 	make_udp(transport, PORT, len);
@@ -203,7 +209,7 @@ static int load_program(int slots, int next, uint32_t device)
 	return prog;
 }
 
-/* What stands before ESP in a frame but for the lengths. */
+/* What stands before ESP, or before a host's packets, in a frame but for the lengths. */
 static void make_outer(uint8_t outer[OUTER], const char *mac)
 {
 	static const uint8_t from[6] = {2, 0, 0, 0, 0, 2};
@@ -348,6 +354,58 @@ static void send_run(struct blast *b)
 	b->sent += n;
 }
 
+/* ---- plain TCP: frames that the kernel takes for those of a host with TSO ---- */
+
+static void open_packet_socket(struct blast *b, const char *device, const char *mac)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW, 0), size = 4 << 20, on = 1;
+	struct sockaddr_ll at = {.sll_family = AF_PACKET};
+	struct link_device to;
+
+	make_outer(b->outer, mac);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	if (!link_device(device, &to))
+		die(device);
+	at.sll_ifindex = (int)to.ifindex;
+	if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) ||
+		bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		die("packet socket");
+	b->fd[0] = fd;
+}
+
+/* The packets of one site: a super-packet, to be cut on the way; of its checksum only the pseudo header's is there. */
+static void send_super_packet(struct blast *b)
+{
+	uint8_t *inner = b->inner[b->sent / b->run % b->sites][0], headers[ETHERNET + IPV4 + TCP];
+	uint32_t segment = b->sizes[0] - IPV4 - TCP, len = TCP + b->run * segment, number;
+	struct virtio_net_hdr vnet = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = b->run > 1 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_NONE,
+		.hdr_len = sizeof(headers),
+		.gso_size = b->run > 1 ? (uint16_t)segment : 0,
+		.csum_start = ETHERNET + IPV4,
+		.csum_offset = 16};
+	struct iovec iov[RUN_MAX + 2] = {{&vnet, sizeof(vnet)}, {headers, sizeof(headers)}};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = b->run + 2};
+	uint8_t *ip = headers + ETHERNET, *tcp = ip + IPV4;
+	uint16_t pseudo = checksum_fold(checksum_pseudo(inner + 12, 8, IPPROTO_TCP, len));
+
+	memcpy(headers, b->outer, ETHERNET);
+	make_ipv4(ip, inner, IPV4 + len);
+	memcpy(tcp, inner + IPV4, TCP);
+	memcpy(tcp + 16, &pseudo, sizeof(pseudo));
+	for (uint32_t i = 0; i < b->run; i++)
+		iov[i + 2] = (struct iovec){inner + IPV4 + TCP, segment};
+	while (sendmsg(b->fd[0], &m, 0) < 0) {
+		if (errno != ENOBUFS)
+			die("sendmsg");
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+	}
+	memcpy(&number, inner + IPV4 + 4, 4);
+	number = htonl(ntohl(number) + b->run * segment);
+	memcpy(inner + IPV4 + 4, &number, 4);
+	b->sent += b->run;
+}
+
 static void send_some(struct blast *b, uint64_t due)
 {
 	uint64_t n = due - b->sent;
@@ -357,7 +415,7 @@ static void send_some(struct blast *b, uint64_t due)
 		return;
 	}
 	for (int i = 0; i < 64 && b->sent < due; i++)
-		send_run(b);
+		b->tcp ? send_super_packet(b) : send_run(b);
 }
 
 /* Those of all: the mean of the sizes is what a packet costs of the rate. */
@@ -373,7 +431,7 @@ static double make_packets(struct blast *b, const char *size)
 			return 0;
 		sum += b->sizes[i];
 		for (uint32_t k = 0; k < b->sites; k++)
-			make_inner(b->inner[k][i], k, b->sizes[i], b->tcp);
+			make_inner(b->inner[k][i], k, b->sizes[i], b->tcp, !b->seal);
 	}
 	return sum / b->mix;
 }
@@ -384,23 +442,30 @@ int main(int argc, char **argv)
 	uint64_t start, end, now;
 	double each = 0;
 
-	if (argc == 7 || argc == 10) {
-		b.tcp = !strcmp(argv[1], "in-tcp");
-		b.seal = b.tcp || !strcmp(argv[1], "in");
+	if (argc >= 7) {
+		b.seal = !strncmp(argv[1], "in", 2);
+		b.tcp = !strcmp(argv[1], "in-tcp") || !strcmp(argv[1], "out-tcp");
 		b.sites = (uint32_t)atoi(argv[2]);
 		b.run = (uint32_t)atoi(argv[6]);
 	}
-	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX && b.seal == (argc == 10))
+	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX &&
+		argc == (b.seal         ? 10
+				: b.tcp ? 9
+					: 7))
 		each = make_packets(&b, argv[4]) * 8e9 / atof(argv[3]); /* nanoseconds */
-	if (each <= 0) {
-		fprintf(stderr, "usage: blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE "
-				"MAC SINCE\n"
-				"       blast out SITES BITS_PER_S SIZE SECONDS RUN\n");
+	if (each <= 0 || (b.tcp && !b.seal && b.mix > 1)) {
+		fprintf(stderr,
+			"usage: blast in|in-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE "
+			"MAC SINCE\n"
+			"       blast out SITES BITS_PER_S SIZE SECONDS RUN\n"
+			"       blast out-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC\n");
 		return 2;
 	}
 	if (b.seal) {
 		open_sas(&b, atof(argv[9]));
 		open_device(&b, argv[7], argv[8]);
+	} else if (b.tcp) {
+		open_packet_socket(&b, argv[7], argv[8]);
 	} else {
 		open_sockets(&b);
 	}
