@@ -441,6 +441,7 @@ int main(int argc, char **argv)
 	static struct blast b;
 	uint64_t start, end, now;
 	double each = 0;
+	int wanted = 7;
 
 	if (argc >= 7) {
 		b.seal = !strncmp(argv[1], "in", 2);
@@ -448,10 +449,11 @@ int main(int argc, char **argv)
 		b.sites = (uint32_t)atoi(argv[2]);
 		b.run = (uint32_t)atoi(argv[6]);
 	}
-	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX &&
-		argc == (b.seal         ? 10
-				: b.tcp ? 9
-					: 7))
+	if (b.tcp)
+		wanted = 9;
+	if (b.seal)
+		wanted = 10;
+	if (b.sites && b.sites <= SITES_MAX && b.run && b.run <= RUN_MAX && argc == wanted)
 		each = make_packets(&b, argv[4]) * 8e9 / atof(argv[3]); /* nanoseconds */
 	if (each <= 0 || (b.tcp && !b.seal && b.mix > 1)) {
 		fprintf(stderr,
