@@ -361,8 +361,7 @@ static __always_inline int is_for_site(struct __sk_buff *skb)
 
 	if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
 		return 0;
-	/* A VLAN of the device is another device, as on the way in. */
-	if (skb->vlan_present || is_vital(skb) || is_bound(skb))
+	if (is_vital(skb) || is_bound(skb))
 		return 0;
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		if (!bpf_skb_load_bytes_relative(
@@ -391,7 +390,8 @@ static __always_inline int drop_clear(struct __sk_buff *skb, int own)
 SEC("tc")
 int leaving(struct __sk_buff *skb)
 {
-	if (outside_forwarding)
+	/* A VLAN of the device is another device, as on the way in. */
+	if (outside_forwarding || skb->vlan_present)
 		return TC_ACT_OK;
 	if (skb->ingress_ifindex && is_others(skb))
 		return drop_clear(skb, 0);

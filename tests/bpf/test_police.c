@@ -118,29 +118,42 @@ static void a_site_over_its_rate_costs_the_others_nothing(void **context)
 	assert_in_range(passed_of(s, 400), 159, most);
 }
 
-/*
- * At twice its rate, of two packets one is dropped: in turn, not a loan's worth of them in a row. Who stands
- * still in between finds a bucket that has room again.
- */
+/* Packets one by one, `every` nanoseconds apart at least. Returns how long it took. */
+static uint64_t drops_of(
+	struct state *s, int packets, uint64_t every, uint32_t *dropped, uint32_t *longest)
+{
+	uint64_t began = now_ns(), next = began;
+	uint32_t row = 0;
+
+	*dropped = *longest = 0;
+	for (int i = 0; i < packets; i++) {
+		while (now_ns() < next)
+			;
+		next = now_ns() + every;
+		row = passed_of(s, 1) ? 0 : row + 1;
+		*dropped += row > 0;
+		*longest = row > *longest ? row : *longest;
+	}
+	return now_ns() - began;
+}
+
+/* At twice its rate, of two packets one is dropped: in turn, not a loan's worth of them in a row. */
 static void drops_are_spread(void **context)
 {
 	enum { PACKETS = 2000, EVERY_NS = 40000 };
 	struct state *s = *context;
 	struct bucket_rate rate = {.bits_per_second = 100000000, .burst_bytes = 250000};
-	uint32_t dropped = 0, row = 0, longest = 0;
-	uint64_t next;
+	uint32_t dropped, longest;
+	uint64_t took;
 
 	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4);
 	maps_site_rate_set(s->maps, SLUICE_IN, SITE, &rate);
-	(void)passed_of(s, 1000); /* the burst is used up */
-	next = now_ns();
-	for (int i = 0; i < PACKETS; i++) {
-		while (now_ns() < next)
-			;
-		next = now_ns() + EVERY_NS;
-		row = passed_of(s, 1) ? 0 : row + 1;
-		dropped += row > 0;
-		longest = row > longest ? row : longest;
+	/* Once more where the machine had no time for us: less than the rate was offered then. */
+	for (int i = 0; i < 10; i++) {
+		(void)passed_of(s, 1000); /* the burst is used up */
+		took = drops_of(s, PACKETS, EVERY_NS, &dropped, &longest);
+		if (took < (uint64_t)PACKETS * EVERY_NS * 3 / 2)
+			break;
 	}
 	assert_in_range(dropped, PACKETS / 100, PACKETS * 6 / 10);
 	assert_in_range(longest, 1, 3);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What the hub itself sends to a prefix that the site has withdrawn: somebody outside has the address too.
+# What the hub itself sends to a prefix that the site has withdrawn: somebody outside has the address too. And what hosts
+# behind the hub send to the outside device and to a VLAN of it.
 set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
@@ -27,4 +28,21 @@ must "the site announces its prefixes again" eval 'birdc enable && until_true 5 
 seen=$(echoes)
 case_ "the hub itself reaches the branch again" until_true 5 pings
 case_ "and nobody else" test "$(echoes)" = "$seen"
+
+# A VLAN of the outside device is another device: what the configuration does not name is inside. XDP sees the tag where
+# it is in the frame, which a card with offload has taken out, and a veth has not put in.
+in_ns inet ethtool -K hub0 txvlan off || exit 1
+printf '%s\n' "link add link wan0 name wan0.9 type vlan id 9" "addr add 10.99.0.1/24 dev wan0.9" \
+	"addr add fd00:10:99::1/64 dev wan0.9 nodad" "link set wan0.9 up" | ip_batch hub
+printf '%s\n' "link add link hub0 name hub0.9 type vlan id 9" "addr add 10.99.0.2/24 dev hub0.9" \
+	"addr add fd00:10:99::2/64 dev hub0.9 nodad" "link set hub0.9 up" "route replace 10.0.0.0/24 via 10.99.0.1" \
+	"route replace fd00:10::/64 via fd00:10:99::1" | ip_batch inet
+hears() { local before; before=$(echoes); in_ns host ping -q -c 3 -i 0.3 -W 2 "$1"; echo "$before to $(echoes)"; [ "$(echoes)" != "$before" ]; }
+deaf() { ! hears "$1"; }
+case_ "a host's packets do not leave by the outside device" deaf 198.51.100.2
+case_ "those of IPv6 neither" deaf 2001:db8:a::2
+counted_out() { local n; n=$(json_of show dataplane .outside.clear_out.packets); echo "$n packets"; [ "$n" -ge 6 ]; }
+case_ "they were counted" counted_out
+case_ "by a VLAN of it they do" in_ns host ping -q -c 3 -i 0.3 -W 2 10.99.0.2
+case_ "so do those of IPv6" in_ns host ping -q -c 3 -i 0.3 -W 2 fd00:10:99::2
 cases_end
