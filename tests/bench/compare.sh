@@ -10,7 +10,7 @@
 # are. What has left the hub is counted by the queue of its outside device, for everybody.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-4} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
+BIN=${BIN:-$PWD/build/release} P=slcm SECONDS_EACH=${SECONDS_EACH:-2} ROUNDS=${ROUNDS:-3} THEM=${THEM:-strongswan wireguard openvpn}
 . tests/bench/lab.sh
 bench_start
 short_page_lists

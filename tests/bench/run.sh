@@ -13,7 +13,7 @@ bench() { # bench NAME COMMAND...
 	local name=$1 status; shift
 	[[ $name == *"$PATTERN"* ]] || return 0
 	echo; echo "== $name"
-	timeout 900 "$@"; status=$?
+	timeout 1800 "$@"; status=$?
 	case $status in
 	0) ;;
 	77) echo "SKIP" ;;
