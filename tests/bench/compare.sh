@@ -109,7 +109,7 @@ full_up() {
 		load_net
 	fi
 }
-# What blast has sent from there, and what has gone.
+# Of packets that left by the outside device, in place of our own counters (lab.sh).
 delivered() { if [ "$1" = in ]; then echo 0; else in_ns hub tc -s -j qdisc show dev "${P}o" root | jq '.[0].packets'; fi; }
 FULL_RATES="200 300 400 500 600 700 800 1000 1250 1500 1750 2000 2500 3000 3500 4000 5000 6000 7000 8000 9000"
 

@@ -265,7 +265,8 @@ static void rates_hold_on_two_cpus(void **context)
 		struct rate_bucket b = bucket_make(&rate);
 		uint64_t began = now_ns(), start = began + b.burst_ns, ended;
 		uint64_t loan = bucket_cost(loan_of(&rate), b.ns_per_byte_q16);
-		double passed, paid, loans = (double)(loan * (uint64_t)libbpf_num_possible_cpus());
+		double passed, paid, off,
+			loans = (double)(loan * (uint64_t)libbpf_num_possible_cpus());
 		uint64_t packets;
 
 		b.tat_ns = start;
@@ -286,8 +287,8 @@ static void rates_hold_on_two_cpus(void **context)
 		 * The price is rounded down, by less than a ten-thousandth; and what a packet pays by
 		 * itself, 1,600 ns at 5 Gbit/s, to the nearest.
 		 */
-		loans += (double)packets / 2;
-		assert_true(passed >= paid * 0.9999 - loans && passed <= paid * 1.0001 + loans);
+		off = loans + (double)packets / 2;
+		assert_true(passed >= paid * 0.9999 - off && passed <= paid * 1.0001 + off);
 		/* A packet of a megabit's site takes 8 ms. */
 		assert_true(b.tat_ns <= ended + b.burst_ns + loan + 8000000);
 		/* More may not be to be had. */

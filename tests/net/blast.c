@@ -6,7 +6,7 @@
  *   blast out-tcp SITES BITS_PER_S SIZE SECONDS RUN DEVICE MAC           the same of TCP, by a packet socket
  * SIZE is the inner IP packet, BITS_PER_S counts these, RUN is how many packets of a site follow each
  * other. All packets of a site are equal but for what sealing adds; TCP is one connection of each
- * site that nobody answers. SIZE imix: 7 of 64, 4 of 576 and 1 of 1,400 bytes. Prints how
+ * site that nobody answers. SIZE imix: 7 of 64, 4 of 576 and 1 of 1,400 bytes, not with out-tcp. Prints how
  * many were sent.
  *
  * What is sealed is sent like the frames of a card, without socket or skb: the kernel runs an XDP program
@@ -414,8 +414,12 @@ static void send_some(struct blast *b, uint64_t due)
 		send_frames(b, n < FRAMES ? (uint32_t)n : FRAMES);
 		return;
 	}
-	for (int i = 0; i < 64 && b->sent < due; i++)
-		b->tcp ? send_super_packet(b) : send_run(b);
+	for (int i = 0; i < 64 && b->sent < due; i++) {
+		if (b->tcp)
+			send_super_packet(b);
+		else
+			send_run(b);
+	}
 }
 
 /* Those of all: the mean of the sizes is what a packet costs of the rate. */

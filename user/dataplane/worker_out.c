@@ -36,14 +36,15 @@ static void free_buffer(struct worker *w, uint32_t buffer)
 static bool borrow(struct worker *w, uint64_t now, uint32_t bytes)
 {
 	struct rate_bucket *b = &w->shared.bucket_aggregate[SLUICE_OUT];
-	uint64_t price = __atomic_load_n(&b->ns_per_byte_q16, __ATOMIC_ACQUIRE), cost, ahead;
+	uint64_t price = __atomic_load_n(&b->ns_per_byte_q16, __ATOMIC_ACQUIRE);
 	__u64 start;
 
 	if (!price)
 		return true;
 	if (w->loan < bytes) {
-		cost = bucket_cost(AGGREGATE_QUANTUM, price);
-		ahead = b->burst_ns > cost ? b->burst_ns - cost : 0;
+		uint64_t cost = bucket_cost(AGGREGATE_QUANTUM, price);
+		uint64_t ahead = b->burst_ns > cost ? b->burst_ns - cost : 0;
+
 		if (!bucket_charge(&b->tat_ns, now, cost, ahead, &start))
 			return bucket_charge(
 				&b->tat_ns, now, bucket_cost(bytes, price), b->burst_ns, &start);
