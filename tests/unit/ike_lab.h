@@ -5,6 +5,7 @@
 
 #include "ike/internal.h"
 
+#include <stdio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ struct lab {
 	bool cut;
 	unsigned int sent[2], keepalives[2], moved[2];
 	unsigned int notes[2][REASONS];
-	bool seen[2][REASONS]; /* in a note or as a state's reason */
+	unsigned int told[2][8]; /* notes about the tunnel of this number */
+	bool seen[2][REASONS];   /* in a note or as a state's reason */
 	struct effect_tunnel_state state[2];
 	struct ip_endpoint
 		nat; /* what the hub sees instead of the site's address; family 0: no NAT */
@@ -148,7 +150,12 @@ static inline void settle(struct lab *l)
 				carry(l, i, &f->send);
 				break;
 			case EFFECT_NOTE:
+				if (getenv("LAB_NOTES")) /* shows what both ends say */
+					fprintf(stderr, "%d t%u %s: %s\n", i, f->tunnel,
+						reason_code(f->note.reason), f->note.detail);
 				l->notes[i][f->note.reason]++;
+				if (f->tunnel < 8)
+					l->told[i][f->tunnel]++;
 				l->seen[i][f->note.reason] = true;
 				break;
 			case EFFECT_TUNNEL_STATE:

@@ -133,18 +133,6 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 	tunnel_report(e, t, r, reason_sentence(r));
 }
 
-static bool same_algorithms(const struct algorithm_set *a, const struct algorithm_set *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (unsigned int i = 0; i < a->count; i++) {
-		if (a->items[i].id != b->items[i].id ||
-			a->items[i].key_bits != b->items[i].key_bits)
-			return false;
-	}
-	return true;
-}
-
 static bool same_selectors(const struct selector_set *a, const struct selector_set *b)
 {
 	return a->count == b->count && selectors_within(a, b) && selectors_within(b, a);
@@ -172,13 +160,13 @@ static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *
 	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev1 == y->ikev1 &&
 	       x->ikev2 == y->ikev2 && x->auth == y->auth && x->encap == y->encap &&
 	       x->esn == y->esn && same_ppk(a, b) &&
-	       same_algorithms(&x->p1_encryption, &y->p1_encryption) &&
-	       same_algorithms(&x->p1_integrity, &y->p1_integrity) &&
-	       same_algorithms(&x->p1_prf, &y->p1_prf) &&
-	       same_algorithms(&x->p1_groups, &y->p1_groups) &&
-	       same_algorithms(&x->p2_encryption, &y->p2_encryption) &&
-	       same_algorithms(&x->p2_integrity, &y->p2_integrity) &&
-	       same_algorithms(&x->p2_groups, &y->p2_groups) &&
+	       algorithms_equal(&x->p1_encryption, &y->p1_encryption) &&
+	       algorithms_equal(&x->p1_integrity, &y->p1_integrity) &&
+	       algorithms_equal(&x->p1_prf, &y->p1_prf) &&
+	       algorithms_equal(&x->p1_groups, &y->p1_groups) &&
+	       algorithms_equal(&x->p2_encryption, &y->p2_encryption) &&
+	       algorithms_equal(&x->p2_integrity, &y->p2_integrity) &&
+	       algorithms_equal(&x->p2_groups, &y->p2_groups) &&
 	       same_selectors(&a->local_ts, &b->local_ts) &&
 	       same_selectors(&a->remote_ts, &b->remote_ts);
 }

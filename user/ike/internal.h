@@ -130,6 +130,7 @@ struct tunnel {
 	uint64_t initiate_at; /* 0: not wanted */
 	uint64_t initiate_wait;
 	uint64_t last_life;                /* authenticated traffic of any kind */
+	struct ip_addr seen_at;            /* where its peer last authenticated from; family 0 */
 	const struct ike_version *version; /* of its last IKE SA, or NULL */
 	/* what was reported last */
 	enum effect_phase phase;
@@ -274,6 +275,10 @@ struct ike_version {
 	/* There is an older IKE SA of the tunnel: which one stays? Called at duplicate_at. */
 	void (*resolve)(struct engine *e, struct ike_sa *sa, uint64_t now);
 
+	/* What a tunnel allows in this version, in IKEv2 numbers. */
+	void (*policy_ike)(const struct ike_options *o, struct proposal_policy *p);
+	void (*policy_esp)(const struct ike_options *o, struct proposal_policy *p);
+
 	/* The rest is NULL where a version has nothing to do. */
 
 	/* Before an SA is closed: what its delete does not say by itself. */
@@ -382,12 +387,7 @@ const struct secret *tunnel_psk(const struct ike_sa *sa);
 /* It failed with this key: the next attempt takes the other one, if there is one. */
 void tunnel_other_key(struct tunnel *t);
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
-/*
- * The tunnels that a peer unknown so far may belong to, one each call: those that name its address,
- * then those without one. The cursor starts at 0. NULL after the last.
- */
-struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, unsigned int *cursor);
+
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
 /* Fills in what a note says about its tunnel. */
@@ -396,6 +396,22 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 /* An attempt failed or the tunnel fell: try again later where startup or DPD says so. */
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);
 void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
+
+/* ---- candidate.c ---- */
+
+/*
+ * The tunnels that a peer unknown so far may belong to, one each call: those whose peer is known to be
+ * at its address (*near), by configuration or because it authenticated from there last, then those
+ * without an address. The cursor starts at 0. NULL after the last.
+ */
+struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, unsigned int *cursor, bool *near);
+/*
+ * The one tunnel that is configured for these two addresses; NULL when none is or several are. What
+ * happens before a peer has authenticated is noted there: nobody else's address says so little.
+ */
+struct tunnel *tunnel_at(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 
 /* ---- request.c ---- */
 

@@ -47,6 +47,18 @@ static void keep_known_sets(struct proposal_policy *p)
 	keep_known(&p->ke, TRANSFORM_KE);
 }
 
+bool algorithms_equal(const struct algorithm_set *a, const struct algorithm_set *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned int i = 0; i < a->count; i++) {
+		if (a->items[i].id != b->items[i].id ||
+			a->items[i].key_bits != b->items[i].key_bits)
+			return false;
+	}
+	return true;
+}
+
 void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p)
 {
 	*p = (struct proposal_policy){.protocol = PROTOCOL_IKE,
@@ -234,6 +246,35 @@ static bool choose_with(
 	return true;
 }
 
+/* Where a transform stands among those of its type; 0 too when it is not offered. */
+static unsigned int place_of(
+	const struct offer *o, enum transform_type type, uint16_t id, uint16_t key_bits)
+{
+	unsigned int place = 0;
+
+	for (unsigned int i = 0; i < o->count; i++) {
+		if (o->transforms[i].type != type)
+			continue;
+		if (o->transforms[i].id == id && o->transforms[i].key_bits == key_bits)
+			return place;
+		place++;
+	}
+	return 0;
+}
+
+/* The place of a suite in the offer: by proposal, then by its transforms. */
+static uint64_t suite_place(const struct offer *o, unsigned int proposal, const struct suite *s)
+{
+	uint64_t place = proposal;
+
+	place = place * TRANSFORMS_MAX +
+		place_of(o, TRANSFORM_ENCR, s->cipher->id, s->cipher->key_bits);
+	place = place * TRANSFORMS_MAX + (s->ke ? place_of(o, TRANSFORM_KE, s->ke->id, 0) : 0);
+	place = place * TRANSFORMS_MAX + (s->prf ? place_of(o, TRANSFORM_PRF, s->prf->id, 0) : 0);
+	return place * TRANSFORMS_MAX +
+	       (s->integ ? place_of(o, TRANSFORM_INTEG, s->integ->id, 0) : 0);
+}
+
 static size_t append(char *text, size_t size, size_t at, const char *word)
 {
 	return at < size ? at + (size_t)snprintf(text + at, size - at, "%s", word) : at;
@@ -328,6 +369,7 @@ enum proposal_result proposal_choose(const void *body, size_t len, const struct 
 			best = n;
 			got.number = o.number;
 			got.spi_len = o.spi_len;
+			got.place = suite_place(&o, count, &got.suite);
 			memcpy(got.spi, o.spi, sizeof(got.spi));
 		}
 	}
@@ -518,5 +560,17 @@ const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE])
 	}
 	if (s->esn)
 		append(text, SUITE_STR_SIZE, at, "-esn");
+	return text;
+}
+
+const char *refused_suite_format(
+	const struct proposal_policy *p, const struct suite *s, char *text, size_t size)
+{
+	char suite[SUITE_STR_SIZE];
+	size_t at = (size_t)snprintf(text, size, "chosen before the peer was known: %s; allowed ",
+		suite_format(s, suite));
+
+	if (at < size)
+		proposal_policy_format(p, text + at, size - at);
 	return text;
 }

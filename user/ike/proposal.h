@@ -50,6 +50,7 @@ struct proposal_choice {
 	uint8_t spi_len;
 	uint8_t spi[8];
 	struct suite suite;
+	uint64_t place; /* in the peer's offer: what it prefers has a lower one */
 };
 
 enum proposal_result {
@@ -57,6 +58,8 @@ enum proposal_result {
 	PROPOSAL_NONE, /* well-formed, nothing allowed */
 	PROPOSAL_MALFORMED,
 };
+
+bool algorithms_equal(const struct algorithm_set *a, const struct algorithm_set *b);
 
 /* The policies of a tunnel. A PRF set left empty follows from the integrity set. */
 void proposal_policy_ike(const struct ike_options *o, struct proposal_policy *p);
@@ -87,5 +90,9 @@ const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE]);
 
 /* Every suite the policy allows, as sets: "aes128gcm16/aes256gcm16-ecp256/modp2048". */
 const char *proposal_policy_format(const struct proposal_policy *p, char *text, size_t size);
+
+/* "chosen for this address: aes128-...; this tunnel allows aes256/..." */
+const char *refused_suite_format(
+	const struct proposal_policy *p, const struct suite *s, char *text, size_t size);
 
 #endif

@@ -333,6 +333,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
 	t->last_life = now;
+	t->seen_at = sa->remote.addr;
 	t->version = sa->version;
 	t->initiate_at = 0;
 	t->initiate_wait = 0;
@@ -455,6 +456,7 @@ bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint
 		return false; /* once on 4500, always there */
 	sa->local = *local;
 	sa->remote = *remote;
+	t->seen_at = remote->addr;
 	e->generation++;
 	engine_note(
 		e, t, remote, false, REASON_PEER_MOVED, "now %s", endpoint_format(remote, text));

@@ -82,6 +82,19 @@ uint64_t engine_next_timer(const struct engine *e)
 	return at;
 }
 
+/* Who it was is not known; the tunnel whose address it has is told of it. */
+static void half_open_over(struct engine *e, struct ike_sa *sa)
+{
+	struct tunnel *t = tunnel_at(e, &sa->local, &sa->remote);
+
+	engine_note(e, t, &sa->remote, true, REASON_HALF_OPEN_TIMEOUT, "%s",
+		reason_sentence(REASON_HALF_OPEN_TIMEOUT));
+	ike_sa_drop(e, sa);
+	if (t)
+		tunnel_report(
+			e, t, REASON_HALF_OPEN_TIMEOUT, reason_sentence(REASON_HALF_OPEN_TIMEOUT));
+}
+
 /* guard_at: what should have happened by now did not. */
 static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
@@ -90,9 +103,7 @@ static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 	case IKE_INIT_ANSWERED:
 	case IKE_MAIN2_SENT:
 	case IKE_MAIN4_SENT:
-		engine_note(e, NULL, &sa->remote, true, REASON_HALF_OPEN_TIMEOUT, "%s",
-			reason_sentence(REASON_HALF_OPEN_TIMEOUT));
-		ike_sa_drop(e, sa);
+		half_open_over(e, sa);
 		break;
 	case IKE_FAILED:
 		ike_sa_drop(e, sa);

@@ -21,21 +21,6 @@ void tunnel_other_key(struct tunnel *t)
 	t->try_previous = !t->try_previous && t->conf.psk_previous.len;
 }
 
-struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, unsigned int *cursor)
-{
-	while (*cursor < 2 * e->tunnel_end) {
-		bool named = *cursor < e->tunnel_end;
-		struct tunnel *t = tunnel_find(e, (*cursor)++ % e->tunnel_end);
-
-		if (t && addr_equal(&t->conf.local, &local->addr) &&
-			(named ? addr_equal(&t->conf.remote, &remote->addr)
-			       : !addr_is_set(&t->conf.remote)))
-			return t;
-	}
-	return NULL;
-}
-
 static enum effect_phase phase_of(const struct tunnel *t, const struct ike_sa **shown)
 {
 	struct ike_sa *sa;

@@ -389,6 +389,22 @@ static uint64_t next_timer(const struct ike_sa *sa)
 	return at;
 }
 
+static void policy_ike(const struct ike_options *o, struct proposal_policy *p)
+{
+	struct v1_policy v1;
+
+	v1_policy_ike(o, &v1);
+	*p = v1.sets;
+}
+
+static void policy_esp(const struct ike_options *o, struct proposal_policy *p)
+{
+	struct v1_policy v1;
+
+	v1_policy_esp(o, false, &v1);
+	*p = v1.sets;
+}
+
 const struct ike_version ike_v1 = {
 	.number = 1,
 	.receive = receive,
@@ -403,6 +419,8 @@ const struct ike_version ike_v1 = {
 	.survive = survive,
 	.busy = v1_quick_on,
 	.resolve = resolve,
+	.policy_ike = policy_ike,
+	.policy_esp = policy_esp,
 	.next_timer = next_timer,
 	.timer = v1_quick_timer,
 	.save = v1_save,

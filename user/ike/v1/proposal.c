@@ -292,6 +292,7 @@ struct walk {
 	const struct v1_policy *policy;
 	struct v1_choice *choice;
 	uint32_t best;
+	uint32_t seen; /* transforms */
 	bool no_pfs;
 	char *text;
 	size_t size, at;
@@ -315,6 +316,7 @@ static bool take_transform(struct walk *w, struct rd *r, uint8_t number, uint32_
 	*more = next == MORE_TRANSFORMS;
 	if (r->bad || len < 8 || (next != 0 && next != MORE_TRANSFORMS))
 		return false;
+	w->seen++;
 	rd_skip(&body, 1);
 	t.id = rd_u8(&body);
 	rd_skip(&body, 2);
@@ -336,6 +338,7 @@ static bool take_transform(struct walk *w, struct rd *r, uint8_t number, uint32_
 		.lifetime_s = t.seconds,
 		.spi = spi,
 		.number = number,
+		.place = w->seen,
 		.transform_len = (uint8_t)len};
 	memcpy(w->choice->transform, start, len);
 	w->choice->transform[0] = 0; /* the only one in the answer */

@@ -40,6 +40,7 @@ struct v1_choice {
 	uint32_t lifetime_s; /* 0: none was given */
 	uint32_t spi;        /* phase 2 */
 	uint8_t number;      /* of the proposal */
+	uint32_t place;      /* of the transform in the peer's offer */
 	uint8_t transform_len;
 	uint8_t transform[V1_TRANSFORM_MAX]; /* as offered, for the answer */
 };

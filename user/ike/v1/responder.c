@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Main mode as the responder: RFC 2409 5.4. Nothing is computed before message 3. */
+#include "ike/candidate.h"
 #include "ike/v1/v1.h"
 
 #include <stdio.h>
@@ -65,45 +66,55 @@ static bool admitted(struct engine *e, const struct message *m)
 }
 
 /*
- * The identity comes last: any tunnel of these addresses that allows a transform will do. Message 5
- * finds the real one.
+ * The identity comes last, in message 5. So every tunnel of these addresses chooses for itself, and
+ * where they differ the peer's order decides, as in IKE_SA_INIT of IKEv2.
  */
-static const struct tunnel *find_candidate(struct engine *e, const struct message *m,
-	struct span body, struct v1_choice *choice, enum reason *why, char *text, size_t size)
+static bool choose(struct engine *e, const struct message *m, struct span body,
+	struct candidate_walk *w, struct v1_choice *choice)
 {
-	unsigned int cursor = 0;
+	char text[REASON_TEXT_SIZE];
 	struct tunnel *t;
+	bool no_pfs;
 
-	*why = REASON_NO_TUNNEL;
-	snprintf(text, size, "no tunnel ends at this address for this peer");
-	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor))) {
-		enum proposal_result result;
+	while ((t = candidate_next(w, e, &ike_v1, m))) {
 		struct v1_policy policy;
-		bool no_pfs;
+		struct v1_choice got;
 
-		if (!t->conf.options.ikev1 || t->disabled) {
-			if (*why != REASON_NO_TUNNEL)
-				continue;
-			*why = t->disabled ? REASON_TUNNEL_DISABLED : REASON_IKE_VERSION;
-			snprintf(text, size, "%s",
-				t->disabled ? reason_sentence(*why) : "version 1.0, allowed 2.0");
-			continue;
-		}
 		v1_policy_ike(&t->conf.options, &policy);
 		v1_policy_auth(e, t, &policy);
 		if (!policy.auths) {
-			*why = REASON_CERT_OWN;
-			snprintf(text, size, "%s", reason_sentence(*why));
+			candidate_refuse(w, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));
 			continue;
 		}
-		result = v1_choose(body.bytes, body.len, &policy, choice, &no_pfs, text, size);
-		if (result == PROPOSAL_OK)
-			return t;
-		*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
-		if (result == PROPOSAL_MALFORMED)
-			return NULL;
+		switch (v1_choose(
+			body.bytes, body.len, &policy, &got, &no_pfs, text, sizeof(text))) {
+		case PROPOSAL_OK:
+			if (w->best && got.place >= choice->place)
+				break;
+			w->best = t;
+			*choice = got;
+			break;
+		case PROPOSAL_NONE:
+			candidate_refuse(w, REASON_NO_IKE_PROPOSAL, text);
+			break;
+		default:
+			w->why = REASON_MALFORMED;
+			snprintf(w->text, sizeof(w->text), "SA payload of main mode");
+			return false;
+		}
 	}
-	return NULL;
+	candidate_explain(w);
+	return w->best != NULL;
+}
+
+/* Nothing here is authenticated; it is told of the tunnel whose address the peer has. */
+static void note(struct engine *e, const struct message *m, enum reason why, const char *text)
+{
+	struct tunnel *t = tunnel_at(e, &m->local, &m->remote);
+
+	engine_note(e, t, &m->remote, true, why, "%s", text);
+	if (t)
+		tunnel_report(e, t, why, text);
 }
 
 void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
@@ -111,25 +122,22 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 	const struct message *m = vm->m;
 	struct span body = vm->p.one[V1_SA];
 	uint8_t buffer[IKE_BUFFER_SIZE];
-	char text[REASON_TEXT_SIZE];
+	struct candidate_walk walk = {0};
 	struct message_writer w;
 	struct v1_choice choice;
-	const struct tunnel *t;
-	enum reason why;
 	struct ike_sa *sa;
 
 	if (!body.bytes) {
-		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "main mode message 1");
+		note(e, m, REASON_MALFORMED, "main mode message 1");
 		return;
 	}
 	if (!admitted(e, m))
 		return;
-	t = find_candidate(e, m, body, &choice, &why, text, sizeof(text));
-	if (!t) {
-		engine_note(e, NULL, &m->remote, true, why, "%s", text);
+	if (!choose(e, m, body, &walk, &choice)) {
+		note(e, m, walk.why, walk.text);
 		v1_notify_clear(e, m,
-			why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
-						  : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
+			walk.why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
+						       : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
 	sa = v1_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
@@ -137,7 +145,7 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 	e->half_open++;
 	sa->suite = choice.suite;
 	sa->lifetime_s = choice.lifetime_s;
-	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
+	sa->forced_encap = candidate_forces_encap(e, &ike_v1, m, &sa->suite);
 	sa->guard_at = now + HALF_OPEN_LIFE;
 	sa->v1->handshake = calloc(1, sizeof(*sa->v1->handshake));
 	if (!sa->v1->handshake)
@@ -160,8 +168,10 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 static void doubt_third(
 	struct engine *e, struct ike_sa *sa, const struct message *m, const char *text)
 {
-	engine_note(e, NULL, &m->remote, true, REASON_KE_VALUE, "%s in group %s", text,
-		sa->suite.ke->name);
+	char more[96];
+
+	snprintf(more, sizeof(more), "%s in group %s", text, sa->suite.ke->name);
+	note(e, m, REASON_KE_VALUE, more);
 	v1_notify_clear(e, m, V1_NOTIFY_INVALID_KEY_INFORMATION);
 	if (++sa->v1->handshake->tries >= V1_TRIES_MAX)
 		ike_sa_drop(e, sa);
@@ -258,10 +268,11 @@ static struct tunnel *authenticate(
 	bool by_key = sa->v1->handshake->auth == V1_AUTH_PSK;
 	unsigned int cursor = 0;
 	struct tunnel *t;
+	bool near;
 
 	*a = (struct attempt){.why = REASON_NO_TUNNEL};
 	snprintf(a->text, sizeof(a->text), "the tunnel is gone");
-	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor))) {
+	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor, &near))) {
 		if (!t->conf.options.ikev1 || (t->conf.options.auth == AUTH_PSK) != by_key ||
 			a->tried == V1_CANDIDATES_MAX)
 			continue;
@@ -305,10 +316,9 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 
 /* What speaks against an SA whose peer is proven. */
 static bool acceptable(
-	const struct ike_sa *sa, const struct tunnel *t, enum reason *why, char *text, size_t size)
+	const struct ike_sa *sa, struct tunnel *t, enum reason *why, char *text, size_t size)
 {
 	struct v1_policy policy;
-	char suite[SUITE_STR_SIZE];
 
 	v1_policy_ike(&t->conf.options, &policy);
 	if (t->disabled) {
@@ -317,7 +327,8 @@ static bool acceptable(
 	} else if (!proposal_allows(&policy.sets, &sa->suite)) {
 		/* Another tunnel of this address allowed it, the one this peer has does not. */
 		*why = REASON_NO_IKE_PROPOSAL;
-		snprintf(text, size, "negotiated %s", suite_format(&sa->suite, suite));
+		t->seen_at = sa->remote.addr;
+		refused_suite_format(&policy.sets, &sa->suite, text, size);
 	} else if (tunnel_count_ike(t) >= IKE_SAS_PER_TUNNEL) {
 		*why = REASON_NO_SLOT;
 		snprintf(text, size, "%u IKE SAs exist", IKE_SAS_PER_TUNNEL);

@@ -201,7 +201,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	struct child_offer offer;
 	enum ike_notify notify;
 	struct id_body id;
-	char text[SUITE_STR_SIZE];
+	char text[REASON_TEXT_SIZE];
 	uint32_t gate = 0;
 	enum reason why;
 	bool alone;
@@ -211,11 +211,14 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		return;
 	proposal_policy_ike(&t->conf.options, &policy);
 	if (!proposal_allows(&policy, &sa->suite)) {
-		/* Another tunnel of this address allowed it, the one this peer has does not. */
-		engine_note(e, t, &m->remote, true, REASON_NO_IKE_PROPOSAL, "negotiated %s",
-			suite_format(&sa->suite, text));
-		tunnel_report(
-			e, t, REASON_NO_IKE_PROPOSAL, reason_sentence(REASON_NO_IKE_PROPOSAL));
+		/*
+		 * Another tunnel of this address allowed it, the one this peer has does not. The next
+		 * attempt from there is chosen for by this one.
+		 */
+		t->seen_at = m->remote.addr;
+		refused_suite_format(&policy, &sa->suite, text, sizeof(text));
+		engine_note(e, t, &m->remote, true, REASON_NO_IKE_PROPOSAL, "%s", text);
+		tunnel_report(e, t, REASON_NO_IKE_PROPOSAL, text);
 		refuse(e, sa, m, NOTIFY_NO_PROPOSAL_CHOSEN, now);
 		return;
 	}

@@ -339,6 +339,11 @@ static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t
 		receive_sealed(e, m, copy, now);
 }
 
+static void policy_esp(const struct ike_options *o, struct proposal_policy *p)
+{
+	proposal_policy_esp(o, true, p);
+}
+
 const struct ike_version ike_v2 = {
 	.number = 2,
 	.receive = receive,
@@ -350,4 +355,6 @@ const struct ike_version ike_v2 = {
 	.delete_ike = ike_delete_start,
 	.probe = probe_start,
 	.resolve = ike_sa_resolve_duplicates,
+	.policy_ike = proposal_policy_ike,
+	.policy_esp = policy_esp,
 };

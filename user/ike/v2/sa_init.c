@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT: RFC 7296 1.2, 2.6, 2.7, 2.23. Nothing here is authenticated yet. */
+#include "ike/candidate.h"
 #include "ike/credentials.h"
 
 #include <stdio.h>
@@ -111,39 +112,51 @@ static bool admitted(struct engine *e, const struct message *m, uint64_t now)
 }
 
 /*
- * The identity is not known yet: any tunnel of these addresses that allows a proposal will do, those
- * that name the peer's address first. IKE_AUTH checks the choice against the real tunnel again.
+ * The identity is not known yet, so every tunnel of these addresses chooses for itself, by our order
+ * (T-15). Where they differ the peer's order decides among what they chose: its device lists what its
+ * own tunnel has. IKE_AUTH checks the choice against the real tunnel again.
  */
-static const struct tunnel *find_candidate(struct engine *e, const struct message *m,
-	struct proposal_choice *choice, enum reason *why, char *text, size_t size)
+static bool choose(struct engine *e, const struct message *m, struct candidate_walk *w,
+	struct proposal_choice *choice)
 {
 	struct span sa = payload_get(&m->p, PAYLOAD_SA);
-	unsigned int cursor = 0;
+	char text[REASON_TEXT_SIZE];
 	struct tunnel *t;
 
-	*why = REASON_NO_TUNNEL;
-	snprintf(text, size, "no tunnel ends at this address for this peer");
-	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor))) {
+	while ((t = candidate_next(w, e, &ike_v2, m))) {
+		struct proposal_choice got;
 		struct proposal_policy policy;
-		enum proposal_result result;
 
-		if (!t->conf.options.ikev2 || t->disabled) {
-			if (*why != REASON_NO_TUNNEL)
-				continue;
-			*why = t->disabled ? REASON_TUNNEL_DISABLED : REASON_IKE_VERSION;
-			snprintf(text, size, "%s",
-				t->disabled ? reason_sentence(*why) : "version 2.0, allowed 1.0");
-			continue;
-		}
 		proposal_policy_ike(&t->conf.options, &policy);
-		result = proposal_choose(sa.bytes, sa.len, &policy, 0, choice, text, size);
-		if (result == PROPOSAL_OK)
-			return t;
-		*why = result == PROPOSAL_NONE ? REASON_NO_IKE_PROPOSAL : REASON_MALFORMED;
-		if (result == PROPOSAL_MALFORMED)
-			return NULL;
+		switch (proposal_choose(sa.bytes, sa.len, &policy, 0, &got, text, sizeof(text))) {
+		case PROPOSAL_OK:
+			if (w->best && got.place >= choice->place)
+				break;
+			w->best = t;
+			*choice = got;
+			break;
+		case PROPOSAL_NONE:
+			candidate_refuse(w, REASON_NO_IKE_PROPOSAL, text);
+			break;
+		default:
+			w->why = REASON_MALFORMED;
+			snprintf(w->text, sizeof(w->text), "SA payload of IKE_SA_INIT");
+			return false;
+		}
 	}
-	return NULL;
+	candidate_explain(w);
+	return w->best != NULL;
+}
+
+/* Nothing here is authenticated; it is told of the tunnel whose address the peer has. */
+static void note(
+	struct engine *e, const struct message *m, bool warning, enum reason why, const char *text)
+{
+	struct tunnel *t = tunnel_at(e, &m->local, &m->remote);
+
+	engine_note(e, t, &m->remote, warning, why, "%s", text);
+	if (t && warning)
+		tunnel_report(e, t, why, text);
 }
 
 static void write_response(struct engine *e, struct ike_sa *sa, const struct message *m,
@@ -178,7 +191,7 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 }
 
 /* Creates the half-open SA: the first state a stranger can make us keep. */
-static void accept_request(struct engine *e, const struct message *m, const struct tunnel *t,
+static void accept_request(struct engine *e, const struct message *m,
 	const struct proposal_choice *choice, const struct nonce *ni, struct span peer_public,
 	uint64_t now)
 {
@@ -186,11 +199,12 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 	uint8_t public[DH_PUBLIC_MAX];
 	struct dh_secret shared;
 	struct ike_sa *sa;
+	char text[48];
 
 	if (!dh || !dh_public(dh, public) ||
 		!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
-		engine_note(e, t, &m->remote, true, REASON_KE_VALUE, "group %s",
-			choice->suite.ke->name);
+		snprintf(text, sizeof(text), "group %s", choice->suite.ke->name);
+		note(e, m, true, REASON_KE_VALUE, text);
 		sa_init_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
 		dh_free(dh);
 		return;
@@ -202,7 +216,7 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 	sa->suite = choice->suite;
 	sa->ni = *ni;
 	make_nonce(e, &sa->nr);
-	sa->forced_encap = t->conf.options.encap == ENCAP_FORCE;
+	sa->forced_encap = candidate_forces_encap(e, &ike_v2, m, &sa->suite);
 	nat_detect(m, &sa->nat_here, &sa->nat_there);
 	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	sa->peer_hashes = auth_cert_hashes(&m->p);
@@ -220,25 +234,23 @@ static void accept_request(struct engine *e, const struct message *m, const stru
 
 void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 {
-	char text[REASON_TEXT_SIZE];
+	struct candidate_walk walk = {0};
 	struct proposal_choice choice;
-	const struct tunnel *t;
 	struct span public;
 	struct nonce ni;
 	uint16_t group;
 	uint8_t wanted[2];
-	enum reason why;
+	char text[48];
 
 	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) || !get_ke(&m->p, &group, &public) ||
 		!get_nonce(&m->p, &ni)) {
-		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
+		note(e, m, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
 		return;
 	}
 	if (!admitted(e, m, now))
 		return;
-	t = find_candidate(e, m, &choice, &why, text, sizeof(text));
-	if (!t) {
-		engine_note(e, NULL, &m->remote, true, why, "%s", text);
+	if (!choose(e, m, &walk, &choice)) {
+		note(e, m, true, walk.why, walk.text);
 		sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return;
 	}
@@ -246,12 +258,12 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 		/* 1.2: say which one we want; the peer starts over. */
 		wanted[0] = (uint8_t)(choice.suite.ke->id >> 8);
 		wanted[1] = (uint8_t)choice.suite.ke->id;
-		engine_note(e, t, &m->remote, false, REASON_KE_GROUP, "used %u, chosen %s", group,
-			choice.suite.ke->name);
+		snprintf(text, sizeof(text), "used %u, chosen %s", group, choice.suite.ke->name);
+		note(e, m, false, REASON_KE_GROUP, text);
 		sa_init_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 		return;
 	}
-	accept_request(e, m, t, &choice, &ni, public, now);
+	accept_request(e, m, &choice, &ni, public, now);
 }
 
 /* Cookie or another group: the same attempt once more. True when the answer was one of these. */

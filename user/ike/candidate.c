@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/candidate.h"
+
+#include <stdio.h>
+
+struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, unsigned int *cursor, bool *near)
+{
+	while (*cursor < 2 * e->tunnel_end) {
+		struct tunnel *t;
+		bool any, here;
+
+		*near = *cursor < e->tunnel_end;
+		t = tunnel_find(e, (*cursor)++ % e->tunnel_end);
+		if (!t || !addr_equal(&t->conf.local, &local->addr))
+			continue;
+		any = !addr_is_set(&t->conf.remote);
+		here = addr_equal(any ? &t->seen_at : &t->conf.remote, &remote->addr);
+		if (*near ? here : any && !here)
+			return t;
+	}
+	return NULL;
+}
+
+struct tunnel *tunnel_at(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+{
+	struct tunnel *found = NULL;
+
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (!t || !addr_equal(&t->conf.local, &local->addr) ||
+			!addr_equal(&t->conf.remote, &remote->addr))
+			continue;
+		if (found)
+			return NULL;
+		found = t;
+	}
+	return found;
+}
+
+static bool speaks(const struct tunnel *t, const struct ike_version *version)
+{
+	return version == &ike_v2 ? t->conf.options.ikev2 : t->conf.options.ikev1;
+}
+
+static bool same_policy(const struct tunnel *a, const struct tunnel *b)
+{
+	const struct ike_options *x = &a->conf.options, *y = &b->conf.options;
+
+	return x->auth == y->auth && algorithms_equal(&x->p1_encryption, &y->p1_encryption) &&
+	       algorithms_equal(&x->p1_integrity, &y->p1_integrity) &&
+	       algorithms_equal(&x->p1_prf, &y->p1_prf) &&
+	       algorithms_equal(&x->p1_groups, &y->p1_groups);
+}
+
+/* A hub has a thousand sites and a handful of policies: a stranger's offer is read once for each. */
+static bool seen_before(struct candidate_walk *w, const struct tunnel *t)
+{
+	for (unsigned int i = 0; i < w->policies; i++) {
+		if (same_policy(w->policy_of[i], t))
+			return true;
+	}
+	if (w->policies < CANDIDATE_POLICIES_MAX)
+		w->policy_of[w->policies++] = t;
+	return false;
+}
+
+struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
+	const struct ike_version *version, const struct message *m)
+{
+	bool near_enough = w->best && w->near;
+	struct tunnel *t;
+
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &w->cursor, &w->near))) {
+		if (near_enough && !w->near)
+			return NULL;
+		if (t->disabled)
+			candidate_refuse(
+				w, REASON_TUNNEL_DISABLED, reason_sentence(REASON_TUNNEL_DISABLED));
+		else if (!speaks(t, version))
+			candidate_refuse(w, REASON_IKE_VERSION,
+				version == &ike_v2 ? "version 2.0, allowed 1.0"
+						   : "version 1.0, allowed 2.0");
+		else if (!seen_before(w, t))
+			return t;
+	}
+	return NULL;
+}
+
+void candidate_refuse(struct candidate_walk *w, enum reason why, const char *text)
+{
+	bool proposal = why == REASON_NO_IKE_PROPOSAL;
+
+	/* What compares proposals says more than a tunnel that was not asked. */
+	if (w->why == REASON_NONE || (proposal && !w->refused)) {
+		w->why = why;
+		w->refused_near = w->near;
+		snprintf(w->text, sizeof(w->text), "%s", text);
+	}
+	w->refused += proposal && w->near == w->refused_near;
+}
+
+void candidate_explain(struct candidate_walk *w)
+{
+	size_t at = strlen(w->text);
+
+	if (w->why == REASON_NONE) {
+		w->why = REASON_NO_TUNNEL;
+		snprintf(w->text, sizeof(w->text), "no tunnel ends at this address for this peer");
+	} else if (w->refused > 1) {
+		snprintf(w->text + at, sizeof(w->text) - at,
+			"; what other sites allow does not fit either");
+	}
+}
+
+bool candidate_forces_encap(const struct engine *e, const struct ike_version *version,
+	const struct message *m, const struct suite *s)
+{
+	bool near, found_near = false;
+	unsigned int cursor = 0;
+	struct tunnel *t;
+
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor, &near))) {
+		struct proposal_policy policy;
+
+		if (found_near && !near)
+			return false;
+		if (t->disabled || !speaks(t, version))
+			continue;
+		if (near || t->conf.options.encap == ENCAP_FORCE) {
+			version->policy_ike(&t->conf.options, &policy);
+			if (!proposal_allows(&policy, s))
+				continue;
+			found_near = found_near || near;
+			if (t->conf.options.encap == ENCAP_FORCE)
+				return true;
+		}
+	}
+	return false;
+}
