@@ -1,11 +1,13 @@
 #!/bin/bash
 # Installs through apt what building, testing and demonstrating Sluice needs and is missing.
 # "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh bench" those
-# that are measured beside us, "deps.sh vmtest" what boots Debian's kernels for `make vmtest`.
+# that are measured beside us, "deps.sh vmtest" what boots Debian's kernels for `make vmtest`. The names
+# are those of Debian 12 and 13: libclang-rt-dev is there for whatever clang is.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 PACKAGES=(
-	gcc make pkg-config clang llvm libclang-rt-14-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
+	gcc make pkg-config clang llvm libclang-rt-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
 	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev
 	libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev libcmocka-dev
 	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography
@@ -17,29 +19,13 @@ case ${1:-} in interop | bench) PACKAGES+=(frr gobgpd exabgp openbgpd) ;; esac
 
 # Libreswan's package conflicts with strongSwan's: it is unpacked, and only its libraries installed.
 LIBRESWAN=build/peers/libreswan
-case ${1:-} in interop | vmtest)
-	PACKAGES+=(
-		libnss3-tools libaudit1 libcap-ng0 libcrypt1 libcurl3-nss libevent-core-2.1-7 libevent-pthreads-2.1-7
-		libldap-2.5-0 libldns3 libnspr4 libnss3 libpam0g libselinux1 libsystemd0 libunbound8 dns-root-data
-	) ;;
-esac
 [ "${1:-}" != interop ] || PACKAGES+=(openiked user-mode-linux kmod openssl)
 
-# What boots other kernels. `make test` goes on without it, and says what it leaves out.
-VM=(qemu-system-x86 busybox-static kmod cpio xz-utils)
+# What boots other kernels. `make test` goes on without it, and says what it leaves out. The dynamic
+# busybox, which most machines have, does as well as the static one, and the two conflict.
+VM=(qemu-system-x86 kmod cpio xz-utils)
+command -v busybox >/dev/null || VM+=(busybox)
 [ "${1:-}" != vmtest ] || PACKAGES+=("${VM[@]}" conntrack)
-
-unpack_libreswan() { # TARGET
-	case $1 in interop | vmtest) ;; *) return ;; esac
-	cd "$(dirname "$0")/.."
-	[ ! -x $LIBRESWAN/usr/libexec/ipsec/pluto ] || return 0
-	echo "unpacking: libreswan"
-	local d; d=$(mktemp -d)
-	(cd "$d" && apt-get -o APT::Sandbox::User=root download -q libreswan) >/dev/null
-	mkdir -p $LIBRESWAN
-	dpkg -x "$d"/libreswan_*.deb $LIBRESWAN
-	rm -rf "$d"
-}
 
 missing() { # PACKAGE...
 	local package state
@@ -47,6 +33,22 @@ missing() { # PACKAGE...
 		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 		[ "$state" = installed ] || echo "$package"
 	done
+}
+
+# What libreswan's programs need, as its package says here, without the tools that only its scripts call.
+libreswan_needs() {
+	apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances libreswan |
+		sed -n 's/^ *Depends: \([a-z0-9.+-]*\)$/\1/p' | grep -vx iptables
+}
+
+unpack_libreswan() {
+	[ ! -x $LIBRESWAN/usr/libexec/ipsec/pluto ] || return 0
+	echo "unpacking: libreswan"
+	local d; d=$(mktemp -d)
+	(cd "$d" && apt-get -o APT::Sandbox::User=root download -q libreswan) >/dev/null
+	mkdir -p $LIBRESWAN
+	dpkg -x "$d"/libreswan_*.deb $LIBRESWAN
+	rm -rf "$d"
 }
 
 # Services that packages bring are not to start: the tests run their own copies.
@@ -75,4 +77,8 @@ install() { # PACKAGE...
 install $(missing "${PACKAGES[@]}")
 # shellcheck disable=SC2046
 [ "${1:-}" != test ] || install $(missing "${VM[@]}") || echo "tests/net/vm.sh will be skipped" >&2
-unpack_libreswan "${1:-}"
+case ${1:-} in interop | vmtest)
+	# shellcheck disable=SC2046
+	install $(missing $(libreswan_needs))
+	unpack_libreswan
+esac
