@@ -3,11 +3,6 @@
 #ifndef TESTS_BPF_FRAMES_H
 #define TESTS_BPF_FRAMES_H
 
-/* gcc 12 sees overruns in the writer that its checks exclude, when sizes are constants. */
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wstringop-overflow"
-#endif
-
 #include "base/wire.h"
 
 #include <bpf/bpf.h>

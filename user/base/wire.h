@@ -125,33 +125,36 @@ static inline size_t wr_left(const struct wr *w)
 	return w->bad ? 0 : (size_t)(w->end - w->p);
 }
 
+/* Whether n more bytes fit; bad when they do not. */
+static inline bool wr_fits(struct wr *w, size_t n)
+{
+	w->bad |= (size_t)(w->end - w->p) < n;
+	return !w->bad;
+}
+
 /* Room for n bytes that the caller fills; NULL (and bad) when there is none. */
 static inline uint8_t *wr_room(struct wr *w, size_t n)
 {
-	uint8_t *p = w->p;
-
-	if (w->bad || (size_t)(w->end - p) < n) {
-		w->bad = true;
+	if (!wr_fits(w, n))
 		return NULL;
-	}
-	w->p = p + n;
-	return p;
+	w->p += n;
+	return w->p - n;
 }
 
 static inline void wr_bytes(struct wr *w, const void *from, size_t n)
 {
-	uint8_t *p = wr_room(w, n);
-
-	if (p && n)
-		memcpy(p, from, n);
+	if (!wr_fits(w, n) || !n)
+		return;
+	memcpy(w->p, from, n);
+	w->p += n;
 }
 
 static inline void wr_zero(struct wr *w, size_t n)
 {
-	uint8_t *p = wr_room(w, n);
-
-	if (p && n)
-		memset(p, 0, n);
+	if (!wr_fits(w, n) || !n)
+		return;
+	memset(w->p, 0, n);
+	w->p += n;
 }
 
 static inline void wr_u8(struct wr *w, uint8_t v)

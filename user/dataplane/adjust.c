@@ -141,8 +141,7 @@ static bool is_error(const uint8_t *ip, const struct inner *in)
 	return in->protocol == PROTOCOL_ICMPV6 && type < 128;
 }
 
-/* noinline: gcc 12 sees overruns in the writer that its checks exclude. */
-__attribute__((noinline)) static uint32_t too_big_ipv4(
+static uint32_t too_big_ipv4(
 	const uint8_t *ip, uint32_t quoted, const struct inner *in, uint32_t mtu, struct wr *w)
 {
 	uint32_t len = IPV4_HEADER + ICMP_HEADER + quoted;
@@ -167,7 +166,7 @@ __attribute__((noinline)) static uint32_t too_big_ipv4(
 	return len;
 }
 
-__attribute__((noinline)) static uint32_t too_big_ipv6(
+static uint32_t too_big_ipv6(
 	const uint8_t *ip, uint32_t quoted, const struct inner *in, uint32_t mtu, struct wr *w)
 {
 	uint8_t *to = w->p;
