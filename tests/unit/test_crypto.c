@@ -181,7 +181,7 @@ static void test_groups(void **state)
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		const struct dh_group *g = dh_group_find(ids[i]);
 		struct dh *a = dh_new(g), *b = dh_new(g);
-		static uint8_t pa[DH_PUBLIC_MAX], pb[DH_PUBLIC_MAX];
+		static uint8_t pa[DH_PUBLIC_MAX], pb[DH_PUBLIC_MAX], pc[DH_PUBLIC_MAX];
 		struct dh_secret x, y;
 
 		assert_non_null(a);
@@ -191,10 +191,19 @@ static void test_groups(void **state)
 		assert_true(dh_shared(b, pa, g->public_len, &y));
 		assert_int_equal(x.len, g->shared_len);
 		assert_memory_equal(x.bytes, y.bytes, x.len);
+		memset(pc, 0, sizeof(pc));
+		assert_true(dh_respond(g, pa, g->public_len, pc, &x));
+		assert_true(dh_shared(a, pc, g->public_len, &y));
+		assert_memory_equal(x.bytes, y.bytes, x.len);
 		assert_false(dh_shared(a, pb, g->public_len - 1u, &x));
 		/* RFC 6989, RFC 8031: 0, 1 and what exceeds p are no public values, nor is a point off the curve */
 		memset(pa, 0, sizeof(pa));
 		assert_false(dh_shared(b, pa, g->public_len, &y));
+		/* A value of ours would cost something; of a curve's point, small order shows late. */
+		memset(pc, 0x5a, sizeof(pc));
+		assert_false(dh_respond(g, pa, g->public_len, pc, &y));
+		if (ids[i] != 31)
+			assert_true(pc[0] == 0x5a && !memcmp(pc, pc + 1, sizeof(pc) - 1));
 		pa[g->public_len - 1] = 1;
 		if (ids[i] != 31)
 			assert_false(dh_shared(b, pa, g->public_len, &y));

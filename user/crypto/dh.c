@@ -210,13 +210,13 @@ static EVP_PKEY *peer_key(const struct dh_group *g, const uint8_t *peer, size_t 
 	return NULL;
 }
 
-bool dh_shared(const struct dh *dh, const uint8_t *peer, size_t peer_len, struct dh_secret *out)
+/* `other` is checked. RFC 8031 2: what comes out as zero was of small order. */
+static bool derive(const struct dh *dh, EVP_PKEY *other, struct dh_secret *out)
 {
 	const struct dh_group *g = dh->group;
 	uint8_t raw[DH_PUBLIC_MAX];
 	size_t len = sizeof(raw);
-	EVP_PKEY *other = peer_key(g, peer, peer_len);
-	EVP_PKEY_CTX *ctx = other ? EVP_PKEY_CTX_new_from_pkey(NULL, dh->key, NULL) : NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, dh->key, NULL);
 	uint8_t any = 0;
 	bool ok = ctx && EVP_PKEY_derive_init(ctx) == 1;
 
@@ -234,6 +234,26 @@ bool dh_shared(const struct dh *dh, const uint8_t *peer, size_t peer_len, struct
 	}
 	secret_wipe(raw, sizeof(raw));
 	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+bool dh_shared(const struct dh *dh, const uint8_t *peer, size_t peer_len, struct dh_secret *out)
+{
+	EVP_PKEY *other = peer_key(dh->group, peer, peer_len);
+	bool ok = other && derive(dh, other, out);
+
+	EVP_PKEY_free(other);
+	return ok;
+}
+
+bool dh_respond(const struct dh_group *g, const uint8_t *peer, size_t peer_len, uint8_t *public,
+	struct dh_secret *out)
+{
+	EVP_PKEY *other = peer_key(g, peer, peer_len);
+	struct dh *dh = other ? dh_new(g) : NULL;
+	bool ok = dh && dh_public(dh, public) && derive(dh, other, out);
+
+	dh_free(dh);
 	EVP_PKEY_free(other);
 	return ok;
 }

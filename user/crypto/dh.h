@@ -46,4 +46,11 @@ bool dh_public(const struct dh *dh, uint8_t *out);
  */
 bool dh_shared(const struct dh *dh, const uint8_t *peer, size_t peer_len, struct dh_secret *out);
 
+/*
+ * The responder's part at once: our value (g->public_len bytes) and g^ir. False as with dh_shared(),
+ * or when the library fails. The peer's value is checked first: a wrong one costs no key pair of ours.
+ */
+bool dh_respond(const struct dh_group *g, const uint8_t *peer, size_t peer_len, uint8_t *public,
+	struct dh_secret *out);
+
 #endif

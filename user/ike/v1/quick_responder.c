@@ -159,11 +159,9 @@ static void accept_first(struct engine *e, struct ike_sa *sa, struct v1_message 
 	struct dh_secret shared = {0};
 	struct esp_keys keys = {0};
 	struct v1_exchange *x = NULL;
-	struct dh *dh = g ? dh_new(g) : NULL;
 	int slot = -1;
 
-	if (g && (!dh || !dh_public(dh, public) ||
-			 !dh_shared(dh, peer_public.bytes, peer_public.len, &shared))) {
+	if (g && !dh_respond(g, peer_public.bytes, peer_public.len, public, &shared)) {
 		refuse(e, sa, V1_NOTIFY_INVALID_KEY_INFORMATION, REASON_KE_VALUE, g->name);
 		goto out;
 	}
@@ -195,7 +193,6 @@ static void accept_first(struct engine *e, struct ike_sa *sa, struct v1_message 
 out:
 	secret_wipe(&keys, sizeof(keys));
 	secret_wipe(&shared, sizeof(shared));
-	dh_free(dh);
 }
 
 void v1_quick_first(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)

@@ -183,19 +183,14 @@ void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	uint8_t buffer[IKE_BUFFER_SIZE], public[DH_PUBLIC_MAX];
 	struct message_writer w;
 	struct span peer_public;
-	struct dh *dh;
-	bool ok;
 
 	(void)now;
 	if (!v1_main_get_exchange(sa, &vm->p, &sa->ni, &peer_public)) {
 		doubt_third(e, sa, vm->m, "key exchange or nonce has the wrong length");
 		return;
 	}
-	dh = dh_new(sa->suite.ke);
-	ok = dh && dh_public(dh, public) &&
-	     dh_shared(dh, peer_public.bytes, peer_public.len, &h->shared);
-	dh_free(dh);
-	if (!ok || !v1_detect_nat(sa, &vm->p, vm->m)) {
+	if (!dh_respond(sa->suite.ke, peer_public.bytes, peer_public.len, public, &h->shared) ||
+		!v1_detect_nat(sa, &vm->p, vm->m)) {
 		doubt_third(e, sa, vm->m, "key exchange");
 		return;
 	}

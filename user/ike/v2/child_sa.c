@@ -310,7 +310,6 @@ void child_sa_request(struct engine *e, struct ike_sa *sa, const struct message 
 	struct nonce ni, nr;
 	struct span peer_public = {0};
 	struct esp_keys keys;
-	struct dh *dh = NULL;
 	uint16_t group = 0;
 	enum reason why;
 	int old, slot = -1;
@@ -345,9 +344,8 @@ void child_sa_request(struct engine *e, struct ike_sa *sa, const struct message 
 				e, sa, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 			return;
 		}
-		dh = dh_new(offer.choice.suite.ke);
-		if (!dh || !dh_public(dh, public) ||
-			!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
+		if (!dh_respond(offer.choice.suite.ke, peer_public.bytes, peer_public.len, public,
+			    &shared)) {
 			refuse(e, sa, m, NOTIFY_INVALID_SYNTAX, REASON_KE_VALUE,
 				offer.choice.suite.ke->name);
 			goto out;
@@ -375,7 +373,6 @@ void child_sa_request(struct engine *e, struct ike_sa *sa, const struct message 
 out:
 	secret_wipe(&keys, sizeof(keys));
 	secret_wipe(&shared, sizeof(shared));
-	dh_free(dh);
 }
 
 /* ---- the answer to our request ---- */

@@ -169,18 +169,13 @@ void ike_rekey_request(struct engine *e, struct ike_sa *old, const struct messag
 	struct nonce ni, nr;
 	struct span peer_public;
 	struct ike_sa *sa;
-	struct dh *dh;
 
 	if (!check_request(e, old, m, &choice, &ni, &peer_public))
 		return;
-	dh = dh_new(choice.suite.ke);
-	if (!dh || !dh_public(dh, public) ||
-		!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
+	if (!dh_respond(choice.suite.ke, peer_public.bytes, peer_public.len, public, &shared)) {
 		refuse(e, old, m, NOTIFY_INVALID_SYNTAX, REASON_KE_VALUE, choice.suite.ke->name);
-		dh_free(dh);
 		return;
 	}
-	dh_free(dh);
 	make_nonce(e, &nr);
 	sa = make_successor(
 		e, old, false, read_spi(choice.spi), ike_sa_new_spi(e), &choice.suite, now);

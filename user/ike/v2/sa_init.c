@@ -195,18 +195,15 @@ static void accept_request(struct engine *e, const struct message *m,
 	const struct proposal_choice *choice, const struct nonce *ni, struct span peer_public,
 	uint64_t now)
 {
-	struct dh *dh = dh_new(choice->suite.ke);
 	uint8_t public[DH_PUBLIC_MAX];
 	struct dh_secret shared;
 	struct ike_sa *sa;
 	char text[48];
 
-	if (!dh || !dh_public(dh, public) ||
-		!dh_shared(dh, peer_public.bytes, peer_public.len, &shared)) {
+	if (!dh_respond(choice->suite.ke, peer_public.bytes, peer_public.len, public, &shared)) {
 		snprintf(text, sizeof(text), "group %s", choice->suite.ke->name);
 		note(e, m, true, REASON_KE_VALUE, text);
 		sa_init_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
-		dh_free(dh);
 		return;
 	}
 	sa = ike_sa_new(
@@ -229,7 +226,6 @@ static void accept_request(struct engine *e, const struct message *m,
 	else
 		ike_sa_drop(e, sa);
 	secret_wipe(&shared, sizeof(shared));
-	dh_free(dh);
 }
 
 void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
