@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine in particular situations: floods, NAT, policy-based devices, identities, lifetimes. */
-#include "ike_lab.h"
+#include "ike_stranger.h"
 
 #include "crypto/hash.h"
 
@@ -22,43 +22,6 @@ static void test_up(void **state)
 	lab_free(l);
 }
 
-/* An IKE_SA_INIT as a stranger at `source` would send it. */
-static void stranger(struct lab *l, const char *source, uint64_t spi, bool valid_ke)
-{
-	struct ike_header h = {
-		.spi_i = spi, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR};
-	struct ip_endpoint from = {.port = IKE_PORT}, to = {l->conf[HUB].local, IKE_PORT};
-	uint8_t buffer[1024], public[32] = {9}, nonce[32] = {1};
-	struct proposal_policy policy;
-	struct message_writer w;
-	size_t len;
-
-	addr_parse(source, &from.addr);
-	proposal_policy_ike(&l->conf[HUB].options, &policy);
-	message_begin(&w, buffer, sizeof(buffer), &h);
-	message_payload_begin(&w, PAYLOAD_SA);
-	proposal_encode_offer(&w.w, &policy, NULL, 0);
-	message_payload_end(&w);
-	if (!valid_ke)
-		memset(public, 0, sizeof(public));
-	put_ke(&w, dh_group_find(31), public);
-	message_payload(&w, PAYLOAD_NONCE, nonce, sizeof(nonce));
-	len = message_end(&w);
-	engine_datagram(l->e[HUB], &to, &from, buffer, len, l->now);
-}
-
-static void drain(struct lab *l)
-{
-	struct effect *f;
-
-	while ((f = engine_effect(l->e[HUB]))) {
-		if (f->type == EFFECT_NOTE)
-			l->notes[HUB][f->note.reason]++;
-		l->sent[HUB] += f->type == EFFECT_SEND;
-		effect_free(f);
-	}
-}
-
 static void test_flood(void **state)
 {
 	struct lab *l = lab_new();
@@ -72,11 +35,12 @@ static void test_flood(void **state)
 		stranger(l, "198.51.100.1", i, true);
 	drain(l);
 	assert_int_equal(engine_half_open(l->e[HUB]), 32);
-	assert_int_equal(l->notes[HUB][REASON_HALF_OPEN_SOURCE], 8);
+	assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], 8);
 	stranger(l, "198.51.100.1", 1, true);
 	drain(l);
 	assert_int_equal(engine_half_open(l->e[HUB]), 32);
-	assert_int_equal(l->sent[HUB], 33);
+	assert_int_equal(l->sent[HUB], 41);
+	pass(l, 3 * S); /* by then what was refused is forgotten */
 	/* Many sources get to the threshold, then a cookie is asked for, and nothing is kept. */
 	for (uint64_t i = 1; i <= 200; i++) {
 		snprintf(source, sizeof(source), "203.0.113.%d", (int)i);
@@ -84,7 +48,7 @@ static void test_flood(void **state)
 	}
 	drain(l);
 	assert_int_equal(engine_half_open(l->e[HUB]), 64);
-	assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], 200 - 32);
+	assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], 8 + 200 - 32);
 	/* The real site still gets in: it returns its cookie. */
 	site_starts(l);
 	assert_int_equal(l->state[HUB].phase, PHASE_UP);
@@ -92,6 +56,61 @@ static void test_flood(void **state)
 	/* What was left half-open goes by itself. */
 	pass(l, 40 * S);
 	assert_int_equal(engine_half_open(l->e[HUB]), 0);
+	lab_free(l);
+}
+
+/* What is refused is no negotiation, and yet a flood of it meets cookies, as any other does. */
+static void test_flood_of_refusals(void **state)
+{
+	struct lab *l = lab_new();
+	char source[32];
+
+	(void)state;
+	l->conf[HUB].remote = (struct ip_addr){0};
+	configure(l, HUB, "key");
+	for (uint64_t i = 1; i <= 200; i++) {
+		snprintf(source, sizeof(source), "203.0.113.%d", (int)i);
+		stranger(l, source, i, false);
+	}
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_KE_VALUE], 64);
+	assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], 200 - 64);
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	/* It is forgotten when it ends. */
+	pass(l, 3 * S);
+	stranger(l, "203.0.113.1", 300, false);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_KE_VALUE], 65);
+	lab_free(l);
+}
+
+/* Messages of no SA that we know, for each way in. */
+static void test_flood_of_the_unknown(void **state)
+{
+	static const uint8_t exchanges[][2] = {{0x20, EXCHANGE_IKE_AUTH},
+		{0x20, EXCHANGE_INFORMATIONAL}, {0x10, 2}, {0x10, 5}, {0x10, 32}, {0x10, 4},
+		{0x10, 99}, {0x30, EXCHANGE_IKE_SA_INIT}};
+	struct lab *l = lab_new();
+	struct ip_endpoint from = {.port = IKE_PORT}, to = {l->conf[HUB].local, IKE_PORT};
+	uint8_t bytes[64] = {[7] = 1, [15] = 1, [27] = 64};
+
+	(void)state;
+	addr_parse("203.0.113.1", &from.addr);
+	l->conf[HUB].remote = (struct ip_addr){0};
+	configure(l, HUB, "key");
+	for (size_t i = 0; i < sizeof(exchanges) / sizeof(exchanges[0]); i++) {
+		bytes[17] = exchanges[i][0];
+		bytes[18] = exchanges[i][1];
+		bytes[19] = exchanges[i][0] == 0x10 ? 1 : FLAG_INITIATOR;
+		for (int n = 0; n < 64; n++)
+			engine_datagram(l->e[HUB], &to, &from, bytes, sizeof(bytes), l->now);
+		drain(l);
+		stranger(l, "203.0.113.2", 100 + i, true);
+		drain(l);
+		assert_int_equal(l->notes[HUB][REASON_COOKIE_SENT], i + 1);
+		pass(l, 3 * S);
+	}
 	lab_free(l);
 }
 
@@ -487,6 +506,8 @@ int main(void)
 		cmocka_unit_test(test_restore_without_tunnel),
 		cmocka_unit_test(test_up),
 		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_flood_of_refusals),
+		cmocka_unit_test(test_flood_of_the_unknown),
 		cmocka_unit_test(test_bad_key_exchange),
 		cmocka_unit_test(test_cookie),
 		cmocka_unit_test(test_refusals_look_alike),

@@ -104,6 +104,8 @@ static void test_half_open_total(void **state)
 
 	(void)state;
 	l->e[HUB]->limits.half_open_max = 0;
+	l->conf[HUB].remote = (struct ip_addr){0}; /* a configured address always has room */
+	configure(l, HUB, "key");
 	site_starts(l);
 	expect(l, HUB, REASON_HALF_OPEN_TOTAL);
 }

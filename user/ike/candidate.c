@@ -22,15 +22,54 @@ struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint
 	return NULL;
 }
 
+static struct named_bucket *named_bucket(const struct engine *e, const struct ip_addr *remote)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, remote->bytes, sizeof(halves));
+	return (struct named_bucket *)&e
+		->named[engine_hash(e, halves[0] ^ halves[1]) % NAMED_BUCKETS];
+}
+
+static const struct ip_addr *peer_address(const struct tunnel *t)
+{
+	return addr_is_set(&t->conf.remote) ? &t->conf.remote : &t->seen_at;
+}
+
+static void tunnel_name(struct engine *e, struct tunnel *t)
+{
+	if (addr_is_set(peer_address(t)))
+		LIST_INSERT_HEAD(named_bucket(e, peer_address(t)), t, named);
+}
+
+void tunnel_unname(struct tunnel *t)
+{
+	if (addr_is_set(peer_address(t)))
+		LIST_REMOVE(t, named);
+}
+
+void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at)
+{
+	tunnel_unname(t);
+	t->seen_at = *at;
+	tunnel_name(e, t);
+}
+
+void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf)
+{
+	tunnel_unname(t);
+	t->conf = *conf;
+	tunnel_name(e, t);
+}
+
 struct tunnel *tunnel_at(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {
-	struct tunnel *found = NULL;
+	struct tunnel *t, *found = NULL;
 
-	for (unsigned int i = 0; i < e->tunnel_end; i++) {
-		struct tunnel *t = tunnel_find(e, i);
-
-		if (!t || !addr_equal(&t->conf.local, &local->addr) ||
+	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
+	{
+		if (!addr_equal(&t->conf.local, &local->addr) ||
 			!addr_equal(&t->conf.remote, &remote->addr))
 			continue;
 		if (found)
@@ -38,6 +77,20 @@ struct tunnel *tunnel_at(
 		found = t;
 	}
 	return found;
+}
+
+bool tunnel_is_near(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+{
+	struct tunnel *t;
+
+	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
+	{
+		if (addr_equal(&t->conf.local, &local->addr) &&
+			addr_equal(peer_address(t), &remote->addr))
+			return true;
+	}
+	return false;
 }
 
 static bool speaks(const struct tunnel *t, const struct ike_version *version)

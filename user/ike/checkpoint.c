@@ -165,7 +165,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 		return NULL;
 	sa = ike_sa_new(e, version, initiator, spi_i, spi_r, &local, &remote, now);
 	ike_sa_set_tunnel(sa, t);
-	t->seen_at = remote.addr;
+	tunnel_seen(e, t, &remote.addr);
 	sa->suite = suite;
 	rd_copy(r, &sa->keys, sizeof(sa->keys));
 	sa->nat_here = rd_u8(r);

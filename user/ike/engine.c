@@ -25,6 +25,7 @@ struct engine *engine_new(const struct engine_env *env, const struct engine_limi
 	e->limits = *limits;
 	STAILQ_INIT(&e->effects);
 	TAILQ_INIT(&e->sas);
+	TAILQ_INIT(&e->unfinished);
 	e->bucket_key = engine_random_u64(e);
 	return e;
 }
@@ -65,6 +66,11 @@ uint64_t engine_random_u64(struct engine *e)
 
 	e->env.random(e->env.context, &v, sizeof(v));
 	return v;
+}
+
+uint64_t engine_hash(const struct engine *e, uint64_t value)
+{
+	return ((value ^ e->bucket_key) * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
 }
 
 uint64_t engine_random_span(struct engine *e, uint64_t span)
@@ -195,7 +201,7 @@ void engine_tunnel_set(
 	if (t->present && !same)
 		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	t->present = true;
-	t->conf = *conf;
+	tunnel_configure(e, t, conf);
 	t->psk = *psk;
 	t->try_previous = false;
 	if (conf->options.auth == AUTH_CERT) {
@@ -227,6 +233,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 			child_release(e, t, i);
 	}
 	engine_sweep(e);
+	tunnel_unname(t);
 	tunnel_free(t);
 	e->tunnels[tunnel] = NULL;
 }
@@ -254,8 +261,7 @@ static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t
 	unsigned int major;
 
 	if (!header_decode(m->raw.bytes, m->raw.len, &m->head)) {
-		engine_note(e, NULL, &m->remote, false, REASON_MALFORMED, "header, %zu bytes",
-			m->raw.len);
+		stranger_refused(e, m, false, REASON_MALFORMED, "header, %zu bytes", m->raw.len);
 		return;
 	}
 	major = m->head.version >> 4;
@@ -265,8 +271,8 @@ static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t
 	}
 	if (major > 2 && !(m->head.flags & FLAG_RESPONSE)) /* RFC 7296 2.5 */
 		sa_init_notify(e, m, NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
-	engine_note(e, NULL, &m->remote, true, REASON_IKE_VERSION,
-		"version %u.%u, allowed 1.0 and 2.0", major, m->head.version & 15);
+	stranger_refused(e, m, true, REASON_IKE_VERSION, "version %u.%u, allowed 1.0 and 2.0",
+		major, m->head.version & 15);
 }
 
 void engine_datagram(struct engine *e, const struct ip_endpoint *local,
@@ -292,6 +298,7 @@ void engine_datagram(struct engine *e, const struct ip_endpoint *local,
 	m->local = *local;
 	m->remote = *remote;
 	m->raw = (struct span){copy, len};
+	m->now = now;
 	receive(e, m, copy, now);
 	secret_wipe(copy, len);
 	free(copy);

@@ -39,6 +39,8 @@
 #define IKE_SAS_PER_TUNNEL     6 /* authenticated ones, old ones on their way out included */
 #define INIT_RETRIES_MAX       4 /* cookies and other groups in one attempt */
 #define SA_BUCKETS             1024
+#define PLACE_BUCKETS          256
+#define NAMED_BUCKETS          512
 
 enum ike_state {
 	IKE_NONE,
@@ -121,6 +123,7 @@ struct tunnel {
 	bool try_previous;                      /* our next attempt uses the previous key */
 	struct credential *own;                 /* NULL: the engine's */
 	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
+	LIST_ENTRY(tunnel) named;               /* by the peer's address, while that is known */
 	bool present;
 	bool disabled;
 	struct ike_sa_list sas; /* linked by of_tunnel */
@@ -173,12 +176,14 @@ struct request {
 
 struct ike_sa {
 	TAILQ_ENTRY(ike_sa) link;
-	TAILQ_ENTRY(ike_sa) of_tunnel; /* while `tunnel` is set */
+	TAILQ_ENTRY(ike_sa) of_tunnel;        /* while `tunnel` is set */
+	TAILQ_ENTRY(ike_sa) in_place, by_age; /* while `place` is set */
 	LIST_ENTRY(ike_sa) bucket;
+	struct place *place; /* admission.c: what it takes as long as it is half-open */
 	const struct ike_version *version;
 	enum ike_state state;
 	bool initiator; /* we are the original initiator */
-	bool half_open; /* counted as such */
+	bool proven;    /* the peer has shown that it gets what is sent to its address */
 	bool free_me;
 	uint64_t spi_i, spi_r;
 	struct tunnel
@@ -222,6 +227,8 @@ struct ike_sa {
 };
 
 LIST_HEAD(ike_sa_bucket, ike_sa);
+LIST_HEAD(place_bucket, place);
+LIST_HEAD(named_bucket, tunnel);
 
 struct engine {
 	struct engine_env env;
@@ -233,7 +240,11 @@ struct engine {
 	uint64_t generation;
 	uint64_t review_at; /* of the certificates that peers showed */
 	uint64_t bucket_key;
-	unsigned int half_open;
+	unsigned int half_open, strangers, strangers_v1; /* of all: of no configured address */
+	struct ike_sa_list unfinished;                   /* these, the oldest first */
+	struct place_bucket places[PLACE_BUCKETS];
+	struct named_bucket named[NAMED_BUCKETS];
+	uint64_t refused_until; /* when all refusals of late are forgotten */
 	struct effect_list effects;
 	struct ike_sa_list sas;
 	struct ike_sa_bucket buckets[SA_BUCKETS];
@@ -252,6 +263,7 @@ struct message {
 	struct payloads p;
 	struct ip_endpoint local, remote;
 	struct span raw; /* whole message */
+	uint64_t now;
 };
 
 /*
@@ -303,12 +315,14 @@ extern const struct ike_version ike_v1, ike_v2;
 
 uint64_t engine_random_u64(struct engine *e);
 
+/* Evenly spread, by a key of this process: nobody chooses who shares a bucket with whom. */
+uint64_t engine_hash(const struct engine *e, uint64_t value);
+
 /* A moment drawn evenly from [0, span). */
 uint64_t engine_random_span(struct engine *e, uint64_t span);
 
 __attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const struct tunnel *t,
 	const struct ip_endpoint *remote, bool warning, enum reason r, const char *format, ...);
-
 void blob_set(struct blob *b, const void *bytes, size_t len);
 void blob_free(struct blob *b);
 void blobs_free(struct blob *b, size_t count);
@@ -329,9 +343,6 @@ struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, b
 	const struct ip_endpoint *remote, uint64_t now);
 /* Enters the table under our own SPI; responder SAs under spi_r. */
 struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
-/* A half-open responder SA of this peer. */
-struct ike_sa *ike_sa_find_half_open(
-	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote);
 uint64_t ike_sa_new_spi(struct engine *e);
 /* It ends: no rekey that collided (RFC 7296 2.8.2) may leave its children to it. */
 void ike_sa_not_heir(struct ike_sa *sa);
@@ -387,7 +398,6 @@ const struct secret *tunnel_psk(const struct ike_sa *sa);
 /* It failed with this key: the next attempt takes the other one, if there is one. */
 void tunnel_other_key(struct tunnel *t);
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
-
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
 /* Fills in what a note says about its tunnel. */
@@ -412,6 +422,13 @@ struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint
  */
 struct tunnel *tunnel_at(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+/* The peer of a tunnel is known to be at this address, as *near says above. */
+bool tunnel_is_near(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+/* The peer of a tunnel was seen at an address, or its configuration names another one. */
+void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at);
+void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf);
+void tunnel_unname(struct tunnel *t);
 
 /* ---- request.c ---- */
 
@@ -541,6 +558,14 @@ void child_offer_write(
 	struct message_writer *w, const struct child_offer *offer, bool initiator, uint32_t spi_in);
 uint32_t spi_read(const uint8_t *bytes);
 
+/* ---- admission.c: what a stranger may cost; RFC 7296 2.6 ---- */
+
+/*
+ * Notes why a message that nobody has authenticated goes no further, with the tunnel whose address it
+ * came from, and counts it: many of them are a flood.
+ */
+__attribute__((format(printf, 5, 6))) void stranger_refused(struct engine *e,
+	const struct message *m, bool warning, enum reason r, const char *format, ...);
 /* ---- nat.c, cookie.c ---- */
 
 void nat_write(struct engine *e, struct message_writer *m, uint64_t spi_i, uint64_t spi_r,

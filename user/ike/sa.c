@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE SAs: their table, life and end. */
-#include "ike/internal.h"
+#include "ike/admission.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -71,9 +71,7 @@ const char *ike_state_name(enum ike_state s)
 
 static struct ike_sa_bucket *bucket_of(const struct engine *e, uint64_t our_spi)
 {
-	uint64_t mixed = (our_spi ^ e->bucket_key) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (struct ike_sa_bucket *)&e->buckets[(mixed >> 32) % SA_BUCKETS];
+	return (struct ike_sa_bucket *)&e->buckets[engine_hash(e, our_spi) % SA_BUCKETS];
 }
 
 static uint64_t our_spi_of(const struct ike_sa *sa)
@@ -88,21 +86,6 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi)
 	LIST_FOREACH(sa, bucket_of(e, our_spi), bucket)
 	{
 		if (our_spi_of(sa) == our_spi)
-			return sa;
-	}
-	return NULL;
-}
-
-struct ike_sa *ike_sa_find_half_open(
-	const struct engine *e, uint64_t spi_i, const struct ip_endpoint *remote)
-{
-	struct ike_sa *sa;
-
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
-		if (!sa->free_me && !sa->initiator && sa->spi_i == spi_i &&
-			(sa->state == IKE_INIT_ANSWERED || sa->state == IKE_MAIN2_SENT) &&
-			endpoint_equal(&sa->remote, remote))
 			return sa;
 	}
 	return NULL;
@@ -182,11 +165,9 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 	sa->free_me = true;
 	e->dropped = true;
 	LIST_REMOVE(sa, bucket);
-	if (sa->half_open)
-		e->half_open--;
-	sa->half_open = false;
+	admission_leave(e, sa);
 	ike_sa_not_heir(sa);
-	e->generation++;
+	e->generation += sa->tunnel != NULL;
 }
 
 void engine_sweep(struct engine *e)
@@ -327,13 +308,11 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	char suite[SUITE_STR_SIZE];
 
 	ike_set_state(sa, IKE_ESTABLISHED);
-	if (sa->half_open)
-		e->half_open--;
-	sa->half_open = false;
+	admission_leave(e, sa);
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
 	t->last_life = now;
-	t->seen_at = sa->remote.addr;
+	tunnel_seen(e, t, &sa->remote.addr);
 	t->version = sa->version;
 	t->initiate_at = 0;
 	t->initiate_wait = 0;
@@ -456,7 +435,7 @@ bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint
 		return false; /* once on 4500, always there */
 	sa->local = *local;
 	sa->remote = *remote;
-	t->seen_at = remote->addr;
+	tunnel_seen(e, t, &remote->addr);
 	e->generation++;
 	engine_note(
 		e, t, remote, false, REASON_PEER_MOVED, "now %s", endpoint_format(remote, text));

@@ -316,7 +316,7 @@ static void refuse_aggressive(struct engine *e, struct message *m, uint8_t *copy
 {
 	(void)copy;
 	(void)now;
-	engine_note(e, NULL, &m->remote, true, REASON_AGGRESSIVE, "allowed main mode");
+	stranger_refused(e, m, true, REASON_AGGRESSIVE, "allowed main mode");
 	if (!m->head.spi_r)
 		v1_notify_clear(e, m, V1_NOTIFY_INVALID_EXCHANGE_TYPE);
 }
@@ -338,8 +338,8 @@ static void dispatch(struct engine *e, struct message *m, uint8_t *copy, uint64_
 	if (handle)
 		handle(e, m, copy, now);
 	else
-		engine_note(e, NULL, &m->remote, true, REASON_UNEXPECTED, "IKEv1 exchange %u",
-			m->head.exchange);
+		stranger_refused(
+			e, m, true, REASON_UNEXPECTED, "IKEv1 exchange %u", m->head.exchange);
 }
 
 static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)

@@ -311,8 +311,8 @@ void v1_informational_receive(struct engine *e, struct message *m, uint8_t *copy
 		return;
 	}
 	if (!has_keys || !m->head.id) {
-		engine_note(e, NULL, &m->remote, false, REASON_UNKNOWN_SPI,
-			"%016llx, IKEv1 informational", (unsigned long long)m->head.spi_r);
+		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, IKEv1 informational",
+			(unsigned long long)m->head.spi_r);
 		return;
 	}
 	if (!v1_iv_phase2(sa->suite.prf, &sa->v1_keys, m->head.id, iv) || !v1_open(sa, &vm, iv) ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Main mode: RFC 2409 5. What both roles share, and which message is due in which state. */
+#include "ike/admission.h"
 #include "ike/v1/v1.h"
 
 #include <stdio.h>
@@ -141,7 +142,7 @@ static void repeat(struct engine *e, const struct ike_sa *sa, const struct messa
 static void receive_first(struct engine *e, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
-	struct ike_sa *sa = ike_sa_find_half_open(e, m->head.spi_i, &m->remote);
+	struct ike_sa *sa = ike_sa_find_half_open(e, m->head.spi_i, &m->local, &m->remote);
 
 	if (sa && sa->version == &ike_v1) {
 		repeat(e, sa, m, now);
@@ -150,7 +151,7 @@ static void receive_first(struct engine *e, struct v1_message *vm, uint64_t now)
 	if (m->head.flags & V1_ENCRYPTED || m->head.id ||
 		!v1_payloads_decode(m->raw.bytes + IKE_HEADER_LEN, m->raw.len - IKE_HEADER_LEN,
 			m->head.next_payload, false, &vm->p)) {
-		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "main mode message 1");
+		stranger_refused(e, m, true, REASON_MALFORMED, "main mode message 1");
 		return;
 	}
 	v1_main1(e, vm, now);
@@ -169,8 +170,8 @@ void v1_main_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_
 	}
 	sa = v1_sa_of(e, &m->head);
 	if (!sa || m->head.id) {
-		engine_note(e, NULL, &m->remote, false, REASON_UNKNOWN_SPI,
-			"%016llx, IKEv1 main mode", (unsigned long long)m->head.spi_r);
+		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, IKEv1 main mode",
+			(unsigned long long)m->head.spi_r);
 		return;
 	}
 	row = &rows[sa->state];

@@ -111,8 +111,8 @@ void v1_quick_receive(struct engine *e, struct message *m, uint8_t *copy, uint64
 
 	if (!sa || (sa->state != IKE_ESTABLISHED && sa->state != IKE_REKEYED) || !m->head.id ||
 		!(m->head.flags & V1_ENCRYPTED) || m->raw.len < IKE_HEADER_LEN + CIPHER_IV_MAX) {
-		engine_note(e, NULL, &m->remote, false, REASON_UNKNOWN_SPI,
-			"%016llx, IKEv1 quick mode", (unsigned long long)m->head.spi_r);
+		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, IKEv1 quick mode",
+			(unsigned long long)m->head.spi_r);
 		return;
 	}
 	x = v1_exchange_find(sa, m->head.id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Main mode as the responder: RFC 2409 5.4. Nothing is computed before message 3. */
+#include "ike/admission.h"
 #include "ike/candidate.h"
 #include "ike/v1/v1.h"
 
@@ -16,54 +17,6 @@ static void answer(struct engine *e, struct ike_sa *sa, const struct message *m,
 }
 
 /* ---- messages 1 and 2 ---- */
-
-/* The oldest SA that came no further than message 1: most likely nobody is there. */
-static struct ike_sa *oldest_unanswered(struct engine *e)
-{
-	struct ike_sa *sa;
-
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
-		if (!sa->free_me && sa->state == IKE_MAIN2_SENT)
-			return sa;
-	}
-	return NULL;
-}
-
-/*
- * Limits before any work. IKEv1 cannot ask for a cookie, so it may fill only its share of the table,
- * and when that is full the newest comer takes the place of the oldest that never came back.
- */
-static bool admitted(struct engine *e, const struct message *m)
-{
-	bool busy = e->half_open >= e->limits.cookie_threshold;
-	uint32_t per_source = e->limits.half_open_per_source;
-	unsigned int same_source = 0, all = 0;
-	struct ike_sa *sa;
-
-	if (busy && per_source > V1_BUSY_PER_SOURCE)
-		per_source = V1_BUSY_PER_SOURCE;
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
-		all += sa->half_open && sa->version == &ike_v1;
-		same_source += sa->half_open && addr_equal(&sa->remote.addr, &m->remote.addr);
-	}
-	if (same_source >= per_source) {
-		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_SOURCE, "%u%s", same_source,
-			busy ? ", the hub is busy" : "");
-		return false;
-	}
-	if (all < e->limits.half_open_max / V1_HALF_OPEN_SHARE &&
-		e->half_open < e->limits.half_open_max)
-		return true;
-	engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_TOTAL, "%u, IKEv1 %u", e->half_open,
-		all);
-	sa = oldest_unanswered(e);
-	if (!sa)
-		return false;
-	ike_sa_drop(e, sa);
-	return true;
-}
 
 /*
  * The identity comes last, in message 5. So every tunnel of these addresses chooses for itself, and
@@ -107,16 +60,6 @@ static bool choose(struct engine *e, const struct message *m, struct span body,
 	return w->best != NULL;
 }
 
-/* Nothing here is authenticated; it is told of the tunnel whose address the peer has. */
-static void note(struct engine *e, const struct message *m, enum reason why, const char *text)
-{
-	struct tunnel *t = tunnel_at(e, &m->local, &m->remote);
-
-	engine_note(e, t, &m->remote, true, why, "%s", text);
-	if (t)
-		tunnel_report(e, t, why, text);
-}
-
 void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
@@ -128,25 +71,23 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 	struct ike_sa *sa;
 
 	if (!body.bytes) {
-		note(e, m, REASON_MALFORMED, "main mode message 1");
+		stranger_refused(e, m, true, REASON_MALFORMED, "main mode message 1");
 		return;
 	}
-	if (!admitted(e, m))
+	if (!admission_room(e, m, &ike_v1))
 		return;
 	if (!choose(e, m, body, &walk, &choice)) {
-		note(e, m, walk.why, walk.text);
+		stranger_refused(e, m, true, walk.why, "%s", walk.text);
 		v1_notify_clear(e, m,
 			walk.why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
 						       : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
 	sa = v1_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
-	sa->half_open = true;
-	e->half_open++;
+	admission_enter(e, sa, false, now);
 	sa->suite = choice.suite;
 	sa->lifetime_s = choice.lifetime_s;
 	sa->forced_encap = candidate_forces_encap(e, &ike_v1, m, &sa->suite);
-	sa->guard_at = now + HALF_OPEN_LIFE;
 	sa->v1->handshake = calloc(1, sizeof(*sa->v1->handshake));
 	if (!sa->v1->handshake)
 		abort();
@@ -168,10 +109,7 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 static void doubt_third(
 	struct engine *e, struct ike_sa *sa, const struct message *m, const char *text)
 {
-	char more[96];
-
-	snprintf(more, sizeof(more), "%s in group %s", text, sa->suite.ke->name);
-	note(e, m, REASON_KE_VALUE, more);
+	stranger_refused(e, m, true, REASON_KE_VALUE, "%s in group %s", text, sa->suite.ke->name);
 	v1_notify_clear(e, m, V1_NOTIFY_INVALID_KEY_INFORMATION);
 	if (++sa->v1->handshake->tries >= V1_TRIES_MAX)
 		ike_sa_drop(e, sa);
@@ -185,6 +123,7 @@ void v1_main3(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	struct span peer_public;
 
 	(void)now;
+	sa->proven = true; /* it has our cookie */
 	if (!v1_main_get_exchange(sa, &vm->p, &sa->ni, &peer_public)) {
 		doubt_third(e, sa, vm->m, "key exchange or nonce has the wrong length");
 		return;
@@ -310,8 +249,8 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 }
 
 /* What speaks against an SA whose peer is proven. */
-static bool acceptable(
-	const struct ike_sa *sa, struct tunnel *t, enum reason *why, char *text, size_t size)
+static bool acceptable(struct engine *e, const struct ike_sa *sa, struct tunnel *t,
+	enum reason *why, char *text, size_t size)
 {
 	struct v1_policy policy;
 
@@ -322,7 +261,7 @@ static bool acceptable(
 	} else if (!proposal_allows(&policy.sets, &sa->suite)) {
 		/* Another tunnel of this address allowed it, the one this peer has does not. */
 		*why = REASON_NO_IKE_PROPOSAL;
-		t->seen_at = sa->remote.addr;
+		tunnel_seen(e, t, &sa->remote.addr);
 		refused_suite_format(&policy.sets, &sa->suite, text, size);
 	} else if (tunnel_count_ike(t) >= IKE_SAS_PER_TUNNEL) {
 		*why = REASON_NO_SLOT;
@@ -402,7 +341,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	}
 	if (must_wait(t))
 		return;
-	if (!acceptable(sa, t, &why, text, sizeof(text))) {
+	if (!acceptable(e, sa, t, &why, text, sizeof(text))) {
 		refuse(e, sa, m, t, true, true, why, text, now);
 		return;
 	}

@@ -11,19 +11,17 @@
 #include "ike/v1/message.h"
 #include "ike/v1/proposal.h"
 
-#define V1_HALF_OPEN_SHARE 2   /* half of the half-open SAs may be IKEv1: it has no cookies */
-#define V1_BUSY_PER_SOURCE 2   /* half-open SAs of one address once cookies are due for IKEv2 */
-#define V1_CANDIDATES_MAX  128 /* tunnels whose key is tried on one message 5 */
-#define V1_EXCHANGES_MAX   8   /* exchanges of one SA that are remembered to answer copies */
-#define V1_TRIES_MAX       6   /* messages 3 and 5 that are looked at before an SA is given up */
-#define V1_SEEN_MAX        64  /* message IDs of quick modes that cannot come again */
-#define V1_FRAGMENTS_MAX   16
-#define V1_FRAGMENT_DATA   1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
-#define V1_OLD_LIFE        (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
-#define V1_REPLACED_LIFE   (10 * CLOCK_SECOND) /* of a pair once message 3 is there */
-#define V1_USE_DELAY       CLOCK_SECOND        /* our message 3 has arrived by then */
-#define V1_DELETING_LIFE   (5 * CLOCK_SECOND)
-#define V1_PENDING_RETRY   CLOCK_SECOND
+#define V1_CANDIDATES_MAX 128 /* tunnels whose key is tried on one message 5 */
+#define V1_EXCHANGES_MAX  8   /* exchanges of one SA that are remembered to answer copies */
+#define V1_TRIES_MAX      6   /* messages 3 and 5 that are looked at before an SA is given up */
+#define V1_SEEN_MAX       64  /* message IDs of quick modes that cannot come again */
+#define V1_FRAGMENTS_MAX  16
+#define V1_FRAGMENT_DATA  1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
+#define V1_OLD_LIFE       (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
+#define V1_REPLACED_LIFE  (10 * CLOCK_SECOND) /* of a pair once message 3 is there */
+#define V1_USE_DELAY      CLOCK_SECOND        /* our message 3 has arrived by then */
+#define V1_DELETING_LIFE  (5 * CLOCK_SECOND)
+#define V1_PENDING_RETRY  CLOCK_SECOND
 
 /* Phase 1 until it is over. */
 struct v1_handshake {

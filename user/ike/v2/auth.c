@@ -139,7 +139,7 @@ static struct tunnel *authenticate(
 	detail[0] = '\0';
 	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
 	if (!t) {
-		engine_note(e, NULL, &m->remote, true, REASON_UNKNOWN_ID, "identity %s", text);
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %s", text);
 	} else if (!ok) {
 		engine_note(e, t, &m->remote, true, why, "identity %s%s%s", text,
 			detail[0] ? ", " : "", detail);
@@ -215,7 +215,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		 * Another tunnel of this address allowed it, the one this peer has does not. The next
 		 * attempt from there is chosen for by this one.
 		 */
-		t->seen_at = m->remote.addr;
+		tunnel_seen(e, t, &m->remote.addr);
 		refused_suite_format(&policy, &sa->suite, text, sizeof(text));
 		engine_note(e, t, &m->remote, true, REASON_NO_IKE_PROPOSAL, "%s", text);
 		tunnel_report(e, t, REASON_NO_IKE_PROPOSAL, text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all IKEv2 exchanges share: windows, retransmission, the way of a message to its handler. */
-#include "ike/internal.h"
+#include "ike/admission.h"
 
 #define S(state) (1u << (state))
 #define B(type)  PAYLOAD_BIT(PAYLOAD_##type)
@@ -99,7 +99,7 @@ void response_send(struct engine *e, struct ike_sa *sa, const struct message *m,
 	blob_set(&sa->response, bytes, len);
 	sa->response_gate = gate;
 	sa->recv_id = m->head.id + 1;
-	e->generation++;
+	e->generation += sa->tunnel != NULL;
 	engine_send(e, &m->local, &m->remote, bytes, len, gate);
 }
 
@@ -274,7 +274,7 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 
 	if (!sa || sa->initiator == from_initiator ||
 		theirs != (sa->initiator ? sa->spi_r : sa->spi_i) || sa->state == IKE_INIT_SENT) {
-		engine_note(e, NULL, &m->remote, false, REASON_UNKNOWN_SPI, "%016llx, exchange %u",
+		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, exchange %u",
 			(unsigned long long)ours, m->head.exchange);
 		return;
 	}
@@ -282,11 +282,16 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 		    m->head.next_payload, &outer, &critical) != DECODE_OK ||
 		!sk_open(copy, m->raw.len, &outer, &sa->suite,
 			sa->initiator ? &sa->keys.r : &sa->keys.i, &inner)) {
-		engine_note(e, sa->tunnel, &m->remote, true, REASON_INTEGRITY, "exchange %u id %u",
-			m->head.exchange, m->head.id);
+		if (sa->tunnel)
+			engine_note(e, sa->tunnel, &m->remote, true, REASON_INTEGRITY,
+				"exchange %u id %u", m->head.exchange, m->head.id);
+		else
+			stranger_refused(e, m, true, REASON_INTEGRITY, "exchange %u id %u",
+				m->head.exchange, m->head.id);
 		return;
 	}
 	sa->last_life = now;
+	sa->proven = true;
 	if (outer.fragment && !take_fragment(e, sa, m, &outer, &inner))
 		return;
 	decoded = payloads_decode(inner.bytes, inner.len, outer.sk_first, &m->p, &critical);
@@ -321,10 +326,10 @@ static void receive_init(struct engine *e, struct message *m, uint64_t now)
 	if (!(m->head.flags & FLAG_INITIATOR) || m->head.spi_r)
 		return;
 	if (decoded != DECODE_OK) {
-		engine_note(e, NULL, &m->remote, true, REASON_MALFORMED, "IKE_SA_INIT");
+		stranger_refused(e, m, true, REASON_MALFORMED, "IKE_SA_INIT");
 		return;
 	}
-	sa = ike_sa_find_half_open(e, m->head.spi_i, &m->remote);
+	sa = ike_sa_find_half_open(e, m->head.spi_i, &m->local, &m->remote);
 	if (sa)
 		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len, 0);
 	else

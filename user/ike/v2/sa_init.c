@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_SA_INIT: RFC 7296 1.2, 2.6, 2.7, 2.23. Nothing here is authenticated yet. */
+#include "ike/admission.h"
 #include "ike/candidate.h"
 #include "ike/credentials.h"
 
@@ -85,30 +86,18 @@ void sa_init_notify(struct engine *e, const struct message *m, enum ike_notify t
 }
 
 /* 2.6: limits before any work. False when the request goes no further. */
-static bool admitted(struct engine *e, const struct message *m, uint64_t now)
+static bool admitted(struct engine *e, const struct message *m, bool *proven, uint64_t now)
 {
-	unsigned int same_source = 0;
-	struct ike_sa *sa;
 	uint8_t cookie[33];
 
-	if (e->half_open >= e->limits.cookie_threshold && !cookie_check(e, m, now)) {
+	*proven = cookie_check(e, m, now);
+	if (!*proven && admission_wants_cookie(e, m)) {
 		cookie_make(e, m, cookie, now);
 		sa_init_notify(e, m, NOTIFY_COOKIE, cookie, sizeof(cookie));
-		engine_note(e, NULL, &m->remote, false, REASON_COOKIE_SENT, "%u half-open",
-			e->half_open);
+		stranger_refused(e, m, false, REASON_COOKIE_SENT, "%u half-open", e->half_open);
 		return false;
 	}
-	TAILQ_FOREACH(sa, &e->sas, link)
-	same_source += sa->half_open && addr_equal(&sa->remote.addr, &m->remote.addr);
-	if (same_source >= e->limits.half_open_per_source) {
-		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_SOURCE, "%u", same_source);
-		return false;
-	}
-	if (e->half_open >= e->limits.half_open_max) {
-		engine_note(e, NULL, &m->remote, true, REASON_HALF_OPEN_TOTAL, "%u", e->half_open);
-		return false;
-	}
-	return true;
+	return admission_room(e, m, &ike_v2);
 }
 
 /*
@@ -148,17 +137,6 @@ static bool choose(struct engine *e, const struct message *m, struct candidate_w
 	return w->best != NULL;
 }
 
-/* Nothing here is authenticated; it is told of the tunnel whose address the peer has. */
-static void note(
-	struct engine *e, const struct message *m, bool warning, enum reason why, const char *text)
-{
-	struct tunnel *t = tunnel_at(e, &m->local, &m->remote);
-
-	engine_note(e, t, &m->remote, warning, why, "%s", text);
-	if (t && warning)
-		tunnel_report(e, t, why, text);
-}
-
 static void write_response(struct engine *e, struct ike_sa *sa, const struct message *m,
 	const struct proposal_choice *choice, const uint8_t *public)
 {
@@ -193,23 +171,20 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 /* Creates the half-open SA: the first state a stranger can make us keep. */
 static void accept_request(struct engine *e, const struct message *m,
 	const struct proposal_choice *choice, const struct nonce *ni, struct span peer_public,
-	uint64_t now)
+	bool proven, uint64_t now)
 {
 	uint8_t public[DH_PUBLIC_MAX];
 	struct dh_secret shared;
 	struct ike_sa *sa;
-	char text[48];
 
 	if (!dh_respond(choice->suite.ke, peer_public.bytes, peer_public.len, public, &shared)) {
-		snprintf(text, sizeof(text), "group %s", choice->suite.ke->name);
-		note(e, m, true, REASON_KE_VALUE, text);
+		stranger_refused(e, m, true, REASON_KE_VALUE, "group %s", choice->suite.ke->name);
 		sa_init_notify(e, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}
 	sa = ike_sa_new(
 		e, &ike_v2, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
-	sa->half_open = true;
-	e->half_open++;
+	admission_enter(e, sa, proven, now);
 	sa->suite = choice->suite;
 	sa->ni = *ni;
 	make_nonce(e, &sa->nr);
@@ -218,7 +193,6 @@ static void accept_request(struct engine *e, const struct message *m,
 	sa->fragmentation = payloads_find_notify(&m->p, NOTIFY_FRAGMENTATION_SUPPORTED) != NULL;
 	sa->peer_hashes = auth_cert_hashes(&m->p);
 	sa->ppk_announced = ppk_wanted_by_request(e, m);
-	sa->guard_at = now + HALF_OPEN_LIFE;
 	blob_set(&sa->init_request, m->raw.bytes, m->raw.len);
 	ike_set_state(sa, IKE_INIT_ANSWERED);
 	if (keys_derive(&sa->suite, &shared, &sa->ni, &sa->nr, sa->spi_i, sa->spi_r, &sa->keys))
@@ -236,17 +210,17 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 	struct nonce ni;
 	uint16_t group;
 	uint8_t wanted[2];
-	char text[48];
+	bool proven;
 
 	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) || !get_ke(&m->p, &group, &public) ||
 		!get_nonce(&m->p, &ni)) {
-		note(e, m, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
+		stranger_refused(e, m, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
 		return;
 	}
-	if (!admitted(e, m, now))
+	if (!admitted(e, m, &proven, now))
 		return;
 	if (!choose(e, m, &walk, &choice)) {
-		note(e, m, true, walk.why, walk.text);
+		stranger_refused(e, m, true, walk.why, "%s", walk.text);
 		sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return;
 	}
@@ -254,12 +228,12 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 		/* 1.2: say which one we want; the peer starts over. */
 		wanted[0] = (uint8_t)(choice.suite.ke->id >> 8);
 		wanted[1] = (uint8_t)choice.suite.ke->id;
-		snprintf(text, sizeof(text), "used %u, chosen %s", group, choice.suite.ke->name);
-		note(e, m, false, REASON_KE_GROUP, text);
+		stranger_refused(e, m, false, REASON_KE_GROUP, "used %u, chosen %s", group,
+			choice.suite.ke->name);
 		sa_init_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 		return;
 	}
-	accept_request(e, m, &choice, &ni, public, now);
+	accept_request(e, m, &choice, &ni, public, proven, now);
 }
 
 /* Cookie or another group: the same attempt once more. True when the answer was one of these. */
