@@ -500,6 +500,29 @@ static void test_ppk_on_one_end(void **state)
 	}
 }
 
+/* RFC 7296 1.3.1: a group is offered with NONE beside it, and the peer takes NONE, without KE. */
+static void test_rekey_without_the_offered_group(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[HUB].options.p2_groups = (struct algorithm_set){3, {{20, 0}, {19, 0}, {0, 0}}};
+	l->conf[SITE].options.p2_groups = one(0, 0);
+	configure(l, HUB, "key");
+	site_starts(l);
+	l->notes[HUB][REASON_CHILD_REKEYED] = 0;
+	engine_command(l->e[HUB], 4, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_KE_VALUE], 0);
+	assert_int_equal(l->notes[HUB][REASON_CHILD_REKEYED], 1);
+	assert_int_equal(l->notes[HUB][REASON_IKE_UP], 1);
+	assert_null(tunnel_find(l->e[HUB], 4)->children[1].suite.ke);
+	pass(l, 10 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_many_rekeys),
 		cmocka_unit_test(test_group_of_a_rekey),
+		cmocka_unit_test(test_rekey_without_the_offered_group),
 		cmocka_unit_test(test_ppk),
 		cmocka_unit_test(test_ppk_on_one_end),
 	};

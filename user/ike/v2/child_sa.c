@@ -473,7 +473,7 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 	struct span public;
 	enum reason why = REASON_MALFORMED;
 	uint16_t group;
-	bool ok;
+	bool ok, with_group;
 
 	sa->request.dh = NULL;
 	request_done(sa);
@@ -491,14 +491,17 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 	snprintf(text, sizeof(text), "CREATE_CHILD_SA response");
 	ok = !r.lost && (m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) && get_nonce(&m->p, &nr) &&
 	     child_answer_check(t, m, r.group != NULL, &offer, &why, text, sizeof(text));
-	if (ok && r.group) {
+	/* 1.3.1: the peer may have chosen NONE, where we offered it; then it sends no KE either. */
+	with_group = ok && offer.choice.suite.ke;
+	if (with_group) {
 		why = REASON_KE_VALUE;
+		snprintf(text, sizeof(text), "group %s", offer.choice.suite.ke->name);
 		ok = offer.choice.suite.ke == r.group && get_ke(&m->p, &group, &public) &&
 		     group == r.group->id && dh_shared(r.dh, public.bytes, public.len, &shared);
 	}
 	if (ok) {
 		why = REASON_CRYPTO;
-		ok = keys_derive_child(sa->suite.prf, sa->keys.d, r.group ? &shared : NULL,
+		ok = keys_derive_child(sa->suite.prf, sa->keys.d, with_group ? &shared : NULL,
 			&r.nonce, &nr, &offer.choice.suite, true, &keys);
 	}
 	if (ok) {
