@@ -30,6 +30,7 @@ struct end {
 	struct ip_endpoint addr[2]; /* ports 500 and 4500 */
 	struct pair pairs[PAIRS_MAX];
 	int in_use;
+	bool told_up; /* the state that was reported last */
 	unsigned int ups, downs;
 	struct engine_tunnel conf;
 	bool verbose;
@@ -165,7 +166,8 @@ static inline void apply(struct world *w, int me)
 				n->in_use = -1;
 			break;
 		case EFFECT_TUNNEL_STATE:
-			n->ups += f->state.phase == PHASE_UP;
+			n->told_up = f->state.phase == PHASE_UP;
+			n->ups += n->told_up;
 			n->downs += f->state.phase == PHASE_DOWN;
 			if (w->verbose)
 				print_message("%8.3f %c state %d %s\n", (double)w->now / 1e9,
@@ -181,6 +183,8 @@ static inline void apply(struct world *w, int me)
 		}
 		effect_free(f);
 	}
+	if (n->told_up != (n->in_use >= 0))
+		w->trouble = n->told_up ? "up without a pair" : "not up with a pair";
 }
 
 /* One packet of user traffic on the pair in use. */

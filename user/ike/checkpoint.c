@@ -333,7 +333,7 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 }
 
 /* What hub shows: the restored state from the start. */
-static void announce(struct engine *e, struct tunnel *t)
+static void announce(struct engine *e, struct tunnel *t, uint64_t now)
 {
 	struct ike_sa *sa = tunnel_ike(t);
 
@@ -344,9 +344,11 @@ static void announce(struct engine *e, struct tunnel *t)
 	t->reported = false;
 	tunnel_report(e, t, t->disabled ? REASON_ADMIN_DOWN : REASON_WAITING,
 		reason_sentence(t->disabled ? REASON_ADMIN_DOWN : REASON_WAITING));
-	if (sa)
-		engine_note(e, t, &sa->remote, false, REASON_RESTORED, "%s",
-			reason_sentence(REASON_RESTORED));
+	if (!sa)
+		return;
+	tunnel_await_pair(e, t, now);
+	engine_note(
+		e, t, &sa->remote, false, REASON_RESTORED, "%s", reason_sentence(REASON_RESTORED));
 }
 
 /* One tunnel. False when the bytes are malformed. A tunnel not configured any more is read past. */
@@ -434,7 +436,7 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 		struct tunnel *t = tunnel_find(e, i);
 
 		if (t && worth_saving(e, t))
-			announce(e, t);
+			announce(e, t, now);
 	}
 	e->generation++;
 	return true;

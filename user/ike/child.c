@@ -118,6 +118,7 @@ void child_install(struct engine *e, struct tunnel *t, int slot, struct ike_sa *
 	c->rekey_at = ike_rekey_time(e, o, life, now);
 	c->expire_at = now + life * CLOCK_SECOND;
 	c->installed = true;
+	t->refused = REASON_NONE;
 	c->udp_encap = sa->local.port == IKE_PORT_NAT &&
 		       (sa->nat_here || sa->nat_there || sa->forced_encap);
 	f = effect_push(&e->effects, EFFECT_SA_ADD, t->conf.number);
@@ -146,6 +147,7 @@ void child_use(struct engine *e, struct tunnel *t, int slot)
 		return;
 	assert(t->children[slot].installed);
 	t->in_use = slot;
+	t->no_pair_until = 0;
 	push_ref(e, t, &t->children[slot], EFFECT_SA_USE);
 	child_info(e, t, slot);
 	if (before >= 0 && t->children[before].installed)
@@ -207,6 +209,7 @@ void child_remove(struct engine *e, struct tunnel *t, int slot, bool linger, uin
 		} else {
 			t->in_use = -1;
 			linger = false;
+			tunnel_await_pair(e, t, now);
 		}
 	}
 	if (linger && c->installed) {

@@ -136,6 +136,7 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 	}
 	t->initiate_at = 0;
 	t->initiate_wait = 0;
+	t->refused = REASON_NONE;
 	tunnel_report(e, t, r, reason_sentence(r));
 }
 

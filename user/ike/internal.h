@@ -35,12 +35,15 @@
 #define INITIATE_RETRY_FIRST   (2 * CLOCK_SECOND)
 #define INITIATE_RETRY_LONGEST (60 * CLOCK_SECOND)
 #define REKEY_RETRY            (10 * CLOCK_SECOND)
-#define COOKIE_SECRET_LIFE     (60 * CLOCK_SECOND)
-#define IKE_SAS_PER_TUNNEL     6 /* authenticated ones, old ones on their way out included */
-#define INIT_RETRIES_MAX       4 /* cookies and other groups in one attempt */
-#define SA_BUCKETS             1024
-#define PLACE_BUCKETS          256
-#define NAMED_BUCKETS          512
+/* An IKE SA without an SA pair is closed after this time, and up to half of it more: some devices keep
+ * one for hours whose quick modes or rekeys are refused, and only start anew when it is gone. */
+#define NO_PAIR_LIFE       (30 * CLOCK_SECOND)
+#define COOKIE_SECRET_LIFE (60 * CLOCK_SECOND)
+#define IKE_SAS_PER_TUNNEL 6 /* authenticated ones, old ones on their way out included */
+#define INIT_RETRIES_MAX   4 /* cookies and other groups in one attempt */
+#define SA_BUCKETS         1024
+#define PLACE_BUCKETS      256
+#define NAMED_BUCKETS      512
 
 enum ike_state {
 	IKE_NONE,
@@ -135,6 +138,10 @@ struct tunnel {
 	uint64_t last_life;                /* authenticated traffic of any kind */
 	struct ip_addr seen_at;            /* where its peer last authenticated from; family 0 */
 	const struct ike_version *version; /* of its last IKE SA, or NULL */
+	uint64_t no_pair_until; /* then its IKE SAs are closed; 0: it has a pair, or no IKE SA */
+	/* Why the last pair, or its rekey, was refused; REASON_NONE once there is a new one. */
+	enum reason refused;
+	char refused_text[REASON_TEXT_SIZE];
 	/* what was reported last */
 	enum effect_phase phase;
 	enum reason reason;
@@ -236,7 +243,8 @@ struct engine {
 	struct trust *trust;
 	struct credential *own;
 	bool started;
-	bool dropped; /* some SA waits for engine_sweep() */
+	bool dropped;   /* some SA waits for engine_sweep() */
+	bool lost_pair; /* some tunnel may have lost its last pair: engine_sweep() looks */
 	uint64_t generation;
 	uint64_t review_at; /* of the certificates that peers showed */
 	uint64_t bucket_key;
@@ -400,6 +408,17 @@ void tunnel_other_key(struct tunnel *t);
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
 /* Reports the phase when it, or the reason, changed. */
 void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
+/*
+ * A pair or the rekey of one is refused, by us or by the peer: noted, and shown as the reason as long
+ * as the tunnel has no pair, now or when the present one ends.
+ */
+void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason why, const char *text);
+/* The last pair is gone, for this reason or because a new one was refused before. */
+void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r);
+/* The IKE SA is up and has no pair: NO_PAIR_LIFE begins. */
+void tunnel_await_pair(struct engine *e, struct tunnel *t, uint64_t now);
+void tunnel_no_pair_timer(struct engine *e, struct tunnel *t, uint64_t now);
 /* Fills in what a note says about its tunnel. */
 void tunnel_states(const struct tunnel *t, struct effect_note *n);
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);

@@ -91,7 +91,10 @@ const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE]);
 /* Every suite the policy allows, as sets: "aes128gcm16/aes256gcm16-ecp256/modp2048". */
 const char *proposal_policy_format(const struct proposal_policy *p, char *text, size_t size);
 
-/* "chosen for this address: aes128-...; this tunnel allows aes256/..." */
+/* "no group is offered, so no forward secrecy; allowed ecp384/x25519": why PFS_REQUIRED. */
+const char *proposal_pfs_format(const struct proposal_policy *p, char *text, size_t size);
+
+/* "chosen before the peer was known: aes128-...; allowed aes256/..." */
 const char *refused_suite_format(
 	const struct proposal_policy *p, const struct suite *s, char *text, size_t size);
 

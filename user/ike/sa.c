@@ -170,10 +170,27 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 	e->generation += sa->tunnel != NULL;
 }
 
+/*
+ * Whoever forwards hears of a lost pair whatever took it: one that nobody has told of by the end of
+ * the call is told of here.
+ */
+static void tell_lost_pairs(struct engine *e)
+{
+	e->lost_pair = false;
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (t && t->in_use < 0 && t->phase == PHASE_UP)
+			tunnel_no_pair(e, t, REASON_NO_PAIR);
+	}
+}
+
 void engine_sweep(struct engine *e)
 {
 	struct ike_sa *sa = e->dropped ? TAILQ_FIRST(&e->sas) : NULL;
 
+	if (e->lost_pair)
+		tell_lost_pairs(e);
 	e->dropped = false;
 	while (sa) {
 		struct ike_sa *next = TAILQ_NEXT(sa, link);
@@ -316,6 +333,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	t->version = sa->version;
 	t->initiate_at = 0;
 	t->initiate_wait = 0;
+	tunnel_await_pair(e, t, now);
 	engine_note(e, t, &sa->remote, false, REASON_IKE_UP, "%s, %s%s",
 		suite_format(&sa->suite, suite), sa->initiator ? "initiated here" : "by the peer",
 		sa->nat_there  ? ", peer behind NAT"

@@ -76,6 +76,7 @@ uint64_t engine_next_timer(const struct engine *e)
 		if (!t)
 			continue;
 		earliest(&at, t->initiate_at);
+		earliest(&at, t->no_pair_until);
 		for (int slot = 0; slot < IKE_SLOTS_MAX; slot++)
 			earliest(&at, child_next(&t->children[slot]));
 	}
@@ -224,6 +225,8 @@ void engine_timer(struct engine *e, uint64_t now)
 			if (child_next(&t->children[slot]) <= now)
 				child_timer(e, t, slot, now);
 		}
+		if (t->no_pair_until && t->no_pair_until <= now)
+			tunnel_no_pair_timer(e, t, now);
 		if (t->initiate_at && t->initiate_at <= now)
 			tunnel_initiate(e, t, now);
 	}

@@ -93,6 +93,56 @@ void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char
 	suite_format(&sa->suite, f->state.ike_proposal);
 }
 
+void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason why, const char *text)
+{
+	engine_note(e, t, remote, true, why, "%s", text);
+	if (why == REASON_PEER_REFUSED && t->refused != REASON_NONE)
+		return; /* ours names what does not fit */
+	t->refused = why;
+	snprintf(t->refused_text, sizeof(t->refused_text), "%s", text);
+	tunnel_report(e, t, why, text);
+}
+
+void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r)
+{
+	if (t->refused != REASON_NONE)
+		tunnel_report(e, t, t->refused, t->refused_text);
+	else
+		tunnel_report(e, t, r, reason_sentence(r));
+}
+
+void tunnel_await_pair(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	if (t->in_use >= 0)
+		return;
+	t->no_pair_until = now + NO_PAIR_LIFE + engine_random_span(e, NO_PAIR_LIFE / 2);
+	e->lost_pair = true;
+}
+
+void tunnel_no_pair_timer(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	const struct ike_options *o = &t->conf.options;
+	struct ike_sa *sa, *next;
+	bool closed = false;
+
+	t->no_pair_until = 0;
+	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
+		next = TAILQ_NEXT(sa, of_tunnel);
+		if (sa->free_me || sa->state != IKE_ESTABLISHED)
+			continue;
+		engine_note(e, t, &sa->remote, true, REASON_NO_PAIR, "%s",
+			t->refused != REASON_NONE ? t->refused_text
+						  : reason_sentence(REASON_NO_PAIR));
+		/* Without a reason of its own: what is shown is why there is no pair. */
+		ike_sa_close(e, sa, REASON_NONE, now);
+		closed = true;
+	}
+	if (closed && !tunnel_ike(t) &&
+		(o->startup == STARTUP_START || o->dpd_action == DPD_RESTART))
+		tunnel_retry(e, t, false, now);
+}
+
 /* The version to begin with: what the peer spoke last, else the newer one; NULL when none may. */
 static const struct ike_version *version_to_start(const struct tunnel *t)
 {

@@ -82,7 +82,7 @@ void v1_delete_child(struct engine *e, struct ike_sa *sa, int slot, uint64_t now
 	v1_send_delete(e, sa, t->children[slot].spi_in);
 	child_remove(e, t, slot, true, now);
 	if (was_used && t->in_use < 0) {
-		tunnel_report(e, t, REASON_CHILD_EXPIRED, reason_sentence(REASON_CHILD_EXPIRED));
+		tunnel_no_pair(e, t, REASON_CHILD_EXPIRED);
 		if (t->conf.options.startup == STARTUP_START)
 			sa->tasks |= TASK_NEW_CHILD;
 	}
@@ -199,7 +199,7 @@ static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi
 	if (!was_used || t->in_use >= 0)
 		return;
 	engine_note(e, t, &sa->remote, true, REASON_PEER_DELETED_CHILD, "SPI %08x", peer_spi);
-	tunnel_report(e, t, REASON_PEER_DELETED_CHILD, reason_sentence(REASON_PEER_DELETED_CHILD));
+	tunnel_no_pair(e, t, REASON_PEER_DELETED_CHILD);
 	if (t->conf.options.startup == STARTUP_START)
 		sa->tasks |= TASK_NEW_CHILD;
 }
@@ -220,6 +220,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	engine_note(e, t, &sa->remote, true, REASON_PEER_DELETED_IKE, "%s",
 		reason_sentence(REASON_PEER_DELETED_IKE));
 	ike_sa_end(e, sa, REASON_PEER_DELETED_IKE, now);
+	tunnel_no_pair(e, t, REASON_PEER_DELETED_IKE);
 	if (tunnel_ike(t) || (t->conf.options.startup != STARTUP_START &&
 				     t->conf.options.dpd_action != DPD_RESTART))
 		return;

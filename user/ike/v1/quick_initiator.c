@@ -111,13 +111,12 @@ static void put_off(struct engine *e, struct ike_sa *sa, uint32_t old_spi_in, en
 	struct tunnel *t = sa->tunnel;
 	int old = old_spi_in ? child_find_in(t, old_spi_in) : -1;
 
-	engine_note(e, t, &sa->remote, true, why, "%s", text);
+	tunnel_refused(e, t, &sa->remote, why, text);
 	if (old >= 0)
 		t->children[old].rekey_at =
 			now + REKEY_RETRY + engine_random_span(e, 2 * REKEY_RETRY);
 	if (t->in_use >= 0)
 		return;
-	tunnel_report(e, t, why, text);
 	if (t->conf.options.startup != STARTUP_START && t->conf.options.dpd_action != DPD_RESTART)
 		return;
 	if (!t->initiate_wait)

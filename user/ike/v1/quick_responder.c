@@ -78,6 +78,8 @@ static bool check_first(const struct ike_sa *sa, const struct v1_payloads *p, st
 		break;
 	case PROPOSAL_NONE:
 		*why = no_pfs ? REASON_PFS_REQUIRED : REASON_NO_ESP_PROPOSAL;
+		if (no_pfs)
+			proposal_pfs_format(&policy.sets, text, size);
 		return false;
 	default:
 		*why = REASON_MALFORMED;
@@ -112,9 +114,11 @@ static bool check_first(const struct ike_sa *sa, const struct v1_payloads *p, st
 static void refuse(
 	struct engine *e, struct ike_sa *sa, enum v1_notify type, enum reason why, const char *text)
 {
-	engine_note(e, sa->tunnel, &sa->remote, true, why, "%s", text);
-	if (sa->tunnel->in_use < 0)
-		tunnel_report(e, sa->tunnel, why, text);
+	/* Beside a pair that stays as it is, these two are no refusal of what the tunnel needs. */
+	if (why == REASON_SECOND_CHILD || why == REASON_NO_SLOT)
+		engine_note(e, sa->tunnel, &sa->remote, true, why, "%s", text);
+	else
+		tunnel_refused(e, sa->tunnel, &sa->remote, why, text);
 	v1_send_notify(e, sa, PROTOCOL_ESP, type);
 }
 

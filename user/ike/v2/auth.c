@@ -173,8 +173,7 @@ static int accept_child(struct engine *e, struct ike_sa *sa, const struct messag
 	int slot;
 
 	if (!child_offer_check(t, m, false, offer, notify, &why, text, sizeof(text))) {
-		engine_note(e, t, &m->remote, true, why, "%s", text);
-		tunnel_report(e, t, why, text);
+		tunnel_refused(e, t, &m->remote, why, text);
 		return -1;
 	}
 	slot = child_reserve(e, t, sa);

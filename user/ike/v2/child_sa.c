@@ -11,6 +11,18 @@ uint32_t spi_read(const uint8_t *bytes)
 	return rd_u32(&r);
 }
 
+/* All would fit, but the peer has no group at all. */
+static bool only_group_missing(struct span sa, const struct proposal_policy *p)
+{
+	struct proposal_policy without = *p;
+	struct proposal_choice choice;
+
+	if (!p->ke_wanted)
+		return false;
+	without.ke = (struct algorithm_set){.count = 1}; /* NONE */
+	return proposal_choose(sa.bytes, sa.len, &without, 4, &choice, NULL, 0) == PROPOSAL_OK;
+}
+
 bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_wanted,
 	struct child_offer *offer, enum ike_notify *notify, enum reason *why, char *text,
 	size_t size)
@@ -28,6 +40,10 @@ bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_
 		break;
 	case PROPOSAL_NONE:
 		*why = REASON_NO_ESP_PROPOSAL;
+		if (only_group_missing(sa, &policy)) {
+			*why = REASON_PFS_REQUIRED;
+			proposal_pfs_format(&policy, text, size);
+		}
 		return false;
 	default:
 		*why = REASON_MALFORMED;
@@ -331,7 +347,8 @@ void child_sa_request(struct engine *e, struct ike_sa *sa, const struct message 
 		return;
 	}
 	if (!child_offer_check(t, m, ke_wanted, &offer, &notify, &why, text, sizeof(text))) {
-		refuse(e, sa, m, notify, why, text);
+		tunnel_refused(e, t, &m->remote, why, text);
+		response_notify(e, sa, m, notify, NULL, 0);
 		return;
 	}
 	if (offer.choice.suite.ke) {
@@ -386,6 +403,7 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 	struct child *c = old >= 0 ? &t->children[old] : NULL;
 	const struct dh_group *g = NULL;
 	uint64_t wait = error->type == NOTIFY_TEMPORARY_FAILURE ? CLOCK_SECOND : REKEY_RETRY;
+	char text[REASON_TEXT_SIZE];
 
 	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && error->data.len == 2)
 		g = dh_group_find((uint16_t)(error->data.bytes[0] << 8 | error->data.bytes[1]));
@@ -396,10 +414,12 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 			(uint8_t)(r->tries + 1), now);
 		return;
 	}
-	engine_note(e, t, &m->remote, error->type != NOTIFY_TEMPORARY_FAILURE,
-		error->type == NOTIFY_TEMPORARY_FAILURE ? REASON_TEMPORARY : REASON_PEER_REFUSED,
-		"%s of the SA pair: the peer answered %s", c ? "rekey" : "creation",
-		notify_name(error->type));
+	snprintf(text, sizeof(text), "%s of the SA pair: the peer answered %s",
+		c ? "rekey" : "creation", notify_name(error->type));
+	if (error->type == NOTIFY_TEMPORARY_FAILURE)
+		engine_note(e, t, &m->remote, false, REASON_TEMPORARY, "%s", text);
+	else
+		tunnel_refused(e, t, &m->remote, REASON_PEER_REFUSED, text);
 	if (r->collided && c && c->state == CHILD_LIVE) {
 		child_set_state(c, CHILD_REPLACED); /* the peer's exchange stands */
 		c->gone_at = now + REPLACED_LIFE;

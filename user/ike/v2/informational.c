@@ -68,8 +68,7 @@ static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi
 	if (was_used && t->in_use < 0) {
 		engine_note(
 			e, t, &sa->remote, true, REASON_PEER_DELETED_CHILD, "SPI %08x", peer_spi);
-		tunnel_report(e, t, REASON_PEER_DELETED_CHILD,
-			reason_sentence(REASON_PEER_DELETED_CHILD));
+		tunnel_no_pair(e, t, REASON_PEER_DELETED_CHILD);
 		if (t->conf.options.startup == STARTUP_START)
 			sa->tasks |= TASK_NEW_CHILD;
 	}
@@ -81,7 +80,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	struct tunnel *t = sa->tunnel;
 	struct ike_sa *heir = sa->request.collided_ike;
 	bool expected = sa->state != IKE_ESTABLISHED || sa->redundant || heir;
-	bool again;
+	bool again, had_pair = t->in_use >= 0;
 
 	/* 2.25.2: closed while we rekeyed it: the peer's own rekey has won, ours is forgotten. */
 	if (sa->state == IKE_ESTABLISHED && heir)
@@ -97,11 +96,11 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	ike_sa_set_tunnel(sa, NULL);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
-	if (expected || t->in_use >= 0)
+	if (t->in_use >= 0 || (expected && !had_pair))
 		return;
 	engine_note(e, t, &sa->remote, true, REASON_PEER_DELETED_IKE, "%s",
 		reason_sentence(REASON_PEER_DELETED_IKE));
-	tunnel_report(e, t, REASON_PEER_DELETED_IKE, reason_sentence(REASON_PEER_DELETED_IKE));
+	tunnel_no_pair(e, t, REASON_PEER_DELETED_IKE);
 	again = t->conf.options.startup == STARTUP_START ||
 		t->conf.options.dpd_action == DPD_RESTART;
 	if (again && !tunnel_ike(t)) {
@@ -150,7 +149,7 @@ void child_delete_response(
 	if (slot >= 0)
 		child_remove(e, t, slot, true, now);
 	if (was_used && t->in_use < 0) {
-		tunnel_report(e, t, REASON_CHILD_EXPIRED, reason_sentence(REASON_CHILD_EXPIRED));
+		tunnel_no_pair(e, t, REASON_CHILD_EXPIRED);
 		if (t->conf.options.startup == STARTUP_START)
 			sa->tasks |= TASK_NEW_CHILD;
 	}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tunnel whose IKE SA lives and whose SA pair does not: what is told of it, and what ends it. */
+#include "ike_v1_lab.h"
+
+#include "crypto/hash.h"
+
+static struct tunnel *tunnel_of(struct lab *l, int i)
+{
+	return tunnel_find(l->e[i], l->conf[i].number);
+}
+
+static struct lab *lab_of(int version)
+{
+	return version == 1 ? lab_v1() : lab_new();
+}
+
+/* The site deletes its pair, and asks for no other. */
+static void delete_pair(struct lab *l, int end)
+{
+	struct tunnel *t = tunnel_of(l, end);
+
+	l->conf[SITE].options.startup = STARTUP_ADD;
+	configure(l, SITE, "key");
+	child_ask_delete(l->e[end], t, t->in_use, l->now);
+	pass(l, S);
+}
+
+/* Whoever deletes the pair: the hub is told within the same moment, and after a while starts anew. */
+static void test_deleted(void **state)
+{
+	(void)state;
+	for (int version = 1; version <= 2; version++) {
+		for (int end = HUB; end <= SITE; end++) {
+			struct lab *l = lab_of(version);
+
+			site_starts(l);
+			pass(l, 10 * S);
+			assert_up(l);
+			delete_pair(l, end);
+			assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+			assert_int_equal(l->state[HUB].reason,
+				end == SITE ? REASON_PEER_DELETED_CHILD : REASON_CHILD_EXPIRED);
+			pass(l, NO_PAIR_LIFE - 2 * S);
+			assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+			assert_int_equal(l->notes[HUB][REASON_NO_PAIR], 0);
+			pass(l, NO_PAIR_LIFE / 2 + 10 * S);
+			assert_int_equal(
+				l->notes[HUB][REASON_NO_PAIR] + l->notes[SITE][REASON_NO_PAIR], 1);
+			assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+			assert_int_equal(tunnel_count_ike(tunnel_of(l, HUB)), 0);
+			lab_free(l);
+		}
+	}
+}
+
+/*
+ * The site has no forward secrecy, and the hub wants it: IKE_AUTH brings a pair up, its rekey does not.
+ * What is shown then is the refusal, and the device starts anew by itself.
+ */
+static void test_pfs_mismatch(void **state)
+{
+	struct lab *l = lab_new();
+	struct tunnel *t;
+
+	(void)state;
+	l->conf[SITE].options.p2_groups.count = 0;
+	l->conf[SITE].options.dpd_action = DPD_RESTART;
+	site_starts(l);
+	assert_up(l);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_PFS_REQUIRED], 1);
+	assert_int_equal(l->notes[HUB][REASON_NO_ESP_PROPOSAL], 0);
+	assert_up(l);
+	t = tunnel_of(l, SITE);
+	child_ask_delete(l->e[SITE], t, t->in_use, l->now);
+	pass(l, S);
+	assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+	assert_int_equal(l->state[HUB].reason, REASON_PFS_REQUIRED);
+	assert_string_equal(
+		l->state[HUB].detail, "no group is offered, so no forward secrecy; allowed x25519");
+	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
+	pass(l, 2 * NO_PAIR_LIFE);
+	assert_true(l->notes[HUB][REASON_NO_PAIR] + l->notes[SITE][REASON_NO_PAIR] > 0);
+	assert_up(l); /* by another IKE_AUTH */
+	lab_free(l);
+}
+
+/* IKEv1 does not come as far: its IKE SA is closed, and the reason stays. */
+static void test_pfs_mismatch_v1(void **state)
+{
+	struct lab *l = lab_v1();
+
+	(void)state;
+	l->conf[SITE].options.p2_groups.count = 0;
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+	assert_int_equal(l->state[HUB].reason, REASON_PFS_REQUIRED);
+	assert_string_equal(
+		l->state[HUB].detail, "no group is offered, so no forward secrecy; allowed ecp256");
+	l->notes[HUB][REASON_IKE_UP] = 0;
+	pass(l, 2 * NO_PAIR_LIFE);
+	assert_true(l->notes[HUB][REASON_NO_PAIR] > 0);
+	assert_true(l->notes[HUB][REASON_IKE_UP] > 0); /* the device began anew */
+	assert_int_equal(l->state[HUB].reason, REASON_PFS_REQUIRED);
+	lab_free(l);
+}
+
+/* The device answers no rekey of ours but by a refusal, and the pair expires. */
+static void test_refused_until_expiry(void **state)
+{
+	(void)state;
+	for (int version = 1; version <= 2; version++) {
+		struct lab *l = lab_of(version);
+
+		l->conf[HUB].options.p2_lifetime_s = 100;
+		l->conf[HUB].options.rekey_margin_s = 40;
+		configure(l, HUB, "key");
+		site_starts(l);
+		pass(l, 5 * S);
+		assert_up(l);
+		tunnel_of(l, SITE)->conf.options.startup = STARTUP_ADD;
+		/* As a device whose phase 2 was changed: the running pair stays as it is. */
+		tunnel_of(l, SITE)->conf.options.p2_encryption = one(12, 128);
+		tunnel_of(l, SITE)->conf.options.p2_integrity = one(12, 0);
+		pass(l, 96 * S);
+		assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+		/* An IKEv1 device tries it, too, and what we refused tells more than its refusal. */
+		assert_int_equal(l->state[HUB].reason,
+			version == 1 ? REASON_NO_ESP_PROPOSAL : REASON_PEER_REFUSED);
+		lab_free(l);
+	}
+}
+
+/* A new pair makes the refusal of an earlier one history. */
+static void test_refusal_is_over(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[SITE].options.p2_groups.count = 0;
+	site_starts(l);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_PFS_REQUIRED], 1);
+	tunnel_of(l, SITE)->conf.options.p2_groups = one(31, 0);
+	l->conf[SITE].options.p2_groups = one(31, 0);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, 10 * S);
+	assert_up(l);
+	delete_pair(l, SITE);
+	assert_int_equal(l->state[HUB].reason, REASON_PEER_DELETED_CHILD);
+	lab_free(l);
+}
+
+/* IKEv2 with an IKE SA whose child was refused from the first: it does not stay for its lifetime. */
+static void test_never_had_one(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[SITE].options.p2_encryption = one(12, 128);
+	l->conf[SITE].options.p2_integrity = one(12, 0);
+	site_starts(l);
+	assert_int_equal(l->state[HUB].reason, REASON_NO_ESP_PROPOSAL);
+	assert_int_equal(l->notes[HUB][REASON_NO_ESP_PROPOSAL], 1);
+	lab_free(l);
+}
+
+/* After a restart of the process the time runs too. */
+static void test_restored(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_env env = {.random = lab_random};
+	struct engine_limits limits = engine_limits_default();
+	size_t size = ENGINE_CHECKPOINT_SIZE(1), len;
+	uint8_t *bytes = malloc(size);
+
+	(void)state;
+	site_starts(l);
+	delete_pair(l, SITE);
+	len = engine_checkpoint(l->e[HUB], bytes, size, l->now);
+	engine_free(l->e[HUB]);
+	l->e[HUB] = engine_new(&env, &limits);
+	configure(l, HUB, "key");
+	assert_true(engine_restore(l->e[HUB], bytes, len, l->now));
+	engine_start(l->e[HUB], l->now);
+	free(bytes);
+	pass(l, 2 * NO_PAIR_LIFE);
+	assert_int_equal(l->notes[HUB][REASON_NO_PAIR] + l->notes[SITE][REASON_NO_PAIR], 1);
+	assert_int_equal(tunnel_count_ike(tunnel_of(l, HUB)), 0);
+	lab_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_pfs_mismatch),
+		cmocka_unit_test(test_pfs_mismatch_v1),
+		cmocka_unit_test(test_refused_until_expiry),
+		cmocka_unit_test(test_refusal_is_over),
+		cmocka_unit_test(test_never_had_one),
+		cmocka_unit_test(test_restored),
+	};
+
+	if (!crypto_init())
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
