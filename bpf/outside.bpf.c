@@ -11,6 +11,7 @@
  */
 #include "classify.h"
 #include "congestion.h"
+#include "dhcp.h"
 #include "guard.h"
 #include "maps.h"
 #include "parse.h"
@@ -266,7 +267,8 @@ static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p
 	/* What follows goes to the kernel. A VLAN of the device is another device there. */
 	if (p->family && !p->vlan && !outside_forwarding &&
 		!ends_here(ctx, ctx->ingress_ifindex, inside_ifindex, p->family, p->remote,
-			p->local)) {
+			p->local) &&
+		!dhcp_answer_kept(ctx, p)) {
 		count(&stats->clear_in, 1, bytes);
 		return XDP_DROP;
 	}

@@ -2,6 +2,7 @@
 /* In clear, only the hub's own packets pass an outside device; also when its process was killed. */
 #include "frames.h"
 
+#include "dataplane/checksum.h"
 #include "dataplane/maps.h"
 
 #include <bpf/libbpf.h>
@@ -111,6 +112,47 @@ static int arrive(struct state *s, enum what what, bool v4, const uint8_t *to, u
 	struct frame f = arriving(what, v4, to, vlan);
 
 	return run_frame(bpf_plane_outside_fd(s->plane), &f, NULL, false);
+}
+
+/* From a server's or another port to a client's or another one, with a header checksum that is right. */
+static struct frame dhcp(uint16_t from, uint16_t to, uint16_t bits, uint8_t ttl)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+	ethernet(&w, false, 0x0800);
+	ipv4(&w, site4, lan4, 17, bits, 60);
+	f.bytes[14 + 8] = ttl;
+	udp(&w, to, 40);
+	wr_zero(&w, 60);
+	f.bytes[34] = (uint8_t)(from >> 8);
+	f.bytes[35] = (uint8_t)from;
+	checksum_store(f.bytes + 24, checksum_add(0, f.bytes + 14, 20));
+	f.len = 14 + 20 + 60;
+	return f;
+}
+
+/* RFC 2131 4.1: to the address that is offered. Nobody but the hub's own client is to get it. */
+static void a_dhcp_answer_ends_at_the_hub(void **context)
+{
+	struct state *s = *context;
+	int prog = bpf_plane_outside_fd(s->plane);
+
+	for (unsigned int ttl = 1; ttl < 256; ttl++) {
+		struct frame f = dhcp(67, 68, 0, (uint8_t)ttl);
+
+		assert_int_equal(run_frame(prog, &f, NULL, true), XDP_PASS);
+		assert_int_equal(f.bytes[14 + 8], 1);
+		assert_int_equal(checksum_fold(checksum_add(0, f.bytes + 14, 20)), UINT16_MAX);
+	}
+	assert_int_equal(outside(s).clear_in.packets, 0);
+
+	struct frame others[] = {dhcp(68, 67, 0, 64), dhcp(67, 53, 0, 64), dhcp(1067, 68, 0, 64),
+		dhcp(67, 68, 0x2000, 64), dhcp(67, 68, 5, 64), dhcp(67, 68, 0, 0)};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(run_frame(prog, &others[i], NULL, false), XDP_DROP);
+	assert_int_equal(outside(s).clear_in.packets, sizeof(others) / sizeof(others[0]));
 }
 
 static void only_what_is_for_the_hub_gets_in(void **context)
@@ -335,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_what_is_for_the_hub_gets_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dhcp_answer_ends_at_the_hub, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_device_that_does_not_forward_is_no_way_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_is_of_the_hub_leaves, setup, teardown),
