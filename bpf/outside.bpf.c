@@ -28,7 +28,6 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before load. */
-const volatile __u32 outside_ifindex[SLUICE_MAX_OUTSIDE];
 const volatile __u32 esp_cpus; /* kernel ESP: CPUs that tunnels are spread over; 0: AF_XDP */
 const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
 const volatile __u64 ike_burst_ns = 2000000000;
@@ -39,8 +38,9 @@ const volatile __u32 ecn_marking;
 const volatile __u32 outer_rates;        /* what is charged is the outer packet */
 const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
 
-__u64 ike_first_tat_ns; /* of all sources together */
-__u32 inside_ifindex;   /* set before anything is attached to it */
+__u64 ike_first_tat_ns;                    /* of all sources together */
+__u32 inside_ifindex;                      /* set before anything is attached to it */
+__u32 outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: there is no such device now */
 
 /* What every packet needs of its CPU, in one place. */
 struct outside_cpu {

@@ -413,8 +413,9 @@ static void a_second_owner_is_refused(void **context)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* What every packet passes must not grow unnoticed. */
-#define BUDGET_INSTRUCTIONS 1600  /* 1,569 on Linux 6.18 */
-#define BUDGET_VERIFIED     20000 /* 18,696 */
+#define BUDGET_INSTRUCTIONS                                                                        \
+	1680 /* 1,652 on Linux 6.18, of which 60 for DHCP, which ESP does not pass */
+#define BUDGET_VERIFIED 20000 /* 18,696 */
 
 static void within_its_budget(void **context)
 {

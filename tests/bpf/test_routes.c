@@ -38,7 +38,7 @@ static int setup(void **context)
 	s->link = s->maps && !unshare(CLONE_NEWNET) ? link_open(&link, error) : NULL;
 	*context = s;
 	addr_parse("10.0.0.1", &own); /* without any address the kernel takes no gateway */
-	if (!s->link || !link_address_set(s->link, &own, 30)) {
+	if (!s->link || !link_address_set(s->link, &own)) {
 		print_error("%s\n", error);
 		return -1;
 	}

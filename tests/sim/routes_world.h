@@ -185,17 +185,16 @@ size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
 	return 0;
 }
 
-bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+bool link_address_set(struct link *l, const struct ip_addr *address)
 {
 	(void)l;
 	(void)address;
-	(void)prefix_len;
 	return true;
 }
 
-bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+bool link_address_del(struct link *l, const struct ip_addr *address)
 {
-	return link_address_set(l, address, prefix_len);
+	return link_address_set(l, address);
 }
 
 struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel)

@@ -3,6 +3,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "hub/datagram.h"
+#include "hub/endpoints.h"
 #include "hub/hub.h"
 #include "hub/imsg.h"
 #include "hub/reassembly.h"
@@ -323,9 +324,34 @@ static void test_backup_med(void **state)
 	assert_int_equal(hub_backup_med(UINT32_MAX), UINT32_MAX);
 }
 
+/* The first of all that is wrong is what is said. */
+static void test_endpoint_faults(void **state)
+{
+	static const enum endpoint_fault expected[] = {ENDPOINT_NO_DEVICE, ENDPOINT_NOT_CLOSED,
+		ENDPOINT_DOWN, ENDPOINT_NO_CARRIER, ENDPOINT_NO_ADDRESS, ENDPOINT_FINE};
+
+	(void)state;
+	for (unsigned int bits = 0; bits < 32; bits++) {
+		struct endpoint_facts f = {.device = bits & 1,
+			.closed = bits & 2,
+			.up = bits & 4,
+			.carrier = bits & 8,
+			.address = bits & 16};
+		unsigned int first = 0;
+
+		while (bits >> first & 1)
+			first++;
+		assert_int_equal(endpoint_judge(&f), expected[first]);
+	}
+	for (int i = 0; i < ENDPOINT_FAULTS; i++)
+		assert_true(endpoint_fault_text((enum endpoint_fault)i)[0]);
+	assert_string_equal(endpoint_fault_text(ENDPOINT_FAULTS), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_endpoint_faults),
 		cmocka_unit_test(test_all_in_order),
 		cmocka_unit_test(test_peer_gone),
 		cmocka_unit_test(test_peer_stuck),

@@ -126,7 +126,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	if (!p->outside)
 		return false;
 	for (uint32_t i = 0; i < o->outside_count; i++)
-		p->outside->rodata->outside_ifindex[i] = o->outside_ifindex[i];
+		p->outside->bss->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
 	p->outside->rodata->ecn_marking = o->ecn_marking;
 	p->outside->rodata->outer_rates = o->outer_rates;
@@ -354,6 +354,8 @@ bool bpf_plane_attach_inside(
 		p->xfrm->bss->inside_ifindex = ifindex;
 	p->outside->bss->inside_ifindex = ifindex;
 	*mode = "tcx";
+	if (p->inside_link >= 0) /* of one that has gone */
+		close(p->inside_link);
 	p->inside_link = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
 		(enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
 	if (p->inside_link >= 0)

@@ -26,7 +26,7 @@ struct bpf_options {
 	bool outer_rates;           /* what is from a site is charged as the outer packet */
 	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
 	uint32_t outside_count;
-	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE];
+	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: it is not there yet */
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */
 	uint32_t ike_per_second;       /* packets of one source; 0: 200 */
 	uint32_t ike_burst;            /* packets; 0: 400 */
@@ -46,6 +46,12 @@ struct bpf_plane *bpf_plane_load(
  */
 bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE]);
+
+/*
+ * Device number `outside` is another one now, or gone (ifindex 0): what was attached to the one before is
+ * let go. Attaching follows.
+ */
+void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex);
 
 /* Attaches the inside program to a device's egress: TCX, else clsact. `*mode` says which. */
 bool bpf_plane_attach_inside(struct bpf_plane *plane, uint32_t ifindex, const char **mode,

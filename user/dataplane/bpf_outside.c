@@ -27,8 +27,8 @@ bool bpf_plane_is_link(const struct bpf_plane *p, const char *pin)
 {
 	char name[LINK_NAME_SIZE];
 
-	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE && p->ifindex[i]; i++) {
-		for (int k = 0; k < 2; k++) {
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
+		for (int k = 0; k < 2 && p->ifindex[i]; k++) {
 			link_name_of(p, k ? XDP_LINK : GUARD_LINK, i, name);
 			if (!strcmp(name, pin))
 				return true;
@@ -120,16 +120,44 @@ bool bpf_plane_attach_outside(
 	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
 {
 	int link = attach_xdp(p, outside, mode);
+	bool ok;
 
 	p->outside_link[outside] = link;
-	if (link < 0 || !link_pin(p, XDP_LINK, outside, link)) {
+	ok = link >= 0 && link_pin(p, XDP_LINK, outside, link);
+	if (!ok)
 		bpf_plane_say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
 			strerror(errno),
 			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
-		return false;
+	/* Once we close devices, what leaves is looked at whatever keeps us from what comes in. */
+	p->closed |= ok;
+	if (p->closed && p->guard_link[outside] < 0 && !p->guard_clsact[outside])
+		ok = attach_guard(p, outside, error) && ok;
+	return ok;
+}
+
+static void let_go(const struct bpf_plane *p, const char *kind, uint32_t i, int *link)
+{
+	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
+
+	link_name_of(p, kind, i, name);
+	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
+	unlink(path);
+	if (*link >= 0)
+		close(*link);
+	*link = -1;
+}
+
+void bpf_plane_move_outside(struct bpf_plane *p, uint32_t outside, uint32_t ifindex)
+{
+	if (p->ifindex[outside] == ifindex)
+		return;
+	if (p->ifindex[outside]) {
+		let_go(p, XDP_LINK, outside, &p->outside_link[outside]);
+		let_go(p, GUARD_LINK, outside, &p->guard_link[outside]);
+		p->guard_clsact[outside] = false;
 	}
-	p->closed = true;
-	return attach_guard(p, outside, error);
+	p->ifindex[outside] = ifindex;
+	p->outside->bss->outside_ifindex[outside] = ifindex;
 }
 
 void bpf_plane_open_outside(struct bpf_plane *p)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/link.h"
 
+#include "dataplane/host.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -37,6 +39,9 @@ struct link {
 	uint32_t ifindex;
 	uint32_t queues;
 	uint32_t changed; /* a bit for each of host_settings that was another before */
+	uint32_t mtu, tx_queue;
+	int steer_fd;
+	struct ip_addr source4; /* on the device, for what the hub itself sends */
 	int fds[SLUICE_MAX_WORKERS];
 };
 
@@ -49,34 +54,6 @@ static struct nl_sock *netlink_open(void)
 		return NULL;
 	}
 	return s;
-}
-
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n == (ssize_t)strlen(text);
-}
-
-static bool read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return true;
 }
 
 static uint32_t index_of(struct nl_sock *s, const char *name)
@@ -121,7 +98,8 @@ static bool open_queue(struct link *l, uint32_t i, char error[DATAPLANE_ERROR_SI
 		return false;
 	}
 	memcpy(ifr.ifr_name, l->name, sizeof(ifr.ifr_name));
-	if (ioctl(l->fds[i], TUNSETIFF, &ifr)) {
+	if ((l->ifindex && !i && ioctl(l->fds[i], TUNSETIFINDEX, &l->ifindex)) ||
+		ioctl(l->fds[i], TUNSETIFF, &ifr)) {
 		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot create queue %u of %s: %s", i,
 			l->name, strerror(errno));
 		return false;
@@ -162,10 +140,10 @@ static void device_setting(
 	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, l->name, key);
-	(void)write_text(path, value); /* absent where IPv6 is off */
+	(void)host_setting_write(path, value); /* absent where IPv6 is off */
 }
 
-static bool bring_up(struct link *l, const struct link_options *o, char error[DATAPLANE_ERROR_SIZE])
+static bool bring_up(struct link *l, char error[DATAPLANE_ERROR_SIZE])
 {
 	static const uint8_t mac[6] = SLUICE_INSIDE_MAC;
 	struct rtnl_link *old = NULL, *change = rtnl_link_alloc();
@@ -189,8 +167,8 @@ static bool bring_up(struct link *l, const struct link_options *o, char error[DA
 	r = rtnl_link_change(l->sock, old, change, 0);
 	if (r < 0)
 		goto out;
-	rtnl_link_set_mtu(change, o->mtu);
-	rtnl_link_set_txqlen(change, o->tx_queue ? o->tx_queue : DEFAULT_TX_QUEUE);
+	rtnl_link_set_mtu(change, l->mtu);
+	rtnl_link_set_txqlen(change, l->tx_queue);
 	rtnl_link_set_flags(change, IFF_NOARP | IFF_UP);
 	r = rtnl_link_change(l->sock, old, change, 0);
 out:
@@ -201,6 +179,22 @@ out:
 	rtnl_link_put(old);
 	rtnl_link_put(change);
 	return r >= 0;
+}
+
+static bool make_device(struct link *l, char error[DATAPLANE_ERROR_SIZE])
+{
+	for (uint32_t i = 0; i < l->queues; i++) {
+		if (!open_queue(l, i, error))
+			return false;
+	}
+	if (!set_offloads(l, error))
+		return false;
+	if (l->steer_fd >= 0 && ioctl(l->fds[0], TUNSETSTEERINGEBPF, &l->steer_fd)) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "%s takes no steering program: %s", l->name,
+			strerror(errno));
+		return false;
+	}
+	return bring_up(l, error);
 }
 
 struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_SIZE])
@@ -218,6 +212,9 @@ struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_
 		l->fds[i] = -1;
 	snprintf(l->name, sizeof(l->name), "%s", o->name ? o->name : DEFAULT_NAME);
 	l->queues = o->queues;
+	l->mtu = o->mtu;
+	l->tx_queue = o->tx_queue ? o->tx_queue : DEFAULT_TX_QUEUE;
+	l->steer_fd = o->steer_fd;
 	l->routes.table = o->table ? o->table : RT_TABLE_MAIN;
 	l->sock = netlink_open();
 	l->routes.sock = netlink_open();
@@ -228,20 +225,7 @@ struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_
 		snprintf(error, DATAPLANE_ERROR_SIZE, "cannot open netlink");
 		goto fail;
 	}
-	if (!name_is_free(l, error))
-		goto fail;
-	for (uint32_t i = 0; i < l->queues; i++) {
-		if (!open_queue(l, i, error))
-			goto fail;
-	}
-	if (!set_offloads(l, error))
-		goto fail;
-	if (o->steer_fd >= 0 && ioctl(l->fds[0], TUNSETSTEERINGEBPF, &o->steer_fd)) {
-		snprintf(error, DATAPLANE_ERROR_SIZE, "%s takes no steering program: %s", l->name,
-			strerror(errno));
-		goto fail;
-	}
-	if (!bring_up(l, o, error))
+	if (!name_is_free(l, error) || !make_device(l, error))
 		goto fail;
 	link_routes_flush(l);
 	return l;
@@ -268,7 +252,7 @@ bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_S
 	for (size_t i = 0; i < HOST_SETTINGS; i++) {
 		const char *path = host_settings[i].path, *wanted = host_settings[i].wanted;
 
-		if (!read_text(path, value, sizeof(value))) {
+		if (!host_setting_read(path, value, sizeof(value))) {
 			if (!host_settings[i].needed)
 				continue;
 			snprintf(error, DATAPLANE_ERROR_SIZE, "cannot read %s", path);
@@ -276,7 +260,7 @@ bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_S
 		}
 		if (!strcmp(value, wanted))
 			continue;
-		if (apply && write_text(path, wanted)) {
+		if (apply && host_setting_write(path, wanted)) {
 			l->changed |= 1u << i;
 			continue;
 		}
@@ -290,7 +274,7 @@ static void host_settings_restore(const struct link *l)
 {
 	for (size_t i = 0; i < HOST_SETTINGS; i++) {
 		if (l->changed >> i & 1)
-			(void)write_text(host_settings[i].path, host_settings[i].otherwise);
+			(void)host_setting_write(host_settings[i].path, host_settings[i].otherwise);
 	}
 }
 
@@ -355,10 +339,10 @@ static struct nl_addr *to_nl(const struct ip_addr *a, unsigned int prefix_len)
 }
 
 static struct rtnl_addr *build_address(
-	const struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+	const struct link *l, const struct ip_addr *address, bool as_source)
 {
 	struct rtnl_addr *a = rtnl_addr_alloc();
-	struct nl_addr *local = to_nl(address, prefix_len);
+	struct nl_addr *local = to_nl(address, addr_bits(address));
 
 	if (!a || !local) {
 		rtnl_addr_put(a);
@@ -367,28 +351,90 @@ static struct rtnl_addr *build_address(
 	}
 	rtnl_addr_set_ifindex(a, (int)l->ifindex);
 	rtnl_addr_set_local(a, local);
-	if (address->family == AF_INET6)
+	if (address->family == AF_INET6) {
 		rtnl_addr_set_flags(a, IFA_F_NODAD);
+		rtnl_addr_set_valid_lifetime(a, UINT32_MAX);
+		rtnl_addr_set_preferred_lifetime(a, 0);
+	} else {
+		rtnl_addr_set_scope(a, as_source ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+	}
 	nl_addr_put(local);
 	return a;
 }
 
-bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+static bool add_address(struct link *l, const struct ip_addr *address, bool as_source)
 {
-	struct rtnl_addr *a = build_address(l, address, prefix_len);
+	struct rtnl_addr *a = build_address(l, address, as_source);
 	int r = a ? rtnl_addr_add(l->sock, a, NLM_F_REPLACE) : -NLE_NOMEM;
 
 	rtnl_addr_put(a);
 	return r == 0 || r == -NLE_EXIST;
 }
 
-bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len)
+bool link_address_set(struct link *l, const struct ip_addr *address)
 {
-	struct rtnl_addr *a = build_address(l, address, prefix_len);
+	return add_address(l, address, false);
+}
+
+bool link_address_del(struct link *l, const struct ip_addr *address)
+{
+	struct rtnl_addr *a = build_address(l, address, false);
 	int r = a ? rtnl_addr_delete(l->sock, a, 0) : -NLE_NOMEM;
 
 	rtnl_addr_put(a);
 	return r == 0;
+}
+
+bool link_source_set(struct link *l, int family, const struct ip_addr *source)
+{
+	if (family == AF_INET6) {
+		l->routes.source6 = *source;
+		return true;
+	}
+	if (addr_is_set(&l->source4) && !addr_equal(&l->source4, source))
+		link_address_del(l, &l->source4);
+	l->source4 = *source;
+	return !addr_is_set(source) || add_address(l, source, true);
+}
+
+enum link_found link_look(struct link *l)
+{
+	struct rtnl_link *now = NULL, *change;
+	enum link_found found = LINK_AS_MADE;
+
+	if (rtnl_link_get_kernel(l->sock, (int)l->ifindex, NULL, &now))
+		return LINK_GONE;
+	if (strcmp(rtnl_link_get_name(now), l->name)) {
+		found = LINK_GONE; /* ours all the same, but nobody finds it */
+	} else if (!(rtnl_link_get_flags(now) & IFF_UP) || rtnl_link_get_mtu(now) != l->mtu) {
+		found = LINK_PUT_RIGHT;
+		change = rtnl_link_alloc();
+		if (change) {
+			rtnl_link_set_mtu(change, l->mtu);
+			rtnl_link_set_flags(change, IFF_NOARP | IFF_UP);
+			(void)rtnl_link_change(l->sock, now, change, 0);
+		}
+		rtnl_link_put(change);
+	}
+	rtnl_link_put(now);
+	return found;
+}
+
+bool link_remake(struct link *l, char error[DATAPLANE_ERROR_SIZE])
+{
+	struct rtnl_link *old = rtnl_link_alloc();
+
+	for (uint32_t i = 0; i < l->queues; i++) {
+		if (l->fds[i] >= 0)
+			close(l->fds[i]);
+		l->fds[i] = -1;
+	}
+	if (old) { /* one that has been given another name */
+		rtnl_link_set_ifindex(old, (int)l->ifindex);
+		(void)rtnl_link_delete(l->sock, old);
+		rtnl_link_put(old);
+	}
+	return make_device(l, error);
 }
 
 size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
@@ -531,6 +577,7 @@ bool link_device(const char *name, struct link_device *device)
 			.rx_queues = receive_queues(name),
 			.mtu = rtnl_link_get_mtu(link),
 			.up = rtnl_link_get_flags(link) & IFF_UP,
+			.running = rtnl_link_get_flags(link) & IFF_RUNNING,
 			.esp_offload = feature_active(name, "esp-hw-offload"),
 		};
 		rtnl_link_put(link);

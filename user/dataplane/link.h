@@ -53,9 +53,27 @@ int link_queue_fd(const struct link *l, uint32_t queue);
 /* True and the features that could be had, such as "tso uso", for `show dataplane`. */
 const char *link_offloads(const struct link *l);
 
-/* Adds or removes an inside address of the hub with its prefix length. Adding twice is fine. */
-bool link_address_set(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
-bool link_address_del(struct link *l, const struct ip_addr *address, uint8_t prefix_len);
+/*
+ * Adds or removes an inside address of the hub. Adding twice is fine. Nobody but the site at the other end
+ * has a route to it, so the kernel does not take it as a source for other destinations: scope link, or
+ * deprecated (RFC 4862 5.5.4).
+ */
+bool link_address_set(struct link *l, const struct ip_addr *address);
+bool link_address_del(struct link *l, const struct ip_addr *address);
+
+/*
+ * What the hub itself sends to sites from: an address of another device, which sites have a route to. The
+ * one of IPv4 is on the inside device too, so routes do not go with it when the other device loses it; the
+ * one of IPv6 stands in the routes that are written from now on. Unset: the kernel chooses. False: refused.
+ */
+bool link_source_set(struct link *l, int family, const struct ip_addr *source);
+
+/* What the inside device is: as it was made; not, but put right now; or there is no such device any longer. */
+enum link_found { LINK_AS_MADE, LINK_PUT_RIGHT, LINK_GONE };
+enum link_found link_look(struct link *l);
+
+/* Makes it again with the same index, when it has gone: what is bound to it is good for the new one. */
+bool link_remake(struct link *l, char error[DATAPLANE_ERROR_SIZE]);
 
 /*
  * Installs or replaces routes into the inside device, puts back those that are missing, or removes
@@ -77,6 +95,7 @@ struct link_device {
 	uint32_t rx_queues;
 	uint32_t mtu;
 	bool up;
+	bool running;     /* and has a carrier */
 	bool esp_offload; /* it can do the crypto of ESP, and is switched so */
 };
 bool link_device(const char *name, struct link_device *device);

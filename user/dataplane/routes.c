@@ -72,13 +72,14 @@ static void put_mtu(struct datagram *d, uint32_t mtu)
 static void put_target(struct datagram *d, const struct route_socket *s, const struct fib_route *r)
 {
 	bool v6 = r->prefix.addr.family == AF_INET6;
+	const struct ip_addr *source = v6 && !addr_is_set(&r->source) ? &s->source6 : &r->source;
 
 	put_attribute(d, RTA_GATEWAY, v6 ? gateway6 : gateway4, addr_len(&r->prefix.addr));
 	put_u32(d, RTA_OIF, s->ifindex);
 	if (r->mtu)
 		put_mtu(d, r->mtu);
-	if (addr_is_set(&r->source))
-		put_attribute(d, RTA_PREFSRC, r->source.bytes, addr_len(&r->source));
+	if (addr_is_set(source))
+		put_attribute(d, RTA_PREFSRC, source->bytes, addr_len(source));
 }
 
 /* What is asked of the kernel for each route. */

@@ -33,6 +33,7 @@ struct route_socket {
 	uint32_t ifindex;
 	uint32_t table;
 	uint32_t sequence;
+	struct ip_addr source6; /* of routes that have none; unset: the kernel chooses */
 };
 
 /* Installs or replaces routes, or removes them. Returns how many have failed, marked in the list. */

@@ -187,6 +187,7 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 			c->concentrator.log_directory, strerror(errno));
 	apply_sites(h, c, &n);
 	set_all_rates(h);
+	hub_host_look(h);
 	config_free(old);
 	snprintf(summary, CONFIG_ERROR_SIZE, "%u sites added, %u changed, %u removed, %u untouched",
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);

@@ -242,7 +242,7 @@ static void on_data_end(struct hub *h, const struct process *p)
 {
 	if (!h->kernel_esp) /* the kernel goes on: what is on its way will be accounted for */
 		maps_workers_ended(h->maps);
-	if (clock_now() - p->started_ns > DATA_TRUST_NS)
+	if (p->asked || clock_now() - p->started_ns > DATA_TRUST_NS)
 		return;
 	log_warn("the SAs of the data process are given up");
 	close_tunnels(h);

@@ -196,7 +196,7 @@ static bool collect(const struct hub *h, struct spared *s)
 	memcpy(s->prefixes, never, s->count * sizeof(*never));
 	spare_peers(h, s);
 	for (uint32_t i = 0; i < h->outside_count; i++) {
-		for (int f = 0; f < 2; f++) {
+		for (int f = 0; f < 2 && h->outside[i].ifindex; f++) {
 			size_t n;
 
 			if (!routes_by_device(families[f], h->outside[i].ifindex,

@@ -93,12 +93,28 @@ static void set_ike(struct proc_data *d, int own_fd)
 	d->ike = imsg_channel_new(d->base, own_fd, on_ike, on_ike_gone, d);
 }
 
+static void take_outside(struct proc_data *d, const struct imsg_data_outside *o)
+{
+	for (uint32_t i = 0; i < d->outside_count; i++) {
+		if (!strncmp(d->outside[i].name, o->name, sizeof(o->name)))
+			d->outside[i] = *o;
+	}
+	if (!d->xfrm)
+		data_path_measure(d);
+}
+
 static void on_hub(void *context, const struct imsg *m)
 {
 	struct proc_data *d = context;
+	const struct imsg_data_outside *o;
 	const struct imsg_data_tunnel *t;
 
 	switch (m->type) {
+	case IMSG_DATA_OUTSIDE:
+		o = imsg_body(m, sizeof(*o));
+		if (o)
+			take_outside(d, o);
+		break;
 	case IMSG_CHANNEL:
 		if (m->fd >= 0)
 			set_ike(d, m->fd);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #define MESSAGES_PER_TURN 64
+#define PATH_MTU_FALLBACK 1500
 
 static uint32_t path_of(const struct proc_data *d, uint32_t tunnel)
 {
@@ -48,6 +49,23 @@ static void changed(struct proc_data *d, uint32_t tunnel)
 			data_path_fit(d, p);
 	}
 	data_path_tell(d, tunnel);
+}
+
+void data_path_measure(struct proc_data *d)
+{
+	uint32_t before = d->path_mtu;
+
+	d->path_mtu = PATH_MTU_FALLBACK;
+	for (uint32_t i = 0; i < d->outside_count; i++) {
+		const struct imsg_data_outside *o = &d->outside[i];
+
+		if (o->ifindex && o->mtu && o->mtu < d->path_mtu)
+			d->path_mtu = o->mtu;
+	}
+	if (!before || before == d->path_mtu)
+		return;
+	for (uint32_t t = 0; t < SLUICE_MAX_TUNNELS; t++)
+		changed(d, t);
 }
 
 void data_path_forget(struct proc_data *d, uint32_t tunnel)

@@ -41,14 +41,23 @@ bool datagram_refuse_input(int fd)
 	return !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static bool send_whole_by(int fd, int family, unsigned int ifindex)
+bool datagram_sender_follow(int fd, int family, unsigned int ifindex)
 {
 	int device = (int)htonl(ifindex);
 
+	return family == AF_INET ? set_option(fd, IPPROTO_IP, IP_UNICAST_IF, device)
+				 : set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, device);
+}
+
+/* Its address may come later than the socket. */
+static bool send_whole_by(int fd, int family, unsigned int ifindex)
+{
+	if (!datagram_sender_follow(fd, family, ifindex))
+		return false;
 	if (family == AF_INET)
-		return set_option(fd, IPPROTO_IP, IP_UNICAST_IF, device) &&
+		return set_option(fd, IPPROTO_IP, IP_FREEBIND, 1) &&
 		       set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-	return set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, device) &&
+	return set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) &&
 	       set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 

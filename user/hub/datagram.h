@@ -26,6 +26,9 @@ bool datagram_let_fragment(int fd, int family);
  */
 int datagram_sender_open(int receiver, const struct ip_endpoint *local, unsigned int ifindex);
 
+/* From now on such a socket sends by this device. */
+bool datagram_sender_follow(int fd, int family, unsigned int ifindex);
+
 /* A raw socket that hears routers say that a packet of ours was too big; -1 with errno. */
 int datagram_too_big_socket(int family);
 

@@ -405,9 +405,9 @@ void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, 
 		if (!addr_is_set(&own))
 			continue;
 		if (present)
-			link_address_set(h->link, &own, (uint8_t)addr_bits(&own));
+			link_address_set(h->link, &own);
 		else
-			link_address_del(h->link, &own, (uint8_t)addr_bits(&own));
+			link_address_del(h->link, &own);
 	}
 	for (int v6 = 0; present && v6 < 2; v6++) {
 		struct fib_route host;
@@ -468,6 +468,26 @@ void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned i
 			maps_route_del(h->maps, &host.prefix);
 		}
 	}
+}
+
+static void write_again(void *context, struct route_entry *e)
+{
+	if (e->installed)
+		install(context, e);
+}
+
+void hub_routes_write_again(struct hub *h)
+{
+	struct batch b = {.h = h};
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->sites[i]->tunnels[t].open)
+				hub_inside_route_set(h, h->sites[i], t, true);
+		}
+	}
+	route_table_each(h->routes, write_again, &b);
+	batch_write(&b);
 }
 
 /* ---- the check: others change tables too, and what the kernel refused it may take later ---- */

@@ -102,6 +102,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		h->certificates_look_ns = now + CERTIFICATES_LOOK_S * CLOCK_SECOND;
 		certificates_warn(h);
 	}
+	hub_host_look(h);
 	hub_sample(h);
 	hub_routes_check(h, now);
 	closed_spare(h, now);
@@ -150,6 +151,7 @@ static void run(struct hub *h, bool verbose)
 	hub_claims_collect(h);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
+	hub_host_watch(h);
 	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
 		h->config->concentrator.asn, h->config->site_count);
 	event_base_dispatch(h->base);
@@ -159,8 +161,8 @@ static void run(struct hub *h, bool verbose)
 
 static void hub_free(struct hub *h)
 {
-	struct event *events[] = {h->second, h->sweep, h->give_up, h->turn, h->signals[0],
-		h->signals[1], h->signals[2], h->signals[3]};
+	struct event *events[] = {h->host_changed, h->look_again, h->second, h->sweep, h->give_up,
+		h->turn, h->signals[0], h->signals[1], h->signals[2], h->signals[3]};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])

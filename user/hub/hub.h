@@ -11,11 +11,13 @@
 #include "crypto/cert.h"
 #include "dataplane/bpf.h"
 #include "dataplane/fair.h"
+#include "dataplane/host.h"
 #include "dataplane/link.h"
 #include "bgp/claims.h"
 #include "dataplane/maps.h"
 #include "dataplane/xfrmi.h"
 #include "hub/closed.h"
+#include "hub/endpoints.h"
 #include "hub/eventlog.h"
 #include "hub/history.h"
 #include "hub/process.h"
@@ -131,8 +133,17 @@ struct hub {
 	uint32_t outside_count;
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS];
 	const char *outside_mode[CONFIG_ENDPOINTS];
+	bool outside_closed[CONFIG_ENDPOINTS]; /* by our programs, for what is in clear */
 	const char *inside_mode;
 	char data_mode[128];
+
+	/* What others may change at any time, as it was when hub looked last. */
+	struct host_watch *watch;
+	struct event *host_changed, *look_again;
+	uint64_t looked_ns, way_again_ns;
+	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
+	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
+	bool settings_wrong, rp_filter_told, inside_gone, routes_lost;
 
 	struct hub_socket sockets[HUB_SOCKETS_MAX];
 	uint32_t socket_count;
@@ -157,8 +168,30 @@ void hub_interfaces_close(struct hub *h);
 void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t);
 void hub_interface_del(struct hub *h, uint32_t tunnel);
 void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
+/* An outside device is another one now: the interfaces of its tunnels, which are closed, are made again. */
+void hub_interfaces_follow(struct hub *h, const char *device);
 /* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
 bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+
+/* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
+bool hub_outside_find(struct hub *h, uint32_t i);
+/* Closes them, those that are not there too. False with a sentence. */
+bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+/* What the kernel was told to keep closed is ours no longer. */
+void hub_outside_open(struct hub *h);
+/* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */
+void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
+/* Where tunnel t of the site ends. */
+const struct endpoint *hub_endpoint(
+	const struct hub *h, const struct hub_site *site, unsigned int t);
+
+/* outside_sockets.c: for ike and data. A device is another one now, or there is none: they follow it. */
+bool hub_outside_sockets_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+bool hub_outside_sockets_follow(struct hub *h, const char *device);
+
+/* host_look.c: all of the above, and what else the hub needs of its host. From now on; once, now. */
+void hub_host_watch(struct hub *h);
+void hub_host_look(struct hub *h);
 
 /* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
@@ -272,6 +305,8 @@ void hub_routes_mark_stale(struct hub *h);
 void hub_routes_drop_stale(struct hub *h);
 /* Routes of a tunnel follow its MTU. */
 void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
+/* The kernel has lost those to the inside device, or all are to be other ones. */
+void hub_routes_write_again(struct hub *h);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
 /* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */

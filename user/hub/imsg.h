@@ -77,9 +77,9 @@ enum imsg_type {
 	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
 	IMSG_DATA_TOO_BIG, /* struct imsg_index, fd: socket for ICMP (0) or ICMPv6 (1) of routers */
 	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
-	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on */
-	IMSG_DATA_SAVED,   /* none, fd: memfd of data_saved.h */
-	IMSG_DATA_TUNNEL,  /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
+	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on; again: it has changed */
+	IMSG_DATA_SAVED,  /* none, fd: memfd of data_saved.h */
+	IMSG_DATA_TUNNEL, /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
 	/* data -> hub */
 	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
 	IMSG_DATA_PATH, /* struct imsg_data_path: how much fits into a tunnel, anew */
@@ -291,7 +291,8 @@ struct imsg_data_map {
 };
 
 struct imsg_data_outside {
-	uint32_t ifindex;
+	uint32_t ifindex; /* 0: it is not there; hub starts data again when it is */
+	uint32_t mtu;
 	uint32_t queues;
 	char name[16];
 	bool esp_offload; /* kernel ESP: the device does the crypto */

@@ -26,10 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TICK_MS           200
-#define RAW_PER_TURN      64
-#define DATAGRAM_MAX      65536
-#define PATH_MTU_FALLBACK 1500
+#define TICK_MS      200
+#define RAW_PER_TURN 64
+#define DATAGRAM_MAX 65536
 
 static void esp_slow(struct proc_data *d, const struct imsg *m)
 {
@@ -248,6 +247,13 @@ static void share(struct proc_data *d)
 	};
 }
 
+static bool has_changed(const struct imsg_data_outside *o)
+{
+	struct link_device device;
+
+	return !link_device(o->name, &device) || device.ifindex != o->ifindex;
+}
+
 /* The AF_XDP sockets of worker `index`: receive queues are dealt out to workers in turn. */
 static bool open_xsks(
 	struct proc_data *d, uint32_t index, struct xsk *xsks[WORKER_XSKS], uint32_t *count)
@@ -256,12 +262,8 @@ static bool open_xsks(
 
 	for (uint32_t o = 0; o < d->outside_count; o++) {
 		uint32_t queues = d->outside[o].queues;
-		struct link_device device;
-
-		if (!link_device(d->outside[o].name, &device)) {
-			log_error("there is no device %s", d->outside[o].name);
-			return false;
-		}
+		if (!d->outside[o].ifindex)
+			continue;
 		if (queues > SLUICE_MAX_QUEUES)
 			queues = SLUICE_MAX_QUEUES;
 		for (uint32_t q = index; q < queues; q += d->conf.workers) {
@@ -270,8 +272,12 @@ static bool open_xsks(
 					d->outside[o].name, queues, d->conf.workers);
 				return false;
 			}
-			xsks[*count] = xsk_open(d->outside[o].name, device.mtu, q,
+			xsks[*count] = xsk_open(d->outside[o].name, d->outside[o].mtu, q,
 				d->maps[DATA_MAP_XSKS].fd, o * SLUICE_MAX_QUEUES + q, error);
+			if (!xsks[*count] && has_changed(&d->outside[o])) {
+				log_warn("%s; hub will say what became of it", error);
+				break;
+			}
 			if (!xsks[*count]) {
 				log_error("%s", error);
 				return false;
@@ -304,18 +310,6 @@ static bool start_workers(struct proc_data *d)
 	}
 	d->slow = worker_new(&d->shared, d->conf.workers, d->taps[0], NULL, 0);
 	return d->slow != NULL;
-}
-
-static void find_path_mtu(struct proc_data *d)
-{
-	d->path_mtu = PATH_MTU_FALLBACK;
-	for (uint32_t i = 0; i < d->outside_count; i++) {
-		struct link_device device;
-
-		if (link_device(d->outside[i].name, &device) && device.mtu &&
-			device.mtu < d->path_mtu)
-			d->path_mtu = device.mtu;
-	}
 }
 
 static bool start_events(struct proc_data *d)
@@ -358,7 +352,7 @@ static bool setup(struct proc_data *d)
 		log_error("no memory, pipe or cipher: %s", strerror(errno));
 		return false;
 	}
-	find_path_mtu(d);
+	data_path_measure(d);
 	if (!map_memory(d))
 		return false;
 	share(d);

@@ -81,6 +81,9 @@ bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out);
 /* The peer of a tunnel's UDP is at another address. */
 void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote);
 
+/* The smallest MTU of the outside devices has changed, perhaps: what fits into every tunnel follows. */
+void data_path_measure(struct proc_data *d);
+
 /* Sets how much fits into the pair. */
 void data_path_fit(struct proc_data *d, struct sa_pair *p);
 

@@ -83,7 +83,9 @@ static void schedule_restart(struct process *p)
 {
 	unsigned int pause_ms = PAUSE_FIRST_MS;
 
-	if (clock_now() - p->started_ns < QUICK_END_NS) {
+	if (p->asked) {
+		pause_ms = 0;
+	} else if (clock_now() - p->started_ns < QUICK_END_NS) {
 		p->quick_ends++;
 		for (unsigned int i = 1; i < p->quick_ends && pause_ms < PAUSE_MAX_MS; i++)
 			pause_ms *= 2;
@@ -119,7 +121,7 @@ void process_start(struct process *p)
 		schedule_restart(p);
 		return;
 	}
-	p->ready = false;
+	p->ready = p->asked = false;
 	p->channel = imsg_channel_new(p->base, pair[0], on_channel_message, on_channel_gone, p);
 	p->on_start(p->context, p);
 }
@@ -132,7 +134,7 @@ bool process_reap(struct process *p, pid_t pid, int status)
 	p->ready = false;
 	imsg_channel_free(p->channel);
 	p->channel = NULL;
-	if (!p->stopping) {
+	if (!p->stopping && !p->asked) {
 		if (WIFSIGNALED(status))
 			log_error("%s was ended by signal %d (%s), starting it again",
 				process_names[p->role], WTERMSIG(status),
@@ -145,6 +147,15 @@ bool process_reap(struct process *p, pid_t pid, int status)
 	if (!p->stopping)
 		schedule_restart(p);
 	return true;
+}
+
+void process_restart(struct process *p, const char *why)
+{
+	if (p->pid <= 0 || p->stopping)
+		return;
+	log_info("%s is started again: %s", process_names[p->role], why);
+	p->asked = true;
+	kill(p->pid, SIGKILL);
 }
 
 void process_stop(struct process *p)

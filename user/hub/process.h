@@ -30,6 +30,7 @@ struct process {
 	struct event *restart;        /* timer */
 	bool ready;                   /* IMSG_READY came */
 	bool stopping;
+	bool asked; /* to end, so that it starts again */
 	uint64_t started_ns;
 	unsigned int restarts;
 	unsigned int quick_ends; /* in a row */
@@ -47,6 +48,9 @@ void process_start(struct process *p);
 
 /* To be called for a pid that waitpid() returned; true when it was this child's. */
 bool process_reap(struct process *p, pid_t pid, int status);
+
+/* Ends the child at once, so that it starts again with other descriptors. One that is not there does so anyway. */
+void process_restart(struct process *p, const char *why);
 
 /* Asks the child to end; it is not started again. */
 void process_stop(struct process *p);

@@ -30,7 +30,6 @@
 #define CONTROL_PATH  RUN_DIR "/control.sock"
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
 #define INSIDE_MTU    1500
-#define SOCKET_BUFFER (4 << 20) /* bytes: 200 tunnels may come up at once */
 
 static bool fail(char *error, const char *what, const char *name)
 {
@@ -47,14 +46,12 @@ static void note_addresses(struct imsg_data_outside *o, const struct endpoint_co
 	}
 }
 
-static bool find_outside(struct hub *h, char *error)
+static void find_outside(struct hub *h)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 
-	h->kernel_esp = c->dataplane == DATAPLANE_XFRM;
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
 		const char *name = c->endpoints[e].device;
-		struct link_device device;
 		bool known = false;
 
 		for (uint32_t i = 0; i < h->outside_count; i++) {
@@ -65,21 +62,13 @@ static bool find_outside(struct hub *h, char *error)
 		}
 		if (known)
 			continue;
-		if (!link_device(name, &device)) {
-			snprintf(
-				error, CONFIG_ERROR_SIZE, "outside device %s does not exist", name);
-			return false;
-		}
 
-		struct imsg_data_outside *o = &h->outside[h->outside_count++];
+		struct imsg_data_outside *o = &h->outside[h->outside_count];
 
-		o->ifindex = device.ifindex;
-		o->esp_offload = h->kernel_esp && device.esp_offload;
-		o->queues = device.rx_queues;
 		snprintf(o->name, sizeof(o->name), "%s", name);
 		note_addresses(o, &c->endpoints[e]);
+		(void)hub_outside_find(h, h->outside_count++); /* it may come later */
 	}
-	return true;
 }
 
 /*
@@ -133,105 +122,6 @@ static bool load_plane(struct hub *h, char *error)
 		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
 		return false;
-	}
-	return true;
-}
-
-/*
- * Bound to the device as well as to the address: no route that a site announces can ever draw the
- * hub's own outer packets into a tunnel.
- */
-static bool open_socket(
-	struct hub *h, const struct ip_addr *a, uint16_t endpoint, uint16_t port, char *error)
-{
-	const char *device = h->config->concentrator.endpoints[endpoint].device;
-	struct hub_socket *s = &h->sockets[h->socket_count];
-	struct ip_endpoint local = {.addr = *a, .port = port};
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(&local, &ss);
-	int on = 1, size = SOCKET_BUFFER, espinudp = UDP_ENCAP_ESPINUDP;
-	char text[ENDPOINT_STR_SIZE];
-	int type = (port ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-
-	s->fd = socket(a->family, type, port ? IPPROTO_UDP : IPPROTO_ESP);
-	if (s->fd < 0)
-		return fail(error, "socket for", endpoint_format(&local, text));
-	h->socket_count++;
-	s->address.local = local;
-	s->address.endpoint = endpoint;
-	s->for_ike = port != 0;
-	s->for_data = port != 500;
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	if (a->family == AF_INET6)
-		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (!datagram_let_fragment(s->fd, a->family))
-		return fail(error, "path MTU of", endpoint_format(&local, text));
-	/* What the kernel reassembles has a field for congestion too. */
-	if (port != 500)
-		(void)datagram_want_class(s->fd, a->family);
-	if (!port && !datagram_refuse_input(s->fd))
-		return fail(error, "filter for", endpoint_format(&local, text));
-	/* RFC 3948: the kernel takes ESP out of what arrives here, the rest is IKE. */
-	if (h->kernel_esp && port == 4500 &&
-		setsockopt(s->fd, IPPROTO_UDP, UDP_ENCAP, &espinudp, sizeof(espinudp)))
-		return fail(error, "no ESP in UDP on", endpoint_format(&local, text));
-	if (setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1))
-		return fail(error, "cannot bind to device", device);
-	if (bind(s->fd, (struct sockaddr *)&ss, len))
-		return fail(error, "cannot bind", endpoint_format(&local, text));
-	return true;
-}
-
-/* Beside the socket that was opened last: data sends by it. */
-static bool open_sender(struct hub *h, char *error)
-{
-	const struct hub_socket *receiver = &h->sockets[h->socket_count - 1];
-	const struct imsg_socket *a = &receiver->address;
-	const char *device = h->config->concentrator.endpoints[a->endpoint].device;
-	struct hub_socket *s = &h->sockets[h->socket_count];
-	int size = SOCKET_BUFFER;
-	char text[ENDPOINT_STR_SIZE];
-
-	*s = (struct hub_socket){.address = *a, .for_data = true};
-	s->address.whole = true;
-	s->fd = datagram_sender_open(receiver->fd, &a->local, if_nametoindex(device));
-	if (s->fd < 0)
-		return fail(error, "socket to send from", endpoint_format(&a->local, text));
-	h->socket_count++;
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	return true;
-}
-
-/* The kernel that does ESP listens to routers itself. */
-static bool open_too_big(struct hub *h, int family, char *error)
-{
-	int *fd = &h->too_big[family == AF_INET6];
-
-	if (h->kernel_esp || *fd >= 0)
-		return true;
-	*fd = datagram_too_big_socket(family);
-	return *fd >= 0 || fail(error, "socket for", family == AF_INET ? "ICMP" : "ICMPv6");
-}
-
-static bool open_outside_sockets(struct hub *h, char *error)
-{
-	static const uint16_t ports[] = {500, 4500, 0};
-	const struct concentrator_conf *c = &h->config->concentrator;
-
-	for (uint32_t e = 0; e < c->endpoint_count; e++) {
-		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
-			/* The kernel hears protocol 50 itself. */
-			for (int p = 0; p < (h->kernel_esp ? 2 : 3); p++) {
-				if (!open_socket(h, &c->endpoints[e].addresses[a], (uint16_t)e,
-					    ports[p], error))
-					return false;
-				if (!h->kernel_esp && ports[p] != 500 && !open_sender(h, error))
-					return false;
-			}
-			if (!open_too_big(h, c->endpoints[e].addresses[a].family, error))
-				return false;
-		}
 	}
 	return true;
 }
@@ -375,19 +265,14 @@ static bool make_checkpoint(struct hub *h, char *error)
 	       fail(error, "memfd", "sluice");
 }
 
-static bool attach_outside(struct hub *h, char *error)
+static bool watch_host(struct hub *h, char *error)
 {
 	char why[DATAPLANE_ERROR_SIZE];
 
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (!bpf_plane_attach_outside(h->plane, i, &h->outside_mode[i], why)) {
-			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->outside[i].name, why);
-			return false;
-		}
-		log_info("%s: XDP attached (%s), %u receive queues", h->outside[i].name,
-			h->outside_mode[i], h->outside[i].queues);
-	}
-	return true;
+	h->watch = host_watch_open(why);
+	if (!h->watch)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+	return h->watch;
 }
 
 /* Last: the kernel forwards nothing before the outside devices are closed for what is in clear. */
@@ -410,13 +295,17 @@ static bool open_events(struct hub *h, char *error)
 
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
-	return open_events(h, error) && make_run_dir(error) && find_outside(h, error) &&
-	       hub_dataplane_probe(h, error) && (h->workers = choose_workers(h)) &&
-	       load_plane(h, error) && hub_interfaces_open(h, error) &&
-	       open_outside_sockets(h, error) && open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
+	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
+	if (!watch_host(h, error))
+		return false;
+	find_outside(h);
+	return open_events(h, error) && make_run_dir(error) && hub_dataplane_probe(h, error) &&
+	       (h->workers = choose_workers(h)) && load_plane(h, error) &&
+	       hub_interfaces_open(h, error) && hub_outside_sockets_open(h, error) &&
+	       open_bgp(h, AF_INET, &h->bgp_listen[0], error) &&
 	       open_bgp(h, AF_INET6, &h->bgp_listen[1], error) && open_control(h, error) &&
-	       open_metrics(h, error) && make_checkpoint(h, error) && attach_outside(h, error) &&
-	       forward(h, error);
+	       open_metrics(h, error) && make_checkpoint(h, error) &&
+	       hub_outside_attach(h, error) && forward(h, error);
 }
 
 static void close_fd(int *fd)
@@ -429,6 +318,10 @@ static void close_fd(int *fd)
 void hub_teardown(struct hub *h)
 {
 	hub_interfaces_close(h);
+	if (h->watch)
+		hub_outside_open(h);
+	host_watch_close(h->watch);
+	h->watch = NULL;
 	link_close(h->link);
 	maps_free(h->maps);
 	bpf_plane_free(h->plane);

@@ -457,6 +457,10 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	struct hub_tunnel *state = hub_tunnel(h, tunnel);
 	uint32_t mtu = hub_tunnel_mtu(state);
+
+	if (hub_endpoint(h, site, tunnel % TUNNELS_PER_SITE)->fault)
+		return; /* what becomes of it opens it */
+
 	struct tunnel_record record = {.site = site->slot,
 		.up = 1,
 		.inner_mtu = mtu,

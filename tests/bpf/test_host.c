@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others change on the host: that it is noticed, what it is then, and how it is put right. */
+#include "frames.h"
+
+#include "dataplane/host.h"
+#include "dataplane/link.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED   64
+#define QUIET_MS 2000
+
+static int setup(void **context)
+{
+	(void)context;
+	return own_network() ? 0 : -1;
+}
+
+static void sh(const char *command)
+{
+	if (system(command))
+		fail_msg("%s", command);
+}
+
+static bool says(const char *command, const char *what)
+{
+	char text[1024];
+	FILE *f = popen(command, "r");
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+
+	text[n] = '\0';
+	pclose(f);
+	return strstr(text, what);
+}
+
+/* By name, so it holds for a device that is not there yet. */
+static void a_closed_device_forwards_nothing(void **context)
+{
+	static const char *const forward[] = {
+		"ip route get 10.0.0.77 from 10.0.0.9 iif d0 2>&1; true",
+		"ip route get fd00:10::77 from fd00:10::9 iif d0 2>&1; true"};
+
+	(void)context;
+	for (int i = 0; i < 2; i++)
+		assert_true(says(forward[i], "iif d0"));
+	assert_true(host_forward_closed("d0", true));
+	assert_true(host_forward_closed("d0", true));
+	for (int again = 0; again < 2; again++) {
+		for (int i = 0; i < 2; i++)
+			assert_false(says(forward[i], "iif d0"));
+		assert_true(says("ip route get 192.0.2.1 from 10.0.0.9 iif d0 2>&1", "local"));
+		sh("ip link del d0 && ip link add d0 type veth peer name d1 && ip link set d0 up &&"
+		   "ip addr add 10.0.0.1/24 dev d0 && ip addr add fd00:10::1/64 dev d0 nodad &&"
+		   "ip link set d1 up");
+	}
+	assert_true(host_forward_closed("d0", false));
+	assert_true(host_forward_closed("d0", false));
+	for (int i = 0; i < 2; i++)
+		assert_true(says(forward[i], "iif d0"));
+}
+
+static void changes_of_watched_devices_are_told(void **context)
+{
+	char error[DATAPLANE_ERROR_SIZE];
+	struct host_watch *w = host_watch_open(error);
+	struct pollfd p = {.events = POLLIN};
+
+	(void)context;
+	assert_non_null(w);
+	p.fd = host_watch_fd(w);
+	host_watch_device(w, "d0");
+	while (poll(&p, 1, QUIET_MS) > 0) /* its link-local address is on its way */
+		(void)host_watch_read(w);
+	sh("ip link add other type veth peer name other1 && ip addr add 10.7.0.1/24 dev other");
+	assert_int_equal(poll(&p, 1, 1000), 1);
+	assert_false(host_watch_read(w));
+	sh("ip addr add 10.0.0.2/24 dev d0");
+	assert_true(host_watch_read(w));
+	sh("ip addr del 10.7.0.1/24 dev other"); /* it may be what the hub sends from */
+	assert_true(host_watch_read(w));
+	sh("ip link set d0 mtu 1400");
+	assert_true(host_watch_read(w));
+	sh("echo 0 >/proc/sys/net/ipv4/ip_forward");
+	assert_true(host_watch_read(w));
+	assert_false(host_watch_read(w));
+	assert_false(host_watch_gone(w, "d0"));
+	sh("ip link del d0 && ip link add d0 type veth peer name d1");
+	assert_true(host_watch_read(w));
+	assert_true(host_watch_gone(w, "d0"));
+	assert_false(host_watch_gone(w, "d0"));
+	sh("ip link set d0 name d7");
+	assert_true(host_watch_read(w));
+	assert_true(host_watch_gone(w, "d0"));
+	host_watch_close(w);
+}
+
+static void addresses_are_listed(void **context)
+{
+	struct host_address list[LISTED];
+	size_t count, found = 0;
+	struct ip_addr old;
+
+	(void)context;
+	sh("ip addr add fd00:10::7/64 dev d0 nodad preferred_lft 0");
+	addr_parse("fd00:10::7", &old);
+	assert_true(host_addresses(list, LISTED, &count));
+	for (size_t i = 0; i < count; i++) {
+		if (addr_equal(&list[i].address, &old)) {
+			found++;
+			assert_false(list[i].global);
+		} else if (list[i].address.bytes[0] == 10) {
+			found++;
+			assert_true(list[i].global);
+			assert_int_equal(list[i].len, 24);
+		}
+	}
+	assert_int_equal(found, 2);
+	assert_true(host_addresses(list, 1, &count));
+	assert_int_equal(count, 1);
+}
+
+static void a_strict_filter_becomes_loose(void **context)
+{
+	bool strict;
+
+	(void)context;
+	sh("echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter && echo 0 "
+	   ">/proc/sys/net/ipv4/conf/d0/rp_filter");
+	assert_true(host_rp_filter_loosen("d0", &strict));
+	assert_false(strict);
+	sh("echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter");
+	assert_true(host_rp_filter_loosen("d0", &strict));
+	assert_true(strict);
+	assert_true(says("cat /proc/sys/net/ipv4/conf/d0/rp_filter", "2"));
+	assert_true(host_rp_filter_loosen("d0", &strict));
+	assert_false(strict);
+}
+
+static void a_way_out_is_more_than_its_own_network(void **context)
+{
+	struct link_device d0, d1;
+
+	(void)context;
+	sh("ip addr add 10.1.0.1/24 dev d1");
+	assert_true(link_device("d0", &d0) && link_device("d1", &d1));
+	assert_true(d0.up && d0.running);
+	assert_true(host_way_out(AF_INET, d0.ifindex));
+	assert_true(host_way_out(AF_INET6, d0.ifindex));
+	assert_false(host_way_out(AF_INET, d1.ifindex));
+	assert_false(host_way_out(AF_INET6, d1.ifindex));
+	sh("ip route add 10.8.0.0/16 nexthop via 10.0.0.9 dev d0 nexthop via 10.1.0.9 dev d1");
+	assert_true(host_way_out(AF_INET, d1.ifindex));
+	sh("ip link set d1 down");
+	assert_true(link_device("d0", &d0) && d0.up && !d0.running);
+}
+
+static struct link *inside(void)
+{
+	struct link_options o = {.queues = 2, .mtu = 1500, .steer_fd = -1};
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct link *l = link_open(&o, error);
+
+	if (!l)
+		print_error("%s\n", error);
+	assert_non_null(l);
+	return l;
+}
+
+static void the_inside_device_is_as_it_was_made(void **context)
+{
+	struct link *l = inside();
+	uint32_t index = link_ifindex(l);
+	char error[DATAPLANE_ERROR_SIZE];
+
+	(void)context;
+	assert_int_equal(link_look(l), LINK_AS_MADE);
+	sh("ip link set sluice0 down");
+	assert_int_equal(link_look(l), LINK_PUT_RIGHT);
+	assert_int_equal(link_look(l), LINK_AS_MADE);
+	sh("ip link set sluice0 mtu 1280");
+	assert_int_equal(link_look(l), LINK_PUT_RIGHT);
+	assert_int_equal(link_look(l), LINK_AS_MADE);
+	sh("ip link del sluice0");
+	assert_int_equal(link_look(l), LINK_GONE);
+	assert_true(link_remake(l, error));
+	assert_int_equal(link_ifindex(l), index);
+	assert_int_equal(link_look(l), LINK_AS_MADE);
+	sh("ip link set sluice0 down && ip link set sluice0 name elsewhere");
+	assert_int_equal(link_look(l), LINK_GONE);
+	assert_true(link_remake(l, error));
+	assert_int_equal(link_ifindex(l), index);
+	assert_int_equal(link_look(l), LINK_AS_MADE);
+	link_close(l);
+}
+
+/* An inside address is known to one site only. */
+static void the_hub_sends_from_an_address_of_its_own(void **context)
+{
+	struct link *l = inside();
+	struct ip_addr in4, in6, own4, own6, none = {0};
+	struct fib_route r[2] = {0};
+
+	(void)context;
+	addr_parse("169.254.1.1", &in4);
+	addr_parse("fd00:ffff::1", &in6);
+	addr_parse("10.0.0.1", &own4);
+	addr_parse("fd00:10::1", &own6);
+	assert_true(link_address_set(l, &in4) && link_address_set(l, &in6));
+	assert_true(link_source_set(l, AF_INET, &own4) && link_source_set(l, AF_INET6, &own6));
+	prefix_parse("20.0.0.0/24", &r[0].prefix);
+	prefix_parse("2001:db8:20::/48", &r[1].prefix);
+	assert_int_equal(link_routes_set(l, r, 2), 0);
+	assert_true(says("ip route get 20.0.0.1", "src 10.0.0.1"));
+	assert_true(says("ip route get 2001:db8:20::1", "src fd00:10::1"));
+	/* Routes stay when the other device loses it. */
+	sh("ip addr del 10.0.0.1/24 dev d0");
+	assert_true(says("ip route get 20.0.0.1", "dev sluice0"));
+	assert_true(link_source_set(l, AF_INET, &none));
+	assert_false(says("ip addr show dev sluice0", "10.0.0.1"));
+	link_close(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_closed_device_forwards_nothing, setup),
+		cmocka_unit_test_setup(changes_of_watched_devices_are_told, setup),
+		cmocka_unit_test_setup(addresses_are_listed, setup),
+		cmocka_unit_test_setup(a_strict_filter_becomes_loose, setup),
+		cmocka_unit_test_setup(a_way_out_is_more_than_its_own_network, setup),
+		cmocka_unit_test_setup(the_inside_device_is_as_it_was_made, setup),
+		cmocka_unit_test_setup(the_hub_sends_from_an_address_of_its_own, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

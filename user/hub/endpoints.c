@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/endpoints.h"
+
+#include "hub/hub.h"
+
+enum endpoint_fault endpoint_judge(const struct endpoint_facts *f)
+{
+	if (!f->device)
+		return ENDPOINT_NO_DEVICE;
+	if (!f->closed)
+		return ENDPOINT_NOT_CLOSED;
+	if (!f->up)
+		return ENDPOINT_DOWN;
+	if (!f->carrier)
+		return ENDPOINT_NO_CARRIER;
+	return f->address ? ENDPOINT_FINE : ENDPOINT_NO_ADDRESS;
+}
+
+const char *endpoint_fault_text(enum endpoint_fault fault)
+{
+	static const char *const texts[ENDPOINT_FAULTS] = {
+		[ENDPOINT_FINE] = "up",
+		[ENDPOINT_NO_DEVICE] = "no such device",
+		[ENDPOINT_NOT_CLOSED] = "XDP and TC cannot be attached",
+		[ENDPOINT_DOWN] = "link down",
+		[ENDPOINT_NO_CARRIER] = "link down (no carrier)",
+		[ENDPOINT_NO_ADDRESS] = "address missing",
+	};
+
+	return fault < ENDPOINT_FAULTS ? texts[fault] : "";
+}
+
+const struct endpoint *hub_endpoint(
+	const struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct endpoint_conf *c = &h->config->concentrator.endpoints[t];
+
+	for (uint32_t a = 0; a < c->address_count; a++) {
+		if (c->addresses[a].family == site->conf.outer_family)
+			return &h->endpoints[t][a];
+	}
+	return &h->endpoints[t][0];
+}
