@@ -18,7 +18,7 @@ HUB_ID=hub.sluice.test
 
 in_ns() { local ns=$P-$1; shift; ip netns exec "$ns" "$@"; }
 
-# The hub has its own mounts too: /run/sluice and bpffs are private to it.
+# The hub has its own mounts too: /run/sluice, /var/lib/sluice and bpffs are private to it.
 in_hub() { nsenter -t "$(<"$LAB/hub.holder")" -m -n -r "$@"; }
 
 # For the background: the command takes the place of the subshell, so that $! is its pid.
@@ -85,7 +85,7 @@ lab_hub_net() {
 	# Forwarded UDP reaches the hub in bulk, as a NIC with receive offload would deliver it.
 	in_ns hub ethtool -K lan gro on rx-udp-gro-forwarding on >/dev/null 2>&1 || true
 	ip netns exec "$P-hub" unshare -m --propagation private sh -c \
-		'mkdir -p /run/sluice && mount -t tmpfs tmpfs /run/sluice && exec sleep infinity' &
+		'for d in /var/lib/sluice /run/sluice; do mkdir -p $d && mount -t tmpfs tmpfs $d || exit; done; exec sleep infinity' &
 	echo $! >"$LAB/hub.holder"
 	remember $!
 	until_true 5 in_hub mountpoint -q /run/sluice

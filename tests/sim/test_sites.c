@@ -3,11 +3,13 @@
  * Sites that come, change and go, in a hub whose children, maps and devices take everything in silence.
  * What a tunnel held in memory and nobody frees is found at the end by LeakSanitizer.
  */
+#include "hub/admin.h"
 #include "hub/certificates.h"
 #include "hub/hub.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +18,28 @@
 #define RELOADS 20
 
 static uint32_t begun; /* tunnels, as the data process has heard */
+static char told[64];  /* what bgp and ike were told of a tunnel, a letter each */
+
+static void note(char letter)
+{
+	size_t n = strlen(told);
+
+	assert_true(n + 1 < sizeof(told));
+	told[n] = letter;
+	told[n + 1] = '\0';
+}
+
+/* U, D: the tunnel is up, down for bgp. d, u: ike is to take it down, to let it come. */
+static void note_message(enum imsg_type type, const void *payload)
+{
+	const struct imsg_bgp_tunnel *b = payload;
+	const struct imsg_ike_command *c = payload;
+
+	if (type == IMSG_BGP_TUNNEL)
+		note(b->up ? 'U' : 'D');
+	if (type == IMSG_IKE_COMMAND)
+		note(c->command == IKE_COMMAND_DOWN ? 'd' : 'u');
+}
 
 void process_send(
 	struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len)
@@ -25,6 +49,7 @@ void process_send(
 	(void)p;
 	if (type == IMSG_DATA_TUNNEL && len == sizeof(*t))
 		begun += t->present;
+	note_message(type, payload);
 	if (own_fd >= 0)
 		close(own_fd);
 }
@@ -156,6 +181,11 @@ void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 	(void)m, (void)packets;
 }
 
+void hub_apply_go_on(struct hub *h, uint64_t now)
+{
+	(void)h, (void)now;
+}
+
 static struct imsg_peer_cert *certificate(void)
 {
 	struct imsg_peer_cert *cert = calloc(1, sizeof(*cert));
@@ -172,6 +202,7 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 	struct hub_site *site;
 
 	(void)state;
+	begun = 0;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		conf.tunnels[t].configured = true;
 		conf.tunnels[t].options.auth = AUTH_CERT;
@@ -196,9 +227,122 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 	assert_null(h.sites[0]);
 }
 
+/* ---- what an operator asks of tunnels ---- */
+
+static void begin(struct hub *h, struct config *config, const char *dir)
+{
+	static struct site_conf conf = {.name = "site-1", .routing = ROUTING_BGP};
+
+	*h = (struct hub){.config = config, .base = event_base_new(), .state_dir = dir};
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		conf.tunnels[t].configured = true;
+		conf.tunnels[t].options.auth = AUTH_CERT;
+	}
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		h->processes[i].role = (enum process_role)i;
+	admin_load(h);
+	hub_sites_add(h, &conf);
+	told[0] = '\0';
+}
+
+static void both_carry(struct hub *h)
+{
+	for (uint32_t t = 0; t < TUNNELS_PER_SITE; t++) {
+		hub_tunnel_open(h, t);
+		h->sites[0]->tunnels[t].bgp.state = BGP_ESTABLISHED;
+	}
+	told[0] = '\0';
+}
+
+static void end(struct hub *h)
+{
+	hub_site_remove(h, h->sites[0]);
+	if (h->leave)
+		event_free(h->leave);
+	admin_free(h);
+	event_base_free(h->base);
+}
+
+static void forget(const char *dir)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/tunnels.json", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* The neighbour is told while the tunnel carries; only then IKE deletes it. */
+static void a_tunnel_leaves_before_it_goes(void **state)
+{
+	static struct config config;
+	char dir[] = "/tmp/sluice-test.XXXXXX";
+	struct hub h;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	begin(&h, &config, dir);
+	both_carry(&h);
+	assert_null(admin_down(&h, h.sites[0], 1, false));
+	assert_string_equal(told, "D");
+	assert_true(h.sites[0]->tunnels[1].open);
+	assert_non_null(admin_down(&h, h.sites[0], 0, false)); /* the last one */
+	assert_non_null(admin_drain(&h, h.sites[0], 0));
+	event_base_dispatch(h.base);
+	assert_string_equal(told, "DDd");
+	assert_false(h.sites[0]->tunnels[1].open);
+	assert_non_null(admin_down(&h, h.sites[0], 0, false));
+	assert_null(admin_down(&h, h.sites[0], 0, true));
+	/* Wanted back before it has gone: nothing is interrupted but its session. */
+	assert_null(admin_up(&h, h.sites[0], 0));
+	assert_string_equal(told, "DDdDUu");
+	event_base_dispatch(h.base);
+	assert_true(h.sites[0]->tunnels[0].open);
+	assert_string_equal(told, "DDdDUu");
+	end(&h);
+	forget(dir);
+}
+
+static void what_was_asked_for_outlives_the_daemon(void **state)
+{
+	static struct config config;
+	char dir[] = "/tmp/sluice-test.XXXXXX";
+	struct hub h;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	begin(&h, &config, dir);
+	both_carry(&h);
+	assert_null(admin_drain(&h, h.sites[0], 1));
+	end(&h);
+	begin(&h, &config, dir);
+	assert_true(h.sites[0]->tunnels[1].draining);
+	both_carry(&h);
+	/* A tunnel that comes back carries nothing before it has its session. */
+	assert_null(admin_down(&h, h.sites[0], 1, false));
+	event_base_dispatch(h.base);
+	h.sites[0]->tunnels[1].bgp.state = BGP_IDLE;
+	assert_null(admin_up(&h, h.sites[0], 1));
+	assert_true(h.sites[0]->tunnels[1].draining);
+	admin_carries(&h, 1);
+	assert_false(h.sites[0]->tunnels[1].draining);
+	assert_null(admin_down(&h, h.sites[0], 1, false));
+	end(&h);
+	begin(&h, &config, dir);
+	assert_true(h.sites[0]->tunnels[1].admin_down);
+	assert_null(admin_up(&h, h.sites[0], 1));
+	end(&h);
+	begin(&h, &config, dir);
+	assert_false(h.sites[0]->tunnels[1].admin_down);
+	end(&h);
+	forget(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tunnel_leaves_before_it_goes),
+		cmocka_unit_test(what_was_asked_for_outlives_the_daemon),
 		cmocka_unit_test(a_tunnel_that_begins_anew_has_no_certificate),
 	};
 

@@ -300,6 +300,33 @@ static void static_goes_before_bgp(void **state)
 	attr_store_fini(&b.store);
 }
 
+/* a drained tunnel carries only where there is no other way, however good its path is. */
+static void drained_goes_last(void **state)
+{
+	static const struct decide_case c = {
+		"", 1, {{{100}, 0, 0, 1, 0}, {{100, 100}, 2, 50, 1, 1}}, 2};
+	const struct rib_path *paths[RIB_PEERS_MAX];
+	enum path_fate fate[RIB_PEERS_MAX];
+	struct bench b;
+	struct rib_prefix e = {0};
+	struct decision d;
+
+	(void)state;
+	set_prefix(&e, "10.1.0.0/24");
+	lay_out(&b, &c);
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[0]);
+	b.peers[0].conf.draining = true;
+	d = run(&e, &b, 0, 2);
+	assert_ptr_equal(d.best, &b.paths[1]);
+	fates_of(&b, &e, fate, paths);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(fate[i], paths[i] == d.best ? PATH_BEST : PATH_DRAINING);
+	d = run(&e, &b, 0, 1); /* the other one has gone */
+	assert_ptr_equal(d.best, &b.paths[0]);
+	attr_store_fini(&b.store);
+}
+
 /* only equals share, only of one location, only where all its sites want it. */
 static void equals_share(void **state)
 {
@@ -506,6 +533,7 @@ int main(void)
 		cmocka_unit_test(guard_lets_locations_share),
 		cmocka_unit_test(guard_leaves_default_routes),
 		cmocka_unit_test(static_goes_before_bgp),
+		cmocka_unit_test(drained_goes_last),
 		cmocka_unit_test(equals_share),
 		cmocka_unit_test(too_many_equals),
 		cmocka_unit_test(import_policy),

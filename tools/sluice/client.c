@@ -61,6 +61,8 @@ static bool send_request(int fd, const struct client_request *request)
 		json_object_set_new(o, "since_s", json_integer(request->since_s));
 	if (request->ike)
 		json_object_set_new(o, "ike", json_true());
+	if (request->force)
+		json_object_set_new(o, "force", json_true());
 	line = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (!line)

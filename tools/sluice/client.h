@@ -21,6 +21,7 @@ struct client_request {
 	const char *site;   /* NULL: all */
 	int tunnel;         /* 0, 1, or -1 for both */
 	int ike;            /* of rekey */
+	int force;          /* of tunnel down */
 	const char *prefix; /* of a route */
 	long since_s;       /* of a report; 0: only the last second */
 };

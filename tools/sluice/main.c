@@ -23,7 +23,8 @@ static const char usage_text[] =
 	"       sluice top [SITE] [--iterations N]\n"
 	"       sluice apply                     read the configuration again\n"
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
-	"       sluice tunnel up|down|drain SITE 0|1\n"
+	"       sluice tunnel up|drain SITE 0|1\n"
+	"       sluice tunnel down SITE 0|1 [--force]\n"
 	"       sluice explain [CODE]            what a reason code means, what to do\n"
 	"       sluice ca COMMAND                certificates: see sluice ca --help\n"
 	"       sluice version\n"
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"json", no_argument, NULL, 'j'},
 	{"ike", no_argument, NULL, 'i'},
+	{"force", no_argument, NULL, 'f'},
 	{"since", required_argument, NULL, 'S'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"help", no_argument, NULL, 'h'},
@@ -84,7 +86,7 @@ static const struct command commands[] = {
 
 struct options {
 	const char *socket_path;
-	bool json, ike;
+	bool json, ike, force;
 	bool iterations_given;
 	unsigned long iterations;
 	long since_s;
@@ -130,6 +132,9 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			break;
 		case 'i':
 			o->ike = true;
+			break;
+		case 'f':
+			o->force = true;
 			break;
 		case 'n':
 			o->iterations = strtoul(optarg, &end, 10);
@@ -201,6 +206,8 @@ static int check_options(const struct command *c, const struct options *o)
 		return usage("--json is not for", c->words[0]);
 	if (o->ike && !c->takes_ike)
 		return usage("--ike is not for", c->words[0]);
+	if (o->force && (!c->verb || strcmp(c->verb, "tunnel-down")))
+		return usage("--force is not for", c->words[0]);
 	if (o->since_s && c->view != view_report)
 		return usage("--since is not for", c->words[0]);
 	if (o->iterations_given && c->verb)
@@ -233,6 +240,7 @@ static int run(const struct command *c, const struct options *o, struct client_r
 		return top_run(o->socket_path, request->site, o->iterations);
 	request->verb = c->verb;
 	request->ike = o->ike;
+	request->force = o->force;
 	request->since_s = o->since_s;
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)

@@ -27,6 +27,12 @@ static unsigned int keep_smallest(
 	return kept;
 }
 
+/* what an operator empties goes behind everything else that leads there. */
+static uint32_t draining_of(const struct rib_path *p)
+{
+	return p->peer->conf.draining;
+}
+
 static uint32_t hops_of(const struct rib_path *p)
 {
 	return p->attrs->hops;
@@ -105,7 +111,8 @@ static struct rib_path *break_tie(struct rib_path **paths, unsigned int n)
 /* Leaves the paths between which only f and g decide. */
 static unsigned int keep_equals(struct rib_path **paths, unsigned int n)
 {
-	/* 9.1.1: the degree of preference is the same for all: every path is from another AS. */
+	/* 9.1.1: every path is from another AS; the degree of preference is lower for what is drained. */
+	n = keep_smallest(paths, n, draining_of);
 	n = keep_smallest(paths, n, hops_of);   /* a */
 	n = keep_smallest(paths, n, origin_of); /* b */
 	return keep_lowest_med(paths, n);       /* c */
@@ -306,6 +313,8 @@ static void judge(struct trial *t)
 	struct route_shares shares;
 	unsigned int n;
 
+	t->n = keep_smallest(t->left, t->n, draining_of);
+	mark_lost(t, PATH_DRAINING);
 	t->n = keep_smallest(t->left, t->n, hops_of);
 	mark_lost(t, PATH_LONGER);
 	t->n = keep_smallest(t->left, t->n, origin_of);

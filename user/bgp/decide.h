@@ -28,6 +28,7 @@ enum path_fate {
 	PATH_QUARANTINED, /* the prefix guard */
 	PATH_HUB,         /* the hub has the prefix itself */
 	PATH_SOURCE,      /* a static route goes before it */
+	PATH_DRAINING,    /* its tunnel is drained */
 	PATH_LONGER,      /* a */
 	PATH_ORIGIN,      /* b */
 	PATH_MED,         /* c */

@@ -53,6 +53,7 @@ struct bgp_neighbor {
 	uint8_t allow_as_in; /* how often our AS may be in its paths */
 	bool is_static;      /* no session: bgp_statics_set says what leads there */
 	bool ecmp;           /* its equal paths, and its group's, are used together */
+	bool draining;       /* its paths are used where there is no other */
 	bool was_up;         /* it was Established before `restarted` */
 	uint8_t claim_count; /* what its site owns, see decide.h */
 	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];

@@ -290,7 +290,8 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	}
 	if (old.group != conf->group || old.allow_default != conf->allow_default ||
 		old.allow_as_in != conf->allow_as_in ||
-		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp)
+		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp ||
+		old.draining != conf->draining)
 		rib_touch_all(&b->rib);
 	if (old.share_default != conf->share_default)
 		tell_all_again(b);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may be asked over the control socket. A request is one line of JSON:
- *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "prefix": "ADDRESS[/LENGTH]"}
+ *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "force": true,
+ *    "prefix": "ADDRESS[/LENGTH]"}
  * of which only the verb is required; the reply is one JSON document, then the end of the stream.
  */
 #ifndef SLUICE_HUB_API_H

@@ -3,8 +3,10 @@
  * A new configuration: read, checked whole, compared with the present one, applied site by site.
  * A bad one changes nothing; what did not change is not touched.
  */
+#include "hub/admin.h"
 #include "hub/certificates.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -137,46 +139,77 @@ static void set_all_rates(struct hub *h)
 	}
 }
 
-bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
+/* A configuration that has been checked and waits for the tunnels that it ends. */
+struct apply_pending {
+	struct config *config;
+	struct certificates *certificates;
+	hub_apply_done *done;
+	uint32_t request;
+	uint64_t at_ns;
+};
+
+/* Reads and checks everything; changes nothing. False with a sentence. */
+static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
 {
-	struct config *c = config_load(h->config_path, summary);
-	struct config *old = h->config;
-	struct changes n = {0};
+	const struct config *old = h->config;
+	const char *fixed;
 
-	if (!c)
+	p->config = config_load(h->config_path, summary);
+	if (!p->config)
 		return false;
-
-	const char *fixed = needs_restart(&old->concentrator, &c->concentrator);
-
+	fixed = needs_restart(&old->concentrator, &p->config->concentrator);
 	if (fixed) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"concentrator.%s cannot change while sluiced runs; nothing was applied",
 			fixed);
-		config_free(c);
 		return false;
 	}
-	fixed = needs_other_site(old, c);
+	fixed = needs_other_site(old, p->config);
 	if (fixed) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"site %s: class and bandwidth cannot change; create another site, migrate, "
 			"and remove this one; nothing was applied",
 			fixed);
-		config_free(c);
 		return false;
 	}
-	if (!secrets_check(c, summary)) {
-		config_free(c);
+	if (!secrets_check(p->config, summary))
 		return false;
-	}
+	p->certificates = certificates_load(p->config, summary);
+	return p->certificates;
+}
 
-	struct certificates *certificates = certificates_load(c, summary);
+static void pending_free(struct apply_pending *p)
+{
+	config_free(p->config);
+	certificates_free(p->certificates);
+	free(p);
+}
 
-	if (!certificates) {
-		config_free(c);
-		return false;
+/* Tells those goodbye whom the new configuration ends; false: there is nobody to wait for. */
+static bool tell_leavers(struct hub *h, const struct config *c)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		struct hub_site *site = h->sites[i];
+
+		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
+			if (hub_tunnel_is_replaced(site, t, find_conf(c, site->conf.name)))
+				any |= tunnel_leave(h, hub_tunnel_number(site, t));
+		}
 	}
+	return any;
+}
+
+static void commit(struct hub *h, struct apply_pending *own)
+{
+	struct config *old = h->config, *c = own->config;
+	char summary[CONFIG_ERROR_SIZE];
+	struct changes n = {0};
+
+	h->applying = NULL;
 	certificates_free(h->certificates);
-	h->certificates = certificates;
+	h->certificates = own->certificates;
 	h->config = c;
 	certificates_send(h);
 	certificates_warn(h);
@@ -189,8 +222,54 @@ bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE])
 	set_all_rates(h);
 	hub_host_look(h);
 	config_free(old);
-	snprintf(summary, CONFIG_ERROR_SIZE, "%u sites added, %u changed, %u removed, %u untouched",
+	snprintf(summary, sizeof(summary), "%u sites added, %u changed, %u removed, %u untouched",
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
-	return true;
+	own->done(h, own->request, true, summary);
+	free(own);
+}
+
+void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
+{
+	char summary[CONFIG_ERROR_SIZE];
+	struct apply_pending *p;
+
+	if (h->applying) {
+		done(h, request, false, "another configuration is being applied; try again");
+		return;
+	}
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		abort();
+	p->done = done;
+	p->request = request;
+	if (!prepare(h, p, summary)) {
+		pending_free(p);
+		done(h, request, false, summary);
+		return;
+	}
+	h->applying = p;
+	if (!tell_leavers(h, p->config)) {
+		commit(h, p);
+		return;
+	}
+	p->at_ns = clock_now() + LEAVE_MS * CLOCK_MILLISECOND;
+	hub_leave_timer(h, LEAVE_MS * CLOCK_MILLISECOND);
+}
+
+void hub_apply_go_on(struct hub *h, uint64_t now)
+{
+	if (!h->applying)
+		return;
+	if (h->applying->at_ns <= now)
+		commit(h, h->applying);
+	else
+		hub_leave_timer(h, h->applying->at_ns - now);
+}
+
+void hub_apply_give_up(struct hub *h)
+{
+	if (h->applying)
+		pending_free(h->applying);
+	h->applying = NULL;
 }

@@ -49,6 +49,7 @@ static const char *fate_text(const struct bgp_path_view *v)
 		[PATH_QUARANTINED] = "quarantined: the prefix belongs to another site",
 		[PATH_HUB] = "the hub has the prefix itself",
 		[PATH_SOURCE] = "a static route goes before BGP",
+		[PATH_DRAINING] = "its tunnel is drained",
 		[PATH_LONGER] = "a: the AS path is longer",
 		[PATH_ORIGIN] = "b: the origin is worse",
 		[PATH_MED] = "c: another path of the same neighbouring AS has a lower MED",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each child is told when it starts, and what is done with what it reports. */
+#include "hub/admin.h"
 #include "hub/certificates.h"
 
 #include "base/clock.h"
@@ -295,10 +296,11 @@ static void on_tunnel_state(struct hub *h, struct imsg_tunnel_state *m)
 			m->reason, m->detail[0] ? ": " : "", m->detail);
 	}
 	t->ike = *m;
-	if (m->phase == TUNNEL_UP && h->processes[PROCESS_DATA].channel)
-		hub_tunnel_open(h, m->tunnel);
-	else if (m->phase == TUNNEL_DOWN)
+	/* Without an SA pair it carries nothing, whether or not its IKE SA lives. */
+	if (m->phase != TUNNEL_UP)
 		hub_tunnel_close(h, m->tunnel);
+	else if (h->processes[PROCESS_DATA].channel && (!t->admin_down || t->open))
+		hub_tunnel_open(h, m->tunnel);
 }
 
 static void on_tunnel_event(struct hub *h, struct imsg_tunnel_event *m)
@@ -405,6 +407,8 @@ static void on_bgp_state(struct hub *h, struct imsg_bgp_state *m)
 				 : t->bgp.established_wall_ns ? t->bgp.established_wall_ns
 							      : clock_wall();
 	t->bgp = *m;
+	if (m->state == BGP_ESTABLISHED)
+		admin_carries(h, m->tunnel);
 }
 
 static void on_bfd_state(struct hub *h, const struct imsg_bfd_state *m)

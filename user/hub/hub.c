@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/admin.h"
 #include "hub/certificates.h"
 
 #include "base/clock.h"
@@ -10,9 +11,30 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define STATE_DIR           "/var/lib/sluice"
 #define CERTIFICATES_LOOK_S 3600
-#define QUERY_WITHIN_S      5 /* bgp answers until then, or not at all */
-#define STOP_WITHIN_S       3 /* children that take longer to say goodbye are ended */
+#define QUERY_WITHIN_S      5   /* bgp answers until then, or not at all */
+#define FAREWELL_MS         100 /* until what bgp wrote has left */
+#define STOP_WITHIN_S       3   /* children that take longer to say goodbye are ended */
+
+static void on_farewell(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd, (void)what;
+	process_stop(&h->processes[PROCESS_IKE]);
+}
+
+/* The last words of bgp go through the tunnels that ike deletes. */
+static void say_goodbye_by_ike(struct hub *h)
+{
+	struct timeval wait = {.tv_usec = FAREWELL_MS * 1000};
+
+	if (!h->farewell) {
+		h->farewell = event_new(h->base, -1, 0, on_farewell, h);
+		event_add(h->farewell, &wait);
+	}
+}
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
 {
@@ -29,6 +51,8 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 	}
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		left += i != PROCESS_DATA && h->processes[i].pid > 0;
+	if (h->stopping && h->processes[PROCESS_BGP].pid <= 0)
+		say_goodbye_by_ike(h);
 	if (!h->stopping || left)
 		return;
 	if (h->processes[PROCESS_DATA].pid > 0)
@@ -45,10 +69,9 @@ static void on_give_up(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(h->base);
 }
 
-/* Peers are told first, by BGP and IKE; data carries the farewell and ends when they have. */
+/* Peers are told first, by BGP, then by IKE; data carries both farewells and ends when they have. */
 static void on_stop(evutil_socket_t signal, short what, void *arg)
 {
-	static const enum process_role order[] = {PROCESS_API, PROCESS_BGP, PROCESS_IKE};
 	struct hub *h = arg;
 	struct timeval limit = {.tv_sec = STOP_WITHIN_S};
 
@@ -60,18 +83,25 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	log_info("signal %d: stopping", (int)signal);
 	h->stopping = true;
 	h->processes[PROCESS_DATA].stopping = true;
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		process_stop(&h->processes[order[i]]);
+	h->processes[PROCESS_IKE].stopping = true;
+	process_stop(&h->processes[PROCESS_API]);
+	process_stop(&h->processes[PROCESS_BGP]);
+	if (h->processes[PROCESS_BGP].pid <= 0)
+		say_goodbye_by_ike(h);
 	event_add(h->give_up, &limit);
+}
+
+static void on_reloaded(struct hub *h, uint32_t request, bool ok, const char *summary)
+{
+	(void)h, (void)request;
+	if (!ok)
+		log_error("configuration refused, nothing changed: %s", summary);
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
-	char summary[CONFIG_ERROR_SIZE];
-
 	(void)signal, (void)what;
-	if (!hub_apply(arg, summary))
-		log_error("configuration refused, nothing changed: %s", summary);
+	hub_apply(arg, on_reloaded, 0);
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. */
@@ -146,6 +176,7 @@ static void run(struct hub *h, bool verbose)
 	hub_children_init(h, verbose);
 	watch_events(h);
 	hub_aggregate_set(h);
+	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_sites_add(h, &h->config->sites[i]);
 	hub_claims_collect(h);
@@ -162,7 +193,8 @@ static void run(struct hub *h, bool verbose)
 static void hub_free(struct hub *h)
 {
 	struct event *events[] = {h->host_changed, h->look_again, h->second, h->sweep, h->give_up,
-		h->turn, h->signals[0], h->signals[1], h->signals[2], h->signals[3]};
+		h->turn, h->leave, h->farewell, h->signals[0], h->signals[1], h->signals[2],
+		h->signals[3]};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
@@ -173,6 +205,8 @@ static void hub_free(struct hub *h)
 			hub_site_free(h->sites[i]);
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
 		free(h->fair[d]);
+	hub_apply_give_up(h);
+	admin_free(h);
 	route_table_free(h->routes);
 	closed_free(h->closed);
 	claims_fini(&h->claims);
@@ -195,6 +229,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	if (!h)
 		abort();
 	h->config_path = config_path;
+	h->state_dir = STATE_DIR;
 	h->config = own_config;
 	h->started_ns = clock_now();
 	h->too_big[0] = h->too_big[1] = -1;

@@ -29,9 +29,11 @@
 
 struct hub_tunnel {
 	bool admin_down;
-	bool draining;    /* the site is asked to use the other tunnel */
-	uint32_t ifindex; /* kernel ESP: of its xfrm interface; 0: none */
-	bool open;        /* TC lets packets through, routes may exist */
+	bool draining;        /* the other tunnel is used, by the site and by the hub */
+	bool undrain;         /* no longer, once it carries */
+	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
+	uint32_t ifindex;     /* kernel ESP: of its xfrm interface; 0: none */
+	bool open;            /* TC lets packets through, routes may exist */
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
 	struct imsg_bfd_state bfd;
@@ -97,10 +99,15 @@ struct bgp_pending {
 struct hub {
 	struct event_base *base;
 	struct event *signals[4];
-	struct event *second;  /* once a second: samples, activity */
-	struct event *sweep;   /* routes of closed tunnels */
-	struct event *give_up; /* children that do not end */
-	struct event *turn;    /* of fair sharing */
+	struct event *second;   /* once a second: samples, activity */
+	struct event *sweep;    /* routes of closed tunnels */
+	struct event *give_up;  /* children that do not end */
+	struct event *farewell; /* ike says goodbye after bgp */
+	struct event *turn;     /* of fair sharing */
+	struct event *leave;    /* tunnels and applies that wait for it; see admin.h */
+	const char *state_dir;  /* what outlives the daemon */
+	json_t *admin;          /* what operators have asked of tunnels, by site */
+	struct apply_pending *applying;
 	const char *config_path;
 	struct config *config;
 	uint64_t started_ns;
@@ -220,6 +227,15 @@ void hub_site_free(struct hub_site *site);
 void hub_site_remove(struct hub *h, struct hub_site *site);
 void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
 void hub_sites_send(struct hub *h, struct process *p);
+/* To bgp: all that the configuration and operators say of a neighbour. */
+void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t);
+/* To bgp and its BFD: the tunnel carries, or no longer does. */
+void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
+/*
+ * Whether a change of its site to `is` makes tunnel t another one, or none; NULL: the site goes.
+ */
+bool hub_tunnel_is_replaced(
+	const struct hub_site *site, unsigned int t, const struct site_conf *is);
 /*
  * After a change of several sites: what one gave up another may have taken, group numbers may have
  * moved, a key file may have another content. Repeating what did not change does nothing.
@@ -237,13 +253,6 @@ void hub_rates_forget(struct hub *h, uint32_t slot);
 uint64_t hub_site_cap(const struct hub_site *site);
 /* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
 uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
-
-/*
- * R-10: asks the site, by MED, to send over its other tunnel, or no longer. False with a reason when the
- * other one cannot carry (L-02).
- */
-bool hub_tunnel_drain(
-	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why);
 
 #define HUB_BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
 
@@ -324,8 +333,18 @@ void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present
 void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
 void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
 
-/* apply.c: reads the file again and applies the difference. False and a sentence when refused. */
-bool hub_apply(struct hub *h, char summary[CONFIG_ERROR_SIZE]);
+/*
+ * apply.c: reads the file again and applies the difference: whole, or not at all. Tunnels that end by it
+ * leave first (admin.h), so `done` may be called later, once, with a sentence; at most one is under way.
+ */
+typedef void hub_apply_done(struct hub *h, uint32_t request, bool ok, const char *summary);
+void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request);
+/* Its second half, when the tunnels have left. */
+void hub_apply_go_on(struct hub *h, uint64_t now);
+/* When hub ends. */
+void hub_apply_give_up(struct hub *h);
+/* admin.c: looks within this time at tunnels and applies that wait. */
+void hub_leave_timer(struct hub *h, uint64_t wait_ns);
 
 /* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
 int secret_ref_open(const char *ref);

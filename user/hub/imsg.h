@@ -354,6 +354,7 @@ struct imsg_bgp_neighbor {
 	uint8_t allow_as_in;
 	bool is_static; /* no session, IMSG_BGP_STATICS follows */
 	bool ecmp;
+	bool draining;
 	bool was_up; /* established when the process before this one ended */
 	uint32_t bfd_interval_us;
 	uint8_t bfd_multiplier; /* 0: no BFD */
@@ -457,6 +458,7 @@ struct imsg_api_request {
 	char site[SITE_NAME_SIZE]; /* "" for all */
 	struct ip_prefix prefix;   /* of a route */
 	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
+	bool force;                /* also where it leaves a site without a tunnel */
 };
 
 struct imsg_api_reply {

@@ -176,6 +176,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 	r->verb = v->verb;
 	if (v->verb == API_REKEY_CHILD && json_is_true(json_object_get(o, "ike")))
 		r->verb = API_REKEY_IKE;
+	r->force = json_is_true(json_object_get(o, "force"));
 	if (site && strlen(site) >= sizeof(r->site))
 		return "the name of the site is too long";
 	if (site)

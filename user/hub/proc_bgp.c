@@ -238,6 +238,7 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 		.allow_as_in = m->allow_as_in,
 		.is_static = m->is_static,
 		.ecmp = m->ecmp,
+		.draining = m->draining,
 		.was_up = m->was_up,
 		.claim_count = m->claim_count,
 		.share_default = m->share_default,

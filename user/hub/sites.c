@@ -3,6 +3,7 @@
  * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
  * taken again last, so that a counter in a dump rarely changes its owner.
  */
+#include "hub/admin.h"
 #include "hub/certificates.h"
 
 #include "base/clock.h"
@@ -116,7 +117,7 @@ static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsign
 	return own > step ? own - step : 0;
 }
 
-static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
@@ -135,6 +136,7 @@ static void send_to_bgp(struct hub *h, const struct hub_site *site, unsigned int
 	m.max_prefixes_in = site->conf.max_prefixes_in;
 	m.max_prefixes_out = site->conf.max_prefixes_out;
 	m.med_out = med_out(h, site, t);
+	m.draining = site->tunnels[t].draining;
 	m.group = site->group;
 	m.allow_default = site->conf.allow_default;
 	m.share_default = site->conf.share_default;
@@ -174,7 +176,7 @@ static void send_to_data(struct hub *h, const struct hub_site *site, unsigned in
 	process_send(&h->processes[PROCESS_DATA], IMSG_DATA_TUNNEL, -1, &m, sizeof(m));
 }
 
-static void send_bgp_tunnel(struct hub *h, uint32_t tunnel, bool up)
+void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up)
 {
 	struct imsg_bgp_tunnel m = {.tunnel = tunnel, .up = up};
 
@@ -200,9 +202,9 @@ static void send_tunnel(
 		}
 		break;
 	case PROCESS_BGP:
-		send_to_bgp(h, site, t);
-		if (site->tunnels[t].open)
-			send_bgp_tunnel(h, tunnel, true);
+		hub_bgp_neighbor_send(h, site, t);
+		if (site->tunnels[t].open && !site->tunnels[t].leave_at_ns)
+			hub_bgp_tunnel_send(h, tunnel, true);
 		break;
 	default:
 		break;
@@ -267,13 +269,14 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
 	uint32_t tunnel = hub_tunnel_number(site, t);
 	struct hub_tunnel *state = &site->tunnels[t];
-	bool admin_down = state->admin_down, draining = state->draining;
+	bool admin_down = state->admin_down, draining = state->draining, undrain = state->undrain;
 
 	hub_interface_del(h, tunnel);
 	free(state->cert);
 	memset(state, 0, sizeof(*state));
 	state->admin_down = admin_down;
 	state->draining = draining;
+	state->undrain = undrain;
 	state->ike.tunnel = state->bgp.tunnel = tunnel;
 	state->since_wall_ns = clock_wall();
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
@@ -321,6 +324,7 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	site->slot = free_slot(h);
 	memcpy(&site->conf, conf, sizeof(*conf));
 	hub_group_choose(h, site);
+	admin_restore(h, site);
 	h->sites[site->slot] = site;
 	site->history = history_new(clock_now());
 	take_sample(h, site, &site->base);
@@ -384,19 +388,31 @@ static bool same_bytes(const void *a, const void *b, size_t n)
 	return !memcmp(a, b, n);
 }
 
+/* Other inside addresses or another identity make it another tunnel. */
+static bool is_same_tunnel(const struct site_conf *old, const struct site_conf *new, unsigned int t)
+{
+	const struct tunnel_conf *was = &old->tunnels[t], *is = &new->tunnels[t];
+
+	return was->configured && is->configured && prefix_equal(&was->inside, &is->inside) &&
+	       prefix_equal(&was->inside6, &is->inside6) &&
+	       same_bytes(&was->identity, &is->identity, sizeof(was->identity)) &&
+	       old->outer_family == new->outer_family;
+}
+
+bool hub_tunnel_is_replaced(const struct hub_site *site, unsigned int t, const struct site_conf *is)
+{
+	return site->conf.tunnels[t].configured && (!is || !is_same_tunnel(&site->conf, is, t));
+}
+
 static void change_tunnel(
 	struct hub *h, struct hub_site *site, unsigned int t, const struct site_conf *old)
 {
 	const struct tunnel_conf *was = &old->tunnels[t], *is = &site->conf.tunnels[t];
 
-	/* Other inside addresses or another identity make it another tunnel. */
-	if (was->configured && is->configured && prefix_equal(&was->inside, &is->inside) &&
-		prefix_equal(&was->inside6, &is->inside6) &&
-		same_bytes(&was->identity, &is->identity, sizeof(was->identity)) &&
-		old->outer_family == site->conf.outer_family) {
+	if (is_same_tunnel(old, &site->conf, t)) {
 		if (!same_bytes(was, is, sizeof(*was)))
 			send_to_ike(h, site, t);
-		send_to_bgp(h, site, t);
+		hub_bgp_neighbor_send(h, site, t);
 		return;
 	}
 	if (was->configured) {
@@ -446,7 +462,7 @@ void hub_sites_settle(struct hub *h)
 			hub_inside_set(h, site, t, true);
 			if (site->tunnels[t].open)
 				hub_inside_route_set(h, site, t, true);
-			send_to_bgp(h, site, t);
+			hub_bgp_neighbor_send(h, site, t);
 			send_to_ike(h, site, t);
 		}
 	}
@@ -477,27 +493,9 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 		return; /* the record alone: another MTU after a rekey */
 	state->open = true;
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
-	send_bgp_tunnel(h, tunnel, true);
-}
-
-bool hub_tunnel_drain(
-	struct hub *h, const struct hub_site *site, unsigned int t, bool drain, const char **why)
-{
-	const struct hub_tunnel *other = hub_tunnel(h, hub_tunnel_number(site, !t));
-
-	*why = site->conf.routing != ROUTING_BGP ? "the site has static routes: no MED tells it"
-	       : !other->open || other->bgp.state != BGP_ESTABLISHED
-		       ? "the other tunnel has no BGP session to take over"
-	       : other->draining ? "the other tunnel is drained already"
-				 : NULL;
-	if (drain && *why)
-		return false;
-	hub_tunnel(h, hub_tunnel_number(site, t))->draining = drain;
-	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {
-		if (site->conf.tunnels[i].configured)
-			send_to_bgp(h, site, i);
-	}
-	return true;
+	hub_bgp_tunnel_send(h, tunnel, !state->leave_at_ns);
+	if (site->conf.routing != ROUTING_BGP)
+		admin_carries(h, tunnel);
 }
 
 void hub_tunnel_close(struct hub *h, uint32_t tunnel)
@@ -512,6 +510,6 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 	state->open = false;
 	state->bfd_resume = (struct imsg_bfd_resume){0};
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
-	send_bgp_tunnel(h, tunnel, false);
+	hub_bgp_tunnel_send(h, tunnel, false);
 	hub_routes_sweep_soon(h);
 }

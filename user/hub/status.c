@@ -3,6 +3,7 @@
 #include "hub/status.h"
 
 #include "base/log.h"
+#include "hub/admin.h"
 #include "hub/api.h"
 #include "hub/certificates.h"
 #include "hub/stats_fields.h"
@@ -80,57 +81,56 @@ static json_t *error_json(const char *format, const char *detail)
 	return json_pack("{s:s}", "error", text);
 }
 
-static json_t *apply(struct hub *h)
+static void on_applied(struct hub *h, uint32_t request, bool ok, const char *summary)
 {
-	char summary[CONFIG_ERROR_SIZE];
-
-	if (!hub_apply(h, summary))
-		return error_json("%s", summary);
-	return json_pack("{s:s}", "ok", summary);
+	status_reply(
+		h, request, ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary));
 }
 
-/* A command for one tunnel of a site, or for both. */
-static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+/* New keys for one tunnel of a site, or for both. */
+static json_t *rekey(struct hub *h, const struct hub_site *site, const struct imsg_api_request *r)
 {
-	static const uint32_t commands[API_VERBS] = {
-		[API_REKEY_CHILD] = IKE_COMMAND_REKEY_CHILD,
-		[API_REKEY_IKE] = IKE_COMMAND_REKEY_IKE,
-		[API_TUNNEL_DOWN] = IKE_COMMAND_DOWN,
-		[API_TUNNEL_UP] = IKE_COMMAND_UP,
-	};
-	const char *why;
-	int sent = 0;
-
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct imsg_ike_command m = {.tunnel = hub_tunnel_number(site, (unsigned int)t),
-			.command = commands[r->verb]};
+			.command = r->verb == API_REKEY_IKE ? IKE_COMMAND_REKEY_IKE
+							    : IKE_COMMAND_REKEY_CHILD};
 
-		if (!site->conf.tunnels[t].configured || (r->tunnel >= 0 && r->tunnel != t))
-			continue;
-		if (r->verb == API_TUNNEL_DOWN || r->verb == API_TUNNEL_UP)
-			site->tunnels[t].admin_down = r->verb == API_TUNNEL_DOWN;
-		if (r->verb == API_TUNNEL_UP && site->tunnels[t].draining)
-			(void)hub_tunnel_drain(h, site, (unsigned int)t, false, &why);
-		if (r->verb == API_TUNNEL_DOWN)
-			hub_tunnel_close(h, m.tunnel);
-		process_send(&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
-		sent++;
+		if (site->conf.tunnels[t].configured && (r->tunnel < 0 || r->tunnel == t))
+			process_send(
+				&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
 	}
-	if (!sent)
-		return error_json("site '%s' has no such tunnel", site->conf.name);
 	return json_pack("{s:s}", "ok", "asked");
 }
 
-static json_t *drain(struct hub *h, const struct hub_site *site, const struct imsg_api_request *r)
+static bool has_tunnel(const struct hub_site *site, const struct imsg_api_request *r)
 {
-	const char *why;
+	if (r->tunnel < 0)
+		return r->verb != API_TUNNEL_DRAIN;
+	return r->tunnel < TUNNELS_PER_SITE && site->conf.tunnels[r->tunnel].configured;
+}
 
-	if (r->tunnel < 0 || r->tunnel >= TUNNELS_PER_SITE ||
-		!site->conf.tunnels[r->tunnel].configured)
+/* What an operator wants of tunnels of a site. */
+static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+{
+	const char *why = NULL, *done = "asked";
+
+	if (!has_tunnel(site, r))
 		return error_json("site '%s' has no such tunnel", site->conf.name);
-	if (!hub_tunnel_drain(h, site, (unsigned int)r->tunnel, true, &why))
-		return error_json("%s", why);
-	return json_pack("{s:s}", "ok", "the site is asked to send over its other tunnel");
+	switch (r->verb) {
+	case API_TUNNEL_DOWN:
+		why = admin_down(h, site, r->tunnel, r->force);
+		break;
+	case API_TUNNEL_UP:
+		why = admin_up(h, site, r->tunnel);
+		break;
+	case API_TUNNEL_DRAIN:
+		why = admin_drain(h, site, (unsigned int)r->tunnel);
+		done = "the site is asked to send over its other tunnel, and the hub does";
+		break;
+	default:
+		return rekey(h, site, r);
+	}
+	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
 }
 
 static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
@@ -155,18 +155,12 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 	case API_REPORT:
 		return r->since_s ? status_report_since(h, site, r->since_s)
 				  : status_report(h, site);
-	case API_APPLY:
-		return apply(h);
 	case API_REKEY_CHILD:
 	case API_REKEY_IKE:
 	case API_TUNNEL_DOWN:
 	case API_TUNNEL_UP:
 	case API_TUNNEL_DRAIN:
-		if (site && r->verb == API_TUNNEL_DRAIN)
-			return drain(h, site, r);
-		if (site)
-			return command(h, site, r);
-		return error_json("%s", "a site must be named");
+		return site ? command(h, site, r) : error_json("%s", "a site must be named");
 	default:
 		return error_json("%s", "unknown verb");
 	}
@@ -187,7 +181,9 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 		free(text);
 		return;
 	}
-	if (r->verb == API_SHOW_BGP || r->verb == API_SHOW_ROUTE)
+	if (r->verb == API_APPLY)
+		hub_apply(h, on_applied, r->id);
+	else if (r->verb == API_SHOW_BGP || r->verb == API_SHOW_ROUTE)
 		hub_bgp_ask(h, r);
 	else
 		status_reply(h, r->id, answer(h, site, r));

@@ -125,6 +125,8 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 {
 	struct ike_sa *sa, *next;
 
+	if (tunnel_ike(t)) /* M-22: it is the hub that ends it, and why */
+		engine_note(e, t, NULL, false, r, "ended by the hub: %s", reason_sentence(r));
 	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
 		next = TAILQ_NEXT(sa, of_tunnel);
 		if (sa->free_me)
@@ -420,7 +422,13 @@ void engine_shutdown(struct engine *e, uint64_t now)
 
 struct effect *engine_effect(struct engine *e)
 {
-	return effect_pop(&e->effects);
+	struct effect *f = effect_pop(&e->effects);
+	const struct tunnel *t = f && f->type == EFFECT_NOTE ? tunnel_find(e, f->tunnel) : NULL;
+
+	/* M-21: a note tells in which state the tunnel is after what it tells of. */
+	if (t)
+		tunnel_states(t, &f->note);
+	return f;
 }
 
 uint64_t engine_generation(const struct engine *e)

@@ -78,9 +78,11 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 		return;
 	if (!choose(e, m, body, &walk, &choice)) {
 		stranger_refused(e, m, true, walk.why, "%s", walk.text);
-		v1_notify_clear(e, m,
-			walk.why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
-						       : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
+		if (walk.why !=
+			REASON_TUNNEL_DISABLED) /* a device might not return from a refusal */
+			v1_notify_clear(e, m,
+				walk.why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
+							       : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
 	sa = v1_sa_new(e, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
@@ -255,10 +257,7 @@ static bool acceptable(struct engine *e, const struct ike_sa *sa, struct tunnel 
 	struct v1_policy policy;
 
 	v1_policy_ike(&t->conf.options, &policy);
-	if (t->disabled) {
-		*why = REASON_TUNNEL_DISABLED;
-		snprintf(text, size, "%s", reason_sentence(*why));
-	} else if (!proposal_allows(&policy.sets, &sa->suite)) {
+	if (!proposal_allows(&policy.sets, &sa->suite)) {
 		/* Another tunnel of this address allowed it, the one this peer has does not. */
 		*why = REASON_NO_IKE_PROPOSAL;
 		tunnel_seen(e, t, &sa->remote.addr);
@@ -338,6 +337,11 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		refuse(e, sa, m, a.tunnel, a.proven,
 			a.proven && sa->v1->handshake->auth == V1_AUTH_PSK, a.why, a.text, now);
 		return;
+	}
+	if (t->disabled) {
+		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "%s",
+			reason_sentence(REASON_TUNNEL_DISABLED));
+		return; /* silence: the peer repeats this message */
 	}
 	if (must_wait(t))
 		return;

@@ -119,7 +119,7 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	sa->guard_at = now + FAILED_LIFE;
 }
 
-/* Who is it, and is it true? NULL when not; then the refusal is out and noted. */
+/* Who is it, and is it true? NULL when not, or not now; then the answer, if any, is out. */
 static struct tunnel *authenticate(
 	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
@@ -145,7 +145,12 @@ static struct tunnel *authenticate(
 			detail[0] ? ", " : "", detail);
 		tunnel_report(e, t, why, detail[0] ? detail : reason_sentence(why));
 	} else if (t->disabled) {
+		/*
+		 * Silence, as if we were away: many devices take a refusal for final and do not come
+		 * back by themselves when the tunnel is wanted again.
+		 */
 		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "identity %s", text);
+		return NULL;
 	} else if (is_cert(t) && !credentials_own(e, t)) {
 		engine_note(e, t, &m->remote, true, REASON_CERT_OWN, "identity %s", text);
 		tunnel_report(e, t, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));

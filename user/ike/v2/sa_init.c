@@ -221,7 +221,9 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 		return;
 	if (!choose(e, m, &walk, &choice)) {
 		stranger_refused(e, m, true, walk.why, "%s", walk.text);
-		sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
+		if (walk.why !=
+			REASON_TUNNEL_DISABLED) /* a device might not return from a refusal */
+			sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return;
 	}
 	if (group != choice.suite.ke->id) {
