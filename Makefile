@@ -60,6 +60,10 @@ $(OUT)/%.o: %.c
 # Only user/dataplane and the BPF tests include skeletons.
 $(patsubst %.c,$(OUT)/%.o,$(wildcard user/dataplane/*.c tests/bpf/*.c tests/bench/*.c)): $(SKELS)
 
+# These know which compiler's instructions they count.
+$(OUT)/tests/bpf/%.o $(OUT)/tests/bench/%.o: \
+	DEFS += -DBPF_CLANG=$(firstword $(subst ., ,$(shell $(CLANG) -dumpversion 2>/dev/null)))
+
 $(OUT)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/sluice/abi.h
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"

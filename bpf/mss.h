@@ -63,6 +63,8 @@ __noinline int mss_clamp(struct __sk_buff *skb, __u32 tcp_at, __u32 limit)
 	if (!(tcp[TCP_FLAGS_AT] & TCP_SYN))
 		return 0;
 	len = (tcp[12] >> 4) * 4;
+	/* Compilers put the bounds on tcp[12] instead, and the verifier then sees none on len. */
+	barrier_var(len);
 	if (len < TCP_HEADER || len > TCP_HEADER_MAX || bpf_skb_load_bytes(skb, tcp_at, tcp, len))
 		return 0;
 	at = mss_find(tcp, len);

@@ -412,7 +412,6 @@ static void a_second_owner_is_refused(void **context)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* What every packet passes must not grow unnoticed. */
 #define BUDGET_INSTRUCTIONS                                                                        \
 	1680 /* 1,652 on Linux 6.18, of which 60 for DHCP, which ESP does not pass */
 #define BUDGET_VERIFIED 20000 /* 18,696 */
@@ -420,11 +419,9 @@ static void a_second_owner_is_refused(void **context)
 static void within_its_budget(void **context)
 {
 	struct state *s = *context;
-	struct program_size size = program_size(bpf_plane_outside_fd(s->plane));
 
-	print_message("%u instructions, %u verified\n", size.instructions, size.verified);
-	assert_true(size.instructions > 0 && size.instructions <= BUDGET_INSTRUCTIONS);
-	assert_true(size.verified <= BUDGET_VERIFIED);
+	assert_true(within_budget(
+		bpf_plane_outside_fd(s->plane), BUDGET_INSTRUCTIONS, BUDGET_VERIFIED));
 }
 
 int main(void)
