@@ -3,11 +3,14 @@
 #include "frames.h"
 
 #include "dataplane/checksum.h"
+#include "dataplane/bpf_refusal.h"
 #include "dataplane/maps.h"
 
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
+#include <sys/capability.h>
+#include <sys/wait.h>
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -373,6 +376,39 @@ static void a_killed_process_leaves_them_closed(void **context)
 	assert_int_equal(access(test_pins(), F_OK), -1);
 }
 
+/* In a child: without CAP_PERFMON the verifier takes less than the programs do. 0: all as it should be. */
+static int refused_for_want_of_perfmon(void)
+{
+	static const cap_value_t away[] = {CAP_PERFMON, CAP_SYS_ADMIN};
+	cap_t caps = cap_get_proc();
+	struct state s;
+	bool processed = false, program = false;
+
+	if (cap_set_flag(caps, CAP_EFFECTIVE, 2, away, CAP_CLEAR) || cap_set_proc(caps))
+		return 1;
+	cap_free(caps);
+	if (load(&s, LOOPBACK, false))
+		return 2;
+	for (unsigned int i = 0; bpf_refusal_line(i); i++) {
+		print_message("%s\n", bpf_refusal_line(i));
+		processed |= !strncmp(bpf_refusal_line(i), "processed ", 10);
+		program |= bpf_refusal_line(i)[0] >= '0' && bpf_refusal_line(i)[0] <= '9';
+	}
+	return processed && program ? 0 : 3;
+}
+
+static void a_refusal_is_in_the_verifiers_words(void **context)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)context;
+	if (!child)
+		_exit(refused_for_want_of_perfmon());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +421,7 @@ int main(void)
 			nothing_leaves_for_a_site_that_is_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(whoever_wants_may_pass, setup_open, teardown),
 		cmocka_unit_test(a_killed_process_leaves_them_closed),
+		cmocka_unit_test(a_refusal_is_in_the_verifiers_words),
 	};
 
 	return own_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/bpf_internal.h"
+#include "dataplane/bpf_refusal.h"
 
 #include "inside.skel.h"
 #include "outside.skel.h"
@@ -37,14 +38,6 @@ void bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error, DATAPLANE_ERROR_SIZE, format, args);
 	va_end(args);
-}
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	/* The verifier's log is for developers: SLUICE_BPF_LOG=1 shows it. */
-	if (level <= LIBBPF_WARN && getenv("SLUICE_BPF_LOG"))
-		return vfprintf(stderr, format, args);
-	return 0;
 }
 
 static bool is_bpf_fs(const char *path)
@@ -309,7 +302,7 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 		p->outside_link[i] = p->guard_link[i] = -1;
 	memcpy(p->ifindex, o->outside_ifindex, sizeof(p->ifindex));
 
-	libbpf_set_print(quiet);
+	bpf_refusal_listen();
 	if (!take_pin_dir(p, error))
 		goto fail;
 	if (!load_outside(p, o) || !load_worker(p, o) || !load_inside(p, o) || !load_xfrm(p, o)) {

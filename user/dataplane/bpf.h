@@ -35,7 +35,8 @@ struct bpf_options {
 
 /*
  * Loads and pins. Mounts a bpf file system at /sys/fs/bpf when there is none. NULL with a sentence
- * in `error` when something fails, another sluiced that is alive owns pin_dir included.
+ * in `error` when something fails, another sluiced that is alive owns pin_dir included; what libbpf and
+ * the verifier said is in bpf_refusal.h.
  */
 struct bpf_plane *bpf_plane_load(
 	const struct bpf_options *options, char error[DATAPLANE_ERROR_SIZE]);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "dataplane/bpf_refusal.h"
 #include "hub/datagram.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ static bool load_plane(struct hub *h, char *error)
 	for (uint32_t i = 0; i < h->outside_count; i++)
 		bpf.outside_ifindex[i] = h->outside[i].ifindex;
 	h->plane = bpf_plane_load(&bpf, why);
+	for (unsigned int i = 0; !h->plane && bpf_refusal_line(i); i++)
+		log_error("%s", bpf_refusal_line(i));
 	if (h->plane)
 		h->maps = maps_new(h->plane);
 	if (h->plane && !h->maps)
