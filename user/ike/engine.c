@@ -142,44 +142,6 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 	tunnel_report(e, t, r, reason_sentence(r));
 }
 
-static bool same_selectors(const struct selector_set *a, const struct selector_set *b)
-{
-	return a->count == b->count && selectors_within(a, b) && selectors_within(b, a);
-}
-
-static bool same_secret(const struct secret *a, const struct secret *b)
-{
-	return a->len == b->len && secret_equal(a->bytes, b->bytes, a->len);
-}
-
-static bool same_ppk(const struct engine_tunnel *a, const struct engine_tunnel *b)
-{
-	return a->options.ppk_id_len == b->options.ppk_id_len &&
-	       memcmp(a->options.ppk_id, b->options.ppk_id, a->options.ppk_id_len) == 0 &&
-	       same_secret(&a->ppk, &b->ppk);
-}
-
-/* True when running SAs may stay under the new configuration. */
-static bool may_stay(const struct engine_tunnel *a, const struct engine_tunnel *b)
-{
-	const struct ike_options *x = &a->options, *y = &b->options;
-
-	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote) &&
-	       identity_equal(&a->local_id, &b->local_id) &&
-	       identity_equal(&a->remote_id, &b->remote_id) && x->ikev1 == y->ikev1 &&
-	       x->ikev2 == y->ikev2 && x->auth == y->auth && x->encap == y->encap &&
-	       x->esn == y->esn && same_ppk(a, b) &&
-	       algorithms_equal(&x->p1_encryption, &y->p1_encryption) &&
-	       algorithms_equal(&x->p1_integrity, &y->p1_integrity) &&
-	       algorithms_equal(&x->p1_prf, &y->p1_prf) &&
-	       algorithms_equal(&x->p1_groups, &y->p1_groups) &&
-	       algorithms_equal(&x->p2_encryption, &y->p2_encryption) &&
-	       algorithms_equal(&x->p2_integrity, &y->p2_integrity) &&
-	       algorithms_equal(&x->p2_groups, &y->p2_groups) &&
-	       same_selectors(&a->local_ts, &b->local_ts) &&
-	       same_selectors(&a->remote_ts, &b->remote_ts);
-}
-
 void engine_tunnel_set(
 	struct engine *e, const struct engine_tunnel *conf, const struct secret *psk, uint64_t now)
 {
@@ -198,11 +160,11 @@ void engine_tunnel_set(
 			e->tunnel_end = conf->number + 1;
 		TAILQ_INIT(&t->sas);
 	}
-	same = t->present && may_stay(&t->conf, conf) &&
-	       (conf->options.auth == AUTH_CERT || same_secret(&t->psk, psk) ||
-		       same_secret(&t->psk, &conf->psk_previous));
+	same = t->present && tunnel_may_stay(t, conf, psk);
 	if (t->present && !same)
 		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
+	else if (t->present)
+		tunnel_end_attempts(e, t, conf, now);
 	t->present = true;
 	tunnel_configure(e, t, conf);
 	t->psk = *psk;

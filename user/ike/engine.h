@@ -64,8 +64,9 @@ struct engine *engine_new(const struct engine_env *env, const struct engine_limi
 void engine_free(struct engine *e);
 
 /*
- * Adds or changes a tunnel. Times, DPD, replay window and startup change in place; a change of
- * addresses, identities, secret, algorithms or selectors ends the running SAs.
+ * Adds or changes a tunnel. Times, DPD, replay window and startup change in place. Running SAs stay
+ * when the new configuration allows what was negotiated; other identities, secrets or selectors, and
+ * addresses, versions or algorithms that do not include those in use, end them.
  */
 void engine_tunnel_set(
 	struct engine *e, const struct engine_tunnel *conf, const struct secret *psk, uint64_t now);

@@ -426,6 +426,15 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);
 void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
 
+/* ---- change.c ---- */
+
+/* True when the SAs that run could also have been negotiated under the new configuration. */
+bool tunnel_may_stay(
+	const struct tunnel *t, const struct engine_tunnel *conf, const struct secret *psk);
+/* Ends what we are negotiating by an offer that the new configuration would not make. */
+void tunnel_end_attempts(
+	struct engine *e, struct tunnel *t, const struct engine_tunnel *conf, uint64_t now);
+
 /* ---- candidate.c ---- */
 
 /*
