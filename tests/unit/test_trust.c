@@ -96,7 +96,11 @@ static void test_usage(void **state)
 		{"keyEncipherment", NULL, TRUST_USAGE},
 		{"keyEncipherment,digitalSignature", "ipsecIKE", TRUST_OK},
 		{"digitalSignature", "serverAuth,clientAuth", TRUST_OK},
+		{"digitalSignature", "1.3.6.1.5.5.8.2.2", TRUST_OK}, /* iKEIntermediate */
+		{"digitalSignature", "ipsecEndSystem,ipsecTunnel", TRUST_OK},
+		{"digitalSignature", "ipsecUser", TRUST_OK},
 		{"digitalSignature", "codeSigning", TRUST_USAGE},
+		{"digitalSignature", "1.3.6.1.5.5.8.2.3", TRUST_USAGE},
 		{"digitalSignature", "codeSigning,anyExtendedKeyUsage", TRUST_OK},
 	};
 	struct trust *t = trust_in(&pki.root);

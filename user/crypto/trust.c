@@ -280,26 +280,48 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 }
 
 /*
- * RFC 4945 5.1.3.2: with a KeyUsage, one of these two bits. 5.1.3.12 would refuse every extended
- * usage but ipsecIKE and any; certificates of the large private authorities carry the two of TLS,
- * and devices use them for IKE, so these pass too. Anything else is another purpose.
+ * RFC 4945 5.1.3.12 would refuse every extended usage but ipsecIKE and any. Older authorities and
+ * devices have others that were made for IPsec (iKEIntermediate; RFC 2459 4.2.1.13), and the large
+ * private authorities the two of TLS, which devices use for IKE; so these pass too. Anything else
+ * is another purpose.
  */
-static bool usage_allows_ike(X509 *x)
+static bool extended_allows_ike(const ASN1_OBJECT *usage)
 {
-	static const int wanted[] = {
-		NID_ipsec_IKE, NID_anyExtendedKeyUsage, NID_server_auth, NID_client_auth};
+	static const int wanted[] = {NID_ipsec_IKE, NID_ipsecEndSystem, NID_ipsecTunnel,
+		NID_ipsecUser, NID_anyExtendedKeyUsage, NID_server_auth, NID_client_auth};
+	char number[32];
+
+	for (size_t w = 0; w < sizeof(wanted) / sizeof(wanted[0]); w++) {
+		if (OBJ_obj2nid(usage) == wanted[w])
+			return true;
+	}
+	OBJ_obj2txt(number, sizeof(number), usage, 1);
+	return !strcmp(number, "1.3.6.1.5.5.8.2.2"); /* iKEIntermediate has no name in OpenSSL */
+}
+
+/* NULL when the certificate may be used, else the fact that speaks against it. */
+static const char *usage_refused(X509 *x, char text[TRUST_TEXT_SIZE])
+{
 	uint32_t usage = X509_get_key_usage(x);
 	EXTENDED_KEY_USAGE *extended = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
 	bool ok = !extended;
+	char first[48] = "nothing";
 
 	for (int i = 0; i < sk_ASN1_OBJECT_num(extended); i++) {
-		int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(extended, i));
+		const ASN1_OBJECT *one = sk_ASN1_OBJECT_value(extended, i);
 
-		for (size_t w = 0; w < sizeof(wanted) / sizeof(wanted[0]); w++)
-			ok = ok || nid == wanted[w];
+		if (i == 0)
+			OBJ_obj2txt(first, sizeof(first), one, 0);
+		ok = ok || extended_allows_ike(one);
 	}
 	sk_ASN1_OBJECT_pop_free(extended, ASN1_OBJECT_free);
-	return ok && (usage == UINT32_MAX || usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION));
+	snprintf(text, TRUST_TEXT_SIZE, "its extended key usage is %s, not for IKE", first);
+	if (!ok)
+		return text;
+	/* RFC 4945 5.1.3.2: with a KeyUsage, one of these two bits. */
+	return usage == UINT32_MAX || usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)
+		       ? NULL
+		       : "its key usage lacks digitalSignature";
 }
 
 static void describe(X509 *x, const char *fact, char text[TRUST_TEXT_SIZE])
@@ -314,6 +336,8 @@ static void describe(X509 *x, const char *fact, char text[TRUST_TEXT_SIZE])
 static enum trust_result check_chain(X509_STORE_CTX *ctx, X509 *leaf, char text[TRUST_TEXT_SIZE])
 {
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	char usage[TRUST_TEXT_SIZE];
+	const char *fact;
 
 	for (int i = 1; i < sk_X509_num(chain); i++) {
 		if (X509_check_ca(sk_X509_value(chain, i)) == 1)
@@ -321,8 +345,9 @@ static enum trust_result check_chain(X509_STORE_CTX *ctx, X509 *leaf, char text[
 		describe(sk_X509_value(chain, i), "not a certification authority", text);
 		return TRUST_USAGE;
 	}
-	if (!usage_allows_ike(leaf)) {
-		describe(leaf, "its key usage does not allow IKE", text);
+	fact = usage_refused(leaf, usage);
+	if (fact) {
+		describe(leaf, fact, text);
 		return TRUST_USAGE;
 	}
 	if (key_kind_of(X509_get0_pubkey(leaf)) == KEY_OTHER) {
