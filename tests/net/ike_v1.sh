@@ -68,7 +68,7 @@ v1_cases() {
 	configure $good $good wrong-psk
 	refused_with "v1 wrong PSK" "AUTH_WRONG_PSK" "AUTHENTICATION_FAILED\|AUTH_FAILED" ike=$good esp=$good
 	configure $good $good
-	refused_with "v1 unknown identity" "AUTH_UNKNOWN_ID identity site.test, expected other.test" \
+	refused_with "v1 unknown identity" "AUTH_UNKNOWN_ID identity fqdn:site.test, expected fqdn:other.test" \
 		"INVALID_ID" ike=$good esp=$good peer=other.test
 	refused_with "v1 no IKE proposal" "IKE_NO_PROPOSAL offered aes128-sha256-modp2048-psk; allowed aes256" \
 		"NO_PROPOSAL_CHOSEN\|NO_PROP" ike=aes256-sha256-modp2048 esp=$good

@@ -80,10 +80,12 @@ static void test_odd_names(void **state)
 	made_free(&m);
 }
 
+#define SIXTY "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static void test_dn(void **state)
 {
-	static const char *const bad[] = {
-		"", "CN", "CN=", "XX=y", "CN=a,", "=a", "C=DEU", "CN=a\\"};
+	static const char *const bad[] = {"", "CN", "CN=", "XX=y", "CN=a,", "=a", "C=DEU", "CN=a\\",
+		"CN=a+", "CN=a + b", "CN=a\\z", "CN=\\00"};
 	struct ike_identity a, b;
 	char text[CERT_NAME_SIZE];
 
@@ -100,6 +102,26 @@ static void test_dn(void **state)
 	assert_false(dn_equal(a.bytes, a.len, b.bytes, b.len - 1u));
 	assert_string_equal(dn_to_text(a.bytes, a.len, text), "C=DE, CN=a b");
 	assert_string_equal(dn_to_text(a.bytes, 3, text), "?");
+	/* RFC 4514 2.2: attributes of one RDN, in any order; two RDNs are something else. */
+	assert_true(dn_from_text("O=Lab, CN=r6 + serialNumber=FTX1", &a));
+	assert_string_equal(dn_to_text(a.bytes, a.len, text), "O=Lab, CN=r6 + serialNumber=FTX1");
+	assert_true(dn_from_text("O=Lab,serialNumber=FTX1+CN=r6", &b));
+	assert_true(dn_equal(a.bytes, a.len, b.bytes, b.len));
+	assert_true(dn_from_text("O=Lab, CN=r6, serialNumber=FTX1", &b));
+	assert_false(dn_equal(a.bytes, a.len, b.bytes, b.len));
+	assert_true(dn_from_text("CN=r6 \\+ serialNumber=FTX1", &b));
+	assert_string_equal(
+		dn_to_text(b.bytes, b.len, text), "CN=r6 \\+ serialNumber=FTX1"); /* one value */
+	/* As strongSwan and Windows write them. */
+	assert_true(dn_from_text("c=DE, S=Hesse, E=a@b.example", &a));
+	assert_true(dn_from_text("C=DE, ST=Hesse, emailAddress=a@b.example", &b));
+	assert_true(dn_equal(a.bytes, a.len, b.bytes, b.len));
+	/* More than 254 bytes. */
+	assert_true(dn_from_text(
+		"C=DE, OU=" SIXTY ", OU=" SIXTY ", OU=" SIXTY ", OU=" SIXTY ", CN=r7", &a));
+	assert_true(a.len > 254);
+	dn_to_text(a.bytes, a.len, text);
+	assert_string_equal(text + CERT_NAME_SIZE - 5, "x...");
 }
 
 static void test_warning(void **state)

@@ -282,7 +282,7 @@ static void test_identities(void **state)
 {
 	struct ike_identity a = {IKE_ID_FQDN, 8, "Hub.Test"}, b = {IKE_ID_FQDN, 8, "hub.test"},
 			    k = {IKE_ID_KEY_ID, 8, "Hub.Test"}, got;
-	uint8_t buffer[300] = {IKE_ID_FQDN};
+	uint8_t buffer[4 + IDENTITY_MAX + 1] = {IKE_ID_FQDN};
 	struct wr w = wr_init(buffer, sizeof(buffer));
 	char text[IDENTITY_STR_SIZE];
 
@@ -302,9 +302,9 @@ static void test_identities(void **state)
 	assert_false(identity_decode(buffer, sizeof(buffer), &got));
 	assert_false(identity_decode("\1\0\0\0abc", 7, &got)); /* an IPv4 address has four bytes */
 	assert_true(identity_decode("\1\0\0\0\12\0\0\1", 8, &got));
-	assert_string_equal(identity_format(&got, text), "10.0.0.1");
+	assert_string_equal(identity_format(&got, text), "ipv4:10.0.0.1");
 	assert_true(identity_decode("\2\0\0\0a\nb", 7, &got));
-	assert_string_equal(identity_format(&got, text), "a\\x0ab");
+	assert_string_equal(identity_format(&got, text), "fqdn:a\\x0ab");
 }
 
 /* Which request may arrive in which state: exactly these cells are filled. */

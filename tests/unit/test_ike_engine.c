@@ -523,6 +523,28 @@ static void test_rekey_without_the_offered_group(void **state)
 	lab_free(l);
 }
 
+/* The right value as another kind: the log says which site has it, and as what. */
+static void test_identity_of_another_kind(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	strcpy(l->conf[HUB].site, "shop");
+	l->conf[SITE].local_id.type = IKE_ID_KEY_ID;
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_string_equal(l->last[HUB], "identity keyid:s; site shop has fqdn:s");
+	lab_free(l);
+	l = lab_new();
+	strcpy(l->conf[HUB].site, "shop");
+	l->conf[HUB].remote_id = (struct ike_identity){IKE_ID_IPV4, 4, {10, 1, 1, 1}};
+	l->conf[SITE].local_id = (struct ike_identity){IKE_ID_FQDN, 8, "10.1.1.1"};
+	configure(l, HUB, "key");
+	site_starts(l);
+	assert_string_equal(l->last[HUB], "identity fqdn:10.1.1.1; site shop has ipv4:10.1.1.1");
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_many_rekeys),
 		cmocka_unit_test(test_group_of_a_rekey),
 		cmocka_unit_test(test_rekey_without_the_offered_group),
+		cmocka_unit_test(test_identity_of_another_kind),
 		cmocka_unit_test(test_ppk),
 		cmocka_unit_test(test_ppk_on_one_end),
 	};

@@ -64,7 +64,7 @@ static void test_refusals(void **state)
 	configure(l, HUB, "key");
 	site_starts(l);
 	assert_int_equal(l->notes[HUB][REASON_UNKNOWN_ID], 1);
-	assert_string_equal(l->state[HUB].detail, "identity s, expected x");
+	assert_string_equal(l->state[HUB].detail, "identity fqdn:s, expected fqdn:x");
 	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED); /* said under protection */
 	lab_free(l);
 	l = lab_v1();

@@ -2,6 +2,7 @@
 /* `sluice ca`: its words and options. */
 #include "ca.h"
 
+#include "base/identity.h"
 #include "client.h"
 
 #include <getopt.h>
@@ -88,23 +89,14 @@ static bool wrong(const char *what, const char *word)
 /* As in the configuration: an address, a mailbox or a name. */
 static bool read_identity(const char *text, struct ca_options *o)
 {
-	struct ike_identity *id = &o->names[o->name_count];
-	size_t len = strlen(text);
-	struct ip_addr a;
+	struct ike_identity id;
 
 	if (o->name_count == CA_NAMES_MAX)
 		return wrong("too many identities at", text);
-	if (!len || len > sizeof(id->bytes) || strpbrk(text, " \t=,"))
+	/* A KEY_ID stands in no certificate, a distinguished name is --subject. */
+	if (!identity_parse(text, &id) || id.type == IKE_ID_DN || id.type == IKE_ID_KEY_ID)
 		return wrong("not an address, a mailbox or a name:", text);
-	if (addr_parse(text, &a)) {
-		id->type = a.family == AF_INET ? IKE_ID_IPV4 : IKE_ID_IPV6;
-		id->len = (uint8_t)addr_len(&a);
-		memcpy(id->bytes, a.bytes, id->len);
-	} else {
-		id->type = strchr(text, '@') ? IKE_ID_RFC822 : IKE_ID_FQDN;
-		id->len = (uint8_t)len;
-		memcpy(id->bytes, text, len);
-	}
+	o->names[o->name_count] = id;
 	o->name_count++;
 	return true;
 }

@@ -39,10 +39,12 @@ enum ike_id_type {
 	IKE_ID_KEY_ID = 11,
 };
 
+#define IDENTITY_MAX 512 /* bytes: a distinguished name may be long */
+
 struct ike_identity {
 	uint8_t type; /* enum ike_id_type */
-	uint8_t len;
-	uint8_t bytes[254]; /* a distinguished name may be long */
+	uint16_t len;
+	uint8_t bytes[IDENTITY_MAX];
 };
 
 /* One traffic selector: RFC 7296 3.13.1. Prefixes only: what routers send. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/values.h"
 
+#include "base/identity.h"
 #include "config/config.h"
 
 #include <ctype.h>
@@ -227,30 +228,14 @@ bool read_inside6(struct walk *w, const yaml_node_t *node, void *to)
 bool read_identity(struct walk *w, const yaml_node_t *node, void *to)
 {
 	const char *text = walk_scalar(w, node);
-	struct ike_identity id = {0};
-	struct ip_addr a;
+	struct ike_identity id;
 
 	if (!text)
 		return false;
-
-	size_t len = strlen(text);
-
-	if (!len || len > sizeof(id.bytes))
-		return walk_fail(w, node, "an identity has 1 to %zu characters", sizeof(id.bytes));
-	if (addr_parse(text, &a)) {
-		id.type = a.family == AF_INET ? IKE_ID_IPV4 : IKE_ID_IPV6;
-		id.len = (uint8_t)addr_len(&a);
-		memcpy(id.bytes, a.bytes, id.len);
-	} else {
-		id.type = strchr(text, '=')   ? IKE_ID_DN
-			  : strchr(text, '@') ? IKE_ID_RFC822
-					      : IKE_ID_FQDN;
-		if (id.type != IKE_ID_DN && strpbrk(text, " \t,"))
-			return walk_fail(w, node,
-				"'%.60s' is no address, name, mailbox or distinguished name", text);
-		id.len = (uint8_t)len;
-		memcpy(id.bytes, text, len);
-	}
+	if (!text[0] || strlen(text) > IDENTITY_MAX)
+		return walk_fail(w, node, "an identity has 1 to %d characters", IDENTITY_MAX);
+	if (!identity_parse(text, &id))
+		return walk_fail(w, node, "'%.60s' is no identity: " IDENTITY_FORMS, text);
 	memcpy(to, &id, sizeof(id));
 	return true;
 }

@@ -85,7 +85,7 @@ static struct ike_identity identity_of(const GENERAL_NAME *name)
 	if (type == GEN_IPADD && len != 4 && len != 16)
 		return id;
 	memcpy(id.bytes, ASN1_STRING_get0_data(value), (size_t)len);
-	id.len = (uint8_t)len;
+	id.len = (uint16_t)len;
 	id.type = type == GEN_DNS     ? IKE_ID_FQDN
 		  : type == GEN_EMAIL ? IKE_ID_RFC822
 		  : len == 4          ? IKE_ID_IPV4
@@ -164,7 +164,7 @@ bool cert_first_identity(const struct cert *c, struct ike_identity *id)
 	if (!made.type && X509_NAME_entry_count(X509_get_subject_name(c->x509)) > 0 &&
 		len <= (int)sizeof(made.bytes)) {
 		made.type = IKE_ID_DN;
-		made.len = (uint8_t)i2d_X509_NAME(X509_get_subject_name(c->x509), &p);
+		made.len = (uint16_t)i2d_X509_NAME(X509_get_subject_name(c->x509), &p);
 	}
 	ERR_clear_error();
 	*id = made;

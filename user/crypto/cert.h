@@ -57,7 +57,11 @@ int64_t cert_warn_from(int64_t not_before, int64_t not_after);
 
 /* ---- distinguished names ---- */
 
-/* "C=DE, O=Example, CN=site" to an IKE_ID_DN. A backslash keeps the next character as it is. */
+/*
+ * "C=DE, O=Example, CN=r6 + serialNumber=FTX1" to an IKE_ID_DN: RFC 4514 from left to right, so '+'
+ * joins attributes of one RDN, and a backslash goes before a special character or two hexadecimal
+ * digits. What dn_to_text() makes is taken.
+ */
 bool dn_from_text(const char *text, struct ike_identity *id);
 
 /* The text of a DER name; "?" when it is none. */

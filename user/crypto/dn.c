@@ -3,56 +3,123 @@
 #include "crypto/openssl.h"
 
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define DN_VALUE_SIZE 128
+#define DN_VALUE_SIZE 256
+#define DN_KEY_SIZE   32
 
-/* One "KEY=VALUE" up to a comma; NULL when it is none. Returns where the next one begins. */
-static const char *add_part(X509_NAME *name, const char *text)
+/* How other programs call what OpenSSL has another short name for. */
+static const struct {
+	const char *name, *known;
+} aliases[] = {
+	{"E", "emailAddress"},
+	{"EMAIL", "emailAddress"},
+	{"S", "ST"},
+	{"T", "title"},
+};
+
+/* The name of an attribute up to '='; false when there is none. RFC 4514 3: case does not matter. */
+static bool read_key(const char **text, char key[DN_KEY_SIZE])
 {
-	char key[32], value[DN_VALUE_SIZE];
+	size_t n = 0;
+
+	while (isalnum((unsigned char)**text) || **text == '.') {
+		if (n + 1 == DN_KEY_SIZE)
+			return false;
+		key[n++] = *(*text)++;
+	}
+	key[n] = '\0';
+	while (**text == ' ')
+		(*text)++;
+	if (!n || *(*text)++ != '=')
+		return false;
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		if (!strcasecmp(key, aliases[i].name))
+			strcpy(key, aliases[i].known);
+	}
+	for (size_t i = 0; OBJ_txt2nid(key) == NID_undef && i < n; i++)
+		key[i] = (char)toupper((unsigned char)key[i]);
+	return true;
+}
+
+/* RFC 4514 2.4: a backslash goes before a special character or two hexadecimal digits. */
+static bool read_escape(const char **text, char *out)
+{
+	const char *p = *text + 1;
+
+	if (isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
+		char pair[3] = {p[0], p[1], '\0'};
+
+		*out = (char)strtoul(pair, NULL, 16);
+		*text = p + 2;
+		return *out != '\0';
+	}
+	*out = *p;
+	*text = p + 1;
+	return *p && strchr(" \"#+,;<=>\\", *p);
+}
+
+/* A value up to ',' or '+'; its length, or 0 when it is none. */
+static size_t read_value(const char **text, char value[DN_VALUE_SIZE])
+{
 	size_t n = 0, used = 0;
+
+	while (**text == ' ')
+		(*text)++;
+	while (**text && **text != ',' && **text != '+') {
+		bool escaped = **text == '\\';
+
+		if (n + 1 == DN_VALUE_SIZE)
+			return 0;
+		if (!escaped)
+			value[n] = *(*text)++;
+		else if (!read_escape(text, &value[n]))
+			return 0;
+		n++;
+		if (escaped || value[n - 1] != ' ')
+			used = n; /* spaces at the end are no part */
+	}
+	value[used] = '\0';
+	return used;
+}
+
+/*
+ * One "KEY=VALUE", of its own or of the RDN before it. Returns where the next one begins, NULL when it
+ * is none; *joins tells whether that is of the same RDN (RFC 4514 2.2).
+ */
+static const char *add_part(X509_NAME *name, const char *text, bool *joins)
+{
+	char key[DN_KEY_SIZE], value[DN_VALUE_SIZE];
+	int set = *joins ? -1 : 0;
+	size_t len;
 
 	while (*text == ' ')
 		text++;
-	while (isalnum((unsigned char)*text) || *text == '.') {
-		if (n + 1 == sizeof(key))
-			return NULL;
-		key[n++] = *text++;
-	}
-	key[n] = '\0';
-	if (*text++ != '=')
+	if (!read_key(&text, key))
 		return NULL;
-	for (n = 0; *text && *text != ','; text++) {
-		bool escaped = *text == '\\';
-
-		if (escaped && !*++text)
-			return NULL;
-		if (n + 1 == sizeof(value))
-			return NULL;
-		value[n++] = *text;
-		if (escaped || *text != ' ')
-			used = n; /* spaces before the comma are no part */
-	}
-	value[used] = '\0';
-	if (!used || X509_NAME_add_entry_by_txt(name, key, MBSTRING_UTF8,
-			     (const unsigned char *)value, (int)used, -1, 0) != 1)
+	len = read_value(&text, value);
+	if (!len || X509_NAME_add_entry_by_txt(name, key, MBSTRING_UTF8,
+			    (const unsigned char *)value, (int)len, -1, set) != 1)
 		return NULL;
+	*joins = *text == '+';
 	return *text ? text + 1 : text;
 }
 
 X509_NAME *name_from_text(const char *text)
 {
 	X509_NAME *name = X509_NAME_new();
+	bool joins = false;
 
 	if (!*text)
 		text = NULL;
 	while (name && text && *text)
-		text = add_part(name, text);
+		text = add_part(name, text, &joins);
 	ERR_clear_error();
-	if (text)
+	if (text && !joins)
 		return name;
 	X509_NAME_free(name);
 	return NULL;
@@ -67,7 +134,7 @@ bool dn_from_text(const char *text, struct ike_identity *id)
 	bool ok = len > 0 && len <= (int)sizeof(made.bytes);
 
 	if (ok) {
-		made.len = (uint8_t)i2d_X509_NAME(name, &p);
+		made.len = (uint16_t)i2d_X509_NAME(name, &p);
 		*id = made;
 	}
 	X509_NAME_free(name);
@@ -94,10 +161,14 @@ void name_to_text(const X509_NAME *name, char text[CERT_NAME_SIZE])
 
 	if (out && X509_NAME_print_ex(out, name, 0,
 			   XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN | ASN1_STRFLGS_ESC_CTRL |
-				   ASN1_STRFLGS_ESC_MSB | ASN1_STRFLGS_ESC_2253) >= 0)
+				   ASN1_STRFLGS_ESC_MSB | ASN1_STRFLGS_ESC_2253 |
+				   ASN1_STRFLGS_UTF8_CONVERT) >= 0)
 		len = BIO_get_mem_data(out, &bytes);
-	snprintf(text, CERT_NAME_SIZE, "%.*s", len > 0 ? (int)(len < 1024 ? len : 1024) : 1,
-		len > 0 ? bytes : "?");
+	if (len >= CERT_NAME_SIZE)
+		snprintf(text, CERT_NAME_SIZE, "%.*s...", CERT_NAME_SIZE - 4, bytes);
+	else
+		snprintf(text, CERT_NAME_SIZE, "%.*s", len > 0 ? (int)len : 1,
+			len > 0 ? bytes : "?");
 	BIO_free(out);
 }
 

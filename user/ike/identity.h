@@ -16,7 +16,10 @@ void identity_encode(struct wr *w, const struct ike_identity *id);
  * byte for byte. */
 bool identity_equal(const struct ike_identity *a, const struct ike_identity *b);
 
-/* Printable form; what is not printable is shown as \xNN. */
+/*
+ * "fqdn:hub.example", "keyid:store-7": the kind and the value, as sluice.yaml(5) reads them. Bytes that
+ * are no text are shown in hexadecimal, "keyid:0x00ff"; what is long is cut and ends in "...".
+ */
 const char *identity_format(const struct ike_identity *id, char text[IDENTITY_STR_SIZE]);
 
 #endif

@@ -109,6 +109,52 @@ static struct tunnel *find_by_identity(
 	return NULL;
 }
 
+/*
+ * The device says the right thing as the wrong kind: "keyid:store-7" where a site has
+ * "fqdn:store-7", or an address as a name. NULL when no tunnel here has the same value.
+ */
+static const struct tunnel *same_value(
+	const struct engine *e, const struct message *m, const struct ike_identity *peer)
+{
+	char text[ADDR_STR_SIZE], value[sizeof(peer->bytes) + 1];
+	struct chunk forms[2] = {{peer->bytes, peer->len}};
+	bool binary = peer->type == IKE_ID_IPV4 || peer->type == IKE_ID_IPV6;
+	struct ip_addr a = {0};
+
+	snprintf(value, sizeof(value), "%.*s", (int)peer->len, peer->bytes);
+	if (binary) {
+		a = addr_from_bytes(peer->type == IKE_ID_IPV4 ? AF_INET : AF_INET6, peer->bytes);
+		forms[1] = (struct chunk){addr_format(&a, text), strlen(text)};
+	} else if (addr_parse(value, &a)) {
+		forms[1] = (struct chunk){a.bytes, addr_len(&a)};
+	}
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		const struct tunnel *t = tunnel_find(e, i);
+
+		for (int f = 0; t && addr_equal(&t->conf.local, &m->local.addr) && f < 2; f++) {
+			const struct ike_identity *id = &t->conf.remote_id;
+
+			if (id->type != peer->type && id->len == forms[f].len && id->len &&
+				!memcmp(id->bytes, forms[f].bytes, id->len))
+				return t;
+		}
+	}
+	return NULL;
+}
+
+static void note_unknown(struct engine *e, const struct message *m, const struct ike_identity *peer,
+	const char *text)
+{
+	const struct tunnel *like = peer->type ? same_value(e, m, peer) : NULL;
+	char other[IDENTITY_STR_SIZE];
+
+	if (like)
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.80s; site %s has %.80s",
+			text, like->conf.site, identity_format(&like->conf.remote_id, other));
+	else
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %s", text);
+}
+
 /* 2.21.2: one notification, the same for every cause; the causes differ only in our log. */
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, uint64_t now)
@@ -134,12 +180,15 @@ static struct tunnel *authenticate(
 	if (identity_decode(id.bytes, id.len, &peer)) {
 		identity_format(&peer, text);
 		t = find_by_identity(e, m, &peer);
+	} else {
+		snprintf(text, sizeof(text), "of type %u and %zu bytes, which cannot be one",
+			id.len ? id.bytes[0] : 0, id.len > 4 ? id.len - 4 : 0);
 	}
 	why = t ? ppk_take_identity(sa, t, m) : REASON_NONE;
 	detail[0] = '\0';
 	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
 	if (!t) {
-		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %s", text);
+		note_unknown(e, m, &peer, text);
 	} else if (!ok) {
 		engine_note(e, t, &m->remote, true, why, "identity %s%s%s", text,
 			detail[0] ? ", " : "", detail);
