@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * TC on the egress of the inside device: everything for a site passes here on its way to a worker.
+ * TC on both sides of the inside device.
  *
- *   parse > longest prefix > tunnel, of several by the flow > up? > hopeless? > clamp MSS > mark the frame
+ *   inside     egress, for a site, on its way to a worker:
+ *              parse > longest prefix > tunnel, of several by the flow > up? > hopeless? > clamp MSS > mark
+ *   from_site  ingress, opened by a worker, on its way to the kernel: whose is it? > may it say so?
  *
  * The unit is a super-packet of up to 64 KB. Dropping those whole ruins TCP, so the rate is kept by
  * the worker, segment by segment, on the same bucket; here only what the worker would certainly
@@ -13,6 +15,7 @@
 #include "mss.h"
 #include "selectors.h"
 #include "shape.h"
+#include "source.h"
 #include "verdict.h"
 
 #include <linux/if_ether.h>
@@ -29,16 +32,14 @@ const volatile __u32 ecn_marking;
 
 SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);
+COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES); /* that of outside.bpf.c */
 COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
-PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
 SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
 SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(told_flows, __u64, SLUICE_TOLD_FLOWS); /* when, by a hash of the flow */
 COUNTER_ARRAY(police_cpus_out, struct police_cpu, 1);
 PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
-ROUTE_TRIE(route4, struct route4_key, SLUICE_MAX_ROUTES);
-ROUTE_TRIE(route6, struct route6_key, SLUICE_MAX_ROUTES);
 
 #define IPV4_HEADER          20
 #define IPV6_HEADER          40
@@ -354,4 +355,92 @@ int inside(struct __sk_buff *skb)
 	}
 	count(&drops->malformed, p.segments, p.bytes);
 	return TC_ACT_SHOT;
+}
+
+/* By the mark that the worker has left in the source MAC; SLUICE_TUNNEL_NONE: it is no site's packet. */
+static __always_inline int read_mark(struct __sk_buff *skb, __u32 *tunnel)
+{
+	__u8 mac[ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, mac, sizeof(mac)) || mac[0] != SLUICE_MAC_MARK_0 ||
+		mac[1] != SLUICE_MAC_MARK_1 || mac[2] > SLUICE_FROM_HUB)
+		return 0;
+	*tunnel = mac[2] == SLUICE_FROM_HUB ? SLUICE_TUNNEL_NONE : (__u32)mac[4] << 8 | mac[5];
+	return 1;
+}
+
+/*
+ * A lone packet whose like has just passed: without any helper. Everything is read from the packet's own
+ * first bytes; where they are not at hand, or it is not so simple, the long way is taken.
+ */
+static __always_inline int is_known(struct __sk_buff *skb, __u32 tunnel)
+{
+	const __u8 *ip = (const __u8 *)(long)skb->data + ETH_HLEN,
+		   *end = (void *)(long)skb->data_end;
+	__be64 source[2] = {}, destination[2] = {};
+	const struct judged *j;
+	__u32 family = 4;
+
+	if (skb->gso_size || ip + IPV4_HEADER > end)
+		return 0;
+	if (ip[0] >> 4 == 4 && (ip[0] & 15) >= 5) {
+		__builtin_memcpy(source, ip + 12, 4);
+		__builtin_memcpy(destination, ip + 16, 4);
+	} else if (ip[0] >> 4 == 6 && ip + IPV6_HEADER <= end) {
+		family = 6;
+		__builtin_memcpy(source, ip + 8, 16);
+		__builtin_memcpy(destination, ip + 24, 16);
+	} else {
+		return 0;
+	}
+	j = judged_find(tunnel, source, destination);
+	return j && judged_holds(j, tunnel, family, source, destination);
+}
+
+SEC("tc")
+int from_site(struct __sk_buff *skb)
+{
+	__u32 zero = 0, tunnel, site, headers, segments, bytes;
+	struct inside_stats *drops = bpf_map_lookup_elem(&inside_drops, &zero);
+	struct selected ip = {};
+	struct site_stats *stats;
+
+	if (!drops)
+		return TC_ACT_SHOT;
+	if (!read_mark(skb, &tunnel)) {
+		count(&drops->tunnel_unknown, 1, skb->len);
+		return TC_ACT_SHOT;
+	}
+	if (tunnel == SLUICE_TUNNEL_NONE)
+		return TC_ACT_OK;
+	site = tunnel / 2;
+	stats = bpf_map_lookup_elem(&site_in_stats, &site);
+	if (!stats) {
+		count(&drops->tunnel_unknown, 1, skb->len);
+		return TC_ACT_SHOT;
+	}
+	bytes = skb->len - ETH_HLEN;
+	if (is_known(skb, tunnel)) {
+		count(&stats->delivered, 1, bytes);
+		return TC_ACT_OK;
+	}
+	if (!selected_parse(skb, ETH_HLEN, &ip)) {
+		count(&stats->malformed, 1, bytes);
+		return TC_ACT_SHOT;
+	}
+	segments = segments_of(skb, ip.protocol, ip.transport, &headers);
+	if (segments > 1)
+		bytes += (segments - 1) * (headers - ETH_HLEN);
+	switch (source_check(skb, &ip, tunnel)) {
+	case SOURCE_WRONG:
+		count(&stats->source, segments, bytes);
+		return TC_ACT_SHOT;
+	case SOURCE_NO_SERVICE:
+		count(&stats->service, segments, bytes);
+		return TC_ACT_SHOT;
+	case SOURCE_OK:
+		break;
+	}
+	count(&stats->delivered, segments, bytes);
+	return TC_ACT_OK;
 }

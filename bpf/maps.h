@@ -49,4 +49,14 @@
 		__type(value, struct route_target);                                                \
 	} name SEC(".maps")
 
+/* The same for addresses that belong to somebody, list by list. */
+#define SOURCE_TRIE(name, key_type)                                                                \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__uint(max_entries, SLUICE_MAX_SOURCES);                                           \
+		__type(key, key_type);                                                             \
+		__type(value, struct source_owner);                                                \
+	} name SEC(".maps")
+
 #endif

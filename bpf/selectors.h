@@ -15,6 +15,7 @@ struct selected {
 	__u8 family; /* 4 or 6 */
 	__u8 protocol;
 	__u8 later;      /* a fragment that is not the first: no ports */
+	__u8 icmp_type;  /* 0 where there is none */
 	__u32 transport; /* offset in the frame */
 	__u16 source_port, destination_port;
 	__be64 source[2], destination[2];
@@ -57,6 +58,8 @@ static __always_inline int selected_parse(struct __sk_buff *skb, __u32 at, struc
 		!bpf_skb_load_bytes(skb, s->transport, ports, sizeof(ports))) {
 		s->source_port = bpf_ntohs(ports[0]);
 		s->destination_port = bpf_ntohs(ports[1]);
+	} else if (!s->later && (s->protocol == IPPROTO_ICMP || s->protocol == IPPROTO_ICMPV6)) {
+		bpf_skb_load_bytes(skb, s->transport, &s->icmp_type, 1);
 	}
 	return 1;
 }

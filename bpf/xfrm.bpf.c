@@ -2,7 +2,7 @@
 /*
  * TC on the xfrm interface of a tunnel, with kernel ESP.
  *
- *   xfrm_in    opened by the kernel, from the site: paid? > selectors > clamp MSS > inside device
+ *   xfrm_in    opened by the kernel, from the site: paid? > selectors > source > clamp MSS > inside device
  *   xfrm_out   from the inside device, to be sealed: when may it leave?
  *   cpu_queue  what the kernel loses between outside.bpf.c and its ESP: counted
  *
@@ -15,6 +15,7 @@
 #include "police.h"
 #include "selectors.h"
 #include "shape.h"
+#include "source.h"
 #include "verdict.h"
 
 #include <linux/if_ether.h>
@@ -23,7 +24,6 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before anything is attached. */
-__u32 inside_ifindex;
 __u32 cpus_id; /* of the map that names the CPUs */
 
 __u64 cpu_queue_full; /* packets from outside.bpf.c that their CPU had no room for */
@@ -32,7 +32,6 @@ SHARED_ARRAY(bucket_in, struct rate_bucket, SLUICE_MAX_TUNNELS);       /* that o
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
 COUNTER_ARRAY(site_in_stats, struct site_stats, SLUICE_MAX_SITES);     /* that of outside.bpf.c */
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);                     /* that of outside.bpf.c */
-PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);        /* that of inside.bpf.c */
 COUNTER_ARRAY(inside_drops, struct inside_stats, 1);                   /* that of inside.bpf.c */
 SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
 SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);  /* that of inside.bpf.c */
@@ -205,6 +204,16 @@ int xfrm_in(struct __sk_buff *skb)
 	if (ts->restricted && !selected_in(ts, &o.ip)) {
 		count(&stats->selector, o.segments, o.bytes);
 		return TC_ACT_SHOT;
+	}
+	switch (source_check(skb, &o.ip, number)) {
+	case SOURCE_WRONG:
+		count(&stats->source, o.segments, o.bytes);
+		return TC_ACT_SHOT;
+	case SOURCE_NO_SERVICE:
+		count(&stats->service, o.segments, o.bytes);
+		return TC_ACT_SHOT;
+	case SOURCE_OK:
+		break;
 	}
 	if (o.ip.protocol == IPPROTO_TCP && !o.ip.later)
 		mss_clamp(skb, o.ip.transport, o.ip.family == 4 ? record->mss4 : record->mss6);

@@ -43,6 +43,13 @@
 #define SLUICE_MAC_MARK_0 0x02
 #define SLUICE_MAC_MARK_1 0x51
 
+/*
+ * The other way the source MAC tells TC whose the packet is: 02:51:kind:00:hi:lo. Frames without this mark
+ * are dropped, too.
+ */
+#define SLUICE_FROM_SITE 0 /* opened, of that tunnel */
+#define SLUICE_FROM_HUB  1 /* a worker's own: an ICMP error */
+
 /* The device's own address, which is what the kernel writes there before TC; not a mark. */
 #define SLUICE_INSIDE_MAC                                                                          \
 	{                                                                                          \
@@ -190,7 +197,7 @@ struct traffic {
 /*
  * What became of the packets of one site in one direction. The BPF program of the direction counts
  * `offered` (a super-packet as its segments) and what it drops itself; the worker counts all the
- * rest by the same unit. So, once nothing is in flight, packets offered = delivered + the sum of
+ * rest by the same unit, but what is from a site is `delivered` when TC has let it into the inside device. So, once nothing is in flight, packets offered = delivered + the sum of
  * the reasons. What vanished between the two, in the AF_XDP or TAP ring, is seen by no program: the
  * reader finds it as the difference and reports it as ring_full (maps.h).
  *
@@ -207,13 +214,15 @@ struct site_stats {
 	struct traffic replay;         /* repeated or too old sequence number */
 	struct traffic auth;           /* integrity check failed */
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
-	struct traffic malformed;      /* lengths, padding or inner header make no sense */
-	struct traffic ecn;            /* congestion that the inner packet cannot tell: RFC 6040 */
-	struct traffic mtu;            /* too big, DF set */
-	struct traffic horizon;        /* would have waited longer than the pacing horizon */
-	struct traffic sequence;       /* sequence numbers exhausted, waiting for a rekey */
-	struct traffic ring_full;      /* AF_XDP or TAP ring had no room */
-	struct traffic internal;       /* our own failure: send error, no memory */
+	struct traffic source;         /* a source that the site has no right to */
+	struct traffic service;   /* for the hub itself, which serves no sites there; multicast */
+	struct traffic malformed; /* lengths, padding or inner header make no sense */
+	struct traffic ecn;       /* congestion that the inner packet cannot tell: RFC 6040 */
+	struct traffic mtu;       /* too big, DF set */
+	struct traffic horizon;   /* would have waited longer than the pacing horizon */
+	struct traffic sequence;  /* sequence numbers exhausted, waiting for a rekey */
+	struct traffic ring_full; /* AF_XDP or TAP ring had no room */
+	struct traffic internal;  /* our own failure: send error, no memory */
 };
 
 /* What happens before a site is known, per CPU. Begins key 0 of `outside_drops`. */
@@ -239,7 +248,7 @@ struct inside_stats {
 	struct traffic no_route;
 	struct traffic malformed;
 	struct traffic multicast;
-	struct traffic tunnel_unknown; /* a route leads to a tunnel that has no record */
+	struct traffic tunnel_unknown; /* a route leads to a tunnel that has no record; no mark */
 };
 
 /* Written by one worker only: what the kernel's rings and the worker did. */
@@ -288,10 +297,51 @@ struct tunnel_record {
 	__u32 site;
 	__u32 up; /* 1: routes may lead here */
 	__u32 inner_mtu;
-	__u16 mss4, mss6; /* clamp for SYNs; 0: none */
-	__u32 ifindex;    /* of its xfrm interface; 0: a worker seals */
-	__u32 own_limits; /* see bucket_of */
+	__u16 mss4, mss6;   /* clamp for SYNs; 0: none */
+	__u32 ifindex;      /* of its xfrm interface; 0: a worker seals */
+	__u32 own_limits;   /* see bucket_of */
+	__u32 group;        /* of its site, from 1: sites of one group may speak for each other */
+	__u32 source_check; /* enum source_check */
+	__u8 hub4[4], peer4[4];   /* inside addresses, while the tunnel is configured */
+	__u8 hub6[16], peer6[16]; /* zero: none */
 };
+
+/* Which sources a site's packets may have, beside the inside address of the tunnel they come by. */
+enum source_check {
+	SOURCE_STRICT, /* where a route leads back to the group, and what is declared as the site's */
+	SOURCE_LOOSE, /* anything but what is the hub's or another site's */
+	SOURCE_OFF,
+};
+
+/*
+ * `sources4` and `sources6`: what is declared, whether a route leads there or not. A site's own list has
+ * its number in front of the prefix; SLUICE_OWNERS is the list of what belongs to whom, the hub included.
+ */
+#define SLUICE_OWNERS      0xffffffffu
+#define SLUICE_GROUP_HUB   0xffffffffu
+#define SLUICE_MAX_SOURCES 131072
+
+struct source4_key {
+	__u32 prefix_len; /* with the 32 bits of the list */
+	__u32 list;
+	__u8 address[4];
+};
+
+struct source6_key {
+	__u32 prefix_len;
+	__u32 list;
+	__u8 address[16];
+};
+
+struct source_owner {
+	__u32 group;
+	__u32 len; /* of the prefix */
+};
+
+/* `services`: what sites reach at the hub's own addresses. SLUICE_SERVICE_ANY: everything. */
+#define SLUICE_MAX_SERVICES            64
+#define SLUICE_SERVICE(protocol, port) ((__u32)(protocol) << 16 | (port))
+#define SLUICE_SERVICE_ANY             0
 
 /*
  * `selectors`, indexed by tunnel number: what its SAs were negotiated for (RFC 4301 5.2). Written by
@@ -354,6 +404,7 @@ struct route_target {
 	__u32 tunnel;
 	__u32 site;
 	__u32 share; /* 0: this tunnel carries all; else the key of `shares` */
+	__u32 len;   /* of the prefix */
 };
 
 /*
@@ -413,7 +464,7 @@ struct ike_budget {
 _Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
-_Static_assert(sizeof(struct site_stats) == 256, "sixteen counters");
+_Static_assert(sizeof(struct site_stats) == 18 * 16, "eighteen counters");
 _Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
 _Static_assert(sizeof(struct route_share) == 64, "one cache line per set of tunnels");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");

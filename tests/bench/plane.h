@@ -60,7 +60,7 @@ static inline struct frame plane_frame(uint32_t site, uint16_t esp_bytes)
 static inline void plane_site(struct plane *p, uint32_t site)
 {
 	struct bucket_rate rate = {.bits_per_second = FAST, .packets_per_second = PACKETS};
-	struct tunnel_record tunnel = {.site = site, .up = 1, .inner_mtu = 1438};
+	struct tunnel_record tunnel = {.site = site, .up = 1, .group = site + 1, .inner_mtu = 1438};
 	struct ip_prefix prefix = {.addr = {.family = AF_INET}, .len = 24};
 	struct sa_in *r = &p->sa_in[SLUICE_SA_INDEX(plane_spi(site))];
 

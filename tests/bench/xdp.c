@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the XDP and TC programs cost: nanoseconds per packet by BPF_PROG_TEST_RUN, beside a program that
+ * What the XDP program and TC's two (`tc` to a site, `in` from one) cost: nanoseconds per packet by BPF_PROG_TEST_RUN, beside a program that
  * only redirects (or only passes), on one and on two CPUs, with one, 100 and 1,000 sites. `warm` runs
  * a packet of one site again and again; `cold` takes the sites in turn, one packet a system call,
  * which evicts what the kernel's own path evicts. Medians of ROUNDS, with the quartiles.
@@ -42,6 +42,25 @@ static struct frame inside_frame(uint32_t site)
 	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
 
 	ethernet(&w, false, 0x0800);
+	ipv4(&w, from, to, 17, 0x4000, 1380);
+	wr_zero(&w, 1380);
+	f.len = (uint32_t)wr_len(&w);
+	return f;
+}
+
+/* Opened, of that site: its source leads back there, its destination is behind the hub. */
+static struct frame opened_frame(uint32_t site)
+{
+	static const uint8_t to[4] = {10, 200, 0, 1};
+	uint8_t from[4] = {10, (uint8_t)(site >> 8), (uint8_t)site, 9};
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+	ethernet(&w, false, 0x0800);
+	f.bytes[6] = SLUICE_MAC_MARK_0;
+	f.bytes[7] = SLUICE_MAC_MARK_1;
+	f.bytes[10] = (uint8_t)(2 * site >> 8);
+	f.bytes[11] = (uint8_t)(2 * site);
 	ipv4(&w, from, to, 17, 0x4000, 1380);
 	wr_zero(&w, 1380);
 	f.len = (uint32_t)wr_len(&w);
@@ -154,17 +173,21 @@ static void row(const char *name, struct job job, int baseline, int cpus)
 
 int main(void)
 {
-	static struct frame esp_frames[SITES_MAX], inside_frames[SITES_MAX];
+	static struct frame esp_frames[SITES_MAX], inside_frames[SITES_MAX],
+		opened_frames[SITES_MAX];
 	static const uint32_t sites[] = {1, 100, 1000};
 	int cpus = libbpf_num_possible_cpus() > 1 ? CPUS_MAX : 1;
 	struct bench b;
 
+	if (!own_network())
+		die("network");
 	plane_init(&b.plane);
 	load_baselines(&b);
 	for (uint32_t i = 0; i < SITES_MAX; i++) {
 		plane_site(&b.plane, i);
 		esp_frames[i] = plane_frame(i, ESP_BYTES);
 		inside_frames[i] = inside_frame(i);
+		opened_frames[i] = opened_frame(i);
 	}
 	printf("ns per packet      sites          program   empty     over  (quartiles)\n");
 	for (int c = 1; c <= cpus; c++) {
@@ -177,12 +200,17 @@ int main(void)
 			.frames = inside_frames,
 			.count = 1,
 			.runs = WARM_RUNS};
+		struct job in = tc;
 
+		in.prog = bpf_plane_from_site_fd(b.plane.bpf);
+		in.frames = opened_frames;
+		row("in", in, b.pass, c);
 		row("xdp", xdp, b.redirect, c);
 		row("tc", tc, b.pass, c);
-		xdp.runs = tc.runs = 1;
+		xdp.runs = tc.runs = in.runs = 1;
 		for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
-			xdp.count = tc.count = sites[i];
+			xdp.count = tc.count = in.count = sites[i];
+			row("in", in, b.pass, c);
 			row("xdp", xdp, b.redirect, c);
 			row("tc", tc, b.pass, c);
 		}

@@ -255,8 +255,8 @@ static void restart(struct test_hub *h)
 static void print_site(const char *name, const struct site_stats *s)
 {
 	static const char *const fields[] = {"offered", "delivered", "site_rate", "site_pps",
-		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "malformed", "ecn",
-		"mtu", "horizon", "sequence", "ring_full", "internal"};
+		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "source", "service",
+		"malformed", "ecn", "mtu", "horizon", "sequence", "ring_full", "internal"};
 	const struct traffic *t = (const struct traffic *)s;
 	uint64_t sum = 0;
 
@@ -427,8 +427,12 @@ static bool route_set(struct link *l, const struct ip_prefix *prefix)
 /* A tunnel of one site: its record and the way to it. */
 static void add_site(struct test_hub *h, uint32_t site)
 {
-	struct tunnel_record record = {
-		.site = site, .up = 1, .inner_mtu = 1438, .mss4 = 1398, .mss6 = 1378};
+	struct tunnel_record record = {.site = site,
+		.up = 1,
+		.group = site + 1,
+		.inner_mtu = 1438,
+		.mss4 = 1398,
+		.mss6 = 1378};
 	char text[64];
 	struct ip_prefix p;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice explain`: the catalogue of reasons. Needs no daemon. */
+/* `sluice explain`: the catalogue of reasons, why a tunnel fails and why packets are dropped. Needs no daemon. */
 #include "explain.h"
+
+#include "drops.h"
 
 #include "ike/reason.h"
 
@@ -17,6 +19,13 @@ static void print_reason(enum reason r)
 		printf("    %s.\n", advice);
 }
 
+static void print_drop(const struct drop_reason *d)
+{
+	printf("%s\n    Dropped: %s.\n", d->name, d->sentence);
+	if (*d->advice)
+		printf("    %s.\n", d->advice);
+}
+
 bool explain(const char *code)
 {
 	bool found = false;
@@ -25,6 +34,12 @@ bool explain(const char *code)
 		if (code && strcasecmp(code, reason_code((enum reason)r)))
 			continue;
 		print_reason((enum reason)r);
+		found = true;
+	}
+	for (const struct drop_reason *d = drop_reasons; d->name; d++) {
+		if (code && strcasecmp(code, d->name))
+			continue;
+		print_drop(d);
 		found = true;
 	}
 	return found;

@@ -20,6 +20,7 @@
 #define CONFIG_CONCENTRATED_MAX 100 /* V-02: sites of the concentrator class */
 #define CONFIG_GATEWAYS_MAX     50  /* sites of the gateway class */
 #define CONFIG_SITES_MAX        (CONFIG_CONCENTRATED_MAX + CONFIG_GATEWAYS_MAX)
+#define CONFIG_SERVICES_MAX     32  /* of the hub, for sites */
 #define CONFIG_NETWORKS_MAX     64  /* prefixes of one list */
 #define CONFIG_STATICS_MAX      100 /* static routes of a site */
 #define CONFIG_ENDPOINTS        2
@@ -62,6 +63,24 @@ enum df_choice {
 enum rate_bytes {
 	RATE_INNER, /* the packet in the tunnel */
 	RATE_OUTER, /* the packet around it: ESP, its padding, UDP and IP */
+};
+
+/* Which sources a site's packets may have. */
+enum source_choice {
+	SOURCES_STRICT, /* its own: announced and taken, or declared */
+	SOURCES_LOOSE,  /* any but the hub's and those of other sites */
+	SOURCES_OFF,
+};
+
+/* What of the hub itself sites reach; protocol 0: everything. */
+struct service_conf {
+	uint8_t protocol;
+	uint16_t port;
+};
+
+struct services_conf {
+	uint32_t count;
+	struct service_conf services[CONFIG_SERVICES_MAX];
 };
 
 struct networks_conf {
@@ -133,6 +152,8 @@ struct concentrator_conf {
 	uint8_t dataplane;     /* enum dataplane_choice */
 	uint8_t df;            /* enum df_choice */
 	uint8_t rate_bytes;    /* enum rate_bytes */
+	uint8_t source_check;  /* enum source_choice, of a site without its own */
+	struct services_conf site_services;
 };
 
 /* T-15: which member of a set is chosen when the peer offers several. */
@@ -184,6 +205,7 @@ struct site_conf {
 	uint8_t site_class;     /* enum site_class */
 	uint8_t routing;        /* enum site_routing */
 	uint8_t bandwidth;      /* enum site_bandwidth */
+	uint8_t source_check;   /* enum source_choice */
 	bool ecmp;              /* both tunnels carry what goes to the site */
 	uint64_t rate;          /* bit/s */
 	uint64_t pps;

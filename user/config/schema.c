@@ -5,6 +5,7 @@
  */
 #include "config/schema.h"
 
+#include "config/access.h"
 #include "config/routing.h"
 #include "config/values.h"
 
@@ -120,6 +121,7 @@ static const struct walk_field site_fields[] = {
 	{"max_prefixes_out", read_max_out, offsetof(struct site_conf, max_prefixes_out), false},
 	{"allow_default", read_bool, offsetof(struct site_conf, allow_default), false},
 	{"share_default", read_bool, offsetof(struct site_conf, share_default), false},
+	{"source_check", read_source_check, offsetof(struct site_conf, source_check), false},
 	{"propagate", read_bool, offsetof(struct site_conf, propagate), false},
 	{"as_override", read_bool, offsetof(struct site_conf, as_override), false},
 	{"allow_as_in", read_allow_as_in, offsetof(struct site_conf, allow_as_in), false},
@@ -201,6 +203,8 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("hold_time", read_hold, hold_s, false),
 	HUB("keepalive", read_keepalive, keepalive_s, false),
 	HUB("site_to_site", read_bool, site_to_site, false),
+	HUB("site_services", read_services, site_services, false),
+	HUB("source_check", read_source_check, source_check, false),
 	HUB("graceful_restart", read_bool, graceful_restart, false),
 	HUB("med_mode", read_med_mode, med_mode, false),
 	HUB("drain_med", read_drain_med, drain_med, false),
@@ -355,6 +359,7 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 
 	site->bgp_family = AF_INET;
 	site->propagate = true;
+	site->source_check = d->config->concentrator.source_check;
 	if (!read_class_first(w, node, site))
 		return false;
 	set_class_limits(&d->config->concentrator, site);

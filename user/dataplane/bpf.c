@@ -163,6 +163,7 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	p->inside->rodata->ecn_marking = o->ecn_marking;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
 		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||
+		!share_map(p->inside->maps.site_in_stats, p->outside->maps.site_in_stats) ||
 		inside_bpf__load(p->inside))
 		return false;
 	p->steer = steer_bpf__open_and_load();
@@ -211,6 +212,11 @@ static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
 		    share_map(x->maps.site_in_stats, p->outside->maps.site_in_stats) &&
 		    share_map(x->maps.site_credit, p->outside->maps.site_credit) &&
 		    share_map(x->maps.tunnels, p->inside->maps.tunnels) &&
+		    share_map(x->maps.route4, p->inside->maps.route4) &&
+		    share_map(x->maps.route6, p->inside->maps.route6) &&
+		    share_map(x->maps.sources4, p->inside->maps.sources4) &&
+		    share_map(x->maps.sources6, p->inside->maps.sources6) &&
+		    share_map(x->maps.services, p->inside->maps.services) &&
 		    share_map(x->maps.inside_drops, p->inside->maps.inside_drops) &&
 		    share_map(x->maps.selectors, p->inside->maps.selectors) &&
 		    share_map(x->maps.tunnel_stats, p->worker->maps.tunnel_stats) &&
@@ -241,6 +247,9 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_SHARES] = p->inside->maps.shares;
 	m[DATA_MAP_ROUTE4] = p->inside->maps.route4;
 	m[DATA_MAP_ROUTE6] = p->inside->maps.route6;
+	m[DATA_MAP_SOURCES4] = p->inside->maps.sources4;
+	m[DATA_MAP_SOURCES6] = p->inside->maps.sources6;
+	m[DATA_MAP_SERVICES] = p->inside->maps.services;
 	m[DATA_MAP_CLOSED4] = p->outside->maps.closed4;
 	m[DATA_MAP_CLOSED6] = p->outside->maps.closed6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;
@@ -295,7 +304,7 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 		return NULL;
 	}
 	snprintf(p->pin_dir, sizeof(p->pin_dir), "%s", dir);
-	p->owner_fd = p->inside_link = -1;
+	p->owner_fd = p->inside_link[0] = p->inside_link[1] = -1;
 	for (int i = 0; i < QUEUE_EVENTS; i++)
 		p->queue_link[i] = -1;
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++)
@@ -332,6 +341,8 @@ static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATA
 {
 	int r = attach_tc(bpf_plane_inside_fd(p), ifindex, BPF_TC_EGRESS);
 
+	if (!r && !p->xfrm)
+		r = attach_tc(bpf_plane_from_site_fd(p), ifindex, BPF_TC_INGRESS);
 	if (r) {
 		bpf_plane_say(error, "cannot attach TC to interface %u: %s", ifindex, strerror(-r));
 		return false;
@@ -340,20 +351,33 @@ static bool attach_clsact(struct bpf_plane *p, uint32_t ifindex, char error[DATA
 	return true;
 }
 
+static void close_inside(struct bpf_plane *p)
+{
+	for (int i = 0; i < 2; i++) {
+		if (p->inside_link[i] >= 0)
+			close(p->inside_link[i]);
+		p->inside_link[i] = -1;
+	}
+}
+
 bool bpf_plane_attach_inside(
 	struct bpf_plane *p, uint32_t ifindex, const char **mode, char error[DATAPLANE_ERROR_SIZE])
 {
 	if (p->xfrm)
 		p->xfrm->bss->inside_ifindex = ifindex;
 	p->outside->bss->inside_ifindex = ifindex;
+	p->inside->bss->inside_ifindex = ifindex;
 	*mode = "tcx";
-	if (p->inside_link >= 0) /* of one that has gone */
-		close(p->inside_link);
-	p->inside_link = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
+	close_inside(p); /* of one that has gone */
+	p->inside_link[0] = bpf_link_create(bpf_plane_inside_fd(p), (int)ifindex,
 		(enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
-	if (p->inside_link >= 0)
+	/* With kernel ESP xfrm_in has asked what from_site asks. */
+	if (p->inside_link[0] >= 0 && !p->xfrm)
+		p->inside_link[1] = bpf_link_create(bpf_plane_from_site_fd(p), (int)ifindex,
+			(enum bpf_attach_type)BPF_TCX_INGRESS_TYPE, NULL);
+	if (p->inside_link[0] >= 0 && (p->xfrm || p->inside_link[1] >= 0))
 		return true;
-	p->inside_link = -1;
+	close_inside(p);
 	*mode = "clsact";
 	return attach_clsact(p, ifindex, error);
 }
@@ -413,9 +437,26 @@ int bpf_plane_inside_fd(const struct bpf_plane *p)
 	return bpf_program__fd(p->inside->progs.inside);
 }
 
+int bpf_plane_from_site_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->inside->progs.from_site);
+}
+
+int bpf_plane_xfrm_in_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->xfrm->progs.xfrm_in);
+}
+
 int bpf_plane_xfrm_out_fd(const struct bpf_plane *p)
 {
 	return bpf_program__fd(p->xfrm->progs.xfrm_out);
+}
+
+void bpf_plane_sources_changed(const struct bpf_plane *p)
+{
+	__atomic_fetch_add(&p->inside->bss->source_generation, 1, __ATOMIC_RELEASE);
+	if (p->xfrm)
+		__atomic_fetch_add(&p->xfrm->bss->source_generation, 1, __ATOMIC_RELEASE);
 }
 
 uint64_t bpf_plane_queue_drops(const struct bpf_plane *p)
@@ -433,8 +474,7 @@ void bpf_plane_forget(struct bpf_plane *p)
 		if (p->guard_link[i] >= 0)
 			close(p->guard_link[i]);
 	}
-	if (p->inside_link >= 0)
-		close(p->inside_link);
+	close_inside(p);
 	for (int i = 0; i < QUEUE_EVENTS; i++) {
 		if (p->queue_link[i] >= 0)
 			close(p->queue_link[i]);

@@ -54,7 +54,10 @@ bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const c
  */
 void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex);
 
-/* Attaches the inside program to a device's egress: TCX, else clsact. `*mode` says which. */
+/*
+ * Attaches the inside programs to both sides of a device, with kernel ESP to its egress only: TCX, else
+ * clsact. `*mode` says which.
+ */
 bool bpf_plane_attach_inside(struct bpf_plane *plane, uint32_t ifindex, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE]);
 
@@ -74,6 +77,9 @@ int bpf_plane_map_fd(const struct bpf_plane *plane, enum data_map map);
 uint32_t bpf_plane_map_value_size(const struct bpf_plane *plane, enum data_map map);
 uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map);
 
+/* Routes, tunnels or what is declared have changed: what was remembered of them no longer holds. */
+void bpf_plane_sources_changed(const struct bpf_plane *plane);
+
 /* Kernel ESP: packets that XDP has passed on and that the queue of their CPU had no room for. */
 uint64_t bpf_plane_queue_drops(const struct bpf_plane *plane);
 
@@ -81,7 +87,9 @@ uint64_t bpf_plane_queue_drops(const struct bpf_plane *plane);
 int bpf_plane_outside_fd(const struct bpf_plane *plane);
 int bpf_plane_leaving_fd(const struct bpf_plane *plane);
 int bpf_plane_inside_fd(const struct bpf_plane *plane);
-int bpf_plane_xfrm_out_fd(const struct bpf_plane *plane); /* with esp_cpus */
+int bpf_plane_from_site_fd(const struct bpf_plane *plane);
+int bpf_plane_xfrm_in_fd(const struct bpf_plane *plane); /* these two with esp_cpus */
+int bpf_plane_xfrm_out_fd(const struct bpf_plane *plane);
 
 /* Detaches, removes the pins and the pin directory. */
 void bpf_plane_free(struct bpf_plane *plane);

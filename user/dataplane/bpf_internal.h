@@ -7,9 +7,10 @@
 
 #include <bpf/libbpf.h>
 
-#define BPF_TCX_EGRESS_TYPE 47 /* enum bpf_attach_type since Linux 6.6 */
-#define PIN_PATH_SIZE       256
-#define QUEUE_EVENTS        2
+#define BPF_TCX_INGRESS_TYPE 46 /* enum bpf_attach_type since Linux 6.6 */
+#define BPF_TCX_EGRESS_TYPE  47
+#define PIN_PATH_SIZE        256
+#define QUEUE_EVENTS         2
 
 struct bpf_plane {
 	struct outside_bpf *outside;
@@ -23,7 +24,7 @@ struct bpf_plane {
 	int guard_link[SLUICE_MAX_OUTSIDE];
 	bool guard_clsact[SLUICE_MAX_OUTSIDE]; /* attached without TCX */
 	bool closed;                           /* an outside device, by us */
-	int inside_link;
+	int inside_link[2];                    /* egress, ingress */
 	int queue_link[QUEUE_EVENTS];
 	uint32_t clsact_ifindex; /* 0: attached by TCX */
 	int owner_fd;            /* the pin directory, locked */

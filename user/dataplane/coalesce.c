@@ -166,15 +166,17 @@ static bool join(struct bundle *b, const struct candidate *c)
 	return true;
 }
 
-static void open_bundle(struct bundle *b, const uint8_t *ip, const struct inner *in)
+static void open_bundle(struct bundle *b, const uint8_t *ip, const struct inner *in, uint32_t tag)
 {
 	static const uint8_t mac[6] = SLUICE_INSIDE_MAC;
 	uint8_t *eth = b->head + VNET_HEADER;
 
 	memset(b->head, 0, FRAME_HEADER + 1);
 	memcpy(eth, mac, sizeof(mac));
-	memcpy(eth + 6, mac, sizeof(mac));
-	eth[6] |= 0x04; /* from another than the device itself */
+	eth[6] = SLUICE_MAC_MARK_0;
+	eth[7] = SLUICE_MAC_MARK_1;
+	eth[8] = tag == COALESCE_OWN ? SLUICE_FROM_HUB : SLUICE_FROM_SITE;
+	put16(eth + 10, tag == COALESCE_OWN ? 0 : tag);
 	put16(eth + 12, in->family == 4 ? 0x0800 : 0x86dd);
 	b->iov[0] = (struct iovec){.iov_base = b->head, .iov_len = FRAME_HEADER};
 	b->iov[1] = (struct iovec){.iov_base = (void *)(uintptr_t)ip, .iov_len = in->total};
@@ -206,7 +208,7 @@ bool coalesce_add(struct coalescer *co, const uint8_t *ip, const struct inner *i
 	/* Order within a flow: what follows does not find an older one. */
 	*last = (uint16_t)co->count;
 	b = &co->bundles[co->count++];
-	open_bundle(b, ip, in);
+	open_bundle(b, ip, in, tag);
 	b->tag = tag;
 	if (mergeable) {
 		b->header = c.header;

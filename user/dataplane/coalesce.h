@@ -35,7 +35,7 @@ struct bundle {
 	uint32_t size; /* payload of each but the last */
 	uint32_t next; /* TCP: next sequence number; UDP: unused */
 	uint16_t next_id;
-	uint32_t tag; /* the caller's: packets of different tags are not merged */
+	uint32_t tag; /* tunnel: packets of different ones are not merged */
 	uint8_t family;
 	uint8_t protocol;
 	const uint8_t *first; /* the first packet */
@@ -48,8 +48,10 @@ struct coalescer {
 	struct bundle bundles[COALESCE_BUNDLES];
 };
 
+#define COALESCE_OWN UINT32_MAX /* the tag of what is the worker's own */
+
 /*
- * Takes an inner packet, which must stay where it is until the bundles are written. False when all
+ * Takes an inner packet of the tunnel `tag`, which must stay where it is until the bundles are written. False when all
  * bundles are taken: write, coalesce_reset and repeat.
  */
 bool coalesce_add(struct coalescer *c, const uint8_t *ip, const struct inner *in, uint32_t tag);

@@ -199,19 +199,23 @@ static int trie_map(const struct maps *m, enum tries tries, const struct ip_pref
 	return bpf_plane_map_fd(m->plane, tries == ROUTES ? DATA_MAP_ROUTE6 : DATA_MAP_CLOSED6);
 }
 
-static struct route_target route_target(uint32_t tunnel, uint32_t share)
+static struct route_target route_target(uint32_t tunnel, uint32_t share, uint8_t len)
 {
-	return (struct route_target){.tunnel = tunnel, .site = tunnel / 2, .share = share};
+	return (struct route_target){
+		.tunnel = tunnel, .site = tunnel / 2, .share = share, .len = len};
 }
 
 static bool trie_set(struct maps *m, enum tries tries, const struct ip_prefix *prefix,
 	uint32_t tunnel, uint32_t share)
 {
-	struct route_target target = route_target(tunnel, share);
+	struct route_target target = route_target(tunnel, share, prefix->len);
 	union route_key key;
 	int fd = trie_map(m, tries, prefix, &key);
 
-	return !bpf_map_update_elem(fd, &key, &target, BPF_ANY);
+	bool ok = !bpf_map_update_elem(fd, &key, &target, BPF_ANY);
+
+	bpf_plane_sources_changed(m->plane);
+	return ok;
 }
 
 static bool trie_del(struct maps *m, enum tries tries, const struct ip_prefix *prefix)
@@ -219,7 +223,10 @@ static bool trie_del(struct maps *m, enum tries tries, const struct ip_prefix *p
 	union route_key key;
 	int fd = trie_map(m, tries, prefix, &key);
 
-	return !bpf_map_delete_elem(fd, &key);
+	bool ok = !bpf_map_delete_elem(fd, &key);
+
+	bpf_plane_sources_changed(m->plane);
+	return ok;
 }
 
 bool maps_route_set(struct maps *m, const struct ip_prefix *prefix, uint32_t tunnel, uint32_t share)
@@ -256,7 +263,7 @@ static struct route_run collect_run(
 		run.fd = fd;
 		run.key_size = r->prefix.addr.family == AF_INET ? sizeof(key.v4) : sizeof(key.v6);
 		memcpy(run.keys + run.count * run.key_size, &key, run.key_size);
-		run.targets[run.count] = route_target(r->tunnel, r->share);
+		run.targets[run.count] = route_target(r->tunnel, r->share, r->prefix.len);
 	}
 	return run;
 }
@@ -288,6 +295,7 @@ static size_t write_routes(
 			failed += r->failed;
 		}
 	}
+	bpf_plane_sources_changed(m->plane);
 	return failed;
 }
 
@@ -343,8 +351,11 @@ bool maps_share_set(struct maps *m, uint32_t share, const struct route_share *va
 
 bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record *record)
 {
-	return !bpf_map_update_elem(
+	bool ok = !bpf_map_update_elem(
 		bpf_plane_map_fd(m->plane, DATA_MAP_TUNNELS), &tunnel, record, BPF_ANY);
+
+	bpf_plane_sources_changed(m->plane);
+	return ok;
 }
 
 bool maps_site_set(struct maps *m, uint32_t site, const char *name, uint32_t asn)

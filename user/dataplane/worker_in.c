@@ -38,7 +38,7 @@ static bool is_control(const struct inner *in)
 	return in->protocol == IPPROTO_UDP && in->destination_port == SLUICE_PORT_BFD;
 }
 
-/* Writes all bundles. Delivered is counted here: before, a packet may still be lost. */
+/* Writes all bundles. TC counts what arrives (bpf/inside.bpf.c, from_site). */
 static void write_bundles(struct worker *w)
 {
 	struct coalescer *c = &w->coalescer;
@@ -46,10 +46,9 @@ static void write_bundles(struct worker *w)
 	coalesce_finish(c);
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct bundle *b = &c->bundles[i];
-		struct site_stats *s = in_stats(w, b->tag);
-		ssize_t n = writev(w->tap_fd, b->iov, (int)b->pieces + 1);
 
-		tally(n > 0 ? &s->delivered : &s->internal, b->pieces, b->bytes);
+		if (writev(w->tap_fd, b->iov, (int)b->pieces + 1) <= 0)
+			tally(&in_stats(w, b->tag)->internal, b->pieces, b->bytes);
 	}
 	w->stats->tap_writes += c->count;
 	coalesce_reset(c);

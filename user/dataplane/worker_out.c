@@ -182,7 +182,7 @@ static void say_too_big(struct worker *w, uint32_t tunnel, const uint8_t *ip,
 		return;
 	w->last_error_ns[tunnel] = now;
 	coalesce_reset(&w->coalescer);
-	if (coalesce_add(&w->coalescer, error, &made, 0)) {
+	if (coalesce_add(&w->coalescer, error, &made, COALESCE_OWN)) {
 		struct bundle *b = &w->coalescer.bundles[0];
 
 		if (writev(w->tap_fd, b->iov, (int)b->pieces + 1) < 0)

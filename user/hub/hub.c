@@ -180,6 +180,7 @@ static void run(struct hub *h, bool verbose)
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_sites_add(h, &h->config->sites[i]);
 	hub_claims_collect(h);
+	hub_sources_set(h);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	hub_host_watch(h);
@@ -207,6 +208,7 @@ static void hub_free(struct hub *h)
 		free(h->fair[d]);
 	hub_apply_give_up(h);
 	admin_free(h);
+	source_set_fini(&h->sources);
 	route_table_free(h->routes);
 	closed_free(h->closed);
 	claims_fini(&h->claims);

@@ -15,6 +15,7 @@
 #include "dataplane/link.h"
 #include "bgp/claims.h"
 #include "dataplane/maps.h"
+#include "dataplane/source.h"
 #include "dataplane/xfrmi.h"
 #include "hub/closed.h"
 #include "hub/endpoints.h"
@@ -132,6 +133,7 @@ struct hub {
 	struct eventlog *events;
 	struct bpf_plane *plane;
 	struct maps *maps;
+	struct source_set sources; /* what TC knows as declared */
 	struct link *link;
 	struct fair *fair[SLUICE_DIRECTIONS];
 	bool kernel_esp;
@@ -244,6 +246,14 @@ void hub_sites_settle(struct hub *h);
 /* Into a log of the tunnel; own_event has the members that its kind of event has. */
 void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event);
 void hub_sample(struct hub *h);
+
+/*
+ * sources.c: tells TC which inside addresses a tunnel has, whose it is, and whether it is open; nothing when
+ * it is not present. And for all of them, after any change of the configuration, which prefixes are
+ * declared as whose, and what the hub serves to sites.
+ */
+void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present);
+void hub_sources_set(struct hub *h);
 
 /* rates.c: the limits of sites and of all together; while the latter is short it is shared fairly. */
 void hub_aggregate_set(struct hub *h); /* before the first site's */

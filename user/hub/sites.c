@@ -284,6 +284,7 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
 	hub_interface_add(h, site, t);
 	hub_inside_set(h, site, t, true);
+	hub_tunnel_record(h, tunnel, true);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		send_tunnel(h, &h->processes[roles[i]], site, t);
 }
@@ -312,6 +313,7 @@ static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	hub_routes_sweep(h);
 	forget_password(h, site, t);
 	hub_inside_set(h, site, t, false);
+	hub_tunnel_record(h, m.tunnel, false);
 	hub_interface_del(h, m.tunnel);
 }
 
@@ -472,26 +474,16 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 {
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	struct hub_tunnel *state = hub_tunnel(h, tunnel);
-	uint32_t mtu = hub_tunnel_mtu(state);
+	bool was_open = state->open;
 
 	if (hub_endpoint(h, site, tunnel % TUNNELS_PER_SITE)->fault)
 		return; /* what becomes of it opens it */
 
-	struct tunnel_record record = {.site = site->slot,
-		.up = 1,
-		.inner_mtu = mtu,
-		.ifindex = state->ifindex,
-		.own_limits = site->conf.site_class == SITE_GATEWAY};
-
-	if (mtu > 60) {
-		record.mss4 = (uint16_t)(mtu - 40);
-		record.mss6 = (uint16_t)(mtu - 60);
-	}
-	hub_interface_mtu_set(h, tunnel, mtu);
-	maps_tunnel_set(h->maps, tunnel, &record);
-	if (state->open)
-		return; /* the record alone: another MTU after a rekey */
 	state->open = true;
+	hub_interface_mtu_set(h, tunnel, hub_tunnel_mtu(state));
+	hub_tunnel_record(h, tunnel, true);
+	if (was_open)
+		return; /* the record alone: another MTU after a rekey */
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
 	hub_bgp_tunnel_send(h, tunnel, !state->leave_at_ns);
 	if (site->conf.routing != ROUTING_BGP)
@@ -502,12 +494,12 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 {
 	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	struct hub_tunnel *state = hub_tunnel(h, tunnel);
-	struct tunnel_record record = {.site = site->slot};
+	bool was_open = state->open;
 
-	maps_tunnel_set(h->maps, tunnel, &record);
-	if (!state->open)
-		return;
 	state->open = false;
+	hub_tunnel_record(h, tunnel, true);
+	if (!was_open)
+		return;
 	state->bfd_resume = (struct imsg_bfd_resume){0};
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
 	hub_bgp_tunnel_send(h, tunnel, false);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a site may send, once it is opened: from where, and to what of the hub's own. Both data planes ask
+ * where the packet enters the inside; a super-packet is asked about once.
+ */
+#ifndef BPF_SOURCE_H
+#define BPF_SOURCE_H
+
+#include "guard.h"
+#include "maps.h"
+#include "selectors.h"
+
+/* Set before anything is attached. */
+__u32 inside_ifindex;
+
+/* Counted on with every change of routes, tunnels and what is declared, after the change. */
+__u64 source_generation;
+
+PLAIN_ARRAY(tunnels, struct tunnel_record, SLUICE_MAX_TUNNELS);
+ROUTE_TRIE(route4, struct route4_key, SLUICE_MAX_ROUTES);
+ROUTE_TRIE(route6, struct route6_key, SLUICE_MAX_ROUTES);
+SOURCE_TRIE(sources4, struct source4_key);
+SOURCE_TRIE(sources6, struct source6_key);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_SERVICES);
+	__type(key, __u32);
+	__type(value, __u8);
+} services SEC(".maps");
+
+/*
+ * To look up both ends of a packet costs as much as some of the kernel's forwarding. So what was found to
+ * pass by the hub is remembered, by its addresses and tunnel, until something changes that we know of, and
+ * for a jiffy at most: the host's own addresses are not ours to know of.
+ */
+#define JUDGED_PAIRS 1024 /* of this CPU: a power of two */
+
+struct judged {
+	__be64 source[2], destination[2];
+	__u32 tunnel;
+	__u32 family; /* 0: free */
+	__u64 jiffies, generation;
+};
+
+COUNTER_ARRAY(judged_pairs, struct judged, JUDGED_PAIRS);
+
+#define LIST_BITS          32 /* of the list's number, in front of the address */
+#define ICMP_ECHO_REPLY    0  /* RFC 792 */
+#define ICMP_UNREACHABLE   3
+#define ICMP_ECHO_REQUEST  8
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER     12
+#define ICMP6_LAST_ERROR   4 /* RFC 4443 2.1 */
+#define ICMP6_ECHO_REQUEST 128
+#define ICMP6_ECHO_REPLY   129
+#define IPV6_MULTICAST     0xff
+
+enum source_verdict {
+	SOURCE_OK,
+	SOURCE_WRONG,
+	SOURCE_NO_SERVICE,
+};
+
+static __always_inline int is_zero(const __u8 *a, int words)
+{
+	__u32 any = 0;
+
+	for (int i = 0; i < words; i++)
+		any |= ((const __u32 *)a)[i];
+	return !any;
+}
+
+/* An address of the packet is that inside address of the tunnel; one that it does not have is nobody's. */
+static __always_inline int is_inside(
+	__u8 family, const __be64 address[2], const __u8 v4[4], const __u8 v6[16])
+{
+	const __u32 *a = (const __u32 *)address, *b = (const __u32 *)v6;
+
+	if (family == 4)
+		return a[0] == *(const __u32 *)v4 && a[0];
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) && !is_zero(v6, 4);
+}
+
+static __always_inline const struct source_owner *declared(__u32 list, const struct selected *s)
+{
+	if (s->family == 4) {
+		struct source4_key key = {.prefix_len = LIST_BITS + 32, .list = list};
+
+		__builtin_memcpy(key.address, s->source, 4);
+		return bpf_map_lookup_elem(&sources4, &key);
+	}
+
+	struct source6_key key = {.prefix_len = LIST_BITS + 128, .list = list};
+
+	__builtin_memcpy(key.address, s->source, 16);
+	return bpf_map_lookup_elem(&sources6, &key);
+}
+
+static __always_inline const struct route_target *route_back(const struct selected *s)
+{
+	if (s->family == 4) {
+		struct route4_key key = {.prefix_len = 32};
+
+		__builtin_memcpy(key.address, s->source, 4);
+		return bpf_map_lookup_elem(&route4, &key);
+	}
+
+	struct route6_key key = {.prefix_len = 128};
+
+	__builtin_memcpy(key.address, s->source, 16);
+	return bpf_map_lookup_elem(&route6, &key);
+}
+
+/*
+ * What is sent there from the inside device ends at the hub, or nowhere: a broadcast. The kernel's own table
+ * is asked, because the hub's addresses are the host's business and change when nobody tells us. Whoever
+ * gets no answer takes it for local, which few packets may be.
+ */
+static __always_inline int is_local(struct __sk_buff *skb, __u8 family, const __be64 address[2])
+{
+	struct bpf_fib_lookup f = {.ifindex = inside_ifindex ? inside_ifindex : skb->ifindex};
+	int kind;
+
+	if (family == 4) {
+		f.family = FAMILY_IPV4;
+		__builtin_memcpy(&f.ipv4_dst, address, 4);
+	} else {
+		f.family = FAMILY_IPV6;
+		__builtin_memcpy(f.ipv6_dst, address, 16);
+	}
+	kind = bpf_fib_lookup(skb, &f, sizeof(f), 0);
+	return kind < 0 || kind == BPF_FIB_LKUP_RET_NOT_FWDED ||
+	       kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+/* Nobody's route leads there but perhaps a default route: the hub's own and others' are still theirs. */
+static __noinline int is_of_others(struct __sk_buff *skb, const struct selected *s, __u32 group)
+{
+	const struct source_owner *owner;
+
+	if (!skb || !s)
+		return 1;
+	owner = declared(SLUICE_OWNERS, s);
+	if (owner && owner->len)
+		return owner->group != group;
+	return is_local(skb, s->family, s->source);
+}
+
+/* The longest match decides, of routes and of what is declared as this site's. */
+static __noinline int source_belongs(struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+{
+	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel), *back = 0;
+	const struct route_target *target;
+	const struct source_owner *own;
+	int mine = 0, routed = 0;
+
+	if (!skb || !s || !record)
+		return 0;
+	if (record->source_check == SOURCE_OFF ||
+		is_inside(s->family, s->source, record->peer4, record->peer6))
+		return 1;
+	target = route_back(s);
+	if (target) {
+		__u32 to = target->tunnel;
+
+		back = bpf_map_lookup_elem(&tunnels, &to);
+		mine = record->group && back && back->group == record->group;
+		routed = target->len;
+	}
+	if (mine && routed)
+		return 1;
+	own = declared(record->site, s);
+	if (own && own->len && (int)own->len >= routed)
+		return 1;
+	if (routed)
+		return 0;
+	if (record->source_check == SOURCE_STRICT && !mine && !own)
+		return 0;
+	return !is_of_others(skb, s, record->group);
+}
+
+/* What the hub itself asked for: a connection, or a UDP socket that has this one peer. */
+static __always_inline int is_answer(struct __sk_buff *skb, const struct selected *s)
+{
+	struct bpf_sock_tuple t = {};
+	struct bpf_sock *sk;
+	__u32 len, state;
+
+	if (s->family == 4) {
+		len = sizeof(t.ipv4);
+		__builtin_memcpy(&t.ipv4.saddr, s->source, 4);
+		__builtin_memcpy(&t.ipv4.daddr, s->destination, 4);
+		t.ipv4.sport = bpf_htons(s->source_port);
+		t.ipv4.dport = bpf_htons(s->destination_port);
+	} else {
+		len = sizeof(t.ipv6);
+		__builtin_memcpy(t.ipv6.saddr, s->source, 16);
+		__builtin_memcpy(t.ipv6.daddr, s->destination, 16);
+		t.ipv6.sport = bpf_htons(s->source_port);
+		t.ipv6.dport = bpf_htons(s->destination_port);
+	}
+	/* Apart to the end: the verifier wants to know which kind of socket an instruction reads. */
+	if (s->protocol == IPPROTO_TCP) {
+		sk = bpf_skc_lookup_tcp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
+		if (!sk)
+			return 0;
+		state = *(volatile __u32 *)&sk->state;
+		bpf_sk_release(sk);
+		return state != BPF_TCP_LISTEN;
+	}
+	sk = bpf_sk_lookup_udp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return 0;
+	state = *(volatile __u32 *)&sk->state;
+	bpf_sk_release(sk);
+	return state == BPF_TCP_ESTABLISHED;
+}
+
+/* Echo, and errors about what the hub sent (RFC 792, RFC 4443). Neither redirects nor advertisements. */
+static __always_inline int is_welcome_icmp(const struct selected *s)
+{
+	if (s->protocol == IPPROTO_ICMPV6)
+		return (s->icmp_type && s->icmp_type <= ICMP6_LAST_ERROR) ||
+		       s->icmp_type == ICMP6_ECHO_REQUEST || s->icmp_type == ICMP6_ECHO_REPLY;
+	return s->icmp_type == ICMP_ECHO_REQUEST || s->icmp_type == ICMP_ECHO_REPLY ||
+	       s->icmp_type == ICMP_UNREACHABLE || s->icmp_type == ICMP_TIME_EXCEEDED ||
+	       s->icmp_type == ICMP_PARAMETER;
+}
+
+static __always_inline int is_service(__u8 protocol, __u16 port)
+{
+	__u32 key = SLUICE_SERVICE(protocol, port), any = SLUICE_SERVICE_ANY;
+
+	return bpf_map_lookup_elem(&services, &key) || bpf_map_lookup_elem(&services, &any);
+}
+
+/*
+ * For the hub itself: sessions of this very tunnel (RFC 5881 3), ICMP, what was asked for, and what the
+ * configuration opens. A fragment without ports is no danger: it is nothing without its first one.
+ */
+static __noinline int is_served(struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+{
+	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
+	__u16 port;
+
+	if (!skb || !s || !record)
+		return 0;
+	if (s->later)
+		return 1;
+	if (s->protocol == (s->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return is_welcome_icmp(s);
+	if (s->protocol != IPPROTO_TCP && s->protocol != IPPROTO_UDP)
+		return is_service(0, 0);
+	port = s->protocol == IPPROTO_TCP ? SLUICE_PORT_BGP : SLUICE_PORT_BFD;
+	if (s->destination_port == port &&
+		is_inside(s->family, s->source, record->peer4, record->peer6) &&
+		is_inside(s->family, s->destination, record->hub4, record->hub6))
+		return 1;
+	return is_service(s->protocol, s->destination_port) || is_answer(skb, s);
+}
+
+static __always_inline int is_multicast(const struct selected *s)
+{
+	__u8 first = *(const __u8 *)s->destination;
+
+	return s->family == 4 ? first >= IPV4_MULTICAST : first == IPV6_MULTICAST;
+}
+
+static __always_inline struct judged *judged_find(
+	__u32 tunnel, const __be64 source[2], const __be64 destination[2])
+{
+	__u64 h =
+		(source[0] ^ (destination[0] << 7 | destination[0] >> 57)) ^
+		(source[1] ^ (destination[1] << 7 | destination[1] >> 57)) * 0x9e3779b97f4a7c15ull;
+	__u32 key;
+
+	h = (h ^ tunnel) * 0xff51afd7ed558ccdull;
+	key = (h >> 32) % JUDGED_PAIRS;
+	return bpf_map_lookup_elem(&judged_pairs, &key);
+}
+
+static __always_inline int judged_holds(const struct judged *j, __u32 tunnel, __u32 family,
+	const __be64 source[2], const __be64 destination[2])
+{
+	return j->family == family && j->tunnel == tunnel && j->source[0] == source[0] &&
+	       j->source[1] == source[1] && j->destination[0] == destination[0] &&
+	       j->destination[1] == destination[1] && j->generation == source_generation &&
+	       j->jiffies == bpf_jiffies64();
+}
+
+/* An opened packet of the tunnel. Multicast is for nobody but the hub, which hears none. */
+static __always_inline enum source_verdict source_check(
+	struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+{
+	struct judged *j = judged_find(tunnel, s->source, s->destination);
+	__u64 generation = *(volatile __u64 *)&source_generation;
+
+	if (!j || judged_holds(j, tunnel, s->family, s->source, s->destination))
+		return j ? SOURCE_OK : SOURCE_WRONG;
+	if (is_multicast(s) && !is_service(0, 0))
+		return SOURCE_NO_SERVICE;
+	if (!source_belongs(skb, s, tunnel))
+		return SOURCE_WRONG;
+	if (is_local(skb, s->family, s->destination))
+		return is_served(skb, s, tunnel) ? SOURCE_OK : SOURCE_NO_SERVICE;
+	__builtin_memcpy(j->source, s->source, sizeof(j->source));
+	__builtin_memcpy(j->destination, s->destination, sizeof(j->destination));
+	j->tunnel = tunnel;
+	j->family = s->family;
+	j->jiffies = bpf_jiffies64();
+	j->generation = generation;
+	return SOURCE_OK;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drops.h"
+
+#include <stddef.h>
+
+const struct drop_reason drop_reasons[] = {
+	{"site_rate", "more than the site's rate", "raise rate, or let the site send less"},
+	{"site_pps", "more packets than the site's packets_per_second",
+		"raise packets_per_second, or let the site send larger packets"},
+	{"aggregate_rate", "more than the concentrator's aggregate_rate",
+		"raise aggregate_rate, or move sites to another hub"},
+	{"tunnel_down", "a route leads to a tunnel that has no SA just now",
+		"see `sluice show tunnels`"},
+	{"replay", "a sequence number that came before, or is older than the replay window",
+		"raise replay_window if the way to the site reorders packets"},
+	{"auth", "the integrity check failed: not sealed with this tunnel's key, or damaged",
+		"a few are damage on the way or forgery; all of them are a device that kept old "
+		"keys"},
+	{"selector", "addresses that the tunnel was not negotiated for",
+		"compare hub_cidrs and site_cidrs with what the device has"},
+	{"source",
+		"a source address that the site has no right to: no route leads back to it, "
+		"nothing "
+		"declares it as the site's, or it is the hub's or another site's",
+		"let the site announce the prefix or name it in prefixes; see source_check"},
+	{"service",
+		"for an address of the hub itself, which does not serve that to sites; or "
+		"multicast",
+		"name what sites may reach in site_services"},
+	{"malformed", "lengths, padding or the inner header make no sense", ""},
+	{"ecn", "a router on the way tells of congestion, and the packet's sender cannot be told",
+		""},
+	{"mtu", "too big for the tunnel, and its sender forbids fragments; it was told",
+		"see df, and whether firewalls drop ICMP"},
+	{"horizon",
+		"would have waited for longer than pacing_horizon: more goes to the site than its "
+		"rate",
+		"raise rate"},
+	{"sequence", "the SA's sequence numbers are used up, and no new SA has come",
+		"see `sluice show log` for why it is not rekeyed"},
+	{"ring_full", "the workers could not keep up", "use more workers, or more receive queues"},
+	{"internal", "a failure of the hub's own: an error of a socket, or data that was restarted",
+		"see the daemon's log"},
+	{NULL, NULL, NULL},
+};
