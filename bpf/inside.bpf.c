@@ -37,7 +37,8 @@ COUNTER_ARRAY(inside_drops, struct inside_stats, 1);
 SHARED_ARRAY(bucket_aggregate, struct rate_bucket, SLUICE_DIRECTIONS); /* that of outside.bpf.c */
 SHARED_ARRAY(tunnel_stats, struct tunnel_stats, SLUICE_MAX_TUNNELS);   /* that of worker.bpf.c */
 SHARED_ARRAY(selectors, struct tunnel_selectors, SLUICE_MAX_TUNNELS);
-PLAIN_ARRAY(told_flows, __u64, SLUICE_TOLD_FLOWS); /* when, by a hash of the flow */
+PLAIN_ARRAY(told_flows, __u64, SLUICE_TOLD_FLOWS);      /* when, by a hash of the flow */
+PLAIN_ARRAY(control_budget, __u64, SLUICE_MAX_TUNNELS); /* when that of a tunnel is used up */
 COUNTER_ARRAY(police_cpus_out, struct police_cpu, 1);
 PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
 
@@ -45,7 +46,8 @@ PLAIN_ARRAY(shares, struct route_share, SLUICE_MAX_SHARES);
 #define IPV6_HEADER          40
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 #define IPV4_FRAGMENT        0x3fff /* the offset, and "more fragments" */
-#define DSCP_CONTROL         48     /* CS6, RFC 4594: network control */
+#define IPV4_SOURCE          12     /* offsets in the headers; the destination follows */
+#define IPV6_SOURCE          8
 
 enum inside_kind {
 	INSIDE_OK,
@@ -61,7 +63,6 @@ struct inside_packet {
 	__u32 transport; /* offset of the TCP or UDP header in the frame */
 	__u8 family;
 	__u8 protocol;
-	__u8 dscp;
 	__u8 first_fragment; /* or no fragment: a transport header follows */
 	__u8 whole;          /* no fragment */
 };
@@ -77,7 +78,6 @@ static __always_inline enum inside_kind route_ipv4(struct __sk_buff *skb, struct
 	if (ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
 		return INSIDE_MALFORMED;
 	p->family = 4;
-	p->dscp = ip[1] >> 2;
 	p->protocol = ip[9];
 	p->first_fragment = !(((ip[6] << 8) | ip[7]) & IPV4_FRAGMENT_OFFSET);
 	p->whole = !(((ip[6] << 8) | ip[7]) & IPV4_FRAGMENT);
@@ -103,7 +103,6 @@ static __always_inline enum inside_kind route_ipv6(struct __sk_buff *skb, struct
 	if (ip[0] >> 4 != 6)
 		return INSIDE_MALFORMED;
 	p->family = 6;
-	p->dscp = (ip[0] & 15) << 2 | ip[1] >> 6;
 	p->protocol = ip[6];
 	p->first_fragment = p->whole = 1;
 	p->transport = ETH_HLEN + IPV6_HEADER;
@@ -132,10 +131,52 @@ static __always_inline enum inside_kind parse_inside(struct __sk_buff *skb, stru
 	return kind;
 }
 
-/* The hub's own routing protocol packets must get through a saturated tunnel, or it goes down. */
-static __always_inline int is_control(struct __sk_buff *skb, const struct inside_packet *p)
+/* From the hub's end of the tunnel to the site's: the session that runs through it. */
+static __noinline int is_session(
+	struct __sk_buff *skb, const struct inside_packet *p, const struct tunnel_record *record)
 {
-	return p->dscp == DSCP_CONTROL && !skb->ingress_ifindex;
+	__u32 at = ETH_HLEN + (p->family == 4 ? IPV4_SOURCE : IPV6_SOURCE);
+	__u32 len = p->family == 4 ? 4 : 16;
+	__be64 source[2] = {}, destination[2] = {};
+	__be16 ports[2];
+
+	if (skb->ingress_ifindex || !p->whole ||
+		bpf_skb_load_bytes(skb, p->transport, ports, sizeof(ports)))
+		return 0;
+	if (p->protocol == IPPROTO_TCP) {
+		if (ports[0] != bpf_htons(SLUICE_PORT_BGP) &&
+			ports[1] != bpf_htons(SLUICE_PORT_BGP))
+			return 0;
+	} else if (p->protocol != IPPROTO_UDP ||
+		   (ports[1] != bpf_htons(SLUICE_PORT_BFD) &&
+			   ports[1] != bpf_htons(SLUICE_PORT_BFD + 1))) {
+		return 0;
+	}
+	if (len == 4 ? bpf_skb_load_bytes(skb, at, source, 4) ||
+				bpf_skb_load_bytes(skb, at + 4, destination, 4)
+		     : bpf_skb_load_bytes(skb, at, source, 16) ||
+				bpf_skb_load_bytes(skb, at + 16, destination, 16))
+		return 0;
+	return is_inside(p->family, source, record->hub4, record->hub6) &&
+	       is_inside(p->family, destination, record->peer4, record->peer6);
+}
+
+/*
+ * The hub's own routing protocols must get through a saturated tunnel, or it goes down. They are told by
+ * ports and addresses and not by DSCP, which an answer copies from whatever a site has asked, and they have
+ * a budget: what is beyond it waits and pays as all else.
+ */
+static __always_inline int is_control(struct __sk_buff *skb, const struct inside_packet *p,
+	__u32 tunnel, const struct tunnel_record *record)
+{
+	__u64 cost = (__u64)p->bytes * SLUICE_CONTROL_NS_PER_BYTE, start;
+	__u64 burst = (__u64)SLUICE_CONTROL_BURST * SLUICE_CONTROL_NS_PER_BYTE;
+	__u64 *tat;
+
+	if (!is_session(skb, p, record))
+		return 0;
+	tat = bpf_map_lookup_elem(&control_budget, &tunnel);
+	return tat && bucket_charge(tat, bpf_ktime_get_ns(), cost, burst, &start);
 }
 
 static __always_inline int mark(struct __sk_buff *skb, __u32 tunnel, int control)
@@ -303,7 +344,7 @@ static __always_inline int to_tunnel(
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
 	__u32 bucket_index = bucket_of(tunnel, record ? record->own_limits : 0);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &bucket_index);
-	int control = is_control(skb, p);
+	int control;
 
 	if (!record || !stats || !bucket) {
 		count(&drops->tunnel_unknown, p->segments, p->bytes);
@@ -314,6 +355,7 @@ static __always_inline int to_tunnel(
 		count(&stats->tunnel_down, p->segments, p->bytes);
 		return TC_ACT_SHOT;
 	}
+	control = is_control(skb, p, tunnel, record);
 	if (!control && bucket->ns_per_byte_q16 && hopeless(bucket)) {
 		if (horizon_ns)
 			count(&stats->horizon, p->segments, p->bytes);

@@ -24,7 +24,7 @@
 
 /* The routing protocols, whose packets both data planes count apart. */
 #define SLUICE_PORT_BGP 179  /* RFC 4271 8.2.1 */
-#define SLUICE_PORT_BFD 3784 /* RFC 5881 4 */
+#define SLUICE_PORT_BFD 3784 /* RFC 5881 4; the next one is its echo */
 
 /*
  * An inbound SPI, chosen by the hub, carries its place in the table: the low 14 bits are
@@ -77,6 +77,13 @@
 #define SLUICE_HORIZON_PACKETS 8
 #define SLUICE_PACKET_FULL     1500       /* bytes */
 #define SLUICE_HORIZON_MAX     250000000u /* nanoseconds that they may take at most */
+
+/*
+ * What BGP and BFD of a tunnel may send past a queue that is full: so much over time, and so much at once.
+ * Both are in nanoseconds of the same clock as the buckets.
+ */
+#define SLUICE_CONTROL_NS_PER_BYTE 31250 /* 256 kbit/s */
+#define SLUICE_CONTROL_BURST       65536 /* bytes */
 
 /* How many flows are remembered as told of congestion, and for how long beyond the horizon. */
 #define SLUICE_TOLD_FLOWS 4096
@@ -270,10 +277,11 @@ struct worker_stats {
 struct tunnel_stats {
 	struct traffic in;
 	struct traffic out;
-	struct traffic control_in;  /* of `in`: BGP and BFD by their ports */
-	struct traffic control_out; /* of `out`: what the hub itself sends with DSCP CS6 */
-	struct traffic waiting;     /* in the pacing wheel now: a level, not a count */
-	__u64 last_in_ns;           /* last authenticated packet, CLOCK_MONOTONIC */
+	struct traffic control_in; /* of `in`: BGP and BFD by their ports */
+	struct traffic
+		control_out;    /* of `out`: BGP and BFD between the tunnel's inside addresses */
+	struct traffic waiting; /* in the pacing wheel now: a level, not a count */
+	__u64 last_in_ns;       /* last authenticated packet, CLOCK_MONOTONIC */
 	__u64 last_out_ns;
 };
 

@@ -197,17 +197,22 @@ static void nobody_is_marked_unasked(void **context)
 	}
 }
 
-/* What the hub itself sends with CS6 is of a routing protocol; a host behind it may say so, and is not. */
+/* What the hub itself sends through the tunnel for BGP; a host behind it may use the port, and is not. */
 static void routing_protocols_are_counted_apart(void **context)
 {
 	struct state *s = *context;
+	struct tunnel_record r = {.site = SITE, .up = 1, .ifindex = 1};
 	struct tunnel_stats t;
 
+	memcpy(r.hub4, lan4, 4);
+	memcpy(r.peer4, branch4, 4);
+	assert_true(maps_tunnel_set(s->maps, TUNNEL, &r));
 	for (uint32_t from = 0; from < 2; from++) {
 		struct frame f = data(true, NOT_ECT);
 		struct __sk_buff skb = {.ingress_ifindex = from};
 
-		f.bytes[15] |= 48 << 2;
+		f.bytes[14 + 9] = 6;
+		f.bytes[14 + 20 + 1] = SLUICE_PORT_BGP;
 		assert_int_equal(
 			run_frame(bpf_plane_inside_fd(s->plane), &f, &skb, true), TC_ACT_REDIRECT);
 	}
