@@ -27,6 +27,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load: how long a packet may wait in the worker. */
 const volatile __u64 horizon_ns = 25000000;
 
+/* Set before load: what came in by the inside device does not leave by it. */
+const volatile __u32 sites_apart;
+
 /* Set before load: kernel ESP, who waits for nearly as long is told by ECN. */
 const volatile __u32 ecn_marking;
 
@@ -351,6 +354,11 @@ static __always_inline int to_tunnel(
 		return TC_ACT_SHOT;
 	}
 	count(&stats->offered, p->segments, p->bytes);
+	/* V-04: whatever its source says, it came out of a tunnel. */
+	if (sites_apart && skb->ingress_ifindex && skb->ingress_ifindex == inside_ifindex) {
+		count(&stats->isolation, p->segments, p->bytes);
+		return TC_ACT_SHOT;
+	}
 	if (!record->up) {
 		count(&stats->tunnel_down, p->segments, p->bytes);
 		return TC_ACT_SHOT;

@@ -222,14 +222,15 @@ struct site_stats {
 	struct traffic auth;           /* integrity check failed */
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic source;         /* a source that the site has no right to */
-	struct traffic service;   /* for the hub itself, which serves no sites there; multicast */
-	struct traffic malformed; /* lengths, padding or inner header make no sense */
-	struct traffic ecn;       /* congestion that the inner packet cannot tell: RFC 6040 */
-	struct traffic mtu;       /* too big, DF set */
-	struct traffic horizon;   /* would have waited longer than the pacing horizon */
-	struct traffic sequence;  /* sequence numbers exhausted, waiting for a rekey */
-	struct traffic ring_full; /* AF_XDP or TAP ring had no room */
-	struct traffic internal;  /* our own failure: send error, no memory */
+	struct traffic service;        /* for the hub itself, closed to sites; multicast */
+	struct traffic isolation;      /* from site to site, with site_to_site off */
+	struct traffic malformed;      /* lengths, padding or inner header make no sense */
+	struct traffic ecn;            /* congestion that the inner packet cannot tell: RFC 6040 */
+	struct traffic mtu;            /* too big, DF set */
+	struct traffic horizon;        /* would have waited longer than the pacing horizon */
+	struct traffic sequence;       /* sequence numbers exhausted, waiting for a rekey */
+	struct traffic ring_full;      /* AF_XDP or TAP ring had no room */
+	struct traffic internal;       /* our own failure: send error, no memory */
 };
 
 /* What happens before a site is known, per CPU. Begins key 0 of `outside_drops`. */
@@ -472,7 +473,7 @@ struct ike_budget {
 _Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
-_Static_assert(sizeof(struct site_stats) == 18 * 16, "eighteen counters");
+_Static_assert(sizeof(struct site_stats) == 19 * 16, "nineteen counters");
 _Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
 _Static_assert(sizeof(struct route_share) == 64, "one cache line per set of tunnels");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");

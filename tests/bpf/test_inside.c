@@ -24,6 +24,16 @@ static int setup(void **context)
 	return start(context, &o, TUNNEL, &r);
 }
 
+static int setup_apart(void **context)
+{
+	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1, .sites_apart = true};
+	struct tunnel_record r = {.site = SITE, .up = 1};
+
+	if (!own_network())
+		return -1;
+	return start(context, &o, TUNNEL, &r);
+}
+
 static struct frame data(bool v4, uint8_t protocol, uint16_t payload)
 {
 	struct frame f = {0};
@@ -168,6 +178,31 @@ static void a_closed_tunnel_takes_nothing(void **context)
 	assert_int_equal(site(s).tunnel_down.packets, 1);
 	assert_int_equal(site(s).tunnel_down.bytes, 100);
 	assert_int_equal(site(s).offered.packets, 1);
+}
+
+/* V-04: by the device it came in by, which no source address hides. */
+static void sites_are_kept_apart(void **context)
+{
+	enum { INSIDE = 1, LAN = 2 };
+	struct state *s = *context;
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE];
+
+	assert_true(bpf_plane_attach_inside(s->plane, INSIDE, &mode, error));
+	for (int v4 = 0; v4 < 2; v4++) {
+		static const uint32_t from[] = {INSIDE, LAN, 0};
+
+		for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+			struct frame f = data(v4, 17, 80);
+			struct __sk_buff skb = {.ingress_ifindex = from[i]};
+			uint64_t before = site(s).isolation.packets;
+			bool apart = from[i] == INSIDE;
+
+			assert_int_equal(pass(s, &f, &skb), apart ? TC_ACT_SHOT : TC_ACT_OK);
+			assert_int_equal(site(s).isolation.packets - before, apart);
+		}
+	}
+	assert_int_equal(site(s).offered.packets, 6);
 }
 
 static void super_packets_count_as_segments(void **context)
@@ -420,6 +455,7 @@ int main(void)
 		TEST(longest_prefix_wins),
 		TEST(no_route_no_packet),
 		TEST(a_closed_tunnel_takes_nothing),
+		cmocka_unit_test_setup_teardown(sites_are_kept_apart, setup_apart, teardown),
 		TEST(super_packets_count_as_segments),
 		TEST(hopeless_packets_stop_here),
 		TEST(sessions_pass_a_full_tunnel),

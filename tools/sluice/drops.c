@@ -27,6 +27,8 @@ const struct drop_reason drop_reasons[] = {
 		"for an address of the hub itself, which does not serve that to sites; or "
 		"multicast",
 		"name what sites may reach in site_services"},
+	{"isolation", "from a site to a site, and site_to_site is off",
+		"switch site_to_site on if sites may reach each other"},
 	{"malformed", "lengths, padding or the inner header make no sense", ""},
 	{"ecn", "a router on the way tells of congestion, and the packet's sender cannot be told",
 		""},

@@ -101,6 +101,7 @@ static bool load_plane(struct hub *h, char *error)
 		.ecn_marking = c->ecn_marking,
 		.outer_rates = c->rate_bytes == RATE_OUTER,
 		.outside_forwarding = c->outside_forwarding,
+		.sites_apart = !c->site_to_site,
 		.outside_count = h->outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
 	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
