@@ -69,6 +69,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } cpus SEC(".maps");
 
+PLAIN_ARRAY(foreign_budget, __u64, SLUICE_MAX_TUNNELS); /* when that of a tunnel is used up */
 PLAIN_ARRAY(told_sites, struct told, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
 ROUTE_TRIE(closed4, struct route4_key, SLUICE_MAX_CLOSED);
@@ -181,6 +182,25 @@ static __noinline int tell_if_congested(struct xdp_md *ctx, const struct outside
 	return 0;
 }
 
+/*
+ * A site must not pay for what others send in its name, and not be lost when its address changes. So what
+ * comes from elsewhere has a budget of its own; a worker charges the site for it when it was authentic.
+ * Nobody can do that behind the kernel's ESP: there it pays here as well.
+ */
+static __noinline int foreign(
+	const struct sa_in *sa, struct site_stats *site, struct outside_cpu *cpu, __u64 bytes)
+{
+	__u64 burst = (__u64)SLUICE_FOREIGN_NS * (SLUICE_FOREIGN_BURST - 1), start;
+	__u32 tunnel = sa->tunnel;
+	__u64 *tat = bpf_map_lookup_elem(&foreign_budget, &tunnel);
+
+	if (tat && bucket_charge(tat, clock_of(&cpu->police, 1), SLUICE_FOREIGN_NS, burst, &start))
+		return 1;
+	count(&site->offered, 1, bytes);
+	count(&site->foreign, 1, bytes);
+	return 0;
+}
+
 /* `redirect`: what to return for a packet that may pass. */
 static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct outside_packet *p,
 	const struct sa_in *sa, struct outside_cpu *cpu, int redirect)
@@ -193,6 +213,14 @@ static __always_inline int police_and_redirect(struct xdp_md *ctx, const struct 
 	if (!site || !loan) {
 		count(&cpu->stats.unknown_spi, 1, bytes);
 		return XDP_DROP;
+	}
+	if (!same_address(p->family, sa->remote, p->remote)) {
+		if (!foreign(sa, site, cpu, bytes))
+			return XDP_DROP;
+		if (!esp_cpus) {
+			count(&site->offered, 1, bytes);
+			return redirect;
+		}
 	}
 	count(&site->offered, 1, bytes);
 	if (!spend(loan, sa->own_limits, &cpu->police, charged)) {

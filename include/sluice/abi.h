@@ -79,6 +79,13 @@
 #define SLUICE_HORIZON_MAX     250000000u /* nanoseconds that they may take at most */
 
 /*
+ * What comes with an SPI of ours from elsewhere than where its peer is known to be: a peer that has moved,
+ * or anybody at all. Until one of these packets has proved to be authentic, a tunnel takes few of them.
+ */
+#define SLUICE_FOREIGN_NS    5000000 /* for each: 200 a second */
+#define SLUICE_FOREIGN_BURST 64      /* packets */
+
+/*
  * What BGP and BFD of a tunnel may send past a queue that is full: so much over time, and so much at once.
  * Both are in nanoseconds of the same clock as the buckets.
  */
@@ -223,6 +230,7 @@ struct site_stats {
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic source;         /* a source that the site has no right to */
 	struct traffic service;        /* for the hub itself, closed to sites; multicast */
+	struct traffic foreign;        /* from another address than the peer's, beyond a budget */
 	struct traffic isolation;      /* from site to site, with site_to_site off */
 	struct traffic malformed;      /* lengths, padding or inner header make no sense */
 	struct traffic ecn;            /* congestion that the inner packet cannot tell: RFC 6040 */
@@ -297,8 +305,9 @@ struct sa_in {
 	__u8 udp_encap;    /* 1: ESP in UDP, 0: protocol 50; the other form is wrong_outer */
 	__u16 overhead;    /* ESP bytes that are not inner packet: header, IV, trailer, ICV */
 	__u8 local[16];    /* outside address of the hub, network order */
+	__u8 remote[16];   /* that of the peer, as far as is known; changes while the SPI stands */
 	__u8 own_limits;   /* see bucket_of */
-	__u8 reserved[35];
+	__u8 reserved[19];
 };
 
 /* `tunnels`, indexed by tunnel number. */
@@ -473,7 +482,7 @@ struct ike_budget {
 _Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
-_Static_assert(sizeof(struct site_stats) == 19 * 16, "nineteen counters");
+_Static_assert(sizeof(struct site_stats) == 20 * 16, "twenty counters");
 _Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
 _Static_assert(sizeof(struct route_share) == 64, "one cache line per set of tunnels");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");

@@ -70,6 +70,7 @@ static inline void plane_site(struct plane *p, uint32_t site)
 		.outer_family = 4,
 		.udp_encap = 1};
 	memcpy(r->local, hub4, 4);
+	memcpy(r->remote, site4, 4);
 	r->spi = plane_spi(site);
 	maps_site_rate_set(p->maps, SLUICE_IN, site, &rate);
 	maps_site_rate_set(p->maps, SLUICE_OUT, site, &rate);

@@ -43,6 +43,7 @@ static inline struct sa_in record(enum form form)
 	r.outer_family = v4 ? 4 : 6;
 	r.udp_encap = form == V4_UDP || form == V6_UDP;
 	memcpy(r.local, v4 ? hub4 : hub6, v4 ? 4 : 16);
+	memcpy(r.remote, v4 ? site4 : site6, v4 ? 4 : 16);
 	return r;
 }
 

@@ -27,6 +27,11 @@ const struct drop_reason drop_reasons[] = {
 		"for an address of the hub itself, which does not serve that to sites; or "
 		"multicast",
 		"name what sites may reach in site_services"},
+	{"foreign",
+		"with the SPI of a tunnel, but from another address than its peer's, and more than "
+		"such "
+		"a packet or two: forged, or a site that sends from several addresses",
+		"if it is the site's, let its device send ESP from the address it has for IKE"},
 	{"isolation", "from a site to a site, and site_to_site is off",
 		"switch site_to_site on if sites may reach each other"},
 	{"malformed", "lengths, padding or the inner header make no sense", ""},

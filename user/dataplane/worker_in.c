@@ -73,6 +73,15 @@ static void follow_peer(
 	worker_tell(w, WORKER_PEER_MOVED, p, remote);
 }
 
+/* What XDP has let pass because the peer may have moved, and which was authentic: the site pays. */
+static void charge_foreign(struct worker *w, uint32_t tunnel, uint32_t bytes, uint64_t now)
+{
+	uint64_t departure;
+
+	(void)pace_charge(bucket_of_tunnel(w, w->shared.bucket_in, tunnel), now, bytes,
+		PACE_HORIZON_MAX, &departure);
+}
+
 static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint32_t len,
 	const struct ip_endpoint *remote, uint8_t outer_class, uint64_t now)
 {
@@ -81,8 +90,10 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 	struct inner in;
 	uint64_t before;
 	enum esp_result r;
+	bool foreign;
 
 	pthread_spin_lock(&p->in_lock);
+	foreign = !addr_equal(&remote->addr, &p->seen.addr);
 	before = esp_sequence(p->in);
 	r = esp_open(p->in, &esp, &inner_len, &in);
 	if (r == ESP_OK || r == ESP_DUMMY || r == ESP_SELECTOR)
@@ -91,6 +102,8 @@ static void open_packet(struct worker *w, struct sa_pair *p, uint8_t *esp, uint3
 
 	if (r == ESP_OK || r == ESP_DUMMY)
 		t->last_in_ns = now;
+	if (foreign && (r == ESP_OK || r == ESP_DUMMY || r == ESP_SELECTOR))
+		charge_foreign(w, p->tunnel, inner_len, now);
 	if (r != ESP_OK) {
 		tally(reason(in_stats(w, p->tunnel), r), 1, len > overhead ? len - overhead : 0);
 		return;

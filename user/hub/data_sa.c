@@ -47,6 +47,14 @@ struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
 	return sa;
 }
 
+void data_record_remote(struct sa_in *record, const struct ip_addr *remote)
+{
+	uint8_t bytes[sizeof(record->remote)] = {0};
+
+	memcpy(bytes, remote->bytes, addr_len(remote));
+	memcpy(record->remote, bytes, sizeof(bytes));
+}
+
 /* The SPI last: XDP takes the record for valid once it is there. */
 static void record_write(struct proc_data *d, const struct sa_pair *p)
 {
@@ -62,6 +70,7 @@ static void record_write(struct proc_data *d, const struct sa_pair *p)
 	r->overhead = (uint16_t)esp_overhead(p->in);
 	memset(r->local, 0, sizeof(r->local));
 	memcpy(r->local, p->local.addr.bytes, n);
+	data_record_remote(r, &p->seen.addr);
 	__atomic_store_n(&r->spi, p->spi_in, __ATOMIC_RELEASE);
 }
 
@@ -171,6 +180,8 @@ bool data_sa_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out)
 void data_sa_moved(struct proc_data *d, uint32_t tunnel, const struct ip_endpoint *remote)
 {
 	data_path_forget(d, tunnel);
+	for (uint32_t i = 0; i < SLUICE_SA_SLOTS_PER_TUNNEL; i++)
+		data_record_remote(&d->sa_in[first_of(tunnel) + i], &remote->addr);
 	for (uint32_t i = 0; d->saved && i < SLUICE_SA_SLOTS_PER_TUNNEL; i++)
 		data_saved_move(&d->saved[first_of(tunnel) + i], remote);
 }

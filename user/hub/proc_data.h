@@ -69,6 +69,9 @@ struct proc_data {
 /* One direction of an SA as ike describes it. NULL: not ours to do. */
 struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound);
 
+/* XDP takes what comes from there for the peer's own. The record may be in use. */
+void data_record_remote(struct sa_in *record, const struct ip_addr *remote);
+
 /* Installs a pair, opens XDP for it and tells ike. */
 void data_sa_add(struct proc_data *d, const struct imsg_sa_add *a);
 

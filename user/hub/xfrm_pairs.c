@@ -29,6 +29,7 @@ static void record_write(struct proc_xfrm *x, const struct imsg_sa_add *a, uint3
 	r->overhead = (uint16_t)overhead;
 	memset(r->local, 0, sizeof(r->local));
 	memcpy(r->local, a->local.addr.bytes, addr_len(&a->local.addr));
+	data_record_remote(r, &a->remote.addr);
 	__atomic_store_n(&r->spi, a->spi_in, __ATOMIC_RELEASE);
 }
 
@@ -353,6 +354,8 @@ void xfrm_pairs_move(struct proc_data *d, const struct imsg_peer_moved *m)
 			log_error("tunnel %u: SA %08x could not follow its peer", tunnel,
 				p->add.spi_in);
 		secret_wipe(&moved, sizeof(moved));
+		data_record_remote(
+			&x->d->sa_in[SLUICE_SA_INDEX(p->add.spi_in)], &p->add.remote.addr);
 		if (saved(x, p->add.spi_in))
 			data_saved_move(saved(x, p->add.spi_in), &p->add.remote);
 		if (p->sends && x->using[tunnel] == p->add.spi_in)
