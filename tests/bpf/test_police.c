@@ -155,6 +155,10 @@ static void drops_are_spread(void **context)
 		if (took < (uint64_t)PACKETS * EVERY_NS * 3 / 2)
 			break;
 	}
+	if (took >= (uint64_t)PACKETS * EVERY_NS * 3 / 2) {
+		print_message("the machine had no time for us: %u dropped\n", dropped);
+		skip();
+	}
 	assert_in_range(dropped, PACKETS / 100, PACKETS * 6 / 10);
 	assert_in_range(longest, 1, 3);
 }
