@@ -92,7 +92,7 @@ answers() {
 case_ "answers with TOS 0xc0 are held at the neighbour's rate" answers
 sed -i '/^    source_check: off/d' "$LAB/sluice.yaml"
 case_ "its sources are checked again" sluice apply
-in_ns_exec b2-h ping -i 0.02 -W 1 10.0.0.10 >"$LAB/neighbour2" 2>&1 & neighbour=$!; remember $neighbour
+in_ns_exec b2-h ping -i 0.02 -s 1000 -W 1 10.0.0.10 >"$LAB/neighbour2" 2>&1 & neighbour=$!; remember $neighbour
 
 # ---- the neighbour's SPI, from an address that is not its own: four times its rate ----
 junk() {
