@@ -249,6 +249,7 @@ void view_dataplane(const json_t *document)
 		table_text(&t, format_quantity(field_number(o, "rss_kb") * 1024, "B", text));
 	}
 	table_print(&t, "no processes");
+	printf("BFD: %s\n", field_text(document, "bfd_thread"));
 	view_counters(document, "outside");
 	view_counters(document, "inside");
 }

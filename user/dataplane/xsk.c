@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <xdp/xsk.h>
@@ -92,6 +93,20 @@ static bool is_zero_copy(const struct xsk *x)
 	       options.flags & XDP_OPTIONS_ZEROCOPY;
 }
 
+static void explain(int r, const char *device, uint32_t queue, char error[DATAPLANE_ERROR_SIZE])
+{
+	struct rlimit locked;
+
+	snprintf(error, DATAPLANE_ERROR_SIZE, "AF_XDP on %s queue %u: %s", device, queue,
+		strerror(-r));
+	if (r == -ENOBUFS && !getrlimit(RLIMIT_MEMLOCK, &locked) &&
+		locked.rlim_cur != RLIM_INFINITY)
+		snprintf(error + strlen(error), DATAPLANE_ERROR_SIZE - strlen(error),
+			" (it counts as locked memory, of which %llu KB are allowed: ulimit -l, or "
+			"LimitMEMLOCK in a unit)",
+			(unsigned long long)locked.rlim_cur / 1024);
+}
+
 struct xsk *xsk_open(const char *device, uint32_t mtu, uint32_t queue, int xsks_map_fd,
 	uint32_t key, char error[DATAPLANE_ERROR_SIZE])
 {
@@ -113,8 +128,7 @@ struct xsk *xsk_open(const char *device, uint32_t mtu, uint32_t queue, int xsks_
 	if (!r)
 		return x;
 fail:
-	snprintf(error, DATAPLANE_ERROR_SIZE, "AF_XDP on %s queue %u: %s", device, queue,
-		strerror(-r));
+	explain(r, device, queue, error);
 	xsk_close(x);
 	return NULL;
 }

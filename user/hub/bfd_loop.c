@@ -505,7 +505,7 @@ static struct loop *loop_new(int own_fd)
 	return l;
 }
 
-int bfd_loop_start(void)
+int bfd_loop_start(int *unhurried)
 {
 	struct sched_param priority = {.sched_priority = PRIORITY};
 	pthread_attr_t attributes;
@@ -522,6 +522,7 @@ int bfd_loop_start(void)
 
 	int r = pthread_create(&thread, &attributes, run, l);
 
+	*unhurried = r;
 	if (r == EPERM || r == EINVAL)
 		r = pthread_create(&thread, NULL, run, l);
 	pthread_attr_destroy(&attributes);

@@ -480,6 +480,7 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 	struct imsg_bgp_state state;
 	struct imsg_bgp_event event;
 	struct imsg_bgp_answer answer;
+	struct imsg_bgp_ready ready;
 
 	switch (m->type) {
 	case IMSG_BGP_STATE:
@@ -503,6 +504,9 @@ static void on_bgp(struct hub *h, const struct imsg *m)
 	case IMSG_BGP_ANSWER:
 		if (imsg_copy(m, &answer, sizeof(answer)))
 			hub_bgp_answer(h, &answer);
+		break;
+	case IMSG_READY:
+		h->bfd_unhurried = imsg_copy(m, &ready, sizeof(ready)) ? ready.bfd_error : 0;
 		break;
 	case IMSG_BFD_STATE:
 		if (imsg_copy(m, &bfd, sizeof(bfd)))
@@ -544,6 +548,8 @@ static void on_api(struct hub *h, const struct imsg *m)
 	static void on_##role##_message(void *context, const struct imsg *m)                       \
 	{                                                                                          \
 		handler(context, m);                                                               \
+		if (m->type == IMSG_READY)                                                         \
+			hub_child_ready(context);                                                  \
 		if (m->fd >= 0)                                                                    \
 			close(m->fd); /* no child sends descriptors to hub */                      \
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/admin.h"
 #include "hub/certificates.h"
+#include "hub/notify.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -36,6 +37,32 @@ static void say_goodbye_by_ike(struct hub *h)
 	}
 }
 
+/* What ends before it has ever been ready would do so again: the start has failed. */
+static bool start_failed(struct hub *h)
+{
+	for (int i = 0; !h->started && !h->stopping && i < PROCESS_ROLES; i++) {
+		if (h->processes[i].pid > 0 || h->processes[i].was_ready)
+			continue;
+		log_error("cannot start: %s ended before it was ready", process_names[i]);
+		h->failed = true;
+	}
+	return h->failed;
+}
+
+void hub_child_ready(struct hub *h)
+{
+	bool all = true;
+
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		all &= h->processes[i].was_ready;
+	if (!all || h->started)
+		return;
+	h->started = true;
+	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
+		h->config->concentrator.asn, h->config->site_count);
+	notify_send("READY=1");
+}
+
 static void on_child(evutil_socket_t signal, short what, void *arg)
 {
 	struct hub *h = arg;
@@ -48,6 +75,10 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 			if (process_reap(&h->processes[i], pid, status))
 				break;
 		}
+	}
+	if (start_failed(h)) {
+		event_base_loopbreak(h->base);
+		return;
 	}
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		left += i != PROCESS_DATA && h->processes[i].pid > 0;
@@ -82,6 +113,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	}
 	log_info("signal %d: stopping", (int)signal);
 	h->stopping = true;
+	notify_send("STOPPING=1");
 	h->processes[PROCESS_DATA].stopping = true;
 	h->processes[PROCESS_IKE].stopping = true;
 	process_stop(&h->processes[PROCESS_API]);
@@ -128,6 +160,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	uint64_t now = clock_now();
 
 	(void)fd, (void)what;
+	notify_alive(now);
 	if (now >= h->certificates_look_ns) {
 		h->certificates_look_ns = now + CERTIFICATES_LOOK_S * CLOCK_SECOND;
 		certificates_warn(h);
@@ -184,8 +217,6 @@ static void run(struct hub *h, bool verbose)
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	hub_host_watch(h);
-	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
-		h->config->concentrator.asn, h->config->site_count);
 	event_base_dispatch(h->base);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_fini(&h->processes[i]);
@@ -230,6 +261,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 
 	if (!h)
 		abort();
+	notify_init();
 	h->config_path = config_path;
 	h->state_dir = STATE_DIR;
 	h->config = own_config;
@@ -251,6 +283,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	else
 		log_error("cannot start: %s", error);
 	hub_teardown(h);
+	ok &= !h->failed;
 	hub_free(h);
 	return ok ? 0 : 1;
 }

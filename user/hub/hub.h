@@ -112,8 +112,11 @@ struct hub {
 	const char *config_path;
 	struct config *config;
 	uint64_t started_ns;
+	bool started; /* every child was ready: the service manager has been told */
+	bool failed;  /* a child ended before that */
 	bool stopping;
-	bool bgp_settled; /* the present bgp process has heard of all that were there before */
+	int bfd_unhurried; /* errno: why the BFD thread has no real-time priority; 0: it has */
+	bool bgp_settled;  /* the present bgp process has heard of all that were there before */
 
 	struct hub_site *sites[HUB_SITE_SLOTS]; /* by slot; NULL: free */
 	uint32_t next_slot;
@@ -215,6 +218,9 @@ int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 
 /* children.c: initial state of each child, and what they report. */
 void hub_children_init(struct hub *h, bool verbose);
+
+/* A child is ready. With the last of them the start is over, and the service manager is told. */
+void hub_child_ready(struct hub *h);
 /* Forgets the SAs that a data process saved. False with errno set. */
 bool hub_saved_clear(struct hub *h);
 

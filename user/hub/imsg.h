@@ -37,7 +37,7 @@ enum imsg_type {
 	IMSG_CHANNEL,  /* none, fd: the ike <-> data channel, replaced when either end restarts */
 	IMSG_SHUTDOWN, /* none: say goodbye to peers, then exit 0 */
 	/* any child -> hub */
-	IMSG_READY, /* none: set up, privileges dropped */
+	IMSG_READY, /* none, of bgp struct imsg_bgp_ready: set up, privileges dropped */
 
 	/* hub -> ike */
 	IMSG_IKE_SOCKET,       /* struct imsg_socket, fd */
@@ -115,6 +115,10 @@ enum imsg_type {
 
 struct imsg_tunnel {
 	uint32_t tunnel;
+};
+
+struct imsg_bgp_ready {
+	int32_t bfd_error; /* errno: why the BFD thread has no real-time priority; 0: it has */
 };
 
 struct imsg_index {

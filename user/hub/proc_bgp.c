@@ -404,7 +404,8 @@ int proc_bgp_run(int hub_fd)
 {
 	struct proc_bgp p = {0};
 	uint64_t seed = clock_now();
-	int bfd_fd = bfd_loop_start();
+	struct imsg_bgp_ready ready;
+	int bfd_fd = bfd_loop_start(&ready.bfd_error);
 
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		log_warn("timers are spread by the clock only: %s", strerror(errno));
@@ -421,7 +422,11 @@ int proc_bgp_run(int hub_fd)
 	p.turn = event_new(p.base, -1, 0, on_turn, &p);
 	p.hub = imsg_channel_new(p.base, hub_fd, on_hub_message, on_hub_gone, &p);
 	privsep_drop("bgp");
-	imsg_send(p.hub, IMSG_READY, -1, NULL, 0);
+	if (ready.bfd_error)
+		log_warn("the BFD thread has no real-time priority (%s; CAP_SYS_NICE gives it): "
+			 "where the CPUs are busy, sessions may fail for want of time",
+			strerror(ready.bfd_error));
+	imsg_send(p.hub, IMSG_READY, -1, &ready, sizeof(ready));
 	event_base_dispatch(p.base);
 
 	bgp_tcp_fini(&p);

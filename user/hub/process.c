@@ -62,7 +62,7 @@ static void on_channel_message(void *context, const struct imsg *m)
 	struct process *p = context;
 
 	if (m->type == IMSG_READY) {
-		p->ready = true;
+		p->ready = p->was_ready = true;
 		log_info("%s is ready, pid %d", process_names[p->role], (int)p->pid);
 	}
 	p->on_message(p->context, m);

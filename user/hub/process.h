@@ -29,6 +29,7 @@ struct process {
 	struct imsg_channel *channel; /* NULL while the child is down */
 	struct event *restart;        /* timer */
 	bool ready;                   /* IMSG_READY came */
+	bool was_ready;               /* at some time */
 	bool stopping;
 	bool asked; /* to end, so that it starts again */
 	uint64_t started_ns;

@@ -424,8 +424,11 @@ json_t *status_dataplane(struct hub *h)
 	json_t *processes = json_array();
 	struct outside_stats outside;
 	struct inside_stats inside;
-	char mode[200];
+	char mode[200], bfd[100] = "real-time priority";
 
+	if (h->bfd_unhurried)
+		snprintf(
+			bfd, sizeof(bfd), "no real-time priority (%s)", strerror(h->bfd_unhurried));
 	json_array_append_new(
 		processes, json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", "hub", "pid",
 				   (int)getpid(), "restarts", 0, "uptime_s",
@@ -446,11 +449,12 @@ json_t *status_dataplane(struct hub *h)
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
 		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
 		link_offloads(h->link), h->data_mode);
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:I, s:I}", "backend",
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:I}", "backend",
 		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)h->workers,
-		"processes", processes, "outside", outside_counters(&outside), "inside",
-		counters(&inside, inside_fields), "routes_mended", (json_int_t)h->routes_mended,
-		"closed_prefixes", (json_int_t)closed_count(h->closed));
+		"bfd_thread", bfd, "processes", processes, "outside", outside_counters(&outside),
+		"inside", counters(&inside, inside_fields), "routes_mended",
+		(json_int_t)h->routes_mended, "closed_prefixes",
+		(json_int_t)closed_count(h->closed));
 }
 
 #define LOG_SHOWN 1000 /* events of one answer */
