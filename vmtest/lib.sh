@@ -77,7 +77,6 @@ connection_kernel() {
 	connection "t$2" "$1" "$2" "$(outer "$family" site "$1" "$2")" "$(outer "$family" hub "$1" "$2")" \
 		0.0.0.0/0,::/0 0.0.0.0/0,::/0 |
 		sed -e "s/encap = yes/encap = ${ENCAP:-no}\n    if_id_in = $(($2 + 1))\n    if_id_out = $(($2 + 1))/" -e "s/children { t {/children { t$2 {/" \
-		-e "s/life_time = .*/&\n      rand_time = 1s/" \
 		-e "s/^    rekey_time = .*/&\n    over_time = 60s/" # else it gives up when one rekey collides
 }
 

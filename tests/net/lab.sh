@@ -249,6 +249,7 @@ connection() {
 	      close_action = start
 	      rekey_time = ${CHILD_REKEY:-1h}
 	      life_time = ${CHILD_LIFE:-66m}
+	      rand_time = 1s
 	      esp_proposals = ${ESP:-aes128gcm16-ecp256} } } }
 	E
 }
