@@ -138,7 +138,7 @@ static void test_order_and_copies(void **state)
 	send_pieces(l, hub->recv_id, mixed, 6, 4);
 	assert_int_equal(hub->recv_id, id + 2);
 	/* More than we keep. */
-	send_pieces(l, hub->recv_id, first, 1, IKE_FRAGMENTS_MAX + 1);
+	send_pieces(l, hub->recv_id, first, 1, IKE_FRAGMENTS_TAKEN + 1);
 	assert_null(hub->partial[0]);
 	settle(l);
 	lab_free(l);

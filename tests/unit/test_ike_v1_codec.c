@@ -28,9 +28,9 @@ static void test_chains(void **state)
 		{"\0\0\0\4pad", 7, V1_NONCE, true, true},
 		{"\12\0\0\4\0\0\0\4", 8, V1_NONCE, false, false}, /* one payload twice */
 		{"\0\0\0\4", 4, 200, false, true},                /* unknown */
-		/* delete: one SPI, none there; of another DOI; and a right one */
+		/* delete: one SPI, none there; of another DOI, left out; and a right one */
 		{"\0\0\0\14\0\0\0\1\3\4\0\1", 12, V1_DELETE, false, false},
-		{"\0\0\0\20\0\0\0\2\3\4\0\1abcd", 16, V1_DELETE, false, false},
+		{"\0\0\0\20\0\0\0\2\3\4\0\1abcd", 16, V1_DELETE, false, true},
 		{"\0\0\0\20\0\0\0\1\3\4\0\1abcd", 16, V1_DELETE, false, true},
 		/* notify: SPI not there; and a right one */
 		{"\0\0\0\14\0\0\0\1\3\4\0\16", 12, V1_NOTIFY, false, false},

@@ -226,7 +226,8 @@ static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t
 	unsigned int major;
 
 	if (!header_decode(m->raw.bytes, m->raw.len, &m->head)) {
-		stranger_refused(e, m, false, REASON_MALFORMED, "header, %zu bytes", m->raw.len);
+		stranger_refused(e, m, false, REASON_MALFORMED, "header, %zu bytes; %u are read",
+			m->raw.len, IKE_MESSAGE_MAX);
 		return;
 	}
 	major = m->head.version >> 4;

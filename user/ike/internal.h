@@ -155,7 +155,7 @@ struct reassembly {
 	uint16_t total, got;
 	uint8_t first;
 	size_t len;
-	struct blob parts[IKE_FRAGMENTS_MAX], whole;
+	struct blob parts[IKE_FRAGMENTS_TAKEN], whole;
 };
 
 /* Our outstanding request, and what its answer will need. */

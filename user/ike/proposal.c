@@ -157,7 +157,7 @@ static bool decode_proposal(struct rd *r, bool *last, struct offer *o)
 
 	unsigned int transforms = rd_u8(&p);
 
-	if (o->spi_len > sizeof(o->spi) || transforms > TRANSFORMS_MAX)
+	if (o->spi_len > sizeof(o->spi))
 		return false;
 	rd_copy(&p, o->spi, o->spi_len);
 	for (unsigned int i = 0; i < transforms; i++) {

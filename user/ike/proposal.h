@@ -9,8 +9,8 @@
 #include "crypto/dh.h"
 #include "crypto/hmac.h"
 
-#define PROPOSALS_MAX  64  /* of one SA payload */
-#define TRANSFORMS_MAX 128 /* of one proposal */
+#define PROPOSALS_MAX  255 /* of one SA payload: their numbers have one byte */
+#define TRANSFORMS_MAX 255 /* of one proposal: their count has one byte */
 #define SUITE_STR_SIZE PROPOSAL_TEXT_SIZE
 
 enum ike_protocol {

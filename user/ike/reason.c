@@ -99,6 +99,8 @@ static const struct row rows[REASONS] = {
 	[REASON_MALFORMED] = {"MALFORMED", "a message could not be decoded", ""},
 	[REASON_CRITICAL_PAYLOAD] = {"CRITICAL_PAYLOAD",
 		"a message has a payload marked critical that is not known here", ""},
+	[REASON_OVER_LIMIT] = {"OVER_LIMIT",
+		"a message has more of something than is read here, the rest was left out", ""},
 	[REASON_INTEGRITY] = {"INTEGRITY", "the integrity check of a message failed", ""},
 	[REASON_UNKNOWN_SPI] = {"UNKNOWN_IKE_SPI", "a message belongs to no IKE SA here",
 		"The peer still holds an SA from before a restart; its dead peer detection ends "

@@ -17,7 +17,7 @@ bool selectors_decode(const void *body, size_t len, struct selector_set *set)
 	unsigned int count = rd_u8(&r);
 
 	rd_skip(&r, 3);
-	if (r.bad || count == 0 || count > SELECTORS_OFFERED_MAX)
+	if (r.bad || count == 0)
 		return false;
 	for (unsigned int i = 0; i < count; i++) {
 		struct selector s = {0};

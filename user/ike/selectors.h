@@ -6,8 +6,6 @@
 #include "base/types.h"
 #include "base/wire.h"
 
-#define SELECTORS_OFFERED_MAX 64 /* of one payload; more is malformed */
-
 /*
  * The body of a TS payload. Selectors of unknown types are left out; of more than SELECTORS_MAX the
  * first are kept, which narrowing (2.9) permits. False when the payload is malformed.

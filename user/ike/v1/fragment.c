@@ -46,7 +46,7 @@ void v1_reassembly_free(struct v1_reassembly *r)
 {
 	if (!r)
 		return;
-	for (unsigned int i = 0; i < V1_FRAGMENTS_MAX; i++)
+	for (unsigned int i = 0; i < IKE_FRAGMENTS_TAKEN; i++)
 		blob_free(&r->parts[i]);
 	free(r);
 }
@@ -85,7 +85,7 @@ bool v1_fragment_add(struct ike_sa *sa, const struct message *m, struct blob *ow
 	uint8_t number = rd_u8(&r), flags = rd_u8(&r);
 
 	if (r.bad || !rd_left(&r) || len != rd_left(&r) + 8 || number == 0 ||
-		number > V1_FRAGMENTS_MAX)
+		number > IKE_FRAGMENTS_TAKEN)
 		return false;
 	if (!to || to->id != id) {
 		v1_reassembly_free(to);
@@ -97,7 +97,7 @@ bool v1_fragment_add(struct ike_sa *sa, const struct message *m, struct blob *ow
 	/* Each message may have the same ID: a piece that differs begins anew. */
 	part = &to->parts[number - 1];
 	if (part->bytes && (part->len != rd_left(&r) || memcmp(part->bytes, r.p, part->len))) {
-		for (unsigned int i = 0; i < V1_FRAGMENTS_MAX; i++)
+		for (unsigned int i = 0; i < IKE_FRAGMENTS_TAKEN; i++)
 			blob_free(&to->parts[i]);
 		to->len = 0;
 		to->last = 0;

@@ -266,6 +266,10 @@ static void protected_one(struct engine *e, struct ike_sa *sa, struct v1_message
 {
 	bool any = vm->p.deletes > 0;
 
+	if (vm->p.left_out)
+		engine_note(e, sa->tunnel, &vm->m->remote, true, REASON_OVER_LIMIT,
+			"%u notifications or deletes; %u and %u are read", vm->p.left_out,
+			V1_NOTIFIES_MAX, V1_DELETES_MAX);
 	if (sa->state == IKE_DELETING && !any) {
 		send_ike_delete(e, sa);
 		return;

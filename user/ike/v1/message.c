@@ -4,10 +4,9 @@
 #define PAYLOAD_HEADER_LEN 4
 #define DOI_IPSEC          1
 
-static bool decode_notify(struct rd *r, struct notify *n)
+static bool decode_notify(struct rd *r, struct notify *n, uint32_t *doi)
 {
-	uint32_t doi = rd_u32(r);
-
+	*doi = rd_u32(r); /* 0: of ISAKMP itself */
 	n->protocol = rd_u8(r);
 
 	uint8_t spi_len = rd_u8(r);
@@ -15,26 +14,67 @@ static bool decode_notify(struct rd *r, struct notify *n)
 	n->type = rd_u16(r);
 	n->spi = (struct span){rd_bytes(r, spi_len), spi_len};
 	n->data = (struct span){r->p, rd_left(r)};
-	return !r->bad && doi <= DOI_IPSEC; /* 0: of ISAKMP itself */
+	return !r->bad;
 }
 
-static bool decode_delete(struct rd *r, struct v1_delete *d)
+static bool decode_delete(struct rd *r, struct v1_delete *d, uint32_t *doi)
 {
-	uint32_t doi = rd_u32(r);
-
+	*doi = rd_u32(r);
 	d->protocol = rd_u8(r);
 	d->spi_len = rd_u8(r);
 	d->count = rd_u16(r);
 	d->spis = (struct span){r->p, rd_left(r)};
-	return !r->bad && doi <= DOI_IPSEC && d->spis.len == (size_t)d->spi_len * d->count;
+	return !r->bad && d->spis.len == (size_t)d->spi_len * d->count;
 }
 
-/* A payload that may repeat, into its list; false when the list is full. */
-static bool keep(struct rd *body, struct span *list, unsigned int *count, unsigned int max)
+/* A payload that may repeat, into its list. */
+static bool keep(struct rd *body, struct span *list, unsigned int *count, unsigned int max,
+	unsigned int *left_out)
 {
-	if (*count == max)
+	if (*count < max)
+		list[(*count)++] = (struct span){body->p, rd_left(body)};
+	else
+		(*left_out)++;
+	return true;
+}
+
+/* Errors, and the status types that somebody here looks for. */
+static bool notify_matters(uint16_t type)
+{
+	return type < V1_NOTIFY_FIRST_STATUS || type == V1_NOTIFY_RESPONDER_LIFETIME ||
+	       type == V1_NOTIFY_INITIAL_CONTACT || type == V1_NOTIFY_R_U_THERE ||
+	       type == V1_NOTIFY_R_U_THERE_ACK;
+}
+
+static bool take_notify(struct rd *body, struct v1_payloads *p)
+{
+	struct notify n;
+	uint32_t doi;
+
+	if (!decode_notify(body, &n, &doi))
 		return false;
-	list[(*count)++] = (struct span){body->p, rd_left(body)};
+	if (doi > DOI_IPSEC || !notify_matters(n.type))
+		return true;
+	if (p->notifies < V1_NOTIFIES_MAX)
+		p->notify[p->notifies++] = n;
+	else
+		p->left_out++;
+	return true;
+}
+
+static bool take_delete(struct rd *body, struct v1_payloads *p)
+{
+	struct v1_delete d;
+	uint32_t doi;
+
+	if (!decode_delete(body, &d, &doi))
+		return false;
+	if (doi > DOI_IPSEC)
+		return true;
+	if (p->deletes < V1_DELETES_MAX)
+		p->delete[p->deletes++] = d;
+	else
+		p->left_out++;
 	return true;
 }
 
@@ -42,22 +82,18 @@ static bool decode_body(struct rd *body, uint8_t type, struct v1_payloads *p)
 {
 	switch (type) {
 	case V1_ID:
-		return keep(body, p->id, &p->ids, V1_IDS_MAX);
+		return p->ids < V1_IDS_MAX && keep(body, p->id, &p->ids, V1_IDS_MAX, &p->left_out);
 	case V1_NAT_D:
 	case V1_NAT_D_DRAFT:
-		return keep(body, p->nat, &p->nats, V1_NAT_D_MAX);
+		return keep(body, p->nat, &p->nats, V1_NAT_D_MAX, &p->left_out);
 	case V1_CERT:
-		return keep(body, p->cert, &p->certs, V1_CERTS_MAX);
-	case V1_CERTREQ:
-		return keep(body, p->request, &p->requests, V1_CERTS_MAX);
+		return keep(body, p->cert, &p->certs, V1_CERTS_MAX, &p->left_out);
 	case V1_VENDOR:
-		(void)keep(body, p->vendor, &p->vendors, V1_VENDORS_MAX);
-		return true;
+		return keep(body, p->vendor, &p->vendors, V1_VENDORS_MAX, &p->left_out);
 	case V1_NOTIFY:
-		return p->notifies < V1_NOTIFIES_MAX &&
-		       decode_notify(body, &p->notify[p->notifies++]);
+		return take_notify(body, p);
 	case V1_DELETE:
-		return p->deletes < V1_DELETES_MAX && decode_delete(body, &p->delete[p->deletes++]);
+		return take_delete(body, p);
 	case V1_SA:
 	case V1_KE:
 	case V1_HASH:
@@ -88,8 +124,7 @@ bool v1_payloads_decode(
 		struct rd body;
 
 		/* RFC 2408 3.2. A wrong key shows here first. */
-		if (r.bad || count == IKE_PAYLOADS_MAX || reserved ||
-			payload_len < PAYLOAD_HEADER_LEN)
+		if (r.bad || reserved || payload_len < PAYLOAD_HEADER_LEN)
 			return false;
 		body = rd_sub(&r, payload_len - PAYLOAD_HEADER_LEN);
 		if (body.bad || !decode_body(&body, type, p))

@@ -9,12 +9,13 @@
 
 #include "ike/v2/message.h"
 
-#define V1_IDS_MAX      2
-#define V1_NAT_D_MAX    8 /* RFC 3947 3.2: one of the peer's address, one of each of its own */
+#define V1_IDS_MAX 2
+/* What exceeds one of these is left out and told of; the message counts. */
+#define V1_NAT_D_MAX    32 /* RFC 3947 3.2: one of the peer's address, one of each of its own */
 #define V1_VENDORS_MAX  32
-#define V1_CERTS_MAX    8
-#define V1_NOTIFIES_MAX 8
-#define V1_DELETES_MAX  4
+#define V1_CERTS_MAX    IKE_CERTS_MAX
+#define V1_NOTIFIES_MAX 32 /* of those that mean something to us */
+#define V1_DELETES_MAX  64
 #define V1_COOKIES_LEN  16
 #define V1_NONCE_MIN    8 /* RFC 2409 5 */
 
@@ -75,11 +76,12 @@ struct v1_delete {
 struct v1_payloads {
 	uint32_t present;    /* V1_BITs */
 	struct span one[14]; /* bodies of the payloads that occur once, by type */
-	unsigned int ids, nats, vendors, certs, requests, notifies, deletes;
+	unsigned int ids, nats, vendors, certs, notifies, deletes;
+	unsigned int left_out; /* over our limits */
 	struct span id[V1_IDS_MAX];
 	struct span nat[V1_NAT_D_MAX];
 	struct span vendor[V1_VENDORS_MAX];
-	struct span cert[V1_CERTS_MAX], request[V1_CERTS_MAX];
+	struct span cert[V1_CERTS_MAX];
 	struct notify notify[V1_NOTIFIES_MAX];
 	struct v1_delete delete[V1_DELETES_MAX];
 	struct span after_hash; /* all that follows a leading HASH payload, padding not included */

@@ -10,7 +10,6 @@
 #define MORE_PROPOSALS  2
 #define MORE_TRANSFORMS 3
 #define LIFE_SECONDS    1
-#define ATTRIBUTES_MAX  24 /* of one transform */
 #define IKE_AES_CBC     7
 #define IKEV1_GROUP_MAX 24 /* later numbers of IKEv2 were never given to IKEv1 */
 
@@ -143,13 +142,11 @@ static bool decode_attributes(struct rd *r, enum ike_protocol protocol, struct t
 	size_t rows =
 		protocol == PROTOCOL_IKE ? sizeof(phase1_attributes) : sizeof(phase2_attributes);
 
-	for (unsigned int count = 0; rd_left(r); count++) {
+	while (rd_left(r)) {
 		uint16_t type = rd_u16(r), number = type & (ATTRIBUTE_SHORT - 1);
 		uint32_t value = rd_u16(r);
 		enum attribute which = number < rows ? table[number] : A_UNKNOWN;
 
-		if (count == ATTRIBUTES_MAX)
-			return false;
 		if (!(type & ATTRIBUTE_SHORT)) {
 			struct rd body = rd_sub(r, value);
 
@@ -369,8 +366,7 @@ static bool take_proposal(struct walk *w, struct rd *r, bool *more)
 		spi = rd_u32(&p);
 	else
 		rd_skip(&p, spi_len); /* RFC 2408 3.5: of no use, the cookies are it */
-	if (p.bad || (protocol == PROTOCOL_ESP && spi_len != 4) || spi_len > 16 || !count ||
-		count > TRANSFORMS_MAX)
+	if (p.bad || (protocol == PROTOCOL_ESP && spi_len != 4) || spi_len > 16 || !count)
 		return false;
 	for (unsigned int i = 0; i < count; i++) {
 		if (!more_transforms || !take_transform(w, &p, number, spi, &more_transforms))

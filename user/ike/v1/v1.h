@@ -11,11 +11,11 @@
 #include "ike/v1/message.h"
 #include "ike/v1/proposal.h"
 
-#define V1_CANDIDATES_MAX 128 /* tunnels whose key is tried on one message 5 */
-#define V1_EXCHANGES_MAX  8   /* exchanges of one SA that are remembered to answer copies */
-#define V1_TRIES_MAX      6   /* messages 3 and 5 that are looked at before an SA is given up */
-#define V1_SEEN_MAX       64  /* message IDs of quick modes that cannot come again */
-#define V1_FRAGMENTS_MAX  16
+#define V1_CANDIDATES_MAX 128  /* tunnels whose key is tried on one message 5 */
+#define V1_EXCHANGES_MAX  8    /* exchanges of one SA that are remembered to answer copies */
+#define V1_TRIES_MAX      6    /* messages 3 and 5 that are looked at before an SA is given up */
+#define V1_SEEN_MAX       64   /* message IDs of quick modes that cannot come again */
+#define V1_FRAGMENTS_MAX  16   /* of a message of ours */
 #define V1_FRAGMENT_DATA  1180 /* bytes: a datagram of 1,280 with IPv6, UDP and marker */
 #define V1_OLD_LIFE       (10 * CLOCK_SECOND) /* of an SA that our new one replaces */
 #define V1_REPLACED_LIFE  (10 * CLOCK_SECOND) /* of a pair once message 3 is there */
@@ -49,7 +49,7 @@ struct v1_reassembly {
 	uint16_t id;
 	uint8_t last; /* number of the last one; 0: not seen */
 	size_t len;
-	struct blob parts[V1_FRAGMENTS_MAX];
+	struct blob parts[IKE_FRAGMENTS_TAKEN];
 };
 
 struct v1_sa {

@@ -250,6 +250,12 @@ static bool take_fragment(struct engine *e, struct ike_sa *sa, struct message *m
 
 	if (!sa->fragmentation)
 		return false;
+	if (outer->fragments > IKE_FRAGMENTS_TAKEN) {
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_OVER_LIMIT,
+			"a message of %u fragments; %u are taken", outer->fragments,
+			IKE_FRAGMENTS_TAKEN);
+		return false;
+	}
 	if (response ? sa->request.kind != REQUEST_NONE && m->head.id == sa->request.id
 		     : m->head.id == sa->recv_id)
 		return fragments_add(sa, m, outer, inner, &outer->sk_first);
@@ -295,6 +301,10 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 	if (outer.fragment && !take_fragment(e, sa, m, &outer, &inner))
 		return;
 	decoded = payloads_decode(inner.bytes, inner.len, outer.sk_first, &m->p, &critical);
+	if (m->p.left_out)
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_OVER_LIMIT,
+			"%u notifications or deletes; %u and %u are read", m->p.left_out,
+			IKE_NOTIFIES_MAX, IKE_DELETES_MAX);
 	if (response)
 		receive_response(e, sa, m, decoded, now);
 	else
@@ -325,6 +335,12 @@ static void receive_init(struct engine *e, struct message *m, uint64_t now)
 	}
 	if (!(m->head.flags & FLAG_INITIATOR) || m->head.spi_r)
 		return;
+	if (decoded == DECODE_CRITICAL) { /* 2.5: refused as a whole, with the type */
+		stranger_refused(
+			e, m, true, REASON_CRITICAL_PAYLOAD, "type %u in IKE_SA_INIT", critical);
+		sa_init_notify(e, m, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
+		return;
+	}
 	if (decoded != DECODE_OK) {
 		stranger_refused(e, m, true, REASON_MALFORMED, "IKE_SA_INIT");
 		return;

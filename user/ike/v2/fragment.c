@@ -51,7 +51,7 @@ void fragments_free(struct reassembly *r)
 {
 	if (!r)
 		return;
-	for (unsigned int i = 0; i < IKE_FRAGMENTS_MAX; i++)
+	for (unsigned int i = 0; i < IKE_FRAGMENTS_TAKEN; i++)
 		blob_free(&r->parts[i]);
 	blob_free(&r->whole);
 	free(r);
@@ -81,8 +81,6 @@ bool fragments_add(struct ike_sa *sa, const struct message *m, const struct payl
 	struct reassembly **at = &sa->partial[!!(m->head.flags & FLAG_RESPONSE)], *r = *at;
 	unsigned int index = outer->fragment - 1u;
 
-	if (outer->fragments > IKE_FRAGMENTS_MAX)
-		return false;
 	/* 2.6: a peer that found a smaller size starts over with more fragments; fewer are old. */
 	if (!r || r->id != m->head.id || outer->fragments > r->total) {
 		fragments_free(r);

@@ -57,20 +57,67 @@ static bool decode_cert(struct rd *r, struct payloads *p)
 	return !r->bad;
 }
 
+/*
+ * Error types, and the status types that somebody here looks for: 3.10.1 has all others ignored, and
+ * a peer may send any number of them.
+ */
+static bool notify_matters(uint16_t type)
+{
+	switch (type) {
+	case NOTIFY_INITIAL_CONTACT:
+	case NOTIFY_NAT_DETECTION_SOURCE_IP:
+	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
+	case NOTIFY_COOKIE:
+	case NOTIFY_REKEY_SA:
+	case NOTIFY_FRAGMENTATION_SUPPORTED:
+	case NOTIFY_USE_PPK:
+	case NOTIFY_PPK_IDENTITY:
+	case NOTIFY_SIGNATURE_HASH_ALGORITHMS:
+		return true;
+	default:
+		return type < NOTIFY_FIRST_STATUS;
+	}
+}
+
+static bool take_notify(struct rd *body, struct payloads *p)
+{
+	struct notify n;
+
+	if (!decode_notify(body, &n))
+		return false;
+	if (!notify_matters(n.type))
+		return true;
+	if (p->notifies < IKE_NOTIFIES_MAX)
+		p->notify[p->notifies++] = n;
+	else
+		p->left_out++;
+	return true;
+}
+
+static bool take_delete(struct rd *body, struct payloads *p)
+{
+	struct delete_list d;
+
+	if (!decode_delete(body, &d))
+		return false;
+	if (p->deletes < IKE_DELETES_MAX)
+		p->delete[p->deletes++] = d;
+	else
+		p->left_out++;
+	return true;
+}
+
 /* One payload body into *p; false when it is malformed. */
 static bool decode_body(struct rd *body, uint8_t type, struct payloads *p)
 {
 	switch (type) {
 	case PAYLOAD_NOTIFY:
-		if (p->notifies == IKE_NOTIFIES_MAX ||
-			!decode_notify(body, &p->notify[p->notifies]))
+		if (!take_notify(body, p))
 			return false;
-		p->notifies++;
 		break;
 	case PAYLOAD_DELETE:
-		if (p->deletes == IKE_DELETES_MAX || !decode_delete(body, &p->delete[p->deletes]))
+		if (!take_delete(body, p))
 			return false;
-		p->deletes++;
 		break;
 	case PAYLOAD_CERT:
 		if (!decode_cert(body, p))
@@ -105,13 +152,13 @@ enum decode_result payloads_decode(
 	uint8_t type = first;
 
 	memset(p, 0, sizeof(*p));
-	for (unsigned int count = 0; type != PAYLOAD_NONE; count++) {
+	while (type != PAYLOAD_NONE) {
 		uint8_t next = rd_u8(&r);
 		uint8_t flags = rd_u8(&r);
 		uint16_t payload_len = rd_u16(&r);
 		struct rd body;
 
-		if (r.bad || count == IKE_PAYLOADS_MAX || payload_len < PAYLOAD_HEADER_LEN)
+		if (r.bad || payload_len < PAYLOAD_HEADER_LEN)
 			return DECODE_MALFORMED;
 		body = rd_sub(&r, payload_len - PAYLOAD_HEADER_LEN);
 		if (body.bad)

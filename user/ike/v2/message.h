@@ -16,15 +16,19 @@
 #define IKE_MESSAGE_MAX 16384 /* bytes; longer ones are refused, ours are never this long */
 /* RFC 7383 2.5.1: fragments fit into 1,280 bytes with IPv6 and UDP headers. */
 #define IKE_FRAGMENT_SIZE 1232
-#define IKE_FRAGMENTS_MAX 16
+#define IKE_FRAGMENTS_MAX 16                                          /* of a message of ours */
 #define IKE_BUFFER_SIZE   (IKE_MESSAGE_MAX + IKE_FRAGMENTS_MAX * 128) /* a message in fragments */
-#define IKE_PAYLOADS_MAX  48                                          /* of one message */
-#define IKE_NOTIFIES_MAX  24
-#define IKE_DELETES_MAX   4
-#define IKE_CERTS_MAX     (CERT_CHAIN_MAX + 1) /* one more than is accepted, to see it */
-#define IKE_NONCE_MIN     16
-#define IKE_NONCE_MAX     256
-#define IKE_NONCE_LEN     32 /* ours */
+/*
+ * Of a peer's message. What exceeds them is left out and told of (OVER_LIMIT); the message counts. How
+ * many payloads there are in all is limited by IKE_MESSAGE_MAX alone.
+ */
+#define IKE_FRAGMENTS_TAKEN 64
+#define IKE_NOTIFIES_MAX    64 /* of those that mean something to us */
+#define IKE_DELETES_MAX     64
+#define IKE_CERTS_MAX       (CERT_CHAIN_MAX + 1) /* one more than is accepted, to see it */
+#define IKE_NONCE_MIN       16
+#define IKE_NONCE_MAX       256
+#define IKE_NONCE_LEN       32 /* ours */
 
 enum ike_exchange {
 	EXCHANGE_IKE_SA_INIT = 34,
@@ -132,6 +136,7 @@ struct payloads {
 	unsigned int certs; /* in `cert`: X.509 certificates as DER, the peer's own first */
 	struct span cert[IKE_CERTS_MAX];
 	uint8_t sk_first; /* type of the first payload inside SK; 0 in all fragments but the first */
+	unsigned int left_out;        /* notifications and deletes over our limits */
 	uint16_t fragment, fragments; /* number, from 1, and total of an SKF; 0: not a fragment */
 };
 
