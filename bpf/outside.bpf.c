@@ -11,6 +11,7 @@
  */
 #include "classify.h"
 #include "congestion.h"
+#include "fragment.h"
 #include "dhcp.h"
 #include "guard.h"
 #include "maps.h"
@@ -278,6 +279,49 @@ static __always_inline int esp(
 	return police_and_redirect(ctx, p, sa, cpu, redirect);
 }
 
+/* Whether the kernel may have it. The first fragment of IKE has been judged as IKE. */
+static __noinline int fragment(
+	const struct outside_packet *p, struct outside_stats *stats, __u64 bytes)
+{
+	struct fragment_key key = fragment_key_of(p);
+	struct sa_in *sa = 0;
+	__u64 *tat = 0;
+
+	if (p->fragment == FRAGMENT_LATER && bpf_map_lookup_elem(&fragmented, &key))
+		goto pass;
+	if (p->is_esp) {
+		__u32 tunnel;
+
+		switch (classify(&sa_in, p, &sa)) {
+		case SA_UNKNOWN:
+			count(&stats->unknown_spi, 1, bytes);
+			return XDP_DROP;
+		case SA_WRONG_OUTER:
+			count(&stats->wrong_outer, 1, bytes);
+			return XDP_DROP;
+		case SA_MATCH:
+			break;
+		}
+		if (!sa)
+			return XDP_DROP;
+		tunnel = sa->tunnel;
+		if (same_address(p->family, sa->remote, p->remote))
+			goto first;
+		tat = bpf_map_lookup_elem(&foreign_budget, &tunnel);
+	}
+	if (!fragment_by_budget(tat ? tat : &fragment_tat_ns)) {
+		count(&stats->fragment_limited, 1, bytes);
+		return XDP_DROP;
+	}
+	if (p->fragment == FRAGMENT_LATER)
+		goto pass;
+first:
+	fragment_remember(p);
+pass:
+	count(&stats->fragment, 1, bytes);
+	return XDP_PASS;
+}
+
 /* What no SA is for. Apart from the rest, which is what every packet of a site passes. */
 static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p,
 	struct outside_stats *stats, enum outside_kind kind)
@@ -300,8 +344,16 @@ static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p
 		count(&stats->clear_in, 1, bytes);
 		return XDP_DROP;
 	}
-	if (kind == OUTSIDE_IKE)
-		return ike(p, stats, bytes);
+	if (kind == OUTSIDE_IKE) {
+		int verdict = ike(p, stats, bytes);
+
+		if (p->fragment && verdict == XDP_PASS)
+			fragment_remember(p);
+		return verdict;
+	}
+	/* Others' are not put together here. */
+	if (kind == OUTSIDE_FRAGMENT && !p->vlan && !outside_forwarding)
+		return fragment(p, stats, bytes);
 	if (kind == OUTSIDE_FRAGMENT)
 		count(&stats->fragment, 1, bytes);
 	else

@@ -37,17 +37,27 @@ enum outside_kind {
 	OUTSIDE_KEEPALIVE,
 };
 
+enum fragment_place {
+	FRAGMENT_NONE, /* it is whole */
+	FRAGMENT_FIRST,
+	FRAGMENT_LATER,
+};
+
 struct outside_packet {
 	__u8 family; /* 4 or 6 */
 	__u8 vlan;   /* for another device than the one it came by */
 	__u8 ip_at;  /* offset of the IP header in the frame */
 	__u8 udp_encap;
-	__u8 ike_first;  /* the first message of a stranger: no responder SPI, no cookie in front */
-	__u32 spi;       /* host order */
-	__u32 esp_len;   /* from the SPI to the end of the ICV */
-	__u32 outer_len; /* of the whole IP packet */
-	__u8 local[16];  /* destination */
-	__u8 remote[16]; /* source */
+	__u8 ike_first; /* the first message of a stranger: no responder SPI, no cookie in front */
+	__u32 spi;      /* host order */
+	__u32 esp_len;  /* from the SPI to the end of the ICV */
+	__u8 fragment;  /* enum fragment_place */
+	__u8 protocol;  /* of a fragment: of the whole datagram */
+	__u8 is_esp;    /* of a first fragment: spi is there */
+	__u32 fragment_id; /* as it was written */
+	__u32 outer_len;   /* of the whole IP packet */
+	__u8 local[16];    /* destination */
+	__u8 remote[16];   /* source */
 };
 
 struct vlan_header {
@@ -148,6 +158,29 @@ static __noinline enum outside_kind parse_first_fragment(
 		return parse_ike(p, word, end);
 	if (udp->dest == bpf_htons(PORT_IKE_NATT) && !*word)
 		return parse_ike(p, word + 1, end);
+	if (udp->dest == bpf_htons(PORT_IKE_NATT)) {
+		p->is_esp = p->udp_encap = 1;
+		p->spi = bpf_ntohl(*word);
+	}
+	return OUTSIDE_FRAGMENT;
+}
+
+/* `offset`: where in the datagram it begins. */
+static __always_inline enum outside_kind parse_fragment(
+	struct outside_packet *p, __u8 protocol, __u32 offset, void *at, void *end, __u32 left)
+{
+	__be32 *word = at;
+
+	p->protocol = protocol;
+	p->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
+	if (offset || (protocol != IPPROTO_UDP && protocol != IPPROTO_ESP))
+		return OUTSIDE_FRAGMENT;
+	if (protocol == IPPROTO_UDP)
+		return parse_first_fragment(p, at, end, left);
+	if (left < ESP_HEADER || (void *)(word + 1) > end)
+		return OUTSIDE_MALFORMED;
+	p->is_esp = 1;
+	p->spi = bpf_ntohl(*word);
 	return OUTSIDE_FRAGMENT;
 }
 
@@ -184,9 +217,9 @@ static __always_inline enum outside_kind parse_ipv4(struct outside_packet *p, vo
 	__builtin_memcpy(p->local, &ip->daddr, 4);
 	__builtin_memcpy(p->remote, &ip->saddr, 4);
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS)) {
-		if (ip->protocol == IPPROTO_UDP && !(ip->frag_off & bpf_htons(IPV4_OFFSET_BITS)))
-			return parse_first_fragment(p, at + header, end, total - header);
-		return OUTSIDE_FRAGMENT;
+		p->fragment_id = ip->id;
+		return parse_fragment(p, ip->protocol, ip->frag_off & bpf_htons(IPV4_OFFSET_BITS),
+			at + header, end, total - header);
 	}
 	return parse_payload(p, ip->protocol, at + header, end, total - header);
 }
@@ -198,9 +231,9 @@ static __always_inline enum outside_kind parse_ipv6_fragment(
 
 	if (left < sizeof(*f) || (void *)(f + 1) > end)
 		return OUTSIDE_MALFORMED;
-	if (f->next == IPPROTO_UDP && !(f->offset & bpf_htons(IPV6_OFFSET_BITS)))
-		return parse_first_fragment(p, f + 1, end, left - sizeof(*f));
-	return OUTSIDE_FRAGMENT;
+	p->fragment_id = f->id;
+	return parse_fragment(
+		p, f->next, f->offset & bpf_htons(IPV6_OFFSET_BITS), f + 1, end, left - sizeof(*f));
 }
 
 static __noinline enum outside_kind parse_ipv6(struct outside_packet *p, void *at, void *end)

@@ -86,6 +86,14 @@
 #define SLUICE_FOREIGN_BURST 64      /* packets */
 
 /*
+ * Outer fragments of datagrams that begin with no SPI of ours, and of those whose beginning was not seen: of
+ * all senders together. The kernel keeps what is not complete for 30 s, and has room for 4 MB.
+ */
+#define SLUICE_FRAGMENT_NS    10000000 /* for each: 100 a second */
+#define SLUICE_FRAGMENT_BURST 200      /* fragments */
+#define SLUICE_MAX_FRAGMENTED 16384    /* datagrams whose first fragment is remembered */
+
+/*
  * What BGP and BFD of a tunnel may send past a queue that is full: so much over time, and so much at once.
  * Both are in nanoseconds of the same clock as the buckets.
  */
@@ -248,8 +256,9 @@ struct outside_stats {
 	struct traffic ike_limited;       /* a source asked too often */
 	struct traffic ike_first_limited; /* too many first messages from everywhere */
 	struct traffic unknown_spi;
-	struct traffic wrong_outer; /* right SPI, wrong outer family or destination */
-	struct traffic fragment;    /* passed to the kernel for reassembly */
+	struct traffic wrong_outer;      /* right SPI, wrong outer family or destination */
+	struct traffic fragment;         /* passed to the kernel for reassembly */
+	struct traffic fragment_limited; /* of strangers, more than there is room for */
 	struct traffic malformed;
 	struct traffic no_socket; /* XSKMAP empty: no worker */
 	struct traffic not_ours;  /* passed to the kernel untouched */

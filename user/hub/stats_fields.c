@@ -36,6 +36,7 @@ const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, unknown_spi),
 	FIELD(outside_stats, wrong_outer),
 	FIELD(outside_stats, fragment),
+	FIELD(outside_stats, fragment_limited),
 	FIELD(outside_stats, malformed),
 	FIELD(outside_stats, no_socket),
 	FIELD(outside_stats, not_ours),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Outer fragments, which the kernel puts together. It has room for some megabytes of them for half a minute,
+ * of all senders together, and the slow path behind it takes a few thousand a second; neither asks whose they
+ * are. So what begins with an SPI that nobody has ends here, what belongs to no datagram that has begun does,
+ * too, and for strangers there is a budget.
+ */
+#ifndef BPF_FRAGMENT_H
+#define BPF_FRAGMENT_H
+
+#include "classify.h"
+#include "parse.h"
+#include "sluice/abi.h"
+
+struct fragment_key {
+	__u8 remote[16];
+	__u32 id;
+	__u8 family, protocol;
+	__u8 reserved[2];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_MAX_FRAGMENTED);
+	__type(key, struct fragment_key);
+	__type(value, __u8);
+} fragmented SEC(".maps"); /* datagrams whose first fragment has passed */
+
+__u64 fragment_tat_ns; /* when the strangers' budget is used up */
+
+static __always_inline struct fragment_key fragment_key_of(const struct outside_packet *p)
+{
+	struct fragment_key key = {
+		.id = p->fragment_id, .family = p->family, .protocol = p->protocol};
+
+	__builtin_memcpy(key.remote, p->remote, sizeof(key.remote));
+	return key;
+}
+
+/* A first fragment passes: what follows it may. */
+static __always_inline void fragment_remember(const struct outside_packet *p)
+{
+	struct fragment_key key = fragment_key_of(p);
+	__u8 value = 1;
+
+	bpf_map_update_elem(&fragmented, &key, &value, BPF_ANY);
+}
+
+static __always_inline int fragment_by_budget(__u64 *tat)
+{
+	__u64 burst = (__u64)SLUICE_FRAGMENT_NS * (SLUICE_FRAGMENT_BURST - 1), start;
+
+	return bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_FRAGMENT_NS, burst, &start);
+}
+
+#endif
