@@ -9,6 +9,7 @@
 #include "hub/reassembly.h"
 #include "hub/route_table.h"
 #include "hub/stats_fields.h"
+#include "hub/watchdog.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -348,9 +349,130 @@ static void test_endpoint_faults(void **state)
 	assert_string_equal(endpoint_fault_text(ENDPOINT_FAULTS), "");
 }
 
+/* Runs so many turns, a second apart; returns in which the verdict came, 0: not at all. */
+static unsigned int turns(struct watchdog *w, unsigned int n, uint64_t *now,
+	enum watchdog_doing doing, enum watchdog_verdict verdict)
+{
+	for (unsigned int i = 1; i <= n; i++) {
+		*now += CLOCK_SECOND;
+		if (watchdog_turn(w, *now, doing) == verdict)
+			return i;
+	}
+	return 0;
+}
+
+static void test_watchdog_ends_what_hangs(void **state)
+{
+	struct watchdog w = {.turn_ns = 1};
+	uint64_t now = 1;
+
+	(void)state;
+	assert_int_equal(
+		turns(&w, 100, &now, DOING_NOTHING, WATCHDOG_SAY), 1 + WATCHDOG_SAID_AFTER);
+	assert_int_equal(turns(&w, 100, &now, DOING_NOTHING, WATCHDOG_HUNG),
+		WATCHDOG_HUNG_AFTER - WATCHDOG_SAID_AFTER);
+	/* One that works has longer, one that is debugged for ever. */
+	w = (struct watchdog){.turn_ns = now};
+	assert_int_equal(turns(&w, 100, &now, DOING_WORK, WATCHDOG_HUNG), 1 + WATCHDOG_BUSY_AFTER);
+	w = (struct watchdog){.turn_ns = now};
+	assert_int_equal(turns(&w, 1000, &now, DOING_TRACED, WATCHDOG_HUNG), 0);
+}
+
+static void test_watchdog_spares_what_answers(void **state)
+{
+	struct watchdog w = {.turn_ns = 1};
+	uint64_t now = 1;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		now += CLOCK_SECOND;
+		assert_int_equal(watchdog_turn(&w, now, DOING_NOTHING), WATCHDOG_ALIVE);
+		assert_false(watchdog_heard(&w));
+	}
+	/* Late, again and again, and in the end not at all: only that counts. */
+	for (int i = 0; i < 100; i++) {
+		turns(&w, WATCHDOG_HUNG_AFTER, &now, DOING_NOTHING, WATCHDOG_HUNG);
+		assert_true(watchdog_heard(&w));
+	}
+}
+
+/* Hub stopped, or the machine suspended, or out of breath: the turns were not a second apart. */
+static void test_watchdog_knows_a_machine_that_stood_still(void **state)
+{
+	struct watchdog w = {.turn_ns = 1};
+	uint64_t now = 1;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(
+			turns(&w, WATCHDOG_HUNG_AFTER, &now, DOING_NOTHING, WATCHDOG_HUNG), 0);
+		now += 3600 * CLOCK_SECOND;
+		assert_int_equal(watchdog_turn(&w, now, DOING_NOTHING), WATCHDOG_ALIVE);
+		(void)watchdog_heard(&w);
+	}
+}
+
+static void test_watchdog_reads_what_a_child_does(void **state)
+{
+	struct watchdog w = {0};
+
+	(void)state;
+	assert_int_equal(watchdog_read(&w, "7 (a) T 1) S 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"),
+		DOING_WORK);
+	assert_int_equal(w.cpu, 42);
+	assert_int_equal(watchdog_read(&w, "7 (a) T 1) S 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"),
+		DOING_NOTHING);
+	assert_int_equal(watchdog_read(&w, "7 (a) T 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"),
+		DOING_NOTHING);
+	assert_int_equal(
+		watchdog_read(&w, "7 (a) R 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"), DOING_WORK);
+	assert_int_equal(
+		watchdog_read(&w, "7 (a) D 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"), DOING_WORK);
+	assert_int_equal(watchdog_read(&w, "7 (a) t 1 7 7 0 -1 64 1 0 0 0 12 30 0 0 20 0 1 0"),
+		DOING_TRACED);
+	assert_int_equal(watchdog_read(&w, ""), DOING_WORK);
+	assert_int_equal(watchdog_read(&w, "7 (a) S 1"), DOING_WORK);
+	assert_int_equal(watchdog_look(&w, getpid()), DOING_WORK);
+}
+
+static void on_pong(void *context, const struct imsg *m)
+{
+	struct end *e = context;
+
+	e->wrong += m->type != IMSG_PONG || m->len;
+	e->received++;
+	event_base_loopbreak(e->base);
+}
+
+/* A child's end answers by itself; hub's passes everything on. */
+static void test_a_channel_answers(void **state)
+{
+	struct pair p;
+	int fds[2];
+
+	(void)state;
+	pair_init(&p);
+	imsg_channel_free(p.a.channel);
+	imsg_channel_free(p.b.channel);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	p.a.channel = imsg_channel_new(p.base, fds[0], on_pong, on_gone, &p.a);
+	p.b.channel = imsg_channel_new(p.base, fds[1], on_message, on_gone, &p.b);
+	imsg_channel_answer(p.b.channel);
+	imsg_send(p.a.channel, IMSG_PING, -1, NULL, 0);
+	event_base_dispatch(p.base);
+	assert_int_equal(p.a.received, 1);
+	assert_int_equal(p.a.wrong + p.b.received + p.b.wrong, 0);
+	pair_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_watchdog_ends_what_hangs),
+		cmocka_unit_test(test_watchdog_spares_what_answers),
+		cmocka_unit_test(test_watchdog_knows_a_machine_that_stood_still),
+		cmocka_unit_test(test_watchdog_reads_what_a_child_does),
+		cmocka_unit_test(test_a_channel_answers),
 		cmocka_unit_test(test_endpoint_faults),
 		cmocka_unit_test(test_all_in_order),
 		cmocka_unit_test(test_peer_gone),

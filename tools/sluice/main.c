@@ -15,8 +15,9 @@
 #define VERSION "0.1.0"
 
 static const char usage_text[] =
-	"usage: sluice show sites|tunnels|bgp|routes|sa|dataplane|certificates|log|bgp-log [SITE] "
+	"usage: sluice show sites|tunnels|bgp|routes|sa|log|bgp-log [SITE] "
 	"[--json]\n"
+	"       sluice show endpoints|dataplane|certificates [--json]\n"
 	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
 	"       sluice report [SITE] [--since 15m|2h] [--json]\n"
 	"                                        rates, totals and drops of each site\n"
@@ -70,6 +71,7 @@ static const struct command commands[] = {
 	{{"show", "route"}, "show-route", PREFIX_NEEDED, TUNNEL_NEVER, false, view_route},
 	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
 	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
+	{{"show", "endpoints"}, "show-endpoints", SITE_NEVER, TUNNEL_NEVER, false, view_endpoints},
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
 	{{"show", "log"}, "show-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_log},
 	{{"show", "bgp-log"}, "show-bgp-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp_log},
@@ -215,6 +217,17 @@ static int check_options(const struct command *c, const struct options *o)
 	return CLIENT_OK;
 }
 
+/* A process that has hung is ended soon; until then, what it said last is what there is. */
+static void print_silent(const json_t *document)
+{
+	const char *name;
+	json_t *silent = json_object_get(document, "silent"), *seconds;
+
+	json_object_foreach(silent, name, seconds) fprintf(stderr,
+		"sluice: %s has not answered for %lld s: what follows is what it said before\n",
+		name, (long long)json_integer_value(seconds));
+}
+
 static void print_answer(const struct command *c, const struct options *o, const json_t *document)
 {
 	if (o->json) {
@@ -245,6 +258,7 @@ static int run(const struct command *c, const struct options *o, struct client_r
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;
+	print_silent(document);
 	print_answer(c, o, document);
 	json_decref(document);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -39,6 +39,7 @@ void view_bgp(const json_t *document);
 void view_route(const json_t *document);
 void view_routes(const json_t *document);
 void view_sas(const json_t *document);
+void view_endpoints(const json_t *document);
 void view_dataplane(const json_t *document);
 void view_log(const json_t *document);
 void view_bgp_log(const json_t *document);

@@ -154,6 +154,7 @@ void data_control_start(
 {
 	d->backend = backend;
 	d->hub = imsg_channel_new(d->base, own_hub_fd, on_hub, on_hub_gone, d);
+	imsg_channel_answer(d->hub);
 	if (own_ike_fd >= 0)
 		set_ike(d, own_ike_fd);
 }

@@ -165,6 +165,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		h->certificates_look_ns = now + CERTIFICATES_LOOK_S * CLOCK_SECOND;
 		certificates_warn(h);
 	}
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		process_watch(&h->processes[i], now);
 	hub_host_look(h);
 	hub_sample(h);
 	hub_routes_check(h, now);

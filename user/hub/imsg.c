@@ -47,7 +47,8 @@ struct imsg_channel {
 	struct imsg_queue queue;
 	size_t queued; /* bytes in it */
 	bool gone;
-	bool *freed; /* set while a handler runs: the channel was freed in it */
+	bool answers; /* IMSG_PING */
+	bool *freed;  /* set while a handler runs: the channel was freed in it */
 };
 
 /* One datagram out. 0: taken, 1: would block, -1: peer gone. */
@@ -194,6 +195,12 @@ static void on_readable(int fd, short what, void *arg)
 				close(passed_fd);
 			continue;
 		}
+		if (m.type == IMSG_PING && c->answers) {
+			if (passed_fd >= 0)
+				close(passed_fd);
+			imsg_send(c, IMSG_PONG, -1, NULL, 0);
+			continue;
+		}
 		c->freed = &freed;
 		c->on_message(c->context, &m);
 		if (!freed)
@@ -219,6 +226,11 @@ struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_
 	c->writable = event_new(base, own_fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	event_add(c->readable, NULL);
 	return c;
+}
+
+void imsg_channel_answer(struct imsg_channel *c)
+{
+	c->answers = true;
 }
 
 void imsg_channel_free(struct imsg_channel *c)

@@ -36,8 +36,10 @@ enum imsg_type {
 	IMSG_START,    /* none: everything sent so far is the initial state, begin */
 	IMSG_CHANNEL,  /* none, fd: the ike <-> data channel, replaced when either end restarts */
 	IMSG_SHUTDOWN, /* none: say goodbye to peers, then exit 0 */
+	IMSG_PING,     /* none: are you alive? The channel answers, when its loop comes to it */
 	/* any child -> hub */
 	IMSG_READY, /* none, of bgp struct imsg_bgp_ready: set up, privileges dropped */
+	IMSG_PONG,  /* none */
 
 	/* hub -> ike */
 	IMSG_IKE_SOCKET,       /* struct imsg_socket, fd */
@@ -494,6 +496,9 @@ typedef void imsg_gone(void *context);
 struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_handler *on_message,
 	imsg_gone *on_gone, void *context);
 void imsg_channel_free(struct imsg_channel *c);
+
+/* The other end is hub: when it asks by IMSG_PING, it is answered. No handler gets to see that. */
+void imsg_channel_answer(struct imsg_channel *c);
 
 /* Sends a message of the fixed struct `payload` and optional trailing bytes. Takes over own_fd (-1:
  * none). A message to a peer that is gone is dropped: its on_gone is about to be called. */

@@ -174,7 +174,10 @@ static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoi
 	endpoint->since_wall_ns = clock_wall();
 	tunnels = move_tunnels(h, e, endpoint);
 	addr_format(&c->addresses[a], text);
-	if (fault)
+	if (fault && !tunnels)
+		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
+			endpoint_fault_text(fault));
+	else if (fault)
 		log_warn("endpoint %u, %s %s: %s; its %u tunnels are closed", e, c->device, text,
 			endpoint_fault_text(fault), tunnels);
 	else
@@ -218,16 +221,14 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 	for (unsigned int a = 0; a < c->address_count; a++) {
 		struct endpoint_facts f = {
 			.device = there, .closed = there && h->outside_closed[i]};
-		enum endpoint_fault before = h->endpoints[e][a].fault, fault;
 
 		if (there) {
 			f.up = d.up;
 			f.carrier = d.running;
 			f.address = has_address(list, count, d.ifindex, &c->addresses[a]);
 		}
-		fault = endpoint_judge(&f);
-		set_fault(h, e, a, fault);
-		if (!fault && (way_is_due || before))
+		set_fault(h, e, a, endpoint_judge(&f));
+		if (!h->endpoints[e][a].fault && way_is_due)
 			look_for_way(h, e, a, d.ifindex);
 	}
 }

@@ -68,6 +68,7 @@ static const struct verb_name verbs[] = {
 	{"show-bgp", API_SHOW_BGP},
 	{"show-route", API_SHOW_ROUTE},
 	{"show-sa", API_SHOW_SA},
+	{"show-endpoints", API_SHOW_ENDPOINTS},
 	{"show-dataplane", API_SHOW_DATAPLANE},
 	{"show-log", API_SHOW_LOG},
 	{"show-bgp-log", API_SHOW_BGP_LOG},
@@ -434,6 +435,7 @@ int proc_api_run(int hub_fd)
 	LIST_INIT(&api.clients);
 	api.base = event_base_new();
 	api.hub = imsg_channel_new(api.base, hub_fd, on_message, on_gone, &api);
+	imsg_channel_answer(api.hub);
 	event_base_dispatch(api.base);
 
 	while (!LIST_EMPTY(&api.clients)) {

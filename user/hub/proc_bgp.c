@@ -421,6 +421,7 @@ int proc_bgp_run(int hub_fd)
 	p.bfd = imsg_channel_new(p.base, bfd_fd, on_bfd_message, on_bfd_gone, &p);
 	p.turn = event_new(p.base, -1, 0, on_turn, &p);
 	p.hub = imsg_channel_new(p.base, hub_fd, on_hub_message, on_hub_gone, &p);
+	imsg_channel_answer(p.hub);
 	privsep_drop("bgp");
 	if (ready.bfd_error)
 		log_warn("the BFD thread has no real-time priority (%s; CAP_SYS_NICE gives it): "

@@ -585,6 +585,7 @@ int proc_ike_run(int hub_fd)
 	p->engine = engine_new(&env, &limits);
 	p->timer = evtimer_new(p->base, on_timer, p);
 	p->hub = imsg_channel_new(p->base, hub_fd, on_hub, on_hub_gone, p);
+	imsg_channel_answer(p->hub);
 	event_base_dispatch(p->base);
 	status = p->status;
 	tear_down(p);

@@ -61,6 +61,13 @@ static void on_channel_message(void *context, const struct imsg *m)
 {
 	struct process *p = context;
 
+	if (watchdog_heard(&p->watchdog))
+		log_info("%s answers again", process_names[p->role]);
+	if (m->type == IMSG_PONG) {
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
 	if (m->type == IMSG_READY) {
 		p->ready = p->was_ready = true;
 		log_info("%s is ready, pid %d", process_names[p->role], (int)p->pid);
@@ -122,6 +129,7 @@ void process_start(struct process *p)
 		return;
 	}
 	p->ready = p->asked = false;
+	p->watchdog = (struct watchdog){.turn_ns = p->started_ns};
 	p->channel = imsg_channel_new(p->base, pair[0], on_channel_message, on_channel_gone, p);
 	p->on_start(p->context, p);
 }
@@ -156,6 +164,37 @@ void process_restart(struct process *p, const char *why)
 	log_info("%s is started again: %s", process_names[p->role], why);
 	p->asked = true;
 	kill(p->pid, SIGKILL);
+}
+
+void process_watch(struct process *p, uint64_t now)
+{
+	const char *name = process_names[p->role];
+	enum watchdog_doing doing;
+
+	if (p->pid <= 0 || p->stopping || !p->channel)
+		return;
+	doing = watchdog_look(&p->watchdog, p->pid);
+	/* Until it is ready it does things one after the other and listens to nobody. */
+	switch (watchdog_turn(&p->watchdog, now, p->ready ? doing : DOING_WORK)) {
+	case WATCHDOG_ALIVE:
+		break;
+	case WATCHDOG_SAY:
+		log_warn("%s, pid %d, has not answered for %u s", name, (int)p->pid,
+			p->watchdog.silent);
+		break;
+	case WATCHDOG_HUNG:
+		log_error("%s, pid %d, has not answered for %u s: it is ended", name, (int)p->pid,
+			p->watchdog.silent);
+		kill(p->pid, SIGKILL);
+		break;
+	}
+	if (p->ready)
+		process_send(p, IMSG_PING, -1, NULL, 0);
+}
+
+unsigned int process_silent_s(const struct process *p)
+{
+	return p->watchdog.silent >= WATCHDOG_SAID_AFTER ? p->watchdog.silent : 0;
 }
 
 void process_stop(struct process *p)

@@ -7,6 +7,7 @@
 #define SLUICE_HUB_PROCESS_H
 
 #include "hub/imsg.h"
+#include "hub/watchdog.h"
 
 #include <sys/types.h>
 
@@ -31,6 +32,7 @@ struct process {
 	bool ready;                   /* IMSG_READY came */
 	bool was_ready;               /* at some time */
 	bool stopping;
+	struct watchdog watchdog;
 	bool asked; /* to end, so that it starts again */
 	uint64_t started_ns;
 	unsigned int restarts;
@@ -52,6 +54,12 @@ bool process_reap(struct process *p, pid_t pid, int status);
 
 /* Ends the child at once, so that it starts again with other descriptors. One that is not there does so anyway. */
 void process_restart(struct process *p, const char *why);
+
+/* Once a second: asks it whether it is alive, and ends one that has hung, so that it starts again. */
+void process_watch(struct process *p, uint64_t now);
+
+/* For how many seconds it has not answered; 0 while that is nothing to speak of. */
+unsigned int process_silent_s(const struct process *p);
 
 /* Asks the child to end; it is not started again. */
 void process_stop(struct process *p);

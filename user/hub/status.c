@@ -64,8 +64,26 @@ static void send_text(struct hub *h, uint32_t id, const char *text)
 	} while (left);
 }
 
+/* Whoever reads what a child has said last must know that it says nothing now. */
+static void add_silent(const struct hub *h, json_t *document)
+{
+	json_t *silent = json_object();
+
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		unsigned int s = process_silent_s(&h->processes[i]);
+
+		if (s)
+			json_object_set_new(silent, process_names[i], json_integer(s));
+	}
+	if (json_object_size(silent))
+		json_object_set(document, "silent", silent);
+	json_decref(silent);
+}
+
 void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 {
+	add_silent(h, own_document);
+
 	char *text = json_dumps(own_document, JSON_COMPACT);
 
 	send_text(h, id, text ? text : "{\"error\":\"out of memory\"}");
@@ -144,6 +162,8 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_routes(h, site);
 	case API_SHOW_SA:
 		return status_sas(h, site);
+	case API_SHOW_ENDPOINTS:
+		return status_endpoints(h);
 	case API_SHOW_DATAPLANE:
 		return status_dataplane(h);
 	case API_SHOW_LOG:

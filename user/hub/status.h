@@ -6,12 +6,15 @@
 #include "hub/hub.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Each returns a new document. site: NULL for all. */
 json_t *status_sites(struct hub *h, const struct hub_site *site);
 json_t *status_tunnels(struct hub *h, const struct hub_site *site);
 json_t *status_routes(struct hub *h, const struct hub_site *site);
 json_t *status_sas(struct hub *h, const struct hub_site *site);
+json_t *status_endpoints(struct hub *h);
+void status_endpoints_metrics(FILE *f, const struct hub *h);
 json_t *status_dataplane(struct hub *h);
 /* The last events of a site's tunnels, or of all. */
 json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind);

@@ -318,6 +318,7 @@ char *status_metrics(struct hub *h)
 				metrics[i].write(f, h, &metrics[i], h->sites[s]);
 		}
 	}
+	status_endpoints_metrics(f, h);
 	certificates_metrics(f, h);
 	fclose(f);
 	return text;

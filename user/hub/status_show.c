@@ -149,6 +149,7 @@ static const char *encap_name(bool udp)
 static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int t, json_t *list)
 {
 	const struct hub_tunnel *state = &site->tunnels[t];
+	const struct endpoint *endpoint = hub_endpoint(h, site, t);
 	const struct imsg_sa_info *sa = sa_in_use(state);
 	struct tunnel_stats stats = status_tunnel_stats(h, site, t);
 	struct ip_addr local = config_local_address(h->config, &site->conf, t);
@@ -159,6 +160,7 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "tunnel", json_integer(t));
 	json_object_set_new(o, "state",
 		json_string(state->admin_down ? "disabled"
+			    : endpoint->fault ? phase_names[TUNNEL_DOWN]
 			    : state->draining && state->ike.phase == TUNNEL_UP
 				    ? "draining"
 				    : phase_names[state->ike.phase]));
@@ -182,7 +184,11 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "out_control_bytes", json_number(stats.control_out.bytes));
 	json_object_set_new(o, "waiting_packets", json_number(stats.waiting.packets));
 	json_object_set_new(o, "reason", json_string(state->ike.reason));
-	json_object_set_new(o, "detail", json_string(state->ike.detail));
+	json_object_set_new(o, "detail",
+		endpoint->fault ? json_sprintf("endpoint %u, %s: %s", t,
+					  h->config->concentrator.endpoints[t].device,
+					  endpoint_fault_text(endpoint->fault))
+				: json_string(state->ike.detail));
 	json_array_append_new(list, o);
 }
 
@@ -439,10 +445,11 @@ json_t *status_dataplane(struct hub *h)
 		uint64_t age = p->pid > 0 ? (clock_now() - p->started_ns) / CLOCK_SECOND : 0;
 
 		json_array_append_new(
-			processes, json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", process_names[i],
-					   "pid", (int)p->pid, "restarts", (int)p->restarts,
-					   "uptime_s", json_number(age), "rss_kb",
-					   json_number(p->pid > 0 ? rss_kb(p->pid) : 0)));
+			processes, json_pack("{s:s, s:i, s:i, s:o, s:o, s:i}", "name",
+					   process_names[i], "pid", (int)p->pid, "restarts",
+					   (int)p->restarts, "uptime_s", json_number(age), "rss_kb",
+					   json_number(p->pid > 0 ? rss_kb(p->pid) : 0), "silent_s",
+					   (int)process_silent_s(p)));
 	}
 	maps_outside_stats(h->maps, &outside);
 	maps_inside_stats(h->maps, &inside);

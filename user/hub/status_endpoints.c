@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The document of `sluice show endpoints`, and its metrics. */
+#include "hub/status.h"
+
+#include <stdio.h>
+
+static void warn(json_t *list, const char *format, const char *what, const char *address)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), format, what, address, what);
+	json_array_append_new(list, json_string(text));
+}
+
+/* The tunnels that end at it: configured, and open. */
+static void count_tunnels(const struct hub *h, unsigned int e, const struct endpoint *endpoint,
+	unsigned int *all, unsigned int *up)
+{
+	*all = *up = 0;
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		const struct hub_site *site = h->sites[i];
+
+		if (!site || !site->conf.tunnels[e].configured ||
+			hub_endpoint(h, site, e) != endpoint)
+			continue;
+		++*all;
+		*up += site->tunnels[e].open;
+	}
+}
+
+static void add_endpoint(
+	const struct hub *h, unsigned int e, unsigned int a, json_t *list, json_t *warnings)
+{
+	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
+	const struct endpoint *endpoint = &h->endpoints[e][a];
+	unsigned int all, up;
+	char address[ADDR_STR_SIZE];
+
+	count_tunnels(h, e, endpoint, &all, &up);
+	json_array_append_new(list,
+		json_pack("{s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:b}", "endpoint", (int)e, "device",
+			c->device, "address", addr_format(&c->addresses[a], address), "state",
+			endpoint_fault_text(endpoint->fault), "since",
+			endpoint->since_wall_ns ? status_time(endpoint->since_wall_ns)
+						: json_null(),
+			"tunnels", (int)all, "tunnels_up", (int)up, "way_out",
+			(int)!endpoint->no_way));
+	if (!endpoint->fault && endpoint->no_way)
+		warn(warnings,
+			"%s %s: no route leads over %s but to its own network: sites elsewhere get "
+			"no answer",
+			c->device, address);
+}
+
+static json_t *address_json(const struct ip_addr *a)
+{
+	char text[ADDR_STR_SIZE];
+
+	return addr_is_set(a) ? json_string(addr_format(a, text)) : json_null();
+}
+
+json_t *status_endpoints(struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	json_t *list = json_array(), *warnings = json_array();
+
+	for (unsigned int e = 0; e < c->endpoint_count; e++) {
+		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++)
+			add_endpoint(h, e, a, list, warnings);
+	}
+	if (h->settings_wrong)
+		warn(warnings, "%s", "forwarding is switched off and cannot be switched on", NULL);
+	if (h->rp_filter_told)
+		warn(warnings, "%s", "a strict rp_filter cannot be made loose, see the log", NULL);
+	if (h->inside_gone)
+		warn(warnings, "%s has gone and cannot be made again", link_name(h->link), NULL);
+	return json_pack("{s:o, s:o, s:o, s:o}", "endpoints", list, "source",
+		address_json(&h->source[0]), "source6", address_json(&h->source[1]), "warnings",
+		warnings);
+}
+
+void status_endpoints_metrics(FILE *f, const struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	char address[ADDR_STR_SIZE];
+
+	fputs("# TYPE sluice_endpoint_up gauge\n", f);
+	for (unsigned int e = 0; e < c->endpoint_count; e++) {
+		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++)
+			fprintf(f,
+				"sluice_endpoint_up{endpoint=\"%u\",device=\"%s\",address=\"%s\"} "
+				"%d\n",
+				e, c->endpoints[e].device,
+				addr_format(&c->endpoints[e].addresses[a], address),
+				!h->endpoints[e][a].fault);
+	}
+	fputs("# TYPE sluice_process_silent_seconds gauge\n", f);
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		fprintf(f, "sluice_process_silent_seconds{process=\"%s\"} %u\n", process_names[i],
+			process_silent_s(&h->processes[i]));
+}
