@@ -54,6 +54,12 @@ void process_send(
 		close(own_fd);
 }
 
+bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	(void)h, (void)site, (void)t;
+	return true;
+}
+
 void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	(void)h, (void)site, (void)t;

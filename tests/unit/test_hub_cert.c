@@ -226,7 +226,7 @@ static void test_identities(void **state)
 	struct config *c = make_config();
 	struct tunnel_conf *t = &c->sites[0].tunnels[0];
 	char error[CONFIG_ERROR_SIZE];
-	struct certificates *all = certificates_load(c, error);
+	struct certificates *all = certificates_load(c, false, error);
 	struct ip_addr address = {AF_INET, {192, 0, 2, 1}};
 	struct ike_identity id;
 

@@ -175,7 +175,7 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 	}
 	if (!secrets_check(p->config, summary))
 		return false;
-	p->certificates = certificates_load(p->config, summary);
+	p->certificates = certificates_load(p->config, false, summary);
 	return p->certificates;
 }
 

@@ -126,7 +126,7 @@ static bool check_identity(
 	return true;
 }
 
-static bool load(struct certificates *all, const struct config *c, char *error)
+static bool load(struct certificates *all, const struct config *c, bool lenient, char *error)
 {
 	const struct concentrator_conf *hub = &c->concentrator;
 
@@ -141,7 +141,7 @@ static bool load(struct certificates *all, const struct config *c, char *error)
 			if (!conf->configured)
 				continue;
 			if (conf->options.auth == AUTH_CERT &&
-				!load_own(all, &conf->certificate, error))
+				!load_own(all, &conf->certificate, error) && !lenient)
 				return false;
 			if (!check_identity(all, &c->sites[s], t, error))
 				return false;
@@ -150,13 +150,14 @@ static bool load(struct certificates *all, const struct config *c, char *error)
 	return true;
 }
 
-struct certificates *certificates_load(const struct config *c, char error[CONFIG_ERROR_SIZE])
+struct certificates *certificates_load(
+	const struct config *c, bool lenient, char error[CONFIG_ERROR_SIZE])
 {
 	struct certificates *all = calloc(1, sizeof(*all));
 
 	if (!all)
 		abort();
-	if (load(all, c, error))
+	if (load(all, c, lenient, error))
 		return all;
 	certificates_free(all);
 	return NULL;
@@ -174,7 +175,7 @@ void certificates_free(struct certificates *all)
 
 bool certificates_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 {
-	struct certificates *all = certificates_load(c, error);
+	struct certificates *all = certificates_load(c, false, error);
 
 	certificates_free(all);
 	return all != NULL;

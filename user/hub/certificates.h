@@ -14,8 +14,12 @@
 
 struct certificates;
 
-/* Reads all files that a configuration names. NULL with a sentence that names the one at fault. */
-struct certificates *certificates_load(const struct config *c, char error[CONFIG_ERROR_SIZE]);
+/*
+ * Reads all files that a configuration names. NULL with a sentence that names the one at fault; with
+ * `lenient`, what single tunnels have for themselves may be missing, and is left out.
+ */
+struct certificates *certificates_load(
+	const struct config *c, bool lenient, char error[CONFIG_ERROR_SIZE]);
 void certificates_free(struct certificates *all);
 
 /* The same for a look only. */

@@ -28,6 +28,7 @@ struct endpoint_facts {
 struct endpoint {
 	enum endpoint_fault fault;
 	uint64_t since_wall_ns; /* of the fault; 0: since the start */
+	bool late;              /* its tunnels are to be opened when data is there */
 	bool no_way;            /* no route leads over the device to anywhere but its own network */
 };
 

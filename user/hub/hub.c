@@ -168,6 +168,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_watch(&h->processes[i], now);
 	hub_host_look(h);
+	hub_secrets_again(h, now);
 	hub_sample(h);
 	hub_routes_check(h, now);
 	closed_spare(h, now);
@@ -276,7 +277,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->closed = closed_new();
 	h->events = eventlog_new();
 
-	h->certificates = certificates_load(own_config, error);
+	h->certificates = certificates_load(own_config, true, error);
 
 	bool ok = h->certificates && hub_setup(h, error);
 

@@ -30,6 +30,7 @@
 
 struct hub_tunnel {
 	bool admin_down;
+	bool no_secret;       /* its keys cannot be read: ike does not know of it */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool undrain;         /* no longer, once it carries */
 	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
@@ -166,6 +167,7 @@ struct hub {
 	int checkpoint_fd; /* memfd of ike */
 	int saved_fd;      /* memfd of data */
 	struct certificates *certificates;
+	uint64_t secrets_again_ns;     /* when those that tunnels wait for are looked for next */
 	uint64_t certificates_look_ns; /* when their ends are looked at next */
 
 	struct process processes[PROCESS_ROLES];
@@ -244,6 +246,8 @@ void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
  */
 bool hub_tunnel_is_replaced(
 	const struct hub_site *site, unsigned int t, const struct site_conf *is);
+/* Tells ike and bgp of a tunnel again. */
+void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
 /*
  * After a change of several sites: what one gave up another may have taken, group numbers may have
  * moved, a key file may have another content. Repeating what did not change does nothing.
@@ -366,8 +370,15 @@ void hub_leave_timer(struct hub *h, uint64_t wait_ns);
 int secret_ref_open(const char *ref);
 /* The same of what anybody may read: a certificate. */
 int public_ref_open(const char *ref);
-/* False with a sentence when some secret of the configuration cannot be had. */
+/* False with a sentence when some secret of a tunnel, or of the whole configuration, cannot be had. */
+bool tunnel_secrets_check(
+	const struct site_conf *site, unsigned int t, char error[CONFIG_ERROR_SIZE]);
 bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
+
+/* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
+bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t);
+/* Looks for those that tunnels wait for, every five seconds. */
+void hub_secrets_again(struct hub *h, uint64_t now);
 
 /* status.c: answers to the control socket. */
 void hub_api_request(struct hub *h, const struct imsg_api_request *request);

@@ -139,9 +139,12 @@ static bool has_address(const struct host_address *list, size_t count, uint32_t 
 }
 
 /* Closes the tunnels that end there, or opens those that ike still has. Returns how many there are. */
-static unsigned int move_tunnels(struct hub *h, unsigned int e, const struct endpoint *endpoint)
+static unsigned int move_tunnels(struct hub *h, unsigned int e, struct endpoint *endpoint)
 {
+	bool data = h->processes[PROCESS_DATA].channel;
 	unsigned int count = 0;
+
+	endpoint->late = !endpoint->fault && !data;
 
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		const struct hub_site *site = h->sites[i];
@@ -153,8 +156,8 @@ static unsigned int move_tunnels(struct hub *h, unsigned int e, const struct end
 		count++;
 		if (endpoint->fault)
 			hub_tunnel_close(h, tunnel);
-		else if (site->tunnels[e].ike.phase == TUNNEL_UP &&
-			 h->processes[PROCESS_DATA].channel)
+		else if (site->tunnels[e].ike.phase == TUNNEL_UP && data &&
+			 !site->tunnels[e].admin_down)
 			hub_tunnel_open(h, tunnel);
 	}
 	return count;
@@ -228,6 +231,8 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 			f.address = has_address(list, count, d.ifindex, &c->addresses[a]);
 		}
 		set_fault(h, e, a, endpoint_judge(&f));
+		if (h->endpoints[e][a].late)
+			move_tunnels(h, e, &h->endpoints[e][a]);
 		if (!h->endpoints[e][a].fault && way_is_due)
 			look_for_way(h, e, a, d.ifindex);
 	}

@@ -80,25 +80,27 @@ static bool secret_ok(const struct site_conf *site, unsigned int t, const char *
 	return ok;
 }
 
+bool tunnel_secrets_check(
+	const struct site_conf *site, unsigned int t, char error[CONFIG_ERROR_SIZE])
+{
+	const struct tunnel_conf *tunnel = &site->tunnels[t];
+
+	if (tunnel->options.auth == AUTH_PSK && !secret_ok(site, t, "psk", tunnel->psk, error))
+		return false;
+	if (site->bgp_password[0] && !secret_ok(site, t, "bgp_password", site->bgp_password, error))
+		return false;
+	if (tunnel->psk_previous[0] &&
+		!secret_ok(site, t, "psk_previous", tunnel->psk_previous, error))
+		return false;
+	return !tunnel->ppk[0] || secret_ok(site, t, "ppk", tunnel->ppk, error);
+}
+
 bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 {
 	for (uint32_t s = 0; s < c->site_count; s++) {
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			const struct site_conf *site = &c->sites[s];
-			const struct tunnel_conf *tunnel = &site->tunnels[t];
-
-			if (!tunnel->configured)
-				continue;
-			if (tunnel->options.auth == AUTH_PSK &&
-				!secret_ok(site, t, "psk", tunnel->psk, error))
-				return false;
-			if (site->bgp_password[0] &&
-				!secret_ok(site, t, "bgp_password", site->bgp_password, error))
-				return false;
-			if (tunnel->psk_previous[0] &&
-				!secret_ok(site, t, "psk_previous", tunnel->psk_previous, error))
-				return false;
-			if (tunnel->ppk[0] && !secret_ok(site, t, "ppk", tunnel->ppk, error))
+			if (c->sites[s].tunnels[t].configured &&
+				!tunnel_secrets_check(&c->sites[s], t, error))
 				return false;
 		}
 	}

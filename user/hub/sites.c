@@ -61,14 +61,13 @@ static void send_to_ike(struct hub *h, const struct hub_site *site, unsigned int
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
-	bool by_cert = conf->options.auth == AUTH_CERT;
-	int psk = by_cert ? -1 : secret_ref_open(conf->psk);
+	int psk;
 
-	if (psk < 0 && !by_cert) {
-		log_error("site %s tunnel %u: psk %s cannot be opened; the tunnel stays as it is",
-			site->conf.name, t, conf->psk);
+	if (!hub_tunnel_secrets(h, site, t))
 		return;
-	}
+	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
+	if (psk < 0 && conf->options.auth != AUTH_CERT)
+		return; /* gone at this very moment: it is looked for again */
 	memset(&m, 0, sizeof(m));
 	m.tunnel = hub_tunnel_number(site, t);
 	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
@@ -453,6 +452,12 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 		change_tunnel(h, site, t, &old);
 }
 
+void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	hub_bgp_neighbor_send(h, site, t);
+	send_to_ike(h, site, t);
+}
+
 void hub_sites_settle(struct hub *h)
 {
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
@@ -464,8 +469,7 @@ void hub_sites_settle(struct hub *h)
 			hub_inside_set(h, site, t, true);
 			if (site->tunnels[t].open)
 				hub_inside_route_set(h, site, t, true);
-			hub_bgp_neighbor_send(h, site, t);
-			send_to_ike(h, site, t);
+			hub_tunnel_send(h, site, t);
 		}
 	}
 }
