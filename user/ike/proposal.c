@@ -17,7 +17,7 @@ struct offer {
 	struct {
 		uint8_t type;
 		uint16_t id, key_bits;
-		bool unknown_attribute;
+		uint16_t attribute; /* one that is not known; 0: none */
 	} transforms[TRANSFORMS_MAX];
 };
 
@@ -87,7 +87,7 @@ void proposal_policy_esp(const struct ike_options *o, bool ke_wanted, struct pro
 	keep_known_sets(p);
 }
 
-static bool decode_attributes(struct rd *r, uint16_t *key_bits, bool *unknown)
+static bool decode_attributes(struct rd *r, uint16_t *key_bits, uint16_t *unknown)
 {
 	while (rd_left(r)) {
 		uint16_t type = rd_u16(r);
@@ -97,7 +97,10 @@ static bool decode_attributes(struct rd *r, uint16_t *key_bits, bool *unknown)
 			*key_bits = value;
 			continue;
 		}
-		*unknown = true; /* 3.3.6: such a transform is not to be chosen */
+		/* 3.3.6: such a transform is not to be chosen */
+		*unknown = (uint16_t)(type & (ATTRIBUTE_SHORT - 1));
+		if (!*unknown)
+			*unknown = ATTRIBUTE_SHORT; /* number 0 is none either */
 		if (!(type & ATTRIBUTE_SHORT))
 			rd_skip(r, value);
 	}
@@ -112,8 +115,7 @@ static bool decode_transform(struct rd *r, bool last, struct offer *o)
 
 	uint16_t len = rd_u16(r);
 	struct rd t = rd_sub(r, len >= 4 ? len - 4u : 0);
-	uint16_t key_bits = 0;
-	bool unknown = false;
+	uint16_t key_bits = 0, unknown = 0;
 
 	if (r->bad || len < 8 || more != (last ? 0 : MORE_TRANSFORMS))
 		return false;
@@ -129,7 +131,7 @@ static bool decode_transform(struct rd *r, bool last, struct offer *o)
 	o->transforms[o->count].type = type;
 	o->transforms[o->count].id = id;
 	o->transforms[o->count].key_bits = key_bits;
-	o->transforms[o->count].unknown_attribute = unknown;
+	o->transforms[o->count].attribute = unknown;
 	o->count++;
 	if (type < TRANSFORM_ENCR || type > TRANSFORM_ESN)
 		o->unknown_type = true;
@@ -171,8 +173,7 @@ static bool offers(const struct offer *o, enum transform_type type, uint16_t id,
 {
 	for (unsigned int i = 0; i < o->count; i++) {
 		if (o->transforms[i].type == type && o->transforms[i].id == id &&
-			o->transforms[i].key_bits == key_bits &&
-			!o->transforms[i].unknown_attribute)
+			o->transforms[i].key_bits == key_bits && !o->transforms[i].attribute)
 			return true;
 	}
 	return false;
@@ -294,22 +295,66 @@ static const char *transform_name(uint8_t type, uint16_t id, uint16_t bits, char
 	return text;
 }
 
-/* "aes128/aes256-sha256-prfsha256-modp2048": sets of one offered proposal. */
+/* One transform as it is told of, with what may make it unusable. */
+static size_t describe_transform(
+	const struct offer *o, unsigned int i, bool aead, char *text, size_t size, size_t at)
+{
+	uint8_t type = o->transforms[i].type;
+	uint16_t id = o->transforms[i].id;
+	char name[24], more[32];
+
+	if (type > TRANSFORM_ESN)
+		snprintf(more, sizeof(more),
+			type <= TRANSFORM_ADDKE_LAST ? "addke%u:%u" : "type%u:%u",
+			type <= TRANSFORM_ADDKE_LAST ? type - TRANSFORM_ESN : type, id);
+	else if (type == TRANSFORM_ESN)
+		snprintf(more, sizeof(more), "%s", id ? "esn" : "noesn");
+	at = append(text, size, at,
+		type >= TRANSFORM_ESN ? more
+				      : transform_name(type, id, o->transforms[i].key_bits, name));
+	if (type == TRANSFORM_INTEG && aead) /* RFC 5282 8 */
+		at = append(text, size, at, "(beside AEAD)");
+	if (!o->transforms[i].attribute)
+		return at;
+	snprintf(more, sizeof(more), "(attribute %u)",
+		o->transforms[i].attribute & (ATTRIBUTE_SHORT - 1));
+	return append(text, size, at, more);
+}
+
+/* Nothing but AEAD ciphers. */
+static bool all_aead(const struct offer *o)
+{
+	for (unsigned int i = 0; i < o->count; i++) {
+		const struct cipher *c =
+			cipher_find(o->transforms[i].id, o->transforms[i].key_bits);
+
+		if (o->transforms[i].type == TRANSFORM_ENCR && (!c || !cipher_is_aead(c)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * "aes128/aes256-sha256-prfsha256-modp2048": sets of one offered proposal. All types are shown, or the
+ * reason for a refusal may not be: extended sequence numbers where 32 bits are not offered beside.
+ */
 static size_t describe_offer(const struct offer *o, char *text, size_t size, size_t at)
 {
+	bool only_esn = offers_type(o, TRANSFORM_ESN) && !offers(o, TRANSFORM_ESN, 0, 0);
 	const char *between = "";
-	char name[24];
+	bool aead = all_aead(o);
 
-	for (uint8_t type = TRANSFORM_ENCR; type <= TRANSFORM_KE; type++) {
+	for (unsigned int type = 0; type <= UINT8_MAX; type++) {
 		bool first = true;
 
+		if (type == TRANSFORM_ESN && !only_esn)
+			continue;
 		for (unsigned int i = 0; i < o->count; i++) {
-			if (o->transforms[i].type != type || !o->transforms[i].id)
+			if (o->transforms[i].type != type ||
+				(!o->transforms[i].id && type <= TRANSFORM_ESN))
 				continue;
 			at = append(text, size, at, first ? between : "/");
-			at = append(text, size, at,
-				transform_name(type, o->transforms[i].id, o->transforms[i].key_bits,
-					name));
+			at = describe_transform(o, i, aead, text, size, at);
 			first = false;
 			between = "-";
 		}

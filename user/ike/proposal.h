@@ -25,6 +25,7 @@ enum transform_type {
 	TRANSFORM_INTEG = 3,
 	TRANSFORM_KE = 4,
 	TRANSFORM_ESN = 5,
+	TRANSFORM_ADDKE_LAST = 12, /* RFC 9370 2.2.1: from 6 on, additional key exchanges */
 };
 
 /* What is allowed: the sets of one tunnel for one protocol. */

@@ -16,6 +16,21 @@ static const struct row {
 	{8, FORM_RANGE, AF_INET6},
 };
 
+/* Ones, then zeroes. */
+static bool is_mask(const struct ip_addr *mask)
+{
+	bool below = false;
+
+	for (unsigned int bit = 0; bit < 8 * addr_len(mask); bit++) {
+		bool one = mask->bytes[bit / 8] & 0x80 >> bit % 8;
+
+		if (one && below)
+			return false;
+		below = !one;
+	}
+	return true;
+}
+
 bool v1_client_decode(const void *body, size_t len, struct selector *s)
 {
 	struct rd r = rd_init(body, len);
@@ -35,6 +50,8 @@ bool v1_client_decode(const void *body, size_t len, struct selector *s)
 		got.first = got.last = addr_from_bytes(rows[i].family, rd_bytes(&r, n));
 		if (rows[i].form != FORM_ADDRESS) {
 			second = addr_from_bytes(rows[i].family, rd_bytes(&r, n));
+			if (rows[i].form == FORM_SUBNET && !is_mask(&second))
+				return false; /* no range of addresses */
 			for (unsigned int b = 0; b < n && rows[i].form == FORM_SUBNET; b++) {
 				got.first.bytes[b] &= second.bytes[b];
 				got.last.bytes[b] |= (uint8_t)~second.bytes[b];

@@ -132,6 +132,7 @@ void v1_policy_esp(const struct ike_options *o, bool udp, struct v1_policy *p)
 struct transform {
 	uint8_t id;
 	bool unknown;
+	uint16_t unknown_attribute; /* the first one */
 	uint32_t value[ATTRIBUTES]; /* by enum attribute; 0: not there */
 	uint32_t seconds;
 };
@@ -157,6 +158,8 @@ static bool decode_attributes(struct rd *r, enum ike_protocol protocol, struct t
 				for (value = 0; rd_left(&body);)
 					value = value << 8 | rd_u8(&body);
 		}
+		if (which == A_UNKNOWN && !t->unknown)
+			t->unknown_attribute = number;
 		t->unknown = t->unknown || which == A_UNKNOWN;
 		t->value[which] = value;
 		/* RFC 2407 4.5: a type belongs to the duration after it. Kilobytes are not counted. */
@@ -250,15 +253,24 @@ static size_t append(char *text, size_t size, size_t at, const char *word)
 	return at < size ? at + (size_t)snprintf(text + at, size - at, "%s", word) : at;
 }
 
-static size_t describe(const struct transform *t, const struct suite *s, bool known, char *text,
-	size_t size, size_t at)
+static size_t append_number(
+	char *text, size_t size, size_t at, const char *word, unsigned int number)
+{
+	return at < size ? at + (size_t)snprintf(text + at, size - at, "-%s%u", word, number) : at;
+}
+
+/* All that can speak against a transform has to be seen: what looks like an allowed one is one. */
+static size_t describe(const struct transform *t, const struct suite *s, bool known,
+	const struct v1_policy *p, char *text, size_t size, size_t at)
 {
 	static const struct {
 		uint16_t number;
 		const char *name;
-	} extras[] = {{V1_AUTH_PSK, "psk"}, {V1_AUTH_RSA, "rsa"}, {V1_AUTH_ECDSA_256, "ecdsa256"},
-		{V1_AUTH_ECDSA_384, "ecdsa384"}, {V1_AUTH_ECDSA_521, "ecdsa521"}};
+	} extras[] = {{V1_AUTH_PSK, "-psk"}, {V1_AUTH_RSA, "-rsa"},
+		{V1_AUTH_ECDSA_256, "-ecdsa256"}, {V1_AUTH_ECDSA_384, "-ecdsa384"},
+		{V1_AUTH_ECDSA_521, "-ecdsa521"}};
 	char word[SUITE_STR_SIZE];
+	bool named = false;
 
 	if (known) {
 		struct suite shown = *s;
@@ -274,19 +286,22 @@ static size_t describe(const struct transform *t, const struct suite *s, bool kn
 	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++) {
 		if (t->value[A_AUTH] != extras[i].number)
 			continue;
-		at = append(text, size, at, "-");
 		at = append(text, size, at, extras[i].name);
+		named = true;
 	}
-	if (t->value[A_MODE] && t->value[A_MODE] != V1_TUNNEL_MODE) {
-		snprintf(word, sizeof(word), "-mode%u", t->value[A_MODE]);
-		at = append(text, size, at, word);
-	}
+	if (p->sets.protocol == PROTOCOL_IKE && !named)
+		at = append_number(text, size, at, "auth", t->value[A_AUTH]);
+	if (p->sets.protocol == PROTOCOL_ESP && !mode_fits(p, t->value[A_MODE]))
+		at = append_number(text, size, at, "mode", t->value[A_MODE]);
+	if (t->unknown)
+		at = append_number(text, size, at, "attribute", t->unknown_attribute);
 	return at;
 }
 
 /* State of one walk over an SA payload. */
 struct walk {
 	const struct v1_policy *policy;
+	uint8_t twice[32]; /* bits: numbers of more than one proposal */
 	struct v1_choice *choice;
 	uint32_t best;
 	uint32_t seen; /* transforms */
@@ -320,12 +335,16 @@ static bool take_transform(struct walk *w, struct rd *r, uint8_t number, uint32_
 	if (!decode_attributes(&body, protocol, &t))
 		return false;
 	known = suite_of(&t, protocol, &s);
-	if (known && len <= V1_TRANSFORM_MAX)
+	if (known && len <= V1_TRANSFORM_MAX && !(w->twice[number / 8] & 1 << number % 8))
 		rank_here = rank(&t, w->policy, &s, &w->no_pfs);
 	if (w->at > sizeof("offered ") - 1)
 		w->at = append(w->text, w->size / 2, w->at, ", ");
 	if (w->at < w->size / 2)
-		w->at = describe(&t, &s, known, w->text, w->size / 2, w->at);
+		w->at = describe(&t, &s, known, w->policy, w->text, w->size / 2, w->at);
+	if (w->twice[number / 8] & 1 << number % 8)
+		w->at = append(w->text, w->size / 2, w->at, " with another protocol");
+	if (len > V1_TRANSFORM_MAX)
+		w->at = append(w->text, w->size / 2, w->at, " with too many attributes");
 	if (rank_here >= w->best)
 		return true;
 	w->best = rank_here;
@@ -375,6 +394,29 @@ static bool take_proposal(struct walk *w, struct rd *r, bool *more)
 	return !more_transforms && !rd_left(&p);
 }
 
+/*
+ * RFC 2408 4.2: proposals of one number belong together, ESP with IPComp say. Whoever cannot have all
+ * of them may take none.
+ */
+static void find_bundles(struct walk *w, struct rd r)
+{
+	uint8_t seen[sizeof(w->twice)] = {0}, next = MORE_PROPOSALS;
+
+	while (next && rd_left(&r)) {
+		next = rd_u8(&r);
+		rd_skip(&r, 1);
+
+		uint16_t len = rd_u16(&r);
+		uint8_t number = rd_u8(&r), bit = (uint8_t)(1 << number % 8);
+
+		if (r.bad || len < 5)
+			return;
+		w->twice[number / 8] |= seen[number / 8] & bit;
+		seen[number / 8] |= bit;
+		rd_skip(&r, len - 5u);
+	}
+}
+
 enum proposal_result v1_choose(const void *body, size_t len, const struct v1_policy *p,
 	struct v1_choice *choice, bool *no_pfs, char *text, size_t text_size)
 {
@@ -388,6 +430,7 @@ enum proposal_result v1_choose(const void *body, size_t len, const struct v1_pol
 	w.at = append(text, text_size, 0, "offered ");
 	if (r.bad || doi != DOI_IPSEC || situation != IDENTITY_ONLY)
 		return PROPOSAL_MALFORMED;
+	find_bundles(&w, r);
 	for (unsigned int count = 0; more; count++) {
 		if (count == PROPOSALS_MAX || !take_proposal(&w, &r, &more))
 			return PROPOSAL_MALFORMED;

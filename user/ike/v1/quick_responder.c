@@ -36,6 +36,8 @@ struct first {
 	struct v1_choice choice;
 	struct nonce ni;
 	struct selector_set local_ts, remote_ts;
+	unsigned int ids;
+	struct span id[V1_IDS_MAX]; /* as they came: 5.5 has the responder send them back */
 	bool rekey;
 };
 
@@ -48,6 +50,8 @@ static bool same_set(const struct selector_set *a, const struct selector_set *b)
 static bool get_clients(const struct ike_sa *sa, const struct v1_payloads *p, struct first *f)
 {
 	f->remote_ts = f->local_ts = (struct selector_set){.count = 1};
+	f->ids = p->ids;
+	memcpy(f->id, p->id, sizeof(f->id));
 	if (!p->ids) {
 		f->remote_ts.selectors[0] = (struct selector){
 			.first = sa->remote.addr, .last = sa->remote.addr, .last_port = UINT16_MAX};
@@ -93,7 +97,7 @@ static bool check_first(const struct ike_sa *sa, const struct v1_payloads *p, st
 		return false;
 	*notify = V1_NOTIFY_INVALID_ID_INFORMATION;
 	*why = REASON_TS_UNACCEPTABLE;
-	snprintf(text, size, "client identities of an unknown form");
+	snprintf(text, size, "client identities that are no range of addresses");
 	if (!get_clients(sa, p, f))
 		return false;
 	selectors_format(&f->remote_ts, theirs, sizeof(theirs));
@@ -141,7 +145,9 @@ static void send_second(struct engine *e, struct ike_sa *sa, struct v1_exchange 
 	v1_payload(&vw.w, V1_NONCE, x->nr.bytes, x->nr.len);
 	if (public.len)
 		v1_payload(&vw.w, V1_KE, public.bytes, public.len);
-	v1_put_clients(&vw.w, &f->remote_ts.selectors[0], &f->local_ts.selectors[0]);
+	/* Some compare the bytes, and none were asked for where none were sent. */
+	for (unsigned int i = 0; i < f->ids; i++)
+		v1_payload(&vw.w, V1_ID, f->id[i].bytes, f->id[i].len);
 	put_responder_lifetime(&vw, f->choice.lifetime_s, t->conf.options.p2_lifetime_s, spi);
 	len = v1_phase2_end(sa, &vw, &x->ni, x->iv);
 	blob_set(&x->answer, buffer, len);
