@@ -45,7 +45,7 @@ run explain; exits 0 "explain"; shows '^DPD_TIMEOUT$' "explain: all of them"
 for reason in $(sed -n 's/.*FIELD(site_stats, \(.*\)),/\1/p' user/hub/stats_fields.c); do
 	run explain "$reason"; exits 0 "explain $reason"; shows "^$reason\$" "explain: the reason"
 done
-shows '^Dropped: ' "explain: why packets are dropped"
+shows '^ Dropped: ' "explain: why packets are dropped"
 run explain NONSENSE; exits 2 "explain: no such code"
 run show dataplane; exits 0 "show dataplane"
 shows '^backend af_xdp, 2 workers, XDP native$' "show dataplane: the mode"
