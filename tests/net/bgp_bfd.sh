@@ -89,6 +89,9 @@ must "BGP is up" until_true 30 all_up 2
 # What BIRD says of its BFD sessions: their state, and since when, which it tells to some milliseconds.
 bird_bfd() { in_ns b1 birdc -s "$LAB/b1/bird.ctl" show bfd sessions | awk '/169\.254/ { split($4, t, ":"); print $1, $3, t[1] * 3600 + t[2] * 60 + t[3] }' | sort; }
 unchanged() { join <(echo "$1") <(bird_bfd) | awk '{ print; d = $5 - $3; n += $2 == "Up" && $4 == "Up" && d * d < 1 } END { exit n != 2 }'; }
+# BIRD 2.17 takes its sessions down and up once more soon after they came up; the hub's BGP follows.
+settled() { local before; before=$(bird_bfd); sleep 2; unchanged "$before" && all_up 2; }
+must "BIRD's BFD has settled" until_true 30 settled
 bgp_pid() { json_of show dataplane '.processes[] | select(.name == "bgp").pid'; }
 bgp_is_back() { local pid; pid=$(bgp_pid) && [ "$pid" -gt 0 ] && [ "$pid" != "$1" ] && all_up 2 && bfd_is "Up Up"; }
 bgp_restarts() { # killed twice: the second one had taken over too
