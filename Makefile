@@ -1,4 +1,4 @@
-# Sluice: make all | demo | test | interop | vmtest | bench | fuzz | lint | install. See README.md.
+# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz).
 
 BUILD    ?= build
@@ -79,9 +79,10 @@ $(OUT)/tests/%: $(OUT)/tests/%.o $(OUT)/libsluice.a
 tests: $(UNIT) $(HELPERS) all
 
 deps:
-	@tools/deps.sh
+	@tools/deps.sh build
 
-demo: deps
+demo:
+	@tools/deps.sh
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
 	@tools/demo/demo.sh
@@ -93,7 +94,8 @@ test:
 
 fuzz-build: $(FUZZERS)
 
-fuzz: deps
+fuzz:
+	@tools/deps.sh
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz CC=$(CLANG) fuzz-build
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=release $(BUILD)/release/tests/sim/test_ike_sim
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan $(BUILD)/asan/tests/unit/test_bad_packets

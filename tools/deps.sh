@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs through apt what building, testing and demonstrating Sluice needs and is missing.
-# "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh bench" those
+# "deps.sh build" is what it takes to build and run it, and no more: a hub must not have another IKE
+# daemon, which the others bring along. "deps.sh interop" adds the peers of `make interop` and the kernel they run in, "deps.sh bench" those
 # that are measured beside us, "deps.sh vmtest" what boots Debian's kernels for `make vmtest`. The names
 # are those of Debian 12 and 13: libclang-rt-dev is there for whatever clang is.
 set -euo pipefail
@@ -9,8 +10,10 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
 	gcc make pkg-config clang llvm libclang-rt-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
 	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev
-	libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev libcmocka-dev
-	iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography
+	libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev
+)
+[ "${1:-}" = build ] || PACKAGES+=(
+	libcmocka-dev iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )
