@@ -12,6 +12,8 @@ LIBRESWAN=$PWD/build/peers/libreswan/usr/libexec/ipsec
 [ -x "$LIBRESWAN/pluto" ] || skip "libreswan is not there: tools/deps.sh interop"
 
 whack() { ip netns exec $B timeout 12 "$LIBRESWAN/whack" --rundir $W/run --ctlsocket $W/run/pluto.ctl "$@"; }
+# Since libreswan 5 whack calls a pair a child.
+child=ipsec; ! "$LIBRESWAN/whack" --help 2>&1 | grep -q rekey-child || child=child
 
 start_pluto() {
 	mkdir -p $W/run $W/nss $W/ipsec.d/policies
@@ -36,7 +38,7 @@ connection() { # VERSION IKE ESP [OPTIONS of the whole]; auth and cert are optio
 	# shellcheck disable=SC2086
 	whack --name t --ikev"$version" --id @site.test --host $THEIRS --client 0.0.0.0/0 --updown /bin/true $site_end $each \
 		--to --id @hub.test --host $OURS --client 0.0.0.0/0 --updown /bin/true $each \
-		--ike "$ike" --esp "$esp" --encrypt --tunnel --pfs --no-esn $narrowing --ikefrag-allow $whole --encaps yes "$@" >$W/connection.log 2>&1
+		--ike "$ike" --esp "$esp" --encrypt --tunnel --pfs --no-esn $narrowing --ikefrag-allow $whole --encaps=yes "$@" >$W/connection.log 2>&1
 }
 
 initiate() { whack --initiate --name t >$W/initiate.log 2>&1; }
@@ -53,7 +55,7 @@ life() { # NAME VERSION: what an established tunnel can be asked
 		cell "$name: traffic after it" 8 traffic
 		return
 	fi
-	whack --rekey-ipsec --name t --asynchronous >/dev/null 2>&1
+	whack --rekey-$child --name t --asynchronous >/dev/null 2>&1
 	cell "$name: child rekey by libreswan" 8 ours_times "^use " 2 || return
 	cell "$name: traffic after it" 8 traffic || return
 	order rekey-child
