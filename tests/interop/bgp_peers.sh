@@ -114,7 +114,9 @@ frr_start() { # DAEMON [OPTIONS]
 }
 frr_start zebra -z "$W/frr/zserv.api"
 wait_for 10 test -S "$W/frr/zserv.api"
-frr_start bfdd -z "$W/frr/zserv.api" --bfdctl "$W/frr/bfdd.sock"
+bfdctl=() # FRR 10 has no control socket apart
+! /usr/lib/frr/bfdd --help 2>&1 | grep -q -- --bfdctl || bfdctl=(--bfdctl "$W/frr/bfdd.sock")
+frr_start bfdd -z "$W/frr/zserv.api" "${bfdctl[@]}"
 frr_start bgpd -z "$W/frr/zserv.api"
 frr() { in_ns frr vtysh --vty_socket "$W/frr" -c "$1" 2>/dev/null; }
 frr_has() { frr "show bgp $1" | tr '\n' ' ' | grep -E -- "$2"; }
