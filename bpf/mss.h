@@ -31,6 +31,8 @@ static __always_inline __u32 mss_find(const __u8 tcp[64], __u32 len)
 
 		if (at + OPTION_MSS_LEN > len || at > TCP_HEADER_MAX - OPTION_MSS_LEN)
 			return 0;
+		/* The compiler knows that the masks change nothing; the verifier of 6.1 needs them. */
+		barrier_var(at);
 		kind = tcp[at & 63];
 		if (kind == OPTION_END)
 			return 0;
