@@ -44,4 +44,39 @@ static __always_inline int ends_here(
 	return kind == BPF_FIB_LKUP_RET_NOT_FWDED || kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
+enum answer {
+	ANSWER_NO_ROUTE, /* none: a socket that is bound to the device would take everybody for a neighbour */
+	ANSWER_NEIGHBOUR, /* by a neighbour that the kernel has to look for */
+	ANSWER_ROUTE,
+};
+
+/* How an answer from `local` to `remote` leaves by the device that the question came by. */
+static __always_inline enum answer answer_by(
+	void *ctx, __u32 ifindex, __u8 family, const __u8 local[16], const __u8 remote[16])
+{
+	struct bpf_fib_lookup f = {.ifindex = ifindex};
+
+	if (family == 4) {
+		f.family = FAMILY_IPV4;
+		__builtin_memcpy(&f.ipv4_src, local, 4);
+		__builtin_memcpy(&f.ipv4_dst, remote, 4);
+	} else {
+		f.family = FAMILY_IPV6;
+		__builtin_memcpy(f.ipv6_src, local, 16);
+		__builtin_memcpy(f.ipv6_dst, remote, 16);
+	}
+	switch (bpf_fib_lookup(ctx, &f, sizeof(f), BPF_FIB_LOOKUP_OUTPUT)) {
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return ANSWER_NO_ROUTE;
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		/* IPv6 looks at all devices here, but takes nobody for a neighbour for want of a route. */
+		return f.ifindex == ifindex ? ANSWER_NEIGHBOUR : ANSWER_ROUTE;
+	default:
+		return ANSWER_ROUTE; /* or the kernel does not tell: a device that does not forward */
+	}
+}
+
 #endif

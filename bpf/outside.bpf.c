@@ -32,14 +32,20 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 esp_cpus; /* kernel ESP: CPUs that tunnels are spread over; 0: AF_XDP */
 const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
 const volatile __u64 ike_burst_ns = 2000000000;
-const volatile __u64 ike_first_cost_ns = 20000; /* one first message, at 50,000 per second */
-const volatile __u64 ike_first_burst_ns = 100000000;
+/* Of all sources together: 50,000 first messages a second, 10,000 cookies, 2,000 of no SA that exists. */
+const volatile struct stranger_limit ike_strangers[SLUICE_IKE_STRANGERS] = {
+	[IKE_FIRST] = {20000, 100000000},
+	[IKE_COOKIE] = {100000, 100000000},
+	[IKE_UNKNOWN] = {500000, 100000000},
+};
+const volatile struct stranger_limit ike_neighbours = {10000000, 1000000000}; /* 100 per second */
 
 const volatile __u32 ecn_marking;
 const volatile __u32 outer_rates;        /* what is charged is the outer packet */
 const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
 
-__u64 ike_first_tat_ns;                    /* of all sources together */
+__u64 ike_strangers_tat_ns[SLUICE_IKE_STRANGERS]; /* of all sources together */
+__u64 ike_neighbours_tat_ns;
 __u32 inside_ifindex;                      /* set before anything is attached to it */
 __u32 outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: there is no such device now */
 
@@ -83,36 +89,92 @@ struct {
 	__type(value, struct ike_budget);
 } ike_guard SEC(".maps");
 
+SHARED_ARRAY(ike_spis, struct ike_spi, SLUICE_IKE_SPI_ENTRIES);
+
 /* RFC 7296 2.6 cookies protect state; this protects the socket in front of them. */
-static __always_inline int ike_allowed(const struct outside_packet *p, __u64 now)
+/* Once, for all that is not ESP. */
+static __noinline int charge(__u64 *tat_ns, __u64 now, __u64 cost_ns, __u64 burst_ns)
+{
+	__u64 start;
+
+	return tat_ns && bucket_charge(tat_ns, now, cost_ns, burst_ns, &start);
+}
+
+static __always_inline struct ike_source source_of(const struct outside_packet *p)
 {
 	struct ike_source source = {.family = p->family};
-	struct ike_budget *budget, first = {};
-	__u64 start;
 
 	__builtin_memcpy(source.prefix, p->remote, 8);
 	if (p->family == 4)
 		__builtin_memset(source.prefix + 4, 0, 4);
-	budget = bpf_map_lookup_elem(&ike_guard, &source);
-	if (budget)
-		return bucket_charge(&budget->tat_ns, now, ike_cost_ns, ike_burst_ns, &start);
-	first.tat_ns = now + ike_cost_ns;
-	bpf_map_update_elem(&ike_guard, &source, &first, BPF_ANY);
-	return 1;
+	return source;
 }
 
-static __always_inline int ike(
-	const struct outside_packet *p, struct outside_stats *stats, __u64 bytes)
+static __always_inline struct ike_spi *ike_spi_at(__u64 spi)
 {
-	__u64 now = bpf_ktime_get_ns(), start;
+	__u32 place = SLUICE_IKE_SPI_PLACE(spi);
+	struct ike_spi *entry = spi ? bpf_map_lookup_elem(&ike_spis, &place) : 0;
 
-	/* A flood from everywhere: what the ike process can answer with cookies passes. */
-	if (p->ike_first && !bucket_charge(&ike_first_tat_ns, now, ike_first_cost_ns,
-				    ike_first_burst_ns, &start)) {
+	return entry && entry->spi == spi ? entry : 0;
+}
+
+/* Who knows an SPI that we gave an SA is its peer, or on the way there: it pays for itself, wherever it is. */
+static __always_inline struct ike_spi *ike_sa_of(const struct outside_packet *p)
+{
+	struct ike_spi *entry = ike_spi_at(p->ike_spi[1]);
+
+	return entry ? entry : ike_spi_at(p->ike_spi[0]);
+}
+
+/*
+ * Of no SA. A source that asks too often takes nothing from others; a flood from everywhere stops at what
+ * the ike process can answer; and no answer fills the table of neighbours.
+ */
+static __noinline int ike_of_stranger(struct xdp_md *ctx, const struct outside_packet *p,
+	struct outside_stats *stats, __u64 bytes)
+{
+	struct ike_source source = source_of(p);
+	struct ike_budget *budget = bpf_map_lookup_elem(&ike_guard, &source), first = {};
+	__u64 now = bpf_ktime_get_ns();
+	__u32 kind = p->ike_stranger;
+	enum answer answer;
+
+	if (kind >= SLUICE_IKE_STRANGERS)
+		return XDP_DROP;
+	if (budget && !charge(&budget->tat_ns, now, ike_cost_ns, ike_burst_ns)) {
+		count(&stats->ike_limited, 1, bytes);
+		return XDP_DROP;
+	}
+	if (!charge(&ike_strangers_tat_ns[kind], now, ike_strangers[kind].cost_ns,
+		    ike_strangers[kind].burst_ns)) {
 		count(&stats->ike_first_limited, 1, bytes);
 		return XDP_DROP;
 	}
-	if (!ike_allowed(p, now)) {
+	if (!budget) {
+		first.tat_ns = now + ike_cost_ns;
+		bpf_map_update_elem(&ike_guard, &source, &first, BPF_ANY);
+	}
+	answer = p->vlan ? ANSWER_ROUTE
+			 : answer_by(ctx, ctx->ingress_ifindex, p->family, p->local, p->remote);
+	if (answer == ANSWER_NO_ROUTE ||
+		(answer == ANSWER_NEIGHBOUR &&
+			!charge(&ike_neighbours_tat_ns, now, ike_neighbours.cost_ns,
+				ike_neighbours.burst_ns))) {
+		count(&stats->ike_no_route, 1, bytes);
+		return XDP_DROP;
+	}
+	count(&stats->ike_passed, 1, bytes);
+	return XDP_PASS;
+}
+
+static __always_inline int ike(struct xdp_md *ctx, const struct outside_packet *p,
+	struct outside_stats *stats, __u64 bytes)
+{
+	struct ike_spi *sa = ike_sa_of(p);
+
+	if (!sa)
+		return ike_of_stranger(ctx, p, stats, bytes);
+	if (!charge(&sa->tat_ns, bpf_ktime_get_ns(), sa->cost_ns, ike_burst_ns)) {
 		count(&stats->ike_limited, 1, bytes);
 		return XDP_DROP;
 	}
@@ -345,7 +407,7 @@ static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p
 		return XDP_DROP;
 	}
 	if (kind == OUTSIDE_IKE) {
-		int verdict = ike(p, stats, bytes);
+		int verdict = ike(ctx, p, stats, bytes);
 
 		if (p->fragment && verdict == XDP_PASS)
 			fragment_remember(p);

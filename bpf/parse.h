@@ -43,17 +43,29 @@ enum fragment_place {
 	FRAGMENT_LATER,
 };
 
+/* What may come of strangers, each with a limit of its own for all of them. */
+enum ike_stranger {
+	IKE_FIRST,   /* begins a negotiation: no responder SPI */
+	IKE_COOKIE,  /* the same, and looks as if it returned a cookie */
+	IKE_UNKNOWN, /* says that it belongs to an SA, or is too short to tell */
+};
+
 struct outside_packet {
 	__u8 family; /* 4 or 6 */
 	__u8 vlan;   /* for another device than the one it came by */
 	__u8 ip_at;  /* offset of the IP header in the frame */
 	__u8 udp_encap;
-	__u8 ike_first; /* the first message of a stranger: no responder SPI, no cookie in front */
-	__u32 spi;      /* host order */
-	__u32 esp_len;  /* from the SPI to the end of the ICV */
-	__u8 fragment;  /* enum fragment_place */
-	__u8 protocol;  /* of a fragment: of the whole datagram */
-	__u8 is_esp;    /* of a first fragment: spi is there */
+	__u8 ike_stranger; /* enum ike_stranger: what it is unless it belongs to an IKE SA */
+	union {
+		struct {
+			__u32 spi;     /* host order */
+			__u32 esp_len; /* from the SPI to the end of the ICV */
+		};
+		__u64 ike_spi[2]; /* of IKE: initiator's and responder's, host order */
+	};
+	__u8 fragment;     /* enum fragment_place */
+	__u8 protocol;     /* of a fragment: of the whole datagram */
+	__u8 is_esp;       /* of a first fragment: spi is there */
 	__u32 fragment_id; /* as it was written */
 	__u32 outer_len;   /* of the whole IP packet */
 	__u8 local[16];    /* destination */
@@ -80,7 +92,7 @@ struct fragment_header {
 #define IKE_PAYLOAD_NOTIFY 41 /* RFC 7296 2.6: a cookie is the first payload of its message */
 
 struct ike_start {
-	__be32 spi_i[2], spi_r[2];
+	__be32 spi[4]; /* initiator's and responder's, of two words each */
 	__u8 next_payload;
 };
 
@@ -96,13 +108,24 @@ static __always_inline __u32 length_of(__be16 word)
 	return length & 0xffff;
 }
 
+static __always_inline __u64 ike_spi_of(const __be32 *words)
+{
+	return (__u64)bpf_ntohl(words[0]) << 32 | bpf_ntohl(words[1]);
+}
+
 /* Initial requests of both IKE versions have no responder SPI yet. */
 static __noinline enum outside_kind parse_ike(struct outside_packet *p, void *at, void *end)
 {
 	struct ike_start *ike = at;
 
-	if ((void *)(ike + 1) <= end && !ike->spi_r[0] && !ike->spi_r[1])
-		p->ike_first = ike->next_payload != IKE_PAYLOAD_NOTIFY;
+	p->ike_spi[0] = p->ike_spi[1] = 0;
+	p->ike_stranger = IKE_UNKNOWN;
+	if ((void *)(ike + 1) > end)
+		return OUTSIDE_IKE;
+	p->ike_spi[0] = ike_spi_of(ike->spi);
+	p->ike_spi[1] = ike_spi_of(ike->spi + 2);
+	if (!p->ike_spi[1])
+		p->ike_stranger = ike->next_payload == IKE_PAYLOAD_NOTIFY ? IKE_COOKIE : IKE_FIRST;
 	return OUTSIDE_IKE;
 }
 

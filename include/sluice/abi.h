@@ -253,8 +253,9 @@ struct site_stats {
 struct outside_stats {
 	struct traffic esp; /* ESP seen, good or bad */
 	struct traffic ike_passed;
-	struct traffic ike_limited;       /* a source asked too often */
-	struct traffic ike_first_limited; /* too many first messages from everywhere */
+	struct traffic ike_limited;       /* a source, or the peer of an SA, asked too often */
+	struct traffic ike_first_limited; /* too many messages of no SA from everywhere */
+	struct traffic ike_no_route;      /* of no SA; the answer has no way by this device */
 	struct traffic unknown_spi;
 	struct traffic wrong_outer;      /* right SPI, wrong outer family or destination */
 	struct traffic fragment;         /* passed to the kernel for reassembly */
@@ -477,6 +478,13 @@ static inline __attribute__((always_inline)) __u64 share_score(
 	return x * x;
 }
 
+/* How much all strangers together may send, of each kind in enum ike_stranger of the program. */
+#define SLUICE_IKE_STRANGERS 3
+
+struct stranger_limit {
+	__u64 cost_ns, burst_ns; /* as a bucket has them; of one message */
+};
+
 /* `ike_guard`: one entry per source address (IPv4) or /64 (IPv6). */
 struct ike_source {
 	__u8 family; /* 4 or 6 */
@@ -486,6 +494,22 @@ struct ike_source {
 
 struct ike_budget {
 	__u64 tat_ns;
+};
+
+/*
+ * `ike_spis`: the SPI that the hub gave an IKE SA, host order, stands at the place that its low bits say.
+ * Messages that have it in either field of their header are charged to it. The ike process writes it:
+ * the cost first, and 0 when the SA is gone.
+ */
+#define SLUICE_IKE_SPI_BITS       14
+#define SLUICE_IKE_SPI_ENTRIES    (1u << SLUICE_IKE_SPI_BITS)
+#define SLUICE_IKE_SPI_PLACE(spi) ((__u32)(spi) & (SLUICE_IKE_SPI_ENTRIES - 1))
+
+struct ike_spi {
+	__u64 spi;
+	__u64 tat_ns;
+	__u64 cost_ns; /* of one message */
+	__u64 reserved;
 };
 
 _Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");

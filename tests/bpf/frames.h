@@ -130,7 +130,10 @@ static inline bool within_budget(int prog, uint32_t instructions, uint32_t verif
 	return size.instructions > 0 && size.instructions <= allowed && size.verified <= verified;
 }
 
-/* A network where the hub has its addresses, and a way to everything else: what is forwarded is known. */
+/*
+ * A network where the hub has its addresses, a way to the sites by the device that test runs come by, and
+ * one to everything else: what is forwarded is known.
+ */
 static inline bool own_network(void)
 {
 	return !unshare(CLONE_NEWNET) &&
@@ -140,6 +143,8 @@ static inline bool own_network(void)
 		       "ip addr add 10.0.0.1/24 dev d0 && ip addr add fd00:10::1/64 dev d0 nodad &&"
 		       "ip link set d0 up && ip link set d1 up &&"
 		       "ip route add default dev d0 && ip -6 route add default dev d0 &&"
+		       "ip route add 203.0.0.0/16 dev lo &&"
+		       "ip -6 route add 2001:db8:900::/40 dev lo &&"
 		       "echo 1 >/proc/sys/net/ipv4/ip_forward &&"
 		       "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 }

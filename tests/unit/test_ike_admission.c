@@ -179,6 +179,77 @@ static void test_spoofed_v1(void **state)
 	lab_free(l);
 }
 
+/* The last that the hub told of each SPI. */
+struct told {
+	uint64_t spi[64];
+	enum engine_spi state[64];
+	unsigned int count;
+	bool refuse; /* the next place */
+};
+
+static struct told told;
+
+static bool place_is_free(void *context, uint64_t spi)
+{
+	bool is_free = !told.refuse;
+
+	(void)context;
+	(void)spi;
+	told.refuse = false;
+	return is_free;
+}
+
+static void tell(void *context, uint64_t spi, enum engine_spi state)
+{
+	unsigned int i = 0;
+
+	(void)context;
+	while (i < told.count && told.spi[i] != spi)
+		i++;
+	assert_true(i < 64);
+	told.count += i == told.count;
+	told.spi[i] = spi;
+	told.state[i] = state;
+}
+
+static unsigned int told_of(enum engine_spi state)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < told.count; i++)
+		n += told.state[i] == state;
+	return n;
+}
+
+/* Who guards the sockets hears which SPIs are ours: of strangers, of peers, over rekeys, and no longer. */
+static void test_spis_are_told(void **state)
+{
+	struct lab *l = lab_open(true);
+
+	(void)state;
+	told = (struct told){.refuse = true};
+	l->e[HUB]->env.spi_free = place_is_free;
+	l->e[HUB]->env.spi_set = tell;
+	stranger(l, "192.0.2.2", 1, true);
+	drain(l);
+	assert_false(told.refuse); /* it took another one */
+	assert_int_equal(told_of(ENGINE_SPI_UNFINISHED), 1);
+	assert_site_gets_in(l);
+	assert_int_equal(told_of(ENGINE_SPI_UNFINISHED), 1);
+	assert_int_equal(told_of(ENGINE_SPI_IN_FORCE), 1);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_IKE, l->now);
+	pass(l, 60 * S);
+	assert_int_equal(told_of(ENGINE_SPI_UNFINISHED), 0);
+	assert_int_equal(told_of(ENGINE_SPI_IN_FORCE), 1);
+	assert_int_equal(told.count, 3);
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_RESET, l->now);
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_UP, l->now);
+	pass(l, 60 * S);
+	assert_int_equal(told_of(ENGINE_SPI_IN_FORCE), tunnel_count_ike(tunnel_find(l->e[HUB], 4)));
+	lab_free(l);
+	assert_int_equal(told_of(ENGINE_SPI_GONE), told.count);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_known_address),
 		cmocka_unit_test(test_spoofed_address),
 		cmocka_unit_test(test_spoofed_v1),
+		cmocka_unit_test(test_spis_are_told),
 	};
 
 	return crypto_init() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

@@ -128,8 +128,9 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
 	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
 	if (o->ike_first_per_second) {
-		p->outside->rodata->ike_first_cost_ns = NANOSECONDS / o->ike_first_per_second;
-		p->outside->rodata->ike_first_burst_ns = NANOSECONDS / 10;
+		for (int i = 0; i < SLUICE_IKE_STRANGERS; i++)
+			p->outside->rodata->ike_strangers[i] = (struct stranger_limit){
+				NANOSECONDS / o->ike_first_per_second, NANOSECONDS / 10};
 	}
 	return !outside_bpf__load(p->outside);
 }
@@ -255,6 +256,7 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_CLOSED6] = p->outside->maps.closed6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;
 	m[DATA_MAP_IKE_GUARD] = p->outside->maps.ike_guard;
+	m[DATA_MAP_IKE_SPIS] = p->outside->maps.ike_spis;
 	m[DATA_MAP_SELECTORS] = p->inside->maps.selectors;
 	m[DATA_MAP_CPUS] = p->outside->maps.cpus;
 	m[DATA_MAP_INTERFACES] = p->xfrm ? p->xfrm->maps.interfaces : NULL;

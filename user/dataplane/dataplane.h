@@ -34,6 +34,7 @@ enum data_map {
 	DATA_MAP_CLOSED6,
 	DATA_MAP_XSKS, /* D */
 	DATA_MAP_IKE_GUARD,
+	DATA_MAP_IKE_SPIS,  /* written by ike */
 	DATA_MAP_SELECTORS, /* D */
 	DATA_MAP_CPUS,
 	DATA_MAP_INTERFACES, /* with kernel ESP only, as are the next */

@@ -383,7 +383,7 @@ static void add_per_cpu(struct maps *m, enum data_map map, uint32_t index, void 
 	const uint8_t *from = (const uint8_t *)m->per_cpu;
 	size_t stride = bpf_plane_map_value_size(m->plane, map);
 
-	assert(size <= stride && stride <= sizeof(*m->per_cpu));
+	assert(size <= stride && stride <= BATCH * sizeof(*m->per_cpu));
 	if (bpf_map_lookup_elem(bpf_plane_map_fd(m->plane, map), &index, m->per_cpu))
 		return;
 	for (int i = 0; i < m->cpus; i++)

@@ -147,6 +147,8 @@ static void start_ike(struct hub *h, struct process *p)
 {
 	forget_sas(h);
 	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
+	process_send(
+		p, IMSG_IKE_SPIS, dup_fd(bpf_plane_map_fd(h->plane, DATA_MAP_IKE_SPIS)), NULL, 0);
 	send_sockets(h, p);
 	certificates_send(h);
 	hub_sites_send(h, p);

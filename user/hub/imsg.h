@@ -51,6 +51,7 @@ enum imsg_type {
 	IMSG_IKE_COMMAND,      /* struct imsg_ike_command */
 	IMSG_IKE_CREDENTIALS,  /* struct imsg_ike_credentials: certificates, in parts that follow */
 	IMSG_IKE_CREDENTIAL,   /* struct imsg_ike_credential, fd: a part, to read once and close */
+	IMSG_IKE_SPIS,         /* none, fd: the map ike_spis */
 	IMSG_IKE_CHECKPOINT,   /* none, fd: memfd that outlives the process, for SA state */
 	/* ike -> hub */
 	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */

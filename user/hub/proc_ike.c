@@ -8,6 +8,7 @@
 #include "hub/datagram.h"
 #include "hub/ike_checkpoint.h"
 #include "hub/ike_credentials.h"
+#include "hub/ike_env.h"
 #include "hub/ike_hold.h"
 #include "hub/ike_messages.h"
 #include "hub/ike_secrets.h"
@@ -52,6 +53,7 @@ struct proc_ike {
 	unsigned int socket_count;
 	struct ike_hold hold;
 	struct ike_checkpoint checkpoint;
+	struct ike_spis spis;
 	struct ike_credentials credentials;
 	uint64_t saved_generation;
 	struct datagram_limit slow_esp;
@@ -484,6 +486,10 @@ static void on_hub(void *context, const struct imsg *m)
 	case IMSG_IKE_CHECKPOINT:
 		ike_checkpoint_open(&p->checkpoint, m->fd);
 		break;
+	case IMSG_IKE_SPIS:
+		if (m->fd >= 0 && !ike_spis_open(&p->spis, m->fd))
+			log_error("the map of SPIs cannot be mapped: %s", strerror(errno));
+		break;
 	case IMSG_CHANNEL:
 		take_channel(p, m->fd);
 		break;
@@ -537,18 +543,6 @@ static void on_hub_gone(void *context)
 	event_base_loopbreak(p->base);
 }
 
-static void env_random(void *context, void *bytes, size_t len)
-{
-	(void)context;
-	random_bytes(bytes, len);
-}
-
-static int64_t env_wall(void *context)
-{
-	(void)context;
-	return (int64_t)(clock_wall() / CLOCK_SECOND);
-}
-
 static void tear_down(struct proc_ike *p)
 {
 	ike_hold_fini(&p->hold);
@@ -558,6 +552,7 @@ static void tear_down(struct proc_ike *p)
 	}
 	ike_credentials_fini(&p->credentials);
 	engine_free(p->engine);
+	ike_spis_close(&p->spis);
 	ike_checkpoint_close(&p->checkpoint);
 	imsg_channel_free(p->data);
 	imsg_channel_free(p->hub);
@@ -567,9 +562,9 @@ static void tear_down(struct proc_ike *p)
 
 int proc_ike_run(int hub_fd)
 {
-	struct engine_env env = {.random = env_random, .wall = env_wall};
-	struct engine_limits limits = engine_limits_default();
 	struct proc_ike *p = calloc(1, sizeof(*p));
+	struct engine_limits limits = engine_limits_default();
+	struct engine_env env;
 	int status;
 
 	if (!p)
@@ -582,6 +577,7 @@ int proc_ike_run(int hub_fd)
 	p->base = event_base_new();
 	ike_hold_init(&p->hold, transmit, p);
 	ike_checkpoint_init(&p->checkpoint);
+	env = ike_env(&p->spis);
 	p->engine = engine_new(&env, &limits);
 	p->timer = evtimer_new(p->base, on_timer, p);
 	p->hub = imsg_channel_new(p->base, hub_fd, on_hub, on_hub_gone, p);

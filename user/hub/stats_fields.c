@@ -33,6 +33,7 @@ const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, ike_passed),
 	FIELD(outside_stats, ike_limited),
 	FIELD(outside_stats, ike_first_limited),
+	FIELD(outside_stats, ike_no_route),
 	FIELD(outside_stats, unknown_spi),
 	FIELD(outside_stats, wrong_outer),
 	FIELD(outside_stats, fragment),

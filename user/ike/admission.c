@@ -127,6 +127,7 @@ void admission_enter(struct engine *e, struct ike_sa *sa, bool proven, uint64_t 
 	sa->proven = proven;
 	sa->guard_at = now + HALF_OPEN_LIFE;
 	TAILQ_INSERT_TAIL(&e->unfinished, sa, by_age);
+	ike_sa_announce(e, sa, ENGINE_SPI_UNFINISHED);
 	e->half_open++;
 	e->strangers += !known;
 	e->strangers_v1 += !known && sa->version == &ike_v1;

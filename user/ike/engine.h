@@ -19,11 +19,23 @@
 #define IKE_TUNNELS_MAX 2048
 #define IKE_SLOTS_MAX   8 /* SA pairs of one tunnel at one time */
 
-/* Where randomness comes from, and the time of day: seconds since the epoch, for certificates. */
+/* What becomes of an SPI of ours: whoever guards the sockets lets its messages pass. */
+enum engine_spi {
+	ENGINE_SPI_GONE,
+	ENGINE_SPI_UNFINISHED, /* of a peer that has not authenticated yet */
+	ENGINE_SPI_IN_FORCE,
+};
+
+/*
+ * Where randomness comes from, the time of day (seconds since the epoch, for certificates), and who is
+ * told of SPIs.
+ */
 struct engine_env {
 	void *context;
 	void (*random)(void *context, void *bytes, size_t len);
-	int64_t (*wall)(void *context); /* NULL: no certificate is accepted */
+	int64_t (*wall)(void *context);                /* NULL: no certificate is accepted */
+	bool (*spi_free)(void *context, uint64_t spi); /* false: better another one; NULL: any */
+	void (*spi_set)(void *context, uint64_t spi, enum engine_spi state); /* NULL: nobody */
 };
 
 struct engine_limits {

@@ -352,6 +352,8 @@ struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, b
 /* Enters the table under our own SPI; responder SAs under spi_r. */
 struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi);
 uint64_t ike_sa_new_spi(struct engine *e);
+/* Tells the guard of the sockets. */
+void ike_sa_announce(const struct engine *e, const struct ike_sa *sa, enum engine_spi state);
 /* It ends: no rekey that collided (RFC 7296 2.8.2) may leave its children to it. */
 void ike_sa_not_heir(struct ike_sa *sa);
 /* Makes it one of this tunnel's, or with NULL of none. */

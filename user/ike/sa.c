@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define S(state) (1u << (state))
+#define S(state)      (1u << (state))
+#define SPI_TRIES_MAX 16 /* to find one that its guard has a place for */
 
 /* Which states may follow which. */
 static const uint16_t followers[IKE_STATES] = {
@@ -93,12 +94,21 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi)
 
 uint64_t ike_sa_new_spi(struct engine *e)
 {
+	unsigned int tries = 0;
 	uint64_t spi;
 
 	do {
 		spi = engine_random_u64(e);
-	} while (!spi || ike_sa_find(e, spi));
+	} while (!spi || ike_sa_find(e, spi) ||
+		 (e->env.spi_free && tries++ < SPI_TRIES_MAX &&
+			 !e->env.spi_free(e->env.context, spi)));
 	return spi;
+}
+
+void ike_sa_announce(const struct engine *e, const struct ike_sa *sa, enum engine_spi state)
+{
+	if (e->env.spi_set)
+		e->env.spi_set(e->env.context, our_spi_of(sa), state);
 }
 
 struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, bool initiator,
@@ -120,6 +130,7 @@ struct ike_sa *ike_sa_new(struct engine *e, const struct ike_version *version, b
 	sa->request.new_slot = sa->request.slot = -1;
 	TAILQ_INSERT_TAIL(&e->sas, sa, link);
 	LIST_INSERT_HEAD(bucket_of(e, our_spi_of(sa)), sa, bucket);
+	ike_sa_announce(e, sa, ENGINE_SPI_IN_FORCE);
 	return sa;
 }
 
@@ -166,6 +177,7 @@ void ike_sa_drop(struct engine *e, struct ike_sa *sa)
 	e->dropped = true;
 	LIST_REMOVE(sa, bucket);
 	admission_leave(e, sa);
+	ike_sa_announce(e, sa, ENGINE_SPI_GONE);
 	ike_sa_not_heir(sa);
 	e->generation += sa->tunnel != NULL;
 }
@@ -326,6 +338,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 
 	ike_set_state(sa, IKE_ESTABLISHED);
 	admission_leave(e, sa);
+	ike_sa_announce(e, sa, ENGINE_SPI_IN_FORCE);
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
 	t->last_life = now;
