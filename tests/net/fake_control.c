@@ -101,6 +101,12 @@ static const char certificates[] =
 	"\"state\":\"expired\",\"serial\":\"4f02\"}],"
 	"\"crls\":[{\"issuer\":\"CN=Root\",\"revoked\":2,\"next_update\":null,\"state\":\"ok\"}]}";
 
+static const char unknown[] =
+	"{\"unknown\":[{\"address\":\"203.0.113.77\",\"port\":500,\"local\":\"198.51.100.1\","
+	"\"reason_code\":\"IKE_NO_PROPOSAL\",\"reason\":\"no phase 1 proposal\","
+	"\"detail\":\"offered DH 2\",\"count\":12,\"first\":\"2026-11-21T04:00:00Z\","
+	"\"last\":\"2026-11-21T05:00:00Z\",\"verified\":true}]}";
+
 static json_t *report(void)
 {
 	static long long turn;
@@ -145,6 +151,8 @@ static char *answer(const json_t *request)
 		return strdup(activity);
 	if (!strcmp(verb, "show-bgp-log"))
 		return strdup(bgp_events);
+	if (!strcmp(verb, "show-unknown"))
+		return strdup(unknown);
 	if (!strcmp(verb, "show-certificates"))
 		return strdup(certificates);
 	if (strcmp(verb, "report"))

@@ -20,7 +20,7 @@ ns_add bot
 link bot w 100.71.0.2/30 inet bot 100.71.0.1/30
 default_via bot 100.71.0.1
 ip -n "$P-inet" route add blackhole 11.0.0.0/8
-ip -n "$P-hub" route add 11.0.0.0/8 via 198.51.100.2
+printf "route add %s via 198.51.100.2\n" 11.0.0.0/8 100.71.0.0/30 | ip_batch hub
 hub_config 1 "$SITES" >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
 compact_up "$SITES"
@@ -52,6 +52,10 @@ flood() { # FROM RATE SECONDS KIND: prints what was sent and what it cost, sets 
 	[ $status = 0 ] && [ "$took" -le $((DIAL * 1000)) ] && [ "$sent" -gt $(($2 * $3 / 4)) ] &&
 		{ [ "$COST" = 0 ] || awk -v s="$sent" -v u=$us -v c="$COST" 'BEGIN { exit !(u / s <= c) }'; }
 }
+for _ in 1 2 3 4; do
+	in_ns bot "$BIN/tests/net/ike_flood" 100.71.0.2 198.51.100.1 20 1 proposal-one >"$LAB/flood.json"
+	sleep 3
+done
 before=$(ups) dials=0
 for kind in $KINDS; do
 	timed "a flood of \"$kind\" costs little, and a site gets in" flood 11.0.0.0 "$RATE" "$SECONDS_EACH" "$kind"
@@ -69,6 +73,14 @@ unroutable() {
 	[ "$n" -le 4 ]
 }
 case_ "who cannot be answered does not fill the table of neighbours" unroutable
+# The flood is of invented addresses; bot itself is a device that asks again and again.
+listed() {
+	local n real
+	n=$(json_of show unknown '.unknown | length') real=$(json_of show unknown '.unknown[] | select(.address == "100.71.0.2") | .reason_code')
+	echo "$n devices, of them bot with $real"
+	[ "$n" -le 256 ] && [ "$real" = IKE_NO_PROPOSAL ]
+}
+case_ "it lists the device among those that nobody configured" listed
 none_dropped() { # every tunnel is up, and none was set up again but by its own wish
 	echo "$(($(ups) - before)) IKE SAs were established meanwhile, $((dials + 1)) or more were wished for"
 	[ "$(tunnels_up)" = $((2 * SITES)) ] &&

@@ -17,7 +17,7 @@
 static const char usage_text[] =
 	"usage: sluice show sites|tunnels|bgp|routes|sa|log|bgp-log [SITE] "
 	"[--json]\n"
-	"       sluice show endpoints|dataplane|certificates [--json]\n"
+	"       sluice show endpoints|dataplane|certificates|unknown [--json]\n"
 	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
 	"       sluice report [SITE] [--since 15m|2h] [--json]\n"
 	"                                        rates, totals and drops of each site\n"
@@ -77,6 +77,7 @@ static const struct command commands[] = {
 	{{"show", "bgp-log"}, "show-bgp-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp_log},
 	{{"show", "certificates"}, "show-certificates", SITE_NEVER, TUNNEL_NEVER, false,
 		view_certificates},
+	{{"show", "unknown"}, "show-unknown", SITE_NEVER, TUNNEL_NEVER, false, view_unknown},
 	{{"report"}, "report", SITE_OPTIONAL, TUNNEL_NEVER, false, view_report},
 	{{"top"}, NULL, SITE_OPTIONAL, TUNNEL_NEVER, false, NULL},
 	{{"apply"}, "apply", SITE_NEVER, TUNNEL_NEVER, false, NULL},

@@ -21,6 +21,7 @@ enum api_verb {
 	API_SHOW_LOG,
 	API_SHOW_BGP_LOG,
 	API_SHOW_CERTIFICATES,
+	API_SHOW_UNKNOWN,
 	API_REPORT,
 	API_METRICS, /* Prometheus text, for HTTP */
 	API_APPLY,

@@ -146,6 +146,7 @@ static void send_peer_certs(struct hub *h, struct process *p)
 static void start_ike(struct hub *h, struct process *p)
 {
 	forget_sas(h);
+	unknown_list_clear(&h->unknown);
 	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
 	process_send(
 		p, IMSG_IKE_SPIS, dup_fd(bpf_plane_map_fd(h->plane, DATA_MAP_IKE_SPIS)), NULL, 0);
@@ -363,6 +364,7 @@ static void on_ike(struct hub *h, const struct imsg *m)
 		struct imsg_sa_info info;
 		struct imsg_sa_ref ref;
 		struct imsg_tunnel_event event;
+		struct imsg_unknown unknown;
 		struct imsg_peer_cert cert;
 	} own;
 
@@ -374,6 +376,11 @@ static void on_ike(struct hub *h, const struct imsg *m)
 	case IMSG_SA_INFO:
 		if (imsg_copy(m, &own.info, sizeof(own.info)))
 			hub_sa_info(h, &own.info);
+		break;
+	case IMSG_UNKNOWN:
+		if (imsg_copy(m, &own.unknown, sizeof(own.unknown)) &&
+			!unknown_list_take(&h->unknown, &own.unknown))
+			log_error("ike tells of a device that cannot be");
 		break;
 	case IMSG_TUNNEL_EVENT:
 		if (imsg_copy(m, &own.event, sizeof(own.event)))

@@ -23,6 +23,7 @@
 #include "hub/history.h"
 #include "hub/process.h"
 #include "hub/route_table.h"
+#include "hub/unknown.h"
 
 #define HUB_SITE_SLOTS     SLUICE_MAX_SITES
 #define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
@@ -166,6 +167,7 @@ struct hub {
 	int metrics_fd;
 	int checkpoint_fd; /* memfd of ike */
 	int saved_fd;      /* memfd of data */
+	struct unknown_list unknown;
 	struct certificates *certificates;
 	uint64_t secrets_again_ns;     /* when those that tunnels wait for are looked for next */
 	uint64_t certificates_look_ns; /* when their ends are looked at next */

@@ -58,6 +58,7 @@ enum imsg_type {
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
+	IMSG_UNKNOWN,      /* struct imsg_unknown: a device that nobody configured, anew */
 	IMSG_PEER_CERT,    /* struct imsg_peer_cert, both ways: what a site authenticated with */
 
 	/* ike -> data */
@@ -217,6 +218,18 @@ struct imsg_tunnel_event {
 	char code[REASON_CODE_SIZE];
 	char detail[2 * REASON_TEXT_SIZE];
 	struct ip_endpoint peer; /* port 0: none */
+};
+
+/* An entry of the table of unknown devices. */
+struct imsg_unknown {
+	uint32_t place; /* below UNKNOWN_MAX */
+	uint32_t count; /* of refusals; 0: the place is free */
+	struct ip_addr local;
+	struct ip_endpoint remote;
+	bool proven;
+	uint16_t reason; /* enum reason */
+	char detail[REASON_TEXT_SIZE];
+	uint64_t first_wall_ns, last_wall_ns;
 };
 
 /* What may be shown of an SA pair: no keys. */

@@ -73,6 +73,7 @@ static const struct verb_name verbs[] = {
 	{"show-log", API_SHOW_LOG},
 	{"show-bgp-log", API_SHOW_BGP_LOG},
 	{"show-certificates", API_SHOW_CERTIFICATES},
+	{"show-unknown", API_SHOW_UNKNOWN},
 	{"report", API_REPORT},
 	{"apply", API_APPLY},
 	{"rekey", API_REKEY_CHILD},

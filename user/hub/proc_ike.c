@@ -12,6 +12,7 @@
 #include "hub/ike_hold.h"
 #include "hub/ike_messages.h"
 #include "hub/ike_secrets.h"
+#include "hub/ike_unknown.h"
 #include "hub/imsg.h"
 #include "hub/privsep.h"
 #include "ike/engine.h"
@@ -54,6 +55,7 @@ struct proc_ike {
 	struct ike_hold hold;
 	struct ike_checkpoint checkpoint;
 	struct ike_spis spis;
+	struct ike_unknown unknown;
 	struct ike_credentials credentials;
 	uint64_t saved_generation;
 	struct datagram_limit slow_esp;
@@ -250,9 +252,10 @@ static void arm(struct proc_ike *p, uint64_t wait)
 static void arm_exactly(struct proc_ike *p)
 {
 	uint64_t next = engine_next_timer(p->engine), now = clock_now();
-	uint64_t held = ike_hold_next(&p->hold);
+	uint64_t held = ike_hold_next(&p->hold), tell = ike_unknown_next(&p->unknown, p->engine);
 
 	next = held < next ? held : next;
+	next = tell < next ? tell : next;
 	next = next > now ? next - now : 0;
 	arm(p, next < TIMER_LONGEST ? next : TIMER_LONGEST);
 	p->timer_soon = false;
@@ -295,6 +298,7 @@ static void on_timer(int fd, short what, void *arg)
 	(void)what;
 	ike_hold_expire(&p->hold, now);
 	engine_timer(p->engine, now);
+	ike_unknown_tell(&p->unknown, p->engine, p->hub, now);
 	carry_out(p);
 	arm_exactly(p);
 }

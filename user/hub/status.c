@@ -172,6 +172,8 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return status_log(h, site, EVENT_BGP);
 	case API_SHOW_CERTIFICATES:
 		return certificates_show(h);
+	case API_SHOW_UNKNOWN:
+		return unknown_list_show(&h->unknown);
 	case API_REPORT:
 		return r->since_s ? status_report_since(h, site, r->since_s)
 				  : status_report(h, site);

@@ -320,6 +320,7 @@ char *status_metrics(struct hub *h)
 	}
 	status_endpoints_metrics(f, h);
 	certificates_metrics(f, h);
+	unknown_list_metrics(f, &h->unknown);
 	fclose(f);
 	return text;
 }

@@ -21,6 +21,17 @@ static void count_refusal(struct engine *e, uint64_t now)
 	e->refused_until = until < now + 2 * CLOCK_SECOND ? until : now + 2 * CLOCK_SECOND;
 }
 
+void stranger_unknown(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, bool proven, enum reason r, const char *text,
+	uint64_t now)
+{
+	/* These say what the hub has to do, nothing about the device. */
+	if (r == REASON_COOKIE_SENT || r == REASON_HALF_OPEN_SOURCE || r == REASON_HALF_OPEN_TOTAL)
+		return;
+	if (!tunnel_is_near(e, local, remote))
+		unknown_seen(&e->unknown, local, remote, proven, r, text, now);
+}
+
 void stranger_refused(struct engine *e, const struct message *m, bool warning, enum reason r,
 	const char *format, ...)
 {
@@ -32,6 +43,7 @@ void stranger_refused(struct engine *e, const struct message *m, bool warning, e
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	stranger_unknown(e, &m->local, &m->remote, m->proven, r, text, m->now);
 	engine_note(e, t, &m->remote, warning, r, "%s", text);
 	if (t && warning)
 		tunnel_report(e, t, r, text);

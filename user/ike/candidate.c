@@ -53,6 +53,7 @@ void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at)
 	tunnel_unname(t);
 	t->seen_at = *at;
 	tunnel_name(e, t);
+	unknown_forget(&e->unknown, &t->conf.local, at);
 }
 
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf)
@@ -60,6 +61,7 @@ void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tu
 	tunnel_unname(t);
 	t->conf = *conf;
 	tunnel_name(e, t);
+	unknown_forget(&e->unknown, &conf->local, &conf->remote);
 }
 
 struct tunnel *tunnel_at(

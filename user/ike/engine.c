@@ -394,6 +394,16 @@ struct effect *engine_effect(struct engine *e)
 	return f;
 }
 
+bool engine_unknown_changed(const struct engine *e)
+{
+	return e->unknown.any_changed;
+}
+
+const struct unknown_device *engine_unknown_next(struct engine *e, uint32_t *at)
+{
+	return unknown_next_change(&e->unknown, at);
+}
+
 uint64_t engine_generation(const struct engine *e)
 {
 	return e->generation;

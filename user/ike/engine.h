@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "crypto/trust.h"
 #include "ike/effect.h"
+#include "ike/unknown.h"
 
 #include <stdint.h>
 
@@ -162,6 +163,10 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
  * nothing was taken over.
  */
 bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now);
+
+/* Devices that nobody configured: has the table changed, and the next entry that has; see unknown.h. */
+bool engine_unknown_changed(const struct engine *e);
+const struct unknown_device *engine_unknown_next(struct engine *e, uint32_t *at);
 
 /* For tests and displays. */
 struct engine_view {

@@ -7,6 +7,7 @@
 #include "ike/engine.h"
 #include "ike/identity.h"
 #include "ike/selectors.h"
+#include "ike/unknown.h"
 #include "ike/v1/keys.h"
 #include "ike/v2/keys.h"
 #include "ike/v2/message.h"
@@ -252,6 +253,7 @@ struct engine {
 	struct ike_sa_list unfinished;                   /* these, the oldest first */
 	struct place_bucket places[PLACE_BUCKETS];
 	struct named_bucket named[NAMED_BUCKETS];
+	struct unknown_table unknown;
 	uint64_t refused_until; /* when all refusals of late are forgotten */
 	struct effect_list effects;
 	struct ike_sa_list sas;
@@ -272,6 +274,7 @@ struct message {
 	struct ip_endpoint local, remote;
 	struct span raw; /* whole message */
 	uint64_t now;
+	bool proven; /* the sender gets what is sent to its address */
 };
 
 /*
@@ -596,6 +599,10 @@ uint32_t spi_read(const uint8_t *bytes);
  */
 __attribute__((format(printf, 5, 6))) void stranger_refused(struct engine *e,
 	const struct message *m, bool warning, enum reason r, const char *format, ...);
+/* Puts a peer that belongs to no tunnel into the table of unknown devices. */
+void stranger_unknown(struct engine *e, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, bool proven, enum reason r, const char *text,
+	uint64_t now);
 /* ---- nat.c, cookie.c ---- */
 
 void nat_write(struct engine *e, struct message_writer *m, uint64_t spi_i, uint64_t spi_r,

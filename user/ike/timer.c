@@ -84,7 +84,7 @@ uint64_t engine_next_timer(const struct engine *e)
 }
 
 /* Who it was is not known; the tunnel whose address it has is told of it. */
-static void half_open_over(struct engine *e, struct ike_sa *sa)
+static void half_open_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct tunnel *t = tunnel_at(e, &sa->local, &sa->remote);
 
@@ -94,6 +94,9 @@ static void half_open_over(struct engine *e, struct ike_sa *sa)
 	if (t)
 		tunnel_report(
 			e, t, REASON_HALF_OPEN_TIMEOUT, reason_sentence(REASON_HALF_OPEN_TIMEOUT));
+	else
+		stranger_unknown(
+			e, &sa->local, &sa->remote, sa->proven, REASON_HALF_OPEN_TIMEOUT, "", now);
 }
 
 /* guard_at: what should have happened by now did not. */
@@ -104,7 +107,7 @@ static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 	case IKE_INIT_ANSWERED:
 	case IKE_MAIN2_SENT:
 	case IKE_MAIN4_SENT:
-		half_open_over(e, sa);
+		half_open_over(e, sa, now);
 		break;
 	case IKE_FAILED:
 		ike_sa_drop(e, sa);

@@ -174,6 +174,7 @@ void v1_main_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_
 			(unsigned long long)m->head.spi_r);
 		return;
 	}
+	m->proven = true; /* it has our cookie */
 	row = &rows[sa->state];
 	if (!row->handle || row->encrypted != encrypted) {
 		repeat(e, sa, m, now);

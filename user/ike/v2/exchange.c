@@ -297,7 +297,7 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 		return;
 	}
 	sa->last_life = now;
-	sa->proven = true;
+	sa->proven = m->proven = true;
 	if (outer.fragment && !take_fragment(e, sa, m, &outer, &inner))
 		return;
 	decoded = payloads_decode(inner.bytes, inner.len, outer.sk_first, &m->p, &critical);
@@ -345,6 +345,7 @@ static void receive_init(struct engine *e, struct message *m, uint64_t now)
 		stranger_refused(e, m, true, REASON_MALFORMED, "IKE_SA_INIT");
 		return;
 	}
+	m->proven = cookie_check(e, m, now);
 	sa = ike_sa_find_half_open(e, m->head.spi_i, &m->local, &m->remote);
 	if (sa)
 		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len, 0);

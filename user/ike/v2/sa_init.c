@@ -86,12 +86,11 @@ void sa_init_notify(struct engine *e, const struct message *m, enum ike_notify t
 }
 
 /* 2.6: limits before any work. False when the request goes no further. */
-static bool admitted(struct engine *e, const struct message *m, bool *proven, uint64_t now)
+static bool admitted(struct engine *e, const struct message *m, uint64_t now)
 {
 	uint8_t cookie[33];
 
-	*proven = cookie_check(e, m, now);
-	if (!*proven && admission_wants_cookie(e, m)) {
+	if (!m->proven && admission_wants_cookie(e, m)) {
 		cookie_make(e, m, cookie, now);
 		sa_init_notify(e, m, NOTIFY_COOKIE, cookie, sizeof(cookie));
 		stranger_refused(e, m, false, REASON_COOKIE_SENT, "%u half-open", e->half_open);
@@ -171,7 +170,7 @@ static void write_response(struct engine *e, struct ike_sa *sa, const struct mes
 /* Creates the half-open SA: the first state a stranger can make us keep. */
 static void accept_request(struct engine *e, const struct message *m,
 	const struct proposal_choice *choice, const struct nonce *ni, struct span peer_public,
-	bool proven, uint64_t now)
+	uint64_t now)
 {
 	uint8_t public[DH_PUBLIC_MAX];
 	struct dh_secret shared;
@@ -184,7 +183,7 @@ static void accept_request(struct engine *e, const struct message *m,
 	}
 	sa = ike_sa_new(
 		e, &ike_v2, false, m->head.spi_i, ike_sa_new_spi(e), &m->local, &m->remote, now);
-	admission_enter(e, sa, proven, now);
+	admission_enter(e, sa, m->proven, now);
 	sa->suite = choice->suite;
 	sa->ni = *ni;
 	make_nonce(e, &sa->nr);
@@ -210,14 +209,13 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 	struct nonce ni;
 	uint16_t group;
 	uint8_t wanted[2];
-	bool proven;
 
 	if (!(m->p.present & PAYLOAD_BIT(PAYLOAD_SA)) || !get_ke(&m->p, &group, &public) ||
 		!get_nonce(&m->p, &ni)) {
 		stranger_refused(e, m, true, REASON_MALFORMED, "IKE_SA_INIT payloads");
 		return;
 	}
-	if (!admitted(e, m, &proven, now))
+	if (!admitted(e, m, now))
 		return;
 	if (!choose(e, m, &walk, &choice)) {
 		stranger_refused(e, m, true, walk.why, "%s", walk.text);
@@ -235,7 +233,7 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 		sa_init_notify(e, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 		return;
 	}
-	accept_request(e, m, &choice, &ni, public, proven, now);
+	accept_request(e, m, &choice, &ni, public, now);
 }
 
 /* Cookie or another group: the same attempt once more. True when the answer was one of these. */

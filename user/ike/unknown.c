@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ike/unknown.h"
+
+#include "base/addr.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Invented addresses are random: hardly one comes back, while a device tries for ever. */
+#define AGAIN_COUNT 3
+#define AGAIN_AFTER (10 * CLOCK_SECOND)
+
+static uint32_t key_of(const struct ip_addr *local, const struct ip_addr *remote)
+{
+	uint32_t key = 1;
+
+	for (size_t i = 0; i < sizeof(local->bytes); i++)
+		key = key * 31 + (remote->bytes[i] ^ local->bytes[i] << 8);
+	return key;
+}
+
+static struct unknown_device *find(
+	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote)
+{
+	uint32_t key = key_of(local, remote);
+
+	for (uint32_t i = 0; i < UNKNOWN_MAX; i++) {
+		struct unknown_device *d = &u->devices[i];
+
+		if (u->keys[i] == key && addr_equal(&d->remote.addr, remote) &&
+			addr_equal(&d->local, local))
+			return d;
+	}
+	return NULL;
+}
+
+static bool comes_again(const struct unknown_device *d)
+{
+	return d->count >= AGAIN_COUNT && d->last - d->first >= AGAIN_AFTER;
+}
+
+/* Free ones go first, then those that were seen once or twice, then the others; of each the oldest. */
+static bool goes_before(const struct unknown_device *a, const struct unknown_device *b)
+{
+	bool free_a = !addr_is_set(&a->local), free_b = !addr_is_set(&b->local);
+
+	if (free_a != free_b)
+		return free_a;
+	if (!a->proven && comes_again(a) != comes_again(b))
+		return comes_again(b);
+	return a->last < b->last;
+}
+
+static struct unknown_device *make_room(struct unknown_table *u, bool proven)
+{
+	uint32_t i = proven ? 0 : UNKNOWN_PROVEN, end = proven ? UNKNOWN_PROVEN : UNKNOWN_MAX;
+	struct unknown_device *found = &u->devices[i];
+
+	while (++i < end) {
+		if (goes_before(&u->devices[i], found))
+			found = &u->devices[i];
+	}
+	return found;
+}
+
+static void mark(struct unknown_table *u, const struct unknown_device *d)
+{
+	u->changed[d - u->devices] = u->any_changed = true;
+}
+
+static void clear(struct unknown_table *u, struct unknown_device *d)
+{
+	*d = (struct unknown_device){0};
+	u->keys[d - u->devices] = 0;
+	mark(u, d);
+}
+
+void unknown_seen(struct unknown_table *u, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote, bool proven, enum reason why, const char *detail,
+	uint64_t now)
+{
+	struct unknown_device *d = find(u, &local->addr, &remote->addr), before = {.first = now};
+
+	if (d && proven && !d->proven) {
+		before = *d; /* it moves to the other part */
+		clear(u, d);
+		d = NULL;
+	}
+	if (!d) {
+		d = make_room(u, proven);
+		*d = before;
+		d->proven = proven;
+		d->local = local->addr;
+		u->keys[d - u->devices] = key_of(&local->addr, &remote->addr);
+	}
+	d->remote = *remote;
+	d->reason = why;
+	snprintf(d->detail, sizeof(d->detail), "%s", detail);
+	d->count += d->count < UINT32_MAX;
+	d->last = now;
+	mark(u, d);
+}
+
+void unknown_forget(
+	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote)
+{
+	struct unknown_device *d = find(u, local, remote);
+
+	if (d)
+		clear(u, d);
+}
+
+const struct unknown_device *unknown_next_change(struct unknown_table *u, uint32_t *at)
+{
+	while (++*at < UNKNOWN_MAX) {
+		if (!u->changed[*at])
+			continue;
+		u->changed[*at] = false;
+		return &u->devices[*at];
+	}
+	u->any_changed = false;
+	return NULL;
+}
