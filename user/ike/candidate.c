@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/candidate.h"
 
+#include "ike/former.h"
+
 #include <stdio.h>
 
 struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
@@ -131,6 +133,7 @@ struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 	while ((t = tunnel_candidate(e, &m->local, &m->remote, &w->cursor, &w->near))) {
 		if (near_enough && !w->near)
 			return NULL;
+		w->disabled_near = w->disabled_near || (t->disabled && w->near);
 		if (t->disabled)
 			candidate_refuse(
 				w, REASON_TUNNEL_DISABLED, reason_sentence(REASON_TUNNEL_DISABLED));
@@ -168,6 +171,22 @@ void candidate_explain(struct candidate_walk *w)
 		snprintf(w->text + at, sizeof(w->text) - at,
 			"; what other sites allow does not fit either");
 	}
+}
+
+bool candidate_may_return(const struct engine *e, const struct message *m, struct candidate_walk *w)
+{
+	enum reason why = w->why;
+
+	if (w->disabled_near)
+		why = REASON_TUNNEL_DISABLED;
+	/* Where another tunnel's peer is at the same address, it may as well be that one. */
+	else if (!tunnel_is_near(e, &m->local, &m->remote) &&
+		 former_at(e, &m->local, &m->remote, m->now))
+		why = REASON_TUNNEL_REMOVED;
+	if (why != w->why)
+		snprintf(w->text, sizeof(w->text), "%s", reason_sentence(why));
+	w->why = why;
+	return why == REASON_TUNNEL_DISABLED || why == REASON_TUNNEL_REMOVED;
 }
 
 bool candidate_forces_encap(const struct engine *e, const struct ike_version *version,

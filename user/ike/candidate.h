@@ -19,6 +19,7 @@ struct candidate_walk {
 	const struct tunnel *policy_of[CANDIDATE_POLICIES_MAX];
 	unsigned int refused; /* policies that had nothing for the peer */
 	bool refused_near;    /* so they were of tunnels near the address */
+	bool disabled_near;   /* a tunnel near the address is switched off */
 	enum reason why;      /* REASON_NONE: nothing was refused yet */
 	char text[REASON_TEXT_SIZE];
 };
@@ -36,6 +37,13 @@ void candidate_refuse(struct candidate_walk *w, enum reason why, const char *tex
 
 /* The walk found none: what to say about it, in w->why and w->text. */
 void candidate_explain(struct candidate_walk *w);
+
+/*
+ * The walk found none. True when the peer gets no answer because, by its address, its tunnel is switched
+ * off or was removed a short time ago: it might not return from a refusal. Then w->why says so.
+ */
+bool candidate_may_return(
+	const struct engine *e, const struct message *m, struct candidate_walk *w);
 
 /*
  * Has one of the candidates that allow this suite to be encapsulated? It decides for all of them: such

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's entry points. */
-#include "ike/internal.h"
+#include "ike/former.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@ struct engine *engine_new(const struct engine_env *env, const struct engine_limi
 	STAILQ_INIT(&e->effects);
 	TAILQ_INIT(&e->sas);
 	TAILQ_INIT(&e->unfinished);
+	TAILQ_INIT(&e->formers);
 	e->bucket_key = engine_random_u64(e);
 	return e;
 }
@@ -54,6 +55,7 @@ void engine_free(struct engine *e)
 		effect_free(f);
 	for (unsigned int i = 0; i < e->tunnel_end; i++)
 		tunnel_free(e->tunnels[i]);
+	former_free(e);
 	trust_free(e->trust);
 	credential_free(e->own);
 	secret_wipe(e, sizeof(*e));
@@ -165,6 +167,12 @@ void engine_tunnel_set(
 		tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	else if (t->present)
 		tunnel_end_attempts(e, t, conf, now);
+	/* `version`: somebody has been here as the peer that it had. */
+	if (t->present && t->version &&
+		!(addr_equal(&t->conf.local, &conf->local) &&
+			identity_equal(&t->conf.remote_id, &conf->remote_id)))
+		former_add(e, t, now);
+	former_forget(e, conf);
 	t->present = true;
 	tunnel_configure(e, t, conf);
 	t->psk = *psk;
@@ -198,6 +206,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 			child_release(e, t, i);
 	}
 	engine_sweep(e);
+	former_add(e, t, now);
 	tunnel_unname(t);
 	tunnel_free(t);
 	e->tunnels[tunnel] = NULL;

@@ -237,6 +237,7 @@ struct ike_sa {
 LIST_HEAD(ike_sa_bucket, ike_sa);
 LIST_HEAD(place_bucket, place);
 LIST_HEAD(named_bucket, tunnel);
+TAILQ_HEAD(former_list, former);
 
 struct engine {
 	struct engine_env env;
@@ -263,6 +264,8 @@ struct engine {
 		uint64_t made;
 		uint8_t version;
 	} cookie;
+	struct former_list formers; /* former.c: tunnels that were removed, the oldest first */
+	unsigned int former_count;
 	struct tunnel *tunnels[IKE_TUNNELS_MAX];
 	unsigned int tunnel_end; /* all above are NULL */
 };

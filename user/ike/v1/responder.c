@@ -2,6 +2,7 @@
 /* Main mode as the responder: RFC 2409 5.4. Nothing is computed before message 3. */
 #include "ike/admission.h"
 #include "ike/candidate.h"
+#include "ike/former.h"
 #include "ike/v1/v1.h"
 
 #include <stdio.h>
@@ -77,9 +78,11 @@ void v1_main1(struct engine *e, struct v1_message *vm, uint64_t now)
 	if (!admission_room(e, m, &ike_v1))
 		return;
 	if (!choose(e, m, body, &walk, &choice)) {
-		stranger_refused(e, m, true, walk.why, "%s", walk.text);
-		if (walk.why !=
-			REASON_TUNNEL_DISABLED) /* a device might not return from a refusal */
+		bool silent = candidate_may_return(e, m, &walk);
+
+		stranger_refused(
+			e, m, walk.why != REASON_TUNNEL_REMOVED, walk.why, "%s", walk.text);
+		if (!silent)
 			v1_notify_clear(e, m,
 				walk.why == REASON_IKE_VERSION ? V1_NOTIFY_INVALID_MAJOR_VERSION
 							       : V1_NOTIFY_NO_PROPOSAL_CHOSEN);
@@ -152,7 +155,8 @@ struct attempt {
 	struct tunnel *tunnel; /* the one that is named in the refusal, or NULL */
 	enum reason why;
 	unsigned int tried;
-	bool proven; /* the key is right; `keys` are those of the SA */
+	bool proven;            /* the key is right; `keys` are those of the SA */
+	struct ike_identity id; /* that no tunnel of this key has; type 0: none was said */
 	struct v1_keys keys;
 	char text[REASON_TEXT_SIZE];
 };
@@ -173,6 +177,8 @@ static bool try_key(struct engine *e, struct ike_sa *sa, struct v1_message *vm, 
 	if (why == REASON_WRONG_PSK || (a->proven && why == REASON_UNKNOWN_ID))
 		return false;
 	a->proven = true;
+	if (why == REASON_UNKNOWN_ID)
+		(void)identity_decode(vm->p.id[0].bytes, vm->p.id[0].len, &a->id);
 	a->tunnel = t;
 	a->why = why;
 	a->keys = sa->v1_keys;
@@ -248,6 +254,17 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	blob_free(&sa->response);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
+}
+
+/*
+ * The peer had a tunnel until a short time ago. Its key went with the tunnel: without that, and with it
+ * the identity, its address tells.
+ */
+static bool was_removed(const struct engine *e, const struct message *m, const struct attempt *a)
+{
+	if (a->proven)
+		return a->id.type && former_has(e, &m->local.addr, &a->id, m->now);
+	return former_at(e, &m->local, &m->remote, m->now);
 }
 
 /* What speaks against an SA whose peer is proven. */
@@ -333,6 +350,10 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	/* RFC 3947 4: from here on the peer is where this message came from. */
 	sa->local = m->local;
 	sa->remote = m->remote;
+	if (!t && was_removed(e, m, &a)) {
+		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "%s", a.text);
+		return; /* silence: the peer repeats this message */
+	}
 	if (!t) {
 		refuse(e, sa, m, a.tunnel, a.proven,
 			a.proven && sa->v1->handshake->auth == V1_AUTH_PSK, a.why, a.text, now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH: RFC 7296 1.2, 2.15, 2.21.2. Signatures are in auth_cert.c. */
 #include "ike/credentials.h"
+#include "ike/former.h"
 
 #include <stdio.h>
 
@@ -187,6 +188,11 @@ static struct tunnel *authenticate(
 	why = t ? ppk_take_identity(sa, t, m) : REASON_NONE;
 	detail[0] = '\0';
 	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
+	if (!t && peer.type && former_has(e, &m->local.addr, &peer, now)) {
+		/* Silence, for the same reason as below. */
+		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "identity %s", text);
+		return NULL;
+	}
 	if (!t) {
 		note_unknown(e, m, &peer, text);
 	} else if (!ok) {

@@ -218,9 +218,11 @@ void sa_init_request(struct engine *e, const struct message *m, uint64_t now)
 	if (!admitted(e, m, now))
 		return;
 	if (!choose(e, m, &walk, &choice)) {
-		stranger_refused(e, m, true, walk.why, "%s", walk.text);
-		if (walk.why !=
-			REASON_TUNNEL_DISABLED) /* a device might not return from a refusal */
+		bool silent = candidate_may_return(e, m, &walk);
+
+		stranger_refused(
+			e, m, walk.why != REASON_TUNNEL_REMOVED, walk.why, "%s", walk.text);
+		if (!silent)
 			sa_init_notify(e, m, NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return;
 	}
