@@ -255,7 +255,9 @@ static const struct refusal refusals[] = {
 	{ROUTING("static_routes: [10.0.0.0/8], class: gateway, routing: static, ecmp: on"),
 		"equal-cost paths need BGP"},
 	{ROUTING("static_routes: [10.0.0.0/8], class: gateway, routing: static, bfd: on"),
-		"bfd and bgp_password belong to a BGP session"},
+		"t:7: site 'a': bfd belongs to a BGP session"},
+	{ROUTING("static_routes: [10.0.0.0/8], class: gateway, routing: static, as_override: on"),
+		"as_override belongs to a BGP session"},
 	{ROUTING("static_routes: ['0.0.0.0/0'], class: gateway, routing: static"),
 		"static route 0.0.0.0/0 needs allow_default"},
 	{ROUTING("share_default: on"), "share_default needs allow_default"},
@@ -294,6 +296,25 @@ static const struct refusal refusals[] = {
 	{WITH("startup_action: start"), "needs the address of the site"},
 	{WITH("startup_action: start, address: 203.0.113.5, ike_versions: [ikev1]"),
 		"t:10: site 'a': startup_action 'start' needs ikev2"},
+	{WITH("dpd_action: restart"), "dpd_action 'restart' needs the address of the site"},
+	{WITH("address: 0.0.0.0"), "address: 0.0.0.0 is of this network, no address to send to"},
+	{WITH("address: 127.0.0.1"), "127.0.0.1 is loopback"},
+	{WITH("address: 239.1.1.1"), "239.1.1.1 is multicast"},
+	{WITH("address: 255.255.255.255"), "255.255.255.255 is reserved"},
+	{WITH("address: 198.51.100.1"), "address: 198.51.100.1 is the hub's own"},
+	{HUB "  networks: [10.0.0.0/8, 10.0.0.0/8]\n", "t:6: networks: 10.0.0.0/8 stands twice"},
+	{HUB "  networks: [127.0.0.0/8]\n", "127.0.0.0/8 is loopback, nothing is routed there"},
+	{HUB "  networks: ['fe80::/10']\n", "fe80::/10 is link-local"},
+	{ROUTING("prefixes: [224.0.0.0/4]"), "224.0.0.0/4 is multicast"},
+	{"concentrator:\n  name: h\n  endpoints: [ { device: a, addresses: ['::1'] } ]\n",
+		"t:3: concentrator.endpoints: ::1 is loopback"},
+	{HUB "sites:\n"
+	     "  - { name: a, asn: 65001, address: 203.0.113.5,"
+	     " tunnels: [ { inside: 169.254.10.0/30, psk: 'file:/k' } ] }\n"
+	     "  - { name: b, asn: 65002, address: 203.0.113.5,"
+	     " tunnels: [ { inside: 169.254.10.4/30, psk: 'file:/k' } ] }\n",
+		"site 'b' tunnel 0: site 'a' (line 7) has the same identity on this endpoint: "
+		"nothing would tell the two apart"},
 	{WITH("ike_versions: [ikev1], p1_encryption: [aes256-gcm16]"), "IKEv1 has AES-CBC only"},
 	{WITH("ike_versions: [ikev1], p1_dh_groups: [31]"), "IKEv1 has groups up to 24 only"},
 	{WITH("ike_versions: []"), "the set is empty"},
@@ -350,6 +371,39 @@ static void test_refusals(void **state)
 }
 
 /* A secret typed where a reference belongs must not come back in the message. */
+/* An operator mends all of them at once, not one a run. */
+static void test_all_mistakes(void **state)
+{
+	static const char values[] = HUB "  asn: 0\n  colour: red\n  workers: 17\n";
+	static const char relations[] = HUB
+		"  keepalive: 20\n"
+		"sites:\n"
+		"  - { name: a, asn: 64512, tunnels: [ { inside: 169.254.10.0/30, identity: a.b, "
+		"psk: 'file:/k', startup_action: start } ] }\n"
+		"  - { name: a, asn: 65002, tunnels: [ { inside: 169.254.10.0/30, identity: b.b, "
+		"psk: 'file:/k', address: 127.0.0.1 } ] }\n";
+	static const char *const wanted[] = {"t:6: keepalive", "t:8: site 'a' has the hub's AS",
+		"needs the address of the site", "t:9: site 'a' stands twice",
+		"is taken by site 'a'", "is loopback"};
+	char error[CONFIG_ERROR_SIZE], many[4096] = "concentrator:\n";
+	size_t n = strlen(many);
+
+	(void)state;
+	assert_null(config_parse("t", values, strlen(values), error));
+	assert_non_null(strstr(error, "t:6: concentrator.asn"));
+	assert_non_null(strstr(error, "\nt:7: concentrator: unknown key 'colour'"));
+	assert_non_null(strstr(error, "\nt:8: concentrator.workers"));
+	assert_null(config_parse("t", relations, strlen(relations), error));
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (!strstr(error, wanted[i]))
+			fail_msg("message: %s\nwanted: %s", error, wanted[i]);
+	}
+	for (int i = 0; i < 100; i++)
+		n += (size_t)snprintf(many + n, sizeof(many) - n, "  colour%d: red\n", i);
+	assert_null(config_parse("t", many, n, error));
+	assert_string_equal(strrchr(error, '\n'), "\nand more");
+}
+
 static void test_no_secret_in_message(void **state)
 {
 	char error[CONFIG_ERROR_SIZE];
@@ -474,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_all_mistakes),
 		cmocka_unit_test(test_no_secret_in_message),
 		cmocka_unit_test(test_101_sites),
 	};

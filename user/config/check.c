@@ -33,12 +33,20 @@ static bool check_endpoints(struct walk *w, const struct draft *d)
 	return true;
 }
 
+/* Where a value of the concentrator stands; the concentrator itself when it is a default. */
+static const yaml_node_t *value_node(struct walk *w, const struct draft *d, const char *key)
+{
+	const yaml_node_t *node = walk_find(w, d->concentrator, key);
+
+	return node ? node : d->concentrator;
+}
+
 static bool check_timers(struct walk *w, const struct draft *d)
 {
 	const struct concentrator_conf *c = &d->config->concentrator;
 
 	if (c->keepalive_s * 2 > c->hold_s)
-		return walk_fail(w, d->concentrator,
+		return walk_fail(w, value_node(w, d, "keepalive"),
 			"keepalive %u s must be at most half of hold_time %u s", c->keepalive_s,
 			c->hold_s);
 	return true;
@@ -49,11 +57,11 @@ static bool check_df(struct walk *w, const struct draft *d)
 	const struct concentrator_conf *c = &d->config->concentrator;
 
 	if (c->df != DF_COPY && c->dataplane == DATAPLANE_XFRM)
-		return walk_fail(w, d->concentrator,
+		return walk_fail(w, value_node(w, d, "df"),
 			"df: %s needs dataplane: af_xdp, the kernel does as senders want",
 			c->df == DF_SET ? "set" : "clear");
 	if (c->rate_bytes == RATE_OUTER && c->dataplane == DATAPLANE_XFRM)
-		return walk_fail(w, d->concentrator,
+		return walk_fail(w, value_node(w, d, "rate_bytes"),
 			"rate_bytes: outer needs dataplane: af_xdp, the kernel pads packets after "
 			"they were charged");
 	return true;
@@ -126,6 +134,9 @@ static bool check_options(struct walk *w, const yaml_node_t *node,
 	if (o->startup == STARTUP_START && !addr_is_set(&t->address))
 		return walk_fail(w, node,
 			"site '%s': startup_action 'start' needs the address of the site", site);
+	if (o->dpd_action == DPD_RESTART && !addr_is_set(&t->address))
+		return walk_fail(w, node,
+			"site '%s': dpd_action 'restart' needs the address of the site", site);
 	if (!o->p2_integrity.count && !has_aead(&o->p2_encryption))
 		return walk_fail(w, node, "site '%s': p2_integrity is needed with AES-CBC", site);
 	return check_versions(w, node, site, o);
@@ -195,9 +206,24 @@ static bool check_tunnel(struct walk *w, const struct draft *d, unsigned int s, 
 	       check_options(w, node, &c->concentrator, site->name, tunnel);
 }
 
-static bool same_identity(const struct ike_identity *a, const struct ike_identity *b)
+/* What IKE knows a tunnel by: its identity, which is its address where none is written. */
+static struct ike_identity identity_of(const struct tunnel_conf *t)
 {
-	return a->type == b->type && a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+	struct ike_identity id = {
+		.type = t->address.family == AF_INET6 ? IKE_ID_IPV6 : IKE_ID_IPV4};
+
+	if (t->identity.type)
+		return t->identity;
+	id.len = (uint8_t)addr_len(&t->address);
+	memcpy(id.bytes, t->address.bytes, id.len);
+	return id;
+}
+
+static bool same_identity(const struct tunnel_conf *x, const struct tunnel_conf *y)
+{
+	const struct ike_identity a = identity_of(x), b = identity_of(y);
+
+	return a.type == b.type && a.len == b.len && !memcmp(a.bytes, b.bytes, a.len);
 }
 
 static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned int s, unsigned int t,
@@ -217,11 +243,10 @@ static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned in
 		return walk_fail(w, node,
 			"site '%s': inside6 block %s is taken by site '%s' (line %u)", b->name,
 			prefix_format(&x->inside6, text), a->name, line);
-	if (t == t2 && x->identity.type && same_identity(&x->identity, &y->identity) &&
-		a->outer_family == b->outer_family)
+	if (t == t2 && same_identity(x, y) && a->outer_family == b->outer_family)
 		return walk_fail(w, node,
 			"site '%s' tunnel %u: site '%s' (line %u) has the same identity on this "
-			"endpoint",
+			"endpoint: nothing would tell the two apart",
 			b->name, t2, a->name, line);
 	return true;
 }
@@ -229,49 +254,61 @@ static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned in
 static bool check_sites(struct walk *w, const struct draft *d)
 {
 	const struct config *c = d->config;
+	bool ok = true;
 
 	for (unsigned int s = 0; s < c->site_count; s++) {
 		const struct site_conf *site = &c->sites[s];
 
 		if (site->asn == c->concentrator.asn)
-			return walk_fail(w, d->sites[s], "site '%s' has the hub's AS %u (G-03)",
+			ok = walk_fail(w, d->sites[s], "site '%s' has the hub's AS %u (G-03)",
 				site->name, site->asn);
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			if (site->tunnels[t].configured && !check_tunnel(w, d, s, t))
-				return false;
+			if (site->tunnels[t].configured)
+				ok &= check_tunnel(w, d, s, t);
 		}
-		if (site->tunnels[1].configured && !check_tunnel_pair(w, d, s, 0, s, 1))
-			return false;
+		if (site->tunnels[1].configured)
+			ok &= check_tunnel_pair(w, d, s, 0, s, 1);
 	}
-	return true;
+	return ok;
+}
+
+static bool check_site_pair(struct walk *w, const struct draft *d, unsigned int s, unsigned int s2)
+{
+	const struct site_conf *a = &d->config->sites[s], *b = &d->config->sites[s2];
+	bool ok = true;
+
+	if (!strcmp(a->name, b->name))
+		ok = walk_fail(w, d->sites[s2], "site '%s' stands twice (line %u)", a->name,
+			walk_line(d->sites[s]));
+	for (unsigned int i = 0; i < 4; i++) {
+		unsigned int t = i & 1, t2 = i >> 1;
+
+		if (a->tunnels[t].configured && b->tunnels[t2].configured)
+			ok &= check_tunnel_pair(w, d, s, t, s2, t2);
+	}
+	return ok;
 }
 
 static bool check_site_pairs(struct walk *w, const struct draft *d)
 {
-	const struct config *c = d->config;
+	bool ok = true;
 
-	for (unsigned int s = 0; s < c->site_count; s++) {
-		for (unsigned int s2 = s + 1; s2 < c->site_count; s2++) {
-			if (!strcmp(c->sites[s].name, c->sites[s2].name))
-				return walk_fail(w, d->sites[s2],
-					"site '%s' stands twice (line %u)", c->sites[s].name,
-					walk_line(d->sites[s]));
-			for (unsigned int i = 0; i < 4; i++) {
-				unsigned int t = i & 1, t2 = i >> 1;
-
-				if (c->sites[s].tunnels[t].configured &&
-					c->sites[s2].tunnels[t2].configured &&
-					!check_tunnel_pair(w, d, s, t, s2, t2))
-					return false;
-			}
-		}
+	for (unsigned int s = 0; s < d->config->site_count; s++) {
+		for (unsigned int s2 = s + 1; s2 < d->config->site_count; s2++)
+			ok &= check_site_pair(w, d, s, s2);
 	}
-	return true;
+	return ok;
 }
 
 bool check_all(struct walk *w, const struct draft *d)
 {
-	return check_endpoints(w, d) && check_timers(w, d) && check_df(w, d) &&
-	       check_certificate(w, d) && check_sites(w, d) && check_site_pairs(w, d) &&
-	       check_routing(w, d);
+	bool ok = check_endpoints(w, d);
+
+	ok &= check_timers(w, d);
+	ok &= check_df(w, d);
+	ok &= check_certificate(w, d);
+	ok &= check_addresses(w, d);
+	ok &= check_sites(w, d);
+	ok &= check_site_pairs(w, d);
+	return check_routing(w, d) && ok;
 }

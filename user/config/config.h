@@ -27,8 +27,8 @@
 #define CONFIG_ADDRESSES_MAX    2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE      16
 #define CONFIG_SECRET_REF_SIZE  256
-#define CONFIG_CERT_FILES_MAX   16 /* of authorities, and of revocation lists */
-#define CONFIG_ERROR_SIZE       512
+#define CONFIG_CERT_FILES_MAX   16   /* of authorities, and of revocation lists */
+#define CONFIG_ERROR_SIZE       4096 /* several mistakes, a line each */
 #define CONFIG_PATH_SIZE        256
 #define CONFIG_FILE_MAX         (4u << 20) /* bytes */
 

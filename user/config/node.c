@@ -9,6 +9,8 @@
 
 enum { KEYS_MAX = 64 };
 
+#define MORE "and more" /* the last line, when there is no room for all mistakes */
+
 unsigned int walk_line(const yaml_node_t *node)
 {
 	return (unsigned int)node->start_mark.line + 1;
@@ -16,16 +18,19 @@ unsigned int walk_line(const yaml_node_t *node)
 
 bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
 {
-	char what[300];
+	char what[300], line[512];
+	size_t at = strlen(w->error), room = CONFIG_ERROR_SIZE - at;
 	va_list args;
 
-	if (w->error[0])
+	if (w->full)
 		return false;
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	snprintf(w->error, CONFIG_ERROR_SIZE, "%.100s:%u: %s%s%.190s", w->name, walk_line(node),
-		w->where, w->where[0] ? ": " : "", what);
+	snprintf(line, sizeof(line), "%.100s:%u: %s%s%.190s", w->name, walk_line(node), w->where,
+		w->where[0] ? ": " : "", what);
+	w->full = strlen(line) + 1 + sizeof(MORE) > room;
+	snprintf(w->error + at, room, "%s%s", at ? "\n" : "", w->full ? MORE : line);
 	return false;
 }
 
@@ -68,7 +73,7 @@ static const struct walk_field *find_field(const struct walk_field *fields, cons
 bool walk_mapping(
 	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to)
 {
-	bool seen[KEYS_MAX] = {false};
+	bool seen[KEYS_MAX] = {false}, all_read = true;
 	size_t depth = strlen(w->where);
 
 	if (node->type != YAML_MAPPING_NODE)
@@ -79,32 +84,27 @@ bool walk_mapping(
 		const yaml_node_t *value = yaml_document_get_node(w->document, pair->value);
 		const char *text = walk_scalar(w, key);
 
-		if (!text)
-			return false;
+		const struct walk_field *f = text ? find_field(fields, text) : NULL;
 
-		const struct walk_field *f = find_field(fields, text);
-
-		if (!f) {
-			say_known_keys(w, key, text, fields);
-			return false;
+		if (!f || seen[f - fields]) {
+			if (f)
+				walk_fail(w, key, "key '%s' stands twice", text);
+			else if (text)
+				say_known_keys(w, key, text, fields);
+			all_read = false;
+			continue;
 		}
-		if (seen[f - fields])
-			return walk_fail(w, key, "key '%s' stands twice", text);
 		seen[f - fields] = true;
 		snprintf(
 			w->where + depth, sizeof(w->where) - depth, "%s%s", depth ? "." : "", text);
-
-		bool ok = f->read(w, value, (char *)to + f->offset);
-
+		all_read &= f->read(w, value, (char *)to + f->offset);
 		w->where[depth] = '\0';
-		if (!ok)
-			return false;
 	}
 	for (const struct walk_field *f = fields; f->key; f++) {
 		if (f->required && !seen[f - fields])
-			return walk_fail(w, node, "key '%s' is missing", f->key);
+			all_read = walk_fail(w, node, "key '%s' is missing", f->key);
 	}
-	return true;
+	return all_read;
 }
 
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
@@ -113,6 +113,7 @@ bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 {
 	size_t depth = strlen(w->where);
 	unsigned int i = 0;
+	bool all_read = true;
 
 	if (node->type != YAML_SEQUENCE_NODE)
 		return walk_fail(w, node, "a list expected");
@@ -121,16 +122,13 @@ bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 		const yaml_node_t *value = yaml_document_get_node(w->document, *it);
 
 		snprintf(w->where + depth, sizeof(w->where) - depth, "[%u]", i);
-		if (i >= max)
-			return walk_fail(w, value, "more than %u entries", max);
-
-		bool ok = item(w, value, i, to);
-
+		all_read &= i < max ? item(w, value, i, to)
+				    : walk_fail(w, value, "more than %u entries", max);
 		w->where[depth] = '\0';
-		if (!ok)
-			return false;
+		if (i >= max)
+			break;
 	}
-	return true;
+	return all_read;
 }
 
 const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char *key)

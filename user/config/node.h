@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A YAML document walked by tables: each mapping has a table of the keys it may hold, each key a
- * function that reads its value into a struct member. The first error wins and remembers its line.
+ * function that reads its value into a struct member. Every mistake is noted with its line.
  */
 #ifndef SLUICE_CONFIG_NODE_H
 #define SLUICE_CONFIG_NODE_H
@@ -13,7 +13,8 @@
 struct walk {
 	yaml_document_t *document;
 	const char *name;
-	char *error;     /* CONFIG_ERROR_SIZE bytes, "" so far */
+	char *error;     /* CONFIG_ERROR_SIZE bytes, "" so far; a line for each mistake */
+	bool full;       /* no more of them have room */
 	char where[192]; /* path of keys to the value being read */
 };
 
@@ -27,11 +28,14 @@ struct walk_field {
 	bool required;
 };
 
-/* Reads a mapping by a table that ends with a field without a key. */
+/*
+ * Reads a mapping by a table that ends with a field without a key. Goes on after a mistake, so that all of
+ * them are said at once; false if there was any.
+ */
 bool walk_mapping(
 	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
 
-/* Calls `item` for each element of a sequence with its index; false as soon as one does. */
+/* Calls `item` for each element of a sequence with its index, at most `max`; false if one did. */
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 	bool (*item)(struct walk *w, const yaml_node_t *node, unsigned int index, void *to),
 	void *to);
@@ -44,7 +48,7 @@ const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char
 
 unsigned int walk_line(const yaml_node_t *node);
 
-/* Notes the first error; always returns false, for `return walk_fail(...)`. */
+/* Notes a mistake; always returns false, for `return walk_fail(...)`. */
 __attribute__((format(printf, 3, 4))) bool walk_fail(
 	struct walk *w, const yaml_node_t *node, const char *format, ...);
 

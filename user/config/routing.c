@@ -191,6 +191,25 @@ static bool check_claim(
 	return true;
 }
 
+/* What has no effect without a BGP session. */
+static bool check_only_bgp(struct walk *w, const yaml_node_t *node, const struct site_conf *site)
+{
+	static const char *const keys[] = {"bfd", "bgp_password", "bgp_transport", "ttl_security",
+		"as_override", "allow_as_in", "max_prefixes_out"};
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const yaml_node_t *at = walk_find(w, node, keys[i]);
+
+		if (at)
+			ok = walk_fail(w, at,
+				"site '%s': %s belongs to a BGP session, which a site with static "
+				"routes has not",
+				site->name, keys[i]);
+	}
+	return ok;
+}
+
 /* what does not go together within a site. */
 static bool check_kind(struct walk *w, const yaml_node_t *node, const struct site_conf *site)
 {
@@ -215,11 +234,8 @@ static bool check_kind(struct walk *w, const yaml_node_t *node, const struct sit
 			"site '%s': equal-cost paths need BGP; with static routes one tunnel "
 			"carries (R-12)",
 			site->name);
-	if (site->bfd.multiplier || site->bgp_password[0])
-		return walk_fail(w, node,
-			"site '%s': bfd and bgp_password belong to a BGP session, which a site "
-			"with static routes has not",
-			site->name);
+	if (!check_only_bgp(w, node, site))
+		return false;
 	return s->count <= site->max_prefixes_in ||
 	       walk_fail(w, node, "site '%s': %u static routes, max_prefixes is %u", site->name,
 		       s->count, site->max_prefixes_in);
@@ -293,33 +309,30 @@ static bool check_counts(struct walk *w, const struct draft *d)
 	return true;
 }
 
+static bool check_site_routing(struct walk *w, const struct draft *d, unsigned int s)
+{
+	const struct site_conf *site = &d->config->sites[s];
+	bool ok = check_kind(w, d->sites[s], site);
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->bgp_family == AF_INET6 && site->tunnels[t].configured &&
+			!addr_is_set(&site->tunnels[t].inside6.addr))
+			ok = walk_fail(w, d->tunnels[s][t],
+				"site '%s' tunnel %u: bgp_transport 'ipv6' needs inside6",
+				site->name, t);
+	}
+	for (unsigned int i = 0; i < site->prefixes.count; i++)
+		ok &= check_claim(w, d, s, &site->prefixes.prefixes[i]);
+	for (unsigned int i = 0; i < site->statics.count; i++)
+		ok &= check_static(w, d, s, &site->statics.prefixes[i]);
+	return ok;
+}
+
 bool check_routing(struct walk *w, const struct draft *d)
 {
-	const struct config *c = d->config;
+	bool ok = check_counts(w, d);
 
-	if (!check_counts(w, d))
-		return false;
-
-	for (unsigned int s = 0; s < c->site_count; s++) {
-		const struct site_conf *site = &c->sites[s];
-
-		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			if (site->bgp_family == AF_INET6 && site->tunnels[t].configured &&
-				!addr_is_set(&site->tunnels[t].inside6.addr))
-				return walk_fail(w, d->tunnels[s][t],
-					"site '%s' tunnel %u: bgp_transport 'ipv6' needs inside6",
-					site->name, t);
-		}
-		if (!check_kind(w, d->sites[s], site))
-			return false;
-		for (unsigned int i = 0; i < site->prefixes.count; i++) {
-			if (!check_claim(w, d, s, &site->prefixes.prefixes[i]))
-				return false;
-		}
-		for (unsigned int i = 0; i < site->statics.count; i++) {
-			if (!check_static(w, d, s, &site->statics.prefixes[i]))
-				return false;
-		}
-	}
-	return true;
+	for (unsigned int s = 0; s < d->config->site_count; s++)
+		ok &= check_site_routing(w, d, s);
+	return ok;
 }

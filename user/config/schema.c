@@ -415,7 +415,8 @@ bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 		return walk_fail(w, root, "a mapping with 'concentrator' and 'sites' expected");
 	d->concentrator = walk_find(w, root, "concentrator");
 	/* Sites inherit from the other two, wherever those stand in the file. */
-	return read_part(w, root, "concentrator", read_concentrator, &top) &&
-	       read_part(w, root, "defaults", read_defaults, &top) &&
-	       walk_mapping(w, root, fields, &top);
+	bool ok = read_part(w, root, "concentrator", read_concentrator, &top);
+
+	ok &= read_part(w, root, "defaults", read_defaults, &top);
+	return walk_mapping(w, root, fields, &top) && ok;
 }

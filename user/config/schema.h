@@ -17,6 +17,9 @@ struct draft {
 /* Fills the structs from the document; values are in range one by one afterwards. */
 bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d);
 
+/* addresses.c: those that nobody can have, or that stand twice. */
+bool check_addresses(struct walk *w, const struct draft *d);
+
 /* Checks what single values cannot tell: uniqueness, families, relations (features.md 2.2). */
 bool check_all(struct walk *w, const struct draft *d);
 

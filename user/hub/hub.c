@@ -123,11 +123,22 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	event_add(h->give_up, &limit);
 }
 
+/* A line of the log for each line of the text. */
+static void log_mistakes(const char *what, const char *text)
+{
+	while (*text) {
+		int n = (int)strcspn(text, "\n");
+
+		log_error("%s: %.*s", what, n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
 static void on_reloaded(struct hub *h, uint32_t request, bool ok, const char *summary)
 {
 	(void)h, (void)request;
 	if (!ok)
-		log_error("configuration refused, nothing changed: %s", summary);
+		log_mistakes("configuration refused, nothing changed", summary);
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)
@@ -284,7 +295,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	if (ok)
 		run(h, verbose);
 	else
-		log_error("cannot start: %s", error);
+		log_mistakes("cannot start", error);
 	hub_teardown(h);
 	ok &= !h->failed;
 	hub_free(h);
