@@ -84,6 +84,13 @@ run tunnel up store-1 1; exits 0 "tunnel up"; asked '{"verb":"tunnel-up","site":
 run tunnel drain store-1 0; exits 0 "tunnel drain"; asked '{"verb":"tunnel-drain","site":"store-1","tunnel":0}'
 run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
 
+# Run as nobody: the socket is there, and may not be asked.
+mkdir -m 755 "$W/open"; chmod 755 "$W"; cp "$SLUICE" "$W/open/sluice" 2>/dev/null
+chmod 600 "$W/sock"
+if [ "$(id -u)" = 0 ]; then
+	setpriv --reuid 65534 --clear-groups "$W/open/sluice" --socket "$W/sock" show sites 2>"$W/err"
+	[ $? = 3 ] && grep -q 'you may not ask sluiced' "$W/err"; say $? "no permission: says so"
+fi
 run show tunnels nope; exits 1 "refused by the daemon"
 grep -qx "sluice: there is no site 'nope'" "$W/err"; say $? "refused: in the daemon's words"
 run show tunnels garbage; exits 1 "an answer that is not JSON"
@@ -92,8 +99,38 @@ for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "re
 	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 25h" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
 	"top --iterations 0" "show dataplane x" "--frobnicate"; do
 	# shellcheck disable=SC2086
-	run $words; [ $status = 2 ] && grep -q '^usage: sluice' "$W/err"; say $? "usage error: '$words'"
+	run $words; [ $status = 2 ] && grep -q 'usage: sluice\|see sluice --help\|One of: \|only by one of: ' "$W/err"; say $? "usage error: '$words'"
 done
+names() { run $1; grep -qF -- "$2" "$W/err"; say $? "usage error of '$1' names what is wrong"; cat "$W/err" | head -n 1; }
+names "show nonsense" "'show' cannot be followed by 'nonsense', only by one of: sites, tunnels"
+names "tunnel" "tunnel what? One of: down, up, drain"
+names "tunnel down a 0 --json" "--json is not for 'tunnel down'"
+names "frobnicate a" "unknown command 'frobnicate'"
+
+# On a terminal of 80 columns nothing is cut without a word: columns that have no room are named.
+narrow() {
+	python3 - "$SLUICE" --socket "$W/sock" "$@" >"$W/out" <<-'E'
+	import fcntl, os, pty, struct, sys, termios
+	pid, fd = pty.fork()
+	if pid == 0:
+	    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+	    os.execv(sys.argv[1], sys.argv[1:])
+	out = b""
+	try:
+	    while chunk := os.read(fd, 4096):
+	        out += chunk
+	except OSError:
+	    pass
+	sys.stdout.write(out.decode().replace("\r", ""))
+	E
+}
+for view in sites tunnels routes sa certificates; do
+	narrow show $view
+	[ "$(wc -l <"$W/out")" -gt 1 ] && [ "$(sed -n '2,$p' "$W/out" | grep -v '^(no room\|: ' | wc -L)" -le 80 ]; say $? "show $view fits into 80 columns"
+done
+narrow show tunnels
+grep -q '^(no room for .*MTU.*; a wider terminal or --json has them)$' "$W/out"; say $? "show tunnels: says which columns have no room"
+grep -q 'IKE_NO_PROPOSAL' "$W/out"; say $? "show tunnels: the reason is not cut"
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"

@@ -181,9 +181,9 @@ static bool add_authority(const struct ca_options *o, const char *authority, jso
 
 static void print_table(const json_t *array)
 {
-	static const struct table_column columns[] = {{"AUTHORITY", 0, 0}, {"NAME", 0, 0},
-		{"SUBJECT", 0, 1}, {"NAMES", 0, 1}, {"KEY", 0, 0}, {"VALID UNTIL", 0, 0},
-		{"STATE", 0, 0}, {"SERIAL", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"AUTHORITY", 0, 0, 0}, {"NAME", 0, 0, 0},
+		{"SUBJECT", 0, 1, 1}, {"NAMES", 0, 1, 3}, {"KEY", 0, 0, 5},
+		{"VALID UNTIL", 0, 0, 0}, {"STATE", 0, 0, 0}, {"SERIAL", 0, 1, 4}, {NULL, 0, 0, 0}};
 	static const char *const fields[] = {
 		"authority", "name", "subject", "names", "key", "not_after", "state", "serial"};
 	const json_t *o;

@@ -15,7 +15,13 @@ enum { ANSWER_WITHIN_S = 30 };
 
 static enum client_status no_daemon(const char *path, int error)
 {
-	fprintf(stderr, "sluice: sluiced is not running (%s: %s)\n", path, strerror(error));
+	if (error == EACCES || error == EPERM)
+		fprintf(stderr,
+			"sluice: %s: you may not ask sluiced; root may, and who is in the "
+			"group that owns the socket\n",
+			path);
+	else
+		fprintf(stderr, "sluice: sluiced is not running (%s: %s)\n", path, strerror(error));
 	return CLIENT_NO_DAEMON;
 }
 

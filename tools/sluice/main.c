@@ -97,9 +97,18 @@ struct options {
 
 static int usage(const char *wrong, const char *what)
 {
-	fprintf(stderr, "sluice: %s%s%s%s\n%s", wrong, what ? " '" : "", what ? what : "",
-		what ? "'" : "", usage_text);
+	fprintf(stderr, "sluice: %s%s%s%s\nsee sluice --help\n", wrong, what ? " '" : "",
+		what ? what : "", what ? "'" : "");
 	return CLIENT_USAGE;
+}
+
+static int not_for(const char *option, const struct command *c)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s%s%s", c->words[0], c->words[1] ? " " : "",
+		c->words[1] ? c->words[1] : "");
+	return usage(option, name);
 }
 
 /* "90s", "15m", "2h", at most a day, as seconds; 0: it is none of these. */
@@ -156,8 +165,8 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			fputs(usage_text, stdout);
 			*done = true;
 			return CLIENT_OK;
-		default:
-			fputs(usage_text, stderr);
+		default: /* getopt has named it */
+			fputs("see sluice --help\n", stderr);
 			return CLIENT_USAGE;
 		}
 	}
@@ -176,6 +185,26 @@ static const struct command *find_command(int words, char **word, int *used)
 			return c;
 	}
 	return NULL;
+}
+
+/* Names the word that is wrong: the first one, or what follows it. */
+static int unknown_command(int words, char **word)
+{
+	char known[256] = "";
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (commands[i].words[1] && !strcmp(commands[i].words[0], word[0]))
+			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+				known[0] ? ", " : "", commands[i].words[1]);
+	}
+	if (!known[0])
+		return usage("unknown command", word[0]);
+	if (words > 1)
+		fprintf(stderr, "sluice: '%s' cannot be followed by '%s', only by one of: %s\n",
+			word[0], word[1], known);
+	else
+		fprintf(stderr, "sluice: %s what? One of: %s\n", word[0], known);
+	return CLIENT_USAGE;
 }
 
 static int read_arguments(
@@ -206,15 +235,15 @@ static int read_arguments(
 static int check_options(const struct command *c, const struct options *o)
 {
 	if (o->json && !c->view)
-		return usage("--json is not for", c->words[0]);
+		return not_for("--json is not for", c);
 	if (o->ike && !c->takes_ike)
-		return usage("--ike is not for", c->words[0]);
+		return not_for("--ike is not for", c);
 	if (o->force && (!c->verb || strcmp(c->verb, "tunnel-down")))
-		return usage("--force is not for", c->words[0]);
+		return not_for("--force is not for", c);
 	if (o->since_s && c->view != view_report)
-		return usage("--since is not for", c->words[0]);
+		return not_for("--since is not for", c);
 	if (o->iterations_given && c->verb)
-		return usage("--iterations is not for", c->words[0]);
+		return not_for("--iterations is not for", c);
 	return CLIENT_OK;
 }
 
@@ -283,8 +312,10 @@ int main(int argc, char **argv)
 	if (status != CLIENT_OK || done)
 		return status;
 	words = argc - optind;
-	if (!words)
-		return usage("what is to be done?", NULL);
+	if (!words) {
+		fputs(usage_text, stderr);
+		return CLIENT_USAGE;
+	}
 	if (words == 1 && !strcmp(argv[optind], "version")) {
 		puts("sluice " VERSION);
 		return CLIENT_OK;
@@ -296,7 +327,7 @@ int main(int argc, char **argv)
 	}
 	c = find_command(words, argv + optind, &used);
 	if (!c)
-		return usage("unknown command", argv[optind]);
+		return unknown_command(words, argv + optind);
 	status = read_arguments(c, words - used, argv + optind + used, &request);
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);

@@ -86,9 +86,10 @@ static void direction_since_row(struct table *t, const json_t *site, const char 
 /* Rates are means over all of the time, and those of the worst second. */
 void view_report_since(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"DIR", 0, 0}, {"OVER", 1, 0},
-		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"TOTAL", 1, 0}, {"WORST SECOND", 0, 0},
-		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"DROPPED PACKETS", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
+		{"OVER", 1, 0, 4}, {"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"TOTAL", 1, 0, 2},
+		{"WORST SECOND", 0, 0, 1}, {"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0},
+		{"DROPPED PACKETS", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *site;
 	struct table t;
 	size_t i;
@@ -104,9 +105,10 @@ void view_report_since(const json_t *document)
 
 void view_report(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"DIR", 0, 0},
-		{"OFFERED", 1, 0}, {"DELIVERED", 1, 0}, {"DROPPED", 1, 0}, {"% OF CAP", 1, 0},
-		{"% OF ALL", 1, 0}, {"TOTAL", 1, 0}, {"DROPPED PACKETS", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
+		{"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"DROPPED", 1, 0, 3},
+		{"% OF CAP", 1, 0, 1}, {"% OF ALL", 1, 0, 5}, {"TOTAL", 1, 0, 2},
+		{"DROPPED PACKETS", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *aggregate = json_object_get(document, "aggregate"), *site;
 	struct table t;
 	size_t i;

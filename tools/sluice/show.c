@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice show`: one function per document. */
+/* "sluice show": one function per document. */
 #include "format.h"
 #include "table.h"
 
@@ -8,9 +8,10 @@
 
 void view_sites(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"AS", 1, 0}, {"STATE", 0, 0},
-		{"TUNNELS", 1, 0}, {"BGP", 1, 0}, {"PREFIXES", 1, 0}, {"EGRESS", 1, 0},
-		{"RATE", 1, 0}, {"IN", 1, 0}, {"OUT", 1, 0}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"AS", 1, 0, 4},
+		{"STATE", 0, 0, 0}, {"TUNNELS", 1, 0, 0}, {"BGP", 1, 0, 0}, {"PREFIXES", 1, 0, 1},
+		{"EGRESS", 1, 0, 2}, {"RATE", 1, 0, 3}, {"IN", 1, 0, 1}, {"OUT", 1, 0, 1},
+		{NULL, 0, 0, 0}};
 	const json_t *hub = json_object_get(document, "concentrator"), *site;
 	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
 	struct table t;
@@ -97,10 +98,11 @@ static void print_details(const json_t *tunnels)
 
 void view_tunnels(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"STATE", 0, 0},
-		{"BGP", 0, 0}, {"SINCE", 0, 0}, {"PEER", 0, 0}, {"LOCAL", 0, 0}, {"IKE", 1, 0},
-		{"PROPOSAL", 0, 1}, {"ENCAP", 0, 0}, {"MTU", 1, 0}, {"PREFIXES", 1, 0},
-		{"IN", 1, 0}, {"OUT", 1, 0}, {"REASON", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
+		{"STATE", 0, 0, 0}, {"BGP", 0, 0, 0}, {"SINCE", 0, 0, 1}, {"PEER", 0, 0, 2},
+		{"LOCAL", 0, 0, 6}, {"IKE", 1, 0, 7}, {"PROPOSAL", 0, 1, 5}, {"ENCAP", 0, 0, 8},
+		{"MTU", 1, 0, 9}, {"PREFIXES", 1, 0, 3}, {"IN", 1, 0, 4}, {"OUT", 1, 0, 4},
+		{"REASON", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *tunnels = json_object_get(document, "tunnels"), *o;
 	struct table t;
 	size_t i;
@@ -146,9 +148,9 @@ static void carriers(struct table *t, const json_t *route)
 
 void view_routes(const json_t *document)
 {
-	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"KIND", 0, 0},
-		{"SITE", 0, 0}, {"T", 1, 0}, {"AS PATH", 0, 1}, {"MED", 1, 0}, {"PATHS", 1, 0},
-		{NULL, 0, 0}};
+	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"KIND", 0, 0, 2},
+		{"SITE", 0, 0, 0}, {"T", 1, 0, 0}, {"AS PATH", 0, 1, 0}, {"MED", 1, 0, 1},
+		{"PATHS", 1, 0, 3}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -172,9 +174,10 @@ void view_routes(const json_t *document)
 
 void view_sas(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"SPI IN", 0, 0},
-		{"SPI OUT", 0, 0}, {"SENDING", 0, 0}, {"ENCAP", 0, 0}, {"AGE", 1, 0},
-		{"REKEY IN", 1, 0}, {"EXPIRES IN", 1, 0}, {"PROPOSAL", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
+		{"SPI IN", 0, 0, 0}, {"SPI OUT", 0, 0, 4}, {"SENDING", 0, 0, 0}, {"ENCAP", 0, 0, 5},
+		{"AGE", 1, 0, 2}, {"REKEY IN", 1, 0, 0}, {"EXPIRES IN", 1, 0, 3},
+		{"PROPOSAL", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -202,7 +205,7 @@ void view_sas(const json_t *document)
 static void view_counters(const json_t *document, const char *place)
 {
 	static const struct table_column columns[] = {
-		{"COUNTER", 0, 0}, {"PACKETS", 1, 0}, {"BYTES", 1, 0}, {NULL, 0, 0}};
+		{"COUNTER", 0, 0, 0}, {"PACKETS", 1, 0, 0}, {"BYTES", 1, 0, 0}, {NULL, 0, 0, 0}};
 	json_t *counters = json_object_get(document, place), *o;
 	const char *name;
 	struct table t;
@@ -223,8 +226,8 @@ static void view_counters(const json_t *document, const char *place)
 
 void view_dataplane(const json_t *document)
 {
-	static const struct table_column columns[] = {{"PROCESS", 0, 0}, {"PID", 1, 0},
-		{"RESTARTS", 1, 0}, {"UP FOR", 1, 0}, {"MEMORY", 1, 0}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"PROCESS", 0, 0, 0}, {"PID", 1, 0, 0},
+		{"RESTARTS", 1, 0, 0}, {"UP FOR", 1, 0, 0}, {"MEMORY", 1, 0, 0}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;

@@ -51,9 +51,9 @@ static void view_quarantined(const json_t *paths)
 
 void view_route(const json_t *document)
 {
-	static const struct table_column columns[] = {{"PREFIX", 0, 0}, {"SITE", 0, 0}, {"T", 1, 0},
-		{"AS PATH", 0, 1}, {"ORIGIN", 0, 0}, {"MED", 1, 0}, {"IDENTIFIER", 0, 0},
-		{"VERDICT", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"SITE", 0, 0, 0},
+		{"T", 1, 0, 0}, {"AS PATH", 0, 1, 0}, {"ORIGIN", 0, 0, 3}, {"MED", 1, 0, 1},
+		{"IDENTIFIER", 0, 0, 2}, {"VERDICT", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -79,9 +79,10 @@ void view_route(const json_t *document)
 
 void view_bgp(const json_t *document)
 {
-	static const struct table_column columns[] = {{"SITE", 0, 0}, {"T", 1, 0}, {"PEER", 0, 0},
-		{"AS", 1, 0}, {"STATE", 0, 0}, {"SINCE", 0, 0}, {"IN", 1, 0}, {"OUT", 1, 0},
-		{"BFD", 0, 0}, {"ERROR", 0, 0}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
+		{"PEER", 0, 0, 4}, {"AS", 1, 0, 1}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 3},
+		{"IN", 1, 0, 0}, {"OUT", 1, 0, 2}, {"BFD", 0, 0, 1}, {"ERROR", 0, 0, 0},
+		{NULL, 0, 0, 0}};
 	const json_t *sessions = json_object_get(document, "sessions"), *o;
 	struct table t;
 	size_t i;

@@ -31,9 +31,10 @@ static void certificate_row(struct table *t, const json_t *o)
 
 void view_certificates(const json_t *document)
 {
-	static const struct table_column columns[] = {{"KIND", 0, 0}, {"TUNNEL", 0, 0},
-		{"SUBJECT", 0, 1}, {"NAMES", 0, 1}, {"KEY", 0, 0}, {"VALID UNTIL", 0, 0},
-		{"LEFT", 1, 0}, {"STATE", 0, 0}, {"SERIAL", 0, 1}, {NULL, 0, 0}};
+	static const struct table_column columns[] = {{"KIND", 0, 0, 0}, {"TUNNEL", 0, 0, 0},
+		{"SUBJECT", 0, 1, 1}, {"NAMES", 0, 1, 3}, {"KEY", 0, 0, 5},
+		{"VALID UNTIL", 0, 0, 0}, {"LEFT", 1, 0, 0}, {"STATE", 0, 0, 0},
+		{"SERIAL", 0, 1, 4}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;

@@ -12,13 +12,19 @@ struct libscols_line;
 struct table_column {
 	const char *name;
 	bool right; /* numbers */
-	bool cut;   /* may be shortened when the terminal is narrow */
+	bool wrap;  /* may take several lines when the terminal is narrow */
+	/* Of columns that have no room at all, the one of the highest rank goes first; 0: never. */
+	unsigned int rank;
 };
+
+enum { TABLE_COLUMNS_MAX = 20 };
 
 struct table {
 	struct libscols_table *scols;
 	struct libscols_line *line;
 	unsigned int column; /* where the next cell goes */
+	const struct table_column *columns;
+	size_t widths[TABLE_COLUMNS_MAX]; /* of the widest cell */
 };
 
 /* `columns` ends with a name of NULL. */
@@ -29,7 +35,10 @@ void table_row(struct table *t);
 void table_text(struct table *t, const char *text);
 __attribute__((format(printf, 2, 3))) void table_cell(struct table *t, const char *format, ...);
 
-/* Prints, or says `empty` when there is no row, and frees. */
+/*
+ * Prints, or says `empty` when there is no row, and frees. On a terminal that is too narrow, columns are
+ * left out, and a line below names them: nothing is cut without a word.
+ */
 void table_print(struct table *t, const char *empty);
 
 /* Views: each prints one document of the daemon. */

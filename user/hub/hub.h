@@ -114,8 +114,9 @@ struct hub {
 	const char *config_path;
 	struct config *config;
 	uint64_t started_ns;
-	bool started; /* every child was ready: the service manager has been told */
-	bool failed;  /* a child ended before that */
+	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
+	bool started;           /* every child was ready: the service manager has been told */
+	bool failed;            /* a child ended before that */
 	bool stopping;
 	int bfd_unhurried; /* errno: why the BFD thread has no real-time priority; 0: it has */
 	bool bgp_settled;  /* the present bgp process has heard of all that were there before */

@@ -238,6 +238,8 @@ static void take_sample(struct hub *h, const struct hub_site *site, struct site_
 
 void hub_sample(struct hub *h)
 {
+	h->sampled_ns[1] = h->sampled_ns[0];
+	h->sampled_ns[0] = clock_now();
 	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		struct hub_site *site = h->sites[i];

@@ -107,19 +107,12 @@ static json_t *aggregate(struct hub *h, enum sluice_direction d)
 json_t *status_report(struct hub *h, const struct hub_site *site)
 {
 	json_t *list = json_array();
-	double interval = 0;
-	uint64_t at = 0;
+	uint64_t at = h->sampled_ns[0], before = h->sampled_ns[1];
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS && !at; i++) {
-		if (!h->sites[i])
-			continue;
-		at = h->sites[i]->latest.at_ns;
-		interval = (double)(at - h->sites[i]->before.at_ns) / 1e9;
-	}
 	status_each_site(h, site, add_site, list);
 	return json_pack("{s:o, s:f, s:{s:o, s:o, s:o}, s:o}", "timestamp_ns", json_number(at),
-		"interval_s", interval, "aggregate", "in", aggregate(h, SLUICE_IN), "out",
-		aggregate(h, SLUICE_OUT), "limit_bps",
+		"interval_s", before ? (double)(at - before) / 1e9 : 0.0, "aggregate", "in",
+		aggregate(h, SLUICE_IN), "out", aggregate(h, SLUICE_OUT), "limit_bps",
 		json_number(h->config->concentrator.aggregate_rate), "sites", list);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The documents of `sluice show`. */
+/* The documents of "sluice show". */
 #include "hub/status.h"
 
 #include "base/clock.h"
