@@ -44,6 +44,14 @@ for reason in $(sed -n 's/^\t\(REASON_[A-Z0-9_]*\),.*/\1/p' user/ike/reason.h); 
 	case $reason in REASON_NONE | REASON_CRYPTO) continue ;; esac
 	grep -rqw "$reason" tests || complain "$reason: no test brings it about"
 done
+# An advice or a page that names a command which does not exist leads nowhere.
+known=",$(sed -n 's/^\t{{"\([a-z]*\)"\(, "\([a-z-]*\)"\)\{0,1\}}, .*/\1 \3/p' tools/sluice/main.c | sed 's/ *$//' | tr '\n' ',')ca,explain,version,"
+while IFS=: read -r file line named; do
+	read -r first second _ <<<"${named:8:-1}"
+	case $known in *",$first,"* | *",$first $second,"*) ;; *)
+		complain "$file:$line: there is no command 'sluice $first${second:+ $second}'" ;;
+	esac
+done < <(git grep -noE '`sluice [a-z][a-z-]*( [a-z][a-z-]*)?[^`]*`' -- user tools docs README.md)
 for page in docs/*.[1-9]; do
 	[ -e "$page" ] || continue
 	command -v mandoc >/dev/null || continue

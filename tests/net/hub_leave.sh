@@ -65,6 +65,14 @@ up() { # the device is refused in silence, so it tries again by itself
 case_ "up again: nothing lost, and what was drained carries when it has its session" up
 case_ "both sessions are up" until_true 60 all_up 2
 
+harmless() { # what leaves allowed what was negotiated interrupts nothing
+	local before; before=$(json_of show sa '[.sas[].spi_in] | sort')
+	sed -i 's/tunnel: { dpd_interval: [0-9]*, dpd_timeout: [0-9]*/tunnel: { dpd_interval: 5, dpd_timeout: 15, p1_lifetime: 20000, p2_lifetime: 3000, replay_window: 512, ike_versions: [ikev2], proposal_order: lowest-first/' "$LAB/sluice.yaml"
+	under_way 4 sluice apply
+	lost_none && [ "$before" = "$(json_of show sa '[.sas[].spi_in] | sort')" ] && all_up 2
+}
+case_ "harmless options: nothing lost, the SAs stay" harmless
+
 replaced() { # another inside block makes tunnel 0 another one
 	sed -i "s|inside: $(inside4 1 0 0)/30|inside: 169.254.90.0/30|" "$LAB/sluice.yaml"
 	under_way 5 sluice apply

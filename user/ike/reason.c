@@ -80,7 +80,7 @@ static const struct row rows[REASONS] = {
 	[REASON_NO_TUNNEL] = {"NO_TUNNEL", "no tunnel is configured for these addresses",
 		"Check the site's address and which hub address the device points to"},
 	[REASON_TUNNEL_DISABLED] = {"TUNNEL_DISABLED", "the tunnel is switched off here",
-		"Switch it on again with `sluice up`"},
+		"Switch it on again with `sluice tunnel up`"},
 	[REASON_TUNNEL_REMOVED] = {"TUNNEL_REMOVED",
 		"the peer's tunnel was removed here a short time ago, so it gets no answer",
 		"Add the site again, or switch the device off: after ten minutes it is refused"},
