@@ -52,6 +52,10 @@ while IFS=: read -r file line named; do
 		complain "$file:$line: there is no command 'sluice $first${second:+ $second}'" ;;
 	esac
 done < <(git grep -noE '`sluice [a-z][a-z-]*( [a-z][a-z-]*)?[^`]*`' -- user tools docs README.md)
+# Who watches a metric wants to know what it is.
+for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z_]+_[a-z]+' -- 'user/hub/*.c' | grep -oE 'sluice_[a-z_]+' | sort -u); do
+	grep -qw "$name" docs/sluiced.8 || complain "$name: docs/sluiced.8 does not tell what it is"
+done
 for page in docs/*.[1-9]; do
 	[ -e "$page" ] || continue
 	command -v mandoc >/dev/null || continue

@@ -217,6 +217,8 @@ static void write_one(void *context, const struct shown *s)
 
 void certificates_metrics(FILE *f, struct hub *h)
 {
-	fputs("# TYPE sluice_certificate_not_after_seconds gauge\n", f);
+	fputs("# HELP sluice_certificate_not_after_seconds When a certificate ends, since 1970.\n"
+	      "# TYPE sluice_certificate_not_after_seconds gauge\n",
+		f);
 	visit_all(h, write_one, f);
 }

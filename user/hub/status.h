@@ -24,7 +24,14 @@ json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t
 
 json_t *status_bgp(struct hub *h, const struct hub_site *site);
 
-/* Prometheus text exposition format, malloc'ed. */
+struct site_rates {
+	uint64_t offered_bps, delivered_bps, dropped_bps;
+};
+
+/* Of all sites that share the aggregate, over the last second. */
+struct site_rates status_sum_rates(struct hub *h, enum sluice_direction d);
+
+/* metrics.c: Prometheus text exposition format, malloc'ed; sluiced(8) lists the names. */
 char *status_metrics(struct hub *h);
 
 /* Calls visit for the site, or for each when site is NULL, in the order of slots. */

@@ -84,7 +84,9 @@ void status_endpoints_metrics(FILE *f, const struct hub *h)
 	const struct concentrator_conf *c = &h->config->concentrator;
 	char address[ADDR_STR_SIZE];
 
-	fputs("# TYPE sluice_endpoint_up gauge\n", f);
+	fputs("# HELP sluice_endpoint_up 1: the address of the hub can be reached.\n"
+	      "# TYPE sluice_endpoint_up gauge\n",
+		f);
 	for (unsigned int e = 0; e < c->endpoint_count; e++) {
 		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++)
 			fprintf(f,

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice report` and the metrics: who was offered, who was delivered, who was limited and why. */
+/* `sluice report`: who was offered, who was delivered, who was limited and why. */
 #include "hub/status.h"
 
 #include "base/clock.h"
-#include "hub/certificates.h"
 #include "hub/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct rates {
-	uint64_t offered_bps, delivered_bps, dropped_bps;
-};
 
 static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
 {
@@ -19,28 +14,28 @@ static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
 }
 
 /* Over the last second: the difference of the two newest samples. */
-static struct rates rates_of(const struct hub_site *site, enum sluice_direction d)
+static struct site_rates rates_of(const struct hub_site *site, enum sluice_direction d)
 {
 	uint64_t interval = site->latest.at_ns - site->before.at_ns;
 	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
 
-	return (struct rates){
+	return (struct site_rates){
 		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
 		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
 		.dropped_bps =
 			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
 }
 
-static struct rates sum_rates(struct hub *h, enum sluice_direction d)
+struct site_rates status_sum_rates(struct hub *h, enum sluice_direction d)
 {
-	struct rates sum = {0};
+	struct site_rates sum = {0};
 
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		/* The aggregate is none of a gateway. */
 		if (!h->sites[i] || h->sites[i]->conf.site_class == SITE_GATEWAY)
 			continue;
 
-		struct rates r = rates_of(h->sites[i], d);
+		struct site_rates r = rates_of(h->sites[i], d);
 
 		sum.offered_bps += r.offered_bps;
 		sum.delivered_bps += r.delivered_bps;
@@ -68,7 +63,7 @@ static json_t *traffic(const struct traffic *t)
 static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice_direction d)
 {
 	struct site_stats total = status_site_stats(site, d);
-	struct rates r = rates_of(site, d);
+	struct site_rates r = rates_of(site, d);
 	json_t *dropped = json_object();
 
 	for (const struct stats_field *f = site_drop_fields; f->name; f++) {
@@ -96,7 +91,7 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 
 static json_t *aggregate(struct hub *h, enum sluice_direction d)
 {
-	struct rates r = sum_rates(h, d);
+	struct site_rates r = status_sum_rates(h, d);
 
 	return json_pack("{s:o, s:o, s:f, s:o}", "offered_bps", json_number(r.offered_bps),
 		"delivered_bps", json_number(r.delivered_bps), "share_percent",
@@ -169,151 +164,4 @@ json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t
 				      direction_since(s, &in), "out", direction_since(s, &out)));
 	}
 	return json_pack("{s:i, s:o}", "since_s", (int)seconds, "sites", list);
-}
-
-/* ---- metrics: the text exposition format wants all lines of one metric together ---- */
-
-struct metric {
-	const char *name, *type;
-	void (*write)(FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site);
-	size_t offset; /* of the counter in struct site_stats or tunnel_stats, where there is one */
-};
-
-static const char *const direction_names[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
-
-/* Names need no escaping: the configuration admits letters, digits and "-_." only. */
-static void write_site_bytes(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
-		const struct traffic *t = (const struct traffic *)((const char *)&s + m->offset);
-
-		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", m->name, site->conf.name,
-			direction_names[d], (unsigned long long)t->bytes);
-	}
-}
-
-static void write_site_drops(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
-
-		for (const struct stats_field *field = site_drop_fields; field->name; field++)
-			fprintf(f, "%s{site=\"%s\",direction=\"%s\",reason=\"%s\"} %llu\n", m->name,
-				site->conf.name, direction_names[d], field->name,
-				(unsigned long long)stats_field_of(&s, field)->packets);
-	}
-}
-
-static void write_tunnel(FILE *f, const struct metric *m, const struct hub_site *site,
-	unsigned int t, unsigned long long value)
-{
-	fprintf(f, "%s{site=\"%s\",tunnel=\"%u\"} %llu\n", m->name, site->conf.name, t, value);
-}
-
-static void write_tunnel_up(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, site->tunnels[t].open);
-	}
-}
-
-/* M-01: a tunnel with BGP counts as up when its session is established, a static one when it is. */
-static void write_tunnel_state(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, status_is_routed(site, t));
-	}
-}
-
-static void write_tunnel_bytes(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		struct tunnel_stats s = status_tunnel_stats(h, site, t);
-
-		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t,
-				((const struct traffic *)(const void *)((const char *)&s +
-									m->offset))
-					->bytes);
-	}
-}
-
-static void write_tunnel_prefixes(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, site->tunnels[t].bgp.prefixes_in);
-	}
-}
-
-/* an alarm for those who watch. */
-static void write_tunnel_limited(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
-{
-	(void)h;
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (site->conf.tunnels[t].configured)
-			write_tunnel(f, m, site, t, site->tunnels[t].bgp.out_limited);
-	}
-}
-
-static const struct metric metrics[] = {
-	{"sluice_site_offered_bytes_total", "counter", write_site_bytes,
-		offsetof(struct site_stats, offered)},
-	{"sluice_site_delivered_bytes_total", "counter", write_site_bytes,
-		offsetof(struct site_stats, delivered)},
-	{"sluice_site_dropped_packets_total", "counter", write_site_drops, 0},
-	{"sluice_tunnel_up", "gauge", write_tunnel_up, 0},
-	{"sluice_tunnel_state", "gauge", write_tunnel_state, 0},
-	{"sluice_tunnel_in_bytes_total", "counter", write_tunnel_bytes,
-		offsetof(struct tunnel_stats, in)},
-	{"sluice_tunnel_out_bytes_total", "counter", write_tunnel_bytes,
-		offsetof(struct tunnel_stats, out)},
-	{"sluice_tunnel_in_control_bytes_total", "counter", write_tunnel_bytes,
-		offsetof(struct tunnel_stats, control_in)},
-	{"sluice_tunnel_out_control_bytes_total", "counter", write_tunnel_bytes,
-		offsetof(struct tunnel_stats, control_out)},
-	{"sluice_tunnel_prefixes_in", "gauge", write_tunnel_prefixes, 0},
-	{"sluice_tunnel_prefixes_out_limited", "gauge", write_tunnel_limited, 0},
-};
-
-char *status_metrics(struct hub *h)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
-	fputs("# TYPE sluice_concentrator_bandwidth_bps gauge\n", f);
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		fprintf(f, "sluice_concentrator_bandwidth_bps{direction=\"%s\"} %llu\n",
-			direction_names[d],
-			(unsigned long long)sum_rates(h, (enum sluice_direction)d).delivered_bps);
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		fprintf(f, "# TYPE %s %s\n", metrics[i].name, metrics[i].type);
-		for (uint32_t s = 0; s < HUB_SITE_SLOTS; s++) {
-			if (h->sites[s])
-				metrics[i].write(f, h, &metrics[i], h->sites[s]);
-		}
-	}
-	status_endpoints_metrics(f, h);
-	certificates_metrics(f, h);
-	unknown_list_metrics(f, &h->unknown);
-	fclose(f);
-	return text;
 }
