@@ -156,14 +156,14 @@ up_down() { # VERSION AUTH ROLE FAMILY IKE ESP DELETER: a whole life
 		swan "$D" --terminate --ike hub --timeout 5 >/dev/null 2>&1
 		step "delete by strongSwan" until_true 5 is down || return 1
 	else
-		sluice tunnel down site-1 0 >/dev/null
+		sluice tunnel down site-1 0 --force >/dev/null
 		step "delete by the hub" until_true 5 no_sas || return 1
 	fi
 }
 
 forget() { # nothing of this cell is left for the next one
 	swan "$D" --terminate --ike hub --force --timeout 2 >/dev/null 2>&1
-	sluice tunnel down site-1 0 >/dev/null 2>&1
+	sluice tunnel down site-1 0 --force >/dev/null 2>&1
 	until_true 5 no_sas
 }
 

@@ -98,7 +98,7 @@ in_ns b2 ip link del lan2
 must "the site announces its prefixes again" eval 'birdc b1 enable && until_true 10 routes_of_site 1'
 case_ "announced again: the hub itself reaches the site" until_true 5 hub_pings 10.1.0.10 fd00:10:1::10
 unrouted() { [ -z "$(in_hub ip route show 10.1.0.0/24)" ]; }
-down() { sluice tunnel down site-1 0 && sluice tunnel down site-1 1 && until_true 5 unrouted; }
+down() { sluice tunnel down site-1 0 --force && sluice tunnel down site-1 1 --force && until_true 5 unrouted; }
 must "the tunnels are taken down" down
 case_ "tunnels down: nothing leaves in clear" nothing_out
 case_ "that was counted" eval '[ "$(counter clear_out)" -ge 50 ]'

@@ -96,7 +96,9 @@ void status_endpoints_metrics(FILE *f, const struct hub *h)
 				addr_format(&c->endpoints[e].addresses[a], address),
 				!h->endpoints[e][a].fault);
 	}
-	fputs("# TYPE sluice_process_silent_seconds gauge\n", f);
+	fputs("# HELP sluice_process_silent_seconds How long a process has not answered hub.\n"
+	      "# TYPE sluice_process_silent_seconds gauge\n",
+		f);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		fprintf(f, "sluice_process_silent_seconds{process=\"%s\"} %u\n", process_names[i],
 			process_silent_s(&h->processes[i]));

@@ -84,6 +84,7 @@ void unknown_list_metrics(FILE *f, const struct unknown_list *l)
 			count[l->places[i].proven != 0]++;
 	}
 	fprintf(f,
+		"# HELP sluice_unknown_devices Devices that asked and that nobody configured.\n"
 		"# TYPE sluice_unknown_devices gauge\n"
 		"sluice_unknown_devices{verified=\"no\"} %u\n"
 		"sluice_unknown_devices{verified=\"yes\"} %u\n",
