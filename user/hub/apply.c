@@ -173,7 +173,7 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 			fixed);
 		return false;
 	}
-	if (!secrets_check(p->config, summary))
+	if (!secrets_check(p->config, old, summary))
 		return false;
 	p->certificates = certificates_load(p->config, false, summary);
 	return p->certificates;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/ike_secrets.h"
 
+#include "hub/hub.h"
+
 #include "base/log.h"
 #include "crypto/hash.h"
 
@@ -20,8 +22,7 @@ bool ike_secret_read(int own_fd, struct secret *out)
 			len += (size_t)n;
 	}
 	close(own_fd);
-	if (len && bytes[len - 1] == '\n')
-		len--;
+	len = secret_text_len(bytes, len);
 	n = n < 0 || !len || !secret_set(out, bytes, len) ? -1 : 0;
 	secret_wipe(bytes, sizeof(bytes));
 	return n == 0;

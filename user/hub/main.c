@@ -48,7 +48,7 @@ static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct config *c = config_load(path, error);
-	bool ok = c && secrets_check(c, error) && certificates_check(c, error);
+	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
 
 	if (ok)
 		printf("%s: %u sites, no errors\n", path, c->site_count);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secret references. The file is opened here, as root; it is read only in the ike process, which
- * gets the descriptor.
+ * Secret references. The file is opened here, as root; the ike process gets the descriptor. What hub reads
+ * of it, to check it before it is used, is wiped at once.
  */
 #include "hub/hub.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,53 +57,122 @@ int secret_ref_open(const char *ref)
 	return fd;
 }
 
-static bool psk_length_ok(int fd)
+size_t secret_text_len(const uint8_t *bytes, size_t len)
 {
-	struct stat st;
-
-	/* T-22: 8 to 64 characters; one line end is not counted. */
-	return !fstat(fd, &st) && st.st_size >= 8 && st.st_size <= 66;
+	while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+		len--;
+	return len;
 }
 
-/* One secret of a tunnel; false with a sentence when it cannot be had. */
-static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
-	const char *ref, char error[CONFIG_ERROR_SIZE])
+const char *psk_fault(const uint8_t *key, size_t len)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+
+	if (key[0] == '0')
+		return "the first character is 0, which some devices take for the start of a "
+		       "number";
+	for (size_t i = 0; i < len; i++) {
+		if (!key[i] || !strchr(allowed, key[i]))
+			return "a character is no letter, no digit, no '.' and no '_', which not "
+			       "every device takes";
+	}
+	return NULL;
+}
+
+/* Reads what `ref` names, without a line end; 0 with a reason when it cannot be a secret. */
+static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const char **why)
 {
 	int fd = secret_ref_open(ref);
-	int why = errno;
-	bool ok = fd >= 0 && psk_length_ok(fd);
+	ssize_t n = fd >= 0 ? read(fd, bytes, SECRET_FILE_MAX) : -1;
+	size_t len;
 
-	if (!ok)
-		snprintf(error, CONFIG_ERROR_SIZE, "site '%s' tunnel %u: %s %.200s: %s", site->name,
-			t, what, ref, fd < 0 ? strerror(why) : "8 to 64 characters expected");
+	*why = strerror(errno);
 	if (fd >= 0)
 		close(fd);
+	if (n < 0)
+		return 0;
+	len = secret_text_len(bytes, (size_t)n);
+	*why = "8 to 64 characters expected"; /* T-22 */
+	return len >= 8 && len <= 64 ? len : 0;
+}
+
+/* A line for each mistake. */
+static bool add_mistake(char error[CONFIG_ERROR_SIZE], const struct site_conf *site, unsigned int t,
+	const char *what, const char *ref, const char *why)
+{
+	size_t at = strlen(error);
+
+	snprintf(error + at, CONFIG_ERROR_SIZE - at, "%ssite '%s' tunnel %u: %s %.200s: %s",
+		at ? "\n" : "", site->name, t, what, ref, why);
+	return false;
+}
+
+/* T-22 holds for new pre-shared keys; one that devices have already goes on, with a warning. */
+static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
+	const char *ref, bool fresh, char error[CONFIG_ERROR_SIZE])
+{
+	uint8_t bytes[SECRET_FILE_MAX];
+	const char *why;
+	size_t len = read_secret(ref, bytes, &why);
+	const char *fault = len && !strncmp(what, "psk", 3) ? psk_fault(bytes, len) : NULL;
+
+	secret_wipe(bytes, sizeof(bytes));
+	if (!len)
+		return add_mistake(error, site, t, what, ref, why);
+	if (fault && fresh)
+		return add_mistake(error, site, t, what, ref, fault);
+	if (fault)
+		log_warn("site %s tunnel %u: %s %s: %s", site->name, t, what, ref, fault);
+	return true;
+}
+
+bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
+	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE])
+{
+	const struct tunnel_conf *tunnel = &site->tunnels[t];
+	bool fresh = in_force && strcmp(in_force->psk, tunnel->psk) &&
+		     strcmp(in_force->psk_previous, tunnel->psk);
+	bool ok = true;
+
+	if (tunnel->options.auth == AUTH_PSK)
+		ok &= secret_ok(site, t, "psk", tunnel->psk, fresh, error);
+	if (site->bgp_password[0])
+		ok &= secret_ok(site, t, "bgp_password", site->bgp_password, false, error);
+	if (tunnel->psk_previous[0])
+		ok &= secret_ok(site, t, "psk_previous", tunnel->psk_previous, false, error);
+	if (tunnel->ppk[0])
+		ok &= secret_ok(site, t, "ppk", tunnel->ppk, false, error);
 	return ok;
 }
 
-bool tunnel_secrets_check(
-	const struct site_conf *site, unsigned int t, char error[CONFIG_ERROR_SIZE])
+/* The same tunnel in the other configuration; an empty one where it is new. */
+static const struct tunnel_conf *same_tunnel(
+	const struct config *c, const struct site_conf *site, unsigned int t)
 {
-	const struct tunnel_conf *tunnel = &site->tunnels[t];
+	static const struct tunnel_conf none;
 
-	if (tunnel->options.auth == AUTH_PSK && !secret_ok(site, t, "psk", tunnel->psk, error))
-		return false;
-	if (site->bgp_password[0] && !secret_ok(site, t, "bgp_password", site->bgp_password, error))
-		return false;
-	if (tunnel->psk_previous[0] &&
-		!secret_ok(site, t, "psk_previous", tunnel->psk_previous, error))
-		return false;
-	return !tunnel->ppk[0] || secret_ok(site, t, "ppk", tunnel->ppk, error);
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, site->name))
+			return &c->sites[i].tunnels[t];
+	}
+	return &none;
 }
 
-bool secrets_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
+bool secrets_check(
+	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE])
 {
+	bool ok = true;
+
+	error[0] = '\0';
 	for (uint32_t s = 0; s < c->site_count; s++) {
+		const struct site_conf *site = &c->sites[s];
+
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			if (c->sites[s].tunnels[t].configured &&
-				!tunnel_secrets_check(&c->sites[s], t, error))
-				return false;
+			if (site->tunnels[t].configured)
+				ok &= tunnel_secrets_check(site, t,
+					in_force ? same_tunnel(in_force, site, t) : NULL, error);
 		}
 	}
-	return true;
+	return ok;
 }

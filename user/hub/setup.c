@@ -164,9 +164,7 @@ bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const cha
 
 	if (fd >= 0)
 		close(fd);
-	while (n > 0 && (m.tcpm_key[n - 1] == '\n' || m.tcpm_key[n - 1] == '\r'))
-		n--;
-	m.tcpm_keylen = n > 0 ? (uint16_t)n : 0;
+	m.tcpm_keylen = n > 0 ? (uint16_t)secret_text_len(m.tcpm_key, (size_t)n) : 0;
 	if (ref[0] && !m.tcpm_keylen) { /* a key that nobody has is better than none */
 		m.tcpm_keylen = sizeof(m.tcpm_key);
 		ok = false;

@@ -26,7 +26,8 @@ static bool can_be_read(const struct hub *h, const struct hub_site *site, unsign
 			conf->certificate.chain);
 		return false;
 	}
-	return tunnel_secrets_check(&site->conf, t, why);
+	why[0] = '\0';
+	return tunnel_secrets_check(&site->conf, t, NULL, why);
 }
 
 bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t)
