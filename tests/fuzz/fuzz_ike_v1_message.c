@@ -14,6 +14,25 @@ static const struct ike_options options = {.p1_encryption = {2, {{12, 256}, {12,
 	.p2_integrity = {2, {{12, 0}, {2, 0}}},
 	.p2_groups = {2, {{19, 0}, {0, 0}}}};
 
+/* Field by field: what is between them may be anything. */
+static bool same_choice(const struct v1_choice *a, const struct v1_choice *b)
+{
+	const struct suite *s = &a->suite, *t = &b->suite;
+
+	return s->protocol == t->protocol && s->cipher == t->cipher && s->prf == t->prf &&
+	       s->integ == t->integ && s->ke == t->ke && s->esn == t->esn && a->auth == b->auth &&
+	       a->mode == b->mode && a->lifetime_s == b->lifetime_s && a->spi == b->spi &&
+	       a->number == b->number && a->transform_len == b->transform_len &&
+	       memcmp(a->transform, b->transform, a->transform_len) == 0;
+}
+
+static bool same_selector(const struct selector *a, const struct selector *b)
+{
+	return addr_equal(&a->first, &b->first) && addr_equal(&a->last, &b->last) &&
+	       a->protocol == b->protocol && a->first_port == b->first_port &&
+	       a->last_port == b->last_port;
+}
+
 /* A choice, written as an answer, is the same choice. */
 static void try_proposals(struct span s, bool ike)
 {
@@ -38,7 +57,7 @@ static void try_proposals(struct span s, bool ike)
 	else
 		v1_encode_esp_choice(&w, &c, c.spi);
 	if (v1_choose(buffer, wr_len(&w), &p, &again, &no_pfs, text, sizeof(text)) != PROPOSAL_OK ||
-		memcmp(&c, &again, sizeof(c)) != 0)
+		!same_choice(&c, &again))
 		abort();
 }
 
@@ -51,7 +70,7 @@ static void try_client(struct span s)
 	if (!v1_client_decode(s.bytes, s.len, &got))
 		return;
 	v1_client_encode(&w, &got);
-	if (!v1_client_decode(buffer, wr_len(&w), &again) || memcmp(&got, &again, sizeof(got)) != 0)
+	if (!v1_client_decode(buffer, wr_len(&w), &again) || !same_selector(&got, &again))
 		abort();
 }
 

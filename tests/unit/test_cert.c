@@ -85,7 +85,8 @@ static void test_odd_names(void **state)
 static void test_dn(void **state)
 {
 	static const char *const bad[] = {"", "CN", "CN=", "XX=y", "CN=a,", "=a", "C=DEU", "CN=a\\",
-		"CN=a+", "CN=a + b", "CN=a\\z", "CN=\\00"};
+		"CN=a+", "CN=a + b", "CN=a\\z", "CN=\\00", "2..5.4.3=a", ".2.5.4.3=a", "2.5.4.3.=a",
+		"CN.1=a", "-CN=a"};
 	struct ike_identity a, b;
 	char text[CERT_NAME_SIZE];
 
@@ -115,6 +116,11 @@ static void test_dn(void **state)
 	/* As strongSwan and Windows write them. */
 	assert_true(dn_from_text("c=DE, S=Hesse, E=a@b.example", &a));
 	assert_true(dn_from_text("C=DE, ST=Hesse, emailAddress=a@b.example", &b));
+	assert_true(dn_equal(a.bytes, a.len, b.bytes, b.len));
+	/* By number, and shown by a name that has a hyphen. */
+	assert_true(dn_from_text("1.3.6.1.5.5.7.1=x", &a));
+	assert_string_equal(dn_to_text(a.bytes, a.len, text), "id-pe=x");
+	assert_true(dn_from_text(text, &b));
 	assert_true(dn_equal(a.bytes, a.len, b.bytes, b.len));
 	/* More than 254 bytes. */
 	assert_true(dn_from_text(

@@ -22,12 +22,27 @@ static const struct {
 	{"T", "title"},
 };
 
+/* RFC 4512 1.4: letters, digits and hyphens behind a letter, or numbers with one dot between. */
+static bool is_key(const char *key)
+{
+	if (isalpha((unsigned char)key[0]))
+		return !strchr(key, '.');
+	if (!isdigit((unsigned char)key[0]))
+		return false;
+	for (; *key; key++) {
+		if (!isdigit((unsigned char)*key) &&
+			(*key != '.' || !isdigit((unsigned char)key[1])))
+			return false;
+	}
+	return true;
+}
+
 /* The name of an attribute up to '='; false when there is none. RFC 4514 3: case does not matter. */
 static bool read_key(const char **text, char key[DN_KEY_SIZE])
 {
 	size_t n = 0;
 
-	while (isalnum((unsigned char)**text) || **text == '.') {
+	while (isalnum((unsigned char)**text) || **text == '.' || **text == '-') {
 		if (n + 1 == DN_KEY_SIZE)
 			return false;
 		key[n++] = *(*text)++;
@@ -35,7 +50,7 @@ static bool read_key(const char **text, char key[DN_KEY_SIZE])
 	key[n] = '\0';
 	while (**text == ' ')
 		(*text)++;
-	if (!n || *(*text)++ != '=')
+	if (!n || !is_key(key) || *(*text)++ != '=')
 		return false;
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (!strcasecmp(key, aliases[i].name))
