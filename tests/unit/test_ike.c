@@ -364,7 +364,7 @@ static void test_state_moves(void **state)
 	static const char *const child_moves[CHILD_STATES] = {
 		/* to:          fr re li rp de lg */
 		[CHILD_FREE] = "010000",
-		[CHILD_RESERVED] = "101000",
+		[CHILD_RESERVED] = "101010",
 		[CHILD_LIVE] = "100111",
 		[CHILD_REPLACED] = "101011",
 		[CHILD_DELETING] = "100001",

@@ -132,6 +132,112 @@ static void test_refused_until_expiry(void **state)
 	}
 }
 
+/* What the hub has at its data path: pairs, and the one that packets to the site take. */
+static struct engine_view look(struct lab *l, int i)
+{
+	struct engine_view v;
+
+	engine_look(l->e[i], l->conf[i].number, &v);
+	return v;
+}
+
+/* A lifetime is not one that the peer may extend by keeping silent. */
+static void test_expired_in_silence(void **state)
+{
+	(void)state;
+	for (int version = 1; version <= 2; version++) {
+		struct lab *l = lab_of(version);
+
+		l->conf[HUB].options.p2_lifetime_s = 100;
+		l->conf[HUB].options.rekey_margin_s = 20;
+		l->conf[HUB].options.dpd_action = DPD_NONE;
+		l->conf[SITE].options.dpd_action = DPD_RESTART;
+		configure(l, HUB, "key");
+		site_starts(l);
+		pass(l, 77 * S);
+		assert_up(l);
+		l->cut = true;
+		pass(l, 21 * S);
+		assert_int_equal(l->state[HUB].phase, PHASE_UP);
+		pass(l, 3 * S);
+		assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
+		assert_int_equal(l->state[HUB].reason, REASON_CHILD_EXPIRED);
+		assert_int_equal(l->notes[HUB][REASON_CHILD_EXPIRED], 1);
+		assert_int_equal(look(l, HUB).pairs, 0);
+		assert_int_equal(look(l, HUB).spi_out, 0);
+		l->cut = false;
+		pass(l, 300 * S); /* the site has noticed, and there is a new pair */
+		assert_up(l);
+		lab_free(l);
+	}
+}
+
+static bool lose_deletes(struct lab *l, int from, const struct effect_send *s)
+{
+	(void)l;
+	return from == SITE && s->len > 18 && s->bytes[18] == EXCHANGE_INFORMATIONAL;
+}
+
+/* The site has rekeyed it, and its delete, which tells that the new pair is there, is lost. */
+static void test_replaced_expires(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_view before;
+
+	(void)state;
+	l->conf[HUB].options.p2_lifetime_s = 60;
+	l->conf[HUB].options.rekey_margin_s = 2;
+	configure(l, HUB, "key");
+	site_starts(l);
+	pass(l, 40 * S);
+	before = look(l, HUB);
+	l->drop = lose_deletes;
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, 15 * S);
+	assert_int_equal(look(l, HUB).spi_in, before.spi_in);
+	pass(l, 5 * S);
+	assert_int_not_equal(look(l, HUB).spi_in, before.spi_in);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	lab_free(l);
+}
+
+/*
+ * The site answers a rekey with a group that the hub did not ask for. That exchange comes to nothing; the
+ * pair that is there goes on, the one that the site made is deleted, and the next rekey is as any other.
+ */
+static void test_answer_with_other_group(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_view before, after;
+	struct tunnel *t;
+
+	(void)state;
+	site_starts(l);
+	pass(l, 10 * S);
+	before = look(l, HUB);
+	l->cut = true;
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S / 2);
+	sa_of(l, HUB)->request.group = dh_group_find(19);
+	l->cut = false;
+	pass(l, 5 * S);
+	assert_int_equal(l->notes[HUB][REASON_KE_VALUE], 1);
+	after = look(l, HUB);
+	assert_up(l);
+	assert_true(after.ike_spi_i == before.ike_spi_i);
+	assert_int_equal(after.spi_in, before.spi_in);
+	assert_int_equal(look(l, SITE).spi_out, before.spi_in);
+	t = tunnel_of(l, HUB);
+	assert_int_equal(t->refused, REASON_KE_VALUE); /* shown if the pair ends like this */
+	pass(l, 60 * S);                               /* by a rekey that the hub begins anew */
+	assert_up(l);
+	assert_true(look(l, HUB).ike_spi_i == before.ike_spi_i);
+	assert_int_not_equal(look(l, HUB).spi_in, before.spi_in);
+	assert_int_equal(look(l, HUB).live_pairs, 1);
+	assert_int_equal(look(l, SITE).live_pairs, 1);
+	lab_free(l);
+}
+
 /* A new pair makes the refusal of an earlier one history. */
 static void test_refusal_is_over(void **state)
 {
@@ -199,6 +305,9 @@ int main(void)
 		cmocka_unit_test(test_pfs_mismatch),
 		cmocka_unit_test(test_pfs_mismatch_v1),
 		cmocka_unit_test(test_refused_until_expiry),
+		cmocka_unit_test(test_expired_in_silence),
+		cmocka_unit_test(test_replaced_expires),
+		cmocka_unit_test(test_answer_with_other_group),
 		cmocka_unit_test(test_refusal_is_over),
 		cmocka_unit_test(test_never_had_one),
 		cmocka_unit_test(test_restored),

@@ -8,7 +8,7 @@
 
 static const uint8_t followers[CHILD_STATES] = {
 	[CHILD_FREE] = S(CHILD_RESERVED),
-	[CHILD_RESERVED] = S(CHILD_LIVE) | S(CHILD_FREE),
+	[CHILD_RESERVED] = S(CHILD_LIVE) | S(CHILD_DELETING) | S(CHILD_FREE),
 	[CHILD_LIVE] = S(CHILD_REPLACED) | S(CHILD_DELETING) | S(CHILD_LINGER) | S(CHILD_FREE),
 	[CHILD_REPLACED] = S(CHILD_LIVE) | S(CHILD_DELETING) | S(CHILD_LINGER) | S(CHILD_FREE),
 	[CHILD_DELETING] = S(CHILD_LINGER) | S(CHILD_FREE),
@@ -158,10 +158,12 @@ void child_use(struct engine *e, struct tunnel *t, int slot)
 
 void child_use_later(struct engine *e, struct tunnel *t, int slot, uint64_t at)
 {
+	uint64_t expire_at = t->in_use < 0 ? at : t->children[t->in_use].expire_at;
+
 	if (t->in_use < 0)
 		child_use(e, t, slot);
 	else
-		t->children[slot].use_at = at;
+		t->children[slot].use_at = at < expire_at ? at : expire_at;
 }
 
 int child_live(const struct tunnel *t, const struct ike_sa *sa)
@@ -190,28 +192,33 @@ void child_release(struct engine *e, struct tunnel *t, int slot)
 	e->generation++;
 }
 
+/* The pair in use ends: outbound moves to another one. False when there is none. */
+static bool use_another(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	struct child *c = &t->children[t->in_use];
+	bool want_delete = c->want_delete;
+	int other;
+
+	c->want_delete = true; /* not a candidate itself */
+	other = child_live(t, NULL);
+	c->want_delete = want_delete;
+	if (other >= 0) {
+		child_use(e, t, other);
+		return true;
+	}
+	t->in_use = -1;
+	tunnel_await_pair(e, t, now);
+	return false;
+}
+
 void child_remove(struct engine *e, struct tunnel *t, int slot, bool linger, uint64_t now)
 {
 	struct child *c = &t->children[slot];
 
 	if (c->state == CHILD_FREE || c->state == CHILD_LINGER)
 		return;
-	if (t->in_use == slot) {
-		struct child saved = *c;
-		int other;
-
-		c->want_delete = true; /* not a candidate itself */
-		other = child_live(t, NULL);
-		c->want_delete = saved.want_delete;
-		if (other >= 0) {
-			child_use(e, t, other);
-			linger = true;
-		} else {
-			t->in_use = -1;
-			linger = false;
-			tunnel_await_pair(e, t, now);
-		}
-	}
+	if (t->in_use == slot)
+		linger = use_another(e, t, now);
 	if (linger && c->installed) {
 		child_set_state(c, CHILD_LINGER);
 		c->ike = NULL;
@@ -237,7 +244,8 @@ int child_find_out(const struct tunnel *t, uint32_t spi_out)
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		const struct child *c = &t->children[i];
 
-		if (c->installed && c->state != CHILD_LINGER && c->spi_out == spi_out)
+		if (c->state != CHILD_FREE && c->state != CHILD_RESERVED &&
+			c->state != CHILD_LINGER && c->spi_out == spi_out)
 			return i;
 	}
 	return -1;
@@ -247,7 +255,8 @@ void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now
 {
 	struct child *c = &t->children[slot];
 
-	if ((c->state != CHILD_LIVE && c->state != CHILD_REPLACED) || c->want_delete)
+	if ((c->state != CHILD_LIVE && c->state != CHILD_REPLACED && c->state != CHILD_RESERVED) ||
+		c->want_delete)
 		return;
 	c->want_delete = true;
 	c->want_rekey = false;
@@ -255,4 +264,20 @@ void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now
 	c->use_at = 0;
 	c->ike->tasks |= TASK_DELETE_CHILD;
 	request_next_task(e, c->ike, now);
+}
+
+void child_expire(struct engine *e, struct tunnel *t, int slot, uint64_t now)
+{
+	struct child *c = &t->children[slot];
+	bool last = t->in_use == slot && !use_another(e, t, now);
+
+	engine_note(e, t, NULL, true, REASON_CHILD_EXPIRED, "SPI %08x", c->spi_in);
+	push_ref(e, t, c, EFFECT_SA_DEL);
+	c->installed = false;
+	e->generation++;
+	if (last)
+		tunnel_no_pair(e, t, REASON_CHILD_EXPIRED);
+	if (last && t->conf.options.startup == STARTUP_START)
+		c->ike->tasks |= TASK_NEW_CHILD;
+	child_ask_delete(e, t, slot, now);
 }

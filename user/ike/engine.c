@@ -367,7 +367,7 @@ void engine_pair_lost(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint64
 	struct tunnel *t = tunnel_find(e, tunnel);
 	int slot = t ? child_find_in(t, spi_in) : -1;
 
-	if (slot >= 0 && t->children[slot].state == CHILD_LIVE)
+	if (slot >= 0 && t->children[slot].state == CHILD_LIVE && t->children[slot].installed)
 		engine_command(e, tunnel, ENGINE_RESET, now);
 }
 

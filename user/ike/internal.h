@@ -116,7 +116,7 @@ struct child {
 	bool udp_encap;
 	bool want_rekey;
 	bool want_delete;
-	bool installed; /* EFFECT_SA_ADD was given out */
+	bool installed; /* EFFECT_SA_ADD was given out, EFFECT_SA_DEL was not */
 };
 
 TAILQ_HEAD(ike_sa_list, ike_sa);
@@ -396,7 +396,7 @@ void child_install(struct engine *e, struct tunnel *t, int slot, struct ike_sa *
 	uint32_t spi_out, const struct suite *suite, const struct selector_set *local_ts,
 	const struct selector_set *remote_ts, const struct esp_keys *keys, uint64_t now);
 void child_use(struct engine *e, struct tunnel *t, int slot);
-/* Moves outbound at `at`, or at once when nothing is in use. */
+/* Moves outbound at `at` or when the pair in use expires, or at once when there is none. */
 void child_use_later(struct engine *e, struct tunnel *t, int slot, uint64_t at);
 /* Takes it away; lingers where traffic may still be in flight. */
 void child_remove(struct engine *e, struct tunnel *t, int slot, bool linger, uint64_t now);
@@ -405,7 +405,13 @@ int child_find_out(const struct tunnel *t, uint32_t spi_out);
 /* A live child of this tunnel, the newest; -1 when there is none. */
 int child_live(const struct tunnel *t, const struct ike_sa *sa);
 void child_info(struct engine *e, const struct tunnel *t, int slot);
+/* Has the peer delete it; a reserved one it may have made by an exchange that came to nothing here. */
 void child_ask_delete(struct engine *e, struct tunnel *t, int slot, uint64_t now);
+/*
+ * RFC 4301 4.4.2.1: its lifetime is over, so it carries nothing any more, however long the peer takes to
+ * answer the delete. The tunnel goes on with another pair, or is told of as one without.
+ */
+void child_expire(struct engine *e, struct tunnel *t, int slot, uint64_t now);
 
 /* ---- tunnel.c ---- */
 

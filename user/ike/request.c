@@ -144,7 +144,8 @@ static int find_wanting(const struct ike_sa *sa, bool delete)
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		const struct child *c = &sa->tunnel->children[i];
 
-		if (c->ike != sa || (c->state != CHILD_LIVE && c->state != CHILD_REPLACED))
+		if (c->ike != sa || (c->state != CHILD_LIVE && c->state != CHILD_REPLACED &&
+					    c->state != CHILD_RESERVED))
 			continue;
 		if (delete ? c->want_delete
 			   : c->want_rekey && !c->want_delete && c->state == CHILD_LIVE)

@@ -194,8 +194,7 @@ static void child_timer(struct engine *e, struct tunnel *t, int slot, uint64_t n
 	if (c->state != CHILD_LIVE || c->want_delete)
 		return;
 	if (c->expire_at <= now) {
-		engine_note(e, t, NULL, true, REASON_CHILD_EXPIRED, "SPI %08x", c->spi_in);
-		child_ask_delete(e, t, slot, now);
+		child_expire(e, t, slot, now);
 	} else if (c->rekey_at <= now) {
 		c->rekey_at = now + REKEY_RETRY + engine_random_span(e, REKEY_RETRY);
 		c->want_rekey = true;

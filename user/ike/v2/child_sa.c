@@ -394,6 +394,16 @@ out:
 
 /* ---- the answer to our request ---- */
 
+/* Ours came to nothing: if the peer has rekeyed the old pair meanwhile, that stands. */
+static bool peers_stands(const struct request *r, struct child *old, uint64_t now)
+{
+	if (!r->collided || !old || old->state != CHILD_LIVE)
+		return false;
+	child_set_state(old, CHILD_REPLACED);
+	old->gone_at = now + REPLACED_LIFE;
+	return true;
+}
+
 /* The peer refused: what becomes of the old pair. */
 static void refused(struct engine *e, struct ike_sa *sa, const struct request *r,
 	const struct message *m, const struct notify *error, uint64_t now)
@@ -420,11 +430,8 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 		engine_note(e, t, &m->remote, false, REASON_TEMPORARY, "%s", text);
 	else
 		tunnel_refused(e, t, &m->remote, REASON_PEER_REFUSED, text);
-	if (r->collided && c && c->state == CHILD_LIVE) {
-		child_set_state(c, CHILD_REPLACED); /* the peer's exchange stands */
-		c->gone_at = now + REPLACED_LIFE;
+	if (peers_stands(r, c, now))
 		return;
-	}
 	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && c && c->use_at) {
 		/* We answered, and the peer may not have the answer yet: it still sends on the old. */
 		c->rekey_at = now + CLOCK_SECOND + engine_random_span(e, 2 * CLOCK_SECOND);
@@ -480,6 +487,31 @@ static void settle(struct engine *e, struct ike_sa *sa, const struct request *r,
 		child_ask_delete(e, t, old, now);
 }
 
+/*
+ * The peer answered with what was not offered, and has a pair now that we cannot key. As long as there is
+ * another one that pair is deleted, and nothing else; without, only a fresh IKE SA puts it right.
+ */
+static void not_taken(struct engine *e, struct ike_sa *sa, const struct request *r,
+	const struct message *m, enum reason why, const char *text, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	int old = r->old_spi_in ? child_find_in(t, r->old_spi_in) : -1;
+	struct child *c = old >= 0 ? &t->children[old] : NULL;
+
+	tunnel_refused(e, t, &m->remote, why, text);
+	if (child_live(t, sa) >= 0 && r->new_slot >= 0 && !r->lost) {
+		if (!peers_stands(r, c, now) && c)
+			c->rekey_at = now + REKEY_RETRY + engine_random_span(e, 2 * REKEY_RETRY);
+		child_ask_delete(e, t, r->new_slot, now);
+		return;
+	}
+	if (r->new_slot >= 0)
+		child_release(e, t, r->new_slot);
+	ike_sa_close(e, sa, why, now);
+	if (t->conf.options.startup == STARTUP_START && !tunnel_ike(t))
+		tunnel_retry(e, t, true, now);
+}
+
 void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
 	const struct notify *error = payloads_find_error(&m->p);
@@ -532,13 +564,7 @@ void child_sa_response(struct engine *e, struct ike_sa *sa, const struct message
 			suite_format(&offer.choice.suite, suite));
 		settle(e, sa, &r, &nr, now);
 	} else {
-		/* The peer has a pair that we cannot key: only a fresh IKE SA puts that right. */
-		engine_note(e, t, &m->remote, true, why, "%s", text);
-		if (r.new_slot >= 0)
-			child_release(e, t, r.new_slot);
-		ike_sa_close(e, sa, why, now);
-		if (t->conf.options.startup == STARTUP_START && !tunnel_ike(t))
-			tunnel_retry(e, t, true, now);
+		not_taken(e, sa, &r, m, why, text, now);
 	}
 	secret_wipe(&keys, sizeof(keys));
 	secret_wipe(&shared, sizeof(shared));

@@ -51,6 +51,17 @@ void probe_start(struct engine *e, struct ike_sa *sa, uint64_t now)
 	request_send(e, sa, REQUEST_PROBE, buffer, sealed_end(e, sa, &w), now);
 }
 
+/* The peer takes its rekey back: the pair that was replaced is all there is, and stays. */
+static void restore_replaced(struct tunnel *t)
+{
+	struct child *c = t->in_use >= 0 ? &t->children[t->in_use] : NULL;
+
+	if (!c || c->state != CHILD_REPLACED || c->want_delete || child_live(t, NULL) >= 0)
+		return;
+	child_set_state(c, CHILD_LIVE);
+	c->gone_at = 0;
+}
+
 /* The peer deletes an SA pair. Adds our SPI to the answer unless both deletes crossed: 2.25.1. */
 static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi, uint32_t *ours,
 	unsigned int *count, uint64_t now)
@@ -65,6 +76,7 @@ static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi
 	ours[(*count)++] = c->spi_in;
 	/* 2.8: the delete of a replaced pair is the sign to move over. */
 	child_remove(e, t, slot, true, now);
+	restore_replaced(t);
 	if (was_used && t->in_use < 0) {
 		engine_note(
 			e, t, &sa->remote, true, REASON_PEER_DELETED_CHILD, "SPI %08x", peer_spi);
