@@ -2,6 +2,7 @@
 /* Many routes at a time into the tries and into the kernel's table, and which of them failed. */
 #include "frames.h"
 
+#include "dataplane/connected.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
 
@@ -245,6 +246,47 @@ static void routes_of_others_are_listed(void **context)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
 }
 
+/* By devices of others: networks, own addresses, next hops; neither defaults nor routing daemons' routes. */
+static void what_the_host_is_connected_to(void **context)
+{
+	static const char *const there[] = {"10.9.0.0/24", "10.9.0.1/32", "10.7.0.0/16",
+		"10.9.0.254/32", "172.31.1.1/32", "10.9.0.253/32", "10.5.0.2/32", "10.5.0.1/32",
+		"2001:db8:9::/64", "2001:db8:9::1/128", "2001:db8:9::fe/128", "fd01::/48"};
+	static const char *const not_there[] = {
+		"10.0.0.0/30", "10.4.0.0/16", "10.3.0.0/16", "10.8.0.0/16", "0.0.0.0/0", "::/0"};
+	struct state *s = *context;
+	uint32_t own = link_ifindex(s->link);
+	struct ip_prefix list[64];
+	size_t n;
+
+	assert_int_equal(
+		system("ip link add o0 type veth peer name o1 && ip link set o0 up &&"
+		       "ip link set o1 up && ip addr add 10.9.0.1/24 dev o0 &&"
+		       "ip addr add 10.5.0.1 peer 10.5.0.2/32 dev o0 &&"
+		       "ip addr add 2001:db8:9::1/64 dev o0 nodad &&"
+		       "ip route add 10.8.0.0/16 via 10.9.0.254 && ip route add 10.7.0.0/16 dev o0 "
+		       "&& ip route add default via 172.31.1.1 dev o0 onlink &&"
+		       "ip route add 10.6.0.0/16 nexthop via 10.9.0.254 nexthop via 10.9.0.253 &&"
+		       "ip route add 10.4.0.0/16 dev o0 proto 83 &&"
+		       "ip route add blackhole 10.3.0.0/16 &&"
+		       "ip -6 route add default via 2001:db8:9::fe &&"
+		       "ip -6 route add fd01::/48 dev o0"),
+		0);
+	assert_true(connected_list(&own, 1, list, 64, &n));
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		if (!is_listed(list, n, there[i]))
+			fail_msg("%s", there[i]);
+	}
+	for (size_t i = 0; i < sizeof(not_there) / sizeof(not_there[0]); i++) {
+		if (is_listed(list, n, not_there[i]))
+			fail_msg("%s", not_there[i]);
+	}
+	assert_true(connected_list(NULL, 0, list, 64, &n));
+	assert_true(is_listed(list, n, "10.0.0.1/32")); /* of the inside device */
+	assert_false(connected_list(&own, 1, list, 3, &n));
+	assert_int_equal(n, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_trie_refuses_some, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_missing_is_put_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(routes_of_others_are_listed, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_host_is_connected_to, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

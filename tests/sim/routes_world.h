@@ -325,6 +325,7 @@ static void set_up(uint32_t seed, bool grouped)
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
 	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], sim.sites[2].group);
 	claims_sort(&sim.hub.claims);
+	hub_reserved_gather(&sim.hub);
 	sim.sites[2].conf.ecmp = true;
 	sim.sites[0].conf.ecmp = grouped;
 	sim.sites[STATIC].conf.routing = ROUTING_STATIC;
@@ -345,6 +346,7 @@ static void tear_down(void)
 	route_table_free(sim.hub.routes);
 	closed_free(sim.hub.closed);
 	claims_fini(&sim.hub.claims);
+	reserved_fini(&sim.hub.reserved);
 }
 
 #endif

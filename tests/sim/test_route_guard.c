@@ -14,21 +14,7 @@ static void the_guard_knows_owners(void **state)
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m.tunnel = 77;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "it leads to no site");
-	/* Outside addresses: of every site with an open tunnel but the one that announces it. */
 	m.tunnel = 0;
-	for (uint32_t t = 0; t < TUNNELS; t++)
-		state_of(t)->ike.peer.addr = address("203.0.113.%u", 10 - t);
-	state_of(2)->open = false;
-	for (uint32_t t = 0; t < TUNNELS; t++) {
-		bool refused = t / TUNNELS_PER_SITE != 0 && t != 2;
-
-		m.prefix = (struct ip_prefix){.addr = state_of(t)->ike.peer.addr, .len = 32};
-		hub_guard_prepare(&sim.hub);
-		assert_int_equal(hub_route_refusal(&sim.hub, &m) != NULL, refused);
-	}
-	m.prefix = prefix("203.0.113.0/24");
-	assert_string_equal(hub_route_refusal(&sim.hub, &m),
-		"it covers an outside address of the hub or of another site");
 	m.prefix = prefix("203.0.112.0/24");
 	assert_null(hub_route_refusal(&sim.hub, &m));
 	m = (struct imsg_route){.prefix = prefix("0.0.0.0/0")};
@@ -54,6 +40,73 @@ static void the_guard_knows_owners(void **state)
 	sim.sites[0].conf.propagate = true;
 	sim.sites[0].conf.max_prefixes_in = 0;
 	assert_string_equal(hub_route_refusal(&sim.hub, &m), "there are too many routes");
+	tear_down();
+}
+
+static const char *refusal(const char *text, uint32_t tunnel, enum route_source source)
+{
+	struct imsg_route m = {.prefix = prefix(text), .tunnel = tunnel, .source = (uint8_t)source};
+
+	return hub_route_refusal(&sim.hub, &m);
+}
+
+/* Whoever came first, and the announcing site's own too; but nobody dials himself into a declared prefix. */
+static void outside_addresses_are_nobodys(void **state)
+{
+	const char *why = reserved_reason(RESERVED_OUTSIDE);
+
+	(void)state;
+	set_up(99, false);
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		state_of(t)->came_from = address("203.0.113.%u", 10 - t);
+	state_of(4)->came_from = address("30.1.0.%u", 9); /* 30.0.0.0/8 is its own */
+	state_of(1)->came_from = address("30.1.0.%u", 8);
+	state_of(2)->open = false;
+	state_of(3)->ike.peer.addr = address("203.0.113.%u", 99); /* it moved */
+	sim.config.concentrator.endpoint_count = 1;
+	sim.config.concentrator.endpoints[0].address_count = 1;
+	sim.config.concentrator.endpoints[0].addresses[0] = address("198.51.100.%u", 1);
+	sim.sites[0].conf.tunnels[0].configured = true;
+	sim.sites[0].conf.tunnels[0].address = address("100.64.1.%u", 2);
+	assert_true(hub_reserved_gather(&sim.hub));
+	assert_false(hub_reserved_gather(&sim.hub));
+	assert_string_equal(refusal("203.0.113.10/32", 0, SOURCE_BGP), why); /* its own */
+	assert_string_equal(refusal("203.0.113.0/24", 4, SOURCE_BGP), why);
+	assert_string_equal(refusal("198.51.0.0/16", 0, SOURCE_BGP), why);
+	assert_string_equal(refusal("100.64.1.0/30", 0, SOURCE_BGP), why);
+	assert_null(refusal("203.0.113.8/32", 0, SOURCE_BGP)); /* its tunnel is closed */
+	assert_null(refusal("203.0.113.99/32", 0, SOURCE_BGP));
+	assert_string_equal(refusal("30.1.0.9/32", 4, SOURCE_BGP), why);
+	assert_null(refusal("30.1.0.8/32", 4, SOURCE_BGP));
+	assert_int_equal(reserved_count(&sim.hub.reserved), 6);
+	state_of(4)->open = false;
+	assert_true(hub_reserved_gather(&sim.hub));
+	assert_null(refusal("30.1.0.0/24", 4, SOURCE_BGP));
+	tear_down();
+}
+
+static void connected_networks_are_nobodys(void **state)
+{
+	const char *why = reserved_reason(RESERVED_CONNECTED);
+
+	(void)state;
+	set_up(99, false);
+	sim.hub.connected[0] = prefix("192.168.77.0/24");
+	sim.hub.connected[1] = prefix("172.31.1.1/32");
+	sim.hub.connected[2] = prefix("10.2.0.0/16"); /* around a static route of site 1 */
+	sim.hub.connected_count = 3;
+	assert_true(hub_reserved_gather(&sim.hub));
+	assert_string_equal(refusal("192.168.77.5/32", 0, SOURCE_BGP), why);
+	assert_string_equal(refusal("192.168.77.0/24", 0, SOURCE_BGP), why);
+	assert_string_equal(refusal("172.31.1.1/32", 0, SOURCE_BGP), why);
+	assert_null(refusal("192.168.0.0/16", 0, SOURCE_BGP)); /* the kernel takes the longer one */
+	assert_null(refusal("172.31.1.0/24", 0, SOURCE_BGP));
+	assert_string_equal(refusal("10.2.0.0/24", 0, SOURCE_BGP), why);
+	assert_null(refusal("10.2.0.0/24", 2, SOURCE_STATIC)); /* the word of the configuration */
+	assert_string_equal(
+		refusal("240.1.0.0/16", 0, SOURCE_BGP), "such addresses are never forwarded");
+	assert_string_equal(
+		refusal("0.1.0.0/16", 0, SOURCE_BGP), "such addresses are never forwarded");
 	tear_down();
 }
 
@@ -255,6 +308,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_guard_knows_owners),
+		cmocka_unit_test(outside_addresses_are_nobodys),
+		cmocka_unit_test(connected_networks_are_nobodys),
 		cmocka_unit_test(the_guard_knows_who_shares),
 		cmocka_unit_test(rules_that_change_are_obeyed),
 		cmocka_unit_test(groups_keep_their_numbers),

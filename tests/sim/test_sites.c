@@ -102,6 +102,11 @@ void hub_group_choose(struct hub *h, struct hub_site *site)
 	(void)h, (void)site;
 }
 
+void hub_reserved_refresh(struct hub *h)
+{
+	(void)h;
+}
+
 void hub_routes_sweep(struct hub *h)
 {
 	(void)h;

@@ -41,6 +41,41 @@ void claims_sort(struct claims *c)
 		qsort(c->items, c->count, sizeof(*c->items), compare);
 }
 
+void claims_unite(struct claims *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		if (!kept || !prefix_equal(&c->items[kept - 1].prefix, &c->items[i].prefix))
+			c->items[kept++] = c->items[i];
+	}
+	c->count = kept;
+}
+
+bool claims_same_prefixes(const struct claims *a, const struct claims *b)
+{
+	for (size_t i = 0; i < a->count && a->count == b->count; i++) {
+		if (!prefix_equal(&a->items[i].prefix, &b->items[i].prefix))
+			return false;
+	}
+	return a->count == b->count;
+}
+
+bool claims_lie_within(const struct claims *c, const struct ip_prefix *prefix)
+{
+	size_t low = 0, high = c->count;
+
+	while (low < high) { /* the first that is not before the prefix */
+		size_t middle = (low + high) / 2;
+
+		if (prefix_compare(&c->items[middle].prefix, prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->count && prefix_covers(prefix, &c->items[low].prefix);
+}
+
 const struct claim *claims_find(const struct claims *c, const struct ip_prefix *prefix)
 {
 	const bool *has_len = c->has_len[prefix->addr.family == AF_INET6];

@@ -24,6 +24,15 @@ void claims_add(struct claims *c, const struct ip_prefix *prefix, uint32_t group
 void claims_sort(struct claims *c);
 void claims_fini(struct claims *c);
 
+/* After claims_sort: of claims of one prefix, one is left. */
+void claims_unite(struct claims *c);
+
+/* Whether both, sorted, have the same prefixes. */
+bool claims_same_prefixes(const struct claims *a, const struct claims *b);
+
+/* Whether a claim is of the prefix, or of one within it. */
+bool claims_lie_within(const struct claims *c, const struct ip_prefix *prefix);
+
 /* The longest claim that covers the prefix, or NULL. */
 const struct claim *claims_find(const struct claims *c, const struct ip_prefix *prefix);
 

@@ -215,12 +215,23 @@ static unsigned int guard(const struct rib_prefix *e, const struct claim *claim,
 	if (!any)
 		return n;
 	for (unsigned int i = 0; i < n; i++) {
-		if (is_of_owner(e, claim, paths[i]))
+		if (is_of_owner(e, claim, paths[i])) {
 			paths[kept++] = paths[i];
-		else
-			d->quarantined = paths[i];
+			continue;
+		}
+		d->quarantined = paths[i];
+		d->told_otherwise |= !paths[i]->kept_out;
 	}
 	return kept;
+}
+
+static bool told_of(struct rib_path *const *paths, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (paths[i]->kept_out)
+			return true;
+	}
+	return false;
 }
 
 static void set_owner(struct rib_prefix *e, const struct claim *claim, const struct rib_path *best)
@@ -245,19 +256,24 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	const struct claim *claim = claims_find(policy->claims, &prefix);
 	struct decision d = {0};
-	unsigned int n = 0;
+	unsigned int n = 0, told = 0; /* of how many accepted paths people heard the contrary */
 
 	e->contested = false;
 	if (e->network)
 		return d;
 	for (struct rib_path *p = rib_path(pool, e->paths); p && n < CANDIDATES_MAX;
 		p = rib_path(pool, p->next)) {
-		if (policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT)
-			paths[n++] = p;
+		if (policy_import(policy, p->peer, &prefix, p->attrs) != POLICY_ACCEPT) {
+			d.told_otherwise |= !p->kept_out;
+			continue;
+		}
+		paths[n++] = p;
+		told += p->kept_out;
 	}
 	if (n > 1)
 		n = keep_smallest(paths, n, source_of); /* */
 	n = guard(e, claim, paths, n, &d);
+	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
 	d.candidates = n;
 	d.best = choose(paths, n, &d.shares);
 	e->contested = d.quarantined;

@@ -19,6 +19,7 @@ struct decision {
 	struct route_shares shares;         /* of which best is one */
 	uint32_t candidates;                /* paths that were compared */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
+	bool told_otherwise; /* of some path, `kept_out` says the contrary of what was decided */
 };
 
 /* What became of a path. The letters are those of RFC 4271 9.1.2.2. */
@@ -41,6 +42,12 @@ enum path_fate {
 	PATH_WAITING,     /* no decision yet: others are waited for (RFC 4724 4.1) */
 	PATH_FATES,
 };
+
+/* Whether a path of this fate is out of the question, whatever the others are. */
+static inline bool fate_keeps_out(enum path_fate fate)
+{
+	return fate == PATH_REFUSED || fate == PATH_QUARANTINED;
+}
 
 /* What decide() makes of each path of e, in the order of the list; `pool` is that of the paths; returns how many there are. */
 unsigned int decide_explain(const struct policy *policy, const struct pool *pool,

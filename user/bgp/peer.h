@@ -76,6 +76,7 @@ struct bgp {
 	struct policy policy;
 	struct claims claims;
 	bool claims_changed;
+	struct reserved reserved;
 	uint64_t defer_until; /* RFC 4724 4.1: no decisions before; 0: none are put off */
 	struct ip_prefix networks[BGP_NETWORKS_MAX];
 	struct bgp_peer *peers[RIB_PEERS_MAX];

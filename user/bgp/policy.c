@@ -13,22 +13,22 @@ static bool is_hub_network(const struct policy *policy, const struct ip_prefix *
 	return false;
 }
 
-static bool is_martian(const struct ip_prefix *p)
+/* What the configuration says of a static route goes before what the hub happens to be connected to. */
+static enum policy_verdict reserved_verdict(
+	const struct policy *policy, const struct rib_peer *from, const struct ip_prefix *p)
 {
-	static const struct ip_prefix martians[] = {
-		{{AF_INET, {127}}, 8},
-		{{AF_INET, {169, 254}}, 16}, /* RFC 3927 2.6.2: never forwarded */
-		{{AF_INET, {224}}, 4},
-		{{AF_INET6, {0}}, 127}, /* :: and ::1 */
-		{{AF_INET6, {0xfe, 0x80}}, 10},
-		{{AF_INET6, {0xff}}, 8},
+	static const enum policy_verdict verdicts[RESERVED_KINDS] = {
+		[RESERVED_NONE] = POLICY_ACCEPT,
+		[RESERVED_OUTSIDE] = POLICY_OUTSIDE,
+		[RESERVED_CONNECTED] = POLICY_CONNECTED,
+		[RESERVED_MARTIAN] = POLICY_MARTIAN,
 	};
+	static const struct reserved none;
+	enum reserved_kind kind = reserved_find(policy->reserved ? policy->reserved : &none, p);
 
-	for (unsigned int i = 0; i < sizeof(martians) / sizeof(martians[0]); i++) {
-		if (prefix_covers(&martians[i], p))
-			return true;
-	}
-	return false;
+	if (kind == RESERVED_CONNECTED && from->conf.is_static)
+		return POLICY_ACCEPT;
+	return verdicts[kind];
 }
 
 /* A route to a tunnel's inside addresses would turn other sites' sessions away from the hub. */
@@ -53,6 +53,8 @@ static bool is_inside(const struct policy *policy, const struct ip_prefix *p)
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
 	const struct ip_prefix *prefix, const struct attrs *a)
 {
+	enum policy_verdict reserved;
+
 	if (attr_path_count(a, policy->config->local_as) > from->conf.allow_as_in)
 		return POLICY_OWN_AS;
 	if (prefix->len == 0) /* */
@@ -61,8 +63,9 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 						   : POLICY_ACCEPT;
 	if (is_hub_network(policy, prefix))
 		return POLICY_HUB;
-	if (is_martian(prefix))
-		return POLICY_MARTIAN;
+	reserved = reserved_verdict(policy, from, prefix);
+	if (reserved != POLICY_ACCEPT)
+		return reserved;
 	if (is_inside(policy, prefix))
 		return POLICY_INSIDE;
 	return from->conf.not_propagated ? POLICY_SITE : POLICY_ACCEPT;
@@ -130,16 +133,27 @@ bool policy_export(
 
 const char *policy_reason(enum policy_verdict verdict)
 {
-	static const char *const reasons[] = {
-		[POLICY_ACCEPT] = "it is accepted",
-		[POLICY_OWN_AS] = "its AS path contains our own AS",
-		[POLICY_HUB] = "it lies within a network of the hub",
-		[POLICY_DEFAULT] = "default routes of this site are not allowed",
-		[POLICY_MARTIAN] = "such addresses are never forwarded",
-		[POLICY_INSIDE] = "it covers inside addresses of a tunnel",
-		[POLICY_SITE] = "routes of this site are not propagated",
-		[POLICY_NEXT_HOP] = "its next hop is not connected",
-	};
-
-	return reasons[verdict];
+	switch (verdict) {
+	case POLICY_ACCEPT:
+		return "it is accepted";
+	case POLICY_OWN_AS:
+		return "its AS path contains our own AS";
+	case POLICY_HUB:
+		return "it lies within a network of the hub";
+	case POLICY_DEFAULT:
+		return "default routes of this site are not allowed";
+	case POLICY_MARTIAN:
+		return reserved_reason(RESERVED_MARTIAN);
+	case POLICY_OUTSIDE:
+		return reserved_reason(RESERVED_OUTSIDE);
+	case POLICY_CONNECTED:
+		return reserved_reason(RESERVED_CONNECTED);
+	case POLICY_INSIDE:
+		return "it covers inside addresses of a tunnel";
+	case POLICY_SITE:
+		return "routes of this site are not propagated";
+	case POLICY_NEXT_HOP:
+		return "its next hop is not connected";
+	}
+	return "?";
 }

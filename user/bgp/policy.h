@@ -8,17 +8,20 @@
 #define SLUICE_BGP_POLICY_H
 
 #include "bgp/claims.h"
+#include "bgp/reserved.h"
 #include "bgp/rib.h"
 
 enum policy_verdict {
 	POLICY_ACCEPT,
-	POLICY_OWN_AS,   /* RFC 4271 9.1.2: our AS is in the path */
-	POLICY_HUB,      /* a network of the hub, or inside of one */
-	POLICY_DEFAULT,  /* default route from a site without allow_default */
-	POLICY_MARTIAN,  /* loopback, link-local, multicast */
-	POLICY_INSIDE,   /* the inside addresses of a tunnel */
-	POLICY_SITE,     /* nothing of this site is propagated */
-	POLICY_NEXT_HOP, /* not on the link: such a route is not even kept */
+	POLICY_OWN_AS,    /* RFC 4271 9.1.2: our AS is in the path */
+	POLICY_HUB,       /* a network of the hub, or inside of one */
+	POLICY_DEFAULT,   /* default route from a site without allow_default */
+	POLICY_MARTIAN,   /* this one and the next two: see reserved.h */
+	POLICY_OUTSIDE,   /* it covers an outside address */
+	POLICY_CONNECTED, /* it lies within a network of the hub's devices */
+	POLICY_INSIDE,    /* the inside addresses of a tunnel */
+	POLICY_SITE,      /* nothing of this site is propagated */
+	POLICY_NEXT_HOP,  /* not on the link: such a route is not even kept */
 };
 
 struct policy {
@@ -27,7 +30,8 @@ struct policy {
 	unsigned int network_count;
 	struct rib_peer *const *peers; /* whose inside addresses are protected; NULLs are skipped */
 	unsigned int peer_count;
-	const struct claims *claims; /* declared owners */
+	const struct claims *claims;     /* declared owners */
+	const struct reserved *reserved; /* what nobody may announce, or NULL */
 };
 
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,

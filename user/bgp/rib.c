@@ -282,6 +282,19 @@ void rib_touch_all(struct rib *r)
 	}
 }
 
+void rib_touch_around(struct rib *r, const struct ip_prefix *prefix)
+{
+	enum bgp_family f = rib_family(prefix);
+
+	for (int len = prefix->len; len >= 0; len--) {
+		struct ip_prefix p = prefix_make(&prefix->addr, (unsigned int)len);
+		uint32_t n = table_find(&r->table[f], &p, hash_prefix(&p));
+
+		if (n)
+			touch(r, f, n);
+	}
+}
+
 struct rib_prefix *rib_next_dirty(struct rib *r)
 {
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
@@ -390,12 +403,28 @@ enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family fam
 	return known ? RIB_CHANGED : RIB_NEW;
 }
 
+static struct rib_path *find_path(const struct rib *r, const struct rib_peer *p,
+	enum bgp_family family, const struct ip_prefix *prefix)
+{
+	const struct rib_table *t = &r->table[family];
+	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
+
+	return n ? rib_path(&r->paths, *path_of(r, rib_node(t, n), p)) : NULL;
+}
+
+void rib_keep_out(
+	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix)
+{
+	struct rib_path *path = find_path(r, p, family, prefix);
+
+	if (path)
+		path->kept_out = true;
+}
+
 bool rib_forget(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix)
 {
-	struct rib_table *t = &r->table[family];
-	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
-	struct rib_path *path = n ? rib_path(&r->paths, *path_of(r, rib_node(t, n), p)) : NULL;
+	struct rib_path *path = find_path(r, p, family, prefix);
 
 	if (!path)
 		return false;

@@ -33,9 +33,10 @@ struct rib_path {
 	struct rib_peer *peer;
 	struct attrs *attrs;  /* NULL: not in use */
 	uint32_t next;        /* of the same prefix: number of a path */
-	uint32_t prefix : 30; /* number of its prefix */
+	uint32_t prefix : 29; /* number of its prefix */
 	bool v6 : 1;
 	bool stale : 1; /* from before the peer's restart or refresh (RFC 4724 4.2, RFC 7313 4) */
+	bool kept_out : 1; /* by the policy or the prefix guard, and people were told of it */
 };
 
 /* A prefix, or a cursor among the prefixes: then only before and after count. */
@@ -143,8 +144,15 @@ bool rib_forget(
 /* A network of the hub comes or goes. */
 void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present);
 
+/* People were told that the peer's path is not used: a decision that says so too is no news. */
+void rib_keep_out(
+	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix);
+
 /* Asks for a new decision about all: the policy has changed. */
 void rib_touch_all(struct rib *r);
+
+/* The same about the prefix and those that it lies in. */
+void rib_touch_around(struct rib *r, const struct ip_prefix *prefix);
 
 /* The next prefix to decide about, taken off the queue, or NULL; whether there is one. */
 struct rib_prefix *rib_next_dirty(struct rib *r);

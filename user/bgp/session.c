@@ -201,8 +201,10 @@ static void learn(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
 	verdict = policy_import(&b->policy, &p->rib, prefix, a);
 	speaker_route_event(b, p, change == RIB_NEW ? BGP_EVENT_ADVERTISED : BGP_EVENT_UPDATED,
 		prefix, a, next_hop, verdict == POLICY_ACCEPT ? "" : policy_reason(verdict));
-	if (verdict != POLICY_ACCEPT)
-		note_denial(b, p, prefix, verdict);
+	if (verdict == POLICY_ACCEPT)
+		return;
+	rib_keep_out(&b->rib, &p->rib, family, prefix);
+	note_denial(b, p, prefix, verdict);
 }
 
 /* a warning at 75 percent, the end of the session above the limit. True: above. */

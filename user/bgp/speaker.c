@@ -103,7 +103,8 @@ struct bgp *bgp_new(uint64_t seed)
 	b->policy = (struct policy){.config = &b->config,
 		.networks = b->networks,
 		.peers = b->rib_peers,
-		.claims = &b->claims};
+		.claims = &b->claims,
+		.reserved = &b->reserved};
 	return b;
 }
 
@@ -131,6 +132,7 @@ void bgp_free(struct bgp *b)
 	}
 	rib_fini(&b->rib);
 	claims_fini(&b->claims);
+	reserved_fini(&b->reserved);
 	free(b->effects);
 	free(b->news);
 	free(b);

@@ -145,6 +145,10 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now);
  */
 void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now);
 
+/* What no site may announce from now on; takes over what is in it (sorted), and leaves it empty. */
+struct reserved;
+void bgp_reserved_set(struct bgp *b, struct reserved *own_reserved);
+
 /* A network behind the hub; false: BGP_NETWORKS_MAX reached. */
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present);
 

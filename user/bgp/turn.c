@@ -4,6 +4,7 @@
 #include "bgp/decide.h"
 #include "bgp/peer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { DECISIONS_PER_RUN = ADJOUT_NEWS_MAX }; /* so that sessions are served in between */
@@ -21,6 +22,31 @@ static void collect_claims(struct bgp *b)
 	claims_sort(&b->claims);
 	rib_touch_all(&b->rib);
 	b->claims_changed = false;
+}
+
+/* Who was let in by the old list may not be by the new one, and the other way round. */
+static void touch_reserved(struct bgp *b, const struct reserved *from, const struct reserved *than)
+{
+	for (size_t i = 0; i < from->outside.count; i++) {
+		const struct ip_prefix *host = &from->outside.items[i].prefix;
+		const struct claim *there = claims_find(&than->outside, host);
+
+		if (!there)
+			rib_touch_around(&b->rib, host);
+	}
+}
+
+void bgp_reserved_set(struct bgp *b, struct reserved *own_reserved)
+{
+	struct reserved old = b->reserved;
+
+	b->reserved = *own_reserved;
+	*own_reserved = (struct reserved){0};
+	if (!claims_same_prefixes(&old.connected, &b->reserved.connected))
+		rib_touch_all(&b->rib);
+	touch_reserved(b, &old, &b->reserved);
+	touch_reserved(b, &b->reserved, &old);
+	reserved_fini(&old);
 }
 
 static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunnel,
@@ -50,20 +76,55 @@ const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefi
 	return NULL;
 }
 
-static void note_quarantine(struct bgp *b, const struct rib_prefix *e, const struct rib_path *path)
+/* What keeps the path out, for people. */
+static void say_why(const struct bgp *b, const struct rib_prefix *e, const struct rib_path *path,
+	enum path_fate fate, char text[REASON_TEXT_SIZE])
+{
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	const struct bgp_peer *owner = speaker_owner(b, e);
+	bool declared = claims_find(&b->claims, &prefix);
+
+	if (fate == PATH_REFUSED)
+		snprintf(text, REASON_TEXT_SIZE, "it is not used: %s",
+			policy_reason(policy_import(&b->policy, path->peer, &prefix, path->attrs)));
+	else
+		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s%s",
+			declared ? "it belongs to" : "it is announced by",
+			owner ? owner->rib.conf.site : "-", declared ? "" : " already");
+}
+
+/* A path is out of the question from now on, or no longer. */
+static void tell_path(
+	struct bgp *b, const struct rib_prefix *e, struct rib_path *path, enum path_fate fate)
 {
 	struct bgp_peer *p = speaker_peer(b, path->peer->conf.tunnel);
-	const struct bgp_peer *owner = speaker_owner(b, e);
 	const struct ip_prefix prefix = rib_prefix_of(e);
-	bool declared = claims_find(&b->claims, &prefix);
-	char text[PREFIX_STR_SIZE];
+	char why[REASON_TEXT_SIZE] = "it may be used now", text[PREFIX_STR_SIZE];
 
-	if (!p || !owner || !p->notes_left)
+	path->kept_out = fate_keeps_out(fate);
+	if (!p)
+		return;
+	if (path->kept_out)
+		say_why(b, e, path, fate, why);
+	speaker_route_event(b, p, BGP_EVENT_UPDATED, &prefix, path->attrs,
+		e->v6 ? &p->rib.conf.peer6 : &p->rib.conf.peer4, why);
+	if (!p->notes_left)
 		return;
 	p->notes_left--;
-	speaker_note(b, p, BGP_NOTE_WARN, "prefix %s is not used: %s site %s%s",
-		prefix_format(&prefix, text), declared ? "it belongs to" : "it is announced by",
-		owner->rib.conf.site, declared ? "" : " already");
+	speaker_note(b, p, path->kept_out ? BGP_NOTE_WARN : BGP_NOTE_INFO, "prefix %s: %s",
+		prefix_format(&prefix, text), why);
+}
+
+static void tell_kept_out(struct bgp *b, const struct rib_prefix *e)
+{
+	const struct rib_path *paths[RIB_PEERS_MAX];
+	enum path_fate fates[RIB_PEERS_MAX];
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (paths[i]->kept_out != fate_keeps_out(fates[i]))
+			tell_path(b, e, (struct rib_path *)paths[i], fates[i]);
+	}
 }
 
 /* What the hub is told of a prefix. */
@@ -93,8 +154,8 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 		(is.tunnel != RIB_NO_TUNNEL && (is.attrs != was.attrs || is.shared || was.shared ||
 						       is.candidates != was.candidates)))
 		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel, &d.shares);
-	if (d.quarantined)
-		note_quarantine(b, e, d.quarantined);
+	if (d.told_otherwise)
+		tell_kept_out(b, e);
 	rib_collect(&b->rib, e);
 }
 

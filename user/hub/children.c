@@ -182,6 +182,7 @@ static void start_bgp(struct hub *h, struct process *p)
 
 		process_send(p, IMSG_BGP_NETWORK, -1, &n, sizeof(n));
 	}
+	hub_reserved_send(h, p);
 	hub_sites_send(h, p);
 }
 

@@ -191,9 +191,9 @@ static void spare_peers(const struct hub *h, struct spared *s)
 static bool collect(const struct hub *h, struct spared *s)
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	const struct ip_prefix *never = hub_never_routed(&s->count);
+	const struct ip_prefix *martians = reserved_martians(&s->count);
 
-	memcpy(s->prefixes, never, s->count * sizeof(*never));
+	memcpy(s->prefixes, martians, s->count * sizeof(*martians));
 	spare_peers(h, s);
 	for (uint32_t i = 0; i < h->outside_count; i++) {
 		for (int f = 0; f < 2 && h->outside[i].ifindex; f++) {

@@ -279,7 +279,6 @@ void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t coun
 {
 	struct batch b = {.h = h};
 
-	hub_guard_prepare(h);
 	for (size_t i = 0; i < count; i++)
 		take_route(&b, &routes[i]);
 	closed_write(h);
@@ -361,7 +360,6 @@ void hub_routes_judge(struct hub *h)
 	if (!h->rules_changed)
 		return;
 	h->rules_changed = false;
-	h->outside_peers.count = 0; /* who connected later is no rule that has changed */
 	route_table_each(h->routes, judge_again, &b);
 	batch_write(&b);
 }

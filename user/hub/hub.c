@@ -183,6 +183,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	hub_sample(h);
 	hub_routes_check(h, now);
 	closed_spare(h, now);
+	hub_connected_look(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
@@ -228,6 +229,8 @@ static void run(struct hub *h, bool verbose)
 		hub_sites_add(h, &h->config->sites[i]);
 	hub_claims_collect(h);
 	hub_sources_set(h);
+	hub_reserved_refresh(h);
+	hub_connected_look(h, clock_now());
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	hub_host_watch(h);
@@ -257,6 +260,7 @@ static void hub_free(struct hub *h)
 	route_table_free(h->routes);
 	closed_free(h->closed);
 	claims_fini(&h->claims);
+	reserved_fini(&h->reserved);
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
 		if (h->queries[i].id)
 			json_decref(h->queries[i].paths);

@@ -14,6 +14,7 @@
 #include "dataplane/host.h"
 #include "dataplane/link.h"
 #include "bgp/claims.h"
+#include "bgp/reserved.h"
 #include "dataplane/maps.h"
 #include "dataplane/source.h"
 #include "dataplane/xfrmi.h"
@@ -27,6 +28,7 @@
 
 #define HUB_SITE_SLOTS     SLUICE_MAX_SITES
 #define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
+#define HUB_CONNECTED_MAX  1024
 #define HUB_SOCKETS_MAX    20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
 
 struct hub_tunnel {
@@ -37,6 +39,9 @@ struct hub_tunnel {
 	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
 	uint32_t ifindex;     /* kernel ESP: of its xfrm interface; 0: none */
 	bool open;            /* TC lets packets through, routes may exist */
+	/* The peer's address when it opened: IKE went there and back, where a peer merely moves to
+	 * anybody may send from. */
+	struct ip_addr came_from;
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
 	struct imsg_bfd_state bfd;
@@ -80,15 +85,6 @@ struct hub_socket {
 
 #define BGP_QUERIES_MAX 8 /* of operators, at a time */
 
-/* Outside addresses of sites whose tunnels are open, in order. */
-struct outside_peers {
-	uint32_t count;
-	struct outside_peer {
-		struct ip_addr address;
-		uint32_t slot;
-	} peers[HUB_SITE_SLOTS * TUNNELS_PER_SITE];
-};
-
 /* A question of an operator that bgp is working on. */
 struct bgp_pending {
 	uint32_t id;      /* of the query; 0: free */
@@ -128,11 +124,15 @@ struct hub {
 	struct closed *closed;
 	uint32_t check_at; /* see hub_routes_check */
 	uint64_t check_again_ns;
-	uint64_t routes_mended;             /* by it, since the start */
-	bool rules_changed;                 /* routes that are there are to be judged again */
-	bool shares_short;                  /* there are more different sets than TC has room for */
-	struct claims claims;               /* whom prefixes belong to, by group */
-	struct outside_peers outside_peers; /* see hub_guard_prepare */
+	uint64_t routes_mended;   /* by it, since the start */
+	bool rules_changed;       /* routes that are there are to be judged again */
+	bool shares_short;        /* there are more different sets than TC has room for */
+	struct claims claims;     /* whom prefixes belong to, by group */
+	struct reserved reserved; /* what no site may announce */
+	size_t connected_count;
+	struct ip_prefix connected[HUB_CONNECTED_MAX]; /* networks and next hops of the host */
+	uint64_t connected_again_ns;
+	bool connected_unread;
 	struct bgp_pending queries[BGP_QUERIES_MAX];
 	uint32_t next_query;
 
@@ -311,18 +311,21 @@ const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
 /* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
 const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
 
-/* What is routed to no site: loopback, multicast and what stays on a link. */
-const struct ip_prefix *hub_never_routed(size_t *count);
-
 /*
  * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots
  * if the group has a name. A number stays while the group has a member.
  */
 void hub_group_choose(struct hub *h, struct hub_site *site);
 
-/* Before refusals are asked for: looks up which addresses sites have now. */
-void hub_guard_prepare(struct hub *h);
 void hub_claims_collect(struct hub *h);
+
+/* reserved.c: what no site may announce. True: the list is another one now. */
+bool hub_reserved_gather(struct hub *h);
+/* The same; then bgp is told, and routes that are there are judged again. */
+void hub_reserved_refresh(struct hub *h);
+void hub_reserved_send(struct hub *h, struct process *p);
+/* Every few seconds: looks what the host is connected to. */
+void hub_connected_look(struct hub *h, uint64_t now);
 
 /* bgp_query.c: questions that only bgp can answer. */
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/types.h"
 #include "bgp/bfd/session.h"
+#include "bgp/reserved.h"
 #include "bgp/speaker.h"
 #include "crypto/cert.h"
 
@@ -25,6 +26,7 @@
 #define IMSG_CLAIMS_MAX        64
 #define IMSG_STATICS_MAX       100
 #define IMSG_ROUTES_MAX        128
+#define IMSG_RESERVED_MAX      500
 
 #define IMSG_MAX_SIZE  20480       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
@@ -96,6 +98,7 @@ enum imsg_type {
 	IMSG_BGP_NEIGHBOR_DEL, /* struct imsg_tunnel */
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
+	IMSG_BGP_RESERVED,     /* struct imsg_bgp_reserved: what no site may announce, in parts */
 	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
@@ -413,6 +416,12 @@ struct imsg_bgp_tunnel {
 struct imsg_bgp_network {
 	struct ip_prefix prefix;
 	bool present;
+};
+
+struct imsg_bgp_reserved {
+	bool first, last; /* part of the list, which takes effect with its last */
+	uint16_t count;
+	struct reserved_fact facts[IMSG_RESERVED_MAX];
 };
 
 /* A tunnel is to have BFD, or no longer (multiplier 0). */

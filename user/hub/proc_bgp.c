@@ -262,6 +262,19 @@ static void on_network(struct proc_bgp *p, const struct imsg_bgp_network *m)
 			prefix_format(&m->prefix, text), BGP_NETWORKS_MAX);
 }
 
+static void on_reserved(struct proc_bgp *p, const struct imsg_bgp_reserved *m)
+{
+	if (m->first)
+		reserved_clear(&p->reserved);
+	for (unsigned int i = 0; i < m->count && i < IMSG_RESERVED_MAX; i++)
+		(void)reserved_add(
+			&p->reserved, (enum reserved_kind)m->facts[i].kind, &m->facts[i].prefix);
+	if (!m->last)
+		return;
+	reserved_sort(&p->reserved);
+	bgp_reserved_set(p->bgp, &p->reserved);
+}
+
 struct answer_context {
 	struct proc_bgp *p;
 	uint32_t id;
@@ -347,6 +360,10 @@ static void on_hub_message(void *context, const struct imsg *m)
 	case IMSG_BGP_NETWORK:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_network))))
 			on_network(p, body);
+		break;
+	case IMSG_BGP_RESERVED:
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_reserved))))
+			on_reserved(p, body);
 		break;
 	case IMSG_BGP_QUERY:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_query))))
@@ -437,5 +454,6 @@ int proc_bgp_run(int hub_fd)
 	imsg_channel_free(p.hub);
 	event_base_free(p.base);
 	bgp_free(p.bgp);
+	reserved_fini(&p.reserved);
 	return p.status;
 }

@@ -33,6 +33,7 @@ struct proc_bgp {
 	bool started;  /* all of the initial state is there */
 	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
 	uint64_t settle_until;
+	struct reserved reserved; /* as far as its parts have come */
 	int status;
 };
 

@@ -2,7 +2,8 @@
 /* Which best paths the hub believes. */
 #include "hub/hub.h"
 
-#include <stdlib.h>
+#include "base/log.h"
+
 #include <string.h>
 
 #define TABLE_RESERVE                                                                              \
@@ -48,27 +49,58 @@ void hub_claims_collect(struct hub *h)
 	claims_sort(&h->claims);
 }
 
-static int by_address(const void *a, const void *b)
+static void add_host(struct reserved *r, const struct ip_addr *a)
 {
-	return addr_compare(&((const struct outside_peer *)a)->address,
-		&((const struct outside_peer *)b)->address);
+	struct ip_prefix host = {.addr = *a, .len = (uint8_t)addr_bits(a)};
+
+	if (addr_is_set(a) && !reserved_add(r, RESERVED_OUTSIDE, &host))
+		log_verbose("more than %u addresses and networks are reserved", RESERVED_MAX);
 }
 
-void hub_guard_prepare(struct hub *h)
+/*
+ * Where a site came up from counts whoever was there first, since its outer packets would go astray; but
+ * not within what the configuration says is another's: whoever can choose where he dials in from would take
+ * it away.
+ */
+static bool counts(const struct hub *h, const struct hub_site *site, const struct ip_addr *a)
 {
-	struct outside_peers *list = &h->outside_peers;
+	struct ip_prefix host = {.addr = *a, .len = (uint8_t)addr_bits(a)};
+	const struct claim *claim = addr_is_set(a) ? claims_find(&h->claims, &host) : NULL;
 
-	list->count = 0;
+	return !claim || claim->group == site->group;
+}
+
+bool hub_reserved_gather(struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct reserved fresh = {0};
+	bool same;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++)
+			add_host(&fresh, &c->endpoints[e].addresses[a]);
+	}
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct hub_tunnel *tunnel = &h->sites[i]->tunnels[t];
+		const struct hub_site *site = h->sites[i];
 
-			if (tunnel->open && addr_is_set(&tunnel->ike.peer.addr))
-				list->peers[list->count++] =
-					(struct outside_peer){tunnel->ike.peer.addr, i};
+		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
+			if (site->conf.tunnels[t].configured)
+				add_host(&fresh, &site->conf.tunnels[t].address);
+			if (site->tunnels[t].open && counts(h, site, &site->tunnels[t].came_from))
+				add_host(&fresh, &site->tunnels[t].came_from);
 		}
 	}
-	qsort(list->peers, list->count, sizeof(list->peers[0]), by_address);
+	for (size_t i = 0; i < h->connected_count; i++)
+		(void)reserved_add(&fresh, RESERVED_CONNECTED, &h->connected[i]);
+	reserved_sort(&fresh);
+	same = reserved_equal(&fresh, &h->reserved);
+	if (same) {
+		reserved_fini(&fresh);
+		return false;
+	}
+	reserved_fini(&h->reserved);
+	h->reserved = fresh;
+	return true;
 }
 
 /* No bits behind the length, nor behind the address: comparisons rely on both. */
@@ -81,30 +113,6 @@ static bool is_well_formed(const struct ip_prefix *p)
 	clean.addr = addr_from_bytes(p->addr.family, p->addr.bytes);
 	clean = prefix_make(&clean.addr, p->len);
 	return prefix_equal(&clean, p);
-}
-
-static const struct ip_prefix never[] = {
-	{{AF_INET, {127}}, 8},
-	{{AF_INET, {169, 254}}, 16}, /* inside addresses of tunnels too */
-	{{AF_INET, {224}}, 3},
-	{{AF_INET6, {0}}, 127},
-	{{AF_INET6, {0xfe, 0x80}}, 10},
-	{{AF_INET6, {0xff}}, 8},
-};
-
-const struct ip_prefix *hub_never_routed(size_t *count)
-{
-	*count = sizeof(never) / sizeof(never[0]);
-	return never;
-}
-
-static bool is_never_routed(const struct ip_prefix *p)
-{
-	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-		if (prefix_covers(&never[i], p))
-			return true;
-	}
-	return false;
 }
 
 /* what belongs to the hub wins even against a more specific prefix. */
@@ -136,41 +144,14 @@ static bool is_inside(const struct hub *h, const struct ip_prefix *p)
 	return false;
 }
 
-/* The first that is not below the address. */
-static uint32_t first_peer_from(const struct outside_peers *list, const struct ip_addr *address)
+/* What the configuration says of a static route goes before what the hub happens to be connected to. */
+static const char *reservation_of(const struct hub *h, const struct imsg_route *route)
 {
-	uint32_t low = 0, high = list->count;
+	enum reserved_kind kind = reserved_find(&h->reserved, &route->prefix);
 
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (addr_compare(&list->peers[middle].address, address) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Outer packets would be routed into a tunnel: those of the hub, and those to other sites. */
-static bool covers_outside(
-	const struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
-{
-	const struct concentrator_conf *c = &h->config->concentrator;
-	const struct outside_peers *list = &h->outside_peers;
-
-	for (uint32_t e = 0; e < c->endpoint_count; e++) {
-		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++) {
-			if (prefix_contains(p, &c->endpoints[e].addresses[a]))
-				return true;
-		}
-	}
-	for (uint32_t i = first_peer_from(list, &p->addr);
-		i < list->count && prefix_contains(p, &list->peers[i].address); i++) {
-		if (list->peers[i].slot != site->slot)
-			return true;
-	}
-	return false;
+	if (kind == RESERVED_NONE || (kind == RESERVED_CONNECTED && route->source == SOURCE_STATIC))
+		return NULL;
+	return reserved_reason(kind);
 }
 
 static bool is_of_others(
@@ -218,8 +199,6 @@ static const char *refusal_of(
 		return "it is not among the static routes of the site, or those of its sessions";
 	if (!p->len && !site->conf.allow_default)
 		return "default routes of this site are not allowed";
-	if (p->len && covers_outside(h, site, p))
-		return "it covers an outside address of the hub or of another site";
 	if (is_of_others(h, site, p))
 		return "it belongs to another site";
 	return NULL;
@@ -261,8 +240,9 @@ const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 	why = refusal_of(h, site, route);
 	if (why)
 		return why;
-	if (is_never_routed(p))
-		return "such addresses are never forwarded";
+	why = reservation_of(h, route);
+	if (why)
+		return why;
 	if (is_of_hub(h, p))
 		return "it lies within a network of the hub";
 	if (is_inside(h, p))

@@ -490,6 +490,8 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	hub_tunnel_record(h, tunnel, true);
 	if (was_open)
 		return; /* the record alone: another MTU after a rekey */
+	state->came_from = state->ike.peer.addr;
+	hub_reserved_refresh(h);
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
 	hub_bgp_tunnel_send(h, tunnel, !state->leave_at_ns);
 	if (site->conf.routing != ROUTING_BGP)
@@ -509,5 +511,6 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 	state->bfd_resume = (struct imsg_bfd_resume){0};
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
 	hub_bgp_tunnel_send(h, tunnel, false);
+	hub_reserved_refresh(h);
 	hub_routes_sweep_soon(h);
 }
