@@ -8,7 +8,7 @@
 static struct {
 	unsigned int count;
 	struct bgp_effect_event last;
-	uint32_t tunnel;
+	uint32_t tunnels; /* bits */
 } events;
 
 /* Only those about the prefix that say something. */
@@ -18,7 +18,7 @@ static void keep_event(const struct bgp_effect *e)
 		return;
 	events.count++;
 	events.last = e->event;
-	events.tunnel = e->tunnel;
+	events.tunnels |= 1u << e->tunnel;
 }
 
 static void start_sites(void)
@@ -49,7 +49,7 @@ static void reserve(const char *outside, const char *connected)
 	reserved_fini(&r);
 }
 
-/* How many of all prefixes the paths of one are kept out of. */
+/* How many tunnels of other sites hear of it. */
 static unsigned int told(const char *text)
 {
 	unsigned int n = 0;
@@ -110,7 +110,7 @@ static void what_becomes_reserved_is_withdrawn(void **state)
 		assert_int_equal(told("20.2.0.0/24"), 4);
 		assert_int_equal(events.count, 1);
 		assert_string_equal(events.last.details, facts[i].why);
-		assert_int_equal(events.tunnel, 0);
+		assert_int_equal(events.tunnels, 1);
 		reserve(facts[i].outside, facts[i].connected); /* nothing new */
 		pass(CLOCK_SECOND);
 		assert_int_equal(events.count, 1);
@@ -137,6 +137,215 @@ static void a_static_route_goes_before_a_connected_network(void **state)
 	pass(5 * CLOCK_SECOND);
 	assert_true(hub_has("192.168.77.9/32", 2));
 	assert_non_null(site_has(0, "192.168.77.9/32"));
+}
+
+/* ---- first come, first served: also what lies within, and around ---- */
+
+static bool quarantined(const char *text, uint32_t tunnel)
+{
+	struct rib_prefix *e = at(lab.hub, text);
+	struct rib_path *p = e ? rib_path(&lab.hub->rib.paths, e->paths) : NULL;
+
+	while (p && p->peer->conf.tunnel != tunnel)
+		p = rib_path(&lab.hub->rib.paths, p->next);
+	return p && p->kept_out && e->contested;
+}
+
+static void announce_site(uint32_t site, const char *text, bool present)
+{
+	announce(2 * site, text, present);
+	announce(2 * site + 1, text, present);
+	pass(CLOCK_SECOND);
+}
+
+/* The half of what another site has; it is told with its own tunnel, once each, and goes when he goes. */
+static void a_longer_prefix_takes_nothing(void **state)
+{
+	(void)state;
+	start_sites();
+	announce_site(1, "10.2.0.0/24", true);
+	announce_site(0, "10.2.0.0/25", true);
+	assert_true(hub_has("10.2.0.0/24", 2));
+	assert_false(hub_has("10.2.0.0/25", 0));
+	assert_int_equal(told("10.2.0.0/25"), 0);
+	assert_true(quarantined("10.2.0.0/25", 0) && quarantined("10.2.0.0/25", 1));
+	assert_int_equal(events.count, 2);
+	assert_int_equal(events.tunnels, 3); /* tunnels 0 and 1 */
+	assert_string_equal(events.last.details, "it is quarantined: it lies within 10.2.0.0/24, "
+						 "which was announced first by site s1");
+	/* His own longer one stays possible, in that quarter too. */
+	announce_site(1, "10.2.0.0/26", true);
+	assert_true(hub_has("10.2.0.0/26", 2));
+	announce_site(1, "10.2.0.0/26", false);
+	announce_site(1, "10.2.0.0/24", false);
+	assert_true(hub_has("10.2.0.0/25", 0));
+	assert_false(quarantined("10.2.0.0/25", 0));
+	assert_string_equal(events.last.details, "it may be used now");
+	/* Now it is the other one who comes later, with more. */
+	events.count = 0;
+	announce_site(1, "10.2.0.0/24", true);
+	assert_true(quarantined("10.2.0.0/24", 2) && quarantined("10.2.0.0/24", 3));
+	assert_string_equal(events.last.details, "it is quarantined: it lies around 10.2.0.0/25, "
+						 "which was announced first by site s0");
+	assert_int_equal(events.count, 2);
+	announce_site(1, "10.2.0.128/25", true); /* the other half is free */
+	assert_true(hub_has("10.2.0.128/25", 2));
+	announce_site(0, "10.2.0.0/25", false);
+	assert_true(hub_has("10.2.0.0/24", 2));
+	assert_false(quarantined("10.2.0.0/24", 2));
+}
+
+/* Sites of one location, declared owners, static routes, defaults: all of them may lie within others. */
+static void what_is_legitimate_stays(void **state)
+{
+	struct bgp_neighbor n;
+	struct ip_prefix fixed = prefix("10.0.9.0/24");
+
+	(void)state;
+	start_sites();
+	for (uint32_t t = 4; t < 6; t++) { /* site 2 is of the location of site 1 */
+		n = hub_neighbor(t);
+		n.group = 1;
+		change(&n);
+	}
+	for (uint32_t t = 0; t < 2; t++) {
+		n = hub_neighbor(t);
+		n.claim_count = 1;
+		n.claims[0] = prefix("10.0.5.0/24");
+		n.allow_default = true;
+		change(&n);
+	}
+	announce_site(0, "0.0.0.0/0", true);
+	announce_site(1, "10.0.0.0/8", true);
+	announce_site(2, "10.0.3.0/24", true);
+	announce_site(0, "10.0.5.128/25", true);
+	announce_site(0, "10.0.6.0/24", true);
+	assert_true(hub_has("10.0.0.0/8", 2) && hub_has("10.0.3.0/24", 4));
+	assert_true(hub_has("10.0.5.128/25", 0));
+	assert_true(quarantined("10.0.6.0/24", 0));
+	/* The longer ones first: what is declared is in nobody's way. */
+	announce_site(1, "10.0.0.0/8", false);
+	assert_true(hub_has("10.0.6.0/24", 0));
+	announce_site(0, "10.0.6.0/24", false);
+	announce_site(1, "10.0.0.0/8", true);
+	assert_true(hub_has("10.0.0.0/8", 2) && hub_has("10.0.5.128/25", 0));
+	/* A static route within. */
+	n = hub_neighbor(0);
+	n.is_static = true;
+	change(&n);
+	bgp_statics_set(lab.hub, 0, &fixed, 1);
+	pass(CLOCK_SECOND);
+	assert_true(hub_has("10.0.9.0/24", 0) && hub_has("10.0.0.0/8", 2));
+	announce_site(1, "10.0.0.0/8", false);
+	announce_site(1, "10.0.0.0/8", true);
+	assert_true(hub_has("10.0.0.0/8", 2));
+	announce(2, "10.0.9.1/32", true); /* it owns what lies within */
+	pass(CLOCK_SECOND);
+	assert_false(hub_has("10.0.9.1/32", 2));
+}
+
+/* The bgp process is another one: in whatever order the sites come back, the owner is the same. */
+static void owners_outlast_the_process(void **state)
+{
+	struct ip_prefix mine = prefix("10.2.0.0/25"), gone = prefix("10.3.0.0/16");
+
+	(void)state;
+	memset(&events, 0, sizeof(events));
+	bgp_free(lab.hub);
+	lab.hub = bgp_new(1);
+	bgp_configure(lab.hub,
+		&(struct bgp_config){.local_as = HUB_AS,
+			.router_id = 0x0a0a0a0a,
+			.hold_s = 30,
+			.site_to_site = true,
+			.graceful_restart = true,
+			.restarted = true},
+		lab.now);
+	bgp_owner_set(lab.hub, &mine, 1);
+	bgp_owner_set(lab.hub, &gone, 2);
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		struct bgp_neighbor n = hub_neighbor(t);
+
+		n.was_up = true;
+		change(&n);
+		bgp_tunnel_set(lab.hub, t, true, lab.now);
+		site_start(t, 100 + t);
+	}
+	announce(0, "10.2.0.0/24", true);
+	announce(0, "10.3.1.0/24", true);
+	announce(2, "10.2.0.0/25", true);
+	pass(MINUTE);
+	assert_true(hub_has("10.2.0.0/25", 2));
+	assert_true(quarantined("10.2.0.0/24", 0));
+	assert_true(hub_has("10.3.1.0/24", 0)); /* who had what is around does not return */
+	assert_null(at(lab.hub, "10.3.0.0/16"));
+}
+
+struct seen {
+	const struct rib_prefix *last;
+	unsigned int count;
+};
+
+static bool see(void *context, struct rib_prefix *e)
+{
+	struct seen *s = context;
+
+	if (s->last) {
+		int order = memcmp(s->last->address, e->address, 4);
+
+		assert_true(order < 0 || (!order && s->last->len < e->len));
+	}
+	s->last = e;
+	s->count++;
+	return s->count < 100000;
+}
+
+/* The tree against a plain list, while prefixes come and go. */
+static void the_tree_is_in_order(void **state)
+{
+	enum { ROOM = 512, STEPS = 20000 };
+	static struct ip_prefix there[ROOM];
+	struct rib rib;
+	struct rib_peer peer = {0};
+	uint32_t random = 7;
+	unsigned int count = 0;
+
+	(void)state;
+	rib_init(&rib);
+	for (int i = 0; i < STEPS; i++) {
+		struct ip_addr a = {AF_INET, {10, 0, 0, 0}};
+		struct ip_prefix p;
+		struct rib_prefix *e;
+		struct seen s = {0};
+		unsigned int expected = 0, around = 0;
+
+		random = random * 1664525u + 1013904223u;
+		a.bytes[2] = (uint8_t)(random >> 12 & 15);
+		a.bytes[3] = (uint8_t)(random >> 16);
+		p = prefix_make(&a, 8 + (random >> 24) % 25);
+		if (count == ROOM || (count && random >> 31)) {
+			unsigned int which = (random >> 8) % count;
+
+			assert_true(rib_forget(&rib, &peer, BGP_IPV4, &there[which]));
+			there[which] = there[--count];
+		} else if (rib_learn(&rib, &peer, BGP_IPV4, &p, rib.own) == RIB_NEW) {
+			there[count++] = p;
+		}
+		while ((e = rib_next_dirty(&rib)))
+			rib_collect(&rib, e);
+		for (unsigned int k = 0; k < count; k++) {
+			expected += there[k].len > p.len && prefix_covers(&p, &there[k]);
+			if (there[k].len < p.len && prefix_covers(&there[k], &p) &&
+				there[k].len > around)
+				around = there[k].len;
+		}
+		rib_each_within(&rib, &p, see, &s);
+		assert_int_equal(s.count, expected);
+		e = rib_around(&rib, &p);
+		assert_int_equal(e ? e->len : 0, around);
+	}
+	rib_peer_stop(&rib, &peer, (const bool[BGP_FAMILIES]){false, false});
+	rib_fini(&rib);
 }
 
 static void a_list_has_facts_only(void **state)
@@ -179,6 +388,10 @@ int main(void)
 		lab_test(what_is_reserved_is_not_told),
 		lab_test(what_becomes_reserved_is_withdrawn),
 		lab_test(a_static_route_goes_before_a_connected_network),
+		lab_test(a_longer_prefix_takes_nothing),
+		lab_test(what_is_legitimate_stays),
+		lab_test(owners_outlast_the_process),
+		cmocka_unit_test(the_tree_is_in_order),
 		cmocka_unit_test(a_list_has_facts_only),
 	};
 

@@ -41,9 +41,10 @@ static void view_quarantined(const json_t *paths)
 
 	json_array_foreach(paths, i, o)
 	{
-		printf("quarantined: %s of %s %llu; it belongs to %s (%s)\n",
+		printf("quarantined: %s of %s %llu; %s belongs to %s (%s)\n",
 			field_text(o, "prefix"), field_text(o, "site"),
-			(unsigned long long)field_number(o, "tunnel"), field_text(o, "owner"),
+			(unsigned long long)field_number(o, "tunnel"),
+			field_text(o, "owner_prefix"), field_text(o, "owner"),
 			json_is_true(json_object_get(o, "owner_declared")) ? "declared"
 									   : "announced first");
 	}

@@ -199,30 +199,80 @@ static bool is_of_owner(
 	return p->peer->conf.group == e->owner_group || (origin && origin == e->owner_as);
 }
 
-/* Leaves the owner's paths; without a declared owner, all when the owner has none. */
-static unsigned int guard(const struct rib_prefix *e, const struct claim *claim,
+/* Keeps the paths of the owner of `rival`, or of the declared one. */
+static unsigned int keep_owners(const struct rib_prefix *rival, const struct claim *claim,
 	struct rib_path **paths, unsigned int n, struct decision *d)
 {
 	unsigned int kept = 0;
-	bool any = claim;
 
-	if ((!e->owned && !claim) || e->len == 0 || !n)
-		return n;
-	if (!claim && decide_source(paths[0]) == SOURCE_STATIC)
-		return n;
-	for (unsigned int i = 0; i < n && !any; i++)
-		any = is_of_owner(e, claim, paths[i]);
-	if (!any)
-		return n;
 	for (unsigned int i = 0; i < n; i++) {
-		if (is_of_owner(e, claim, paths[i])) {
+		if (is_of_owner(rival, claim, paths[i])) {
 			paths[kept++] = paths[i];
 			continue;
 		}
 		d->quarantined = paths[i];
+		d->rival = rival;
 		d->told_otherwise |= !paths[i]->kept_out;
 	}
 	return kept;
+}
+
+struct guarding {
+	const struct policy *policy;
+	struct rib_path **paths;
+	unsigned int n;
+	struct decision *d;
+};
+
+/* Of a prefix within the one that is decided about. */
+static bool keep_inner_owners(void *context, struct rib_prefix *inner)
+{
+	struct guarding *g = context;
+	const struct ip_prefix prefix = rib_prefix_of(inner);
+
+	/* What the configuration says cannot be lost to whoever comes in between. */
+	if (!inner->owned || inner->best == g->policy->rib->statics ||
+		claims_find(g->policy->claims, &prefix))
+		return true;
+	g->n = keep_owners(inner, NULL, g->paths, g->n, g->d);
+	return g->n;
+}
+
+/* Nobody owns the prefix: those who own what lies around it and within. */
+static unsigned int guard_relations(const struct policy *policy, const struct rib_prefix *e,
+	struct rib_path **paths, unsigned int n, struct decision *d)
+{
+	struct guarding g = {.policy = policy, .paths = paths, .n = n, .d = d};
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	const struct rib_prefix *around = rib_around(policy->rib, &prefix);
+
+	while (around && around->len && !around->owned) {
+		const struct ip_prefix p = rib_prefix_of(around);
+
+		around = rib_around(policy->rib, &p);
+	}
+	if (around && around->len)
+		g.n = keep_owners(around, NULL, paths, n, d);
+	if (g.n)
+		rib_each_within(policy->rib, &prefix, keep_inner_owners, &g);
+	return g.n;
+}
+
+/* Leaves the owner's paths; without a declared owner, and when the owner has none, see above. */
+static unsigned int guard(const struct policy *policy, const struct rib_prefix *e,
+	const struct claim *claim, struct rib_path **paths, unsigned int n, struct decision *d)
+{
+	bool any = claim;
+
+	if (e->len == 0 || !n)
+		return n;
+	if (!claim && decide_source(paths[0]) == SOURCE_STATIC)
+		return n;
+	for (unsigned int i = 0; e->owned && i < n && !any; i++)
+		any = is_of_owner(e, claim, paths[i]);
+	if (any)
+		return keep_owners(e, claim, paths, n, d);
+	return policy->rib ? guard_relations(policy, e, paths, n, d) : n;
 }
 
 static bool told_of(struct rib_path *const *paths, unsigned int n)
@@ -272,7 +322,7 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 	}
 	if (n > 1)
 		n = keep_smallest(paths, n, source_of); /* */
-	n = guard(e, claim, paths, n, &d);
+	n = guard(policy, e, claim, paths, n, &d);
 	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
 	d.candidates = n;
 	d.best = choose(paths, n, &d.shares);
@@ -351,7 +401,7 @@ static void judge(struct trial *t)
 
 unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
 	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
-	enum path_fate fates[RIB_PEERS_MAX])
+	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix **rival)
 {
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	struct trial t = {.all = paths, .fates = fates};
@@ -368,7 +418,8 @@ unsigned int decide_explain(const struct policy *policy, const struct pool *pool
 	}
 	t.n = keep_smallest(t.left, t.n, source_of);
 	mark_lost(&t, PATH_SOURCE);
-	t.n = guard(e, claims_find(policy->claims, &prefix), t.left, t.n, &d);
+	t.n = guard(policy, e, claims_find(policy->claims, &prefix), t.left, t.n, &d);
+	*rival = d.rival;
 	mark_lost(&t, PATH_QUARANTINED);
 	judge(&t);
 	return t.total;

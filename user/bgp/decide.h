@@ -4,9 +4,12 @@
  *
  * Prefix guard: sites of different locations are to announce different prefixes. Of two that do not
  * (no group and no originating AS in common) the first one keeps the prefix for as long as it
- * announces it, whatever path the second one offers. Where the configuration declares an owner, of
- * the prefix or of one around it, nobody else gets it. Default routes have no owner. A static route is
- * the word of the configuration: it goes before what is announced (R-06), and needs no owner.
+ * announces it, whatever path the second one offers, and with it all that lies within: a longer prefix
+ * would take the traffic just as well. So a shorter one is kept out, too, while others own something
+ * within it; else it would be the owner of that as soon as they are away for a moment. Where the
+ * configuration declares an owner, of the prefix or of one around it, nobody else gets it, and nothing
+ * within it is in the way of a shorter one. Default routes own nothing. A static route is the word of
+ * the configuration: it goes before what is announced (R-06), needs no owner, and owns what is within.
  */
 #ifndef SLUICE_BGP_DECIDE_H
 #define SLUICE_BGP_DECIDE_H
@@ -19,6 +22,7 @@ struct decision {
 	struct route_shares shares;         /* of which best is one */
 	uint32_t candidates;                /* paths that were compared */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
+	const struct rib_prefix *rival;     /* then: the prefix whose owner was in its way */
 	bool told_otherwise; /* of some path, `kept_out` says the contrary of what was decided */
 };
 
@@ -49,10 +53,13 @@ static inline bool fate_keeps_out(enum path_fate fate)
 	return fate == PATH_REFUSED || fate == PATH_QUARANTINED;
 }
 
-/* What decide() makes of each path of e, in the order of the list; `pool` is that of the paths; returns how many there are. */
+/*
+ * What decide() makes of each path of e, in the order of the list; `pool` is that of the paths; returns how
+ * many there are. *rival is as in the decision, and may be e itself.
+ */
 unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
 	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
-	enum path_fate fates[RIB_PEERS_MAX]);
+	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix **rival);
 
 /* Chooses among the paths of e; updates the owner of the prefix. */
 struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e);

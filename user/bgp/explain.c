@@ -6,9 +6,9 @@
 #include <string.h>
 
 static struct bgp_path_view view(const struct bgp *b, const struct rib_prefix *e,
-	const struct rib_path *p, enum path_fate fate)
+	const struct rib_path *p, enum path_fate fate, const struct rib_prefix *rival)
 {
-	const struct bgp_peer *owner = speaker_owner(b, e);
+	const struct bgp_peer *owner = speaker_owner(b, fate == PATH_QUARANTINED ? rival : e);
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	struct bgp_path_view v = {.prefix = prefix,
 		.tunnel = p->peer->conf.tunnel,
@@ -25,6 +25,8 @@ static struct bgp_path_view view(const struct bgp *b, const struct rib_prefix *e
 	unsigned int n = attr_path_list(p->attrs, v.as_path, ROUTE_AS_PATH_SHOWN);
 
 	v.as_path_len = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX);
+	if (fate == PATH_QUARANTINED)
+		v.rival = rib_prefix_of(rival);
 	return v;
 }
 
@@ -34,10 +36,12 @@ static unsigned int visit_paths(const struct bgp *b, const struct rib_prefix *e,
 {
 	const struct rib_path *paths[RIB_PEERS_MAX];
 	enum path_fate fates[RIB_PEERS_MAX];
-	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates), visited = 0;
+	const struct rib_prefix *rival;
+	unsigned int visited = 0;
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, &rival);
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct bgp_path_view v = view(b, e, paths[i], fates[i]);
+		struct bgp_path_view v = view(b, e, paths[i], fates[i], rival);
 
 		if (quarantined_only && fates[i] != PATH_QUARANTINED)
 			continue;

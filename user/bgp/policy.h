@@ -32,6 +32,7 @@ struct policy {
 	unsigned int peer_count;
 	const struct claims *claims;     /* declared owners */
 	const struct reserved *reserved; /* what nobody may announce, or NULL */
+	const struct rib *rib;           /* where else prefixes have owners, or NULL: nowhere */
 };
 
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,

@@ -190,9 +190,9 @@ static uint32_t table_find(const struct rib_table *t, const struct ip_prefix *p,
 	return 0;
 }
 
-struct rib_prefix *rib_find(struct rib *r, const struct ip_prefix *prefix)
+struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix)
 {
-	struct rib_table *t = &r->table[rib_family(prefix)];
+	const struct rib_table *t = &r->table[rib_family(prefix)];
 	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
 
 	return n ? rib_node(t, n) : NULL;
@@ -217,6 +217,7 @@ static uint32_t find_or_add(struct rib_table *t, const struct ip_prefix *prefix)
 	e->chain = t->chains[hash & (t->size - 1)];
 	t->chains[hash & (t->size - 1)] = n;
 	order_insert(t, n, rib_node(t, t->ends)->after);
+	rib_tree_add(t, n);
 	return n;
 }
 
@@ -233,6 +234,7 @@ void rib_collect(struct rib *r, struct rib_prefix *e)
 		at = &((struct rib_prefix *)rib_node(t, *at))->chain;
 	*at = e->chain;
 	t->used--;
+	rib_tree_remove(t, n);
 	order_remove(t, e);
 	pool_give(&t->nodes, n);
 }
@@ -272,6 +274,25 @@ static void touch(struct rib *r, enum bgp_family family, uint32_t n)
 		queue_grow(q);
 	e->dirty = true;
 	q->items[(q->first + q->count++) & (q->size - 1)] = n;
+}
+
+void rib_touch(struct rib *r, struct rib_prefix *e)
+{
+	enum bgp_family f = e->v6 ? BGP_IPV6 : BGP_IPV4;
+
+	touch(r, f, number_of(&r->table[f], e));
+}
+
+void rib_set_owner(struct rib *r, const struct ip_prefix *prefix, uint16_t group)
+{
+	enum bgp_family f = rib_family(prefix);
+	uint32_t n = find_or_add(&r->table[f], prefix);
+	struct rib_prefix *e = rib_node(&r->table[f], n);
+
+	e->owned = true;
+	e->owner_group = group;
+	e->owner_as = 0;
+	touch(r, f, n);
 }
 
 void rib_touch_all(struct rib *r)

@@ -10,7 +10,7 @@
  * its first decision, and starts behind all. A second cursor stands before the first prefix that the
  * peer's limit kept back.
  *
- * Sized for 100 sites x 1,000 prefixes over two tunnels: 48 bytes an IPv4 prefix, 24 a path, and 40
+ * Sized for 100 sites x 1,000 prefixes over two tunnels: 56 bytes an IPv4 prefix, 24 a path, and 40
  * more where two peers or more were told. Things of the same kind stand in pools, named by numbers.
  */
 #ifndef SLUICE_BGP_RIB_H
@@ -43,6 +43,7 @@ struct rib_path {
 struct rib_prefix {
 	uint32_t before, after; /* in the order of changes */
 	uint32_t chain;         /* next in its hash chain */
+	uint32_t left, right;   /* in the order of addresses */
 	uint32_t owner_as;      /* see decide.h: who may announce it */
 	struct attrs *best;     /* a reference; NULL: unreachable */
 	uint32_t paths;         /* number of the first; they are chained by `next` */
@@ -88,7 +89,9 @@ struct rib_table {
 	struct pool nodes; /* struct rib_prefix */
 	uint32_t *chains;
 	uint32_t size, used;
-	uint32_t ends; /* a cursor that is before the first and after the last node */
+	uint32_t root;         /* of the prefixes in the order of their addresses */
+	uint32_t lengths[129]; /* how many there are of each */
+	uint32_t ends;         /* a cursor that is before the first and after the last node */
 	/* Slots whose peers are gone, of which prefixes still say that they were told. */
 	uint64_t gone[RIB_SLOT_WORDS], gone_next[RIB_SLOT_WORDS];
 	uint32_t sweeper; /* a cursor while this goes on; 0: it does not */
@@ -165,7 +168,26 @@ bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d);
 /* Frees the prefix if nothing is known or still to be told of it. */
 void rib_collect(struct rib *r, struct rib_prefix *e);
 
-struct rib_prefix *rib_find(struct rib *r, const struct ip_prefix *prefix);
+struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix);
+
+/* Asks for a new decision about one. */
+void rib_touch(struct rib *r, struct rib_prefix *e);
+
+/* Who owned the prefix before this process; true for as long as nothing else was decided. */
+void rib_set_owner(struct rib *r, const struct ip_prefix *prefix, uint16_t group);
+
+/* ---- rib_tree.c ---- */
+
+void rib_tree_add(struct rib_table *t, uint32_t number);
+void rib_tree_remove(struct rib_table *t, uint32_t number);
+
+/* Visits what is known within the prefix, longer ones only, in the order of addresses. */
+typedef bool rib_visit(void *context, struct rib_prefix *e); /* false: it is enough */
+bool rib_each_within(
+	const struct rib *r, const struct ip_prefix *p, rib_visit *visit, void *context);
+
+/* The longest known prefix around it, or NULL. */
+struct rib_prefix *rib_around(const struct rib *r, const struct ip_prefix *p);
 
 static inline enum bgp_family rib_family(const struct ip_prefix *p)
 {

@@ -104,7 +104,8 @@ struct bgp *bgp_new(uint64_t seed)
 		.networks = b->networks,
 		.peers = b->rib_peers,
 		.claims = &b->claims,
-		.reserved = &b->reserved};
+		.reserved = &b->reserved,
+		.rib = &b->rib};
 	return b;
 }
 
@@ -363,6 +364,12 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 	/* No fault of the peer's: no growing pause. */
 	p->backoff_s = 0;
 	p->start_at = now + speaker_jitter(b, speaker_retry_s(b));
+}
+
+void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group)
+{
+	if (prefix->len && group < RIB_NO_TUNNEL)
+		rib_set_owner(&b->rib, prefix, (uint16_t)group);
 }
 
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present)

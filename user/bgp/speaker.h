@@ -149,6 +149,12 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 struct reserved;
 void bgp_reserved_set(struct bgp *b, struct reserved *own_reserved);
 
+/*
+ * Who had the prefix in the process before this one (restarted): he keeps it if he announces it again,
+ * whatever order the sites come back in. Before the first neighbour's session.
+ */
+void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group);
+
 /* A network behind the hub; false: BGP_NETWORKS_MAX reached. */
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present);
 
@@ -207,7 +213,8 @@ struct bgp_path_view {
 	uint32_t med;
 	uint32_t identifier; /* of the peer, host order */
 	uint32_t owner; /* a tunnel of the location that the prefix belongs to; UINT32_MAX: none */
-	bool declared;  /* so says the configuration */
+	struct ip_prefix rival; /* whose owner that is, where the path is quarantined */
+	bool declared;          /* so says the configuration */
 };
 
 typedef void bgp_path_visit(void *context, const struct bgp_path_view *v);

@@ -78,24 +78,33 @@ const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefi
 
 /* What keeps the path out, for people. */
 static void say_why(const struct bgp *b, const struct rib_prefix *e, const struct rib_path *path,
-	enum path_fate fate, char text[REASON_TEXT_SIZE])
+	const struct rib_prefix *rival, char text[REASON_TEXT_SIZE])
 {
 	const struct ip_prefix prefix = rib_prefix_of(e);
-	const struct bgp_peer *owner = speaker_owner(b, e);
-	bool declared = claims_find(&b->claims, &prefix);
+	const struct bgp_peer *owner = rival ? speaker_owner(b, rival) : NULL;
+	char other[PREFIX_STR_SIZE];
 
-	if (fate == PATH_REFUSED)
+	if (!rival)
 		snprintf(text, REASON_TEXT_SIZE, "it is not used: %s",
 			policy_reason(policy_import(&b->policy, path->peer, &prefix, path->attrs)));
-	else
-		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s%s",
-			declared ? "it belongs to" : "it is announced by",
-			owner ? owner->rib.conf.site : "-", declared ? "" : " already");
+	else if (rival == e)
+		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s",
+			claims_find(&b->claims, &prefix) ? "it belongs to"
+							 : "it was announced first by",
+			owner ? owner->rib.conf.site : "-");
+	else {
+		const struct ip_prefix p = rib_prefix_of(rival);
+
+		snprintf(text, REASON_TEXT_SIZE,
+			"it is quarantined: it lies %s %s, which was announced first by site %s",
+			rival->len < e->len ? "within" : "around", prefix_format(&p, other),
+			owner ? owner->rib.conf.site : "-");
+	}
 }
 
 /* A path is out of the question from now on, or no longer. */
-static void tell_path(
-	struct bgp *b, const struct rib_prefix *e, struct rib_path *path, enum path_fate fate)
+static void tell_path(struct bgp *b, const struct rib_prefix *e, struct rib_path *path,
+	enum path_fate fate, const struct rib_prefix *rival)
 {
 	struct bgp_peer *p = speaker_peer(b, path->peer->conf.tunnel);
 	const struct ip_prefix prefix = rib_prefix_of(e);
@@ -105,7 +114,7 @@ static void tell_path(
 	if (!p)
 		return;
 	if (path->kept_out)
-		say_why(b, e, path, fate, why);
+		say_why(b, e, path, fate == PATH_REFUSED ? NULL : rival, why);
 	speaker_route_event(b, p, BGP_EVENT_UPDATED, &prefix, path->attrs,
 		e->v6 ? &p->rib.conf.peer6 : &p->rib.conf.peer4, why);
 	if (!p->notes_left)
@@ -119,11 +128,12 @@ static void tell_kept_out(struct bgp *b, const struct rib_prefix *e)
 {
 	const struct rib_path *paths[RIB_PEERS_MAX];
 	enum path_fate fates[RIB_PEERS_MAX];
-	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates);
+	const struct rib_prefix *rival;
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, &rival);
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (paths[i]->kept_out != fate_keeps_out(fates[i]))
-			tell_path(b, e, (struct rib_path *)paths[i], fates[i]);
+			tell_path(b, e, (struct rib_path *)paths[i], fates[i], rival);
 	}
 }
 
@@ -143,9 +153,30 @@ static struct shown_route shown_route(const struct rib_prefix *e)
 		.shared = e->shared};
 }
 
+static bool touch_contested(void *context, struct rib_prefix *e)
+{
+	if (e->contested)
+		rib_touch(context, e);
+	return true;
+}
+
+/* An owner has gone: for those who were kept out for his sake it is decided again. */
+static void release_rivals(struct bgp *b, const struct rib_prefix *e)
+{
+	struct ip_prefix prefix = rib_prefix_of(e);
+
+	rib_each_within(&b->rib, &prefix, touch_contested, &b->rib);
+	while ((e = rib_around(&b->rib, &prefix))) {
+		touch_contested(&b->rib, (struct rib_prefix *)e);
+		prefix = rib_prefix_of(e);
+	}
+}
+
 static void decide_one(struct bgp *b, struct rib_prefix *e)
 {
 	struct shown_route was = shown_route(e), is;
+	bool owned = e->owned;
+	uint16_t owner = e->owner_group;
 	struct decision d = decide(&b->policy, &b->rib.paths, e);
 
 	rib_choose(&b->rib, e, &d);
@@ -156,6 +187,8 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel, &d.shares);
 	if (d.told_otherwise)
 		tell_kept_out(b, e);
+	if (owned && (!e->owned || e->owner_group != owner))
+		release_rivals(b, e);
 	rib_collect(&b->rib, e);
 }
 

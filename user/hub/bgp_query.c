@@ -46,7 +46,8 @@ static const char *fate_text(const struct bgp_path_view *v)
 	static const char *const texts[PATH_FATES] = {
 		[PATH_BEST] = "best",
 		[PATH_REFUSED] = "refused",
-		[PATH_QUARANTINED] = "quarantined: the prefix belongs to another site",
+		[PATH_QUARANTINED] = "quarantined: the prefix, one around it or one within belongs "
+				     "to another site",
 		[PATH_HUB] = "the hub has the prefix itself",
 		[PATH_SOURCE] = "a static route goes before BGP",
 		[PATH_DRAINING] = "its tunnel is drained",
@@ -77,21 +78,24 @@ static json_t *path_json(struct hub *h, const struct bgp_path_view *v)
 		[SOURCE_HUB] = "hub", [SOURCE_STATIC] = "static", [SOURCE_BGP] = "bgp"};
 	const struct hub_site *site = hub_site_of_tunnel(h, v->tunnel);
 	const struct hub_site *owner = hub_site_of_tunnel(h, v->owner);
-	char prefix[PREFIX_STR_SIZE], identifier[16];
+	char prefix[PREFIX_STR_SIZE], rival[PREFIX_STR_SIZE], identifier[16];
 	json_t *path = json_array();
 
 	for (int i = 0; i < v->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		json_array_append_new(path, json_integer(v->as_path[i]));
 	snprintf(identifier, sizeof(identifier), "%u.%u.%u.%u", v->identifier >> 24,
 		v->identifier >> 16 & 255, v->identifier >> 8 & 255, v->identifier & 255);
-	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:b, s:o, s:s, s:I, s:s, s:b}",
+	return json_pack(
+		"{s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:s, s:b}",
 		"prefix", prefix_format(&v->prefix, prefix), "site", site ? site->conf.name : "-",
 		"tunnel", (int)(v->tunnel % TUNNELS_PER_SITE), "source",
 		v->source < ROUTE_SOURCES ? sources[v->source] : "?", "best", v->fate == PATH_BEST,
 		"quarantined", v->fate == PATH_QUARANTINED, "reason", fate_text(v), "owner",
-		owner ? owner->conf.name : "", "owner_declared", (int)v->declared, "as_path", path,
-		"origin", v->origin < 3 ? origins[v->origin] : "?", "med", (json_int_t)v->med,
-		"identifier", identifier, "stale", (int)v->stale);
+		owner ? owner->conf.name : "", "owner_prefix",
+		v->fate == PATH_QUARANTINED ? prefix_format(&v->rival, rival) : "",
+		"owner_declared", (int)v->declared, "as_path", path, "origin",
+		v->origin < 3 ? origins[v->origin] : "?", "med", (json_int_t)v->med, "identifier",
+		identifier, "stale", (int)v->stale);
 }
 
 static void finish(struct hub *h, struct bgp_pending *p)
@@ -111,7 +115,7 @@ static void finish(struct hub *h, struct bgp_pending *p)
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 {
 	struct bgp_pending *p = NULL;
-	struct ip_prefix as_sent = answer->path.prefix;
+	const struct ip_prefix *as_sent[] = {&answer->path.prefix, &answer->path.rival};
 
 	for (int i = 0; answer->id && i < BGP_QUERIES_MAX && !p; i++)
 		p = h->queries[i].id == answer->id ? &h->queries[i] : NULL;
@@ -121,8 +125,11 @@ void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 		finish(h, p);
 		return;
 	}
-	if (!addr_bits(&as_sent.addr) || as_sent.len > addr_bits(&as_sent.addr) ||
-		json_array_size(p->paths) >= ANSWER_PATHS_MAX)
+	for (int i = 0; i < 2; i++) {
+		if (as_sent[i]->len > addr_bits(&as_sent[i]->addr))
+			return;
+	}
+	if (!addr_is_set(&as_sent[0]->addr) || json_array_size(p->paths) >= ANSWER_PATHS_MAX)
 		return;
 	json_array_append_new(p->paths, path_json(h, &answer->path));
 }

@@ -157,6 +157,32 @@ static void start_ike(struct hub *h, struct process *p)
 	connect_ike_and_data(h);
 }
 
+struct owners {
+	struct hub *h;
+	struct imsg_bgp_owners m;
+};
+
+static void send_owners(struct owners *o)
+{
+	if (o->m.count)
+		process_send(
+			&o->h->processes[PROCESS_BGP], IMSG_BGP_OWNERS, -1, &o->m, sizeof(o->m));
+	o->m.count = 0;
+}
+
+static void collect_owner(void *context, struct route_entry *e)
+{
+	struct owners *o = context;
+	const struct hub_site *site = hub_site_of_tunnel(o->h, e->tunnel);
+
+	if (!site)
+		return;
+	o->m.owners[o->m.count].prefix = route_prefix(e);
+	o->m.owners[o->m.count].group = site->group;
+	if (++o->m.count == IMSG_OWNERS_MAX)
+		send_owners(o);
+}
+
 static void start_bgp(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
@@ -167,6 +193,7 @@ static void start_bgp(struct hub *h, struct process *p)
 		.graceful_restart = c->graceful_restart,
 		.restarted = p->restarts > 0 && c->graceful_restart};
 	const uint8_t *id = c->router_id.bytes;
+	struct owners owners = {.h = h};
 
 	conf.router_id =
 		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
@@ -183,6 +210,8 @@ static void start_bgp(struct hub *h, struct process *p)
 		process_send(p, IMSG_BGP_NETWORK, -1, &n, sizeof(n));
 	}
 	hub_reserved_send(h, p);
+	route_table_each(h->routes, collect_owner, &owners);
+	send_owners(&owners);
 	hub_sites_send(h, p);
 }
 

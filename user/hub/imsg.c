@@ -26,6 +26,7 @@ static_assert(sizeof(struct imsg_bgp_neighbor) < IMSG_MAX_SIZE / 2, "a neighbour
 static_assert(IMSG_CLAIMS_MAX == NEIGHBOR_CLAIMS_MAX, "claims fit the speaker's");
 static_assert(IMSG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "static routes fit the speaker's");
 static_assert(sizeof(struct imsg_bgp_reserved) < IMSG_MAX_SIZE / 2, "reserved facts fit");
+static_assert(sizeof(struct imsg_bgp_owners) < IMSG_MAX_SIZE - 64, "owners fit");
 static_assert(sizeof(struct imsg_bgp_statics) < IMSG_MAX_SIZE / 2, "static routes fit");
 static_assert(sizeof(struct imsg_route) * IMSG_ROUTES_MAX < IMSG_MAX_SIZE - 64, "routes fit");
 static_assert(sizeof(struct imsg_route) <= 144, "a route is small: there are 100,000 of them");

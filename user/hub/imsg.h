@@ -27,6 +27,7 @@
 #define IMSG_STATICS_MAX       100
 #define IMSG_ROUTES_MAX        128
 #define IMSG_RESERVED_MAX      500
+#define IMSG_OWNERS_MAX        400
 
 #define IMSG_MAX_SIZE  20480       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
@@ -99,6 +100,7 @@ enum imsg_type {
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
 	IMSG_BGP_RESERVED,     /* struct imsg_bgp_reserved: what no site may announce, in parts */
+	IMSG_BGP_OWNERS,       /* struct imsg_bgp_owners: of prefixes, before this process */
 	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
@@ -422,6 +424,14 @@ struct imsg_bgp_reserved {
 	bool first, last; /* part of the list, which takes effect with its last */
 	uint16_t count;
 	struct reserved_fact facts[IMSG_RESERVED_MAX];
+};
+
+struct imsg_bgp_owners {
+	uint32_t count;
+	struct {
+		struct ip_prefix prefix;
+		uint32_t group;
+	} owners[IMSG_OWNERS_MAX];
 };
 
 /* A tunnel is to have BFD, or no longer (multiplier 0). */

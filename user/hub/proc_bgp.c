@@ -275,6 +275,12 @@ static void on_reserved(struct proc_bgp *p, const struct imsg_bgp_reserved *m)
 	bgp_reserved_set(p->bgp, &p->reserved);
 }
 
+static void on_owners(struct proc_bgp *p, const struct imsg_bgp_owners *m)
+{
+	for (unsigned int i = 0; i < m->count && i < IMSG_OWNERS_MAX; i++)
+		bgp_owner_set(p->bgp, &m->owners[i].prefix, m->owners[i].group);
+}
+
 struct answer_context {
 	struct proc_bgp *p;
 	uint32_t id;
@@ -364,6 +370,10 @@ static void on_hub_message(void *context, const struct imsg *m)
 	case IMSG_BGP_RESERVED:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_reserved))))
 			on_reserved(p, body);
+		break;
+	case IMSG_BGP_OWNERS:
+		if ((body = imsg_body(m, sizeof(struct imsg_bgp_owners))))
+			on_owners(p, body);
 		break;
 	case IMSG_BGP_QUERY:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_query))))
