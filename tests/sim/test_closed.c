@@ -138,6 +138,96 @@ static void a_site_has_a_limit(void **state)
 	assert_int_equal(closed("40.19.0.0/16"), 0);
 }
 
+static void at_second(uint64_t s)
+{
+	closed_age(&sim.hub, s * CLOCK_SECOND);
+}
+
+/* As long as it was known, after the withdrawal by a site that has a session. */
+static void a_withdrawal_ends_it(void **state)
+{
+	enum { DAY = 24 * 3600, T = 10 * DAY };
+	struct ip_prefix gone = prefix("20.1.0.0/16");
+
+	(void)state;
+	at_second(T);
+	announced(0, "20.1.0.0/16");
+	announced(4, "20.2.0.0/16");
+	at_second(T + 3);
+	withdrawn("20.1.0.0/16");
+	at_second(T + 10); /* nobody has a session: a loss, no withdrawal */
+	at_second(T + 100);
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	sim.sites[0].tunnels[1].bgp.state = BGP_ESTABLISHED;
+	at_second(T + 101);
+	at_second(T + 201);
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	at_second(T + 202);
+	assert_int_equal(closed("20.1.0.0/16"), -1);
+	assert_int_equal(closed("20.2.0.0/16"), 4);
+	assert_int_equal(closed_count(sim.hub.closed), 1);
+
+	announced(0, "20.1.0.0/16");
+	at_second(T + 210);
+	withdrawn("20.1.0.0/16");
+	at_second(T + 210);
+	at_second(T + 215);
+	sim.sites[0].tunnels[1].bgp.state = BGP_IDLE; /* it cannot say that it has it again */
+	at_second(T + 219);
+	at_second(T + 300);
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	announced(0, "20.1.0.0/16"); /* a day at most, however long it was there */
+	sim.sites[0].tunnels[1].bgp.state = BGP_ESTABLISHED;
+	at_second(T + 5 * DAY);
+	withdrawn("20.1.0.0/16");
+	at_second(T + 5 * DAY);
+	at_second(T + 6 * DAY - 1);
+	assert_int_equal(closed("20.1.0.0/16"), 0);
+	at_second(T + 6 * DAY);
+	assert_int_equal(closed("20.1.0.0/16"), -1);
+	assert_string_equal(closed_release(&sim.hub, &gone), "no such prefix is closed");
+}
+
+static void count_closed(void *context, const struct closed_view *v)
+{
+	(void)v;
+	++*(unsigned int *)context;
+}
+
+static unsigned int shown(void)
+{
+	unsigned int n = 0;
+
+	closed_each(&sim.hub, count_closed, &n);
+	return n;
+}
+
+static void an_operator_ends_it(void **state)
+{
+	struct ip_prefix p = prefix("20.1.0.0/16"), fixed = prefix("10.2.0.0/24"),
+			 inside = prefix("169.254.9.2/32");
+
+	(void)state;
+	sim.sites[0].conf.tunnels[0].inside = prefix("169.254.9.0/30");
+	hub_inside_set(&sim.hub, &sim.sites[0], 0, true);
+	announced(0, "20.1.0.0/16");
+	assert_int_equal(shown(), 0);
+	assert_string_equal(
+		closed_release(&sim.hub, &p), "a site announces it: a route leads there");
+	withdrawn("20.1.0.0/16");
+	assert_int_equal(shown(), 1);
+	sim.sites[0].tunnels[0].open = false;
+	assert_int_equal(shown(), 2);
+	assert_null(closed_release(&sim.hub, &p));
+	assert_int_equal(closed("20.1.0.0/16"), -1);
+	assert_int_equal(shown(), 1);
+	assert_string_equal(
+		closed_release(&sim.hub, &inside), "it is the inside address of a tunnel");
+	assert_string_equal(
+		closed_release(&sim.hub, &fixed), "it is a static route of the configuration");
+	assert_int_equal(closed("169.254.9.2/32"), 0);
+}
+
 static void other_routes_go_before(void **state)
 {
 	(void)state;
@@ -175,6 +265,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_others_close_or_nobody_is_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_site_has_a_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_withdrawal_ends_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_operator_ends_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_routes_go_before, setup, teardown),
 	};
 

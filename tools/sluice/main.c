@@ -15,7 +15,7 @@
 #define VERSION "0.1.0"
 
 static const char usage_text[] =
-	"usage: sluice show sites|tunnels|bgp|routes|sa|log|bgp-log [SITE] "
+	"usage: sluice show sites|tunnels|bgp|routes|closed|sa|log|bgp-log [SITE] "
 	"[--json]\n"
 	"       sluice show endpoints|dataplane|certificates|unknown [--json]\n"
 	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
 	"       sluice tunnel up|drain SITE 0|1\n"
 	"       sluice tunnel down SITE 0|1 [--force]\n"
+	"       sluice release PREFIX            what the hub sends there may leave in clear\n"
 	"       sluice explain [CODE]            what a reason code means, what to do\n"
 	"       sluice ca COMMAND                certificates: see sluice ca --help\n"
 	"       sluice version\n"
@@ -70,6 +71,8 @@ static const struct command commands[] = {
 	{{"show", "bgp"}, "show-bgp", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp},
 	{{"show", "route"}, "show-route", PREFIX_NEEDED, TUNNEL_NEVER, false, view_route},
 	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
+	{{"show", "closed"}, "show-closed", SITE_OPTIONAL, TUNNEL_NEVER, false, view_closed},
+	{{"release"}, "release", PREFIX_NEEDED, TUNNEL_NEVER, false, NULL},
 	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
 	{{"show", "endpoints"}, "show-endpoints", SITE_NEVER, TUNNEL_NEVER, false, view_endpoints},
 	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},

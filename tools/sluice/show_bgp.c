@@ -100,3 +100,26 @@ void view_bgp(const json_t *document)
 				field_text(o, "detail"));
 	}
 }
+
+void view_closed(const json_t *document)
+{
+	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"SITE", 0, 0, 0},
+		{"ENDS", 1, 0, 0}, {"REASON", 0, 1, 0}, {NULL, 0, 0, 0}};
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "closed"), i, o)
+	{
+		table_row(&t);
+		table_text(&t, field_text(o, "prefix"));
+		table_text(&t, field_text(o, "site"));
+		if (json_is_integer(json_object_get(o, "ends_in_s")))
+			table_cell(&t, "%llu s", (unsigned long long)field_number(o, "ends_in_s"));
+		else
+			table_text(&t, "-");
+		table_text(&t, field_text(o, "reason"));
+	}
+	table_print(&t, "nothing is closed for what the hub itself sends");
+}

@@ -52,6 +52,7 @@ void view_endpoints(const json_t *document);
 void view_dataplane(const json_t *document);
 void view_log(const json_t *document);
 void view_bgp_log(const json_t *document);
+void view_closed(const json_t *document);
 void view_certificates(const json_t *document);
 void view_unknown(const json_t *document);
 void view_report(const json_t *document);

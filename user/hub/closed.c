@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define SPARED_MAX  8192
+#define AGED_MOST   1024           /* looked at in a second, at least */
+#define HOLD_MAX_S  (24 * 60 * 60) /* from the withdrawal to the end */
 #define SPARE_AGAIN (5 * CLOCK_SECOND)
 #define SPARE_PART  20 /* of the time at most, where there is much to look at */
 
@@ -17,8 +19,14 @@ struct spared {
 	struct ip_prefix prefixes[SPARED_MAX]; /* in order */
 };
 
+/*
+ * Of an entry, `tunnel` is one of the site that it led to last, and `mark_s` says since when it is known
+ * or, if it is `ending`, when it ends: seconds of CLOCK_MONOTONIC.
+ */
 struct closed {
-	struct route_table *table; /* the tunnel is one of the site that it led to last */
+	struct route_table *table;
+	uint32_t age_at; /* where closed_age goes on */
+	uint32_t now_s;  /* when it was there last */
 	uint32_t count[HUB_SITE_SLOTS];
 	struct spared lists[2], *spared, *before;
 	uint64_t spare_again_ns;
@@ -38,6 +46,7 @@ struct closed *closed_new(void)
 	if (!c)
 		abort();
 	c->table = route_table_new();
+	c->now_s = (uint32_t)(clock_now() / CLOCK_SECOND);
 	c->spared = &c->lists[0];
 	c->before = &c->lists[1];
 	return c;
@@ -160,9 +169,133 @@ void closed_add(struct hub *h, const struct ip_prefix *prefix, uint32_t tunnel)
 	if (e)
 		c->count[e->tunnel / TUNNELS_PER_SITE]--;
 	make_room(h, site);
-	route_table_get(c->table, prefix)->tunnel = (uint16_t)tunnel;
+	e = route_table_get(c->table, prefix);
+	e->tunnel = (uint16_t)tunnel;
+	e->ending = false;
+	e->mark_s = c->now_s;
 	c->count[site->slot]++;
 	settle(h, prefix);
+}
+
+/* ---- how it ends ---- */
+
+static bool has_session(const struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->tunnels[t].open && site->tunnels[t].bgp.state == BGP_ESTABLISHED)
+			return true;
+	}
+	return false;
+}
+
+struct ageing {
+	struct hub *h;
+	uint32_t now_s;
+	unsigned int ended[HUB_SITE_SLOTS];
+	struct ip_prefix last[HUB_SITE_SLOTS];
+};
+
+static void age(void *context, struct route_entry *e)
+{
+	struct ageing *a = context;
+	const struct ip_prefix prefix = route_prefix(e);
+	uint32_t slot = e->tunnel / TUNNELS_PER_SITE, now = a->now_s;
+	const struct hub_site *site = a->h->sites[slot];
+	bool withdrawn = has_session(site) && !route_table_find(a->h->routes, &prefix) &&
+			 !is_inside(site, &prefix);
+
+	if (!withdrawn &&
+		e->ending) /* what was left of the hold counts as time that it was known */
+		e->mark_s = now - (e->mark_s > now ? e->mark_s - now : 0);
+	if (withdrawn && !e->ending)
+		e->mark_s = now + (now - e->mark_s < HOLD_MAX_S ? now - e->mark_s : HOLD_MAX_S);
+	e->ending = withdrawn;
+	if (!withdrawn || now < e->mark_s)
+		return;
+	a->ended[slot]++;
+	a->last[slot] = prefix;
+	forget(&(struct forgetting){.h = a->h, .slot = slot}, e);
+}
+
+void closed_age(struct hub *h, uint64_t now)
+{
+	struct closed *c = h->closed;
+	struct ageing a = {.h = h, .now_s = (uint32_t)(now / CLOCK_SECOND)};
+	char text[PREFIX_STR_SIZE];
+
+	c->now_s = a.now_s;
+	c->age_at = route_table_some(c->table, c->age_at, AGED_MOST, age, &a);
+	closed_write(h);
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (a.ended[i])
+			log_info("site %s: withdrawn some time ago, %s%s open again for what the "
+				 "hub itself sends",
+				h->sites[i]->conf.name, prefix_format(&a.last[i], text),
+				a.ended[i] > 1 ? " and others are" : " is");
+	}
+}
+
+static bool is_static(const struct hub *h, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (uint32_t k = 0; h->sites[i] && k < h->sites[i]->conf.statics.count; k++) {
+			if (prefix_equal(&h->sites[i]->conf.statics.prefixes[k], p))
+				return true;
+		}
+	}
+	return false;
+}
+
+const char *closed_release(struct hub *h, const struct ip_prefix *prefix)
+{
+	struct route_entry *e = route_table_find(h->closed->table, prefix);
+	char text[PREFIX_STR_SIZE];
+
+	if (is_static(h, prefix))
+		return "it is a static route of the configuration";
+	if (!e)
+		return "no such prefix is closed";
+	if (route_table_find(h->routes, prefix))
+		return "a site announces it: a route leads there";
+	if (is_inside(h->sites[e->tunnel / TUNNELS_PER_SITE], prefix))
+		return "it is the inside address of a tunnel";
+	log_info("site %s: %s is released: what the hub itself sends there may leave in clear",
+		h->sites[e->tunnel / TUNNELS_PER_SITE]->conf.name, prefix_format(prefix, text));
+	forget(&(struct forgetting){.h = h, .slot = e->tunnel / TUNNELS_PER_SITE}, e);
+	closed_write(h);
+	return NULL;
+}
+
+struct showing {
+	struct hub *h;
+	void (*visit)(void *context, const struct closed_view *v);
+	void *context;
+};
+
+static void show(void *context, struct route_entry *e)
+{
+	const struct showing *s = context;
+	const struct closed *c = s->h->closed;
+	const struct hub_site *site = s->h->sites[e->tunnel / TUNNELS_PER_SITE];
+	struct closed_view v = {
+		.prefix = route_prefix(e), .tunnel = e->tunnel, .withdrawn = e->ending};
+
+	v.inside = is_inside(site, &v.prefix);
+	if (e->ending && e->mark_s > c->now_s)
+		v.ends_in_s = e->mark_s - c->now_s;
+	if (v.inside ? site->tunnels[e->tunnel % TUNNELS_PER_SITE].open
+		     : route_table_find(s->h->routes, &v.prefix) != NULL)
+		return;
+	if (!is_spared(c->spared, &v.prefix))
+		s->visit(s->context, &v);
+}
+
+void closed_each(
+	struct hub *h, void (*visit)(void *context, const struct closed_view *v), void *context)
+{
+	struct showing s = {.h = h, .visit = visit, .context = context};
+
+	route_table_each(h->closed->table, show, &s);
 }
 
 /* ---- what goes before ---- */

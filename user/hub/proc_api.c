@@ -74,6 +74,8 @@ static const struct verb_name verbs[] = {
 	{"show-bgp-log", API_SHOW_BGP_LOG},
 	{"show-certificates", API_SHOW_CERTIFICATES},
 	{"show-unknown", API_SHOW_UNKNOWN},
+	{"show-closed", API_SHOW_CLOSED},
+	{"release", API_RELEASE},
 	{"report", API_REPORT},
 	{"apply", API_APPLY},
 	{"rekey", API_REKEY_CHILD},
@@ -183,7 +185,8 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 		return "the name of the site is too long";
 	if (site)
 		snprintf(r->site, sizeof(r->site), "%s", site);
-	if (r->verb == API_SHOW_ROUTE && !read_prefix_or_address(o, &r->prefix))
+	if ((r->verb == API_SHOW_ROUTE || r->verb == API_RELEASE) &&
+		!read_prefix_or_address(o, &r->prefix))
 		return "a prefix or an address is expected";
 	r->tunnel = -1;
 	if (tunnel && !json_is_null(tunnel)) {

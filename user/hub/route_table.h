@@ -14,10 +14,16 @@
 struct route_entry {
 	uint32_t next; /* numbers, see base/pool.h */
 	uint32_t facts;
+	union {
+		struct {
+			uint16_t mtu;   /* as installed */
+			uint16_t moves; /* from one tunnel to another, 65535 at most */
+		};
+		uint32_t mark_s; /* of closed.c */
+	};
 	uint16_t tunnel;
-	uint16_t mtu;       /* as installed */
-	uint16_t moves;     /* from one tunnel to another, 65535 at most */
 	bool stale : 1;     /* from a bgp process that has ended */
+	bool ending : 1;    /* of closed.c */
 	bool installed : 1; /* in the kernel and in the trie */
 	bool counted : 1;   /* in its site's number of routes */
 	bool v6 : 1;

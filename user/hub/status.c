@@ -174,6 +174,10 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 		return certificates_show(h);
 	case API_SHOW_UNKNOWN:
 		return unknown_list_show(&h->unknown);
+	case API_SHOW_CLOSED:
+		return status_closed(h, site);
+	case API_RELEASE:
+		return status_release(h, &r->prefix);
 	case API_REPORT:
 		return r->since_s ? status_report_since(h, site, r->since_s)
 				  : status_report(h, site);

@@ -53,4 +53,8 @@ const char *status_bgp_name(const struct hub_site *site, unsigned int t);
 /* Routes may lead there: the tunnel is open, and so is its BGP session where it has one. */
 bool status_is_routed(const struct hub_site *site, unsigned int t);
 
+/* status_closed.c */
+json_t *status_closed(struct hub *h, const struct hub_site *site);
+json_t *status_release(struct hub *h, const struct ip_prefix *prefix);
+
 #endif
