@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BGP codecs: round trips, header errors of RFC 4271 6, attribute errors of RFC 7606 7. */
+#include "base/utf8.h"
 #include "../attr_cases.h"
 #include "bgp_message.h"
 
@@ -165,7 +166,7 @@ static void notification_texts(void **state)
 	n.data[0] = 254;
 	n.data_len = 255;
 	hard = notify_hard(&n);
-	assert_int_equal(hard.data_len, 255);
+	assert_int_equal(hard.data_len, 257); /* all of it, and two bytes in front */
 	assert_true(strlen(notify_format(&hard, text)) < NOTIFY_TEXT_SIZE);
 }
 
@@ -465,9 +466,57 @@ static void as4_path_merge(void **state)
 	assert_int_equal(path.len, before.len);
 }
 
+/* RFC 9003: 255 bytes are legal; what a terminal or a log would take for something else is escaped. */
+static void what_a_peer_writes(void **state)
+{
+	static const struct {
+		const char *sent, *said;
+	} cases[] = {
+		{"bye", "Cease 6/2 (administrative shutdown): bye"},
+		{"Gr\xc3\xbc\xc3\x9f", "Cease 6/2 (administrative shutdown): Gr\xc3\xbc\xc3\x9f"},
+		{"a\xff\xc0\x80z", "Cease 6/2 (administrative shutdown): a\\xff\\xc0\\x80z"},
+		{"a\n2026 hub: forged\x1b[31m",
+			"Cease 6/2 (administrative shutdown): a\\x0a2026 hub: forged\\x1b[31m"},
+		{"\xed\xa0\x80", "Cease 6/2 (administrative shutdown): \\xed\\xa0\\x80"},
+		{"\xc2\x9b", "Cease 6/2 (administrative shutdown): \\xc2\\x9b"},
+		{"\xe2\x82", "Cease 6/2 (administrative shutdown): \\xe2\\x82"},
+	};
+	uint8_t bytes[2 + 2 + 1 + SHUTDOWN_TEXT] = {NOTIFY_CEASE, CEASE_SHUTDOWN};
+	char text[NOTIFY_TEXT_SIZE], child[] = "a\xff\n\xc3\xbcz";
+	struct bgp_notify n;
+	struct rd r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		n = notify_make_text(CEASE_SHUTDOWN, cases[i].sent);
+		assert_string_equal(notify_format(&n, text), cases[i].said);
+	}
+	bytes[2] = SHUTDOWN_TEXT;
+	for (int hard = 0; hard < 2; hard++) {
+		unsigned int at = hard ? 4 : 2; /* the length byte */
+
+		if (hard)
+			memcpy(bytes,
+				(uint8_t[]){NOTIFY_CEASE, CEASE_HARD_RESET, NOTIFY_CEASE,
+					CEASE_SHUTDOWN, SHUTDOWN_TEXT},
+				5);
+		for (int i = 0; i < SHUTDOWN_TEXT; i++)
+			bytes[at + 1 + (unsigned int)i] = i % 2 ? 0xbc : 0xc3; /* U+00FC */
+		r = rd_init(bytes, at + 1 + SHUTDOWN_TEXT);
+		assert_true(notify_decode(&r, &n));
+		notify_format(&n, text);
+		assert_non_null(strstr(text, "(administrative shutdown): \xc3\xbc\xc3\xbc"));
+		assert_string_equal(text + strlen(text) - 5, "\xc3\xbc...");
+		assert_true(strlen(text) >= NOTIFY_TEXT_SIZE - 5);
+	}
+	utf8_clean(child);
+	assert_string_equal(child, "a??\xc3\xbcz");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_peer_writes),
 		cmocka_unit_test(keepalive_round_trip),
 		cmocka_unit_test(header_errors),
 		cmocka_unit_test(notification_round_trip),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bgp/notify.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 
 enum { SUBCODES = 16 };
@@ -62,7 +64,7 @@ struct bgp_notify notify_make_data(
 {
 	struct bgp_notify n = notify_make(code, subcode);
 
-	n.data_len = (uint8_t)(len < NOTIFY_DATA_MAX ? len : NOTIFY_DATA_MAX);
+	n.data_len = (uint16_t)(len < NOTIFY_DATA_MAX ? len : NOTIFY_DATA_MAX);
 	if (n.data_len)
 		memcpy(n.data, data, n.data_len);
 	return n;
@@ -71,7 +73,7 @@ struct bgp_notify notify_make_data(
 struct bgp_notify notify_make_text(unsigned int subcode, const char *text)
 {
 	uint8_t data[NOTIFY_DATA_MAX];
-	size_t len = strnlen(text, sizeof(data) - 1);
+	size_t len = strnlen(text, SHUTDOWN_TEXT);
 
 	data[0] = (uint8_t)len;
 	memcpy(data + 1, text, len);
@@ -107,7 +109,7 @@ void notify_encode(const struct bgp_notify *n, struct wr *w)
 }
 
 /* RFC 9003 2: the text of a shutdown is one length byte and that many bytes of UTF-8. */
-static int shutdown_text(const struct bgp_notify *n)
+static size_t shutdown_text(const struct bgp_notify *n)
 {
 	if (n->code != NOTIFY_CEASE || n->data_len < 2 ||
 		(n->subcode != CEASE_SHUTDOWN && n->subcode != CEASE_RESET))
@@ -115,35 +117,67 @@ static int shutdown_text(const struct bgp_notify *n)
 	return n->data[0] < n->data_len ? n->data[0] : 0;
 }
 
+/* What a peer wrote, without what a terminal or a log would take for something else. */
+static void append_text(char *to, size_t room, const uint8_t *text, size_t len)
+{
+	static const char cut[] = "...";
+	size_t at = 0;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_printable(text + i, len - i), need = n ? n : 4;
+		bool last = i + (n ? n : 1) == len;
+
+		if (at + need + (last ? 1 : sizeof(cut)) > room) {
+			if (at + sizeof(cut) <= room)
+				memcpy(to + at, cut, sizeof(cut));
+			return;
+		}
+		if (n)
+			memcpy(to + at, text + i, n);
+		else
+			snprintf(to + at, need + 1, "\\x%02x", text[i]);
+		at += need;
+		to[at] = '\0';
+		i += n ? n : 1;
+	}
+}
+
+static void format_plain(const struct bgp_notify *n, char *text, size_t room)
+{
+	const struct code_row *row = NULL;
+	const char *meaning = NULL;
+	size_t len = shutdown_text(n), at;
+
+	if (n->code < sizeof(codes) / sizeof(codes[0]))
+		row = &codes[n->code];
+	if (row && n->subcode < SUBCODES)
+		meaning = row->subcodes[n->subcode];
+	snprintf(text, room, "%s %u/%u%s%s%s%s", row && row->name ? row->name : "NOTIFICATION",
+		n->code, n->subcode, meaning ? " (" : "", meaning ? meaning : "",
+		meaning ? ")" : "", len ? ": " : "");
+	at = strlen(text);
+	append_text(text + at, room - at, n->data + 1, len);
+}
+
 /* RFC 8538 3.1: the reason of a hard reset stands in its data, in the same form. */
 static const char *format_hard(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
 {
+	static const char head[] = "Cease 6/9 (hard reset): ";
 	struct bgp_notify inner =
 		notify_make_data(n->data[0], n->data[1], n->data + 2, n->data_len - 2u);
-	char reason[NOTIFY_TEXT_SIZE];
 
 	/* One inside of another is no reason. */
 	if (inner.code == NOTIFY_CEASE && inner.subcode == CEASE_HARD_RESET)
 		inner.data_len = 0;
-	snprintf(text, NOTIFY_TEXT_SIZE, "Cease 6/9 (hard reset): %.160s",
-		notify_format(&inner, reason));
+	memcpy(text, head, sizeof(head));
+	format_plain(&inner, text + sizeof(head) - 1, NOTIFY_TEXT_SIZE - sizeof(head) + 1);
 	return text;
 }
 
 const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
 {
-	const struct code_row *row = NULL;
-	const char *meaning = NULL;
-
 	if (n->code == NOTIFY_CEASE && n->subcode == CEASE_HARD_RESET && n->data_len >= 2)
 		return format_hard(n, text);
-	if (n->code < sizeof(codes) / sizeof(codes[0]))
-		row = &codes[n->code];
-	if (row && n->subcode < SUBCODES)
-		meaning = row->subcodes[n->subcode];
-	snprintf(text, NOTIFY_TEXT_SIZE, "%s %u/%u%s%s%s%s%.*s",
-		row && row->name ? row->name : "NOTIFICATION", n->code, n->subcode,
-		meaning ? " (" : "", meaning ? meaning : "", meaning ? ")" : "",
-		shutdown_text(n) ? ": " : "", shutdown_text(n), (const char *)n->data + 1);
+	format_plain(n, text, NOTIFY_TEXT_SIZE);
 	return text;
 }

@@ -7,8 +7,9 @@
 
 #include <stdint.h>
 
-#define NOTIFY_DATA_MAX  255 /* bytes of data kept and sent; longer data of a peer is cut */
+#define NOTIFY_DATA_MAX  258 /* bytes of data kept and sent; longer data of a peer is cut */
 #define NOTIFY_TEXT_SIZE 200
+#define SHUTDOWN_TEXT    255 /* bytes at most: RFC 9003 2 */
 
 enum notify_code {
 	NOTIFY_NONE = 0,
@@ -66,8 +67,8 @@ enum notify_cease {
 struct bgp_notify {
 	uint8_t code;
 	uint8_t subcode;
-	uint8_t data_len;
-	uint8_t data[NOTIFY_DATA_MAX];
+	uint16_t data_len;
+	uint8_t data[NOTIFY_DATA_MAX]; /* of a hard reset: two bytes, then that of what is inside */
 };
 
 /* A notification without data. */
@@ -89,7 +90,10 @@ bool notify_decode(struct rd *body, struct bgp_notify *n);
 /* Writes the body. */
 void notify_encode(const struct bgp_notify *n, struct wr *w);
 
-/* "Cease/1 (maximum number of prefixes reached)"; returns `text`. */
+/*
+ * "Cease 6/1 (maximum number of prefixes reached)"; returns `text`. What the peer wrote is printable
+ * UTF-8 afterwards: other bytes stand as \xNN, and "..." where there was no room for all of it.
+ */
 const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE]);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "bgp/bfd/packet.h"
 #include "hub/data_saved.h"
 #include "ike/effect.h"
@@ -306,8 +307,8 @@ static void on_end(void *context, struct process *p)
 	}
 }
 
-/* A child may be in a peer's hands: what it sends as text ends where its array ends. */
-#define END(field) ((field)[sizeof(field) - 1] = '\0')
+/* A child may be in a peer's hands: what it sends as text ends where its array ends, and is text. */
+#define END(field) ((field)[sizeof(field) - 1] = '\0', utf8_clean(field))
 
 static void on_tunnel_state(struct hub *h, struct imsg_tunnel_state *m)
 {
