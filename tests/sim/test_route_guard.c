@@ -85,6 +85,20 @@ static void outside_addresses_are_nobodys(void **state)
 	tear_down();
 }
 
+static void a_filter_holds_for_bgp_as_it_is(void **state)
+{
+	(void)state;
+	set_up(99, false);
+	sim.sites[0].conf.accept.count = 1;
+	assert_true(prefix_rule_parse("10.1.0.0/16 le 24", &sim.sites[0].conf.accept.rules[0]));
+	assert_null(refusal("10.1.9.0/24", 0, SOURCE_BGP));
+	assert_string_equal(
+		refusal("10.1.9.0/25", 1, SOURCE_BGP), "the site may not announce it (accept)");
+	assert_non_null(refusal("10.5.0.0/16", 0, SOURCE_BGP));
+	assert_null(refusal("10.5.0.0/16", 4, SOURCE_BGP));
+	tear_down();
+}
+
 static void connected_networks_are_nobodys(void **state)
 {
 	const char *why = reserved_reason(RESERVED_CONNECTED);
@@ -310,6 +324,7 @@ int main(void)
 		cmocka_unit_test(the_guard_knows_owners),
 		cmocka_unit_test(outside_addresses_are_nobodys),
 		cmocka_unit_test(connected_networks_are_nobodys),
+		cmocka_unit_test(a_filter_holds_for_bgp_as_it_is),
 		cmocka_unit_test(the_guard_knows_who_shares),
 		cmocka_unit_test(rules_that_change_are_obeyed),
 		cmocka_unit_test(groups_keep_their_numbers),

@@ -122,6 +122,48 @@ static void what_becomes_reserved_is_withdrawn(void **state)
 	assert_int_equal(told("20.1.2.0/24"), 4);
 }
 
+/* The rest is denied, counted and said; another list holds for what was learned before. */
+static void a_site_announces_what_it_may(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+
+	(void)state;
+	start_sites();
+	n.allow_default = true;
+	n.accept_count = 2;
+	assert_true(prefix_rule_parse("10.1.0.0/16 le 24", &n.accept[0]));
+	assert_true(prefix_rule_parse("10.9.0.0/24", &n.accept[1]));
+	change(&n);
+	announce(0, "10.1.0.0/16", true);
+	announce(0, "10.1.2.0/24", true);
+	announce(0, "10.9.0.0/24", true);
+	pass(CLOCK_SECOND);
+	assert_int_equal(told("10.1.0.0/16") + told("10.1.2.0/24") + told("10.9.0.0/24"), 12);
+	assert_int_equal(events.count, 0);
+	announce(0, "10.1.2.128/25", true);
+	announce(0, "10.9.0.0/25", true);
+	announce(0, "10.0.0.0/8", true);
+	announce(0, "0.0.0.0/0", true);
+	pass(CLOCK_SECOND);
+	assert_int_equal(told("10.1.2.128/25") + told("10.9.0.0/25") + told("10.0.0.0/8"), 0);
+	assert_false(hub_has("0.0.0.0/0", 0));
+	assert_int_equal(events.count, 4);
+	assert_int_equal(lab.hub_state[0].counts.denied, 4);
+	assert_string_equal(events.last.details, "the site may not announce it (accept)");
+	n.accept[0].longest = 16;
+	change(&n);
+	pass(CLOCK_SECOND);
+	assert_int_equal(told("10.1.2.0/24"), 0);
+	assert_int_equal(told("10.1.0.0/16"), 4);
+	assert_string_equal(
+		events.last.details, "it is not used: the site may not announce it (accept)");
+	n.accept_count = 0;
+	change(&n);
+	pass(CLOCK_SECOND);
+	assert_int_equal(told("10.1.2.0/24") + told("10.9.0.0/25"), 8);
+	assert_true(hub_has("0.0.0.0/0", 0));
+}
+
 static void a_static_route_goes_before_a_connected_network(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(2);
@@ -387,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		lab_test(what_is_reserved_is_not_told),
 		lab_test(what_becomes_reserved_is_withdrawn),
+		lab_test(a_site_announces_what_it_may),
 		lab_test(a_static_route_goes_before_a_connected_network),
 		lab_test(a_longer_prefix_takes_nothing),
 		lab_test(what_is_legitimate_stays),

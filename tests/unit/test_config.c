@@ -279,6 +279,30 @@ static const struct refusal refusals[] = {
 	{ROUTING("bfd: { interval: 10ms }"), "out of range: 50000 to"},
 	{ROUTING("bfd: { multiplier: 1 }"), "out of range: 2 to 50"},
 	{ROUTING("bgp_transport: ipv6"), "bgp_transport 'ipv6' needs inside6"},
+	{HUB "sites:\n  - { name: a, asn: 65001, prefixes: [0.0.0.0/0],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': prefix 0.0.0.0/0 is too short to be owned by one site"},
+	{HUB "sites:\n  - { name: a, asn: 65001, prefixes: ['2000::/3'],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': prefix 2000::/3 is too short to be owned by one site"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"the list is empty; 'propagate: off'"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [10.1.0.0/16 le 15],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"'10.1.0.0/16 le 15' is neither a prefix nor 'PREFIX le LENGTH'"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [10.1.0.0/16 le 33],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"'10.1.0.0/16 le 33' is neither a prefix nor 'PREFIX le LENGTH'"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [10.1.0.0/16 ge 20],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"'10.1.0.0/16 ge 20' is neither a prefix nor 'PREFIX le LENGTH'"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [10.1.0.0/16], allow_default: true,"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': allow_default has no effect: 'accept' has no default route"},
+	{HUB "sites:\n  - { name: a, asn: 65001, accept: [10.1.0.0/16], prefixes: [10.1.1.0/24],"
+	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
+		"site 'a': it owns 10.1.1.0/24, which it may not announce"},
 	{HUB "  networks: [10.0.0.0/8]\nsites:\n  - { name: a, asn: 65001, prefixes: [10.1.0.0/16],"
 	     " tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n",
 		"site 'a': prefix 10.1.0.0/16 lies within 10.0.0.0/8 of the hub"},

@@ -117,6 +117,45 @@ int prefix_compare(const struct ip_prefix *a, const struct ip_prefix *b)
 	return order ? order : (int)a->len - (int)b->len;
 }
 
+bool prefix_rule_parse(const char *text, struct prefix_rule *r)
+{
+	static const char between[] = " le ";
+	const char *le = strstr(text, between);
+	size_t len = le ? (size_t)(le - text) : strlen(text);
+	char head[PREFIX_STR_SIZE];
+	struct prefix_rule fresh = {0};
+
+	if (len >= sizeof(head))
+		return false;
+	memcpy(head, text, len);
+	head[len] = '\0';
+	if (!prefix_parse(head, &fresh.prefix))
+		return false;
+	fresh.longest = fresh.prefix.len;
+	if (le) {
+		char *end;
+		const char *digits = le + sizeof(between) - 1;
+		unsigned long n = strtoul(digits, &end, 10);
+
+		if (*digits < '0' || *digits > '9' || *end || n < fresh.prefix.len ||
+			n > addr_bits(&fresh.prefix.addr))
+			return false;
+		fresh.longest = (uint8_t)n;
+	}
+	*r = fresh;
+	return true;
+}
+
+bool prefix_rules_permit(
+	const struct prefix_rule *rules, unsigned int count, const struct ip_prefix *p)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (p->len <= rules[i].longest && prefix_covers(&rules[i].prefix, p))
+			return true;
+	}
+	return false;
+}
+
 const char *addr_format(const struct ip_addr *a, char text[ADDR_STR_SIZE])
 {
 	if (!addr_is_set(a) || !inet_ntop(a->family, a->bytes, text, ADDR_STR_SIZE))

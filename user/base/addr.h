@@ -23,6 +23,12 @@ struct ip_prefix {
 	uint8_t len; /* bits */
 };
 
+/* A prefix, and those within it up to a length; that of the prefix: it alone. */
+struct prefix_rule {
+	struct ip_prefix prefix;
+	uint8_t longest;
+};
+
 /* An address and a UDP or TCP port in host order. */
 struct ip_endpoint {
 	struct ip_addr addr;
@@ -66,6 +72,12 @@ bool prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *inner)
 
 bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 int prefix_compare(const struct ip_prefix *a, const struct ip_prefix *b);
+
+/* Reads "ADDRESS/LENGTH" or "ADDRESS/LENGTH le N", N from the length up. False leaves *r untouched. */
+bool prefix_rule_parse(const char *text, struct prefix_rule *r);
+/* Whether one of the rules is about the prefix. */
+bool prefix_rules_permit(
+	const struct prefix_rule *rules, unsigned int count, const struct ip_prefix *p);
 
 /* Text forms; return `text`, which has the size named above. Unset gives "-". */
 const char *addr_format(const struct ip_addr *a, char text[ADDR_STR_SIZE]);

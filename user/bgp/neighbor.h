@@ -11,6 +11,7 @@
 
 #define NEIGHBOR_CLAIMS_MAX  64
 #define NEIGHBOR_STATICS_MAX 100 /* */
+#define NEIGHBOR_ACCEPT_MAX  64
 
 /* R-06: whatever the attributes, a path of an earlier class wins. A line of the hub's own (R-06's
  * first class) is a route of its kernel with a lower metric than ours: it needs no path here. */
@@ -57,6 +58,8 @@ struct bgp_neighbor {
 	bool was_up;         /* it was Established before `restarted` */
 	uint8_t claim_count; /* what its site owns, see decide.h */
 	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];
+	uint8_t accept_count; /* what it may announce; 0: everything */
+	struct prefix_rule accept[NEIGHBOR_ACCEPT_MAX];
 };
 
 /* The addresses that the session has. */

@@ -53,10 +53,14 @@ static bool is_inside(const struct policy *policy, const struct ip_prefix *p)
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,
 	const struct ip_prefix *prefix, const struct attrs *a)
 {
+	const struct bgp_neighbor *n = &from->conf;
 	enum policy_verdict reserved;
 
 	if (attr_path_count(a, policy->config->local_as) > from->conf.allow_as_in)
 		return POLICY_OWN_AS;
+	if (n->accept_count && !n->is_static &&
+		!prefix_rules_permit(n->accept, n->accept_count, prefix))
+		return POLICY_FILTER;
 	if (prefix->len == 0) /* */
 		return !from->conf.allow_default   ? POLICY_DEFAULT
 		       : from->conf.not_propagated ? POLICY_SITE
@@ -150,6 +154,8 @@ const char *policy_reason(enum policy_verdict verdict)
 		return reserved_reason(RESERVED_CONNECTED);
 	case POLICY_INSIDE:
 		return "it covers inside addresses of a tunnel";
+	case POLICY_FILTER:
+		return "the site may not announce it (accept)";
 	case POLICY_SITE:
 		return "routes of this site are not propagated";
 	case POLICY_NEXT_HOP:

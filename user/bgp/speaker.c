@@ -256,6 +256,16 @@ void bgp_statics_set(
 	learn_statics(b, p);
 }
 
+static bool same_accept(const struct bgp_neighbor *a, const struct bgp_neighbor *b)
+{
+	for (unsigned int i = 0; i < a->accept_count && a->accept_count == b->accept_count; i++) {
+		if (!prefix_equal(&a->accept[i].prefix, &b->accept[i].prefix) ||
+			a->accept[i].longest != b->accept[i].longest)
+			return false;
+	}
+	return a->accept_count == b->accept_count;
+}
+
 static bool same_claims(const struct bgp_neighbor *a, const struct bgp_neighbor *b)
 {
 	for (unsigned int i = 0; i < a->claim_count && a->claim_count == b->claim_count; i++) {
@@ -294,7 +304,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (old.group != conf->group || old.allow_default != conf->allow_default ||
 		old.allow_as_in != conf->allow_as_in ||
 		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp ||
-		old.draining != conf->draining)
+		!same_accept(&old, conf) || old.draining != conf->draining)
 		rib_touch_all(&b->rib);
 	if (old.share_default != conf->share_default)
 		tell_all_again(b);

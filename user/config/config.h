@@ -88,6 +88,11 @@ struct networks_conf {
 	struct ip_prefix prefixes[CONFIG_NETWORKS_MAX];
 };
 
+struct accept_conf {
+	uint32_t count; /* 0: everything */
+	struct prefix_rule rules[CONFIG_NETWORKS_MAX];
+};
+
 struct statics_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_STATICS_MAX];
@@ -220,6 +225,7 @@ struct site_conf {
 	struct bfd_conf bfd;
 	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
 	struct statics_conf statics;               /* with ROUTING_STATIC */
+	struct accept_conf accept;                 /* what it may announce */
 	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };

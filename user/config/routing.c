@@ -46,6 +46,29 @@ bool read_networks(struct walk *w, const yaml_node_t *node, void *to)
 	return walk_sequence(w, node, CONFIG_NETWORKS_MAX, read_network_item, to);
 }
 
+static bool read_accept_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	struct accept_conf *a = to;
+	const char *text = walk_scalar(w, node);
+
+	a->count = index + 1;
+	return text && (prefix_rule_parse(text, &a->rules[index]) ||
+			       walk_fail(w, node,
+				       "'%.60s' is neither a prefix nor 'PREFIX le LENGTH', with a "
+				       "length from that of the prefix up",
+				       text));
+}
+
+bool read_accept(struct walk *w, const yaml_node_t *node, void *to)
+{
+	struct accept_conf *a = to;
+
+	if (!walk_sequence(w, node, CONFIG_NETWORKS_MAX, read_accept_item, a))
+		return false;
+	return a->count ||
+	       walk_fail(w, node, "the list is empty; 'propagate: off' takes nothing from a site");
+}
+
 bool read_med_mode(struct walk *w, const yaml_node_t *node, void *to)
 {
 	static const char *const words[] = {
@@ -158,6 +181,50 @@ static bool overlap(const struct ip_prefix *a, const struct ip_prefix *b)
 static bool same_place(const struct site_conf *a, const struct site_conf *b)
 {
 	return a == b || (a->group[0] && !strcmp(a->group, b->group));
+}
+
+/* It would own what all others have. */
+static bool check_claim_len(
+	struct walk *w, const struct draft *d, unsigned int s, const struct ip_prefix *claim)
+{
+	unsigned int shortest = claim->addr.family == AF_INET ? 8 : 7; /* 10.0.0.0/8, fc00::/7 */
+	char text[PREFIX_STR_SIZE];
+
+	return claim->len >= shortest ||
+	       walk_fail(w, d->sites[s],
+		       "site '%s': prefix %s is too short to be owned by one site: whatever others "
+		       "announce in it would be quarantined; 'accept' says what it may announce, "
+		       "'allow_default' lets it announce a default route",
+		       d->config->sites[s].name, prefix_format(claim, text));
+}
+
+/* What it owns it may announce, and a default route if that is allowed. */
+static bool check_accept(struct walk *w, const struct draft *d, unsigned int s)
+{
+	const struct site_conf *site = &d->config->sites[s];
+	const struct accept_conf *a = &site->accept;
+	const struct ip_prefix defaults[] = {{{AF_INET, {0}}, 0}, {{AF_INET6, {0}}, 0}};
+	char text[PREFIX_STR_SIZE];
+
+	if (!a->count)
+		return true;
+	if (site->routing != ROUTING_BGP)
+		return walk_fail(w, d->sites[s],
+			"site '%s': 'accept' is about what a site announces by BGP", site->name);
+	if (site->allow_default && !prefix_rules_permit(a->rules, a->count, &defaults[0]) &&
+		!prefix_rules_permit(a->rules, a->count, &defaults[1]))
+		return walk_fail(w, d->sites[s],
+			"site '%s': allow_default has no effect: 'accept' has no default route",
+			site->name);
+	for (unsigned int i = 0; i < site->prefixes.count; i++) {
+		if (!prefix_rules_permit(a->rules, a->count, &site->prefixes.prefixes[i]))
+			return walk_fail(w, d->sites[s],
+				"site '%s': it owns %s, which it may not announce: 'accept' does "
+				"not "
+				"have it",
+				site->name, prefix_format(&site->prefixes.prefixes[i], text));
+	}
+	return true;
 }
 
 static bool check_claim(
@@ -322,7 +389,9 @@ static bool check_site_routing(struct walk *w, const struct draft *d, unsigned i
 				site->name, t);
 	}
 	for (unsigned int i = 0; i < site->prefixes.count; i++)
-		ok &= check_claim(w, d, s, &site->prefixes.prefixes[i]);
+		ok &= check_claim_len(w, d, s, &site->prefixes.prefixes[i]) &&
+		      check_claim(w, d, s, &site->prefixes.prefixes[i]);
+	ok &= check_accept(w, d, s);
 	for (unsigned int i = 0; i < site->statics.count; i++)
 		ok &= check_static(w, d, s, &site->statics.prefixes[i]);
 	return ok;

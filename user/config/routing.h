@@ -7,6 +7,7 @@
 
 walk_reader read_bfd;        /* struct bfd_conf: on, off, {interval, multiplier} */
 walk_reader read_networks;   /* struct networks_conf */
+walk_reader read_accept;     /* struct accept_conf */
 walk_reader read_med_mode;   /* uint8_t */
 walk_reader read_dataplane;  /* uint8_t */
 walk_reader read_df;         /* uint8_t */

@@ -130,6 +130,7 @@ static const struct walk_field site_fields[] = {
 	{"bgp_password", read_secret_ref, offsetof(struct site_conf, bgp_password), false},
 	{"bfd", read_bfd, offsetof(struct site_conf, bfd), false},
 	{"prefixes", read_networks, offsetof(struct site_conf, prefixes), false},
+	{"accept", read_accept, offsetof(struct site_conf, accept), false},
 	{"routing", read_routing, 0, false},
 	{"static_routes", read_static_routes, 0, false},
 	{"ecmp", read_ecmp, 0, false},

@@ -24,6 +24,7 @@ static_assert(sizeof(struct imsg_peer_cert) < IMSG_MAX_SIZE - 256, "a chain fits
 static_assert(sizeof(struct imsg_sa_add) < IMSG_MAX_SIZE / 2, "an SA fits");
 static_assert(sizeof(struct imsg_bgp_neighbor) < IMSG_MAX_SIZE / 2, "a neighbour fits");
 static_assert(IMSG_CLAIMS_MAX == NEIGHBOR_CLAIMS_MAX, "claims fit the speaker's");
+static_assert(IMSG_ACCEPT_MAX == NEIGHBOR_ACCEPT_MAX, "filters fit the speaker's");
 static_assert(IMSG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "static routes fit the speaker's");
 static_assert(sizeof(struct imsg_bgp_reserved) < IMSG_MAX_SIZE / 2, "reserved facts fit");
 static_assert(sizeof(struct imsg_bgp_owners) < IMSG_MAX_SIZE - 64, "owners fit");

@@ -24,6 +24,7 @@
 
 #define IMSG_OUTSIDE_ADDRESSES 4
 #define IMSG_CLAIMS_MAX        64
+#define IMSG_ACCEPT_MAX        64
 #define IMSG_STATICS_MAX       100
 #define IMSG_ROUTES_MAX        128
 #define IMSG_RESERVED_MAX      500
@@ -386,6 +387,8 @@ struct imsg_bgp_neighbor {
 	struct imsg_bfd_resume bfd_resume;
 	uint8_t claim_count;
 	struct ip_prefix claims[IMSG_CLAIMS_MAX]; /* what the site owns */
+	uint8_t accept_count;
+	struct prefix_rule accept[IMSG_ACCEPT_MAX]; /* what it may announce; none: everything */
 };
 
 struct imsg_bgp_statics {

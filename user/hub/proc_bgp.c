@@ -248,6 +248,8 @@ static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, u
 	memcpy(conf.site, m->site, sizeof(conf.site));
 	conf.site[sizeof(conf.site) - 1] = '\0';
 	memcpy(conf.claims, m->claims, sizeof(conf.claims));
+	memcpy(conf.accept, m->accept, sizeof(conf.accept));
+	conf.accept_count = m->accept_count;
 	if (!bgp_neighbor_set(p->bgp, &conf, now))
 		log_error("site %s tunnel %u: BGP: no room for another neighbour", conf.site,
 			conf.tunnel % TUNNELS_PER_SITE);

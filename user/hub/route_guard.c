@@ -197,6 +197,9 @@ static const char *refusal_of(
 		return "routes of the site are not propagated";
 	if (is_of_other_source(&site->conf, route))
 		return "it is not among the static routes of the site, or those of its sessions";
+	if (site->conf.accept.count && route->source != SOURCE_STATIC &&
+		!prefix_rules_permit(site->conf.accept.rules, site->conf.accept.count, p))
+		return "the site may not announce it (accept)";
 	if (!p->len && !site->conf.allow_default)
 		return "default routes of this site are not allowed";
 	if (is_of_others(h, site, p))

@@ -148,6 +148,8 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 	m.was_up = site->tunnels[t].bgp_was_up;
 	m.claim_count = (uint8_t)site->conf.prefixes.count;
 	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
+	m.accept_count = (uint8_t)site->conf.accept.count;
+	memcpy(m.accept, site->conf.accept.rules, sizeof(m.accept));
 	m.transport6 = site->conf.bgp_family == AF_INET6;
 	m.passive = site->conf.bgp_password[0];
 	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password))
