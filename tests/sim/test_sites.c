@@ -75,8 +75,10 @@ void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu)
 	(void)h, (void)tunnel, (void)mtu;
 }
 
-bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const char *ref)
+bool hub_bgp_password(
+	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print)
 {
+	*print = 0;
 	(void)h, (void)peer, (void)ref;
 	return true;
 }

@@ -193,6 +193,83 @@ static void denials(void **state)
 	assert_int_equal(lab.hub_state[0].state, FSM_ESTABLISHED);
 }
 
+/* A flood of routes fills their own share of the log: how it ended is said all the same. */
+static void routes_do_not_silence_the_session(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	char text[32];
+
+	(void)state;
+	n.max_prefixes_in = 200;
+	join(0);
+	change(&n);
+	pass(MINUTE);
+	forget_what_was_said();
+	for (int i = 0; i < 250; i++) {
+		snprintf(text, sizeof(text), "10.%d.%d.0/24", 1 + i / 200, i % 200);
+		announce(0, text, true);
+	}
+	pass(CLOCK_SECOND);
+	must_say("prefix limit exceeded: 201 IPv4 prefixes received, 200 allowed");
+	must_say("DOWN - state Established -> Idle");
+}
+
+/* Another password holds for segments of another connection only. */
+static void another_password_ends_the_session(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	uint32_t before;
+
+	(void)state;
+	n.passive = true;
+	join(0);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	before = lab.connections;
+	for (uint64_t print = 7; print < 9; print++) { /* added, changed */
+		n.password_print = print;
+		forget_what_was_said();
+		change(&n);
+		pass(MINUTE);
+		must_say("bgp_password was changed; NOTIFICATION sent: Cease 6/6");
+		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+		assert_true(lab.connections > before);
+		before = lab.connections;
+		change(&n); /* the same again */
+		pass(MINUTE);
+		assert_int_equal(lab.connections, before);
+	}
+}
+
+/* Nobody comes: what is shown is no sentence of before, and after a while it is said. */
+static void a_session_that_never_comes_up_is_spoken_of(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+
+	(void)state;
+	lab.site_connects = lab.hub_connects = false;
+	n.passive = true;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	pass(20 * CLOCK_SECOND);
+	assert_non_null(strstr(lab.hub_state[0].detail, "waiting for the site to connect"));
+	assert_int_equal(said_len, 0);
+	pass(20 * CLOCK_SECOND);
+	must_say("no session 30 s after the tunnel came up: waiting for the site to connect");
+	forget_what_was_said();
+	pass(5 * MINUTE);
+	assert_int_equal(said_len, 0);
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	pass(CLOCK_SECOND);
+	assert_string_equal(lab.hub_state[0].detail, "the tunnel is down");
+	n.passive = false;
+	change(&n);
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	pass(MINUTE);
+	must_say("no session 30 s after the tunnel came up: connection: refused");
+	assert_null(strstr(lab.hub_state[0].detail, "tunnel is down"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +278,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limit_out, set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(prefix_limit, set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(denials, set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(
+			routes_do_not_silence_the_session, set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(
+			another_password_ends_the_session, set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_session_that_never_comes_up_is_spoken_of, set_up, lab_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

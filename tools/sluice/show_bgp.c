@@ -6,6 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of IPv4, and of IPv6 where there are some; the limit is of each. */
+static void prefixes_cell(
+	struct table *t, const json_t *o, const char *all, const char *ipv6, const char *most)
+{
+	unsigned long long six = field_number(o, ipv6), four = field_number(o, all) - six;
+
+	if (six)
+		table_cell(t, "%llu+%llu of %llu", four, six,
+			(unsigned long long)field_number(o, most));
+	else
+		table_cell(t, "%llu of %llu", four, (unsigned long long)field_number(o, most));
+}
+
 static void session_row(struct table *t, const json_t *o)
 {
 	const json_t *bfd = json_object_get(o, "bfd");
@@ -18,10 +31,8 @@ static void session_row(struct table *t, const json_t *o)
 	table_cell(t, "%llu", (unsigned long long)field_number(o, "asn"));
 	table_text(t, field_text(o, "state"));
 	table_text(t, field_text(o, "established_at"));
-	table_cell(t, "%llu of %llu", (unsigned long long)field_number(o, "prefixes_in"),
-		(unsigned long long)field_number(o, "prefixes_in_max"));
-	table_cell(t, "%llu of %llu", (unsigned long long)field_number(o, "prefixes_out"),
-		(unsigned long long)field_number(o, "prefixes_out_max"));
+	prefixes_cell(t, o, "prefixes_in", "prefixes_in_ipv6", "prefixes_in_max");
+	prefixes_cell(t, o, "prefixes_out", "prefixes_out_ipv6", "prefixes_out_max");
 	if (json_is_object(bfd))
 		table_cell(t, "%s, %llu ms", field_text(bfd, "state"),
 			(unsigned long long)field_number(bfd, "detection_us") / 1000);

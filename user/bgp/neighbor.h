@@ -41,6 +41,7 @@ struct bgp_neighbor {
 	struct ip_addr local6, peer6; /* unset: no IPv6 routes */
 	bool transport6;              /* the session runs over these (6-04) */
 	bool passive; /* never connected to: its connections are signed, which we cannot do */
+	uint64_t password_print; /* of what signs its segments (RFC 2385); 0: nothing does */
 	uint32_t remote_as;
 	uint32_t max_prefixes_in; /* per family; 0: no limit */
 	uint32_t max_prefixes_out;

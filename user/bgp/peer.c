@@ -160,7 +160,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	/* RFC 4271 6.8: the other connection, if it still hopes, is given up. */
 	other->pending = notify_make(NOTIFY_CEASE, CEASE_COLLISION);
 	peer_event(b, p, other, FSM_COLLISION, now);
-	p->start_at = CLOCK_NEVER;
+	p->start_at = p->missed_at = CLOCK_NEVER;
 	p->established_at = now;
 	p->updated = false;
 	p->notes_left = NOTES_PER_SESSION;
@@ -417,6 +417,17 @@ static void session_timers(struct bgp *b, struct bgp_peer *p, struct bgp_session
 	session_go_on(b, p, s, now);
 }
 
+/* Once: as long as nothing else happens, there is nothing else to say. */
+static void tell_missed(struct bgp *b, struct bgp_peer *p)
+{
+	p->missed_at = CLOCK_NEVER;
+	if (!p->tunnel_up || b->stopped || peer_established(p))
+		return;
+	speaker_event(b, p, "no session %u s after the tunnel came up: %s", MISSED_S, p->detail);
+	speaker_note(b, p, BGP_NOTE_WARN, "no session %u s after the tunnel came up: %s", MISSED_S,
+		p->detail);
+}
+
 void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
 {
 	for (int d = 0; d < BGP_DIRECTIONS; d++)
@@ -426,6 +437,8 @@ void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
 			"stale routes are removed: the peer did not announce them again");
 		peer_drop_stale(b, p);
 	}
+	if (p->missed_at <= now)
+		tell_missed(b, p);
 	if (p->start_at > now)
 		return;
 	p->start_at = CLOCK_NEVER;
@@ -447,6 +460,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t peer_next_timer(const struct bgp_peer *p)
 {
 	uint64_t at = earlier(earlier(p->start_at, p->report_at), p->stale_until);
+
+	at = earlier(at, p->missed_at);
 
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		const struct bgp_session *s = &p->sessions[d];

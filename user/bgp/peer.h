@@ -23,8 +23,9 @@
 #define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
 #define STALE_S             300 /* until End-of-RIB, once the peer is back */
 #define DEFER_S             30 /* RFC 4724 4.1: the longest wait for other peers after our restart */
-#define EVENTS_BURST        64 /* of the BGP log, for each peer */
+#define EVENTS_BURST        64 /* of the BGP log, for each peer; of the session, and of routes */
 #define EVENTS_PER_SECOND   4
+#define MISSED_S            30   /* after which a session that has not come up is spoken of */
 #define SETTLED_MS          2000 /* a session younger than this is not replaced by a new one */
 #define RIVAL_WAIT_S        3    /* how long a peer's connection waits for what becomes of ours */
 #define RIVAL_SYN_WAIT_S    1    /* the same, when ours is not even open */
@@ -48,6 +49,12 @@ struct bgp_session {
 	size_t in_size;
 };
 
+/* Of events: what there is too much of is left out, and counted. */
+struct bgp_budget {
+	uint64_t refill;
+	uint32_t left, lost;
+};
+
 struct bgp_peer {
 	struct rib_peer rib;
 	struct bgp_session sessions[BGP_DIRECTIONS];
@@ -55,13 +62,13 @@ struct bgp_peer {
 	unsigned int static_count; /* see bgp_statics_set */
 	struct ip_prefix *statics;
 	uint64_t start_at;      /* next attempt to connect */
+	uint64_t missed_at;     /* when people are told that none has come up */
 	uint64_t refused_until; /* after a prefix limit: nobody is let in */
 	uint64_t established_at;
 	uint64_t stale_until; /* RFC 4724: what is still stale then is forgotten */
 	uint32_t backoff_s;
 	uint32_t notes_left;
-	uint64_t events_refill;
-	uint32_t events_left, events_lost;
+	struct bgp_budget session_events, route_events;
 	bool updated; /* an UPDATE came in this session */
 	struct bgp_counts counts;
 	struct bgp_effect_state shown;

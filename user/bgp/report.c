@@ -22,36 +22,40 @@ void speaker_note(
 	va_end(args);
 }
 
-/* A peer's share. What it makes too much of is counted and told with the next event. */
-static struct bgp_effect_event *event_new(struct bgp *b, struct bgp_peer *p)
+/*
+ * A peer's share: of what its routes do and of its session, so that a flood of routes does not silence how
+ * it ended. What it makes too much of is counted and told with the next event of the kind.
+ */
+static struct bgp_effect_event *event_new(
+	struct bgp *b, struct bgp_peer *p, struct bgp_budget *budget)
 {
-	uint64_t due = (b->now - p->events_refill) / (CLOCK_SECOND / EVENTS_PER_SECOND);
+	uint64_t due = (b->now - budget->refill) / (CLOCK_SECOND / EVENTS_PER_SECOND);
 	struct bgp_effect_event *e;
 
-	if (!p->events_refill || due >= EVENTS_BURST) {
-		p->events_left = EVENTS_BURST;
-		p->events_refill = b->now;
+	if (!budget->refill || due >= EVENTS_BURST) {
+		budget->left = EVENTS_BURST;
+		budget->refill = b->now;
 	} else {
-		p->events_left += (uint32_t)due;
-		p->events_refill += due * (CLOCK_SECOND / EVENTS_PER_SECOND);
+		budget->left += (uint32_t)due;
+		budget->refill += due * (CLOCK_SECOND / EVENTS_PER_SECOND);
 	}
-	if (p->events_left > EVENTS_BURST)
-		p->events_left = EVENTS_BURST;
-	if (!p->events_left) {
-		p->events_lost++;
+	if (budget->left > EVENTS_BURST)
+		budget->left = EVENTS_BURST;
+	if (!budget->left) {
+		budget->lost++;
 		return NULL;
 	}
-	p->events_left--;
+	budget->left--;
 	e = &speaker_effect(b, BGP_EFFECT_EVENT, p->rib.conf.tunnel)->event;
-	e->left_out = p->events_lost;
-	p->events_lost = 0;
+	e->left_out = budget->lost;
+	budget->lost = 0;
 	return e;
 }
 
 __attribute__((format(printf, 4, 0))) static void session_event(struct bgp *b, struct bgp_peer *p,
 	enum bgp_event_status status, const char *format, va_list args)
 {
-	struct bgp_effect_event *e = event_new(b, p);
+	struct bgp_effect_event *e = event_new(b, p, &p->session_events);
 
 	if (!e)
 		return;
@@ -83,7 +87,7 @@ void speaker_route_event(struct bgp *b, struct bgp_peer *p, enum bgp_event_statu
 	const struct ip_prefix *prefix, const struct attrs *a, const struct ip_addr *next_hop,
 	const char *details)
 {
-	struct bgp_effect_event *e = event_new(b, p);
+	struct bgp_effect_event *e = event_new(b, p, &p->route_events);
 
 	if (!e)
 		return;

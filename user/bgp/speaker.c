@@ -195,7 +195,7 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 		abort();
 	p->rib.conf = *conf;
 	p->rib.slot = (uint16_t)slot;
-	p->start_at = p->report_at = p->stale_until = CLOCK_NEVER;
+	p->start_at = p->report_at = p->stale_until = p->missed_at = CLOCK_NEVER;
 	b->claims_changed = true;
 	p->shown.state = FSM_IDLE;
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
@@ -238,6 +238,7 @@ static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
 		learn_statics(b, p);
 	else if (p->tunnel_up && !b->stopped)
 		p->start_at = now;
+	p->missed_at = p->start_at == CLOCK_NEVER ? CLOCK_NEVER : now + MISSED_S * CLOCK_SECOND;
 }
 
 void bgp_statics_set(
@@ -287,8 +288,12 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
 		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
 		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
-		old.is_static != conf->is_static || old.ttl_security != conf->ttl_security) {
-		peer_set_detail(p, "the neighbour's configuration was changed");
+		old.is_static != conf->is_static || old.ttl_security != conf->ttl_security ||
+		old.password_print != conf->password_print) {
+		peer_set_detail(p, "%s",
+			old.password_print == conf->password_print
+				? "the neighbour's configuration was changed"
+				: "bgp_password was changed");
 		peer_stop(b, p, &n, now);
 		p->rib.conf = *conf;
 		learn_statics(b, p);
@@ -358,6 +363,13 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 		b->defer_until = 0; /* what is left must be decided about now */
 		peer_set_detail(p, "the tunnel is down");
 		peer_stop(b, p, &n, now);
+	} else if (p->rib.conf.is_static) {
+		peer_set_detail(p, "%s", "");
+	} else if (p->rib.conf.passive) {
+		peer_set_detail(p, "waiting for the site to connect: with a bgp_password the hub "
+				   "does not, and what is not signed with it is dropped");
+	} else {
+		peer_set_detail(p, "no connection yet");
 	}
 	start_soon(b, p, now);
 }

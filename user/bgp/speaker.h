@@ -53,9 +53,10 @@ struct bgp_counts {
 struct bgp_effect_state {
 	enum fsm_state state;
 	struct bgp_counts counts;
-	uint32_t prefixes_in, prefixes_out; /* both families */
-	bool out_limited;                   /* there are more than it may be told of */
-	uint8_t error_code, error_subcode;  /* of the last NOTIFICATION, either way */
+	uint32_t prefixes_in, prefixes_out;   /* both families */
+	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6: limits are of each family */
+	bool out_limited;                     /* there are more than it may be told of */
+	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	char detail[REASON_TEXT_SIZE];
 };
 

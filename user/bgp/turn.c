@@ -292,6 +292,8 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 		s.prefixes_out += p->rib.family[f].prefixes_out;
 		s.out_limited |= p->rib.family[f].suppressed;
 	}
+	s.prefixes_in6 = p->rib.family[BGP_IPV6].prefixes_in;
+	s.prefixes_out6 = p->rib.family[BGP_IPV6].prefixes_out;
 	memcpy(s.detail, p->detail, sizeof(s.detail));
 	return s;
 }
@@ -305,6 +307,8 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 		     strcmp(s.detail, p->shown.detail) != 0;
 	bool counts = s.prefixes_in != p->shown.prefixes_in ||
 		      s.prefixes_out != p->shown.prefixes_out ||
+		      s.prefixes_in6 != p->shown.prefixes_in6 ||
+		      s.prefixes_out6 != p->shown.prefixes_out6 ||
 		      s.out_limited != p->shown.out_limited ||
 		      memcmp(&s.counts, &p->shown.counts, sizeof(s.counts)) != 0;
 

@@ -509,7 +509,7 @@ static void on_bgp_event(struct hub *h, struct imsg_bgp_event *m)
 		json_object_set_new(message, "details", json_string(e->details));
 	if (e->left_out)
 		json_object_set_new(message, "left_out", json_integer(e->left_out));
-	hub_event(h, m->tunnel, EVENT_BGP,
+	hub_event(h, m->tunnel, route ? EVENT_BGP_ROUTE : EVENT_BGP,
 		json_pack("{s:s, s:s, s:o}", "type", route ? "RouteStatus" : "BGPStatus", "status",
 			statuses[e->status], "message", message));
 }

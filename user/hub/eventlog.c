@@ -13,16 +13,24 @@
 
 #define REFILL_NS (CLOCK_SECOND / 2)
 
+enum { EVENT_FILES = 2 };
+
 struct eventlog {
 	uint64_t number;
 	char directory[CONFIG_PATH_SIZE];
-	FILE *files[EVENT_KINDS];
+	FILE *files[EVENT_FILES];
 };
 
-static const char *const file_names[EVENT_KINDS] = {
+static const char *const file_names[EVENT_FILES] = {
 	[EVENT_ACTIVITY] = "activity.log",
 	[EVENT_BGP] = "bgp.log",
 };
+
+/* Routes go where the session's events go. */
+static enum event_kind file_of(enum event_kind kind)
+{
+	return kind == EVENT_BGP_ROUTE ? EVENT_BGP : kind;
+}
 
 struct eventlog *eventlog_new(void)
 {
@@ -35,7 +43,7 @@ struct eventlog *eventlog_new(void)
 
 static void close_files(struct eventlog *l)
 {
-	for (int i = 0; i < EVENT_KINDS; i++) {
+	for (int i = 0; i < EVENT_FILES; i++) {
 		if (l->files[i])
 			fclose(l->files[i]);
 		l->files[i] = NULL;
@@ -73,7 +81,7 @@ bool eventlog_open(struct eventlog *l, const char *directory)
 		return true;
 	if (mkdir(l->directory, 0750) && errno != EEXIST)
 		return false;
-	for (int i = 0; i < EVENT_KINDS; i++) {
+	for (int i = 0; i < EVENT_FILES; i++) {
 		if (!open_file(l, (enum event_kind)i)) {
 			close_files(l);
 			return false;
@@ -196,6 +204,7 @@ void eventlog_add(struct eventlog *l, enum event_kind kind, enum log_form form,
 		json_decref(own_event);
 		return;
 	}
+	kind = file_of(kind);
 	event = stamp(kind, resource, wall_ns);
 	json_object_update(event, own_event);
 	json_decref(own_event);

@@ -18,7 +18,8 @@
 
 enum event_kind {
 	EVENT_ACTIVITY,
-	EVENT_BGP,
+	EVENT_BGP,       /* of the session */
+	EVENT_BGP_ROUTE, /* into the same file and answer; limited and kept apart */
 	EVENT_KINDS,
 };
 

@@ -184,6 +184,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	hub_routes_check(h, now);
 	closed_spare(h, now);
 	closed_age(h, now);
+	hub_md5_look(h, now);
 	hub_connected_look(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {

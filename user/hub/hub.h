@@ -29,6 +29,7 @@
 #define HUB_SITE_SLOTS     SLUICE_MAX_SITES
 #define HUB_SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
 #define HUB_CONNECTED_MAX  1024
+#define MD5_KINDS          3  /* of segments that the kernel drops: see md5.c */
 #define HUB_SOCKETS_MAX    20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
 
 struct hub_tunnel {
@@ -44,6 +45,8 @@ struct hub_tunnel {
 	struct ip_addr came_from;
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
+	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
+	char md5_text[REASON_TEXT_SIZE];
 	struct imsg_bfd_state bfd;
 	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */
 	bool bgp_was_up;                   /* when the bgp process before this one ended */
@@ -132,6 +135,8 @@ struct hub {
 	size_t connected_count;
 	struct ip_prefix connected[HUB_CONNECTED_MAX]; /* networks and next hops of the host */
 	uint64_t connected_again_ns;
+	bool md5_known;
+	uint64_t md5_counts[MD5_KINDS];
 	bool connected_unread;
 	struct bgp_pending queries[BGP_QUERIES_MAX];
 	uint32_t next_query;
@@ -215,9 +220,11 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
 /*
  * RFC 2385: connections from this address must be signed with the secret of the reference, "" for
- * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret.
+ * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret; *print
+ * is another number for another secret, which says nothing of it, and 0 for none.
  */
-bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const char *ref);
+bool hub_bgp_password(
+	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print);
 /* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
 int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 
@@ -324,6 +331,15 @@ bool hub_reserved_gather(struct hub *h);
 /* The same; then bgp is told, and routes that are there are judged again. */
 void hub_reserved_refresh(struct hub *h);
 void hub_reserved_send(struct hub *h, struct process *p);
+/*
+ * md5.c. Once a second: whether the kernel has dropped segments for their signature, and whose they may be.
+ * The second one is told what it counts.
+ */
+void hub_md5_look(struct hub *h, uint64_t now);
+void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);
+/* Whether that is the news of the tunnel's session. */
+bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now);
+
 /* Every few seconds: looks what the host is connected to. */
 void hub_connected_look(struct hub *h, uint64_t now);
 

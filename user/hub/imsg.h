@@ -366,6 +366,7 @@ struct imsg_bgp_neighbor {
 	struct ip_addr local4, peer4; /* inside addresses and next hops */
 	struct ip_addr local6, peer6; /* unset: IPv4 only */
 	bool passive;                 /* the site connects */
+	uint64_t password_print;      /* see hub_bgp_password */
 	bool transport6;              /* the session runs over the IPv6 addresses */
 	uint32_t remote_as;
 	uint32_t max_prefixes_in; /* per address family */
@@ -473,8 +474,9 @@ struct imsg_bgp_state {
 	uint32_t state; /* enum bgp_state */
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
-	bool out_limited;                  /* there are more than the site may be told of */
-	uint8_t error_code, error_subcode; /* of the last NOTIFICATION, either way */
+	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6 */
+	bool out_limited;                     /* there are more than the site may be told of */
+	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */
 	char detail[REASON_TEXT_SIZE];

@@ -153,7 +153,27 @@ static bool open_bgp(struct hub *h, int family, int *fd, char *error)
 }
 
 /* The listening sockets are shared with bgp: what is set here holds for what it accepts. */
-bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const char *ref)
+/* Without the number that is drawn once nobody can try secrets out on it. */
+static uint64_t print_of(const uint8_t *key, size_t len)
+{
+	static uint8_t drawn[32];
+	static bool is_drawn;
+	const struct chunk chunk = {key, len};
+	const struct prf *prf = prf_find(5); /* HMAC-SHA2-256 */
+	uint8_t out[64] = {0};
+	uint64_t print;
+
+	if (!is_drawn && getrandom(drawn, sizeof(drawn), 0) != sizeof(drawn))
+		abort();
+	is_drawn = true;
+	if (!prf || !prf_compute(prf, drawn, sizeof(drawn), &chunk, 1, out))
+		abort();
+	memcpy(&print, out, sizeof(print));
+	return print ? print : 1;
+}
+
+bool hub_bgp_password(
+	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print)
 {
 	struct ip_endpoint from = {.addr = *peer};
 	struct tcp_md5sig m = {0};
@@ -171,6 +191,7 @@ bool hub_bgp_password(const struct hub *h, const struct ip_addr *peer, const cha
 		if (getrandom(m.tcpm_key, sizeof(m.tcpm_key), 0) < 0)
 			abort();
 	}
+	*print = m.tcpm_keylen ? print_of(m.tcpm_key, m.tcpm_keylen) : 0;
 	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m.tcpm_addr);
 	/* Taking away a key that is not there is an error that does not matter. */
 	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)

@@ -152,7 +152,8 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 	memcpy(m.accept, site->conf.accept.rules, sizeof(m.accept));
 	m.transport6 = site->conf.bgp_family == AF_INET6;
 	m.passive = site->conf.bgp_password[0];
-	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password))
+	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password,
+		    &m.password_print))
 		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
 			site->conf.name, site->conf.bgp_password);
 	if (site->conf.bfd.multiplier)
@@ -298,10 +299,11 @@ static void forget_password(struct hub *h, const struct hub_site *site, unsigned
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct ip_addr peers[] = {
 		config_inside_site(&conf->inside), config_inside_site(&conf->inside6)};
+	uint64_t print;
 
 	for (int i = 0; i < 2; i++) {
 		if (addr_is_set(&peers[i]))
-			(void)hub_bgp_password(h, &peers[i], "");
+			(void)hub_bgp_password(h, &peers[i], "", &print);
 	}
 }
 
@@ -370,7 +372,7 @@ void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own
 	snprintf(resource, sizeof(resource), "%s.%u_%s", site->conf.name, t,
 		addr_format(&local, text));
 	eventlog_add(h->events, kind,
-		(enum log_form)(kind == EVENT_BGP ? conf->bgp_log : conf->activity_log),
+		(enum log_form)(kind == EVENT_ACTIVITY ? conf->activity_log : conf->bgp_log),
 		&site->events[t][kind], resource, own_event, clock_wall());
 }
 

@@ -74,6 +74,8 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 		state->bgp.established_wall_ns ? status_time(state->bgp.established_wall_ns)
 					       : json_string(""));
 	json_object_set_new(o, "prefixes_in", number(state->bgp.prefixes_in));
+	json_object_set_new(o, "prefixes_in_ipv6", number(state->bgp.prefixes_in6));
+	json_object_set_new(o, "prefixes_out_ipv6", number(state->bgp.prefixes_out6));
 	json_object_set_new(o, "prefixes_in_max", number(site->conf.max_prefixes_in));
 	json_object_set_new(o, "prefixes_out", number(state->bgp.prefixes_out));
 	json_object_set_new(o, "prefixes_out_max", number(site->conf.max_prefixes_out));
@@ -86,7 +88,9 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	json_object_set_new(o, "updates_refused", number(state->bgp.counts.refused));
 	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
 	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
-	json_object_set_new(o, "detail", json_string(state->bgp.detail));
+	json_object_set_new(o, "detail",
+		json_string(
+			hub_md5_is_said(state, clock_now()) ? state->md5_text : state->bgp.detail));
 	json_object_set_new(o, "bfd", bfd_json(&state->bfd));
 	json_array_append_new(list, o);
 }

@@ -468,14 +468,17 @@ json_t *status_dataplane(struct hub *h)
 
 json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind)
 {
-	const struct event_ring *rings[HUB_SITE_SLOTS * TUNNELS_PER_SITE];
+	const struct event_ring *rings[2 * HUB_SITE_SLOTS * TUNNELS_PER_SITE];
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
 		if (!h->sites[i] || (site && h->sites[i] != site))
 			continue;
-		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			rings[count++] = &h->sites[i]->events[t][kind];
+			if (kind == EVENT_BGP)
+				rings[count++] = &h->sites[i]->events[t][EVENT_BGP_ROUTE];
+		}
 	}
 	return json_pack("{s:o}", "events", event_rings_list(rings, count, LOG_SHOWN));
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's counters of wrong signatures name no session: it is said of those that wait, and how sure it is. */
+#include "routes_world.h"
+
+#define NOW (1000 * CLOCK_SECOND)
+
+static unsigned int said[TUNNELS];
+
+void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
+{
+	(void)h;
+	assert_int_equal(kind, EVENT_BGP);
+	assert_non_null(own_event);
+	said[tunnel]++;
+	json_decref(own_event);
+}
+
+static void it_is_said_of_whom_it_may_be(void **state)
+{
+	uint64_t counts[MD5_KINDS] = {5, 7, 9};
+
+	(void)state;
+	set_up(1, false);
+	for (uint32_t t = 0; t < TUNNELS; t++) {
+		sim.sites[t / 2].conf.tunnels[t % 2].configured = true;
+		state_of(t)->bgp.state = BGP_ESTABLISHED;
+	}
+	strcpy(sim.sites[0].conf.bgp_password, "file:/k");
+	hub_md5_judge(&sim.hub, counts, NOW); /* what was counted before is nobody's */
+	state_of(1)->bgp.state = BGP_ACTIVE;
+	state_of(4)->bgp.state = BGP_ACTIVE;
+	hub_md5_judge(&sim.hub, counts, NOW);
+	for (uint32_t t = 0; t < TUNNELS; t++)
+		assert_int_equal(said[t], 0);
+	counts[1]++;
+	hub_md5_judge(&sim.hub, counts, NOW);
+	assert_int_equal(said[1], 1);
+	assert_int_equal(said[4], 0); /* it has no password */
+	assert_string_equal(state_of(1)->md5_text,
+		"BGP segments were signed with another password than bgp_password "
+		"(TCPMD5Failure); no other session waits that this could be of");
+	assert_true(hub_md5_is_said(state_of(1), NOW + 59 * CLOCK_SECOND));
+	counts[0]++; /* not twice a minute */
+	hub_md5_judge(&sim.hub, counts, NOW + CLOCK_SECOND);
+	assert_int_equal(said[1], 1);
+	assert_false(hub_md5_is_said(state_of(1), NOW + 61 * CLOCK_SECOND));
+	state_of(0)->bgp.state = BGP_IDLE;
+	counts[0]++;
+	hub_md5_judge(&sim.hub, counts, NOW + 61 * CLOCK_SECOND);
+	assert_int_equal(said[1], 2);
+	assert_int_equal(said[0], 1);
+	assert_non_null(strstr(state_of(0)->md5_text, "(TCPMD5NotFound): of this site or of "
+						      "another, 2 sessions wait"));
+	counts[2]++;
+	hub_md5_judge(&sim.hub, counts, NOW + 62 * CLOCK_SECOND);
+	assert_int_equal(said[4], 1);
+	state_of(4)->bgp.state = BGP_ESTABLISHED;
+	assert_false(hub_md5_is_said(state_of(4), NOW + 63 * CLOCK_SECOND));
+	state_of(1)->open = state_of(0)->open = false;
+	counts[1]++;
+	hub_md5_judge(&sim.hub, counts, NOW + 200 * CLOCK_SECOND);
+	assert_int_equal(said[0] + said[1], 3);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_said_of_whom_it_may_be),
+	};
+
+	return cmocka_run_group_tests_name("md5", tests, NULL, NULL);
+}
