@@ -340,7 +340,7 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 /* Whether that is the news of the tunnel's session. */
 bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now);
 
-/* Every few seconds: looks what the host is connected to. */
+/* Once a second, or less often where there is much to read: looks what the host is connected to. */
 void hub_connected_look(struct hub *h, uint64_t now);
 
 /* bgp_query.c: questions that only bgp can answer. */

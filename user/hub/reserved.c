@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define LOOK_AGAIN (5 * CLOCK_SECOND)
+#define LOOK_AGAIN CLOCK_SECOND
 #define LOOK_PART  20 /* of the time at most */
 
 void hub_reserved_send(struct hub *h, struct process *p)
