@@ -52,6 +52,14 @@ while IFS=: read -r file line named; do
 		complain "$file:$line: there is no command 'sluice $first${second:+ $second}'" ;;
 	esac
 done < <(git grep -noE '`sluice [a-z][a-z-]*( [a-z][a-z-]*)?[^`]*`' -- user tools docs README.md)
+# A counter that is written nowhere explains nothing.
+for name in $(sed -n 's/.*FIELD(site_stats, \([a-z_]*\)).*/\1/p' user/hub/stats_fields.c); do
+	grep -q "{\"$name\"," tools/sluice/drops.c || complain "$name: sluice explain does not know this reason of a drop"
+done
+for name in $(sed -n 's/.*FIELD(\(outside\|inside\)_stats, \([a-z_]*\)).*/\2/p' user/hub/stats_fields.c) \
+	$(sed -n '/^struct worker_stats/,/^};/s/.*__u64 \([a-z_]*\);.*/\1/p' include/sluice/abi.h); do
+	grep -q "\`$name\`" docs/maps.md || complain "$name: docs/maps.md does not tell what it counts"
+done
 # Who watches a metric wants to know what it is.
 for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z_]+_[a-z]+' -- 'user/hub/*.c' | grep -oE 'sluice_[a-z_]+' | sort -u); do
 	grep -qw "$name" docs/sluiced.8 || complain "$name: docs/sluiced.8 does not tell what it is"
