@@ -35,7 +35,7 @@ mended() { [ "$(json_of show dataplane .routes_mended)" = 3 ]; }
 case_ "and that is counted" mended
 bfd_up() { [ "$(json_of show tunnels '[.tunnels[].bfd] | join(" ")')" = "Up Up" ]; }
 case_ "BFD runs over IPv6 too" until_true 20 bfd_up
-reason() { json_of show sites '.sites[0].egress_reason' | grep 'better over it'; }
+reason() { json_of show sites '.sites[0].egress_reason' | grep 'the AS path is shorter over it'; }
 case_ "why tunnel 0 is the egress is told" reason
 hidden() { local out; out=$(sluice show bgp --json; sluice show sites; cat "$LAB/sluiced.log"); [[ $out == *site-1* && $out != *a-secret-of* ]]; }
 case_ "the secret is in no output" hidden

@@ -318,14 +318,17 @@ static void drained_goes_last(void **state)
 	lay_out(&b, &c);
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[0]);
+	assert_int_equal(d.other, PATH_LONGER);
 	b.peers[0].conf.draining = true;
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[1]);
+	assert_int_equal(d.other, PATH_DRAINING);
 	fates_of(&b, &e, fate, paths);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(fate[i], paths[i] == d.best ? PATH_BEST : PATH_DRAINING);
 	d = run(&e, &b, 0, 1); /* the other one has gone */
 	assert_ptr_equal(d.best, &b.paths[0]);
+	assert_int_equal(d.other, PATH_BEST);
 	attr_store_fini(&b.store);
 }
 

@@ -132,8 +132,10 @@ static void test_limits(void **state)
 	char line[1024];
 
 	(void)state;
-	for (int i = 0; i < 500; i++)
-		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "x");
+	for (int i = 0; i < 500; i++) {
+		snprintf(line, sizeof(line), "%d", i);
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, line);
+	}
 	assert_true(l->ring.left_out >= 440);
 	eventlog_add(l->log, EVENT_ACTIVITY, LOG_FORM_JSON, &quiet, "b.1_192.0.2.1",
 		json_pack("{s:s}", "details", "mine"), 1);
@@ -155,6 +157,38 @@ static void test_limits(void **state)
 	assert_non_null(strstr(last_line(l, "activity.log", line), "\"left_out\":4"));
 	assert_int_equal(l->ring.left_out, 0);
 	event_ring_clear(&quiet);
+	lab_free(l);
+}
+
+/* A device that tries again and again does not push out what happened before: each kind has one place. */
+static void test_repeats(void **state)
+{
+	struct lab *l = lab_new();
+	const struct event_ring *rings[] = {&l->ring};
+	const json_t *last;
+	json_t *list;
+
+	(void)state;
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "before");
+	for (int i = 0; i < 10; i++) {
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "one");
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "other");
+	}
+	list = event_rings_list(rings, 1, 1000);
+	assert_int_equal(json_array_size(list), 3);
+	last = json_array_get(list, 2);
+	assert_string_equal(json_string_value(json_object_get(last, "details")), "other");
+	assert_int_equal(json_integer_value(json_object_get(last, "repeats")), 9);
+	assert_non_null(json_object_get(last, "first"));
+	assert_int_equal(json_integer_value(json_object_get(last, "seq")), 21);
+	assert_null(json_object_get(json_array_get(list, 0), "repeats"));
+	json_decref(list);
+	/* Much later it is news again. */
+	l->ring.events[1].wall_ns -= (EVENT_REPEAT_S + 1) * CLOCK_SECOND;
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "one");
+	list = event_rings_list(rings, 1, 1000);
+	assert_int_equal(json_array_size(list), 4);
+	json_decref(list);
 	lab_free(l);
 }
 
@@ -191,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_files),
 	};
 

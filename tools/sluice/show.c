@@ -257,6 +257,16 @@ void view_dataplane(const json_t *document)
 	view_counters(document, "inside");
 }
 
+/* The end of a line of a log: the same happened before. */
+static void print_repeats(const json_t *event)
+{
+	if (field_number(event, "repeats"))
+		printf("  (also %llu times before, since %s)",
+			(unsigned long long)field_number(event, "repeats"),
+			field_text(event, "first"));
+	putchar('\n');
+}
+
 void view_log(const json_t *document)
 {
 	const json_t *o;
@@ -264,12 +274,13 @@ void view_log(const json_t *document)
 
 	json_array_foreach(json_object_get(document, "events"), i, o)
 	{
-		printf("%s  %s tunnel %llu  %s/%s  %s  %s%s%s\n", field_text(o, "timestamp"),
+		printf("%s  %s tunnel %llu  %s/%s  %s  %s%s%s", field_text(o, "timestamp"),
 			field_text(o, "site"), (unsigned long long)field_number(o, "tunnel"),
 			field_text(o, "ike_phase1_state"), field_text(o, "ike_phase2_state"),
 			field_text(o, "reason_code"), field_text(o, "details"),
 			json_object_get(o, "peer") ? ", peer " : "",
 			json_object_get(o, "peer") ? field_text(o, "peer") : "");
+		print_repeats(o);
 	}
 }
 
@@ -290,6 +301,6 @@ void view_bgp_log(const json_t *document)
 			else
 				printf("  %s %lld", name, (long long)json_integer_value(value));
 		}
-		putchar('\n');
+		print_repeats(o);
 	}
 }

@@ -300,6 +300,28 @@ static void set_owner(struct rib_prefix *e, const struct claim *claim, const str
 	}
 }
 
+/* why it is not the other tunnel of the best path's site. */
+static enum path_fate fate_of_other(const struct policy *policy, const struct pool *pool,
+	const struct rib_prefix *e, const struct rib_path *best)
+{
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	const struct bgp_neighbor *b = &best->peer->conf;
+
+	for (struct rib_path *p = rib_path(pool, e->paths); p; p = rib_path(pool, p->next)) {
+		const struct bgp_neighbor *n = &p->peer->conf;
+
+		if (n->tunnel == b->tunnel || neighbor_site(n) != neighbor_site(b) ||
+			policy_import(policy, p->peer, &prefix, p->attrs) != POLICY_ACCEPT)
+			continue;
+		return draining_of(p) > draining_of(best) ? PATH_DRAINING
+		       : hops_of(p) > hops_of(best)       ? PATH_LONGER
+		       : origin_of(p) > origin_of(best)   ? PATH_ORIGIN
+		       : med_of(p) > med_of(best)         ? PATH_MED
+							  : PATH_TUNNEL;
+	}
+	return PATH_BEST;
+}
+
 struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
@@ -326,6 +348,8 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
 	d.candidates = n;
 	d.best = choose(paths, n, &d.shares);
+	if (d.best)
+		d.other = (uint8_t)fate_of_other(policy, pool, e, d.best);
 	e->contested = d.quarantined;
 	set_owner(e, claim, d.best);
 	return d;

@@ -60,6 +60,7 @@ struct rib_prefix {
 	bool shared : 1;    /* other tunnels are as good, and are used too */
 	bool owned : 1;
 	bool v6 : 1;
+	uint8_t other; /* see struct decision */
 	uint8_t len;
 	uint8_t address[16]; /* IPv4 prefixes end after 4 */
 };

@@ -70,6 +70,7 @@ struct bgp_effect_route {
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
 	uint32_t med;
 	uint32_t candidates;
+	uint8_t other; /* enum path_fate, see struct decision */
 };
 
 /* M-24. */

@@ -63,6 +63,7 @@ static void emit_route(struct bgp *b, const struct rib_prefix *e, uint32_t tunne
 	out->route.origin = e->best->origin;
 	out->route.med = e->best->has_med ? e->best->med : 0;
 	out->route.candidates = e->candidates;
+	out->route.other = e->other;
 	out->route.as_path_len =
 		(uint8_t)attr_path_list(e->best, out->route.as_path, ROUTE_AS_PATH_SHOWN);
 }
@@ -141,6 +142,7 @@ static void tell_kept_out(struct bgp *b, const struct rib_prefix *e)
 struct shown_route {
 	uint32_t tunnel; /* RIB_NO_TUNNEL: none */
 	uint32_t candidates;
+	uint8_t other;
 	const struct attrs *attrs; /* compared only */
 	bool shared;               /* by whom, the hub looks itself */
 };
@@ -149,6 +151,7 @@ static struct shown_route shown_route(const struct rib_prefix *e)
 {
 	return (struct shown_route){.tunnel = e->best_tunnel,
 		.candidates = e->candidates,
+		.other = e->other,
 		.attrs = e->best,
 		.shared = e->shared};
 }
@@ -182,8 +185,9 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 	rib_choose(&b->rib, e, &d);
 	is = shown_route(e);
 	if (is.tunnel != was.tunnel ||
-		(is.tunnel != RIB_NO_TUNNEL && (is.attrs != was.attrs || is.shared || was.shared ||
-						       is.candidates != was.candidates)))
+		(is.tunnel != RIB_NO_TUNNEL &&
+			(is.attrs != was.attrs || is.shared || was.shared ||
+				is.candidates != was.candidates || is.other != was.other)))
 		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel, &d.shares);
 	if (d.told_otherwise)
 		tell_kept_out(b, e);

@@ -194,11 +194,53 @@ static json_t *stamp(enum event_kind kind, const char *resource, uint64_t wall_n
 		"timestamp", text, "resource_id", resource);
 }
 
+/* The place of the same event, if it was a short time ago; else a free one, or the oldest one's. */
+static struct kept_event *place_in(struct event_ring *r, const char *body, uint64_t wall_ns)
+{
+	struct kept_event *oldest = &r->events[0];
+
+	for (int i = 0; i < EVENT_RING; i++) {
+		struct kept_event *e = &r->events[i];
+
+		if (e->body && !strcmp(e->body, body) &&
+			wall_ns - e->wall_ns <= EVENT_REPEAT_S * CLOCK_SECOND) {
+			e->repeats++;
+			return e;
+		}
+		if (e->number < oldest->number)
+			oldest = e;
+	}
+	oldest->repeats = 0;
+	return oldest;
+}
+
+static void keep(
+	struct event_ring *r, uint64_t number, json_t *event, char *own_body, uint64_t wall_ns)
+{
+	struct kept_event *e = place_in(r, own_body, wall_ns);
+
+	if (e->repeats) {
+		json_object_set_new(event, "repeats", json_integer(e->repeats));
+		json_object_set_new(event, "first", json_string(e->first));
+	} else {
+		snprintf(e->first, sizeof(e->first), "%s",
+			json_string_value(json_object_get(event, "timestamp")));
+	}
+	free(e->line);
+	free(e->body);
+	e->line = json_dumps(event, JSON_COMPACT);
+	e->body = own_body;
+	e->number = number;
+	e->wall_ns = wall_ns;
+	if (!e->line)
+		abort();
+}
+
 void eventlog_add(struct eventlog *l, enum event_kind kind, enum log_form form,
 	struct event_ring *ring, const char *resource, json_t *own_event, uint64_t wall_ns)
 {
+	char *line, *body;
 	json_t *event;
-	char *line;
 
 	if (form == LOG_FORM_OFF || !take_token(ring)) {
 		json_decref(own_event);
@@ -207,26 +249,27 @@ void eventlog_add(struct eventlog *l, enum event_kind kind, enum log_form form,
 	kind = file_of(kind);
 	event = stamp(kind, resource, wall_ns);
 	json_object_update(event, own_event);
+	body = json_dumps(own_event, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(own_event);
 	json_object_set_new(event, "seq", json_integer((json_int_t)++l->number));
 	if (ring->left_out)
 		json_object_set_new(event, "left_out", json_integer(ring->left_out));
 	ring->left_out = 0;
 	line = json_dumps(event, JSON_COMPACT);
-	if (!line)
+	if (!line || !body)
 		abort();
 	write_file(l, kind, form, event, line);
+	free(line);
+	keep(ring, l->number, event, body, wall_ns);
 	json_decref(event);
-	free(ring->events[ring->next].line);
-	ring->events[ring->next].line = line;
-	ring->events[ring->next].number = l->number;
-	ring->next = (ring->next + 1) % EVENT_RING;
 }
 
 void event_ring_clear(struct event_ring *r)
 {
-	for (int i = 0; i < EVENT_RING; i++)
+	for (int i = 0; i < EVENT_RING; i++) {
 		free(r->events[i].line);
+		free(r->events[i].body);
+	}
 	*r = (struct event_ring){0};
 }
 

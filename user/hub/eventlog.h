@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #define EVENT_RING     32 /* events kept for each tunnel and kind */
+#define EVENT_REPEAT_S 300
 #define EVENT_BURST    40
 #define EVENT_FILE_MAX (16l << 20) /* bytes; then the file becomes FILE.1 and a new one starts */
 
@@ -23,13 +24,20 @@ enum event_kind {
 	EVENT_KINDS,
 };
 
+/*
+ * The last events of a kind. What happens again within EVENT_REPEAT_S has no place of its own: the event
+ * has the time of the last one, and says how often it happened before (`repeats`) and since when (`first`).
+ */
 struct event_ring {
 	uint64_t refill_ns;
 	uint32_t tokens, left_out;
-	uint32_t next;
-	struct {
-		uint64_t number;
+	struct kept_event {
+		uint64_t number; /* 0: free */
+		uint64_t wall_ns;
 		char *line; /* compact JSON */
+		char *body; /* the same without time and number */
+		char first[40];
+		uint32_t repeats;
 	} events[EVENT_RING];
 };
 

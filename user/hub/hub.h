@@ -53,9 +53,11 @@ struct hub_tunnel {
 	uint64_t since_wall_ns;            /* of the present phase */
 	uint32_t sa_count;
 	struct imsg_sa_info sas[HUB_SAS_PER_TUNNEL];
-	struct imsg_data_path path;  /* zero: data has said nothing */
-	uint64_t activity_seen_ns;   /* last_in_ns that ike was told of */
-	unsigned int egress_routes;  /* counted when it is asked for */
+	struct imsg_data_path path; /* zero: data has said nothing */
+	uint64_t activity_seen_ns;  /* last_in_ns that ike was told of */
+	unsigned int egress_routes; /* counted when it is asked for */
+	unsigned int
+		egress_why; /* then: of these, a bit for each enum path_fate of the other tunnel */
 	struct imsg_peer_cert *cert; /* what the site authenticated with, or NULL: 13 kB */
 	int64_t cert_warned_s;       /* when its end was warned of last */
 };

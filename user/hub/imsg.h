@@ -493,6 +493,7 @@ struct imsg_route {
 	uint8_t origin;
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
 	uint32_t candidates; /* paths that were compared */
+	uint8_t other;       /* enum path_fate: why not by the other tunnel of the site */
 };
 
 struct imsg_api_request {

@@ -94,7 +94,8 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 		.med = e->route.med,
 		.as_path_len = e->route.as_path_len,
 		.origin = e->route.origin,
-		.candidates = e->route.candidates};
+		.candidates = e->route.candidates,
+		.other = e->route.other};
 	memcpy(m->as_path, e->route.as_path, sizeof(m->as_path));
 	if (p->route_count == IMSG_ROUTES_MAX)
 		flush_routes(p);

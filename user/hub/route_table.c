@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/route_table.h"
 
+#include "bgp/decide.h"
+
 #include "base/pool.h"
 
 #include <limits.h>
@@ -60,7 +62,7 @@ static uint32_t hash_facts(const void *thing)
 {
 	const struct route_facts *f = thing;
 	const uint32_t words[] = {
-		f->med, f->candidates, f->source, f->origin, f->as_path_len, f->share};
+		f->med, f->candidates, f->source, f->origin, f->as_path_len, f->share, f->other};
 	uint64_t h = hash_bytes(14695981039346656037u, words, sizeof(words));
 
 	return (uint32_t)(hash_bytes(h, f->as_path, sizeof(f->as_path)) >> 20);
@@ -209,7 +211,7 @@ static bool facts_equal(const struct route_facts *a, const struct route_facts *b
 {
 	return a->med == b->med && a->candidates == b->candidates && a->source == b->source &&
 	       a->origin == b->origin && a->as_path_len == b->as_path_len && a->share == b->share &&
-	       !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
+	       a->other == b->other && !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
 }
 
 static uint32_t *place_of_facts(struct route_table *t, const struct route_facts *f)
@@ -250,6 +252,7 @@ void route_table_set_facts(struct route_table *t, struct route_entry *e,
 {
 	struct route_facts f = {.med = route->med,
 		.candidates = route->candidates,
+		.other = route->other < PATH_FATES ? route->other : PATH_BEST,
 		.share = share,
 		.source = route->source,
 		.origin = route->origin,

@@ -48,6 +48,7 @@ struct route_facts {
 	uint32_t candidates;
 	uint16_t share; /* see shares.h */
 	uint8_t source; /* enum route_source */
+	uint8_t other;  /* enum path_fate, see struct imsg_route */
 	uint8_t origin;
 	uint8_t as_path_len; /* true length; as_path holds the first of them */
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
+#include "bgp/decide.h"
 #include "hub/reassembly.h"
 #include "hub/stats_fields.h"
 
@@ -29,8 +30,10 @@ static void count_egress(void *context, struct route_entry *e)
 
 	if (!t)
 		return;
-	if (!shares->count)
+	if (!shares->count) {
 		t->egress_routes++;
+		t->egress_why |= 1u << route_table_facts(h->routes, e)->other;
+	}
 	for (unsigned int i = 0; i < shares->count; i++) {
 		uint32_t tunnel = shares->tunnels[i];
 		struct hub_site *site = hub_site_of_tunnel(h, tunnel);
@@ -51,7 +54,8 @@ static void count_egress_routes(struct hub *h)
 			continue;
 		h->sites[i]->shared_routes = 0;
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-			h->sites[i]->tunnels[t].egress_routes = 0;
+			h->sites[i]->tunnels[t].egress_routes = h->sites[i]->tunnels[t].egress_why =
+				0;
 	}
 	route_table_each(h->routes, count_egress, h);
 }
@@ -64,7 +68,28 @@ static json_t *primary_egress(const struct hub_site *site)
 	return first || second ? json_integer(second > first) : json_null();
 }
 
-/* why the egress is where it is; the rules of each route are told by `show route`. */
+/* Why all routes of a tunnel are better over it than over the other one of its site. */
+static const char *why_not_other(unsigned int why)
+{
+	switch (why) {
+	case 1u << PATH_BEST:
+		return "the site announces its prefixes over no other tunnel";
+	case 1u << PATH_DRAINING:
+		return "the other tunnel is drained";
+	case 1u << PATH_LONGER:
+		return "the AS path is shorter over it";
+	case 1u << PATH_ORIGIN:
+		return "the origin is better over it";
+	case 1u << PATH_MED:
+		return "the site's MED is lower over it";
+	case 1u << PATH_TUNNEL:
+		return "both are equal, and its number is lower";
+	default:
+		return "its routes are better for several reasons, see `sluice show route`";
+	}
+}
+
+/* why the egress is where it is; the rules of each route are told by "show route". */
 static const char *egress_reason(const struct hub_site *site)
 {
 	const struct hub_tunnel *t = site->tunnels;
@@ -83,9 +108,7 @@ static const char *egress_reason(const struct hub_site *site)
 		return "flows are spread over all tunnels that are equal (ecmp)";
 	if (t[0].egress_routes && t[1].egress_routes)
 		return "most routes are best over it; the others go by the other tunnel";
-	return t[1].egress_routes
-		       ? "all routes of the site are better over it"
-		       : "all routes are better over it, or equal and its number is lower";
+	return why_not_other(t[t[1].egress_routes > 0].egress_why);
 }
 
 static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
