@@ -155,6 +155,9 @@ static void test_hub_list(void **state)
 				    .proven = true},
 			    wrong;
 	json_t *shown, *o;
+	char *text;
+	size_t size;
+	FILE *f;
 
 	(void)state;
 	m.local = at("192.0.2.0", 1).addr;
@@ -178,6 +181,14 @@ static void test_hub_list(void **state)
 	wrong.place = 5;
 	memset(wrong.detail, 'x', sizeof(wrong.detail));
 	assert_true(unknown_list_take(l, &wrong));
+	memset(&wrong.proven, 200, sizeof(wrong.proven)); /* neither true nor false */
+	assert_true(unknown_list_take(l, &wrong));
+	f = open_memstream(&text, &size);
+	unknown_list_metrics(f, l);
+	fclose(f);
+	assert_non_null(strstr(text, "{verified=\"no\"} 0\n"));
+	assert_non_null(strstr(text, "{verified=\"yes\"} 3\n"));
+	free(text);
 	shown = unknown_list_show(l);
 	assert_int_equal(json_array_size(json_object_get(shown, "unknown")), 2);
 	o = json_array_get(json_object_get(shown, "unknown"), 1);

@@ -232,7 +232,7 @@ struct imsg_unknown {
 	uint32_t count; /* of refusals; 0: the place is free */
 	struct ip_addr local;
 	struct ip_endpoint remote;
-	bool proven;
+	uint8_t proven;  /* no bool: a child may send what is none */
 	uint16_t reason; /* enum reason */
 	char detail[REASON_TEXT_SIZE];
 	uint64_t first_wall_ns, last_wall_ns;
