@@ -18,6 +18,7 @@ struct selected {
 	__u8 icmp_type;  /* 0 where there is none */
 	__u32 transport; /* offset in the frame */
 	__u16 source_port, destination_port;
+	__u32 fragment; /* the first or a later one */
 	__be64 source[2], destination[2];
 };
 
@@ -33,6 +34,7 @@ static __always_inline int selected_parse(struct __sk_buff *skb, __u32 at, struc
 		s->family = 4;
 		s->protocol = ip[9];
 		s->later = (((ip[6] << 8) | ip[7]) & 0x1fff) != 0;
+		s->fragment = (((ip[6] << 8) | ip[7]) & 0x3fff) != 0;
 		s->transport = at + (ip[0] & 15) * 4;
 		__builtin_memcpy(s->source, ip + 12, 4);
 		__builtin_memcpy(s->destination, ip + 16, 4);
@@ -47,6 +49,7 @@ static __always_inline int selected_parse(struct __sk_buff *skb, __u32 at, struc
 				return 0;
 			s->protocol = f[0];
 			s->later = (((f[2] << 8) | f[3]) & 0xfff8) != 0;
+			s->fragment = 1;
 			s->transport += sizeof(f);
 		}
 		__builtin_memcpy(s->source, ip + 8, 16);

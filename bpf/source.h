@@ -22,6 +22,8 @@ ROUTE_TRIE(route6, struct route6_key, SLUICE_MAX_ROUTES);
 SOURCE_TRIE(sources4, struct source4_key);
 SOURCE_TRIE(sources6, struct source6_key);
 
+PLAIN_ARRAY(hub_fragments, __u64, SLUICE_MAX_TUNNELS); /* when the budget of a tunnel is used up */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SLUICE_MAX_SERVICES);
@@ -235,9 +237,18 @@ static __always_inline int is_service(__u8 protocol, __u16 port)
 	return bpf_map_lookup_elem(&services, &key) || bpf_map_lookup_elem(&services, &any);
 }
 
+/* The kernel has room for so many fragments of all senders, outside and inside, and keeps them half a minute. */
+static __always_inline int fragment_for_hub(__u32 tunnel)
+{
+	__u64 burst = (__u64)SLUICE_HUB_FRAGMENT_NS * (SLUICE_HUB_FRAGMENT_BURST - 1), start;
+	__u64 *tat = bpf_map_lookup_elem(&hub_fragments, &tunnel);
+
+	return tat && bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_HUB_FRAGMENT_NS, burst, &start);
+}
+
 /*
  * For the hub itself: sessions of this very tunnel (RFC 5881 3), ICMP, what was asked for, and what the
- * configuration opens. A fragment without ports is no danger: it is nothing without its first one.
+ * configuration opens. A fragment without ports is nothing without its first one, but takes room.
  */
 static __noinline int is_served(struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
 {
@@ -245,6 +256,8 @@ static __noinline int is_served(struct __sk_buff *skb, const struct selected *s,
 	__u16 port;
 
 	if (!skb || !s || !record)
+		return 0;
+	if (s->fragment && !fragment_for_hub(tunnel))
 		return 0;
 	if (s->later)
 		return 1;

@@ -89,9 +89,15 @@
  * Outer fragments of datagrams that begin with no SPI of ours, and of those whose beginning was not seen: of
  * all senders together. The kernel keeps what is not complete for 30 s, and has room for 4 MB.
  */
-#define SLUICE_FRAGMENT_NS    10000000 /* for each: 100 a second */
-#define SLUICE_FRAGMENT_BURST 200      /* fragments */
-#define SLUICE_MAX_FRAGMENTED 16384    /* datagrams whose first fragment is remembered */
+#define SLUICE_FRAGMENT_NS       10000000 /* for each: 100 a second */
+#define SLUICE_FRAGMENT_BURST    200      /* fragments */
+#define SLUICE_MAX_FRAGMENTED    16384    /* datagrams whose first fragment is remembered */
+#define SLUICE_FRAGMENTS_OWN     64 /* of a peer's datagram, after the first; all others pay for each */
+#define SLUICE_FRAGMENTS_FOREIGN 4 /* the same with a known SPI from another address */
+
+/* Fragments for the hub itself, of each tunnel: all share the kernel's room with outer ones. */
+#define SLUICE_HUB_FRAGMENT_NS    100000000 /* for each: 10 a second */
+#define SLUICE_HUB_FRAGMENT_BURST 50        /* fragments: an echo of 64 KiB */
 
 /*
  * What BGP and BFD of a tunnel may send past a queue that is full: so much over time, and so much at once.

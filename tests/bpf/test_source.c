@@ -405,6 +405,27 @@ static void icmp_is_heard(void **context)
 	expect(s, &(struct packet){"10.2.0.10", "10.0.0.1", ICMP, 0, 0, 8, 0}, SOURCE);
 }
 
+/* All tunnels and the outside share the room that the kernel has for what is not complete. */
+static void fragments_for_the_hub_are_few(void **context)
+{
+	enum { JUNK = 1000 };
+	static const uint16_t later = 100, first = 0x2000;
+	struct packet p = {"10.1.0.10", "10.0.0.1", ICMP, 0, 0, 8, 0};
+	struct packet others = {"10.1.0.10", LAN4, ICMP, 0, 0, 8, 0};
+	struct state *s = *context;
+	int passed = 0;
+
+	for (int i = 0; i < JUNK; i++) {
+		p.fragment = i & 1 ? first : later;
+		passed += judge(s, &p) == PASSES;
+		others.fragment = p.fragment;
+		expect(s, &others, PASSES);
+	}
+	assert_in_range(passed, SLUICE_HUB_FRAGMENT_BURST, SLUICE_HUB_FRAGMENT_BURST + 60);
+	p.fragment = 0;
+	expect(s, &p, PASSES);
+}
+
 static void multicast_is_for_nobody(void **context)
 {
 	struct state *s = *context;
@@ -548,6 +569,7 @@ int main(void)
 		BOTH(sessions_are_of_their_tunnel),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),
+		BOTH(fragments_for_the_hub_are_few),
 		BOTH(multicast_is_for_nobody),
 		BOTH(answers_pass),
 		BOTH(fragments_follow_their_first),
