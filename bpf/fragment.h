@@ -23,8 +23,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SLUICE_MAX_FRAGMENTED);
 	__type(key, struct fragment_key);
-	__type(value, __u8);
-} fragmented SEC(".maps"); /* datagrams whose first fragment has passed */
+	__type(value, __s32);
+} fragmented SEC(".maps"); /* datagrams whose first fragment has passed: how many may follow */
 
 __u64 fragment_tat_ns; /* when the strangers' budget is used up */
 
@@ -37,20 +37,31 @@ static __always_inline struct fragment_key fragment_key_of(const struct outside_
 	return key;
 }
 
-/* A first fragment passes: what follows it may. */
-static __always_inline void fragment_remember(const struct outside_packet *p)
+/* A first fragment passes: so many that follow it may. */
+static __noinline int fragment_remember(const struct outside_packet *p, __s32 followers)
 {
 	struct fragment_key key = fragment_key_of(p);
-	__u8 value = 1;
 
-	bpf_map_update_elem(&fragmented, &key, &value, BPF_ANY);
+	return bpf_map_update_elem(&fragmented, &key, &followers, BPF_ANY) == 0;
 }
 
-static __always_inline int fragment_by_budget(__u64 *tat)
+/* One datagram in pieces of eight bytes would take all of the kernel's room. */
+static __noinline int fragment_follows(const struct outside_packet *p)
+{
+	struct fragment_key key = fragment_key_of(p);
+	__s32 *left = bpf_map_lookup_elem(&fragmented, &key);
+
+	if (!left || *(volatile __s32 *)left <= 0)
+		return 0;
+	__sync_fetch_and_add(left, -1);
+	return 1;
+}
+
+static __noinline int fragment_by_budget(__u64 *tat)
 {
 	__u64 burst = (__u64)SLUICE_FRAGMENT_NS * (SLUICE_FRAGMENT_BURST - 1), start;
 
-	return bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_FRAGMENT_NS, burst, &start);
+	return tat && bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_FRAGMENT_NS, burst, &start);
 }
 
 #endif

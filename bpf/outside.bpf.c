@@ -163,6 +163,11 @@ static __noinline int ike_of_stranger(struct xdp_md *ctx, const struct outside_p
 		count(&stats->ike_no_route, 1, bytes);
 		return XDP_DROP;
 	}
+	/* The rest of it pays as well. */
+	if (p->fragment && !fragment_by_budget(&fragment_tat_ns)) {
+		count(&stats->fragment_limited, 1, bytes);
+		return XDP_DROP;
+	}
 	count(&stats->ike_passed, 1, bytes);
 	return XDP_PASS;
 }
@@ -178,6 +183,8 @@ static __always_inline int ike(struct xdp_md *ctx, const struct outside_packet *
 		count(&stats->ike_limited, 1, bytes);
 		return XDP_DROP;
 	}
+	if (p->fragment)
+		fragment_remember(p, SLUICE_FRAGMENTS_OWN);
 	count(&stats->ike_passed, 1, bytes);
 	return XDP_PASS;
 }
@@ -345,11 +352,11 @@ static __always_inline int esp(
 static __noinline int fragment(
 	const struct outside_packet *p, struct outside_stats *stats, __u64 bytes)
 {
-	struct fragment_key key = fragment_key_of(p);
+	__s32 followers = SLUICE_FRAGMENTS_OWN;
 	struct sa_in *sa = 0;
 	__u64 *tat = 0;
 
-	if (p->fragment == FRAGMENT_LATER && bpf_map_lookup_elem(&fragmented, &key))
+	if (p->fragment == FRAGMENT_LATER && fragment_follows(p))
 		goto pass;
 	if (p->is_esp) {
 		__u32 tunnel;
@@ -375,10 +382,11 @@ static __noinline int fragment(
 		count(&stats->fragment_limited, 1, bytes);
 		return XDP_DROP;
 	}
-	if (p->fragment == FRAGMENT_LATER)
+	if (!tat) /* a stranger's: what follows pays as well */
 		goto pass;
+	followers = SLUICE_FRAGMENTS_FOREIGN;
 first:
-	fragment_remember(p);
+	fragment_remember(p, followers);
 pass:
 	count(&stats->fragment, 1, bytes);
 	return XDP_PASS;
@@ -406,13 +414,8 @@ static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p
 		count(&stats->clear_in, 1, bytes);
 		return XDP_DROP;
 	}
-	if (kind == OUTSIDE_IKE) {
-		int verdict = ike(ctx, p, stats, bytes);
-
-		if (p->fragment && verdict == XDP_PASS)
-			fragment_remember(p);
-		return verdict;
-	}
+	if (kind == OUTSIDE_IKE)
+		return ike(ctx, p, stats, bytes);
 	/* Others' are not put together here. */
 	if (kind == OUTSIDE_FRAGMENT && !p->vlan && !outside_forwarding)
 		return fragment(p, stats, bytes);

@@ -515,6 +515,40 @@ static void fragments_of_strangers_are_few(void **context)
 	assert_true(outside(s).fragment_limited.packets > 2 * (uint64_t)JUNK);
 }
 
+/* One datagram in a thousand pieces, and beginnings of IKE messages that never end, take as much room. */
+static void pieces_of_a_datagram_are_few(void **context)
+{
+	enum { JUNK = 1000, MOST = SLUICE_FRAGMENT_BURST + 60 };
+	struct state *s = *context;
+	uint64_t passed = 0;
+
+	for (int v4 = 0; v4 < 2; v4++) {
+		struct frame own = first_fragment(v4, 4500, SPI, 48),
+			     next = later_fragment(&own, v4);
+		struct frame junk = first_fragment(v4, 53, 0, 48), more;
+
+		s->sa_in[SLUICE_SA_INDEX(SPI)] = record(v4 ? V4_UDP : V6_UDP);
+		set_id(&junk, v4, 7);
+		more = later_fragment(&junk, v4);
+		passed += pass(s, &junk) == XDP_PASS;
+		for (int i = 0; i < JUNK; i++)
+			passed += pass(s, &more) == XDP_PASS;
+		junk = first_fragment(v4, 500, 0, 48);
+		for (uint16_t i = 0; i < JUNK; i++) {
+			junk.bytes[14 + (v4 ? 13 : 9)] = (uint8_t)i; /* from everywhere */
+			set_id(&junk, v4, i);
+			passed += pass(s, &junk) == XDP_PASS;
+		}
+		assert_in_range(passed, 0, MOST);
+		assert_int_equal(pass(s, &own), XDP_PASS);
+		for (int i = 0; i < SLUICE_FRAGMENTS_OWN; i++)
+			assert_int_equal(pass(s, &next), XDP_PASS);
+		for (int i = 0; i < JUNK; i++)
+			passed += pass(s, &next) == XDP_PASS;
+		assert_in_range(passed, 0, MOST);
+	}
+}
+
 static void esp_behind_extension_headers_is_found(void **context)
 {
 	struct state *s = *context;
@@ -691,6 +725,7 @@ int main(void)
 		TEST(fragments_go_to_the_kernel),
 		TEST(ike_in_fragments_is_limited_too),
 		TEST(fragments_of_strangers_are_few),
+		TEST(pieces_of_a_datagram_are_few),
 		TEST(esp_behind_extension_headers_is_found),
 		TEST(keepalives_end_here),
 		TEST(other_traffic_is_left_alone),
