@@ -125,6 +125,12 @@ static void test_engine(void **state)
 	site_starts(l);
 	assert_int_equal(l->state[HUB].phase, PHASE_UP);
 	assert_null(entry(&l->e[HUB]->unknown, "192.0.0.0", 2 << 8 | 2));
+	/* Known to have been there, and refused before it says who it is: no tunnel is told, so the list is. */
+	stranger(l, "192.0.2.2", 5, false);
+	settle(l);
+	d = entry(&l->e[HUB]->unknown, "192.0.0.0", 2 << 8 | 2);
+	assert_non_null(d);
+	assert_int_equal(d->reason, REASON_KE_VALUE);
 	lab_free(l);
 }
 

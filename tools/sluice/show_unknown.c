@@ -30,8 +30,10 @@ void view_unknown(const json_t *document)
 	table_print(&t, "no unknown devices");
 	json_array_foreach(list, i, o)
 	{
-		if (strcmp(field_text(o, "detail"), "-"))
-			printf("%s: %s: %s\n", field_text(o, "address"), field_text(o, "reason"),
-				field_text(o, "detail"));
+		const char *detail = field_text(o, "detail");
+		bool more = strcmp(detail, "-") != 0;
+
+		printf("%s: %s%s%s\n", field_text(o, "address"), field_text(o, "reason"),
+			more ? ": " : "", more ? detail : "");
 	}
 }

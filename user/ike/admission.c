@@ -21,6 +21,12 @@ static void count_refusal(struct engine *e, uint64_t now)
 	e->refused_until = until < now + 2 * CLOCK_SECOND ? until : now + 2 * CLOCK_SECOND;
 }
 
+/* The device of a site that comes back by itself, or is not to: nobody has to do anything about it. */
+static bool is_ordinary(enum reason r)
+{
+	return r == REASON_UNKNOWN_SPI || r == REASON_KE_GROUP || r == REASON_TUNNEL_DISABLED;
+}
+
 void stranger_unknown(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, bool proven, enum reason r, const char *text,
 	uint64_t now)
@@ -28,7 +34,11 @@ void stranger_unknown(struct engine *e, const struct ip_endpoint *local,
 	/* These say what the hub has to do, nothing about the device. */
 	if (r == REASON_COOKIE_SENT || r == REASON_HALF_OPEN_SOURCE || r == REASON_HALF_OPEN_TOTAL)
 		return;
-	if (!tunnel_is_near(e, local, remote))
+	/*
+	 * An address that a tunnel is configured to have names it, and its log and state tell. One that a
+	 * tunnel's peer was only seen at, or that several have, names nobody.
+	 */
+	if (!tunnel_at(e, local, remote) && !(is_ordinary(r) && tunnel_is_near(e, local, remote)))
 		unknown_seen(&e->unknown, local, remote, proven, r, text, now);
 }
 
