@@ -3,6 +3,7 @@
 #include "ike_lab.h"
 
 #include "crypto/hash.h"
+#include "hub/ike_messages.h"
 
 #define MARKER(s) ((s)->local.port == IKE_PORT_NAT ? 4 : 0)
 
@@ -46,7 +47,30 @@ static void test_wrong_local_id(void **state)
 	(void)state;
 	l->conf[SITE].remote_id.bytes[0] = 'x';
 	site_starts(l);
+	assert_non_null(strstr(l->state[HUB].detail, "wants "));
 	expect(l, HUB, REASON_WRONG_LOCAL_ID);
+}
+
+/* What the state of a tunnel tells begins with the fact; what is special about this time follows. */
+static void test_state_is_a_sentence(void **state)
+{
+	struct effect f = {.type = EFFECT_TUNNEL_STATE};
+	struct imsg_tunnel_state m;
+
+	(void)state;
+	f.state.reason = REASON_UNKNOWN_ID;
+	snprintf(f.state.detail, sizeof(f.state.detail), "identity fqdn:a");
+	ike_message_state(&f, &m);
+	assert_string_equal(m.detail,
+		"no tunnel at this address has the identity that the peer presents: identity "
+		"fqdn:a");
+	snprintf(f.state.detail, sizeof(f.state.detail), "%s", reason_sentence(REASON_UNKNOWN_ID));
+	ike_message_state(&f, &m);
+	assert_string_equal(m.detail, reason_sentence(REASON_UNKNOWN_ID));
+	f.state.reason = REASON_NONE;
+	f.state.detail[0] = '\0';
+	ike_message_state(&f, &m);
+	assert_string_equal(m.detail, "");
 }
 
 static bool lose_auth(struct lab *l, int from, const struct effect_send *s)
@@ -351,6 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ke_group),
 		cmocka_unit_test(test_wrong_local_id),
+		cmocka_unit_test(test_state_is_a_sentence),
 		cmocka_unit_test(test_peer_auth),
 		cmocka_unit_test(test_half_open_timeout),
 		cmocka_unit_test(test_half_open_total),

@@ -38,6 +38,15 @@ void ike_message_sa_add(const struct effect *f, struct imsg_sa_add *m)
 	memcpy(m->integ_out, a->keys.integ_out, sizeof(m->integ_out));
 }
 
+/* The sentence, and what is special about this time. */
+static void fact(enum reason r, const char *detail, char *text, size_t size)
+{
+	const char *sentence = reason_sentence(r);
+	bool more = *detail && strcmp(detail, sentence) != 0;
+
+	snprintf(text, size, "%s%s%s", sentence, *sentence && more ? ": " : "", more ? detail : "");
+}
+
 void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m)
 {
 	memset(m, 0, sizeof(*m));
@@ -47,7 +56,7 @@ void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m)
 	m->ike_version = f->state.ike_version;
 	m->nat_detected = f->state.nat_detected;
 	snprintf(m->reason, sizeof(m->reason), "%s", reason_code(f->state.reason));
-	memcpy(m->detail, f->state.detail, sizeof(m->detail));
+	fact(f->state.reason, f->state.detail, m->detail, sizeof(m->detail));
 	memcpy(m->ike_proposal, f->state.ike_proposal, sizeof(m->ike_proposal));
 }
 
@@ -72,8 +81,6 @@ void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struc
 void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m)
 {
 	const struct effect_note *n = &f->note;
-	const char *sentence = reason_sentence(n->reason);
-	const char *detail = strcmp(n->detail, sentence) ? n->detail : "";
 
 	memset(m, 0, sizeof(*m));
 	m->tunnel = f->tunnel;
@@ -83,7 +90,7 @@ void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m)
 	m->nat_detected = n->nat_detected;
 	m->peer = n->remote;
 	snprintf(m->code, sizeof(m->code), "%s", reason_code(n->reason));
-	snprintf(m->detail, sizeof(m->detail), "%s%s%s", sentence, *detail ? ": " : "", detail);
+	fact(n->reason, n->detail, m->detail, sizeof(m->detail));
 }
 
 void ike_log_note(const struct effect *f, const char *site, struct log_limit *limit)

@@ -211,8 +211,8 @@ struct imsg_tunnel_state {
 	struct ip_endpoint peer;
 	uint8_t ike_version; /* 1, 2; 0 when none */
 	bool nat_detected;
-	char reason[REASON_CODE_SIZE]; /* a code of the catalogue, "" when up */
-	char detail[REASON_TEXT_SIZE]; /* one sentence, offered against expected */
+	char reason[REASON_CODE_SIZE];     /* a code of the catalogue, "" when up */
+	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
 };
 

@@ -281,6 +281,25 @@ static size_t append(char *text, size_t size, size_t at, const char *word)
 	return at < size ? at + (size_t)snprintf(text + at, size - at, "%s", word) : at;
 }
 
+/* What we do not have, and old devices do: names for what is told of their offers. */
+static const char *old_name(uint8_t type, uint16_t id)
+{
+	static const struct {
+		uint8_t type;
+		uint16_t id;
+		const char *name;
+	} old[] = {{TRANSFORM_ENCR, 2, "des"}, {TRANSFORM_ENCR, 3, "3des"},
+		{TRANSFORM_ENCR, 11, "null"}, {TRANSFORM_ENCR, 13, "aesctr"},
+		{TRANSFORM_PRF, 1, "prfmd5"}, {TRANSFORM_INTEG, 1, "md5"},
+		{TRANSFORM_KE, 1, "modp768"}};
+
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		if (old[i].type == type && old[i].id == id)
+			return old[i].name;
+	}
+	return NULL;
+}
+
 static const char *transform_name(uint8_t type, uint16_t id, uint16_t bits, char text[24])
 {
 	const struct cipher *c = type == TRANSFORM_ENCR ? cipher_find(id, bits) : NULL;
@@ -291,6 +310,8 @@ static const char *transform_name(uint8_t type, uint16_t id, uint16_t bits, char
 
 	if (c || p || i || g)
 		return c ? c->name : p ? p->name : i ? i->name : g->name;
+	if (old_name(type, id))
+		return old_name(type, id);
 	snprintf(text, 24, "%s%u", kinds[type <= TRANSFORM_ESN ? type : 0], id);
 	return text;
 }

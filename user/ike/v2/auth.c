@@ -211,10 +211,11 @@ static struct tunnel *authenticate(
 		tunnel_report(e, t, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));
 	} else if (idr.bytes && (!identity_decode(idr.bytes, idr.len, &wanted) ||
 					!identity_equal(&wanted, &t->conf.local_id))) {
-		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "wants %s, we are %s",
+		snprintf(detail, sizeof(detail), "wants %s, we are %s",
 			identity_format(&wanted, wanted_text),
 			identity_format(&t->conf.local_id, text));
-		tunnel_report(e, t, REASON_WRONG_LOCAL_ID, reason_sentence(REASON_WRONG_LOCAL_ID));
+		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "%s", detail);
+		tunnel_report(e, t, REASON_WRONG_LOCAL_ID, detail);
 	} else {
 		return t;
 	}
