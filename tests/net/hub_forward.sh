@@ -108,16 +108,19 @@ attacked() {
 case_ "repeated, changed, shortened and misdirected packets are dropped and counted" attacked
 
 # The second fragment begins within the first one and says something else (RFC 5722; RFC 791 leaves it open).
+# The first one has an SPI of the hub's: others end before they are put together.
 overlapping() {
-	local before failed
+	local before failed spi
+	spi=$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in')
 	before=$(json_of show dataplane .outside.fragments_overlap.packets) failed=$(json_of show dataplane .outside.reassembly_failed.packets)
 	in_ns inet /usr/bin/python3 -c '
-import socket, struct
+import socket, struct, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+first = struct.pack("!HHHHI", 4500, 4500, 56, 0, int(sys.argv[1], 16)) + b"a" * 20
 for number in range(20):
-    for offset, more, fill in ((0, 0x2000, b"a" * 32), (3, 0, b"b" * 32)):
-        s.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 1000 + number, more | offset, 64, 50, 0,
-            socket.inet_aton("198.51.100.2"), socket.inet_aton("198.51.100.1")) + fill, ("198.51.100.1", 0))' || return 1
+    for offset, more, fill in ((0, 0x2000, first), (3, 0, b"b" * 32)):
+        s.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 1000 + number, more | offset, 64, 17, 0,
+            socket.inet_aton("198.51.100.2"), socket.inet_aton("198.51.100.1")) + fill, ("198.51.100.1", 0))' "$spi" || return 1
 	sleep 0.5
 	echo "overlapping +$(($(json_of show dataplane .outside.fragments_overlap.packets) - before)), given up +$(($(json_of show dataplane .outside.reassembly_failed.packets) - failed))"
 	[ $(($(json_of show dataplane .outside.fragments_overlap.packets) - before)) = 20 ] &&
