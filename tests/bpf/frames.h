@@ -118,16 +118,18 @@ static inline struct program_size program_size(int prog)
 
 /*
  * What every packet passes must not grow unnoticed. A budget is what clang 14 makes of the program;
- * 17, 19 and 22 were seen to take up to 3 % more instructions, so others have a twentieth more.
+ * 17, 19 and 22 were seen to take up to 3 % more instructions, and 19 to cost the verifier 6 % more, so
+ * others have a twentieth and a tenth more.
  */
 static inline bool within_budget(int prog, uint32_t instructions, uint32_t verified)
 {
 	struct program_size size = program_size(prog);
 	uint32_t allowed = BPF_CLANG == 14 ? instructions : instructions + instructions / 20;
+	uint32_t effort = BPF_CLANG == 14 ? verified : verified + verified / 10;
 
 	printf("%u instructions of %u, %u verified of %u (clang %d)\n", size.instructions, allowed,
-		size.verified, verified, BPF_CLANG);
-	return size.instructions > 0 && size.instructions <= allowed && size.verified <= verified;
+		size.verified, effort, BPF_CLANG);
+	return size.instructions > 0 && size.instructions <= allowed && size.verified <= effort;
 }
 
 /*
