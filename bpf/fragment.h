@@ -57,11 +57,13 @@ static __noinline int fragment_follows(const struct outside_packet *p)
 	return 1;
 }
 
-static __noinline int fragment_by_budget(__u64 *tat)
+/* `own`: of a datagram that a site's own peer begins; else of a stranger's. */
+static __noinline int fragment_by_budget(__u64 *tat, int own)
 {
-	__u64 burst = (__u64)SLUICE_FRAGMENT_NS * (SLUICE_FRAGMENT_BURST - 1), start;
+	__u64 cost = own ? SLUICE_FRAGMENT_OWN_NS : SLUICE_FRAGMENT_NS;
+	__u64 burst = cost * ((own ? SLUICE_FRAGMENT_OWN_BURST : SLUICE_FRAGMENT_BURST) - 1), start;
 
-	return tat && bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_FRAGMENT_NS, burst, &start);
+	return tat && bucket_charge(tat, bpf_ktime_get_ns(), cost, burst, &start);
 }
 
 #endif

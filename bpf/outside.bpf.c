@@ -76,7 +76,8 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } cpus SEC(".maps");
 
-PLAIN_ARRAY(foreign_budget, __u64, SLUICE_MAX_TUNNELS); /* when that of a tunnel is used up */
+PLAIN_ARRAY(foreign_budget, __u64, SLUICE_MAX_TUNNELS);  /* when that of a tunnel is used up */
+PLAIN_ARRAY(fragment_budget, __u64, SLUICE_MAX_TUNNELS); /* of datagrams that its own peer begins */
 PLAIN_ARRAY(told_sites, struct told, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
 ROUTE_TRIE(closed4, struct route4_key, SLUICE_MAX_CLOSED);
@@ -164,7 +165,7 @@ static __noinline int ike_of_stranger(struct xdp_md *ctx, const struct outside_p
 		return XDP_DROP;
 	}
 	/* The rest of it pays as well. */
-	if (p->fragment && !fragment_by_budget(&fragment_tat_ns)) {
+	if (p->fragment && !fragment_by_budget(&fragment_tat_ns, 0)) {
 		count(&stats->fragment_limited, 1, bytes);
 		return XDP_DROP;
 	}
@@ -355,6 +356,7 @@ static __noinline int fragment(
 	__s32 followers = SLUICE_FRAGMENTS_OWN;
 	struct sa_in *sa = 0;
 	__u64 *tat = 0;
+	int own = 0;
 
 	if (p->fragment == FRAGMENT_LATER && fragment_follows(p))
 		goto pass;
@@ -374,18 +376,18 @@ static __noinline int fragment(
 		if (!sa)
 			return XDP_DROP;
 		tunnel = sa->tunnel;
-		if (same_address(p->family, sa->remote, p->remote))
-			goto first;
-		tat = bpf_map_lookup_elem(&foreign_budget, &tunnel);
+		own = same_address(p->family, sa->remote, p->remote);
+		tat = own ? bpf_map_lookup_elem(&fragment_budget, &tunnel)
+			  : bpf_map_lookup_elem(&foreign_budget, &tunnel);
 	}
-	if (!fragment_by_budget(tat ? tat : &fragment_tat_ns)) {
+	if (!fragment_by_budget(tat ? tat : &fragment_tat_ns, own)) {
 		count(&stats->fragment_limited, 1, bytes);
 		return XDP_DROP;
 	}
 	if (!tat) /* a stranger's: what follows pays as well */
 		goto pass;
-	followers = SLUICE_FRAGMENTS_FOREIGN;
-first:
+	if (!own)
+		followers = SLUICE_FRAGMENTS_FOREIGN;
 	fragment_remember(p, followers);
 pass:
 	count(&stats->fragment, 1, bytes);

@@ -89,11 +89,18 @@
  * Outer fragments of datagrams that begin with no SPI of ours, and of those whose beginning was not seen: of
  * all senders together. The kernel keeps what is not complete for 30 s, and has room for 4 MB.
  */
-#define SLUICE_FRAGMENT_NS       10000000 /* for each: 100 a second */
-#define SLUICE_FRAGMENT_BURST    200      /* fragments */
-#define SLUICE_MAX_FRAGMENTED    16384    /* datagrams whose first fragment is remembered */
-#define SLUICE_FRAGMENTS_OWN     64 /* of a peer's datagram, after the first; all others pay for each */
-#define SLUICE_FRAGMENTS_FOREIGN 4 /* the same with a known SPI from another address */
+#define SLUICE_FRAGMENT_NS    10000000 /* for each: 100 a second */
+#define SLUICE_FRAGMENT_BURST 200      /* fragments */
+/*
+ * Datagrams that a site's peer sends in fragments, of each tunnel: a site that begins many and ends none must
+ * not take the room that all sites share. What `hub` sets of the host (link.c) makes that room large enough
+ * for some dozens of such sites.
+ */
+#define SLUICE_FRAGMENT_OWN_NS    1000000 /* for each: 1,000 a second */
+#define SLUICE_FRAGMENT_OWN_BURST 500     /* datagrams */
+#define SLUICE_MAX_FRAGMENTED     16384   /* datagrams whose first fragment is remembered */
+#define SLUICE_FRAGMENTS_OWN      64 /* of a peer's datagram, after the first; all others pay for each */
+#define SLUICE_FRAGMENTS_FOREIGN  4 /* the same with a known SPI from another address */
 
 /* Fragments for the hub itself, of each tunnel: all share the kernel's room with outer ones. */
 #define SLUICE_HUB_FRAGMENT_NS    100000000 /* for each: 10 a second */

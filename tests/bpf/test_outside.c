@@ -504,7 +504,7 @@ static void fragments_of_strangers_are_few(void **context)
 		}
 		assert_in_range(passed, 0, MOST);
 		/* A site's own pass, and all that follows them. */
-		for (uint16_t i = 0; i < JUNK; i++) {
+		for (uint16_t i = 0; i < SLUICE_FRAGMENT_OWN_BURST / 2 - 10; i++) {
 			set_id(&own, v4, (uint16_t)(i + 5000));
 			next = later_fragment(&own, v4);
 			assert_int_equal(pass(s, &own), XDP_PASS);
@@ -513,6 +513,21 @@ static void fragments_of_strangers_are_few(void **context)
 		}
 	}
 	assert_true(outside(s).fragment_limited.packets > 2 * (uint64_t)JUNK);
+}
+
+/* Nor does a site that begins datagrams and ends none: they all wait in the room that sites share. */
+static void beginnings_of_a_site_are_bounded(void **context)
+{
+	struct state *s = *context;
+	struct frame own = first_fragment(true, 4500, SPI, 48);
+	uint32_t passed = 0, sent = 10 * SLUICE_FRAGMENT_OWN_BURST;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4_UDP);
+	for (uint32_t i = 0; i < sent; i++) {
+		set_id(&own, true, (uint16_t)i);
+		passed += pass(s, &own) == XDP_PASS;
+	}
+	assert_in_range(passed, SLUICE_FRAGMENT_OWN_BURST, sent / 2);
 }
 
 /* One datagram in a thousand pieces, and beginnings of IKE messages that never end, take as much room. */
@@ -725,6 +740,7 @@ int main(void)
 		TEST(fragments_go_to_the_kernel),
 		TEST(ike_in_fragments_is_limited_too),
 		TEST(fragments_of_strangers_are_few),
+		TEST(beginnings_of_a_site_are_bounded),
 		TEST(pieces_of_a_datagram_are_few),
 		TEST(esp_behind_extension_headers_is_found),
 		TEST(keepalives_end_here),

@@ -267,9 +267,10 @@ static void both_carry(struct hub *h)
 	told[0] = '\0';
 }
 
+/* The daemon ends; the site does not. */
 static void end(struct hub *h)
 {
-	hub_site_remove(h, h->sites[0]);
+	hub_site_free(hub_site_find(h, "site-1"));
 	if (h->leave)
 		event_free(h->leave);
 	admin_free(h);
@@ -347,6 +348,11 @@ static void what_was_asked_for_outlives_the_daemon(void **state)
 	end(&h);
 	begin(&h, &config, dir);
 	assert_false(h.sites[0]->tunnels[1].admin_down);
+	/* A site that is removed takes it along: another one of its name begins anew. */
+	assert_null(admin_down(&h, h.sites[0], 1, true));
+	hub_site_remove(&h, h.sites[0]);
+	hub_sites_add(&h, &(struct site_conf){.name = "site-1"});
+	assert_false(hub_site_find(&h, "site-1")->tunnels[1].admin_down);
 	end(&h);
 	forget(dir);
 }

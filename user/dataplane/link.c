@@ -31,6 +31,8 @@
 #define OFFLOAD_USO4 0x20
 #define OFFLOAD_USO6 0x40
 
+enum { HOST_SETTINGS = 7 };
+
 struct link {
 	struct nl_sock *sock;
 	struct route_socket routes;
@@ -38,7 +40,8 @@ struct link {
 	char offloads[32];
 	uint32_t ifindex;
 	uint32_t queues;
-	uint32_t changed; /* a bit for each of host_settings that was another before */
+	char before[HOST_SETTINGS]
+		   [32]; /* what those of host_settings were that are changed, or "" */
 	uint32_t mtu, tx_queue;
 	int steer_fd;
 	struct ip_addr source4; /* on the device, for what the hub itself sends */
@@ -234,16 +237,37 @@ fail:
 	return NULL;
 }
 
+/* Without the first kind the hub does not do its work; the second are good to have. */
+enum setting_kind { SETTING_EXACT, SETTING_AT_MOST, SETTING_AT_LEAST };
+
 static const struct {
-	const char *path, *wanted, *otherwise;
-	bool needed; /* without it nothing works */
-} host_settings[] = {
-	{"/proc/sys/net/ipv4/ip_forward", "1", "0", true},
-	{"/proc/sys/net/ipv6/conf/all/forwarding", "1", "0", false}, /* IPv6 may be off */
-	{"/proc/sys/net/ipv4/conf/all/send_redirects", "0", "1", true},
+	const char *path, *wanted;
+	enum setting_kind kind;
+	bool may_be_absent; /* IPv6 may be off */
+} host_settings[HOST_SETTINGS] = {
+	{"/proc/sys/net/ipv4/ip_forward", "1", SETTING_EXACT, false},
+	{"/proc/sys/net/ipv6/conf/all/forwarding", "1", SETTING_EXACT, true},
+	{"/proc/sys/net/ipv4/conf/all/send_redirects", "0", SETTING_EXACT, false},
+	/* All sites share the room for outer fragments: what is not complete soon makes place. */
+	{"/proc/sys/net/ipv4/ipfrag_time", "2", SETTING_AT_MOST, true},
+	{"/proc/sys/net/ipv6/ip6frag_time", "2", SETTING_AT_MOST, true},
+	{"/proc/sys/net/ipv4/ipfrag_high_thresh", "67108864", SETTING_AT_LEAST, true},
+	{"/proc/sys/net/ipv6/ip6frag_high_thresh", "67108864", SETTING_AT_LEAST, true},
 };
 
-#define HOST_SETTINGS (sizeof(host_settings) / sizeof(host_settings[0]))
+static bool setting_fits(size_t i, const char *value)
+{
+	long is = strtol(value, NULL, 10), wanted = strtol(host_settings[i].wanted, NULL, 10);
+
+	switch (host_settings[i].kind) {
+	case SETTING_AT_MOST:
+		return is <= wanted;
+	case SETTING_AT_LEAST:
+		return is >= wanted;
+	default:
+		return !strcmp(value, host_settings[i].wanted);
+	}
+}
 
 bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_SIZE])
 {
@@ -253,17 +277,20 @@ bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_S
 		const char *path = host_settings[i].path, *wanted = host_settings[i].wanted;
 
 		if (!host_setting_read(path, value, sizeof(value))) {
-			if (!host_settings[i].needed)
+			if (host_settings[i].may_be_absent)
 				continue;
 			snprintf(error, DATAPLANE_ERROR_SIZE, "cannot read %s", path);
 			return false;
 		}
-		if (!strcmp(value, wanted))
+		if (setting_fits(i, value))
 			continue;
 		if (apply && host_setting_write(path, wanted)) {
-			l->changed |= 1u << i;
+			if (!l->before[i][0])
+				snprintf(l->before[i], sizeof(l->before[i]), "%s", value);
 			continue;
 		}
+		if (host_settings[i].kind != SETTING_EXACT)
+			continue;
 		snprintf(error, DATAPLANE_ERROR_SIZE, "%s is %s, must be %s", path, value, wanted);
 		return false;
 	}
@@ -273,8 +300,8 @@ bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_S
 static void host_settings_restore(const struct link *l)
 {
 	for (size_t i = 0; i < HOST_SETTINGS; i++) {
-		if (l->changed >> i & 1)
-			(void)host_setting_write(host_settings[i].path, host_settings[i].otherwise);
+		if (l->before[i][0])
+			(void)host_setting_write(host_settings[i].path, l->before[i]);
 	}
 }
 

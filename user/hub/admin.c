@@ -101,6 +101,12 @@ static void save(struct hub *h, const struct hub_site *site)
 			h->state_dir, strerror(errno));
 }
 
+void admin_forget(struct hub *h, const struct hub_site *site)
+{
+	if (!json_object_del(h->admin, site->conf.name) && !write_state(h))
+		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+}
+
 /* ---- leaving ---- */
 
 /* IKE deletes what is left of a tunnel that was told goodbye, unless it was wanted back meanwhile. */

@@ -24,6 +24,9 @@ void admin_free(struct hub *h);
 /* Of a site that is being added: puts what was asked for into its tunnels. */
 void admin_restore(struct hub *h, struct hub_site *site);
 
+/* The site is removed: another one of its name begins anew. */
+void admin_forget(struct hub *h, const struct hub_site *site);
+
 /*
  * Takes tunnel t of the site down for good, or both (t < 0). Without `force`, the last tunnel that
  * carries is not taken down. NULL, or why not.

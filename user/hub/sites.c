@@ -387,6 +387,7 @@ void hub_site_remove(struct hub *h, struct hub_site *site)
 	hub_statics_close(h, &site->conf, false);
 	closed_forget_site(h, site->slot);
 	hub_rates_forget(h, site->slot);
+	admin_forget(h, site);
 	hub_site_free(site);
 }
 
