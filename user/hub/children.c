@@ -447,8 +447,10 @@ static void on_bgp_state(struct hub *h, struct imsg_bgp_state *m)
 				 : t->bgp.established_wall_ns ? t->bgp.established_wall_ns
 							      : clock_wall();
 	t->bgp = *m;
-	if (m->state == BGP_ESTABLISHED)
+	if (m->state == BGP_ESTABLISHED) {
+		t->md5_at_ns = 0; /* whatever it was, it is over */
 		admin_carries(h, m->tunnel);
+	}
 }
 
 static void on_bfd_state(struct hub *h, const struct imsg_bfd_state *m)

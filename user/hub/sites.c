@@ -442,6 +442,10 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 	memcpy(&site->conf, conf, sizeof(*conf));
 	if (strcmp(old.group, conf->group))
 		hub_group_choose(h, site);
+	for (unsigned int t = 0;
+		t < TUNNELS_PER_SITE && strcmp(old.bgp_password, conf->bgp_password); t++)
+		site->tunnels[t].md5_at_ns =
+			0; /* what was wrong with the signatures was of the other */
 	hub_rates_set(h, site);
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
 	hub_statics_close(h, conf, true);

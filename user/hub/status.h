@@ -49,6 +49,8 @@ void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 json_t *status_time(uint64_t wall_ns);
 
 const char *status_bgp_name(const struct hub_site *site, unsigned int t);
+/* Why the session is not there, as far as is known. */
+const char *status_bgp_detail(const struct hub_tunnel *state);
 
 /* Routes may lead there: the tunnel is open, and so is its BGP session where it has one. */
 bool status_is_routed(const struct hub_site *site, unsigned int t);

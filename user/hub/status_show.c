@@ -196,7 +196,7 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "inner_mtu", json_integer(hub_tunnel_mtu(state)));
 	json_object_set_new(o, "since", status_time(state->since_wall_ns));
 	json_object_set_new(o, "bgp", json_string(status_bgp_name(site, t)));
-	json_object_set_new(o, "bgp_detail", json_string(state->bgp.detail));
+	json_object_set_new(o, "bgp_detail", json_string(status_bgp_detail(state)));
 	json_object_set_new(
 		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));
 	json_object_set_new(o, "prefixes_in", json_integer(state->bgp.prefixes_in));
