@@ -66,9 +66,16 @@ must "the host behind the hub reaches the site" until_true 20 in_ns host ping -q
 # ---- links and addresses ----
 loses_link() { ip -n "$P-inet" link set "hub$1" down; until_true 2 is_open "wan$1" 0 && until_true 2 sessions "$1" 0; }
 case_ "wan1 loses its carrier: its tunnels are closed at once, nobody else loses a packet" while_lost 0 4 loses_link 1
+told() { # REASON_ENDPOINT_LOST: in the state and in the log of its tunnels
+	[ "$(json_of show tunnels '[.tunnels[] | select(.tunnel == 1) | .reason] | unique | join(" ")')" = ENDPOINT_LOST ] &&
+		[ "$(json_of show log '[.events[] | select(.reason_code == "ENDPOINT_LOST" and .tunnel == 1)] | length')" -ge 2 ]
+}
+case_ "its tunnels tell that it is the hub's own end" told
 case_ "it is one fact of the hub" eval 'is_state wan1 "link down (no carrier)" && logged "endpoint 1, wan1 198.51.101.1: link down .no carrier.; its 2 tunnels are closed" && in_hub curl -s http://127.0.0.1:9469/metrics | grep -q "sluice_endpoint_up{endpoint=\"1\",device=\"wan1\",address=\"198.51.101.1\"} 0"'
 ip -n "$P-inet" link set hub1 up
 case_ "it is back: so are its tunnels" until_true 20 all_up 4
+back() { [ "$(json_of show log '[.events[] | select(.reason_code == "ENDPOINT_BACK" and .tunnel == 1)] | length')" -ge 2 ]; } # REASON_ENDPOINT_BACK
+case_ "their logs say so" back
 moves() { # what the hub sends; the site finds out by itself
 	train host b1-h 10.1.0.10 2000000 500 4 >"$LAB/train.json" & local train=$!
 	sleep 1; loses_link 0; wait $train; cat "$LAB/train.json"

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/host.h"
+#include "ike/reason.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,8 +139,31 @@ static bool has_address(const struct host_address *list, size_t count, uint32_t 
 	return false;
 }
 
+/* Into the log of a tunnel: the hub's own end has gone, or is back. */
+static void note_endpoint(struct hub *h, uint32_t tunnel, const struct endpoint *endpoint)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	unsigned int e = tunnel % TUNNELS_PER_SITE;
+	bool established = site->tunnels[e].ike.phase == TUNNEL_UP;
+	const char *state = established ? "Established" : "Down";
+	char details[REASON_TEXT_SIZE];
+
+	snprintf(details, sizeof(details), "endpoint %u, %s%s%s", e,
+		h->config->concentrator.endpoints[e].device, endpoint->fault ? ": " : "",
+		endpoint_fault_text(endpoint->fault));
+	hub_event(h, tunnel, EVENT_ACTIVITY,
+		json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
+			"tunnel", (int)e, "dpd_enabled",
+			site->conf.tunnels[e].options.dpd_action != DPD_NONE, "nat_t_detected",
+			(int)site->tunnels[e].ike.nat_detected, "ike_phase1_state", state,
+			"ike_phase2_state", endpoint->fault ? "Down" : state, "reason_code",
+			reason_code(endpoint->fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK),
+			"details", details));
+}
+
 /* Closes the tunnels that end there, or opens those that ike still has. Returns how many there are. */
-static unsigned int move_tunnels(struct hub *h, unsigned int e, struct endpoint *endpoint)
+static unsigned int move_tunnels(
+	struct hub *h, unsigned int e, struct endpoint *endpoint, bool note)
 {
 	bool data = h->processes[PROCESS_DATA].channel;
 	unsigned int count = 0;
@@ -154,6 +178,8 @@ static unsigned int move_tunnels(struct hub *h, unsigned int e, struct endpoint 
 			hub_endpoint(h, site, e) != endpoint)
 			continue;
 		count++;
+		if (note)
+			note_endpoint(h, tunnel, endpoint);
 		if (endpoint->fault)
 			hub_tunnel_close(h, tunnel);
 		else if (site->tunnels[e].ike.phase == TUNNEL_UP && data &&
@@ -175,7 +201,7 @@ static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoi
 		return;
 	endpoint->fault = fault;
 	endpoint->since_wall_ns = clock_wall();
-	tunnels = move_tunnels(h, e, endpoint);
+	tunnels = move_tunnels(h, e, endpoint, true);
 	addr_format(&c->addresses[a], text);
 	if (fault && !tunnels)
 		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
@@ -232,7 +258,7 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 		}
 		set_fault(h, e, a, endpoint_judge(&f));
 		if (h->endpoints[e][a].late)
-			move_tunnels(h, e, &h->endpoints[e][a]);
+			move_tunnels(h, e, &h->endpoints[e][a], false);
 		if (!h->endpoints[e][a].fault && way_is_due)
 			look_for_way(h, e, a, d.ifindex);
 	}

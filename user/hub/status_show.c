@@ -7,6 +7,7 @@
 #include "bgp/decide.h"
 #include "hub/reassembly.h"
 #include "hub/stats_fields.h"
+#include "ike/reason.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,7 +195,9 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "ike_proposal", json_string(state->ike.ike_proposal));
 	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
 	json_object_set_new(o, "inner_mtu", json_integer(hub_tunnel_mtu(state)));
-	json_object_set_new(o, "since", status_time(state->since_wall_ns));
+	json_object_set_new(o, "since",
+		status_time(endpoint->fault && endpoint->since_wall_ns ? endpoint->since_wall_ns
+								       : state->since_wall_ns));
 	json_object_set_new(o, "bgp", json_string(status_bgp_name(site, t)));
 	json_object_set_new(o, "bgp_detail", json_string(status_bgp_detail(state)));
 	json_object_set_new(
@@ -206,7 +209,9 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "in_control_bytes", json_number(stats.control_in.bytes));
 	json_object_set_new(o, "out_control_bytes", json_number(stats.control_out.bytes));
 	json_object_set_new(o, "waiting_packets", json_number(stats.waiting.packets));
-	json_object_set_new(o, "reason", json_string(state->ike.reason));
+	json_object_set_new(o, "reason",
+		json_string(
+			endpoint->fault ? reason_code(REASON_ENDPOINT_LOST) : state->ike.reason));
 	json_object_set_new(o, "detail",
 		endpoint->fault ? json_sprintf("endpoint %u, %s: %s", t,
 					  h->config->concentrator.endpoints[t].device,

@@ -70,6 +70,8 @@ enum reason {
 	REASON_ADMIN_RESET,
 	REASON_CONFIG_CHANGED,
 	REASON_SHUTDOWN,
+	REASON_ENDPOINT_LOST, /* of hub: ike does not see devices */
+	REASON_ENDPOINT_BACK,
 	REASON_REMOTE_UNKNOWN,
 	REASON_WAITING,
 	/* facts that are not failures */
