@@ -406,6 +406,12 @@ static void test_all_mistakes(void **state)
 		"psk: 'file:/k', startup_action: start } ] }\n"
 		"  - { name: a, asn: 65002, tunnels: [ { inside: 169.254.10.0/30, identity: b.b, "
 		"psk: 'file:/k', address: 127.0.0.1 } ] }\n";
+	static const char slip[] = HUB
+		"  hold-time: 30\n"
+		"  keepalive: 20\n"
+		"sites:\n"
+		"  - { name: a, asn: 64512, tunnels: [ { inside: 169.254.10.0/30, identiti: a.b, "
+		"address: 203.0.113.9, psk: 'file:/k' } ] }\n";
 	static const char *const wanted[] = {"t:6: keepalive", "t:8: site 'a' has the hub's AS",
 		"needs the address of the site", "t:9: site 'a' stands twice",
 		"is taken by site 'a'", "is loopback"};
@@ -422,6 +428,14 @@ static void test_all_mistakes(void **state)
 		if (!strstr(error, wanted[i]))
 			fail_msg("message: %s\nwanted: %s", error, wanted[i]);
 	}
+	/* A slip in a key hides nothing. */
+	assert_null(config_parse("t", slip, strlen(slip), error));
+	assert_non_null(strstr(
+		error, "t:6: concentrator: unknown key 'hold-time'; did you mean 'hold_time'?"));
+	assert_non_null(strstr(error,
+		"\nt:9: sites[0].tunnels[0]: unknown key 'identiti'; did you mean 'identity'?"));
+	assert_non_null(strstr(error, "\nt:7: keepalive 20 s"));
+	assert_non_null(strstr(error, "\nt:9: site 'a' has the hub's AS"));
 	for (int i = 0; i < 100; i++)
 		n += (size_t)snprintf(many + n, sizeof(many) - n, "  colour%d: red\n", i);
 	assert_null(config_parse("t", many, n, error));

@@ -16,7 +16,12 @@ static bool read_document(struct walk *w, struct draft *d)
 		snprintf(w->error, CONFIG_ERROR_SIZE, "%.150s:1: the file is empty", w->name);
 		return false;
 	}
-	return schema_read(w, root, d) && check_all(w, d);
+
+	(void)schema_read(w, root, d);
+	/* What an unknown key should have said is a default: the rest can be compared. */
+	if (!w->values_bad)
+		(void)check_all(w, d);
+	return !w->error[0];
 }
 
 /* libyaml expands aliases as shared nodes: a document cannot grow beyond its text. */

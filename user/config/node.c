@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEYS_MAX = 64 };
+enum {
+	KEYS_MAX = 64, /* of a mapping */
+	KEY_MAX = 40,  /* letters of a key that is compared */
+	NEAR = 2,
+};
 
 #define MORE "and more" /* the last line, when there is no room for all mistakes */
 
@@ -16,21 +20,30 @@ unsigned int walk_line(const yaml_node_t *node)
 	return (unsigned int)node->start_mark.line + 1;
 }
 
-bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
+/* Adds a line, as long as there is room. */
+static void note(struct walk *w, const yaml_node_t *node, const char *what)
 {
-	char what[300], line[512];
 	size_t at = strlen(w->error), room = CONFIG_ERROR_SIZE - at;
-	va_list args;
+	char line[512];
 
 	if (w->full)
-		return false;
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
+		return;
 	snprintf(line, sizeof(line), "%.100s:%u: %s%s%.190s", w->name, walk_line(node), w->where,
 		w->where[0] ? ": " : "", what);
 	w->full = strlen(line) + 1 + sizeof(MORE) > room;
 	snprintf(w->error + at, room, "%s%s", at ? "\n" : "", w->full ? MORE : line);
+}
+
+bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
+{
+	char what[300];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	w->values_bad = true;
+	note(w, node, what);
 	return false;
 }
 
@@ -50,15 +63,51 @@ const char *walk_scalar(struct walk *w, const yaml_node_t *node)
 	return text;
 }
 
+/* How many letters must be changed, added or left out to make one of the other (Levenshtein). */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[KEY_MAX + 1], n = strlen(b);
+
+	if (n > KEY_MAX || strlen(a) > KEY_MAX)
+		return KEY_MAX;
+	for (size_t k = 0; k <= n; k++)
+		row[k] = k;
+	for (size_t i = 0; a[i]; i++) {
+		size_t before = row[0]++;
+
+		for (size_t k = 0; k < n; k++) {
+			size_t best = before + (a[i] != b[k]);
+
+			before = row[k + 1];
+			best = row[k] + 1 < best ? row[k] + 1 : best;
+			row[k + 1] = before + 1 < best ? before + 1 : best;
+		}
+	}
+	return row[n];
+}
+
+/* A key that nobody knows: the one that was meant, if one is near; else all there are. */
 static void say_known_keys(
 	struct walk *w, const yaml_node_t *node, const char *key, const struct walk_field *fields)
 {
-	char known[220] = "";
+	const struct walk_field *nearest = NULL;
+	char known[220] = "", what[300];
 	size_t n = 0;
 
-	for (const struct walk_field *f = fields; f->key && n < sizeof(known); f++)
-		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "", f->key);
-	walk_fail(w, node, "unknown key '%.40s'; known here: %s", key, known);
+	for (const struct walk_field *f = fields; f->key; f++) {
+		if (n < sizeof(known))
+			n += (size_t)snprintf(
+				known + n, sizeof(known) - n, "%s%s", n ? ", " : "", f->key);
+		if (distance(key, f->key) <= NEAR &&
+			(!nearest || distance(key, f->key) < distance(key, nearest->key)))
+			nearest = f;
+	}
+	if (nearest)
+		snprintf(what, sizeof(what), "unknown key '%.40s'; did you mean '%s'?", key,
+			nearest->key);
+	else
+		snprintf(what, sizeof(what), "unknown key '%.40s'; known here: %s", key, known);
+	note(w, node, what);
 }
 
 static const struct walk_field *find_field(const struct walk_field *fields, const char *key)

@@ -15,6 +15,7 @@ struct walk {
 	const char *name;
 	char *error;     /* CONFIG_ERROR_SIZE bytes, "" so far; a line for each mistake */
 	bool full;       /* no more of them have room */
+	bool values_bad; /* some value is missing or cannot be read: only keys are unknown otherwise */
 	char where[192]; /* path of keys to the value being read */
 };
 

@@ -366,7 +366,7 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	set_class_limits(&d->config->concentrator, site);
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		memcpy(&site->tunnels[t], &top->tunnel, sizeof(top->tunnel));
-	if (!walk_mapping(w, node, site_fields, site))
+	if (!walk_mapping(w, node, site_fields, site) && w->values_bad)
 		return false;
 	inherit(&d->config->concentrator, site);
 	d->sites[index] = node;
