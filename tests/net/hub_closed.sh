@@ -19,6 +19,7 @@ E
 must "sluiced starts" hub_start
 branch_up 1; branch_up 2
 must "all tunnels and BGP sessions are up" until_true 60 all_up 4
+known=$SECONDS
 
 echoes() { # NS: echo requests that it has seen
 	in_ns "$1" awk '/^Icmp: [0-9]/ { n += $10 } $1 == "Icmp6InEchos" { n += $2 } END { print n }' /proc/net/snmp /proc/net/snmp6
@@ -72,6 +73,8 @@ own_leaves() { local before; before=$(seen); hub_pings 10.1.0.10; [ "$(seen)" -g
 birdc() { in_ns "$1" birdc -s "$LAB/$1/bird.ctl" "$2" direct1 >/dev/null; }
 routes_of_site() { [ "$(in_hub ip route show 10.1.0.0/24 | wc -l; in_hub ip -6 route show fd00:10:1::/64 | wc -l)" = "$1"$'\n'"$1" ]; }
 must "the hub itself reaches the site" until_true 5 hub_pings 10.1.0.10 fd00:10:1::10
+# A withdrawn prefix is closed for as long as it was known: for all that follows until it is announced again.
+sleep $((SECONDS - known < 30 ? 30 - (SECONDS - known) : 0))
 withdrawn() { birdc b1 disable && until_true 5 routes_of_site 0; }
 must "the site withdraws its prefixes" withdrawn
 case_ "withdrawn: the hub itself sends nothing in clear" own_held 1
