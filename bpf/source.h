@@ -34,9 +34,10 @@ struct {
 /*
  * To look up both ends of a packet costs as much as some of the kernel's forwarding. So what was found to
  * pass by the hub is remembered, by its addresses and tunnel, until something changes that we know of, and
- * for a jiffy at most: the host's own addresses are not ours to know of.
+ * for 64 ms at most where there are 250 jiffies in a second: the host may get an address without our knowing.
  */
-#define JUDGED_PAIRS 1024 /* of this CPU: a power of two */
+#define JUDGED_PAIRS   1024 /* of this CPU: a power of two */
+#define JUDGED_JIFFIES 16
 
 struct judged {
 	__be64 source[2], destination[2];
@@ -299,7 +300,7 @@ static __always_inline int judged_holds(const struct judged *j, __u32 tunnel, __
 	return j->family == family && j->tunnel == tunnel && j->source[0] == source[0] &&
 	       j->source[1] == source[1] && j->destination[0] == destination[0] &&
 	       j->destination[1] == destination[1] && j->generation == source_generation &&
-	       j->jiffies == bpf_jiffies64();
+	       bpf_jiffies64() - j->jiffies < JUDGED_JIFFIES;
 }
 
 /* An opened packet of the tunnel. Multicast is for nobody but the hub, which hears none. */
