@@ -194,11 +194,6 @@ void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 	(void)m, (void)packets;
 }
 
-void hub_apply_go_on(struct hub *h, uint64_t now)
-{
-	(void)h, (void)now;
-}
-
 static struct imsg_peer_cert *certificate(void)
 {
 	struct imsg_peer_cert *cert = calloc(1, sizeof(*cert));

@@ -32,3 +32,10 @@ bool secret_equal(const void *a, const void *b, size_t n)
 		differ |= x[i] ^ y[i];
 	return differ == 0;
 }
+
+size_t secret_text_len(const uint8_t *bytes, size_t len)
+{
+	while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+		len--;
+	return len;
+}

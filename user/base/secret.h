@@ -23,6 +23,9 @@ void secret_wipe(void *bytes, size_t n);
 /* Copies len bytes in; false (and an empty secret) when they do not fit. */
 bool secret_set(struct secret *s, const void *bytes, size_t len);
 
+/* How much of a file of `len` bytes is the secret: a line end, also of a foreign system, is not. */
+size_t secret_text_len(const uint8_t *bytes, size_t len);
+
 /* Wipes and empties. */
 void secret_clear(struct secret *s);
 

@@ -48,7 +48,14 @@ const char *admin_drain(struct hub *h, struct hub_site *site, unsigned int t);
 /* The tunnel has its session, or, without BGP, its SAs: a drain that waited for that ends. */
 void admin_carries(struct hub *h, uint32_t tunnel);
 
-/* Tells the neighbour goodbye while the tunnel carries; false: there is nobody to tell. */
+/* asked.c: keeps what was asked of the site; tells both its neighbours which of them is drained. */
+void admin_save(struct hub *h, const struct hub_site *site);
+void admin_tell_drain(struct hub *h, const struct hub_site *site);
+
+/* leave.c. Tells the neighbour goodbye while the tunnel carries; false: there is nobody to tell. */
 bool tunnel_leave(struct hub *h, uint32_t tunnel);
+
+/* IKE deletes what is left of a tunnel that was told goodbye, unless it was wanted back meanwhile. */
+void tunnel_left(struct hub *h, struct hub_site *site, unsigned int t);
 
 #endif

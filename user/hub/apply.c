@@ -6,7 +6,6 @@
 #include "hub/admin.h"
 #include "hub/certificates.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -147,7 +146,7 @@ struct apply_pending {
 	struct certificates *certificates;
 	hub_apply_done *done;
 	uint32_t request;
-	uint64_t at_ns;
+	struct event *timer; /* until they have left */
 };
 
 /* Reads and checks everything; changes nothing. False with a sentence. */
@@ -182,6 +181,8 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 
 static void pending_free(struct apply_pending *p)
 {
+	if (p->timer)
+		event_free(p->timer);
 	config_free(p->config);
 	certificates_free(p->certificates);
 	free(p);
@@ -228,11 +229,22 @@ static void commit(struct hub *h, struct apply_pending *own)
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
 	own->done(h, own->request, true, summary);
-	free(own);
+	own->config = NULL;
+	own->certificates = NULL;
+	pending_free(own);
+}
+
+static void on_left(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd, (void)what;
+	commit(h, h->applying);
 }
 
 void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
 {
+	struct timeval wait = {.tv_sec = LEAVE_MS / 1000, .tv_usec = LEAVE_MS % 1000 * 1000};
 	char summary[CONFIG_ERROR_SIZE];
 	struct apply_pending *p;
 
@@ -255,18 +267,8 @@ void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
 		commit(h, p);
 		return;
 	}
-	p->at_ns = clock_now() + LEAVE_MS * CLOCK_MILLISECOND;
-	hub_leave_timer(h, LEAVE_MS * CLOCK_MILLISECOND);
-}
-
-void hub_apply_go_on(struct hub *h, uint64_t now)
-{
-	if (!h->applying)
-		return;
-	if (h->applying->at_ns <= now)
-		commit(h, h->applying);
-	else
-		hub_leave_timer(h, h->applying->at_ns - now);
+	p->timer = event_new(h->base, -1, 0, on_left, h);
+	event_add(p->timer, &wait);
 }
 
 void hub_apply_give_up(struct hub *h)

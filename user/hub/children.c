@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "bgp/bfd/packet.h"
-#include "hub/data_saved.h"
+#include "hub/notify.h"
 #include "ike/effect.h"
 
 #include <errno.h>
@@ -78,11 +78,6 @@ static void send_maps(struct hub *h, struct process *p)
 		process_send(p, IMSG_DATA_MAP, dup_fd(bpf_plane_map_fd(h->plane, maps[i])), &m,
 			sizeof(m));
 	}
-}
-
-bool hub_saved_clear(struct hub *h)
-{
-	return !ftruncate(h->saved_fd, 0) && !ftruncate(h->saved_fd, DATA_SAVED_SIZE);
 }
 
 static void start_data(struct hub *h, struct process *p)
@@ -585,13 +580,28 @@ static void on_api(struct hub *h, const struct imsg *m)
 	}
 }
 
+/* With the last of them the start is over, and the service manager is told. */
+static void child_ready(struct hub *h)
+{
+	bool all = true;
+
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		all &= h->processes[i].was_ready;
+	if (!all || h->started)
+		return;
+	h->started = true;
+	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
+		h->config->concentrator.asn, h->config->site_count);
+	notify_send("READY=1");
+}
+
 /* One entry per role, so that a child can only say what its role may say. */
 #define ON_MESSAGE(role, handler)                                                                  \
 	static void on_##role##_message(void *context, const struct imsg *m)                       \
 	{                                                                                          \
 		handler(context, m);                                                               \
 		if (m->type == IMSG_READY)                                                         \
-			hub_child_ready(context);                                                  \
+			child_ready(context);                                                      \
 		if (m->fd >= 0)                                                                    \
 			close(m->fd); /* no child sends descriptors to hub */                      \
 	}

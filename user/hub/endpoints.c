@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/endpoints.h"
 
-#include "hub/hub.h"
-
 enum endpoint_fault endpoint_judge(const struct endpoint_facts *f)
 {
 	if (!f->device)
@@ -28,16 +26,4 @@ const char *endpoint_fault_text(enum endpoint_fault fault)
 	};
 
 	return fault < ENDPOINT_FAULTS ? texts[fault] : "";
-}
-
-const struct endpoint *hub_endpoint(
-	const struct hub *h, const struct hub_site *site, unsigned int t)
-{
-	const struct endpoint_conf *c = &h->config->concentrator.endpoints[t];
-
-	for (uint32_t a = 0; a < c->address_count; a++) {
-		if (c->addresses[a].family == site->conf.outer_family)
-			return &h->endpoints[t][a];
-	}
-	return &h->endpoints[t][0];
 }

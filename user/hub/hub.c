@@ -49,20 +49,6 @@ static bool start_failed(struct hub *h)
 	return h->failed;
 }
 
-void hub_child_ready(struct hub *h)
-{
-	bool all = true;
-
-	for (int i = 0; i < PROCESS_ROLES; i++)
-		all &= h->processes[i].was_ready;
-	if (!all || h->started)
-		return;
-	h->started = true;
-	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
-		h->config->concentrator.asn, h->config->site_count);
-	notify_send("READY=1");
-}
-
 static void on_child(evutil_socket_t signal, short what, void *arg)
 {
 	struct hub *h = arg;

@@ -108,7 +108,7 @@ struct hub {
 	struct event *give_up;  /* children that do not end */
 	struct event *farewell; /* ike says goodbye after bgp */
 	struct event *turn;     /* of fair sharing */
-	struct event *leave;    /* tunnels and applies that wait for it; see admin.h */
+	struct event *leave;    /* tunnels that wait for it; see admin.h */
 	const char *state_dir;  /* what outlives the daemon */
 	json_t *admin;          /* what operators have asked of tunnels, by site */
 	struct apply_pending *applying;
@@ -205,9 +205,6 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_outside_open(struct hub *h);
 /* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
-/* Where tunnel t of the site ends. */
-const struct endpoint *hub_endpoint(
-	const struct hub *h, const struct hub_site *site, unsigned int t);
 
 /* outside_sockets.c: for ike and data. A device is another one now, or there is none: they follow it. */
 bool hub_outside_sockets_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
@@ -221,7 +218,7 @@ void hub_host_look(struct hub *h);
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
 /*
- * RFC 2385: connections from this address must be signed with the secret of the reference, "" for
+ * inside_sockets.c. RFC 2385: connections from this address must be signed with the secret of the reference, "" for
  * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret; *print
  * is another number for another secret, which says nothing of it, and 0 for none.
  */
@@ -229,44 +226,58 @@ bool hub_bgp_password(
 	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print);
 /* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
 int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
+/* Listens for BGP of one family; false with errno set. */
+bool hub_bgp_listen(struct hub *h, int family);
 
 /* children.c: initial state of each child, and what they report. */
 void hub_children_init(struct hub *h, bool verbose);
 
-/* A child is ready. With the last of them the start is over, and the service manager is told. */
-void hub_child_ready(struct hub *h);
-/* Forgets the SAs that a data process saved. False with errno set. */
+
+/* memfds.c: for the state of ike and data; forgets the SAs that a data process saved. False with errno set. */
+bool hub_memfds_open(struct hub *h);
 bool hub_saved_clear(struct hub *h);
 
-/* sites.c */
+/* site_table.c */
 struct hub_site *hub_site_find(struct hub *h, const char *name);
 struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel);
 struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel);
 const struct tunnel_conf *hub_tunnel_conf(struct hub *h, uint32_t tunnel);
 uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t);
+/* Where tunnel t of the site ends. */
+const struct endpoint *hub_endpoint(
+	const struct hub *h, const struct hub_site *site, unsigned int t);
+
+/* sites.c */
 void hub_sites_add(struct hub *h, const struct site_conf *conf);
 void hub_site_free(struct hub_site *site);
 void hub_site_remove(struct hub *h, struct hub_site *site);
 void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
+/* tell.c: all that a child has to know of sites. */
 void hub_sites_send(struct hub *h, struct process *p);
 /* To bgp: all that the configuration and operators say of a neighbour. */
 void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t);
 /* To bgp and its BFD: the tunnel carries, or no longer does. */
 void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
+/* Tells ike and bgp of a tunnel again. */
+void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
+/* To one of them alone. */
+void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_data_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+/* To data, bgp and ike, in this order: there is such a tunnel. */
+void hub_tunnel_introduce(struct hub *h, const struct hub_site *site, unsigned int t);
 /*
- * Whether a change of its site to `is` makes tunnel t another one, or none; NULL: the site goes.
+ * sites.c. Whether a change of its site to `is` makes tunnel t another one, or none; NULL: the site goes.
  */
 bool hub_tunnel_is_replaced(
 	const struct hub_site *site, unsigned int t, const struct site_conf *is);
-/* Tells ike and bgp of a tunnel again. */
-void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
 /*
  * After a change of several sites: what one gave up another may have taken, group numbers may have
  * moved, a key file may have another content. Repeating what did not change does nothing.
  */
 void hub_sites_settle(struct hub *h);
-/* Into a log of the tunnel; own_event has the members that its kind of event has. */
+/* events.c. Into a log of the tunnel; own_event has the members that its kind of event has. */
 void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event);
+/* sites.c: reads the counters of all sites. */
 void hub_sample(struct hub *h);
 
 /*
@@ -308,7 +319,7 @@ void hub_sa_info(struct hub *h, struct imsg_sa_info *m);
 void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m);
 void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
 
-/* Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
+/* tunnels.c. Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 
@@ -383,12 +394,8 @@ void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned i
  */
 typedef void hub_apply_done(struct hub *h, uint32_t request, bool ok, const char *summary);
 void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request);
-/* Its second half, when the tunnels have left. */
-void hub_apply_go_on(struct hub *h, uint64_t now);
 /* When hub ends. */
 void hub_apply_give_up(struct hub *h);
-/* admin.c: looks within this time at tunnels and applies that wait. */
-void hub_leave_timer(struct hub *h, uint64_t wait_ns);
 
 /* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
 int secret_ref_open(const char *ref);
@@ -397,8 +404,6 @@ int public_ref_open(const char *ref);
 
 #define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */
 
-/* How much of a file of `len` bytes is the secret: a line end, also of a foreign system, is not. */
-size_t secret_text_len(const uint8_t *bytes, size_t len);
 /* T-22: what is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
 const char *psk_fault(const uint8_t *key, size_t len);
 /*
@@ -412,7 +417,10 @@ bool secrets_check(
 
 /* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
 bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t);
-/* Looks for those that tunnels wait for, every five seconds. */
+/* Whether they can be read; if not, a sentence. */
+bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
+	char why[CONFIG_ERROR_SIZE]);
+/* secrets_again.c: looks for those that tunnels wait for, every five seconds. */
 void hub_secrets_again(struct hub *h, uint64_t now);
 
 /* status.c: answers to the control socket. */

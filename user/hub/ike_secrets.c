@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/ike_secrets.h"
 
-#include "hub/hub.h"
-
 #include "base/log.h"
 #include "crypto/hash.h"
 

@@ -57,13 +57,6 @@ int secret_ref_open(const char *ref)
 	return fd;
 }
 
-size_t secret_text_len(const uint8_t *bytes, size_t len)
-{
-	while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
-		len--;
-	return len;
-}
-
 const char *psk_fault(const uint8_t *key, size_t len)
 {
 	static const char allowed[] =

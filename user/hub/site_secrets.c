@@ -5,16 +5,12 @@
  */
 #include "hub/certificates.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "hub/certificates_internal.h"
 
 #include <stdio.h>
 
-#define AGAIN_NS (5 * CLOCK_SECOND)
-
-/* Of a tunnel: what ike needs of it. */
-static bool can_be_read(const struct hub *h, const struct hub_site *site, unsigned int t,
+bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
 	char why[CONFIG_ERROR_SIZE])
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -34,7 +30,7 @@ bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int
 {
 	struct hub_tunnel *state = hub_tunnel(h, hub_tunnel_number(site, t));
 	char why[CONFIG_ERROR_SIZE];
-	bool ready = can_be_read(h, site, t, why);
+	bool ready = hub_tunnel_secrets_readable(h, site, t, why);
 
 	if (ready && state->no_secret)
 		log_info("site %s tunnel %u: its keys can be read now", site->conf.name, t);
@@ -45,30 +41,4 @@ bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int
 			ready ? "waiting for the site to connect" : why);
 	state->no_secret = !ready;
 	return ready;
-}
-
-void hub_secrets_again(struct hub *h, uint64_t now)
-{
-	char why[CONFIG_ERROR_SIZE];
-	bool read = false;
-
-	if (now < h->secrets_again_ns)
-		return;
-	h->secrets_again_ns = now + AGAIN_NS;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			struct certificates *again;
-
-			if (!h->sites[i]->tunnels[t].no_secret)
-				continue;
-			again = read ? NULL : certificates_load(h->config, true, why);
-			if (again) {
-				certificates_free(h->certificates);
-				h->certificates = again;
-			}
-			read = true;
-			if (can_be_read(h, h->sites[i], t, why))
-				hub_tunnel_send(h, h->sites[i], t);
-		}
-	}
 }

@@ -6,90 +6,10 @@
 #include "hub/admin.h"
 #include "hub/api.h"
 #include "hub/certificates.h"
-#include "hub/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define REPLY_CHUNK (IMSG_MAX_SIZE - 256)
-
-void status_each_site(struct hub *h, const struct hub_site *site,
-	void (*visit)(struct hub *h, const struct hub_site *site, json_t *list), json_t *list)
-{
-	if (site) {
-		visit(h, site, list);
-		return;
-	}
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i])
-			visit(h, h->sites[i], list);
-	}
-}
-
-struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction)
-{
-	struct site_stats s = site->latest.stats[direction];
-
-	stats_subtract(&s, &site->base.stats[direction], sizeof(s) / sizeof(struct traffic));
-	return s;
-}
-
-struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t)
-{
-	struct tunnel_stats s;
-
-	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &s);
-	stats_subtract(&s.in, &site->tunnel_base[t].in, 1);
-	stats_subtract(&s.out, &site->tunnel_base[t].out, 1);
-	stats_subtract(&s.control_in, &site->tunnel_base[t].control_in, 1);
-	stats_subtract(&s.control_out, &site->tunnel_base[t].control_out, 1);
-	return s;
-}
-
-static void send_text(struct hub *h, uint32_t id, const char *text)
-{
-	struct process *api = &h->processes[PROCESS_API];
-	size_t left = strlen(text);
-
-	do {
-		size_t n = left < REPLY_CHUNK ? left : REPLY_CHUNK;
-		struct imsg_api_reply reply = {.id = id, .len = (uint32_t)n, .last = n == left};
-
-		if (api->channel)
-			imsg_send_bytes(
-				api->channel, IMSG_API_REPLY, &reply, sizeof(reply), text, n);
-		text += n;
-		left -= n;
-	} while (left);
-}
-
-/* Whoever reads what a child has said last must know that it says nothing now. */
-static void add_silent(const struct hub *h, json_t *document)
-{
-	json_t *silent = json_object();
-
-	for (int i = 0; i < PROCESS_ROLES; i++) {
-		unsigned int s = process_silent_s(&h->processes[i]);
-
-		if (s)
-			json_object_set_new(silent, process_names[i], json_integer(s));
-	}
-	if (json_object_size(silent))
-		json_object_set(document, "silent", silent);
-	json_decref(silent);
-}
-
-void status_reply(struct hub *h, uint32_t id, json_t *own_document)
-{
-	add_silent(h, own_document);
-
-	char *text = json_dumps(own_document, JSON_COMPACT);
-
-	send_text(h, id, text ? text : "{\"error\":\"out of memory\"}");
-	free(text);
-	json_decref(own_document);
-}
 
 static json_t *error_json(const char *format, const char *detail)
 {
@@ -203,7 +123,7 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 	if (r->verb == API_METRICS) {
 		char *text = status_metrics(h);
 
-		send_text(h, r->id, text ? text : "");
+		status_reply_text(h, r->id, text ? text : "");
 		free(text);
 		return;
 	}

@@ -34,7 +34,7 @@ struct site_rates status_sum_rates(struct hub *h, enum sluice_direction d);
 /* metrics.c: Prometheus text exposition format, malloc'ed; sluiced(8) lists the names. */
 char *status_metrics(struct hub *h);
 
-/* Calls visit for the site, or for each when site is NULL, in the order of slots. */
+/* site_table.c. Calls visit for the site, or for each when site is NULL, in the order of slots. */
 void status_each_site(struct hub *h, const struct hub_site *site,
 	void (*visit)(struct hub *h, const struct hub_site *site, json_t *list), json_t *list);
 
@@ -42,10 +42,11 @@ void status_each_site(struct hub *h, const struct hub_site *site,
 struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction);
 struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t);
 
-/* Answers a request of the control socket. */
+/* answers.c: answers a request of the control socket, with a document or with text. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
+void status_reply_text(struct hub *h, uint32_t request, const char *text);
 
-/* "2026-01-31T12:00:00Z" */
+/* documents.c: "2026-01-31T12:00:00Z" */
 json_t *status_time(uint64_t wall_ns);
 
 const char *status_bgp_name(const struct hub_site *site, unsigned int t);

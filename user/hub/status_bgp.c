@@ -5,27 +5,6 @@
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
 
-#include <time.h>
-
-json_t *status_time(uint64_t wall_ns)
-{
-	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
-	char text[40];
-	struct tm utc;
-
-	gmtime_r(&seconds, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_string(text);
-}
-
-bool status_is_routed(const struct hub_site *site, unsigned int t)
-{
-	const struct hub_tunnel *state = &site->tunnels[t];
-
-	return state->open &&
-	       (site->conf.routing == ROUTING_STATIC || state->bgp.state == BGP_ESTABLISHED);
-}
-
 const char *status_bgp_name(const struct hub_site *site, unsigned int t)
 {
 	static const char *const names[] = {[BGP_IDLE] = "idle",
