@@ -137,16 +137,3 @@ struct ip_addr config_inside_site(const struct ip_prefix *inside)
 {
 	return inside_host(inside, 2);
 }
-
-struct ip_addr config_local_address(
-	const struct config *c, const struct site_conf *site, unsigned int t)
-{
-	const struct concentrator_conf *hub = &c->concentrator;
-
-	for (unsigned int a = 0; t < hub->endpoint_count && a < hub->endpoints[t].address_count;
-		a++) {
-		if (hub->endpoints[t].addresses[a].family == site->outer_family)
-			return hub->endpoints[t].addresses[a];
-	}
-	return (struct ip_addr){0};
-}

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +29,6 @@
 #define NANOSECONDS           UINT64_C(1000000000)
 #define CPU_QUEUE             2048                     /* packets on their way to a CPU */
 #define MAP_ROWS(per, worker) ((per) * ((worker) + 1)) /* one more for the control thread */
-
-void bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, DATAPLANE_ERROR_SIZE, format, args);
-	va_end(args);
-}
 
 static bool is_bpf_fs(const char *path)
 {
@@ -423,11 +413,6 @@ uint32_t bpf_plane_map_value_size(const struct bpf_plane *p, enum data_map map)
 uint32_t bpf_plane_map_entries(const struct bpf_plane *p, enum data_map map)
 {
 	return bpf_map__max_entries(p->maps[map]);
-}
-
-int bpf_plane_outside_fd(const struct bpf_plane *p)
-{
-	return bpf_program__fd(p->outside->progs.outside);
 }
 
 int bpf_plane_leaving_fd(const struct bpf_plane *p)

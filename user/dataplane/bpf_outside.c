@@ -171,3 +171,8 @@ void bpf_plane_open_outside(struct bpf_plane *p)
 			(void)bpf_tc_detach(&hook, &opts);
 	}
 }
+
+int bpf_plane_outside_fd(const struct bpf_plane *p)
+{
+	return bpf_program__fd(p->outside->progs.outside);
+}

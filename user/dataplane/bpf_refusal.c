@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/bpf_refusal.h"
 
+#include "dataplane/bpf_internal.h"
+
 #include <bpf/libbpf.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,4 +67,13 @@ const char *bpf_refusal_line(unsigned int i)
 	unsigned int kept = said.count < LINES ? said.count : LINES;
 
 	return i < kept ? said.lines[(said.count - kept + i) % LINES] : NULL;
+}
+
+void bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, DATAPLANE_ERROR_SIZE, format, args);
+	va_end(args);
 }

@@ -4,7 +4,6 @@
 #include "dataplane/link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
@@ -36,34 +35,6 @@ struct host_watch {
 	size_t count;
 	bool changed; /* while messages are read */
 };
-
-bool host_setting_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n == (ssize_t)strlen(text);
-}
-
-bool host_setting_read(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return true;
-}
 
 /* ---- what has changed ---- */
 

@@ -51,19 +51,6 @@ struct worker *worker_new(const struct worker_shared *shared, uint32_t index, in
 	return w;
 }
 
-void worker_tell(
-	struct worker *w, uint32_t type, const struct sa_pair *p, const struct ip_endpoint *remote)
-{
-	struct worker_event e = {
-		.type = type, .tunnel = p->tunnel, .spi_in = p->spi_in, .spi_out = p->spi_out};
-
-	if (remote)
-		e.remote = *remote;
-	/* Atomic below PIPE_BUF. A full pipe loses a hint; the next packet gives another. */
-	if (write(w->shared.event_fd, &e, sizeof(e)) < 0 && errno != EAGAIN)
-		w->stats->event_lost++;
-}
-
 static void read_drops(struct worker *w, uint64_t now)
 {
 	uint64_t ring_full = 0, fill_empty = 0;

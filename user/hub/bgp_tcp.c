@@ -31,6 +31,11 @@ struct connection {
 	struct event *readable, *writable;
 };
 
+void bgp_schedule_turn(struct proc_bgp *p)
+{
+	event_active(p->turn, EV_TIMEOUT, 0);
+}
+
 static struct connection *connection_find(
 	struct proc_bgp *p, uint32_t tunnel, enum bgp_direction direction)
 {
@@ -129,7 +134,7 @@ static void on_connection_readable(int fd, short what, void *arg)
 		return;
 	}
 	bgp_receive(p->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
-	bgp_carry_out_all(p); /* before the next one: what all say in one turn would pile up */
+	p->carry_out(p); /* before the next one: what all say in one turn would pile up */
 	bgp_schedule_turn(p);
 }
 
@@ -247,7 +252,7 @@ static void take_connection(struct proc_bgp *p, int own_fd, const struct sockadd
 	struct connection *old, *c;
 	uint32_t tunnel;
 
-	bgp_carry_out_all(p); /* a connection that is to be closed must not be taken for this one */
+	p->carry_out(p); /* a connection that is to be closed must not be taken for this one */
 	if (getsockname(own_fd, (struct sockaddr *)&ss, &size) < 0 ||
 		!endpoint_from_sockaddr(&ss, &local) || !endpoint_from_sockaddr(from, &remote) ||
 		!bgp_may_accept(p->bgp, &local.addr, &remote.addr, clock_now(), &tunnel)) {

@@ -23,11 +23,6 @@
 
 #define SETTLE_S 60 /* for how long stale routes may stay after a start */
 
-void bgp_schedule_turn(struct proc_bgp *p)
-{
-	event_active(p->turn, EV_TIMEOUT, 0);
-}
-
 /* ---- effects ---- */
 
 static void flush_routes(struct proc_bgp *p)
@@ -137,7 +132,7 @@ static void carry_out(struct proc_bgp *p, const struct bgp_effect *e)
 	}
 }
 
-void bgp_carry_out_all(struct proc_bgp *p)
+static void carry_out_all(struct proc_bgp *p)
 {
 	struct bgp_effect e;
 
@@ -179,11 +174,11 @@ static void on_turn(int fd, short what, void *arg)
 	(void)what;
 	if (!p->started)
 		return; /* as long as no neighbour is known, none would be missing */
-	bgp_carry_out_all(p);
+	carry_out_all(p);
 	paused = imsg_queued(p->hub) > HUB_QUEUE_MAX;
 	bgp_pause(p->bgp, paused);
 	more = bgp_run(p->bgp, now);
-	bgp_carry_out_all(p);
+	carry_out_all(p);
 	bgp_tcp_flush_all(p);
 	more |= bgp_can_say_more(p->bgp);
 	check_settled(p, now);
@@ -315,7 +310,7 @@ static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
 static void on_shutdown(struct proc_bgp *p, uint64_t now)
 {
 	bgp_shutdown(p->bgp, now);
-	bgp_carry_out_all(p);
+	carry_out_all(p);
 	event_base_loopbreak(p->base);
 }
 
@@ -357,7 +352,7 @@ static void on_hub_message(void *context, const struct imsg *m)
 			set_bfd(p, &none, -1);
 			/* Its last words must be written while the speaker still knows it. */
 			bgp_neighbor_stop(p->bgp, tunnel, now);
-			bgp_carry_out_all(p);
+			carry_out_all(p);
 			bgp_neighbor_delete(p->bgp, tunnel, now);
 		}
 		break;
@@ -435,7 +430,7 @@ static void on_bfd_gone(void *context)
 
 int proc_bgp_run(int hub_fd)
 {
-	struct proc_bgp p = {0};
+	struct proc_bgp p = {.carry_out = carry_out_all};
 	uint64_t seed = clock_now();
 	struct imsg_bgp_ready ready;
 	int bfd_fd = bfd_loop_start(&ready.bfd_error);

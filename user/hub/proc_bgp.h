@@ -34,14 +34,14 @@ struct proc_bgp {
 	bool settling; /* IMSG_BGP_SETTLED is still to be sent */
 	uint64_t settle_until;
 	struct reserved reserved; /* as far as its parts have come */
+	void (*carry_out)(struct proc_bgp *p); /* all that the speaker wants to be done now */
 	int status;
 };
 
-/* Everything that happened in this turn of the loop is worked off together: batches of routes. */
+/*
+ * bgp_tcp.c. Everything that happened in this turn of the loop is worked off together: batches of routes.
+ */
 void bgp_schedule_turn(struct proc_bgp *p);
-void bgp_carry_out_all(struct proc_bgp *p);
-
-/* bgp_tcp.c */
 void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e);
 void bgp_tcp_close(struct proc_bgp *p, const struct bgp_effect *e);
 void bgp_tcp_flush_all(struct proc_bgp *p);
