@@ -17,19 +17,26 @@ fi
 declare -A may=(
 	[base]="base" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
-	[hub]="base crypto esp ike bgp config dataplane hub sluice"
+	[ipc]="base crypto esp bgp ipc sluice"
+	[hub]="base crypto esp ike bgp config dataplane ipc hub sluice"
 )
+# The layer of a file is the innermost folder that has a line above.
+layer_of() {
+	layer=${1%/*}
+	while [ "$layer" != "${layer%/*}" ] && [ -z "${may[$layer]+x}" ]; do layer=${layer%/*}; done
+	return 0
+}
 for f in "${sources[@]}"; do
-	case $f in user/*) layer=${f#user/} layer=${layer%%/*} ;; *) continue ;; esac
+	case $f in user/*) layer_of "${f#user/}" && of=$layer ;; *) continue ;; esac
 	while read -r header; do
-		top=${header%%/*}
-		case " ${may[$layer]} skeleton " in
-		*" $top "*) ;;
-		*) case $header in *.skel.h) [ "$layer" = dataplane ] || complain "$f: only dataplane includes skeletons" ;;
-			*) complain "$f: layer $layer must not include $header" ;; esac ;;
+		layer_of "$header"
+		case " ${may[$of]} " in
+		*" $layer "*) ;;
+		*) case $header in *.skel.h) [ "$of" = dataplane ] || complain "$f: only dataplane includes skeletons" ;;
+			*) complain "$f: layer $of must not include $header" ;; esac ;;
 		esac
 	done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$f")
-	case $layer in crypto | esp) ;; *) grep -ql '#include <openssl/' "$f" && complain "$f: OpenSSL belongs to crypto and esp" ;; esac
+	case $of in crypto | esp) ;; *) grep -ql '#include <openssl/' "$f" && complain "$f: OpenSSL belongs to crypto and esp" ;; esac
 done
 
 for f in $(git ls-files '*.c' '*.h' '*.sh' Makefile); do

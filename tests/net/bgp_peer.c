@@ -28,7 +28,7 @@
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
 #include "hub/hub.h"
-#include "hub/privsep.h"
+#include "ipc/privsep.h"
 #include "hub/roles.h"
 
 #include <event2/event.h>

@@ -22,9 +22,9 @@
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
 #include "esp/esp.h"
-#include "hub/data_saved.h"
-#include "hub/datagram.h"
-#include "hub/imsg.h"
+#include "ipc/data_saved.h"
+#include "ipc/datagram.h"
+#include "ipc/imsg.h"
 #include "hub/roles.h"
 #include "data_site.h"
 

@@ -2,14 +2,14 @@
 /* The messages between processes, and the table of routes. */
 #include "base/addr.h"
 #include "base/clock.h"
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 #include "hub/endpoints.h"
 #include "hub/hub.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "hub/reassembly.h"
 #include "hub/route_table.h"
 #include "hub/stats_fields.h"
-#include "hub/watchdog.h"
+#include "ipc/watchdog.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -5,8 +5,8 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "hub/imsg.h"
-#include "hub/privsep.h"
+#include "ipc/imsg.h"
+#include "ipc/privsep.h"
 #include "hub/roles.h"
 #include "ike/engine.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/session.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "sluice/abi.h"
 
 #include <errno.h>

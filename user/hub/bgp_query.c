@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "bgp/decide.h"
 #include "bgp/policy.h"
-#include "hub/api.h"
+#include "ipc/api.h"
 
 #include <stdio.h>
 #include <string.h>

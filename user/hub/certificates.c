@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "crypto/trust.h"
 #include "hub/certificates_internal.h"
-#include "hub/credential_text.h"
+#include "ipc/credential_text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #ifndef SLUICE_HUB_CLOSED_H
 #define SLUICE_HUB_CLOSED_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /* What fits into a tunnel: the devices' MTU, or what a router on the way to the peer has said. */
 #include "hub/proc_data.h"
 
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 
 #include <netinet/in.h>
 #include <pthread.h>

@@ -22,7 +22,7 @@
 #include "hub/endpoints.h"
 #include "hub/eventlog.h"
 #include "hub/history.h"
-#include "hub/process.h"
+#include "ipc/process.h"
 #include "hub/route_table.h"
 #include "hub/unknown.h"
 

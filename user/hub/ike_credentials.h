@@ -3,7 +3,7 @@
 #ifndef SLUICE_HUB_IKE_CREDENTIALS_H
 #define SLUICE_HUB_IKE_CREDENTIALS_H
 
-#include "hub/credential_text.h"
+#include "ipc/credential_text.h"
 #include "ike/engine.h"
 
 struct ike_credentials {

@@ -4,7 +4,7 @@
 #define SLUICE_HUB_IKE_MESSAGES_H
 
 #include "base/log.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "ike/effect.h"
 
 /* EFFECT_SA_ADD. Contains keys: the caller wipes it. */

@@ -3,7 +3,7 @@
 #ifndef SLUICE_HUB_IKE_SECRETS_H
 #define SLUICE_HUB_IKE_SECRETS_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "ike/engine.h"
 
 /* Keys that come before the message about their tunnel. */

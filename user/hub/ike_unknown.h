@@ -3,7 +3,7 @@
 #ifndef SLUICE_HUB_IKE_UNKNOWN_H
 #define SLUICE_HUB_IKE_UNKNOWN_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "ike/engine.h"
 
 struct ike_unknown {

@@ -2,7 +2,7 @@
 /* sluiced: options, the check of a configuration, and the roles of the children. */
 #include "base/log.h"
 #include "hub/certificates.h"
-#include "hub/privsep.h"
+#include "ipc/privsep.h"
 #include "hub/roles.h"
 
 #include <getopt.h>

@@ -2,7 +2,7 @@
 /* Memory that outlives the ike and data processes: hub keeps it for them, and does not look into it. */
 #include "hub/hub.h"
 
-#include "hub/data_saved.h"
+#include "ipc/data_saved.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
  */
 #include "hub/hub.h"
 
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 
 #include <errno.h>
 #include <net/if.h>

@@ -6,10 +6,10 @@
 #include "hub/roles.h"
 
 #include "base/log.h"
-#include "hub/api.h"
+#include "ipc/api.h"
 #include "hub/history.h"
-#include "hub/imsg.h"
-#include "hub/privsep.h"
+#include "ipc/imsg.h"
+#include "ipc/privsep.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

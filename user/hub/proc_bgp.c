@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
 #include "hub/bfd_loop.h"
-#include "hub/privsep.h"
+#include "ipc/privsep.h"
 #include "hub/proc_bgp.h"
 
 #include <errno.h>

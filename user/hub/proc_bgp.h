@@ -4,7 +4,7 @@
 #define SLUICE_HUB_PROC_BGP_H
 
 #include "bgp/speaker.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 
 #include <sys/queue.h>
 

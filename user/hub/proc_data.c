@@ -12,8 +12,8 @@
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
 #include "hub/data_control.h"
-#include "hub/datagram.h"
-#include "hub/privsep.h"
+#include "ipc/datagram.h"
+#include "ipc/privsep.h"
 #include "hub/proc_xfrm.h"
 
 #include <errno.h>

@@ -7,9 +7,9 @@
 #include "dataplane/path_mtu.h"
 #include "dataplane/sadb.h"
 #include "dataplane/worker.h"
-#include "hub/data_saved.h"
-#include "hub/datagram.h"
-#include "hub/imsg.h"
+#include "ipc/data_saved.h"
+#include "ipc/datagram.h"
+#include "ipc/imsg.h"
 
 #define DATA_SOCKETS_MAX 32
 #define DATA_TOO_BIG_MAX 1500 /* more of what a message quotes says nothing more */

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/hash.h"
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 #include "hub/ike_checkpoint.h"
 #include "hub/ike_credentials.h"
 #include "hub/ike_env.h"
@@ -13,8 +13,8 @@
 #include "hub/ike_messages.h"
 #include "hub/ike_secrets.h"
 #include "hub/ike_unknown.h"
-#include "hub/imsg.h"
-#include "hub/privsep.h"
+#include "ipc/imsg.h"
+#include "ipc/privsep.h"
 #include "ike/engine.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "hub/data_control.h"
-#include "hub/privsep.h"
+#include "ipc/privsep.h"
 #include "hub/xfrm_pairs.h"
 
 #include <linux/capability.h>

@@ -6,7 +6,7 @@
 #ifndef SLUICE_HUB_ROUTE_TABLE_H
 #define SLUICE_HUB_ROUTE_TABLE_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "hub/shares.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "dataplane/bpf_refusal.h"
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "hub/admin.h"
-#include "hub/api.h"
+#include "ipc/api.h"
 #include "hub/certificates.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_HUB_UNKNOWN_H
 #define SLUICE_HUB_UNKNOWN_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "ike/unknown.h"
 
 #include <jansson.h>

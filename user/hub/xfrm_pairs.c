@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
-#include "hub/data_saved.h"
+#include "ipc/data_saved.h"
 
 #include <netlink/errno.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #define SLUICE_HUB_XFRM_PAIRS_H
 
 #include "dataplane/xfrm.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "hub/proc_data.h"
 
 /* A pair as ike gave it, to make it again when its peer has moved. Wiped with the pair. */

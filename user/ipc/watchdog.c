@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/watchdog.h"
+#include "ipc/watchdog.h"
 
 #include "base/clock.h"
 

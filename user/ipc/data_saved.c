@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/data_saved.h"
+#include "ipc/data_saved.h"
 
 #include "base/secret.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 
 #include "base/log.h"
 #include "base/secret.h"

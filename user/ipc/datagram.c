@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/datagram.h"
+#include "ipc/datagram.h"
 
 #include "base/addr.h"
 #include "base/clock.h"

@@ -5,8 +5,8 @@
  *    "prefix": "ADDRESS[/LENGTH]"}
  * of which only the verb is required; the reply is one JSON document, then the end of the stream.
  */
-#ifndef SLUICE_HUB_API_H
-#define SLUICE_HUB_API_H
+#ifndef SLUICE_IPC_API_H
+#define SLUICE_IPC_API_H
 
 enum api_verb {
 	API_INVALID,

@@ -3,11 +3,11 @@
  * The four children of `hub`: started as fresh executions of the same binary, restarted when they
  * end, with a pause that grows while they keep ending soon after their start.
  */
-#ifndef SLUICE_HUB_PROCESS_H
-#define SLUICE_HUB_PROCESS_H
+#ifndef SLUICE_IPC_PROCESS_H
+#define SLUICE_IPC_PROCESS_H
 
-#include "hub/imsg.h"
-#include "hub/watchdog.h"
+#include "ipc/imsg.h"
+#include "ipc/watchdog.h"
 
 #include <sys/types.h>
 

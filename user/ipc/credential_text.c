@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/credential_text.h"
+#include "ipc/credential_text.h"
 
 #include "base/secret.h"
 #include "crypto/trust.h"

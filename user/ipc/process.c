@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/process.h"
+#include "ipc/process.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One datagram and what its outer header said of service and congestion. */
-#ifndef SLUICE_HUB_DATAGRAM_H
-#define SLUICE_HUB_DATAGRAM_H
+#ifndef SLUICE_IPC_DATAGRAM_H
+#define SLUICE_IPC_DATAGRAM_H
 
 #include "base/types.h"
 

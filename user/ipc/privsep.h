@@ -3,8 +3,8 @@
  * How a child gives up what it does not need: its own user, an empty root, no capabilities, no way
  * to gain any, no core dumps (they would hold keys), and a seccomp filter with the calls of its role.
  */
-#ifndef SLUICE_HUB_PRIVSEP_H
-#define SLUICE_HUB_PRIVSEP_H
+#ifndef SLUICE_IPC_PRIVSEP_H
+#define SLUICE_IPC_PRIVSEP_H
 
 #include <stdbool.h>
 

@@ -8,8 +8,8 @@
  *
  * A tunnel is named by its number everywhere: site index * 2 + {0, 1}.
  */
-#ifndef SLUICE_HUB_IMSG_H
-#define SLUICE_HUB_IMSG_H
+#ifndef SLUICE_IPC_IMSG_H
+#define SLUICE_IPC_IMSG_H
 
 #include "base/addr.h"
 #include "base/types.h"

@@ -4,8 +4,8 @@
  * which hub itself ran in time and the child could have answered, and not seconds: so a machine that stood
  * still, a hub that was stopped or a machine that was suspended ends nobody.
  */
-#ifndef SLUICE_HUB_WATCHDOG_H
-#define SLUICE_HUB_WATCHDOG_H
+#ifndef SLUICE_IPC_WATCHDOG_H
+#define SLUICE_IPC_WATCHDOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

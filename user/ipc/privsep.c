@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/privsep.h"
+#include "ipc/privsep.h"
 
 #include "base/log.h"
 

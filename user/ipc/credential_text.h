@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a certificate, key or revocation list, read from a descriptor. */
-#ifndef SLUICE_HUB_CREDENTIAL_TEXT_H
-#define SLUICE_HUB_CREDENTIAL_TEXT_H
+#ifndef SLUICE_IPC_CREDENTIAL_TEXT_H
+#define SLUICE_IPC_CREDENTIAL_TEXT_H
 
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 
 struct credential_text {
 	char *bytes;

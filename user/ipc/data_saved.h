@@ -5,12 +5,12 @@
  * (esp.h, esp_progress). Hub never maps it. A record that was only half written, or written to by
  * accident, does not count: its tunnel is then set up anew.
  */
-#ifndef SLUICE_HUB_DATA_SAVED_H
-#define SLUICE_HUB_DATA_SAVED_H
+#ifndef SLUICE_IPC_DATA_SAVED_H
+#define SLUICE_IPC_DATA_SAVED_H
 
 #include "crypto/hash.h"
 #include "esp/esp.h"
-#include "hub/imsg.h"
+#include "ipc/imsg.h"
 #include "sluice/abi.h"
 
 #include <stdbool.h>
