@@ -18,7 +18,9 @@ declare -A may=(
 	[base]="base" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
 	[ipc]="base crypto esp bgp ipc sluice"
-	[hub]="base crypto esp ike bgp config dataplane ipc hub sluice"
+	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
+	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
+	[hub]="base crypto esp ike bgp config dataplane ipc proc hub sluice"
 )
 # The layer of a file is the innermost folder that has a line above.
 layer_of() {
@@ -36,6 +38,7 @@ for f in "${sources[@]}"; do
 			*) complain "$f: layer $of must not include $header" ;; esac ;;
 		esac
 	done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$f")
+	grep -q '#include "proc/' "$f" && case $f in user/proc/* | user/hub/main.c) ;; *) complain "$f: only hub/main.c starts children" ;; esac
 	case $of in crypto | esp) ;; *) grep -ql '#include <openssl/' "$f" && complain "$f: OpenSSL belongs to crypto and esp" ;; esac
 done
 

@@ -2,7 +2,7 @@
 /* outside.bpf.c: packet in, verdict and counters out. */
 #include "outside_lab.h"
 
-#include "hub/ike_spis.h"
+#include "proc/ike/spis.h"
 
 static int setup(void **context)
 {

@@ -29,7 +29,7 @@
 #include "bgp/bfd/packet.h"
 #include "hub/hub.h"
 #include "ipc/privsep.h"
-#include "hub/roles.h"
+#include "proc/roles.h"
 
 #include <event2/event.h>
 #include <netinet/in.h>

@@ -25,7 +25,7 @@
 #include "ipc/data_saved.h"
 #include "ipc/datagram.h"
 #include "ipc/imsg.h"
-#include "hub/roles.h"
+#include "proc/roles.h"
 #include "data_site.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long the data process keeps what routers said of a path: as long as the peer is where it was. */
-#include "hub/proc_data.h"
+#include "proc/data/proc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

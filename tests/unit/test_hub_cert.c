@@ -2,8 +2,8 @@
 /* Certificates between hub and ike: sets that take effect as one, files that are refused, answers held. */
 #include "../certs.h"
 #include "hub/certificates.h"
-#include "hub/ike_credentials.h"
-#include "hub/ike_hold.h"
+#include "proc/ike/credentials.h"
+#include "proc/ike/hold.h"
 #include "ike/credentials.h"
 
 #include <setjmp.h>

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "ipc/imsg.h"
 #include "ipc/privsep.h"
-#include "hub/roles.h"
+#include "proc/roles.h"
 #include "ike/engine.h"
 
 #include <net/if.h>

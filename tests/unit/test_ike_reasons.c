@@ -3,7 +3,7 @@
 #include "ike_lab.h"
 
 #include "crypto/hash.h"
-#include "hub/ike_messages.h"
+#include "proc/ike/messages.h"
 
 #define MARKER(s) ((s)->local.port == IKE_PORT_NAT ? 4 : 0)
 

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "hub/certificates.h"
 #include "ipc/privsep.h"
-#include "hub/roles.h"
+#include "proc/roles.h"
 
 #include <getopt.h>
 #include <signal.h>

@@ -7,9 +7,12 @@
 #include "ipc/api.h"
 #include "hub/certificates.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static_assert(API_SINCE_MAX_S <= HISTORY_MINUTES * 60, "a report is of what is remembered");
 
 static json_t *error_json(const char *format, const char *detail)
 {

@@ -35,8 +35,9 @@ enum api_verb {
 	API_VERBS,
 };
 
-#define API_REQUEST_MAX 512 /* bytes of a request line */
-#define API_CLIENTS_MAX 64  /* connections at a time */
-#define API_HTTP_MAX    8   /* scrapes at a time: they never take an operator's place */
+#define API_REQUEST_MAX 512            /* bytes of a request line */
+#define API_SINCE_MAX_S (24 * 60 * 60) /* of a report */
+#define API_CLIENTS_MAX 64             /* connections at a time */
+#define API_HTTP_MAX    8              /* scrapes at a time: they never take an operator's place */
 
 #endif

@@ -307,7 +307,7 @@ struct imsg_data_conf {
 	bool set_df;   /* none of those whose sender would have them either */
 	uint16_t inside_mtu;
 	bool inside_uso; /* the inside device takes super-packets of UDP */
-	bool kernel_esp; /* the process of proc_xfrm.h, without workers */
+	bool kernel_esp; /* the process of proc/data/xfrm.h, without workers */
 };
 
 struct imsg_data_map {

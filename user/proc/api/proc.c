@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The api process: the control socket and the metrics. It parses what clients send, passes hub a
+ * fixed struct, and relays hub's answer. It holds no key and no state of a tunnel.
+ */
+#include "proc/roles.h"
+
+#include "base/log.h"
+#include "ipc/api.h"
+#include "ipc/imsg.h"
+#include "ipc/privsep.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#define CLIENT_TIMEOUT_S 10          /* without a byte either way */
+#define CLIENT_TOTAL_S   60          /* a byte now and then keeps no place occupied */
+#define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
+#define HTTP_FDS_MAX     256         /* with more open files than this, HTTP has to wait */
+#define HTTP_PAUSE_MS    500
+
+struct client {
+	LIST_ENTRY(client) link;
+	struct api *api;
+	uint32_t id;                 /* of the request under way; 0: none yet */
+	struct bufferevent *control; /* one of the two */
+	struct event *deadline;      /* of control */
+	struct evhttp_request *http;
+	struct evbuffer *answer; /* for http */
+};
+
+LIST_HEAD(client_list, client);
+
+struct api {
+	struct event_base *base;
+	struct imsg_channel *hub;
+	struct evconnlistener *listener;
+	struct evhttp *http;
+	struct evconnlistener *http_listener;
+	struct event *http_again;
+	struct client_list clients;
+	unsigned int client_count; /* on the control socket */
+	unsigned int http_count;
+	uint32_t next_id;
+	bool started;
+	int control_fd, http_fd;
+};
+
+struct verb_name {
+	const char *name;
+	enum api_verb verb;
+};
+
+static const struct verb_name verbs[] = {
+	{"show-sites", API_SHOW_SITES},
+	{"show-tunnels", API_SHOW_TUNNELS},
+	{"show-routes", API_SHOW_ROUTES},
+	{"show-bgp", API_SHOW_BGP},
+	{"show-route", API_SHOW_ROUTE},
+	{"show-sa", API_SHOW_SA},
+	{"show-endpoints", API_SHOW_ENDPOINTS},
+	{"show-dataplane", API_SHOW_DATAPLANE},
+	{"show-log", API_SHOW_LOG},
+	{"show-bgp-log", API_SHOW_BGP_LOG},
+	{"show-certificates", API_SHOW_CERTIFICATES},
+	{"show-unknown", API_SHOW_UNKNOWN},
+	{"show-closed", API_SHOW_CLOSED},
+	{"release", API_RELEASE},
+	{"report", API_REPORT},
+	{"apply", API_APPLY},
+	{"rekey", API_REKEY_CHILD},
+	{"tunnel-down", API_TUNNEL_DOWN},
+	{"tunnel-up", API_TUNNEL_UP},
+	{"tunnel-drain", API_TUNNEL_DRAIN},
+	{NULL, API_INVALID},
+};
+
+static struct client *client_new(struct api *api)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	c->api = api;
+	LIST_INSERT_HEAD(&api->clients, c, link);
+	return c;
+}
+
+static void client_free(struct client *c)
+{
+	LIST_REMOVE(c, link);
+	c->api->client_count -= !c->http;
+	c->api->http_count -= c->http != NULL;
+	if (c->deadline)
+		event_free(c->deadline);
+	if (c->control)
+		bufferevent_free(c->control);
+	if (c->answer)
+		evbuffer_free(c->answer);
+	free(c);
+}
+
+static void ask_hub(struct client *c, struct imsg_api_request *request)
+{
+	if (!++c->api->next_id)
+		c->api->next_id = 1;
+	c->id = request->id = c->api->next_id;
+	imsg_send(c->api->hub, IMSG_API_REQUEST, -1, request, sizeof(*request));
+}
+
+/* Everything was sent: close. */
+static void on_control_sent(struct bufferevent *bev, void *arg)
+{
+	if (!evbuffer_get_length(bufferevent_get_output(bev)))
+		client_free(arg);
+}
+
+static void on_control_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct client *c = arg;
+
+	/* Half closed after the request: the answer is still wanted. */
+	if (what & BEV_EVENT_EOF && c->id) {
+		bufferevent_disable(bev, EV_READ);
+		return;
+	}
+	client_free(c);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	client_free(arg);
+}
+
+static void refuse(struct client *c, const char *why)
+{
+	evbuffer_add_printf(bufferevent_get_output(c->control), "{\"error\":\"%s\"}\n", why);
+	bufferevent_disable(c->control, EV_READ);
+	bufferevent_setcb(c->control, NULL, on_control_sent, on_control_event, c);
+}
+
+static bool read_prefix_or_address(json_t *o, struct ip_prefix *p)
+{
+	const char *text = json_string_value(json_object_get(o, "prefix"));
+	struct ip_addr a;
+
+	if (!text)
+		return false;
+	if (!addr_parse(text, &a))
+		return prefix_parse(text, p);
+	*p = prefix_make(&a, addr_bits(&a));
+	return true;
+}
+
+/* Fills the request from the JSON object; returns what is wrong with it, or NULL. */
+static const char *read_request(json_t *o, struct imsg_api_request *r)
+{
+	const char *verb = json_string_value(json_object_get(o, "verb"));
+	const char *site = json_string_value(json_object_get(o, "site"));
+	json_t *tunnel = json_object_get(o, "tunnel"), *since = json_object_get(o, "since_s");
+	const struct verb_name *v = verbs;
+
+	if (!json_is_object(o) || !verb)
+		return "a JSON object with a verb is expected";
+	while (v->name && strcmp(v->name, verb))
+		v++;
+	if (!v->name)
+		return "unknown verb";
+	r->verb = v->verb;
+	if (v->verb == API_REKEY_CHILD && json_is_true(json_object_get(o, "ike")))
+		r->verb = API_REKEY_IKE;
+	r->force = json_is_true(json_object_get(o, "force"));
+	if (site && strlen(site) >= sizeof(r->site))
+		return "the name of the site is too long";
+	if (site)
+		snprintf(r->site, sizeof(r->site), "%s", site);
+	if ((r->verb == API_SHOW_ROUTE || r->verb == API_RELEASE) &&
+		!read_prefix_or_address(o, &r->prefix))
+		return "a prefix or an address is expected";
+	r->tunnel = -1;
+	if (tunnel && !json_is_null(tunnel)) {
+		if (!json_is_integer(tunnel) || json_integer_value(tunnel) < 0 ||
+			json_integer_value(tunnel) > 1)
+			return "a tunnel is 0 or 1";
+		r->tunnel = (int32_t)json_integer_value(tunnel);
+	}
+	if (since && (r->verb != API_REPORT || !json_is_integer(since) ||
+			     json_integer_value(since) < 1 ||
+			     json_integer_value(since) > API_SINCE_MAX_S))
+		return "a report is of 1 second to a day";
+	if (since)
+		r->since_s = (uint32_t)json_integer_value(since);
+	return NULL;
+}
+
+static void on_control_read(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+	struct imsg_api_request request;
+	size_t len;
+	char *line = evbuffer_readln(bufferevent_get_input(bev), &len, EVBUFFER_EOL_LF);
+
+	if (c->id) { /* one request a connection */
+		free(line);
+		return;
+	}
+	if (!line) {
+		if (evbuffer_get_length(bufferevent_get_input(bev)) > API_REQUEST_MAX)
+			refuse(c, "the request is too long");
+		return;
+	}
+	memset(&request, 0, sizeof(request));
+
+	json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *wrong = read_request(o, &request);
+
+	json_decref(o);
+	free(line);
+	if (wrong)
+		refuse(c, wrong);
+	else
+		ask_hub(c, &request);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+	int len, void *arg)
+{
+	struct api *api = arg;
+	struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S}, total = {.tv_sec = CLIENT_TOTAL_S};
+
+	(void)listener, (void)address, (void)len;
+	if (api->client_count >= API_CLIENTS_MAX) {
+		close(fd);
+		return;
+	}
+
+	struct client *c = client_new(api);
+
+	api->client_count++;
+	c->control = bufferevent_socket_new(api->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(c->control, on_control_read, NULL, on_control_event, c);
+	bufferevent_setwatermark(c->control, EV_READ, 0, API_REQUEST_MAX + 1);
+	bufferevent_set_timeouts(c->control, &timeout, &timeout);
+	bufferevent_enable(c->control, EV_READ | EV_WRITE);
+	c->deadline = evtimer_new(api->base, on_deadline, c);
+	evtimer_add(c->deadline, &total);
+}
+
+static void on_http_closed(struct evhttp_connection *connection, void *arg)
+{
+	(void)connection;
+	client_free(arg);
+}
+
+static void on_metrics(struct evhttp_request *request, void *arg)
+{
+	struct api *api = arg;
+	struct imsg_api_request ask = {.verb = API_METRICS, .tunnel = -1};
+
+	if (evhttp_request_get_command(request) != EVHTTP_REQ_GET) {
+		evhttp_send_error(request, HTTP_BADMETHOD, NULL);
+		return;
+	}
+	if (api->http_count >= API_HTTP_MAX) {
+		evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
+		return;
+	}
+
+	struct client *c = client_new(api);
+
+	api->http_count++;
+	c->http = request;
+	c->answer = evbuffer_new();
+	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_http_closed, c);
+	ask_hub(c, &ask);
+}
+
+static void on_other_path(struct evhttp_request *request, void *arg)
+{
+	(void)arg;
+	evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+}
+
+static void finish_http(struct client *c)
+{
+	struct evhttp_request *request = c->http;
+
+	evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
+	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+		"text/plain; version=0.0.4");
+	evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+	evhttp_send_reply(request, HTTP_OK, "OK", c->answer);
+	client_free(c);
+}
+
+static void on_reply(struct api *api, const struct imsg *m)
+{
+	const struct imsg_api_reply *reply = imsg_body(m, sizeof(*reply));
+	struct client *c;
+
+	if (!reply || m->len - sizeof(*reply) < reply->len)
+		return;
+	LIST_FOREACH(c, &api->clients, link)
+	{
+		if (c->id == reply->id)
+			break;
+	}
+	if (!c)
+		return; /* the client did not wait */
+
+	struct evbuffer *out = c->http ? c->answer : bufferevent_get_output(c->control);
+
+	if (evbuffer_get_length(out) > ANSWER_MAX) {
+		if (c->http) {
+			evhttp_connection_set_closecb(
+				evhttp_request_get_connection(c->http), NULL, NULL);
+			evhttp_send_error(c->http, HTTP_INTERNAL, NULL);
+		}
+		client_free(c);
+		return;
+	}
+	evbuffer_add(out, reply + 1, reply->len);
+	if (!reply->last)
+		return;
+	if (c->http) {
+		finish_http(c);
+		return;
+	}
+	evbuffer_add(out, "\n", 1);
+	bufferevent_disable(c->control, EV_READ);
+	bufferevent_setcb(c->control, NULL, on_control_sent, on_control_event, c);
+}
+
+/*
+ * libevent says of every new HTTP connection that it is there, and of none that it is gone. But the
+ * lowest descriptor that is free says how many are in use: so idle connections, which end by the time
+ * limit, never take the place of an operator.
+ */
+static struct bufferevent *on_http_accept(struct event_base *base, void *arg)
+{
+	struct api *api = arg;
+	const struct timeval pause = {.tv_usec = HTTP_PAUSE_MS * 1000};
+	int lowest = fcntl(api->control_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (lowest >= 0)
+		close(lowest);
+	if (lowest < 0 || lowest > HTTP_FDS_MAX) {
+		evconnlistener_disable(api->http_listener);
+		evtimer_add(api->http_again, &pause);
+	}
+	return bufferevent_socket_new(base, -1, 0);
+}
+
+static void on_http_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct api *api = arg;
+
+	(void)fd, (void)what;
+	evconnlistener_enable(api->http_listener);
+}
+
+static void start_http(struct api *api)
+{
+	api->http = evhttp_new(api->base);
+	evhttp_set_timeout(api->http, CLIENT_TIMEOUT_S);
+	evhttp_set_max_headers_size(api->http, 8192);
+	evhttp_set_max_body_size(api->http, 0);
+	evhttp_set_cb(api->http, "/metrics", on_metrics, api);
+	evhttp_set_gencb(api->http, on_other_path, api);
+	evhttp_set_bevcb(api->http, on_http_accept, api);
+	api->http_again = evtimer_new(api->base, on_http_again, api);
+	api->http_listener = evhttp_bound_socket_get_listener(
+		evhttp_accept_socket_with_handle(api->http, api->http_fd));
+}
+
+static void start(struct api *api)
+{
+	if (api->started)
+		return;
+	api->started = true;
+	api->listener = evconnlistener_new(
+		api->base, on_accept, api, LEV_OPT_CLOSE_ON_FREE, 0, api->control_fd);
+	if (api->http_fd >= 0)
+		start_http(api);
+	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
+	privsep_drop("api");
+	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
+}
+
+static void on_message(void *context, const struct imsg *m)
+{
+	struct api *api = context;
+
+	switch (m->type) {
+	case IMSG_API_SOCKET:
+		api->control_fd = m->fd;
+		return;
+	case IMSG_API_HTTP:
+		api->http_fd = m->fd;
+		return;
+	case IMSG_START:
+		start(api);
+		break;
+	case IMSG_API_REPLY:
+		on_reply(api, m);
+		break;
+	case IMSG_SHUTDOWN:
+		event_base_loopexit(api->base, NULL);
+		break;
+	default:
+		break;
+	}
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+static void on_gone(void *context)
+{
+	struct api *api = context;
+
+	event_base_loopexit(api->base, NULL);
+}
+
+int proc_api_run(int hub_fd)
+{
+	struct api api = {.control_fd = -1, .http_fd = -1};
+
+	LIST_INIT(&api.clients);
+	api.base = event_base_new();
+	api.hub = imsg_channel_new(api.base, hub_fd, on_message, on_gone, &api);
+	imsg_channel_answer(api.hub);
+	event_base_dispatch(api.base);
+
+	while (!LIST_EMPTY(&api.clients)) {
+		struct client *c = LIST_FIRST(&api.clients);
+
+		if (c->http)
+			evhttp_connection_set_closecb(
+				evhttp_request_get_connection(c->http), NULL, NULL);
+		client_free(c);
+	}
+	if (api.http) {
+		event_free(api.http_again);
+		evhttp_free(api.http);
+	}
+	if (api.listener)
+		evconnlistener_free(api.listener);
+	imsg_channel_free(api.hub);
+	event_base_free(api.base);
+	return 0;
+}

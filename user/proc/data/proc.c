@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `data` process: one control thread, which this file is, and the workers. The control thread
+ * takes SAs from `ike` (data_control.c), writes their records where XDP reads them, opens what came the
+ * slow way, and tells `ike` what workers noticed. It drops its privileges before the first packet.
+ */
+#include "proc/data/proc.h"
+#include "proc/roles.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/link.h"
+#include "dataplane/pace.h"
+#include "proc/data/control.h"
+#include "ipc/datagram.h"
+#include "ipc/privsep.h"
+#include "proc/data/xfrm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TICK_MS      200
+#define RAW_PER_TURN 64
+#define DATAGRAM_MAX 65536
+
+static void esp_slow(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_esp_slow *e = imsg_body(m, sizeof(*e));
+
+	if (!e || e->len > m->len - sizeof(*e) || e->len > DATAGRAM_MAX)
+		return;
+	memcpy(d->datagram, (const uint8_t *)(e + 1), e->len);
+	worker_slow_lost(d->slow, e->lost);
+	worker_slow(d->slow, d->datagram, e->len, &e->remote, true, e->traffic_class);
+}
+
+/* A form without UDP shows nowhere else that the peer has moved. */
+static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
+{
+	struct sa_pair *p = sadb_in(d->sadb, m->spi_in);
+
+	if (!p || p->tunnel != m->tunnel)
+		return;
+	sa_pair_remote_set(p, &m->remote);
+	data_sa_moved(d, m->tunnel, &m->remote);
+}
+
+static const struct data_backend workers = {
+	.sa_add = data_sa_add,
+	.sa_use = data_sa_use,
+	.sa_del = data_sa_del,
+	.sa_keep = data_sa_keep,
+	.sa_keep_end = data_sa_keep_end,
+	.peer_moved = follow_peer,
+	.esp_slow = esp_slow,
+};
+
+/* ---- what workers noticed ---- */
+
+static void on_event(int fd, short what, void *arg)
+{
+	struct proc_data *d = arg;
+	struct worker_event e;
+
+	(void)what;
+	while (read(fd, &e, sizeof(e)) == (ssize_t)sizeof(e)) {
+		struct imsg_sa_ref ref = {
+			.tunnel = e.tunnel, .spi_in = e.spi_in, .spi_out = e.spi_out};
+		struct imsg_peer_moved moved = {
+			.tunnel = e.tunnel, .spi_in = e.spi_in, .remote = e.remote};
+
+		if (e.type == WORKER_PEER_MOVED)
+			data_sa_moved(d, e.tunnel, &e.remote);
+		if (!d->ike)
+			continue;
+		if (e.type == WORKER_SA_EXPIRING)
+			imsg_send(d->ike, IMSG_SA_EXPIRING, -1, &ref, sizeof(ref));
+		else
+			imsg_send(d->ike, IMSG_PEER_MOVED, -1, &moved, sizeof(moved));
+	}
+}
+
+static void on_tick(int fd, short what, void *arg)
+{
+	struct proc_data *d = arg;
+
+	(void)fd, (void)what;
+	sadb_collect(d->sadb);
+	data_path_expire(d, clock_now());
+}
+
+/* Native ESP that the kernel reassembled; whole packets never come here, XDP takes them. */
+static void on_raw(int fd, short what, void *arg)
+{
+	struct data_socket *s = arg;
+	struct proc_data *d = s->proc;
+
+	(void)what;
+	for (int i = 0; i < RAW_PER_TURN; i++) {
+		if (recv(fd, d->datagram, 0, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break; /* the kernel has learned from the others */
+	}
+	for (int i = 0; i < RAW_PER_TURN; i++) {
+		struct ip_endpoint remote;
+		uint8_t class;
+		ssize_t n = datagram_receive(fd, d->datagram, DATAGRAM_MAX, &remote, &class);
+		size_t header;
+
+		if (n <= 0)
+			return;
+		header = datagram_header_end(d->datagram, (size_t)n, &remote);
+		if ((size_t)n == header || !addr_is_set(&remote.addr))
+			continue;
+		if (remote.addr.family == AF_INET)
+			class = d->datagram[1];
+		remote.port = 0;
+		worker_slow(d->slow, d->datagram + header, (uint32_t)((size_t)n - header), &remote,
+			false, class);
+	}
+}
+
+/* ---- hub ---- */
+
+static void add_socket(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
+
+	if (!s || m->fd < 0 || d->socket_count == DATA_SOCKETS_MAX) {
+		log_error("socket message refused: %u sockets", d->socket_count);
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
+	d->sockets[d->socket_count++] =
+		(struct data_socket){.proc = d, .local = s->local, .fd = m->fd, .whole = s->whole};
+}
+
+static bool keep_fd(int *slot, int fd)
+{
+	if (fd < 0)
+		return false;
+	if (*slot >= 0)
+		close(*slot);
+	*slot = fd;
+	return true;
+}
+
+/* Messages with the state to start from. False: this is not one of them. */
+static bool initial(struct proc_data *d, const struct imsg *m)
+{
+	const struct imsg_data_conf *conf;
+	const struct imsg_data_map *map;
+	const struct imsg_index *index;
+	const struct imsg_data_outside *outside;
+	const struct imsg_data_tunnel *tunnel;
+
+	switch (m->type) {
+	case IMSG_DATA_TUNNEL:
+		tunnel = imsg_body(m, sizeof(*tunnel));
+		if (!tunnel || tunnel->tunnel >= SLUICE_MAX_TUNNELS)
+			return false;
+		d->own_limits[tunnel->tunnel] = tunnel->own_limits;
+		return true;
+	case IMSG_DATA_CONF:
+		conf = imsg_body(m, sizeof(*conf));
+		if (conf)
+			d->conf = *conf;
+		return conf;
+	case IMSG_DATA_MAP:
+		map = imsg_body(m, sizeof(*map));
+		if (!map || map->map >= DATA_MAPS || !keep_fd(&d->maps[map->map].fd, m->fd))
+			return false;
+		d->maps[map->map].size = (size_t)map->entries * ((map->value_size + 7) & ~7u);
+		return true;
+	case IMSG_DATA_TAP:
+		index = imsg_body(m, sizeof(*index));
+		return index && index->index < SLUICE_MAX_WORKERS &&
+		       keep_fd(&d->taps[index->index], m->fd);
+	case IMSG_DATA_OUTSIDE:
+		outside = imsg_body(m, sizeof(*outside));
+		if (!outside || d->outside_count == SLUICE_MAX_OUTSIDE)
+			return false;
+		d->outside[d->outside_count++] = *outside;
+		return true;
+	case IMSG_DATA_SOCKET:
+		add_socket(d, m);
+		return true;
+	case IMSG_DATA_TOO_BIG:
+		index = imsg_body(m, sizeof(*index));
+		return index && index->index < 2 && keep_fd(&d->too_big_fd[index->index], m->fd);
+	case IMSG_DATA_SAVED:
+		d->saved = m->fd < 0 ? NULL : data_saved_map(m->fd, &d->saved_count);
+		if (!d->saved)
+			log_error("the saved SAs cannot be mapped: %s", strerror(errno));
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- start ---- */
+
+static bool map_memory(struct proc_data *d)
+{
+	static const enum data_map needed[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
+		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (!data_map(d, needed[i]))
+			return false;
+	}
+	d->sa_in = d->maps[DATA_MAP_SA_IN].start;
+	return true;
+}
+
+static void share(struct proc_data *d)
+{
+	uint64_t horizon = (uint64_t)d->conf.pacing_horizon_us * 1000;
+
+	d->shared = (struct worker_shared){
+		.sadb = d->sadb,
+		.workers = d->conf.workers,
+		.inside_mtu = d->conf.inside_mtu,
+		.inside_uso = d->conf.inside_uso,
+		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
+		.ecn_marking = d->conf.ecn_marking,
+		.outer_rates = d->conf.outer_rates,
+		.clear_df = d->conf.clear_df,
+		.set_df = d->conf.set_df,
+		.own_limits = d->own_limits,
+		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
+		.bucket_out = d->maps[DATA_MAP_BUCKET_OUT].start,
+		.bucket_aggregate = d->maps[DATA_MAP_BUCKET_AGGREGATE].start,
+		.in_stats = d->maps[DATA_MAP_WORKER_IN_STATS].start,
+		.out_stats = d->maps[DATA_MAP_WORKER_OUT_STATS].start,
+		.tunnel_stats = d->maps[DATA_MAP_TUNNEL_STATS].start,
+		.worker_stats = d->maps[DATA_MAP_WORKERS].start,
+		.event_fd = d->event_pipe[1],
+	};
+}
+
+static bool has_changed(const struct imsg_data_outside *o)
+{
+	struct link_device device;
+
+	return !link_device(o->name, &device) || device.ifindex != o->ifindex;
+}
+
+/* The AF_XDP sockets of worker `index`: receive queues are dealt out to workers in turn. */
+static bool open_xsks(
+	struct proc_data *d, uint32_t index, struct xsk *xsks[WORKER_XSKS], uint32_t *count)
+{
+	char error[DATAPLANE_ERROR_SIZE] = "no memory";
+
+	for (uint32_t o = 0; o < d->outside_count; o++) {
+		uint32_t queues = d->outside[o].queues;
+		if (!d->outside[o].ifindex)
+			continue;
+		if (queues > SLUICE_MAX_QUEUES)
+			queues = SLUICE_MAX_QUEUES;
+		for (uint32_t q = index; q < queues; q += d->conf.workers) {
+			if (*count == WORKER_XSKS) {
+				log_error("%s has %u receive queues, too many for %u workers",
+					d->outside[o].name, queues, d->conf.workers);
+				return false;
+			}
+			xsks[*count] = xsk_open(d->outside[o].name, d->outside[o].mtu, q,
+				d->maps[DATA_MAP_XSKS].fd, o * SLUICE_MAX_QUEUES + q, error);
+			if (!xsks[*count] && has_changed(&d->outside[o])) {
+				log_warn("%s; hub will say what became of it", error);
+				break;
+			}
+			if (!xsks[*count]) {
+				log_error("%s", error);
+				return false;
+			}
+			d->zero_copy_count += xsk_zero_copy(xsks[*count]);
+			d->xsk_count++;
+			(*count)++;
+		}
+	}
+	return true;
+}
+
+static bool start_workers(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < d->conf.workers; i++) {
+		struct xsk *xsks[WORKER_XSKS];
+		uint32_t count = 0;
+
+		if (d->taps[i] < 0) {
+			log_error("worker %u has no queue of the inside device", i);
+			return false;
+		}
+		if (!open_xsks(d, i, xsks, &count))
+			return false;
+		d->workers[i] = worker_new(&d->shared, i, d->taps[i], xsks, count);
+		if (!d->workers[i] || !worker_start(d->workers[i])) {
+			log_error("worker %u cannot be started", i);
+			return false;
+		}
+	}
+	d->slow = worker_new(&d->shared, d->conf.workers, d->taps[0], NULL, 0);
+	return d->slow != NULL;
+}
+
+static bool start_events(struct proc_data *d)
+{
+	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+
+	d->events = event_new(d->base, d->event_pipe[0], EV_READ | EV_PERSIST, on_event, d);
+	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	if (!d->events || !d->tick || event_add(d->events, NULL) || event_add(d->tick, &tick))
+		return false;
+	for (uint32_t i = 0; i < d->socket_count; i++) {
+		struct data_socket *s = &d->sockets[i];
+
+		if (s->local.port || s->whole)
+			continue; /* ike reads UDP; these descriptors are for sending */
+		/* hub gave a filter that drops everything; from here on somebody reads. */
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+		/* Without it, the kernel does not hear what routers say of ESP: it would not fragment. */
+		if (s->local.addr.family == AF_INET6)
+			(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVERR, &(int){1}, sizeof(int));
+		s->readable = event_new(d->base, s->fd, EV_READ | EV_PERSIST, on_raw, s);
+		if (!s->readable || event_add(s->readable, NULL))
+			return false;
+	}
+	return data_path_start(d);
+}
+
+static bool setup(struct proc_data *d)
+{
+	/* One heap: a thread's first allocation would otherwise look up the number of CPUs. */
+	mallopt(M_ARENA_MAX, 1);
+	if (d->conf.workers < 1 || d->conf.workers > SLUICE_MAX_WORKERS) {
+		log_error("%u workers, must be 1 to %d", d->conf.workers, SLUICE_MAX_WORKERS);
+		return false;
+	}
+	d->sadb = sadb_new();
+	d->datagram = malloc(DATAGRAM_MAX);
+	if (!d->sadb || !d->datagram || pipe2(d->event_pipe, O_NONBLOCK | O_CLOEXEC) ||
+		!data_warm_up(d)) {
+		log_error("no memory, pipe or cipher: %s", strerror(errno));
+		return false;
+	}
+	data_path_measure(d);
+	if (!map_memory(d))
+		return false;
+	share(d);
+	return start_workers(d) && start_events(d);
+}
+
+/* Reads up to IMSG_START. False: the channel closed first. */
+static bool read_initial(struct proc_data *d, int hub_fd, int *ike_fd)
+{
+	static _Alignas(16) uint8_t buffer[IMSG_MAX_SIZE];
+	struct imsg m;
+
+	while (imsg_receive_blocking(hub_fd, &m, buffer, sizeof(buffer))) {
+		if (m.type == IMSG_START)
+			return true;
+		if (m.type == IMSG_CHANNEL && keep_fd(ike_fd, m.fd))
+			continue;
+		if (initial(d, &m))
+			continue;
+		log_error("message %u from hub before the start was refused", m.type);
+		if (m.fd >= 0)
+			close(m.fd);
+	}
+	return false;
+}
+
+static struct proc_data *proc_new(void)
+{
+	struct proc_data *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	for (int i = 0; i < SLUICE_MAX_WORKERS; i++)
+		d->taps[i] = -1;
+	for (int i = 0; i < DATA_MAPS; i++)
+		d->maps[i].fd = -1;
+	d->event_pipe[0] = d->event_pipe[1] = -1;
+	d->too_big_fd[0] = d->too_big_fd[1] = -1;
+	d->base = event_base_new();
+	if (!d->base) {
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static void free_event(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void proc_free(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < d->conf.workers && i < SLUICE_MAX_WORKERS; i++)
+		worker_free(d->workers[i]);
+	worker_free(d->slow);
+	for (uint32_t t = 0; d->sa_in && t < SLUICE_MAX_TUNNELS; t++)
+		data_sa_del(d, t, 0, 0);
+	sadb_free(d->sadb);
+	for (uint32_t i = 0; i < d->socket_count; i++)
+		free_event(d->sockets[i].readable);
+	for (int i = 0; i < 2; i++)
+		free_event(d->too_big[i]);
+	free_event(d->events);
+	free_event(d->tick);
+	imsg_channel_free(d->hub);
+	imsg_channel_free(d->ike);
+	event_base_free(d->base);
+	free(d->datagram);
+	free(d);
+}
+
+static void say_mode(struct proc_data *d)
+{
+	struct imsg_data_mode mode = {0};
+	char queues[48] = "copy mode";
+
+	if (d->zero_copy_count == d->xsk_count)
+		snprintf(queues, sizeof(queues), "zero-copy");
+	else if (d->zero_copy_count)
+		snprintf(queues, sizeof(queues), "zero-copy on %u of %u queues", d->zero_copy_count,
+			d->xsk_count);
+	snprintf(mode.text, sizeof(mode.text), "AF_XDP %s, %u worker%s, AES-GCM by %s, %s", queues,
+		d->conf.workers, d->conf.workers == 1 ? "" : "s", d->engine,
+		d->shared.horizon_ns ? "paced" : "policed");
+	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
+}
+
+int proc_data_run(int hub_fd)
+{
+	struct proc_data *d = proc_new();
+	int ike_fd = -1, status = 1;
+	uint32_t restored;
+
+	if (!d)
+		return 1;
+	if (!read_initial(d, hub_fd, &ike_fd))
+		goto out;
+	if (d->conf.kernel_esp) {
+		status = proc_xfrm_run(d, hub_fd, ike_fd);
+		goto out;
+	}
+	if (!setup(d))
+		goto out;
+	data_control_start(d, &workers, hub_fd, ike_fd);
+	privsep_drop("data");
+	/* What another process of this role wrote is read without rights. */
+	restored = data_sa_restore(d);
+	if (restored)
+		log_info("%u SA pairs of the process before this one go on", restored);
+	for (uint32_t i = 0; i < d->conf.workers; i++)
+		worker_open_gate(d->workers[i]);
+	say_mode(d);
+	imsg_send(d->hub, IMSG_READY, -1, NULL, 0);
+	event_base_dispatch(d->base);
+	status = d->status;
+out:
+	proc_free(d);
+	return status;
+}
