@@ -20,7 +20,8 @@ declare -A may=(
 	[ipc]="base crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
-	[hub]="base crypto esp ike bgp config dataplane ipc proc hub sluice"
+	[state]="base bgp config dataplane ike ipc state sluice"
+	[hub]="base crypto esp ike bgp config dataplane ipc proc state hub sluice"
 )
 # The layer of a file is the innermost folder that has a line above.
 layer_of() {
@@ -63,10 +64,10 @@ while IFS=: read -r file line named; do
 	esac
 done < <(git grep -noE '`sluice [a-z][a-z-]*( [a-z][a-z-]*)?[^`]*`' -- user tools docs README.md)
 # A counter that is written nowhere explains nothing.
-for name in $(sed -n 's/.*FIELD(site_stats, \([a-z_]*\)).*/\1/p' user/hub/stats_fields.c); do
+for name in $(sed -n 's/.*FIELD(site_stats, \([a-z_]*\)).*/\1/p' user/state/stats_fields.c); do
 	grep -q "{\"$name\"," tools/sluice/drops.c || complain "$name: sluice explain does not know this reason of a drop"
 done
-for name in $(sed -n 's/.*FIELD(\(outside\|inside\)_stats, \([a-z_]*\)).*/\2/p' user/hub/stats_fields.c) \
+for name in $(sed -n 's/.*FIELD(\(outside\|inside\)_stats, \([a-z_]*\)).*/\2/p' user/state/stats_fields.c) \
 	$(sed -n '/^struct worker_stats/,/^};/s/.*__u64 \([a-z_]*\);.*/\1/p' include/sluice/abi.h); do
 	grep -q "\`$name\`" docs/maps.md || complain "$name: docs/maps.md does not tell what it counts"
 done

@@ -42,7 +42,7 @@ shows '^2025-11-08 05:40:40.002Z store-1.0_198.51.100.1 RouteStatus UPDATED pref
 run explain ike_no_proposal; exits 0 "explain CODE"
 shows '^IKE_NO_PROPOSAL$' "explain: the code"; shows 'same on both ends\.$' "explain: what to do"
 run explain; exits 0 "explain"; shows '^DPD_TIMEOUT$' "explain: all of them"
-for reason in $(sed -n 's/.*FIELD(site_stats, \(.*\)),/\1/p' user/hub/stats_fields.c); do
+for reason in $(sed -n 's/.*FIELD(site_stats, \(.*\)),/\1/p' user/state/stats_fields.c); do
 	run explain "$reason"; exits 0 "explain $reason"; shows "^$reason\$" "explain: the reason"
 done
 shows '^ Dropped: ' "explain: why packets are dropped"

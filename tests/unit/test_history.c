@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A site's minutes: sums from a time on, the worst second, what a day is. */
 #include "base/clock.h"
-#include "hub/history.h"
-#include "hub/stats_fields.h"
+#include "state/history.h"
+#include "state/stats_fields.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

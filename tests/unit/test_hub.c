@@ -3,12 +3,12 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "ipc/datagram.h"
-#include "hub/endpoints.h"
+#include "state/endpoints.h"
 #include "hub/hub.h"
 #include "ipc/imsg.h"
-#include "hub/reassembly.h"
-#include "hub/route_table.h"
-#include "hub/stats_fields.h"
+#include "dataplane/reassembly.h"
+#include "state/route_table.h"
+#include "state/stats_fields.h"
 #include "ipc/watchdog.h"
 
 #include <fcntl.h>

@@ -19,11 +19,11 @@
 #include "dataplane/source.h"
 #include "dataplane/xfrmi.h"
 #include "hub/closed.h"
-#include "hub/endpoints.h"
+#include "state/endpoints.h"
 #include "hub/eventlog.h"
-#include "hub/history.h"
+#include "state/history.h"
 #include "ipc/process.h"
-#include "hub/route_table.h"
+#include "state/route_table.h"
 #include "hub/unknown.h"
 
 #define HUB_SITE_SLOTS     SLUICE_MAX_SITES

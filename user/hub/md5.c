@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "hub/reassembly.h"
+#include "dataplane/reassembly.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * admits letters, digits and "-_." only.
  */
 #include "hub/certificates.h"
-#include "hub/stats_fields.h"
+#include "state/stats_fields.h"
 #include "hub/status.h"
 
 #include <stdio.h>

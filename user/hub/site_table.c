@@ -2,7 +2,7 @@
 /* The table of sites: who has which slot, and which tunnel is whose. */
 #include "hub/status.h"
 
-#include "hub/stats_fields.h"
+#include "state/stats_fields.h"
 
 #include <string.h>
 

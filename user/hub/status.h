@@ -19,7 +19,7 @@ json_t *status_dataplane(struct hub *h);
 /* The last events of a site's tunnels, or of all. */
 json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind);
 json_t *status_report(struct hub *h, const struct hub_site *site);
-/* Of the last so many seconds, from whole minutes (hub/history.h). */
+/* Of the last so many seconds, from whole minutes (state/history.h). */
 json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t seconds);
 
 json_t *status_bgp(struct hub *h, const struct hub_site *site);

@@ -3,7 +3,7 @@
 #include "hub/status.h"
 
 #include "base/clock.h"
-#include "hub/stats_fields.h"
+#include "state/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
 #include "bgp/decide.h"
-#include "hub/reassembly.h"
-#include "hub/stats_fields.h"
+#include "dataplane/reassembly.h"
+#include "state/stats_fields.h"
 #include "ike/reason.h"
 
 #include <stdio.h>

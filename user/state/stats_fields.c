@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/stats_fields.h"
+#include "state/stats_fields.h"
 
 #define FIELD(type, name)                                                                          \
 	{                                                                                          \

@@ -3,8 +3,8 @@
  * What a site was offered, got and lost, minute by minute for a day, and the worst second of each
  * minute. A minute without traffic takes no memory, one with it about 100 bytes a direction.
  */
-#ifndef SLUICE_HUB_HISTORY_H
-#define SLUICE_HUB_HISTORY_H
+#ifndef SLUICE_STATE_HISTORY_H
+#define SLUICE_STATE_HISTORY_H
 
 #include "sluice/abi.h"
 

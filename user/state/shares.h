@@ -3,8 +3,8 @@
  * The different sets of tunnels that routes share (R-12), by numbers as TC knows them. A set keeps its
  * number while something holds it; a number that is free goes to another set as late as possible.
  */
-#ifndef SLUICE_HUB_SHARES_H
-#define SLUICE_HUB_SHARES_H
+#ifndef SLUICE_STATE_SHARES_H
+#define SLUICE_STATE_SHARES_H
 
 #include "base/types.h"
 

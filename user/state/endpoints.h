@@ -4,8 +4,8 @@
  * hub, not one of each tunnel that ends there: those are closed while it lasts, so that their routes and
  * sessions move at once.
  */
-#ifndef SLUICE_HUB_ENDPOINTS_H
-#define SLUICE_HUB_ENDPOINTS_H
+#ifndef SLUICE_STATE_ENDPOINTS_H
+#define SLUICE_STATE_ENDPOINTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

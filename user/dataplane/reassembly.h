@@ -3,8 +3,8 @@
  * Outer fragments are put together by the kernel, before anything of ours sees them. What becomes of
  * those that do not fit is in its counters: of this host (or its network namespace), ESP or not.
  */
-#ifndef SLUICE_HUB_REASSEMBLY_H
-#define SLUICE_HUB_REASSEMBLY_H
+#ifndef SLUICE_DATAPLANE_REASSEMBLY_H
+#define SLUICE_DATAPLANE_REASSEMBLY_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/route_table.h"
+#include "state/route_table.h"
 
 #include "bgp/decide.h"
 

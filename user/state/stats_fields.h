@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of struct site_stats and its like by name, for reports. */
-#ifndef SLUICE_HUB_STATS_FIELDS_H
-#define SLUICE_HUB_STATS_FIELDS_H
+#ifndef SLUICE_STATE_STATS_FIELDS_H
+#define SLUICE_STATE_STATS_FIELDS_H
 
 #include "sluice/abi.h"
 

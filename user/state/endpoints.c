@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/endpoints.h"
+#include "state/endpoints.h"
 
 enum endpoint_fault endpoint_judge(const struct endpoint_facts *f)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/reassembly.h"
+#include "dataplane/reassembly.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -3,11 +3,11 @@
  * Best paths by prefix: hash tables that grow with what they hold. 20 bytes an IPv4 route, 32 an IPv6
  * one; what is only shown of it stands apart, once for all routes that have it in common.
  */
-#ifndef SLUICE_HUB_ROUTE_TABLE_H
-#define SLUICE_HUB_ROUTE_TABLE_H
+#ifndef SLUICE_STATE_ROUTE_TABLE_H
+#define SLUICE_STATE_ROUTE_TABLE_H
 
 #include "ipc/imsg.h"
-#include "hub/shares.h"
+#include "state/shares.h"
 
 #include <string.h>
 

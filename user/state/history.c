@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/history.h"
+#include "state/history.h"
 
 #include "base/clock.h"
-#include "hub/stats_fields.h"
+#include "state/stats_fields.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

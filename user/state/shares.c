@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/shares.h"
+#include "state/shares.h"
 
 #include "sluice/abi.h"
 
