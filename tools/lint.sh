@@ -21,8 +21,16 @@ declare -A may=(
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
 	[state]="base bgp config dataplane ike ipc state sluice"
-	[hub]="base crypto esp ike bgp config dataplane ipc proc state hub sluice"
 )
+# Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
+below="base crypto esp ike bgp config dataplane ipc state sluice hub"
+may[hub/event]="$below hub/event"
+may[hub/secret]="${may[hub/event]} hub/secret"
+may[hub/route]="${may[hub/event]} hub/route"
+may[hub/site]="${may[hub/secret]} hub/route hub/site"
+may[hub/host]="${may[hub/site]} hub/host"
+may[hub/api]="${may[hub/site]} hub/api"
+may[hub]="${may[hub/site]} hub/host hub/api proc"
 # The layer of a file is the innermost folder that has a line above.
 layer_of() {
 	layer=${1%/*}

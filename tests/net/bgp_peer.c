@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
 #include "hub/hub.h"
+#include "hub/route/route.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
 

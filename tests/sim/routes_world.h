@@ -9,6 +9,7 @@
 #include "../unit/bgp_lab.h"
 
 #include "hub/hub.h"
+#include "hub/route/route.h"
 
 #define PREFIXES 12
 #define STATIC   1

@@ -3,9 +3,12 @@
  * Sites that come, change and go, in a hub whose children, maps and devices take everything in silence.
  * What a tunnel held in memory and nobody frees is found at the end by LeakSanitizer.
  */
-#include "hub/admin.h"
-#include "hub/certificates.h"
+#include "hub/site/admin.h"
+#include "hub/secret/certificates.h"
 #include "hub/hub.h"
+#include "hub/route/route.h"
+#include "hub/secret/secret.h"
+#include "hub/site/site.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

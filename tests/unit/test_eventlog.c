@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The logs of tunnels: their fields, their files, their limits. */
 #include "base/clock.h"
-#include "hub/eventlog.h"
+#include "hub/event/eventlog.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
 #include "dataplane/reassembly.h"
 #include "state/route_table.h"
 #include "state/stats_fields.h"
+#include "hub/site/site.h"
 #include "ipc/watchdog.h"
 
 #include <fcntl.h>

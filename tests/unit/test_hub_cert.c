@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates between hub and ike: sets that take effect as one, files that are refused, answers held. */
 #include "../certs.h"
-#include "hub/certificates.h"
+#include "hub/secret/certificates.h"
 #include "proc/ike/credentials.h"
 #include "proc/ike/hold.h"
 #include "ike/credentials.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets as they stand in files: what is part of them, and which are refused (T-22). */
 #include "hub/hub.h"
+#include "hub/secret/secret.h"
 #include "proc/ike/secrets.h"
 
 #include <fcntl.h>

@@ -3,10 +3,15 @@
  * A new configuration: read, checked whole, compared with the present one, applied site by site.
  * A bad one changes nothing; what did not change is not touched.
  */
-#include "hub/admin.h"
-#include "hub/certificates.h"
+#include "hub/apply.h"
 
 #include "base/log.h"
+#include "hub/host/host.h"
+#include "hub/route/route.h"
+#include "hub/secret/certificates.h"
+#include "hub/secret/secret.h"
+#include "hub/site/admin.h"
+#include "hub/site/site.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each child is told when it starts, and what is done with what it reports. */
-#include "hub/admin.h"
-#include "hub/certificates.h"
+#include "hub/hub.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "bgp/bfd/packet.h"
+#include "hub/api/api.h"
+#include "hub/event/event.h"
+#include "hub/host/host.h"
 #include "hub/notify.h"
+#include "hub/route/route.h"
+#include "hub/secret/certificates.h"
+#include "hub/site/admin.h"
+#include "hub/site/site.h"
 #include "ike/effect.h"
 
 #include <errno.h>

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/admin.h"
-#include "hub/certificates.h"
-#include "hub/notify.h"
+#include "hub/hub.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/api/api.h"
+#include "hub/apply.h"
+#include "hub/host/host.h"
+#include "hub/notify.h"
+#include "hub/route/route.h"
+#include "hub/secret/certificates.h"
+#include "hub/site/admin.h"
+#include "hub/site/site.h"
 
 #include <errno.h>
 #include <signal.h>

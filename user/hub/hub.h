@@ -18,9 +18,9 @@
 #include "dataplane/maps.h"
 #include "dataplane/source.h"
 #include "dataplane/xfrmi.h"
-#include "hub/closed.h"
+#include "hub/route/closed.h"
 #include "state/endpoints.h"
-#include "hub/eventlog.h"
+#include "hub/event/eventlog.h"
 #include "state/history.h"
 #include "ipc/process.h"
 #include "state/route_table.h"
@@ -186,58 +186,10 @@ struct hub {
 /* Runs until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
 int hub_run(const char *config_path, struct config *own_config, bool verbose);
 
-/* interfaces.c: the xfrm interfaces of kernel ESP; without it they do nothing. */
-bool hub_interfaces_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-void hub_interfaces_close(struct hub *h);
-void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t);
-void hub_interface_del(struct hub *h, uint32_t tunnel);
-void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
-/* An outside device is another one now: the interfaces of its tunnels, which are closed, are made again. */
-void hub_interfaces_follow(struct hub *h, const char *device);
-/* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
-bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-
-/* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
-bool hub_outside_find(struct hub *h, uint32_t i);
-/* Closes them, those that are not there too. False with a sentence. */
-bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-/* What the kernel was told to keep closed is ours no longer. */
-void hub_outside_open(struct hub *h);
-/* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */
-void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
-
-/* outside_sockets.c: for ike and data. A device is another one now, or there is none: they follow it. */
-bool hub_outside_sockets_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-bool hub_outside_sockets_follow(struct hub *h, const char *device);
-
-/* host_look.c: all of the above, and what else the hub needs of its host. From now on; once, now. */
-void hub_host_watch(struct hub *h);
-void hub_host_look(struct hub *h);
-
-/* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
-bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-void hub_teardown(struct hub *h);
-/*
- * inside_sockets.c. RFC 2385: connections from this address must be signed with the secret of the reference, "" for
- * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret; *print
- * is another number for another secret, which says nothing of it, and 0 for none.
- */
-bool hub_bgp_password(
-	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print);
-/* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
-int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
-/* Listens for BGP of one family; false with errno set. */
-bool hub_bgp_listen(struct hub *h, int family);
-
 /* children.c: initial state of each child, and what they report. */
 void hub_children_init(struct hub *h, bool verbose);
 
-
-/* memfds.c: for the state of ike and data; forgets the SAs that a data process saved. False with errno set. */
-bool hub_memfds_open(struct hub *h);
-bool hub_saved_clear(struct hub *h);
-
-/* site_table.c */
+/* site_table.c: a site has a slot, and its tunnels have numbers. */
 struct hub_site *hub_site_find(struct hub *h, const char *name);
 struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel);
 struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel);
@@ -246,63 +198,6 @@ uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t);
 /* Where tunnel t of the site ends. */
 const struct endpoint *hub_endpoint(
 	const struct hub *h, const struct hub_site *site, unsigned int t);
-
-/* sites.c */
-void hub_sites_add(struct hub *h, const struct site_conf *conf);
-void hub_site_free(struct hub_site *site);
-void hub_site_remove(struct hub *h, struct hub_site *site);
-void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
-/* tell.c: all that a child has to know of sites. */
-void hub_sites_send(struct hub *h, struct process *p);
-/* To bgp: all that the configuration and operators say of a neighbour. */
-void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t);
-/* To bgp and its BFD: the tunnel carries, or no longer does. */
-void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
-/* Tells ike and bgp of a tunnel again. */
-void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
-/* To one of them alone. */
-void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
-void hub_data_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
-/* To data, bgp and ike, in this order: there is such a tunnel. */
-void hub_tunnel_introduce(struct hub *h, const struct hub_site *site, unsigned int t);
-/*
- * sites.c. Whether a change of its site to `is` makes tunnel t another one, or none; NULL: the site goes.
- */
-bool hub_tunnel_is_replaced(
-	const struct hub_site *site, unsigned int t, const struct site_conf *is);
-/*
- * After a change of several sites: what one gave up another may have taken, group numbers may have
- * moved, a key file may have another content. Repeating what did not change does nothing.
- */
-void hub_sites_settle(struct hub *h);
-/* events.c. Into a log of the tunnel; own_event has the members that its kind of event has. */
-void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event);
-/* sites.c: reads the counters of all sites. */
-void hub_sample(struct hub *h);
-
-/*
- * sources.c: tells TC which inside addresses a tunnel has, whose it is, and whether it is open; nothing when
- * it is not present. And for all of them, after any change of the configuration, which prefixes are
- * declared as whose, and what the hub serves to sites.
- */
-void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present);
-void hub_sources_set(struct hub *h);
-
-/* rates.c: the limits of sites and of all together; while the latter is short it is shared fairly. */
-void hub_aggregate_set(struct hub *h); /* before the first site's */
-void hub_rates_set(struct hub *h, const struct hub_site *site);
-void hub_rates_forget(struct hub *h, uint32_t slot);
-/* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
-uint64_t hub_site_cap(const struct hub_site *site);
-/* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
-uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
-
-#define HUB_BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
-
-static inline uint32_t hub_backup_med(uint32_t med)
-{
-	return med < UINT32_MAX - HUB_BACKUP_MED ? med + HUB_BACKUP_MED : UINT32_MAX;
-}
 
 /* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
 static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
@@ -313,117 +208,5 @@ static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
 	}
 	return 0;
 }
-
-/* tunnel_sas.c: ike has a pair, or has no longer; data found out how much fits. */
-void hub_sa_info(struct hub *h, struct imsg_sa_info *m);
-void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m);
-void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
-
-/* tunnels.c. Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
-void hub_tunnel_open(struct hub *h, uint32_t tunnel);
-void hub_tunnel_close(struct hub *h, uint32_t tunnel);
-
-/*
- * route_guard.c: what bgp reports must obey the rules that bgp itself applies, because bgp parses
- * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
- */
-const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
-/* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
-const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
-
-/*
- * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots
- * if the group has a name. A number stays while the group has a member.
- */
-void hub_group_choose(struct hub *h, struct hub_site *site);
-
-void hub_claims_collect(struct hub *h);
-
-/* reserved.c: what no site may announce. True: the list is another one now. */
-bool hub_reserved_gather(struct hub *h);
-/* The same; then bgp is told, and routes that are there are judged again. */
-void hub_reserved_refresh(struct hub *h);
-void hub_reserved_send(struct hub *h, struct process *p);
-/*
- * md5.c. Once a second: whether the kernel has dropped segments for their signature, and whose they may be.
- * The second one is told what it counts.
- */
-void hub_md5_look(struct hub *h, uint64_t now);
-void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);
-/* Whether that is the news of the tunnel's session. */
-bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now);
-
-/* Once a second, or less often where there is much to read: looks what the host is connected to. */
-void hub_connected_look(struct hub *h, uint64_t now);
-
-/* bgp_query.c: questions that only bgp can answer. */
-void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
-void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
-/* Gives up those that are older than `age_ns`: 0 when bgp has ended. */
-void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
-
-/* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
-void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count);
-void hub_routes_gone(struct hub *h, const struct ip_prefix *prefixes, size_t count);
-void hub_routes_mark_stale(struct hub *h);
-void hub_routes_drop_stale(struct hub *h);
-/* Routes of a tunnel follow its MTU. */
-void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
-/* The kernel has lost those to the inside device, or all are to be other ones. */
-void hub_routes_write_again(struct hub *h);
-/* Removes routes whose tunnel is not open. */
-void hub_routes_sweep(struct hub *h);
-/* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */
-void hub_routes_judge(struct hub *h);
-/* Both, in a moment: until then bgp may do by itself what follows. */
-void hub_routes_sweep_soon(struct hub *h);
-/* Once a second: compares some of the routes with both tables, and puts right what differs. */
-void hub_routes_check(struct hub *h, uint64_t now);
-/*
- * Static routes, with a tunnel or without: where none leads, the hub itself must not send by the default
- * route. Absent: no site has them any longer.
- */
-void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
-/* The hosts at both ends of a tunnel's inside block. */
-void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
-void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
-
-/*
- * apply.c: reads the file again and applies the difference: whole, or not at all. Tunnels that end by it
- * leave first (admin.h), so `done` may be called later, once, with a sentence; at most one is under way.
- */
-typedef void hub_apply_done(struct hub *h, uint32_t request, bool ok, const char *summary);
-void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request);
-/* When hub ends. */
-void hub_apply_give_up(struct hub *h);
-
-/* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
-int secret_ref_open(const char *ref);
-/* The same of what anybody may read: a certificate. */
-int public_ref_open(const char *ref);
-
-#define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */
-
-/* T-22: what is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
-const char *psk_fault(const uint8_t *key, size_t len);
-/*
- * False with a line for each secret of a tunnel, or of the whole configuration, that cannot be had. T-22 is a
- * rule for keys that differ from those `in_force` (NULL: all are); others are only warned of.
- */
-bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
-	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE]);
-bool secrets_check(
-	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE]);
-
-/* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
-bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t);
-/* Whether they can be read; if not, a sentence. */
-bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
-	char why[CONFIG_ERROR_SIZE]);
-/* secrets_again.c: looks for those that tunnels wait for, every five seconds. */
-void hub_secrets_again(struct hub *h, uint64_t now);
-
-/* status.c: answers to the control socket. */
-void hub_api_request(struct hub *h, const struct imsg_api_request *request);
 
 #endif

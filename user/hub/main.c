@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluiced: options, the check of a configuration, and the roles of the children. */
 #include "base/log.h"
-#include "hub/certificates.h"
+
+#include "hub/secret/certificates.h"
+#include "hub/secret/secret.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
 

@@ -4,9 +4,11 @@
  * metric together, after what it is and means. Names of sites need no escaping: the configuration
  * admits letters, digits and "-_." only.
  */
-#include "hub/certificates.h"
-#include "state/stats_fields.h"
+#include "hub/secret/certificates.h"
+
+#include "hub/site/site.h"
 #include "hub/status.h"
+#include "state/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

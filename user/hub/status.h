@@ -42,10 +42,6 @@ void status_each_site(struct hub *h, const struct hub_site *site,
 struct site_stats status_site_stats(const struct hub_site *site, enum sluice_direction direction);
 struct tunnel_stats status_tunnel_stats(struct hub *h, const struct hub_site *site, unsigned int t);
 
-/* answers.c: answers a request of the control socket, with a document or with text. */
-void status_reply(struct hub *h, uint32_t request, json_t *own_document);
-void status_reply_text(struct hub *h, uint32_t request, const char *text);
-
 /* documents.c: "2026-01-31T12:00:00Z" */
 json_t *status_time(uint64_t wall_ns);
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
+#include "hub/site/site.h"
 
 const char *status_bgp_name(const struct hub_site *site, unsigned int t)
 {

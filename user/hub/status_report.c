@@ -3,6 +3,7 @@
 #include "hub/status.h"
 
 #include "base/clock.h"
+#include "hub/site/site.h"
 #include "state/stats_fields.h"
 
 #include <stdio.h>

@@ -6,8 +6,8 @@
 #include "bgp/bfd/packet.h"
 #include "bgp/decide.h"
 #include "dataplane/reassembly.h"
-#include "state/stats_fields.h"
 #include "ike/reason.h"
+#include "state/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

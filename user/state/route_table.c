@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state/route_table.h"
 
-#include "bgp/decide.h"
-
 #include "base/pool.h"
+#include "bgp/decide.h"
 
 #include <limits.h>
 #include <stdlib.h>

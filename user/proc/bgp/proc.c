@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proc/roles.h"
+#include "proc/bgp/proc.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
-#include "proc/bgp/bfd_loop.h"
 #include "ipc/privsep.h"
-#include "proc/bgp/proc.h"
+#include "proc/bgp/bfd_loop.h"
+#include "proc/roles.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,16 +5,16 @@
  * slow way, and tells `ike` what workers noticed. It drops its privileges before the first packet.
  */
 #include "proc/data/proc.h"
-#include "proc/roles.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
-#include "proc/data/control.h"
 #include "ipc/datagram.h"
 #include "ipc/privsep.h"
+#include "proc/data/control.h"
 #include "proc/data/xfrm.h"
+#include "proc/roles.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #include "proc/data/xfrm.h"
 
 #include "base/log.h"
-#include "proc/data/control.h"
 #include "ipc/privsep.h"
+#include "proc/data/control.h"
 #include "proc/data/xfrm_pairs.h"
 
 #include <linux/capability.h>

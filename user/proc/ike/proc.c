@@ -5,7 +5,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "ike/engine.h"
 #include "ipc/datagram.h"
+#include "ipc/imsg.h"
+#include "ipc/privsep.h"
 #include "proc/ike/checkpoint.h"
 #include "proc/ike/credentials.h"
 #include "proc/ike/env.h"
@@ -13,9 +16,6 @@
 #include "proc/ike/messages.h"
 #include "proc/ike/secrets.h"
 #include "proc/ike/unknown.h"
-#include "ipc/imsg.h"
-#include "ipc/privsep.h"
-#include "ike/engine.h"
 
 #include <assert.h>
 #include <errno.h>

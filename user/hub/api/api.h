@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators ask. */
+#ifndef SLUICE_HUB_API_API_H
+#define SLUICE_HUB_API_API_H
+
+#include "hub/hub.h"
+
+/* requests.c: answers to the control socket. */
+void hub_api_request(struct hub *h, const struct imsg_api_request *request);
+
+/* answers.c: answers a request of the control socket, with a document or with text. */
+void status_reply(struct hub *h, uint32_t request, json_t *own_document);
+void status_reply_text(struct hub *h, uint32_t request, const char *text);
+
+/* bgp_query.c: questions that only bgp can answer. */
+void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
+void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
+/* Gives up those that are older than `age_ns`: 0 when bgp has ended. */
+void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
+
+#endif

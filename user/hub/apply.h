@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new configuration. */
+#ifndef SLUICE_HUB_APPLY_H
+#define SLUICE_HUB_APPLY_H
+
+#include "hub/hub.h"
+
+/*
+ * apply.c: reads the file again and applies the difference: whole, or not at all. Tunnels that end by it
+ * leave first (admin.h), so `done` may be called later, once, with a sentence; at most one is under way.
+ */
+typedef void hub_apply_done(struct hub *h, uint32_t request, bool ok, const char *summary);
+void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request);
+/* When hub ends. */
+void hub_apply_give_up(struct hub *h);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The outside devices: found at the start, and again whenever one goes and comes (PPPoE, VLAN, hot plug).
+ * While one is not there or not closed by our programs, nothing that comes by a device of its name is
+ * forwarded; then its tunnels are closed, too.
+ */
+#include "hub/host/host.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/host.h"
+#include "hub/event/event.h"
+#include "hub/site/site.h"
+#include "ike/reason.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WAY_AGAIN_S 10 /* routes by the devices are looked for so often */
+
+bool hub_outside_find(struct hub *h, uint32_t i)
+{
+	struct imsg_data_outside *o = &h->outside[i];
+	struct link_device d;
+
+	if (!link_device(o->name, &d))
+		return false;
+	o->ifindex = d.ifindex;
+	o->mtu = d.mtu;
+	o->queues = d.rx_queues;
+	o->esp_offload = h->kernel_esp && d.esp_offload;
+	return true;
+}
+
+/* First of all, before anything by the next device of that name is forwarded. */
+static void close_forwarding(struct hub *h, uint32_t i)
+{
+	if (!host_forward_closed(h->outside[i].name, true))
+		log_error("%s: the kernel takes no rule that keeps it closed until it is there",
+			h->outside[i].name);
+}
+
+static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
+{
+	const struct imsg_data_outside *o = &h->outside[i];
+
+	h->outside_closed[i] = bpf_plane_attach_outside(h->plane, i, &h->outside_mode[i], why);
+	if (h->outside_closed[i]) {
+		(void)host_forward_closed(o->name, false);
+		log_info("%s: XDP attached (%s), %u receive queues", o->name, h->outside_mode[i],
+			o->queues);
+	}
+	return h->outside_closed[i];
+}
+
+bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
+{
+	char why[DATAPLANE_ERROR_SIZE];
+
+	for (uint32_t i = 0; i < h->outside_count; i++) {
+		host_watch_device(h->watch, h->outside[i].name);
+		if (!h->outside[i].ifindex) {
+			close_forwarding(h, i);
+			log_warn("%s: there is no such device; its tunnels wait for it",
+				h->outside[i].name);
+		} else if (!attach(h, i, why)) {
+			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->outside[i].name, why);
+			return false;
+		}
+	}
+	return true;
+}
+
+void hub_outside_open(struct hub *h)
+{
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		(void)host_forward_closed(h->outside[i].name, false);
+}
+
+static void lose(struct hub *h, uint32_t i)
+{
+	struct imsg_data_outside *o = &h->outside[i];
+
+	close_forwarding(h, i);
+	bpf_plane_move_outside(h->plane, i, 0);
+	o->ifindex = 0;
+	h->outside_closed[i] = false;
+	h->outside_mode[i] = NULL;
+	log_warn("%s has gone: closed until there is such a device again", o->name);
+}
+
+/* Everything of ours that has the index of the one before. */
+static void take_up(struct hub *h, uint32_t i)
+{
+	struct imsg_data_outside *o = &h->outside[i];
+	char why[DATAPLANE_ERROR_SIZE] = "";
+
+	bpf_plane_move_outside(h->plane, i, o->ifindex);
+	if (!attach(h, i, why))
+		log_error("%s: %s; it stays closed", o->name, why);
+	if (!hub_outside_sockets_follow(h, o->name))
+		log_error("%s: sockets cannot be bound to it", o->name);
+	hub_interfaces_follow(h, o->name);
+	if (h->kernel_esp)
+		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
+	else
+		process_restart(&h->processes[PROCESS_DATA], "it needs sockets on another device");
+}
+
+static void look_at_device(struct hub *h, uint32_t i)
+{
+	struct imsg_data_outside *o = &h->outside[i];
+	uint32_t ifindex = o->ifindex, mtu = o->mtu;
+	bool gone = host_watch_gone(h->watch, o->name);
+	bool found = hub_outside_find(h, i);
+	uint32_t now = found ? o->ifindex : 0;
+	char why[DATAPLANE_ERROR_SIZE];
+
+	if (ifindex && (gone || now != ifindex)) {
+		lose(h, i);
+		ifindex = 0;
+	}
+	o->ifindex = now;
+	if (now && !ifindex) {
+		take_up(h, i);
+	} else if (now && !h->outside_closed[i]) {
+		(void)attach(h, i, why); /* what is in the way may have gone */
+	} else if (now && mtu != o->mtu) {
+		log_info("%s: its MTU is %u now, it was %u", o->name, o->mtu, mtu);
+		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
+	}
+}
+
+static bool has_address(const struct host_address *list, size_t count, uint32_t ifindex,
+	const struct ip_addr *address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].ifindex == ifindex && addr_equal(&list[i].address, address))
+			return true;
+	}
+	return false;
+}
+
+/* Into the log of a tunnel: the hub's own end has gone, or is back. */
+static void note_endpoint(struct hub *h, uint32_t tunnel, const struct endpoint *endpoint)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	unsigned int e = tunnel % TUNNELS_PER_SITE;
+	bool established = site->tunnels[e].ike.phase == TUNNEL_UP;
+	const char *state = established ? "Established" : "Down";
+	char details[REASON_TEXT_SIZE];
+
+	snprintf(details, sizeof(details), "endpoint %u, %s%s%s", e,
+		h->config->concentrator.endpoints[e].device, endpoint->fault ? ": " : "",
+		endpoint_fault_text(endpoint->fault));
+	hub_event(h, tunnel, EVENT_ACTIVITY,
+		json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
+			"tunnel", (int)e, "dpd_enabled",
+			site->conf.tunnels[e].options.dpd_action != DPD_NONE, "nat_t_detected",
+			(int)site->tunnels[e].ike.nat_detected, "ike_phase1_state", state,
+			"ike_phase2_state", endpoint->fault ? "Down" : state, "reason_code",
+			reason_code(endpoint->fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK),
+			"details", details));
+}
+
+/* Closes the tunnels that end there, or opens those that ike still has. Returns how many there are. */
+static unsigned int move_tunnels(
+	struct hub *h, unsigned int e, struct endpoint *endpoint, bool note)
+{
+	bool data = h->processes[PROCESS_DATA].channel;
+	unsigned int count = 0;
+
+	endpoint->late = !endpoint->fault && !data;
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		const struct hub_site *site = h->sites[i];
+		uint32_t tunnel = i * TUNNELS_PER_SITE + e;
+
+		if (!site || !site->conf.tunnels[e].configured ||
+			hub_endpoint(h, site, e) != endpoint)
+			continue;
+		count++;
+		if (note)
+			note_endpoint(h, tunnel, endpoint);
+		if (endpoint->fault)
+			hub_tunnel_close(h, tunnel);
+		else if (site->tunnels[e].ike.phase == TUNNEL_UP && data &&
+			 !site->tunnels[e].admin_down)
+			hub_tunnel_open(h, tunnel);
+	}
+	return count;
+}
+
+static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoint_fault fault)
+{
+	struct endpoint *endpoint = &h->endpoints[e][a];
+	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
+	uint64_t before = endpoint->since_wall_ns;
+	unsigned int tunnels;
+	char text[ADDR_STR_SIZE];
+
+	if (endpoint->fault == fault)
+		return;
+	endpoint->fault = fault;
+	endpoint->since_wall_ns = clock_wall();
+	tunnels = move_tunnels(h, e, endpoint, true);
+	addr_format(&c->addresses[a], text);
+	if (fault && !tunnels)
+		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
+			endpoint_fault_text(fault));
+	else if (fault)
+		log_warn("endpoint %u, %s %s: %s; its %u tunnels are closed", e, c->device, text,
+			endpoint_fault_text(fault), tunnels);
+	else
+		log_info("endpoint %u, %s %s: up again after %llu s; %u tunnels end there", e,
+			c->device, text,
+			(unsigned long long)((endpoint->since_wall_ns - before) / CLOCK_SECOND),
+			tunnels);
+}
+
+static void look_for_way(struct hub *h, unsigned int e, unsigned int a, uint32_t ifindex)
+{
+	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
+	struct endpoint *endpoint = &h->endpoints[e][a];
+	bool no_way = !host_way_out(c->addresses[a].family, ifindex);
+	char text[ADDR_STR_SIZE];
+
+	if (no_way && !endpoint->no_way)
+		log_warn("endpoint %u, %s %s: no route leads over %s but to its own network, so "
+			 "sites elsewhere get no answer: its sockets are bound to the device",
+			e, c->device, addr_format(&c->addresses[a], text), c->device);
+	endpoint->no_way = no_way;
+}
+
+static uint32_t device_of(const struct hub *h, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < h->outside_count && strcmp(h->outside[i].name, name))
+		i++;
+	return i;
+}
+
+static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_address *list,
+	size_t count, bool way_is_due)
+{
+	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
+	uint32_t i = device_of(h, c->device);
+	struct link_device d;
+	bool there = i < h->outside_count && h->outside[i].ifindex && link_device(c->device, &d);
+
+	for (unsigned int a = 0; a < c->address_count; a++) {
+		struct endpoint_facts f = {
+			.device = there, .closed = there && h->outside_closed[i]};
+
+		if (there) {
+			f.up = d.up;
+			f.carrier = d.running;
+			f.address = has_address(list, count, d.ifindex, &c->addresses[a]);
+		}
+		set_fault(h, e, a, endpoint_judge(&f));
+		if (h->endpoints[e][a].late)
+			move_tunnels(h, e, &h->endpoints[e][a], false);
+		if (!h->endpoints[e][a].fault && way_is_due)
+			look_for_way(h, e, a, d.ifindex);
+	}
+}
+
+void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now)
+{
+	bool way_is_due = now >= h->way_again_ns;
+
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		look_at_device(h, i);
+	if (way_is_due)
+		h->way_again_ns = now + WAY_AGAIN_S * CLOCK_SECOND;
+	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++)
+		look_at_endpoint(h, e, list, count, way_is_due);
+}

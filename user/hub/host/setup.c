@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that needs root at start: programs, devices, sockets. And its end. */
+#include "hub/host/host.h"
+
+#include "base/log.h"
+#include "dataplane/bpf_refusal.h"
+#include "hub/site/site.h"
+#include "ipc/datagram.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <linux/udp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define RUN_DIR       "/run/sluice"
+#define EMPTY_ROOT    RUN_DIR "/empty"
+#define CONTROL_PATH  RUN_DIR "/control.sock"
+#define CONTROL_GROUP "sluice" /* members may use the control socket */
+#define INSIDE_MTU    1500
+
+static bool fail(char *error, const char *what, const char *name)
+{
+	snprintf(error, CONFIG_ERROR_SIZE, "%s %s: %s", what, name, strerror(errno));
+	return false;
+}
+
+/* The device of an address is how data finds whom to hand its crypto to. */
+static void note_addresses(struct imsg_data_outside *o, const struct endpoint_conf *e)
+{
+	for (uint32_t a = 0; a < e->address_count; a++) {
+		if (o->address_count < IMSG_OUTSIDE_ADDRESSES)
+			o->addresses[o->address_count++] = e->addresses[a];
+	}
+}
+
+static void find_outside(struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		const char *name = c->endpoints[e].device;
+		bool known = false;
+
+		for (uint32_t i = 0; i < h->outside_count; i++) {
+			if (strcmp(h->outside[i].name, name))
+				continue;
+			known = true;
+			note_addresses(&h->outside[i], &c->endpoints[e]);
+		}
+		if (known)
+			continue;
+
+		struct imsg_data_outside *o = &h->outside[h->outside_count];
+
+		snprintf(o->name, sizeof(o->name), "%s", name);
+		note_addresses(o, &c->endpoints[e]);
+		(void)hub_outside_find(h, h->outside_count++); /* it may come later */
+	}
+}
+
+/*
+ * As many as we have CPUs. More than one receive queue of an outside device has to offer would have
+ * nothing to decrypt; with kernel ESP tunnels are spread over CPUs whatever the queues are.
+ */
+static uint32_t choose_workers(const struct hub *h)
+{
+	uint32_t chosen = h->config->concentrator.workers, cpus = 1, queues = 1;
+	cpu_set_t set;
+
+	if (chosen)
+		return chosen;
+	if (!sched_getaffinity(0, sizeof(set), &set))
+		cpus = (uint32_t)CPU_COUNT(&set);
+	for (uint32_t i = 0; i < h->outside_count; i++) {
+		if (h->outside[i].queues > queues)
+			queues = h->outside[i].queues;
+	}
+	chosen = h->kernel_esp || cpus < queues ? cpus : queues;
+	return chosen < SLUICE_MAX_WORKERS ? chosen : SLUICE_MAX_WORKERS;
+}
+
+static bool load_plane(struct hub *h, char *error)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct bpf_options bpf = {.workers = h->workers,
+		.pacing_horizon_us = c->pacing_horizon_us,
+		.ecn_marking = c->ecn_marking,
+		.outer_rates = c->rate_bytes == RATE_OUTER,
+		.outside_forwarding = c->outside_forwarding,
+		.sites_apart = !c->site_to_site,
+		.outside_count = h->outside_count,
+		.esp_cpus = h->kernel_esp ? h->workers : 0};
+	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
+		.mtu = INSIDE_MTU,
+		.table = c->route_table};
+	char why[DATAPLANE_ERROR_SIZE] = "";
+
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		bpf.outside_ifindex[i] = h->outside[i].ifindex;
+	h->plane = bpf_plane_load(&bpf, why);
+	for (unsigned int i = 0; !h->plane && bpf_refusal_line(i); i++)
+		log_error("%s", bpf_refusal_line(i));
+	if (h->plane)
+		h->maps = maps_new(h->plane);
+	if (h->plane && !h->maps)
+		snprintf(why, sizeof(why), "the BPF maps cannot be mapped: %s", strerror(errno));
+	if (h->maps) {
+		link.steer_fd = bpf_plane_steer_fd(h->plane);
+		h->link = link_open(&link, why);
+	}
+	if (!h->link ||
+		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+		return false;
+	}
+	return true;
+}
+
+static bool open_bgp(struct hub *h, char *error)
+{
+	return (hub_bgp_listen(h, AF_INET) && hub_bgp_listen(h, AF_INET6)) ||
+	       fail(error, "cannot listen for BGP on", link_name(h->link));
+}
+
+static bool make_run_dir(char *error)
+{
+	if ((mkdir(RUN_DIR, 0755) && errno != EEXIST) ||
+		(mkdir(EMPTY_ROOT, 0555) && errno != EEXIST))
+		return fail(error, "cannot create", EMPTY_ROOT);
+	return true;
+}
+
+static bool open_control(struct hub *h, char *error)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = CONTROL_PATH};
+	const struct group *group = getgrnam(CONTROL_GROUP);
+
+	h->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (h->control_fd < 0)
+		return fail(error, "socket", CONTROL_PATH);
+	unlink(CONTROL_PATH);
+
+	mode_t old = umask(0117);
+	int r = bind(h->control_fd, (struct sockaddr *)&un, sizeof(un));
+
+	umask(old);
+	if (r || listen(h->control_fd, 64))
+		return fail(error, "cannot listen on", CONTROL_PATH);
+	if (group && chown(CONTROL_PATH, 0, group->gr_gid))
+		return fail(error, "cannot give away", CONTROL_PATH);
+	return true;
+}
+
+static bool open_metrics(struct hub *h, char *error)
+{
+	const struct ip_endpoint *e = &h->config->concentrator.metrics;
+	struct sockaddr_storage ss;
+	char text[ENDPOINT_STR_SIZE];
+	int on = 1;
+
+	if (!addr_is_set(&e->addr))
+		return true;
+
+	socklen_t len = endpoint_to_sockaddr(e, &ss);
+
+	h->metrics_fd = socket(e->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)setsockopt(h->metrics_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (h->metrics_fd < 0 || bind(h->metrics_fd, (struct sockaddr *)&ss, len) ||
+		listen(h->metrics_fd, 64))
+		return fail(error, "cannot listen for metrics on", endpoint_format(e, text));
+	return true;
+}
+
+static bool watch_host(struct hub *h, char *error)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+
+	h->watch = host_watch_open(why);
+	if (!h->watch)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+	return h->watch;
+}
+
+/* Last: the kernel forwards nothing before the outside devices are closed for what is in clear. */
+static bool forward(struct hub *h, char *error)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+	bool ok = link_host_settings(h->link, true, why);
+
+	if (!ok)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+	return ok;
+}
+
+static bool open_events(struct hub *h, char *error)
+{
+	const char *directory = h->config->concentrator.log_directory;
+
+	return eventlog_open(h->events, directory) || fail(error, "log_directory", directory);
+}
+
+bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
+{
+	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
+	if (!watch_host(h, error))
+		return false;
+	find_outside(h);
+	return open_events(h, error) && make_run_dir(error) && hub_dataplane_probe(h, error) &&
+	       (h->workers = choose_workers(h)) && load_plane(h, error) &&
+	       hub_interfaces_open(h, error) && hub_outside_sockets_open(h, error) &&
+	       open_bgp(h, error) && open_control(h, error) && open_metrics(h, error) &&
+	       (hub_memfds_open(h) || fail(error, "memfd", "sluice")) &&
+	       hub_outside_attach(h, error) && forward(h, error);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void hub_teardown(struct hub *h)
+{
+	hub_interfaces_close(h);
+	if (h->watch)
+		hub_outside_open(h);
+	host_watch_close(h->watch);
+	h->watch = NULL;
+	link_close(h->link);
+	maps_free(h->maps);
+	bpf_plane_free(h->plane);
+	h->link = NULL;
+	h->maps = NULL;
+	h->plane = NULL;
+	for (uint32_t i = 0; i < h->socket_count; i++)
+		close_fd(&h->sockets[i].fd);
+	close_fd(&h->bgp_listen[0]);
+	close_fd(&h->bgp_listen[1]);
+	close_fd(&h->too_big[0]);
+	close_fd(&h->too_big[1]);
+	if (h->control_fd >= 0)
+		unlink(CONTROL_PATH);
+	close_fd(&h->control_fd);
+	close_fd(&h->metrics_fd);
+	close_fd(&h->checkpoint_fd);
+	close_fd(&h->saved_fd);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes: whom hub believes, and what stands in the kernel and in the BPF tries. */
+#ifndef SLUICE_HUB_ROUTE_ROUTE_H
+#define SLUICE_HUB_ROUTE_ROUTE_H
+
+#include "hub/hub.h"
+
+/* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
+void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count);
+void hub_routes_gone(struct hub *h, const struct ip_prefix *prefixes, size_t count);
+void hub_routes_mark_stale(struct hub *h);
+void hub_routes_drop_stale(struct hub *h);
+/* Routes of a tunnel follow its MTU. */
+void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
+/* The kernel has lost those to the inside device, or all are to be other ones. */
+void hub_routes_write_again(struct hub *h);
+/* Removes routes whose tunnel is not open. */
+void hub_routes_sweep(struct hub *h);
+/* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */
+void hub_routes_judge(struct hub *h);
+/* Both, in a moment: until then bgp may do by itself what follows. */
+void hub_routes_sweep_soon(struct hub *h);
+/* Once a second: compares some of the routes with both tables, and puts right what differs. */
+void hub_routes_check(struct hub *h, uint64_t now);
+/*
+ * Static routes, with a tunnel or without: where none leads, the hub itself must not send by the default
+ * route. Absent: no site has them any longer.
+ */
+void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
+/* The hosts at both ends of a tunnel's inside block. */
+void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+
+/*
+ * route_guard.c: what bgp reports must obey the rules that bgp itself applies, because bgp parses
+ * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
+ */
+const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
+/* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
+const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
+
+/*
+ * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots
+ * if the group has a name. A number stays while the group has a member.
+ */
+void hub_group_choose(struct hub *h, struct hub_site *site);
+
+void hub_claims_collect(struct hub *h);
+
+/* reserved.c: what no site may announce. True: the list is another one now. */
+bool hub_reserved_gather(struct hub *h);
+/* The same; then bgp is told, and routes that are there are judged again. */
+void hub_reserved_refresh(struct hub *h);
+void hub_reserved_send(struct hub *h, struct process *p);
+
+/* Once a second, or less often where there is much to read: looks what the host is connected to. */
+void hub_connected_look(struct hub *h, uint64_t now);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates of the configuration: read and checked whole before anything of it is applied, given
+ * to ike as descriptors, shown, and watched for their end (A-09). hub reads the private key only to
+ * see that it belongs to the certificate.
+ */
+#ifndef SLUICE_HUB_SECRET_CERTIFICATES_H
+#define SLUICE_HUB_SECRET_CERTIFICATES_H
+
+#include "hub/hub.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+struct certificates;
+
+/*
+ * Reads all files that a configuration names. NULL with a sentence that names the one at fault; with
+ * `lenient`, what single tunnels have for themselves may be missing, and is left out.
+ */
+struct certificates *certificates_load(
+	const struct config *c, bool lenient, char error[CONFIG_ERROR_SIZE]);
+void certificates_free(struct certificates *all);
+
+/* The same for a look only. */
+bool certificates_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
+
+/* Sends what holds for all tunnels to ike; and the own certificate of one tunnel, or that it has none. */
+void certificates_send(struct hub *h);
+void certificates_send_tunnel(struct hub *h, uint32_t tunnel, const struct tunnel_conf *conf);
+
+/* An identity of the configuration as IKE has it: names encoded, the address where there is none. */
+struct ike_identity certificates_identity(
+	const struct ike_identity *id, const struct ip_addr *address);
+
+/*
+ * Our identity for a tunnel: what is configured, or the address; with a certificate that does not
+ * have the address, its first name.
+ */
+struct ike_identity certificates_local_id(const struct certificates *all,
+	const struct tunnel_conf *conf, const struct ip_addr *address);
+
+/* Logs what ends soon, each once a day. */
+void certificates_warn(struct hub *h);
+
+/* The document of `sluice show certificates`, and the metric. */
+json_t *certificates_show(struct hub *h);
+void certificates_metrics(FILE *f, struct hub *h);
+
+#endif

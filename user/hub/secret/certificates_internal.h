@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between certificates.c, which loads, and certificates_show.c, which shows. */
+#ifndef SLUICE_HUB_SECRET_CERTIFICATES_INTERNAL_H
+#define SLUICE_HUB_SECRET_CERTIFICATES_INTERNAL_H
+
+#include "crypto/trust.h"
+#include "hub/secret/certificates.h"
+
+/* A certificate of the hub: the common one, and those of tunnels with their own. */
+struct certificate_entry {
+	struct certificate_conf conf;
+	struct credential *credential;
+	struct cert_facts facts;
+	int64_t warned_s;
+};
+
+struct certificates {
+	size_t own_count;
+	struct certificate_entry own[1 + CONFIG_SITES_MAX * TUNNELS_PER_SITE];
+	struct trust *trust;
+	int64_t ca_warned_s[TRUST_CAS_MAX];
+	int64_t crl_warned_s[TRUST_CRLS_MAX];
+};
+
+/* NULL when it is not loaded. */
+struct certificate_entry *certificates_find(
+	const struct certificates *all, const struct certificate_conf *conf);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets and certificates that a configuration refers to. */
+#ifndef SLUICE_HUB_SECRET_SECRET_H
+#define SLUICE_HUB_SECRET_SECRET_H
+
+#include "hub/hub.h"
+
+/* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
+int secret_ref_open(const char *ref);
+/* The same of what anybody may read: a certificate. */
+int public_ref_open(const char *ref);
+
+#define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */
+
+/* T-22: what is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
+const char *psk_fault(const uint8_t *key, size_t len);
+/*
+ * False with a line for each secret of a tunnel, or of the whole configuration, that cannot be had. T-22 is a
+ * rule for keys that differ from those `in_force` (NULL: all are); others are only warned of.
+ */
+bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
+	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE]);
+bool secrets_check(
+	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE]);
+
+/* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
+bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t);
+/* Whether they can be read; if not, a sentence. */
+bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
+	char why[CONFIG_ERROR_SIZE]);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators have asked of tunnels, kept in a file over a restart of the daemon. */
+#include "hub/site/site.h"
+
+#include "base/log.h"
+#include "hub/site/admin.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATE_FILE "tunnels.json" /* {"SITE": ["down", "drain"]}: a word for each tunnel, or "" */
+
+static void state_path(const struct hub *h, const char *suffix, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/" STATE_FILE "%s", h->state_dir, suffix);
+}
+
+void admin_load(struct hub *h)
+{
+	char path[PATH_MAX];
+	json_error_t error;
+	json_t *all;
+
+	state_path(h, "", path);
+	all = json_load_file(path, 0, &error);
+	if (!json_is_object(all)) {
+		if (all || access(path, F_OK) == 0)
+			log_warn("%s: %s; which tunnels were down or drained is not known", path,
+				all ? "not an object" : error.text);
+		json_decref(all);
+		all = json_object();
+	}
+	h->admin = all;
+}
+
+void admin_free(struct hub *h)
+{
+	json_decref(h->admin);
+	h->admin = NULL;
+}
+
+void admin_restore(struct hub *h, struct hub_site *site)
+{
+	const json_t *words = json_object_get(h->admin, site->conf.name);
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const char *word = json_string_value(json_array_get(words, t));
+
+		site->tunnels[t].admin_down = word && !strcmp(word, "down");
+		site->tunnels[t].draining = word && !strcmp(word, "drain");
+	}
+}
+
+/* The whole file or the one of before: a crash in between leaves no half of it. */
+static bool write_state(const struct hub *h)
+{
+	char path[PATH_MAX], temporary[PATH_MAX];
+	FILE *f;
+	bool ok;
+
+	state_path(h, "", path);
+	state_path(h, ".new", temporary);
+	if (mkdir(h->state_dir, 0755) && errno != EEXIST)
+		return false;
+	f = fopen(temporary, "we");
+	if (!f)
+		return false;
+	ok = !json_dumpf(h->admin, f, JSON_COMPACT | JSON_SORT_KEYS) && fputc('\n', f) == '\n' &&
+	     !fflush(f) && !fsync(fileno(f));
+	ok = !fclose(f) && ok;
+	return ok && !rename(temporary, path);
+}
+
+void admin_save(struct hub *h, const struct hub_site *site)
+{
+	json_t *words = json_array();
+	bool any = false;
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const struct hub_tunnel *state = &site->tunnels[t];
+
+		json_array_append_new(words, json_string(state->admin_down ? "down"
+							 : state->draining ? "drain"
+									   : ""));
+		any |= state->admin_down || state->draining;
+	}
+	if (any)
+		json_object_set(h->admin, site->conf.name, words);
+	else
+		json_object_del(h->admin, site->conf.name);
+	json_decref(words);
+	if (!write_state(h))
+		log_error("%s/" STATE_FILE ": %s; it will be forgotten when sluiced ends",
+			h->state_dir, strerror(errno));
+}
+
+void admin_forget(struct hub *h, const struct hub_site *site)
+{
+	if (!json_object_del(h->admin, site->conf.name) && !write_state(h))
+		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+}
+
+/* Both have another MED, and another preference here, while one of them is drained. */
+void admin_tell_drain(struct hub *h, const struct hub_site *site)
+{
+	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {
+		if (site->conf.tunnels[i].configured)
+			hub_bgp_neighbor_send(h, site, i);
+	}
+}
+
+void admin_carries(struct hub *h, uint32_t tunnel)
+{
+	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+
+	if (!state->undrain)
+		return;
+	state->undrain = state->draining = false;
+	admin_tell_drain(h, site);
+	admin_save(h, site);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets on the inside device for what sites say to the hub itself: BGP, and BFD of each tunnel. */
+#include "hub/site/site.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "crypto/hash.h"
+#include "hub/secret/secret.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One listener per family on the inside device: other speakers on the host are not disturbed. */
+bool hub_bgp_listen(struct hub *h, int family)
+{
+	const char *device = link_name(h->link);
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(179)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(179)};
+	const void *address = family == AF_INET ? (const void *)&in : (const void *)&in6;
+	socklen_t len = family == AF_INET ? sizeof(in) : sizeof(in6);
+	int on = 1, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	h->bgp_listen[family == AF_INET6] = fd;
+	if (fd < 0)
+		return false;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	return !setsockopt(
+		       fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) &&
+	       !bind(fd, address, len) && !listen(fd, 512);
+}
+
+/* Without the number that is drawn once nobody can try secrets out on it. */
+static uint64_t print_of(const uint8_t *key, size_t len)
+{
+	static uint8_t drawn[32];
+	static bool is_drawn;
+	const struct chunk chunk = {key, len};
+	const struct prf *prf = prf_find(5); /* HMAC-SHA2-256 */
+	uint8_t out[64] = {0};
+	uint64_t print;
+
+	if (!is_drawn && getrandom(drawn, sizeof(drawn), 0) != sizeof(drawn))
+		abort();
+	is_drawn = true;
+	if (!prf || !prf_compute(prf, drawn, sizeof(drawn), &chunk, 1, out))
+		abort();
+	memcpy(&print, out, sizeof(print));
+	return print ? print : 1;
+}
+
+bool hub_bgp_password(
+	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print)
+{
+	struct ip_endpoint from = {.addr = *peer};
+	struct tcp_md5sig m = {0};
+	int listener = h->bgp_listen[peer->family == AF_INET6];
+	int fd = ref[0] ? secret_ref_open(ref) : -1;
+	ssize_t n = fd >= 0 ? read(fd, m.tcpm_key, sizeof(m.tcpm_key)) : 0;
+	bool ok = !ref[0] || n > 0;
+
+	if (fd >= 0)
+		close(fd);
+	m.tcpm_keylen = n > 0 ? (uint16_t)secret_text_len(m.tcpm_key, (size_t)n) : 0;
+	if (ref[0] && !m.tcpm_keylen) { /* a key that nobody has is better than none */
+		m.tcpm_keylen = sizeof(m.tcpm_key);
+		ok = false;
+		if (getrandom(m.tcpm_key, sizeof(m.tcpm_key), 0) < 0)
+			abort();
+	}
+	*print = m.tcpm_keylen ? print_of(m.tcpm_key, m.tcpm_keylen) : 0;
+	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m.tcpm_addr);
+	/* Taking away a key that is not there is an error that does not matter. */
+	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)
+		ok = false;
+	secret_wipe(&m, sizeof(m));
+	return ok;
+}
+
+/*
+ * One per tunnel: what one site sends too much of fills its own queue only. A socket that bgp was
+ * given before may still be bound: the newest one is the one that hears.
+ */
+int hub_bfd_socket(const struct hub *h, const struct ip_addr *local)
+{
+	const char *device = link_name(h->link);
+	struct ip_endpoint at = {.addr = *local, .port = 3784}; /* RFC 5881 4 */
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(&at, &ss);
+	bool v4 = local->family == AF_INET;
+	int on = 1, size = 65536;
+	int fd = socket(local->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[ENDPOINT_STR_SIZE];
+
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+		!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) &&
+		!setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT,
+			&on, sizeof(on)) &&
+		!setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND,
+			&on, sizeof(on)) &&
+		!setsockopt(
+			fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) &&
+		!bind(fd, (struct sockaddr *)&ss, len))
+		return fd;
+	log_error("BFD: no socket for %s: %s", endpoint_format(&at, text), strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RFC 2385: the kernel drops what is not signed as it should be before any process hears of it. It counts
+ * that for the whole network namespace; which session it was is guessed from which ones wait.
+ */
+#include "hub/site/site.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/reassembly.h"
+#include "hub/event/event.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NETSTAT_MAX 16384
+#define SAID_FOR    (60 * CLOCK_SECOND) /* shown, and not said again */
+
+static const struct {
+	const char *counter, *what;
+	bool has_password;
+} kinds[MD5_KINDS] = {
+	{"TCPMD5NotFound", "came without the signature that bgp_password asks for", true},
+	{"TCPMD5Failure", "were signed with another password than bgp_password", true},
+	{"TCPMD5Unexpected", "were signed, and the site has no bgp_password here", false},
+};
+
+static bool waits(const struct hub_site *site, unsigned int t, unsigned int kind)
+{
+	return site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP &&
+	       site->tunnels[t].open && site->tunnels[t].bgp.state != BGP_ESTABLISHED &&
+	       (site->conf.bgp_password[0] != '\0') == kinds[kind].has_password;
+}
+
+static void say(struct hub *h, struct hub_site *site, unsigned int t, unsigned int kind,
+	unsigned int waiting, uint64_t now)
+{
+	struct hub_tunnel *state = &site->tunnels[t];
+
+	if (hub_md5_is_said(state, now))
+		return;
+	state->md5_at_ns = now;
+	if (waiting == 1)
+		snprintf(state->md5_text, sizeof(state->md5_text),
+			"BGP segments %s (%s); no other session waits that this could be of",
+			kinds[kind].what, kinds[kind].counter);
+	else
+		snprintf(state->md5_text, sizeof(state->md5_text),
+			"BGP segments %s (%s): of this site or of another, %u sessions wait",
+			kinds[kind].what, kinds[kind].counter, waiting);
+	log_warn("site %s tunnel %u: %s", site->conf.name, t, state->md5_text);
+	hub_event(h, hub_tunnel_number(site, t), EVENT_BGP,
+		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
+			"details", state->md5_text));
+}
+
+bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now)
+{
+	return state->md5_at_ns && state->bgp.state != BGP_ESTABLISHED &&
+	       now - state->md5_at_ns < SAID_FOR;
+}
+
+void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now)
+{
+	for (unsigned int k = 0; k < MD5_KINDS; k++) {
+		bool grown = h->md5_known && counts[k] > h->md5_counts[k];
+		unsigned int waiting = 0;
+
+		h->md5_counts[k] = counts[k];
+		for (unsigned int i = 0; grown && i < HUB_SITE_SLOTS * TUNNELS_PER_SITE; i++)
+			waiting += h->sites[i / 2] && waits(h->sites[i / 2], i % 2, k);
+		for (unsigned int i = 0; waiting && i < HUB_SITE_SLOTS * TUNNELS_PER_SITE; i++) {
+			if (h->sites[i / 2] && waits(h->sites[i / 2], i % 2, k))
+				say(h, h->sites[i / 2], i % 2, k, waiting, now);
+		}
+	}
+	h->md5_known = true;
+}
+
+void hub_md5_look(struct hub *h, uint64_t now)
+{
+	char text[NETSTAT_MAX];
+	uint64_t counts[MD5_KINDS];
+	FILE *f = fopen("/proc/net/netstat", "re");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	text[n] = '\0';
+	for (unsigned int k = 0; k < MD5_KINDS; k++)
+		counts[k] = reassembly_number(text, "TcpExt:", kinds[k].counter);
+	if (n)
+		hub_md5_judge(h, counts, now);
+}

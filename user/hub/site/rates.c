@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Limits: of each site, of all together, and, while the latter is short, each site's fair share of it
+ * (dataplane/fair.h). Shares are written into the buckets that packets pay into anyway; when this
+ * process is away, the last ones stand.
+ */
+#include "hub/site/site.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool gateway(const struct hub_site *site)
+{
+	return site->conf.site_class == SITE_GATEWAY;
+}
+
+static void write_limit(
+	struct hub *h, const struct hub_site *site, enum sluice_direction d, uint64_t bits)
+{
+	struct bucket_rate rate = {.bits_per_second = bits,
+		.burst_bytes = h->config->concentrator.burst,
+		.packets_per_second = site->conf.pps};
+
+	if (bits != site->conf.rate && rate.burst_bytes > FAIR_SITE_BURST_LEAST)
+		rate.burst_bytes = 0; /* the default: 20 ms of the limit */
+	if (!gateway(site)) {
+		maps_site_rate_set(h->maps, d, site->slot, &rate);
+		return;
+	}
+	/* V-06, V-07: for each tunnel, and the concentrator's aggregate is none of theirs. */
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		maps_tunnel_rate_set(h->maps, d, hub_tunnel_number(site, t), &rate);
+}
+
+uint64_t hub_site_cap(const struct hub_site *site)
+{
+	uint64_t tunnels = gateway(site) && site->conf.tunnels[1].configured ? TUNNELS_PER_SITE : 1;
+
+	return tunnels * site->conf.rate;
+}
+
+uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction d, uint32_t slot)
+{
+	if (h->sites[slot] && gateway(h->sites[slot]))
+		return h->sites[slot]->conf.rate;
+	return fair_limit(h->fair[d], slot);
+}
+
+/* Sites whose limit is another one than before the turn. */
+static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level_before)
+{
+	struct fair was = {.capacity = h->fair[d]->capacity, .level = level_before};
+
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		uint64_t limit;
+
+		if (!h->sites[i] || gateway(h->sites[i]))
+			continue;
+		was.sites[0].cap = h->fair[d]->sites[i].cap;
+		limit = hub_rate_limit(h, d, i);
+		if (limit != fair_limit(&was, 0))
+			write_limit(h, h->sites[i], d, limit);
+	}
+}
+
+/*
+ * Of rates by outer bytes: IPv4, UDP, ESP with GCM, and padding. Only demands are estimated by it. Where
+ * it says too little the aggregate fills up, which lowers the level.
+ */
+#define AROUND_USUALLY 64
+
+static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
+{
+	static uint64_t offered[SLUICE_MAX_SITES];
+	struct fair *f = h->fair[d];
+	uint64_t before = f->level, next = FAIR_IDLE_NS;
+	uint32_t count = HUB_SITE_SLOTS;
+
+	while (count && !h->sites[count - 1])
+		count--;
+	if (maps_offered(h->maps, d,
+		    h->config->concentrator.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0, offered,
+		    count))
+		next = fair_turn(f, offered, maps_aggregate_used(h->maps, d, now), now);
+	else
+		log_warn("what sites were offered could not be read: %s", strerror(errno));
+	if (f->level != before)
+		write_changed(h, d, before);
+	return next;
+}
+
+static void on_turn(int fd, short what, void *arg)
+{
+	struct hub *h = arg;
+	uint64_t now = clock_now(), in, out;
+	struct timeval pause = {0};
+
+	(void)fd, (void)what;
+	in = turn(h, SLUICE_IN, now);
+	out = turn(h, SLUICE_OUT, now);
+	pause.tv_usec = (suseconds_t)((in < out ? in : out) / 1000);
+	event_add(h->turn, &pause);
+}
+
+void hub_aggregate_set(struct hub *h)
+{
+	uint64_t bits = h->config->concentrator.aggregate_rate;
+	struct bucket_rate rate = {
+		.bits_per_second = bits, .burst_bytes = fair_burst(bits, h->config->site_count)};
+
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		maps_aggregate_rate_set(h->maps, (enum sluice_direction)d, &rate);
+		if (!h->fair[d]) {
+			h->fair[d] = calloc(1, sizeof(*h->fair[d]));
+			if (!h->fair[d])
+				abort();
+			h->fair[d]->turned_ns = clock_now();
+		}
+		fair_aggregate_set(h->fair[d], bits);
+	}
+	if (!h->turn)
+		h->turn = event_new(h->base, -1, 0, on_turn, h);
+	event_active(h->turn, 0, 0);
+}
+
+void hub_rates_set(struct hub *h, const struct hub_site *site)
+{
+	struct site_stats stats;
+
+	for (int i = 0; i < SLUICE_DIRECTIONS; i++) {
+		enum sluice_direction d = (enum sluice_direction)i;
+
+		if (!gateway(site)) {
+			maps_site_stats(h->maps, d, site->slot, &stats);
+			fair_site_set(h->fair[d], site->slot, site->conf.rate, stats.offered.bytes);
+		}
+		write_limit(h, site, d, hub_rate_limit(h, d, site->slot));
+	}
+}
+
+void hub_rates_forget(struct hub *h, uint32_t slot)
+{
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		fair_site_remove(h->fair[d], slot);
+}

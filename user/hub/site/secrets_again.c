@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets that could not be read when they were wanted are looked for again. */
+#include "hub/site/site.h"
+
+#include "base/clock.h"
+#include "hub/secret/certificates.h"
+#include "hub/secret/secret.h"
+
+#define AGAIN_NS (5 * CLOCK_SECOND)
+
+void hub_secrets_again(struct hub *h, uint64_t now)
+{
+	char why[CONFIG_ERROR_SIZE];
+	bool read = false;
+
+	if (now < h->secrets_again_ns)
+		return;
+	h->secrets_again_ns = now + AGAIN_NS;
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct certificates *again;
+
+			if (!h->sites[i]->tunnels[t].no_secret)
+				continue;
+			again = read ? NULL : certificates_load(h->config, true, why);
+			if (again) {
+				certificates_free(h->certificates);
+				h->certificates = again;
+			}
+			read = true;
+			if (hub_tunnel_secrets_readable(h, h->sites[i], t, why))
+				hub_tunnel_send(h, h->sites[i], t);
+		}
+	}
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
+ * taken again last, so that a counter in a dump rarely changes its owner.
+ */
+#include "hub/site/site.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/route/route.h"
+#include "hub/secret/certificates.h"
+#include "hub/site/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void take_sample(struct hub *h, const struct hub_site *site, struct site_sample *sample)
+{
+	sample->at_ns = clock_now();
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		maps_site_stats(h->maps, (enum sluice_direction)d, site->slot, &sample->stats[d]);
+}
+
+void hub_sample(struct hub *h)
+{
+	h->sampled_ns[1] = h->sampled_ns[0];
+	h->sampled_ns[0] = clock_now();
+	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		struct hub_site *site = h->sites[i];
+
+		if (!site)
+			continue;
+		site->before = site->latest;
+		take_sample(h, site, &site->latest);
+		for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+			history_add(site->history, (enum sluice_direction)d, &site->before.stats[d],
+				site->before.at_ns, &site->latest.stats[d], site->latest.at_ns);
+	}
+}
+
+static uint32_t free_slot(struct hub *h)
+{
+	while (h->sites[h->next_slot])
+		h->next_slot = (h->next_slot + 1) % HUB_SITE_SLOTS;
+
+	uint32_t slot = h->next_slot;
+
+	h->next_slot = (slot + 1) % HUB_SITE_SLOTS;
+	return slot;
+}
+
+static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+{
+	uint32_t tunnel = hub_tunnel_number(site, t);
+	struct hub_tunnel *state = &site->tunnels[t];
+	bool admin_down = state->admin_down, draining = state->draining, undrain = state->undrain;
+
+	hub_interface_del(h, tunnel);
+	free(state->cert);
+	memset(state, 0, sizeof(*state));
+	state->admin_down = admin_down;
+	state->draining = draining;
+	state->undrain = undrain;
+	state->ike.tunnel = state->bgp.tunnel = tunnel;
+	state->since_wall_ns = clock_wall();
+	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
+	maps_tunnel_stats(h->maps, tunnel, &site->tunnel_base[t]);
+	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
+	hub_interface_add(h, site, t);
+	hub_inside_set(h, site, t, true);
+	hub_tunnel_record(h, tunnel, true);
+	hub_tunnel_introduce(h, site, t);
+}
+
+/* Another site may get the address. */
+static void forget_password(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct ip_addr peers[] = {
+		config_inside_site(&conf->inside), config_inside_site(&conf->inside6)};
+	uint64_t print;
+
+	for (int i = 0; i < 2; i++) {
+		if (addr_is_set(&peers[i]))
+			(void)hub_bgp_password(h, &peers[i], "", &print);
+	}
+}
+
+static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+{
+	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
+
+	hub_tunnel_close(h, m.tunnel);
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR_DEL, -1, &m, sizeof(m));
+	hub_data_tunnel_send(h, site, t, false);
+	hub_routes_sweep(h);
+	forget_password(h, site, t);
+	hub_inside_set(h, site, t, false);
+	hub_tunnel_record(h, m.tunnel, false);
+	hub_interface_del(h, m.tunnel);
+}
+
+void hub_sites_add(struct hub *h, const struct site_conf *conf)
+{
+	struct hub_site *site = calloc(1, sizeof(*site));
+
+	if (!site)
+		abort();
+	site->slot = free_slot(h);
+	memcpy(&site->conf, conf, sizeof(*conf));
+	hub_group_choose(h, site);
+	admin_restore(h, site);
+	h->sites[site->slot] = site;
+	site->history = history_new(clock_now());
+	take_sample(h, site, &site->base);
+	site->before = site->latest = site->base;
+	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+	hub_statics_close(h, conf, true);
+	hub_rates_set(h, site);
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (conf->tunnels[t].configured)
+			start_tunnel(h, site, t);
+	}
+}
+
+void hub_site_free(struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		for (int k = 0; k < EVENT_KINDS; k++)
+			event_ring_clear(&site->events[t][k]);
+		free(site->tunnels[t].cert);
+	}
+	history_free(site->history);
+	free(site);
+}
+
+void hub_site_remove(struct hub *h, struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			stop_tunnel(h, site, t);
+	}
+	maps_site_set(h->maps, site->slot, NULL, 0);
+	h->sites[site->slot] = NULL;
+	hub_statics_close(h, &site->conf, false);
+	closed_forget_site(h, site->slot);
+	hub_rates_forget(h, site->slot);
+	admin_forget(h, site);
+	hub_site_free(site);
+}
+
+static bool same_bytes(const void *a, const void *b, size_t n)
+{
+	return !memcmp(a, b, n);
+}
+
+/* Other inside addresses or another identity make it another tunnel. */
+static bool is_same_tunnel(const struct site_conf *old, const struct site_conf *new, unsigned int t)
+{
+	const struct tunnel_conf *was = &old->tunnels[t], *is = &new->tunnels[t];
+
+	return was->configured && is->configured && prefix_equal(&was->inside, &is->inside) &&
+	       prefix_equal(&was->inside6, &is->inside6) &&
+	       same_bytes(&was->identity, &is->identity, sizeof(was->identity)) &&
+	       old->outer_family == new->outer_family;
+}
+
+bool hub_tunnel_is_replaced(const struct hub_site *site, unsigned int t, const struct site_conf *is)
+{
+	return site->conf.tunnels[t].configured && (!is || !is_same_tunnel(&site->conf, is, t));
+}
+
+static void change_tunnel(
+	struct hub *h, struct hub_site *site, unsigned int t, const struct site_conf *old)
+{
+	const struct tunnel_conf *was = &old->tunnels[t], *is = &site->conf.tunnels[t];
+
+	if (is_same_tunnel(old, &site->conf, t)) {
+		if (!same_bytes(was, is, sizeof(*was)))
+			hub_ike_tunnel_send(h, site, t);
+		hub_bgp_neighbor_send(h, site, t);
+		return;
+	}
+	if (was->configured) {
+		struct site_conf present = site->conf;
+
+		memcpy(&site->conf, old, sizeof(*old));
+		stop_tunnel(h, site, t);
+		memcpy(&site->conf, &present, sizeof(present));
+	}
+	if (is->configured)
+		start_tunnel(h, site, t);
+}
+
+void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf)
+{
+	struct site_conf old;
+
+	memcpy(&old, &site->conf, sizeof(old));
+	memcpy(&site->conf, conf, sizeof(*conf));
+	if (strcmp(old.group, conf->group))
+		hub_group_choose(h, site);
+	for (unsigned int t = 0;
+		t < TUNNELS_PER_SITE && strcmp(old.bgp_password, conf->bgp_password); t++)
+		site->tunnels[t].md5_at_ns =
+			0; /* what was wrong with the signatures was of the other */
+	hub_rates_set(h, site);
+	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
+	hub_statics_close(h, conf, true);
+	hub_statics_close(h, &old, false);
+
+	/* Only rates differ: no process has to know. */
+	struct site_conf with_old_rates;
+
+	memcpy(&with_old_rates, conf, sizeof(*conf));
+	with_old_rates.rate = old.rate;
+	with_old_rates.pps = old.pps;
+	if (same_bytes(&with_old_rates, &old, sizeof(old)))
+		return;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		change_tunnel(h, site, t, &old);
+}
+
+void hub_sites_settle(struct hub *h)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct hub_site *site = h->sites[i];
+
+			if (!site->conf.tunnels[t].configured)
+				continue;
+			hub_inside_set(h, site, t, true);
+			if (site->tunnels[t].open)
+				hub_inside_route_set(h, site, t, true);
+			hub_tunnel_send(h, site, t);
+		}
+	}
+}

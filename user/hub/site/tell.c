@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ike, bgp and data are told of sites and their tunnels. */
+#include "hub/site/site.h"
+
+#include "base/log.h"
+#include "hub/secret/certificates.h"
+#include "hub/secret/secret.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ike holds it until the tunnel comes; a ppk that cannot be opened leaves a tunnel that stays down. */
+static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, const char *ref)
+{
+	struct imsg_tunnel m = {.tunnel = tunnel};
+
+	if (ref[0])
+		process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
+}
+
+void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct imsg_ike_tunnel m;
+	int psk;
+
+	if (!hub_tunnel_secrets(h, site, t))
+		return;
+	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
+	if (psk < 0 && conf->options.auth != AUTH_CERT)
+		return; /* gone at this very moment: it is looked for again */
+	memset(&m, 0, sizeof(m));
+	m.tunnel = hub_tunnel_number(site, t);
+	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
+	m.local = config_local_address(h->config, &site->conf, t);
+	m.remote = conf->address;
+	m.local_id = certificates_local_id(h->certificates, conf, &m.local);
+	m.remote_id = certificates_identity(&conf->identity, &m.remote);
+	m.options = conf->options;
+	m.local_ts = conf->local_ts;
+	m.remote_ts = conf->remote_ts;
+	send_secret(h, m.tunnel, IMSG_IKE_PPK, conf->ppk);
+	send_secret(h, m.tunnel, IMSG_IKE_PSK_PREVIOUS, conf->psk_previous);
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
+	certificates_send_tunnel(h, m.tunnel, conf);
+}
+
+static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tunnel)
+{
+	struct imsg_bgp_statics m;
+
+	memset(&m, 0, sizeof(m));
+	m.tunnel = tunnel;
+	m.count = site->conf.statics.count;
+	memcpy(m.prefixes, site->conf.statics.prefixes, sizeof(m.prefixes));
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_STATICS, -1, &m, sizeof(m));
+}
+
+static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	bool backup = h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1;
+
+	return backup ? hub_backup_med(site->conf.tunnels[t].med) : site->conf.tunnels[t].med;
+}
+
+/* while one tunnel is drained, the other's MED is below both; so one must be above zero. */
+static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	uint32_t own = med_of(h, site, t), other = med_of(h, site, !t);
+	uint32_t step = h->config->concentrator.drain_med;
+
+	if (site->tunnels[t].draining)
+		return own > step ? own : step;
+	if (!site->tunnels[!t].draining)
+		return own;
+	own = own < other ? own : other;
+	return own > step ? own - step : 0;
+}
+
+void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct imsg_bgp_neighbor m;
+	int bfd = -1;
+
+	memset(&m, 0, sizeof(m));
+	m.tunnel = hub_tunnel_number(site, t);
+	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
+	m.local4 = config_inside_hub(&conf->inside);
+	m.peer4 = config_inside_site(&conf->inside);
+	if (addr_is_set(&conf->inside6.addr)) {
+		m.local6 = config_inside_hub(&conf->inside6);
+		m.peer6 = config_inside_site(&conf->inside6);
+	}
+	m.remote_as = site->conf.asn;
+	m.max_prefixes_in = site->conf.max_prefixes_in;
+	m.max_prefixes_out = site->conf.max_prefixes_out;
+	m.med_out = med_out(h, site, t);
+	m.draining = site->tunnels[t].draining;
+	m.group = site->group;
+	m.allow_default = site->conf.allow_default;
+	m.share_default = site->conf.share_default;
+	m.ttl_security = site->conf.ttl_security;
+	m.as_override = site->conf.as_override;
+	m.allow_as_in = site->conf.allow_as_in;
+	m.not_propagated = !site->conf.propagate;
+	m.is_static = site->conf.routing == ROUTING_STATIC;
+	m.ecmp = site->conf.ecmp;
+	m.was_up = site->tunnels[t].bgp_was_up;
+	m.claim_count = (uint8_t)site->conf.prefixes.count;
+	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
+	m.accept_count = (uint8_t)site->conf.accept.count;
+	memcpy(m.accept, site->conf.accept.rules, sizeof(m.accept));
+	m.transport6 = site->conf.bgp_family == AF_INET6;
+	m.passive = site->conf.bgp_password[0];
+	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password,
+		    &m.password_print))
+		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
+			site->conf.name, site->conf.bgp_password);
+	if (site->conf.bfd.multiplier)
+		bfd = hub_bfd_socket(h, m.transport6 ? &m.local6 : &m.local4);
+	if (bfd >= 0) {
+		m.bfd_interval_us = site->conf.bfd.interval_us;
+		m.bfd_multiplier = site->conf.bfd.multiplier;
+		if (site->tunnels[t].open)
+			m.bfd_resume = site->tunnels[t].bfd_resume;
+	}
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, bfd, &m, sizeof(m));
+	if (m.is_static)
+		send_statics(h, site, m.tunnel);
+}
+
+void hub_data_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+{
+	struct imsg_data_tunnel m = {.tunnel = hub_tunnel_number(site, t),
+		.present = present,
+		.own_limits = site->conf.site_class == SITE_GATEWAY};
+
+	process_send(&h->processes[PROCESS_DATA], IMSG_DATA_TUNNEL, -1, &m, sizeof(m));
+}
+
+void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up)
+{
+	struct imsg_bgp_tunnel m = {.tunnel = tunnel, .up = up};
+
+	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_TUNNEL, -1, &m, sizeof(m));
+}
+
+static void send_tunnel(
+	struct hub *h, struct process *p, const struct hub_site *site, unsigned int t)
+{
+	uint32_t tunnel = hub_tunnel_number(site, t);
+
+	switch (p->role) {
+	case PROCESS_DATA:
+		hub_data_tunnel_send(h, site, t, true);
+		break;
+	case PROCESS_IKE:
+		hub_ike_tunnel_send(h, site, t);
+		if (site->tunnels[t].admin_down) {
+			struct imsg_ike_command down = {
+				.tunnel = tunnel, .command = IKE_COMMAND_DOWN};
+
+			process_send(p, IMSG_IKE_COMMAND, -1, &down, sizeof(down));
+		}
+		break;
+	case PROCESS_BGP:
+		hub_bgp_neighbor_send(h, site, t);
+		if (site->tunnels[t].open && !site->tunnels[t].leave_at_ns)
+			hub_bgp_tunnel_send(h, tunnel, true);
+		break;
+	default:
+		break;
+	}
+}
+
+static void send_site(struct hub *h, struct process *p, const struct hub_site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (site->conf.tunnels[t].configured)
+			send_tunnel(h, p, site, t);
+	}
+}
+
+void hub_sites_send(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+		if (!h->sites[i])
+			continue;
+		send_site(h, p, h->sites[i]);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE && p->role == PROCESS_BGP; t++)
+			h->sites[i]->tunnels[t].bfd_resume = (struct imsg_bfd_resume){0};
+	}
+}
+
+void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	hub_bgp_neighbor_send(h, site, t);
+	hub_ike_tunnel_send(h, site, t);
+}
+
+void hub_tunnel_introduce(struct hub *h, const struct hub_site *site, unsigned int t)
+{
+	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		send_tunnel(h, &h->processes[roles[i]], site, t);
+}
