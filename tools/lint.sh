@@ -18,7 +18,7 @@ declare -A may=(
 	[base]="base" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
 	[ipc]="base crypto esp bgp ipc sluice"
-	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
+	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
 	[state]="base bgp config dataplane ike ipc state sluice"
 )
