@@ -2,6 +2,9 @@
 /* The kernel's counters of wrong signatures name no session: it is said of those that wait, and how sure it is. */
 #include "routes_world.h"
 
+#include "hub/event/event.h"
+#include "hub/site/site.h"
+
 #define NOW (1000 * CLOCK_SECOND)
 
 static unsigned int said[TUNNELS];
