@@ -119,8 +119,8 @@ bench:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
 	@tests/bench/run.sh $(BUILD)/release
 
-lint:
-	@tools/lint.sh
+lint: all
+	@tools/lint.sh $(OUT)
 
 install: all
 	@tools/install.sh $(OUT) "$(DESTDIR)"

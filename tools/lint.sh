@@ -1,5 +1,5 @@
 #!/bin/bash
-# Formatting, and who may include whom (docs/architecture.md, "Layers").
+# Formatting, who may include whom (docs/architecture.md, "Layers"), and calls in a circle, in the objects of a build.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 status=0
@@ -50,6 +50,8 @@ for f in "${sources[@]}"; do
 	grep -q '#include "proc/' "$f" && case $f in user/proc/* | user/hub/main.c) ;; *) complain "$f: only hub/main.c starts children" ;; esac
 	case $of in crypto | esp) ;; *) grep -ql '#include <openssl/' "$f" && complain "$f: OpenSSL belongs to crypto and esp" ;; esac
 done
+
+tools/circles.sh "${1:-build/release}" || status=1
 
 for f in $(git ls-files '*.c' '*.h' '*.sh' Makefile); do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier\|^#' || complain "$f: no licence line"
