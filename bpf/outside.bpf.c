@@ -17,6 +17,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "police.h"
+#include "too_big.h"
 #include "verdict.h"
 
 #include <linux/pkt_cls.h>
@@ -394,6 +395,12 @@ pass:
 	return XDP_PASS;
 }
 
+/* The hub's own, or for several, or nobody. A VLAN of the device is another device for the kernel. */
+static __noinline int is_for_hub(struct xdp_md *ctx, const struct outside_packet *p)
+{
+	return ends_here(ctx, ctx->ingress_ifindex, inside_ifindex, p->family, p->remote, p->local);
+}
+
 /* What no SA is for. Apart from the rest, which is what every packet of a site passes. */
 static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p,
 	struct outside_stats *stats, enum outside_kind kind)
@@ -408,12 +415,14 @@ static __noinline int not_esp(struct xdp_md *ctx, const struct outside_packet *p
 		count(&stats->malformed, 1, bytes);
 		return XDP_DROP;
 	}
-	/* What follows goes to the kernel. A VLAN of the device is another device there. */
-	if (p->family && !p->vlan && !outside_forwarding &&
-		!ends_here(ctx, ctx->ingress_ifindex, inside_ifindex, p->family, p->remote,
-			p->local) &&
+	/* What follows goes to the kernel. */
+	if (p->family && !p->vlan && !outside_forwarding && !is_for_hub(ctx, p) &&
 		!dhcp_answer_kept(ctx, p)) {
 		count(&stats->clear_in, 1, bytes);
+		return XDP_DROP;
+	}
+	if (!p->vlan && too_big_about_icmp(ctx, p) && (!outside_forwarding || is_for_hub(ctx, p))) {
+		count(&stats->too_big_icmp, 1, bytes);
 		return XDP_DROP;
 	}
 	if (kind == OUTSIDE_IKE)

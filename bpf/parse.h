@@ -62,10 +62,11 @@ struct outside_packet {
 			__u32 esp_len; /* from the SPI to the end of the ICV */
 		};
 		__u64 ike_spi[2]; /* of IKE: initiator's and responder's, host order */
+		__u32 payload_at; /* of what is neither: offset in the frame */
 	};
-	__u8 fragment;     /* enum fragment_place */
-	__u8 protocol;     /* of a fragment: of the whole datagram */
-	__u8 is_esp;       /* of a first fragment: spi is there */
+	__u8 fragment; /* enum fragment_place */
+	__u8 protocol; /* of a fragment: of the whole datagram; or of what is neither UDP nor ESP */
+	__u8 is_esp;   /* of a first fragment: spi is there */
 	__u32 fragment_id; /* as it was written */
 	__u32 outer_len;   /* of the whole IP packet */
 	__u8 local[16];    /* destination */
@@ -196,8 +197,10 @@ static __always_inline enum outside_kind parse_fragment(
 
 	p->protocol = protocol;
 	p->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
-	if (offset || (protocol != IPPROTO_UDP && protocol != IPPROTO_ESP))
+	if (offset || (protocol != IPPROTO_UDP && protocol != IPPROTO_ESP)) {
+		p->payload_at = p->ip_at + p->outer_len - left;
 		return OUTSIDE_FRAGMENT;
+	}
 	if (protocol == IPPROTO_UDP)
 		return parse_first_fragment(p, at, end, left);
 	if (left < ESP_HEADER || (void *)(word + 1) > end)
@@ -214,8 +217,11 @@ static __always_inline enum outside_kind parse_payload(
 
 	if (protocol == IPPROTO_UDP)
 		return parse_udp(p, at, end, left);
-	if (protocol != IPPROTO_ESP)
+	if (protocol != IPPROTO_ESP) {
+		p->protocol = protocol;
+		p->payload_at = p->ip_at + p->outer_len - left;
 		return OUTSIDE_OTHER;
+	}
 	if (left <= ESP_HEADER || (void *)(word + 1) > end)
 		return OUTSIDE_MALFORMED;
 	p->udp_encap = 0;

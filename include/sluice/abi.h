@@ -274,12 +274,13 @@ struct outside_stats {
 	struct traffic fragment;         /* passed to the kernel for reassembly */
 	struct traffic fragment_limited; /* of strangers, more than there is room for */
 	struct traffic malformed;
-	struct traffic no_socket; /* XSKMAP empty: no worker */
-	struct traffic not_ours;  /* passed to the kernel untouched */
-	struct traffic keepalive; /* NAT keep-alive bytes, dropped: RFC 3948 4 */
-	struct traffic clear_in;  /* to others than the hub, and no ESP */
-	struct traffic clear_out; /* from others than the hub, and no ESP */
-	struct traffic clear_own; /* from the hub, for a site, and no ESP: see `closed4` */
+	struct traffic no_socket;    /* XSKMAP empty: no worker */
+	struct traffic not_ours;     /* passed to the kernel untouched */
+	struct traffic keepalive;    /* NAT keep-alive bytes, dropped: RFC 3948 4 */
+	struct traffic clear_in;     /* to others than the hub, and no ESP */
+	struct traffic clear_out;    /* from others than the hub, and no ESP */
+	struct traffic clear_own;    /* from the hub, for a site, and no ESP: see `closed4` */
+	struct traffic too_big_icmp; /* errors about ICMP: anybody could have sent them */
 };
 
 /* Packets that reached the inside device but belong to no site, per CPU. Key 0 of `inside_drops`. */

@@ -158,6 +158,98 @@ static void a_dhcp_answer_ends_at_the_hub(void **context)
 	assert_int_equal(outside(s).clear_in.packets, sizeof(others) / sizeof(others[0]));
 }
 
+/* What an ICMP error of 60 bytes says, about a packet to the site. */
+struct error {
+	uint8_t type, code;
+	uint8_t quoted, quoted_type; /* protocol, or next header; and of ICMP */
+	uint8_t behind;              /* a fragment header of IPv6: what follows */
+	uint16_t bits;               /* the error itself is in fragments */
+};
+
+static int complain(struct state *s, const struct error *e, bool v4, const uint8_t *to)
+{
+	struct frame f = {0};
+	struct wr w = wr_init(f.bytes, sizeof(f.bytes));
+
+	ethernet(&w, false, v4 ? 0x0800 : 0x86dd);
+	if (v4)
+		ipv4(&w, (const uint8_t[]){203, 0, 113, 77}, to, 1, e->bits, 60);
+	else
+		ipv6(&w, site6, to, e->bits ? 44 : 58, e->bits ? 76 : 68);
+	if (!v4 && e->bits)
+		wr_bytes(&w, (const uint8_t[]){58, 0, 0, e->bits == 0x2000 ? 1 : 0x80, 0, 0, 0, 9},
+			8);
+	wr_u8(&w, e->type);
+	wr_u8(&w, e->code);
+	wr_zero(&w, 6);
+	if (v4)
+		ipv4(&w, to, site4, e->quoted, 0x4000, 1400);
+	else
+		ipv6(&w, to, site6, e->quoted, 1400);
+	if (!v4 && e->quoted == 44)
+		wr_bytes(&w, (const uint8_t[]){e->behind, 0, 0, 1, 0, 0, 0, 7}, 8);
+	wr_u8(&w, e->quoted_type);
+	wr_zero(&w, 32);
+	f.len = (uint32_t)(v4 ? 14 + 20 + 60 : 14 + 40 + (e->bits ? 76 : 68));
+	return run_frame(bpf_plane_outside_fd(s->plane), &f, NULL, false);
+}
+
+/* RFC 5927 7.1: the kernel would believe anybody, and lower the path MTU to the site. */
+static void nobody_complains_of_echoes(void **context)
+{
+	static const struct {
+		struct error error;
+		bool v4, dropped;
+	} cases[] = {
+		{{3, 4, 1, 0, 0, 0}, true, true},  /* an echo reply */
+		{{3, 4, 1, 8, 0, 0}, true, false}, /* an echo request: the kernel wants a socket */
+		{{3, 1, 1, 0, 0, 0}, true, false}, /* other errors lower nothing */
+		{{11, 0, 1, 0, 0, 0}, true, false},
+		{{8, 0, 1, 0, 0, 0}, true, false},
+		{{3, 4, 50, 0, 0, 0}, true, false}, /* sockets and SAs are asked */
+		{{3, 4, 17, 0, 0, 0}, true, false},
+		{{3, 4, 6, 0, 0, 0}, true, false},
+		{{3, 4, 50, 0, 0, 0x2000}, true, true}, /* an error in fragments */
+		{{2, 0, 58, 129, 0, 0}, false, true},
+		{{2, 0, 58, 128, 0, 0}, false, true}, /* here it does not even want a socket */
+		{{2, 0, 0, 58, 0, 0}, false, true},   /* behind other headers */
+		{{2, 0, 60, 58, 0, 0}, false, true},
+		{{2, 0, 44, 129, 58, 0}, false, true},
+		{{2, 0, 44, 129, 60, 0}, false, true},
+		{{2, 0, 44, 0, 17, 0}, false, false}, /* a long message of IKE */
+		{{2, 0, 50, 0, 0, 0}, false, false},
+		{{2, 0, 17, 0, 0, 0}, false, false},
+		{{1, 0, 58, 129, 0, 0}, false, false},
+		{{128, 0, 58, 129, 0, 0}, false, false},
+		{{2, 0, 50, 0, 0, 0x2000}, false, true},
+	};
+	struct state *s = *context;
+	uint64_t dropped = outside(s).too_big_icmp.packets;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool v4 = cases[i].v4;
+		int verdict = complain(s, &cases[i].error, v4, v4 ? hub4 : hub6);
+
+		if (verdict != (cases[i].dropped ? XDP_DROP : XDP_PASS))
+			fail_msg("case %zu: %d", i, verdict);
+		dropped += cases[i].dropped;
+		assert_int_equal(outside(s).too_big_icmp.packets, dropped);
+	}
+}
+
+/* What is for others, where it may pass, is theirs to judge. */
+static void others_judge_for_themselves(void **context)
+{
+	static const struct error echo4 = {3, 4, 1, 0, 0, 0}, echo6 = {2, 0, 58, 129, 0, 0};
+	struct state *s = *context;
+
+	assert_int_equal(complain(s, &echo4, true, lan4), XDP_PASS);
+	assert_int_equal(complain(s, &echo6, false, lan6), XDP_PASS);
+	assert_int_equal(complain(s, &echo4, true, hub4), XDP_DROP);
+	assert_int_equal(complain(s, &echo6, false, hub6), XDP_DROP);
+	assert_int_equal(outside(s).too_big_icmp.packets, 2);
+}
+
 static void only_what_is_for_the_hub_gets_in(void **context)
 {
 	struct state *s = *context;
@@ -413,6 +505,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_what_is_for_the_hub_gets_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_complains_of_echoes, setup, teardown),
+		cmocka_unit_test_setup_teardown(others_judge_for_themselves, setup_open, teardown),
 		cmocka_unit_test_setup_teardown(a_dhcp_answer_ends_at_the_hub, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_device_that_does_not_forward_is_no_way_in, setup, teardown),

@@ -706,8 +706,8 @@ static void a_second_owner_is_refused(void **context)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-#define BUDGET_INSTRUCTIONS 2540  /* 2,439 on Linux 6.18 */
-#define BUDGET_VERIFIED     33000 /* 31,559 */
+#define BUDGET_INSTRUCTIONS 2720 /* 2,613 on Linux 6.18; 174 of them judge errors, apart from ESP */
+#define BUDGET_VERIFIED     35000 /* 33,680 */
 
 static void within_its_budget(void **context)
 {

@@ -62,20 +62,20 @@ ask() {
 answers() { local out; out=$(ask "$1"); echo "$out"; [ "$out" = "$2" ]; }
 fragments() { local n; n=$(in_ns rtr nft -j list counter inet count fragments | jq '[.nftables[].counter.packets? // empty] | add'); echo "$n in fragments"; [ "$n" = 0 ]; }
 # A router that says that a packet with that SPI, or an echo, was longer than its link; before it, some lies.
-forge() { # FORM HUB SITE SPI MTU LIES
-	in_ns rtr python3 - "$@" <<-'E'
+forge() { # FORM HUB SITE SPI MTU LIES; from elsewhere: FROM=namespace
+	in_ns "${FROM:-rtr}" python3 - "$@" <<-'E'
 	import socket, struct, sys
 	form, hub, site, mtu = *sys.argv[1:4], int(sys.argv[5])
 	v6 = ":" in hub
 	a = [socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, x) for x in (hub, site)]
-	proto = {"udp": 17, "native": 50, "echo": 58 if v6 else 1}[form]
+	proto = {"udp": 17, "native": 50}.get(form, 58 if v6 else 1)
 	s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_RAW, 58 if v6 else 1)
 	for spi in [0xdeadbeef] * int(sys.argv[6]) + [int(sys.argv[4], 16)]:
 	    rest = struct.pack("!II", spi, 5) + bytes(40)
 	    if form == "udp":
 	        rest = struct.pack("!HHHH", 4500, 4500, 1400, 0) + rest
-	    elif form == "echo":
-	        rest = struct.pack("!BBHHH", 128 if v6 else 8, 0, 0, 1, 1) + bytes(40)
+	    elif form != "native":
+	        rest = struct.pack("!BBHHH", {"echo": (8, 128), "reply": (0, 129)}[form][v6], 0, 0, 1, 1) + bytes(40)
 	    if v6:
 	        m = struct.pack("!BBHI", 2, 0, 0, mtu) + struct.pack("!IHBB", 6 << 28, 1400, proto, 60) + a[0] + a[1] + rest
 	    else:
@@ -102,8 +102,11 @@ for form in udp native; do
 		until_true 5 known
 		case_ "$name: that passes" answers "$fits" reply
 		case_ "$name: no packet of ESP left in fragments" fragments
-		forge $form $hub $site deadbeef $lie 0; forge echo $hub $site 0 $lie 0
-		case_ "$name: the kernel believes everybody" until_true 5 believed
+		forge echo $hub $site 0 $lie 0; forge reply $hub $site 0 $lie 0; answers "$fits" reply >/dev/null
+		case_ "$name: nobody outside is believed about an echo" eval '! believed'
+		# One without a guard: by another device, or of IPv6 about what a socket may have sent.
+		forge $form $hub $site deadbeef $lie 0; FROM=lan forge reply $hub $site 0 $lie 0
+		case_ "$name: the kernel itself believes everybody" until_true 5 believed
 		case_ "$name: one who does not know the SPI lowers nothing" answers "$fits" reply
 		in_ns lan ping -q -M "do" -i 0.01 -c 20 -s $((fits - 28)) 10.77.1.2 >/dev/null
 		case_ "$name: nor does it make the kernel fragment ESP" fragments

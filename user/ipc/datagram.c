@@ -117,6 +117,9 @@ int datagram_too_big_socket(int family)
 
 	if (fd < 0)
 		return -1;
+	/* The kernel takes it for whoever sent the ICMP message that an error quotes: it is no reason to believe one. */
+	if (!datagram_let_fragment(fd, family))
+		goto fail;
 	ICMP6_FILTER_SETBLOCKALL(&types6);
 	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &types6);
 	ok = family == AF_INET
@@ -126,6 +129,7 @@ int datagram_too_big_socket(int family)
 		     : !setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &types6, sizeof(types6));
 	if (ok)
 		return fd;
+fail:
 	close(fd);
 	return -1;
 }

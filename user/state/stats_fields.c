@@ -45,6 +45,7 @@ const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, clear_in),
 	FIELD(outside_stats, clear_out),
 	FIELD(outside_stats, clear_own),
+	FIELD(outside_stats, too_big_icmp),
 	{NULL, 0},
 };
 
