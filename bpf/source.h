@@ -10,6 +10,8 @@
 #include "maps.h"
 #include "selectors.h"
 
+#include <linux/in6.h>
+
 /* Set before anything is attached. */
 __u32 inside_ifindex;
 
@@ -54,15 +56,24 @@ COUNTER_ARRAY(judged_pairs, struct judged, JUDGED_PAIRS);
 #define ICMP_ECHO_REQUEST  8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER     12
+#define ICMP_QUOTE         8 /* offset of the packet that an error is about */
 #define ICMP6_LAST_ERROR   4 /* RFC 4443 2.1 */
 #define ICMP6_ECHO_REQUEST 128
 #define ICMP6_ECHO_REPLY   129
 #define IPV6_MULTICAST     0xff
+#define IPV4_ADDRESSES     12 /* source, then destination */
+#define IPV6_ADDRESSES     8
 
 enum source_verdict {
 	SOURCE_OK,
 	SOURCE_WRONG,
 	SOURCE_NO_SERVICE,
+};
+
+enum served {
+	SERVED_NOT,
+	SERVED,
+	SERVED_ERROR, /* if it is about something that the hub has sent there */
 };
 
 static __always_inline int is_zero(const __u8 *a, int words)
@@ -115,14 +126,19 @@ static __always_inline const struct route_target *route_back(const struct select
 	return bpf_map_lookup_elem(&route6, &key);
 }
 
-/*
- * What is sent there from the inside device ends at the hub, or nowhere: a broadcast. The kernel's own table
- * is asked, because the hub's addresses are the host's business and change when nobody tells us. Whoever
- * gets no answer takes it for local, which few packets may be.
- */
-static __always_inline int is_local(struct __sk_buff *skb, __u8 family, const __be64 address[2])
+static __always_inline __u32 inside_of(struct __sk_buff *skb)
 {
-	struct bpf_fib_lookup f = {.ifindex = inside_ifindex ? inside_ifindex : skb->ifindex};
+	return inside_ifindex ? inside_ifindex : skb->ifindex;
+}
+
+/*
+ * Where the kernel sends what comes by the inside device. Its own table is asked, because addresses and
+ * routes are the host's business and change when nobody tells us.
+ */
+static __always_inline int route_of(
+	struct __sk_buff *skb, __u8 family, const __be64 address[2], __u32 *leaves_by)
+{
+	struct bpf_fib_lookup f = {.ifindex = inside_of(skb)};
 	int kind;
 
 	if (family == 4) {
@@ -133,8 +149,31 @@ static __always_inline int is_local(struct __sk_buff *skb, __u8 family, const __
 		__builtin_memcpy(f.ipv6_dst, address, 16);
 	}
 	kind = bpf_fib_lookup(skb, &f, sizeof(f), 0);
+	*leaves_by = f.ifindex;
+	return kind;
+}
+
+/*
+ * It ends at the hub, or nowhere: a broadcast. Whoever gets no answer takes it for local, which few packets
+ * may be.
+ */
+static __always_inline int is_local(struct __sk_buff *skb, __u8 family, const __be64 address[2])
+{
+	__u32 ignored;
+	int kind = route_of(skb, family, address, &ignored);
+
 	return kind < 0 || kind == BPF_FIB_LKUP_RET_NOT_FWDED ||
 	       kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+static __always_inline int goes_to_sites(
+	struct __sk_buff *skb, __u8 family, const __be64 address[2])
+{
+	__u32 leaves_by;
+	int kind = route_of(skb, family, address, &leaves_by);
+
+	return (kind == BPF_FIB_LKUP_RET_SUCCESS || kind == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	       leaves_by == inside_of(skb);
 }
 
 /* Nobody's route leads there but perhaps a default route: the hub's own and others' are still theirs. */
@@ -150,18 +189,23 @@ static __noinline int is_of_others(struct __sk_buff *skb, const struct selected 
 	return is_local(skb, s->family, s->source);
 }
 
-/* The longest match decides, of routes and of what is declared as this site's. */
-static __noinline int source_belongs(struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+/*
+ * The longest match decides, of routes and of what is declared as this site's; `strictly`, whatever it is
+ * let off.
+ */
+static __noinline int source_belongs(
+	struct __sk_buff *skb, const struct selected *s, __u32 tunnel, int strictly)
 {
 	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel), *back = 0;
 	const struct route_target *target;
 	const struct source_owner *own;
 	int mine = 0, routed = 0;
+	__u32 check;
 
 	if (!skb || !s || !record)
 		return 0;
-	if (record->source_check == SOURCE_OFF ||
-		is_inside(s->family, s->source, record->peer4, record->peer6))
+	check = strictly ? SOURCE_STRICT : record->source_check;
+	if (check == SOURCE_OFF || is_inside(s->family, s->source, record->peer4, record->peer6))
 		return 1;
 	target = route_back(s);
 	if (target) {
@@ -178,7 +222,7 @@ static __noinline int source_belongs(struct __sk_buff *skb, const struct selecte
 		return 1;
 	if (routed)
 		return 0;
-	if (record->source_check == SOURCE_STRICT && !mine && !own)
+	if (check == SOURCE_STRICT && !mine && !own)
 		return 0;
 	return !is_of_others(skb, s, record->group);
 }
@@ -220,15 +264,60 @@ static __always_inline int is_answer(struct __sk_buff *skb, const struct selecte
 	return state == BPF_TCP_ESTABLISHED;
 }
 
-/* Echo, and errors about what the hub sent (RFC 792, RFC 4443). Neither redirects nor advertisements. */
-static __always_inline int is_welcome_icmp(const struct selected *s)
+/*
+ * An error about a packet that the hub sent to a site. The kernel asks for no more than the addresses of an
+ * echo, and lowers the path MTU to wherever it went, be that another site's device. Who sent the error has
+ * been judged: from here on `source` is where the packet that it quotes went, to be judged like that.
+ */
+static __noinline int is_about_hubs(struct __sk_buff *skb, struct selected *s)
 {
-	if (s->protocol == IPPROTO_ICMPV6)
-		return (s->icmp_type && s->icmp_type <= ICMP6_LAST_ERROR) ||
-		       s->icmp_type == ICMP6_ECHO_REQUEST || s->icmp_type == ICMP6_ECHO_REPLY;
-	return s->icmp_type == ICMP_ECHO_REQUEST || s->icmp_type == ICMP_ECHO_REPLY ||
-	       s->icmp_type == ICMP_UNREACHABLE || s->icmp_type == ICMP_TIME_EXCEEDED ||
-	       s->icmp_type == ICMP_PARAMETER;
+	__be64 from[2] = {}, to[2] = {};
+	__u32 at, len;
+	__u8 version;
+
+	if (!skb || !s)
+		return 0;
+	at = s->transport + ICMP_QUOTE;
+	len = s->family == 4 ? 4 : 16;
+	if (bpf_skb_load_bytes(skb, at, &version, 1) || version >> 4 != s->family)
+		return 0;
+	at += s->family == 4 ? IPV4_ADDRESSES : IPV6_ADDRESSES;
+	if (len == 4 ? bpf_skb_load_bytes(skb, at, from, 4) ||
+				bpf_skb_load_bytes(skb, at + 4, to, 4)
+		     : bpf_skb_load_bytes(skb, at, from, 16) ||
+				bpf_skb_load_bytes(skb, at + 16, to, 16))
+		return 0;
+	s->source[0] = to[0];
+	s->source[1] = to[1];
+	return from[0] == s->destination[0] && from[1] == s->destination[1] &&
+	       goes_to_sites(skb, s->family, to);
+}
+
+/* Echo, and errors (RFC 792, RFC 4443). Neither redirects nor advertisements. */
+static __always_inline enum served icmp_served(const struct selected *s)
+{
+	int error;
+
+	if (s->protocol == IPPROTO_ICMPV6) {
+		if (s->icmp_type == ICMP6_ECHO_REQUEST || s->icmp_type == ICMP6_ECHO_REPLY)
+			return SERVED;
+		error = s->icmp_type && s->icmp_type <= ICMP6_LAST_ERROR;
+	} else {
+		if (s->icmp_type == ICMP_ECHO_REQUEST || s->icmp_type == ICMP_ECHO_REPLY)
+			return SERVED;
+		error = s->icmp_type == ICMP_UNREACHABLE || s->icmp_type == ICMP_TIME_EXCEEDED ||
+			s->icmp_type == ICMP_PARAMETER;
+	}
+	return error ? SERVED_ERROR : SERVED_NOT;
+}
+
+/* Headers of IPv6 behind which anything may be, such as an error. The hub has no need of them. */
+static __always_inline int is_extension(const struct selected *s)
+{
+	return s->family == 6 &&
+	       (s->protocol == IPPROTO_HOPOPTS || s->protocol == IPPROTO_ROUTING ||
+		       s->protocol == IPPROTO_FRAGMENT || s->protocol == IPPROTO_DSTOPTS ||
+		       s->protocol == IPPROTO_MH);
 }
 
 static __always_inline int is_service(__u8 protocol, __u16 port)
@@ -251,7 +340,8 @@ static __always_inline int fragment_for_hub(__u32 tunnel)
  * For the hub itself: sessions of this very tunnel (RFC 5881 3), ICMP, what was asked for, and what the
  * configuration opens. A fragment without ports is nothing without its first one, but takes room.
  */
-static __noinline int is_served(struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+static __noinline enum served is_served(
+	struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
 {
 	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
 	__u16 port;
@@ -263,9 +353,9 @@ static __noinline int is_served(struct __sk_buff *skb, const struct selected *s,
 	if (s->later)
 		return 1;
 	if (s->protocol == (s->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return is_welcome_icmp(s);
+		return icmp_served(s);
 	if (s->protocol != IPPROTO_TCP && s->protocol != IPPROTO_UDP)
-		return is_service(0, 0);
+		return !is_extension(s) && is_service(0, 0);
 	port = s->protocol == IPPROTO_TCP ? SLUICE_PORT_BGP : SLUICE_PORT_BFD;
 	if (s->destination_port == port &&
 		is_inside(s->family, s->source, record->peer4, record->peer6) &&
@@ -305,7 +395,7 @@ static __always_inline int judged_holds(const struct judged *j, __u32 tunnel, __
 
 /* An opened packet of the tunnel. Multicast is for nobody but the hub, which hears none. */
 static __always_inline enum source_verdict source_check(
-	struct __sk_buff *skb, const struct selected *s, __u32 tunnel)
+	struct __sk_buff *skb, struct selected *s, __u32 tunnel)
 {
 	struct judged *j = judged_find(tunnel, s->source, s->destination);
 	__u64 generation = *(volatile __u64 *)&source_generation;
@@ -314,10 +404,15 @@ static __always_inline enum source_verdict source_check(
 		return j ? SOURCE_OK : SOURCE_WRONG;
 	if (is_multicast(s) && !is_service(0, 0))
 		return SOURCE_NO_SERVICE;
-	if (!source_belongs(skb, s, tunnel))
+	if (!source_belongs(skb, s, tunnel, 0))
 		return SOURCE_WRONG;
-	if (is_local(skb, s->family, s->destination))
-		return is_served(skb, s, tunnel) ? SOURCE_OK : SOURCE_NO_SERVICE;
+	if (is_local(skb, s->family, s->destination)) {
+		enum served served = is_served(skb, s, tunnel);
+
+		if (served == SERVED_ERROR)
+			served = is_about_hubs(skb, s) && source_belongs(skb, s, tunnel, 1);
+		return served ? SOURCE_OK : SOURCE_NO_SERVICE;
+	}
 	__builtin_memcpy(j->source, s->source, sizeof(j->source));
 	__builtin_memcpy(j->destination, s->destination, sizeof(j->destination));
 	j->tunnel = tunnel;

@@ -250,7 +250,7 @@ struct site_stats {
 	struct traffic auth;           /* integrity check failed */
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic source;         /* a source that the site has no right to */
-	struct traffic service;        /* for the hub itself, closed to sites; multicast */
+	struct traffic service;        /* for the hub itself, closed to sites; errors; multicast */
 	struct traffic foreign;        /* from another address than the peer's, beyond a budget */
 	struct traffic isolation;      /* from site to site, with site_to_site off */
 	struct traffic malformed;      /* lengths, padding or inner header make no sense */

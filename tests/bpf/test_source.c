@@ -203,6 +203,28 @@ static struct frame frame_of(const struct packet *p, uint32_t tunnel)
 	return f;
 }
 
+/* An ICMP error to where a packet that it quotes came from, or to somewhere else. */
+struct error {
+	const char *from, *to, *quoted_from, *quoted_to;
+	uint8_t type;
+};
+
+static struct frame frame_of_error(const struct error *e)
+{
+	struct packet p = {e->from, e->to, ICMP, 0, 0, e->type, 0};
+	struct frame f = frame_of(&p, TUNNEL);
+	uint32_t at = 14 + (strchr(e->from, ':') ? 40 : 20) + 8;
+	struct wr w = wr_init(f.bytes + at, sizeof(f.bytes) - at);
+	struct ip_addr from, to;
+
+	assert_true(addr_parse(e->quoted_from, &from) && addr_parse(e->quoted_to, &to));
+	if (from.family == AF_INET)
+		ipv4(&w, from.bytes, to.bytes, ICMP, 0x4000, 1400);
+	else
+		ipv6(&w, from.bytes, to.bytes, 58, 1400);
+	return f;
+}
+
 static struct site_stats stats_of(struct state *s)
 {
 	struct site_stats stats;
@@ -214,14 +236,13 @@ static struct site_stats stats_of(struct state *s)
 enum verdict { PASSES, SOURCE, SERVICE };
 
 /* What becomes of it, and that it is counted once. */
-static enum verdict judge(struct state *s, const struct packet *p)
+static enum verdict judge_frame(struct state *s, struct frame *f)
 {
-	struct frame f = frame_of(p, TUNNEL);
 	struct __sk_buff skb = {.ifindex = LOOPBACK};
 	struct site_stats before = stats_of(s), after;
 	int prog =
 		s->kernel_esp ? bpf_plane_xfrm_in_fd(s->plane) : bpf_plane_from_site_fd(s->plane);
-	int verdict = run_frame(prog, &f, &skb, false);
+	int verdict = run_frame(prog, f, &skb, false);
 	bool passed = verdict == (s->kernel_esp ? TC_ACT_REDIRECT : TC_ACT_OK);
 
 	after = stats_of(s);
@@ -235,6 +256,13 @@ static enum verdict judge(struct state *s, const struct packet *p)
 	return after.source.packets > before.source.packets ? SOURCE : SERVICE;
 }
 
+static enum verdict judge(struct state *s, const struct packet *p)
+{
+	struct frame f = frame_of(p, TUNNEL);
+
+	return judge_frame(s, &f);
+}
+
 static void expect(struct state *s, const struct packet *p, enum verdict wanted)
 {
 	enum verdict is = judge(s, p);
@@ -242,6 +270,16 @@ static void expect(struct state *s, const struct packet *p, enum verdict wanted)
 	if (is != wanted)
 		fail_msg("%s > %s, protocol %u, port %u: %d, not %d", p->from, p->to, p->protocol,
 			p->dport, is, wanted);
+}
+
+static void expect_error(struct state *s, const struct error *e, enum verdict wanted)
+{
+	struct frame f = frame_of_error(e);
+	enum verdict is = judge_frame(s, &f);
+
+	if (is != wanted)
+		fail_msg("%s > %s, type %u, about %s > %s: %d, not %d", e->from, e->to, e->type,
+			e->quoted_from, e->quoted_to, is, wanted);
 }
 
 #define LAN4 "10.9.0.1" /* behind the hub */
@@ -319,8 +357,9 @@ static void a_default_route_counts(void **context)
 	expect(s, &(struct packet){"8.8.8.8", LAN4, UDP, 1, 2, 0, 0}, PASSES);
 }
 
-#define PEER "169.254.100.10"
-#define HUB  "169.254.100.9"
+#define PEER  "169.254.100.10"
+#define PEER6 "fd00:ffff:1::2"
+#define HUB   "169.254.100.9"
 
 /* RFC 5881 3: a session belongs to the tunnel that it came by. */
 static void sessions_are_of_their_tunnel(void **context)
@@ -393,16 +432,91 @@ static void icmp_is_heard(void **context)
 	struct state *s = *context;
 
 	for (int v6 = 0; v6 < 2; v6++) {
+		const char *site = v6 ? "fd00:1::10" : "10.1.0.10";
+		const char *hub = v6 ? "fd00:10::1" : "10.0.0.1";
+
 		for (int type = 0; type < 256; type++) {
-			struct packet p = {v6 ? "fd00:1::10" : "10.1.0.10",
-				v6 ? "fd00:10::1" : "10.0.0.1", ICMP, 0, 0, (uint8_t)type, 0};
+			struct error e = {site, hub, hub, site, (uint8_t)type};
 			bool welcome = memchr(v6 ? welcome6 : welcome4, type,
 				v6 ? sizeof(welcome6) : sizeof(welcome4));
 
-			expect(s, &p, welcome ? PASSES : SERVICE);
+			expect_error(s, &e, welcome ? PASSES : SERVICE);
 		}
 	}
 	expect(s, &(struct packet){"10.2.0.10", "10.0.0.1", ICMP, 0, 0, 8, 0}, SOURCE);
+}
+
+/* RFC 5927: the kernel would lower the path MTU to whomever the quoted packet went to. */
+static void an_error_is_about_what_the_hub_sent_there(void **context)
+{
+	static const struct {
+		const char *from, *to, *from6,
+			*to6; /* quoted, with an error to 10.0.0.1 or its like */
+		enum verdict wanted, with_default;
+	} quotes[] = {
+		{"10.0.0.1", "10.1.0.10", "fd00:10::1", "fd00:1::10", PASSES, PASSES},
+		{"10.0.0.1", PEER, "fd00:10::1", PEER6, PASSES, PASSES},               /* inside */
+		{"10.0.0.1", "10.3.0.10", "fd00:10::1", "fd00:3::10", PASSES, PASSES}, /* group */
+		{"10.0.0.1", "10.4.1.1", "fd00:10::1", "fd00:4:1::1", PASSES,
+			PASSES}, /* declared */
+		{"10.0.0.1", "10.2.0.10", "fd00:10::1", "fd00:2::10", SERVICE, SERVICE},
+		{"10.0.0.1", "10.4.7.1", "fd00:10::1", "fd00:4:7::1", SERVICE, SERVICE},
+		{"10.0.0.1", "169.254.100.18", "fd00:10::1", "fd00:ffff:2::2", SERVICE, SERVICE},
+		{"10.0.0.1", "203.0.113.9", "fd00:10::1", "2001:db8:909::9", SERVICE, PASSES},
+		{"10.0.0.1", "8.8.8.8", "fd00:10::1", "2001:4860::8", SERVICE,
+			SERVICE}, /* outside */
+		{"10.0.0.1", "10.0.0.10", "fd00:10::1", "fd00:10::10", SERVICE, SERVICE},
+		{"192.0.2.1", "10.1.0.10", "2001:db8::1", "fd00:1::10", SERVICE,
+			SERVICE}, /* other */
+		{"10.9.0.1", "10.1.0.10", "fd00:9::1", "fd00:1::10", SERVICE,
+			SERVICE}, /* a host's */
+		{"fd00:10::1", "fd00:1::10", "10.0.0.1", "10.1.0.10", SERVICE, SERVICE},
+	};
+	static const uint32_t any[] = {SLUICE_SERVICE_ANY};
+	struct state *s = *context;
+
+	assert_true(source_services_set(s->plane, any, 1)); /* errors are no service */
+	for (int check = 0; check < 4; check++) {
+		bool with_default = check == 3;
+
+		check_by(s, with_default ? SOURCE_STRICT : (enum source_check)check);
+		declare(s, with_default);
+		for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
+			enum verdict wanted =
+				with_default ? quotes[i].with_default : quotes[i].wanted;
+			struct error v4 = {
+				"10.1.0.10", "10.0.0.1", quotes[i].from, quotes[i].to, 3};
+			struct error v6 = {
+				"fd00:1::10", "fd00:10::1", quotes[i].from6, quotes[i].to6, 2};
+
+			expect_error(s, &v4, wanted);
+			expect_error(s, &v6, wanted);
+			v4.to = LAN4; /* a host decides for itself */
+			v6.to = LAN6;
+			expect_error(s, &v4, PASSES);
+			expect_error(s, &v6, PASSES);
+		}
+	}
+}
+
+/* Behind a header of IPv6 that another one may follow, an error would not be seen. */
+static void the_hub_takes_no_extension_headers(void **context)
+{
+	static const uint8_t extensions[] = {0, 43, 60, 135};
+	static const uint32_t any[] = {SLUICE_SERVICE_ANY};
+	struct state *s = *context;
+
+	assert_true(source_services_set(s->plane, any, 1));
+	for (int protocol = 0; protocol < 256; protocol++) {
+		struct packet p = {"fd00:1::10", "fd00:10::1", (uint8_t)protocol, 1, 1, 0, 0};
+		bool extension = memchr(extensions, protocol, sizeof(extensions));
+
+		if (p.protocol == 44 || p.protocol == 58 || p.protocol == ICMP)
+			continue;
+		expect(s, &p, extension ? SERVICE : PASSES);
+		p.to = LAN6;
+		expect(s, &p, PASSES);
+	}
 }
 
 /* All tunnels and the outside share the room that the kernel has for what is not complete. */
@@ -569,6 +683,8 @@ int main(void)
 		BOTH(sessions_are_of_their_tunnel),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),
+		BOTH(an_error_is_about_what_the_hub_sent_there),
+		BOTH(the_hub_takes_no_extension_headers),
 		BOTH(fragments_for_the_hub_are_few),
 		BOTH(multicast_is_for_nobody),
 		BOTH(answers_pass),
@@ -580,8 +696,15 @@ int main(void)
 			a_super_packet_counts_as_its_segments, setup, teardown),
 	};
 
+	/* What is behind sites is behind the device that test runs come by. */
 	if (!own_network() || system("ip addr add 169.254.100.9/32 dev lo &&"
-				     "ip addr add fd00:ffff:1::1/128 dev lo nodad")) {
+				     "ip addr add fd00:ffff:1::1/128 dev lo nodad;"
+				     "for i in 1 2 3 4; do ip route add 10.$i.0.0/16 dev lo &&"
+				     "ip route add fd00:$i::/32 dev lo || exit 1; done;"
+				     "ip route add 169.254.100.10/32 dev lo && ip route add "
+				     "fd00:ffff:1::2/128 dev lo &&"
+				     "ip route add 169.254.100.18/32 dev lo && ip route add "
+				     "fd00:ffff:2::2/128 dev lo")) {
 		print_error("no network of its own\n");
 		return 1;
 	}

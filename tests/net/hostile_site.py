@@ -5,6 +5,7 @@
     syn DEVICE FROM TO PORT          a SYN
     udp DEVICE FROM TO COUNT         to port 4001
     echo DEVICE FROM TO TOS BYTES PPS SECONDS
+    too_big DEVICE FROM TO FAR MTU   an ICMP error: an echo reply from TO to FAR was longer; DEVICE -: by the routes
     junk TO SPI BYTES PPS SECONDS    ESP in UDP that nobody has sealed
     hear PORT SECONDS                prints whom UDP came from
 """
@@ -76,6 +77,21 @@ def echo(device, source, to, tos, size, pps, seconds):
     paced(int(pps), float(seconds), lambda: s.sendto(packet, (device, 0x0800)))
 
 
+def too_big(device, source, to, far, mtu):
+    if ":" in to:
+        body = struct.pack("!BBHI", 2, 0, 0, int(mtu)) + ip(to, far, 58, b"\x81" + bytes(1399))[:200]
+        pseudo = (socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, to) +
+                  struct.pack("!II", len(body), 58))
+        body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
+    else:
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, int(mtu)) + ip(to, far, 1, bytes(1400))[:100]
+        body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    packet = ip(source, to, 58 if ":" in to else 1, body)
+    if device != "-":
+        return out(device, packet)
+    socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW).sendto(packet, (to, 0))
+
+
 def junk(to, spi, size, pps, seconds):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((to, 4500))
@@ -95,4 +111,5 @@ def hear(port, seconds):
         pass
 
 
-{"bfd": bfd, "syn": syn, "udp": send_udp, "echo": echo, "junk": junk, "hear": hear}[sys.argv[1]](*sys.argv[2:])
+{"bfd": bfd, "syn": syn, "udp": send_udp, "echo": echo, "too_big": too_big, "junk": junk,
+ "hear": hear}[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,8 @@
 #!/bin/bash
 # A site with valid keys and a session tries to hurt its neighbour and the hub, from within its tunnel: false
-# sources, sessions of others, services and control traffic of the hub, and the SPI of its neighbour. All the time
-# the neighbour pings a host behind the hub, and at the end nothing is missing in any account.
+# sources, sessions of others, ICMP errors, services and control traffic of the hub, and the SPI of its neighbour. All
+# the time the neighbour pings a host behind the hub; at the end nothing has left in clear, nothing is missing in any
+# account, and the host is as it was.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slhs LAB=$(mktemp -d /tmp/slhs.XXXXXX) BIN=${BIN:-$PWD/build/asan}
@@ -14,6 +15,21 @@ ns_add bot
 link bot w 100.71.0.2/30 inet bot 100.71.0.1/30
 default_via bot 100.71.0.1
 ip -n "$P-hub" route add 100.71.0.0/30 via 198.51.100.2
+# What the hub sends outside, and is neither ESP nor IKE, nor how neighbours find each other.
+in_ns inet nft -f - <<-E
+table inet watch {
+	counter clear { }
+	chain p {
+		type filter hook prerouting priority -300
+		iifname != { "hub0", "hub1" } accept
+		udp sport { 500, 4500 } accept
+		meta l4proto esp accept
+		icmpv6 type { 133, 134, 135, 136, 137 } accept
+		ip6 daddr ff02::16 accept
+		counter name clear
+	}
+}
+E
 BFD_MS=300 hub_config 1 2 | sed 's/^    asn: 65002/&\n    rate: 5M/' >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
 export BFD_MS=300
@@ -35,7 +51,18 @@ more() { # SITE WAY REASON LEAST: that many more than before, soon (reports are 
 	echo "$3 +$((now - before))"; [ $((now - before)) -ge "$4" ]
 }
 descriptors() { local p; for p in $(json_of show dataplane '.processes[].pid'); do ls "/proc/$p/fd"; done | wc -l; }
-fds=$(descriptors)
+memory() { # of all processes, in MB
+	local p; for p in $(json_of show dataplane '.processes[].pid'); do cat "/proc/$p/status"; done | awk '/^VmRSS/ { n += $2 } END { print int(n / 1024) }'
+}
+# shellcheck disable=SC2016
+host_state() { # routes, addresses, pins, and how much is in the maps that hub writes
+	in_hub bash -c 'ip route show table all; ip -6 route show table all; ip -br addr; find /sys/fs/bpf/sluice
+		for m in route4 route6 sources4 sources6; do
+			echo "$m $(bpftool -j map dump pinned /sys/fs/bpf/sluice/$m | jq length)"
+		done' | sed 's/ expires [0-9]*sec//' | sort
+}
+fds=$(descriptors) mb=$(memory)
+host_state >"$LAB/state"
 in_ns_exec b2-h ping -i 0.05 -W 1 10.0.0.10 >"$LAB/neighbour" 2>&1 & neighbour=$!; remember $neighbour
 
 # ---- sources ----
@@ -56,6 +83,30 @@ sources() { # WANTED-NUMBER: those of it that arrive, of the hostile site's own 
 	[ "$(sort -u "$LAB/heard" | tr '\n' ' ')" = "$1" ]
 }
 case_ "of all sources only its own arrive, by both tunnels" sources "10.1.0.10 fd00:10:1::10 "
+
+# ---- ICMP errors: the kernel would lower the path MTU to wherever the quoted packet went ----
+lowered() { local out; out=$(ip -n "$P-hub" route get "$1" | tr '\n' ' '); echo "$out"; [[ $out == *" mtu 601"* || $out == *" mtu 1281"* ]]; }
+lies() { # about packets to the neighbour's host and device, inside and outside, and to a host behind the hub
+	local before to; before=$(dropped site-1 in service)
+	for to in 10.2.0.10 "$(inside4 2 0 2)" 100.64.2.2 10.0.0.10; do hostile too_big tun0 10.1.0.10 10.0.0.1 "$to" 601; done
+	hostile too_big tun0 10.1.0.10 198.51.100.1 100.64.2.2 601
+	for to in fd00:10:2::10 "$(inside6 2 0 2)" fd00:10::10; do hostile too_big tun1 fd00:10:1::10 fd00:10::1 "$to" 1281; done
+	hostile too_big tun1 fd00:10:1::10 2001:db8:a::1 2001:db8:64:2::2 1281
+	more site-1 in service 9 || return 1
+	for to in 10.2.0.10 "$(inside4 2 0 2)" 100.64.2.2 10.0.0.10 fd00:10:2::10 "$(inside6 2 0 2)" fd00:10::10 2001:db8:64:2::2; do
+		! lowered "$to" || return 1
+	done
+}
+case_ "what it says of paths to others is dropped, counted and not believed" lies
+hostile too_big tun0 10.1.0.10 10.0.0.1 10.1.0.10 601; hostile too_big tun1 fd00:10:1::10 fd00:10::1 fd00:10:1::10 1281
+case_ "what it says of the path to itself is believed" until_true 5 lowered 10.1.0.10
+case_ "with IPv6, too" until_true 5 lowered fd00:10:1::10
+stranger() {
+	in_ns bot python3 tests/net/hostile_site.py too_big - 100.71.0.2 198.51.100.1 100.64.2.2 601
+	until_true 5 eval '[ "$(json_of show dataplane .outside.too_big_icmp.packets)" = 1 ]' || return 1
+	! lowered 100.64.2.2
+}
+case_ "nor is a stranger outside who speaks of an echo" stranger
 
 # ---- the hub itself ----
 in_hub_exec python3 -c '
@@ -116,6 +167,12 @@ accounts() { local out; out=$(account); echo "$out"; [ "$out" = "[]" ]; }
 case_ "offered = delivered + reasons, of both sites and ways" until_true 10 accounts
 routed() { [ "$(json_of show routes '[.routes[] | select(.kind == "bgp")] | length')" = 4 ]; }
 case_ "routes are what they were" routed
+in_clear() { local n; n=$(in_ns inet nft -j list counter inet watch clear | jq '[.nftables[].counter.packets? // empty] | add'); echo "$n packets"; [ "$n" = 0 ]; }
+case_ "nothing left the hub in clear" in_clear
+same_state() { diff "$LAB/state" <(host_state); }
+case_ "routes, addresses, pins and maps of the host are what they were" eval 'until_true 5 same_state; same_state'
+same_memory() { local now; now=$(memory); echo "$now MB, $mb before"; [ "$now" -lt $((mb + mb / 4 + 16)) ]; }
+case_ "and no process has grown" same_memory
 same_fds() { echo "$(descriptors) of $fds descriptors"; [ "$(descriptors)" = "$fds" ]; }
 case_ "no descriptor was left open" until_true 5 same_fds
 

@@ -24,9 +24,10 @@ const struct drop_reason drop_reasons[] = {
 		"declares it as the site's, or it is the hub's or another site's",
 		"let the site announce the prefix or name it in prefixes; see source_check"},
 	{"service",
-		"for an address of the hub itself, which does not serve that to sites; or "
-		"multicast",
-		"name what sites may reach in site_services"},
+		"for an address of the hub itself, which does not serve that to sites; an ICMP "
+		"error "
+		"about a packet that the hub did not send to this site; or multicast",
+		"name what sites may reach in site_services; errors are none"},
 	{"foreign",
 		"with the SPI of a tunnel, but from another address than its peer's, and more than "
 		"such "
