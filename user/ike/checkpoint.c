@@ -165,7 +165,6 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 		return NULL;
 	sa = ike_sa_new(e, version, initiator, spi_i, spi_r, &local, &remote, now);
 	ike_sa_set_tunnel(sa, t);
-	tunnel_seen(e, t, &remote.addr);
 	sa->suite = suite;
 	rd_copy(r, &sa->keys, sizeof(sa->keys));
 	sa->nat_here = rd_u8(r);
@@ -332,7 +331,7 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 	return w.bad ? 0 : wr_len(&w);
 }
 
-/* What hub shows: the restored state from the start. */
+/* All has been read: what hub shows is the restored state, and where the peer is is known. */
 static void announce(struct engine *e, struct tunnel *t, uint64_t now)
 {
 	struct ike_sa *sa = tunnel_ike(t);
@@ -346,6 +345,7 @@ static void announce(struct engine *e, struct tunnel *t, uint64_t now)
 		reason_sentence(t->disabled ? REASON_ADMIN_DOWN : REASON_WAITING));
 	if (!sa)
 		return;
+	tunnel_seen(e, t, &sa->remote.addr);
 	tunnel_await_pair(e, t, now);
 	engine_note(
 		e, t, &sa->remote, false, REASON_RESTORED, "%s", reason_sentence(REASON_RESTORED));
