@@ -437,17 +437,6 @@ static void test_many_rekeys(void **state)
 	lab_free(l);
 }
 
-static void set_ppk(struct lab *l, int i, const char *id, const char *key)
-{
-	struct engine_tunnel *c = &l->conf[i];
-
-	c->options.ppk_id_len = (uint8_t)strlen(id);
-	memcpy(c->options.ppk_id, id, strlen(id));
-	secret_set(&c->ppk, key, strlen(key));
-	configure(l, i, "key");
-}
-
-/* RFC 8784: the key goes into everything that SK_d and AUTH make. */
 /* How many datagrams the site needs to rekey with these groups, of which the hub allows only 31. */
 static unsigned int sent_for_a_rekey(const struct algorithm_set *groups)
 {
@@ -474,52 +463,6 @@ static void test_group_of_a_rekey(void **state)
 
 	(void)state;
 	assert_int_equal(sent_for_a_rekey(&three), sent_for_a_rekey(&one_group));
-}
-
-static void test_ppk(void **state)
-{
-	struct lab *l = lab_new();
-	uint8_t before[PRF_MAX];
-
-	(void)state;
-	set_ppk(l, HUB, "q", "0123456789abcdef");
-	set_ppk(l, SITE, "q", "0123456789abcdef");
-	site_starts(l);
-	assert_int_equal(l->state[HUB].phase, PHASE_UP);
-	assert_int_equal(l->state[SITE].phase, PHASE_UP);
-	memcpy(before, sa_of(l, HUB)->keys.d, sizeof(before));
-	assert_memory_equal(before, sa_of(l, SITE)->keys.d, sizeof(before));
-	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_IKE, l->now);
-	pass(l, S);
-	assert_memory_not_equal(before, sa_of(l, HUB)->keys.d, 32);
-	assert_memory_equal(sa_of(l, HUB)->keys.d, sa_of(l, SITE)->keys.d, PRF_MAX);
-	/* Another key on one end ends the SA, and nobody gets in with it. */
-	set_ppk(l, HUB, "q", "fedcba9876543210");
-	pass(l, 40 * S);
-	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
-	assert_int_equal(l->state[HUB].reason, REASON_WRONG_PSK);
-	set_ppk(l, HUB, "other", "0123456789abcdef");
-	pass(l, 100 * S);
-	assert_int_equal(l->state[HUB].reason, REASON_PPK_UNKNOWN);
-	assert_int_equal(l->notes[HUB][REASON_CRYPTO], 0);
-	lab_free(l);
-}
-
-/* One end has a key: whichever it is, it refuses to go on without. */
-static void test_ppk_on_one_end(void **state)
-{
-	(void)state;
-	for (int end = HUB; end <= SITE; end++) {
-		struct lab *l = lab_new();
-
-		set_ppk(l, end, "q", "0123456789abcdef");
-		site_starts(l);
-		assert_int_not_equal(l->state[HUB].phase, PHASE_UP);
-		assert_int_not_equal(l->state[SITE].phase, PHASE_UP);
-		assert_true(l->notes[end][REASON_PPK_MISSING] > 0);
-		assert_int_equal(l->state[end].reason, REASON_PPK_MISSING);
-		lab_free(l);
-	}
 }
 
 /* RFC 7296 1.3.1: a group is offered with NONE beside it, and the peer takes NONE, without KE. */
@@ -567,6 +510,21 @@ static void test_identity_of_another_kind(void **state)
 	lab_free(l);
 }
 
+/* An IDr that no identity can be: told as what it is, and of nothing else. */
+static void test_responder_that_cannot_be(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[SITE].remote_id = (struct ike_identity){IKE_ID_IPV4, 5, "abcde"};
+	site_starts(l);
+	assert_true(l->notes[HUB][REASON_WRONG_LOCAL_ID] > 0);
+	assert_int_equal(l->state[HUB].reason, REASON_WRONG_LOCAL_ID);
+	assert_string_equal(l->state[HUB].detail,
+		"wants one of type 1 and 5 bytes, which cannot be one, we are fqdn:h");
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -590,8 +548,7 @@ int main(void)
 		cmocka_unit_test(test_group_of_a_rekey),
 		cmocka_unit_test(test_rekey_without_the_offered_group),
 		cmocka_unit_test(test_identity_of_another_kind),
-		cmocka_unit_test(test_ppk),
-		cmocka_unit_test(test_ppk_on_one_end),
+		cmocka_unit_test(test_responder_that_cannot_be),
 	};
 
 	if (!crypto_init())

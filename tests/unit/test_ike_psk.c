@@ -117,12 +117,103 @@ static void test_strangers_key(void **state)
 	strangers_key(1);
 }
 
+static void set_ppk(struct lab *l, int i, const char *id, const char *key)
+{
+	struct engine_tunnel *c = &l->conf[i];
+
+	c->options.ppk_id_len = (uint8_t)strlen(id);
+	memcpy(c->options.ppk_id, id, strlen(id));
+	secret_set(&c->ppk, key, strlen(key));
+	configure(l, i, "key");
+}
+
+/* RFC 8784: the key goes into everything that SK_d and AUTH make. */
+static void test_ppk(void **state)
+{
+	struct lab *l = lab_new();
+	uint8_t before[PRF_MAX];
+
+	(void)state;
+	set_ppk(l, HUB, "q", "0123456789abcdef");
+	set_ppk(l, SITE, "q", "0123456789abcdef");
+	site_starts(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	memcpy(before, sa_of(l, HUB)->keys.d, sizeof(before));
+	assert_memory_equal(before, sa_of(l, SITE)->keys.d, sizeof(before));
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_IKE, l->now);
+	pass(l, S);
+	assert_memory_not_equal(before, sa_of(l, HUB)->keys.d, 32);
+	assert_memory_equal(sa_of(l, HUB)->keys.d, sa_of(l, SITE)->keys.d, PRF_MAX);
+	/* Another key on one end ends the SA, and nobody gets in with it. */
+	set_ppk(l, HUB, "q", "fedcba9876543210");
+	pass(l, 40 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->state[HUB].reason, REASON_WRONG_PSK);
+	set_ppk(l, HUB, "other", "0123456789abcdef");
+	pass(l, 100 * S);
+	assert_int_equal(l->state[HUB].reason, REASON_PPK_UNKNOWN);
+	assert_int_equal(l->notes[HUB][REASON_CRYPTO], 0);
+	lab_free(l);
+}
+
+/* Met with silence, the request comes again, with the same AUTH. */
+static void test_ppk_of_a_disabled_tunnel(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_tunnel other;
+	struct secret psk;
+
+	(void)state;
+	l->conf[HUB].remote = (struct ip_addr){0};
+	set_ppk(l, HUB, "q", "0123456789abcdef");
+	set_ppk(l, SITE, "q", "0123456789abcdef");
+	other = l->conf[HUB]; /* has the device let in as far as IKE_AUTH */
+	other.number = 6;
+	other.remote_id.bytes[0] = 'o';
+	secret_set(&psk, "other", 5);
+	engine_tunnel_set(l->e[HUB], &other, &psk, l->now);
+	engine_command(l->e[HUB], 4, ENGINE_DOWN, l->now);
+	site_starts(l);
+	pass(l, 10 * S);
+	assert_true(l->notes[HUB][REASON_TUNNEL_DISABLED] > 1);
+	assert_int_equal(l->notes[HUB][REASON_WRONG_PSK], 0);
+	assert_int_equal(l->notes[SITE][REASON_PEER_REFUSED], 0);
+	assert_int_equal(l->told[HUB][4], l->notes[HUB][REASON_TUNNEL_DISABLED]);
+	engine_command(l->e[HUB], 4, ENGINE_UP, l->now);
+	pass(l, 5 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	assert_int_equal(l->state[SITE].phase, PHASE_UP);
+	assert_memory_equal(sa_of(l, HUB)->keys.d, sa_of(l, SITE)->keys.d, PRF_MAX);
+	lab_free(l);
+}
+
+/* One end has a key: whichever it is, it refuses to go on without. */
+static void test_ppk_on_one_end(void **state)
+{
+	(void)state;
+	for (int end = HUB; end <= SITE; end++) {
+		struct lab *l = lab_new();
+
+		set_ppk(l, end, "q", "0123456789abcdef");
+		site_starts(l);
+		assert_int_not_equal(l->state[HUB].phase, PHASE_UP);
+		assert_int_not_equal(l->state[SITE].phase, PHASE_UP);
+		assert_true(l->notes[end][REASON_PPK_MISSING] > 0);
+		assert_int_equal(l->state[end].reason, REASON_PPK_MISSING);
+		lab_free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotate),
 		cmocka_unit_test(test_hub_dials),
 		cmocka_unit_test(test_strangers_key),
+		cmocka_unit_test(test_ppk),
+		cmocka_unit_test(test_ppk_on_one_end),
+		cmocka_unit_test(test_ppk_of_a_disabled_tunnel),
 	};
 
 	if (!crypto_init())

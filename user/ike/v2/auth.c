@@ -156,6 +156,19 @@ static void note_unknown(struct engine *e, const struct message *m, const struct
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %s", text);
 }
 
+/* An ID payload as it is told of. False, and no identity, when it cannot be one. */
+static bool read_identity(struct span body, struct ike_identity *id, char text[IDENTITY_STR_SIZE])
+{
+	*id = (struct ike_identity){0};
+	if (identity_decode(body.bytes, body.len, id)) {
+		identity_format(id, text);
+		return true;
+	}
+	snprintf(text, IDENTITY_STR_SIZE, "of type %u and %zu bytes, which cannot be one",
+		body.len ? body.bytes[0] : 0, body.len > 4 ? body.len - 4 : 0);
+	return false;
+}
+
 /* 2.21.2: one notification, the same for every cause; the causes differ only in our log. */
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, uint64_t now)
@@ -171,20 +184,15 @@ static struct tunnel *authenticate(
 	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
 	struct span id = payload_get(&m->p, PAYLOAD_IDI), idr = payload_get(&m->p, PAYLOAD_IDR);
-	struct ike_identity peer = {0}, wanted;
-	char text[IDENTITY_STR_SIZE] = "-", wanted_text[IDENTITY_STR_SIZE];
+	struct ike_identity peer, wanted;
+	char text[IDENTITY_STR_SIZE], wanted_text[IDENTITY_STR_SIZE];
 	char detail[TRUST_TEXT_SIZE];
 	struct tunnel *t = NULL;
 	enum reason why;
 	bool ok;
 
-	if (identity_decode(id.bytes, id.len, &peer)) {
-		identity_format(&peer, text);
+	if (read_identity(id, &peer, text))
 		t = find_by_identity(e, m, &peer);
-	} else {
-		snprintf(text, sizeof(text), "of type %u and %zu bytes, which cannot be one",
-			id.len ? id.bytes[0] : 0, id.len > 4 ? id.len - 4 : 0);
-	}
 	why = t ? ppk_take_identity(sa, t, m) : REASON_NONE;
 	detail[0] = '\0';
 	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
@@ -209,10 +217,10 @@ static struct tunnel *authenticate(
 	} else if (is_cert(t) && !credentials_own(e, t)) {
 		engine_note(e, t, &m->remote, true, REASON_CERT_OWN, "identity %s", text);
 		tunnel_report(e, t, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));
-	} else if (idr.bytes && (!identity_decode(idr.bytes, idr.len, &wanted) ||
+	} else if (idr.bytes && (!read_identity(idr, &wanted, wanted_text) ||
 					!identity_equal(&wanted, &t->conf.local_id))) {
-		snprintf(detail, sizeof(detail), "wants %s, we are %s",
-			identity_format(&wanted, wanted_text),
+		snprintf(detail, sizeof(detail), "wants %s%.80s, we are %.80s",
+			wanted.type ? "" : "one ", wanted_text,
 			identity_format(&t->conf.local_id, text));
 		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "%s", detail);
 		tunnel_report(e, t, REASON_WRONG_LOCAL_ID, detail);
@@ -254,6 +262,7 @@ static int accept_child(struct engine *e, struct ike_sa *sa, const struct messag
 
 void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
+	struct ike_keys keys = sa->keys;
 	struct tunnel *t = authenticate(e, sa, m, now);
 	uint8_t buffer[IKE_BUFFER_SIZE];
 	struct proposal_policy policy;
@@ -267,6 +276,10 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 	bool alone;
 	int slot;
 
+	/* Silence: the peer sends it again, and the PPK of the tunnel goes into the keys once. */
+	if (!t && sa->state == IKE_INIT_ANSWERED)
+		sa->keys = keys;
+	secret_wipe(&keys, sizeof(keys));
 	if (!t)
 		return;
 	proposal_policy_ike(&t->conf.options, &policy);
