@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -466,6 +467,38 @@ static void test_a_channel_answers(void **state)
 	pair_fini(&p);
 }
 
+static void on_end(void *context, struct process *p)
+{
+	(void)context, (void)p;
+}
+
+/* A device that comes up while data starts has it started again: that is not the end of the start. */
+static void test_a_start_survives_a_device(void **state)
+{
+	(void)state;
+	for (int asked = 0; asked < 2; asked++) {
+		struct process p = {.base = event_base_new(), .on_end = on_end};
+		int status;
+
+		p.pid = fork();
+		if (p.pid == 0) {
+			if (asked)
+				pause();
+			_exit(1);
+		}
+		assert_true(p.pid > 0);
+		assert_false(process_failed_early(&p));
+		if (asked)
+			process_restart(&p, "a test");
+		assert_int_equal(waitpid(p.pid, &status, 0), p.pid);
+		assert_true(process_reap(&p, p.pid, status));
+		assert_int_equal(process_failed_early(&p), !asked);
+		assert_true(event_pending(p.restart, EV_TIMEOUT, NULL));
+		process_fini(&p);
+		event_base_free(p.base);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_route_table),
 		cmocka_unit_test(test_backup_med),
 		cmocka_unit_test(test_every_reason_is_named),
+		cmocka_unit_test(test_a_start_survives_a_device),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void say_goodbye_by_ike(struct hub *h)
 static bool start_failed(struct hub *h)
 {
 	for (int i = 0; !h->started && !h->stopping && i < PROCESS_ROLES; i++) {
-		if (h->processes[i].pid > 0 || h->processes[i].was_ready)
+		if (!process_failed_early(&h->processes[i]))
 			continue;
 		log_error("cannot start: %s ended before it was ready", process_names[i]);
 		h->failed = true;

@@ -166,6 +166,11 @@ void process_restart(struct process *p, const char *why)
 	kill(p->pid, SIGKILL);
 }
 
+bool process_failed_early(const struct process *p)
+{
+	return p->pid <= 0 && !p->was_ready && !p->asked;
+}
+
 void process_watch(struct process *p, uint64_t now)
 {
 	const char *name = process_names[p->role];

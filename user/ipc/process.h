@@ -55,6 +55,9 @@ bool process_reap(struct process *p, pid_t pid, int status);
 /* Ends the child at once, so that it starts again with other descriptors. One that is not there does so anyway. */
 void process_restart(struct process *p, const char *why);
 
+/* It ended by itself before it has ever been ready, and would do so again. */
+bool process_failed_early(const struct process *p);
+
 /* Once a second: asks it whether it is alive, and ends one that has hung, so that it starts again. */
 void process_watch(struct process *p, uint64_t now);
 
