@@ -176,30 +176,18 @@ static __always_inline int goes_to_sites(
 	       leaves_by == inside_of(skb);
 }
 
-/* Nobody's route leads there but perhaps a default route: the hub's own and others' are still theirs. */
-static __noinline int is_of_others(struct __sk_buff *skb, const struct selected *s, __u32 group)
-{
-	const struct source_owner *owner;
-
-	if (!skb || !s)
-		return 1;
-	owner = declared(SLUICE_OWNERS, s);
-	if (owner && owner->len)
-		return owner->group != group;
-	return is_local(skb, s->family, s->source);
-}
-
 /*
- * The longest match decides, of routes and of what is declared as this site's; `strictly`, whatever it is
- * let off.
+ * The longest match decides, of routes and of what is declared, as this site's or as somebody else's;
+ * `strictly`, whatever it is let off. Where none but perhaps a default route leads, the hub's own and others' are
+ * still theirs.
  */
 static __noinline int source_belongs(
 	struct __sk_buff *skb, const struct selected *s, __u32 tunnel, int strictly)
 {
 	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel), *back = 0;
+	const struct source_owner *own, *owner;
 	const struct route_target *target;
-	const struct source_owner *own;
-	int mine = 0, routed = 0;
+	int mine = 0, routed = 0, others = 0;
 	__u32 check;
 
 	if (!skb || !s || !record)
@@ -215,16 +203,19 @@ static __noinline int source_belongs(
 		mine = record->group && back && back->group == record->group;
 		routed = target->len;
 	}
-	if (mine && routed)
+	owner = declared(SLUICE_OWNERS, s);
+	if (owner && owner->group != record->group)
+		others = owner->len;
+	if (mine && routed && routed >= others)
 		return 1;
 	own = declared(record->site, s);
-	if (own && own->len && (int)own->len >= routed)
+	if (own && own->len && (int)own->len >= routed && (int)own->len >= others)
 		return 1;
-	if (routed)
+	if (routed || others)
 		return 0;
 	if (check == SOURCE_STRICT && !mine && !own)
 		return 0;
-	return !is_of_others(skb, s, record->group);
+	return (owner && owner->len) || !is_local(skb, s->family, s->source);
 }
 
 /* What the hub itself asked for: a connection, or a UDP socket that has this one peer. */

@@ -21,6 +21,7 @@
 #define SIBLING  16 /* tunnel of a site of the same group */
 #define LOOPBACK 1
 #define GROUP    (SITE + 1)
+#define ABSENT   30 /* group of a site that is down */
 
 #define ICMP 1
 #define TCP  6
@@ -75,7 +76,12 @@ static void check_by(struct state *s, enum source_check check)
 	record(s, TUNNEL, GROUP, check);
 }
 
-static void declare(struct state *s, bool with_default)
+static const char *const nothing_more[3], *const defaults[3] = {"0.0.0.0/0", "::/0"},
+						 *const wide[3] = {"10.0.0.0/8", "fd00::/8",
+							 "169.254.0.0/16"};
+
+/* `more` of this site, without being what belongs to it. */
+static void declare(struct state *s, const char *const more[3])
 {
 	static const struct {
 		uint32_t list, group;
@@ -89,6 +95,8 @@ static void declare(struct state *s, bool with_default)
 		{SLUICE_OWNERS, OTHER / 2 + 1, "fd00:5::/32"},
 		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "10.0.0.0/24"},
 		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "fd00:10::/64"},
+		{SLUICE_OWNERS, ABSENT, "169.254.100.20/30"},
+		{SLUICE_OWNERS, ABSENT, "fd00:ffff:3::/126"},
 	};
 	struct source_set now = {0};
 	struct ip_prefix p;
@@ -97,8 +105,8 @@ static void declare(struct state *s, bool with_default)
 		p = prefix(lists[i].prefix);
 		source_set_add(&now, lists[i].list, lists[i].group, &p);
 	}
-	for (int v6 = 0; with_default && v6 < 2; v6++) {
-		p = prefix(v6 ? "::/0" : "0.0.0.0/0");
+	for (size_t i = 0; i < 3 && more[i]; i++) {
+		p = prefix(more[i]);
 		source_set_add(&now, SITE, GROUP, &p);
 	}
 	assert_int_equal(source_set_replace(s->plane, &s->sources, &now), 0);
@@ -139,7 +147,7 @@ static int start_plane(void **context, bool kernel_esp)
 	route(s, "fd00:4:7::/64", OTHER);
 	route(s, "169.254.100.18/32", OTHER); /* inside addresses of the other one */
 	route(s, "fd00:ffff:2::2/128", OTHER);
-	declare(s, false);
+	declare(s, nothing_more);
 	return 0;
 }
 
@@ -298,12 +306,13 @@ static const struct source_case cases[] = {
 	{"10.2.0.10", "fd00:2::10", SOURCE, SOURCE}, /* another site's */
 	{"169.254.100.10", "fd00:ffff:1::2", PASSES, PASSES}, /* its inside address, no route yet */
 	{"169.254.100.18", "fd00:ffff:2::2", SOURCE, SOURCE}, /* another's inside address */
-	{"10.5.0.1", "fd00:5::1", SOURCE, SOURCE},    /* declared by another, not announced */
-	{"10.0.0.77", "fd00:10::77", SOURCE, SOURCE}, /* a network of the hub */
-	{"10.0.0.1", "fd00:10::1", SOURCE, SOURCE},   /* the hub itself */
-	{"192.0.2.1", "2001:db8::1", SOURCE, SOURCE}, /* its outside address */
-	{"8.8.8.8", "2001:4860::8", SOURCE, PASSES},  /* nobody's */
-	{"0.0.0.0", "::", SOURCE, PASSES},            /* the kernel drops it */
+	{"10.5.0.1", "fd00:5::1", SOURCE, SOURCE}, /* declared by another, not announced */
+	{"169.254.100.22", "fd00:ffff:3::2", SOURCE, SOURCE}, /* an inside address that is down */
+	{"10.0.0.77", "fd00:10::77", SOURCE, SOURCE},         /* a network of the hub */
+	{"10.0.0.1", "fd00:10::1", SOURCE, SOURCE},           /* the hub itself */
+	{"192.0.2.1", "2001:db8::1", SOURCE, SOURCE},         /* its outside address */
+	{"8.8.8.8", "2001:4860::8", SOURCE, PASSES},          /* nobody's */
+	{"0.0.0.0", "::", SOURCE, PASSES},                    /* the kernel drops it */
 };
 
 static void each_source(struct state *s, enum source_check check)
@@ -336,11 +345,11 @@ static void a_default_route_counts(void **context)
 
 	for (int accepted = 0; accepted < 2; accepted++) {
 		if (accepted) {
-			declare(s, false);
+			declare(s, nothing_more);
 			route(s, "0.0.0.0/0", TUNNEL);
 			route(s, "::/0", TUNNEL);
 		} else {
-			declare(s, true);
+			declare(s, defaults);
 		}
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			struct packet v4 = {cases[i].from4, LAN4, UDP, 1, 2, 0, 0};
@@ -353,8 +362,27 @@ static void a_default_route_counts(void **context)
 	/* That of another site is not this one's. */
 	route(s, "0.0.0.0/0", OTHER);
 	expect(s, &(struct packet){"8.8.8.8", LAN4, UDP, 1, 2, 0, 0}, SOURCE);
-	declare(s, true);
+	declare(s, defaults);
 	expect(s, &(struct packet){"8.8.8.8", LAN4, UDP, 1, 2, 0, 0}, PASSES);
+}
+
+/* A summary around what is others', whether their routes are there or not. */
+static void a_wide_prefix_takes_nothing_from_others(void **context)
+{
+	struct packet between[] = {{"10.77.0.1", LAN4, UDP, 1, 2, 0, 0},
+		{"fd00:77::1", LAN6, UDP, 1, 2, 0, 0}, {"169.254.77.1", LAN4, UDP, 1, 2, 0, 0}};
+	struct state *s = *context;
+
+	for (int routed = 0; routed < 2; routed++) {
+		declare(s, routed ? nothing_more : wide);
+		for (int i = 0; i < 3; i++)
+			if (routed)
+				route(s, wide[i], TUNNEL);
+		each_source(s, SOURCE_STRICT);
+		each_source(s, SOURCE_LOOSE);
+		for (int i = 0; i < 3; i++)
+			expect(s, &between[i], PASSES);
+	}
 }
 
 #define PEER  "169.254.100.10"
@@ -480,7 +508,7 @@ static void an_error_is_about_what_the_hub_sent_there(void **context)
 		bool with_default = check == 3;
 
 		check_by(s, with_default ? SOURCE_STRICT : (enum source_check)check);
-		declare(s, with_default);
+		declare(s, with_default ? defaults : nothing_more);
 		for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
 			enum verdict wanted =
 				with_default ? quotes[i].with_default : quotes[i].wanted;
@@ -680,6 +708,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(a_source_is_the_sites_own),
 		BOTH(a_default_route_counts),
+		BOTH(a_wide_prefix_takes_nothing_from_others),
 		BOTH(sessions_are_of_their_tunnel),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),
