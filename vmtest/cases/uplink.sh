@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A NAT in front of the site, which forgets: the hub follows to the new port. Then that uplink is cut
-# silently, and heals: traffic moves to the other tunnel and back.
+# silently, and heals: traffic moves to the other tunnel and back. Then the hub's device goes and comes back before the
+# hub has looked.
 set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 in_the_lab
@@ -37,4 +38,17 @@ cut_off 1 0
 case_ "both tunnels are up again" until_true 30 all_up 2
 case_ "the route is on tunnel 0 again" until_true 20 route_tunnel 0
 case_ "hub to site" until_true 10 reach host 10.1.0.10
+
+in_ns hub sysctl -qw net.ipv6.conf.all.keep_addr_on_down=1
+runs() { ip -n "$P-hub" link show wan0 | grep -q "state UP"; }
+renamed() {
+	kill -STOP "$(<"$LAB/sluiced.pid")"
+	printf '%s\n' "link set wan0 down" "link set wan0 name was0" "link set was0 name wan0" "link set wan0 up" \
+		"route replace 100.64.0.0/16 via 198.51.100.2" | ip_batch hub
+	until_true 2 runs; kill -CONT "$(<"$LAB/sluiced.pid")"
+	until_true 2 grep -q 'wan0 has gone' "$LAB/sluiced.log"
+}
+case_ "its device has another name for a moment" renamed
+case_ "the site's end of tunnel 0 is reached" until_true 5 in_ns hub ping -q -c 1 -W 1 "$(inside4 1 0 2)"
+case_ "its tunnel was up all the time" test "$(json_of show log site-1 '[.events[]? | select(.reason_code == "ENDPOINT_LOST")] | length')" = 0
 cases_end

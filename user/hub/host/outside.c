@@ -89,6 +89,27 @@ static void lose(struct hub *h, uint32_t i)
 	log_warn("%s has gone: closed until there is such a device again", o->name);
 }
 
+/*
+ * With kernel ESP. The tunnels of the device are closed, but when it is back before anybody has looked: those
+ * that have stayed open are told of their new interface.
+ */
+static void remake_interfaces(struct hub *h, const char *device)
+{
+	for (uint32_t i = 0; h->kernel_esp && i < HUB_SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+			uint32_t tunnel = hub_tunnel_number(h->sites[i], t);
+
+			if (!h->sites[i]->conf.tunnels[t].configured ||
+				strcmp(h->config->concentrator.endpoints[t].device, device))
+				continue;
+			hub_interface_del(h, tunnel);
+			hub_interface_add(h, h->sites[i], t);
+			if (h->sites[i]->tunnels[t].open)
+				hub_tunnel_open(h, tunnel);
+		}
+	}
+}
+
 /* Everything of ours that has the index of the one before. */
 static void take_up(struct hub *h, uint32_t i)
 {
@@ -100,7 +121,7 @@ static void take_up(struct hub *h, uint32_t i)
 		log_error("%s: %s; it stays closed", o->name, why);
 	if (!hub_outside_sockets_follow(h, o->name))
 		log_error("%s: sockets cannot be bound to it", o->name);
-	hub_interfaces_follow(h, o->name);
+	remake_interfaces(h, o->name);
 	if (h->kernel_esp)
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
 	else

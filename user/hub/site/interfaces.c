@@ -81,19 +81,6 @@ void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu)
 		log_error("tunnel %u: its interface takes no MTU of %u", tunnel, mtu);
 }
 
-void hub_interfaces_follow(struct hub *h, const char *device)
-{
-	for (uint32_t i = 0; h->xfrmi && i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			if (!h->sites[i]->conf.tunnels[t].configured ||
-				strcmp(h->config->concentrator.endpoints[t].device, device))
-				continue;
-			hub_interface_del(h, hub_tunnel_number(h->sites[i], t));
-			hub_interface_add(h, h->sites[i], t);
-		}
-	}
-}
-
 static bool probe_kernel_esp(char error[CONFIG_ERROR_SIZE])
 {
 	char why[DATAPLANE_ERROR_SIZE];

@@ -78,8 +78,6 @@ void hub_interfaces_close(struct hub *h);
 void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t);
 void hub_interface_del(struct hub *h, uint32_t tunnel);
 void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
-/* An outside device is another one now: the interfaces of its tunnels, which are closed, are made again. */
-void hub_interfaces_follow(struct hub *h, const char *device);
 /* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
 bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
