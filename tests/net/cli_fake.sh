@@ -42,6 +42,8 @@ shows '^2025-11-08 05:40:40.002Z store-1.0_198.51.100.1 RouteStatus UPDATED pref
 run explain ike_no_proposal; exits 0 "explain CODE"
 shows '^IKE_NO_PROPOSAL$' "explain: the code"; shows 'same on both ends\.$' "explain: what to do"
 run explain; exits 0 "explain"; shows '^DPD_TIMEOUT$' "explain: all of them"
+awk '/^[^ ]/ { n = 0 } /^ / { n++ } n == 2 && !/^    [A-Z]/ { print; bad = 1 } END { exit bad }' "$W/out"
+say $? "explain: every advice is a sentence"
 for reason in $(sed -n 's/.*FIELD(site_stats, \(.*\)),/\1/p' user/state/stats_fields.c); do
 	run explain "$reason"; exits 0 "explain $reason"; shows "^$reason\$" "explain: the reason"
 done
@@ -106,6 +108,10 @@ names "show nonsense" "'show' cannot be followed by 'nonsense', only by one of: 
 names "tunnel" "tunnel what? One of: down, up, drain"
 names "tunnel down a 0 --json" "--json is not for 'tunnel down'"
 names "frobnicate a" "unknown command 'frobnicate'"
+begins() { [[ "$(head -n 1 "$W/err")" == "$1: "*"$2"* ]]; say $? "$1: $2: the message begins with the name of the program"; }
+run show sites --jsn; begins sluice "'--jsn'"
+run ca list --jsn; begins sluice "'--jsn'"
+timeout 20 "$OUT/sluiced" --jsn 2>"$W/err"; begins sluiced "'--jsn'"
 
 # On a terminal of 80 columns nothing is cut without a word: columns that have no room are named.
 narrow() {
@@ -131,6 +137,8 @@ done
 narrow show tunnels
 grep -q '^(no room for .*MTU.*; a wider terminal or --json has them)$' "$W/out"; say $? "show tunnels: says which columns have no room"
 grep -q 'IKE_NO_PROPOSAL' "$W/out"; say $? "show tunnels: the reason is not cut"
+narrow report
+grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped has room in 80 columns"
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"

@@ -216,6 +216,7 @@ int ca_main(int argc, char **argv)
 	if (!c)
 		return CLIENT_USAGE;
 	optind = 2;
+	argv[0] = "sluice";
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage_text, stdout);

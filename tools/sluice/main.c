@@ -137,6 +137,7 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 	int option;
 	char *end;
 
+	argv[0] = "sluice"; /* what getopt says begins as all that is said here */
 	while ((option = getopt_long(argc, argv, "s:jn:h", long_options, NULL)) != -1) {
 		switch (option) {
 		case 's':

@@ -106,8 +106,8 @@ void view_report_since(const json_t *document)
 void view_report(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
-		{"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"DROPPED", 1, 0, 3},
-		{"% OF CAP", 1, 0, 1}, {"% OF ALL", 1, 0, 5}, {"TOTAL", 1, 0, 2},
+		{"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"DROPPED", 1, 0, 1},
+		{"% OF CAP", 1, 0, 3}, {"% OF ALL", 1, 0, 5}, {"TOTAL", 1, 0, 2},
 		{"DROPPED PACKETS", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *aggregate = json_object_get(document, "aggregate"), *site;
 	struct table t;

@@ -94,6 +94,7 @@ int main(int argc, char **argv)
 	int option;
 
 	signal(SIGPIPE, SIG_IGN);
+	argv[0] = "sluiced"; /* what getopt says begins as all that is said here */
 	while ((option = getopt_long(argc, argv, "f:cvh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
