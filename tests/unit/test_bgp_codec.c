@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -87,9 +88,10 @@ static void notification_round_trip(void **state)
 	m = complete(&w, MESSAGE_NOTIFICATION);
 	assert_true(notify_decode(&m.body, &out));
 	assert_memory_equal(&in, &out, sizeof(in));
-	assert_string_equal(notify_format(&out, said), "Cease 6/2 (administrative shutdown): bye!");
+	assert_string_equal(notify_format(&out, true, said),
+		"Cease 6/2 (administrative shutdown): peer says \"bye!\"");
 	out.data[0] = 200; /* more than there is */
-	assert_string_equal(notify_format(&out, said), "Cease 6/2 (administrative shutdown)");
+	assert_string_equal(notify_format(&out, true, said), "Cease 6/2 (administrative shutdown)");
 }
 
 static void refresh_round_trip(void **state)
@@ -157,17 +159,18 @@ static void notification_texts(void **state)
 
 	(void)state;
 	assert_int_equal(n.data[0], strlen("the hub shuts down"));
-	assert_string_equal(
-		notify_format(&n, text), "Cease 6/2 (administrative shutdown): the hub shuts down");
-	assert_string_equal(notify_format(&hard, text),
-		"Cease 6/9 (hard reset): Cease 6/2 (administrative shutdown): the hub shuts down");
-	assert_non_null(strstr(notify_format(&twice, text), "hard reset"));
+	assert_string_equal(notify_format(&n, false, text), "Cease 6/2 (administrative shutdown): "
+							    "hub says \"the hub shuts down\"");
+	assert_string_equal(notify_format(&hard, true, text),
+		"Cease 6/9 (hard reset): Cease 6/2 (administrative shutdown): "
+		"peer says \"the hub shuts down\"");
+	assert_non_null(strstr(notify_format(&twice, true, text), "hard reset"));
 	memset(n.data, 'x', sizeof(n.data));
 	n.data[0] = 254;
 	n.data_len = 255;
 	hard = notify_hard(&n);
 	assert_int_equal(hard.data_len, 257); /* all of it, and two bytes in front */
-	assert_true(strlen(notify_format(&hard, text)) < NOTIFY_TEXT_SIZE);
+	assert_true(strlen(notify_format(&hard, true, text)) < NOTIFY_TEXT_SIZE);
 }
 
 /* ---- attributes: RFC 7606 ---- */
@@ -472,24 +475,26 @@ static void what_a_peer_writes(void **state)
 	static const struct {
 		const char *sent, *said;
 	} cases[] = {
-		{"bye", "Cease 6/2 (administrative shutdown): bye"},
-		{"Gr\xc3\xbc\xc3\x9f", "Cease 6/2 (administrative shutdown): Gr\xc3\xbc\xc3\x9f"},
-		{"a\xff\xc0\x80z", "Cease 6/2 (administrative shutdown): a\\xff\\xc0\\x80z"},
-		{"a\n2026 hub: forged\x1b[31m",
-			"Cease 6/2 (administrative shutdown): a\\x0a2026 hub: forged\\x1b[31m"},
-		{"\xed\xa0\x80", "Cease 6/2 (administrative shutdown): \\xed\\xa0\\x80"},
-		{"\xc2\x9b", "Cease 6/2 (administrative shutdown): \\xc2\\x9b"},
-		{"\xe2\x82", "Cease 6/2 (administrative shutdown): \\xe2\\x82"},
+		{"bye", "bye"},
+		{"Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f"},
+		{"a\xff\xc0\x80z", "a\\xff\\xc0\\x80z"},
+		{"a\n2026 hub: forged\x1b[31m", "a\\x0a2026 hub: forged\\x1b[31m"},
+		{"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+		{"\xc2\x9b", "\\xc2\\x9b"},
+		{"\xe2\x82", "\\xe2\\x82"},
+		{"\"; tunnel is up \\", "\\\"; tunnel is up \\\\"},
 	};
 	uint8_t bytes[2 + 2 + 1 + SHUTDOWN_TEXT] = {NOTIFY_CEASE, CEASE_SHUTDOWN};
-	char text[NOTIFY_TEXT_SIZE], child[] = "a\xff\n\xc3\xbcz";
+	char text[NOTIFY_TEXT_SIZE], quoted[NOTIFY_TEXT_SIZE], child[] = "a\xff\n\xc3\xbcz";
 	struct bgp_notify n;
 	struct rd r;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		n = notify_make_text(CEASE_SHUTDOWN, cases[i].sent);
-		assert_string_equal(notify_format(&n, text), cases[i].said);
+		snprintf(quoted, sizeof(quoted),
+			"Cease 6/2 (administrative shutdown): peer says \"%s\"", cases[i].said);
+		assert_string_equal(notify_format(&n, true, text), quoted);
 	}
 	bytes[2] = SHUTDOWN_TEXT;
 	for (int hard = 0; hard < 2; hard++) {
@@ -504,10 +509,11 @@ static void what_a_peer_writes(void **state)
 			bytes[at + 1 + (unsigned int)i] = i % 2 ? 0xbc : 0xc3; /* U+00FC */
 		r = rd_init(bytes, at + 1 + SHUTDOWN_TEXT);
 		assert_true(notify_decode(&r, &n));
-		notify_format(&n, text);
-		assert_non_null(strstr(text, "(administrative shutdown): \xc3\xbc\xc3\xbc"));
-		assert_string_equal(text + strlen(text) - 5, "\xc3\xbc...");
-		assert_true(strlen(text) >= NOTIFY_TEXT_SIZE - 5);
+		notify_format(&n, true, text);
+		assert_non_null(
+			strstr(text, "(administrative shutdown): peer says \"\xc3\xbc\xc3\xbc"));
+		assert_string_equal(text + strlen(text) - 6, "\xc3\xbc...\"");
+		assert_true(strlen(text) >= NOTIFY_TEXT_SIZE - 6);
 	}
 	utf8_clean(child);
 	assert_string_equal(child, "a??\xc3\xbcz");

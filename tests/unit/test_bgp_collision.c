@@ -34,7 +34,8 @@ static struct {
 	uint64_t last[2][BGP_DIRECTIONS]; /* arrival of what was sent last, each way */
 	uint64_t connect_at;
 	unsigned int forgot;
-	bool deaf; /* does not answer the hub's connections */
+	bool deaf;                    /* does not answer the hub's connections */
+	char ended[REASON_TEXT_SIZE]; /* what the hub has said of the last connection to end */
 	struct flight flights[IN_FLIGHT_MAX];
 	unsigned int count;
 } peer;
@@ -226,6 +227,8 @@ static void hub_effects(void)
 			launch(true, BGP_OUTGOING, CONNECTED);
 		} else if (e.type == BGP_EFFECT_CLOSE) {
 			launch(false, e.direction, CLOSED);
+		} else if (e.type == BGP_EFFECT_EVENT && strstr(e.event.details, "-> Idle")) {
+			snprintf(peer.ended, sizeof(peer.ended), "%s", e.event.details);
 		}
 	}
 }
@@ -343,6 +346,8 @@ static void ours_may_come_to_nothing(void **state)
 		run_for(10 * CLOCK_MILLISECOND + 2 * peer.delay_max);
 		assert_int_equal(peer.state[BGP_INCOMING], FSM_ESTABLISHED);
 		assert_int_equal(ours->state, FSM_IDLE);
+		assert_string_equal(peer.ended, "state Connect -> Idle: there are two connections, "
+						"and this one is not kept");
 		run_for(20 * CLOCK_SECOND); /* less than the hold time: it knows no keepalives */
 		assert_int_equal(ours->state, FSM_IDLE);
 		assert_int_equal(peer.forgot, 0);

@@ -64,6 +64,24 @@ static void a_session_and_its_routes(void **state)
 	must_say("WITHDRAWN 10.1.0.0/24 \n");
 }
 
+/* A device that says no more than that it does not like the hub's OPEN. */
+static void refuse_without_an_open(void)
+{
+	struct bgp_notify refused = notify_make(NOTIFY_OPEN, OPEN_BAD_PEER_AS);
+	struct bgp_neighbor n = hub_neighbor(5);
+	uint8_t bytes[64];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	n.passive = true;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 5, true, lab.now);
+	bgp_connected(lab.hub, 5, BGP_INCOMING, lab.now);
+	bgp_message_encode_notify(&w, &refused);
+	bgp_receive(lab.hub, 5, BGP_INCOMING, bytes, wr_len(&w), lab.now);
+	settle();
+	bgp_neighbor_delete(lab.hub, 5, lab.now);
+}
+
 static void ends_of_sessions(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(2);
@@ -73,7 +91,8 @@ static void ends_of_sessions(void **state)
 	pass(MINUTE);
 	bgp_shutdown(lab.site[0], lab.now);
 	pass(CLOCK_SECOND);
-	must_say("DOWN - NOTIFICATION received: Cease 6/2");
+	must_say("DOWN - NOTIFICATION received: Cease 6/2 (administrative shutdown): peer says "
+		 "\"the hub shuts down\"\n");
 	must_say("DOWN - state Established -> Idle: NOTIFICATION received: Cease 6/2");
 
 	n.remote_as = 65099;
@@ -81,6 +100,18 @@ static void ends_of_sessions(void **state)
 	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
 	pass(MINUTE);
 	must_say("OPEN refused: remote AS is 65011, expected 65099; NOTIFICATION sent: ");
+
+	join(4);
+	pass(MINUTE);
+	lab.site[4]->peers[0]->rib.conf.remote_as = 64513; /* a slip of the site's */
+	bgp_tunnel_set(lab.hub, 4, false, lab.now);
+	bgp_tunnel_set(lab.hub, 4, true, lab.now);
+	pass(MINUTE);
+	must_say("NOTIFICATION received: OPEN Message Error 2/2 (bad peer AS): the peer, AS 65012, "
+		 "is set up for another AS of the hub than 64512, which is the hub's\n");
+	refuse_without_an_open();
+	must_say("(bad peer AS): the peer is set up for another AS of the hub than 64512, which is "
+		 "the hub's\n");
 
 	join(1);
 	pass(MINUTE);

@@ -117,32 +117,39 @@ static size_t shutdown_text(const struct bgp_notify *n)
 	return n->data[0] < n->data_len ? n->data[0] : 0;
 }
 
-/* What a peer wrote, without what a terminal or a log would take for something else. */
+/* One character of it, without what a terminal, a log or the quotes around it would take for something else. */
+static size_t quote_one(const uint8_t *text, size_t n, char to[5])
+{
+	if (!n)
+		return (size_t)snprintf(to, 5, "\\x%02x", text[0]);
+	if (*text == '"' || *text == '\\')
+		return (size_t)snprintf(to, 5, "\\%c", text[0]);
+	memcpy(to, text, n);
+	return n;
+}
+
 static void append_text(char *to, size_t room, const uint8_t *text, size_t len)
 {
-	static const char cut[] = "...";
+	static const char end[] = "\"", cut[] = "...\"";
 	size_t at = 0;
+	char one[5];
 
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_printable(text + i, len - i), need = n ? n : 4;
-		bool last = i + (n ? n : 1) == len;
+		size_t n = utf8_printable(text + i, len - i), need = quote_one(text + i, n, one);
 
-		if (at + need + (last ? 1 : sizeof(cut)) > room) {
+		i += n ? n : 1;
+		if (at + need + (i == len ? sizeof(end) : sizeof(cut)) > room) {
 			if (at + sizeof(cut) <= room)
 				memcpy(to + at, cut, sizeof(cut));
 			return;
 		}
-		if (n)
-			memcpy(to + at, text + i, n);
-		else
-			snprintf(to + at, need + 1, "\\x%02x", text[i]);
+		memcpy(to + at, one, need);
 		at += need;
-		to[at] = '\0';
-		i += n ? n : 1;
 	}
+	memcpy(to + at, end, sizeof(end));
 }
 
-static void format_plain(const struct bgp_notify *n, char *text, size_t room)
+static void format_plain(const struct bgp_notify *n, bool received, char *text, size_t room)
 {
 	const struct code_row *row = NULL;
 	const char *meaning = NULL;
@@ -154,13 +161,18 @@ static void format_plain(const struct bgp_notify *n, char *text, size_t room)
 		meaning = row->subcodes[n->subcode];
 	snprintf(text, room, "%s %u/%u%s%s%s%s", row && row->name ? row->name : "NOTIFICATION",
 		n->code, n->subcode, meaning ? " (" : "", meaning ? meaning : "",
-		meaning ? ")" : "", len ? ": " : "");
+		meaning ? ")" : "",
+		!len       ? ""
+		: received ? ": peer says \""
+			   : ": hub says \"");
 	at = strlen(text);
-	append_text(text + at, room - at, n->data + 1, len);
+	if (len)
+		append_text(text + at, room - at, n->data + 1, len);
 }
 
 /* RFC 8538 3.1: the reason of a hard reset stands in its data, in the same form. */
-static const char *format_hard(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
+static const char *format_hard(
+	const struct bgp_notify *n, bool received, char text[NOTIFY_TEXT_SIZE])
 {
 	static const char head[] = "Cease 6/9 (hard reset): ";
 	struct bgp_notify inner =
@@ -170,14 +182,15 @@ static const char *format_hard(const struct bgp_notify *n, char text[NOTIFY_TEXT
 	if (inner.code == NOTIFY_CEASE && inner.subcode == CEASE_HARD_RESET)
 		inner.data_len = 0;
 	memcpy(text, head, sizeof(head));
-	format_plain(&inner, text + sizeof(head) - 1, NOTIFY_TEXT_SIZE - sizeof(head) + 1);
+	format_plain(
+		&inner, received, text + sizeof(head) - 1, NOTIFY_TEXT_SIZE - sizeof(head) + 1);
 	return text;
 }
 
-const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE])
+const char *notify_format(const struct bgp_notify *n, bool received, char text[NOTIFY_TEXT_SIZE])
 {
 	if (n->code == NOTIFY_CEASE && n->subcode == CEASE_HARD_RESET && n->data_len >= 2)
-		return format_hard(n, text);
-	format_plain(n, text, NOTIFY_TEXT_SIZE);
+		return format_hard(n, received, text);
+	format_plain(n, received, text, NOTIFY_TEXT_SIZE);
 	return text;
 }

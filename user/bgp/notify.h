@@ -91,9 +91,10 @@ bool notify_decode(struct rd *body, struct bgp_notify *n);
 void notify_encode(const struct bgp_notify *n, struct wr *w);
 
 /*
- * "Cease 6/1 (maximum number of prefixes reached)"; returns `text`. What the peer wrote is printable
- * UTF-8 afterwards: other bytes stand as \xNN, and "..." where there was no room for all of it.
+ * "Cease 6/1 (maximum number of prefixes reached)"; returns `text`. What somebody wrote into it follows in
+ * quotes, after whose words they are: a peer may repeat what the hub had sent to it. It is printable UTF-8
+ * then: other bytes stand as \xNN, and "..." where there was no room for all of it.
  */
-const char *notify_format(const struct bgp_notify *n, char text[NOTIFY_TEXT_SIZE]);
+const char *notify_format(const struct bgp_notify *n, bool received, char text[NOTIFY_TEXT_SIZE]);
 
 #endif

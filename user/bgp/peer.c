@@ -16,6 +16,13 @@ void peer_set_detail(struct bgp_peer *p, const char *format, ...)
 	va_end(args);
 }
 
+/* What ends a session. Of two connections the one that goes says nothing of what the other one comes to. */
+static const char *why_ended(const struct bgp_peer *p, enum fsm_event event)
+{
+	return event == FSM_COLLISION ? "there are two connections, and this one is not kept"
+				      : p->detail;
+}
+
 /* ---- pieces of actions ---- */
 
 static void clear_timers(struct bgp_session *s)
@@ -60,18 +67,19 @@ static bool is_final(const struct bgp_notify *n)
 }
 
 static void send_notify(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
-	const struct bgp_notify *n, uint64_t now)
+	const struct bgp_notify *n, enum fsm_event event, uint64_t now)
 {
 	struct wr w = session_writer(s, 0);
 	bool hard = peer_can_restart(b, s) && s->remote.restart_on_notify && is_final(n);
 	struct bgp_notify sent = hard ? notify_hard(n) : *n;
+	const char *why = why_ended(p, event);
 	char text[NOTIFY_TEXT_SIZE];
 
 	bgp_message_encode_notify(&w, &sent);
 	session_written(s, &w, now);
 	p->last_notify = *n;
-	speaker_end_event(b, p, s, "%s%sNOTIFICATION sent: %s", p->detail, p->detail[0] ? "; " : "",
-		notify_format(n, text));
+	speaker_end_event(b, p, s, "%s%sNOTIFICATION sent: %s", why, why[0] ? "; " : "",
+		notify_format(n, false, text));
 }
 
 static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
@@ -336,19 +344,19 @@ static void act(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 		send_keepalive(b, s, now);
 		return;
 	case FSM_DO_NOTIFY:
-		send_notify(b, p, s, &s->pending, now);
+		send_notify(b, p, s, &s->pending, event, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_NOTIFY_HOLD:
 		n = notify_make(NOTIFY_HOLD_TIMER, 0);
 		peer_set_detail(p, "hold timer expired: nothing heard for %u s",
 			s->state == FSM_OPEN_SENT ? OPEN_HOLD_S : s->hold_s);
-		send_notify(b, p, s, &n, now);
+		send_notify(b, p, s, &n, event, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_NOTIFY_FSM:
 		n = fsm_error(s);
-		send_notify(b, p, s, &n, now);
+		send_notify(b, p, s, &n, event, now);
 		end_session(b, p, s, event, now);
 		return;
 	case FSM_DO_DROP:
@@ -366,6 +374,7 @@ void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 {
 	struct fsm_cell cell = fsm_lookup(s->state, event);
 	enum fsm_state before = s->state;
+	const char *why;
 
 	b->now = now;
 	act(b, p, s, cell.action, event, now);
@@ -374,10 +383,10 @@ void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 
 	assert(legal);
 	(void)legal;
+	why = s->state == FSM_IDLE ? why_ended(p, event) : "";
 	if (s->state != before)
 		speaker_event(b, p, "state %s -> %s%s%s", fsm_state_name(before),
-			fsm_state_name(s->state), s->state == FSM_IDLE && p->detail[0] ? ": " : "",
-			s->state == FSM_IDLE ? p->detail : "");
+			fsm_state_name(s->state), why[0] ? ": " : "", why);
 	/* A connection of the peer's that failed is not ours to open again. */
 	if (s->direction == BGP_INCOMING && s->state == FSM_ACTIVE && cell.action == FSM_DO_WAIT)
 		peer_event(b, p, s, FSM_STOP, now);

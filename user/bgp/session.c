@@ -124,7 +124,7 @@ static void on_open(
 	if (!open_decode(&body, &open, &s->pending)) {
 		char text[NOTIFY_TEXT_SIZE];
 
-		peer_set_detail(p, "OPEN refused: %s", notify_format(&s->pending, text));
+		peer_set_detail(p, "OPEN refused: %s", notify_format(&s->pending, false, text));
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
 	}
@@ -147,17 +147,31 @@ static void on_open(
 	peer_event(b, p, s, FSM_OPEN, now);
 }
 
+/* Which AS it has for us it does not say; its own one is known if its OPEN has come. */
+static void format_bad_as(const struct bgp *b, const struct bgp_session *s, char *text, size_t size)
+{
+	int n = snprintf(text, size, ": the peer");
+
+	if (s->remote.as)
+		n += snprintf(text + n, size - (size_t)n, ", AS %u,", s->remote.as);
+	snprintf(text + n, size - (size_t)n,
+		" is set up for another AS of the hub than %u, which is the hub's",
+		b->config.local_as);
+}
+
 static void on_notify(
 	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
 {
 	struct bgp_notify n = {0};
-	char text[NOTIFY_TEXT_SIZE];
+	char text[NOTIFY_TEXT_SIZE], more[160] = "";
 	bool version;
 
 	if (!notify_decode(&body, &n))
 		return;
 	p->last_notify = n;
-	peer_set_detail(p, "NOTIFICATION received: %s", notify_format(&n, text));
+	if (n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_PEER_AS)
+		format_bad_as(b, s, more, sizeof(more));
+	peer_set_detail(p, "NOTIFICATION received: %s%s", notify_format(&n, true, text), more);
 	speaker_end_event(b, p, s, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
 	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
@@ -365,7 +379,7 @@ static void on_update(
 		char text[NOTIFY_TEXT_SIZE];
 
 		p->counts.refused++;
-		peer_set_detail(p, "UPDATE refused: %s", notify_format(&s->pending, text));
+		peer_set_detail(p, "UPDATE refused: %s", notify_format(&s->pending, false, text));
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;
 	}
@@ -467,7 +481,7 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 		if (r == MESSAGE_BAD) {
 			char text[NOTIFY_TEXT_SIZE];
 
-			peer_set_detail(p, "%s", notify_format(&s->pending, text));
+			peer_set_detail(p, "%s", notify_format(&s->pending, false, text));
 			peer_event(b, p, s, FSM_HEADER_ERROR, now);
 			return false;
 		}

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char no_connection[] = "no connection yet";
+
 struct bgp_peer *speaker_peer(const struct bgp *b, uint32_t tunnel)
 {
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
@@ -303,7 +305,7 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 		peer_set_detail(p, "waiting for the site to connect: with a bgp_password the hub "
 				   "does not, and what is not signed with it is dropped");
 	} else {
-		peer_set_detail(p, "no connection yet");
+		peer_set_detail(p, "%s", no_connection);
 	}
 	start_soon(b, p, now);
 }
@@ -404,6 +406,8 @@ void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction,
 		peer_set_detail(p, "the peer has started again");
 		peer_event(b, p, peer_established(p), FSM_TCP_FAILED, now);
 	}
+	if (!strcmp(p->detail, no_connection)) /* what an attempt before has come to stays */
+		peer_set_detail(p, "connected, and the peer has not sent its OPEN yet");
 	if (direction == BGP_INCOMING)
 		peer_event(b, p, s, FSM_START_PASSIVE, now);
 	peer_event(b, p, s, FSM_TCP_OPEN, now);
