@@ -43,12 +43,36 @@ static unsigned int refusals(const struct lab *l)
 	       l->notes[SITE][REASON_PEER_REFUSED];
 }
 
+/* The process is started again, with what is configured now and what the one before has left. */
+static void start_again(struct lab *l, enum neighbour kind)
+{
+	size_t size = ENGINE_CHECKPOINT_SIZE(8), len;
+	struct engine_env env = l->e[HUB]->env;
+	struct engine_limits limits = engine_limits_default();
+	uint8_t *bytes = malloc(size);
+
+	len = engine_checkpoint(l->e[HUB], bytes, size, l->now);
+	assert_true(len > 0);
+	engine_free(l->e[HUB]);
+	l->e[HUB] = engine_new(&env, &limits);
+	add_neighbour(l, kind);
+	assert_true(engine_restore(l->e[HUB], bytes, len, l->now));
+	engine_start(l->e[HUB], l->now);
+	/* Cut short it is nothing at all. */
+	assert_false(engine_restore(l->e[HUB], bytes, len - 1, l->now));
+	assert_int_equal(l->e[HUB]->former_count, 0);
+	assert_true(engine_restore(l->e[HUB], bytes, len, l->now));
+	free(bytes);
+}
+
 static void removed_and_back(int version, enum neighbour kind)
 {
 	struct lab *l = lab_with(version, kind);
 
 	engine_tunnel_remove(l->e[HUB], 4, l->now);
-	pass(l, 240 * S);
+	pass(l, 100 * S);
+	start_again(l, kind);
+	pass(l, 140 * S);
 	assert_int_equal(refusals(l), 0);
 	assert_true(l->notes[HUB][REASON_TUNNEL_REMOVED] > 0);
 	configure(l, HUB, "key");
@@ -144,7 +168,7 @@ static void test_limit(void **state)
 	secret_set(&psk, "key", 3);
 	c.number = 7;
 	c.remote_id.type = IKE_ID_KEY_ID;
-	c.remote_id.len = 4;
+	c.remote_id.len = sizeof(c.remote_id.bytes);
 	for (uint32_t i = 0; i < FORMER_MAX + 10; i++) {
 		memcpy(c.remote_id.bytes, &i, sizeof(i));
 		engine_tunnel_set(l->e[HUB], &c, &psk, l->now);
@@ -154,6 +178,9 @@ static void test_limit(void **state)
 	assert_int_equal(l->e[HUB]->former_count, FORMER_MAX);
 	assert_true(former_has(l->e[HUB], &c.local, &c.remote_id, l->now));
 	assert_false(former_has(l->e[HUB], &c.local, &c.remote_id, l->now + FORMER_LIFE));
+	start_again(l, ALONE);
+	assert_int_equal(l->e[HUB]->former_count, FORMER_MAX);
+	assert_true(former_has(l->e[HUB], &c.local, &c.remote_id, l->now));
 	memset(c.remote_id.bytes, 0, 4);
 	assert_false(former_has(l->e[HUB], &c.local, &c.remote_id, l->now));
 	lab_free(l);

@@ -2,11 +2,11 @@
 /*
  * Established SAs as bytes: what a process needs to go on where another one was killed. ESP keys are
  * not in it, the data path has them; a key exchange under way is not in it either, its SA is
- * negotiated anew when the answer comes.
+ * negotiated anew when the answer comes. Behind the tunnels stand those that were removed a short time ago.
  */
-#include "ike/internal.h"
+#include "ike/former.h"
 
-#define CHECKPOINT_VERSION 3
+#define CHECKPOINT_VERSION 4
 #define CACHED_MAX         2048 /* bytes of one cached message; longer ones are left out */
 
 static void put_addr(struct wr *w, const struct ip_addr *a)
@@ -315,9 +315,48 @@ static void put_tunnel(struct wr *w, const struct engine *e, const struct tunnel
 	wr_set_u8(w, count_at, count);
 }
 
+static void put_former(struct wr *w, const struct former *f)
+{
+	put_addr(w, &f->local);
+	put_addr(w, &f->peer);
+	wr_u8(w, f->id.type);
+	wr_u16(w, f->id.len);
+	wr_bytes(w, f->id.bytes, f->id.len);
+	wr_u64(w, f->until);
+}
+
+static bool get_former(struct rd *r, struct former *f)
+{
+	*f = (struct former){0};
+	get_addr(r, &f->local);
+	get_addr(r, &f->peer);
+	f->id.type = rd_u8(r);
+	f->id.len = rd_u16(r);
+	if (f->id.len > sizeof(f->id.bytes))
+		return false;
+	rd_copy(r, f->id.bytes, f->id.len);
+	f->until = rd_u64(r);
+	return !r->bad;
+}
+
+/* False when they are malformed. */
+static bool get_formers(struct engine *e, struct rd *r, uint64_t now)
+{
+	uint32_t count = rd_u32(r);
+	struct former f;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!get_former(r, &f))
+			return false;
+		former_restore(e, &f, now);
+	}
+	return !r->bad;
+}
+
 size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_t now)
 {
 	struct wr w = wr_init(buf, size);
+	const struct former *f;
 
 	wr_u32(&w, CHECKPOINT_VERSION);
 	wr_u64(&w, now);
@@ -328,6 +367,9 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 			put_tunnel(&w, e, t);
 	}
 	wr_u32(&w, EFFECT_NO_TUNNEL);
+	wr_u32(&w, e->former_count);
+	TAILQ_FOREACH(f, &e->formers, link)
+	put_former(&w, f);
 	return w.bad ? 0 : wr_len(&w);
 }
 
@@ -400,6 +442,7 @@ static void undo(struct engine *e)
 		t->in_use = -1;
 		t->disabled = false;
 	}
+	former_free(e);
 }
 
 bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
@@ -431,6 +474,10 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 			nowhere = (struct tunnel){.in_use = -1};
 			TAILQ_INIT(&nowhere.sas);
 		}
+	}
+	if (!get_formers(e, &r, now)) {
+		undo(e);
+		return false;
 	}
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);

@@ -153,8 +153,11 @@ uint64_t engine_generation(const struct engine *e);
  * and times of the clock that `now` is on. ENGINE_CHECKPOINT_SIZE(tunnels) always suffices.
  */
 #define ENGINE_CHECKPOINT_TUNNEL                                                                   \
-	24576 /* bytes: its IKE SAs with cached messages, and its SA pairs */
-#define ENGINE_CHECKPOINT_SIZE(tunnels) (64 + (size_t)(tunnels)*ENGINE_CHECKPOINT_TUNNEL)
+	24576                        /* bytes: its IKE SAs with cached messages, and its SA pairs */
+#define ENGINE_CHECKPOINT_FORMER 576 /* bytes: one that was removed a short time ago */
+#define ENGINE_CHECKPOINT_SIZE(tunnels)                                                            \
+	(64 + (size_t)(tunnels)*ENGINE_CHECKPOINT_TUNNEL +                                         \
+		(size_t)IKE_TUNNELS_MAX * ENGINE_CHECKPOINT_FORMER)
 size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_t now);
 
 /*

@@ -5,28 +5,50 @@
 
 static void drop(struct engine *e, struct former *f)
 {
+	e->generation++;
 	TAILQ_REMOVE(&e->formers, f, link);
 	e->former_count--;
 	free(f);
 }
 
+static void insert(struct engine *e, const struct former *new, uint64_t now)
+{
+	struct former *f;
+
+	while ((f = TAILQ_FIRST(&e->formers)) && (f->until <= now || e->former_count >= FORMER_MAX))
+		drop(e, f);
+	f = malloc(sizeof(*f));
+	if (!f)
+		abort();
+	*f = *new;
+	TAILQ_INSERT_TAIL(&e->formers, f, link);
+	e->former_count++;
+	e->generation++;
+}
+
 void former_add(struct engine *e, const struct tunnel *t, uint64_t now)
 {
 	const struct engine_tunnel *c = &t->conf;
-	struct former *f;
+	struct former f = {.local = c->local,
+		.peer = addr_is_set(&c->remote) ? c->remote : t->seen_at,
+		.id = c->remote_id,
+		.until = now + FORMER_LIFE};
 
 	former_forget(e, c);
-	while ((f = TAILQ_FIRST(&e->formers)) && (f->until <= now || e->former_count >= FORMER_MAX))
-		drop(e, f);
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		abort();
-	f->local = c->local;
-	f->peer = addr_is_set(&c->remote) ? c->remote : t->seen_at;
-	f->id = c->remote_id;
-	f->until = now + FORMER_LIFE;
-	TAILQ_INSERT_TAIL(&e->formers, f, link);
-	e->former_count++;
+	insert(e, &f, now);
+}
+
+void former_restore(struct engine *e, const struct former *saved, uint64_t now)
+{
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		const struct tunnel *t = tunnel_find(e, i);
+
+		if (t && addr_equal(&t->conf.local, &saved->local) &&
+			identity_equal(&t->conf.remote_id, &saved->id))
+			return;
+	}
+	if (saved->until > now && saved->until <= now + FORMER_LIFE)
+		insert(e, saved, now);
 }
 
 void former_forget(struct engine *e, const struct engine_tunnel *conf)

@@ -24,6 +24,8 @@ struct former {
 void former_add(struct engine *e, const struct tunnel *t, uint64_t now);
 /* This peer is configured (again). */
 void former_forget(struct engine *e, const struct engine_tunnel *conf);
+/* From a checkpoint: takes it over unless it is over, or somebody has configured the peer meanwhile. */
+void former_restore(struct engine *e, const struct former *saved, uint64_t now);
 void former_free(struct engine *e);
 
 /* Whoever says this identity at this address of ours had a tunnel until a short time ago. */
