@@ -86,6 +86,52 @@ static void test_pfs_mismatch(void **state)
 	lab_free(l);
 }
 
+/* The same, and the hub is the first to rekey: a refusal says no reason, but all else was good enough before. */
+static void test_pfs_mismatch_found_by_the_hub(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->conf[SITE].options.p2_groups.count = 0;
+	site_starts(l);
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S);
+	assert_int_equal(l->notes[HUB][REASON_PFS_REQUIRED], 1);
+	assert_string_equal(l->last[HUB],
+		"the peer took this without a group, and refuses to rekey it: PFS is off there or "
+		"has another group, or its phase 2 was changed; allowed x25519");
+	assert_up(l);
+	lab_free(l);
+}
+
+/* It answers, but without the group that was asked for. */
+static void test_pfs_left_out_by_the_peer(void **state)
+{
+	struct lab *l = lab_new();
+	struct tunnel *t;
+
+	(void)state;
+	l->conf[SITE].options.p2_groups.count = 0;
+	site_starts(l);
+	pass(l, 10 * S);
+	t = tunnel_of(l, HUB);
+	t->conf.options.p2_groups.count = 0; /* so that it is answered at all */
+	l->cut = true;
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_REKEY_CHILD, l->now);
+	pass(l, S / 2);
+	l->cut = false;
+	t->conf.options.p2_groups.count = 1;
+	sa_of(l, HUB)->request.group = dh_group_find(31);
+	pass(l, 5 * S);
+	assert_int_equal(l->notes[HUB][REASON_PFS_REQUIRED], 1);
+	assert_int_equal(l->notes[HUB][REASON_NO_ESP_PROPOSAL], 0);
+	assert_int_equal(t->refused, REASON_PFS_REQUIRED);
+	assert_string_equal(t->refused_text,
+		"the peer's answer has no group, so no forward secrecy; allowed x25519");
+	assert_up(l);
+	lab_free(l);
+}
+
 /* IKEv1 does not come as far: its IKE SA is closed, and the reason stays. */
 static void test_pfs_mismatch_v1(void **state)
 {
@@ -99,6 +145,7 @@ static void test_pfs_mismatch_v1(void **state)
 	assert_string_equal(
 		l->state[HUB].detail, "no group is offered, so no forward secrecy; allowed ecp256");
 	l->notes[HUB][REASON_IKE_UP] = 0;
+	tunnel_of(l, SITE)->no_pair_until = 0; /* it is the hub that loses patience */
 	pass(l, 2 * NO_PAIR_LIFE);
 	assert_true(l->notes[HUB][REASON_NO_PAIR] > 0);
 	assert_true(l->notes[HUB][REASON_IKE_UP] > 0); /* the device began anew */
@@ -127,7 +174,7 @@ static void test_refused_until_expiry(void **state)
 		assert_int_equal(l->state[HUB].phase, PHASE_NEGOTIATING);
 		/* An IKEv1 device tries it, too, and what we refused tells more than its refusal. */
 		assert_int_equal(l->state[HUB].reason,
-			version == 1 ? REASON_NO_ESP_PROPOSAL : REASON_PEER_REFUSED);
+			version == 1 ? REASON_NO_ESP_PROPOSAL : REASON_PFS_REQUIRED);
 		lab_free(l);
 	}
 }
@@ -303,6 +350,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_pfs_mismatch),
+		cmocka_unit_test(test_pfs_mismatch_found_by_the_hub),
+		cmocka_unit_test(test_pfs_left_out_by_the_peer),
 		cmocka_unit_test(test_pfs_mismatch_v1),
 		cmocka_unit_test(test_refused_until_expiry),
 		cmocka_unit_test(test_expired_in_silence),

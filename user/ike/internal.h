@@ -37,7 +37,7 @@
 #define INITIATE_RETRY_LONGEST (60 * CLOCK_SECOND)
 #define REKEY_RETRY            (10 * CLOCK_SECOND)
 /* An IKE SA without an SA pair is closed after this time, and up to half of it more: some devices keep
- * one for hours whose quick modes or rekeys are refused, and only start anew when it is gone. */
+ * one for hours whose quick modes or rekeys are refused, and start anew, if at all, when it is gone. */
 #define NO_PAIR_LIFE       (30 * CLOCK_SECOND)
 #define COOKIE_SECRET_LIFE (60 * CLOCK_SECOND)
 #define IKE_SAS_PER_TUNNEL 6 /* authenticated ones, old ones on their way out included */
@@ -534,6 +534,8 @@ bool get_nonce(const struct payloads *p, struct nonce *n);
 void make_nonce(struct engine *e, struct nonce *n);
 bool nonce_lower(const struct nonce *a, const struct nonce *b);
 
+/* The group that an INVALID_KE_PAYLOAD names (RFC 7296 1.3); 0: none. */
+uint16_t notify_group(const struct notify *n);
 /* ---- v2/sa_init.c, auth.c, child_sa.c, ike_rekey.c, informational.c ---- */
 
 typedef void exchange_handler(
@@ -586,6 +588,9 @@ const struct answer_row *answer_row(enum request_kind kind);
 /* Shared by IKE_AUTH and CREATE_CHILD_SA: what the child becomes. */
 struct child_offer {
 	struct proposal_choice choice;
+/* Why PFS_REQUIRED, where the peer has asked. */
+#define NO_GROUP_OFFERED "no group is offered, so no forward secrecy"
+
 	struct selector_set local_ts, remote_ts;
 };
 

@@ -641,10 +641,11 @@ const char *refused_suite_format(
 	return text;
 }
 
-const char *proposal_pfs_format(const struct proposal_policy *p, char *text, size_t size)
+const char *proposal_groups_format(
+	const char *lead, const struct proposal_policy *p, char *text, size_t size)
 {
 	struct proposal_policy groups = {.ke = p->ke, .ke_wanted = true};
-	size_t at = append(text, size, 0, "no group is offered, so no forward secrecy; allowed ");
+	size_t at = append(text, size, append(text, size, 0, lead), "; allowed ");
 
 	if (at < size)
 		proposal_policy_format(&groups, text + at, size - at);

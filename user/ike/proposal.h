@@ -92,8 +92,9 @@ const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE]);
 /* Every suite the policy allows, as sets: "aes128gcm16/aes256gcm16-ecp256/modp2048". */
 const char *proposal_policy_format(const struct proposal_policy *p, char *text, size_t size);
 
-/* "no group is offered, so no forward secrecy; allowed ecp384/x25519": why PFS_REQUIRED. */
-const char *proposal_pfs_format(const struct proposal_policy *p, char *text, size_t size);
+/* "LEAD; allowed ecp384/x25519": of a policy its groups. */
+const char *proposal_groups_format(
+	const char *lead, const struct proposal_policy *p, char *text, size_t size);
 
 /* "chosen before the peer was known: aes128-...; allowed aes256/..." */
 const char *refused_suite_format(

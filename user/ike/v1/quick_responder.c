@@ -83,7 +83,7 @@ static bool check_first(const struct ike_sa *sa, const struct v1_payloads *p, st
 	case PROPOSAL_NONE:
 		*why = no_pfs ? REASON_PFS_REQUIRED : REASON_NO_ESP_PROPOSAL;
 		if (no_pfs)
-			proposal_pfs_format(&policy.sets, text, size);
+			proposal_groups_format(NO_GROUP_OFFERED, &policy.sets, text, size);
 		return false;
 	default:
 		*why = REASON_MALFORMED;

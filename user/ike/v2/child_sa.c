@@ -42,7 +42,7 @@ bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_
 		*why = REASON_NO_ESP_PROPOSAL;
 		if (only_group_missing(sa, &policy)) {
 			*why = REASON_PFS_REQUIRED;
-			proposal_pfs_format(&policy, text, size);
+			proposal_groups_format(NO_GROUP_OFFERED, &policy, text, size);
 		}
 		return false;
 	default:
@@ -80,8 +80,15 @@ bool child_answer_check(const struct tunnel *t, const struct message *m, bool ke
 	proposal_policy_esp(&t->conf.options, ke_wanted, &policy);
 	*why = REASON_NO_ESP_PROPOSAL;
 	if (proposal_choose(sa.bytes, sa.len, &policy, 4, &offer->choice, text, size) !=
-		PROPOSAL_OK)
+		PROPOSAL_OK) {
+		if (only_group_missing(sa, &policy)) {
+			*why = REASON_PFS_REQUIRED;
+			proposal_groups_format(
+				"the peer's answer has no group, so no forward secrecy", &policy,
+				text, size);
+		}
 		return false;
+	}
 	*why = REASON_TS_UNACCEPTABLE;
 	snprintf(text, size, "the peer's answer goes beyond what we offered");
 	return spi_read(offer->choice.spi) >= 256 &&
@@ -404,6 +411,35 @@ static bool peers_stands(const struct request *r, struct child *old, uint64_t no
 	return true;
 }
 
+/*
+ * Says why, as far as it is known. The pair of IKE_AUTH has no group of its own (1.2), and is made of what the
+ * rekey offers again: when that is refused, it is the group.
+ */
+static enum reason explain_refusal(const struct tunnel *t, const struct child *c,
+	const struct request *r, const struct notify *error, char *text, size_t size)
+{
+	const char *what = c ? "rekey" : "creation";
+	struct proposal_policy policy;
+	char lead[80];
+
+	proposal_policy_esp(&t->conf.options, true, &policy);
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD) {
+		snprintf(lead, sizeof(lead), "%s of the SA pair: the peer wants group %u", what,
+			notify_group(error));
+		proposal_groups_format(lead, &policy, text, size);
+	} else if (error->type == NOTIFY_NO_PROPOSAL_CHOSEN && c && !c->suite.ke && r->group) {
+		proposal_groups_format(
+			"the peer took this without a group, and refuses to rekey it: PFS is off "
+			"there or has another group, or its phase 2 was changed",
+			&policy, text, size);
+		return REASON_PFS_REQUIRED;
+	} else {
+		snprintf(text, size, "%s of the SA pair: the peer answered %s", what,
+			notify_name(error->type));
+	}
+	return REASON_PEER_REFUSED;
+}
+
 /* The peer refused: what becomes of the old pair. */
 static void refused(struct engine *e, struct ike_sa *sa, const struct request *r,
 	const struct message *m, const struct notify *error, uint64_t now)
@@ -411,12 +447,11 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 	struct tunnel *t = sa->tunnel;
 	int old = r->old_spi_in ? child_find_in(t, r->old_spi_in) : -1;
 	struct child *c = old >= 0 ? &t->children[old] : NULL;
-	const struct dh_group *g = NULL;
+	const struct dh_group *g = dh_group_find(notify_group(error));
 	uint64_t wait = error->type == NOTIFY_TEMPORARY_FAILURE ? CLOCK_SECOND : REKEY_RETRY;
 	char text[REASON_TEXT_SIZE];
+	enum reason why;
 
-	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && error->data.len == 2)
-		g = dh_group_find((uint16_t)(error->data.bytes[0] << 8 | error->data.bytes[1]));
 	for (unsigned int i = 0; g && i < t->conf.options.p2_groups.count; i++) {
 		if (t->conf.options.p2_groups.items[i].id != g->id || r->tries >= 2)
 			continue;
@@ -424,12 +459,11 @@ static void refused(struct engine *e, struct ike_sa *sa, const struct request *r
 			(uint8_t)(r->tries + 1), now);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s of the SA pair: the peer answered %s",
-		c ? "rekey" : "creation", notify_name(error->type));
+	why = explain_refusal(t, c, r, error, text, sizeof(text));
 	if (error->type == NOTIFY_TEMPORARY_FAILURE)
 		engine_note(e, t, &m->remote, false, REASON_TEMPORARY, "%s", text);
 	else
-		tunnel_refused(e, t, &m->remote, REASON_PEER_REFUSED, text);
+		tunnel_refused(e, t, &m->remote, why, text);
 	if (peers_stands(r, c, now))
 		return;
 	if (error->type == NOTIFY_CHILD_SA_NOT_FOUND && c && c->use_at) {

@@ -134,6 +134,13 @@ bool get_ke(const struct payloads *p, uint16_t *group, struct span *public)
 	return !r.bad;
 }
 
+uint16_t notify_group(const struct notify *n)
+{
+	if (n->type != NOTIFY_INVALID_KE_PAYLOAD || n->data.len != 2)
+		return 0;
+	return (uint16_t)(n->data.bytes[0] << 8 | n->data.bytes[1]);
+}
+
 bool get_nonce(const struct payloads *p, struct nonce *n)
 {
 	struct span body = payload_get(p, PAYLOAD_NONCE);

@@ -203,15 +203,27 @@ void ike_rekey_request(struct engine *e, struct ike_sa *old, const struct messag
 
 /* ---- the answer to our request ---- */
 
+/* Ours came to nothing: that of the peer stands, if there was one; else the old SA does, and it is tried again. */
+static void came_to_nothing(
+	struct engine *e, struct ike_sa *old, const struct request *r, uint64_t wait, uint64_t now)
+{
+	if (r->collided_ike) {
+		ike_rekey_settle(e, old, r->collided_ike, now);
+		ike_set_state(old, IKE_REKEYED);
+		old->guard_at = now + REPLACED_LIFE;
+		return;
+	}
+	old->rekey_at = now + wait + engine_random_span(e, 2 * wait);
+}
+
 static void refused(struct engine *e, struct ike_sa *old, const struct request *r,
 	const struct message *m, const struct notify *error, uint64_t now)
 {
 	uint64_t wait = error->type == NOTIFY_TEMPORARY_FAILURE ? CLOCK_SECOND : REKEY_RETRY;
-	const struct dh_group *g = NULL;
+	const struct dh_group *g = dh_group_find(notify_group(error));
 	struct proposal_policy policy;
+	char lead[80], text[REASON_TEXT_SIZE];
 
-	if (error->type == NOTIFY_INVALID_KE_PAYLOAD && error->data.len == 2)
-		g = dh_group_find((uint16_t)(error->data.bytes[0] << 8 | error->data.bytes[1]));
 	proposal_policy_ike(&old->tunnel->conf.options, &policy);
 	for (unsigned int i = 0; g && !r->collided_ike && r->tries < 2 && i < policy.ke.count;
 		i++) {
@@ -220,16 +232,17 @@ static void refused(struct engine *e, struct ike_sa *old, const struct request *
 		start_with_group(e, old, g, (uint8_t)(r->tries + 1), now);
 		return;
 	}
+	snprintf(text, sizeof(text), "rekey of the IKE SA: the peer answered %s",
+		notify_name(error->type));
+	if (error->type == NOTIFY_INVALID_KE_PAYLOAD) {
+		snprintf(lead, sizeof(lead), "rekey of the IKE SA: the peer wants group %u",
+			notify_group(error));
+		proposal_groups_format(lead, &policy, text, sizeof(text));
+	}
 	engine_note(e, old->tunnel, &m->remote, error->type != NOTIFY_TEMPORARY_FAILURE,
 		error->type == NOTIFY_TEMPORARY_FAILURE ? REASON_TEMPORARY : REASON_PEER_REFUSED,
-		"rekey of the IKE SA: the peer answered %s", notify_name(error->type));
-	if (r->collided_ike) {
-		ike_rekey_settle(e, old, r->collided_ike, now);
-		ike_set_state(old, IKE_REKEYED);
-		old->guard_at = now + REPLACED_LIFE;
-		return;
-	}
-	old->rekey_at = now + wait + engine_random_span(e, 2 * wait);
+		"%s", text);
+	came_to_nothing(e, old, r, wait, now);
 }
 
 /* Who inherits the children: 2.8.2. */
@@ -265,6 +278,7 @@ void ike_rekey_response(struct engine *e, struct ike_sa *old, const struct messa
 	struct proposal_choice choice;
 	struct dh_secret shared = {0};
 	struct nonce nr;
+	enum reason why = REASON_MALFORMED;
 	struct ike_sa *sa;
 	uint16_t group;
 	bool ok;
@@ -281,14 +295,26 @@ void ike_rekey_response(struct engine *e, struct ike_sa *old, const struct messa
 	ok = !r.lost && body.bytes && get_nonce(&m->p, &nr) &&
 	     proposal_choose(body.bytes, body.len, &policy, 8, &choice, text, sizeof(text)) ==
 		     PROPOSAL_OK &&
-	     read_spi(choice.spi) && choice.suite.ke == r.group && get_ke(&m->p, &group, &public) &&
-	     group == r.group->id && dh_shared(r.dh, public.bytes, public.len, &shared);
+	     read_spi(choice.spi);
+	if (ok) {
+		why = REASON_KE_VALUE;
+		snprintf(text, sizeof(text), "rekey of the IKE SA: asked with group %s, chosen %s",
+			r.group->name, choice.suite.ke->name);
+		ok = choice.suite.ke == r.group && get_ke(&m->p, &group, &public) &&
+		     group == r.group->id && dh_shared(r.dh, public.bytes, public.len, &shared);
+	}
 	dh_free(r.dh);
 	if (!ok) {
-		/* The peer has moved to an SA that we cannot key. */
-		engine_note(e, old->tunnel, &m->remote, true, REASON_MALFORMED, "%s", text);
-		if (old->state == IKE_ESTABLISHED)
-			tunnel_dead(e, old, REASON_MALFORMED, now);
+		/*
+		 * The peer has an SA that we cannot key. It keeps the old one until we delete that
+		 * (2.8), so we go on with it. Unless a process before this one has asked: what it
+		 * sent may be long ago.
+		 */
+		engine_note(e, old->tunnel, &m->remote, true, why, "%s", text);
+		if (old->state == IKE_ESTABLISHED && r.lost)
+			tunnel_dead(e, old, why, now);
+		else if (old->state == IKE_ESTABLISHED)
+			came_to_nothing(e, old, &r, REKEY_RETRY, now);
 		return;
 	}
 	sa = make_successor(e, old, true, r.new_spi, read_spi(choice.spi), &choice.suite, now);

@@ -253,9 +253,9 @@ static bool try_again(struct engine *e, struct ike_sa *sa, const struct message 
 		write_request(e, sa, now);
 		return true;
 	}
-	if (!ke || ke->data.len != 2)
+	if (!ke)
 		return false;
-	g = dh_group_find((uint16_t)(ke->data.bytes[0] << 8 | ke->data.bytes[1]));
+	g = dh_group_find(notify_group(ke));
 	proposal_policy_ike(&sa->tunnel->conf.options, &policy);
 	for (unsigned int i = 0; g && i < policy.ke.count; i++) {
 		if (policy.ke.items[i].id != g->id)
