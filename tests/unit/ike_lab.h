@@ -24,9 +24,10 @@ struct lab {
 	bool cut;
 	unsigned int sent[2], keepalives[2], moved[2];
 	unsigned int notes[2][REASONS];
-	char last[2][REASON_TEXT_SIZE]; /* detail of the last note */
-	unsigned int told[2][8];        /* notes about the tunnel of this number */
-	bool seen[2][REASONS];          /* in a note or as a state's reason */
+	struct effect_note note[2][REASONS]; /* the last one of each */
+	char last[2][REASON_TEXT_SIZE];      /* detail of the last note */
+	unsigned int told[2][8];             /* notes about the tunnel of this number */
+	bool seen[2][REASONS];               /* in a note or as a state's reason */
 	struct effect_tunnel_state state[2];
 	struct ip_endpoint
 		nat; /* what the hub sees instead of the site's address; family 0: no NAT */
@@ -155,6 +156,7 @@ static inline void settle(struct lab *l)
 					fprintf(stderr, "%d t%u %s: %s\n", i, f->tunnel,
 						reason_code(f->note.reason), f->note.detail);
 				l->notes[i][f->note.reason]++;
+				l->note[i][f->note.reason] = f->note;
 				memcpy(l->last[i], f->note.detail, sizeof(l->last[i]));
 				if (f->tunnel < 8)
 					l->told[i][f->tunnel]++;

@@ -236,7 +236,7 @@ static void test_quick_ids(void **state)
 		t = tunnel_find(l->e[SITE], l->conf[SITE].number);
 		child_ask_delete(l->e[SITE], t, t->in_use, l->now);
 		pass(l, S);
-		l->notes[HUB][REASON_CHILD_UP] = 0;
+		l->adds[HUB] = 0;
 		memset(&returned, 0xff, sizeof(returned));
 		l->drop = read_second;
 		sa = sa_of(l, SITE);
@@ -252,7 +252,7 @@ static void test_quick_ids(void **state)
 		engine_datagram(l->e[HUB], &sa->remote, &sa->local, buffer,
 			v1_phase2_end(sa, &vw, NULL, quick_iv), l->now);
 		settle(l);
-		assert_int_equal(l->notes[HUB][REASON_CHILD_UP], rows[i].taken);
+		assert_int_equal(l->adds[HUB], rows[i].taken);
 		assert_int_equal(l->notes[HUB][REASON_TS_UNACCEPTABLE], !rows[i].taken);
 		if (rows[i].taken)
 			assert_int_equal(returned.count, id.len ? 2 : 0);

@@ -352,6 +352,7 @@ static void on_tunnel_event(struct hub *h, struct imsg_tunnel_event *m)
 		return;
 	END(m->code);
 	END(m->detail);
+	site->tunnels[m->tunnel % TUNNELS_PER_SITE].refusals += m->refusal != 0;
 	event = json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
 		"tunnel", (int)(m->tunnel % TUNNELS_PER_SITE), "dpd_enabled", m->dpd_enabled,
 		"nat_t_detected", m->nat_detected, "ike_phase1_state", states[m->phase1],

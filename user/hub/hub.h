@@ -45,6 +45,7 @@ struct hub_tunnel {
 	struct ip_addr came_from;
 	struct imsg_tunnel_state ike;
 	struct imsg_bgp_state bgp;
+	uint64_t refusals; /* by ike, of who had not been authenticated */
 	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
 	char md5_text[REASON_TEXT_SIZE];
 	struct imsg_bfd_state bfd;

@@ -124,6 +124,11 @@ static uint64_t tunnel_disabled(const struct hub_site *site, unsigned int t)
 	return site->tunnels[t].admin_down;
 }
 
+static uint64_t tunnel_refusals(const struct hub_site *site, unsigned int t)
+{
+	return site->tunnels[t].refusals;
+}
+
 static uint64_t tunnel_prefixes(const struct hub_site *site, unsigned int t)
 {
 	return site->tunnels[t].bgp.prefixes_in;
@@ -160,6 +165,9 @@ static const struct metric metrics[] = {
 		write_tunnels, tunnel_draining, 0},
 	{"sluice_tunnel_disabled", "gauge", "1: an operator has taken it down.", write_tunnels,
 		tunnel_disabled, 0},
+	{"sluice_tunnel_refusals_total", "counter",
+		"Attempts that came to nothing before the peer was authenticated.", write_tunnels,
+		tunnel_refusals, 0},
 	{"sluice_tunnel_in_bytes_total", "counter", "Bytes from the site, after decryption.",
 		write_tunnels, NULL, TUNNEL(in)},
 	{"sluice_tunnel_out_bytes_total", "counter", "Bytes to the site, before encryption.",

@@ -54,7 +54,10 @@ void stranger_refused(struct engine *e, const struct message *m, bool warning, e
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	stranger_unknown(e, &m->local, &m->remote, m->proven, r, text, m->now);
-	engine_note(e, t, &m->remote, warning, r, "%s", text);
+	if (warning)
+		engine_refusal(e, t, &m->remote, r, "%s", text);
+	else
+		engine_note(e, t, &m->remote, false, r, "%s", text);
 	if (t && warning)
 		tunnel_report(e, t, r, text);
 }

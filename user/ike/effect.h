@@ -88,6 +88,7 @@ enum effect_sa_state {
 
 struct effect_note {
 	bool warning;
+	bool refusal;                                /* of who had not been authenticated */
 	bool dpd_enabled, nat_detected;              /* of the tunnel */
 	enum effect_sa_state ike_state, child_state; /* of the tunnel */
 	enum reason reason;

@@ -80,22 +80,40 @@ uint64_t engine_random_span(struct engine *e, uint64_t span)
 	return span ? engine_random_u64(e) % span : 0;
 }
 
-void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpoint *remote,
-	bool warning, enum reason r, const char *format, ...)
+__attribute__((format(printf, 5, 0))) static struct effect_note *note(struct engine *e,
+	const struct tunnel *t, const struct ip_endpoint *remote, enum reason r, const char *format,
+	va_list args)
 {
 	struct effect *f =
 		effect_push(&e->effects, EFFECT_NOTE, t ? t->conf.number : EFFECT_NO_TUNNEL);
-	va_list args;
 
-	if (t)
-		tunnel_states(t, &f->note);
-	f->note.warning = warning;
 	f->note.reason = r;
 	if (remote)
 		f->note.remote = *remote;
-	va_start(args, format);
 	vsnprintf(f->note.detail, sizeof(f->note.detail), format, args);
+	return &f->note;
+}
+
+void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpoint *remote,
+	bool warning, enum reason r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(e, t, remote, r, format, args)->warning = warning;
 	va_end(args);
+}
+
+void engine_refusal(struct engine *e, const struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason r, const char *format, ...)
+{
+	struct effect_note *n;
+	va_list args;
+
+	va_start(args, format);
+	n = note(e, t, remote, r, format, args);
+	va_end(args);
+	n->warning = n->refusal = true;
 }
 
 void blob_set(struct blob *b, const void *bytes, size_t len)
@@ -397,7 +415,7 @@ struct effect *engine_effect(struct engine *e)
 	struct effect *f = effect_pop(&e->effects);
 	const struct tunnel *t = f && f->type == EFFECT_NOTE ? tunnel_find(e, f->tunnel) : NULL;
 
-	/* M-21: a note tells in which state the tunnel is after what it tells of. */
+	/* M-21: a note tells in which state the tunnel is after what it tells of, not when it was written. */
 	if (t)
 		tunnel_states(t, &f->note);
 	return f;

@@ -337,6 +337,9 @@ uint64_t engine_random_span(struct engine *e, uint64_t span);
 
 __attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const struct tunnel *t,
 	const struct ip_endpoint *remote, bool warning, enum reason r, const char *format, ...);
+/* The same of an attempt that comes to nothing before its peer is authenticated: warned of, and counted. */
+__attribute__((format(printf, 5, 6))) void engine_refusal(struct engine *e, const struct tunnel *t,
+	const struct ip_endpoint *remote, enum reason r, const char *format, ...);
 void blob_set(struct blob *b, const void *bytes, size_t len);
 void blob_free(struct blob *b);
 void blobs_free(struct blob *b, size_t count);
@@ -531,11 +534,11 @@ void response_notify(struct engine *e, struct ike_sa *sa, const struct message *
 void put_ke(struct message_writer *m, const struct dh_group *g, const uint8_t *public);
 bool get_ke(const struct payloads *p, uint16_t *group, struct span *public);
 bool get_nonce(const struct payloads *p, struct nonce *n);
+/* The group that an INVALID_KE_PAYLOAD names (RFC 7296 1.3); 0: none. */
+uint16_t notify_group(const struct notify *n);
 void make_nonce(struct engine *e, struct nonce *n);
 bool nonce_lower(const struct nonce *a, const struct nonce *b);
 
-/* The group that an INVALID_KE_PAYLOAD names (RFC 7296 1.3); 0: none. */
-uint16_t notify_group(const struct notify *n);
 /* ---- v2/sa_init.c, auth.c, child_sa.c, ike_rekey.c, informational.c ---- */
 
 typedef void exchange_handler(
@@ -585,12 +588,12 @@ struct answer_row {
 const struct request_row *request_row(enum ike_state state, uint8_t exchange);
 const struct answer_row *answer_row(enum request_kind kind);
 
-/* Shared by IKE_AUTH and CREATE_CHILD_SA: what the child becomes. */
-struct child_offer {
-	struct proposal_choice choice;
 /* Why PFS_REQUIRED, where the peer has asked. */
 #define NO_GROUP_OFFERED "no group is offered, so no forward secrecy"
 
+/* Shared by IKE_AUTH and CREATE_CHILD_SA: what the child becomes. */
+struct child_offer {
+	struct proposal_choice choice;
 	struct selector_set local_ts, remote_ts;
 };
 

@@ -88,7 +88,7 @@ static void half_open_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct tunnel *t = tunnel_at(e, &sa->local, &sa->remote);
 
-	engine_note(e, t, &sa->remote, true, REASON_HALF_OPEN_TIMEOUT, "%s",
+	engine_refusal(e, t, &sa->remote, REASON_HALF_OPEN_TIMEOUT, "%s",
 		reason_sentence(REASON_HALF_OPEN_TIMEOUT));
 	ike_sa_drop(e, sa);
 	if (t)

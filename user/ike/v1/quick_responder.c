@@ -184,6 +184,7 @@ static void accept_first(struct engine *e, struct ike_sa *sa, struct v1_message 
 		goto out;
 	}
 	x->spi_in = t->children[slot].spi_in;
+	x->rekey = f->rekey;
 	x->ni = f->ni;
 	make_nonce(e, &x->nr);
 	memcpy(x->iv, iv, CIPHER_IV_MAX);
@@ -199,7 +200,6 @@ static void accept_first(struct engine *e, struct ike_sa *sa, struct v1_message 
 		&f->remote_ts, &keys, now);
 	sa->v1->seen[sa->v1->next_seen++ % V1_SEEN_MAX] = x->id;
 	send_second(e, sa, x, f, (struct span){public, g ? g->public_len : 0}, now);
-	v1_note_pair(e, sa, slot, f->rekey, true);
 out:
 	secret_wipe(&keys, sizeof(keys));
 	secret_wipe(&shared, sizeof(shared));
@@ -250,6 +250,7 @@ void v1_quick_confirm(struct engine *e, struct ike_sa *sa, struct v1_exchange *x
 	if (slot < 0 || t->children[slot].state != CHILD_LIVE || t->children[slot].want_delete)
 		return;
 	child_use(e, t, slot);
+	v1_note_pair(e, sa, slot, x->rekey, true); /* only now do both ends have it */
 	v1_retire_older(t, slot, V1_REPLACED_LIFE, now);
 }
 

@@ -242,7 +242,7 @@ static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum v1_notify type = why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
 						       : V1_NOTIFY_AUTHENTICATION_FAILED;
 
-	engine_note(e, t, &m->remote, true, why, "%s", text);
+	engine_refusal(e, t, &m->remote, why, "%s", text);
 	if (t)
 		tunnel_report(e, t, why, text);
 	if (proven)
@@ -360,7 +360,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return;
 	}
 	if (t->disabled) {
-		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "%s",
+		engine_refusal(e, t, &m->remote, REASON_TUNNEL_DISABLED, "%s",
 			reason_sentence(REASON_TUNNEL_DISABLED));
 		return; /* silence: the peer repeats this message */
 	}

@@ -35,6 +35,7 @@ struct v1_handshake {
 /* An exchange of phase 2 that may come again: RFC 2408 has retransmission by either side. */
 struct v1_exchange {
 	bool pending; /* our message 2 waits for message 3 */
+	bool rekey;   /* there was a pair before */
 	uint32_t id;
 	uint32_t spi_in;             /* of the pair it made */
 	uint8_t last[CIPHER_IV_MAX]; /* end of the message that `answer` answers */

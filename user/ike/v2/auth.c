@@ -204,7 +204,7 @@ static struct tunnel *authenticate(
 	if (!t) {
 		note_unknown(e, m, &peer, text);
 	} else if (!ok) {
-		engine_note(e, t, &m->remote, true, why, "identity %s%s%s", text,
+		engine_refusal(e, t, &m->remote, why, "identity %s%s%s", text,
 			detail[0] ? ", " : "", detail);
 		tunnel_report(e, t, why, detail[0] ? detail : reason_sentence(why));
 	} else if (t->disabled) {
@@ -212,17 +212,17 @@ static struct tunnel *authenticate(
 		 * Silence, as if we were away: many devices take a refusal for final and do not come
 		 * back by themselves when the tunnel is wanted again.
 		 */
-		engine_note(e, t, &m->remote, true, REASON_TUNNEL_DISABLED, "identity %s", text);
+		engine_refusal(e, t, &m->remote, REASON_TUNNEL_DISABLED, "identity %s", text);
 		return NULL;
 	} else if (is_cert(t) && !credentials_own(e, t)) {
-		engine_note(e, t, &m->remote, true, REASON_CERT_OWN, "identity %s", text);
+		engine_refusal(e, t, &m->remote, REASON_CERT_OWN, "identity %s", text);
 		tunnel_report(e, t, REASON_CERT_OWN, reason_sentence(REASON_CERT_OWN));
 	} else if (idr.bytes && (!read_identity(idr, &wanted, wanted_text) ||
 					!identity_equal(&wanted, &t->conf.local_id))) {
 		snprintf(detail, sizeof(detail), "wants %s%.80s, we are %.80s",
 			wanted.type ? "" : "one ", wanted_text,
 			identity_format(&t->conf.local_id, text));
-		engine_note(e, t, &m->remote, true, REASON_WRONG_LOCAL_ID, "%s", detail);
+		engine_refusal(e, t, &m->remote, REASON_WRONG_LOCAL_ID, "%s", detail);
 		tunnel_report(e, t, REASON_WRONG_LOCAL_ID, detail);
 	} else {
 		return t;
@@ -290,7 +290,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		 */
 		tunnel_seen(e, t, &m->remote.addr);
 		refused_suite_format(&policy, &sa->suite, text, sizeof(text));
-		engine_note(e, t, &m->remote, true, REASON_NO_IKE_PROPOSAL, "%s", text);
+		engine_refusal(e, t, &m->remote, REASON_NO_IKE_PROPOSAL, "%s", text);
 		tunnel_report(e, t, REASON_NO_IKE_PROPOSAL, text);
 		refuse(e, sa, m, NOTIFY_NO_PROPOSAL_CHOSEN, now);
 		return;

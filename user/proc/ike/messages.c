@@ -88,6 +88,7 @@ void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m)
 	m->phase2 = (uint8_t)n->child_state;
 	m->dpd_enabled = n->dpd_enabled;
 	m->nat_detected = n->nat_detected;
+	m->refusal = n->refusal;
 	m->peer = n->remote;
 	snprintf(m->code, sizeof(m->code), "%s", reason_code(n->reason));
 	fact(n->reason, n->detail, m->detail, sizeof(m->detail));
