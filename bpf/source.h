@@ -24,6 +24,8 @@ ROUTE_TRIE(route6, struct route6_key, SLUICE_MAX_ROUTES);
 SOURCE_TRIE(sources4, struct source4_key);
 SOURCE_TRIE(sources6, struct source6_key);
 
+PLAIN_ARRAY(strange_sessions, struct strange_session, SLUICE_MAX_TUNNELS);
+
 PLAIN_ARRAY(hub_fragments, __u64, SLUICE_MAX_TUNNELS); /* when the budget of a tunnel is used up */
 
 struct {
@@ -384,6 +386,42 @@ static __always_inline int judged_holds(const struct judged *j, __u32 tunnel, __
 	       bpf_jiffies64() - j->jiffies < JUDGED_JIFFIES;
 }
 
+/*
+ * Dropped, or from the tunnel's end to another than the hub's: the device has other addresses than the hub. What
+ * routers behind both say to each other is between neither of the two ends. Not atomic: only people read it.
+ */
+static __noinline int note_strange(const struct selected *s, __u32 tunnel, int dropped)
+{
+	const struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
+	struct strange_session *x = bpf_map_lookup_elem(&strange_sessions, &tunnel);
+
+	if (!s || !record || !x)
+		return 0;
+	if (!dropped && (!is_inside(s->family, s->source, record->peer4, record->peer6) ||
+				is_inside(s->family, s->destination, record->hub4, record->hub6)))
+		return 0;
+	x->family = s->family;
+	x->protocol = s->protocol;
+	__builtin_memcpy(x->source, s->source, sizeof(x->source));
+	__builtin_memcpy(x->destination, s->destination, sizeof(x->destination));
+	x->at_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int is_routing_protocol(const struct selected *s)
+{
+	return (s->protocol == IPPROTO_TCP && s->destination_port == SLUICE_PORT_BGP) ||
+	       (s->protocol == IPPROTO_UDP && s->destination_port == SLUICE_PORT_BFD);
+}
+
+static __always_inline enum source_verdict refuse(
+	const struct selected *s, __u32 tunnel, enum source_verdict v)
+{
+	if (is_routing_protocol(s))
+		note_strange(s, tunnel, 1);
+	return v;
+}
+
 /* An opened packet of the tunnel. Multicast is for nobody but the hub, which hears none. */
 static __always_inline enum source_verdict source_check(
 	struct __sk_buff *skb, struct selected *s, __u32 tunnel)
@@ -396,14 +434,16 @@ static __always_inline enum source_verdict source_check(
 	if (is_multicast(s) && !is_service(0, 0))
 		return SOURCE_NO_SERVICE;
 	if (!source_belongs(skb, s, tunnel, 0))
-		return SOURCE_WRONG;
+		return refuse(s, tunnel, SOURCE_WRONG);
 	if (is_local(skb, s->family, s->destination)) {
 		enum served served = is_served(skb, s, tunnel);
 
 		if (served == SERVED_ERROR)
 			served = is_about_hubs(skb, s) && source_belongs(skb, s, tunnel, 1);
-		return served ? SOURCE_OK : SOURCE_NO_SERVICE;
+		return served ? SOURCE_OK : refuse(s, tunnel, SOURCE_NO_SERVICE);
 	}
+	if (is_routing_protocol(s))
+		note_strange(s, tunnel, 0);
 	__builtin_memcpy(j->source, s->source, sizeof(j->source));
 	__builtin_memcpy(j->destination, s->destination, sizeof(j->destination));
 	j->tunnel = tunnel;

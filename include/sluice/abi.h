@@ -380,6 +380,18 @@ struct source_owner {
 	__u32 len; /* of the prefix */
 };
 
+/*
+ * `strange_sessions`, by tunnel: the last packet of BGP or BFD out of it that was not between its two inside
+ * addresses. For people: a device whose addresses differ gets no session.
+ */
+struct strange_session {
+	__u64 at_ns; /* CLOCK_MONOTONIC; 0: there was none */
+	__u8 family; /* 4 or 6 */
+	__u8 protocol;
+	__u8 reserved[6];
+	__u8 source[16], destination[16]; /* of IPv4 in the first four bytes */
+};
+
 /* `services`: what sites reach at the hub's own addresses. SLUICE_SERVICE_ANY: everything. */
 #define SLUICE_MAX_SERVICES            64
 #define SLUICE_SERVICE(protocol, port) ((__u32)(protocol) << 16 | (port))

@@ -420,6 +420,41 @@ static void sessions_are_of_their_tunnel(void **context)
 		expect(s, &bad[i], SERVICE);
 }
 
+/* A device that has other inside addresses than the hub knows: people are told which. */
+static void strange_sessions_are_remembered(void **context)
+{
+	static const struct {
+		struct packet p;
+		enum verdict v;
+		bool strange;
+	} from[] = {
+		{{PEER, HUB, TCP, 40000, SLUICE_PORT_BGP, 0, 0}, PASSES, false},
+		{{"10.1.0.10", LAN4, TCP, 40000, SLUICE_PORT_BGP, 0, 0}, PASSES, false},
+		{{PEER, HUB, UDP, 40000, 7, 0, 0}, SERVICE, false},
+		{{"169.254.9.9", HUB, TCP, 40000, SLUICE_PORT_BGP, 0, 0}, SOURCE, true},
+		{{PEER, LAN4, TCP, 40000, SLUICE_PORT_BGP, 0, 0}, PASSES, true},
+		{{PEER, "10.0.0.1", UDP, 40000, SLUICE_PORT_BFD, 0, 0}, SERVICE, true},
+		{{"fd00:9::9", "fd00:ffff:1::1", TCP, 40000, SLUICE_PORT_BGP, 0, 0}, SOURCE, true},
+	};
+	struct strange_session x, before = {0};
+	struct state *s = *context;
+	struct ip_addr a, b;
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		expect(s, &from[i].p, from[i].v);
+		maps_strange_session(s->maps, TUNNEL, &x);
+		assert_int_equal(x.at_ns > before.at_ns, from[i].strange);
+		before = x;
+		if (!from[i].strange)
+			continue;
+		assert_true(addr_parse(from[i].p.from, &a) && addr_parse(from[i].p.to, &b));
+		assert_int_equal(x.family, a.family == AF_INET ? 4 : 6);
+		assert_int_equal(x.protocol, from[i].p.protocol);
+		assert_memory_equal(x.source, a.bytes, sizeof(x.source));
+		assert_memory_equal(x.destination, b.bytes, sizeof(x.destination));
+	}
+}
+
 static void the_hub_serves_what_is_opened(void **context)
 {
 	static const uint32_t ssh[] = {SLUICE_SERVICE(TCP, 22), SLUICE_SERVICE(UDP, 53)};
@@ -710,6 +745,7 @@ int main(void)
 		BOTH(a_default_route_counts),
 		BOTH(a_wide_prefix_takes_nothing_from_others),
 		BOTH(sessions_are_of_their_tunnel),
+		BOTH(strange_sessions_are_remembered),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),
 		BOTH(an_error_is_about_what_the_hub_sent_there),

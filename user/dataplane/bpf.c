@@ -209,6 +209,7 @@ static bool load_xfrm(struct bpf_plane *p, const struct bpf_options *o)
 		    share_map(x->maps.sources4, p->inside->maps.sources4) &&
 		    share_map(x->maps.sources6, p->inside->maps.sources6) &&
 		    share_map(x->maps.services, p->inside->maps.services) &&
+		    share_map(x->maps.strange_sessions, p->inside->maps.strange_sessions) &&
 		    share_map(x->maps.inside_drops, p->inside->maps.inside_drops) &&
 		    share_map(x->maps.selectors, p->inside->maps.selectors) &&
 		    share_map(x->maps.tunnel_stats, p->worker->maps.tunnel_stats) &&
@@ -242,6 +243,7 @@ static void name_maps(struct bpf_plane *p)
 	m[DATA_MAP_SOURCES4] = p->inside->maps.sources4;
 	m[DATA_MAP_SOURCES6] = p->inside->maps.sources6;
 	m[DATA_MAP_SERVICES] = p->inside->maps.services;
+	m[DATA_MAP_STRANGE_SESSIONS] = p->inside->maps.strange_sessions;
 	m[DATA_MAP_CLOSED4] = p->outside->maps.closed4;
 	m[DATA_MAP_CLOSED6] = p->outside->maps.closed6;
 	m[DATA_MAP_XSKS] = p->outside->maps.xsks;

@@ -563,6 +563,14 @@ void maps_tunnel_stats(struct maps *m, uint32_t tunnel, struct tunnel_stats *sta
 	}
 }
 
+void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_session *s)
+{
+	int fd = bpf_plane_map_fd(m->plane, DATA_MAP_STRANGE_SESSIONS);
+
+	if (bpf_map_lookup_elem(fd, &tunnel, s))
+		*s = (struct strange_session){0};
+}
+
 void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 {
 	m->inside_ring_drops = packets;

@@ -106,6 +106,9 @@ void maps_worker_stats(struct maps *m, uint32_t worker, struct worker_stats *sta
 /* Sums over workers; the times are the latest of them. */
 void maps_tunnel_stats(struct maps *m, uint32_t tunnel, struct tunnel_stats *stats);
 
+/* What came of BGP or BFD between other addresses than the tunnel's ends; at_ns 0: nothing has. */
+void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_session *s);
+
 /* Packets the kernel dropped because a TAP queue was full, from the inside device's counters. */
 void maps_inside_ring_drops_set(struct maps *m, uint64_t packets);
 

@@ -139,13 +139,14 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	hub_apply(arg, on_reloaded, 0);
 }
 
-/* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. */
+/* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */
 static void tell_activity(struct hub *h, const struct hub_site *site, unsigned int t, uint64_t now)
 {
 	struct hub_tunnel *state = (struct hub_tunnel *)&site->tunnels[t];
 	struct tunnel_stats stats;
 
 	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &stats);
+	hub_through_look(h, hub_tunnel_number(site, t), &stats, now);
 	if (stats.last_in_ns == state->activity_seen_ns)
 		return;
 	state->activity_seen_ns = stats.last_in_ns;

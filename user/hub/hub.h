@@ -44,8 +44,12 @@ struct hub_tunnel {
 	 * anybody may send from. */
 	struct ip_addr came_from;
 	struct imsg_tunnel_state ike;
-	struct imsg_bgp_state bgp;
 	uint64_t refusals; /* by ike, of who had not been authenticated */
+	struct imsg_bgp_state bgp;
+	/* See through.c. */
+	uint64_t opened_ns, heard_ns, heard_out;
+	char silent_text[2 * REASON_TEXT_SIZE]; /* "": something comes through it, or may */
+	char ends_text[REASON_TEXT_SIZE];       /* "": as configured, as far as is known */
 	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
 	char md5_text[REASON_TEXT_SIZE];
 	struct imsg_bfd_state bfd;

@@ -24,7 +24,9 @@ const char *status_bgp_name(const struct hub_site *site, unsigned int t)
 
 const char *status_bgp_detail(const struct hub_tunnel *state)
 {
-	return hub_md5_is_said(state, clock_now()) ? state->md5_text : state->bgp.detail;
+	if (hub_md5_is_said(state, clock_now()))
+		return state->md5_text;
+	return state->ends_text[0] ? state->ends_text : state->bgp.detail;
 }
 
 static json_t *number(uint64_t n)
@@ -73,7 +75,8 @@ static void add_session(const struct hub_site *site, unsigned int t, json_t *lis
 	json_object_set_new(o, "updates_refused", number(state->bgp.counts.refused));
 	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
 	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
-	json_object_set_new(o, "detail", json_string(status_bgp_detail(state)));
+	json_object_set_new(o, "detail",
+		json_string(state->silent_text[0] ? state->silent_text : status_bgp_detail(state)));
 	json_object_set_new(o, "bfd", bfd_json(&state->bfd));
 	json_array_append_new(list, o);
 }

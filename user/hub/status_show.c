@@ -170,6 +170,23 @@ static const char *encap_name(bool udp)
 	return udp ? "udp" : "esp";
 }
 
+/* Why it is down, or is up and carries nothing. */
+static void set_reason(struct hub *h, json_t *o, const struct hub_tunnel *state,
+	const struct endpoint *endpoint, unsigned int t)
+{
+	enum reason own = endpoint->fault         ? REASON_ENDPOINT_LOST
+			  : state->silent_text[0] ? REASON_NO_ESP
+						  : REASON_NONE;
+
+	json_object_set_new(o, "reason", json_string(own ? reason_code(own) : state->ike.reason));
+	json_object_set_new(o, "detail",
+		own == REASON_ENDPOINT_LOST
+			? json_sprintf("endpoint %u, %s: %s", t,
+				  h->config->concentrator.endpoints[t].device,
+				  endpoint_fault_text(endpoint->fault))
+			: json_string(own ? state->silent_text : state->ike.detail));
+}
+
 static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int t, json_t *list)
 {
 	const struct hub_tunnel *state = &site->tunnels[t];
@@ -209,14 +226,7 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "in_control_bytes", json_number(stats.control_in.bytes));
 	json_object_set_new(o, "out_control_bytes", json_number(stats.control_out.bytes));
 	json_object_set_new(o, "waiting_packets", json_number(stats.waiting.packets));
-	json_object_set_new(o, "reason",
-		json_string(
-			endpoint->fault ? reason_code(REASON_ENDPOINT_LOST) : state->ike.reason));
-	json_object_set_new(o, "detail",
-		endpoint->fault ? json_sprintf("endpoint %u, %s: %s", t,
-					  h->config->concentrator.endpoints[t].device,
-					  endpoint_fault_text(endpoint->fault))
-				: json_string(state->ike.detail));
+	set_reason(h, o, state, endpoint, t);
 	json_array_append_new(list, o);
 }
 

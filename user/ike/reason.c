@@ -152,6 +152,9 @@ static const struct row rows[REASONS] = {
 		"See `sluice show endpoints`: it is one fault of the hub, not one of each site"},
 	[REASON_ENDPOINT_BACK] = {"ENDPOINT_BACK",
 		"the hub's own device, link and address for this tunnel are there again", ""},
+	[REASON_NO_ESP] = {"NO_ESP", "nothing comes through the tunnel, though IKE works",
+		"Let IP protocol 50 and UDP 4500 through on the way, and see whether the device's "
+		"routes lead into its tunnel"},
 	[REASON_REMOTE_UNKNOWN] = {"REMOTE_UNKNOWN",
 		"the tunnel cannot be initiated without the site's address",
 		"Give the site an address, or let the device start"},

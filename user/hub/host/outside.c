@@ -165,23 +165,14 @@ static bool has_address(const struct host_address *list, size_t count, uint32_t 
 /* Into the log of a tunnel: the hub's own end has gone, or is back. */
 static void note_endpoint(struct hub *h, uint32_t tunnel, const struct endpoint *endpoint)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
 	unsigned int e = tunnel % TUNNELS_PER_SITE;
-	bool established = site->tunnels[e].ike.phase == TUNNEL_UP;
-	const char *state = established ? "Established" : "Down";
 	char details[REASON_TEXT_SIZE];
 
 	snprintf(details, sizeof(details), "endpoint %u, %s%s%s", e,
 		h->config->concentrator.endpoints[e].device, endpoint->fault ? ": " : "",
 		endpoint_fault_text(endpoint->fault));
-	hub_event(h, tunnel, EVENT_ACTIVITY,
-		json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
-			"tunnel", (int)e, "dpd_enabled",
-			site->conf.tunnels[e].options.dpd_action != DPD_NONE, "nat_t_detected",
-			(int)site->tunnels[e].ike.nat_detected, "ike_phase1_state", state,
-			"ike_phase2_state", endpoint->fault ? "Down" : state, "reason_code",
-			reason_code(endpoint->fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK),
-			"details", details));
+	hub_note(h, tunnel, endpoint->fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK,
+		!endpoint->fault, details);
 }
 
 /* Closes the tunnels that end there, or opens those that ike still has. Returns how many there are. */

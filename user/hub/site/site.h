@@ -102,6 +102,14 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 /* Whether that is the news of the tunnel's session. */
 bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now);
 
+/*
+ * through.c. Once a second, of an open tunnel: whether anything comes through it, and between the right addresses.
+ * The second one is told what the data plane has seen of the latter; at_ns 0: nothing.
+ */
+void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now);
+void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s,
+	const struct strange_session *x, uint64_t now);
+
 /* secrets_again.c: looks for those that tunnels wait for, every five seconds. */
 void hub_secrets_again(struct hub *h, uint64_t now);
 

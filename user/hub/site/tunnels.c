@@ -2,6 +2,7 @@
 /* A tunnel opens and closes: TC, its inside route, bgp and what is reserved follow at once. */
 #include "hub/site/site.h"
 
+#include "base/clock.h"
 #include "hub/route/route.h"
 #include "hub/site/admin.h"
 
@@ -20,6 +21,7 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 	if (was_open)
 		return; /* the record alone: another MTU after a rekey */
 	state->came_from = state->ike.peer.addr;
+	state->opened_ns = clock_now();
 	hub_reserved_refresh(h);
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, true);
 	hub_bgp_tunnel_send(h, tunnel, !state->leave_at_ns);
@@ -38,6 +40,7 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 	if (!was_open)
 		return;
 	state->bfd_resume = (struct imsg_bfd_resume){0};
+	state->silent_text[0] = state->ends_text[0] = '\0';
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
 	hub_bgp_tunnel_send(h, tunnel, false);
 	hub_reserved_refresh(h);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tunnel that is up and carries nothing, or whose device has other addresses: it is told, once, and as it is. */
+#include "routes_world.h"
+
+#include "hub/event/event.h"
+#include "hub/site/site.h"
+
+#include <netinet/in.h>
+
+#define OPENED (1000 * CLOCK_SECOND)
+
+static unsigned int told[EVENT_KINDS];
+static char last[2][512];
+
+void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_session *s)
+{
+	(void)m, (void)tunnel;
+	*s = (struct strange_session){0};
+}
+
+void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
+{
+	json_t *message = json_object_get(own_event, "message");
+	const char *text =
+		json_string_value(json_object_get(message ? message : own_event, "details"));
+
+	(void)h;
+	assert_int_equal(tunnel, 1);
+	assert_non_null(text);
+	told[kind]++;
+	snprintf(last[kind], sizeof(last[0]), "%s", text);
+	json_decref(own_event);
+}
+
+static void begin(enum site_routing routing)
+{
+	struct hub_tunnel *state;
+
+	set_up(1, false);
+	memset(told, 0, sizeof(told));
+	state = state_of(1);
+	sim.sites[0].conf.routing = routing;
+	sim.sites[0].conf.tunnels[1].configured = true;
+	sim.sites[0].conf.tunnels[1].inside = prefix("169.254.1.0/30");
+	sim.sites[0].conf.tunnels[1].inside6 = prefix("fd00:1::/126");
+	state->open = true;
+	state->opened_ns = OPENED;
+	state->ike.phase = TUNNEL_UP;
+	state->bgp.state = BGP_CONNECT;
+	state->sa_count = 1;
+	state->sas[0].in_use = true;
+}
+
+/* The tunnel `s` seconds after it has opened: what was sent until then, and when something came last. */
+static const char *after(unsigned int s, uint64_t sent, unsigned int heard_s)
+{
+	struct tunnel_stats stats = {.out.packets = sent,
+		.last_in_ns = heard_s ? OPENED + heard_s * CLOCK_SECOND : OPENED - CLOCK_SECOND};
+	struct strange_session none = {0};
+
+	hub_through_judge(&sim.hub, 1, &stats, &none, OPENED + s * CLOCK_SECOND);
+	return state_of(1)->silent_text;
+}
+
+static void nothing_comes(void **state)
+{
+	(void)state;
+	begin(ROUTING_BGP);
+	assert_string_equal(after(1, 100, 0), ""); /* what was sent before is another pair's */
+	assert_string_equal(after(14, 109, 0), "");
+	assert_string_equal(after(16, 104, 0), ""); /* too few to say */
+	assert_string_equal(after(20, 109, 0),
+		"nothing comes through the tunnel, though IKE works: 9 packets sent in the 20 s "
+		"since the SA pair came up, none received: IP protocol 50 is blocked on the way, "
+		"or the device sends nothing into the tunnel");
+	assert_int_equal(told[EVENT_ACTIVITY], 1);
+	assert_string_equal(last[EVENT_ACTIVITY], state_of(1)->silent_text);
+	assert_int_equal(strncmp(last[EVENT_ACTIVITY], reason_sentence(REASON_NO_ESP), 40), 0);
+	assert_non_null(strstr(after(40, 120, 0), "20 packets sent in the 40 s"));
+	assert_int_equal(told[EVENT_ACTIVITY], 1);
+	assert_string_equal(after(41, 121, 41), "");
+	tear_down();
+}
+
+/* After it had worked: while the session stands nothing is said, whatever the site is silent about. */
+static void nothing_comes_any_more(void **state)
+{
+	(void)state;
+	begin(ROUTING_BGP);
+	state_of(1)->sas[0].udp_encap = true;
+	state_of(1)->bgp.state = BGP_ESTABLISHED;
+	assert_string_equal(after(100, 50, 100), "");
+	assert_string_equal(after(130, 80, 100), "");
+	state_of(1)->bgp.state = BGP_ACTIVE;
+	assert_string_equal(after(131, 81, 100),
+		"nothing comes through the tunnel, though IKE works: 31 packets sent in the 31 s "
+		"since the last one came, none received: ESP in UDP 4500 is blocked on the way, or "
+		"the device sends nothing into the tunnel");
+	state_of(1)->bgp.state = BGP_ESTABLISHED;
+	assert_string_equal(after(132, 82, 100), "");
+	tear_down();
+}
+
+static void a_site_without_bgp_may_have_nothing_to_say(void **state)
+{
+	(void)state;
+	begin(ROUTING_STATIC);
+	assert_string_equal(after(10, 0, 0), "");
+	assert_string_not_equal(after(100, 20, 0), "");
+	assert_string_equal(after(101, 21, 101), "");
+	assert_string_equal(after(200, 500, 101), "");
+	tear_down();
+}
+
+static void strange(unsigned int at_s, uint8_t protocol, const char *from, const char *to)
+{
+	struct tunnel_stats stats = {.last_in_ns = OPENED + at_s * CLOCK_SECOND};
+	struct ip_addr a = {0}, b = {0};
+	struct strange_session x = {.at_ns = OPENED + at_s * CLOCK_SECOND, .protocol = protocol};
+
+	assert_true(addr_parse(from, &a) && addr_parse(to, &b));
+	x.family = a.family == AF_INET ? 4 : 6;
+	memcpy(x.source, a.bytes, addr_len(&a));
+	memcpy(x.destination, b.bytes, addr_len(&b));
+	hub_through_judge(&sim.hub, 1, &stats, &x, OPENED + (at_s + 1) * CLOCK_SECOND);
+}
+
+static void the_device_has_other_addresses(void **state)
+{
+	(void)state;
+	begin(ROUTING_BGP);
+	strange(5, IPPROTO_TCP, "169.254.1.9", "169.254.1.1");
+	assert_string_equal(state_of(1)->ends_text,
+		"the device's inside address is 169.254.1.9, 169.254.1.2 is configured");
+	assert_string_equal(last[EVENT_BGP],
+		"BGP from other addresses than configured: the device's inside address is "
+		"169.254.1.9, 169.254.1.2 is configured");
+	strange(6, IPPROTO_TCP, "169.254.1.9", "169.254.1.1");
+	assert_int_equal(told[EVENT_BGP], 1);
+	strange(7, IPPROTO_UDP, "169.254.1.9", "169.254.1.10");
+	assert_string_equal(last[EVENT_BGP],
+		"BFD from other addresses than configured: the device's inside address is "
+		"169.254.1.9, 169.254.1.2 is configured; it takes for the hub's 169.254.1.10, "
+		"169.254.1.1 is configured");
+	strange(8, IPPROTO_TCP, "fd00:1::2", "fd00:1::9");
+	assert_string_equal(state_of(1)->ends_text,
+		"it takes for the hub's fd00:1::9, fd00:1::1 is configured");
+	assert_int_equal(told[EVENT_ACTIVITY], 0);
+	after(70, 0, 69); /* a minute later it is over */
+	assert_string_equal(state_of(1)->ends_text, "");
+	strange(71, IPPROTO_TCP, "169.254.1.9", "169.254.1.1");
+	state_of(1)->bgp.state = BGP_ESTABLISHED;
+	strange(72, IPPROTO_TCP, "169.254.1.9", "169.254.1.1");
+	assert_string_equal(state_of(1)->ends_text, "");
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_comes),
+		cmocka_unit_test(nothing_comes_any_more),
+		cmocka_unit_test(a_site_without_bgp_may_have_nothing_to_say),
+		cmocka_unit_test(the_device_has_other_addresses),
+	};
+
+	return cmocka_run_group_tests_name("through", tests, NULL, NULL);
+}

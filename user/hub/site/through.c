@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tunnel is up when both ends have its keys. Whether anything comes through it is another question: ESP may be
+ * blocked where IKE is not, and the device may speak BGP by other addresses than are configured here. Both show in
+ * what the data plane sees, and nowhere else.
+ */
+#include "hub/site/site.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/event/event.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SILENT_NS      (15 * CLOCK_SECOND)
+#define SILENT_PACKETS 5                   /* sent in this time: some would be answered */
+#define STRANGE_NS     (60 * CLOCK_SECOND) /* what came longer ago is over */
+
+static bool has_no_session(const struct hub_site *site, const struct hub_tunnel *state)
+{
+	return site->conf.routing == ROUTING_BGP && state->bgp.state != BGP_ESTABLISHED;
+}
+
+static bool is_udp(const struct hub_tunnel *state)
+{
+	for (uint32_t i = 0; i < state->sa_count; i++) {
+		if (state->sas[i].in_use)
+			return state->sas[i].udp_encap;
+	}
+	return false;
+}
+
+/* Of a tunnel without BGP nobody knows whether its site has anything to say, once it has said something. */
+static void judge_silence(
+	struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	bool ever = s->last_in_ns > state->opened_ns, was = state->silent_text[0];
+	uint64_t heard = ever ? s->last_in_ns : state->opened_ns, sent;
+
+	if (heard != state->heard_ns) {
+		state->heard_ns = heard;
+		state->heard_out = s->out.packets;
+	}
+	sent = s->out.packets - state->heard_out;
+	state->silent_text[0] = '\0';
+	if (!(has_no_session(site, state) || (site->conf.routing == ROUTING_STATIC && !ever)) ||
+		now < heard + SILENT_NS || sent < SILENT_PACKETS) {
+		if (was)
+			log_info("site %s tunnel %u: ESP comes through the tunnel", site->conf.name,
+				tunnel % TUNNELS_PER_SITE);
+		return;
+	}
+	snprintf(state->silent_text, sizeof(state->silent_text),
+		"%s: %llu packets sent in the %llu s since %s, none received: %s is blocked on the "
+		"way, or the device sends nothing into the tunnel",
+		reason_sentence(REASON_NO_ESP), (unsigned long long)sent,
+		(unsigned long long)((now - heard) / CLOCK_SECOND),
+		ever ? "the last one came" : "the SA pair came up",
+		is_udp(state) ? "ESP in UDP 4500" : "IP protocol 50");
+	if (was)
+		return;
+	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE,
+		state->silent_text);
+	hub_note(h, tunnel, REASON_NO_ESP, true, state->silent_text);
+}
+
+static void compare(const char *what, uint8_t family, const uint8_t *seen,
+	const struct ip_addr *configured, char *text, size_t size)
+{
+	struct ip_addr a = addr_from_bytes(family == 4 ? AF_INET : AF_INET6, seen);
+	char is[ADDR_STR_SIZE], should[ADDR_STR_SIZE];
+	size_t n = strlen(text);
+
+	if (!addr_equal(&a, configured))
+		snprintf(text + n, size - n, "%s%s %s, %s is configured", n ? "; " : "", what,
+			addr_format(&a, is), addr_format(configured, should));
+}
+
+static void judge_ends(
+	struct hub *h, uint32_t tunnel, const struct strange_session *x, uint64_t now)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct tunnel_conf *conf = &site->conf.tunnels[tunnel % TUNNELS_PER_SITE];
+	const struct ip_prefix *block = x->family == 4 ? &conf->inside : &conf->inside6;
+	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct ip_addr device = config_inside_site(block), hub = config_inside_hub(block);
+	char text[sizeof(state->ends_text)] = "", why[REASON_TEXT_SIZE];
+
+	if (x->at_ns <= state->opened_ns || now > x->at_ns + STRANGE_NS ||
+		!has_no_session(site, state)) {
+		state->ends_text[0] = '\0';
+		return;
+	}
+	compare("the device's inside address is", x->family, x->source, &device, text,
+		sizeof(text));
+	compare("it takes for the hub's", x->family, x->destination, &hub, text, sizeof(text));
+	if (!strcmp(text, state->ends_text))
+		return;
+	memcpy(state->ends_text, text, sizeof(text));
+	snprintf(why, sizeof(why), "%s from other addresses than configured: %.180s",
+		x->protocol == IPPROTO_TCP ? "BGP" : "BFD", text);
+	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE, why);
+	hub_event(h, tunnel, EVENT_BGP,
+		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
+			"details", why));
+}
+
+void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s,
+	const struct strange_session *x, uint64_t now)
+{
+	judge_silence(h, tunnel, s, now);
+	judge_ends(h, tunnel, x, now);
+}
+
+void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
+{
+	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	struct strange_session x = {0};
+
+	if (has_no_session(site, hub_tunnel(h, tunnel)))
+		maps_strange_session(h->maps, tunnel, &x);
+	hub_through_judge(h, tunnel, s, &x, now);
+}
