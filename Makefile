@@ -1,4 +1,4 @@
-# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | lint | install. See README.md.
+# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | mutate | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz).
 
 BUILD    ?= build
@@ -34,7 +34,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build lint install clean tests
+.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build mutate lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 

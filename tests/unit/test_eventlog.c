@@ -189,6 +189,19 @@ static void test_repeats(void **state)
 	list = event_rings_list(rings, 1, 1000);
 	assert_int_equal(json_array_size(list), 4);
 	json_decref(list);
+	/* Who takes the place of an event that was repeated is new. */
+	for (int i = 0; i < EVENT_RING; i++) {
+		char details[24];
+
+		snprintf(details, sizeof(details), "other %d", i);
+		l->ring.tokens = EVENT_BURST;
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, details);
+	}
+	list = event_rings_list(rings, 1, 1000);
+	assert_int_equal(json_array_size(list), EVENT_RING);
+	for (size_t i = 0; i < EVENT_RING; i++)
+		assert_null(json_object_get(json_array_get(list, i), "repeats"));
+	json_decref(list);
 	lab_free(l);
 }
 
