@@ -13,9 +13,9 @@ cd "$(dirname "$0")/.." || exit 1
 BIN=$(realpath "$1")
 PATTERN=${2:-}
 export BIN
-passed=0 again=0 failed=0 skipped=0
+passed=0 again=0 failed=0 skipped=0 status=0 seconds=0
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
 [ "$(id -u)" != 0 ] || tools/users.sh
 
@@ -28,19 +28,32 @@ report() { # report NAME STATUS SECONDS LOG
 	esac
 }
 
-run() { # run NAME COMMAND...
-	local name=$1 log=$logs/log status start=$SECONDS; shift
-	[[ $name == *"$PATTERN"* ]] || return 0
+wanted() { [[ $1 == *"$PATTERN"* ]]; }
+attempt() { # attempt NAME COMMAND...: leaves its output, status and seconds
+	local name=$1 log=$logs/${1/\//.} start=$SECONDS; shift
 	timeout 600 "$@" >"$log" 2>&1 </dev/null
-	status=$?
-	if [[ $name == net/* && $status != 0 && $status != 77 ]]; then
-		printf 'AGAIN %-34s %4d s, status %d\n' "$name" $((SECONDS - start)) $status
-		grep -a '^FAIL' "$log" | sed 's/^/      | /'
-		start=$SECONDS again=$((again + 1))
-		timeout 600 "$@" >"$log" 2>&1 </dev/null
-		status=$?
+	echo "$? $((SECONDS - start))" >"$log.result"
+}
+result() { read -r status seconds <"$logs/${1/\//.}.result"; }
+run() { # run NAME COMMAND...
+	wanted "$1" || return 0
+	attempt "$@"
+	result "$1"
+	report "$1" "$status" "$seconds" "$logs/${1/\//.}"
+}
+
+# judge_net SCRIPT: after an attempt
+judge_net() {
+	local name; name=net/$(basename "$1" .sh)
+	result "$name"
+	if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+		printf 'AGAIN %-34s %4d s, status %d\n' "$name" "$seconds" "$status"
+		grep -a '^FAIL' "$logs/${name/\//.}" | sed 's/^/      | /'
+		again=$((again + 1))
+		run "$name" "$1"
+	else
+		report "$name" "$status" "$seconds" "$logs/${name/\//.}"
 	fi
-	report "$name" $status $((SECONDS - start)) "$log"
 }
 
 for kind in unit sim bpf; do
@@ -48,8 +61,22 @@ for kind in unit sim bpf; do
 		[ -x "$program" ] && [[ $program != *.[od] ]] && run "$kind/$(basename "$program" | sed s/test_//)" "$program"
 	done
 done
+alone=() together=()
 for script in tests/net/*.sh; do
-	[[ $script == */lab.sh || $script == */cases.sh || $script == */own_root.sh ]] || run "net/$(basename "$script" .sh)" "$script"
+	[[ $script != */@(lab|cases|own_root).sh ]] && wanted "net/$(basename "$script" .sh)" || continue
+	if grep -q '^timed \|^# Alone' "$script"; then alone+=("$script"); else together+=("$script"); fi
+done
+running=0
+for script in "${together[@]}"; do
+	[ $running -lt "$(nproc)" ] || { wait -n; running=$((running - 1)); }
+	attempt "net/$(basename "$script" .sh)" "$script" &
+	running=$((running + 1))
+done
+wait
+for script in "${together[@]}"; do judge_net "$script"; done
+for script in "${alone[@]}"; do
+	attempt "net/$(basename "$script" .sh)" "$script"
+	judge_net "$script"
 done
 
 [ $skipped = 0 ] || echo "skipped tests are listed above with their reasons"

@@ -2,6 +2,7 @@
 # The data plane with a fixed key between three namespaces: a host behind the hub, the hub, a site.
 # Measures what passes at which rate, both directions, both forms of ESP, and that nothing is lost
 # uncounted, that a rekey loses nothing, and that nothing is left behind.
+# Alone: it measures.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/asan}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Rekeys every few seconds under traffic, by the branch and by the hub, of both kinds: no packet may
 # be lost and no counter may go back. REKEY_SECONDS: how long (120).
+# Alone: what is lost while two CPUs are busy is not the rekey's.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slrk LAB=$(mktemp -d /tmp/slrk.XXXXXX) BIN=${BIN:-$PWD/build/asan}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two short cases of vmtest/ on the oldest kernel that is supported: its verifier takes our programs,
 # and a tunnel whose two ends are kernel ESP carries what it must. All of them: make vmtest.
+# Alone: an emulated machine takes all of this one.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-$PWD/build/asan}
