@@ -64,13 +64,18 @@ static void test_other_site_first(void **state)
 	}
 }
 
-/* The old device offers the other suite first, so that one is chosen for it: it may try again. */
+/*
+ * The old device offers the other suite first, so that one is chosen for it: it may try again. Also where the
+ * other site's device is known to be at the same address, behind a NAT say.
+ */
 static void test_own_choice_after_a_refusal(void **state)
 {
 	(void)state;
-	for (int v1 = 0; v1 < 2; v1++) {
-		struct lab *l = lab_two(v1);
+	for (int v1 = 0; v1 < 4; v1++) {
+		struct lab *l = lab_two(v1 % 2);
 
+		if (v1 >= 2)
+			tunnel_seen(l->e[HUB], tunnel_find(l->e[HUB], 4), &l->conf[SITE].local);
 		l->conf[SITE].local_id.bytes[0] = 'o';
 		l->conf[SITE].options.startup = STARTUP_START;
 		configure(l, SITE, "old");

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define CHOSEN_LIFE (600 * CLOCK_SECOND) /* devices try again within minutes, from the same port */
+
 struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, unsigned int *cursor, bool *near)
 {
@@ -56,6 +58,14 @@ void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at)
 	t->seen_at = *at;
 	tunnel_name(e, t);
 	unknown_forget(&e->unknown, &t->conf.local, at);
+}
+
+void tunnel_chosen_wrongly(
+	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now)
+{
+	tunnel_seen(e, t, &remote->addr);
+	t->chosen_wrongly = *remote;
+	t->chosen_until = now + CHOSEN_LIFE;
 }
 
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf)
@@ -124,6 +134,24 @@ static bool seen_before(struct candidate_walk *w, const struct tunnel *t)
 	return false;
 }
 
+static bool is_known(const struct tunnel *t, const struct message *m)
+{
+	return t->chosen_until > m->now && endpoint_equal(&t->chosen_wrongly, &m->remote);
+}
+
+bool candidate_take(
+	struct candidate_walk *w, const struct tunnel *t, const struct message *m, uint64_t place)
+{
+	bool known = is_known(t, m);
+
+	if (w->best && (known != w->best_known ? w->best_known : place >= w->best_place))
+		return false;
+	w->best = t;
+	w->best_place = place;
+	w->best_known = known;
+	return true;
+}
+
 struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 	const struct ike_version *version, const struct message *m)
 {
@@ -141,7 +169,7 @@ struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 			candidate_refuse(w, REASON_IKE_VERSION,
 				version == &ike_v2 ? "version 2.0, allowed 1.0"
 						   : "version 1.0, allowed 2.0");
-		else if (!seen_before(w, t))
+		else if (!seen_before(w, t) || is_known(t, m))
 			return t;
 	}
 	return NULL;

@@ -13,8 +13,10 @@
 /* One walk over the candidates, and what came of it. Begins zeroed. */
 struct candidate_walk {
 	unsigned int cursor;
-	bool near;                 /* the last one's peer is known to be at the address */
+	bool near; /* the last one's peer is known to be at the address */
+	bool best_known; /* the best one's peer has been at this very place: see tunnel_chosen_wrongly() */
 	const struct tunnel *best; /* what the caller found acceptable */
+	uint64_t best_place;
 	unsigned int policies;
 	const struct tunnel *policy_of[CANDIDATE_POLICIES_MAX];
 	unsigned int refused; /* policies that had nothing for the peer */
@@ -31,6 +33,13 @@ struct candidate_walk {
  */
 struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 	const struct ike_version *version, const struct message *m);
+
+/*
+ * This one has a suite at that place of the peer's offer; true when it is the best so far. The peer's order
+ * decides, unless it is known whose device this is.
+ */
+bool candidate_take(
+	struct candidate_walk *w, const struct tunnel *t, const struct message *m, uint64_t place);
 
 /* This one has nothing for the peer; the first such text is kept. */
 void candidate_refuse(struct candidate_walk *w, enum reason why, const char *text);

@@ -136,8 +136,11 @@ struct tunnel {
 	int in_use;           /* slot, or -1 */
 	uint64_t initiate_at; /* 0: not wanted */
 	uint64_t initiate_wait;
-	uint64_t last_life;                /* authenticated traffic of any kind */
-	struct ip_addr seen_at;            /* where its peer last authenticated from; family 0 */
+	uint64_t last_life;     /* authenticated traffic of any kind */
+	struct ip_addr seen_at; /* where its peer last authenticated from; family 0 */
+	struct ip_endpoint
+		chosen_wrongly; /* from here phase 1 got a suite that it does not allow */
+	uint64_t chosen_until;  /* so much is remembered of it; 0: nothing */
 	const struct ike_version *version; /* of its last IKE SA, or NULL */
 	uint64_t no_pair_until; /* then its IKE SAs are closed; 0: it has a pair, or no IKE SA */
 	/* Why the last pair, or its rekey, was refused; REASON_NONE once there is a new one. */
@@ -472,6 +475,12 @@ bool tunnel_is_near(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 /* The peer of a tunnel was seen at an address, or its configuration names another one. */
 void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at);
+/*
+ * Another tunnel of this address allowed the suite, the one that the peer turns out to have does not. The next
+ * attempt from the same place is chosen for by this one, whoever else is at that address.
+ */
+void tunnel_chosen_wrongly(
+	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now);
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf);
 void tunnel_unname(struct tunnel *t);
 

@@ -43,10 +43,8 @@ static bool choose(struct engine *e, const struct message *m, struct span body,
 		switch (v1_choose(
 			body.bytes, body.len, &policy, &got, &no_pfs, text, sizeof(text))) {
 		case PROPOSAL_OK:
-			if (w->best && got.place >= choice->place)
-				break;
-			w->best = t;
-			*choice = got;
+			if (candidate_take(w, t, m, got.place))
+				*choice = got;
 			break;
 		case PROPOSAL_NONE:
 			candidate_refuse(w, REASON_NO_IKE_PROPOSAL, text);
@@ -269,15 +267,14 @@ static bool was_removed(const struct engine *e, const struct message *m, const s
 
 /* What speaks against an SA whose peer is proven. */
 static bool acceptable(struct engine *e, const struct ike_sa *sa, struct tunnel *t,
-	enum reason *why, char *text, size_t size)
+	const struct ip_endpoint *began, enum reason *why, char *text, size_t size, uint64_t now)
 {
 	struct v1_policy policy;
 
 	v1_policy_ike(&t->conf.options, &policy);
 	if (!proposal_allows(&policy.sets, &sa->suite)) {
-		/* Another tunnel of this address allowed it, the one this peer has does not. */
 		*why = REASON_NO_IKE_PROPOSAL;
-		tunnel_seen(e, t, &sa->remote.addr);
+		tunnel_chosen_wrongly(e, t, began, now);
 		refused_suite_format(&policy.sets, &sa->suite, text, size);
 	} else if (tunnel_count_ike(t) >= IKE_SAS_PER_TUNNEL) {
 		*why = REASON_NO_SLOT;
@@ -335,6 +332,7 @@ static bool send_last(
 void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
+	struct ip_endpoint began = sa->remote;
 	struct blob cipher = {0};
 	char text[REASON_TEXT_SIZE];
 	struct attempt a;
@@ -366,7 +364,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	}
 	if (must_wait(t))
 		return;
-	if (!acceptable(e, sa, t, &why, text, sizeof(text))) {
+	if (!acceptable(e, sa, t, &began, &why, text, sizeof(text), now)) {
 		refuse(e, sa, m, t, true, true, why, text, now);
 		return;
 	}

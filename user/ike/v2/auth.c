@@ -284,11 +284,7 @@ void auth_request(struct engine *e, struct ike_sa *sa, const struct message *m, 
 		return;
 	proposal_policy_ike(&t->conf.options, &policy);
 	if (!proposal_allows(&policy, &sa->suite)) {
-		/*
-		 * Another tunnel of this address allowed it, the one this peer has does not. The next
-		 * attempt from there is chosen for by this one.
-		 */
-		tunnel_seen(e, t, &m->remote.addr);
+		tunnel_chosen_wrongly(e, t, &sa->remote, now);
 		refused_suite_format(&policy, &sa->suite, text, sizeof(text));
 		engine_refusal(e, t, &m->remote, REASON_NO_IKE_PROPOSAL, "%s", text);
 		tunnel_report(e, t, REASON_NO_IKE_PROPOSAL, text);

@@ -102,7 +102,7 @@ static bool admitted(struct engine *e, const struct message *m, uint64_t now)
 /*
  * The identity is not known yet, so every tunnel of these addresses chooses for itself, by our order
  * (T-15). Where they differ the peer's order decides among what they chose: its device lists what its
- * own tunnel has. IKE_AUTH checks the choice against the real tunnel again.
+ * own tunnel has. IKE_AUTH checks the choice against the real tunnel again, and knows better the next time.
  */
 static bool choose(struct engine *e, const struct message *m, struct candidate_walk *w,
 	struct proposal_choice *choice)
@@ -118,10 +118,8 @@ static bool choose(struct engine *e, const struct message *m, struct candidate_w
 		proposal_policy_ike(&t->conf.options, &policy);
 		switch (proposal_choose(sa.bytes, sa.len, &policy, 0, &got, text, sizeof(text))) {
 		case PROPOSAL_OK:
-			if (w->best && got.place >= choice->place)
-				break;
-			w->best = t;
-			*choice = got;
+			if (candidate_take(w, t, m, got.place))
+				*choice = got;
 			break;
 		case PROPOSAL_NONE:
 			candidate_refuse(w, REASON_NO_IKE_PROPOSAL, text);
