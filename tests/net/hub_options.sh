@@ -71,5 +71,28 @@ whole() {
 case_ "df: set, nothing is fragmented, the sender is told" until_true 10 whole
 in_clear() { in_ns inet ping -q -c 2 -i 0.1 -W 1 10.0.0.10 >/dev/null; }
 case_ "outside_forwarding: others may pass in clear" in_clear
+
+# ESP of tunnel 1 is blocked from the site to the hub, IKE on the same port is not: RFC 3948 2.2.
+in_ns inet nft 'table inet sealed { chain f { type filter hook forward priority 0
+	iifname "b1_1" udp dport 4500 @th,64,32 != 0 drop; }; }'
+tells() { # REASON_NO_ESP: in the state of a tunnel that is up, in its log, and of its session
+	[ "$(json_of show tunnels '.tunnels[1] | "\(.state) \(.reason)"')" = "up NO_ESP" ] &&
+		[[ $(json_of show tunnels '.tunnels[1].detail') == *'none received: ESP in UDP 4500 is blocked on the way'* ]] &&
+		[[ $(json_of show log '.events[] | select(.reason_code == "NO_ESP" and .tunnel == 1).details') == *'none received'* ]] &&
+		[[ $(json_of show bgp '.sessions[1].detail') == *'none received'* ]]
+}
+case_ "nothing comes through a tunnel that is up: it is told, and why" until_true 40 tells
+in_ns inet nft delete table inet sealed
+quiet() { all_up 2 && [ "$(json_of show tunnels '.tunnels[1] | "\(.state) \(.reason)"')" = "up " ]; }
+case_ "it comes through again, and nothing is told any more" until_true 40 quiet
+# The device has another inside address than the hub knows.
+sed -i "/protocol bgp t1/ s/local $(inside4 1 1 2);/local 169.254.100.114;/" "$LAB/b1/bird.conf"
+in_ns b1 ip addr add 169.254.100.114/32 dev tun1
+in_ns b1 birdc -s "$LAB/b1/bird.ctl" configure >/dev/null
+differs() {
+	[ "$(json_of show bgp '.sessions[1].detail')" = "the device's inside address is 169.254.100.114, $(inside4 1 1 2) is configured" ] &&
+		json_of show bgp-log '.events[].message.details // ""' | grep -q "BGP from other addresses than configured: the device's inside address is 169.254.100.114"
+}
+case_ "another inside address of the device is named" until_true 40 differs
 case_ "it stops" hub_stop
 cases_end
