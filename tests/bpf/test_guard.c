@@ -9,7 +9,9 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
+#include <fcntl.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <net/if.h>
 #include <setjmp.h>
@@ -468,6 +470,44 @@ static void a_killed_process_leaves_them_closed(void **context)
 	assert_int_equal(access(test_pins(), F_OK), -1);
 }
 
+static unsigned int descriptors(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* What is in the way may go at any time, so it is tried each second. */
+static void attaching_again_costs_nothing(void **context)
+{
+	static const char *const kinds[] = {"xdp", "tc"};
+	uint32_t device = if_nametoindex("d0");
+	char error[DATAPLANE_ERROR_SIZE], pin[128];
+	unsigned int before;
+	const char *mode;
+	struct state s;
+
+	(void)context;
+	for (int k = 0; k < 2; k++) {
+		assert_true(load(&s, device, false));
+		before = descriptors();
+		snprintf(pin, sizeof(pin), "%s/link_%s_%u", test_pins(), kinds[k], device);
+		assert_int_equal(mkdir(pin, 0700), 0); /* in the way of the pin */
+		for (int i = 0; i < 5; i++)
+			assert_false(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+		assert_in_range(descriptors(), before, before + 1);
+		assert_int_equal(rmdir(pin), 0);
+		for (int i = 0; i < 5; i++)
+			assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+		assert_in_range(descriptors(), before + 1, before + 2);
+		assert_int_equal(access(pin, F_OK), 0);
+		maps_free(s.maps);
+		bpf_plane_free(s.plane);
+	}
+}
+
 /* In a child: without CAP_PERFMON the verifier takes less than the programs do. 0: all as it should be. */
 static int refused_for_want_of_perfmon(void)
 {
@@ -515,6 +555,7 @@ int main(void)
 			nothing_leaves_for_a_site_that_is_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(whoever_wants_may_pass, setup_open, teardown),
 		cmocka_unit_test(a_killed_process_leaves_them_closed),
+		cmocka_unit_test(attaching_again_costs_nothing),
 		cmocka_unit_test(a_refusal_is_in_the_verifiers_words),
 	};
 

@@ -47,14 +47,22 @@ static int link_get(const struct bpf_plane *p, const char *kind, uint32_t i)
 	return bpf_obj_get(path);
 }
 
-static bool link_pin(const struct bpf_plane *p, const char *kind, uint32_t i, int link)
+/* One that cannot be pinned is given up, so that the next attempt begins anew. False, with errno. */
+static bool link_pin(const struct bpf_plane *p, const char *kind, uint32_t i, int *link)
 {
 	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];
+	int why;
 
 	link_name_of(p, kind, i, name);
 	snprintf(path, sizeof(path), "%s/%s", p->pin_dir, name);
 	unlink(path);
-	return !bpf_obj_pin(link, path);
+	if (!bpf_obj_pin(*link, path))
+		return true;
+	why = errno;
+	close(*link);
+	*link = -1;
+	errno = why;
+	return false;
 }
 
 /* In the place of what a killed process left, in one step; or anew. */
@@ -106,7 +114,7 @@ static bool attach_guard(struct bpf_plane *p, uint32_t outside, char error[DATAP
 		(int)p->ifindex[outside], (enum bpf_attach_type)BPF_TCX_EGRESS_TYPE, NULL);
 	if (p->guard_link[outside] < 0)
 		r = attach_guard_filter(p, outside);
-	else if (!link_pin(p, GUARD_LINK, outside, p->guard_link[outside]))
+	else if (!link_pin(p, GUARD_LINK, outside, &p->guard_link[outside]))
 		r = -errno;
 	if (old >= 0)
 		close(old);
@@ -119,15 +127,17 @@ static bool attach_guard(struct bpf_plane *p, uint32_t outside, char error[DATAP
 bool bpf_plane_attach_outside(
 	struct bpf_plane *p, uint32_t outside, const char **mode, char error[DATAPLANE_ERROR_SIZE])
 {
-	int link = attach_xdp(p, outside, mode);
+	int before = p->outside_link[outside], *link = &p->outside_link[outside];
 	bool ok;
 
-	p->outside_link[outside] = link;
-	ok = link >= 0 && link_pin(p, XDP_LINK, outside, link);
+	*link = attach_xdp(p, outside, mode);
+	ok = *link >= 0 && link_pin(p, XDP_LINK, outside, link);
 	if (!ok)
 		bpf_plane_say(error, "cannot attach XDP to interface %u: %s%s", p->ifindex[outside],
 			strerror(errno),
 			errno == EBUSY || errno == EEXIST ? " (it has another XDP program)" : "");
+	if (before >= 0)
+		close(before); /* the pin, or the new one, holds what it was */
 	/* Once we close devices, what leaves is looked at whatever keeps us from what comes in. */
 	p->closed |= ok;
 	if (p->closed && p->guard_link[outside] < 0 && !p->guard_clsact[outside])
