@@ -57,12 +57,23 @@ static __noinline int fragment_follows(const struct outside_packet *p)
 	return 1;
 }
 
-/* `own`: of a datagram that a site's own peer begins; else of a stranger's. */
-static __noinline int fragment_by_budget(__u64 *tat, int own)
-{
-	__u64 cost = own ? SLUICE_FRAGMENT_OWN_NS : SLUICE_FRAGMENT_NS;
-	__u64 burst = cost * ((own ? SLUICE_FRAGMENT_OWN_BURST : SLUICE_FRAGMENT_BURST) - 1), start;
+/* Whose datagram a fragment begins, or is of. */
+enum fragment_of {
+	FRAGMENT_OF_STRANGER,
+	FRAGMENT_OF_PEER,  /* a site's own */
+	FRAGMENT_OF_OTHER, /* with the SPI of a site, from elsewhere */
+};
 
+/* What comes from elsewhere in one piece has the same budget, and must not wait for what came in several. */
+static __noinline int fragment_by_budget(__u64 *tat, enum fragment_of whose)
+{
+	__u64 cost = whose == FRAGMENT_OF_PEER ? SLUICE_FRAGMENT_OWN_NS : SLUICE_FRAGMENT_NS, start;
+	__u64 burst = SLUICE_FRAGMENT_NS * (SLUICE_FRAGMENT_BURST - 1ull);
+
+	if (whose == FRAGMENT_OF_PEER)
+		burst = SLUICE_FRAGMENT_OWN_NS * (SLUICE_FRAGMENT_OWN_BURST - 1ull);
+	else if (whose == FRAGMENT_OF_OTHER)
+		burst = SLUICE_FOREIGN_NS * (SLUICE_FOREIGN_BURST - 1ull);
 	return tat && bucket_charge(tat, bpf_ktime_get_ns(), cost, burst, &start);
 }
 

@@ -357,7 +357,7 @@ static __noinline int fragment(
 	__s32 followers = SLUICE_FRAGMENTS_OWN;
 	struct sa_in *sa = 0;
 	__u64 *tat = 0;
-	int own = 0;
+	enum fragment_of whose = FRAGMENT_OF_STRANGER;
 
 	if (p->fragment == FRAGMENT_LATER && fragment_follows(p))
 		goto pass;
@@ -377,17 +377,18 @@ static __noinline int fragment(
 		if (!sa)
 			return XDP_DROP;
 		tunnel = sa->tunnel;
-		own = same_address(p->family, sa->remote, p->remote);
-		tat = own ? bpf_map_lookup_elem(&fragment_budget, &tunnel)
-			  : bpf_map_lookup_elem(&foreign_budget, &tunnel);
+		whose = same_address(p->family, sa->remote, p->remote) ? FRAGMENT_OF_PEER
+								       : FRAGMENT_OF_OTHER;
+		tat = whose == FRAGMENT_OF_PEER ? bpf_map_lookup_elem(&fragment_budget, &tunnel)
+						: bpf_map_lookup_elem(&foreign_budget, &tunnel);
 	}
-	if (!fragment_by_budget(tat ? tat : &fragment_tat_ns, own)) {
+	if (!fragment_by_budget(tat ? tat : &fragment_tat_ns, whose)) {
 		count(&stats->fragment_limited, 1, bytes);
 		return XDP_DROP;
 	}
 	if (!tat) /* a stranger's: what follows pays as well */
 		goto pass;
-	if (!own)
+	if (whose == FRAGMENT_OF_OTHER)
 		followers = SLUICE_FRAGMENTS_FOREIGN;
 	fragment_remember(p, followers);
 pass:

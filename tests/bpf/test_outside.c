@@ -568,6 +568,29 @@ static void pieces_of_a_datagram_are_few(void **context)
 	}
 }
 
+/* With a site's SPI, from elsewhere: pieces take nothing from a peer that has moved and sends whole packets. */
+static void pieces_from_elsewhere_leave_the_rest(void **context)
+{
+	struct state *s = *context;
+	struct frame piece = first_fragment(true, 4500, SPI, 48);
+	struct frame whole = esp_frame(V4_UDP, SPI, false, NULL);
+	unsigned int passed = 0;
+
+	s->sa_in[SLUICE_SA_INDEX(SPI)] = record(V4_UDP);
+	piece.bytes[14 + 15] ^= 1;
+	whole.bytes[14 + 15] ^= 2;
+	for (uint16_t i = 0; i < 1000; i++) {
+		set_id(&piece, true, i);
+		passed += pass(s, &piece) == XDP_PASS;
+	}
+	assert_in_range(passed, 1, SLUICE_FOREIGN_BURST + 40);
+	usleep(50000); /* time for ten */
+	passed = 0;
+	for (int i = 0; i < 100; i++)
+		passed += pass(s, &whole) == XDP_REDIRECT;
+	assert_in_range(passed, 5, 60);
+}
+
 static void esp_behind_extension_headers_is_found(void **context)
 {
 	struct state *s = *context;
@@ -744,6 +767,7 @@ int main(void)
 		TEST(fragments_go_to_the_kernel),
 		TEST(ike_in_fragments_is_limited_too),
 		TEST(fragments_of_strangers_are_few),
+		TEST(pieces_from_elsewhere_leave_the_rest),
 		TEST(beginnings_of_a_site_are_bounded),
 		TEST(pieces_of_a_datagram_are_few),
 		TEST(esp_behind_extension_headers_is_found),
