@@ -194,6 +194,32 @@ static void test_critical_in_the_first(void **state)
 	lab_free(l);
 }
 
+/* Addresses that differ in any part of theirs are spread: the last byte, the host, the site of a large block. */
+static void test_buckets(void **state)
+{
+	enum { BUCKETS = 256, ADDRESSES = 4096, EVENLY = ADDRESSES / BUCKETS };
+	struct lab *l = lab_new();
+
+	(void)state;
+	for (int byte = 0; byte < 15; byte++) {
+		unsigned int in[BUCKETS] = {0};
+
+		for (unsigned int i = 0; i < ADDRESSES; i++) {
+			struct ip_addr a = {AF_INET6, {0x20, 1, 0xd, 0xb8}};
+			unsigned int at;
+
+			a.bytes[byte] ^= (uint8_t)(i >> 8);
+			a.bytes[byte + 1] ^= (uint8_t)i;
+			at = engine_bucket_of(l->e[HUB], &a, BUCKETS);
+			assert_in_range(at, 0, BUCKETS - 1);
+			in[at]++;
+		}
+		for (int i = 0; i < BUCKETS; i++)
+			assert_in_range(in[i], 0, 4 * EVENLY);
+	}
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_notifies),
 		cmocka_unit_test(test_proposals),
 		cmocka_unit_test(test_critical_in_the_first),
+		cmocka_unit_test(test_buckets),
 	};
 
 	if (!crypto_init())

@@ -83,11 +83,7 @@ static struct ip_addr source_of(const struct ip_addr *a, bool known)
 
 static struct place_bucket *bucket_of(const struct engine *e, const struct ip_addr *source)
 {
-	uint64_t halves[2];
-
-	memcpy(halves, source->bytes, sizeof(halves));
-	return (struct place_bucket *)&e
-		->places[engine_hash(e, halves[0] ^ halves[1]) % PLACE_BUCKETS];
+	return (struct place_bucket *)&e->places[engine_bucket_of(e, source, PLACE_BUCKETS)];
 }
 
 static struct place *find(const struct engine *e, const struct ip_addr *source, bool known)

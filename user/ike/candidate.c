@@ -28,11 +28,7 @@ struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint
 
 static struct named_bucket *named_bucket(const struct engine *e, const struct ip_addr *remote)
 {
-	uint64_t halves[2];
-
-	memcpy(halves, remote->bytes, sizeof(halves));
-	return (struct named_bucket *)&e
-		->named[engine_hash(e, halves[0] ^ halves[1]) % NAMED_BUCKETS];
+	return (struct named_bucket *)&e->named[engine_bucket_of(e, remote, NAMED_BUCKETS)];
 }
 
 static const struct ip_addr *peer_address(const struct tunnel *t)

@@ -70,9 +70,26 @@ uint64_t engine_random_u64(struct engine *e)
 	return v;
 }
 
-uint64_t engine_hash(const struct engine *e, uint64_t value)
+/* The upper half of a product depends on all bits of its factors, the lower one does not. */
+static uint64_t mix(uint64_t v)
 {
-	return ((value ^ e->bucket_key) * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+	v *= UINT64_C(0x9e3779b97f4a7c15);
+	return v ^ v >> 32;
+}
+
+unsigned int engine_bucket(const struct engine *e, const uint64_t value[2], unsigned int buckets)
+{
+	uint64_t h = mix(mix(value[0] ^ e->bucket_key) ^ value[1]);
+
+	return (unsigned int)((h >> 32) * buckets >> 32);
+}
+
+unsigned int engine_bucket_of(const struct engine *e, const struct ip_addr *a, unsigned int buckets)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, a->bytes, sizeof(halves));
+	return engine_bucket(e, halves, buckets);
 }
 
 uint64_t engine_random_span(struct engine *e, uint64_t span)

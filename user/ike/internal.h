@@ -332,8 +332,10 @@ extern const struct ike_version ike_v1, ike_v2;
 
 uint64_t engine_random_u64(struct engine *e);
 
-/* Evenly spread, by a key of this process: nobody chooses who shares a bucket with whom. */
-uint64_t engine_hash(const struct engine *e, uint64_t value);
+/* Evenly spread over so many buckets, by a key of this process: nobody chooses who shares one with whom. */
+unsigned int engine_bucket(const struct engine *e, const uint64_t value[2], unsigned int buckets);
+unsigned int engine_bucket_of(
+	const struct engine *e, const struct ip_addr *a, unsigned int buckets);
 
 /* A moment drawn evenly from [0, span). */
 uint64_t engine_random_span(struct engine *e, uint64_t span);

@@ -72,7 +72,9 @@ const char *ike_state_name(enum ike_state s)
 
 static struct ike_sa_bucket *bucket_of(const struct engine *e, uint64_t our_spi)
 {
-	return (struct ike_sa_bucket *)&e->buckets[engine_hash(e, our_spi) % SA_BUCKETS];
+	const uint64_t value[2] = {our_spi, 0};
+
+	return (struct ike_sa_bucket *)&e->buckets[engine_bucket(e, value, SA_BUCKETS)];
 }
 
 static uint64_t our_spi_of(const struct ike_sa *sa)
