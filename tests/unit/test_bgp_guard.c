@@ -353,7 +353,7 @@ static void the_tree_is_in_order(void **state)
 	unsigned int count = 0;
 
 	(void)state;
-	rib_init(&rib);
+	rib_init(&rib, 1);
 	for (int i = 0; i < STEPS; i++) {
 		struct ip_addr a = {AF_INET, {10, 0, 0, 0}};
 		struct ip_prefix p;
@@ -388,6 +388,49 @@ static void the_tree_is_in_order(void **state)
 	}
 	rib_peer_stop(&rib, &peer, (const bool[BGP_FAMILIES]){false, false});
 	rib_fini(&rib);
+}
+
+static unsigned int depth_of(const struct rib_table *t, uint32_t n)
+{
+	const struct rib_prefix *e = rib_node(t, n);
+	unsigned int left, right;
+
+	if (!n)
+		return 0;
+	left = depth_of(t, e->left);
+	right = depth_of(t, e->right);
+	return 1 + (left > right ? left : right);
+}
+
+/* Who announces prefixes in an order of his own does not know which of them is above which. */
+static void the_tree_has_a_key(void **state)
+{
+	enum { KEYS = 8, PREFIXES = 4096 };
+	unsigned int same = 0;
+	uint32_t first = 0;
+
+	(void)state;
+	for (uint64_t key = 0; key < KEYS; key++) {
+		struct rib rib;
+		struct rib_peer peer = {0};
+		struct rib_prefix *e;
+
+		rib_init(&rib, key);
+		for (uint32_t i = 0; i < PREFIXES; i++) {
+			struct ip_prefix p = {
+				{AF_INET, {10, (uint8_t)(i >> 8), (uint8_t)i, 0}}, 24};
+
+			rib_learn(&rib, &peer, BGP_IPV4, &p, rib.own);
+		}
+		same += rib.table[BGP_IPV4].root == first;
+		first = key ? first : rib.table[BGP_IPV4].root;
+		assert_in_range(depth_of(&rib.table[BGP_IPV4], rib.table[BGP_IPV4].root), 12, 60);
+		rib_peer_stop(&rib, &peer, (const bool[BGP_FAMILIES]){false, false});
+		while ((e = rib_next_dirty(&rib)))
+			rib_collect(&rib, e);
+		rib_fini(&rib);
+	}
+	assert_in_range(same, 0, KEYS / 2);
 }
 
 static void a_list_has_facts_only(void **state)
@@ -435,6 +478,7 @@ int main(void)
 		lab_test(what_is_legitimate_stays),
 		lab_test(owners_outlast_the_process),
 		cmocka_unit_test(the_tree_is_in_order),
+		cmocka_unit_test(the_tree_has_a_key),
 		cmocka_unit_test(a_list_has_facts_only),
 	};
 

@@ -29,29 +29,24 @@ static uint64_t big_endian(const uint8_t *bytes, unsigned int n)
 	return v;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0xff51afd7ed558ccdu;
-	return h ^ h >> 32;
-}
-
 /*
  * Prefixes that follow one another, which is how most peers announce them, are neighbours in the
  * table too, in groups of 64: they share cache lines.
  */
-static uint32_t hash_address(const uint8_t *bytes, unsigned int address_bytes, uint8_t len)
+static uint32_t hash_address(const struct rib_table *t, const uint8_t *bytes, uint8_t len)
 {
+	unsigned int address_bytes = t->v6 ? 16 : 4;
 	unsigned int start = len > 64 ? 8 : 0, word = address_bytes - start < 8 ? 4 : 8;
 	unsigned int behind = start * 8 + word * 8 - len;
 	uint64_t key = behind < word * 8 ? big_endian(bytes + start, word) >> behind : 0;
-	uint64_t h = mix(len, start ? big_endian(bytes, 8) : 0);
+	uint64_t h = rib_mix(t->key ^ len, start ? big_endian(bytes, 8) : 0);
 
-	return (uint32_t)(mix(h, key >> 6) << 6 | (key & 63));
+	return (uint32_t)(rib_mix(h, key >> 6) << 6 | (key & 63));
 }
 
-static uint32_t hash_prefix(const struct ip_prefix *p)
+static uint32_t hash_prefix(const struct rib_table *t, const struct ip_prefix *p)
 {
-	return hash_address(p->addr.bytes, rib_family(p) == BGP_IPV4 ? 4 : 16, p->len);
+	return hash_address(t, p->addr.bytes, p->len);
 }
 
 /* ---- the order of changes ---- */
@@ -113,11 +108,11 @@ void rib_drop_cursor(struct rib_table *t, uint32_t cursor)
 
 /* ---- tables ---- */
 
-static void table_init(struct rib_table *t, enum bgp_family family)
+static void table_init(struct rib_table *t, enum bgp_family family, uint64_t key)
 {
 	struct rib_prefix *ends;
 
-	*t = (struct rib_table){.size = FIRST_SIZE};
+	*t = (struct rib_table){.size = FIRST_SIZE, .key = key, .v6 = family == BGP_IPV6};
 	t->chains = calloc(t->size, sizeof(*t->chains));
 	if (!t->chains)
 		abort();
@@ -129,13 +124,13 @@ static void table_init(struct rib_table *t, enum bgp_family family)
 	t->recent = rib_add_cursor(t, 0);
 }
 
-void rib_init(struct rib *r)
+void rib_init(struct rib *r, uint64_t key)
 {
 	struct attr_draft none = {.origin = ORIGIN_IGP};
 
 	*r = (struct rib){0};
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
-		table_init(&r->table[f], f);
+		table_init(&r->table[f], f, key);
 	pool_init(&r->paths, sizeof(struct rib_path));
 	pool_init(&r->sets, RIB_SLOT_WORDS * sizeof(uint64_t));
 	attr_store_init(&r->attrs);
@@ -166,7 +161,7 @@ static void grow(struct rib_table *t)
 		return; /* longer chains work too */
 	for (uint32_t n = first_of(t); n; n = rib_after(t, n)) {
 		struct rib_prefix *e = rib_node(t, n);
-		uint32_t at = hash_address(e->address, address_len(e), e->len) & (size - 1);
+		uint32_t at = hash_address(t, e->address, e->len) & (size - 1);
 
 		e->chain = chains[at];
 		chains[at] = n;
@@ -193,14 +188,14 @@ static uint32_t table_find(const struct rib_table *t, const struct ip_prefix *p,
 struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix)
 {
 	const struct rib_table *t = &r->table[rib_family(prefix)];
-	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
+	uint32_t n = table_find(t, prefix, hash_prefix(t, prefix));
 
 	return n ? rib_node(t, n) : NULL;
 }
 
 static uint32_t find_or_add(struct rib_table *t, const struct ip_prefix *prefix)
 {
-	uint32_t hash = hash_prefix(prefix);
+	uint32_t hash = hash_prefix(t, prefix);
 	uint32_t n = table_find(t, prefix, hash);
 	struct rib_prefix *e;
 
@@ -229,7 +224,7 @@ void rib_collect(struct rib *r, struct rib_prefix *e)
 	if (e->paths || e->network || e->dirty || e->told_count || e->best)
 		return;
 	n = number_of(t, e);
-	at = &t->chains[hash_address(e->address, address_len(e), e->len) & (t->size - 1)];
+	at = &t->chains[hash_address(t, e->address, e->len) & (t->size - 1)];
 	while (*at != n)
 		at = &((struct rib_prefix *)rib_node(t, *at))->chain;
 	*at = e->chain;
@@ -309,7 +304,7 @@ void rib_touch_around(struct rib *r, const struct ip_prefix *prefix)
 
 	for (int len = prefix->len; len >= 0; len--) {
 		struct ip_prefix p = prefix_make(&prefix->addr, (unsigned int)len);
-		uint32_t n = table_find(&r->table[f], &p, hash_prefix(&p));
+		uint32_t n = table_find(&r->table[f], &p, hash_prefix(&r->table[f], &p));
 
 		if (n)
 			touch(r, f, n);
@@ -428,7 +423,7 @@ static struct rib_path *find_path(const struct rib *r, const struct rib_peer *p,
 	enum bgp_family family, const struct ip_prefix *prefix)
 {
 	const struct rib_table *t = &r->table[family];
-	uint32_t n = table_find(t, prefix, hash_prefix(prefix));
+	uint32_t n = table_find(t, prefix, hash_prefix(t, prefix));
 
 	return n ? rib_path(&r->paths, *path_of(r, rib_node(t, n), p)) : NULL;
 }
@@ -457,7 +452,8 @@ void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present)
 {
 	enum bgp_family family = rib_family(prefix);
 	struct rib_table *t = &r->table[family];
-	uint32_t n = present ? find_or_add(t, prefix) : table_find(t, prefix, hash_prefix(prefix));
+	uint32_t n =
+		present ? find_or_add(t, prefix) : table_find(t, prefix, hash_prefix(t, prefix));
 	struct rib_prefix *e = n ? rib_node(t, n) : NULL;
 
 	if (!e || e->network == present)

@@ -90,6 +90,8 @@ struct rib_table {
 	struct pool nodes; /* struct rib_prefix */
 	uint32_t *chains;
 	uint32_t size, used;
+	uint64_t key;
+	bool v6;
 	uint32_t root;         /* of the prefixes in the order of their addresses */
 	uint32_t lengths[129]; /* how many there are of each */
 	uint32_t ends;         /* a cursor that is before the first and after the last node */
@@ -115,7 +117,8 @@ struct rib {
 	struct rib_queue dirty[BGP_FAMILIES];
 };
 
-void rib_init(struct rib *r);
+/* `key`: random, so that nobody outside chooses how prefixes are arranged. */
+void rib_init(struct rib *r, uint64_t key);
 void rib_fini(struct rib *r);
 
 /*
@@ -202,6 +205,12 @@ static inline struct ip_prefix rib_prefix_of(const struct rib_prefix *e)
 	p.addr.family = e->v6 ? AF_INET6 : AF_INET;
 	memcpy(p.addr.bytes, e->address, e->v6 ? 16 : 4);
 	return p;
+}
+
+static inline uint64_t rib_mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 32;
 }
 
 static inline struct rib_prefix *rib_node(const struct rib_table *t, uint32_t number)

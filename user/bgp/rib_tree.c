@@ -5,14 +5,13 @@
  */
 #include "bgp/rib.h"
 
-/* Which of two is above the other: as good as random, and nobody outside chooses it. */
-static uint32_t priority(uint32_t number)
+/*
+ * Which of two is above the other: as good as random. Numbers are given in turn, so a peer chooses which prefix
+ * gets which; the table's key is what he does not know, and without which he could make a list of the tree.
+ */
+static uint64_t priority(const struct rib_table *t, uint32_t number)
 {
-	uint32_t h = number * 0x9e3779b1u;
-
-	h ^= h >> 15;
-	h *= 0x85ebca6bu;
-	return h ^ h >> 13;
+	return rib_mix(rib_mix(t->key, number), t->key);
 }
 
 static int compare(const struct rib_prefix *a, const struct rib_prefix *b)
@@ -47,7 +46,7 @@ void rib_tree_add(struct rib_table *t, uint32_t number)
 	struct rib_prefix *e = rib_node(t, number);
 	uint32_t *at = &t->root;
 
-	while (*at && priority(*at) >= priority(number)) {
+	while (*at && priority(t, *at) >= priority(t, number)) {
 		struct rib_prefix *top = rib_node(t, *at);
 
 		at = compare(e, top) < 0 ? &top->left : &top->right;
@@ -66,7 +65,7 @@ void rib_tree_remove(struct rib_table *t, uint32_t number)
 		at = compare(e, rib_node(t, *at)) < 0 ? &rib_node(t, *at)->left
 						      : &rib_node(t, *at)->right;
 	while (a && b) {
-		struct rib_prefix *top = rib_node(t, priority(a) >= priority(b) ? a : b);
+		struct rib_prefix *top = rib_node(t, priority(t, a) >= priority(t, b) ? a : b);
 
 		if (top == rib_node(t, a)) {
 			*at = a;

@@ -35,7 +35,7 @@ struct bgp *bgp_new(uint64_t seed)
 	b->news = malloc(sizeof(*b->news));
 	if (!b->news)
 		abort();
-	rib_init(&b->rib);
+	rib_init(&b->rib, seed);
 	b->policy = (struct policy){.config = &b->config,
 		.networks = b->networks,
 		.peers = b->rib_peers,

@@ -114,7 +114,7 @@ struct bgp_effect {
 
 struct bgp;
 
-/* `seed` feeds the jitter of timers. */
+/* `seed` feeds the jitter of timers, and is the key of tables that peers fill. */
 struct bgp *bgp_new(uint64_t seed);
 void bgp_free(struct bgp *b);
 
