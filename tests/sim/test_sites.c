@@ -244,6 +244,8 @@ static void begin(struct hub *h, struct config *config, const char *dir)
 {
 	static struct site_conf conf = {.name = "site-1", .routing = ROUTING_BGP};
 
+	config->site_count = 1;
+	strcpy(config->sites[0].name, conf.name);
 	*h = (struct hub){.config = config, .base = event_base_new(), .state_dir = dir};
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		conf.tunnels[t].configured = true;

@@ -5,6 +5,7 @@
 #include "ipc/datagram.h"
 #include "state/endpoints.h"
 #include "hub/hub.h"
+#include "hub/site/admin.h"
 #include "ipc/imsg.h"
 #include "dataplane/reassembly.h"
 #include "state/route_table.h"
@@ -351,6 +352,25 @@ static void test_endpoint_faults(void **state)
 	assert_string_equal(endpoint_fault_text(ENDPOINT_FAULTS), "");
 }
 
+/* A PPPoE device comes back as nothing, down, without an address: one fault, of the time of its first step. */
+static void test_endpoint_comes_back_in_steps(void **state)
+{
+	static const enum endpoint_fault steps[] = {
+		ENDPOINT_NO_CARRIER, ENDPOINT_NO_DEVICE, ENDPOINT_DOWN, ENDPOINT_NO_ADDRESS};
+	struct endpoint e = {0};
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(endpoint_turn(&e, steps[i], 100 + i), i == 0);
+		assert_int_equal(e.fault, steps[i]);
+		assert_int_equal(e.since_wall_ns, 100);
+	}
+	assert_true(endpoint_turn(&e, ENDPOINT_FINE, 200));
+	assert_int_equal(e.since_wall_ns, 200);
+	assert_false(endpoint_turn(&e, ENDPOINT_FINE, 300));
+	assert_int_equal(e.since_wall_ns, 200);
+}
+
 /* Runs so many turns, a second apart; returns in which the verdict came, 0: not at all. */
 static unsigned int turns(struct watchdog *w, unsigned int n, uint64_t *now,
 	enum watchdog_doing doing, enum watchdog_verdict verdict)
@@ -499,6 +519,41 @@ static void test_a_start_survives_a_device(void **state)
 	}
 }
 
+/* A site that was removed while the daemon was down leaves nothing to the next one of its name. */
+static void test_what_was_asked_of_a_site_that_is_gone(void **state)
+{
+	char directory[] = "/tmp/sluice-test.XXXXXX", path[64];
+	struct config *config = calloc(1, sizeof(*config));
+	struct hub *h = calloc(1, sizeof(*h));
+	json_t *kept;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/tunnels.json", directory);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("{\"gone\": [\"down\", \"\"], \"here\": [\"\", \"drain\"]}\n", f);
+	fclose(f);
+	config->site_count = 1;
+	strcpy(config->sites[0].name, "here");
+	h->config = config;
+	h->state_dir = directory;
+	for (int again = 0; again < 2; again++) {
+		admin_load(h);
+		assert_int_equal(json_object_size(h->admin), 1);
+		assert_non_null(json_object_get(h->admin, "here"));
+		admin_free(h);
+		kept = json_load_file(path, 0, NULL);
+		assert_int_equal(json_object_size(kept), 1);
+		json_decref(kept);
+	}
+	unlink(path);
+	rmdir(directory);
+	free(config);
+	free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +563,8 @@ int main(void)
 		cmocka_unit_test(test_watchdog_reads_what_a_child_does),
 		cmocka_unit_test(test_a_channel_answers),
 		cmocka_unit_test(test_endpoint_faults),
+		cmocka_unit_test(test_endpoint_comes_back_in_steps),
+		cmocka_unit_test(test_what_was_asked_of_a_site_that_is_gone),
 		cmocka_unit_test(test_all_in_order),
 		cmocka_unit_test(test_peer_gone),
 		cmocka_unit_test(test_peer_stuck),

@@ -14,6 +14,16 @@ enum endpoint_fault endpoint_judge(const struct endpoint_facts *f)
 	return f->address ? ENDPOINT_FINE : ENDPOINT_NO_ADDRESS;
 }
 
+bool endpoint_turn(struct endpoint *e, enum endpoint_fault fault, uint64_t wall_ns)
+{
+	bool turns = !e->fault != !fault;
+
+	e->fault = fault;
+	if (turns)
+		e->since_wall_ns = wall_ns;
+	return turns;
+}
+
 const char *endpoint_fault_text(enum endpoint_fault fault)
 {
 	static const char *const texts[ENDPOINT_FAULTS] = {

@@ -27,13 +27,19 @@ struct endpoint_facts {
 
 struct endpoint {
 	enum endpoint_fault fault;
-	uint64_t since_wall_ns; /* of the fault; 0: since the start */
+	uint64_t since_wall_ns; /* of the fault, or of none; 0: since the start */
 	bool late;              /* its tunnels are to be opened when data is there */
 	bool no_way;            /* no route leads over the device to anywhere but its own network */
 };
 
 /* The first fault in the order of the list above. */
 enum endpoint_fault endpoint_judge(const struct endpoint_facts *f);
+
+/*
+ * Takes note of what is so now. True when a fault begins or ends, and not when there is another one: a device
+ * goes and comes back in steps.
+ */
+bool endpoint_turn(struct endpoint *e, enum endpoint_fault fault, uint64_t wall_ns);
 
 /* "link down", to follow the name of a device. */
 const char *endpoint_fault_text(enum endpoint_fault fault);

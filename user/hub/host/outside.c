@@ -213,10 +213,13 @@ static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoi
 
 	if (endpoint->fault == fault)
 		return;
-	endpoint->fault = fault;
-	endpoint->since_wall_ns = clock_wall();
-	tunnels = move_tunnels(h, e, endpoint, true);
 	addr_format(&c->addresses[a], text);
+	if (!endpoint_turn(endpoint, fault, clock_wall())) {
+		log_info("endpoint %u, %s %s: %s now", e, c->device, text,
+			endpoint_fault_text(fault));
+		return;
+	}
+	tunnels = move_tunnels(h, e, endpoint, true);
 	if (fault && !tunnels)
 		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
 			endpoint_fault_text(fault));

@@ -20,42 +20,6 @@ static void state_path(const struct hub *h, const char *suffix, char path[PATH_M
 	snprintf(path, PATH_MAX, "%s/" STATE_FILE "%s", h->state_dir, suffix);
 }
 
-void admin_load(struct hub *h)
-{
-	char path[PATH_MAX];
-	json_error_t error;
-	json_t *all;
-
-	state_path(h, "", path);
-	all = json_load_file(path, 0, &error);
-	if (!json_is_object(all)) {
-		if (all || access(path, F_OK) == 0)
-			log_warn("%s: %s; which tunnels were down or drained is not known", path,
-				all ? "not an object" : error.text);
-		json_decref(all);
-		all = json_object();
-	}
-	h->admin = all;
-}
-
-void admin_free(struct hub *h)
-{
-	json_decref(h->admin);
-	h->admin = NULL;
-}
-
-void admin_restore(struct hub *h, struct hub_site *site)
-{
-	const json_t *words = json_object_get(h->admin, site->conf.name);
-
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		const char *word = json_string_value(json_array_get(words, t));
-
-		site->tunnels[t].admin_down = word && !strcmp(word, "down");
-		site->tunnels[t].draining = word && !strcmp(word, "drain");
-	}
-}
-
 /* The whole file or the one of before: a crash in between leaves no half of it. */
 static bool write_state(const struct hub *h)
 {
@@ -74,6 +38,71 @@ static bool write_state(const struct hub *h)
 	     !fflush(f) && !fsync(fileno(f));
 	ok = !fclose(f) && ok;
 	return ok && !rename(temporary, path);
+}
+
+static bool is_configured(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Of sites that were removed while the daemon was down: another one may get the name. */
+static void forget_unknown(struct hub *h)
+{
+	const char *name;
+	bool any = false;
+	json_t *words;
+	void *next;
+
+	json_object_foreach_safe(h->admin, next, name, words)
+	{
+		if (is_configured(h->config, name))
+			continue;
+		json_object_del(h->admin, name);
+		any = true;
+	}
+	if (any && !write_state(h))
+		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+}
+
+void admin_load(struct hub *h)
+{
+	char path[PATH_MAX];
+	json_error_t error;
+	json_t *all;
+
+	state_path(h, "", path);
+	all = json_load_file(path, 0, &error);
+	if (!json_is_object(all)) {
+		if (all || access(path, F_OK) == 0)
+			log_warn("%s: %s; which tunnels were down or drained is not known", path,
+				all ? "not an object" : error.text);
+		json_decref(all);
+		all = json_object();
+	}
+	h->admin = all;
+	forget_unknown(h);
+}
+
+void admin_free(struct hub *h)
+{
+	json_decref(h->admin);
+	h->admin = NULL;
+}
+
+void admin_restore(struct hub *h, struct hub_site *site)
+{
+	const json_t *words = json_object_get(h->admin, site->conf.name);
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const char *word = json_string_value(json_array_get(words, t));
+
+		site->tunnels[t].admin_down = word && !strcmp(word, "down");
+		site->tunnels[t].draining = word && !strcmp(word, "drain");
+	}
 }
 
 void admin_save(struct hub *h, const struct hub_site *site)
