@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTED   64
 #define QUIET_MS 2000
 
 static int setup(void **context)
@@ -66,6 +65,27 @@ static void a_closed_device_forwards_nothing(void **context)
 		assert_true(says(forward[i], "iif d0"));
 }
 
+/* What a killed process has left for a device that the configuration does not name any more. */
+static void rules_of_other_devices_go(void **context)
+{
+	static const char *const names[] = {"d0", "d1"};
+
+	(void)context;
+	assert_true(host_forward_closed("d0", true));
+	assert_true(host_forward_closed("was0", true));
+	sh("ip rule add pref 1 iif was1 blackhole");
+	host_forward_forget(names, 2);
+	for (int v6 = 0; v6 < 2; v6++) {
+		const char *show = v6 ? "ip -6 rule show" : "ip rule show";
+
+		assert_true(says(show, "iif d0"));
+		assert_false(says(show, "iif was0"));
+		assert_true(v6 || says(show, "iif was1")); /* somebody else's */
+	}
+	host_forward_forget(NULL, 0);
+	assert_false(says("ip rule show; ip -6 rule show", "iif d0"));
+}
+
 static void changes_of_watched_devices_are_told(void **context)
 {
 	char error[DATAPLANE_ERROR_SIZE];
@@ -103,27 +123,33 @@ static void changes_of_watched_devices_are_told(void **context)
 
 static void addresses_are_listed(void **context)
 {
-	struct host_address list[LISTED];
-	size_t count, found = 0;
+	struct host_addresses all = {0};
+	size_t found = 0;
 	struct ip_addr old;
 
 	(void)context;
 	sh("ip addr add fd00:10::7/64 dev d0 nodad preferred_lft 0");
 	addr_parse("fd00:10::7", &old);
-	assert_true(host_addresses(list, LISTED, &count));
-	for (size_t i = 0; i < count; i++) {
-		if (addr_equal(&list[i].address, &old)) {
+	assert_true(host_addresses(&all));
+	for (size_t i = 0; i < all.count; i++) {
+		if (addr_equal(&all.list[i].address, &old)) {
 			found++;
-			assert_false(list[i].global);
-		} else if (list[i].address.bytes[0] == 10) {
+			assert_false(all.list[i].global);
+		} else if (all.list[i].address.bytes[0] == 10) {
 			found++;
-			assert_true(list[i].global);
-			assert_int_equal(list[i].len, 24);
+			assert_true(all.list[i].global);
+			assert_int_equal(all.list[i].len, 24);
 		}
 	}
 	assert_int_equal(found, 2);
-	assert_true(host_addresses(list, 1, &count));
-	assert_int_equal(count, 1);
+	/* However many there are. */
+	sh("for a in $(seq 5000); do echo addr add 10.20.$((a / 250)).$((a % 250))/32 dev d0; done "
+	   "|"
+	   "ip -batch -");
+	found = all.count;
+	assert_true(host_addresses(&all));
+	assert_int_equal(all.count, found + 5000);
+	host_addresses_fini(&all);
 }
 
 static void a_strict_filter_becomes_loose(void **context)
@@ -231,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_closed_device_forwards_nothing, setup),
+		cmocka_unit_test_setup(rules_of_other_devices_go, setup),
 		cmocka_unit_test_setup(changes_of_watched_devices_are_told, setup),
 		cmocka_unit_test_setup(addresses_are_listed, setup),
 		cmocka_unit_test_setup(a_strict_filter_becomes_loose, setup),

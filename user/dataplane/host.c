@@ -190,14 +190,23 @@ bool host_watch_gone(struct host_watch *w, const char *name)
 
 /* ---- what is so now ---- */
 
-struct address_list {
-	struct host_address *list;
-	size_t count, max;
-};
+static void add_address(struct host_addresses *l, const struct host_address *a)
+{
+	if (l->count == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		struct host_address *more = realloc(l->list, room * sizeof(*more));
+
+		if (!more)
+			abort();
+		l->list = more;
+		l->room = room;
+	}
+	l->list[l->count++] = *a;
+}
 
 static int take_address(struct nl_msg *answer, void *context)
 {
-	struct address_list *l = context;
+	struct host_addresses *l = context;
 	struct nlmsghdr *h = nlmsg_hdr(answer);
 	const struct ifaddrmsg *m = nlmsg_data(h);
 	const struct nlattr *local, *wide;
@@ -212,31 +221,35 @@ static int take_address(struct nl_msg *answer, void *context)
 	flags = wide ? nla_get_u32(wide) : m->ifa_flags;
 	if (!local || flags & IFA_F_DADFAILED)
 		return NL_SKIP;
-	if (l->count == l->max)
-		return NL_STOP;
-	l->list[l->count++] = (struct host_address){.ifindex = m->ifa_index,
-		.address = addr_from_bytes(m->ifa_family, nla_data(local)),
-		.len = m->ifa_prefixlen,
-		.global = m->ifa_scope == RT_SCOPE_UNIVERSE && !(flags & IFA_F_DEPRECATED)};
+	add_address(l, &(struct host_address){.ifindex = m->ifa_index,
+			       .address = addr_from_bytes(m->ifa_family, nla_data(local)),
+			       .len = m->ifa_prefixlen,
+			       .global = m->ifa_scope == RT_SCOPE_UNIVERSE &&
+					 !(flags & IFA_F_DEPRECATED)});
 	return NL_OK;
 }
 
-bool host_addresses(struct host_address *list, size_t max, size_t *count)
+bool host_addresses(struct host_addresses *all)
 {
-	struct address_list l = {.list = list, .max = max};
 	struct nl_sock *sock = nl_socket_alloc();
-	struct ifaddrmsg all = {.ifa_family = AF_UNSPEC};
+	struct ifaddrmsg any = {.ifa_family = AF_UNSPEC};
 	int r = -NLE_NOMEM;
 
-	if (sock && !nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, take_address, &l))
+	all->count = 0;
+	if (sock && !nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, take_address, all))
 		r = nl_connect(sock, NETLINK_ROUTE);
 	if (!r)
-		r = nl_send_simple(sock, RTM_GETADDR, NLM_F_DUMP, &all, sizeof(all));
+		r = nl_send_simple(sock, RTM_GETADDR, NLM_F_DUMP, &any, sizeof(any));
 	if (r >= 0)
 		r = nl_recvmsgs_default(sock);
 	nl_socket_free(sock);
-	*count = l.count;
 	return r >= 0;
+}
+
+void host_addresses_fini(struct host_addresses *all)
+{
+	free(all->list);
+	*all = (struct host_addresses){0};
 }
 
 static int write_rule(struct nl_sock *sock, int family, const char *device, bool closed)
@@ -274,6 +287,46 @@ bool host_forward_closed(const char *device, bool closed)
 	}
 	nl_socket_free(sock);
 	return ok;
+}
+
+static bool is_ours(struct rtnl_rule *rule)
+{
+	uint8_t protocol;
+
+	return !rtnl_rule_get_protocol(rule, &protocol) && protocol == LINK_ROUTE_PROTOCOL &&
+	       rtnl_rule_get_prio(rule) == RULE_PRIORITY && rtnl_rule_get_iif(rule);
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(names[i], name))
+			return true;
+	}
+	return false;
+}
+
+void host_forward_forget(const char *const *names, size_t count)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	struct nl_sock *sock = nl_socket_alloc();
+	bool connected = sock && !nl_connect(sock, NETLINK_ROUTE);
+
+	for (int i = 0; connected && i < 2; i++) {
+		struct nl_object *o;
+		struct nl_cache *all;
+
+		if (rtnl_rule_alloc_cache(sock, families[i], &all))
+			continue;
+		for (o = nl_cache_get_first(all); o; o = nl_cache_get_next(o)) {
+			struct rtnl_rule *rule = (struct rtnl_rule *)o;
+
+			if (is_ours(rule) && !is_among(rtnl_rule_get_iif(rule), names, count))
+				(void)rtnl_rule_delete(sock, rule, 0);
+		}
+		nl_cache_free(all);
+	}
+	nl_socket_free(sock);
 }
 
 struct way {

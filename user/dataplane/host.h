@@ -41,14 +41,24 @@ struct host_address {
 	bool global; /* may be taken as a source for destinations elsewhere */
 };
 
-/* The addresses of the host that are in use, up to `max` of them. False: the kernel did not say. */
-bool host_addresses(struct host_address *list, size_t max, size_t *count);
+/* The addresses of the host that are in use: all of them, in place of what the list had. Zero at first. */
+struct host_addresses {
+	struct host_address *list;
+	size_t count, room;
+};
+
+/* False: the kernel did not say. */
+bool host_addresses(struct host_addresses *all);
+void host_addresses_fini(struct host_addresses *all);
 
 /*
  * While `closed`, nothing that comes by a device of this name is forwarded, whether there is such a device
  * or not: a rule before all routes but the local ones. False: the kernel refused.
  */
 bool host_forward_closed(const char *device, bool closed);
+
+/* Takes away such rules, of an earlier process, for devices of any other name than these. */
+void host_forward_forget(const char *const *names, size_t count);
 
 /* Whether a route of the family leads over the device to anywhere but its own network. */
 bool host_way_out(int family, uint32_t ifindex);

@@ -256,6 +256,7 @@ static void hub_free(struct hub *h)
 	closed_free(h->closed);
 	claims_fini(&h->claims);
 	reserved_fini(&h->reserved);
+	host_addresses_fini(&h->addresses);
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
 		if (h->queries[i].id)
 			json_decref(h->queries[i].paths);

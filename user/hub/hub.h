@@ -168,6 +168,7 @@ struct hub {
 	struct host_watch *watch;
 	struct event *host_changed, *look_again;
 	uint64_t looked_ns, way_again_ns;
+	struct host_addresses addresses; /* of the host, when it was looked at last */
 	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
 	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
 	bool settings_wrong, rp_filter_told, inside_gone, routes_lost;

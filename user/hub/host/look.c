@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ADDRESSES_MAX 4096 /* of the host; the hub's own ends of tunnels are 600 at most */
 #define LOOK_PAUSE_NS (5 * CLOCK_MILLISECOND) /* a look takes one or two */
 
 static void look_at_settings(struct hub *h)
@@ -37,21 +36,32 @@ static void look_at_settings(struct hub *h)
 }
 
 /* Tunnels of one site, and of several, may be taken by turns: what goes out by one comes back by the other. */
-static void look_at_reverse_path(struct hub *h, const char *device)
+static bool look_at_reverse_path(const struct hub *h, const char *device)
 {
-	bool strict;
+	bool strict, loose = host_rp_filter_loosen(device, &strict);
 
-	if (!host_rp_filter_loosen(device, &strict)) {
+	if (!loose) {
 		if (!h->rp_filter_told)
 			log_error("%s: the reverse path filter (rp_filter) is strict and cannot be "
 				  "changed: what comes by another way than the answer goes is lost",
 				device);
-		h->rp_filter_told = true;
 	} else if (strict) {
 		log_warn("%s: the reverse path filter (rp_filter) was strict, which loses what "
 			 "comes by another way than the answer goes: it is loose now",
 			device);
 	}
+	return loose;
+}
+
+static void look_at_reverse_paths(struct hub *h)
+{
+	bool loose = look_at_reverse_path(h, link_name(h->link));
+
+	for (uint32_t i = 0; i < h->outside_count; i++) {
+		if (h->outside[i].ifindex)
+			loose &= look_at_reverse_path(h, h->outside[i].name);
+	}
+	h->rp_filter_told = !loose;
 }
 
 /* ---- the inside device ---- */
@@ -186,23 +196,22 @@ static void look_for_source(struct hub *h, const struct host_address *list, size
 
 void hub_host_look(struct hub *h)
 {
-	static struct host_address list[ADDRESSES_MAX];
+	struct host_address *list;
 	size_t count;
 
-	if (!host_addresses(list, ADDRESSES_MAX, &count))
+	if (h->stopping || !host_addresses(&h->addresses))
 		return;
+	list = h->addresses.list;
+	count = h->addresses.count;
 	hub_outside_look(h, list, count, clock_now());
 	look_at_settings(h);
 	look_at_inside(h, list, count);
 	look_for_source(h, list, count);
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (h->outside[i].ifindex)
-			look_at_reverse_path(h, h->outside[i].name);
-	}
-	look_at_reverse_path(h, link_name(h->link));
+	look_at_reverse_paths(h);
 	if (h->routes_lost)
 		hub_routes_write_again(h);
 	h->routes_lost = false;
+	h->looked_ns = clock_now();
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -218,11 +227,10 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
 	struct timeval pause = {.tv_usec = LOOK_PAUSE_NS / 1000};
 
 	(void)fd, (void)what;
-	if (!host_watch_read(h->watch) || h->stopping)
+	if (!host_watch_read(h->watch))
 		return;
 	if (clock_now() - h->looked_ns >= LOOK_PAUSE_NS) {
 		hub_host_look(h);
-		h->looked_ns = clock_now();
 	} else if (!evtimer_pending(h->look_again, NULL)) {
 		event_add(h->look_again, &pause);
 	}

@@ -55,6 +55,7 @@ static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
 
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
+	const char *names[SLUICE_MAX_OUTSIDE];
 	char why[DATAPLANE_ERROR_SIZE];
 
 	for (uint32_t i = 0; i < h->outside_count; i++) {
@@ -67,7 +68,10 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->outside[i].name, why);
 			return false;
 		}
+		names[i] = h->outside[i].name;
 	}
+	/* Others are of a hub that was killed, and had another configuration. */
+	host_forward_forget(names, h->outside_count);
 	return true;
 }
 
