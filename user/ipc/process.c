@@ -61,7 +61,7 @@ static void on_channel_message(void *context, const struct imsg *m)
 {
 	struct process *p = context;
 
-	if (watchdog_heard(&p->watchdog))
+	if (watchdog_heard(&p->watchdog) && p->ready)
 		log_info("%s answers again", process_names[p->role]);
 	if (m->type == IMSG_PONG) {
 		if (m->fd >= 0)
@@ -174,6 +174,7 @@ bool process_failed_early(const struct process *p)
 void process_watch(struct process *p, uint64_t now)
 {
 	const char *name = process_names[p->role];
+	const char *what = p->ready ? "has not answered" : "has been starting";
 	enum watchdog_doing doing;
 
 	if (p->pid <= 0 || p->stopping || !p->channel)
@@ -184,11 +185,10 @@ void process_watch(struct process *p, uint64_t now)
 	case WATCHDOG_ALIVE:
 		break;
 	case WATCHDOG_SAY:
-		log_warn("%s, pid %d, has not answered for %u s", name, (int)p->pid,
-			p->watchdog.silent);
+		log_warn("%s, pid %d, %s for %u s", name, (int)p->pid, what, p->watchdog.silent);
 		break;
 	case WATCHDOG_HUNG:
-		log_error("%s, pid %d, has not answered for %u s: it is ended", name, (int)p->pid,
+		log_error("%s, pid %d, %s for %u s: it is ended", name, (int)p->pid, what,
 			p->watchdog.silent);
 		kill(p->pid, SIGKILL);
 		break;
