@@ -92,6 +92,34 @@ static void test_flood(void **state)
 	free(u);
 }
 
+/* One who has a network, and gets what is sent to all its addresses, does not push out others. */
+static void test_many_of_one_network(void **state)
+{
+	struct unknown_table *u = calloc(1, sizeof(*u));
+	struct ip_endpoint hub = at("192.0.2.0", 1), from = {.port = 500};
+	uint64_t now = S;
+
+	(void)state;
+	for (unsigned int n = 0; n < 100; n++)
+		seen(u, "10.1.0.0", n << 8, true, now += S);
+	addr_parse("2001:db8::", &from.addr);
+	for (unsigned int n = 0; n < 5000; n++) {
+		from.addr.bytes[7] = (uint8_t)n; /* of a /56 */
+		from.addr.bytes[15] = (uint8_t)(n >> 8);
+		unknown_seen(u, &hub, &from, true, REASON_NO_IKE_PROPOSAL, "text", now += S);
+	}
+	for (unsigned int n = 0; n < 100; n++)
+		assert_non_null(entry(u, "10.1.0.0", n << 8));
+	for (unsigned int n = 0; n < 10; n++) { /* while it goes on, others are listed */
+		seen(u, "10.2.0.0", n << 8, true, now += S);
+		unknown_seen(u, &hub, &from, true, REASON_NO_IKE_PROPOSAL, "text", now += S);
+		from.addr.bytes[14]++;
+	}
+	for (unsigned int n = 0; n < 10; n++)
+		assert_non_null(entry(u, "10.2.0.0", n << 8));
+	free(u);
+}
+
 /* The engine: strangers are listed, sites are not, nor a stranger who turns out to be one. */
 static void test_engine(void **state)
 {
@@ -214,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_many_of_one_network),
 		cmocka_unit_test(test_engine),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_hub_list),

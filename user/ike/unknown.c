@@ -52,16 +52,42 @@ static bool goes_before(const struct unknown_device *a, const struct unknown_dev
 	return a->last < b->last;
 }
 
-static struct unknown_device *make_room(struct unknown_table *u, bool proven)
+static bool same_network(const struct ip_addr *a, const struct ip_addr *b)
+{
+	unsigned int bits = a->family == AF_INET ? UNKNOWN_BITS_V4 : UNKNOWN_BITS_V6;
+
+	return a->family == b->family && !memcmp(a->bytes, b->bytes, bits / 8);
+}
+
+/* The one of a part that goes; `network`: of those there only, NULL when there are few of them. */
+static struct unknown_device *first_to_go(
+	struct unknown_table *u, bool proven, const struct ip_addr *network)
 {
 	uint32_t i = proven ? 0 : UNKNOWN_PROVEN, end = proven ? UNKNOWN_PROVEN : UNKNOWN_MAX;
-	struct unknown_device *found = &u->devices[i];
+	struct unknown_device *found = NULL;
+	unsigned int count = 0;
 
-	while (++i < end) {
-		if (goes_before(&u->devices[i], found))
-			found = &u->devices[i];
+	for (; i < end; i++) {
+		struct unknown_device *d = &u->devices[i];
+
+		if (network && (!addr_is_set(&d->local) || !same_network(&d->remote.addr, network)))
+			continue;
+		count++;
+		if (!found || goes_before(d, found))
+			found = d;
 	}
-	return found;
+	return network && count < UNKNOWN_OF_NETWORK ? NULL : found;
+}
+
+/* Who has many addresses takes them from himself, not from others. */
+static struct unknown_device *make_room(
+	struct unknown_table *u, bool proven, const struct ip_addr *remote)
+{
+	struct unknown_device *d = first_to_go(u, proven, NULL), *own = NULL;
+
+	if (proven && addr_is_set(&d->local))
+		own = first_to_go(u, proven, remote);
+	return own ? own : d;
 }
 
 static void mark(struct unknown_table *u, const struct unknown_device *d)
@@ -88,7 +114,7 @@ void unknown_seen(struct unknown_table *u, const struct ip_endpoint *local,
 		d = NULL;
 	}
 	if (!d) {
-		d = make_room(u, proven);
+		d = make_room(u, proven, &remote->addr);
 		*d = before;
 		d->proven = proven;
 		d->local = local->addr;

@@ -3,7 +3,8 @@
  * Devices that nobody configured: who was refused, at which address of ours, and why. The table has two
  * parts. Who returned a cookie or got further is where he says, and stands in one; all others, whose
  * addresses may be invented, stand in the other. A newcomer takes the place of whoever was not seen for
- * longest in his part, of the second one only of those that were not seen again and again.
+ * longest in his part, of the second one only of those that were not seen again and again; in the first one of
+ * whoever is in his own network, when those are many.
  */
 #ifndef SLUICE_IKE_UNKNOWN_H
 #define SLUICE_IKE_UNKNOWN_H
@@ -16,6 +17,10 @@
 
 #define UNKNOWN_PROVEN 192
 #define UNKNOWN_MAX    256 /* of both parts */
+
+#define UNKNOWN_OF_NETWORK 16 /* who may push out others */
+#define UNKNOWN_BITS_V4    24 /* of an address: what one owner may have all of */
+#define UNKNOWN_BITS_V6    56
 
 struct unknown_device {
 	struct ip_addr local; /* of ours; family 0: the entry is free */
