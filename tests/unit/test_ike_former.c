@@ -106,6 +106,41 @@ static void test_not_for_ever(void **state)
 	}
 }
 
+static unsigned int copies;
+
+/* Message 5, and what tries to look like it. */
+static bool many_copies(struct lab *l, int from, const struct effect_send *s)
+{
+	struct ike_header h;
+	const uint8_t *p = s->bytes;
+	size_t len = s->len;
+
+	if (from != SITE || l->notes[HUB][REASON_TUNNEL_REMOVED])
+		return false;
+	if (s->local.port == IKE_PORT_NAT && len > 4)
+		p += 4, len -= 4;
+	if (!header_decode(p, len, &h) || h.exchange != V1_MAIN || !(h.flags & V1_ENCRYPTED))
+		return false;
+	for (copies = 0; copies < 100; copies++)
+		engine_datagram(l->e[HUB], &s->remote, &s->local, s->bytes, s->len, l->now);
+	return false;
+}
+
+/* IKEv1 tries the keys of all tunnels in question: for one negotiation so often and no more. */
+static void test_silence_has_an_end(void **state)
+{
+	struct lab *l = lab_with(1, OTHER_KEY);
+
+	(void)state;
+	engine_tunnel_remove(l->e[HUB], 4, l->now);
+	l->drop = many_copies;
+	pass(l, 60 * S);
+	assert_int_equal(copies, 100);
+	assert_in_range(l->notes[HUB][REASON_TUNNEL_REMOVED], 1, 30);
+	assert_int_equal(refusals(l), 0);
+	lab_free(l);
+}
+
 /* The site gets another identity, and its old one back. */
 static void test_identity_changed(void **state)
 {
@@ -191,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_removed_and_back),
 		cmocka_unit_test(test_not_for_ever),
+		cmocka_unit_test(test_silence_has_an_end),
 		cmocka_unit_test(test_identity_changed),
 		cmocka_unit_test(test_others_are_refused),
 		cmocka_unit_test(test_switched_off),

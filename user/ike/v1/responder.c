@@ -340,6 +340,8 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	enum reason why;
 	bool contact, alone;
 
+	if (sa->v1->handshake->tries >= V1_TRIES_MAX)
+		return; /* it was met with silence as often, and each time all keys were tried */
 	blob_set(&cipher, m->raw.bytes, m->raw.len);
 	vm->cipher = cipher.bytes;
 	t = authenticate(e, sa, vm, &a);
@@ -349,6 +351,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	sa->local = m->local;
 	sa->remote = m->remote;
 	if (!t && was_removed(e, m, &a)) {
+		sa->v1->handshake->tries++;
 		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "%s", a.text);
 		return; /* silence: the peer repeats this message */
 	}
