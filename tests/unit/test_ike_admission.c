@@ -27,6 +27,24 @@ static void assert_site_gets_in(struct lab *l)
 	assert_int_equal(l->state[SITE].phase, PHASE_UP);
 }
 
+/* A copy of the first message is one, also when it has become known meanwhile that a tunnel's peer is there. */
+static void test_copy_from_where_a_peer_is_now(void **state)
+{
+	struct lab *l = lab_open(false);
+	struct ip_addr a;
+
+	(void)state;
+	addr_parse("203.0.113.5", &a);
+	for (int i = 0; i < 3; i++) {
+		stranger(l, "203.0.113.5", 77, true);
+		drain(l);
+		assert_int_equal(engine_half_open(l->e[HUB]), 1);
+		tunnel_seen(l->e[HUB], tunnel_find(l->e[HUB], 4), &a);
+		addr_parse(i ? "203.0.113.5" : "203.0.113.9", &a);
+	}
+	lab_free(l);
+}
+
 /* Twenty addresses of one prefix that return their cookies, as fast as 160 messages in a second. */
 static void test_one_prefix(void **state)
 {
@@ -260,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_spoofed_address),
 		cmocka_unit_test(test_spoofed_v1),
 		cmocka_unit_test(test_spis_are_told),
+		cmocka_unit_test(test_copy_from_where_a_peer_is_now),
 	};
 
 	return crypto_init() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

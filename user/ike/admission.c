@@ -107,24 +107,29 @@ static struct place *place_of(const struct engine *e, const struct ip_endpoint *
 	return find(e, source, *known);
 }
 
+static bool is_begun_by(const struct ike_sa *sa, uint64_t spi_i, const struct ip_endpoint *local,
+	const struct ip_endpoint *remote)
+{
+	return sa->spi_i == spi_i &&
+	       (sa->state == IKE_INIT_ANSWERED || sa->state == IKE_MAIN2_SENT) &&
+	       endpoint_equal(&sa->local, local) && endpoint_equal(&sa->remote, remote);
+}
+
 struct ike_sa *ike_sa_find_half_open(const struct engine *e, uint64_t spi_i,
 	const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {
-	struct ip_addr source;
-	bool known;
-	struct place *p = place_of(e, local, remote, &known, &source);
-	struct ike_sa *sa;
+	struct ike_sa *sa = NULL;
 
-	if (!p)
-		return NULL;
-	TAILQ_FOREACH(sa, &p->sas, in_place)
-	{
-		if (sa->spi_i == spi_i &&
-			(sa->state == IKE_INIT_ANSWERED || sa->state == IKE_MAIN2_SENT) &&
-			endpoint_equal(&sa->remote, remote))
-			return sa;
+	/* Since the first message it may have become known that a tunnel's peer is there, or is not. */
+	for (int known = 0; known < 2 && !sa; known++) {
+		struct ip_addr source = source_of(&remote->addr, known);
+		const struct place *p = find(e, &source, known);
+
+		sa = p ? TAILQ_FIRST(&p->sas) : NULL;
+		while (sa && !is_begun_by(sa, spi_i, local, remote))
+			sa = TAILQ_NEXT(sa, in_place);
 	}
-	return NULL;
+	return sa;
 }
 
 void admission_enter(struct engine *e, struct ike_sa *sa, bool proven, uint64_t now)
