@@ -41,7 +41,7 @@ static void it_is_said_of_whom_it_may_be(void **state)
 	assert_int_equal(said[4], 0); /* it has no password */
 	assert_string_equal(state_of(1)->md5_text,
 		"BGP segments were signed with another password than bgp_password "
-		"(TCPMD5Failure); no other session waits that this could be of");
+		"(TCPMD5Failure), perhaps of this session: the host counts those of anybody");
 	assert_true(hub_md5_is_said(state_of(1), NOW + 59 * CLOCK_SECOND));
 	counts[0]++; /* not twice a minute */
 	hub_md5_judge(&sim.hub, counts, NOW + CLOCK_SECOND);
@@ -52,8 +52,8 @@ static void it_is_said_of_whom_it_may_be(void **state)
 	hub_md5_judge(&sim.hub, counts, NOW + 61 * CLOCK_SECOND);
 	assert_int_equal(said[1], 2);
 	assert_int_equal(said[0], 1);
-	assert_non_null(strstr(state_of(0)->md5_text, "(TCPMD5NotFound): of this site or of "
-						      "another, 2 sessions wait"));
+	assert_non_null(
+		strstr(state_of(0)->md5_text, "(TCPMD5NotFound), perhaps of this session: 2 wait"));
 	counts[2]++;
 	hub_md5_judge(&sim.hub, counts, NOW + 62 * CLOCK_SECOND);
 	assert_int_equal(said[4], 1);

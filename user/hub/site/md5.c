@@ -42,11 +42,14 @@ static void say(struct hub *h, struct hub_site *site, unsigned int t, unsigned i
 	state->md5_at_ns = now;
 	if (waiting == 1)
 		snprintf(state->md5_text, sizeof(state->md5_text),
-			"BGP segments %s (%s); no other session waits that this could be of",
+			"BGP segments %s (%s), perhaps of this session: the host counts those of "
+			"anybody",
 			kinds[kind].what, kinds[kind].counter);
 	else
 		snprintf(state->md5_text, sizeof(state->md5_text),
-			"BGP segments %s (%s): of this site or of another, %u sessions wait",
+			"BGP segments %s (%s), perhaps of this session: %u wait, and the host "
+			"counts "
+			"those of anybody",
 			kinds[kind].what, kinds[kind].counter, waiting);
 	log_warn("site %s tunnel %u: %s", site->conf.name, t, state->md5_text);
 	hub_event(h, hub_tunnel_number(site, t), EVENT_BGP,
