@@ -144,7 +144,7 @@ static void the_table_explained(void **state)
 		const struct decide_case *c = &cases[i];
 		const struct rib_path *paths[RIB_PEERS_MAX];
 		enum path_fate fate[RIB_PEERS_MAX];
-		const struct rib_prefix *rival;
+		const struct rib_prefix *rivals[RIB_PEERS_MAX];
 		struct rib_prefix e = {0};
 		struct bench b;
 		unsigned int n, best = 0;
@@ -152,7 +152,7 @@ static void the_table_explained(void **state)
 		set_prefix(&e, "10.1.0.0/24");
 		lay_out(&b, c);
 		chain(&b, &e, 0, c->count);
-		n = decide_explain(&policy, &b.pool, &e, paths, fate, &rival);
+		n = decide_explain(&policy, &b.pool, &e, paths, fate, rivals);
 		assert_int_equal(n, c->count);
 		for (unsigned int k = 0; k < n; k++) {
 			best += fate[k] == PATH_BEST;
@@ -270,9 +270,9 @@ static void fates_of(const struct bench *b, struct rib_prefix *e,
 	static const struct bgp_config config = {.local_as = 64512};
 	static const struct claims claims;
 	const struct policy policy = {.config = &config, .claims = &claims};
-	const struct rib_prefix *rival;
+	const struct rib_prefix *rivals[RIB_PEERS_MAX];
 
-	decide_explain(&policy, &b->pool, e, paths, fate, &rival);
+	decide_explain(&policy, &b->pool, e, paths, fate, rivals);
 }
 
 /* static before BGP, whoever announced it first and however good its path is. */

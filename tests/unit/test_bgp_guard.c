@@ -237,6 +237,40 @@ static void a_longer_prefix_takes_nothing(void **state)
 	assert_false(quarantined("10.2.0.0/24", 2));
 }
 
+static struct bgp_path_view views[TUNNELS];
+
+static void keep_view(void *context, const struct bgp_path_view *v)
+{
+	(void)context;
+	views[v->tunnel] = *v;
+}
+
+/* Each path has its own reason: one is kept out by what is around the prefix, another by what is within. */
+static void each_is_told_of_his_own_rival(void **state)
+{
+	struct ip_prefix wide = prefix("10.0.0.0/8"), middle = prefix("10.1.0.0/16"),
+			 inner = prefix("10.1.2.0/24");
+
+	(void)state;
+	start_sites();
+	announce_site(2, "10.1.2.0/24", true);
+	at(lab.hub, "10.1.2.0/24")->owner_group = 1; /* for a moment, so that both may be there */
+	announce_site(1, "10.0.0.0/8", true);
+	assert_true(hub_has("10.0.0.0/8", 2));
+	at(lab.hub, "10.1.2.0/24")->owner_group = 2;
+	announce_site(0, "10.1.0.0/16", true);
+	announce_site(1, "10.1.0.0/16", true);
+	bgp_explain(lab.hub, &middle, keep_view, NULL);
+	for (uint32_t t = 0; t < 4; t++) {
+		const struct ip_prefix *rival = t < 2 ? &wide : &inner;
+
+		assert_int_equal(views[t].fate, PATH_QUARANTINED);
+		assert_int_equal(prefix_compare(&views[t].rival, rival), 0);
+	}
+	assert_string_equal(events.last.details, "it is quarantined: it lies around 10.1.2.0/24, "
+						 "which was announced first by site s2");
+}
+
 /* Sites of one location, declared owners, static routes, defaults: all of them may lie within others. */
 static void what_is_legitimate_stays(void **state)
 {
@@ -479,6 +513,7 @@ int main(void)
 		lab_test(owners_outlast_the_process),
 		cmocka_unit_test(the_tree_is_in_order),
 		cmocka_unit_test(the_tree_has_a_key),
+		lab_test(each_is_told_of_his_own_rival),
 		cmocka_unit_test(a_list_has_facts_only),
 	};
 

@@ -423,9 +423,21 @@ static void judge(struct trial *t)
 	}
 }
 
+/* Its owner keeps out all others; where there is none, of each path another prefix may be in the way. */
+static const struct rib_prefix *rival_of(const struct policy *policy, const struct rib_prefix *e,
+	const struct rib_path *path, const struct decision *all)
+{
+	struct rib_path *one[] = {(struct rib_path *)path};
+	struct decision d = {0};
+
+	if (all->rival != e)
+		guard_relations(policy, e, one, 1, &d);
+	return d.rival ? d.rival : all->rival;
+}
+
 unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
 	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
-	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix **rival)
+	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix *rivals[RIB_PEERS_MAX])
 {
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	struct trial t = {.all = paths, .fates = fates};
@@ -443,8 +455,9 @@ unsigned int decide_explain(const struct policy *policy, const struct pool *pool
 	t.n = keep_smallest(t.left, t.n, source_of);
 	mark_lost(&t, PATH_SOURCE);
 	t.n = guard(policy, e, claims_find(policy->claims, &prefix), t.left, t.n, &d);
-	*rival = d.rival;
 	mark_lost(&t, PATH_QUARANTINED);
+	for (unsigned int i = 0; i < t.total; i++)
+		rivals[i] = fates[i] == PATH_QUARANTINED ? rival_of(policy, e, paths[i], &d) : NULL;
 	judge(&t);
 	return t.total;
 }

@@ -56,11 +56,11 @@ static inline bool fate_keeps_out(enum path_fate fate)
 
 /*
  * What decide() makes of each path of e, in the order of the list; `pool` is that of the paths; returns how
- * many there are. *rival is as in the decision, and may be e itself.
+ * many there are; of those that are quarantined, the prefix whose owner is in the way, which may be e itself.
  */
 unsigned int decide_explain(const struct policy *policy, const struct pool *pool,
 	const struct rib_prefix *e, const struct rib_path *paths[RIB_PEERS_MAX],
-	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix **rival);
+	enum path_fate fates[RIB_PEERS_MAX], const struct rib_prefix *rivals[RIB_PEERS_MAX]);
 
 /* Chooses among the paths of e; updates the owner of the prefix. */
 struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e);

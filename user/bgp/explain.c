@@ -36,12 +36,12 @@ static unsigned int visit_paths(const struct bgp *b, const struct rib_prefix *e,
 {
 	const struct rib_path *paths[RIB_PEERS_MAX];
 	enum path_fate fates[RIB_PEERS_MAX];
-	const struct rib_prefix *rival;
+	const struct rib_prefix *rivals[RIB_PEERS_MAX];
 	unsigned int visited = 0;
-	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, &rival);
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, rivals);
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct bgp_path_view v = view(b, e, paths[i], fates[i], rival);
+		struct bgp_path_view v = view(b, e, paths[i], fates[i], rivals[i]);
 
 		if (quarantined_only && fates[i] != PATH_QUARANTINED)
 			continue;

@@ -129,12 +129,12 @@ static void tell_kept_out(struct bgp *b, const struct rib_prefix *e)
 {
 	const struct rib_path *paths[RIB_PEERS_MAX];
 	enum path_fate fates[RIB_PEERS_MAX];
-	const struct rib_prefix *rival;
-	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, &rival);
+	const struct rib_prefix *rivals[RIB_PEERS_MAX];
+	unsigned int n = decide_explain(&b->policy, &b->rib.paths, e, paths, fates, rivals);
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (paths[i]->kept_out != fate_keeps_out(fates[i]))
-			tell_path(b, e, (struct rib_path *)paths[i], fates[i], rival);
+			tell_path(b, e, (struct rib_path *)paths[i], fates[i], rivals[i]);
 	}
 }
 
