@@ -48,22 +48,22 @@ static size_t init_with(uint8_t *bytes, size_t size, const char *suite, uint16_t
 	struct ike_header h = {
 		.spi_i = 1, .exchange = EXCHANGE_IKE_SA_INIT, .flags = FLAG_INITIATOR};
 	const struct dh_group *g = dh_group_find(group);
-	uint8_t public[DH_PUBLIC_MAX] = {0}, nonce[32] = {1};
+	uint8_t share[DH_PUBLIC_MAX] = {0}, nonce[32] = {1};
 	struct dh *dh = dh_new(g);
 	struct proposal_policy policy;
 	struct message_writer w;
 
 	policy_of(suite, &policy);
-	if (!dh || (good && !dh_public(dh, public)))
+	if (!dh || (good && !dh_public(dh, share)))
 		return 0;
 	dh_free(dh);
 	if (!good)
-	public[g->public_len - 1] = 1;
+		share[g->public_len - 1] = 1;
 	message_begin(&w, bytes, size, &h);
 	message_payload_begin(&w, PAYLOAD_SA);
 	proposal_encode_offer(&w.w, &policy, NULL, 0);
 	message_payload_end(&w);
-	put_ke(&w, g, public);
+	put_ke(&w, g, share);
 	message_payload(&w, PAYLOAD_NONCE, nonce, sizeof(nonce));
 	return message_end(&w);
 }

@@ -30,7 +30,8 @@ static void note(struct walk *w, const yaml_node_t *node, const char *what)
 		return;
 	snprintf(line, sizeof(line), "%.100s:%u: %s%s%.190s", w->name, walk_line(node), w->where,
 		w->where[0] ? ": " : "", what);
-	w->full = strlen(line) + 1 + sizeof(MORE) > room;
+	/* Each follows the end of a line, MORE too. */
+	w->full = 1 + strlen(line) + 1 + sizeof(MORE) > room;
 	snprintf(w->error + at, room, "%s%s", at ? "\n" : "", w->full ? MORE : line);
 }
 

@@ -36,7 +36,10 @@ struct walk_field {
 bool walk_mapping(
 	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
 
-/* Calls `item` for each element of a sequence with its index, at most `max`; false if one did. */
+/*
+ * Calls `item` for each element of a sequence with its index, at most `max`. False if that was false for one, or
+ * there are more.
+ */
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 	bool (*item)(struct walk *w, const yaml_node_t *node, unsigned int index, void *to),
 	void *to);
