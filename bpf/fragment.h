@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Outer fragments, which the kernel puts together. It has room for some megabytes of them for half a minute,
+ * Outer fragments, which the kernel puts together. It has so much room for them, for so long (SLUICE_FRAGMENT_NS),
  * of all senders together, and the slow path behind it takes a few thousand a second; neither asks whose they
  * are. So what begins with an SPI that nobody has ends here, what belongs to no datagram that has begun does,
  * too, and for strangers there is a budget.

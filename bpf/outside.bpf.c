@@ -5,9 +5,10 @@
  *   parse > classify > borrow from the aggregate > police the site > redirect to the worker's socket
  *
  * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. With kernel
- * ESP it goes on to the kernel instead, on a CPU that its tunnel names. IKE is
- * limited per source and passed on. All else is passed untouched if it is the hub's own, else dropped:
- * nothing gets in but through an SA. `leaving`, on the egress of the same devices, is the other way round.
+ * ESP it goes on to the kernel instead, on a CPU that its tunnel names. IKE is limited, strangers all
+ * together, and passed on: RFC 7296 2.6 cookies protect state, this the socket in front of them. All else is
+ * passed untouched if it is the hub's own, else dropped: nothing gets in but through an SA. `leaving`, on the
+ * egress of the same devices, is the other way round.
  */
 #include "classify.h"
 #include "congestion.h"
@@ -93,7 +94,6 @@ struct {
 
 SHARED_ARRAY(ike_spis, struct ike_spi, SLUICE_IKE_SPI_ENTRIES);
 
-/* RFC 7296 2.6 cookies protect state; this protects the socket in front of them. */
 /* Once, for all that is not ESP. */
 static __noinline int charge(__u64 *tat_ns, __u64 now, __u64 cost_ns, __u64 burst_ns)
 {

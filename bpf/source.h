@@ -320,7 +320,7 @@ static __always_inline int is_service(__u8 protocol, __u16 port)
 	return bpf_map_lookup_elem(&services, &key) || bpf_map_lookup_elem(&services, &any);
 }
 
-/* The kernel has room for so many fragments of all senders, outside and inside, and keeps them half a minute. */
+/* The kernel has one room for fragments of all senders, outside and inside, and keeps what is not complete. */
 static __always_inline int fragment_for_hub(__u32 tunnel)
 {
 	__u64 burst = (__u64)SLUICE_HUB_FRAGMENT_NS * (SLUICE_HUB_FRAGMENT_BURST - 1), start;

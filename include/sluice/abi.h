@@ -87,7 +87,8 @@
 
 /*
  * Outer fragments of datagrams that begin with no SPI of ours, and of those whose beginning was not seen: of
- * all senders together. The kernel keeps what is not complete for 30 s, and has room for 4 MB.
+ * all senders together. The kernel keeps what is not complete, for 30 s and in 4 MB by itself, for 2 s and in
+ * 64 MB where `hub` may change that (link.c).
  */
 #define SLUICE_FRAGMENT_NS    10000000 /* for each: 100 a second */
 #define SLUICE_FRAGMENT_BURST 200      /* fragments */
