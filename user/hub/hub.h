@@ -206,6 +206,13 @@ const struct endpoint *hub_endpoint(
 	const struct hub *h, const struct hub_site *site, unsigned int t);
 
 /* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
+/* What a tunnel says as long as ike has not said anything. */
+static inline const char *hub_tunnel_awaits(const struct tunnel_conf *c)
+{
+	return c->options.startup == STARTUP_START ? "the hub is about to connect"
+						   : "waiting for the site to connect";
+}
+
 static inline uint32_t hub_tunnel_mtu(const struct hub_tunnel *t)
 {
 	for (uint32_t i = 0; i < t->sa_count; i++) {

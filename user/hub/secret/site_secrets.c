@@ -39,7 +39,7 @@ bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int
 		log_error("%s; the tunnel waits until it can be read", why);
 	if (!ready || state->no_secret)
 		snprintf(state->ike.detail, sizeof(state->ike.detail), "%.150s",
-			ready ? "waiting for the site to connect" : why);
+			ready ? hub_tunnel_awaits(&site->conf.tunnels[t]) : why);
 	state->no_secret = !ready;
 	return ready;
 }

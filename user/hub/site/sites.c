@@ -65,7 +65,8 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	state->undrain = undrain;
 	state->ike.tunnel = state->bgp.tunnel = tunnel;
 	state->since_wall_ns = clock_wall();
-	snprintf(state->ike.detail, sizeof(state->ike.detail), "waiting for the site to connect");
+	snprintf(state->ike.detail, sizeof(state->ike.detail), "%s",
+		hub_tunnel_awaits(&site->conf.tunnels[t]));
 	maps_tunnel_stats(h->maps, tunnel, &site->tunnel_base[t]);
 	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
 	hub_interface_add(h, site, t);
