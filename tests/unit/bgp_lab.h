@@ -293,6 +293,14 @@ static inline bool hub_has(const char *text, uint32_t tunnel)
 	return e && e->best && e->best_tunnel == tunnel;
 }
 
+/* Nobody has announced it, or nobody does now. */
+static inline bool hub_lacks(const char *text)
+{
+	const struct rib_prefix *e = at(lab.hub, text);
+
+	return !e || (!e->best && !e->paths);
+}
+
 static inline struct attrs *site_has(uint32_t tunnel, const char *text)
 {
 	struct rib_prefix *e = at(lab.site[tunnel], text);

@@ -357,6 +357,126 @@ static void owners_outlast_the_process(void **state)
 	assert_null(at(lab.hub, "10.3.0.0/16"));
 }
 
+/* Both tunnels of the site, and with them its sessions. */
+static void tunnels(uint32_t site, bool up)
+{
+	bgp_tunnel_set(lab.hub, 2 * site, up, lab.now);
+	bgp_tunnel_set(lab.hub, 2 * site + 1, up, lab.now);
+	pass(up ? MINUTE : CLOCK_SECOND);
+}
+
+/* Whoever is quarantined has not only to wait until the owner's uplinks fail. */
+static void an_owner_without_a_session_stays_the_owner(void **state)
+{
+	(void)state;
+	start_sites();
+	announce_site(0, "10.1.0.0/24", true);
+	announce_site(0, "10.2.0.0/24", true);
+	announce_site(1, "10.1.0.0/24", true);
+	pass(5 * MINUTE);
+	tunnels(0, false);
+	assert_true(quarantined("10.1.0.0/24", 2));
+	assert_null(at(lab.hub, "10.1.0.0/24")->best);
+	/* Nor is it free for whoever comes now, with as much, a part, or more. */
+	events.count = 0;
+	announce_site(1, "10.2.0.0/24", true);
+	announce_site(1, "10.2.0.0/25", true);
+	announce_site(1, "10.2.0.0/16", true);
+	assert_true(quarantined("10.2.0.0/24", 2) && quarantined("10.2.0.0/25", 2) &&
+		    quarantined("10.2.0.0/16", 2));
+	assert_int_equal(told("10.2.0.0/24") + told("10.2.0.0/25") + told("10.2.0.0/16"), 0);
+	assert_int_equal(events.count, 6);
+	assert_string_equal(events.last.details,
+		"it is quarantined: it lies around 10.2.0.0/24, which was announced first by site "
+		"s0, which has no session now");
+	tunnels(0, true);
+	assert_true(hub_has("10.1.0.0/24", 0) && hub_has("10.2.0.0/24", 0));
+	assert_true(quarantined("10.1.0.0/24", 2) && quarantined("10.2.0.0/16", 2));
+	/* A withdrawal is one. */
+	announce_site(0, "10.1.0.0/24", false);
+	assert_true(hub_has("10.1.0.0/24", 2));
+	/* So is what it no longer announces when it is back, as soon as it has said the rest. */
+	tunnels(0, false);
+	announce_site(0, "10.2.0.0/24", false);
+	assert_true(quarantined("10.2.0.0/24", 2));
+	tunnels(0, true);
+	assert_true(hub_has("10.2.0.0/24", 2) && hub_has("10.2.0.0/16", 2));
+	assert_int_equal(lab.hub->held[0], 0);
+}
+
+/* As long as its last session had stood, or until it is removed from the configuration. */
+static void an_owner_does_not_stay_away_for_ever(void **state)
+{
+	static const struct {
+		uint64_t stood, kept, not_kept;
+	} cases[] = {
+		{20 * MINUTE, 19 * MINUTE, 3 * MINUTE},
+		{MINUTE, 0, 3 * MINUTE},
+	};
+
+	(void)state;
+	start_sites();
+	for (size_t i = 0; i < 2; i++) {
+		announce_site(0, "10.1.0.0/24", true);
+		announce_site(1, "10.1.0.0/24", true);
+		pass(cases[i].stood);
+		assert_true(hub_has("10.1.0.0/24", 0));
+		tunnels(0, false);
+		pass(cases[i].kept);
+		assert_true(quarantined("10.1.0.0/24", 2));
+		pass(cases[i].not_kept);
+		assert_true(hub_has("10.1.0.0/24", 2));
+		announce_site(0, "10.1.0.0/24", false);
+		announce_site(1, "10.1.0.0/24", false);
+		assert_null(at(lab.hub, "10.1.0.0/24"));
+		tunnels(0, true);
+	}
+	announce_site(0, "10.3.0.0/24", true);
+	pass(10 * MINUTE);
+	tunnels(0, false);
+	assert_non_null(at(lab.hub, "10.3.0.0/24"));
+	bgp_neighbor_delete(lab.hub, 0, lab.now);
+	pass(CLOCK_SECOND);
+	assert_non_null(at(lab.hub, "10.3.0.0/24")); /* the other tunnel's */
+	bgp_neighbor_delete(lab.hub, 1, lab.now);
+	pass(CLOCK_SECOND);
+	assert_null(at(lab.hub, "10.3.0.0/24"));
+	assert_int_equal(lab.hub->held[0], 0);
+}
+
+/* What a site leaves behind in one session after the other has a limit, or it would own all in the end. */
+static void nobody_leaves_more_than_he_may_have(void **state)
+{
+	const struct ip_prefix released = prefix("10.3.0.0/24");
+	struct bgp_neighbor n;
+	char text[32];
+
+	(void)state;
+	start_sites();
+	for (unsigned int i = 1; i <= 5; i++) {
+		snprintf(text, sizeof(text), "10.%u.0.0/24", i);
+		announce_site(0, text, true);
+		announce_site(1, text, true);
+	}
+	pass(5 * MINUTE);
+	tunnels(0, false);
+	assert_int_equal(lab.hub->held[0], 5);
+	assert_true(quarantined("10.1.0.0/24", 2));
+	bgp_owner_release(lab.hub, &released);
+	pass(CLOCK_SECOND);
+	assert_true(hub_has("10.3.0.0/24", 2));
+	assert_true(quarantined("10.4.0.0/24", 2));
+	assert_int_equal(lab.hub->held[0], 4);
+	for (uint32_t t = 0; t < 2; t++) {
+		n = hub_neighbor(t);
+		n.max_prefixes_in = 1; /* two of both families, and four are held */
+		change(&n);
+	}
+	tunnels(0, true); /* each session ends before it has told all */
+	assert_true(hub_has("10.1.0.0/24", 2) && hub_has("10.5.0.0/24", 2));
+	assert_int_equal(lab.hub->held[0], 0);
+}
+
 struct seen {
 	const struct rib_prefix *last;
 	unsigned int count;
@@ -511,6 +631,9 @@ int main(void)
 		lab_test(a_longer_prefix_takes_nothing),
 		lab_test(what_is_legitimate_stays),
 		lab_test(owners_outlast_the_process),
+		lab_test(an_owner_without_a_session_stays_the_owner),
+		lab_test(an_owner_does_not_stay_away_for_ever),
+		lab_test(nobody_leaves_more_than_he_may_have),
 		cmocka_unit_test(the_tree_is_in_order),
 		cmocka_unit_test(the_tree_has_a_key),
 		lab_test(each_is_told_of_his_own_rival),

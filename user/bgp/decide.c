@@ -199,6 +199,13 @@ static bool is_of_owner(
 	return p->peer->conf.group == e->owner_group || (origin && origin == e->owner_as);
 }
 
+/* None of its owner's sessions is there to say that it is gone. */
+static bool is_kept(const struct policy *policy, const struct rib_prefix *e)
+{
+	return e->owned && e->len && policy->absent && e->owner_group < POLICY_GROUPS &&
+	       policy->absent[e->owner_group];
+}
+
 /* Keeps the paths of the owner of `rival`, or of the declared one. */
 static unsigned int keep_owners(const struct rib_prefix *rival, const struct claim *claim,
 	struct rib_path **paths, unsigned int n, struct decision *d)
@@ -262,7 +269,7 @@ static unsigned int guard_relations(const struct policy *policy, const struct ri
 static unsigned int guard(const struct policy *policy, const struct rib_prefix *e,
 	const struct claim *claim, struct rib_path **paths, unsigned int n, struct decision *d)
 {
-	bool any = claim;
+	bool any = claim || is_kept(policy, e);
 
 	if (e->len == 0 || !n)
 		return n;
@@ -284,14 +291,16 @@ static bool told_of(struct rib_path *const *paths, unsigned int n)
 	return false;
 }
 
-static void set_owner(struct rib_prefix *e, const struct claim *claim, const struct rib_path *best)
+static void set_owner(const struct policy *policy, struct rib_prefix *e, const struct claim *claim,
+	const struct rib_path *best)
 {
+	e->held = !claim && !best && is_kept(policy, e);
 	if (claim) {
 		e->owned = true;
 		e->owner_group = (uint16_t)claim->group;
 		e->owner_as = 0;
 	} else if (!best) {
-		e->owned = false;
+		e->owned = e->held;
 	} else if (!e->owned || !is_of_owner(e, NULL, best) ||
 		   e->owner_group == best->peer->conf.group) {
 		e->owned = true;
@@ -351,7 +360,7 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 	if (d.best)
 		d.other = (uint8_t)fate_of_other(policy, pool, e, d.best);
 	e->contested = d.quarantined;
-	set_owner(e, claim, d.best);
+	set_owner(policy, e, claim, d.best);
 	return d;
 }
 

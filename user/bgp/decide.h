@@ -8,7 +8,8 @@
  * would take the traffic just as well. So a shorter one is kept out, too, while others own something
  * within it; else it would be the owner of that as soon as they are away for a moment. Where the
  * configuration declares an owner, of the prefix or of one around it, nobody else gets it, and nothing
- * within it is in the way of a shorter one. Default routes own nothing. A static route is the word of
+ * within it is in the way of a shorter one. Default routes own nothing. A session that is down is no
+ * withdrawal: while an owner has none, its prefixes stay its own for some time (owners.c). A static route is the word of
  * the configuration: it goes before what is announced (R-06), needs no owner, and owns what is within.
  */
 #ifndef SLUICE_BGP_DECIDE_H

@@ -187,6 +187,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	}
 	if (p->stale_until != CLOCK_NEVER)
 		p->stale_until = now + STALE_S * CLOCK_SECOND;
+	p->owners_at = now + BGP_QUIET_S * CLOCK_SECOND;
 	restart_hold(s, now);
 	note_established(b, p, s);
 }
@@ -265,8 +266,10 @@ static void end_session(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 
 	clear_timers(s);
 	close_tcp(b, p, s);
-	if (was_established)
+	if (was_established) {
 		leave_routes(b, p, s, event, now);
+		owners_leave(b, p, now);
+	}
 	if (event == FSM_COLLISION)
 		return;
 	if (spoke)
@@ -448,6 +451,10 @@ void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	}
 	if (p->missed_at <= now)
 		tell_missed(b, p);
+	if (p->owners_at <= now) {
+		p->owners_at = CLOCK_NEVER;
+		owners_follow(b, p->rib.conf.group, now);
+	}
 	if (p->start_at > now)
 		return;
 	p->start_at = CLOCK_NEVER;
@@ -470,7 +477,7 @@ uint64_t peer_next_timer(const struct bgp_peer *p)
 {
 	uint64_t at = earlier(earlier(p->start_at, p->report_at), p->stale_until);
 
-	at = earlier(at, p->missed_at);
+	at = earlier(earlier(at, p->missed_at), p->owners_at);
 
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
 		const struct bgp_session *s = &p->sessions[d];

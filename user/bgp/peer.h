@@ -21,7 +21,8 @@
 #define STATE_REPORT_S      1  /* between reports that differ in counts only */
 #define NOTES_PER_SESSION   16 /* about refused prefixes */
 #define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
-#define STALE_S             300 /* until End-of-RIB, once the peer is back */
+#define STALE_S             300            /* until End-of-RIB, once the peer is back */
+#define OWNER_KEPT_S        (24 * 60 * 60) /* at most, without a session */
 #define DEFER_S             30 /* RFC 4724 4.1: the longest wait for other peers after our restart */
 #define EVENTS_BURST        64 /* of the BGP log, for each peer; of the session, and of routes */
 #define EVENTS_PER_SECOND   4
@@ -66,6 +67,8 @@ struct bgp_peer {
 	uint64_t refused_until; /* after a prefix limit: nobody is let in */
 	uint64_t established_at;
 	uint64_t stale_until; /* RFC 4724: what is still stale then is forgotten */
+	uint64_t kept_until;  /* what its location owns stays its own without a session; 0: never */
+	uint64_t owners_at;   /* see owners_follow */
 	uint32_t backoff_s;
 	uint32_t notes_left;
 	struct bgp_budget session_events, route_events;
@@ -93,7 +96,9 @@ struct bgp {
 	uint64_t now; /* of the last call that had it: for the limit of events */
 	bool stopped, paused;
 	bool networks_changed;
-	struct bgp_effect *effects; /* ring buffer */
+	bool absent[POLICY_GROUPS];   /* for the policy, see owners.c */
+	uint32_t held[POLICY_GROUPS]; /* prefixes, of each location */
+	struct bgp_effect *effects;   /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
 	struct adjout_news *news; /* room for those of one round */
 };
@@ -125,6 +130,14 @@ const struct bgp_peer *speaker_owner(const struct bgp *b, const struct rib_prefi
 uint64_t speaker_jitter(struct bgp *b, uint32_t seconds);
 
 uint32_t speaker_retry_s(const struct bgp *b);
+
+/* ---- owners.c ---- */
+
+/* The session has ended: what the location owns stays its own as long as it had stood, a day at most. */
+void owners_leave(struct bgp *b, struct bgp_peer *p, uint64_t now);
+
+/* The peer is back, has told what it has, is removed; or time has passed. */
+void owners_follow(struct bgp *b, uint32_t group, uint64_t now);
 
 /* ---- peer.c ---- */
 
@@ -162,6 +175,18 @@ static inline struct bgp_session *peer_established(struct bgp_peer *p)
 			return &p->sessions[d];
 	}
 	return NULL;
+}
+
+/* Whether the peer, whose session is established, has announced what it has. */
+static inline bool peer_has_told_all(const struct bgp_peer *p, uint64_t now)
+{
+	if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
+		return true;
+	for (int f = 0; f < BGP_FAMILIES; f++) {
+		if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
+			return false;
+	}
+	return true;
 }
 
 /* ---- session.c ---- */

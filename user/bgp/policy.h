@@ -25,6 +25,8 @@ enum policy_verdict {
 	POLICY_NEXT_HOP,  /* not on the link: such a route is not even kept */
 };
 
+#define POLICY_GROUPS 4096 /* numbers of locations that can be absent */
+
 struct policy {
 	const struct bgp_config *config;
 	const struct ip_prefix *networks; /* of the hub */
@@ -34,6 +36,7 @@ struct policy {
 	const struct claims *claims;     /* declared owners */
 	const struct reserved *reserved; /* what nobody may announce, or NULL */
 	const struct rib *rib;           /* where else prefixes have owners, or NULL: nowhere */
+	const bool *absent; /* locations without a session, POLICY_GROUPS, or NULL: none */
 };
 
 enum policy_verdict policy_import(const struct policy *policy, const struct rib_peer *from,

@@ -221,7 +221,7 @@ void rib_collect(struct rib *r, struct rib_prefix *e)
 	struct rib_table *t = &r->table[e->v6 ? BGP_IPV6 : BGP_IPV4];
 	uint32_t *at, n;
 
-	if (e->paths || e->network || e->dirty || e->told_count || e->best)
+	if (e->paths || e->network || e->dirty || e->told_count || e->best || e->held)
 		return;
 	n = number_of(t, e);
 	at = &t->chains[hash_address(t, e->address, e->len) & (t->size - 1)];
@@ -295,6 +295,18 @@ void rib_touch_all(struct rib *r)
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
 		for (uint32_t n = first_of(&r->table[f]); n; n = rib_after(&r->table[f], n))
 			touch(r, f, n);
+	}
+}
+
+void rib_touch_held(struct rib *r, uint32_t group)
+{
+	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+		for (uint32_t n = first_of(&r->table[f]); n; n = rib_after(&r->table[f], n)) {
+			const struct rib_prefix *e = rib_node(&r->table[f], n);
+
+			if (e->held && e->owner_group == group)
+				touch(r, f, n);
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ struct rib_prefix {
 	bool shared : 1;    /* other tunnels are as good, and are used too */
 	bool owned : 1;
 	bool v6 : 1;
+	bool held : 1; /* nobody announces it, but its owner has no session to say so */
 	uint8_t other; /* see struct decision */
 	uint8_t len;
 	uint8_t address[16]; /* IPv4 prefixes end after 4 */
@@ -176,6 +177,9 @@ struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix)
 
 /* Asks for a new decision about one. */
 void rib_touch(struct rib *r, struct rib_prefix *e);
+
+/* Asks for one about each prefix that is held for the location. */
+void rib_touch_held(struct rib *r, uint32_t group);
 
 /* Who owned the prefix before this process; true for as long as nothing else was decided. */
 void rib_set_owner(struct rib *r, const struct ip_prefix *prefix, uint16_t group);

@@ -310,6 +310,7 @@ static void end_of_rib(struct bgp *b, struct bgp_peer *p, enum bgp_family family
 {
 	p->rib.family[family].end_of_rib_in = true;
 	rib_drop_stale(&b->rib, &p->rib, family);
+	owners_follow(b, p->rib.conf.group, b->now);
 }
 
 /* RFC 4271 9.1.1, 3.1: withdrawals, then routes. True when the prefix limit was exceeded. */

@@ -41,7 +41,8 @@ struct bgp *bgp_new(uint64_t seed)
 		.peers = b->rib_peers,
 		.claims = &b->claims,
 		.reserved = &b->reserved,
-		.rib = &b->rib};
+		.rib = &b->rib,
+		.absent = b->absent};
 	return b;
 }
 
@@ -131,7 +132,7 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 		abort();
 	p->rib.conf = *conf;
 	p->rib.slot = (uint16_t)slot;
-	p->start_at = p->report_at = p->stale_until = p->missed_at = CLOCK_NEVER;
+	p->start_at = p->report_at = p->stale_until = p->missed_at = p->owners_at = CLOCK_NEVER;
 	b->claims_changed = true;
 	p->shown.state = FSM_IDLE;
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
@@ -247,6 +248,10 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp ||
 		!same_accept(&old, conf) || old.draining != conf->draining)
 		rib_touch_all(&b->rib);
+	if (old.group != conf->group) {
+		owners_follow(b, old.group, now);
+		owners_follow(b, conf->group, now);
+	}
 	if (old.share_default != conf->share_default)
 		tell_all_again(b);
 	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
@@ -272,6 +277,8 @@ void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now)
 	if (p->rib.conf.is_static)
 		learn_statics(b, p);
 	p->start_at = CLOCK_NEVER;
+	p->kept_until = 0;
+	owners_follow(b, p->rib.conf.group, now);
 }
 
 void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now)

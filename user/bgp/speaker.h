@@ -157,6 +157,9 @@ void bgp_reserved_set(struct bgp *b, struct reserved *own_reserved);
  */
 void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group);
 
+/* The owner, who has no session now, gives it up: an operator says so. */
+void bgp_owner_release(struct bgp *b, const struct ip_prefix *prefix);
+
 /* A network behind the hub; false: BGP_NETWORKS_MAX reached. */
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present);
 

@@ -83,23 +83,24 @@ static void say_why(const struct bgp *b, const struct rib_prefix *e, const struc
 {
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	const struct bgp_peer *owner = rival ? speaker_owner(b, rival) : NULL;
+	const char *silent = rival && rival->held ? ", which has no session now" : "";
 	char other[PREFIX_STR_SIZE];
 
 	if (!rival)
 		snprintf(text, REASON_TEXT_SIZE, "it is not used: %s",
 			policy_reason(policy_import(&b->policy, path->peer, &prefix, path->attrs)));
 	else if (rival == e)
-		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s",
+		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s%s",
 			claims_find(&b->claims, &prefix) ? "it belongs to"
 							 : "it was announced first by",
-			owner ? owner->rib.conf.site : "-");
+			owner ? owner->rib.conf.site : "-", silent);
 	else {
 		const struct ip_prefix p = rib_prefix_of(rival);
 
 		snprintf(text, REASON_TEXT_SIZE,
-			"it is quarantined: it lies %s %s, which was announced first by site %s",
+			"it is quarantined: it lies %s %s, which was announced first by site %s%s",
 			rival->len < e->len ? "within" : "around", prefix_format(&p, other),
-			owner ? owner->rib.conf.site : "-");
+			owner ? owner->rib.conf.site : "-", silent);
 	}
 }
 
@@ -175,14 +176,27 @@ static void release_rivals(struct bgp *b, const struct rib_prefix *e)
 	}
 }
 
+void bgp_owner_release(struct bgp *b, const struct ip_prefix *prefix)
+{
+	struct rib_prefix *e = rib_find(&b->rib, prefix);
+
+	if (!e || !e->held)
+		return;
+	e->owned = false;
+	rib_touch(&b->rib, e);
+	release_rivals(b, e);
+}
+
 static void decide_one(struct bgp *b, struct rib_prefix *e)
 {
 	struct shown_route was = shown_route(e), is;
-	bool owned = e->owned;
+	bool owned = e->owned, held = e->held;
 	uint16_t owner = e->owner_group;
 	struct decision d = decide(&b->policy, &b->rib.paths, e);
 
 	rib_choose(&b->rib, e, &d);
+	if (owner < POLICY_GROUPS)
+		b->held[owner] += (uint32_t)(e->held - held);
 	is = shown_route(e);
 	if (is.tunnel != was.tunnel ||
 		(is.tunnel != RIB_NO_TUNNEL &&
@@ -328,17 +342,6 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	p->report_at = now + STATE_REPORT_S * CLOCK_SECOND;
 }
 
-static bool has_told_all(const struct bgp_peer *p, uint64_t now)
-{
-	if (now - p->established_at >= BGP_QUIET_S * CLOCK_SECOND)
-		return true;
-	for (int f = 0; f < BGP_FAMILIES; f++) {
-		if (p->rib.family[f].active && !p->rib.family[f].end_of_rib_in)
-			return false;
-	}
-	return true;
-}
-
 /*
  * After a restart, those who were there before are waited for; else all whose tunnels are up. With
  * `but_starting`, those who have just started too need not have told anything: they wait for us, and
@@ -354,7 +357,7 @@ static bool everybody_is_back(const struct bgp *b, bool but_starting, uint64_t n
 			(b->config.restarted && !p->rib.conf.was_up))
 			continue;
 		s = peer_established(p);
-		if (!s || !((but_starting && s->remote.restarting) || has_told_all(p, now)))
+		if (!s || !((but_starting && s->remote.restarting) || peer_has_told_all(p, now)))
 			return false;
 	}
 	return true;

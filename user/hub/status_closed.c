@@ -62,5 +62,8 @@ json_t *status_release(struct hub *h, const struct ip_prefix *prefix)
 {
 	const char *why = closed_release(h, prefix);
 
+	if (!why)
+		process_send(
+			&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, prefix, sizeof(*prefix));
 	return why ? json_pack("{s:s}", "error", why) : json_pack("{s:s}", "ok", "released");
 }

@@ -102,6 +102,7 @@ enum imsg_type {
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
 	IMSG_BGP_RESERVED,     /* struct imsg_bgp_reserved: what no site may announce, in parts */
 	IMSG_BGP_OWNERS,       /* struct imsg_bgp_owners: of prefixes, before this process */
+	IMSG_BGP_RELEASE,      /* struct ip_prefix: its owner, who has no session, gives it up */
 	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */

@@ -376,6 +376,10 @@ static void on_hub_message(void *context, const struct imsg *m)
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_owners))))
 			on_owners(p, body);
 		break;
+	case IMSG_BGP_RELEASE:
+		if ((body = imsg_body(m, sizeof(struct ip_prefix))))
+			bgp_owner_release(p->bgp, body);
+		break;
 	case IMSG_BGP_QUERY:
 		if ((body = imsg_body(m, sizeof(struct imsg_bgp_query))))
 			on_query(p, body);
