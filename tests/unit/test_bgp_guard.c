@@ -320,41 +320,75 @@ static void what_is_legitimate_stays(void **state)
 	assert_false(hub_has("10.0.9.1/32", 2));
 }
 
-/* The bgp process is another one: in whatever order the sites come back, the owner is the same. */
+/*
+ * The bgp process is another one: in whatever order the sites come back, the owner is the same. Also without
+ * graceful restart, and when the wait for all others ends because somebody's tunnel does.
+ */
 static void owners_outlast_the_process(void **state)
 {
 	struct ip_prefix mine = prefix("10.2.0.0/25"), gone = prefix("10.3.0.0/16");
 
 	(void)state;
-	memset(&events, 0, sizeof(events));
-	bgp_free(lab.hub);
-	lab.hub = bgp_new(1);
-	bgp_configure(lab.hub,
-		&(struct bgp_config){.local_as = HUB_AS,
-			.router_id = 0x0a0a0a0a,
-			.hold_s = 30,
-			.site_to_site = true,
-			.graceful_restart = true,
-			.restarted = true},
-		lab.now);
-	bgp_owner_set(lab.hub, &mine, 1);
-	bgp_owner_set(lab.hub, &gone, 2);
-	for (uint32_t t = 0; t < TUNNELS; t++) {
-		struct bgp_neighbor n = hub_neighbor(t);
+	for (int variant = 0; variant < 3; variant++) {
+		bool graceful = variant != 1;
 
-		n.was_up = true;
-		change(&n);
-		bgp_tunnel_set(lab.hub, t, true, lab.now);
-		site_start(t, 100 + t);
+		memset(&events, 0, sizeof(events));
+		lab_tear_down(NULL);
+		lab_set_up(NULL);
+		bgp_free(lab.hub);
+		lab.hub = bgp_new(1);
+		bgp_configure(lab.hub,
+			&(struct bgp_config){.local_as = HUB_AS,
+				.router_id = 0x0a0a0a0a,
+				.hold_s = 30,
+				.site_to_site = true,
+				.graceful_restart = graceful,
+				.restarted = graceful},
+			lab.now);
+		bgp_owner_set(lab.hub, &mine, 1, lab.now);
+		bgp_owner_set(lab.hub, &gone, 2, lab.now);
+		for (uint32_t t = 0; t < TUNNELS; t++) {
+			struct bgp_neighbor n = hub_neighbor(t);
+
+			n.was_up = true;
+			change(&n);
+			bgp_tunnel_set(lab.hub, t, t / 2 != 1 || !variant, lab.now);
+			site_start(t, 100 + t);
+		}
+		announce(0, "10.2.0.0/24", true);
+		announce(0, "10.3.1.0/24", true);
+		announce(2, "10.2.0.0/25", true);
+		pass(5 * CLOCK_SECOND);
+		if (variant == 2)
+			bgp_tunnel_set(lab.hub, 5, false, lab.now);
+		pass(55 * CLOCK_SECOND);
+		assert_true(quarantined("10.2.0.0/24", 0));
+		for (uint32_t t = 2; t < 4; t++)
+			bgp_tunnel_set(lab.hub, t, true, lab.now);
+		pass(5 * CLOCK_SECOND);
+		assert_true(hub_has("10.2.0.0/25", 2));
+		assert_true(quarantined("10.2.0.0/24", 0));
+		assert_true(hub_has("10.3.1.0/24", 0)); /* who had what is around does not return */
+		assert_null(at(lab.hub, "10.3.0.0/16"));
 	}
+}
+
+/* Nor is it for ever, of one that does not come back. */
+static void owners_of_before_do_not_stay_for_ever(void **state)
+{
+	struct ip_prefix theirs = prefix("10.2.0.0/25");
+
+	(void)state;
+	bgp_owner_set(lab.hub, &theirs, 1, lab.now);
+	join(0);
+	join(2);
+	bgp_tunnel_set(lab.hub, 2, false, lab.now);
 	announce(0, "10.2.0.0/24", true);
-	announce(0, "10.3.1.0/24", true);
-	announce(2, "10.2.0.0/25", true);
 	pass(MINUTE);
-	assert_true(hub_has("10.2.0.0/25", 2));
 	assert_true(quarantined("10.2.0.0/24", 0));
-	assert_true(hub_has("10.3.1.0/24", 0)); /* who had what is around does not return */
-	assert_null(at(lab.hub, "10.3.0.0/16"));
+	pass(2 * MINUTE);
+	assert_true(hub_has("10.2.0.0/24", 0));
+	assert_null(at(lab.hub, "10.2.0.0/25"));
 }
 
 /* Both tunnels of the site, and with them its sessions. */
@@ -631,6 +665,7 @@ int main(void)
 		lab_test(a_longer_prefix_takes_nothing),
 		lab_test(what_is_legitimate_stays),
 		lab_test(owners_outlast_the_process),
+		lab_test(owners_of_before_do_not_stay_for_ever),
 		lab_test(an_owner_without_a_session_stays_the_owner),
 		lab_test(an_owner_does_not_stay_away_for_ever),
 		lab_test(nobody_leaves_more_than_he_may_have),

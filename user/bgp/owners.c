@@ -56,3 +56,23 @@ void owners_leave(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	else
 		set_absent(b, group, is_absent(b, group, p, now));
 }
+
+void owners_expect(const struct bgp *b, struct bgp_peer *p)
+{
+	uint32_t group = p->rib.conf.group;
+
+	if (group < POLICY_GROUPS && b->absent[group] && b->given_until > p->kept_until)
+		p->kept_until = p->owners_at = b->given_until;
+}
+
+void owners_given(struct bgp *b, uint32_t group, uint64_t now)
+{
+	if (group >= POLICY_GROUPS)
+		return;
+	b->absent[group] = true;
+	b->given_until = now + RESTART_S * CLOCK_SECOND;
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		if (b->peers[i] && b->peers[i]->rib.conf.group == group)
+			owners_expect(b, b->peers[i]);
+	}
+}

@@ -98,7 +98,8 @@ struct bgp {
 	bool networks_changed;
 	bool absent[POLICY_GROUPS];   /* for the policy, see owners.c */
 	uint32_t held[POLICY_GROUPS]; /* prefixes, of each location */
-	struct bgp_effect *effects;   /* ring buffer */
+	uint64_t given_until;       /* the same of those who owned something before this process */
+	struct bgp_effect *effects; /* ring buffer */
 	size_t effects_size, effects_first, effects_count;
 	struct adjout_news *news; /* room for those of one round */
 };
@@ -135,6 +136,13 @@ uint32_t speaker_retry_s(const struct bgp *b);
 
 /* The session has ended: what the location owns stays its own as long as it had stood, a day at most. */
 void owners_leave(struct bgp *b, struct bgp_peer *p, uint64_t now);
+
+/*
+ * The location owned something before this process: it stays its own for a time, until its sessions are back.
+ * The peer is one that this may be true of.
+ */
+void owners_given(struct bgp *b, uint32_t group, uint64_t now);
+void owners_expect(const struct bgp *b, struct bgp_peer *p);
 
 /* The peer is back, has told what it has, is removed; or time has passed. */
 void owners_follow(struct bgp *b, uint32_t group, uint64_t now);

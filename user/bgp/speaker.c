@@ -144,6 +144,7 @@ static struct bgp_peer *peer_add(struct bgp *b, const struct bgp_neighbor *conf)
 			.send_hold_at = CLOCK_NEVER,
 			.waiting_since = CLOCK_NEVER};
 	}
+	owners_expect(b, p);
 	b->peers[slot] = p;
 	b->rib_peers[slot] = &p->rib;
 	if (slot >= b->peer_slots)
@@ -331,10 +332,12 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 	p->start_at = now + speaker_jitter(b, speaker_retry_s(b));
 }
 
-void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group)
+void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group, uint64_t now)
 {
-	if (prefix->len && group < RIB_NO_TUNNEL)
-		rib_set_owner(&b->rib, prefix, (uint16_t)group);
+	if (!prefix->len || group >= RIB_NO_TUNNEL)
+		return;
+	rib_set_owner(&b->rib, prefix, (uint16_t)group);
+	owners_given(b, group, now);
 }
 
 bool bgp_network_set(struct bgp *b, const struct ip_prefix *prefix, bool present)

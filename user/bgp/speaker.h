@@ -155,7 +155,7 @@ void bgp_reserved_set(struct bgp *b, struct reserved *own_reserved);
  * Who had the prefix in the process before this one (restarted): he keeps it if he announces it again,
  * whatever order the sites come back in. Before the first neighbour's session.
  */
-void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group);
+void bgp_owner_set(struct bgp *b, const struct ip_prefix *prefix, uint32_t group, uint64_t now);
 
 /* The owner, who has no session now, gives it up: an operator says so. */
 void bgp_owner_release(struct bgp *b, const struct ip_prefix *prefix);

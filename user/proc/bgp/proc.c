@@ -279,7 +279,7 @@ static void on_reserved(struct proc_bgp *p, const struct imsg_bgp_reserved *m)
 static void on_owners(struct proc_bgp *p, const struct imsg_bgp_owners *m)
 {
 	for (unsigned int i = 0; i < m->count && i < IMSG_OWNERS_MAX; i++)
-		bgp_owner_set(p->bgp, &m->owners[i].prefix, m->owners[i].group);
+		bgp_owner_set(p->bgp, &m->owners[i].prefix, m->owners[i].group, clock_now());
 }
 
 struct answer_context {
