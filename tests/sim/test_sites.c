@@ -6,6 +6,7 @@
 #include "hub/site/admin.h"
 #include "hub/secret/certificates.h"
 #include "hub/hub.h"
+#include "hub/site/bfd_sockets.h"
 #include "hub/route/route.h"
 #include "hub/secret/secret.h"
 #include "hub/site/site.h"
@@ -86,12 +87,6 @@ bool hub_bgp_password(
 	return true;
 }
 
-int hub_bfd_socket(const struct hub *h, const struct ip_addr *local)
-{
-	(void)h, (void)local;
-	return -1;
-}
-
 void hub_rates_set(struct hub *h, const struct hub_site *site)
 {
 	(void)h, (void)site;
@@ -161,6 +156,12 @@ struct ike_identity certificates_local_id(const struct certificates *all,
 	return conf->identity;
 }
 
+const char *link_name(const struct link *l)
+{
+	(void)l;
+	return "lo";
+}
+
 uint64_t link_ring_drops(const struct link *l)
 {
 	(void)l;
@@ -220,6 +221,7 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 	}
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		h.processes[i].role = (enum process_role)i;
+	h.bfd_sockets = bfd_sockets_new();
 	hub_sites_add(&h, &conf);
 	assert_int_equal(begun, TUNNELS_PER_SITE);
 	site = h.sites[0];
@@ -236,6 +238,7 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 	}
 	hub_site_remove(&h, site);
 	assert_null(h.sites[0]);
+	bfd_sockets_free(h.bfd_sockets);
 }
 
 /* ---- what an operator asks of tunnels ---- */
@@ -246,7 +249,10 @@ static void begin(struct hub *h, struct config *config, const char *dir)
 
 	config->site_count = 1;
 	strcpy(config->sites[0].name, conf.name);
-	*h = (struct hub){.config = config, .base = event_base_new(), .state_dir = dir};
+	*h = (struct hub){.config = config,
+		.base = event_base_new(),
+		.state_dir = dir,
+		.bfd_sockets = bfd_sockets_new()};
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		conf.tunnels[t].configured = true;
 		conf.tunnels[t].options.auth = AUTH_CERT;
@@ -271,6 +277,7 @@ static void both_carry(struct hub *h)
 static void end(struct hub *h)
 {
 	hub_site_free(hub_site_find(h, "site-1"));
+	bfd_sockets_free(h->bfd_sockets);
 	if (h->leave)
 		event_free(h->leave);
 	admin_free(h);

@@ -10,6 +10,7 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
+#include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 
 #include <errno.h>
@@ -178,6 +179,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	closed_spare(h, now);
 	closed_age(h, now);
 	hub_md5_look(h, now);
+	bfd_sockets_look(h->bfd_sockets, now);
 	hub_connected_look(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
@@ -281,6 +283,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->config = own_config;
 	h->started_ns = clock_now();
 	h->too_big[0] = h->too_big[1] = -1;
+	h->bfd_sockets = bfd_sockets_new();
 	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
 	h->saved_fd = -1;
 	h->base = event_base_new();

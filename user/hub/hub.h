@@ -176,6 +176,7 @@ struct hub {
 	struct hub_socket sockets[HUB_SOCKETS_MAX];
 	uint32_t socket_count;
 	int bgp_listen[2]; /* IPv4, IPv6 */
+	struct bfd_sockets *bfd_sockets;
 	int too_big[2];    /* ICMP, ICMPv6: for data */
 	int control_fd;
 	int metrics_fd;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "dataplane/bpf_refusal.h"
+#include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 #include "ipc/datagram.h"
 
@@ -247,6 +248,8 @@ void hub_teardown(struct hub *h)
 		close_fd(&h->sockets[i].fd);
 	close_fd(&h->bgp_listen[0]);
 	close_fd(&h->bgp_listen[1]);
+	bfd_sockets_free(h->bfd_sockets);
+	h->bfd_sockets = NULL;
 	close_fd(&h->too_big[0]);
 	close_fd(&h->too_big[1]);
 	if (h->control_fd >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets on the inside device for what sites say to the hub itself: BGP, and BFD of each tunnel. */
+/* What hears BGP of the sites on the inside device. */
 #include "hub/site/site.h"
 
 #include "base/log.h"
@@ -83,35 +83,4 @@ bool hub_bgp_password(
 		ok = false;
 	secret_wipe(&m, sizeof(m));
 	return ok;
-}
-
-/*
- * One per tunnel: what one site sends too much of fills its own queue only. A socket that bgp was
- * given before may still be bound: the newest one is the one that hears.
- */
-int hub_bfd_socket(const struct hub *h, const struct ip_addr *local)
-{
-	const char *device = link_name(h->link);
-	struct ip_endpoint at = {.addr = *local, .port = 3784}; /* RFC 5881 4 */
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(&at, &ss);
-	bool v4 = local->family == AF_INET;
-	int on = 1, size = 65536;
-	int fd = socket(local->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	char text[ENDPOINT_STR_SIZE];
-
-	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
-		!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) &&
-		!setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT,
-			&on, sizeof(on)) &&
-		!setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND,
-			&on, sizeof(on)) &&
-		!setsockopt(
-			fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) &&
-		!bind(fd, (struct sockaddr *)&ss, len))
-		return fd;
-	log_error("BFD: no socket for %s: %s", endpoint_format(&at, text), strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }

@@ -88,8 +88,6 @@ bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
  */
 bool hub_bgp_password(
 	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print);
-/* A socket that hears BFD at an inside address of the hub; -1 when it cannot be had (logged). */
-int hub_bfd_socket(const struct hub *h, const struct ip_addr *local);
 /* Listens for BGP of one family; false with errno set. */
 bool hub_bgp_listen(struct hub *h, int family);
 

@@ -3,6 +3,7 @@
  * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
  * taken again last, so that a counter in a dump rarely changes its owner.
  */
+#include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 
 #include "base/clock.h"
@@ -75,17 +76,21 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	hub_tunnel_introduce(h, site, t);
 }
 
-/* Another site may get the address. */
-static void forget_password(struct hub *h, const struct hub_site *site, unsigned int t)
+/* Another site may get the addresses. */
+static void forget_addresses(struct hub *h, const struct hub_site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
-	struct ip_addr peers[] = {
-		config_inside_site(&conf->inside), config_inside_site(&conf->inside6)};
+	const struct ip_prefix *inside[] = {&conf->inside, &conf->inside6};
 	uint64_t print;
 
 	for (int i = 0; i < 2; i++) {
-		if (addr_is_set(&peers[i]))
-			(void)hub_bgp_password(h, &peers[i], "", &print);
+		struct ip_addr peer = config_inside_site(inside[i]),
+			       own = config_inside_hub(inside[i]);
+
+		if (!addr_is_set(&inside[i]->addr))
+			continue;
+		(void)hub_bgp_password(h, &peer, "", &print);
+		bfd_sockets_leave(h->bfd_sockets, &own, clock_now());
 	}
 }
 
@@ -98,7 +103,7 @@ static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR_DEL, -1, &m, sizeof(m));
 	hub_data_tunnel_send(h, site, t, false);
 	hub_routes_sweep(h);
-	forget_password(h, site, t);
+	forget_addresses(h, site, t);
 	hub_inside_set(h, site, t, false);
 	hub_tunnel_record(h, m.tunnel, false);
 	hub_interface_del(h, m.tunnel);

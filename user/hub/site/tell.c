@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What ike, bgp and data are told of sites and their tunnels. */
+#include "base/clock.h"
+#include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 
 #include "base/log.h"
@@ -81,6 +83,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
+	const struct ip_addr *own;
 	int bfd = -1;
 
 	memset(&m, 0, sizeof(m));
@@ -117,8 +120,11 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 		    &m.password_print))
 		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
 			site->conf.name, site->conf.bgp_password);
+	own = m.transport6 ? &m.local6 : &m.local4;
 	if (site->conf.bfd.multiplier)
-		bfd = hub_bfd_socket(h, m.transport6 ? &m.local6 : &m.local4);
+		bfd = bfd_sockets_get(h->bfd_sockets, link_name(h->link), own);
+	else
+		bfd_sockets_leave(h->bfd_sockets, own, clock_now());
 	if (bfd >= 0) {
 		m.bfd_interval_us = site->conf.bfd.interval_us;
 		m.bfd_multiplier = site->conf.bfd.multiplier;
