@@ -29,6 +29,11 @@ sed -i "s|$LAB/psk/2.0|$LAB/late|" "$LAB/sluice.yaml"
 in_ns hub ip link del wan1
 must "sluiced starts without wan1 and without a key of site 2" hub_start
 ip -n "$P-hub" route replace default via 198.51.100.2
+closed_for() { [ "$({ in_ns hub ip rule show; in_ns hub ip -6 rule show; } | grep -c "iif $1.*blackhole")" = 2 ]; }
+second() { ! in_hub timeout 20 "$BIN/sluiced" -f "$LAB/sluice.yaml" 2>"$LAB/second.log" && grep -q 'another sluiced is running' "$LAB/second.log" && closed_for wan1; }
+case_ "what comes by a device of its name is not forwarded, also when another sluiced was started by mistake" second
+flushed_rules() { in_ns hub ip rule flush; for p in local:0 main:32766 default:32767; do in_ns hub ip rule add pref "${p#*:}" lookup "${p%:*}"; done 2>/dev/null; until_true 3 closed_for wan1; }
+case_ "nor when somebody has flushed the rules" flushed_rules
 branch_up 1; branch_up 2
 case_ "what can be there is there" until_true 30 sessions 0 1
 case_ "the device that is missing is said" eval 'is_state wan1 "no such device" && logged "warning: wan1: there is no such device"'

@@ -154,6 +154,8 @@ static void look_at_device(struct hub *h, uint32_t i)
 		log_info("%s: its MTU is %u now, it was %u", o->name, o->mtu, mtu);
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
 	}
+	if (!h->outside_closed[i]) /* again and again: others flush rules */
+		(void)host_forward_closed(o->name, true);
 }
 
 static bool has_address(const struct host_address *list, size_t count, uint32_t ifindex,

@@ -234,7 +234,7 @@ static void close_fd(int *fd)
 void hub_teardown(struct hub *h)
 {
 	hub_interfaces_close(h);
-	if (h->watch)
+	if (h->plane) /* else the rules are those of another hub that runs */
 		hub_outside_open(h);
 	host_watch_close(h->watch);
 	h->watch = NULL;
