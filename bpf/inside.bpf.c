@@ -488,6 +488,9 @@ int from_site(struct __sk_buff *skb)
 	case SOURCE_NO_SERVICE:
 		count(&stats->service, segments, bytes);
 		return TC_ACT_SHOT;
+	case SOURCE_NO_NEIGHBOUR:
+		count(&stats->neighbour, segments, bytes);
+		return TC_ACT_SHOT;
 	case SOURCE_OK:
 		break;
 	}

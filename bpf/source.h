@@ -27,6 +27,7 @@ SOURCE_TRIE(sources6, struct source6_key);
 PLAIN_ARRAY(strange_sessions, struct strange_session, SLUICE_MAX_TUNNELS);
 
 PLAIN_ARRAY(hub_fragments, __u64, SLUICE_MAX_TUNNELS); /* when the budget of a tunnel is used up */
+PLAIN_ARRAY(new_neighbours, __u64, SLUICE_MAX_TUNNELS); /* the same of those that have to be asked for */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -70,6 +71,7 @@ enum source_verdict {
 	SOURCE_OK,
 	SOURCE_WRONG,
 	SOURCE_NO_SERVICE,
+	SOURCE_NO_NEIGHBOUR,
 };
 
 enum served {
@@ -159,13 +161,26 @@ static __always_inline int route_of(
  * It ends at the hub, or nowhere: a broadcast. Whoever gets no answer takes it for local, which few packets
  * may be.
  */
+static __always_inline int leads_to_hub(int kind)
+{
+	return kind < 0 || kind == BPF_FIB_LKUP_RET_NOT_FWDED ||
+	       kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
 static __always_inline int is_local(struct __sk_buff *skb, __u8 family, const __be64 address[2])
 {
 	__u32 ignored;
-	int kind = route_of(skb, family, address, &ignored);
 
-	return kind < 0 || kind == BPF_FIB_LKUP_RET_NOT_FWDED ||
-	       kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
+	return leads_to_hub(route_of(skb, family, address, &ignored));
+}
+
+/* For a host beside the hub: the kernel has to ask for its MAC address, and keeps a place for it meanwhile. */
+static __always_inline int neighbour_by_budget(__u32 tunnel)
+{
+	__u64 burst = (__u64)SLUICE_NEIGHBOUR_NS * (SLUICE_NEIGHBOUR_BURST - 1), start;
+	__u64 *tat = bpf_map_lookup_elem(&new_neighbours, &tunnel);
+
+	return tat && bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_NEIGHBOUR_NS, burst, &start);
 }
 
 static __always_inline int goes_to_sites(
@@ -428,6 +443,8 @@ static __always_inline enum source_verdict source_check(
 {
 	struct judged *j = judged_find(tunnel, s->source, s->destination);
 	__u64 generation = *(volatile __u64 *)&source_generation;
+	__u32 leaves_by;
+	int kind;
 
 	if (!j || judged_holds(j, tunnel, s->family, s->source, s->destination))
 		return j ? SOURCE_OK : SOURCE_WRONG;
@@ -435,13 +452,17 @@ static __always_inline enum source_verdict source_check(
 		return SOURCE_NO_SERVICE;
 	if (!source_belongs(skb, s, tunnel, 0))
 		return refuse(s, tunnel, SOURCE_WRONG);
-	if (is_local(skb, s->family, s->destination)) {
+	kind = route_of(skb, s->family, s->destination, &leaves_by);
+	if (leads_to_hub(kind)) {
 		enum served served = is_served(skb, s, tunnel);
 
 		if (served == SERVED_ERROR)
 			served = is_about_hubs(skb, s) && source_belongs(skb, s, tunnel, 1);
 		return served ? SOURCE_OK : refuse(s, tunnel, SOURCE_NO_SERVICE);
 	}
+	if (kind == BPF_FIB_LKUP_RET_NO_NEIGH && leaves_by != inside_of(skb) &&
+		!neighbour_by_budget(tunnel))
+		return SOURCE_NO_NEIGHBOUR;
 	if (is_routing_protocol(s))
 		note_strange(s, tunnel, 0);
 	__builtin_memcpy(j->source, s->source, sizeof(j->source));

@@ -212,6 +212,9 @@ int xfrm_in(struct __sk_buff *skb)
 	case SOURCE_NO_SERVICE:
 		count(&stats->service, o.segments, o.bytes);
 		return TC_ACT_SHOT;
+	case SOURCE_NO_NEIGHBOUR:
+		count(&stats->neighbour, o.segments, o.bytes);
+		return TC_ACT_SHOT;
 	case SOURCE_OK:
 		break;
 	}

@@ -107,6 +107,10 @@
 #define SLUICE_HUB_FRAGMENT_NS    100000000 /* for each: 10 a second */
 #define SLUICE_HUB_FRAGMENT_BURST 50        /* fragments: an echo of 64 KiB */
 
+/* Packets that make the kernel ask for a neighbour, of each tunnel: it keeps 1,024 of them, of all devices. */
+#define SLUICE_NEIGHBOUR_NS    50000000 /* for each: 20 a second */
+#define SLUICE_NEIGHBOUR_BURST 50       /* packets */
+
 /*
  * What BGP and BFD of a tunnel may send past a queue that is full: so much over time, and so much at once.
  * Both are in nanoseconds of the same clock as the buckets.
@@ -252,6 +256,7 @@ struct site_stats {
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic source;         /* a source that the site has no right to */
 	struct traffic service;        /* for the hub itself, closed to sites; errors; multicast */
+	struct traffic neighbour;      /* to hosts beside the hub that it has no MAC address of, beyond a budget */
 	struct traffic foreign;        /* from another address than the peer's, beyond a budget */
 	struct traffic isolation;      /* from site to site, with site_to_site off */
 	struct traffic malformed;      /* lengths, padding or inner header make no sense */
@@ -542,7 +547,7 @@ struct ike_spi {
 _Static_assert(SLUICE_HORIZON_MAX / 1000 < SLUICE_XFRM_TURN_MAX, "a turn fits into the mark");
 _Static_assert(sizeof(struct rate_bucket) == 64, "one cache line per bucket");
 _Static_assert(sizeof(struct sa_in) == 64, "one cache line per SA");
-_Static_assert(sizeof(struct site_stats) == 20 * 16, "twenty counters");
+_Static_assert(sizeof(struct site_stats) == 21 * 16, "twenty-one counters");
 _Static_assert(sizeof(struct tunnel_stats) == 96, "what workers write per tunnel");
 _Static_assert(sizeof(struct route_share) == 64, "one cache line per set of tunnels");
 _Static_assert(sizeof(struct selector_record) == 40, "no holes in a selector");

@@ -241,7 +241,7 @@ static struct site_stats stats_of(struct state *s)
 	return stats;
 }
 
-enum verdict { PASSES, SOURCE, SERVICE };
+enum verdict { PASSES, SOURCE, SERVICE, NEIGHBOUR };
 
 /* What becomes of it, and that it is counted once. */
 static enum verdict judge_frame(struct state *s, struct frame *f)
@@ -256,11 +256,14 @@ static enum verdict judge_frame(struct state *s, struct frame *f)
 	after = stats_of(s);
 	assert_true(passed || verdict == TC_ACT_SHOT);
 	assert_int_equal(after.delivered.packets - before.delivered.packets, passed);
-	assert_int_equal(after.source.packets + after.service.packets - before.source.packets -
-				 before.service.packets,
+	assert_int_equal(after.source.packets + after.service.packets + after.neighbour.packets -
+				 before.source.packets - before.service.packets -
+				 before.neighbour.packets,
 		!passed);
 	if (passed)
 		return PASSES;
+	if (after.neighbour.packets > before.neighbour.packets)
+		return NEIGHBOUR;
 	return after.source.packets > before.source.packets ? SOURCE : SERVICE;
 }
 
@@ -603,6 +606,42 @@ static void fragments_for_the_hub_are_few(void **context)
 	expect(s, &p, PASSES);
 }
 
+/*
+ * Who looks for hosts that are not there fills the kernel's table of neighbours, which all devices and sites
+ * share. Those it knows cost nothing, nor do those behind sites.
+ */
+static void a_scan_is_slow(void **context)
+{
+	enum { HOSTS = 250, MOST = SLUICE_NEIGHBOUR_BURST + 40 };
+	struct state *s = *context;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		uint32_t passed = 0;
+		char to[32];
+
+		for (int i = 1; i <= HOSTS; i++) {
+			struct packet p = {v6 ? "fd00:1::10" : "10.1.0.10", to, UDP, 7, 7, 0, 0};
+			enum verdict is;
+
+			snprintf(to, sizeof(to), v6 ? "fd00:10::1:%x" : "10.0.77.%d", i);
+			is = judge(s, &p);
+			assert_true(is == PASSES || is == NEIGHBOUR);
+			passed += is == PASSES;
+		}
+		assert_in_range(passed, v6 ? 0 : SLUICE_NEIGHBOUR_BURST, MOST);
+		for (int i = 1; i <= HOSTS; i++) { /* of a site */
+			struct packet p = {v6 ? "fd00:1::10" : "10.1.0.10", to, UDP, 7, 7, 0, 0};
+
+			snprintf(to, sizeof(to), v6 ? "fd00:2::%x" : "10.2.0.%d", i);
+			expect(s, &p, PASSES);
+		}
+		expect(s,
+			&(struct packet){
+				v6 ? "fd00:1::10" : "10.1.0.10", v6 ? LAN6 : LAN4, UDP, 7, 7, 0, 0},
+			PASSES);
+	}
+}
+
 static void multicast_is_for_nobody(void **context)
 {
 	struct state *s = *context;
@@ -751,6 +790,7 @@ int main(void)
 		BOTH(an_error_is_about_what_the_hub_sent_there),
 		BOTH(the_hub_takes_no_extension_headers),
 		BOTH(fragments_for_the_hub_are_few),
+		BOTH(a_scan_is_slow),
 		BOTH(multicast_is_for_nobody),
 		BOTH(answers_pass),
 		BOTH(fragments_follow_their_first),
@@ -762,14 +802,17 @@ int main(void)
 	};
 
 	/* What is behind sites is behind the device that test runs come by. */
-	if (!own_network() || system("ip addr add 169.254.100.9/32 dev lo &&"
-				     "ip addr add fd00:ffff:1::1/128 dev lo nodad;"
-				     "for i in 1 2 3 4; do ip route add 10.$i.0.0/16 dev lo &&"
-				     "ip route add fd00:$i::/32 dev lo || exit 1; done;"
-				     "ip route add 169.254.100.10/32 dev lo && ip route add "
-				     "fd00:ffff:1::2/128 dev lo &&"
-				     "ip route add 169.254.100.18/32 dev lo && ip route add "
-				     "fd00:ffff:2::2/128 dev lo")) {
+	if (!own_network() ||
+		system("ip addr add 169.254.100.9/32 dev lo &&"
+		       "ip addr add fd00:ffff:1::1/128 dev lo nodad;"
+		       "for i in 1 2 3 4; do ip route add 10.$i.0.0/16 dev lo &&"
+		       "ip route add fd00:$i::/32 dev lo || exit 1; done;"
+		       "ip route add 169.254.100.10/32 dev lo && ip route add "
+		       "fd00:ffff:1::2/128 dev lo &&"
+		       "ip route add 169.254.100.18/32 dev lo && ip route add "
+		       "fd00:ffff:2::2/128 dev lo &&"
+		       "ip neigh add " LAN4 " lladdr 02:00:00:00:00:01 dev d0 nud permanent &&"
+		       "ip neigh add " LAN6 " lladdr 02:00:00:00:00:01 dev d0 nud permanent")) {
 		print_error("no network of its own\n");
 		return 1;
 	}

@@ -16,6 +16,7 @@ const struct stats_field site_drop_fields[] = {
 	FIELD(site_stats, selector),
 	FIELD(site_stats, source),
 	FIELD(site_stats, service),
+	FIELD(site_stats, neighbour),
 	FIELD(site_stats, foreign),
 	FIELD(site_stats, isolation),
 	FIELD(site_stats, malformed),
