@@ -6,7 +6,8 @@
  * the <N> prefix of sd-daemon(3), otherwise a time stamp is put in front.
  *
  * A peer can trigger any line, so every call site is limited on its own: a burst of 20, then 2 a
- * second; what was left out is counted and said by the next line of that call site.
+ * second; what was left out is counted and said by the next line of that call site. Nobody waits for a
+ * reader that stands still: such lines are lost, and the next one that is not says how many.
  */
 #ifndef SLUICE_BASE_LOG_H
 #define SLUICE_BASE_LOG_H
