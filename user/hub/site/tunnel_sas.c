@@ -3,6 +3,7 @@
 #include "hub/site/site.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "hub/route/route.h"
 
 #define INNER_MTU_LEAST 400 /* what data says below it makes no sense: path_mtu.h */
@@ -35,6 +36,7 @@ void hub_sa_info(struct hub *h, struct imsg_sa_info *m)
 	if (!sa)
 		sa = &t->sas[t->sa_count++];
 	m->proposal[sizeof(m->proposal) - 1] = '\0';
+	utf8_clean(m->proposal);
 	*sa = *m;
 	if (!m->in_use)
 		return;
