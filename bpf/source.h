@@ -27,7 +27,8 @@ SOURCE_TRIE(sources6, struct source6_key);
 PLAIN_ARRAY(strange_sessions, struct strange_session, SLUICE_MAX_TUNNELS);
 
 PLAIN_ARRAY(hub_fragments, __u64, SLUICE_MAX_TUNNELS); /* when the budget of a tunnel is used up */
-PLAIN_ARRAY(new_neighbours, __u64, SLUICE_MAX_TUNNELS); /* the same of those that have to be asked for */
+PLAIN_ARRAY(new_neighbours, __u64,
+	SLUICE_MAX_TUNNELS); /* the same of those that have to be asked for */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

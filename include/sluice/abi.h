@@ -256,16 +256,17 @@ struct site_stats {
 	struct traffic selector;       /* inner addresses outside the negotiated selectors */
 	struct traffic source;         /* a source that the site has no right to */
 	struct traffic service;        /* for the hub itself, closed to sites; errors; multicast */
-	struct traffic neighbour;      /* to hosts beside the hub that it has no MAC address of, beyond a budget */
-	struct traffic foreign;        /* from another address than the peer's, beyond a budget */
-	struct traffic isolation;      /* from site to site, with site_to_site off */
-	struct traffic malformed;      /* lengths, padding or inner header make no sense */
-	struct traffic ecn;            /* congestion that the inner packet cannot tell: RFC 6040 */
-	struct traffic mtu;            /* too big, DF set */
-	struct traffic horizon;        /* would have waited longer than the pacing horizon */
-	struct traffic sequence;       /* sequence numbers exhausted, waiting for a rekey */
-	struct traffic ring_full;      /* AF_XDP or TAP ring had no room */
-	struct traffic internal;       /* our own failure: send error, no memory */
+	struct traffic
+		neighbour; /* to hosts beside the hub that it has no MAC address of, beyond a budget */
+	struct traffic foreign;   /* from another address than the peer's, beyond a budget */
+	struct traffic isolation; /* from site to site, with site_to_site off */
+	struct traffic malformed; /* lengths, padding or inner header make no sense */
+	struct traffic ecn;       /* congestion that the inner packet cannot tell: RFC 6040 */
+	struct traffic mtu;       /* too big, DF set */
+	struct traffic horizon;   /* would have waited longer than the pacing horizon */
+	struct traffic sequence;  /* sequence numbers exhausted, waiting for a rekey */
+	struct traffic ring_full; /* AF_XDP or TAP ring had no room */
+	struct traffic internal;  /* our own failure: send error, no memory */
 };
 
 /* What happens before a site is known, per CPU. Begins key 0 of `outside_drops`. */

@@ -256,8 +256,8 @@ static void print_site(const char *name, const struct site_stats *s)
 {
 	static const char *const fields[] = {"offered", "delivered", "site_rate", "site_pps",
 		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "source", "service",
-		"neighbour", "foreign", "isolation", "malformed", "ecn", "mtu", "horizon", "sequence",
-		"ring_full", "internal"};
+		"neighbour", "foreign", "isolation", "malformed", "ecn", "mtu", "horizon",
+		"sequence", "ring_full", "internal"};
 	const struct traffic *t = (const struct traffic *)s;
 	uint64_t sum = 0;
 

@@ -29,9 +29,11 @@ const struct drop_reason drop_reasons[] = {
 		"about a packet that the hub did not send to this site; or multicast",
 		"Name what sites may reach in site_services; errors are none"},
 	{"neighbour",
-		"to a host in a network beside the hub of which the hub knows no MAC address, and more "
+		"to a host in a network beside the hub of which the hub knows no MAC address, and "
+		"more "
 		"such packets than 20 a second of a tunnel: a scan, or hosts that are off",
-		"See what the site sends to addresses that nobody has; `ip neigh` shows those asked for"},
+		"See what the site sends to addresses that nobody has; `ip neigh` shows those "
+		"asked for"},
 	{"foreign",
 		"with the SPI of a tunnel, but from another address than its peer's, and more than "
 		"such "

@@ -177,7 +177,7 @@ struct hub {
 	uint32_t socket_count;
 	int bgp_listen[2]; /* IPv4, IPv6 */
 	struct bfd_sockets *bfd_sockets;
-	int too_big[2];    /* ICMP, ICMPv6: for data */
+	int too_big[2]; /* ICMP, ICMPv6: for data */
 	int control_fd;
 	int metrics_fd;
 	int checkpoint_fd; /* memfd of ike */
