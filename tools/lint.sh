@@ -20,17 +20,18 @@ declare -A may=(
 	[ipc]="base crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
-	[state]="base bgp config dataplane ike ipc state sluice"
+	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike state view sluice"
 )
 # Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
-below="base crypto esp ike bgp config dataplane ipc state sluice hub"
+below="base crypto esp ike bgp config dataplane ipc state view sluice hub"
 may[hub/event]="$below hub/event"
 may[hub/secret]="${may[hub/event]} hub/secret"
 may[hub/route]="${may[hub/event]} hub/route"
 may[hub/site]="${may[hub/secret]} hub/route hub/site"
 may[hub/host]="${may[hub/site]} hub/host"
 may[hub/api]="${may[hub/site]} hub/api"
-may[hub]="${may[hub/site]} hub/host hub/api proc"
+may[hub/child]="${may[hub/site]} hub/host hub/api hub/child"
+may[hub]="${may[hub/child]} proc"
 # The layer of a file is the innermost folder that has a line above.
 layer_of() {
 	layer=${1%/*}
@@ -82,7 +83,7 @@ for name in $(sed -n 's/.*FIELD(\(outside\|inside\)_stats, \([a-z_]*\)).*/\2/p' 
 	grep -q "\`$name\`" docs/maps.md || complain "$name: docs/maps.md does not tell what it counts"
 done
 # Who watches a metric wants to know what it is.
-for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z_]+_[a-z]+' -- 'user/hub/*.c' | grep -oE 'sluice_[a-z_]+' | sort -u); do
+for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z_]+_[a-z]+' -- 'user/*.c' | grep -oE 'sluice_[a-z_]+' | sort -u); do
 	grep -qw "$name" docs/sluiced.8 || complain "$name: docs/sluiced.8 does not tell what it is"
 done
 for page in docs/*.[1-9]; do

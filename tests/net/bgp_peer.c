@@ -123,8 +123,8 @@ static void do_kernel(char **w)
 
 static void kernel_end(void)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
-		free(hub.sites[i]);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++)
+		free(hub.model.sites[i]);
 	route_table_free(hub.routes);
 	closed_free(hub.closed);
 	if (hub.link)
@@ -136,7 +136,7 @@ static void kernel_end(void)
 
 static void add_site(const struct imsg_bgp_neighbor *n)
 {
-	struct hub_site **site = &hub.sites[n->tunnel / TUNNELS_PER_SITE];
+	struct site **site = &hub.model.sites[n->tunnel / TUNNELS_PER_SITE];
 
 	if (!*site)
 		*site = calloc(1, sizeof(**site));

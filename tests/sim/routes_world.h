@@ -26,7 +26,7 @@ struct fake_table {
 
 static struct {
 	struct hub hub;
-	struct hub_site sites[TUNNELS / TUNNELS_PER_SITE];
+	struct site sites[TUNNELS / TUNNELS_PER_SITE];
 	struct config config;
 	struct fake_table trie, kernel, closed;
 	struct route_share shares[SLUICE_MAX_SHARES];
@@ -198,23 +198,6 @@ bool link_address_del(struct link *l, const struct ip_addr *address)
 	return link_address_set(l, address);
 }
 
-struct hub_site *hub_site_of_tunnel(struct hub *h, uint32_t tunnel)
-{
-	return tunnel < TUNNELS ? h->sites[tunnel / TUNNELS_PER_SITE] : NULL;
-}
-
-struct hub_tunnel *hub_tunnel(struct hub *h, uint32_t tunnel)
-{
-	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-
-	return site ? &site->tunnels[tunnel % TUNNELS_PER_SITE] : NULL;
-}
-
-uint32_t hub_tunnel_number(const struct hub_site *site, unsigned int t)
-{
-	return site->slot * TUNNELS_PER_SITE + t;
-}
-
 /* ---- the world begins and ends ---- */
 
 static uint32_t draw(uint32_t below)
@@ -245,9 +228,9 @@ static struct ip_prefix numbered(uint32_t i)
 	return p;
 }
 
-static struct hub_tunnel *state_of(uint32_t tunnel)
+static struct site_tunnel *state_of(uint32_t tunnel)
 {
-	return hub_tunnel(&sim.hub, tunnel);
+	return site_tunnel_find(&sim.hub.model, tunnel);
 }
 
 static bool is_static(uint32_t tunnel)
@@ -307,7 +290,9 @@ static void set_up(uint32_t seed, bool grouped)
 	lab.hub_connects = lab.site_connects = true;
 	lab.on_route = on_route;
 	sim.hub.config = &sim.config;
+	sim.hub.model.config = &sim.config;
 	sim.hub.routes = route_table_new();
+	sim.hub.model.routes = sim.hub.routes;
 	sim.hub.closed = closed_new();
 	sim.config.concentrator.networks =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("172.16.0.0/16")}};
@@ -319,7 +304,7 @@ static void set_up(uint32_t seed, bool grouped)
 		sim.sites[i].group = grouped && i == 2 ? 0 : i;
 		sim.sites[i].conf.max_prefixes_in = 1000;
 		sim.sites[i].conf.propagate = true;
-		sim.hub.sites[i] = &sim.sites[i];
+		sim.hub.model.sites[i] = &sim.sites[i];
 		snprintf(sim.sites[i].conf.name, SITE_NAME_SIZE, "s%u", i);
 	}
 	sim.sites[2].conf.prefixes =

@@ -42,11 +42,11 @@ static void it_is_said_of_whom_it_may_be(void **state)
 	assert_string_equal(state_of(1)->md5_text,
 		"BGP segments were signed with another password than bgp_password "
 		"(TCPMD5Failure), perhaps of this session: the host counts those of anybody");
-	assert_true(hub_md5_is_said(state_of(1), NOW + 59 * CLOCK_SECOND));
+	assert_true(tunnel_md5_is_said(state_of(1), NOW + 59 * CLOCK_SECOND));
 	counts[0]++; /* not twice a minute */
 	hub_md5_judge(&sim.hub, counts, NOW + CLOCK_SECOND);
 	assert_int_equal(said[1], 1);
-	assert_false(hub_md5_is_said(state_of(1), NOW + 61 * CLOCK_SECOND));
+	assert_false(tunnel_md5_is_said(state_of(1), NOW + 61 * CLOCK_SECOND));
 	state_of(0)->bgp.state = BGP_IDLE;
 	counts[0]++;
 	hub_md5_judge(&sim.hub, counts, NOW + 61 * CLOCK_SECOND);
@@ -58,7 +58,7 @@ static void it_is_said_of_whom_it_may_be(void **state)
 	hub_md5_judge(&sim.hub, counts, NOW + 62 * CLOCK_SECOND);
 	assert_int_equal(said[4], 1);
 	state_of(4)->bgp.state = BGP_ESTABLISHED;
-	assert_false(hub_md5_is_said(state_of(4), NOW + 63 * CLOCK_SECOND));
+	assert_false(tunnel_md5_is_said(state_of(4), NOW + 63 * CLOCK_SECOND));
 	state_of(1)->open = state_of(0)->open = false;
 	counts[1]++;
 	hub_md5_judge(&sim.hub, counts, NOW + 200 * CLOCK_SECOND);

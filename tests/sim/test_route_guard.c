@@ -192,7 +192,7 @@ static void rules_that_change_are_obeyed(void **state)
 		else if (how == 1)
 			sim.sites[2].conf.ecmp = false;
 		else
-			h->sites[2] = NULL; /* and another may get its number */
+			h->model.sites[2] = NULL; /* and another may get its number */
 		claims_add(&h->claims, &claimed.prefix, 77);
 		claims_sort(&h->claims);
 		hub_routes_judge(h); /* nobody said so */
@@ -212,7 +212,7 @@ static void rules_that_change_are_obeyed(void **state)
 static void groups_keep_their_numbers(void **state)
 {
 	static struct hub h;
-	static struct hub_site sites[4];
+	static struct site sites[4];
 	uint32_t number;
 
 	(void)state;
@@ -220,18 +220,18 @@ static void groups_keep_their_numbers(void **state)
 		sites[i].slot = i;
 		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "%s", i == 3 ? "" : "twins");
 		hub_group_choose(&h, &sites[i]);
-		h.sites[i] = &sites[i];
+		h.model.sites[i] = &sites[i];
 	}
 	number = sites[0].group;
-	assert_true(number >= HUB_SITE_SLOTS);
+	assert_true(number >= SITE_SLOTS);
 	assert_int_equal(sites[1].group, number);
 	assert_int_equal(sites[3].group, 3);
-	h.sites[0] = NULL; /* the lowest goes, and its place is another's */
+	h.model.sites[0] = NULL; /* the lowest goes, and its place is another's */
 	hub_group_choose(&h, &sites[1]);
 	assert_int_equal(sites[1].group, number);
 	snprintf(sites[0].conf.group, SITE_NAME_SIZE, "others");
 	hub_group_choose(&h, &sites[0]);
-	h.sites[0] = &sites[0];
+	h.model.sites[0] = &sites[0];
 	assert_int_not_equal(sites[0].group, number);
 	/* All of it is given another name: one after the other. */
 	for (int i = 1; i < 3; i++) {
@@ -242,7 +242,7 @@ static void groups_keep_their_numbers(void **state)
 	}
 	assert_int_equal(sites[1].group, sites[2].group);
 	/* A number that is in use is passed over. */
-	h.next_group = sites[0].group - HUB_SITE_SLOTS;
+	h.next_group = sites[0].group - SITE_SLOTS;
 	sites[3].conf.group[0] = 'x';
 	hub_group_choose(&h, &sites[3]);
 	assert_int_not_equal(sites[3].group, sites[0].group);
@@ -314,7 +314,7 @@ static void a_refused_route_is_nowhere(void **state)
 	sim.not_taken = (struct ip_prefix){0};
 	hub_routes_check(&sim.hub, lab.now); /* and without that too */
 	assert_true(fake_find(&sim.kernel, &m[2].prefix) >= 0);
-	assert_int_equal(sim.hub.routes_mended, 0);
+	assert_int_equal(sim.hub.model.plane.routes_mended, 0);
 	tear_down();
 }
 

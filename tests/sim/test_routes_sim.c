@@ -95,7 +95,7 @@ static void meddle(void)
 {
 	struct fake_table *t = draw(2) ? &sim.kernel : &sim.trie;
 	unsigned int which = t->count ? draw(t->count) : 0;
-	uint64_t before = sim.hub.routes_mended;
+	uint64_t before = sim.hub.model.plane.routes_mended;
 
 	if (!t->count)
 		return;
@@ -108,7 +108,7 @@ static void meddle(void)
 	}
 	sim.hub.check_again_ns = 0;
 	hub_routes_check(&sim.hub, lab.now);
-	assert_true(sim.hub.routes_mended > before);
+	assert_true(sim.hub.model.plane.routes_mended > before);
 	sim.meddled++;
 }
 

@@ -58,13 +58,13 @@ void process_send(
 		close(own_fd);
 }
 
-bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t)
+bool hub_tunnel_secrets(struct hub *h, const struct site *site, unsigned int t)
 {
 	(void)h, (void)site, (void)t;
 	return true;
 }
 
-void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_interface_add(struct hub *h, const struct site *site, unsigned int t)
 {
 	(void)h, (void)site, (void)t;
 }
@@ -87,7 +87,7 @@ bool hub_bgp_password(
 	return true;
 }
 
-void hub_rates_set(struct hub *h, const struct hub_site *site)
+void hub_rates_set(struct hub *h, const struct site *site)
 {
 	(void)h, (void)site;
 }
@@ -97,7 +97,7 @@ void hub_rates_forget(struct hub *h, uint32_t slot)
 	(void)h, (void)slot;
 }
 
-void hub_group_choose(struct hub *h, struct hub_site *site)
+void hub_group_choose(struct hub *h, struct site *site)
 {
 	(void)h, (void)site;
 }
@@ -127,12 +127,12 @@ void closed_forget_site(struct hub *h, uint32_t slot)
 	(void)h, (void)slot;
 }
 
-void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+void hub_inside_set(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
 	(void)h, (void)site, (void)t, (void)present;
 }
 
-void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+void hub_inside_route_set(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
 	(void)h, (void)site, (void)t, (void)present;
 }
@@ -198,9 +198,9 @@ void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 	(void)m, (void)packets;
 }
 
-static struct imsg_peer_cert *certificate(void)
+static struct site_cert *certificate(void)
 {
-	struct imsg_peer_cert *cert = calloc(1, sizeof(*cert));
+	struct site_cert *cert = calloc(1, sizeof(*cert));
 
 	assert_non_null(cert);
 	return cert;
@@ -209,9 +209,9 @@ static struct imsg_peer_cert *certificate(void)
 static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 {
 	static struct config config;
-	static struct hub h = {.config = &config};
+	static struct hub h = {.config = &config, .model.config = &config};
 	static struct site_conf conf = {.name = "site-1"};
-	struct hub_site *site;
+	struct site *site;
 
 	(void)state;
 	begun = 0;
@@ -224,7 +224,7 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 	h.bfd_sockets = bfd_sockets_new();
 	hub_sites_add(&h, &conf);
 	assert_int_equal(begun, TUNNELS_PER_SITE);
-	site = h.sites[0];
+	site = h.model.sites[0];
 	site->tunnels[1].cert = certificate();
 	for (uint32_t i = 1; i <= RELOADS; i++) {
 		site->tunnels[0].cert = certificate();
@@ -237,7 +237,7 @@ static void a_tunnel_that_begins_anew_has_no_certificate(void **state)
 		assert_non_null(site->tunnels[1].cert); /* which did not change */
 	}
 	hub_site_remove(&h, site);
-	assert_null(h.sites[0]);
+	assert_null(h.model.sites[0]);
 	bfd_sockets_free(h.bfd_sockets);
 }
 
@@ -250,6 +250,7 @@ static void begin(struct hub *h, struct config *config, const char *dir)
 	config->site_count = 1;
 	strcpy(config->sites[0].name, conf.name);
 	*h = (struct hub){.config = config,
+		.model.config = config,
 		.base = event_base_new(),
 		.state_dir = dir,
 		.bfd_sockets = bfd_sockets_new()};
@@ -268,7 +269,7 @@ static void both_carry(struct hub *h)
 {
 	for (uint32_t t = 0; t < TUNNELS_PER_SITE; t++) {
 		hub_tunnel_open(h, t);
-		h->sites[0]->tunnels[t].bgp.state = BGP_ESTABLISHED;
+		h->model.sites[0]->tunnels[t].bgp.state = BGP_ESTABLISHED;
 	}
 	told[0] = '\0';
 }
@@ -276,7 +277,7 @@ static void both_carry(struct hub *h)
 /* The daemon ends; the site does not. */
 static void end(struct hub *h)
 {
-	hub_site_free(hub_site_find(h, "site-1"));
+	site_free(site_find(&h->model, "site-1"));
 	bfd_sockets_free(h->bfd_sockets);
 	if (h->leave)
 		event_free(h->leave);
@@ -304,21 +305,21 @@ static void a_tunnel_leaves_before_it_goes(void **state)
 	assert_non_null(mkdtemp(dir));
 	begin(&h, &config, dir);
 	both_carry(&h);
-	assert_null(admin_down(&h, h.sites[0], 1, false));
+	assert_null(admin_down(&h, h.model.sites[0], 1, false));
 	assert_string_equal(told, "D");
-	assert_true(h.sites[0]->tunnels[1].open);
-	assert_non_null(admin_down(&h, h.sites[0], 0, false)); /* the last one */
-	assert_non_null(admin_drain(&h, h.sites[0], 0));
+	assert_true(h.model.sites[0]->tunnels[1].open);
+	assert_non_null(admin_down(&h, h.model.sites[0], 0, false)); /* the last one */
+	assert_non_null(admin_drain(&h, h.model.sites[0], 0));
 	event_base_dispatch(h.base);
 	assert_string_equal(told, "DDd");
-	assert_false(h.sites[0]->tunnels[1].open);
-	assert_non_null(admin_down(&h, h.sites[0], 0, false));
-	assert_null(admin_down(&h, h.sites[0], 0, true));
+	assert_false(h.model.sites[0]->tunnels[1].open);
+	assert_non_null(admin_down(&h, h.model.sites[0], 0, false));
+	assert_null(admin_down(&h, h.model.sites[0], 0, true));
 	/* Wanted back before it has gone: nothing is interrupted but its session. */
-	assert_null(admin_up(&h, h.sites[0], 0));
+	assert_null(admin_up(&h, h.model.sites[0], 0));
 	assert_string_equal(told, "DDdDUu");
 	event_base_dispatch(h.base);
-	assert_true(h.sites[0]->tunnels[0].open);
+	assert_true(h.model.sites[0]->tunnels[0].open);
 	assert_string_equal(told, "DDdDUu");
 	end(&h);
 	forget(dir);
@@ -334,32 +335,32 @@ static void what_was_asked_for_outlives_the_daemon(void **state)
 	assert_non_null(mkdtemp(dir));
 	begin(&h, &config, dir);
 	both_carry(&h);
-	assert_null(admin_drain(&h, h.sites[0], 1));
+	assert_null(admin_drain(&h, h.model.sites[0], 1));
 	end(&h);
 	begin(&h, &config, dir);
-	assert_true(h.sites[0]->tunnels[1].draining);
+	assert_true(h.model.sites[0]->tunnels[1].draining);
 	both_carry(&h);
 	/* A tunnel that comes back carries nothing before it has its session. */
-	assert_null(admin_down(&h, h.sites[0], 1, false));
+	assert_null(admin_down(&h, h.model.sites[0], 1, false));
 	event_base_dispatch(h.base);
-	h.sites[0]->tunnels[1].bgp.state = BGP_IDLE;
-	assert_null(admin_up(&h, h.sites[0], 1));
-	assert_true(h.sites[0]->tunnels[1].draining);
+	h.model.sites[0]->tunnels[1].bgp.state = BGP_IDLE;
+	assert_null(admin_up(&h, h.model.sites[0], 1));
+	assert_true(h.model.sites[0]->tunnels[1].draining);
 	admin_carries(&h, 1);
-	assert_false(h.sites[0]->tunnels[1].draining);
-	assert_null(admin_down(&h, h.sites[0], 1, false));
+	assert_false(h.model.sites[0]->tunnels[1].draining);
+	assert_null(admin_down(&h, h.model.sites[0], 1, false));
 	end(&h);
 	begin(&h, &config, dir);
-	assert_true(h.sites[0]->tunnels[1].admin_down);
-	assert_null(admin_up(&h, h.sites[0], 1));
+	assert_true(h.model.sites[0]->tunnels[1].admin_down);
+	assert_null(admin_up(&h, h.model.sites[0], 1));
 	end(&h);
 	begin(&h, &config, dir);
-	assert_false(h.sites[0]->tunnels[1].admin_down);
+	assert_false(h.model.sites[0]->tunnels[1].admin_down);
 	/* A site that is removed takes it along: another one of its name begins anew. */
-	assert_null(admin_down(&h, h.sites[0], 1, true));
-	hub_site_remove(&h, h.sites[0]);
+	assert_null(admin_down(&h, h.model.sites[0], 1, true));
+	hub_site_remove(&h, h.model.sites[0]);
 	hub_sites_add(&h, &(struct site_conf){.name = "site-1"});
-	assert_false(hub_site_find(&h, "site-1")->tunnels[1].admin_down);
+	assert_false(site_find(&h.model, "site-1")->tunnels[1].admin_down);
 	end(&h);
 	forget(dir);
 }

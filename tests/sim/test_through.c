@@ -34,7 +34,7 @@ void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own
 
 static void begin(enum site_routing routing)
 {
-	struct hub_tunnel *state;
+	struct site_tunnel *state;
 
 	set_up(1, false);
 	memset(told, 0, sizeof(told));

@@ -3,7 +3,7 @@
 #include "ike_stranger.h"
 
 #include "crypto/hash.h"
-#include "hub/unknown.h"
+#include "view/view.h"
 
 #include <stdio.h>
 
@@ -182,7 +182,8 @@ static void test_half_open(void **state)
 /* Hub believes no more of it than can be. */
 static void test_hub_list(void **state)
 {
-	struct unknown_list *l = calloc(1, sizeof(*l));
+	struct model *model = calloc(1, sizeof(*model));
+	struct unknown_list *l = &model->unknown;
 	struct imsg_unknown m = {.place = 3,
 				    .count = 2,
 				    .reason = REASON_NO_TUNNEL,
@@ -218,23 +219,23 @@ static void test_hub_list(void **state)
 	memset(&wrong.proven, 200, sizeof(wrong.proven)); /* neither true nor false */
 	assert_true(unknown_list_take(l, &wrong));
 	f = open_memstream(&text, &size);
-	unknown_list_metrics(f, l);
+	view_unknown_metrics(f, model);
 	fclose(f);
 	assert_non_null(strstr(text, "{verified=\"no\"} 0\n"));
 	assert_non_null(strstr(text, "{verified=\"yes\"} 3\n"));
 	free(text);
-	shown = unknown_list_show(l);
-	assert_int_equal(json_array_size(json_object_get(shown, "unknown")), 2);
-	o = json_array_get(json_object_get(shown, "unknown"), 1);
+	shown = view_unknown(model);
+	assert_int_equal(json_array_size(json_object_get(shown, "unknown")), 3);
+	o = json_array_get(json_object_get(shown, "unknown"), 2);
 	assert_string_equal(json_string_value(json_object_get(o, "address")), "203.0.0.9");
 	assert_string_equal(json_string_value(json_object_get(o, "reason_code")), "NO_TUNNEL");
 	json_decref(shown);
 	m.count = 0;
 	assert_true(unknown_list_take(l, &m));
-	shown = unknown_list_show(l);
-	assert_int_equal(json_array_size(json_object_get(shown, "unknown")), 1);
+	shown = view_unknown(model);
+	assert_int_equal(json_array_size(json_object_get(shown, "unknown")), 2);
 	json_decref(shown);
-	free(l);
+	free(model);
 }
 
 int main(void)

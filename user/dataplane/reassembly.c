@@ -58,10 +58,10 @@ static bool slurp(const char *path, char text[TEXT_MAX])
 	return true;
 }
 
-struct reassembly reassembly_now(void)
+struct reassembly_counts reassembly_now(void)
 {
 	static const char v6_name[] = "Ip6ReasmFails";
-	struct reassembly r = {0};
+	struct reassembly_counts r = {0};
 	char text[TEXT_MAX];
 	const char *v6;
 

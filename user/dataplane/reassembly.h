@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-struct reassembly {
+struct reassembly_counts {
 	uint64_t failed;      /* packets given up: overlapping, too late, too many. IPv4 and IPv6 */
 	uint64_t overlapping; /* of IPv4: fragments that others contradict */
 };
@@ -19,6 +19,6 @@ struct reassembly {
  */
 uint64_t reassembly_number(const char *text, const char *prefix, const char *name);
 
-struct reassembly reassembly_now(void);
+struct reassembly_counts reassembly_now(void);
 
 #endif

@@ -107,15 +107,15 @@ struct changes {
 
 static void apply_sites(struct hub *h, const struct config *c, struct changes *n)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i] && !find_conf(c, h->sites[i]->conf.name)) {
-			log_info("site %s: removed", h->sites[i]->conf.name);
-			hub_site_remove(h, h->sites[i]);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (h->model.sites[i] && !find_conf(c, h->model.sites[i]->conf.name)) {
+			log_info("site %s: removed", h->model.sites[i]->conf.name);
+			hub_site_remove(h, h->model.sites[i]);
 			n->removed++;
 		}
 	}
 	for (uint32_t i = 0; i < c->site_count; i++) {
-		struct hub_site *site = hub_site_find(h, c->sites[i].name);
+		struct site *site = site_find(&h->model, c->sites[i].name);
 
 		if (!site) {
 			log_info("site %s: added", c->sites[i].name);
@@ -139,9 +139,9 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 static void set_all_rates(struct hub *h)
 {
 	hub_aggregate_set(h);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i])
-			hub_rates_set(h, h->sites[i]);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (h->model.sites[i])
+			hub_rates_set(h, h->model.sites[i]);
 	}
 }
 
@@ -198,12 +198,12 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 {
 	bool any = false;
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		struct site *site = h->model.sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
 			if (hub_tunnel_is_replaced(site, t, find_conf(c, site->conf.name)))
-				any |= tunnel_leave(h, hub_tunnel_number(site, t));
+				any |= tunnel_leave(h, tunnel_number(site, t));
 		}
 	}
 	return any;
@@ -219,6 +219,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	certificates_free(h->certificates);
 	h->certificates = own->certificates;
 	h->config = c;
+	h->model.config = c;
 	certificates_send(h);
 	certificates_warn(h);
 	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "hub/api/api.h"
 #include "hub/apply.h"
+#include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/notify.h"
 #include "hub/route/route.h"
@@ -141,20 +142,21 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */
-static void tell_activity(struct hub *h, const struct hub_site *site, unsigned int t, uint64_t now)
+static void tell_activity(struct hub *h, struct site *site, unsigned int t, uint64_t now)
 {
-	struct hub_tunnel *state = (struct hub_tunnel *)&site->tunnels[t];
-	struct tunnel_stats stats;
+	struct site_tunnel *state = &site->tunnels[t];
+	uint64_t last_in_ns;
 
-	maps_tunnel_stats(h->maps, hub_tunnel_number(site, t), &stats);
-	hub_through_look(h, hub_tunnel_number(site, t), &stats, now);
-	if (stats.last_in_ns == state->activity_seen_ns)
+	maps_tunnel_stats(h->maps, tunnel_number(site, t), &state->counted);
+	hub_through_look(h, tunnel_number(site, t), &state->counted, now);
+	last_in_ns = state->counted.last_in_ns;
+	if (last_in_ns == state->activity_seen_ns)
 		return;
-	state->activity_seen_ns = stats.last_in_ns;
+	state->activity_seen_ns = last_in_ns;
 
-	uint64_t age = now > stats.last_in_ns ? now - stats.last_in_ns : 0;
-	struct imsg_activity m = {.tunnel = hub_tunnel_number(site, t),
-		.age_ms = (uint32_t)(age / CLOCK_MILLISECOND)};
+	uint64_t age = now > last_in_ns ? now - last_in_ns : 0;
+	struct imsg_activity m = {
+		.tunnel = tunnel_number(site, t), .age_ms = (uint32_t)(age / CLOCK_MILLISECOND)};
 
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_ACTIVITY, -1, &m, sizeof(m));
 }
@@ -182,10 +184,10 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	bfd_sockets_look(h->bfd_sockets, now);
 	hub_connected_look(h, now);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			if (h->sites[i]->tunnels[t].open)
-				tell_activity(h, h->sites[i], t, now);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->model.sites[i]->tunnels[t].open)
+				tell_activity(h, h->model.sites[i], t, now);
 		}
 	}
 }
@@ -246,9 +248,9 @@ static void hub_free(struct hub *h)
 		if (events[i])
 			event_free(events[i]);
 	}
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++)
-		if (h->sites[i])
-			hub_site_free(h->sites[i]);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++)
+		if (h->model.sites[i])
+			site_free(h->model.sites[i]);
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
 		free(h->fair[d]);
 	hub_apply_give_up(h);
@@ -281,13 +283,15 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->config_path = config_path;
 	h->state_dir = STATE_DIR;
 	h->config = own_config;
-	h->started_ns = clock_now();
+	h->model.config = own_config;
+	h->model.started_ns = clock_now();
 	h->too_big[0] = h->too_big[1] = -1;
 	h->bfd_sockets = bfd_sockets_new();
 	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
 	h->saved_fd = -1;
 	h->base = event_base_new();
 	h->routes = route_table_new();
+	h->model.routes = h->routes;
 	h->closed = closed_new();
 	h->events = eventlog_new();
 

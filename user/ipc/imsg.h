@@ -204,6 +204,7 @@ enum tunnel_phase {
 	TUNNEL_DOWN,
 	TUNNEL_NEGOTIATING,
 	TUNNEL_UP, /* an SA pair is installed both ways */
+	TUNNEL_PHASES,
 };
 
 struct imsg_tunnel_state {
@@ -518,7 +519,7 @@ struct imsg {
 	uint32_t type; /* enum imsg_type */
 	uint32_t len;  /* bytes of payload */
 	int fd;        /* -1: none; the receiver owns it */
-	const void *payload;
+	void *payload; /* the receiver's, until its handler returns */
 };
 
 struct imsg_channel;

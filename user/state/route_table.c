@@ -333,3 +333,16 @@ void route_table_each(
 {
 	route_table_some(t, 0, UINT_MAX, visit, context);
 }
+
+void route_table_read(const struct route_table *t,
+	void (*visit)(void *context, const struct route_entry *e), void *context)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct chains *c = &t->entries[i];
+
+		for (uint32_t at = 0; at < c->size; at++) {
+			for (uint32_t n = c->first[at]; n; n = entry_at(c, n)->next)
+				visit(context, entry_at(c, n));
+		}
+	}
+}

@@ -85,6 +85,10 @@ size_t route_table_count(const struct route_table *t);
 void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context);
 
+/* The same, of a table that is only read. */
+void route_table_read(const struct route_table *t,
+	void (*visit)(void *context, const struct route_entry *e), void *context);
+
 /*
  * The same for some of them: at least `least`, from the place `at` on, which is 0 to begin with.
  * Returns the place to go on from, 0 at the end. What comes or goes meanwhile may be missed.

@@ -2,8 +2,6 @@
 /* How an answer goes back to the api process, in parts that fit a message. */
 #include "hub/api/api.h"
 
-#include "hub/status.h"
-
 #include <stdlib.h>
 #include <string.h>
 

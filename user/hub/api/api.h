@@ -5,12 +5,19 @@
 
 #include "hub/hub.h"
 
+#include <jansson.h>
+
 /* requests.c: answers to the control socket. */
 void hub_api_request(struct hub *h, const struct imsg_api_request *request);
 
 /* answers.c: answers a request of the control socket, with a document or with text. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_text(struct hub *h, uint32_t request, const char *text);
+
+/* look.c: brings what is read only when somebody asks up to date in the model. */
+void hub_look_at_tunnels(struct hub *h);
+void hub_look_at_processes(struct hub *h);
+void hub_look_at_plane(struct hub *h);
 
 /* bgp_query.c: questions that only bgp can answer. */
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);

@@ -6,8 +6,8 @@
 #include "hub/apply.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
-#include "hub/status.h"
 #include "ipc/api.h"
+#include "view/view.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,10 +31,10 @@ static void on_applied(struct hub *h, uint32_t request, bool ok, const char *sum
 }
 
 /* New keys for one tunnel of a site, or for both. */
-static json_t *rekey(struct hub *h, const struct hub_site *site, const struct imsg_api_request *r)
+static json_t *rekey(struct hub *h, const struct site *site, const struct imsg_api_request *r)
 {
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
-		struct imsg_ike_command m = {.tunnel = hub_tunnel_number(site, (unsigned int)t),
+		struct imsg_ike_command m = {.tunnel = tunnel_number(site, (unsigned int)t),
 			.command = r->verb == API_REKEY_IKE ? IKE_COMMAND_REKEY_IKE
 							    : IKE_COMMAND_REKEY_CHILD};
 
@@ -45,7 +45,7 @@ static json_t *rekey(struct hub *h, const struct hub_site *site, const struct im
 	return json_pack("{s:s}", "ok", "asked");
 }
 
-static bool has_tunnel(const struct hub_site *site, const struct imsg_api_request *r)
+static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)
 {
 	if (r->tunnel < 0)
 		return r->verb != API_TUNNEL_DRAIN;
@@ -53,7 +53,7 @@ static bool has_tunnel(const struct hub_site *site, const struct imsg_api_reques
 }
 
 /* What an operator wants of tunnels of a site. */
-static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+static json_t *command(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	const char *why = NULL, *done = "asked";
 
@@ -76,36 +76,88 @@ static json_t *command(struct hub *h, struct hub_site *site, const struct imsg_a
 	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
 }
 
-static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_api_request *r)
+struct closed_list {
+	struct closed_view *rows;
+	size_t count, size;
+};
+
+static void add_closed(void *context, const struct closed_view *v)
 {
+	struct closed_list *c = context;
+
+	if (c->count == c->size) {
+		c->size = c->size ? c->size * 2 : 64;
+		c->rows = realloc(c->rows, c->size * sizeof(*c->rows));
+		if (!c->rows)
+			abort();
+	}
+	c->rows[c->count++] = *v;
+}
+
+static json_t *show_closed(struct hub *h, const struct site *site)
+{
+	struct closed_list list = {0};
+	json_t *document;
+
+	closed_each(h, add_closed, &list);
+	document = view_closed(&h->model, site, list.rows, list.count);
+	free(list.rows);
+	return document;
+}
+
+static json_t *release(struct hub *h, const struct ip_prefix *prefix)
+{
+	const char *why = closed_release(h, prefix);
+
+	if (!why)
+		process_send(
+			&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, prefix, sizeof(*prefix));
+	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", "released");
+}
+
+static json_t *show_tunnels(struct hub *h, const struct site *site)
+{
+	hub_look_at_tunnels(h);
+	return view_tunnels(&h->model, site);
+}
+
+static json_t *show_dataplane(struct hub *h)
+{
+	hub_look_at_plane(h);
+	return view_dataplane(&h->model);
+}
+
+static json_t *answer(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	const struct model *m = &h->model;
+
 	switch (r->verb) {
 	case API_SHOW_SITES:
-		return status_sites(h, site);
+		return view_sites(m, site);
 	case API_SHOW_TUNNELS:
-		return status_tunnels(h, site);
+		return show_tunnels(h, site);
 	case API_SHOW_ROUTES:
-		return status_routes(h, site);
+		return view_routes(m, site);
 	case API_SHOW_SA:
-		return status_sas(h, site);
+		return view_sas(m, site);
 	case API_SHOW_ENDPOINTS:
-		return status_endpoints(h);
+		return view_endpoints(m);
 	case API_SHOW_DATAPLANE:
-		return status_dataplane(h);
+		return show_dataplane(h);
 	case API_SHOW_LOG:
-		return status_log(h, site, EVENT_ACTIVITY);
+		return view_log(m, site, EVENT_ACTIVITY);
 	case API_SHOW_BGP_LOG:
-		return status_log(h, site, EVENT_BGP);
+		return view_log(m, site, EVENT_BGP);
 	case API_SHOW_CERTIFICATES:
 		return certificates_show(h);
 	case API_SHOW_UNKNOWN:
-		return unknown_list_show(&h->unknown);
+		return view_unknown(m);
 	case API_SHOW_CLOSED:
-		return status_closed(h, site);
+		return show_closed(h, site);
 	case API_RELEASE:
-		return status_release(h, &r->prefix);
+		return release(h, &r->prefix);
 	case API_REPORT:
-		return r->since_s ? status_report_since(h, site, r->since_s)
-				  : status_report(h, site);
+		return r->since_s ? view_report_since(m, site, r->since_s) : view_report(m, site);
 	case API_REKEY_CHILD:
 	case API_REKEY_IKE:
 	case API_TUNNEL_DOWN:
@@ -117,19 +169,35 @@ static json_t *answer(struct hub *h, struct hub_site *site, const struct imsg_ap
 	}
 }
 
+static void send_metrics(struct hub *h, uint32_t request)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (f) {
+		hub_look_at_tunnels(h);
+		hub_look_at_processes(h);
+		view_metrics(f, &h->model);
+		certificates_metrics(f, h);
+		view_unknown_metrics(f, &h->model);
+		view_endpoints_metrics(f, &h->model);
+		fclose(f);
+	}
+	status_reply_text(h, request, text ? text : "");
+	free(text);
+}
+
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 {
-	struct hub_site *site = r->site[0] ? hub_site_find(h, r->site) : NULL;
+	struct site *site = r->site[0] ? site_find(&h->model, r->site) : NULL;
 
 	if (r->site[0] && !site) {
 		status_reply(h, r->id, error_json("no site is named '%s'", r->site));
 		return;
 	}
 	if (r->verb == API_METRICS) {
-		char *text = status_metrics(h);
-
-		status_reply_text(h, r->id, text ? text : "");
-		free(text);
+		send_metrics(h, r->id);
 		return;
 	}
 	if (r->verb == API_APPLY)

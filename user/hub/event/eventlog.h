@@ -9,37 +9,9 @@
 #define SLUICE_HUB_EVENT_EVENTLOG_H
 
 #include "config/config.h"
+#include "state/event_ring.h"
 
-#include <jansson.h>
-
-#define EVENT_RING     32 /* events kept for each tunnel and kind */
-#define EVENT_REPEAT_S 300
-#define EVENT_BURST    40
 #define EVENT_FILE_MAX (16l << 20) /* bytes; then the file becomes FILE.1 and a new one starts */
-
-enum event_kind {
-	EVENT_ACTIVITY,
-	EVENT_BGP,       /* of the session */
-	EVENT_BGP_ROUTE, /* into the same file and answer; limited and kept apart */
-	EVENT_KINDS,
-};
-
-/*
- * The last events of a kind. What happens again within EVENT_REPEAT_S has no place of its own: the event
- * has the time of the last one, and says how often it happened before (`repeats`) and since when (`first`).
- */
-struct event_ring {
-	uint64_t refill_ns;
-	uint32_t tokens, left_out;
-	struct kept_event {
-		uint64_t number; /* 0: free */
-		uint64_t wall_ns;
-		char *line; /* compact JSON */
-		char *body; /* the same without time and number */
-		char first[40];
-		uint32_t repeats;
-	} events[EVENT_RING];
-};
 
 struct eventlog;
 
@@ -55,10 +27,5 @@ bool eventlog_open(struct eventlog *l, const char *directory);
  */
 void eventlog_add(struct eventlog *l, enum event_kind kind, enum log_form form,
 	struct event_ring *ring, const char *resource, json_t *own_event, uint64_t wall_ns);
-
-void event_ring_clear(struct event_ring *r);
-
-/* Events of several rings as one JSON array in the order they happened: the last `most`. */
-json_t *event_rings_list(const struct event_ring *const *rings, size_t count, size_t most);
 
 #endif

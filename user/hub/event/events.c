@@ -8,8 +8,8 @@
 
 void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	const struct tunnel_conf *conf = hub_tunnel_conf(h, tunnel);
+	struct site *site = site_of_tunnel(&h->model, tunnel);
+	const struct tunnel_conf *conf = site_tunnel_conf(&h->model, tunnel);
 	unsigned int t = tunnel % TUNNELS_PER_SITE;
 	char resource[SITE_NAME_SIZE + ADDR_STR_SIZE + 8], text[ADDR_STR_SIZE];
 	struct ip_addr local;

@@ -4,7 +4,7 @@
 
 void hub_note(struct hub *h, uint32_t tunnel, enum reason r, bool carries, const char *details)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
 	unsigned int t = tunnel % TUNNELS_PER_SITE;
 	const char *state = site->tunnels[t].ike.phase == TUNNEL_UP ? "Established" : "Down";
 

@@ -22,17 +22,17 @@ static void look_at_settings(struct hub *h)
 	char why[DATAPLANE_ERROR_SIZE], still[DATAPLANE_ERROR_SIZE];
 
 	if (link_host_settings(h->link, false, why)) {
-		h->settings_wrong = false;
+		h->model.host.settings_wrong = false;
 		return;
 	}
 	if (link_host_settings(h->link, true, still)) {
 		log_warn("%s: put right, or nothing would be forwarded for sites", why);
-		h->settings_wrong = false;
+		h->model.host.settings_wrong = false;
 		return;
 	}
-	if (!h->settings_wrong)
+	if (!h->model.host.settings_wrong)
 		log_error("%s, and it cannot be changed", still);
-	h->settings_wrong = true;
+	h->model.host.settings_wrong = true;
 }
 
 /* Tunnels of one site, and of several, may be taken by turns: what goes out by one comes back by the other. */
@@ -41,7 +41,7 @@ static bool look_at_reverse_path(const struct hub *h, const char *device)
 	bool strict, loose = host_rp_filter_loosen(device, &strict);
 
 	if (!loose) {
-		if (!h->rp_filter_told)
+		if (!h->model.host.rp_filter_told)
 			log_error("%s: the reverse path filter (rp_filter) is strict and cannot be "
 				  "changed: what comes by another way than the answer goes is lost",
 				device);
@@ -61,7 +61,7 @@ static void look_at_reverse_paths(struct hub *h)
 		if (h->outside[i].ifindex)
 			loose &= look_at_reverse_path(h, h->outside[i].name);
 	}
-	h->rp_filter_told = !loose;
+	h->model.host.rp_filter_told = !loose;
 }
 
 /* ---- the inside device ---- */
@@ -95,13 +95,13 @@ static unsigned int put_addresses(struct hub *h, const struct host_address *list
 {
 	unsigned int missing = 0;
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct tunnel_conf *conf = &h->sites[i]->conf.tunnels[t];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct tunnel_conf *conf = &h->model.sites[i]->conf.tunnels[t];
 
 			if (!conf->configured || tunnel_has_addresses(h, conf, list, count))
 				continue;
-			hub_inside_set(h, h->sites[i], t, true);
+			hub_inside_set(h, h->model.sites[i], t, true);
 			missing++;
 		}
 	}
@@ -115,12 +115,12 @@ static bool remake(struct hub *h)
 
 	if (!link_remake(h->link, why) ||
 		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
-		if (!h->inside_gone)
+		if (!h->model.host.inside_gone)
 			log_error("%s has gone and cannot be made again: %s", name, why);
-		h->inside_gone = true;
+		h->model.host.inside_gone = true;
 		return false;
 	}
-	h->inside_gone = false;
+	h->model.host.inside_gone = false;
 	log_warn("%s had gone: it was made again", name);
 	process_restart(&h->processes[PROCESS_DATA], "the inside device is another one");
 	return true;
@@ -143,7 +143,7 @@ static void look_at_inside(struct hub *h, const struct host_address *list, size_
 		log_warn("%s: addresses of %u tunnels were missing: put back", name, missing);
 	if (found == LINK_AS_MADE && !missing)
 		return;
-	memset(h->source, 0, sizeof(h->source));
+	memset(h->model.host.source, 0, sizeof(h->model.host.source));
 	h->routes_lost = true;
 }
 
@@ -181,10 +181,10 @@ static void look_for_source(struct hub *h, const struct host_address *list, size
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct ip_addr source = choose_source(h, v6 ? AF_INET6 : AF_INET, list, count);
 
-		if (addr_equal(&source, &h->source[v6]) &&
+		if (addr_equal(&source, &h->model.host.source[v6]) &&
 			(v6 || !addr_is_set(&source) || is_inside(h, list, count, &source)))
 			continue;
-		h->source[v6] = source;
+		h->model.host.source[v6] = source;
 		if (!link_source_set(h->link, v6 ? AF_INET6 : AF_INET, &source))
 			log_error("%s takes no address of another device as well",
 				link_name(h->link));

@@ -99,16 +99,16 @@ static void lose(struct hub *h, uint32_t i)
  */
 static void remake_interfaces(struct hub *h, const char *device)
 {
-	for (uint32_t i = 0; h->kernel_esp && i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			uint32_t tunnel = hub_tunnel_number(h->sites[i], t);
+	for (uint32_t i = 0; h->kernel_esp && i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			uint32_t tunnel = tunnel_number(h->model.sites[i], t);
 
-			if (!h->sites[i]->conf.tunnels[t].configured ||
+			if (!h->model.sites[i]->conf.tunnels[t].configured ||
 				strcmp(h->config->concentrator.endpoints[t].device, device))
 				continue;
 			hub_interface_del(h, tunnel);
-			hub_interface_add(h, h->sites[i], t);
-			if (h->sites[i]->tunnels[t].open)
+			hub_interface_add(h, h->model.sites[i], t);
+			if (h->model.sites[i]->tunnels[t].open)
 				hub_tunnel_open(h, tunnel);
 		}
 	}
@@ -190,12 +190,12 @@ static unsigned int move_tunnels(
 
 	endpoint->late = !endpoint->fault && !data;
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *site = h->model.sites[i];
 		uint32_t tunnel = i * TUNNELS_PER_SITE + e;
 
 		if (!site || !site->conf.tunnels[e].configured ||
-			hub_endpoint(h, site, e) != endpoint)
+			endpoint_of(&h->model, site, e) != endpoint)
 			continue;
 		count++;
 		if (note)
@@ -211,7 +211,7 @@ static unsigned int move_tunnels(
 
 static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoint_fault fault)
 {
-	struct endpoint *endpoint = &h->endpoints[e][a];
+	struct endpoint *endpoint = &h->model.endpoints[e][a];
 	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
 	uint64_t before = endpoint->since_wall_ns;
 	unsigned int tunnels;
@@ -242,7 +242,7 @@ static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoi
 static void look_for_way(struct hub *h, unsigned int e, unsigned int a, uint32_t ifindex)
 {
 	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	struct endpoint *endpoint = &h->endpoints[e][a];
+	struct endpoint *endpoint = &h->model.endpoints[e][a];
 	bool no_way = !host_way_out(c->addresses[a].family, ifindex);
 	char text[ADDR_STR_SIZE];
 
@@ -280,9 +280,9 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 			f.address = has_address(list, count, d.ifindex, &c->addresses[a]);
 		}
 		set_fault(h, e, a, endpoint_judge(&f));
-		if (h->endpoints[e][a].late)
-			move_tunnels(h, e, &h->endpoints[e][a], false);
-		if (!h->endpoints[e][a].fault && way_is_due)
+		if (h->model.endpoints[e][a].late)
+			move_tunnels(h, e, &h->model.endpoints[e][a], false);
+		if (!h->model.endpoints[e][a].fault && way_is_due)
 			look_for_way(h, e, a, d.ifindex);
 	}
 }

@@ -118,6 +118,9 @@ static bool load_plane(struct hub *h, char *error)
 	if (h->maps) {
 		link.steer_fd = bpf_plane_steer_fd(h->plane);
 		h->link = link_open(&link, why);
+		if (h->link)
+			snprintf(h->model.host.inside, sizeof(h->model.host.inside), "%s",
+				link_name(h->link));
 	}
 	if (!h->link ||
 		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {

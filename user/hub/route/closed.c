@@ -27,7 +27,7 @@ struct closed {
 	struct route_table *table;
 	uint32_t age_at; /* where closed_age goes on */
 	uint32_t now_s;  /* when it was there last */
-	uint32_t count[HUB_SITE_SLOTS];
+	uint32_t count[SITE_SLOTS];
 	struct spared lists[2], *spared, *before;
 	uint64_t spare_again_ns;
 	bool full;
@@ -104,7 +104,7 @@ static void settle(struct hub *h, const struct ip_prefix *prefix)
 		.prefix = *prefix, .tunnel = spared || !e ? SLUICE_NOT_CLOSED : e->tunnel};
 }
 
-static bool is_inside(const struct hub_site *site, const struct ip_prefix *p)
+static bool is_inside(const struct site *site, const struct ip_prefix *p)
 {
 	for (unsigned int t = 0; p->len == addr_bits(&p->addr) && t < TUNNELS_PER_SITE; t++) {
 		struct ip_addr v4 = config_inside_site(&site->conf.tunnels[t].inside);
@@ -130,7 +130,7 @@ static void forget(void *context, struct route_entry *e)
 	if (e->tunnel / TUNNELS_PER_SITE != f->slot)
 		return;
 	if (f->withdrawn && (route_table_find(f->h->routes, &prefix) ||
-				    is_inside(f->h->sites[f->slot], &prefix)))
+				    is_inside(f->h->model.sites[f->slot], &prefix)))
 		return;
 	route_table_remove(f->h->closed->table, &prefix);
 	f->h->closed->count[f->slot]--;
@@ -145,7 +145,7 @@ void closed_forget_site(struct hub *h, uint32_t slot)
 	closed_write(h);
 }
 
-static void make_room(struct hub *h, const struct hub_site *site)
+static void make_room(struct hub *h, const struct site *site)
 {
 	struct forgetting f = {.h = h, .slot = site->slot, .withdrawn = true};
 
@@ -162,7 +162,7 @@ void closed_add(struct hub *h, const struct ip_prefix *prefix, uint32_t tunnel)
 {
 	struct closed *c = h->closed;
 	struct route_entry *e = route_table_find(c->table, prefix);
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
 
 	if (!prefix->len || (e && e->tunnel / TUNNELS_PER_SITE == site->slot))
 		return;
@@ -179,7 +179,7 @@ void closed_add(struct hub *h, const struct ip_prefix *prefix, uint32_t tunnel)
 
 /* ---- how it ends ---- */
 
-static bool has_session(const struct hub_site *site)
+static bool has_session(const struct site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->tunnels[t].open && site->tunnels[t].bgp.state == BGP_ESTABLISHED)
@@ -191,8 +191,8 @@ static bool has_session(const struct hub_site *site)
 struct ageing {
 	struct hub *h;
 	uint32_t now_s;
-	unsigned int ended[HUB_SITE_SLOTS];
-	struct ip_prefix last[HUB_SITE_SLOTS];
+	unsigned int ended[SITE_SLOTS];
+	struct ip_prefix last[SITE_SLOTS];
 };
 
 static void age(void *context, struct route_entry *e)
@@ -200,7 +200,7 @@ static void age(void *context, struct route_entry *e)
 	struct ageing *a = context;
 	const struct ip_prefix prefix = route_prefix(e);
 	uint32_t slot = e->tunnel / TUNNELS_PER_SITE, now = a->now_s;
-	const struct hub_site *site = a->h->sites[slot];
+	const struct site *site = a->h->model.sites[slot];
 	bool withdrawn = has_session(site) && !route_table_find(a->h->routes, &prefix) &&
 			 !is_inside(site, &prefix);
 
@@ -226,20 +226,21 @@ void closed_age(struct hub *h, uint64_t now)
 	c->now_s = a.now_s;
 	c->age_at = route_table_some(c->table, c->age_at, AGED_MOST, age, &a);
 	closed_write(h);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		if (a.ended[i])
 			log_info("site %s: withdrawn some time ago, %s%s open again for what the "
 				 "hub itself sends",
-				h->sites[i]->conf.name, prefix_format(&a.last[i], text),
+				h->model.sites[i]->conf.name, prefix_format(&a.last[i], text),
 				a.ended[i] > 1 ? " and others are" : " is");
 	}
 }
 
 static bool is_static(const struct hub *h, const struct ip_prefix *p)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (uint32_t k = 0; h->sites[i] && k < h->sites[i]->conf.statics.count; k++) {
-			if (prefix_equal(&h->sites[i]->conf.statics.prefixes[k], p))
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (uint32_t k = 0; h->model.sites[i] && k < h->model.sites[i]->conf.statics.count;
+			k++) {
+			if (prefix_equal(&h->model.sites[i]->conf.statics.prefixes[k], p))
 				return true;
 		}
 	}
@@ -257,10 +258,11 @@ const char *closed_release(struct hub *h, const struct ip_prefix *prefix)
 		return "no such prefix is closed";
 	if (route_table_find(h->routes, prefix))
 		return "a site announces it: a route leads there";
-	if (is_inside(h->sites[e->tunnel / TUNNELS_PER_SITE], prefix))
+	if (is_inside(h->model.sites[e->tunnel / TUNNELS_PER_SITE], prefix))
 		return "it is the inside address of a tunnel";
 	log_info("site %s: %s is released: what the hub itself sends there may leave in clear",
-		h->sites[e->tunnel / TUNNELS_PER_SITE]->conf.name, prefix_format(prefix, text));
+		h->model.sites[e->tunnel / TUNNELS_PER_SITE]->conf.name,
+		prefix_format(prefix, text));
 	forget(&(struct forgetting){.h = h, .slot = e->tunnel / TUNNELS_PER_SITE}, e);
 	closed_write(h);
 	return NULL;
@@ -276,7 +278,7 @@ static void show(void *context, struct route_entry *e)
 {
 	const struct showing *s = context;
 	const struct closed *c = s->h->closed;
-	const struct hub_site *site = s->h->sites[e->tunnel / TUNNELS_PER_SITE];
+	const struct site *site = s->h->model.sites[e->tunnel / TUNNELS_PER_SITE];
 	struct closed_view v = {
 		.prefix = route_prefix(e), .tunnel = e->tunnel, .withdrawn = e->ending};
 
@@ -309,11 +311,11 @@ static void spare_host(struct spared *s, const struct ip_addr *a)
 /* The outer addresses of sites, so that they can be looked for when a tunnel is down. */
 static void spare_peers(const struct hub *h, struct spared *s)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct hub_tunnel *tunnel = &h->sites[i]->tunnels[t];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct site_tunnel *tunnel = &h->model.sites[i]->tunnels[t];
 
-			spare_host(s, &h->sites[i]->conf.tunnels[t].address);
+			spare_host(s, &h->model.sites[i]->conf.tunnels[t].address);
 			if (tunnel->open)
 				spare_host(s, &tunnel->ike.peer.addr);
 		}

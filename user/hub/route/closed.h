@@ -13,7 +13,7 @@
 #ifndef SLUICE_HUB_ROUTE_CLOSED_H
 #define SLUICE_HUB_ROUTE_CLOSED_H
 
-#include "ipc/imsg.h"
+#include "state/model.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -42,15 +42,7 @@ void closed_age(struct hub *h, uint64_t now);
 /* Opens a prefix. NULL, or why not: nothing is closed there, a route leads there, and so on. */
 const char *closed_release(struct hub *h, const struct ip_prefix *prefix);
 
-/* A prefix that what the hub itself sends does not reach now. */
-struct closed_view {
-	struct ip_prefix prefix;
-	uint32_t tunnel;    /* one of the site that it led to last */
-	bool inside;        /* the site's end of a tunnel */
-	bool withdrawn;     /* by the site */
-	uint32_t ends_in_s; /* then: when it ends */
-};
-/* In no order. */
+/* Prefixes that what the hub itself sends does not reach now, in no order. */
 void closed_each(
 	struct hub *h, void (*visit)(void *context, const struct closed_view *v), void *context);
 

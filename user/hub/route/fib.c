@@ -24,14 +24,14 @@ static uint32_t route_mtu(const struct route_entry *e, uint32_t inner_mtu)
 static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 {
 	const struct route_shares *shares = route_table_sharing(h->routes, e);
-	uint32_t mtu = hub_tunnel_mtu(hub_tunnel(h, e->tunnel));
+	uint32_t mtu = tunnel_mtu(site_tunnel_find(&h->model, e->tunnel));
 
 	/* Workers make fragments or refuse to then; the kernel must not do either before. */
 	if (h->config->concentrator.df != DF_COPY && !e->v6)
 		return 0;
 	for (unsigned int i = 0; i < shares->count; i++) {
-		const struct hub_tunnel *other = hub_tunnel(h, shares->tunnels[i]);
-		uint32_t its = other ? hub_tunnel_mtu(other) : 0;
+		const struct site_tunnel *other = site_tunnel_find(&h->model, shares->tunnels[i]);
+		uint32_t its = other ? tunnel_mtu(other) : 0;
 
 		mtu = its && its < mtu ? its : mtu;
 	}
@@ -149,7 +149,7 @@ void hub_routes_set_mtu(struct hub *h, uint32_t tunnel)
 
 static void count_route(struct hub *h, struct route_entry *e, int by)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, e->tunnel);
+	struct site *site = site_of_tunnel(&h->model, e->tunnel);
 
 	if (site && (e->counted == (by < 0))) {
 		site->routes = (uint32_t)((int)site->routes + by);
@@ -169,7 +169,7 @@ static void remove_entry(struct batch *b, struct route_entry *e)
 
 static bool is_open(struct hub *h, uint32_t tunnel)
 {
-	const struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	const struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 
 	return state && state->open;
 }
@@ -178,7 +178,7 @@ static bool is_open(struct hub *h, uint32_t tunnel)
 static bool is_refused(
 	struct hub *h, const struct imsg_route *route, const char *what, const char *why)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
+	struct site *site = site_of_tunnel(&h->model, route->tunnel);
 	char text[PREFIX_STR_SIZE];
 
 	if (!why)
@@ -205,7 +205,7 @@ static bool write_share(struct hub *h, uint16_t number, const struct route_share
 	bool large = false, standard = false;
 
 	for (unsigned int i = 0; i < set->count; i++) {
-		const struct hub_site *site = hub_site_of_tunnel(h, set->tunnels[i]);
+		const struct site *site = site_of_tunnel(&h->model, set->tunnels[i]);
 		bool is_large = site->conf.bandwidth == BANDWIDTH_LARGE;
 
 		large |= is_large;
@@ -379,7 +379,7 @@ static struct ip_prefix host_prefix(const struct ip_addr *a)
 }
 
 /* To the site's end of the block of one family. False: it has none. */
-static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, struct fib_route *r)
+static bool inside_route(const struct site *site, unsigned int t, bool v6, struct fib_route *r)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	const struct ip_prefix *block = v6 ? &conf->inside6 : &conf->inside;
@@ -388,11 +388,11 @@ static bool inside_route(const struct hub_site *site, unsigned int t, bool v6, s
 	*r = (struct fib_route){.prefix = host_prefix(&peer),
 		.source = config_inside_hub(block),
 		.inside = true,
-		.tunnel = hub_tunnel_number(site, t)};
+		.tunnel = tunnel_number(site, t)};
 	return addr_is_set(&peer);
 }
 
-void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+void hub_inside_set(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
@@ -427,8 +427,8 @@ static bool has_prefix(const struct site_conf *c, const struct ip_prefix *p)
 
 static bool is_static(const struct hub *h, const struct ip_prefix *p)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i] && has_prefix(&h->sites[i]->conf, p))
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (h->model.sites[i] && has_prefix(&h->model.sites[i]->conf, p))
 			return true;
 	}
 	return false;
@@ -451,7 +451,7 @@ void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present
 	}
 }
 
-void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+void hub_inside_route_set(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
 	struct fib_route host;
 
@@ -478,10 +478,10 @@ void hub_routes_write_again(struct hub *h)
 {
 	struct batch b = {.h = h};
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			if (h->sites[i]->tunnels[t].open)
-				hub_inside_route_set(h, h->sites[i], t, true);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->model.sites[i]->tunnels[t].open)
+				hub_inside_route_set(h, h->model.sites[i], t, true);
 		}
 	}
 	route_table_each(h->routes, write_again, &b);
@@ -501,7 +501,7 @@ static void mended(struct hub *h, const struct ip_prefix *prefix, const char *wh
 {
 	char text[PREFIX_STR_SIZE];
 
-	h->routes_mended++;
+	h->model.plane.routes_mended++;
 	log_warn("route %s %s", prefix_format(prefix, text), what);
 }
 
@@ -525,7 +525,7 @@ static void expect(struct check *c, const struct fib_route *r)
 		check_kernel(c);
 }
 
-static void check_inside(struct check *c, const struct hub_site *site, unsigned int t)
+static void check_inside(struct check *c, const struct site *site, unsigned int t)
 {
 	struct hub *h = c->batch.h;
 	struct fib_route host;
@@ -569,10 +569,10 @@ void hub_routes_check(struct hub *h, uint64_t now)
 
 	if (!h->check_at && now < h->check_again_ns)
 		return;
-	for (uint32_t i = 0; !h->check_at && i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			if (h->sites[i]->tunnels[t].open)
-				check_inside(&c, h->sites[i], t);
+	for (uint32_t i = 0; !h->check_at && i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->model.sites[i]->tunnels[t].open)
+				check_inside(&c, h->model.sites[i], t);
 		}
 	}
 	if (!h->check_at)

@@ -38,15 +38,15 @@ void hub_reserved_refresh(struct hub *h)
 }
 
 /* Devices of ours, whose addresses and routes are known otherwise. */
-static size_t own_devices(const struct hub *h, uint32_t list[1 + HUB_SITE_SLOTS * TUNNELS_PER_SITE])
+static size_t own_devices(const struct hub *h, uint32_t list[1 + SITE_SLOTS * TUNNELS_PER_SITE])
 {
 	size_t n = 0;
 
 	list[n++] = link_ifindex(h->link);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			if (h->sites[i]->tunnels[t].ifindex)
-				list[n++] = h->sites[i]->tunnels[t].ifindex;
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->model.sites[i]->tunnels[t].ifindex)
+				list[n++] = h->model.sites[i]->tunnels[t].ifindex;
 		}
 	}
 	return n;
@@ -54,7 +54,7 @@ static size_t own_devices(const struct hub *h, uint32_t list[1 + HUB_SITE_SLOTS 
 
 void hub_connected_look(struct hub *h, uint64_t now)
 {
-	uint32_t own[1 + HUB_SITE_SLOTS * TUNNELS_PER_SITE];
+	uint32_t own[1 + SITE_SLOTS * TUNNELS_PER_SITE];
 	struct ip_prefix fresh[HUB_CONNECTED_MAX];
 	uint64_t started = clock_now(), took;
 	size_t count;

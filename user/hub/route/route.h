@@ -28,8 +28,8 @@ void hub_routes_check(struct hub *h, uint64_t now);
  */
 void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
 /* The hosts at both ends of a tunnel's inside block. */
-void hub_inside_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
-void hub_inside_route_set(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+void hub_inside_set(struct hub *h, const struct site *site, unsigned int t, bool present);
+void hub_inside_route_set(struct hub *h, const struct site *site, unsigned int t, bool present);
 
 /*
  * route_guard.c: what bgp reports must obey the rules that bgp itself applies, because bgp parses
@@ -43,7 +43,7 @@ const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
  * Sites of one group have a number in common, which nobody else has: their slot, or one above all slots
  * if the group has a name. A number stays while the group has a member.
  */
-void hub_group_choose(struct hub *h, struct hub_site *site);
+void hub_group_choose(struct hub *h, struct site *site);
 
 void hub_claims_collect(struct hub *h);
 

@@ -9,22 +9,23 @@
 #define TABLE_RESERVE                                                                              \
 	(2 * SLUICE_MAX_SITES * TUNNELS_PER_SITE) /* inside addresses, both families */
 
-static bool is_group_taken(const struct hub *h, const struct hub_site *but, uint32_t group)
+static bool is_group_taken(const struct hub *h, const struct site *but, uint32_t group)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i] && h->sites[i] != but && h->sites[i]->group == group)
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (h->model.sites[i] && h->model.sites[i] != but &&
+			h->model.sites[i]->group == group)
 			return true;
 	}
 	return false;
 }
 
-void hub_group_choose(struct hub *h, struct hub_site *site)
+void hub_group_choose(struct hub *h, struct site *site)
 {
 	site->group = site->slot;
 	if (!site->conf.group[0])
 		return;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *other = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *other = h->model.sites[i];
 
 		if (other && other != site && !strcmp(other->conf.group, site->conf.group)) {
 			site->group = other->group;
@@ -32,16 +33,16 @@ void hub_group_choose(struct hub *h, struct hub_site *site)
 		}
 	}
 	do { /* there are as many as slots; whoever had one last is remembered the least */
-		site->group = HUB_SITE_SLOTS + h->next_group;
-		h->next_group = (h->next_group + 1) % HUB_SITE_SLOTS;
+		site->group = SITE_SLOTS + h->next_group;
+		h->next_group = (h->next_group + 1) % SITE_SLOTS;
 	} while (is_group_taken(h, site, site->group));
 }
 
 void hub_claims_collect(struct hub *h)
 {
 	claims_clear(&h->claims);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *site = h->model.sites[i];
 
 		for (uint32_t k = 0; site && k < site->conf.prefixes.count; k++)
 			claims_add(&h->claims, &site->conf.prefixes.prefixes[k], site->group);
@@ -62,7 +63,7 @@ static void add_host(struct reserved *r, const struct ip_addr *a)
  * not within what the configuration says is another's: whoever can choose where he dials in from would take
  * it away.
  */
-static bool counts(const struct hub *h, const struct hub_site *site, const struct ip_addr *a)
+static bool counts(const struct hub *h, const struct site *site, const struct ip_addr *a)
 {
 	struct ip_prefix host = {.addr = *a, .len = (uint8_t)addr_bits(a)};
 	const struct claim *claim = addr_is_set(a) ? claims_find(&h->claims, &host) : NULL;
@@ -80,8 +81,8 @@ bool hub_reserved_gather(struct hub *h)
 		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++)
 			add_host(&fresh, &c->endpoints[e].addresses[a]);
 	}
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *site = h->model.sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
 			if (site->conf.tunnels[t].configured)
@@ -132,9 +133,9 @@ static bool is_inside(const struct hub *h, const struct ip_prefix *p)
 {
 	if (p->len + 2u < addr_bits(&p->addr))
 		return false;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct tunnel_conf *conf = &h->sites[i]->conf.tunnels[t];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct tunnel_conf *conf = &h->model.sites[i]->conf.tunnels[t];
 
 			if (conf->configured && (prefix_covers(&conf->inside, p) ||
 							prefix_covers(&conf->inside6, p)))
@@ -154,8 +155,7 @@ static const char *reservation_of(const struct hub *h, const struct imsg_route *
 	return reserved_reason(kind);
 }
 
-static bool is_of_others(
-	const struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
+static bool is_of_others(const struct hub *h, const struct site *site, const struct ip_prefix *p)
 {
 	const struct claim *claim = claims_find(&h->claims, p);
 
@@ -163,11 +163,11 @@ static bool is_of_others(
 }
 
 /* Room: of the site by its limit, of the table by the size of the map. */
-static bool is_too_many(struct hub *h, const struct hub_site *site, const struct ip_prefix *p)
+static bool is_too_many(struct hub *h, const struct site *site, const struct ip_prefix *p)
 {
 	const struct route_entry *e = route_table_find(h->routes, p);
 
-	if (e && hub_site_of_tunnel(h, e->tunnel) == site)
+	if (e && site_of_tunnel(&h->model, e->tunnel) == site)
 		return false;
 	return site->routes >= BGP_FAMILIES * site->conf.max_prefixes_in ||
 	       (!e && route_table_count(h->routes) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
@@ -187,7 +187,7 @@ static bool is_of_other_source(const struct site_conf *site, const struct imsg_r
 
 /* What depends on who it leads to. */
 static const char *refusal_of(
-	const struct hub *h, const struct hub_site *site, const struct imsg_route *route)
+	const struct hub *h, const struct site *site, const struct imsg_route *route)
 {
 	const struct ip_prefix *p = &route->prefix;
 
@@ -216,14 +216,14 @@ const char *hub_share_refusal(struct hub *h, const struct imsg_route *route)
 	if (s->count == 1 || s->count > ROUTE_SHARES_MAX)
 		return "it has too many tunnels, or too few";
 	for (unsigned int i = 0; i < s->count; i++) {
-		const struct hub_site *site = hub_site_of_tunnel(h, s->tunnels[i]);
+		const struct site *site = site_of_tunnel(&h->model, s->tunnels[i]);
 		const char *why = refusal_of(h, site, route);
 
 		if (why)
 			return why;
 		if (!site->conf.ecmp)
 			return "the site does not share its tunnels";
-		if (site->group != hub_site_of_tunnel(h, route->tunnel)->group)
+		if (site->group != site_of_tunnel(&h->model, route->tunnel)->group)
 			return "sites of different groups do not share";
 		if (i && s->tunnels[i] <= s->tunnels[i - 1])
 			return "its tunnels are in no order";
@@ -234,7 +234,7 @@ const char *hub_share_refusal(struct hub *h, const struct imsg_route *route)
 
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, route->tunnel);
+	const struct site *site = site_of_tunnel(&h->model, route->tunnel);
 	const struct ip_prefix *p = &route->prefix;
 	const char *why;
 

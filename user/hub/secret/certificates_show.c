@@ -30,17 +30,17 @@ static int64_t wall_s(void)
 
 static void visit_sites(struct hub *h, visitor *visit, void *context)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			struct hub_tunnel *state = &h->sites[i]->tunnels[t];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct site_tunnel *state = &h->model.sites[i]->tunnels[t];
 			struct shown s = {.kind = "site",
-				.site = h->sites[i]->conf.name,
+				.site = h->model.sites[i]->conf.name,
 				.tunnel = t,
 				.facts = state->cert ? &state->cert->facts : NULL,
 				.warned_s = &state->cert_warned_s};
 
-			if (h->sites[i]->conf.tunnels[t].options.auth == AUTH_CERT &&
-				h->sites[i]->conf.tunnels[t].configured && s.facts)
+			if (h->model.sites[i]->conf.tunnels[t].options.auth == AUTH_CERT &&
+				h->model.sites[i]->conf.tunnels[t].configured && s.facts)
 				visit(context, &s);
 		}
 	}

@@ -24,9 +24,9 @@ bool secrets_check(
 	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE]);
 
 /* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
-bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t);
+bool hub_tunnel_secrets(struct hub *h, const struct site *site, unsigned int t);
 /* Whether they can be read; if not, a sentence. */
-bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
-	char why[CONFIG_ERROR_SIZE]);
+bool hub_tunnel_secrets_readable(
+	const struct hub *h, const struct site *site, unsigned int t, char why[CONFIG_ERROR_SIZE]);
 
 #endif

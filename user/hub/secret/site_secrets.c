@@ -11,8 +11,8 @@
 
 #include <stdio.h>
 
-bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *site, unsigned int t,
-	char why[CONFIG_ERROR_SIZE])
+bool hub_tunnel_secrets_readable(
+	const struct hub *h, const struct site *site, unsigned int t, char why[CONFIG_ERROR_SIZE])
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 
@@ -27,9 +27,9 @@ bool hub_tunnel_secrets_readable(const struct hub *h, const struct hub_site *sit
 	return tunnel_secrets_check(&site->conf, t, NULL, why);
 }
 
-bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int t)
+bool hub_tunnel_secrets(struct hub *h, const struct site *site, unsigned int t)
 {
-	struct hub_tunnel *state = hub_tunnel(h, hub_tunnel_number(site, t));
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel_number(site, t));
 	char why[CONFIG_ERROR_SIZE];
 	bool ready = hub_tunnel_secrets_readable(h, site, t, why);
 
@@ -39,7 +39,7 @@ bool hub_tunnel_secrets(struct hub *h, const struct hub_site *site, unsigned int
 		log_error("%s; the tunnel waits until it can be read", why);
 	if (!ready || state->no_secret)
 		snprintf(state->ike.detail, sizeof(state->ike.detail), "%.150s",
-			ready ? hub_tunnel_awaits(&site->conf.tunnels[t]) : why);
+			ready ? tunnel_awaits(&site->conf.tunnels[t]) : why);
 	state->no_secret = !ready;
 	return ready;
 }

@@ -3,20 +3,20 @@
 
 #include "hub/site/site.h"
 
-static bool carries(const struct hub_site *site, unsigned int t)
+static bool carries(const struct site *site, unsigned int t)
 {
-	const struct hub_tunnel *state = &site->tunnels[t];
+	const struct site_tunnel *state = &site->tunnels[t];
 
 	return state->open && !state->leave_at_ns &&
 	       (site->conf.routing != ROUTING_BGP || state->bgp.state == BGP_ESTABLISHED);
 }
 
-static bool is_meant(const struct hub_site *site, unsigned int i, int t)
+static bool is_meant(const struct site *site, unsigned int i, int t)
 {
 	return site->conf.tunnels[i].configured && (t < 0 || (unsigned int)t == i);
 }
 
-const char *admin_down(struct hub *h, struct hub_site *site, int t, bool force)
+const char *admin_down(struct hub *h, struct site *site, int t, bool force)
 {
 	bool left = false, any = false;
 
@@ -31,19 +31,19 @@ const char *admin_down(struct hub *h, struct hub_site *site, int t, bool force)
 		if (!is_meant(site, i, t))
 			continue;
 		site->tunnels[i].admin_down = true;
-		if (!tunnel_leave(h, hub_tunnel_number(site, i)))
+		if (!tunnel_leave(h, tunnel_number(site, i)))
 			tunnel_left(h, site, i);
 	}
 	admin_save(h, site);
 	return NULL;
 }
 
-const char *admin_up(struct hub *h, struct hub_site *site, int t)
+const char *admin_up(struct hub *h, struct site *site, int t)
 {
 	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {
-		struct hub_tunnel *state = &site->tunnels[i];
+		struct site_tunnel *state = &site->tunnels[i];
 		struct imsg_ike_command m = {
-			.tunnel = hub_tunnel_number(site, i), .command = IKE_COMMAND_UP};
+			.tunnel = tunnel_number(site, i), .command = IKE_COMMAND_UP};
 
 		if (!is_meant(site, i, t))
 			continue;
@@ -62,7 +62,7 @@ const char *admin_up(struct hub *h, struct hub_site *site, int t)
 	return NULL;
 }
 
-const char *admin_drain(struct hub *h, struct hub_site *site, unsigned int t)
+const char *admin_drain(struct hub *h, struct site *site, unsigned int t)
 {
 	if (site->conf.routing != ROUTING_BGP)
 		return "the site has static routes: no MED tells it";

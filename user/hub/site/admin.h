@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct hub;
-struct hub_site;
+struct site;
 
 #define LEAVE_MS 1000
 
@@ -22,40 +22,40 @@ void admin_load(struct hub *h);
 void admin_free(struct hub *h);
 
 /* Of a site that is being added: puts what was asked for into its tunnels. */
-void admin_restore(struct hub *h, struct hub_site *site);
+void admin_restore(struct hub *h, struct site *site);
 
 /* The site is removed: another one of its name begins anew. */
-void admin_forget(struct hub *h, const struct hub_site *site);
+void admin_forget(struct hub *h, const struct site *site);
 
 /*
  * Takes tunnel t of the site down for good, or both (t < 0). Without `force`, the last tunnel that
  * carries is not taken down. NULL, or why not.
  */
-const char *admin_down(struct hub *h, struct hub_site *site, int t, bool force);
+const char *admin_down(struct hub *h, struct site *site, int t, bool force);
 
 /*
  * Lets the device return. A drain of the tunnel ends when its BGP session is there again, so that nothing
  * moves to it before it can carry.
  */
-const char *admin_up(struct hub *h, struct hub_site *site, int t);
+const char *admin_up(struct hub *h, struct site *site, int t);
 
 /*
  * R-10: moves the traffic to the other tunnel while this one stays up: that of the site by MED, the hub's
  * own by preference. NULL, or why the other one cannot carry (L-02).
  */
-const char *admin_drain(struct hub *h, struct hub_site *site, unsigned int t);
+const char *admin_drain(struct hub *h, struct site *site, unsigned int t);
 
 /* The tunnel has its session, or, without BGP, its SAs: a drain that waited for that ends. */
 void admin_carries(struct hub *h, uint32_t tunnel);
 
 /* asked.c: keeps what was asked of the site; tells both its neighbours which of them is drained. */
-void admin_save(struct hub *h, const struct hub_site *site);
-void admin_tell_drain(struct hub *h, const struct hub_site *site);
+void admin_save(struct hub *h, const struct site *site);
+void admin_tell_drain(struct hub *h, const struct site *site);
 
 /* leave.c. Tells the neighbour goodbye while the tunnel carries; false: there is nobody to tell. */
 bool tunnel_leave(struct hub *h, uint32_t tunnel);
 
 /* IKE deletes what is left of a tunnel that was told goodbye, unless it was wanted back meanwhile. */
-void tunnel_left(struct hub *h, struct hub_site *site, unsigned int t);
+void tunnel_left(struct hub *h, struct site *site, unsigned int t);
 
 #endif

@@ -93,7 +93,7 @@ void admin_free(struct hub *h)
 	h->admin = NULL;
 }
 
-void admin_restore(struct hub *h, struct hub_site *site)
+void admin_restore(struct hub *h, struct site *site)
 {
 	const json_t *words = json_object_get(h->admin, site->conf.name);
 
@@ -105,13 +105,13 @@ void admin_restore(struct hub *h, struct hub_site *site)
 	}
 }
 
-void admin_save(struct hub *h, const struct hub_site *site)
+void admin_save(struct hub *h, const struct site *site)
 {
 	json_t *words = json_array();
 	bool any = false;
 
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		const struct hub_tunnel *state = &site->tunnels[t];
+		const struct site_tunnel *state = &site->tunnels[t];
 
 		json_array_append_new(words, json_string(state->admin_down ? "down"
 							 : state->draining ? "drain"
@@ -128,14 +128,14 @@ void admin_save(struct hub *h, const struct hub_site *site)
 			h->state_dir, strerror(errno));
 }
 
-void admin_forget(struct hub *h, const struct hub_site *site)
+void admin_forget(struct hub *h, const struct site *site)
 {
 	if (!json_object_del(h->admin, site->conf.name) && !write_state(h))
 		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
 }
 
 /* Both have another MED, and another preference here, while one of them is drained. */
-void admin_tell_drain(struct hub *h, const struct hub_site *site)
+void admin_tell_drain(struct hub *h, const struct site *site)
 {
 	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {
 		if (site->conf.tunnels[i].configured)
@@ -145,8 +145,8 @@ void admin_tell_drain(struct hub *h, const struct hub_site *site)
 
 void admin_carries(struct hub *h, uint32_t tunnel)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site *site = site_of_tunnel(&h->model, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 
 	if (!state->undrain)
 		return;

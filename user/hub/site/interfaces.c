@@ -24,9 +24,9 @@ bool hub_interfaces_open(struct hub *h, char error[CONFIG_ERROR_SIZE])
 
 void hub_interfaces_close(struct hub *h)
 {
-	for (uint32_t i = 0; h->xfrmi && i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++)
-			hub_interface_del(h, hub_tunnel_number(h->sites[i], t));
+	for (uint32_t i = 0; h->xfrmi && i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++)
+			hub_interface_del(h, tunnel_number(h->model.sites[i], t));
 	}
 	xfrmi_close(h->xfrmi);
 	h->xfrmi = NULL;
@@ -44,10 +44,10 @@ static uint32_t outside_of(const struct hub *h, unsigned int t)
 	return 0;
 }
 
-void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_interface_add(struct hub *h, const struct site *site, unsigned int t)
 {
-	uint32_t tunnel = hub_tunnel_number(site, t);
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	uint32_t tunnel = tunnel_number(site, t);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	char error[DATAPLANE_ERROR_SIZE];
 
 	if (!h->kernel_esp)
@@ -62,7 +62,7 @@ void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int 
 
 void hub_interface_del(struct hub *h, uint32_t tunnel)
 {
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 
 	if (!h->xfrmi || !state->ifindex)
 		return;
@@ -73,7 +73,7 @@ void hub_interface_del(struct hub *h, uint32_t tunnel)
 
 void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu)
 {
-	const struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	const struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 
 	if (!h->xfrmi || !state->ifindex || !mtu)
 		return;

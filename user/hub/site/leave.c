@@ -5,10 +5,9 @@
 #include "base/clock.h"
 #include "hub/site/admin.h"
 
-void tunnel_left(struct hub *h, struct hub_site *site, unsigned int t)
+void tunnel_left(struct hub *h, struct site *site, unsigned int t)
 {
-	struct imsg_ike_command m = {
-		.tunnel = hub_tunnel_number(site, t), .command = IKE_COMMAND_DOWN};
+	struct imsg_ike_command m = {.tunnel = tunnel_number(site, t), .command = IKE_COMMAND_DOWN};
 
 	site->tunnels[t].leave_at_ns = 0;
 	if (!site->tunnels[t].admin_down) {
@@ -28,16 +27,16 @@ static void on_leave(evutil_socket_t fd, short what, void *arg)
 	uint64_t now = clock_now(), next = CLOCK_NEVER;
 
 	(void)fd, (void)what;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			uint64_t at = h->sites[i]->tunnels[t].leave_at_ns;
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			uint64_t at = h->model.sites[i]->tunnels[t].leave_at_ns;
 
 			if (!at)
 				continue;
 			if (at > now)
 				next = at < next ? at : next;
-			else if (h->sites[i]->tunnels[t].admin_down || !h->applying)
-				tunnel_left(h, h->sites[i], t);
+			else if (h->model.sites[i]->tunnels[t].admin_down || !h->applying)
+				tunnel_left(h, h->model.sites[i], t);
 		}
 	}
 	if (next != CLOCK_NEVER)
@@ -57,7 +56,7 @@ static void wait_for_leavers(struct hub *h, uint64_t wait_ns)
 
 bool tunnel_leave(struct hub *h, uint32_t tunnel)
 {
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 
 	if (!state->open)
 		return false;

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define NETSTAT_MAX 16384
-#define SAID_FOR    (60 * CLOCK_SECOND) /* shown, and not said again */
 
 static const struct {
 	const char *counter, *what;
@@ -25,19 +24,19 @@ static const struct {
 	{"TCPMD5Unexpected", "were signed, and the site has no bgp_password here", false},
 };
 
-static bool waits(const struct hub_site *site, unsigned int t, unsigned int kind)
+static bool waits(const struct site *site, unsigned int t, unsigned int kind)
 {
 	return site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP &&
 	       site->tunnels[t].open && site->tunnels[t].bgp.state != BGP_ESTABLISHED &&
 	       (site->conf.bgp_password[0] != '\0') == kinds[kind].has_password;
 }
 
-static void say(struct hub *h, struct hub_site *site, unsigned int t, unsigned int kind,
+static void say(struct hub *h, struct site *site, unsigned int t, unsigned int kind,
 	unsigned int waiting, uint64_t now)
 {
-	struct hub_tunnel *state = &site->tunnels[t];
+	struct site_tunnel *state = &site->tunnels[t];
 
-	if (hub_md5_is_said(state, now))
+	if (tunnel_md5_is_said(state, now))
 		return;
 	state->md5_at_ns = now;
 	if (waiting == 1)
@@ -52,15 +51,9 @@ static void say(struct hub *h, struct hub_site *site, unsigned int t, unsigned i
 			"those of anybody",
 			kinds[kind].what, kinds[kind].counter, waiting);
 	log_warn("site %s tunnel %u: %s", site->conf.name, t, state->md5_text);
-	hub_event(h, hub_tunnel_number(site, t), EVENT_BGP,
+	hub_event(h, tunnel_number(site, t), EVENT_BGP,
 		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
 			"details", state->md5_text));
-}
-
-bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now)
-{
-	return state->md5_at_ns && state->bgp.state != BGP_ESTABLISHED &&
-	       now - state->md5_at_ns < SAID_FOR;
 }
 
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now)
@@ -70,11 +63,11 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 		unsigned int waiting = 0;
 
 		h->md5_counts[k] = counts[k];
-		for (unsigned int i = 0; grown && i < HUB_SITE_SLOTS * TUNNELS_PER_SITE; i++)
-			waiting += h->sites[i / 2] && waits(h->sites[i / 2], i % 2, k);
-		for (unsigned int i = 0; waiting && i < HUB_SITE_SLOTS * TUNNELS_PER_SITE; i++) {
-			if (h->sites[i / 2] && waits(h->sites[i / 2], i % 2, k))
-				say(h, h->sites[i / 2], i % 2, k, waiting, now);
+		for (unsigned int i = 0; grown && i < SITE_SLOTS * TUNNELS_PER_SITE; i++)
+			waiting += h->model.sites[i / 2] && waits(h->model.sites[i / 2], i % 2, k);
+		for (unsigned int i = 0; waiting && i < SITE_SLOTS * TUNNELS_PER_SITE; i++) {
+			if (h->model.sites[i / 2] && waits(h->model.sites[i / 2], i % 2, k))
+				say(h, h->model.sites[i / 2], i % 2, k, waiting, now);
 		}
 	}
 	h->md5_known = true;

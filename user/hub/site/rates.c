@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool gateway(const struct hub_site *site)
+static bool gateway(const struct site *site)
 {
 	return site->conf.site_class == SITE_GATEWAY;
 }
 
 static void write_limit(
-	struct hub *h, const struct hub_site *site, enum sluice_direction d, uint64_t bits)
+	struct hub *h, const struct site *site, enum sluice_direction d, uint64_t bits)
 {
 	struct bucket_rate rate = {.bits_per_second = bits,
 		.burst_bytes = h->config->concentrator.burst,
@@ -33,21 +33,7 @@ static void write_limit(
 	}
 	/* V-06, V-07: for each tunnel, and the concentrator's aggregate is none of theirs. */
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-		maps_tunnel_rate_set(h->maps, d, hub_tunnel_number(site, t), &rate);
-}
-
-uint64_t hub_site_cap(const struct hub_site *site)
-{
-	uint64_t tunnels = gateway(site) && site->conf.tunnels[1].configured ? TUNNELS_PER_SITE : 1;
-
-	return tunnels * site->conf.rate;
-}
-
-uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction d, uint32_t slot)
-{
-	if (h->sites[slot] && gateway(h->sites[slot]))
-		return h->sites[slot]->conf.rate;
-	return fair_limit(h->fair[d], slot);
+		maps_tunnel_rate_set(h->maps, d, tunnel_number(site, t), &rate);
 }
 
 /* Sites whose limit is another one than before the turn. */
@@ -55,15 +41,15 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
 {
 	struct fair was = {.capacity = h->fair[d]->capacity, .level = level_before};
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		uint64_t limit;
 
-		if (!h->sites[i] || gateway(h->sites[i]))
+		if (!h->model.sites[i] || gateway(h->model.sites[i]))
 			continue;
 		was.sites[0].cap = h->fair[d]->sites[i].cap;
-		limit = hub_rate_limit(h, d, i);
+		limit = rate_limit(&h->model, d, i);
 		if (limit != fair_limit(&was, 0))
-			write_limit(h, h->sites[i], d, limit);
+			write_limit(h, h->model.sites[i], d, limit);
 	}
 }
 
@@ -78,9 +64,9 @@ static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 	static uint64_t offered[SLUICE_MAX_SITES];
 	struct fair *f = h->fair[d];
 	uint64_t before = f->level, next = FAIR_IDLE_NS;
-	uint32_t count = HUB_SITE_SLOTS;
+	uint32_t count = SITE_SLOTS;
 
-	while (count && !h->sites[count - 1])
+	while (count && !h->model.sites[count - 1])
 		count--;
 	if (maps_offered(h->maps, d,
 		    h->config->concentrator.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0, offered,
@@ -119,6 +105,7 @@ void hub_aggregate_set(struct hub *h)
 			if (!h->fair[d])
 				abort();
 			h->fair[d]->turned_ns = clock_now();
+			h->model.fair[d] = h->fair[d];
 		}
 		fair_aggregate_set(h->fair[d], bits);
 	}
@@ -127,7 +114,7 @@ void hub_aggregate_set(struct hub *h)
 	event_active(h->turn, 0, 0);
 }
 
-void hub_rates_set(struct hub *h, const struct hub_site *site)
+void hub_rates_set(struct hub *h, const struct site *site)
 {
 	struct site_stats stats;
 
@@ -138,7 +125,7 @@ void hub_rates_set(struct hub *h, const struct hub_site *site)
 			maps_site_stats(h->maps, d, site->slot, &stats);
 			fair_site_set(h->fair[d], site->slot, site->conf.rate, stats.offered.bytes);
 		}
-		write_limit(h, site, d, hub_rate_limit(h, d, site->slot));
+		write_limit(h, site, d, rate_limit(&h->model, d, site->slot));
 	}
 }
 

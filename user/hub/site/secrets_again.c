@@ -16,11 +16,11 @@ void hub_secrets_again(struct hub *h, uint64_t now)
 	if (now < h->secrets_again_ns)
 		return;
 	h->secrets_again_ns = now + AGAIN_NS;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
 			struct certificates *again;
 
-			if (!h->sites[i]->tunnels[t].no_secret)
+			if (!h->model.sites[i]->tunnels[t].no_secret)
 				continue;
 			again = read ? NULL : certificates_load(h->config, true, why);
 			if (again) {
@@ -28,8 +28,8 @@ void hub_secrets_again(struct hub *h, uint64_t now)
 				h->certificates = again;
 			}
 			read = true;
-			if (hub_tunnel_secrets_readable(h, h->sites[i], t, why))
-				hub_tunnel_send(h, h->sites[i], t);
+			if (hub_tunnel_secrets_readable(h, h->model.sites[i], t, why))
+				hub_tunnel_send(h, h->model.sites[i], t);
 		}
 	}
 }

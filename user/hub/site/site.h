@@ -7,15 +7,13 @@
 
 /* sites.c: from the configuration. */
 void hub_sites_add(struct hub *h, const struct site_conf *conf);
-void hub_site_free(struct hub_site *site);
-void hub_site_remove(struct hub *h, struct hub_site *site);
-void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf);
+void hub_site_remove(struct hub *h, struct site *site);
+void hub_site_change(struct hub *h, struct site *site, const struct site_conf *conf);
 
 /*
  * sites.c. Whether a change of its site to `is` makes tunnel t another one, or none; NULL: the site goes.
  */
-bool hub_tunnel_is_replaced(
-	const struct hub_site *site, unsigned int t, const struct site_conf *is);
+bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struct site_conf *is);
 /*
  * After a change of several sites: what one gave up another may have taken, group numbers may have
  * moved, a key file may have another content. Repeating what did not change does nothing.
@@ -28,23 +26,23 @@ void hub_sample(struct hub *h);
 /* tell.c: what children are told. All that a child has to know of sites. */
 void hub_sites_send(struct hub *h, struct process *p);
 /* To bgp: all that the configuration and operators say of a neighbour. */
-void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t);
 /* To bgp and its BFD: the tunnel carries, or no longer does. */
 void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
 /* Tells ike and bgp of a tunnel again. */
-void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_tunnel_send(struct hub *h, const struct site *site, unsigned int t);
 /* To one of them alone. */
-void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t);
-void hub_data_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t, bool present);
+void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t);
+void hub_data_tunnel_send(struct hub *h, const struct site *site, unsigned int t, bool present);
 /* To data, bgp and ike, in this order: there is such a tunnel. */
-void hub_tunnel_introduce(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_tunnel_introduce(struct hub *h, const struct site *site, unsigned int t);
 
 /* tunnels.c. Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
 
 /* tunnel_sas.c: ike has a pair, or has no longer; data found out how much fits. */
-void hub_sa_info(struct hub *h, struct imsg_sa_info *m);
+void hub_sa_info(struct hub *h, const struct imsg_sa_info *m);
 void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m);
 void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
 
@@ -58,12 +56,8 @@ void hub_sources_set(struct hub *h);
 
 /* rates.c: the limits of sites and of all together; while the latter is short it is shared fairly. */
 void hub_aggregate_set(struct hub *h); /* before the first site's */
-void hub_rates_set(struct hub *h, const struct hub_site *site);
+void hub_rates_set(struct hub *h, const struct site *site);
 void hub_rates_forget(struct hub *h, uint32_t slot);
-/* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
-uint64_t hub_site_cap(const struct hub_site *site);
-/* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
-uint64_t hub_rate_limit(const struct hub *h, enum sluice_direction direction, uint32_t slot);
 
 #define HUB_BACKUP_MED 100 /* more than on tunnel 0, with med_mode primary-backup */
 
@@ -75,7 +69,7 @@ static inline uint32_t hub_backup_med(uint32_t med)
 /* interfaces.c: the xfrm interfaces of kernel ESP; without it they do nothing. */
 bool hub_interfaces_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_interfaces_close(struct hub *h);
-void hub_interface_add(struct hub *h, const struct hub_site *site, unsigned int t);
+void hub_interface_add(struct hub *h, const struct site *site, unsigned int t);
 void hub_interface_del(struct hub *h, uint32_t tunnel);
 void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
 /* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
@@ -97,8 +91,6 @@ bool hub_bgp_listen(struct hub *h, int family);
  */
 void hub_md5_look(struct hub *h, uint64_t now);
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);
-/* Whether that is the news of the tunnel's session. */
-bool hub_md5_is_said(const struct hub_tunnel *state, uint64_t now);
 
 /*
  * through.c. Once a second, of an open tunnel: whether anything comes through it, and between the right addresses.

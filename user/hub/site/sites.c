@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void take_sample(struct hub *h, const struct hub_site *site, struct site_sample *sample)
+static void take_sample(struct hub *h, const struct site *site, struct site_sample *sample)
 {
 	sample->at_ns = clock_now();
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
@@ -25,11 +25,11 @@ static void take_sample(struct hub *h, const struct hub_site *site, struct site_
 
 void hub_sample(struct hub *h)
 {
-	h->sampled_ns[1] = h->sampled_ns[0];
-	h->sampled_ns[0] = clock_now();
+	h->model.sampled_ns[1] = h->model.sampled_ns[0];
+	h->model.sampled_ns[0] = clock_now();
 	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		struct site *site = h->model.sites[i];
 
 		if (!site)
 			continue;
@@ -43,19 +43,19 @@ void hub_sample(struct hub *h)
 
 static uint32_t free_slot(struct hub *h)
 {
-	while (h->sites[h->next_slot])
-		h->next_slot = (h->next_slot + 1) % HUB_SITE_SLOTS;
+	while (h->model.sites[h->next_slot])
+		h->next_slot = (h->next_slot + 1) % SITE_SLOTS;
 
 	uint32_t slot = h->next_slot;
 
-	h->next_slot = (slot + 1) % HUB_SITE_SLOTS;
+	h->next_slot = (slot + 1) % SITE_SLOTS;
 	return slot;
 }
 
-static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+static void start_tunnel(struct hub *h, struct site *site, unsigned int t)
 {
-	uint32_t tunnel = hub_tunnel_number(site, t);
-	struct hub_tunnel *state = &site->tunnels[t];
+	uint32_t tunnel = tunnel_number(site, t);
+	struct site_tunnel *state = &site->tunnels[t];
 	bool admin_down = state->admin_down, draining = state->draining, undrain = state->undrain;
 
 	hub_interface_del(h, tunnel);
@@ -64,12 +64,12 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 	state->admin_down = admin_down;
 	state->draining = draining;
 	state->undrain = undrain;
-	state->ike.tunnel = state->bgp.tunnel = tunnel;
 	state->since_wall_ns = clock_wall();
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "%s",
-		hub_tunnel_awaits(&site->conf.tunnels[t]));
-	maps_tunnel_stats(h->maps, tunnel, &site->tunnel_base[t]);
-	state->activity_seen_ns = site->tunnel_base[t].last_in_ns;
+		tunnel_awaits(&site->conf.tunnels[t]));
+	maps_tunnel_stats(h->maps, tunnel, &state->base);
+	state->counted = state->base;
+	state->activity_seen_ns = state->base.last_in_ns;
 	hub_interface_add(h, site, t);
 	hub_inside_set(h, site, t, true);
 	hub_tunnel_record(h, tunnel, true);
@@ -77,7 +77,7 @@ static void start_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 }
 
 /* Another site may get the addresses. */
-static void forget_addresses(struct hub *h, const struct hub_site *site, unsigned int t)
+static void forget_addresses(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	const struct ip_prefix *inside[] = {&conf->inside, &conf->inside6};
@@ -94,9 +94,9 @@ static void forget_addresses(struct hub *h, const struct hub_site *site, unsigne
 	}
 }
 
-static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
+static void stop_tunnel(struct hub *h, struct site *site, unsigned int t)
 {
-	struct imsg_tunnel m = {.tunnel = hub_tunnel_number(site, t)};
+	struct imsg_tunnel m = {.tunnel = tunnel_number(site, t)};
 
 	hub_tunnel_close(h, m.tunnel);
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
@@ -111,7 +111,7 @@ static void stop_tunnel(struct hub *h, struct hub_site *site, unsigned int t)
 
 void hub_sites_add(struct hub *h, const struct site_conf *conf)
 {
-	struct hub_site *site = calloc(1, sizeof(*site));
+	struct site *site = calloc(1, sizeof(*site));
 
 	if (!site)
 		abort();
@@ -119,7 +119,7 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	memcpy(&site->conf, conf, sizeof(*conf));
 	hub_group_choose(h, site);
 	admin_restore(h, site);
-	h->sites[site->slot] = site;
+	h->model.sites[site->slot] = site;
 	site->history = history_new(clock_now());
 	take_sample(h, site, &site->base);
 	site->before = site->latest = site->base;
@@ -132,30 +132,19 @@ void hub_sites_add(struct hub *h, const struct site_conf *conf)
 	}
 }
 
-void hub_site_free(struct hub_site *site)
-{
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		for (int k = 0; k < EVENT_KINDS; k++)
-			event_ring_clear(&site->events[t][k]);
-		free(site->tunnels[t].cert);
-	}
-	history_free(site->history);
-	free(site);
-}
-
-void hub_site_remove(struct hub *h, struct hub_site *site)
+void hub_site_remove(struct hub *h, struct site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->conf.tunnels[t].configured)
 			stop_tunnel(h, site, t);
 	}
 	maps_site_set(h->maps, site->slot, NULL, 0);
-	h->sites[site->slot] = NULL;
+	h->model.sites[site->slot] = NULL;
 	hub_statics_close(h, &site->conf, false);
 	closed_forget_site(h, site->slot);
 	hub_rates_forget(h, site->slot);
 	admin_forget(h, site);
-	hub_site_free(site);
+	site_free(site);
 }
 
 static bool same_bytes(const void *a, const void *b, size_t n)
@@ -174,13 +163,13 @@ static bool is_same_tunnel(const struct site_conf *old, const struct site_conf *
 	       old->outer_family == new->outer_family;
 }
 
-bool hub_tunnel_is_replaced(const struct hub_site *site, unsigned int t, const struct site_conf *is)
+bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struct site_conf *is)
 {
 	return site->conf.tunnels[t].configured && (!is || !is_same_tunnel(&site->conf, is, t));
 }
 
 static void change_tunnel(
-	struct hub *h, struct hub_site *site, unsigned int t, const struct site_conf *old)
+	struct hub *h, struct site *site, unsigned int t, const struct site_conf *old)
 {
 	const struct tunnel_conf *was = &old->tunnels[t], *is = &site->conf.tunnels[t];
 
@@ -201,7 +190,7 @@ static void change_tunnel(
 		start_tunnel(h, site, t);
 }
 
-void hub_site_change(struct hub *h, struct hub_site *site, const struct site_conf *conf)
+void hub_site_change(struct hub *h, struct site *site, const struct site_conf *conf)
 {
 	struct site_conf old;
 
@@ -232,9 +221,9 @@ void hub_site_change(struct hub *h, struct hub_site *site, const struct site_con
 
 void hub_sites_settle(struct hub *h)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct site *site = h->model.sites[i];
 
 			if (!site->conf.tunnels[t].configured)
 				continue;

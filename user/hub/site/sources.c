@@ -7,12 +7,12 @@
 #include <string.h>
 
 /* Groups count from 1 in maps: what is zeroed belongs to nobody. */
-static uint32_t group_of(const struct hub_site *site)
+static uint32_t group_of(const struct site *site)
 {
 	return site->group + 1;
 }
 
-static uint32_t check_of(const struct hub_site *site)
+static uint32_t check_of(const struct site *site)
 {
 	static const uint32_t checks[] = {[SOURCES_STRICT] = SOURCE_STRICT,
 		[SOURCES_LOOSE] = SOURCE_LOOSE,
@@ -23,11 +23,11 @@ static uint32_t check_of(const struct hub_site *site)
 
 void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	const struct hub_tunnel *state = hub_tunnel(h, tunnel);
-	const struct tunnel_conf *conf = hub_tunnel_conf(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
+	const struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
+	const struct tunnel_conf *conf = site_tunnel_conf(&h->model, tunnel);
 	struct tunnel_record r = {.site = site->slot};
-	uint32_t mtu = hub_tunnel_mtu(state);
+	uint32_t mtu = tunnel_mtu(state);
 
 	if (present) {
 		r.group = group_of(site);
@@ -49,7 +49,7 @@ void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present)
 }
 
 /* Its own, and nobody else's: an entry in both lists. */
-static void add_owned(struct source_set *s, const struct hub_site *site, const struct ip_prefix *p)
+static void add_owned(struct source_set *s, const struct site *site, const struct ip_prefix *p)
 {
 	source_set_add(s, site->slot, group_of(site), p);
 	if (p->len)
@@ -58,7 +58,7 @@ static void add_owned(struct source_set *s, const struct hub_site *site, const s
 
 /* What is negotiated for narrower tunnels; the whole of a family declares nothing. */
 static void add_selectors(
-	struct source_set *s, const struct hub_site *site, const struct selector_set *set)
+	struct source_set *s, const struct site *site, const struct selector_set *set)
 {
 	for (unsigned int i = 0; i < set->count; i++) {
 		const struct ip_addr *a = &set->selectors[i].first, *b = &set->selectors[i].last;
@@ -73,8 +73,7 @@ static void add_selectors(
 	}
 }
 
-static void add_tunnel(
-	struct source_set *s, const struct hub_site *site, const struct tunnel_conf *t)
+static void add_tunnel(struct source_set *s, const struct site *site, const struct tunnel_conf *t)
 {
 	const struct ip_prefix *blocks[] = {&t->inside, &t->inside6};
 
@@ -87,7 +86,7 @@ static void add_tunnel(
 	}
 }
 
-static void add_site(struct source_set *s, const struct hub_site *site)
+static void add_site(struct source_set *s, const struct site *site)
 {
 	static const struct ip_prefix all[] = {{{AF_INET, {0}}, 0}, {{AF_INET6, {0}}, 0}};
 
@@ -122,13 +121,13 @@ void hub_sources_set(struct hub *h)
 		if (own->prefixes[i].len)
 			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &own->prefixes[i]);
 	}
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (!h->model.sites[i])
 			continue;
-		add_site(&now, h->sites[i]);
+		add_site(&now, h->model.sites[i]);
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-			hub_tunnel_record(h, hub_tunnel_number(h->sites[i], t),
-				h->sites[i]->conf.tunnels[t].configured);
+			hub_tunnel_record(h, tunnel_number(h->model.sites[i], t),
+				h->model.sites[i]->conf.tunnels[t].configured);
 	}
 	failed = source_set_replace(h->plane, &h->sources, &now);
 	if (failed)

@@ -20,7 +20,7 @@ static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, con
 		process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
 }
 
-void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
@@ -32,7 +32,7 @@ void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned in
 	if (psk < 0 && conf->options.auth != AUTH_CERT)
 		return; /* gone at this very moment: it is looked for again */
 	memset(&m, 0, sizeof(m));
-	m.tunnel = hub_tunnel_number(site, t);
+	m.tunnel = tunnel_number(site, t);
 	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
 	m.local = config_local_address(h->config, &site->conf, t);
 	m.remote = conf->address;
@@ -47,7 +47,7 @@ void hub_ike_tunnel_send(struct hub *h, const struct hub_site *site, unsigned in
 	certificates_send_tunnel(h, m.tunnel, conf);
 }
 
-static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tunnel)
+static void send_statics(struct hub *h, const struct site *site, uint32_t tunnel)
 {
 	struct imsg_bgp_statics m;
 
@@ -58,7 +58,7 @@ static void send_statics(struct hub *h, const struct hub_site *site, uint32_t tu
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_STATICS, -1, &m, sizeof(m));
 }
 
-static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigned int t)
+static uint32_t med_of(const struct hub *h, const struct site *site, unsigned int t)
 {
 	bool backup = h->config->concentrator.med_mode == MED_PRIMARY_BACKUP && t == 1;
 
@@ -66,7 +66,7 @@ static uint32_t med_of(const struct hub *h, const struct hub_site *site, unsigne
 }
 
 /* while one tunnel is drained, the other's MED is below both; so one must be above zero. */
-static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsigned int t)
+static uint32_t med_out(const struct hub *h, const struct site *site, unsigned int t)
 {
 	uint32_t own = med_of(h, site, t), other = med_of(h, site, !t);
 	uint32_t step = h->config->concentrator.drain_med;
@@ -79,7 +79,7 @@ static uint32_t med_out(const struct hub *h, const struct hub_site *site, unsign
 	return own > step ? own - step : 0;
 }
 
-void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
@@ -87,7 +87,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 	int bfd = -1;
 
 	memset(&m, 0, sizeof(m));
-	m.tunnel = hub_tunnel_number(site, t);
+	m.tunnel = tunnel_number(site, t);
 	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
 	m.local4 = config_inside_hub(&conf->inside);
 	m.peer4 = config_inside_site(&conf->inside);
@@ -136,9 +136,9 @@ void hub_bgp_neighbor_send(struct hub *h, const struct hub_site *site, unsigned 
 		send_statics(h, site, m.tunnel);
 }
 
-void hub_data_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t, bool present)
+void hub_data_tunnel_send(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
-	struct imsg_data_tunnel m = {.tunnel = hub_tunnel_number(site, t),
+	struct imsg_data_tunnel m = {.tunnel = tunnel_number(site, t),
 		.present = present,
 		.own_limits = site->conf.site_class == SITE_GATEWAY};
 
@@ -152,10 +152,9 @@ void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up)
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_TUNNEL, -1, &m, sizeof(m));
 }
 
-static void send_tunnel(
-	struct hub *h, struct process *p, const struct hub_site *site, unsigned int t)
+static void send_tunnel(struct hub *h, struct process *p, const struct site *site, unsigned int t)
 {
-	uint32_t tunnel = hub_tunnel_number(site, t);
+	uint32_t tunnel = tunnel_number(site, t);
 
 	switch (p->role) {
 	case PROCESS_DATA:
@@ -180,7 +179,7 @@ static void send_tunnel(
 	}
 }
 
-static void send_site(struct hub *h, struct process *p, const struct hub_site *site)
+static void send_site(struct hub *h, struct process *p, const struct site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->conf.tunnels[t].configured)
@@ -190,22 +189,22 @@ static void send_site(struct hub *h, struct process *p, const struct hub_site *s
 
 void hub_sites_send(struct hub *h, struct process *p)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (!h->model.sites[i])
 			continue;
-		send_site(h, p, h->sites[i]);
+		send_site(h, p, h->model.sites[i]);
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE && p->role == PROCESS_BGP; t++)
-			h->sites[i]->tunnels[t].bfd_resume = (struct imsg_bfd_resume){0};
+			h->model.sites[i]->tunnels[t].bfd_resume = (struct imsg_bfd_resume){0};
 	}
 }
 
-void hub_tunnel_send(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	hub_bgp_neighbor_send(h, site, t);
 	hub_ike_tunnel_send(h, site, t);
 }
 
-void hub_tunnel_introduce(struct hub *h, const struct hub_site *site, unsigned int t)
+void hub_tunnel_introduce(struct hub *h, const struct site *site, unsigned int t)
 {
 	static const enum process_role roles[] = {PROCESS_DATA, PROCESS_BGP, PROCESS_IKE};
 

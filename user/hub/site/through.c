@@ -18,12 +18,12 @@
 #define SILENT_PACKETS 5                   /* sent in this time: some would be answered */
 #define STRANGE_NS     (60 * CLOCK_SECOND) /* what came longer ago is over */
 
-static bool has_no_session(const struct hub_site *site, const struct hub_tunnel *state)
+static bool has_no_session(const struct site *site, const struct site_tunnel *state)
 {
 	return site->conf.routing == ROUTING_BGP && state->bgp.state != BGP_ESTABLISHED;
 }
 
-static bool is_udp(const struct hub_tunnel *state)
+static bool is_udp(const struct site_tunnel *state)
 {
 	for (uint32_t i = 0; i < state->sa_count; i++) {
 		if (state->sas[i].in_use)
@@ -36,8 +36,8 @@ static bool is_udp(const struct hub_tunnel *state)
 static void judge_silence(
 	struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	bool ever = s->last_in_ns > state->opened_ns, was = state->silent_text[0];
 	uint64_t heard = ever ? s->last_in_ns : state->opened_ns, sent;
 
@@ -83,10 +83,10 @@ static void compare(const char *what, uint8_t family, const uint8_t *seen,
 static void judge_ends(
 	struct hub *h, uint32_t tunnel, const struct strange_session *x, uint64_t now)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
 	const struct tunnel_conf *conf = &site->conf.tunnels[tunnel % TUNNELS_PER_SITE];
 	const struct ip_prefix *block = x->family == 4 ? &conf->inside : &conf->inside6;
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	struct ip_addr device = config_inside_site(block), hub = config_inside_hub(block);
 	char text[sizeof(state->ends_text)] = "", why[REASON_TEXT_SIZE];
 
@@ -118,10 +118,10 @@ void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats
 
 void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
 {
-	const struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
 	struct strange_session x = {0};
 
-	if (has_no_session(site, hub_tunnel(h, tunnel)))
+	if (has_no_session(site, site_tunnel_find(&h->model, tunnel)))
 		maps_strange_session(h->maps, tunnel, &x);
 	hub_through_judge(h, tunnel, s, &x, now);
 }

@@ -8,15 +8,15 @@
 
 void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site *site = site_of_tunnel(&h->model, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	bool was_open = state->open;
 
-	if (hub_endpoint(h, site, tunnel % TUNNELS_PER_SITE)->fault)
+	if (endpoint_of(&h->model, site, tunnel % TUNNELS_PER_SITE)->fault)
 		return; /* what becomes of it opens it */
 
 	state->open = true;
-	hub_interface_mtu_set(h, tunnel, hub_tunnel_mtu(state));
+	hub_interface_mtu_set(h, tunnel, tunnel_mtu(state));
 	hub_tunnel_record(h, tunnel, true);
 	if (was_open)
 		return; /* the record alone: another MTU after a rekey */
@@ -31,8 +31,8 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 
 void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 {
-	struct hub_site *site = hub_site_of_tunnel(h, tunnel);
-	struct hub_tunnel *state = hub_tunnel(h, tunnel);
+	struct site *site = site_of_tunnel(&h->model, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	bool was_open = state->open;
 
 	state->open = false;

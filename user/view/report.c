@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice report`: who was offered, who was delivered, who was limited and why. */
-#include "hub/status.h"
+#include "view/view.h"
 
 #include "base/clock.h"
-#include "hub/site/site.h"
 #include "state/stats_fields.h"
 
 #include <stdio.h>
@@ -15,7 +14,7 @@ static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
 }
 
 /* Over the last second: the difference of the two newest samples. */
-static struct site_rates rates_of(const struct hub_site *site, enum sluice_direction d)
+static struct site_rates rates_of(const struct site *site, enum sluice_direction d)
 {
 	uint64_t interval = site->latest.at_ns - site->before.at_ns;
 	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
@@ -27,16 +26,16 @@ static struct site_rates rates_of(const struct hub_site *site, enum sluice_direc
 			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
 }
 
-struct site_rates status_sum_rates(struct hub *h, enum sluice_direction d)
+struct site_rates view_sum_rates(const struct model *m, enum sluice_direction d)
 {
 	struct site_rates sum = {0};
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		/* The aggregate is none of a gateway. */
-		if (!h->sites[i] || h->sites[i]->conf.site_class == SITE_GATEWAY)
+		if (!m->sites[i] || m->sites[i]->conf.site_class == SITE_GATEWAY)
 			continue;
 
-		struct site_rates r = rates_of(h->sites[i], d);
+		struct site_rates r = rates_of(m->sites[i], d);
 
 		sum.offered_bps += r.offered_bps;
 		sum.delivered_bps += r.delivered_bps;
@@ -50,20 +49,15 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? (double)(part * 1000 / whole) / 10 : 0;
 }
 
-static json_t *json_number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static json_t *traffic(const struct traffic *t)
 {
 	return json_pack(
-		"{s:o, s:o}", "packets", json_number(t->packets), "bytes", json_number(t->bytes));
+		"{s:o, s:o}", "packets", view_number(t->packets), "bytes", view_number(t->bytes));
 }
 
-static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice_direction d)
+static json_t *direction(const struct model *m, const struct site *site, enum sluice_direction d)
 {
-	struct site_stats total = status_site_stats(site, d);
+	struct site_stats total = site_counted(site, d);
 	struct site_rates r = rates_of(site, d);
 	json_t *dropped = json_object();
 
@@ -74,42 +68,42 @@ static json_t *direction(struct hub *h, const struct hub_site *site, enum sluice
 			json_object_set_new(dropped, f->name, traffic(t));
 	}
 	return json_pack("{s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "offered_bps",
-		json_number(r.offered_bps), "delivered_bps", json_number(r.delivered_bps),
-		"dropped_bps", json_number(r.dropped_bps), "limit_bps",
-		json_number(hub_rate_limit(h, d, site->slot)), "share_of_cap_percent",
-		percent(r.delivered_bps, hub_site_cap(site)), "share_of_aggregate_percent",
-		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "offered",
+		view_number(r.offered_bps), "delivered_bps", view_number(r.delivered_bps),
+		"dropped_bps", view_number(r.dropped_bps), "limit_bps",
+		view_number(rate_limit(m, d, site->slot)), "share_of_cap_percent",
+		percent(r.delivered_bps, site_cap(site)), "share_of_aggregate_percent",
+		percent(r.delivered_bps, m->config->concentrator.aggregate_rate), "offered",
 		traffic(&total.offered), "delivered", traffic(&total.delivered), "dropped",
 		dropped);
 }
 
-static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
+static void add_site(const struct model *m, const struct site *site, json_t *list)
 {
 	json_array_append_new(list,
 		json_pack("{s:s, s:o, s:o}", "name", site->conf.name, "in",
-			direction(h, site, SLUICE_IN), "out", direction(h, site, SLUICE_OUT)));
+			direction(m, site, SLUICE_IN), "out", direction(m, site, SLUICE_OUT)));
 }
 
-static json_t *aggregate(struct hub *h, enum sluice_direction d)
+static json_t *aggregate(const struct model *m, enum sluice_direction d)
 {
-	struct site_rates r = status_sum_rates(h, d);
+	struct site_rates r = view_sum_rates(m, d);
 
-	return json_pack("{s:o, s:o, s:f, s:o}", "offered_bps", json_number(r.offered_bps),
-		"delivered_bps", json_number(r.delivered_bps), "share_percent",
-		percent(r.delivered_bps, h->config->concentrator.aggregate_rate), "fair_share_bps",
-		fair_short(h->fair[d]) ? json_number(h->fair[d]->level) : json_null());
+	return json_pack("{s:o, s:o, s:f, s:o}", "offered_bps", view_number(r.offered_bps),
+		"delivered_bps", view_number(r.delivered_bps), "share_percent",
+		percent(r.delivered_bps, m->config->concentrator.aggregate_rate), "fair_share_bps",
+		fair_short(m->fair[d]) ? view_number(m->fair[d]->level) : json_null());
 }
 
-json_t *status_report(struct hub *h, const struct hub_site *site)
+json_t *view_report(const struct model *m, const struct site *site)
 {
 	json_t *list = json_array();
-	uint64_t at = h->sampled_ns[0], before = h->sampled_ns[1];
+	uint64_t at = m->sampled_ns[0], before = m->sampled_ns[1];
 
-	status_each_site(h, site, add_site, list);
-	return json_pack("{s:o, s:f, s:{s:o, s:o, s:o}, s:o}", "timestamp_ns", json_number(at),
+	view_each_site(m, site, add_site, list);
+	return json_pack("{s:o, s:f, s:{s:o, s:o, s:o}, s:o}", "timestamp_ns", view_number(at),
 		"interval_s", before ? (double)(at - before) / 1e9 : 0.0, "aggregate", "in",
-		aggregate(h, SLUICE_IN), "out", aggregate(h, SLUICE_OUT), "limit_bps",
-		json_number(h->config->concentrator.aggregate_rate), "sites", list);
+		aggregate(m, SLUICE_IN), "out", aggregate(m, SLUICE_OUT), "limit_bps",
+		view_number(m->config->concentrator.aggregate_rate), "sites", list);
 }
 
 static uint64_t bps(uint64_t bytes, const struct history_sum *s)
@@ -122,36 +116,36 @@ static json_t *worst_second(const struct history_sum *s)
 	if (!s->worst_ns)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o}", "time",
-		status_time(clock_wall() - (clock_now() - s->worst_ns)), "offered_bps",
-		json_number(s->worst_offered), "delivered_bps", json_number(s->worst_delivered),
-		"dropped_bps", json_number(s->worst_dropped));
+		view_time(clock_wall() - (clock_now() - s->worst_ns)), "offered_bps",
+		view_number(s->worst_offered), "delivered_bps", view_number(s->worst_delivered),
+		"dropped_bps", view_number(s->worst_dropped));
 }
 
-static json_t *direction_since(const struct hub_site *site, const struct history_sum *s)
+static json_t *direction_since(const struct site *site, const struct history_sum *s)
 {
 	json_t *dropped = json_object();
 
 	for (unsigned int i = 0; i < HISTORY_REASONS && site_drop_fields[i].name; i++) {
 		if (s->drops[i])
 			json_object_set_new(dropped, site_drop_fields[i].name,
-				json_pack("{s:o}", "packets", json_number(s->drops[i])));
+				json_pack("{s:o}", "packets", view_number(s->drops[i])));
 	}
 	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:{s:o}, s:{s:o}, s:o}", "offered_bps",
-		json_number(bps(s->offered, s)), "delivered_bps", json_number(bps(s->delivered, s)),
-		"dropped_bps", json_number(bps(s->dropped, s)), "share_of_cap_percent",
-		percent(bps(s->delivered, s), hub_site_cap(site)), "worst_second", worst_second(s),
-		"offered", "bytes", json_number(s->offered), "delivered", "bytes",
-		json_number(s->delivered), "dropped", dropped);
+		view_number(bps(s->offered, s)), "delivered_bps", view_number(bps(s->delivered, s)),
+		"dropped_bps", view_number(bps(s->dropped, s)), "share_of_cap_percent",
+		percent(bps(s->delivered, s), site_cap(site)), "worst_second", worst_second(s),
+		"offered", "bytes", view_number(s->offered), "delivered", "bytes",
+		view_number(s->delivered), "dropped", dropped);
 }
 
-json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t seconds)
+json_t *view_report_since(const struct model *m, const struct site *site, uint32_t seconds)
 {
 	uint64_t now = clock_now(), span = seconds * CLOCK_SECOND,
 		 since = now > span ? now - span : 0;
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *s = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *s = m->sites[i];
 		struct history_sum in, out;
 
 		if (!s || (site && s != site))
@@ -160,7 +154,7 @@ json_t *status_report_since(struct hub *h, const struct hub_site *site, uint32_t
 		out = history_since(s->history, SLUICE_OUT, since, now);
 		json_array_append_new(
 			list, json_pack("{s:s, s:o, s:f, s:o, s:o}", "name", s->conf.name, "since",
-				      status_time(clock_wall() - (now - in.from_ns)), "seconds",
+				      view_time(clock_wall() - (now - in.from_ns)), "seconds",
 				      (double)(now - in.from_ns) / 1e9, "in",
 				      direction_since(s, &in), "out", direction_since(s, &out)));
 	}

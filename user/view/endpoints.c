@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The document of `sluice show endpoints`, and its metrics. */
-#include "hub/status.h"
+#include "view/view.h"
 
 #include <stdio.h>
 
@@ -13,15 +13,15 @@ static void warn(json_t *list, const char *format, const char *what, const char 
 }
 
 /* The tunnels that end at it: configured, and open. */
-static void count_tunnels(const struct hub *h, unsigned int e, const struct endpoint *endpoint,
+static void count_tunnels(const struct model *m, unsigned int e, const struct endpoint *endpoint,
 	unsigned int *all, unsigned int *up)
 {
 	*all = *up = 0;
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		const struct hub_site *site = h->sites[i];
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *site = m->sites[i];
 
 		if (!site || !site->conf.tunnels[e].configured ||
-			hub_endpoint(h, site, e) != endpoint)
+			endpoint_of(m, site, e) != endpoint)
 			continue;
 		++*all;
 		*up += site->tunnels[e].open;
@@ -29,20 +29,19 @@ static void count_tunnels(const struct hub *h, unsigned int e, const struct endp
 }
 
 static void add_endpoint(
-	const struct hub *h, unsigned int e, unsigned int a, json_t *list, json_t *warnings)
+	const struct model *m, unsigned int e, unsigned int a, json_t *list, json_t *warnings)
 {
-	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	const struct endpoint *endpoint = &h->endpoints[e][a];
+	const struct endpoint_conf *c = &m->config->concentrator.endpoints[e];
+	const struct endpoint *endpoint = &m->endpoints[e][a];
 	unsigned int all, up;
 	char address[ADDR_STR_SIZE];
 
-	count_tunnels(h, e, endpoint, &all, &up);
+	count_tunnels(m, e, endpoint, &all, &up);
 	json_array_append_new(list,
 		json_pack("{s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:b}", "endpoint", (int)e, "device",
 			c->device, "address", addr_format(&c->addresses[a], address), "state",
 			endpoint_fault_text(endpoint->fault), "since",
-			endpoint->since_wall_ns ? status_time(endpoint->since_wall_ns)
-						: json_null(),
+			endpoint->since_wall_ns ? view_time(endpoint->since_wall_ns) : json_null(),
 			"tunnels", (int)all, "tunnels_up", (int)up, "way_out",
 			(int)!endpoint->no_way));
 	if (!endpoint->fault && endpoint->no_way)
@@ -59,29 +58,29 @@ static json_t *address_json(const struct ip_addr *a)
 	return addr_is_set(a) ? json_string(addr_format(a, text)) : json_null();
 }
 
-json_t *status_endpoints(struct hub *h)
+json_t *view_endpoints(const struct model *m)
 {
-	const struct concentrator_conf *c = &h->config->concentrator;
+	const struct concentrator_conf *c = &m->config->concentrator;
 	json_t *list = json_array(), *warnings = json_array();
 
 	for (unsigned int e = 0; e < c->endpoint_count; e++) {
 		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++)
-			add_endpoint(h, e, a, list, warnings);
+			add_endpoint(m, e, a, list, warnings);
 	}
-	if (h->settings_wrong)
+	if (m->host.settings_wrong)
 		warn(warnings, "%s", "forwarding is switched off and cannot be switched on", NULL);
-	if (h->rp_filter_told)
+	if (m->host.rp_filter_told)
 		warn(warnings, "%s", "a strict rp_filter cannot be made loose, see the log", NULL);
-	if (h->inside_gone)
-		warn(warnings, "%s has gone and cannot be made again", link_name(h->link), NULL);
+	if (m->host.inside_gone)
+		warn(warnings, "%s has gone and cannot be made again", m->host.inside, NULL);
 	return json_pack("{s:o, s:o, s:o, s:o}", "endpoints", list, "source",
-		address_json(&h->source[0]), "source6", address_json(&h->source[1]), "warnings",
-		warnings);
+		address_json(&m->host.source[0]), "source6", address_json(&m->host.source[1]),
+		"warnings", warnings);
 }
 
-void status_endpoints_metrics(FILE *f, const struct hub *h)
+void view_endpoints_metrics(FILE *f, const struct model *m)
 {
-	const struct concentrator_conf *c = &h->config->concentrator;
+	const struct concentrator_conf *c = &m->config->concentrator;
 	char address[ADDR_STR_SIZE];
 
 	fputs("# HELP sluice_endpoint_up 1: the address of the hub can be reached.\n"
@@ -94,12 +93,12 @@ void status_endpoints_metrics(FILE *f, const struct hub *h)
 				"%d\n",
 				e, c->endpoints[e].device,
 				addr_format(&c->endpoints[e].addresses[a], address),
-				!h->endpoints[e][a].fault);
+				!m->endpoints[e][a].fault);
 	}
 	fputs("# HELP sluice_process_silent_seconds How long a process has not answered hub.\n"
 	      "# TYPE sluice_process_silent_seconds gauge\n",
 		f);
-	for (int i = 0; i < PROCESS_ROLES; i++)
-		fprintf(f, "sluice_process_silent_seconds{process=\"%s\"} %u\n", process_names[i],
-			process_silent_s(&h->processes[i]));
+	for (int i = 1; i < MODEL_PROCESSES; i++)
+		fprintf(f, "sluice_process_silent_seconds{process=\"%s\"} %u\n",
+			m->plane.processes[i].name, m->plane.processes[i].silent_s);
 }

@@ -4,20 +4,18 @@
  * metric together, after what it is and means. Names of sites need no escaping: the configuration
  * admits letters, digits and "-_." only.
  */
-#include "hub/secret/certificates.h"
+#include "view/view.h"
 
-#include "hub/site/site.h"
-#include "hub/status.h"
 #include "state/stats_fields.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 struct metric {
 	const char *name, *type, *help;
 	/* Writes the lines of one site; `offset` is that of a counter in site_stats or tunnel_stats. */
-	void (*site)(FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site);
-	uint64_t (*tunnel)(const struct hub_site *site, unsigned int t);
+	void (*site)(
+		FILE *f, const struct model *m, const struct metric *row, const struct site *site);
+	uint64_t (*tunnel)(const struct site *site, unsigned int t);
 	size_t offset;
 };
 
@@ -29,112 +27,111 @@ static const struct traffic *counter(const void *stats, size_t offset)
 }
 
 static void write_site_bytes(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
-	(void)h;
+	(void)m;
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
+		struct site_stats s = site_counted(site, (enum sluice_direction)d);
 
-		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", m->name, site->conf.name,
-			direction_names[d], (unsigned long long)counter(&s, m->offset)->bytes);
+		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", row->name, site->conf.name,
+			direction_names[d], (unsigned long long)counter(&s, row->offset)->bytes);
 	}
 }
 
 static void write_site_drops(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
-	(void)h;
+	(void)m;
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_stats s = status_site_stats(site, (enum sluice_direction)d);
+		struct site_stats s = site_counted(site, (enum sluice_direction)d);
 
 		for (const struct stats_field *field = site_drop_fields; field->name; field++)
-			fprintf(f, "%s{site=\"%s\",direction=\"%s\",reason=\"%s\"} %llu\n", m->name,
-				site->conf.name, direction_names[d], field->name,
+			fprintf(f, "%s{site=\"%s\",direction=\"%s\",reason=\"%s\"} %llu\n",
+				row->name, site->conf.name, direction_names[d], field->name,
 				(unsigned long long)stats_field_of(&s, field)->packets);
 	}
 }
 
 static void write_site_limit(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", m->name, site->conf.name,
+		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", row->name, site->conf.name,
 			direction_names[d],
-			(unsigned long long)hub_rate_limit(
-				h, (enum sluice_direction)d, site->slot));
+			(unsigned long long)rate_limit(m, (enum sluice_direction)d, site->slot));
 }
 
 /* M-01: the mean of the tunnels' states. */
 static void write_site_state(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
 	unsigned int up = 0, all = 0;
 
-	(void)h;
+	(void)m;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (!site->conf.tunnels[t].configured)
 			continue;
 		all++;
-		up += status_is_routed(site, t);
+		up += tunnel_is_routed(site, t);
 	}
-	fprintf(f, "%s{site=\"%s\"} %.2g\n", m->name, site->conf.name,
+	fprintf(f, "%s{site=\"%s\"} %.2g\n", row->name, site->conf.name,
 		all ? (double)up / all : 0.0);
 }
 
 /* M-04: a tunnel is known by its site, its number and the hub's outside address. */
 static void write_tunnels(
-	FILE *f, struct hub *h, const struct metric *m, const struct hub_site *site)
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		struct ip_addr local = config_local_address(h->config, &site->conf, t);
+		struct ip_addr local = config_local_address(m->config, &site->conf, t);
 		struct tunnel_stats s;
 		char text[ADDR_STR_SIZE];
 		uint64_t value;
 
 		if (!site->conf.tunnels[t].configured)
 			continue;
-		if (m->tunnel) {
-			value = m->tunnel(site, t);
+		if (row->tunnel) {
+			value = row->tunnel(site, t);
 		} else {
-			s = status_tunnel_stats(h, site, t);
-			value = counter(&s, m->offset)->bytes;
+			s = tunnel_counted(site, t);
+			value = counter(&s, row->offset)->bytes;
 		}
-		fprintf(f, "%s{site=\"%s\",tunnel=\"%u\",outside_ip=\"%s\"} %llu\n", m->name,
+		fprintf(f, "%s{site=\"%s\",tunnel=\"%u\",outside_ip=\"%s\"} %llu\n", row->name,
 			site->conf.name, t, addr_format(&local, text), (unsigned long long)value);
 	}
 }
 
-static uint64_t tunnel_open(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_open(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].open;
 }
 
-static uint64_t tunnel_state(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_state(const struct site *site, unsigned int t)
 {
-	return status_is_routed(site, t);
+	return tunnel_is_routed(site, t);
 }
 
-static uint64_t tunnel_draining(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_draining(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].draining;
 }
 
-static uint64_t tunnel_disabled(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_disabled(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].admin_down;
 }
 
-static uint64_t tunnel_refusals(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_refusals(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].refusals;
 }
 
-static uint64_t tunnel_prefixes(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_prefixes(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].bgp.prefixes_in;
 }
 
-static uint64_t tunnel_limited(const struct hub_site *site, unsigned int t)
+static uint64_t tunnel_limited(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].bgp.out_limited;
 }
@@ -188,32 +185,22 @@ static void write_head(FILE *f, const char *name, const char *type, const char *
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-char *status_metrics(struct hub *h)
+void view_metrics(FILE *f, const struct model *m)
 {
 	static const char bandwidth[] = "sluice_concentrator_bandwidth_bps";
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
 
-	if (!f)
-		return NULL;
 	write_head(f, bandwidth, "gauge", "Bits a second delivered to or from all sites together.");
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_rates r = status_sum_rates(h, (enum sluice_direction)d);
+		struct site_rates r = view_sum_rates(m, (enum sluice_direction)d);
 
 		fprintf(f, "%s{direction=\"%s\"} %llu\n", bandwidth, direction_names[d],
 			(unsigned long long)r.delivered_bps);
 	}
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
 		write_head(f, metrics[i].name, metrics[i].type, metrics[i].help);
-		for (uint32_t s = 0; s < HUB_SITE_SLOTS; s++) {
-			if (h->sites[s])
-				metrics[i].site(f, h, &metrics[i], h->sites[s]);
+		for (uint32_t s = 0; s < SITE_SLOTS; s++) {
+			if (m->sites[s])
+				metrics[i].site(f, m, &metrics[i], m->sites[s]);
 		}
 	}
-	certificates_metrics(f, h);
-	unknown_list_metrics(f, &h->unknown);
-	status_endpoints_metrics(f, h);
-	fclose(f);
-	return text;
 }

@@ -1,72 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The documents of "sluice show". */
-#include "hub/status.h"
+#include "view/view.h"
 
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
 #include "bgp/decide.h"
-#include "dataplane/reassembly.h"
 #include "ike/reason.h"
 #include "state/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 static const char *const phase_names[] = {
 	[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
 
-static json_t *json_number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
+/* where the routes to a site point. Counted for all sites at once. */
+struct egress {
+	unsigned int routes[TUNNELS_PER_SITE];
+	unsigned int why
+		[TUNNELS_PER_SITE]; /* of these, a bit for each enum path_fate of the other tunnel */
+	unsigned int shared;        /* that other sites carry too */
+};
 
-static void count_egress(void *context, struct route_entry *e)
-{
-	struct hub *h = context;
-	const struct route_shares *shares = route_table_sharing(h->routes, e);
-	struct hub_tunnel *t = e->installed ? hub_tunnel(h, e->tunnel) : NULL;
+struct egress_count {
+	const struct model *m;
+	struct egress sites[SITE_SLOTS];
+};
 
-	if (!t)
+static void count_egress(void *context, const struct route_entry *e)
+{
+	struct egress_count *c = context;
+	const struct route_shares *shares = route_table_sharing(c->m->routes, e);
+	unsigned int t = e->tunnel % TUNNELS_PER_SITE;
+
+	if (!e->installed || !site_tunnel_find(c->m, e->tunnel))
 		return;
 	if (!shares->count) {
-		t->egress_routes++;
-		t->egress_why |= 1u << route_table_facts(h->routes, e)->other;
+		struct egress *g = &c->sites[e->tunnel / TUNNELS_PER_SITE];
+
+		g->routes[t]++;
+		g->why[t] |= 1u << route_table_facts(c->m->routes, e)->other;
 	}
 	for (unsigned int i = 0; i < shares->count; i++) {
-		uint32_t tunnel = shares->tunnels[i];
-		struct hub_site *site = hub_site_of_tunnel(h, tunnel);
+		uint32_t tunnel = shares->tunnels[i], slot = tunnel / TUNNELS_PER_SITE;
 
 		/* Once for each site: its lowest, which comes first. */
-		if (!site || (i && shares->tunnels[i - 1] / TUNNELS_PER_SITE == site->slot))
+		if (!site_of_tunnel(c->m, tunnel) ||
+			(i && shares->tunnels[i - 1] / TUNNELS_PER_SITE == slot))
 			continue;
-		site->tunnels[tunnel % TUNNELS_PER_SITE].egress_routes++;
-		site->shared_routes++;
+		c->sites[slot].routes[tunnel % TUNNELS_PER_SITE]++;
+		c->sites[slot].shared++;
 	}
 }
 
-/* the tunnel that packets to a site leave by is where most of its routes point. */
-static void count_egress_routes(struct hub *h)
+/* The tunnel that packets to a site leave by is where most of its routes point. */
+static json_t *primary_egress(const struct egress *g)
 {
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i])
-			continue;
-		h->sites[i]->shared_routes = 0;
-		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-			h->sites[i]->tunnels[t].egress_routes = h->sites[i]->tunnels[t].egress_why =
-				0;
-	}
-	route_table_each(h->routes, count_egress, h);
-}
-
-static json_t *primary_egress(const struct hub_site *site)
-{
-	unsigned int first = site->tunnels[0].egress_routes,
-		     second = site->tunnels[1].egress_routes;
-
-	return first || second ? json_integer(second > first) : json_null();
+	return g->routes[0] || g->routes[1] ? json_integer(g->routes[1] > g->routes[0])
+					    : json_null();
 }
 
 /* Why all routes of a tunnel are better over it than over the other one of its site. */
@@ -91,33 +83,30 @@ static const char *why_not_other(unsigned int why)
 }
 
 /* why the egress is where it is; the rules of each route are told by "show route". */
-static const char *egress_reason(const struct hub_site *site)
+static const char *egress_reason(const struct site *site, const struct egress *g)
 {
-	const struct hub_tunnel *t = site->tunnels;
 	bool usable[TUNNELS_PER_SITE];
 
 	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++)
-		usable[i] = status_is_routed(site, i);
-	if (!t[0].egress_routes && !t[1].egress_routes)
+		usable[i] = tunnel_is_routed(site, i);
+	if (!g->routes[0] && !g->routes[1])
 		return "no routes lead to the site";
-	if (usable[0] != usable[1] && !site->shared_routes)
+	if (usable[0] != usable[1] && !g->shared)
 		return site->conf.routing == ROUTING_STATIC ? "the only tunnel that is up"
 							    : "the only tunnel with a BGP session";
 	if (site->conf.routing == ROUTING_STATIC)
 		return "static routes: of two tunnels, the lower number";
-	if (site->shared_routes)
+	if (g->shared)
 		return "flows are spread over all tunnels that are equal (ecmp)";
-	if (t[0].egress_routes && t[1].egress_routes)
+	if (g->routes[0] && g->routes[1])
 		return "most routes are best over it; the others go by the other tunnel";
-	return why_not_other(t[t[1].egress_routes > 0].egress_why);
+	return why_not_other(g->why[g->routes[1] > 0]);
 }
 
-static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
+static void add_site(const struct site *site, const struct egress *g, json_t *list)
 {
-	(void)h;
-
-	struct site_stats in = status_site_stats(site, SLUICE_IN);
-	struct site_stats out = status_site_stats(site, SLUICE_OUT);
+	struct site_stats in = site_counted(site, SLUICE_IN);
+	struct site_stats out = site_counted(site, SLUICE_OUT);
 	unsigned int configured = 0, up = 0, established = 0, routed = 0;
 	uint32_t prefixes = 0;
 
@@ -125,38 +114,42 @@ static void add_site(struct hub *h, const struct hub_site *site, json_t *list)
 		configured += site->conf.tunnels[t].configured;
 		up += site->tunnels[t].open;
 		established += site->tunnels[t].bgp.state == BGP_ESTABLISHED;
-		routed += status_is_routed(site, t);
+		routed += tunnel_is_routed(site, t);
 		if (site->tunnels[t].bgp.prefixes_in > prefixes)
 			prefixes = site->tunnels[t].bgp.prefixes_in;
 	}
 	json_array_append_new(list,
 		json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:s, s:o, s:o, s:o}", "name",
-			site->conf.name, "asn", json_number(site->conf.asn), "state",
+			site->conf.name, "asn", view_number(site->conf.asn), "state",
 			!routed                ? "down"
 			: routed == configured ? "up"
 					       : "degraded",
 			"tunnels_up", (int)up, "bgp_established", (int)established, "prefixes_in",
-			(int)prefixes, "primary_egress", primary_egress(site), "egress_reason",
-			egress_reason(site), "rate_bps", json_number(site->conf.rate), "in_bytes",
-			json_number(in.delivered.bytes), "out_bytes",
-			json_number(out.delivered.bytes)));
+			(int)prefixes, "primary_egress", primary_egress(g), "egress_reason",
+			egress_reason(site, g), "rate_bps", view_number(site->conf.rate),
+			"in_bytes", view_number(in.delivered.bytes), "out_bytes",
+			view_number(out.delivered.bytes)));
 }
 
-json_t *status_sites(struct hub *h, const struct hub_site *site)
+json_t *view_sites(const struct model *m, const struct site *site)
 {
-	const struct concentrator_conf *c = &h->config->concentrator;
+	const struct concentrator_conf *c = &m->config->concentrator;
+	struct egress_count count = {.m = m};
 	json_t *list = json_array();
 
-	count_egress_routes(h);
-	status_each_site(h, site, add_site, list);
+	route_table_read(m->routes, count_egress, &count);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (m->sites[i] && (!site || site == m->sites[i]))
+			add_site(m->sites[i], &count.sites[i], list);
+	}
 	return json_pack("{s:{s:s, s:o, s:i, s:o, s:o, s:o}, s:o}", "concentrator", "name", c->name,
-		"asn", json_number(c->asn), "sites", (int)h->config->site_count, "site_rate_bps",
-		json_number(c->site_rate), "aggregate_rate_bps", json_number(c->aggregate_rate),
-		"uptime_s", json_number((clock_now() - h->started_ns) / CLOCK_SECOND), "sites",
+		"asn", view_number(c->asn), "sites", (int)m->config->site_count, "site_rate_bps",
+		view_number(c->site_rate), "aggregate_rate_bps", view_number(c->aggregate_rate),
+		"uptime_s", view_number((clock_now() - m->started_ns) / CLOCK_SECOND), "sites",
 		list);
 }
 
-static const struct imsg_sa_info *sa_in_use(const struct hub_tunnel *t)
+static const struct tunnel_sa *sa_in_use(const struct site_tunnel *t)
 {
 	for (uint32_t i = 0; i < t->sa_count; i++) {
 		if (t->sas[i].in_use)
@@ -171,7 +164,7 @@ static const char *encap_name(bool udp)
 }
 
 /* Why it is down, or is up and carries nothing. */
-static void set_reason(struct hub *h, json_t *o, const struct hub_tunnel *state,
+static void set_reason(const struct model *m, json_t *o, const struct site_tunnel *state,
 	const struct endpoint *endpoint, unsigned int t)
 {
 	enum reason own = endpoint->fault         ? REASON_ENDPOINT_LOST
@@ -182,18 +175,18 @@ static void set_reason(struct hub *h, json_t *o, const struct hub_tunnel *state,
 	json_object_set_new(o, "detail",
 		own == REASON_ENDPOINT_LOST
 			? json_sprintf("endpoint %u, %s: %s", t,
-				  h->config->concentrator.endpoints[t].device,
+				  m->config->concentrator.endpoints[t].device,
 				  endpoint_fault_text(endpoint->fault))
 			: json_string(own ? state->silent_text : state->ike.detail));
 }
 
-static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int t, json_t *list)
+static void add_tunnel(const struct model *m, const struct site *site, unsigned int t, json_t *list)
 {
-	const struct hub_tunnel *state = &site->tunnels[t];
-	const struct endpoint *endpoint = hub_endpoint(h, site, t);
-	const struct imsg_sa_info *sa = sa_in_use(state);
-	struct tunnel_stats stats = status_tunnel_stats(h, site, t);
-	struct ip_addr local = config_local_address(h->config, &site->conf, t);
+	const struct site_tunnel *state = &site->tunnels[t];
+	const struct endpoint *endpoint = endpoint_of(m, site, t);
+	const struct tunnel_sa *sa = sa_in_use(state);
+	struct tunnel_stats stats = tunnel_counted(site, t);
+	struct ip_addr local = config_local_address(m->config, &site->conf, t);
 	char peer[ENDPOINT_STR_SIZE], own[ADDR_STR_SIZE];
 	json_t *o = json_object();
 
@@ -211,49 +204,49 @@ static void add_tunnel(struct hub *h, const struct hub_site *site, unsigned int 
 	json_object_set_new(o, "proposal", json_string(sa ? sa->proposal : ""));
 	json_object_set_new(o, "ike_proposal", json_string(state->ike.ike_proposal));
 	json_object_set_new(o, "encap", json_string(sa ? encap_name(sa->udp_encap) : ""));
-	json_object_set_new(o, "inner_mtu", json_integer(hub_tunnel_mtu(state)));
+	json_object_set_new(o, "inner_mtu", json_integer(tunnel_mtu(state)));
 	json_object_set_new(o, "since",
-		status_time(endpoint->fault && endpoint->since_wall_ns ? endpoint->since_wall_ns
-								       : state->since_wall_ns));
-	json_object_set_new(o, "bgp", json_string(status_bgp_name(site, t)));
-	json_object_set_new(o, "bgp_detail", json_string(status_bgp_detail(state)));
+		view_time(endpoint->fault && endpoint->since_wall_ns ? endpoint->since_wall_ns
+								     : state->since_wall_ns));
+	json_object_set_new(o, "bgp", json_string(view_bgp_name(site, t)));
+	json_object_set_new(o, "bgp_detail", json_string(view_bgp_detail(state)));
 	json_object_set_new(
 		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));
 	json_object_set_new(o, "prefixes_in", json_integer(state->bgp.prefixes_in));
 	json_object_set_new(o, "prefixes_out", json_integer(state->bgp.prefixes_out));
-	json_object_set_new(o, "in_bytes", json_number(stats.in.bytes));
-	json_object_set_new(o, "out_bytes", json_number(stats.out.bytes));
-	json_object_set_new(o, "in_control_bytes", json_number(stats.control_in.bytes));
-	json_object_set_new(o, "out_control_bytes", json_number(stats.control_out.bytes));
-	json_object_set_new(o, "waiting_packets", json_number(stats.waiting.packets));
-	set_reason(h, o, state, endpoint, t);
+	json_object_set_new(o, "in_bytes", view_number(stats.in.bytes));
+	json_object_set_new(o, "out_bytes", view_number(stats.out.bytes));
+	json_object_set_new(o, "in_control_bytes", view_number(stats.control_in.bytes));
+	json_object_set_new(o, "out_control_bytes", view_number(stats.control_out.bytes));
+	json_object_set_new(o, "waiting_packets", view_number(stats.waiting.packets));
+	set_reason(m, o, state, endpoint, t);
 	json_array_append_new(list, o);
 }
 
-static void add_tunnels(struct hub *h, const struct hub_site *site, json_t *list)
+static void add_tunnels(const struct model *m, const struct site *site, json_t *list)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->conf.tunnels[t].configured)
-			add_tunnel(h, site, t, list);
+			add_tunnel(m, site, t, list);
 	}
 }
 
-json_t *status_tunnels(struct hub *h, const struct hub_site *site)
+json_t *view_tunnels(const struct model *m, const struct site *site)
 {
 	json_t *list = json_array();
 
-	status_each_site(h, site, add_tunnels, list);
+	view_each_site(m, site, add_tunnels, list);
 	return json_pack("{s:o}", "tunnels", list);
 }
 
-static void add_tunnel_sas(struct hub *h, const struct hub_site *site, json_t *list)
+static void add_tunnel_sas(const struct model *m, const struct site *site, json_t *list)
 {
 	uint64_t now = clock_wall();
 
-	(void)h;
+	(void)m;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		for (uint32_t i = 0; i < site->tunnels[t].sa_count; i++) {
-			const struct imsg_sa_info *sa = &site->tunnels[t].sas[i];
+			const struct tunnel_sa *sa = &site->tunnels[t].sas[i];
 			uint64_t age = now > sa->created_wall_ns
 					       ? (now - sa->created_wall_ns) / CLOCK_SECOND
 					       : 0;
@@ -268,18 +261,18 @@ static void add_tunnel_sas(struct hub *h, const struct hub_site *site, json_t *l
 					"site", site->conf.name, "tunnel", (int)t, "spi_in", in,
 					"spi_out", out, "proposal", sa->proposal, "in_use",
 					(int)sa->in_use, "encap", encap_name(sa->udp_encap),
-					"age_s", json_number(age), "rekey_in_s",
+					"age_s", view_number(age), "rekey_in_s",
 					(json_int_t)(rekey > 0 ? rekey : 0), "expires_in_s",
 					(json_int_t)(expire > 0 ? expire : 0)));
 		}
 	}
 }
 
-json_t *status_sas(struct hub *h, const struct hub_site *site)
+json_t *view_sas(const struct model *m, const struct site *site)
 {
 	json_t *list = json_array();
 
-	status_each_site(h, site, add_tunnel_sas, list);
+	view_each_site(m, site, add_tunnel_sas, list);
 	return json_pack("{s:o}", "sas", list);
 }
 
@@ -289,8 +282,8 @@ struct route_row {
 };
 
 struct routes_context {
-	struct hub *h;
-	const struct hub_site *site; /* NULL: all */
+	const struct model *m;
+	const struct site *site; /* NULL: all */
 	struct route_row *rows;
 	size_t count, size;
 };
@@ -314,7 +307,7 @@ static int compare_rows(const void *a, const void *b)
 }
 
 static bool is_to_site(
-	const struct hub_site *site, const struct route_entry *e, const struct route_shares *shares)
+	const struct site *site, const struct route_entry *e, const struct route_shares *shares)
 {
 	for (unsigned int i = 0; i < shares->count; i++) {
 		if (shares->tunnels[i] / TUNNELS_PER_SITE == site->slot)
@@ -324,12 +317,12 @@ static bool is_to_site(
 }
 
 /* All tunnels that carry flows to it; none when only the best one does. */
-static json_t *shares_json(struct hub *h, const struct route_shares *shares)
+static json_t *shares_json(const struct model *m, const struct route_shares *shares)
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < shares->count; i++) {
-		const struct hub_site *site = hub_site_of_tunnel(h, shares->tunnels[i]);
+		const struct site *site = site_of_tunnel(m, shares->tunnels[i]);
 
 		if (site)
 			json_array_append_new(
@@ -339,12 +332,12 @@ static json_t *shares_json(struct hub *h, const struct route_shares *shares)
 	return list;
 }
 
-static void add_route(void *context, struct route_entry *e)
+static void add_route(void *context, const struct route_entry *e)
 {
 	struct routes_context *c = context;
-	const struct route_facts *facts = route_table_facts(c->h->routes, e);
-	const struct route_shares *shares = route_table_sharing(c->h->routes, e);
-	const struct hub_site *site = hub_site_of_tunnel(c->h, e->tunnel);
+	const struct route_facts *facts = route_table_facts(c->m->routes, e);
+	const struct route_shares *shares = route_table_sharing(c->m->routes, e);
+	const struct site *site = site_of_tunnel(c->m, e->tunnel);
 	const struct ip_prefix prefix = route_prefix(e);
 	char text[PREFIX_STR_SIZE];
 	json_t *path;
@@ -353,20 +346,20 @@ static void add_route(void *context, struct route_entry *e)
 		return;
 	path = json_array();
 	for (int i = 0; i < facts->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
-		json_array_append_new(path, json_number(facts->as_path[i]));
+		json_array_append_new(path, view_number(facts->as_path[i]));
 	add_row(c, &prefix,
 		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:o, s:s}", "prefix",
 			prefix_format(&prefix, text), "site", site->conf.name, "tunnel",
 			(int)(e->tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
-			json_number(facts->med), "candidates", json_number(facts->candidates),
-			"moves", json_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
-			"shares", shares_json(c->h, shares), "kind",
+			view_number(facts->med), "candidates", view_number(facts->candidates),
+			"moves", view_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
+			"shares", shares_json(c->m, shares), "kind",
 			facts->source == SOURCE_STATIC ? "static" : "bgp"));
 }
 
 /* A route of the hub itself; site NULL: a network behind it. */
 static void add_own_route(struct routes_context *c, const struct ip_prefix *prefix,
-	const struct hub_site *site, unsigned int t)
+	const struct site *site, unsigned int t)
 {
 	char text[PREFIX_STR_SIZE];
 	json_t *o = json_pack("{s:s, s:[], s:i, s:i, s:i, s:i, s:b, s:s}", "prefix",
@@ -378,7 +371,7 @@ static void add_own_route(struct routes_context *c, const struct ip_prefix *pref
 	add_row(c, prefix, o);
 }
 
-static void add_inside_routes(struct routes_context *c, const struct hub_site *site)
+static void add_inside_routes(struct routes_context *c, const struct site *site)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -394,16 +387,16 @@ static void add_inside_routes(struct routes_context *c, const struct hub_site *s
 	}
 }
 
-json_t *status_routes(struct hub *h, const struct hub_site *site)
+json_t *view_routes(const struct model *m, const struct site *site)
 {
-	const struct networks_conf *networks = &h->config->concentrator.networks;
-	struct routes_context c = {.h = h, .site = site};
+	const struct networks_conf *networks = &m->config->concentrator.networks;
+	struct routes_context c = {.m = m, .site = site};
 	json_t *list = json_array();
 
-	route_table_each(h->routes, add_route, &c);
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (h->sites[i] && (!site || site == h->sites[i]))
-			add_inside_routes(&c, h->sites[i]);
+	route_table_read(m->routes, add_route, &c);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (m->sites[i] && (!site || site == m->sites[i]))
+			add_inside_routes(&c, m->sites[i]);
 	}
 	for (uint32_t i = 0; !site && i < networks->count; i++)
 		add_own_route(&c, &networks->prefixes[i], NULL, 0);
@@ -415,24 +408,6 @@ json_t *status_routes(struct hub *h, const struct hub_site *site)
 	return json_pack("{s:o}", "routes", list);
 }
 
-static unsigned long rss_kb(pid_t pid)
-{
-	char path[40], line[128];
-	unsigned long kb = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-
-	FILE *f = fopen(path, "re");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "VmRSS: %lu", &kb) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 static json_t *counters(const void *stats, const struct stats_field *fields)
 {
 	json_t *o = json_object();
@@ -441,8 +416,8 @@ static json_t *counters(const void *stats, const struct stats_field *fields)
 		const struct traffic *t = stats_field_of(stats, f);
 
 		json_object_set_new(o, f->name,
-			json_pack("{s:o, s:o}", "packets", json_number(t->packets), "bytes",
-				json_number(t->bytes)));
+			json_pack("{s:o, s:o}", "packets", view_number(t->packets), "bytes",
+				view_number(t->bytes)));
 	}
 	return o;
 }
@@ -450,72 +425,63 @@ static json_t *counters(const void *stats, const struct stats_field *fields)
 static void add_packets(json_t *o, const char *name, uint64_t packets)
 {
 	json_object_set_new(
-		o, name, json_pack("{s:o, s:i}", "packets", json_number(packets), "bytes", 0));
+		o, name, json_pack("{s:o, s:i}", "packets", view_number(packets), "bytes", 0));
 }
 
-static json_t *outside_counters(const struct outside_stats *s)
+static json_t *outside_counters(const struct model_plane *p)
 {
-	json_t *o = counters(s, outside_fields);
-	struct reassembly r = reassembly_now();
+	json_t *o = counters(&p->outside, outside_fields);
 
-	add_packets(o, "reassembly_failed", r.failed);
-	add_packets(o, "fragments_overlap", r.overlapping);
+	add_packets(o, "reassembly_failed", p->reassembly.failed);
+	add_packets(o, "fragments_overlap", p->reassembly.overlapping);
 	return o;
 }
 
-json_t *status_dataplane(struct hub *h)
+static json_t *process_json(const struct model_process *p, bool child)
 {
+	json_t *o = json_pack("{s:s, s:i, s:o, s:o, s:o}", "name", p->name, "pid", p->pid,
+		"restarts", view_number(p->restarts), "uptime_s", view_number(p->uptime_s),
+		"rss_kb", view_number(p->rss_kb));
+
+	if (child)
+		json_object_set_new(o, "silent_s", view_number(p->silent_s));
+	return o;
+}
+
+json_t *view_dataplane(const struct model *m)
+{
+	const struct model_plane *p = &m->plane;
 	json_t *processes = json_array();
-	struct outside_stats outside;
-	struct inside_stats inside;
-	char mode[200], bfd[100] = "real-time priority";
+	char mode[300], bfd[100] = "real-time priority";
 
-	if (h->bfd_unhurried)
+	if (p->bfd_unhurried)
 		snprintf(
-			bfd, sizeof(bfd), "no real-time priority (%s)", strerror(h->bfd_unhurried));
-	json_array_append_new(
-		processes, json_pack("{s:s, s:i, s:i, s:o, s:o}", "name", "hub", "pid",
-				   (int)getpid(), "restarts", 0, "uptime_s",
-				   json_number((clock_now() - h->started_ns) / CLOCK_SECOND),
-				   "rss_kb", json_number(rss_kb(getpid()))));
-	for (int i = 0; i < PROCESS_ROLES; i++) {
-		const struct process *p = &h->processes[i];
-		uint64_t age = p->pid > 0 ? (clock_now() - p->started_ns) / CLOCK_SECOND : 0;
-
-		json_array_append_new(
-			processes, json_pack("{s:s, s:i, s:i, s:o, s:o, s:i}", "name",
-					   process_names[i], "pid", (int)p->pid, "restarts",
-					   (int)p->restarts, "uptime_s", json_number(age), "rss_kb",
-					   json_number(p->pid > 0 ? rss_kb(p->pid) : 0), "silent_s",
-					   (int)process_silent_s(p)));
-	}
-	maps_outside_stats(h->maps, &outside);
-	maps_inside_stats(h->maps, &inside);
+			bfd, sizeof(bfd), "no real-time priority (%s)", strerror(p->bfd_unhurried));
+	for (int i = 0; i < MODEL_PROCESSES; i++)
+		json_array_append_new(processes, process_json(&p->processes[i], i > 0));
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
-		h->outside_mode[0] ? h->outside_mode[0] : "-", h->inside_mode,
-		link_offloads(h->link), h->data_mode);
+		p->outside_mode ? p->outside_mode : "-", p->inside_mode, p->offloads, p->data_mode);
 	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:I}", "backend",
-		h->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)h->workers,
-		"bfd_thread", bfd, "processes", processes, "outside", outside_counters(&outside),
-		"inside", counters(&inside, inside_fields), "routes_mended",
-		(json_int_t)h->routes_mended, "closed_prefixes",
-		(json_int_t)closed_count(h->closed));
+		p->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)p->workers,
+		"bfd_thread", bfd, "processes", processes, "outside", outside_counters(p), "inside",
+		counters(&p->inside, inside_fields), "routes_mended", (json_int_t)p->routes_mended,
+		"closed_prefixes", (json_int_t)p->closed_count);
 }
 
 #define LOG_SHOWN 1000 /* events of one answer */
 
-json_t *status_log(struct hub *h, const struct hub_site *site, enum event_kind kind)
+json_t *view_log(const struct model *m, const struct site *site, enum event_kind kind)
 {
-	const struct event_ring *rings[2 * HUB_SITE_SLOTS * TUNNELS_PER_SITE];
+	const struct event_ring *rings[2 * SITE_SLOTS * TUNNELS_PER_SITE];
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < HUB_SITE_SLOTS; i++) {
-		if (!h->sites[i] || (site && h->sites[i] != site))
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		if (!m->sites[i] || (site && m->sites[i] != site))
 			continue;
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			rings[count++] = &h->sites[i]->events[t][kind];
+			rings[count++] = &m->sites[i]->events[t][kind];
 			if (kind == EVENT_BGP)
-				rings[count++] = &h->sites[i]->events[t][EVENT_BGP_ROUTE];
+				rings[count++] = &m->sites[i]->events[t][EVENT_BGP_ROUTE];
 		}
 	}
 	return json_pack("{s:o}", "events", event_rings_list(rings, count, LOG_SHOWN));

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bgp and its BFD thread report. */
+#include "hub/child/child.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bgp/bfd/packet.h"
+#include "hub/api/api.h"
+#include "hub/event/event.h"
+#include "hub/route/route.h"
+#include "hub/site/admin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void on_ready(void *context, struct imsg *message)
+{
+	struct hub *h = context;
+	const struct imsg_bgp_ready *m = message->payload;
+
+	h->model.plane.bfd_unhurried = m->bfd_error;
+	child_ready(h, message);
+}
+
+static void on_state(void *context, struct imsg *message)
+{
+	struct hub *h = context;
+	const struct imsg_bgp_state *m = message->payload;
+	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
+	bool is_up = m->state == BGP_ESTABLISHED, was_up;
+	uint64_t since;
+
+	if (!t)
+		return;
+	was_up = t->bgp.state == BGP_ESTABLISHED;
+	since = t->bgp.established_wall_ns;
+	if (is_up != was_up)
+		log_info("site %s tunnel %u: BGP %s%s%s",
+			site_of_tunnel(&h->model, m->tunnel)->conf.name,
+			m->tunnel % TUNNELS_PER_SITE, is_up ? "established" : "closed",
+			m->detail[0] ? ": " : "", m->detail);
+	t->bgp = (struct tunnel_bgp){.state = (enum bgp_state)m->state,
+		.prefixes_in = m->prefixes_in,
+		.prefixes_out = m->prefixes_out,
+		.prefixes_in6 = m->prefixes_in6,
+		.prefixes_out6 = m->prefixes_out6,
+		.out_limited = m->out_limited,
+		.error_code = m->error_code,
+		.error_subcode = m->error_subcode,
+		.counts = m->counts,
+		.established_wall_ns = !is_up  ? 0
+				       : since ? since
+					       : clock_wall()};
+	memcpy(t->bgp.detail, m->detail, sizeof(t->bgp.detail));
+	if (is_up) {
+		t->md5_at_ns = 0; /* whatever it was, it is over */
+		admin_carries(h, m->tunnel);
+	}
+}
+
+static void on_bfd_state(void *context, struct imsg *message)
+{
+	struct hub *h = context;
+	const struct imsg_bfd_state *m = message->payload;
+	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
+
+	if (!t)
+		return;
+	if (t->bfd.present != m->present || t->bfd.state != m->state)
+		log_info("site %s tunnel %u: BFD %s%s%s%s",
+			site_of_tunnel(&h->model, m->tunnel)->conf.name,
+			m->tunnel % TUNNELS_PER_SITE, m->present ? bfd_state_name(m->state) : "off",
+			m->present && m->diag ? " (" : "",
+			m->present && m->diag ? bfd_diag_name(m->diag) : "",
+			m->present && m->diag ? ")" : "");
+	t->bfd = (struct tunnel_bfd){.present = m->present,
+		.state = m->state,
+		.remote_state = m->remote_state,
+		.diag = m->diag,
+		.remote_diag = m->remote_diag,
+		.interval_us = m->interval_us,
+		.detection_us = m->detection_us,
+		.packets_in = m->packets_in,
+		.packets_out = m->packets_out,
+		.packets_refused = m->packets_refused,
+		.expirations = m->expirations,
+		.resume = m->resume};
+}
+
+/* M-24. The local preference and the weight are the hub's own: the same for every path. */
+static json_t *route_message(const struct bgp_effect_event *e)
+{
+	char prefix[PREFIX_STR_SIZE], hop[ADDR_STR_SIZE], path[ROUTE_AS_PATH_SHOWN * 11 + 4] = "";
+	json_t *o;
+
+	for (size_t i = 0, at = 0; i < e->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
+		at += (size_t)snprintf(
+			path + at, sizeof(path) - at, "%s%u", i ? " " : "", e->as_path[i]);
+	if (e->as_path_len > ROUTE_AS_PATH_SHOWN)
+		strcat(path, " ...");
+	o = json_pack("{s:s}", "prefix", prefix_format(&e->prefix, prefix));
+	if (e->status != BGP_EVENT_WITHDRAWN)
+		json_object_update_new(
+			o, json_pack("{s:s, s:i, s:I, s:s, s:i}", "asPath", path, "localPref", 100,
+				   "med", (json_int_t)e->med, "nextHopIp",
+				   addr_format(&e->next_hop, hop), "weight", 0));
+	return o;
+}
+
+static void on_event(void *context, struct imsg *message)
+{
+	static const char *const statuses[BGP_EVENT_STATUSES] = {
+		[BGP_EVENT_DOWN] = "DOWN",
+		[BGP_EVENT_UP] = "UP",
+		[BGP_EVENT_ADVERTISED] = "ADVERTISED",
+		[BGP_EVENT_UPDATED] = "UPDATED",
+		[BGP_EVENT_WITHDRAWN] = "WITHDRAWN",
+	};
+	const struct imsg_bgp_event *m = message->payload;
+	const struct bgp_effect_event *e = &m->event;
+	bool route = e->status >= BGP_EVENT_ADVERTISED;
+	json_t *told;
+
+	if (route && e->prefix.len > addr_bits(&e->prefix.addr))
+		return;
+	told = route ? route_message(e) : json_object();
+	if (e->details[0] || !route)
+		json_object_set_new(told, "details", json_string(e->details));
+	if (e->left_out)
+		json_object_set_new(told, "left_out", json_integer(e->left_out));
+	hub_event(context, m->tunnel, route ? EVENT_BGP_ROUTE : EVENT_BGP,
+		json_pack("{s:s, s:s, s:o}", "type", route ? "RouteStatus" : "BGPStatus", "status",
+			statuses[e->status], "message", told));
+}
+
+static void on_routes(void *context, struct imsg *m)
+{
+	hub_routes_take(context, m->payload, m->len / sizeof(struct imsg_route));
+}
+
+static void on_unroutes(void *context, struct imsg *m)
+{
+	hub_routes_gone(context, m->payload, m->len / sizeof(struct ip_prefix));
+}
+
+static void on_settled(void *context, struct imsg *m)
+{
+	struct hub *h = context;
+
+	(void)m;
+	h->bgp_settled = true;
+	hub_routes_drop_stale(h);
+}
+
+static void on_answer(void *context, struct imsg *m)
+{
+	hub_bgp_answer(context, m->payload);
+}
+
+static const struct imsg_field state_fields[] = {
+	IMSG_ENUM(struct imsg_bgp_state, state, BGP_ESTABLISHED + 1),
+	IMSG_BOOL(struct imsg_bgp_state, out_limited),
+	IMSG_TEXT(struct imsg_bgp_state, detail),
+	{0},
+};
+
+static const struct imsg_field event_fields[] = {
+	IMSG_ENUM(struct imsg_bgp_event, event.status, BGP_EVENT_STATUSES),
+	IMSG_TEXT(struct imsg_bgp_event, event.details),
+	{0},
+};
+
+static const struct imsg_field answer_fields[] = {
+	IMSG_BOOL(struct imsg_bgp_answer, last),
+	IMSG_BOOL(struct imsg_bgp_answer, path.stale),
+	IMSG_BOOL(struct imsg_bgp_answer, path.declared),
+	{0},
+};
+
+static const struct imsg_field bfd_fields[] = {
+	IMSG_BOOL(struct imsg_bfd_state, present),
+	IMSG_BOOL(struct imsg_bfd_state, failed),
+	IMSG_ENUM(struct imsg_bfd_state, state, BFD_STATES),
+	IMSG_ENUM(struct imsg_bfd_state, remote_state, BFD_STATES),
+	IMSG_BOOL(struct imsg_bfd_state, resume.session.remote_demand),
+	{0},
+};
+
+const struct imsg_row bgp_reports[] = {
+	{IMSG_READY, sizeof(struct imsg_bgp_ready), .take = on_ready},
+	{IMSG_BGP_STATE, sizeof(struct imsg_bgp_state), .fields = state_fields, .take = on_state},
+	{IMSG_ROUTES, sizeof(struct imsg_route), IMSG_LIST, .take = on_routes},
+	{IMSG_UNROUTES, sizeof(struct ip_prefix), IMSG_LIST, .take = on_unroutes},
+	{IMSG_BGP_SETTLED, .take = on_settled},
+	{IMSG_BGP_EVENT, sizeof(struct imsg_bgp_event), .fields = event_fields, .take = on_event},
+	{IMSG_BGP_ANSWER, sizeof(struct imsg_bgp_answer), .fields = answer_fields,
+		.take = on_answer},
+	{IMSG_BFD_STATE, sizeof(struct imsg_bfd_state), .fields = bfd_fields, .take = on_bfd_state},
+	{IMSG_INVALID},
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What data reports, and what api asks. */
+#include "hub/child/child.h"
+
+#include "base/log.h"
+#include "hub/api/api.h"
+#include "hub/site/site.h"
+
+#include <stdio.h>
+
+static void on_mode(void *context, struct imsg *message)
+{
+	struct hub *h = context;
+	const struct imsg_data_mode *m = message->payload;
+
+	snprintf(h->model.plane.data_mode, sizeof(h->model.plane.data_mode), "%s", m->text);
+	log_info("data plane: %s", m->text);
+}
+
+static void on_path(void *context, struct imsg *m)
+{
+	hub_tunnel_path(context, m->payload);
+}
+
+static void on_request(void *context, struct imsg *m)
+{
+	hub_api_request(context, m->payload);
+}
+
+static const struct imsg_field mode_fields[] = {IMSG_TEXT(struct imsg_data_mode, text), {0}};
+
+const struct imsg_row data_reports[] = {
+	{IMSG_READY, .take = child_ready},
+	{IMSG_DATA_MODE, sizeof(struct imsg_data_mode), .fields = mode_fields, .take = on_mode},
+	{IMSG_DATA_PATH, sizeof(struct imsg_data_path), .take = on_path},
+	{IMSG_INVALID},
+};
+
+static const struct imsg_field request_fields[] = {
+	IMSG_TEXT(struct imsg_api_request, site),
+	IMSG_BOOL(struct imsg_api_request, force),
+	{0},
+};
+
+const struct imsg_row api_requests[] = {
+	{IMSG_READY, .take = child_ready},
+	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), .fields = request_fields,
+		.take = on_request},
+	{IMSG_INVALID},
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/child/child.h"
+
+#include "base/log.h"
+#include "hub/notify.h"
+
+void child_ready(void *context, struct imsg *m)
+{
+	struct hub *h = context;
+	bool all = true;
+
+	(void)m;
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		all &= h->processes[i].was_ready;
+	if (!all || h->started)
+		return;
+	h->started = true;
+	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
+		h->config->concentrator.asn, h->config->site_count);
+	notify_send("READY=1");
+}

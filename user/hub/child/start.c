@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each child is told when it starts: all that it has to know, for it knows nothing of before. */
+#include "hub/child/child.h"
+
+#include "base/log.h"
+#include "hub/host/host.h"
+#include "hub/route/route.h"
+#include "hub/secret/certificates.h"
+#include "hub/site/site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int dup_fd(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* A fresh ike <-> data channel; whichever of the two is there already gets its end now. */
+static void connect_ike_and_data(struct hub *h)
+{
+	int pair[2];
+
+	if (!h->processes[PROCESS_IKE].channel || !h->processes[PROCESS_DATA].channel)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		log_error("socketpair: %s", strerror(errno));
+		return;
+	}
+	process_send(&h->processes[PROCESS_DATA], IMSG_CHANNEL, pair[0], NULL, 0);
+	process_send(&h->processes[PROCESS_IKE], IMSG_CHANNEL, pair[1], NULL, 0);
+}
+
+static void send_sockets(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < h->socket_count; i++) {
+		const struct hub_socket *s = &h->sockets[i];
+
+		if (p->role == PROCESS_IKE && s->for_ike)
+			process_send(
+				p, IMSG_IKE_SOCKET, dup_fd(s->fd), &s->address, sizeof(s->address));
+		if (p->role == PROCESS_DATA && s->for_data && !h->kernel_esp)
+			process_send(p, IMSG_DATA_SOCKET, dup_fd(s->fd), &s->address,
+				sizeof(s->address));
+	}
+}
+
+static void send_maps(struct hub *h, struct process *p)
+{
+	static const enum data_map maps[] = {DATA_MAP_SA_IN, DATA_MAP_BUCKET_IN,
+		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
+		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS,
+		DATA_MAP_SELECTORS};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct imsg_data_map m = {.map = maps[i],
+			.value_size = bpf_plane_map_value_size(h->plane, maps[i]),
+			.entries = bpf_plane_map_entries(h->plane, maps[i])};
+
+		process_send(p, IMSG_DATA_MAP, dup_fd(bpf_plane_map_fd(h->plane, maps[i])), &m,
+			sizeof(m));
+	}
+}
+
+static void start_data(struct hub *h, struct process *p)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct link_device inside;
+	struct imsg_data_conf conf = {.workers = h->workers,
+		.pacing_horizon_us = c->pacing_horizon_us,
+		.ecn_marking = c->ecn_marking,
+		.outer_rates = c->rate_bytes == RATE_OUTER,
+		.clear_df = c->df == DF_CLEAR,
+		.set_df = c->df == DF_SET,
+		.inside_uso = strstr(link_offloads(h->link), "uso"),
+		.kernel_esp = h->kernel_esp};
+
+	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
+	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
+	send_maps(h, p);
+	for (uint32_t q = 0; !h->kernel_esp && q < h->workers; q++) {
+		struct imsg_index queue = {.index = q};
+
+		process_send(
+			p, IMSG_DATA_TAP, dup_fd(link_queue_fd(h->link, q)), &queue, sizeof(queue));
+	}
+	send_sockets(h, p);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct imsg_index index = {.index = i};
+
+		if (h->too_big[i] >= 0)
+			process_send(
+				p, IMSG_DATA_TOO_BIG, dup_fd(h->too_big[i]), &index, sizeof(index));
+	}
+	for (uint32_t i = 0; i < h->outside_count; i++)
+		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
+	hub_sites_send(h, p);
+	process_send(p, IMSG_DATA_SAVED, dup_fd(h->saved_fd), NULL, 0);
+	connect_ike_and_data(h);
+}
+
+/* The new process reports every SA it takes over. */
+static void forget_sas(struct hub *h)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++)
+			h->model.sites[i]->tunnels[t].sa_count = 0;
+	}
+}
+
+/* The state of ike's SAs outlives it, whom they were made with does not. */
+static void send_peer_certs(struct hub *h, struct process *p)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct site *site = h->model.sites[i];
+			const struct site_cert *cert = site->tunnels[t].cert;
+			struct imsg_peer_cert m = {.tunnel = tunnel_number(site, t)};
+
+			if (!cert)
+				continue;
+			m.facts = cert->facts;
+			m.chain = cert->chain;
+			process_send(p, IMSG_PEER_CERT, -1, &m, sizeof(m));
+		}
+	}
+}
+
+static void start_ike(struct hub *h, struct process *p)
+{
+	forget_sas(h);
+	unknown_list_clear(&h->model.unknown);
+	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
+	process_send(
+		p, IMSG_IKE_SPIS, dup_fd(bpf_plane_map_fd(h->plane, DATA_MAP_IKE_SPIS)), NULL, 0);
+	send_sockets(h, p);
+	certificates_send(h);
+	hub_sites_send(h, p);
+	send_peer_certs(h, p);
+	connect_ike_and_data(h);
+}
+
+struct owners {
+	struct hub *h;
+	struct imsg_bgp_owners m;
+};
+
+static void send_owners(struct owners *o)
+{
+	if (o->m.count)
+		process_send(
+			&o->h->processes[PROCESS_BGP], IMSG_BGP_OWNERS, -1, &o->m, sizeof(o->m));
+	o->m.count = 0;
+}
+
+static void collect_owner(void *context, struct route_entry *e)
+{
+	struct owners *o = context;
+	const struct site *site = site_of_tunnel(&o->h->model, e->tunnel);
+
+	if (!site)
+		return;
+	o->m.owners[o->m.count].prefix = route_prefix(e);
+	o->m.owners[o->m.count].group = site->group;
+	if (++o->m.count == IMSG_OWNERS_MAX)
+		send_owners(o);
+}
+
+static void start_bgp(struct hub *h, struct process *p)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct imsg_bgp_conf conf = {.local_as = c->asn,
+		.hold_s = (uint16_t)c->hold_s,
+		.keepalive_s = (uint16_t)c->keepalive_s,
+		.site_to_site = c->site_to_site,
+		.graceful_restart = c->graceful_restart,
+		.restarted = p->restarts > 0 && c->graceful_restart};
+	const uint8_t *id = c->router_id.bytes;
+	struct owners owners = {.h = h};
+
+	conf.router_id =
+		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
+	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
+	for (int i = 0; i < 2; i++) {
+		struct imsg_socket s = {
+			.local = {.addr = {.family = i ? AF_INET6 : AF_INET}, .port = 179}};
+
+		process_send(p, IMSG_BGP_LISTEN, dup_fd(h->bgp_listen[i]), &s, sizeof(s));
+	}
+	for (uint32_t i = 0; i < c->networks.count; i++) {
+		struct imsg_bgp_network n = {.prefix = c->networks.prefixes[i], .present = true};
+
+		process_send(p, IMSG_BGP_NETWORK, -1, &n, sizeof(n));
+	}
+	hub_reserved_send(h, p);
+	route_table_each(h->routes, collect_owner, &owners);
+	send_owners(&owners);
+	hub_sites_send(h, p);
+}
+
+static void start_api(struct hub *h, struct process *p)
+{
+	process_send(p, IMSG_API_SOCKET, dup_fd(h->control_fd), NULL, 0);
+	if (h->metrics_fd >= 0)
+		process_send(p, IMSG_API_HTTP, dup_fd(h->metrics_fd), NULL, 0);
+}
+
+void child_start(void *context, struct process *p)
+{
+	static void (*const starts[PROCESS_ROLES])(struct hub *, struct process *) = {
+		[PROCESS_DATA] = start_data,
+		[PROCESS_IKE] = start_ike,
+		[PROCESS_BGP] = start_bgp,
+		[PROCESS_API] = start_api,
+	};
+
+	starts[p->role](context, p);
+	process_send(p, IMSG_START, -1, NULL, 0);
+}

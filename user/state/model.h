@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that is known, for whoever shows it or decides by it. Hub's parts write it; views get it as const.
+ */
+#ifndef SLUICE_STATE_MODEL_H
+#define SLUICE_STATE_MODEL_H
+
+#include "dataplane/fair.h"
+#include "dataplane/reassembly.h"
+#include "state/endpoints.h"
+#include "state/route_table.h"
+#include "state/site.h"
+#include "state/unknown.h"
+
+#define MODEL_PROCESSES 5
+
+/* What the hub needs of its host, as it was when hub looked last. */
+struct model_host {
+	char inside[16];          /* the name of the inside device */
+	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
+	bool settings_wrong;      /* forwarding is switched off, and cannot be switched on */
+	bool rp_filter_told;      /* it is strict, and cannot be made loose */
+	bool inside_gone;         /* and cannot be made again */
+};
+
+struct model_process {
+	const char *name;
+	int pid; /* 0: it is not there */
+	unsigned int restarts, silent_s;
+	uint64_t uptime_s, rss_kb;
+};
+
+/* What is read only when somebody asks. */
+struct model_plane {
+	bool kernel_esp;
+	uint32_t workers;
+	const char *outside_mode, *inside_mode;
+	char offloads[64], data_mode[128];
+	int bfd_unhurried; /* errno: why the BFD thread has no real-time priority; 0: it has */
+	uint64_t routes_mended, closed_count;
+	struct outside_stats outside;
+	struct inside_stats inside;
+	struct reassembly_counts reassembly;
+	struct model_process processes[MODEL_PROCESSES];
+};
+
+struct model {
+	const struct config *config;
+	struct site *sites[SITE_SLOTS];   /* by slot; NULL: free */
+	const struct route_table *routes; /* best paths that bgp reported */
+	const struct fair *fair[SLUICE_DIRECTIONS];
+	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
+	struct unknown_list unknown;
+	uint64_t started_ns;
+	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
+	struct model_host host;
+	struct model_plane plane;
+};
+
+/* A prefix that what the hub itself sends does not reach now. */
+struct closed_view {
+	struct ip_prefix prefix;
+	uint32_t tunnel;    /* one of the site that it led to last */
+	bool inside;        /* the site's end of a tunnel */
+	bool withdrawn;     /* by the site */
+	uint32_t ends_in_s; /* then: when it ends */
+};
+
+/* By name, by slot, by tunnel; NULL: there is none. */
+struct site *site_find(const struct model *m, const char *name);
+struct site *site_of_tunnel(const struct model *m, uint32_t tunnel);
+struct site_tunnel *site_tunnel_find(const struct model *m, uint32_t tunnel);
+const struct tunnel_conf *site_tunnel_conf(const struct model *m, uint32_t tunnel);
+
+/* Where tunnel t of the site ends. */
+const struct endpoint *endpoint_of(const struct model *m, const struct site *site, unsigned int t);
+
+/* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
+uint64_t rate_limit(const struct model *m, enum sluice_direction d, uint32_t slot);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state/site.h"
+
+#include "base/clock.h"
+#include "state/stats_fields.h"
+
+#include <stdlib.h>
+
+#define MD5_SAID_FOR (60 * CLOCK_SECOND) /* shown, and not said again */
+
+uint32_t tunnel_number(const struct site *site, unsigned int t)
+{
+	return site->slot * TUNNELS_PER_SITE + t;
+}
+
+const char *tunnel_awaits(const struct tunnel_conf *c)
+{
+	return c->options.startup == STARTUP_START ? "the hub is about to connect"
+						   : "waiting for the site to connect";
+}
+
+uint32_t tunnel_mtu(const struct site_tunnel *t)
+{
+	for (uint32_t i = 0; i < t->sa_count; i++) {
+		if (t->sas[i].in_use)
+			return t->path.inner_mtu ? t->path.inner_mtu : t->sas[i].inner_mtu;
+	}
+	return 0;
+}
+
+bool tunnel_is_routed(const struct site *site, unsigned int t)
+{
+	const struct site_tunnel *state = &site->tunnels[t];
+
+	return state->open &&
+	       (site->conf.routing == ROUTING_STATIC || state->bgp.state == BGP_ESTABLISHED);
+}
+
+struct site_stats site_counted(const struct site *site, enum sluice_direction d)
+{
+	struct site_stats s = site->latest.stats[d];
+
+	stats_subtract(&s, &site->base.stats[d], sizeof(s) / sizeof(struct traffic));
+	return s;
+}
+
+struct tunnel_stats tunnel_counted(const struct site *site, unsigned int t)
+{
+	struct tunnel_stats s = site->tunnels[t].counted;
+	const struct tunnel_stats *base = &site->tunnels[t].base;
+
+	stats_subtract(&s.in, &base->in, 1);
+	stats_subtract(&s.out, &base->out, 1);
+	stats_subtract(&s.control_in, &base->control_in, 1);
+	stats_subtract(&s.control_out, &base->control_out, 1);
+	return s;
+}
+
+uint64_t site_cap(const struct site *site)
+{
+	bool both = site->conf.site_class == SITE_GATEWAY && site->conf.tunnels[1].configured;
+
+	return (both ? TUNNELS_PER_SITE : 1) * site->conf.rate;
+}
+
+bool tunnel_md5_is_said(const struct site_tunnel *t, uint64_t now)
+{
+	return t->md5_at_ns && t->bgp.state != BGP_ESTABLISHED && now - t->md5_at_ns < MD5_SAID_FOR;
+}
+
+void site_free(struct site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		for (int k = 0; k < EVENT_KINDS; k++)
+			event_ring_clear(&site->events[t][k]);
+		free(site->tunnels[t].cert);
+	}
+	history_free(site->history);
+	free(site);
+}

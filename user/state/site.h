@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of a site and of its tunnels: from the configuration, from operators, and from what the
+ * children have reported. Nothing here asks anybody or tells anybody. Texts are terminated and UTF-8, and
+ * enumerations have one of their values: whoever fills them in has looked.
+ */
+#ifndef SLUICE_STATE_SITE_H
+#define SLUICE_STATE_SITE_H
+
+#include "base/types.h"
+#include "bgp/speaker.h"
+#include "config/config.h"
+#include "crypto/cert.h"
+#include "ipc/imsg.h"
+#include "sluice/abi.h"
+#include "state/event_ring.h"
+#include "state/history.h"
+
+#define SITE_SLOTS     SLUICE_MAX_SITES
+#define SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
+
+/* What ike said last of a tunnel. */
+struct tunnel_ike {
+	enum tunnel_phase phase;
+	struct ip_endpoint peer;
+	uint8_t ike_version; /* 1, 2; 0 when none */
+	bool nat_detected;
+	char reason[REASON_CODE_SIZE];     /* a code of the catalogue, "" when up */
+	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
+	char ike_proposal[PROPOSAL_TEXT_SIZE];
+};
+
+/* An SA pair: what may be shown of it. */
+struct tunnel_sa {
+	uint32_t spi_in, spi_out; /* host order */
+	char proposal[PROPOSAL_TEXT_SIZE];
+	uint64_t created_wall_ns;
+	uint32_t rekey_in_s; /* from creation */
+	uint32_t expires_in_s;
+	uint16_t inner_mtu;
+	bool udp_encap;
+	bool in_use; /* outbound packets leave on this pair */
+};
+
+/* How much fits, as data found out. */
+struct tunnel_path {
+	uint16_t path_mtu;  /* bytes of an outer packet */
+	uint16_t inner_mtu; /* and of what is in it, with the SA that sends */
+};
+
+/* What bgp said last of the session. */
+struct tunnel_bgp {
+	enum bgp_state state;
+	uint32_t prefixes_in, prefixes_out;
+	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6 */
+	bool out_limited;                     /* there are more than the site may be told of */
+	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
+	struct bgp_counts counts;
+	uint64_t established_wall_ns; /* 0: it is not */
+	char detail[REASON_TEXT_SIZE];
+};
+
+/* What the BFD thread said last. */
+struct tunnel_bfd {
+	bool present;                /* false: there is no session */
+	uint8_t state, remote_state; /* enum bfd_state */
+	uint8_t diag, remote_diag;   /* enum bfd_diag */
+	uint32_t interval_us;        /* between packets of the hub, negotiated */
+	uint32_t detection_us;
+	uint64_t packets_in, packets_out, packets_refused;
+	uint32_t expirations;          /* how often the detection time passed in silence */
+	struct imsg_bfd_resume resume; /* for the next bgp process; hub does not look into it */
+};
+
+/* What the site authenticated with. The chain is for the next ike process; hub does not look into it. */
+struct site_cert {
+	struct cert_facts facts;
+	struct cert_chain chain;
+};
+
+struct site_tunnel {
+	bool admin_down;
+	bool no_secret;       /* its keys cannot be read: ike does not know of it */
+	bool draining;        /* the other tunnel is used, by the site and by the hub */
+	bool undrain;         /* no longer, once it carries */
+	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
+	uint32_t ifindex;     /* kernel ESP: of its xfrm interface; 0: none */
+	bool open;            /* TC lets packets through, routes may exist */
+	/* The peer's address when it opened: IKE went there and back, where a peer merely moves to
+	 * anybody may send from. */
+	struct ip_addr came_from;
+	uint64_t since_wall_ns; /* of the present phase */
+	struct tunnel_ike ike;
+	uint64_t refusals; /* by ike, of who had not been authenticated */
+	uint32_t sa_count;
+	struct tunnel_sa sas[SAS_PER_TUNNEL];
+	struct tunnel_path path; /* zero: data has said nothing */
+	struct tunnel_bgp bgp;
+	bool bgp_was_up; /* when the bgp process before this one ended */
+	/* See hub/site/through.c. */
+	uint64_t opened_ns, heard_ns, heard_out;
+	char silent_text[2 * REASON_TEXT_SIZE]; /* "": something comes through it, or may */
+	char ends_text[REASON_TEXT_SIZE];       /* "": as configured, as far as is known */
+	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
+	char md5_text[REASON_TEXT_SIZE];
+	struct tunnel_bfd bfd;
+	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */
+	uint64_t activity_seen_ns;         /* last_in_ns that ike was told of */
+	struct tunnel_stats counted;       /* since the start of the slot, as read last */
+	struct tunnel_stats base;          /* what of that the tunnel did not count */
+	struct site_cert *cert;            /* or NULL: 13 kB */
+	int64_t cert_warned_s;             /* when its end was warned of last */
+};
+
+/* Counters of a site at one moment, less what the slot had before the site got it. */
+struct site_sample {
+	uint64_t at_ns;
+	struct site_stats stats[SLUICE_DIRECTIONS];
+};
+
+struct site {
+	uint32_t slot;
+	uint32_t group; /* see hub_group_choose */
+	struct site_conf conf;
+	struct site_tunnel tunnels[TUNNELS_PER_SITE];
+	struct site_sample base, before, latest;
+	struct history *history;
+	uint32_t routes;         /* that lead to it */
+	uint64_t routes_refused; /* that bgp reported against the rules */
+	struct event_ring events[TUNNELS_PER_SITE][EVENT_KINDS];
+};
+
+/* The number of a tunnel, by which everybody names it. */
+uint32_t tunnel_number(const struct site *site, unsigned int t);
+
+/* What a tunnel says as long as ike has not said anything. */
+const char *tunnel_awaits(const struct tunnel_conf *c);
+
+/* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
+uint32_t tunnel_mtu(const struct site_tunnel *t);
+
+/* Routes may lead there: the tunnel is open, and so is its BGP session where it has one. */
+bool tunnel_is_routed(const struct site *site, unsigned int t);
+
+/* Counters since the site was configured; of a tunnel, since it began. */
+struct site_stats site_counted(const struct site *site, enum sluice_direction d);
+struct tunnel_stats tunnel_counted(const struct site *site, unsigned int t);
+
+/* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
+uint64_t site_cap(const struct site *site);
+
+/* Whether segments with wrong signatures are the news of the tunnel's session. */
+bool tunnel_md5_is_said(const struct site_tunnel *t, uint64_t now);
+
+/* With all that it holds. */
+void site_free(struct site *site);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Documents and metrics, made of what is known (state/model.h) and of nothing else: no view asks anybody, and none
+ * changes anything. Each returns a new document; `site` NULL means all sites.
+ */
+#ifndef SLUICE_VIEW_VIEW_H
+#define SLUICE_VIEW_VIEW_H
+
+#include "state/model.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+json_t *view_sites(const struct model *m, const struct site *site);
+json_t *view_tunnels(const struct model *m, const struct site *site);
+json_t *view_sas(const struct model *m, const struct site *site);
+json_t *view_routes(const struct model *m, const struct site *site);
+json_t *view_bgp(const struct model *m, const struct site *site);
+json_t *view_endpoints(const struct model *m);
+json_t *view_dataplane(const struct model *m);
+json_t *view_unknown(const struct model *m);
+/* The last events of tunnels. */
+json_t *view_log(const struct model *m, const struct site *site, enum event_kind kind);
+json_t *view_report(const struct model *m, const struct site *site);
+/* Of the last so many seconds, from whole minutes (state/history.h). */
+json_t *view_report_since(const struct model *m, const struct site *site, uint32_t seconds);
+
+/* A path to a prefix, as bgp explains it. */
+json_t *view_path(const struct model *m, const struct bgp_path_view *v);
+
+/* What closed_each told of; sorts the list. */
+json_t *view_closed(
+	const struct model *m, const struct site *site, struct closed_view *list, size_t count);
+
+/* Prometheus text exposition format; sluiced(8) lists the names. */
+void view_metrics(FILE *f, const struct model *m);
+void view_unknown_metrics(FILE *f, const struct model *m);
+void view_endpoints_metrics(FILE *f, const struct model *m);
+
+/* ---- what several documents have in common ---- */
+
+struct site_rates {
+	uint64_t offered_bps, delivered_bps, dropped_bps;
+};
+
+/* Of all sites that share the aggregate, over the last second. */
+struct site_rates view_sum_rates(const struct model *m, enum sluice_direction d);
+
+/* Calls visit for the site, or for each when site is NULL, in the order of slots. */
+void view_each_site(const struct model *m, const struct site *site,
+	void (*visit)(const struct model *m, const struct site *site, json_t *list), json_t *list);
+
+json_t *view_number(uint64_t n);
+
+/* "2026-01-31T12:00:00Z" */
+json_t *view_time(uint64_t wall_ns);
+
+/* The state of a session in a word, and why it is not there, as far as is known. */
+const char *view_bgp_name(const struct site *site, unsigned int t);
+const char *view_bgp_detail(const struct site_tunnel *t);
+
+#endif
