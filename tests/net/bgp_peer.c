@@ -31,6 +31,7 @@
 #include "hub/route/route.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
+#include "ipc/msg_bgp.h"
 
 #include <event2/event.h>
 #include <netinet/in.h>

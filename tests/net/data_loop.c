@@ -24,7 +24,8 @@
 #include "esp/esp.h"
 #include "ipc/data_saved.h"
 #include "ipc/datagram.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 #include "proc/roles.h"
 #include "data_site.h"
 

@@ -10,6 +10,7 @@
 
 #include "hub/hub.h"
 #include "hub/route/route.h"
+#include "ipc/msg_bgp.h"
 
 #define PREFIXES 12
 #define STATIC   1

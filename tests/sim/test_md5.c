@@ -4,6 +4,7 @@
 
 #include "hub/event/event.h"
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
 
 #define NOW (1000 * CLOCK_SECOND)
 

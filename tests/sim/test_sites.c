@@ -10,6 +10,9 @@
 #include "hub/route/route.h"
 #include "hub/secret/secret.h"
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

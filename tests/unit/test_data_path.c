@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long the data process keeps what routers said of a path: as long as the peer is where it was. */
 #include "proc/data/proc.h"
+#include "ipc/msg_sa.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 #include "state/endpoints.h"
 #include "hub/hub.h"
 #include "hub/site/admin.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_bgp.h"
 #include "dataplane/reassembly.h"
 #include "state/route_table.h"
 #include "state/stats_fields.h"

@@ -5,6 +5,7 @@
 #include "proc/ike/credentials.h"
 #include "proc/ike/hold.h"
 #include "ike/credentials.h"
+#include "ipc/msg_ike.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,8 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_ike.h"
+#include "ipc/msg_sa.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
 #include "ike/engine.h"

@@ -4,6 +4,7 @@
 
 #include "crypto/hash.h"
 #include "proc/ike/messages.h"
+#include "ipc/msg_ike.h"
 
 #define MARKER(s) ((s)->local.port == IKE_PORT_NAT ? 4 : 0)
 

@@ -5,6 +5,9 @@
  */
 #include "hub/child/child.h"
 #include "view/view.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

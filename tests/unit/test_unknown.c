@@ -4,6 +4,7 @@
 
 #include "crypto/hash.h"
 #include "view/view.h"
+#include "ipc/msg_ike.h"
 
 #include <stdio.h>
 

@@ -12,6 +12,7 @@
 #include "hub/secret/secret.h"
 #include "hub/site/admin.h"
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
 
 #include <errno.h>
 #include <stdio.h>

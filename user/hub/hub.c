@@ -13,6 +13,7 @@
 #include "hub/site/admin.h"
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
+#include "ipc/msg_ike.h"
 
 #include <errno.h>
 #include <signal.h>

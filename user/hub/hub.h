@@ -19,6 +19,7 @@
 #include "hub/route/closed.h"
 #include "ipc/process.h"
 #include "state/model.h"
+#include "ipc/msg_data.h"
 
 #define HUB_CONNECTED_MAX 1024
 #define MD5_KINDS         3  /* of segments that the kernel drops: see md5.c */

@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "crypto/trust.h"
+#include "ipc/msg_ike.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_IPC_CREDENTIAL_TEXT_H
 #define SLUICE_IPC_CREDENTIAL_TEXT_H
 
-#include "ipc/imsg.h"
+#include "ipc/msg_ike.h"
 
 struct credential_text {
 	char *bytes;

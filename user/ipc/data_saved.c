@@ -2,6 +2,7 @@
 #include "ipc/data_saved.h"
 
 #include "base/secret.h"
+#include "ipc/msg_sa.h"
 
 #include <string.h>
 #include <sys/mman.h>

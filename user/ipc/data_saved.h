@@ -10,7 +10,7 @@
 
 #include "crypto/hash.h"
 #include "esp/esp.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_sa.h"
 #include "sluice/abi.h"
 
 #include <stdbool.h>

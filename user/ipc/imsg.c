@@ -19,18 +19,6 @@ struct imsg_head {
 };
 
 static_assert(sizeof(struct imsg_head) == 8, "header");
-static_assert(sizeof(struct imsg_ike_tunnel) < IMSG_MAX_SIZE / 2, "tunnel options fit");
-static_assert(sizeof(struct imsg_peer_cert) < IMSG_MAX_SIZE - 256, "a chain fits");
-static_assert(sizeof(struct imsg_sa_add) < IMSG_MAX_SIZE / 2, "an SA fits");
-static_assert(sizeof(struct imsg_bgp_neighbor) < IMSG_MAX_SIZE / 2, "a neighbour fits");
-static_assert(IMSG_CLAIMS_MAX == NEIGHBOR_CLAIMS_MAX, "claims fit the speaker's");
-static_assert(IMSG_ACCEPT_MAX == NEIGHBOR_ACCEPT_MAX, "filters fit the speaker's");
-static_assert(IMSG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "static routes fit the speaker's");
-static_assert(sizeof(struct imsg_bgp_reserved) < IMSG_MAX_SIZE / 2, "reserved facts fit");
-static_assert(sizeof(struct imsg_bgp_owners) < IMSG_MAX_SIZE - 64, "owners fit");
-static_assert(sizeof(struct imsg_bgp_statics) < IMSG_MAX_SIZE / 2, "static routes fit");
-static_assert(sizeof(struct imsg_route) * IMSG_ROUTES_MAX < IMSG_MAX_SIZE - 64, "routes fit");
-static_assert(sizeof(struct imsg_route) <= 144, "a route is small: there are 100,000 of them");
 
 struct imsg_out {
 	TAILQ_ENTRY(imsg_out) link;

@@ -3,6 +3,7 @@
 
 #include "base/pool.h"
 #include "bgp/decide.h"
+#include "ipc/msg_bgp.h"
 
 #include <limits.h>
 #include <stdlib.h>

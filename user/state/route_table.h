@@ -6,7 +6,7 @@
 #ifndef SLUICE_STATE_ROUTE_TABLE_H
 #define SLUICE_STATE_ROUTE_TABLE_H
 
-#include "ipc/imsg.h"
+#include "ipc/msg_bgp.h"
 #include "state/shares.h"
 
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "state/stats_fields.h"
+#include "ipc/msg_bgp.h"
 
 #include <stdlib.h>
 

@@ -2,6 +2,7 @@
 #include "state/unknown.h"
 
 #include "base/utf8.h"
+#include "ipc/msg_ike.h"
 
 #include <string.h>
 

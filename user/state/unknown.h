@@ -4,7 +4,7 @@
 #define SLUICE_STATE_UNKNOWN_H
 
 #include "ike/unknown.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_ike.h"
 
 struct unknown_entry {
 	uint32_t count; /* of refusals; 0: the place is free */

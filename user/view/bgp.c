@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/packet.h"
+#include "ipc/msg_bgp.h"
 
 const char *view_bgp_name(const struct site *site, unsigned int t)
 {

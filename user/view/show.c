@@ -7,6 +7,8 @@
 #include "bgp/decide.h"
 #include "ike/reason.h"
 #include "state/stats_fields.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_ike.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,8 @@
 #define SLUICE_HUB_API_API_H
 
 #include "hub/hub.h"
+#include "ipc/msg_api.h"
+#include "ipc/msg_bgp.h"
 
 #include <jansson.h>
 

@@ -3,8 +3,9 @@
 #include "hub/api/api.h"
 
 #include "base/clock.h"
-#include "ipc/api.h"
+#include "ipc/msg_api.h"
 #include "view/view.h"
+#include "ipc/msg_bgp.h"
 
 #include <string.h>
 

@@ -6,8 +6,9 @@
 #include "hub/apply.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
-#include "ipc/api.h"
+#include "ipc/msg_api.h"
 #include "view/view.h"
+#include "ipc/msg_ike.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -9,6 +9,7 @@
 #include "hub/event/event.h"
 #include "hub/route/route.h"
 #include "hub/site/admin.h"
+#include "ipc/msg_bgp.h"
 
 #include <stdio.h>
 #include <string.h>

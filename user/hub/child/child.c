@@ -8,6 +8,7 @@
 #include "hub/host/host.h"
 #include "hub/route/route.h"
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "hub/api/api.h"
 #include "hub/site/site.h"
+#include "ipc/msg_api.h"
+#include "ipc/msg_data.h"
 
 #include <stdio.h>
 

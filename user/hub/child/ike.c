@@ -8,6 +8,7 @@
 #include "hub/secret/certificates.h"
 #include "hub/site/site.h"
 #include "ike/effect.h"
+#include "ipc/msg_ike.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,9 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <errno.h>
 #include <fcntl.h>

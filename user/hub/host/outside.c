@@ -12,6 +12,8 @@
 #include "hub/event/event.h"
 #include "hub/site/site.h"
 #include "ike/reason.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <stdio.h>
 #include <string.h>

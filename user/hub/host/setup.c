@@ -7,6 +7,7 @@
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 #include "ipc/datagram.h"
+#include "ipc/msg_data.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/hub.h"
+#include "ipc/msg_bgp.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/msg_bgp.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/connected.h"
+#include "ipc/msg_bgp.h"
 
 #include <string.h>
 

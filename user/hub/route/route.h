@@ -4,6 +4,7 @@
 #define SLUICE_HUB_ROUTE_ROUTE_H
 
 #include "hub/hub.h"
+#include "ipc/msg_bgp.h"
 
 /* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
 void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count);

@@ -3,6 +3,7 @@
 #include "hub/route/route.h"
 
 #include "base/log.h"
+#include "ipc/msg_bgp.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include "hub/secret/certificates_internal.h"
 #include "hub/secret/secret.h"
 #include "ipc/credential_text.h"
+#include "ipc/msg_ike.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
 #include "hub/site/admin.h"
 
 #include "hub/site/site.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_ike.h"
 
 static bool carries(const struct site *site, unsigned int t)
 {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "hub/site/admin.h"
+#include "ipc/msg_ike.h"
 
 void tunnel_left(struct hub *h, struct site *site, unsigned int t)
 {

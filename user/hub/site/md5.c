@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dataplane/reassembly.h"
 #include "hub/event/event.h"
+#include "ipc/msg_bgp.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 #define SLUICE_HUB_SITE_SITE_H
 
 #include "hub/hub.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 /* sites.c: from the configuration. */
 void hub_sites_add(struct hub *h, const struct site_conf *conf);

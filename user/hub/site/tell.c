@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 #include "hub/route/route.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
 
 #include <string.h>
 

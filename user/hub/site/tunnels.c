@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "hub/route/route.h"
 #include "hub/site/admin.h"
+#include "ipc/msg_bgp.h"
 
 void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 {

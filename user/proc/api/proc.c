@@ -6,7 +6,7 @@
 #include "proc/roles.h"
 
 #include "base/log.h"
-#include "ipc/api.h"
+#include "ipc/msg_api.h"
 #include "ipc/imsg.h"
 #include "ipc/privsep.h"
 

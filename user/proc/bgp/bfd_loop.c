@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "bgp/bfd/session.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_bgp.h"
 #include "sluice/abi.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "ipc/privsep.h"
 #include "proc/bgp/bfd_loop.h"
 #include "proc/roles.h"
+#include "ipc/msg_bgp.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #define SLUICE_PROC_BGP_PROC_H
 
 #include "bgp/speaker.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_bgp.h"
 
 #include <sys/queue.h>
 

@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 
 #include <errno.h>
 #include <stdio.h>

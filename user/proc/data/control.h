@@ -7,6 +7,7 @@
 #define SLUICE_PROC_DATA_CONTROL_H
 
 #include "proc/data/proc.h"
+#include "ipc/msg_sa.h"
 
 /* Who has the SAs. Tunnel numbers in these calls are valid. */
 struct data_backend {

@@ -3,6 +3,7 @@
 #include "proc/data/proc.h"
 
 #include "ipc/datagram.h"
+#include "ipc/msg_data.h"
 
 #include <netinet/in.h>
 #include <pthread.h>

@@ -15,6 +15,8 @@
 #include "proc/data/control.h"
 #include "proc/data/xfrm.h"
 #include "proc/roles.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,8 @@
 #include "dataplane/worker.h"
 #include "ipc/data_saved.h"
 #include "ipc/datagram.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 
 #define DATA_SOCKETS_MAX 32
 #define DATA_TOO_BIG_MAX 1500 /* more of what a message quotes says nothing more */

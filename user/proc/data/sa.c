@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "ipc/msg_sa.h"
 
 #include <stdio.h>
 #include <string.h>

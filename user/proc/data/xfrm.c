@@ -5,6 +5,8 @@
 #include "ipc/privsep.h"
 #include "proc/data/control.h"
 #include "proc/data/xfrm_pairs.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 
 #include <linux/capability.h>
 #include <stdio.h>

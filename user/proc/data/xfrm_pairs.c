@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "ipc/data_saved.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 
 #include <netlink/errno.h>
 #include <stdlib.h>

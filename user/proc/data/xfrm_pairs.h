@@ -7,7 +7,8 @@
 #define SLUICE_PROC_DATA_XFRM_PAIRS_H
 
 #include "dataplane/xfrm.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 #include "proc/data/proc.h"
 
 /* A pair as ike gave it, to make it again when its peer has moved. Wiped with the pair. */

@@ -2,6 +2,7 @@
 #include "proc/ike/credentials.h"
 
 #include "base/log.h"
+#include "ipc/msg_ike.h"
 
 #include <stdlib.h>
 #include <unistd.h>

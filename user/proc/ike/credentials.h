@@ -5,6 +5,7 @@
 
 #include "ipc/credential_text.h"
 #include "ike/engine.h"
+#include "ipc/msg_ike.h"
 
 struct ike_credentials {
 	struct imsg_ike_credentials set;

@@ -2,6 +2,8 @@
 #include "proc/ike/messages.h"
 
 #include "esp/esp.h"
+#include "ipc/msg_ike.h"
+#include "ipc/msg_sa.h"
 
 #include <assert.h>
 #include <stdio.h>

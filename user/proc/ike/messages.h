@@ -4,7 +4,8 @@
 #define SLUICE_PROC_IKE_MESSAGES_H
 
 #include "base/log.h"
-#include "ipc/imsg.h"
+#include "ipc/msg_ike.h"
+#include "ipc/msg_sa.h"
 #include "ike/effect.h"
 
 /* EFFECT_SA_ADD. Contains keys: the caller wipes it. */

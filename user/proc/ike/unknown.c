@@ -2,6 +2,7 @@
 #include "proc/ike/unknown.h"
 
 #include "base/clock.h"
+#include "ipc/msg_ike.h"
 
 #include <string.h>
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may be asked over the control socket. A request is one line of JSON:
+ * Between hub and api, and what may be asked over the control socket. A request is one line of JSON:
  *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "force": true,
  *    "prefix": "ADDRESS[/LENGTH]"}
  * of which only the verb is required; the reply is one JSON document, then the end of the stream.
  */
-#ifndef SLUICE_IPC_API_H
-#define SLUICE_IPC_API_H
+#ifndef SLUICE_IPC_MSG_API_H
+#define SLUICE_IPC_MSG_API_H
+
+#include "ipc/imsg.h"
 
 enum api_verb {
 	API_INVALID,
@@ -39,5 +41,21 @@ enum api_verb {
 #define API_SINCE_MAX_S (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX 64             /* connections at a time */
 #define API_HTTP_MAX    8              /* scrapes at a time: they never take an operator's place */
+
+struct imsg_api_request {
+	uint32_t id;
+	uint32_t verb;             /* enum api_verb */
+	int32_t tunnel;            /* 0, 1, or -1 for both */
+	char site[SITE_NAME_SIZE]; /* "" for all */
+	struct ip_prefix prefix;   /* of a route */
+	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
+	bool force;                /* also where it leaves a site without a tunnel */
+};
+
+struct imsg_api_reply {
+	uint32_t id;
+	uint32_t len; /* bytes that follow */
+	bool last;
+};
 
 #endif

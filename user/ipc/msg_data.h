@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between hub and data. */
+#ifndef SLUICE_IPC_MSG_DATA_H
+#define SLUICE_IPC_MSG_DATA_H
+
+#include "ipc/imsg.h"
+
+#define IMSG_OUTSIDE_ADDRESSES 4
+
+struct imsg_data_conf {
+	uint32_t workers;
+	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	bool ecn_marking;
+	bool outer_rates;
+	bool clear_df; /* fragments of IPv4 packets whose sender wants none */
+	bool set_df;   /* none of those whose sender would have them either */
+	uint16_t inside_mtu;
+	bool inside_uso; /* the inside device takes super-packets of UDP */
+	bool kernel_esp; /* the process of proc/data/xfrm.h, without workers */
+};
+
+struct imsg_data_map {
+	uint32_t map; /* enum data_map of dataplane.h */
+	uint32_t value_size;
+	uint32_t entries;
+};
+
+struct imsg_data_outside {
+	uint32_t ifindex; /* 0: it is not there; hub starts data again when it is */
+	uint32_t mtu;
+	uint32_t queues;
+	char name[16];
+	bool esp_offload; /* kernel ESP: the device does the crypto */
+	uint32_t address_count;
+	struct ip_addr addresses[IMSG_OUTSIDE_ADDRESSES]; /* of the hub on it */
+};
+
+struct imsg_data_tunnel {
+	uint32_t tunnel;
+	bool present;    /* false: forget it and its SAs */
+	bool own_limits; /* its limits are not its site's: abi.h, bucket_of */
+};
+
+struct imsg_data_mode {
+	char text[128]; /* for `sluice show dataplane` */
+};
+
+struct imsg_data_path {
+	uint32_t tunnel;
+	uint16_t path_mtu;  /* bytes of an outer packet */
+	uint16_t inner_mtu; /* and of what is in it, with the SA that sends */
+};
+
+#endif
