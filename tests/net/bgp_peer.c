@@ -373,7 +373,7 @@ static void on_message(void *context, const struct imsg *m)
 		puts("settled");
 		return;
 	case IMSG_BGP_STATE:
-		print_state(imsg_body(m, sizeof(struct imsg_bgp_state)));
+		print_state(m->payload);
 		return;
 	case IMSG_ROUTES:
 		on_routes(m);
@@ -382,10 +382,10 @@ static void on_message(void *context, const struct imsg *m)
 		on_unroutes(m);
 		return;
 	case IMSG_BFD_STATE:
-		print_bfd(imsg_body(m, sizeof(struct imsg_bfd_state)));
+		print_bfd(m->payload);
 		return;
 	case IMSG_BGP_EVENT:
-		print_event(imsg_body(m, sizeof(struct imsg_bgp_event)));
+		print_event(m->payload);
 		return;
 	default:
 		printf("message %u\n", m->type);

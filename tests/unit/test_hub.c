@@ -34,7 +34,7 @@ struct end {
 static void on_message(void *context, const struct imsg *m)
 {
 	struct end *e = context;
-	const struct imsg_tunnel *t = imsg_body(m, sizeof(*t));
+	const struct imsg_tunnel *t = m->payload;
 
 	e->wrong += !t || m->type != IMSG_IKE_TUNNEL_DEL || t->tunnel != e->received;
 	e->received++;

@@ -69,17 +69,15 @@ static int as_fd(const void *bytes, size_t len)
 static void begin(struct ike_credentials *c, struct engine *e, uint32_t tunnel, uint32_t parts)
 {
 	struct imsg_ike_credentials set = {.tunnel = tunnel, .parts = parts};
-	struct imsg m = {IMSG_IKE_CREDENTIALS, sizeof(set), -1, &set};
 
-	ike_credentials_message(c, &m, e, 0);
+	ike_credentials_begin(c, &set, e, 0);
 }
 
 static void part(struct ike_credentials *c, struct engine *e, uint32_t kind, int own_fd)
 {
 	struct imsg_ike_credential body = {.part = kind};
-	struct imsg m = {IMSG_IKE_CREDENTIAL, sizeof(body), own_fd, &body};
 
-	ike_credentials_message(c, &m, e, 0);
+	ike_credentials_add(c, &body, own_fd, e, 0);
 }
 
 static void whole_set(struct ike_credentials *c, struct engine *e, const struct issued *key)

@@ -300,11 +300,3 @@ bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size)
 
 	return n > 0 && unpack(buffer, n, passed_fd, m);
 }
-
-const void *imsg_body(const struct imsg *m, size_t size)
-{
-	if (m->len >= size)
-		return m->payload;
-	log_error("message type %u has %u bytes, %zu expected", m->type, m->len, size);
-	return NULL;
-}

@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-
 #define IMSG_MAX_SIZE  20480       /* bytes of one message, header included */
 #define IMSG_QUEUE_MAX (64u << 20) /* bytes that may wait for a slow reader */
 
@@ -172,8 +171,5 @@ size_t imsg_queued(const struct imsg_channel *c);
 
 /* The same without an event base, before the loop runs: blocks. False when the peer is gone. */
 bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size);
-
-/* The fixed struct of a message, or NULL when the message is shorter than it must be. */
-const void *imsg_body(const struct imsg *m, size_t size);
 
 #endif

@@ -10,12 +10,12 @@
 
 #include <assert.h>
 
-#define IMSG_CLAIMS_MAX        64
-#define IMSG_ACCEPT_MAX        64
-#define IMSG_STATICS_MAX       100
-#define IMSG_ROUTES_MAX        128
-#define IMSG_RESERVED_MAX      500
-#define IMSG_OWNERS_MAX        400
+#define IMSG_CLAIMS_MAX   64
+#define IMSG_ACCEPT_MAX   64
+#define IMSG_STATICS_MAX  100
+#define IMSG_ROUTES_MAX   128
+#define IMSG_RESERVED_MAX 500
+#define IMSG_OWNERS_MAX   400
 
 struct imsg_bgp_ready {
 	int32_t bfd_error; /* errno: why the BFD thread has no real-time priority; 0: it has */

@@ -89,6 +89,7 @@ struct imsg_tunnel_event {
 	uint32_t tunnel;
 	uint8_t phase1, phase2; /* enum effect_sa_state */
 	bool dpd_enabled, nat_detected;
+	uint8_t refusal; /* of who had not been authenticated; no bool: a child may send what is none */
 	char code[REASON_CODE_SIZE];
 	char detail[2 * REASON_TEXT_SIZE];
 	struct ip_endpoint peer; /* port 0: none */

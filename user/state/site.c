@@ -2,8 +2,8 @@
 #include "state/site.h"
 
 #include "base/clock.h"
-#include "state/stats_fields.h"
 #include "ipc/msg_bgp.h"
+#include "state/stats_fields.h"
 
 #include <stdlib.h>
 

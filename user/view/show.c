@@ -6,9 +6,9 @@
 #include "bgp/bfd/packet.h"
 #include "bgp/decide.h"
 #include "ike/reason.h"
-#include "state/stats_fields.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_ike.h"
+#include "state/stats_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

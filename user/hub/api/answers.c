@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How an answer goes back to the api process, in parts that fit a message. */
 #include "hub/api/api.h"
+
 #include "ipc/msg_api.h"
 
 #include <stdlib.h>

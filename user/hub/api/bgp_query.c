@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "ipc/msg_api.h"
-#include "view/view.h"
 #include "ipc/msg_bgp.h"
+#include "view/view.h"
 
 #include <string.h>
 

@@ -7,8 +7,8 @@
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
 #include "ipc/msg_api.h"
-#include "view/view.h"
 #include "ipc/msg_ike.h"
+#include "view/view.h"
 
 #include <assert.h>
 #include <stdio.h>

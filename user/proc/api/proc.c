@@ -6,9 +6,10 @@
 #include "proc/roles.h"
 
 #include "base/log.h"
-#include "ipc/msg_api.h"
 #include "ipc/imsg.h"
+#include "ipc/msg_api.h"
 #include "ipc/privsep.h"
+#include "ipc/table.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -303,12 +304,13 @@ static void finish_http(struct client *c)
 	client_free(c);
 }
 
-static void on_reply(struct api *api, const struct imsg *m)
+static void on_reply(void *context, struct imsg *m)
 {
-	const struct imsg_api_reply *reply = imsg_body(m, sizeof(*reply));
+	const struct imsg_api_reply *reply = m->payload;
+	struct api *api = context;
 	struct client *c;
 
-	if (!reply || m->len - sizeof(*reply) < reply->len)
+	if (m->len - sizeof(*reply) < reply->len)
 		return;
 	LIST_FOREACH(c, &api->clients, link)
 	{
@@ -383,8 +385,11 @@ static void start_http(struct api *api)
 		evhttp_accept_socket_with_handle(api->http, api->http_fd));
 }
 
-static void start(struct api *api)
+static void on_start(void *context, struct imsg *m)
 {
+	struct api *api = context;
+
+	(void)m;
 	if (api->started)
 		return;
 	api->started = true;
@@ -397,31 +402,40 @@ static void start(struct api *api)
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
 }
 
-static void on_message(void *context, const struct imsg *m)
+static void on_socket(void *context, struct imsg *m)
 {
 	struct api *api = context;
 
-	switch (m->type) {
-	case IMSG_API_SOCKET:
-		api->control_fd = m->fd;
-		return;
-	case IMSG_API_HTTP:
-		api->http_fd = m->fd;
-		return;
-	case IMSG_START:
-		start(api);
-		break;
-	case IMSG_API_REPLY:
-		on_reply(api, m);
-		break;
-	case IMSG_SHUTDOWN:
-		event_base_loopexit(api->base, NULL);
-		break;
-	default:
-		break;
-	}
-	if (m->fd >= 0)
-		close(m->fd);
+	api->control_fd = imsg_take_fd(m);
+}
+
+static void on_http(void *context, struct imsg *m)
+{
+	struct api *api = context;
+
+	api->http_fd = imsg_take_fd(m);
+}
+
+static void on_shutdown(void *context, struct imsg *m)
+{
+	struct api *api = context;
+
+	(void)m;
+	event_base_loopexit(api->base, NULL);
+}
+
+static const struct imsg_row from_hub[] = {
+	{IMSG_START, .take = on_start},
+	{IMSG_SHUTDOWN, .take = on_shutdown},
+	{IMSG_API_SOCKET, .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_API_HTTP, .fd = IMSG_NEEDS_FD, .take = on_http},
+	{IMSG_API_REPLY, sizeof(struct imsg_api_reply), IMSG_BYTES, .take = on_reply},
+	{IMSG_INVALID},
+};
+
+static void on_message(void *context, const struct imsg *m)
+{
+	(void)imsg_give(from_hub, context, m);
 }
 
 static void on_gone(void *context)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "bgp/bfd/session.h"
 #include "ipc/msg_bgp.h"
+#include "ipc/table.h"
 #include "sluice/abi.h"
 
 #include <errno.h>
@@ -452,19 +453,32 @@ static void on_tunnel(struct loop *l, const struct imsg_bgp_tunnel *m)
 		deactivate(s);
 }
 
+static void take_session(void *context, struct imsg *m)
+{
+	const struct imsg_bfd_session *session = m->payload;
+
+	if (session->tunnel < TUNNELS)
+		on_session(context, session, imsg_take_fd(m));
+}
+
+static void take_tunnel(void *context, struct imsg *m)
+{
+	const struct imsg_bgp_tunnel *tunnel = m->payload;
+
+	if (tunnel->tunnel < TUNNELS)
+		on_tunnel(context, tunnel);
+}
+
+static const struct imsg_row from_bgp[] = {
+	{IMSG_BFD_SESSION, sizeof(struct imsg_bfd_session), .fd = IMSG_MAY_FD,
+		.take = take_session},
+	{IMSG_BGP_TUNNEL, sizeof(struct imsg_bgp_tunnel), .take = take_tunnel},
+	{IMSG_INVALID},
+};
+
 static void on_message(void *context, const struct imsg *m)
 {
-	const struct imsg_bfd_session *session;
-	const struct imsg_bgp_tunnel *tunnel;
-
-	if (m->type == IMSG_BFD_SESSION && (session = imsg_body(m, sizeof(*session))) &&
-		session->tunnel < TUNNELS)
-		on_session(context, session, m->fd);
-	else if (m->fd >= 0)
-		close(m->fd);
-	if (m->type == IMSG_BGP_TUNNEL && (tunnel = imsg_body(m, sizeof(*tunnel))) &&
-		tunnel->tunnel < TUNNELS)
-		on_tunnel(context, tunnel);
+	(void)imsg_give(from_bgp, context, m);
 }
 
 static void on_gone(void *context)

@@ -4,17 +4,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
+#include "ipc/msg_bgp.h"
 #include "ipc/privsep.h"
+#include "ipc/table.h"
 #include "proc/bgp/bfd_loop.h"
 #include "proc/roles.h"
-#include "ipc/msg_bgp.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define CONTESTED_SHOWN 1000 /* paths of one answer */
 
@@ -308,97 +308,122 @@ static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
 	tell_hub(p, IMSG_BGP_ANSWER, &end, sizeof(end));
 }
 
-static void on_shutdown(struct proc_bgp *p, uint64_t now)
+static void take_conf(void *context, struct imsg *m)
 {
-	bgp_shutdown(p->bgp, now);
+	on_conf(context, m->payload, clock_now());
+}
+
+static void take_listener(void *context, struct imsg *m)
+{
+	bgp_tcp_listen(context, imsg_take_fd(m));
+}
+
+static void take_neighbor(void *context, struct imsg *m)
+{
+	on_neighbor(context, m->payload, clock_now());
+	set_bfd(context, m->payload, imsg_take_fd(m));
+}
+
+static void take_neighbor_del(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+	const struct imsg_tunnel *t = m->payload;
+	struct imsg_bgp_neighbor none = {.tunnel = t->tunnel};
+	uint64_t now = clock_now();
+
+	set_bfd(p, &none, -1);
+	/* Its last words must be written while the speaker still knows it. */
+	bgp_neighbor_stop(p->bgp, t->tunnel, now);
+	carry_out_all(p);
+	bgp_neighbor_delete(p->bgp, t->tunnel, now);
+}
+
+static void take_statics(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+	const struct imsg_bgp_statics *s = m->payload;
+
+	bgp_statics_set(p->bgp, s->tunnel, s->prefixes, s->count);
+}
+
+static void take_tunnel(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+	const struct imsg_bgp_tunnel *t = m->payload;
+
+	imsg_send(p->bfd, IMSG_BGP_TUNNEL, -1, t, sizeof(*t));
+	bgp_tunnel_set(p->bgp, t->tunnel, t->up, clock_now());
+}
+
+static void take_network(void *context, struct imsg *m)
+{
+	on_network(context, m->payload);
+}
+
+static void take_reserved(void *context, struct imsg *m)
+{
+	on_reserved(context, m->payload);
+}
+
+static void take_owners(void *context, struct imsg *m)
+{
+	on_owners(context, m->payload);
+}
+
+static void take_release(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+
+	bgp_owner_release(p->bgp, m->payload);
+}
+
+static void take_query(void *context, struct imsg *m)
+{
+	on_query(context, m->payload);
+}
+
+static void take_start(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+
+	(void)m;
+	bgp_tcp_start(p); /* before the first turn: whom we let in we need not connect to */
+	p->started = p->settling = true;
+	p->settle_until = clock_now() + SETTLE_S * CLOCK_SECOND;
+}
+
+static void take_shutdown(void *context, struct imsg *m)
+{
+	struct proc_bgp *p = context;
+
+	(void)m;
+	bgp_shutdown(p->bgp, clock_now());
 	carry_out_all(p);
 	event_base_loopbreak(p->base);
 }
 
+static const struct imsg_row from_hub[] = {
+	{IMSG_START, .take = take_start},
+	{IMSG_SHUTDOWN, .take = take_shutdown},
+	{IMSG_BGP_CONF, sizeof(struct imsg_bgp_conf), .take = take_conf},
+	{IMSG_BGP_LISTEN, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD, .take = take_listener},
+	{IMSG_BGP_NEIGHBOR, sizeof(struct imsg_bgp_neighbor), .fd = IMSG_MAY_FD,
+		.take = take_neighbor},
+	{IMSG_BGP_NEIGHBOR_DEL, sizeof(struct imsg_tunnel), .take = take_neighbor_del},
+	{IMSG_BGP_STATICS, sizeof(struct imsg_bgp_statics), .take = take_statics},
+	{IMSG_BGP_TUNNEL, sizeof(struct imsg_bgp_tunnel), .take = take_tunnel},
+	{IMSG_BGP_NETWORK, sizeof(struct imsg_bgp_network), .take = take_network},
+	{IMSG_BGP_RESERVED, sizeof(struct imsg_bgp_reserved), .take = take_reserved},
+	{IMSG_BGP_OWNERS, sizeof(struct imsg_bgp_owners), .take = take_owners},
+	{IMSG_BGP_RELEASE, sizeof(struct ip_prefix), .take = take_release},
+	{IMSG_BGP_QUERY, sizeof(struct imsg_bgp_query), .take = take_query},
+	{IMSG_INVALID},
+};
+
 static void on_hub_message(void *context, const struct imsg *m)
 {
-	struct proc_bgp *p = context;
-	uint64_t now = clock_now();
-	int fd = m->fd;
-	const void *body;
-
-	switch (m->type) {
-	case IMSG_BGP_CONF:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_conf))))
-			on_conf(p, body, now);
-		break;
-	case IMSG_BGP_LISTEN:
-		bgp_tcp_listen(p, fd);
-		fd = -1;
-		break;
-	case IMSG_BGP_NEIGHBOR:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_neighbor)))) {
-			on_neighbor(p, body, now);
-			set_bfd(p, body, fd);
-			fd = -1;
-		}
-		break;
-	case IMSG_BGP_STATICS:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_statics)))) {
-			const struct imsg_bgp_statics *s = body;
-
-			bgp_statics_set(p->bgp, s->tunnel, s->prefixes, s->count);
-		}
-		break;
-	case IMSG_BGP_NEIGHBOR_DEL:
-		if ((body = imsg_body(m, sizeof(struct imsg_tunnel)))) {
-			uint32_t tunnel = ((const struct imsg_tunnel *)body)->tunnel;
-			struct imsg_bgp_neighbor none = {.tunnel = tunnel};
-
-			set_bfd(p, &none, -1);
-			/* Its last words must be written while the speaker still knows it. */
-			bgp_neighbor_stop(p->bgp, tunnel, now);
-			carry_out_all(p);
-			bgp_neighbor_delete(p->bgp, tunnel, now);
-		}
-		break;
-	case IMSG_BGP_TUNNEL:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_tunnel)))) {
-			const struct imsg_bgp_tunnel *t = body;
-
-			imsg_send(p->bfd, IMSG_BGP_TUNNEL, -1, t, sizeof(*t));
-			bgp_tunnel_set(p->bgp, t->tunnel, t->up, now);
-		}
-		break;
-	case IMSG_BGP_NETWORK:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_network))))
-			on_network(p, body);
-		break;
-	case IMSG_BGP_RESERVED:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_reserved))))
-			on_reserved(p, body);
-		break;
-	case IMSG_BGP_OWNERS:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_owners))))
-			on_owners(p, body);
-		break;
-	case IMSG_BGP_RELEASE:
-		if ((body = imsg_body(m, sizeof(struct ip_prefix))))
-			bgp_owner_release(p->bgp, body);
-		break;
-	case IMSG_BGP_QUERY:
-		if ((body = imsg_body(m, sizeof(struct imsg_bgp_query))))
-			on_query(p, body);
-		break;
-	case IMSG_START:
-		bgp_tcp_start(p); /* before the first turn: whom we let in we need not connect to */
-		p->started = p->settling = true;
-		p->settle_until = now + SETTLE_S * CLOCK_SECOND;
-		break;
-	case IMSG_SHUTDOWN:
-		on_shutdown(p, now);
-		break;
-	default:
-		log_error("message type %u is not for bgp", m->type);
-	}
-	if (fd >= 0)
-		close(fd);
-	bgp_schedule_turn(p);
+	(void)imsg_give(from_hub, context, m);
+	bgp_schedule_turn(context);
 }
 
 static void on_hub_gone(void *context)
@@ -411,17 +436,25 @@ static void on_hub_gone(void *context)
 }
 
 /* What BFD says of a tunnel; hub shows it. */
-static void on_bfd_message(void *context, const struct imsg *m)
+static void take_bfd_state(void *context, struct imsg *m)
 {
 	struct proc_bgp *p = context;
-	const struct imsg_bfd_state *state = imsg_body(m, sizeof(*state));
+	const struct imsg_bfd_state *state = m->payload;
 
-	if (m->type != IMSG_BFD_STATE || !state)
-		return;
 	if (state->failed)
 		bgp_path_down(p->bgp, state->tunnel, bfd_diag_name(state->diag), clock_now());
 	tell_hub(p, IMSG_BFD_STATE, state, sizeof(*state));
 	bgp_schedule_turn(p);
+}
+
+static const struct imsg_row from_bfd[] = {
+	{IMSG_BFD_STATE, sizeof(struct imsg_bfd_state), .take = take_bfd_state},
+	{IMSG_INVALID},
+};
+
+static void on_bfd_message(void *context, const struct imsg *m)
+{
+	(void)imsg_give(from_bfd, context, m);
 }
 
 static void on_bfd_gone(void *context)

@@ -20,64 +20,79 @@ static void keep(struct proc_data *d, const struct imsg_sa_keep *k)
 		imsg_send(d->ike, IMSG_SA_LOST, -1, &lost, sizeof(lost));
 }
 
-/* The tunnel and SPIs of a message about SAs that may be here; NULL: it makes no sense. */
-static const struct imsg_sa_ref *sa_ref(const struct imsg *m)
+static void on_sa_add(void *context, struct imsg *m)
 {
-	const struct imsg_sa_ref *ref = imsg_body(m, sizeof(*ref));
+	struct proc_data *d = context;
+	struct imsg_sa_add *add = m->payload;
 
-	return ref && ref->tunnel < SLUICE_MAX_TUNNELS ? ref : NULL;
+	d->backend->sa_add(d, add);
+	secret_wipe(add, sizeof(*add));
 }
+
+static void on_sa_use(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_sa_ref *ref = m->payload;
+
+	if (ref->tunnel < SLUICE_MAX_TUNNELS && !d->backend->sa_use(d, ref->tunnel, ref->spi_out))
+		log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
+}
+
+static void on_sa_del(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_sa_ref *ref = m->payload;
+
+	/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
+	if (ref->tunnel < SLUICE_MAX_TUNNELS && (ref->spi_in || ref->spi_out))
+		d->backend->sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
+}
+
+static void on_sa_keep(void *context, struct imsg *m)
+{
+	keep(context, m->payload);
+}
+
+static void on_sa_keep_end(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+
+	(void)m;
+	d->backend->sa_keep_end(d);
+}
+
+static void on_moved(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_peer_moved *moved = m->payload;
+
+	if (moved->tunnel < SLUICE_MAX_TUNNELS)
+		d->backend->peer_moved(d, moved);
+}
+
+static void on_esp_slow(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_esp_slow *e = m->payload;
+
+	if (d->backend->esp_slow && e->len <= m->len - sizeof(*e))
+		d->backend->esp_slow(d, e);
+}
+
+static const struct imsg_row from_ike[] = {
+	{IMSG_SA_ADD, sizeof(struct imsg_sa_add), .take = on_sa_add},
+	{IMSG_SA_USE, sizeof(struct imsg_sa_ref), .take = on_sa_use},
+	{IMSG_SA_DEL, sizeof(struct imsg_sa_ref), .take = on_sa_del},
+	{IMSG_SA_KEEP, sizeof(struct imsg_sa_keep), .take = on_sa_keep},
+	{IMSG_SA_KEEP_END, .take = on_sa_keep_end},
+	{IMSG_PEER_MOVED, sizeof(struct imsg_peer_moved), .take = on_moved},
+	{IMSG_ESP_SLOW, sizeof(struct imsg_esp_slow), IMSG_BYTES, .take = on_esp_slow},
+	{IMSG_INVALID},
+};
 
 static void on_ike(void *context, const struct imsg *m)
 {
-	struct proc_data *d = context;
-	const struct data_backend *b = d->backend;
-	const struct imsg_peer_moved *moved;
-	const struct imsg_sa_keep *k;
-	const struct imsg_sa_ref *ref;
-	const struct imsg_sa_add *add;
-
-	if (m->fd >= 0)
-		close(m->fd);
-	switch (m->type) {
-	case IMSG_SA_ADD:
-		add = imsg_body(m, sizeof(*add));
-		if (add) {
-			b->sa_add(d, add);
-			secret_wipe((void *)(uintptr_t)add, sizeof(*add));
-		}
-		break;
-	case IMSG_SA_USE:
-		ref = sa_ref(m);
-		if (ref && !b->sa_use(d, ref->tunnel, ref->spi_out))
-			log_warn("tunnel %u: no SA %08x to send on", ref->tunnel, ref->spi_out);
-		break;
-	case IMSG_SA_DEL:
-		ref = sa_ref(m);
-		/* Naming none deletes none: all of a tunnel's go with IMSG_DATA_TUNNEL. */
-		if (ref && (ref->spi_in || ref->spi_out))
-			b->sa_del(d, ref->tunnel, ref->spi_in, ref->spi_out);
-		break;
-	case IMSG_SA_KEEP:
-		k = imsg_body(m, sizeof(*k));
-		if (k)
-			keep(d, k);
-		break;
-	case IMSG_SA_KEEP_END:
-		b->sa_keep_end(d);
-		break;
-	case IMSG_PEER_MOVED:
-		moved = imsg_body(m, sizeof(*moved));
-		if (moved && moved->tunnel < SLUICE_MAX_TUNNELS)
-			b->peer_moved(d, moved);
-		break;
-	case IMSG_ESP_SLOW:
-		if (b->esp_slow)
-			b->esp_slow(d, m);
-		break;
-	default:
-		log_error("message %u from ike is not for data", m->type);
-	}
+	(void)imsg_give(from_ike, context, m);
 }
 
 static void on_ike_gone(void *context)
@@ -105,40 +120,49 @@ static void take_outside(struct proc_data *d, const struct imsg_data_outside *o)
 		data_path_measure(d);
 }
 
-static void on_hub(void *context, const struct imsg *m)
+static void on_outside(void *context, struct imsg *m)
+{
+	take_outside(context, m->payload);
+}
+
+static void on_channel(void *context, struct imsg *m)
+{
+	set_ike(context, imsg_take_fd(m));
+}
+
+static void on_tunnel(void *context, struct imsg *m)
 {
 	struct proc_data *d = context;
-	const struct imsg_data_outside *o;
-	const struct imsg_data_tunnel *t;
+	const struct imsg_data_tunnel *t = m->payload;
 
-	switch (m->type) {
-	case IMSG_DATA_OUTSIDE:
-		o = imsg_body(m, sizeof(*o));
-		if (o)
-			take_outside(d, o);
-		break;
-	case IMSG_CHANNEL:
-		if (m->fd >= 0)
-			set_ike(d, m->fd);
+	if (t->tunnel >= SLUICE_MAX_TUNNELS)
 		return;
-	case IMSG_DATA_TUNNEL:
-		t = imsg_body(m, sizeof(*t));
-		if (!t || t->tunnel >= SLUICE_MAX_TUNNELS)
-			break;
-		d->own_limits[t->tunnel] = t->own_limits;
-		if (!t->present) {
-			d->backend->sa_del(d, t->tunnel, 0, 0);
-			data_path_forget(d, t->tunnel);
-		}
-		break;
-	case IMSG_SHUTDOWN:
-		event_base_loopbreak(d->base);
-		break;
-	default:
-		log_error("message %u from hub is not for a running data process", m->type);
-	}
-	if (m->fd >= 0)
-		close(m->fd);
+	d->own_limits[t->tunnel] = t->own_limits;
+	if (t->present)
+		return;
+	d->backend->sa_del(d, t->tunnel, 0, 0);
+	data_path_forget(d, t->tunnel);
+}
+
+static void on_shutdown(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+
+	(void)m;
+	event_base_loopbreak(d->base);
+}
+
+static const struct imsg_row from_hub[] = {
+	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
+	{IMSG_SHUTDOWN, .take = on_shutdown},
+	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
+	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
+	{IMSG_INVALID},
+};
+
+static void on_hub(void *context, const struct imsg *m)
+{
+	(void)imsg_give(from_hub, context, m);
 }
 
 static void on_hub_gone(void *context)

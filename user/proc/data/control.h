@@ -6,8 +6,9 @@
 #ifndef SLUICE_PROC_DATA_CONTROL_H
 #define SLUICE_PROC_DATA_CONTROL_H
 
-#include "proc/data/proc.h"
 #include "ipc/msg_sa.h"
+#include "ipc/table.h"
+#include "proc/data/proc.h"
 
 /* Who has the SAs. Tunnel numbers in these calls are valid. */
 struct data_backend {
@@ -26,8 +27,8 @@ struct data_backend {
 	/* ike followed the peer to a new address (RFC 7296 2.23, RFC 3948). */
 	void (*peer_moved)(struct proc_data *d, const struct imsg_peer_moved *m);
 
-	/* ESP that came to ike's socket. NULL: it is nobody's. */
-	void (*esp_slow)(struct proc_data *d, const struct imsg *m);
+	/* ESP that came to ike's socket, with its bytes behind it. NULL: it is nobody's. */
+	void (*esp_slow)(struct proc_data *d, const struct imsg_esp_slow *e);
 };
 
 /* Maps a BPF map that hub gave. NULL: it cannot be, which is logged. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The `data` process: one control thread, which this file is, and the workers. The control thread
- * takes SAs from `ike` (data_control.c), writes their records where XDP reads them, opens what came the
+ * takes SAs from `ike` (control.c), writes their records where XDP reads them, opens what came the
  * slow way, and tells `ike` what workers noticed. It drops its privileges before the first packet.
  */
 #include "proc/data/proc.h"
@@ -11,12 +11,12 @@
 #include "dataplane/link.h"
 #include "dataplane/pace.h"
 #include "ipc/datagram.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 #include "ipc/privsep.h"
 #include "proc/data/control.h"
 #include "proc/data/xfrm.h"
 #include "proc/roles.h"
-#include "ipc/msg_data.h"
-#include "ipc/msg_sa.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,11 +32,9 @@
 #define RAW_PER_TURN 64
 #define DATAGRAM_MAX 65536
 
-static void esp_slow(struct proc_data *d, const struct imsg *m)
+static void esp_slow(struct proc_data *d, const struct imsg_esp_slow *e)
 {
-	const struct imsg_esp_slow *e = imsg_body(m, sizeof(*e));
-
-	if (!e || e->len > m->len - sizeof(*e) || e->len > DATAGRAM_MAX)
+	if (e->len > DATAGRAM_MAX)
 		return;
 	memcpy(d->datagram, (const uint8_t *)(e + 1), e->len);
 	worker_slow_lost(d->slow, e->lost);
@@ -130,82 +128,113 @@ static void on_raw(int fd, short what, void *arg)
 
 /* ---- hub ---- */
 
-static void add_socket(struct proc_data *d, const struct imsg *m)
+static void on_socket(void *context, struct imsg *m)
 {
-	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
+	struct proc_data *d = context;
+	const struct imsg_socket *s = m->payload;
 
-	if (!s || m->fd < 0 || d->socket_count == DATA_SOCKETS_MAX) {
-		log_error("socket message refused: %u sockets", d->socket_count);
-		if (m->fd >= 0)
-			close(m->fd);
+	if (d->socket_count == DATA_SOCKETS_MAX) {
+		log_error("more than %u sockets", DATA_SOCKETS_MAX);
 		return;
 	}
-	d->sockets[d->socket_count++] =
-		(struct data_socket){.proc = d, .local = s->local, .fd = m->fd, .whole = s->whole};
+	d->sockets[d->socket_count++] = (struct data_socket){
+		.proc = d, .local = s->local, .fd = imsg_take_fd(m), .whole = s->whole};
 }
 
-static bool keep_fd(int *slot, int fd)
+/* Into a place of so many. */
+static void keep_fd(int *slots, uint32_t at, uint32_t count, struct imsg *m)
 {
-	if (fd < 0)
-		return false;
-	if (*slot >= 0)
-		close(*slot);
-	*slot = fd;
-	return true;
-}
-
-/* Messages with the state to start from. False: this is not one of them. */
-static bool initial(struct proc_data *d, const struct imsg *m)
-{
-	const struct imsg_data_conf *conf;
-	const struct imsg_data_map *map;
-	const struct imsg_index *index;
-	const struct imsg_data_outside *outside;
-	const struct imsg_data_tunnel *tunnel;
-
-	switch (m->type) {
-	case IMSG_DATA_TUNNEL:
-		tunnel = imsg_body(m, sizeof(*tunnel));
-		if (!tunnel || tunnel->tunnel >= SLUICE_MAX_TUNNELS)
-			return false;
-		d->own_limits[tunnel->tunnel] = tunnel->own_limits;
-		return true;
-	case IMSG_DATA_CONF:
-		conf = imsg_body(m, sizeof(*conf));
-		if (conf)
-			d->conf = *conf;
-		return conf;
-	case IMSG_DATA_MAP:
-		map = imsg_body(m, sizeof(*map));
-		if (!map || map->map >= DATA_MAPS || !keep_fd(&d->maps[map->map].fd, m->fd))
-			return false;
-		d->maps[map->map].size = (size_t)map->entries * ((map->value_size + 7) & ~7u);
-		return true;
-	case IMSG_DATA_TAP:
-		index = imsg_body(m, sizeof(*index));
-		return index && index->index < SLUICE_MAX_WORKERS &&
-		       keep_fd(&d->taps[index->index], m->fd);
-	case IMSG_DATA_OUTSIDE:
-		outside = imsg_body(m, sizeof(*outside));
-		if (!outside || d->outside_count == SLUICE_MAX_OUTSIDE)
-			return false;
-		d->outside[d->outside_count++] = *outside;
-		return true;
-	case IMSG_DATA_SOCKET:
-		add_socket(d, m);
-		return true;
-	case IMSG_DATA_TOO_BIG:
-		index = imsg_body(m, sizeof(*index));
-		return index && index->index < 2 && keep_fd(&d->too_big_fd[index->index], m->fd);
-	case IMSG_DATA_SAVED:
-		d->saved = m->fd < 0 ? NULL : data_saved_map(m->fd, &d->saved_count);
-		if (!d->saved)
-			log_error("the saved SAs cannot be mapped: %s", strerror(errno));
-		return true;
-	default:
-		return false;
+	if (at >= count) {
+		log_error("message %u is of number %u, below %u expected", m->type, at, count);
+		return;
 	}
+	if (slots[at] >= 0)
+		close(slots[at]);
+	slots[at] = imsg_take_fd(m);
 }
+
+static void on_tunnel(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_tunnel *t = m->payload;
+
+	if (t->tunnel < SLUICE_MAX_TUNNELS)
+		d->own_limits[t->tunnel] = t->own_limits;
+}
+
+static void on_conf(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_conf *conf = m->payload;
+
+	d->conf = *conf;
+}
+
+static void on_map(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_map *map = m->payload;
+
+	if (map->map >= DATA_MAPS)
+		return;
+	keep_fd(&d->maps[map->map].fd, 0, 1, m);
+	d->maps[map->map].size = (size_t)map->entries * ((map->value_size + 7) & ~7u);
+}
+
+static void on_tap(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_index *queue = m->payload;
+
+	keep_fd(d->taps, queue->index, SLUICE_MAX_WORKERS, m);
+}
+
+static void on_outside(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_outside *outside = m->payload;
+
+	if (d->outside_count < SLUICE_MAX_OUTSIDE)
+		d->outside[d->outside_count++] = *outside;
+}
+
+static void on_too_big(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_index *family = m->payload;
+
+	keep_fd(d->too_big_fd, family->index, 2, m);
+}
+
+static void on_saved(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+
+	d->saved = data_saved_map(imsg_take_fd(m), &d->saved_count);
+	if (!d->saved)
+		log_error("the saved SAs cannot be mapped: %s", strerror(errno));
+}
+
+static void on_channel(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+
+	keep_fd(&d->ike_fd, 0, 1, m);
+}
+
+/* What the process starts from; when it runs, control.c takes what comes. */
+static const struct imsg_row initial[] = {
+	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
+	{IMSG_DATA_CONF, sizeof(struct imsg_data_conf), .take = on_conf},
+	{IMSG_DATA_MAP, sizeof(struct imsg_data_map), .fd = IMSG_NEEDS_FD, .take = on_map},
+	{IMSG_DATA_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_DATA_TAP, sizeof(struct imsg_index), .fd = IMSG_NEEDS_FD, .take = on_tap},
+	{IMSG_DATA_TOO_BIG, sizeof(struct imsg_index), .fd = IMSG_NEEDS_FD, .take = on_too_big},
+	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
+	{IMSG_DATA_SAVED, .fd = IMSG_NEEDS_FD, .take = on_saved},
+	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
+	{IMSG_INVALID},
+};
 
 /* ---- start ---- */
 
@@ -362,7 +391,7 @@ static bool setup(struct proc_data *d)
 }
 
 /* Reads up to IMSG_START. False: the channel closed first. */
-static bool read_initial(struct proc_data *d, int hub_fd, int *ike_fd)
+static bool read_initial(struct proc_data *d, int hub_fd)
 {
 	static _Alignas(16) uint8_t buffer[IMSG_MAX_SIZE];
 	struct imsg m;
@@ -370,13 +399,7 @@ static bool read_initial(struct proc_data *d, int hub_fd, int *ike_fd)
 	while (imsg_receive_blocking(hub_fd, &m, buffer, sizeof(buffer))) {
 		if (m.type == IMSG_START)
 			return true;
-		if (m.type == IMSG_CHANNEL && keep_fd(ike_fd, m.fd))
-			continue;
-		if (initial(d, &m))
-			continue;
-		log_error("message %u from hub before the start was refused", m.type);
-		if (m.fd >= 0)
-			close(m.fd);
+		(void)imsg_give(initial, d, &m);
 	}
 	return false;
 }
@@ -392,7 +415,7 @@ static struct proc_data *proc_new(void)
 	for (int i = 0; i < DATA_MAPS; i++)
 		d->maps[i].fd = -1;
 	d->event_pipe[0] = d->event_pipe[1] = -1;
-	d->too_big_fd[0] = d->too_big_fd[1] = -1;
+	d->too_big_fd[0] = d->too_big_fd[1] = d->ike_fd = -1;
 	d->base = event_base_new();
 	if (!d->base) {
 		free(d);
@@ -447,20 +470,20 @@ static void say_mode(struct proc_data *d)
 int proc_data_run(int hub_fd)
 {
 	struct proc_data *d = proc_new();
-	int ike_fd = -1, status = 1;
+	int status = 1;
 	uint32_t restored;
 
 	if (!d)
 		return 1;
-	if (!read_initial(d, hub_fd, &ike_fd))
+	if (!read_initial(d, hub_fd))
 		goto out;
 	if (d->conf.kernel_esp) {
-		status = proc_xfrm_run(d, hub_fd, ike_fd);
+		status = proc_xfrm_run(d, hub_fd, d->ike_fd);
 		goto out;
 	}
 	if (!setup(d))
 		goto out;
-	data_control_start(d, &workers, hub_fd, ike_fd);
+	data_control_start(d, &workers, hub_fd, d->ike_fd);
 	privsep_drop("data");
 	/* What another process of this role wrote is read without rights. */
 	restored = data_sa_restore(d);

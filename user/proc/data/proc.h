@@ -38,6 +38,7 @@ struct proc_data {
 	struct proc_xfrm *xfrm; /* the kernel does ESP; else NULL */
 	struct imsg_channel *hub;
 	struct imsg_channel *ike; /* NULL while there is none */
+	int ike_fd;               /* of the channel that was there at the start; -1: none */
 	struct imsg_data_conf conf;
 	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
 	uint32_t outside_count;

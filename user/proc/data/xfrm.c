@@ -2,11 +2,11 @@
 #include "proc/data/xfrm.h"
 
 #include "base/log.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_sa.h"
 #include "ipc/privsep.h"
 #include "proc/data/control.h"
 #include "proc/data/xfrm_pairs.h"
-#include "ipc/msg_data.h"
-#include "ipc/msg_sa.h"
 
 #include <linux/capability.h>
 #include <stdio.h>

@@ -40,7 +40,7 @@ static void commit(struct ike_credentials *c, struct engine *e, uint64_t now)
 	ike_credentials_fini(c);
 }
 
-static void begin(struct ike_credentials *c, const struct imsg_ike_credentials *set,
+void ike_credentials_begin(struct ike_credentials *c, const struct imsg_ike_credentials *set,
 	struct engine *e, uint64_t now)
 {
 	ike_credentials_fini(c);
@@ -78,8 +78,8 @@ static bool take(struct ike_credentials *c, enum credential_part part, int own_f
 	return ok;
 }
 
-static void add(struct ike_credentials *c, const struct imsg_ike_credential *part, int own_fd,
-	struct engine *e, uint64_t now)
+void ike_credentials_add(struct ike_credentials *c, const struct imsg_ike_credential *part,
+	int own_fd, struct engine *e, uint64_t now)
 {
 	if (!c->set.parts) {
 		log_error("a part of no set of certificates");
@@ -91,20 +91,4 @@ static void add(struct ike_credentials *c, const struct imsg_ike_credential *par
 		c->bad = true;
 	if (--c->set.parts == 0)
 		commit(c, e, now);
-}
-
-void ike_credentials_message(
-	struct ike_credentials *c, const struct imsg *m, struct engine *e, uint64_t now)
-{
-	const struct imsg_ike_credentials *set;
-	const struct imsg_ike_credential *part;
-
-	if (m->type == IMSG_IKE_CREDENTIAL && (part = imsg_body(m, sizeof(*part)))) {
-		add(c, part, m->fd, e, now);
-		return;
-	}
-	if (m->type == IMSG_IKE_CREDENTIALS && (set = imsg_body(m, sizeof(*set))))
-		begin(c, set, e, now);
-	if (m->fd >= 0)
-		close(m->fd);
 }

@@ -14,12 +14,11 @@ struct ike_credentials {
 	struct trust *trust;
 };
 
-/*
- * IMSG_IKE_CREDENTIALS begins a set, IMSG_IKE_CREDENTIAL is a part of it; the last one gives the set
- * to the engine. Takes over m->fd.
- */
-void ike_credentials_message(
-	struct ike_credentials *c, const struct imsg *m, struct engine *e, uint64_t now);
+/* Begins a set; and a part of it. The last one gives the set to the engine. */
+void ike_credentials_begin(struct ike_credentials *c, const struct imsg_ike_credentials *set,
+	struct engine *e, uint64_t now);
+void ike_credentials_add(struct ike_credentials *c, const struct imsg_ike_credential *part,
+	int own_fd, struct engine *e, uint64_t now);
 
 void ike_credentials_fini(struct ike_credentials *c);
 

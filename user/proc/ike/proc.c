@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ike process: sockets, channels and timers around the engine. */
-#include "proc/roles.h"
+#include "proc/ike/proc.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,13 +10,8 @@
 #include "ipc/msg_ike.h"
 #include "ipc/msg_sa.h"
 #include "ipc/privsep.h"
-#include "proc/ike/checkpoint.h"
-#include "proc/ike/credentials.h"
-#include "proc/ike/env.h"
-#include "proc/ike/hold.h"
-#include "proc/ike/messages.h"
-#include "proc/ike/secrets.h"
-#include "proc/ike/unknown.h"
+#include "ipc/table.h"
+#include "proc/roles.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,48 +20,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX      16
 #define DATAGRAMS_A_TURN 32
 #define DATAGRAM_SIZE    65536
-#define INSTALL_WAIT     (500 * CLOCK_MILLISECOND) /* then an answer goes out anyway */
-#define SLOW_ESP_PPS     2000                      /* ESP through the socket is not the path */
+#define SLOW_ESP_PPS     2000 /* ESP through the socket is not the path */
 #define GOODBYE_WAIT_MS  300
 #define TIMER_GRAIN      (5 * CLOCK_MILLISECOND)
 #define TIMER_LONGEST    (60 * CLOCK_SECOND)
 
 static_assert((int)ENGINE_REKEY_CHILD == (int)IKE_COMMAND_REKEY_CHILD, "command numbers");
 static_assert((int)ENGINE_RESET == (int)IKE_COMMAND_RESET, "command numbers");
-
-struct proc_ike;
-
-struct ike_socket {
-	struct proc_ike *proc;
-	struct ip_endpoint local;
-	int fd;
-	struct event *readable;
-};
-
-struct proc_ike {
-	struct event_base *base;
-	struct imsg_channel *hub, *data;
-	struct engine *engine;
-	struct event *timer;
-	struct ike_socket sockets[SOCKETS_MAX];
-	unsigned int socket_count;
-	struct ike_hold hold;
-	struct ike_checkpoint checkpoint;
-	struct ike_spis spis;
-	struct ike_unknown unknown;
-	struct ike_credentials credentials;
-	uint64_t saved_generation;
-	struct datagram_limit slow_esp;
-	bool started, stopping, restored;
-	int status;
-	char sites[IKE_TUNNELS_MAX][SITE_NAME_SIZE];
-	bool timer_soon;
-	struct ike_secrets secrets;
-	struct log_limit limits[IKE_TUNNELS_MAX + 1]; /* the last: of no tunnel */
-};
 
 static void carry_out(struct proc_ike *p);
 
@@ -135,111 +97,7 @@ static void on_readable(int fd, short what, void *arg)
 	carry_out(p);
 }
 
-/* ---- effects ---- */
-
-static void apply_add(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_sa_add m;
-
-	if (!p->data)
-		return;
-	ike_message_sa_add(f, &m);
-	imsg_send(p->data, IMSG_SA_ADD, -1, &m, sizeof(m));
-	secret_wipe(&m, sizeof(m));
-	ike_hold_wait(&p->hold, f->sa_add.spi_in, clock_now() + INSTALL_WAIT);
-}
-
-static void apply_ref(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_sa_ref m = {f->tunnel, f->sa_ref.spi_in, f->sa_ref.spi_out};
-
-	if (p->data)
-		imsg_send(p->data, f->type == EFFECT_SA_USE ? IMSG_SA_USE : IMSG_SA_DEL, -1, &m,
-			sizeof(m));
-	if (f->type == EFFECT_SA_USE)
-		return;
-	imsg_send(p->hub, IMSG_SA_GONE, -1, &m, sizeof(m));
-	ike_hold_installed(&p->hold, m.spi_in);
-}
-
-static void apply_moved(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_peer_moved m = {
-		.tunnel = f->tunnel, .spi_in = f->sa_ref.spi_in, .remote = f->sa_ref.remote};
-
-	if (p->data)
-		imsg_send(p->data, IMSG_PEER_MOVED, -1, &m, sizeof(m));
-}
-
-static void apply_state(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_tunnel_state m;
-
-	ike_message_state(f, &m);
-	imsg_send(p->hub, IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
-}
-
-static void apply_info(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_sa_info m;
-
-	ike_message_info(f, clock_now(), clock_wall(), &m);
-	imsg_send(p->hub, IMSG_SA_INFO, -1, &m, sizeof(m));
-}
-
-static void apply_note(struct proc_ike *p, const struct effect *f)
-{
-	bool of_tunnel = f->tunnel < IKE_TUNNELS_MAX;
-	struct imsg_tunnel_event m;
-
-	/* Each tunnel has its own limit: one that is in trouble does not silence the others. */
-	ike_log_note(f, of_tunnel ? p->sites[f->tunnel] : "",
-		&p->limits[of_tunnel ? f->tunnel : IKE_TUNNELS_MAX]);
-	if (!of_tunnel)
-		return;
-	ike_message_event(f, &m);
-	imsg_send(p->hub, IMSG_TUNNEL_EVENT, -1, &m, sizeof(m));
-}
-
-static void apply_peer_cert(struct proc_ike *p, const struct effect *f)
-{
-	struct imsg_peer_cert m = {.tunnel = f->tunnel, .facts = f->peer_cert};
-
-	engine_peer_chain(p->engine, f->tunnel, &m.chain);
-	imsg_send(p->hub, IMSG_PEER_CERT, -1, &m, sizeof(m));
-}
-
-static void apply(struct proc_ike *p, struct effect *own_effect)
-{
-	switch (own_effect->type) {
-	case EFFECT_SEND:
-		ike_hold_send(&p->hold, own_effect);
-		return;
-	case EFFECT_SA_ADD:
-		apply_add(p, own_effect);
-		break;
-	case EFFECT_SA_USE:
-	case EFFECT_SA_DEL:
-		apply_ref(p, own_effect);
-		break;
-	case EFFECT_SA_MOVED:
-		apply_moved(p, own_effect);
-		break;
-	case EFFECT_TUNNEL_STATE:
-		apply_state(p, own_effect);
-		break;
-	case EFFECT_SA_INFO:
-		apply_info(p, own_effect);
-		break;
-	case EFFECT_PEER_CERT:
-		apply_peer_cert(p, own_effect);
-		break;
-	case EFFECT_NOTE:
-		apply_note(p, own_effect);
-		break;
-	}
-	effect_free(own_effect);
-}
+/* ---- timers ---- */
 
 static void arm(struct proc_ike *p, uint64_t wait)
 {
@@ -286,7 +144,7 @@ static void carry_out(struct proc_ike *p)
 		ike_checkpoint_save(&p->checkpoint, p->engine, clock_now());
 	}
 	while ((f = engine_effect(p->engine)))
-		apply(p, f);
+		ike_apply(p, f);
 	arm_soon(p);
 }
 
@@ -306,40 +164,50 @@ static void on_timer(int fd, short what, void *arg)
 
 /* ---- messages from data ---- */
 
-static void on_data(void *context, const struct imsg *m)
+static void on_installed(void *context, struct imsg *m)
 {
 	struct proc_ike *p = context;
-	const struct imsg_sa_ref *ref;
-	const struct imsg_peer_moved *moved;
+	const struct imsg_sa_ref *ref = m->payload;
 
-	switch (m->type) {
-	case IMSG_SA_INSTALLED:
-		ref = imsg_body(m, sizeof(*ref));
-		if (ref)
-			ike_hold_installed(&p->hold, ref->spi_in);
-		break;
-	case IMSG_SA_LOST:
-		ref = imsg_body(m, sizeof(*ref));
-		if (ref)
-			engine_pair_lost(p->engine, ref->tunnel, ref->spi_in, clock_now());
-		break;
-	case IMSG_SA_EXPIRING:
-		ref = imsg_body(m, sizeof(*ref));
-		if (ref)
-			engine_sa_expiring(p->engine, ref->tunnel, ref->spi_in, clock_now());
-		break;
-	case IMSG_PEER_MOVED:
-		moved = imsg_body(m, sizeof(*moved));
-		if (moved)
-			engine_peer_moved(p->engine, moved->tunnel, moved->spi_in, &moved->remote,
-				clock_now());
-		break;
-	default:
-		log_error("message %u from data is not for ike", m->type);
-	}
-	if (m->fd >= 0)
-		close(m->fd);
-	carry_out(p);
+	ike_hold_installed(&p->hold, ref->spi_in);
+}
+
+static void on_lost(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_sa_ref *ref = m->payload;
+
+	engine_pair_lost(p->engine, ref->tunnel, ref->spi_in, clock_now());
+}
+
+static void on_expiring(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_sa_ref *ref = m->payload;
+
+	engine_sa_expiring(p->engine, ref->tunnel, ref->spi_in, clock_now());
+}
+
+static void on_moved(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_peer_moved *moved = m->payload;
+
+	engine_peer_moved(p->engine, moved->tunnel, moved->spi_in, &moved->remote, clock_now());
+}
+
+static const struct imsg_row from_data[] = {
+	{IMSG_SA_INSTALLED, sizeof(struct imsg_sa_ref), .take = on_installed},
+	{IMSG_SA_LOST, sizeof(struct imsg_sa_ref), .take = on_lost},
+	{IMSG_SA_EXPIRING, sizeof(struct imsg_sa_ref), .take = on_expiring},
+	{IMSG_PEER_MOVED, sizeof(struct imsg_peer_moved), .take = on_moved},
+	{IMSG_INVALID},
+};
+
+static void on_data(void *context, const struct imsg *m)
+{
+	(void)imsg_give(from_data, context, m);
+	carry_out(context);
 }
 
 static void on_data_gone(void *context)
@@ -369,47 +237,52 @@ static void agree_with_data(struct proc_ike *p)
 	imsg_send(p->data, IMSG_SA_KEEP_END, -1, NULL, 0);
 }
 
-static void take_channel(struct proc_ike *p, int own_fd)
+static void on_channel(void *context, struct imsg *m)
 {
-	if (own_fd < 0)
-		return;
+	struct proc_ike *p = context;
+
 	imsg_channel_free(p->data);
 	ike_hold_release(&p->hold);
-	p->data = imsg_channel_new(p->base, own_fd, on_data, on_data_gone, p);
+	p->data = imsg_channel_new(p->base, imsg_take_fd(m), on_data, on_data_gone, p);
 	agree_with_data(p);
 }
 
 /* ---- messages from hub ---- */
 
-static void take_socket(struct proc_ike *p, const struct imsg *m)
+static void on_socket(void *context, struct imsg *m)
 {
-	const struct imsg_socket *s = imsg_body(m, sizeof(*s));
+	struct proc_ike *p = context;
+	const struct imsg_socket *s = m->payload;
 	struct ike_socket *slot = &p->sockets[p->socket_count];
 
-	if (!s || m->fd < 0 || p->socket_count == SOCKETS_MAX) {
-		log_error("a socket could not be taken (%u are open)", p->socket_count);
-		if (m->fd >= 0)
-			close(m->fd);
+	if (p->socket_count == IKE_SOCKETS_MAX) {
+		log_error("more than %u sockets", IKE_SOCKETS_MAX);
 		return;
 	}
 	p->socket_count++;
-	*slot = (struct ike_socket){.proc = p, .local = s->local, .fd = m->fd};
-	slot->readable = event_new(p->base, m->fd, EV_READ | EV_PERSIST, on_readable, slot);
+	*slot = (struct ike_socket){.proc = p, .local = s->local, .fd = imsg_take_fd(m)};
+	slot->readable = event_new(p->base, slot->fd, EV_READ | EV_PERSIST, on_readable, slot);
 	if (p->started)
 		event_add(slot->readable, NULL);
 }
 
-static void take_tunnel(struct proc_ike *p, const struct imsg *m)
+static void on_secret(void *context, struct imsg *m)
 {
-	const struct imsg_ike_tunnel *t = imsg_body(m, sizeof(*t));
+	struct proc_ike *p = context;
+	const struct imsg_tunnel *t = m->payload;
+
+	ike_secrets_take(&p->secrets, (enum imsg_type)m->type, t->tunnel, imsg_take_fd(m));
+}
+
+static void on_tunnel(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_ike_tunnel *t = m->payload;
 	struct engine_tunnel conf;
 	struct secret psk = {0};
 
-	if (!t || t->tunnel >= IKE_TUNNELS_MAX) {
-		if (m->fd >= 0)
-			close(m->fd);
+	if (t->tunnel >= IKE_TUNNELS_MAX)
 		return;
-	}
 	conf = (struct engine_tunnel){.number = t->tunnel,
 		.local = t->local,
 		.remote = t->remote,
@@ -420,10 +293,7 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 		.remote_ts = t->remote_ts};
 	memcpy(conf.site, t->site, sizeof(conf.site));
 	memcpy(p->sites[t->tunnel], t->site, sizeof(p->sites[0]));
-	if (t->options.auth == AUTH_CERT) {
-		if (m->fd >= 0)
-			close(m->fd);
-	} else if (!ike_secret_read(m->fd, &psk)) {
+	if (t->options.auth != AUTH_CERT && !ike_secret_read(imsg_take_fd(m), &psk)) {
 		log_error("site %s tunnel %u: the pre-shared key could not be read", t->site,
 			t->tunnel % TUNNELS_PER_SITE);
 		/* A key that nobody has: the tunnel exists, and stays down. */
@@ -437,8 +307,11 @@ static void take_tunnel(struct proc_ike *p, const struct imsg *m)
 	secret_clear(&conf.psk_previous);
 }
 
-static void start(struct proc_ike *p)
+static void on_start(void *context, struct imsg *m)
 {
+	struct proc_ike *p = context;
+
+	(void)m;
 	/* First: a checkpoint is what another process of this role wrote, and is parsed without rights. */
 	privsep_drop("ike");
 
@@ -451,10 +324,12 @@ static void start(struct proc_ike *p)
 	engine_start(p->engine, clock_now());
 }
 
-static void shut_down(struct proc_ike *p)
+static void on_shutdown(void *context, struct imsg *m)
 {
 	struct timeval wait = {.tv_usec = GOODBYE_WAIT_MS * 1000};
+	struct proc_ike *p = context;
 
+	(void)m;
 	p->stopping = true;
 	p->status = 0;
 	/* Peers that are told goodbye dial again at once: nobody listens any more. */
@@ -464,78 +339,91 @@ static void shut_down(struct proc_ike *p)
 	event_base_loopexit(p->base, &wait);
 }
 
-static void on_hub(void *context, const struct imsg *m)
+static void on_tunnel_del(void *context, struct imsg *m)
 {
 	struct proc_ike *p = context;
-	const struct imsg_tunnel *del;
-	const struct imsg_activity *activity;
-	const struct imsg_ike_command *command;
-	const struct imsg_peer_cert *cert;
-	bool fd_taken = true;
+	const struct imsg_tunnel *t = m->payload;
 
-	switch (m->type) {
-	case IMSG_IKE_SOCKET:
-		take_socket(p, m);
-		break;
-	case IMSG_IKE_PPK:
-	case IMSG_IKE_PSK_PREVIOUS:
-		ike_secrets_take(&p->secrets, m);
-		break;
-	case IMSG_IKE_TUNNEL:
-		take_tunnel(p, m);
-		break;
-	case IMSG_IKE_CREDENTIALS:
-	case IMSG_IKE_CREDENTIAL:
-		ike_credentials_message(&p->credentials, m, p->engine, clock_now());
-		break;
-	case IMSG_IKE_CHECKPOINT:
-		ike_checkpoint_open(&p->checkpoint, m->fd);
-		break;
-	case IMSG_IKE_SPIS:
-		if (m->fd >= 0 && !ike_spis_open(&p->spis, m->fd))
-			log_error("the map of SPIs cannot be mapped: %s", strerror(errno));
-		break;
-	case IMSG_CHANNEL:
-		take_channel(p, m->fd);
-		break;
-	default:
-		fd_taken = false;
-	}
-	switch (m->type) {
-	case IMSG_START:
-		start(p);
-		break;
-	case IMSG_SHUTDOWN:
-		shut_down(p);
-		break;
-	case IMSG_IKE_TUNNEL_DEL:
-		del = imsg_body(m, sizeof(*del));
-		if (del)
-			engine_tunnel_remove(p->engine, del->tunnel, clock_now());
-		break;
-	case IMSG_PEER_CERT:
-		cert = imsg_body(m, sizeof(*cert));
-		if (cert)
-			engine_peer_chain_set(p->engine, cert->tunnel, &cert->chain);
-		break;
-	case IMSG_IKE_ACTIVITY:
-		activity = imsg_body(m, sizeof(*activity));
-		if (activity)
-			engine_activity(p->engine, activity->tunnel, activity->age_ms, clock_now());
-		break;
-	case IMSG_IKE_COMMAND:
-		command = imsg_body(m, sizeof(*command));
-		if (command)
-			engine_command(p->engine, command->tunnel,
-				(enum engine_command)command->command, clock_now());
-		break;
-	default:
-		if (!fd_taken)
-			log_error("message %u from hub is not for ike", m->type);
-	}
-	if (!fd_taken && m->fd >= 0)
-		close(m->fd);
-	carry_out(p);
+	engine_tunnel_remove(p->engine, t->tunnel, clock_now());
+}
+
+static void on_peer_cert(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_peer_cert *cert = m->payload;
+
+	engine_peer_chain_set(p->engine, cert->tunnel, &cert->chain);
+}
+
+static void on_activity(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_activity *a = m->payload;
+
+	engine_activity(p->engine, a->tunnel, a->age_ms, clock_now());
+}
+
+static void on_command(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_ike_command *c = m->payload;
+
+	engine_command(p->engine, c->tunnel, (enum engine_command)c->command, clock_now());
+}
+
+static void on_credentials(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+
+	ike_credentials_begin(&p->credentials, m->payload, p->engine, clock_now());
+}
+
+static void on_credential(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+
+	ike_credentials_add(&p->credentials, m->payload, imsg_take_fd(m), p->engine, clock_now());
+}
+
+static void on_checkpoint(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+
+	ike_checkpoint_open(&p->checkpoint, imsg_take_fd(m));
+}
+
+static void on_spis(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+
+	if (!ike_spis_open(&p->spis, imsg_take_fd(m)))
+		log_error("the map of SPIs cannot be mapped: %s", strerror(errno));
+}
+
+static const struct imsg_row from_hub[] = {
+	{IMSG_START, .take = on_start},
+	{IMSG_SHUTDOWN, .take = on_shutdown},
+	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
+	{IMSG_IKE_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_IKE_PPK, sizeof(struct imsg_tunnel), .fd = IMSG_MAY_FD, .take = on_secret},
+	{IMSG_IKE_PSK_PREVIOUS, sizeof(struct imsg_tunnel), .fd = IMSG_MAY_FD, .take = on_secret},
+	{IMSG_IKE_TUNNEL, sizeof(struct imsg_ike_tunnel), .fd = IMSG_MAY_FD, .take = on_tunnel},
+	{IMSG_IKE_TUNNEL_DEL, sizeof(struct imsg_tunnel), .take = on_tunnel_del},
+	{IMSG_IKE_ACTIVITY, sizeof(struct imsg_activity), .take = on_activity},
+	{IMSG_IKE_COMMAND, sizeof(struct imsg_ike_command), .take = on_command},
+	{IMSG_IKE_CREDENTIALS, sizeof(struct imsg_ike_credentials), .take = on_credentials},
+	{IMSG_IKE_CREDENTIAL, sizeof(struct imsg_ike_credential), .fd = IMSG_MAY_FD,
+		.take = on_credential},
+	{IMSG_IKE_CHECKPOINT, .fd = IMSG_NEEDS_FD, .take = on_checkpoint},
+	{IMSG_IKE_SPIS, .fd = IMSG_NEEDS_FD, .take = on_spis},
+	{IMSG_PEER_CERT, sizeof(struct imsg_peer_cert), .take = on_peer_cert},
+	{IMSG_INVALID},
+};
+
+static void on_hub(void *context, const struct imsg *m)
+{
+	(void)imsg_give(from_hub, context, m);
+	carry_out(context);
 }
 
 static void on_hub_gone(void *context)

@@ -26,20 +26,17 @@ bool ike_secret_read(int own_fd, struct secret *out)
 	return n == 0;
 }
 
-void ike_secrets_take(struct ike_secrets *s, const struct imsg *m)
+void ike_secrets_take(struct ike_secrets *s, enum imsg_type type, uint32_t tunnel, int own_fd)
 {
-	const struct imsg_tunnel *t = imsg_body(m, sizeof(*t));
-	uint32_t tunnel = t ? t->tunnel : EFFECT_NO_TUNNEL;
-
 	if (tunnel != s->tunnel) {
 		secret_clear(&s->ppk);
 		secret_clear(&s->psk_previous);
 	}
 	s->tunnel = tunnel;
-	if (m->type == IMSG_IKE_PSK_PREVIOUS) {
-		if (!ike_secret_read(m->fd, &s->psk_previous))
+	if (type == IMSG_IKE_PSK_PREVIOUS) {
+		if (!ike_secret_read(own_fd, &s->psk_previous))
 			log_error("tunnel %u: the previous key could not be read", tunnel);
-	} else if (!ike_secret_read(m->fd, &s->ppk)) {
+	} else if (!ike_secret_read(own_fd, &s->ppk)) {
 		log_error(
 			"tunnel %u: the post-quantum key could not be read; the tunnel stays down",
 			tunnel);

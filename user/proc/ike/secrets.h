@@ -16,7 +16,7 @@ struct ike_secrets {
 bool ike_secret_read(int own_fd, struct secret *out);
 
 /* IMSG_IKE_PPK and IMSG_IKE_PSK_PREVIOUS. */
-void ike_secrets_take(struct ike_secrets *s, const struct imsg *m);
+void ike_secrets_take(struct ike_secrets *s, enum imsg_type type, uint32_t tunnel, int own_fd);
 
 /* The tunnel is there: it gets what came for it, and the rest is forgotten. */
 void ike_secrets_give(struct ike_secrets *s, struct engine_tunnel *conf);
