@@ -8,6 +8,7 @@
 #include "hub/site/admin.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_ike.h"
+#include "ipc/verbs.h"
 #include "view/view.h"
 
 #include <assert.h>
@@ -31,8 +32,15 @@ static void on_applied(struct hub *h, uint32_t request, bool ok, const char *sum
 		h, request, ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary));
 }
 
+/* ---- commands ---- */
+
+static json_t *done_or(const char *why, const char *done)
+{
+	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
+}
+
 /* New keys for one tunnel of a site, or for both. */
-static json_t *rekey(struct hub *h, const struct site *site, const struct imsg_api_request *r)
+static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct imsg_ike_command m = {.tunnel = tunnel_number(site, (unsigned int)t),
@@ -43,38 +51,98 @@ static json_t *rekey(struct hub *h, const struct site *site, const struct imsg_a
 			process_send(
 				&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
 	}
-	return json_pack("{s:s}", "ok", "asked");
+	return done_or(NULL, "asked");
 }
 
-static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)
+static json_t *down(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	if (r->tunnel < 0)
-		return r->verb != API_TUNNEL_DRAIN;
-	return r->tunnel < TUNNELS_PER_SITE && site->conf.tunnels[r->tunnel].configured;
+	return done_or(admin_down(h, site, r->tunnel, r->force), "asked");
 }
 
-/* What an operator wants of tunnels of a site. */
-static json_t *command(struct hub *h, struct site *site, const struct imsg_api_request *r)
+static json_t *up(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	const char *why = NULL, *done = "asked";
+	return done_or(admin_up(h, site, r->tunnel), "asked");
+}
 
-	if (!has_tunnel(site, r))
-		return error_json("site '%s' has no such tunnel", site->conf.name);
-	switch (r->verb) {
-	case API_TUNNEL_DOWN:
-		why = admin_down(h, site, r->tunnel, r->force);
-		break;
-	case API_TUNNEL_UP:
-		why = admin_up(h, site, r->tunnel);
-		break;
-	case API_TUNNEL_DRAIN:
-		why = admin_drain(h, site, (unsigned int)r->tunnel);
-		done = "the site is asked to send over its other tunnel, and the hub does";
-		break;
-	default:
-		return rekey(h, site, r);
-	}
-	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
+static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	return done_or(admin_drain(h, site, (unsigned int)r->tunnel),
+		"the site is asked to send over its other tunnel, and the hub does");
+}
+
+static json_t *release(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	const char *why = closed_release(h, &r->prefix);
+
+	(void)site;
+	if (!why)
+		process_send(&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, &r->prefix,
+			sizeof(r->prefix));
+	return done_or(why, "released");
+}
+
+static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site;
+	hub_apply(h, on_applied, r->id);
+	return NULL;
+}
+
+/* ---- what is shown ---- */
+
+static json_t *sites(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)r;
+	return view_sites(&h->model, site);
+}
+
+static json_t *tunnels(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)r;
+	hub_look_at_tunnels(h);
+	return view_tunnels(&h->model, site);
+}
+
+static json_t *routes(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)r;
+	return view_routes(&h->model, site);
+}
+
+static json_t *sas(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)r;
+	return view_sas(&h->model, site);
+}
+
+static json_t *endpoints(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site, (void)r;
+	return view_endpoints(&h->model);
+}
+
+static json_t *dataplane(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site, (void)r;
+	hub_look_at_plane(h);
+	return view_dataplane(&h->model);
+}
+
+static json_t *events(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	return view_log(&h->model, site, r->verb == API_SHOW_BGP_LOG ? EVENT_BGP : EVENT_ACTIVITY);
+}
+
+static json_t *certificates(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site, (void)r;
+	return certificates_show(h);
+}
+
+static json_t *unknown(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site, (void)r;
+	return view_unknown(&h->model);
 }
 
 struct closed_list {
@@ -95,87 +163,38 @@ static void add_closed(void *context, const struct closed_view *v)
 	c->rows[c->count++] = *v;
 }
 
-static json_t *show_closed(struct hub *h, const struct site *site)
+static json_t *closed(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	struct closed_list list = {0};
 	json_t *document;
 
+	(void)r;
 	closed_each(h, add_closed, &list);
 	document = view_closed(&h->model, site, list.rows, list.count);
 	free(list.rows);
 	return document;
 }
 
-static json_t *release(struct hub *h, const struct ip_prefix *prefix)
+static json_t *report(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	const char *why = closed_release(h, prefix);
-
-	if (!why)
-		process_send(
-			&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, prefix, sizeof(*prefix));
-	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", "released");
+	return r->since_s ? view_report_since(&h->model, site, r->since_s)
+			  : view_report(&h->model, site);
 }
 
-static json_t *show_tunnels(struct hub *h, const struct site *site)
+static json_t *ask_bgp(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	hub_look_at_tunnels(h);
-	return view_tunnels(&h->model, site);
+	(void)site;
+	hub_bgp_ask(h, r);
+	return NULL;
 }
 
-static json_t *show_dataplane(struct hub *h)
-{
-	hub_look_at_plane(h);
-	return view_dataplane(&h->model);
-}
-
-static json_t *answer(struct hub *h, struct site *site, const struct imsg_api_request *r)
-{
-	const struct model *m = &h->model;
-
-	switch (r->verb) {
-	case API_SHOW_SITES:
-		return view_sites(m, site);
-	case API_SHOW_TUNNELS:
-		return show_tunnels(h, site);
-	case API_SHOW_ROUTES:
-		return view_routes(m, site);
-	case API_SHOW_SA:
-		return view_sas(m, site);
-	case API_SHOW_ENDPOINTS:
-		return view_endpoints(m);
-	case API_SHOW_DATAPLANE:
-		return show_dataplane(h);
-	case API_SHOW_LOG:
-		return view_log(m, site, EVENT_ACTIVITY);
-	case API_SHOW_BGP_LOG:
-		return view_log(m, site, EVENT_BGP);
-	case API_SHOW_CERTIFICATES:
-		return certificates_show(h);
-	case API_SHOW_UNKNOWN:
-		return view_unknown(m);
-	case API_SHOW_CLOSED:
-		return show_closed(h, site);
-	case API_RELEASE:
-		return release(h, &r->prefix);
-	case API_REPORT:
-		return r->since_s ? view_report_since(m, site, r->since_s) : view_report(m, site);
-	case API_REKEY_CHILD:
-	case API_REKEY_IKE:
-	case API_TUNNEL_DOWN:
-	case API_TUNNEL_UP:
-	case API_TUNNEL_DRAIN:
-		return site ? command(h, site, r) : error_json("%s", "a site must be named");
-	default:
-		return error_json("%s", "unknown verb");
-	}
-}
-
-static void send_metrics(struct hub *h, uint32_t request)
+static json_t *metrics(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
+	(void)site;
 	if (f) {
 		hub_look_at_tunnels(h);
 		hub_look_at_processes(h);
@@ -185,26 +204,72 @@ static void send_metrics(struct hub *h, uint32_t request)
 		view_endpoints_metrics(f, &h->model);
 		fclose(f);
 	}
-	status_reply_text(h, request, text ? text : "");
+	status_reply_text(h, r->id, text ? text : "");
 	free(text);
+	return NULL;
+}
+
+/* Who answers. NULL as an answer: it has been given, or comes later. */
+static json_t *(*const answers[API_VERBS])(
+	struct hub *h, struct site *site, const struct imsg_api_request *r) = {
+	[API_SHOW_SITES] = sites,
+	[API_SHOW_TUNNELS] = tunnels,
+	[API_SHOW_ROUTES] = routes,
+	[API_SHOW_BGP] = ask_bgp,
+	[API_SHOW_ROUTE] = ask_bgp,
+	[API_SHOW_SA] = sas,
+	[API_SHOW_ENDPOINTS] = endpoints,
+	[API_SHOW_DATAPLANE] = dataplane,
+	[API_SHOW_LOG] = events,
+	[API_SHOW_BGP_LOG] = events,
+	[API_SHOW_CERTIFICATES] = certificates,
+	[API_SHOW_UNKNOWN] = unknown,
+	[API_SHOW_CLOSED] = closed,
+	[API_RELEASE] = release,
+	[API_REPORT] = report,
+	[API_METRICS] = metrics,
+	[API_APPLY] = apply,
+	[API_REKEY_CHILD] = rekey,
+	[API_REKEY_IKE] = rekey,
+	[API_TUNNEL_DOWN] = down,
+	[API_TUNNEL_UP] = up,
+	[API_TUNNEL_DRAIN] = drain,
+};
+
+static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)
+{
+	if (r->tunnel < 0)
+		return verbs[r->verb].object != OBJECT_TUNNEL;
+	return r->tunnel < TUNNELS_PER_SITE && site->conf.tunnels[r->tunnel].configured;
+}
+
+/* What the request lacks of what its verb must have; NULL: nothing. */
+static json_t *refusal(const struct site *site, const struct imsg_api_request *r)
+{
+	if (r->verb >= API_VERBS || !answers[r->verb])
+		return error_json("%s", "unknown verb");
+	if (r->site[0] && !site)
+		return error_json("no site is named '%s'", r->site);
+	switch (verbs[r->verb].object) {
+	case OBJECT_TUNNELS:
+	case OBJECT_TUNNEL:
+		if (!site)
+			return error_json("%s", "a site must be named");
+		if (!has_tunnel(site, r))
+			return error_json("site '%s' has no such tunnel", site->conf.name);
+		return NULL;
+	default:
+		return NULL;
+	}
 }
 
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 {
 	struct site *site = r->site[0] ? site_find(&h->model, r->site) : NULL;
+	json_t *document = refusal(site, r);
 
-	if (r->site[0] && !site) {
-		status_reply(h, r->id, error_json("no site is named '%s'", r->site));
-		return;
-	}
-	if (r->verb == API_METRICS) {
-		send_metrics(h, r->id);
-		return;
-	}
-	if (r->verb == API_APPLY)
-		hub_apply(h, on_applied, r->id);
-	else if (r->verb == API_SHOW_BGP || r->verb == API_SHOW_ROUTE)
-		hub_bgp_ask(h, r);
-	else
-		status_reply(h, r->id, answer(h, site, r));
+	if (!document)
+		document = answers[r->verb](h, site, r);
+	if (document)
+		status_reply(h, r->id, document);
 }

@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "ipc/imsg.h"
-#include "ipc/msg_api.h"
 #include "ipc/privsep.h"
 #include "ipc/table.h"
+#include "ipc/verbs.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -54,35 +54,6 @@ struct api {
 	uint32_t next_id;
 	bool started;
 	int control_fd, http_fd;
-};
-
-struct verb_name {
-	const char *name;
-	enum api_verb verb;
-};
-
-static const struct verb_name verbs[] = {
-	{"show-sites", API_SHOW_SITES},
-	{"show-tunnels", API_SHOW_TUNNELS},
-	{"show-routes", API_SHOW_ROUTES},
-	{"show-bgp", API_SHOW_BGP},
-	{"show-route", API_SHOW_ROUTE},
-	{"show-sa", API_SHOW_SA},
-	{"show-endpoints", API_SHOW_ENDPOINTS},
-	{"show-dataplane", API_SHOW_DATAPLANE},
-	{"show-log", API_SHOW_LOG},
-	{"show-bgp-log", API_SHOW_BGP_LOG},
-	{"show-certificates", API_SHOW_CERTIFICATES},
-	{"show-unknown", API_SHOW_UNKNOWN},
-	{"show-closed", API_SHOW_CLOSED},
-	{"release", API_RELEASE},
-	{"report", API_REPORT},
-	{"apply", API_APPLY},
-	{"rekey", API_REKEY_CHILD},
-	{"tunnel-down", API_TUNNEL_DOWN},
-	{"tunnel-up", API_TUNNEL_UP},
-	{"tunnel-drain", API_TUNNEL_DRAIN},
-	{NULL, API_INVALID},
 };
 
 static struct client *client_new(struct api *api)
@@ -169,24 +140,20 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 	const char *verb = json_string_value(json_object_get(o, "verb"));
 	const char *site = json_string_value(json_object_get(o, "site"));
 	json_t *tunnel = json_object_get(o, "tunnel"), *since = json_object_get(o, "since_s");
-	const struct verb_name *v = verbs;
 
 	if (!json_is_object(o) || !verb)
 		return "a JSON object with a verb is expected";
-	while (v->name && strcmp(v->name, verb))
-		v++;
-	if (!v->name)
+	r->verb = verb_find(verb);
+	if (r->verb == API_INVALID)
 		return "unknown verb";
-	r->verb = v->verb;
-	if (v->verb == API_REKEY_CHILD && json_is_true(json_object_get(o, "ike")))
+	if (r->verb == API_REKEY_CHILD && json_is_true(json_object_get(o, "ike")))
 		r->verb = API_REKEY_IKE;
 	r->force = json_is_true(json_object_get(o, "force"));
 	if (site && strlen(site) >= sizeof(r->site))
 		return "the name of the site is too long";
 	if (site)
 		snprintf(r->site, sizeof(r->site), "%s", site);
-	if ((r->verb == API_SHOW_ROUTE || r->verb == API_RELEASE) &&
-		!read_prefix_or_address(o, &r->prefix))
+	if (verbs[r->verb].object == OBJECT_PREFIX && !read_prefix_or_address(o, &r->prefix))
 		return "a prefix or an address is expected";
 	r->tunnel = -1;
 	if (tunnel && !json_is_null(tunnel)) {
