@@ -4,6 +4,7 @@
  * and signatures, for a tunnel whose authority is below; its key was thrown away.
  */
 #include "ike/credentials.h"
+#include "ike/v2/v2.h"
 
 #include <stdlib.h>
 

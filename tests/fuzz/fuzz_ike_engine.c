@@ -5,6 +5,7 @@
  * that begins with V1_MARK is the same for IKEv1.
  */
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdlib.h>
 

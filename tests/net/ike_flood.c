@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "ike/internal.h"
+#include "ike/v2/v2.h"
 #include "ike/v1/v1.h"
 #include "../suites.h"
 

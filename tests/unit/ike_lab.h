@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_UNIT_IKE_LAB_H
 
 #include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 #include <setjmp.h>

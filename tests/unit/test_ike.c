@@ -2,6 +2,7 @@
 /* Codecs both ways, proposals, selectors, identities, and every cell of the state tables. */
 #include "crypto/hash.h"
 #include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

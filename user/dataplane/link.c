@@ -48,17 +48,6 @@ struct link {
 	int fds[SLUICE_MAX_WORKERS];
 };
 
-static struct nl_sock *netlink_open(void)
-{
-	struct nl_sock *s = nl_socket_alloc();
-
-	if (s && nl_connect(s, NETLINK_ROUTE) < 0) {
-		nl_socket_free(s);
-		return NULL;
-	}
-	return s;
-}
-
 static uint32_t index_of(struct nl_sock *s, const char *name)
 {
 	struct rtnl_link *link = NULL;
@@ -219,8 +208,8 @@ struct link *link_open(const struct link_options *o, char error[DATAPLANE_ERROR_
 	l->tx_queue = o->tx_queue ? o->tx_queue : DEFAULT_TX_QUEUE;
 	l->steer_fd = o->steer_fd;
 	l->routes.table = o->table ? o->table : RT_TABLE_MAIN;
-	l->sock = netlink_open();
-	l->routes.sock = netlink_open();
+	l->sock = link_socket();
+	l->routes.sock = link_socket();
 	if (!l->sock || !l->routes.sock ||
 		nl_socket_set_buffer_size(l->routes.sock, ROUTE_ANSWERS, 0) < 0 ||
 		setsockopt(nl_socket_get_fd(l->routes.sock), SOL_NETLINK, NETLINK_CAP_ACK, &yes,
@@ -508,108 +497,4 @@ uint64_t link_ring_drops(const struct link *l)
 	drops = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
 	rtnl_link_put(link);
 	return drops;
-}
-
-/*
- * Receive queues in use now: netlink tells how many the device could have. A driver without
- * channels has one.
- */
-static uint32_t receive_queues(const char *name)
-{
-	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq request = {.ifr_data = (void *)&channels};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool known;
-
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	known = fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request);
-	if (fd >= 0)
-		close(fd);
-
-	uint32_t queues = known ? channels.rx_count + channels.combined_count : 1;
-
-	return queues ? queues : 1;
-}
-
-/* Place of a feature in the device's list of names; -1: it has none of that name. */
-static int feature_index(int fd, struct ifreq *request, const char *feature)
-{
-	union {
-		struct ethtool_sset_info info;
-		uint32_t room[sizeof(struct ethtool_sset_info) / 4 + 1];
-	} sets = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
-	struct ethtool_gstrings *names;
-	uint32_t count;
-	int found = -1;
-
-	request->ifr_data = (void *)&sets;
-	if (ioctl(fd, SIOCETHTOOL, request) || !sets.info.sset_mask)
-		return -1;
-	count = sets.room[sizeof(struct ethtool_sset_info) / 4]; /* what follows the head */
-	names = calloc(1, sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
-	if (!names)
-		return -1;
-	names->cmd = ETHTOOL_GSTRINGS;
-	names->string_set = ETH_SS_FEATURES;
-	names->len = count;
-	request->ifr_data = (void *)names;
-	for (uint32_t i = 0; !ioctl(fd, SIOCETHTOOL, request) && i < count; i++) {
-		if (!strncmp((const char *)names->data + i * ETH_GSTRING_LEN, feature,
-			    ETH_GSTRING_LEN)) {
-			found = (int)i;
-			break;
-		}
-	}
-	free(names);
-	return found;
-}
-
-static bool feature_active(const char *name, const char *feature)
-{
-	union {
-		struct ethtool_gfeatures head;
-		uint8_t room[sizeof(struct ethtool_gfeatures) +
-			     8 * sizeof(struct ethtool_get_features_block)];
-	} features = {.head = {.cmd = ETHTOOL_GFEATURES, .size = 8}};
-	struct ethtool_get_features_block block;
-	struct ifreq request = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int i;
-	bool active = false;
-
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	i = fd >= 0 ? feature_index(fd, &request, feature) : -1;
-	if (i >= 0 && i < 8 * 32) {
-		request.ifr_data = (void *)&features;
-		active = !ioctl(fd, SIOCETHTOOL, &request);
-		memcpy(&block,
-			features.room + sizeof(features.head) + (size_t)i / 32 * sizeof(block),
-			sizeof(block));
-		active = active && block.active >> (i % 32) & 1;
-	}
-	if (fd >= 0)
-		close(fd);
-	return active;
-}
-
-bool link_device(const char *name, struct link_device *device)
-{
-	struct nl_sock *s = netlink_open();
-	struct rtnl_link *link = NULL;
-	bool found = false;
-
-	if (s && !rtnl_link_get_kernel(s, 0, name, &link)) {
-		*device = (struct link_device){
-			.ifindex = (uint32_t)rtnl_link_get_ifindex(link),
-			.rx_queues = receive_queues(name),
-			.mtu = rtnl_link_get_mtu(link),
-			.up = rtnl_link_get_flags(link) & IFF_UP,
-			.running = rtnl_link_get_flags(link) & IFF_RUNNING,
-			.esp_offload = feature_active(name, "esp-hw-offload"),
-		};
-		rtnl_link_put(link);
-		found = true;
-	}
-	nl_socket_free(s);
-	return found;
 }

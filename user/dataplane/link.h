@@ -100,6 +100,9 @@ struct link_device {
 };
 bool link_device(const char *name, struct link_device *device);
 
+/* A netlink socket for devices and routes, which nl_socket_free() closes; NULL: there is none. */
+struct nl_sock *link_socket(void);
+
 /*
  * Host settings that forwarding needs: IPv4 and IPv6 forwarding on, no ICMP redirects for traffic
  * between sites. False with the first wrong one in `error`; with `apply` it is set instead, until

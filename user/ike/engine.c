@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's entry points. */
 #include "ike/former.h"
+#include "ike/v2/v2.h"
 
 #include <stdarg.h>
 #include <stdio.h>

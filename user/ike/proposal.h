@@ -9,6 +9,12 @@
 #include "crypto/dh.h"
 #include "crypto/hmac.h"
 
+/* RFC 7296 3.3, for who reads and who writes. */
+#define ATTRIBUTE_KEY_LENGTH 14 /* 3.3.5, always in the short form */
+#define ATTRIBUTE_SHORT      0x8000
+#define MORE_PROPOSALS       2
+#define MORE_TRANSFORMS      3
+
 #define PROPOSALS_MAX  255 /* of one SA payload: their numbers have one byte */
 #define TRANSFORMS_MAX 255 /* of one proposal: their count has one byte */
 #define SUITE_STR_SIZE PROPOSAL_TEXT_SIZE

@@ -4,6 +4,7 @@
  * with its retransmission, and which task comes next.
  */
 #include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <stdlib.h>
 

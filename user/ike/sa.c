@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE SAs: their table, life and end. */
 #include "ike/admission.h"
+#include "ike/v2/v2.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all IKEv1 exchanges share: the way of a message to its handler, and messages of phase 2. */
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdlib.h>
 

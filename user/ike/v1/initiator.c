@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Main mode as the initiator: RFC 2409 5.4. */
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 #include <stdlib.h>

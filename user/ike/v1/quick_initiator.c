@@ -2,6 +2,7 @@
 /* Our quick modes: messages 1 and 3. */
 #include "ike/v1/client.h"
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

@@ -2,6 +2,7 @@
 /* The peer's quick modes: message 2, and what follows from message 3 or from its absence. */
 #include "ike/v1/client.h"
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

@@ -4,6 +4,7 @@
 #include "ike/candidate.h"
 #include "ike/former.h"
 #include "ike/v1/v1.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* IKE_AUTH: RFC 7296 1.2, 2.15, 2.21.2. Signatures are in auth_cert.c. */
 #include "ike/credentials.h"
 #include "ike/former.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

@@ -9,6 +9,7 @@
  * IKE_SA_INIT is part of what both ends sign.
  */
 #include "ike/credentials.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

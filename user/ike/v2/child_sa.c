@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE_CHILD_SA for SA pairs: RFC 7296 1.3.1, 1.3.3, 2.8, 2.8.1, 2.25.1. */
-#include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

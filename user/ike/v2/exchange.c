@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all IKEv2 exchanges share: windows, retransmission, the way of a message to its handler. */
 #include "ike/admission.h"
+#include "ike/v2/v2.h"
 
 #define S(state) (1u << (state))
 #define B(type)  PAYLOAD_BIT(PAYLOAD_##type)

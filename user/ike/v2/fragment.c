@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE fragmentation: RFC 7383. Each fragment is a message of its own, encrypted by itself. */
-#include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <stdlib.h>
 

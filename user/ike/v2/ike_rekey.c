@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE_CHILD_SA for the IKE SA itself: RFC 7296 1.3.2, 2.8.2, 2.18, 2.25.2. */
-#include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 

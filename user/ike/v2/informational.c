@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* INFORMATIONAL: deletes, probes and their answers. RFC 7296 1.4, 2.4, 2.25. */
-#include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 static void put_child_delete(struct message_writer *w, const uint32_t *spis, unsigned int count)
 {

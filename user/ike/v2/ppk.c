@@ -3,7 +3,7 @@
  * Post-quantum preshared keys: RFC 8784. A tunnel that has one takes no peer without it: section 3
  * permits to go on without (NO_PPK_AUTH), which would let an attacker who records choose.
  */
-#include "ike/internal.h"
+#include "ike/v2/v2.h"
 
 #define PPK_ID_FIXED 2 /* 5.1 */
 

@@ -3,6 +3,7 @@
 #include "ike/admission.h"
 #include "ike/candidate.h"
 #include "ike/credentials.h"
+#include "ike/v2/v2.h"
 
 #include <stdio.h>
 
