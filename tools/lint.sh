@@ -20,7 +20,7 @@ declare -A may=(
 	[ipc]="base crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
-	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike state view sluice"
+	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike ipc state view sluice"
 )
 # Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
 below="base crypto esp ike bgp config dataplane ipc state view sluice hub"
