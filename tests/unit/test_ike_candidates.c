@@ -169,6 +169,61 @@ static void test_forced_encapsulation(void **state)
 	}
 }
 
+/* A tunnel whose peer has another address is none of its candidates, whatever suite it has. */
+static void test_other_address_is_no_candidate(void **state)
+{
+	(void)state;
+	for (int v1 = 0; v1 < 2; v1++) {
+		struct lab *l = lab_two(v1);
+		struct engine_tunnel old = l->conf[HUB];
+		struct secret psk;
+
+		/* The site's own has only the old suite; another site's, elsewhere, the one that it likes better. */
+		set_suites(&l->conf[HUB].options, false, true);
+		configure(l, HUB, "key");
+		old.number = OLD;
+		old.remote_id.bytes[0] = 'o';
+		assert_true(addr_parse("203.0.113.77", &old.remote));
+		secret_set(&psk, "old", 3);
+		engine_tunnel_set(l->e[HUB], &old, &psk, l->now);
+		site_starts(l);
+		assert_int_equal(l->state[HUB].phase, PHASE_UP);
+		assert_string_equal(l->state[HUB].ike_proposal, "aes128-sha1-prfsha1-modp1024");
+		lab_free(l);
+	}
+}
+
+/* Policies that differ in one list are different ones, and those that no tunnel has any more take no room. */
+static void test_policies_are_told_apart(void **state)
+{
+	(void)state;
+	for (int list = 0; list < 4; list++) {
+		struct lab *l = lab_two(false);
+		struct engine_tunnel old = l->conf[HUB];
+		struct algorithm_set *of[] = {&old.options.p1_encryption, &old.options.p1_integrity,
+			&old.options.p1_groups, &old.options.p1_prf};
+		struct secret psk;
+
+		/* The first tunnel would be the site's own, but for one algorithm that the site does not have. */
+		old.number = OLD;
+		old.remote_id.bytes[0] = 'o';
+		*of[list] = list == 0   ? one(12, 192)
+			    : list == 1 ? one(14, 0)
+			    : list == 2 ? one(14, 0)
+					: one(7, 0);
+		secret_set(&psk, "old", 3);
+		engine_tunnel_set(l->e[HUB], &old, &psk, l->now);
+		site_starts(l);
+		assert_int_equal(l->state[HUB].phase, PHASE_UP);
+		for (uint16_t i = 0; i < 100; i++) {
+			old.options.p1_encryption = one((uint16_t)(100 + i), 128);
+			engine_tunnel_set(l->e[HUB], &old, &psk, l->now);
+		}
+		assert_in_range(l->e[HUB]->policies.count, 2, 3);
+		lab_free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +233,8 @@ int main(void)
 		cmocka_unit_test(test_notes_before_authentication),
 		cmocka_unit_test(test_group_is_nobodys),
 		cmocka_unit_test(test_forced_encapsulation),
+		cmocka_unit_test(test_other_address_is_no_candidate),
+		cmocka_unit_test(test_policies_are_told_apart),
 	};
 
 	if (!crypto_init())

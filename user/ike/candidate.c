@@ -5,129 +5,9 @@
 
 #include <stdio.h>
 
-#define CHOSEN_LIFE (600 * CLOCK_SECOND) /* devices try again within minutes, from the same port */
-
-struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, unsigned int *cursor, bool *near)
-{
-	while (*cursor < 2 * e->tunnel_end) {
-		struct tunnel *t;
-		bool any, here;
-
-		*near = *cursor < e->tunnel_end;
-		t = tunnel_find(e, (*cursor)++ % e->tunnel_end);
-		if (!t || !addr_equal(&t->conf.local, &local->addr))
-			continue;
-		any = !addr_is_set(&t->conf.remote);
-		here = addr_equal(any ? &t->seen_at : &t->conf.remote, &remote->addr);
-		if (*near ? here : any && !here)
-			return t;
-	}
-	return NULL;
-}
-
-static struct named_bucket *named_bucket(const struct engine *e, const struct ip_addr *remote)
-{
-	return (struct named_bucket *)&e->named[engine_bucket_of(e, remote, NAMED_BUCKETS)];
-}
-
-static const struct ip_addr *peer_address(const struct tunnel *t)
-{
-	return addr_is_set(&t->conf.remote) ? &t->conf.remote : &t->seen_at;
-}
-
-static void tunnel_name(struct engine *e, struct tunnel *t)
-{
-	if (addr_is_set(peer_address(t)))
-		LIST_INSERT_HEAD(named_bucket(e, peer_address(t)), t, named);
-}
-
-void tunnel_unname(struct tunnel *t)
-{
-	if (addr_is_set(peer_address(t)))
-		LIST_REMOVE(t, named);
-}
-
-void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at)
-{
-	tunnel_unname(t);
-	t->seen_at = *at;
-	tunnel_name(e, t);
-	unknown_forget(&e->unknown, &t->conf.local, at);
-}
-
-void tunnel_chosen_wrongly(
-	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now)
-{
-	tunnel_seen(e, t, &remote->addr);
-	t->chosen_wrongly = *remote;
-	t->chosen_until = now + CHOSEN_LIFE;
-}
-
-void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf)
-{
-	tunnel_unname(t);
-	t->conf = *conf;
-	tunnel_name(e, t);
-	unknown_forget(&e->unknown, &conf->local, &conf->remote);
-}
-
-struct tunnel *tunnel_at(
-	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
-{
-	struct tunnel *t, *found = NULL;
-
-	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
-	{
-		if (!addr_equal(&t->conf.local, &local->addr) ||
-			!addr_equal(&t->conf.remote, &remote->addr))
-			continue;
-		if (found)
-			return NULL;
-		found = t;
-	}
-	return found;
-}
-
-bool tunnel_is_near(
-	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
-{
-	struct tunnel *t;
-
-	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
-	{
-		if (addr_equal(&t->conf.local, &local->addr) &&
-			addr_equal(peer_address(t), &remote->addr))
-			return true;
-	}
-	return false;
-}
-
 static bool speaks(const struct tunnel *t, const struct ike_version *version)
 {
 	return version == &ike_v2 ? t->conf.options.ikev2 : t->conf.options.ikev1;
-}
-
-static bool same_policy(const struct tunnel *a, const struct tunnel *b)
-{
-	const struct ike_options *x = &a->conf.options, *y = &b->conf.options;
-
-	return x->auth == y->auth && algorithms_equal(&x->p1_encryption, &y->p1_encryption) &&
-	       algorithms_equal(&x->p1_integrity, &y->p1_integrity) &&
-	       algorithms_equal(&x->p1_prf, &y->p1_prf) &&
-	       algorithms_equal(&x->p1_groups, &y->p1_groups);
-}
-
-/* A hub has a thousand sites and a handful of policies: a stranger's offer is read once for each. */
-static bool seen_before(struct candidate_walk *w, const struct tunnel *t)
-{
-	for (unsigned int i = 0; i < w->policies; i++) {
-		if (same_policy(w->policy_of[i], t))
-			return true;
-	}
-	if (w->policies < CANDIDATE_POLICIES_MAX)
-		w->policy_of[w->policies++] = t;
-	return false;
 }
 
 static bool is_known(const struct tunnel *t, const struct message *m)
@@ -154,7 +34,7 @@ struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 	bool near_enough = w->best && w->near;
 	struct tunnel *t;
 
-	while ((t = tunnel_candidate(e, &m->local, &m->remote, &w->cursor, &w->near))) {
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &w->cursor, &w->near, &w->seen))) {
 		if (near_enough && !w->near)
 			return NULL;
 		w->disabled_near = w->disabled_near || (t->disabled && w->near);
@@ -165,7 +45,7 @@ struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 			candidate_refuse(w, REASON_IKE_VERSION,
 				version == &ike_v2 ? "version 2.0, allowed 1.0"
 						   : "version 1.0, allowed 2.0");
-		else if (!seen_before(w, t) || is_known(t, m))
+		else if (policy_is_new(&w->seen, t) || is_known(t, m))
 			return t;
 	}
 	return NULL;
@@ -216,16 +96,17 @@ bool candidate_may_return(const struct engine *e, const struct message *m, struc
 bool candidate_forces_encap(const struct engine *e, const struct ike_version *version,
 	const struct message *m, const struct suite *s)
 {
+	struct policies_seen seen = {0};
 	bool near, found_near = false;
 	unsigned int cursor = 0;
 	struct tunnel *t;
 
-	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor, &near))) {
+	while ((t = tunnel_candidate(e, &m->local, &m->remote, &cursor, &near, &seen))) {
 		struct proposal_policy policy;
 
 		if (found_near && !near)
 			return false;
-		if (t->disabled || !speaks(t, version))
+		if (t->disabled || !policy_is_new(&seen, t) || !speaks(t, version))
 			continue;
 		if (near || t->conf.options.encap == ENCAP_FORCE) {
 			version->policy_ike(&t->conf.options, &policy);

@@ -8,8 +8,6 @@
 
 #include "ike/internal.h"
 
-#define CANDIDATE_POLICIES_MAX 32 /* different ones that are remembered, to ask each once */
-
 /* One walk over the candidates, and what came of it. Begins zeroed. */
 struct candidate_walk {
 	unsigned int cursor;
@@ -17,8 +15,7 @@ struct candidate_walk {
 	bool best_known; /* the best one's peer has been at this very place: see tunnel_chosen_wrongly() */
 	const struct tunnel *best; /* what the caller found acceptable */
 	uint64_t best_place;
-	unsigned int policies;
-	const struct tunnel *policy_of[CANDIDATE_POLICIES_MAX];
+	struct policies_seen seen;
 	unsigned int refused; /* policies that had nothing for the peer */
 	bool refused_near;    /* so they were of tunnels near the address */
 	bool disabled_near;   /* a tunnel near the address is switched off */

@@ -59,6 +59,7 @@ void engine_free(struct engine *e)
 	former_free(e);
 	trust_free(e->trust);
 	credential_free(e->own);
+	free(e->policies.rows);
 	secret_wipe(e, sizeof(*e));
 	free(e);
 }
@@ -243,7 +244,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 	}
 	engine_sweep(e);
 	former_add(e, t, now);
-	tunnel_unname(t);
+	tunnel_forget(e, t);
 	tunnel_free(t);
 	e->tunnels[tunnel] = NULL;
 }

@@ -128,6 +128,7 @@ struct tunnel {
 	struct credential *own;                 /* NULL: the engine's */
 	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
 	LIST_ENTRY(tunnel) named;               /* by the peer's address, while that is known */
+	uint16_t policy;                        /* the number of its phase 1 policy */
 	bool present;
 	bool disabled;
 	struct ike_sa_list sas; /* linked by of_tunnel */
@@ -242,6 +243,28 @@ LIST_HEAD(place_bucket, place);
 LIST_HEAD(named_bucket, tunnel);
 TAILQ_HEAD(former_list, former);
 
+/* What is looked at of each tunnel when a stranger comes. `local` 0: there is no such tunnel. */
+struct tunnel_print {
+	uint32_t local,
+		peer; /* prints of the addresses: equal ones have the same; peer 0: not known */
+	uint16_t policy;
+	bool any; /* no address of the peer is configured */
+};
+
+/* Phase 1 policies, each once. */
+struct policy_list {
+	struct {
+		struct ike_options options; /* of one that has it */
+		unsigned int tunnels;       /* that have it; 0: a free row */
+	} * rows;
+	unsigned int count;
+};
+
+/* Those that a walk has met. */
+struct policies_seen {
+	uint64_t bits[IKE_TUNNELS_MAX / 64];
+};
+
 struct engine {
 	struct engine_env env;
 	struct engine_limits limits;
@@ -269,6 +292,8 @@ struct engine {
 	} cookie;
 	struct former_list formers; /* former.c: tunnels that were removed, the oldest first */
 	unsigned int former_count;
+	struct policy_list policies;
+	struct tunnel_print prints[IKE_TUNNELS_MAX];
 	struct tunnel *tunnels[IKE_TUNNELS_MAX];
 	unsigned int tunnel_end; /* all above are NULL */
 };
@@ -457,15 +482,19 @@ bool tunnel_may_stay(
 void tunnel_end_attempts(
 	struct engine *e, struct tunnel *t, const struct engine_tunnel *conf, uint64_t now);
 
-/* ---- candidate.c ---- */
+/* ---- tunnel_index.c ---- */
 
 /*
  * The tunnels that a peer unknown so far may belong to, one each call: those whose peer is known to be
  * at its address (*near), by configuration or because it authenticated from there last, then those
- * without an address. The cursor starts at 0. NULL after the last.
+ * without an address, but for those whose policy is in `seen` (NULL: none). The cursor starts at 0. NULL after
+ * the last.
  */
 struct tunnel *tunnel_candidate(const struct engine *e, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, unsigned int *cursor, bool *near);
+	const struct ip_endpoint *remote, unsigned int *cursor, bool *near,
+	const struct policies_seen *seen);
+/* The walk has not met its policy before; from now on it has. */
+bool policy_is_new(struct policies_seen *seen, const struct tunnel *t);
 /*
  * The one tunnel that is configured for these two addresses; NULL when none is or several are. What
  * happens before a peer has authenticated is noted there: nobody else's address says so little.
@@ -484,7 +513,8 @@ void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at);
 void tunnel_chosen_wrongly(
 	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now);
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf);
-void tunnel_unname(struct tunnel *t);
+/* Nobody finds it by an address any more. */
+void tunnel_forget(struct engine *e, struct tunnel *t);
 
 /* ---- request.c ---- */
 

@@ -213,7 +213,7 @@ static struct tunnel *authenticate(
 
 	*a = (struct attempt){.why = REASON_NO_TUNNEL};
 	snprintf(a->text, sizeof(a->text), "the tunnel is gone");
-	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor, &near))) {
+	while ((t = tunnel_candidate(e, &vm->m->local, &vm->m->remote, &cursor, &near, NULL))) {
 		if (!t->conf.options.ikev1 || (t->conf.options.auth == AUTH_PSK) != by_key ||
 			a->tried == V1_CANDIDATES_MAX)
 			continue;
