@@ -26,6 +26,8 @@
 
 static uint32_t begun; /* tunnels, as the data process has heard */
 static char told[64];  /* what bgp and ike were told of a tunnel, a letter each */
+static bool carries_in_tc[TUNNELS_PER_SITE]; /* of the first site, as TC has it */
+static uint32_t med[TUNNELS_PER_SITE];       /* of the first site, as bgp was told last */
 
 static void note(char letter)
 {
@@ -52,8 +54,11 @@ void process_send(
 	struct process *p, enum imsg_type type, int own_fd, const void *payload, size_t len)
 {
 	const struct imsg_data_tunnel *t = payload;
+	const struct imsg_bgp_neighbor *n = payload;
 
 	(void)p;
+	if (type == IMSG_BGP_NEIGHBOR && n->tunnel < TUNNELS_PER_SITE)
+		med[n->tunnel] = n->med_out;
 	if (type == IMSG_DATA_TUNNEL && len == sizeof(*t))
 		begun += t->present;
 	note_message(type, payload);
@@ -173,7 +178,9 @@ uint64_t link_ring_drops(const struct link *l)
 
 bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record *record)
 {
-	(void)m, (void)tunnel, (void)record;
+	(void)m;
+	if (tunnel < TUNNELS_PER_SITE)
+		carries_in_tc[tunnel] = record->up;
 	return true;
 }
 
@@ -311,11 +318,14 @@ static void a_tunnel_leaves_before_it_goes(void **state)
 	assert_null(admin_down(&h, h.model.sites[0], 1, false));
 	assert_string_equal(told, "D");
 	assert_true(h.model.sites[0]->tunnels[1].open);
+	assert_true(carries_in_tc[1]);
 	assert_non_null(admin_down(&h, h.model.sites[0], 0, false)); /* the last one */
 	assert_non_null(admin_drain(&h, h.model.sites[0], 0));
 	event_base_dispatch(h.base);
 	assert_string_equal(told, "DDd");
 	assert_false(h.model.sites[0]->tunnels[1].open);
+	assert_false(carries_in_tc[1]);
+	assert_true(carries_in_tc[0]);
 	assert_non_null(admin_down(&h, h.model.sites[0], 0, false));
 	assert_null(admin_down(&h, h.model.sites[0], 0, true));
 	/* Wanted back before it has gone: nothing is interrupted but its session. */
@@ -338,7 +348,11 @@ static void what_was_asked_for_outlives_the_daemon(void **state)
 	assert_non_null(mkdtemp(dir));
 	begin(&h, &config, dir);
 	both_carry(&h);
+	config.concentrator.drain_med = 50;
+	h.model.sites[0]->conf.tunnels[0].med = h.model.sites[0]->conf.tunnels[1].med = 120;
 	assert_null(admin_drain(&h, h.model.sites[0], 1));
+	assert_int_equal(med[1], 120);
+	assert_int_equal(med[0], 70); /* below both */
 	end(&h);
 	begin(&h, &config, dir);
 	assert_true(h.model.sites[0]->tunnels[1].draining);

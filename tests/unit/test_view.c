@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents and metrics, made of a model that nobody but this test has written: no kernel, no process. */
+#include "base/clock.h"
+#include "ike/reason.h"
+#include "bgp/decide.h"
+#include "ipc/msg_bgp.h"
+#include "view/view.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct {
+	struct model model;
+	struct config config;
+	struct site sites[2]; /* one with BGP; a gateway with static routes */
+	struct route_table *routes;
+	struct fair fair[SLUICE_DIRECTIONS];
+} lab;
+
+static struct ip_prefix prefix(const char *text)
+{
+	struct ip_prefix p;
+
+	assert_true(prefix_parse(text, &p));
+	return p;
+}
+
+static int setup(void **state)
+{
+	struct concentrator_conf *c = &lab.config.concentrator;
+
+	(void)state;
+	memset(&lab, 0, sizeof(lab));
+	lab.routes = route_table_new();
+	lab.model.config = &lab.config;
+	lab.model.routes = lab.routes;
+	lab.config.site_count = 2;
+	snprintf(c->name, sizeof(c->name), "hub");
+	c->endpoint_count = 2;
+	c->aggregate_rate = 1000000000;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct site *s = &lab.sites[i];
+
+		c->endpoints[i].address_count = 1;
+		c->endpoints[i].addresses[0] =
+			prefix(i ? "198.51.100.2/32" : "198.51.100.1/32").addr;
+		snprintf(c->endpoints[i].device, sizeof(c->endpoints[i].device), "eth%u", i);
+		lab.model.fair[i] = &lab.fair[i];
+		lab.model.sites[i] = s;
+		s->slot = i;
+		s->conf.outer_family = AF_INET;
+		s->conf.rate = 100000000;
+		s->conf.routing = i ? ROUTING_STATIC : ROUTING_BGP;
+		s->conf.site_class = i ? SITE_GATEWAY : s->conf.site_class;
+		snprintf(s->conf.name, sizeof(s->conf.name), "site-%u", i);
+		s->history = history_new(CLOCK_SECOND);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			s->conf.tunnels[t].configured = true;
+			s->conf.tunnels[t].inside = prefix(t ? "169.254.2.0/30" : "169.254.1.0/30");
+		}
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	route_table_free(lab.routes);
+	for (int i = 0; i < 2; i++)
+		history_free(lab.sites[i].history);
+	return 0;
+}
+
+/* The object number i of the list of a document, which the caller frees. */
+static json_t *row(json_t *document, const char *list, size_t i)
+{
+	char *text = json_dumps(document, JSON_COMPACT);
+	json_t *o = json_array_get(json_object_get(document, list), i);
+
+	assert_non_null(text);
+	free(text);
+	assert_non_null(o);
+	return o;
+}
+
+static const char *text_of(json_t *o, const char *member)
+{
+	const char *text = json_string_value(json_object_get(o, member));
+
+	assert_non_null(text);
+	return text;
+}
+
+static void assert_site_is(uint32_t i, const char *state, const char *egress)
+{
+	json_t *document = view_sites(&lab.model, NULL);
+	json_t *o = row(document, "sites", i);
+
+	assert_string_equal(text_of(o, "state"), state);
+	assert_string_equal(text_of(o, "egress_reason"), egress);
+	json_decref(document);
+}
+
+static void come_up(uint32_t i, unsigned int t)
+{
+	struct site_tunnel *state = &lab.sites[i].tunnels[t];
+
+	state->open = true;
+	state->ike.phase = TUNNEL_UP;
+	state->bgp.state = i ? BGP_IDLE : BGP_ESTABLISHED;
+}
+
+static void add_route(const char *text, uint32_t tunnel, uint8_t other)
+{
+	struct imsg_route r = {.prefix = prefix(text), .tunnel = tunnel, .other = other};
+	struct route_entry *e = route_table_get(lab.routes, &r.prefix);
+
+	e->tunnel = (uint16_t)tunnel;
+	e->installed = true;
+	route_table_set_facts(lab.routes, e, &r, 0);
+}
+
+static void a_site_is_as_its_tunnels(void **state)
+{
+	(void)state;
+	assert_site_is(0, "down", "no routes lead to the site");
+	come_up(0, 1);
+	add_route("10.1.0.0/16", 1, PATH_BEST);
+	assert_site_is(0, "degraded", "the only tunnel with a BGP session");
+	come_up(0, 0);
+	assert_site_is(0, "up", "the site announces its prefixes over no other tunnel");
+	lab.sites[0].tunnels[0].bgp.state = BGP_ACTIVE; /* it carries, and nothing leads there */
+	assert_site_is(0, "degraded", "the only tunnel with a BGP session");
+	come_up(1, 0);
+	add_route("10.2.0.0/16", 2, PATH_BEST);
+	assert_site_is(1, "degraded", "the only tunnel that is up");
+	lab.sites[1].conf.tunnels[1].configured = false;
+	assert_site_is(1, "up", "the only tunnel that is up");
+}
+
+static void why_the_egress_is_where_it_is(void **state)
+{
+	json_t *document, *o;
+
+	(void)state;
+	come_up(0, 0);
+	come_up(0, 1);
+	add_route("10.1.0.0/16", 0, PATH_MED);
+	assert_site_is(0, "up", "the site's MED is lower over it");
+	add_route("10.1.0.0/24", 0, PATH_LONGER);
+	assert_site_is(
+		0, "up", "its routes are better for several reasons, see `sluice show route`");
+	add_route("10.1.1.0/24", 1, PATH_MED);
+	assert_site_is(0, "up", "most routes are best over it; the others go by the other tunnel");
+	document = view_sites(&lab.model, NULL);
+	o = row(document, "sites", 0);
+	assert_int_equal(json_integer_value(json_object_get(o, "primary_egress")), 0);
+	assert_true(json_is_null(json_object_get(row(document, "sites", 1), "primary_egress")));
+	json_decref(document);
+}
+
+static void a_tunnel_tells_its_reason(void **state)
+{
+	struct site_tunnel *t = &lab.sites[0].tunnels[0];
+	json_t *document, *o;
+
+	(void)state;
+	come_up(0, 0);
+	t->sa_count = 1;
+	t->sas[0] = (struct tunnel_sa){.spi_in = 0x1234, .in_use = true, .inner_mtu = 1400};
+	snprintf(t->ike.detail, sizeof(t->ike.detail), "all is well");
+	document = view_tunnels(&lab.model, &lab.sites[0]);
+	o = row(document, "tunnels", 0);
+	assert_string_equal(text_of(o, "state"), "up");
+	assert_string_equal(text_of(o, "detail"), "all is well");
+	assert_int_equal(json_integer_value(json_object_get(o, "inner_mtu")), 1400);
+	json_decref(document);
+	t->draining = true;
+	lab.model.endpoints[0][0].fault = ENDPOINT_NO_CARRIER;
+	document = view_tunnels(&lab.model, NULL);
+	o = row(document, "tunnels", 0);
+	assert_int_equal(json_array_size(json_object_get(document, "tunnels")), 4);
+	assert_string_equal(text_of(o, "state"), "down");
+	assert_string_equal(text_of(o, "reason"), reason_code(REASON_ENDPOINT_LOST));
+	assert_string_equal(text_of(o, "detail"), "endpoint 0, eth0: link down (no carrier)");
+	json_decref(document);
+	lab.model.endpoints[0][0].fault = ENDPOINT_FINE;
+	document = view_tunnels(&lab.model, NULL);
+	assert_string_equal(text_of(row(document, "tunnels", 0), "state"), "draining");
+	json_decref(document);
+	t->admin_down = true;
+	document = view_tunnels(&lab.model, NULL);
+	assert_string_equal(text_of(row(document, "tunnels", 0), "state"), "disabled");
+	json_decref(document);
+	document = view_sas(&lab.model, NULL);
+	assert_string_equal(text_of(row(document, "sas", 0), "spi_in"), "0x00001234");
+	json_decref(document);
+}
+
+/* What was counted before the site had its slot is not its own; rates are of the last second. */
+static void what_is_reported_is_the_sites_own(void **state)
+{
+	struct site *s = &lab.sites[1];
+	json_t *document, *in;
+
+	(void)state;
+	s->base.stats[SLUICE_IN].offered.bytes = 1000;
+	s->before.at_ns = CLOCK_SECOND;
+	s->latest.at_ns = 2 * CLOCK_SECOND;
+	s->before.stats[SLUICE_IN].offered.bytes = 1000;
+	s->latest.stats[SLUICE_IN].offered.bytes = 5001000;
+	s->latest.stats[SLUICE_IN].delivered.bytes = 2500000;
+	document = view_report(&lab.model, s);
+	in = json_object_get(row(document, "sites", 0), "in");
+	assert_int_equal(json_integer_value(json_object_get(in, "offered_bps")), 40000000);
+	assert_int_equal(json_integer_value(json_object_get(in, "delivered_bps")), 20000000);
+	assert_int_equal(json_integer_value(json_object_get(in, "limit_bps")), 100000000);
+	/* Of what a gateway may have by both its tunnels. */
+	assert_true(json_real_value(json_object_get(in, "share_of_cap_percent")) == 10.0);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(in, "offered"), "bytes")),
+		5000000);
+	json_decref(document);
+	s->conf.tunnels[1].configured = false;
+	document = view_report(&lab.model, s);
+	in = json_object_get(row(document, "sites", 0), "in");
+	assert_true(json_real_value(json_object_get(in, "share_of_cap_percent")) == 20.0);
+	json_decref(document);
+}
+
+static void metrics_are_of_every_site_and_tunnel(void **state)
+{
+	static const char *const lines[] = {
+		"sluice_site_offered_bytes_total{site=\"site-0\",direction=\"in\"} 70\n",
+		"sluice_site_delivered_bytes_total{site=\"site-0\",direction=\"in\"} 30\n",
+		"sluice_site_state{site=\"site-0\"} 0.5\n",
+		"sluice_tunnel_state{site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100.2\"} 1\n",
+		"sluice_tunnel_up{site=\"site-1\",tunnel=\"0\",outside_ip=\"198.51.100.1\"} 0\n",
+		"sluice_tunnel_in_bytes_total{site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100."
+		"2\"} 5\n",
+		"sluice_endpoint_up{endpoint=\"1\",device=\"eth1\",address=\"198.51.100.2\"} 0\n",
+		"sluice_process_silent_seconds{process=\"ike\"} 4\n",
+	};
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	come_up(0, 1);
+	lab.sites[0].latest.stats[SLUICE_IN].offered.bytes = 70;
+	lab.sites[0].latest.stats[SLUICE_IN].delivered.bytes = 30;
+	lab.sites[0].tunnels[1].counted.in.bytes = 9;
+	lab.sites[0].tunnels[1].base.in.bytes = 4;
+	lab.model.endpoints[1][0].fault = ENDPOINT_DOWN;
+	for (int i = 0; i < MODEL_PROCESSES; i++)
+		lab.model.plane.processes[i].name = i == 2 ? "ike" : "another";
+	lab.model.plane.processes[2].silent_s = 4;
+	view_metrics(f, &lab.model);
+	view_endpoints_metrics(f, &lab.model);
+	fclose(f);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!strstr(text, lines[i]))
+			fail_msg("%s is not among the metrics", lines[i]);
+	}
+	free(text);
+}
+
+static void routes_stand_in_order(void **state)
+{
+	struct closed_view closed[] = {{.prefix = prefix("10.9.0.0/16"), .tunnel = 2},
+		{.prefix = prefix("10.1.0.0/16"), .tunnel = 0, .withdrawn = true, .ends_in_s = 7}};
+	json_t *document;
+
+	(void)state;
+	add_route("10.2.0.0/16", 2, PATH_BEST);
+	add_route("10.1.0.0/16", 1, PATH_BEST);
+	document = view_routes(&lab.model, NULL);
+	assert_string_equal(text_of(row(document, "routes", 0), "prefix"), "10.1.0.0/16");
+	assert_string_equal(text_of(row(document, "routes", 1), "site"), "site-1");
+	json_decref(document);
+	document = view_routes(&lab.model, &lab.sites[1]);
+	assert_int_equal(json_array_size(json_object_get(document, "routes")), 1);
+	json_decref(document);
+	document = view_closed(&lab.model, NULL, closed, 2);
+	assert_string_equal(text_of(row(document, "closed", 0), "reason"), "withdrawn by the site");
+	assert_string_equal(text_of(row(document, "closed", 1), "site"), "site-1");
+	json_decref(document);
+	document = view_closed(&lab.model, &lab.sites[1], closed, 2);
+	assert_int_equal(json_array_size(json_object_get(document, "closed")), 1);
+	json_decref(document);
+}
+
+static void the_plane_and_the_endpoints_are_shown(void **state)
+{
+	struct model_plane *p = &lab.model.plane;
+	json_t *document;
+
+	(void)state;
+	for (int i = 0; i < MODEL_PROCESSES; i++)
+		p->processes[i] = (struct model_process){.name = "p", .pid = 100 + i};
+	p->inside_mode = "tcx";
+	p->bfd_unhurried = 1;
+	snprintf(p->data_mode, sizeof(p->data_mode), "AF_XDP");
+	document = view_dataplane(&lab.model);
+	assert_string_equal(text_of(document, "mode"), "XDP -, TC tcx, offloads , AF_XDP");
+	assert_non_null(strstr(text_of(document, "bfd_thread"), "no real-time priority"));
+	assert_int_equal(
+		json_integer_value(json_object_get(row(document, "processes", 4), "pid")), 104);
+	json_decref(document);
+	lab.model.host.inside_gone = true;
+	snprintf(lab.model.host.inside, sizeof(lab.model.host.inside), "sluice0");
+	lab.model.endpoints[0][0].no_way = true;
+	document = view_endpoints(&lab.model);
+	assert_int_equal(json_array_size(json_object_get(document, "warnings")), 2);
+	assert_string_equal(text_of(row(document, "endpoints", 1), "device"), "eth1");
+	json_decref(document);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_site_is_as_its_tunnels, setup, teardown),
+		cmocka_unit_test_setup_teardown(why_the_egress_is_where_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_tunnel_tells_its_reason, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_reported_is_the_sites_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			metrics_are_of_every_site_and_tunnel, setup, teardown),
+		cmocka_unit_test_setup_teardown(routes_stand_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_plane_and_the_endpoints_are_shown, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("view", tests, NULL, NULL);
+}
