@@ -19,9 +19,10 @@ HARDEN_fuzz    := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-
 LINK_release   := -pie -Wl,-z,relro,-z,now
 LINK_asan      := -fsanitize=address,undefined
 LINK_fuzz      := -fsanitize=address,undefined,fuzzer
-CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(PACKAGE_CFLAGS)
 LDFLAGS  += $(LINK_$(VARIANT))
-LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lIPSec_MB -lpthread
+LIBS     := $(shell pkg-config --libs $(PACKAGES)) -lIPSec_MB -lpthread
 
 LAYERS   := base crypto esp ike bgp config dataplane ipc proc state view hub
 LIB_SRC  := $(filter-out user/hub/main.c,$(sort $(foreach l,$(LAYERS),$(shell find user/$(l) -name '*.c' 2>/dev/null))))
@@ -52,7 +53,7 @@ $(OUT)/libsluice.a: $(LIB_OBJ)
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(OUT)/%.o: %.c
+$(OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -74,7 +75,7 @@ $(OUT)/%.skel.h: $(OUT)/%.bpf.o
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(OUT)/libsluice.a
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(OUT)/none) $(OUT)/libsluice.a $(LIBS) -lcmocka -lm
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(OUT)/libsluice.a $(LIBS) -lcmocka -lm
 
 tests: $(UNIT) $(HELPERS) all
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HISTORY_MINUTES 1440
-#define HISTORY_REASONS 20 /* at least as many as site_drop_fields has */
+#define HISTORY_REASONS 20 /* at least as many as site_drop_fields has: asserted there */
 
 struct history;
 

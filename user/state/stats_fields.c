@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state/stats_fields.h"
 
+#include "state/history.h"
+
+#include <assert.h>
+
 #define FIELD(type, name)                                                                          \
 	{                                                                                          \
 #name, offsetof(struct type, name)                                                 \
@@ -28,6 +32,8 @@ const struct stats_field site_drop_fields[] = {
 	FIELD(site_stats, internal),
 	{NULL, 0},
 };
+static_assert(sizeof(site_drop_fields) / sizeof(site_drop_fields[0]) - 1 <= HISTORY_REASONS,
+	"the history has room for every reason");
 
 const struct stats_field outside_fields[] = {
 	FIELD(outside_stats, esp),

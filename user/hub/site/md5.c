@@ -27,7 +27,7 @@ static const struct {
 
 static bool waits(const struct site *site, unsigned int t, unsigned int kind)
 {
-	return site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP &&
+	return site && site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP &&
 	       site->tunnels[t].open && site->tunnels[t].bgp.state != BGP_ESTABLISHED &&
 	       (site->conf.bgp_password[0] != '\0') == kinds[kind].has_password;
 }
@@ -65,10 +65,12 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 
 		h->md5_counts[k] = counts[k];
 		for (unsigned int i = 0; grown && i < SITE_SLOTS * TUNNELS_PER_SITE; i++)
-			waiting += h->model.sites[i / 2] && waits(h->model.sites[i / 2], i % 2, k);
+			waiting += waits(site_of_tunnel(&h->model, i), i % TUNNELS_PER_SITE, k);
 		for (unsigned int i = 0; waiting && i < SITE_SLOTS * TUNNELS_PER_SITE; i++) {
-			if (h->model.sites[i / 2] && waits(h->model.sites[i / 2], i % 2, k))
-				say(h, h->model.sites[i / 2], i % 2, k, waiting, now);
+			struct site *site = site_of_tunnel(&h->model, i);
+
+			if (waits(site, i % TUNNELS_PER_SITE, k))
+				say(h, site, i % TUNNELS_PER_SITE, k, waiting, now);
 		}
 	}
 	h->md5_known = true;
