@@ -29,6 +29,7 @@ const volatile __u64 horizon_ns = 25000000;
 
 /* Set before load: what came in by the inside device does not leave by it. */
 const volatile __u32 sites_apart;
+const volatile __u32 bgp_uid; /* of the process that speaks BGP and BFD; root opens its sockets */
 
 /* Set before load: kernel ESP, who waits for nearly as long is told by ECN. */
 const volatile __u32 ecn_marking;
@@ -143,7 +144,7 @@ static __noinline int is_session(
 	__be64 source[2] = {}, destination[2] = {};
 	__be16 ports[2];
 
-	if (skb->ingress_ifindex || !p->whole ||
+	if (skb->ingress_ifindex || !p->first_fragment ||
 		bpf_skb_load_bytes(skb, p->transport, ports, sizeof(ports)))
 		return 0;
 	if (p->protocol == IPPROTO_TCP) {
@@ -169,17 +170,30 @@ static __noinline int is_session(
  * ports and addresses and not by DSCP, which an answer copies from whatever a site has asked, and they have
  * a budget: what is beyond it waits and pays as all else.
  */
-static __always_inline int is_control(struct __sk_buff *skb, const struct inside_packet *p,
-	__u32 tunnel, const struct tunnel_record *record)
+static __always_inline int is_control(const struct inside_packet *p, __u32 tunnel)
 {
 	__u64 cost = (__u64)p->bytes * SLUICE_CONTROL_NS_PER_BYTE, start;
 	__u64 burst = (__u64)SLUICE_CONTROL_BURST * SLUICE_CONTROL_NS_PER_BYTE;
 	__u64 *tat;
 
-	if (!is_session(skb, p, record))
+	if (!p->whole)
 		return 0;
 	tat = bpf_map_lookup_elem(&control_budget, &tunnel);
 	return tat && bucket_charge(tat, bpf_ktime_get_ns(), cost, burst, &start);
+}
+
+/*
+ * Any user of the host may have a socket at an address of the hub, and a site takes a second connection for its
+ * neighbour that has started again. What has no socket is the kernel's own answer.
+ */
+static __always_inline int is_strangers(struct __sk_buff *skb)
+{
+	__u32 uid;
+
+	if (!skb->sk)
+		return 0;
+	uid = bpf_get_socket_uid(skb);
+	return uid && uid != bgp_uid;
 }
 
 static __always_inline int mark(struct __sk_buff *skb, __u32 tunnel, int control)
@@ -347,7 +361,7 @@ static __always_inline int to_tunnel(
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
 	__u32 bucket_index = bucket_of(tunnel, record ? record->own_limits : 0);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_out, &bucket_index);
-	int control;
+	int control = 0;
 
 	if (!record || !stats || !bucket) {
 		count(&drops->tunnel_unknown, p->segments, p->bytes);
@@ -363,7 +377,13 @@ static __always_inline int to_tunnel(
 		count(&stats->tunnel_down, p->segments, p->bytes);
 		return TC_ACT_SHOT;
 	}
-	control = is_control(skb, p, tunnel, record);
+	if (is_session(skb, p, record)) {
+		if (is_strangers(skb)) {
+			count(&stats->source, p->segments, p->bytes);
+			return TC_ACT_SHOT;
+		}
+		control = is_control(p, tunnel);
+	}
 	if (!control && bucket->ns_per_byte_q16 && hopeless(bucket)) {
 		if (horizon_ns)
 			count(&stats->horizon, p->segments, p->bytes);

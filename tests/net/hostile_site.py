@@ -7,6 +7,7 @@
     echo DEVICE FROM TO TOS BYTES PPS SECONDS
     too_big DEVICE FROM TO FAR MTU   an ICMP error: an echo reply from TO to FAR was longer; DEVICE -: by the routes
     junk TO SPI BYTES PPS SECONDS    ESP in UDP that nobody has sealed
+    speak FROM TO                    an ordinary program: BFD, also in fragments, and a connection to TCP 179; 0: it came about
     hear PORT SECONDS                prints whom UDP came from
 """
 import socket
@@ -111,5 +112,20 @@ def hear(port, seconds):
         pass
 
 
+def speak(source, to):
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    u = socket.socket(family, socket.SOCK_DGRAM)
+    u.bind((source, 0))
+    for size in (24, 3000):
+        u.sendto(b"\x20\x40\x03\x18" + bytes(size - 4), (to, 3784))
+    t = socket.socket(family)
+    t.bind((source, 0))
+    t.settimeout(1.5)
+    try:
+        t.connect((to, 179))
+    except OSError as e:
+        sys.exit(f"not connected: {e}")
+
+
 {"bfd": bfd, "syn": syn, "udp": send_udp, "echo": echo, "too_big": too_big, "junk": junk,
- "hear": hear}[sys.argv[1]](*sys.argv[2:])
+ "speak": speak, "hear": hear}[sys.argv[1]](*sys.argv[2:])

@@ -73,6 +73,14 @@ forged_session() { # FROM TO: site 2's ends, in its name
 }
 case_ "BFD and BGP in the neighbour's name are dropped and counted" forged_session "$(inside4 2 0 2)" "$(inside4 2 0 1)"
 case_ "and of its other tunnel, with IPv6" forged_session "$(inside6 2 1 2)" "$(inside6 2 1 1)"
+# A user of the host without any right: he may have a socket at each of its addresses.
+nobody() {
+	local before; before=$(dropped site-2 out source)
+	in_ns hub setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 tests/net/hostile_site.py speak "$1" "$2" && return 1
+	more site-2 out source 3
+}
+case_ "nobody on the host speaks BGP or BFD to a site" nobody "$(inside4 2 0 1)" "$(inside4 2 0 2)"
+case_ "nor with IPv6" nobody "$(inside6 2 1 1)" "$(inside6 2 1 2)"
 sources() { # WANTED-NUMBER: those of it that arrive, of the hostile site's own and of others
 	in_ns_exec host python3 tests/net/hostile_site.py hear 4001 30 >"$LAB/heard" & local ear=$! from
 	until_true 5 udp_open $ear 4001

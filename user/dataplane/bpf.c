@@ -153,6 +153,7 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
 	p->inside->rodata->ecn_marking = o->ecn_marking;
 	p->inside->rodata->sites_apart = o->sites_apart;
+	p->inside->rodata->bgp_uid = o->bgp_uid;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
 		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||
 		!share_map(p->inside->maps.site_in_stats, p->outside->maps.site_in_stats) ||

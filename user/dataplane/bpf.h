@@ -26,6 +26,7 @@ struct bpf_options {
 	bool outer_rates;           /* what is from a site is charged as the outer packet */
 	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
 	bool sites_apart;           /* no site reaches another */
+	uint32_t bgp_uid;           /* beside root, who alone speaks BGP and BFD to sites */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: it is not there yet */
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */

@@ -90,6 +90,14 @@ const char *privsep_user(const char *role, char name[32])
 	return name;
 }
 
+uid_t privsep_uid(const char *role)
+{
+	char name[32];
+	const struct passwd *user = getpwnam(privsep_user(role, name));
+
+	return user ? user->pw_uid : 0;
+}
+
 bool privsep_users_exist(char missing[32])
 {
 	for (size_t i = 0; i < ROLES; i++) {

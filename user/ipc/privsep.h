@@ -7,9 +7,13 @@
 #define SLUICE_IPC_PRIVSEP_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api". */
 const char *privsep_user(const char *role, char name[32]);
+
+/* Its number; 0 when it does not exist. */
+uid_t privsep_uid(const char *role);
 
 /* True when the users of all roles exist; else the first missing one is in `missing`. */
 bool privsep_users_exist(char missing[32]);

@@ -8,6 +8,7 @@
 #include "hub/site/site.h"
 #include "ipc/datagram.h"
 #include "ipc/msg_data.h"
+#include "ipc/privsep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,7 @@ static bool load_plane(struct hub *h, char *error)
 		.outer_rates = c->rate_bytes == RATE_OUTER,
 		.outside_forwarding = c->outside_forwarding,
 		.sites_apart = !c->site_to_site,
+		.bgp_uid = privsep_uid("bgp"),
 		.outside_count = h->outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
 	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
