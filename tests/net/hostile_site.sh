@@ -30,7 +30,9 @@ table inet watch {
 	}
 }
 E
-BFD_MS=300 hub_config 1 2 | sed 's/^    asn: 65002/&\n    rate: 5M/' >"$LAB/sluice.yaml"
+# A wide prefix is the hostile site's, around a network that the hub is connected to and that nothing declares.
+in_ns hub ip addr add fd00:30:5::1/64 dev lan nodad
+BFD_MS=300 hub_config 1 2 | sed "s/^    asn: 65002/&\n    rate: 5M/; s/^    asn: 65001/&\n    prefixes: ['fd00:30::\/32']/" >"$LAB/sluice.yaml"
 must "sluiced starts" hub_start
 export BFD_MS=300
 branch_up 1; branch_up 2
@@ -85,12 +87,12 @@ sources() { # WANTED-NUMBER: those of it that arrive, of the hostile site's own 
 	in_ns_exec host python3 tests/net/hostile_site.py hear 4001 30 >"$LAB/heard" & local ear=$! from
 	until_true 5 udp_open $ear 4001
 	for from in 10.1.0.10 10.2.0.10 "$(inside4 2 0 2)" 10.0.0.77 10.0.0.1 198.51.100.1 8.8.8.8; do hostile udp tun0 "$from" 10.0.0.10 3; done
-	for from in fd00:10:1::10 fd00:10:2::10 fd00:10::77 2001:db8:a::1 2001:4860::8; do hostile udp tun1 "$from" fd00:10::10 3; done
+	for from in fd00:10:1::10 fd00:30:6::77 fd00:30:5::77 fd00:30:5::1 fd00:10:2::10 fd00:10::77 2001:db8:a::1 2001:4860::8; do hostile udp tun1 "$from" fd00:10::10 3; done
 	sleep 0.5; kill $ear; wait $ear 2>/dev/null
 	sort -u "$LAB/heard" | tr '\n' ' '
 	[ "$(sort -u "$LAB/heard" | tr '\n' ' ')" = "$1" ]
 }
-case_ "of all sources only its own arrive, by both tunnels" sources "10.1.0.10 fd00:10:1::10 "
+case_ "of all sources only its own arrive, by both tunnels" sources "10.1.0.10 fd00:10:1::10 fd00:30:6::77 "
 
 # ---- ICMP errors: the kernel would lower the path MTU to wherever the quoted packet went ----
 lowered() { local out; out=$(ip -n "$P-hub" route get "$1" | tr '\n' ' '); echo "$out"; [[ $out == *" mtu 601"* || $out == *" mtu 1281"* ]]; }

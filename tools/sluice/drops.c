@@ -21,7 +21,8 @@ const struct drop_reason drop_reasons[] = {
 	{"source",
 		"a source address that the site has no right to: no route leads back to it, "
 		"nothing "
-		"declares it as the site's, or it is the hub's or another site's; to a site: BGP or "
+		"declares it as the site's, or it is the hub's or another site's; to a site: BGP "
+		"or "
 		"BFD in the hub's name by another program of the host",
 		"Let the site announce the prefix or name it in prefixes; see source_check"},
 	{"service",

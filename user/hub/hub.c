@@ -183,7 +183,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	closed_age(h, now);
 	hub_md5_look(h, now);
 	bfd_sockets_look(h->bfd_sockets, now);
-	hub_connected_look(h, now);
+	if (hub_connected_look(h, now))
+		hub_sources_set(h);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
@@ -230,7 +231,8 @@ static void run(struct hub *h, bool verbose)
 	hub_claims_collect(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);
-	hub_connected_look(h, clock_now());
+	if (hub_connected_look(h, clock_now()))
+		hub_sources_set(h);
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	hub_host_watch(h);

@@ -53,22 +53,33 @@ static size_t own_devices(const struct hub *h, uint32_t list[1 + SITE_SLOTS * TU
 	return n;
 }
 
-void hub_connected_look(struct hub *h, uint64_t now)
+static bool same_prefixes(
+	const struct ip_prefix *a, size_t a_count, const struct ip_prefix *b, size_t b_count)
+{
+	for (size_t i = 0; i < a_count && a_count == b_count; i++) {
+		if (!prefix_equal(&a[i], &b[i]))
+			return false;
+	}
+	return a_count == b_count;
+}
+
+bool hub_connected_look(struct hub *h, uint64_t now)
 {
 	uint32_t own[1 + SITE_SLOTS * TUNNELS_PER_SITE];
 	struct ip_prefix fresh[HUB_CONNECTED_MAX];
 	uint64_t started = clock_now(), took;
 	size_t count;
-	bool whole;
+	bool whole, changed = false;
 
 	if (now < h->connected_again_ns)
-		return;
+		return false;
 	whole = connected_list(own, own_devices(h, own), fresh, HUB_CONNECTED_MAX, &count);
 	if (!whole && !h->connected_unread)
 		log_warn("the networks that the hub is connected to could not all be read: those "
 			 "that were known hold on");
 	h->connected_unread = !whole;
 	if (whole || count > h->connected_count) {
+		changed = !same_prefixes(fresh, count, h->connected, h->connected_count);
 		memcpy(h->connected, fresh, count * sizeof(fresh[0]));
 		h->connected_count = count;
 		hub_reserved_refresh(h);
@@ -76,4 +87,5 @@ void hub_connected_look(struct hub *h, uint64_t now)
 	took = clock_now() - started;
 	h->connected_again_ns =
 		now + (took * LOOK_PART > LOOK_AGAIN ? took * LOOK_PART : LOOK_AGAIN);
+	return changed;
 }

@@ -54,7 +54,7 @@ bool hub_reserved_gather(struct hub *h);
 void hub_reserved_refresh(struct hub *h);
 void hub_reserved_send(struct hub *h, struct process *p);
 
-/* Once a second, or less often where there is much to read: looks what the host is connected to. */
-void hub_connected_look(struct hub *h, uint64_t now);
+/* Once a second, or less often where there is much to read: what the host is connected to. True when that is news. */
+bool hub_connected_look(struct hub *h, uint64_t now);
 
 #endif

@@ -121,6 +121,10 @@ void hub_sources_set(struct hub *h)
 		if (own->prefixes[i].len)
 			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &own->prefixes[i]);
 	}
+	for (size_t i = 0; i < h->connected_count; i++) {
+		if (h->connected[i].len)
+			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &h->connected[i]);
+	}
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		if (!h->model.sites[i])
 			continue;
