@@ -320,6 +320,49 @@ static void the_plane_and_the_endpoints_are_shown(void **state)
 	json_decref(document);
 }
 
+static void the_worst_second_is_remembered(void **state)
+{
+	struct site_stats was = {0}, is = {.offered.bytes = 1000, .delivered.bytes = 400};
+	json_t *document, *in;
+
+	(void)state;
+	is.site_rate = (struct traffic){.packets = 6, .bytes = 600};
+	history_add(lab.sites[0].history, SLUICE_IN, &was, CLOCK_SECOND, &is, 2 * CLOCK_SECOND);
+	document = view_report_since(&lab.model, &lab.sites[0], 60);
+	assert_int_equal(json_array_size(json_object_get(document, "sites")), 1);
+	in = json_object_get(row(document, "sites", 0), "in");
+	assert_true(json_is_object(in) && json_object_get(in, "worst_second"));
+	json_decref(document);
+}
+
+static void a_path_says_what_became_of_it(void **state)
+{
+	struct bgp_path_view v = {.prefix = prefix("10.1.0.0/16"),
+		.tunnel = 1,
+		.fate = PATH_MED,
+		.source = SOURCE_BGP,
+		.as_path_len = 1,
+		.as_path = {65001},
+		.identifier = 0x0a000001,
+		.owner = 2};
+	json_t *o = view_path(&lab.model, &v);
+
+	(void)state;
+	assert_string_equal(text_of(o, "site"), "site-0");
+	assert_string_equal(text_of(o, "reason"),
+		"c: another path of the same neighbouring AS has a lower MED");
+	assert_string_equal(text_of(o, "identifier"), "10.0.0.1");
+	assert_string_equal(text_of(o, "owner"), "site-1");
+	json_decref(o);
+	v.fate = PATH_FATES; /* which bgp cannot mean */
+	v.source = v.origin = 99;
+	v.tunnel = v.owner = UINT32_MAX;
+	o = view_path(&lab.model, &v);
+	assert_string_equal(text_of(o, "reason"), "?");
+	assert_string_equal(text_of(o, "site"), "-");
+	json_decref(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +373,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			metrics_are_of_every_site_and_tunnel, setup, teardown),
 		cmocka_unit_test_setup_teardown(routes_stand_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_worst_second_is_remembered, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_path_says_what_became_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_plane_and_the_endpoints_are_shown, setup, teardown),
 	};
