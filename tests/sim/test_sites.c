@@ -373,6 +373,13 @@ static void what_was_asked_for_outlives_the_daemon(void **state)
 	end(&h);
 	begin(&h, &config, dir);
 	assert_false(h.model.sites[0]->tunnels[1].admin_down);
+	/* Where it cannot be written, who asks is told. */
+	h.state_dir = "/nonexistent/sluice";
+	assert_null(admin_down(&h, h.model.sites[0], 0, true));
+	assert_false(h.admin_kept);
+	h.state_dir = dir;
+	assert_null(admin_up(&h, h.model.sites[0], 0));
+	assert_true(h.admin_kept);
 	/* A site that is removed takes it along: another one of its name begins anew. */
 	assert_null(admin_down(&h, h.model.sites[0], 1, true));
 	hub_site_remove(&h, h.model.sites[0]);

@@ -54,6 +54,7 @@ struct hub {
 	struct event *leave;    /* tunnels that wait for it; see admin.h */
 	const char *state_dir;  /* what outlives the daemon */
 	json_t *admin;          /* what operators have asked of tunnels, by site */
+	bool admin_kept;        /* the last of it was written, too */
 	struct apply_pending *applying;
 	const char *config_path;
 	struct config *config;

@@ -54,14 +54,23 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 	return done_or(NULL, "asked");
 }
 
+/* Of what outlives the daemon: the state file may not be writable, or its disk full. */
+static json_t *asked_or(const struct hub *h, const char *why)
+{
+	return done_or(why, h->admin_kept
+				    ? "asked"
+				    : "asked; it is forgotten when sluiced ends, because it could "
+				      "not be written (see its log)");
+}
+
 static json_t *down(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return done_or(admin_down(h, site, r->tunnel, r->force), "asked");
+	return asked_or(h, admin_down(h, site, r->tunnel, r->force));
 }
 
 static json_t *up(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return done_or(admin_up(h, site, r->tunnel), "asked");
+	return asked_or(h, admin_up(h, site, r->tunnel));
 }
 
 static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_request *r)

@@ -123,7 +123,8 @@ void admin_save(struct hub *h, const struct site *site)
 	else
 		json_object_del(h->admin, site->conf.name);
 	json_decref(words);
-	if (!write_state(h))
+	h->admin_kept = write_state(h);
+	if (!h->admin_kept)
 		log_error("%s/" STATE_FILE ": %s; it will be forgotten when sluiced ends",
 			h->state_dir, strerror(errno));
 }
