@@ -436,6 +436,63 @@ static uint32_t program_id(int fd)
 	return info.id;
 }
 
+/* As `bpftool link detach` does it; false when it is on no link. */
+static bool detach(int prog, uint32_t device)
+{
+	uint32_t id = 0, program = program_id(prog);
+	bool found = false;
+
+	while (!found && !bpf_link_get_next_id(id, &id)) {
+		int link = bpf_link_get_fd_by_id(id);
+		struct bpf_link_info info = {0};
+		uint32_t len = sizeof(info);
+
+		found = link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &len) &&
+			info.prog_id == program && info.xdp.ifindex == device &&
+			!bpf_link_detach(link);
+		if (link >= 0)
+			close(link);
+	}
+	return found;
+}
+
+/* Who takes them off by mistake, or not by mistake, does so for no longer than until hub looks. */
+static void detached_programs_are_missed(void **context)
+{
+	uint32_t device = if_nametoindex("d0"), inside = if_nametoindex("d1");
+	const char *mode, *inside_mode;
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct state s;
+
+	(void)context;
+	assert_true(load(&s, device, false));
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_true(bpf_plane_attach_inside(s.plane, inside, &inside_mode, error));
+	assert_true(bpf_plane_outside_holds(s.plane, 0));
+	assert_true(bpf_plane_inside_holds(s.plane, inside));
+	assert_true(detach(bpf_plane_outside_fd(s.plane), device));
+	assert_int_equal(attached(device), 0);
+	assert_false(bpf_plane_outside_holds(s.plane, 0));
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_int_equal(attached(device), program_id(bpf_plane_outside_fd(s.plane)));
+	assert_true(bpf_plane_outside_holds(s.plane, 0));
+	/* Where the kernel has TCX. */
+	if (detach(bpf_plane_leaving_fd(s.plane), device)) {
+		assert_false(bpf_plane_outside_holds(s.plane, 0));
+		assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+		assert_true(bpf_plane_outside_holds(s.plane, 0));
+		assert_true(detach(bpf_plane_leaving_fd(s.plane), device));
+	}
+	if (detach(bpf_plane_from_site_fd(s.plane), inside)) {
+		assert_false(bpf_plane_inside_holds(s.plane, inside));
+		assert_true(bpf_plane_attach_inside(s.plane, inside, &inside_mode, error));
+		assert_true(bpf_plane_inside_holds(s.plane, inside));
+		assert_true(detach(bpf_plane_from_site_fd(s.plane), inside));
+	}
+	maps_free(s.maps);
+	bpf_plane_free(s.plane);
+}
+
 static void a_killed_process_leaves_them_closed(void **context)
 {
 	uint32_t device = if_nametoindex("d0"), first;
@@ -554,6 +611,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			nothing_leaves_for_a_site_that_is_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(whoever_wants_may_pass, setup_open, teardown),
+		cmocka_unit_test(detached_programs_are_missed),
 		cmocka_unit_test(a_killed_process_leaves_them_closed),
 		cmocka_unit_test(attaching_again_costs_nothing),
 		cmocka_unit_test(a_refusal_is_in_the_verifiers_words),

@@ -102,6 +102,11 @@ in_ns hub ip link set wan1 mtu 1500
 recreated() { in_ns hub ip link del wan0; sleep 0.5; wan 0; until_true 5 xdp_attached; }
 case_ "wan0 is made again: closed, and its programs are on it" recreated
 case_ "so are its tunnels" until_true 30 eval 'is_state wan0 up && all_up 4'
+taken_off() {
+	in_hub sh -c 'for l in /sys/fs/bpf/sluice/link_*; do bpftool link detach pinned "$l" || exit; done' &&
+		until_true 3 logged 'wan0: our programs were taken off' && until_true 3 xdp_attached
+}
+case_ "our programs are taken off: on again within a second" taken_off
 in_ns hub ip link del sluice0
 case_ "sluice0 is deleted: it is made again, with its addresses, routes and sessions" until_true 30 eval 'all_up 4 && in_ns host ping -q -c 1 -W 1 10.1.0.10'
 flushed() { in_ns hub ip addr flush dev sluice0; sleep 0.1; in_ns hub ip link set sluice0 down; in_ns hub ip link set sluice0 mtu 1400; }

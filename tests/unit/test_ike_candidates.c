@@ -193,6 +193,35 @@ static void test_other_address_is_no_candidate(void **state)
 	}
 }
 
+/* Every tunnel is found, whichever came before or after it. */
+static void test_all_are_found(void **state)
+{
+	(void)state;
+	for (uint32_t wanted = 0; wanted < 3; wanted++) {
+		struct lab *l = lab_new();
+		struct engine_tunnel other = l->conf[HUB];
+		struct secret psk;
+
+		engine_tunnel_remove(l->e[HUB], other.number, l->now);
+		other.remote = (struct ip_addr){0};
+		secret_set(&psk, "key", 3);
+		for (uint32_t i = 0; i < 3; i++) {
+			struct engine_tunnel t = other;
+
+			if (i != wanted)
+				assert_true(addr_parse("203.0.113.77", &t.remote));
+			t.number = i;
+			t.remote_id.bytes[0] = i == wanted ? l->conf[HUB].remote_id.bytes[0] : 'x';
+			engine_tunnel_set(l->e[HUB], &t, &psk, l->now);
+		}
+		configure(l, SITE, "key");
+		settle(l);
+		site_starts(l);
+		assert_int_equal(l->state[SITE].phase, PHASE_UP);
+		lab_free(l);
+	}
+}
+
 /* Policies that differ in one list are different ones, and those that no tunnel has any more take no room. */
 static void test_policies_are_told_apart(void **state)
 {
@@ -234,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_group_is_nobodys),
 		cmocka_unit_test(test_forced_encapsulation),
 		cmocka_unit_test(test_other_address_is_no_candidate),
+		cmocka_unit_test(test_all_are_found),
 		cmocka_unit_test(test_policies_are_told_apart),
 	};
 

@@ -378,6 +378,15 @@ bool bpf_plane_attach_inside(
 	return attach_clsact(p, ifindex, error);
 }
 
+bool bpf_plane_inside_holds(const struct bpf_plane *p, uint32_t ifindex)
+{
+	for (int i = 0; i < 2; i++) {
+		if (p->inside_link[i] >= 0 && !bpf_plane_link_holds(p->inside_link[i], ifindex))
+			return false;
+	}
+	return true;
+}
+
 bool bpf_plane_attach_interface(
 	struct bpf_plane *p, uint32_t ifindex, uint32_t tunnel, char error[DATAPLANE_ERROR_SIZE])
 {

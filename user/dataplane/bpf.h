@@ -56,6 +56,10 @@ bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const c
  */
 void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex);
 
+/* False when somebody has detached a program of ours (TCX and XDP; of clsact nothing is said): attach again. */
+bool bpf_plane_outside_holds(struct bpf_plane *plane, uint32_t outside);
+bool bpf_plane_inside_holds(const struct bpf_plane *plane, uint32_t ifindex);
+
 /*
  * Attaches the inside programs to both sides of a device, with kernel ESP to its egress only: TCX, else
  * clsact. `*mode` says which.

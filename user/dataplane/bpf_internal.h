@@ -36,6 +36,7 @@ bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...);
 
 /* Whether a pin keeps a program on an outside device that is ours to close. */
 bool bpf_plane_is_link(const struct bpf_plane *p, const char *pin);
+bool bpf_plane_link_holds(int link, uint32_t ifindex);
 
 /* Takes away what is on the outside devices and no link of ours. */
 void bpf_plane_open_outside(struct bpf_plane *p);

@@ -145,6 +145,27 @@ bool bpf_plane_attach_outside(
 	return ok;
 }
 
+bool bpf_plane_link_holds(int link, uint32_t ifindex)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+
+	/* XDP's and TCX's begin with the same field; whoever detaches a link leaves 0 there. */
+	return bpf_obj_get_info_by_fd(link, &info, &len) || info.xdp.ifindex == ifindex;
+}
+
+bool bpf_plane_outside_holds(struct bpf_plane *p, uint32_t outside)
+{
+	int *guard = &p->guard_link[outside];
+	bool guarded = *guard < 0 || bpf_plane_link_holds(*guard, p->ifindex[outside]);
+
+	if (!guarded) {
+		close(*guard); /* attached anew with the other one */
+		*guard = -1;
+	}
+	return guarded && bpf_plane_link_holds(p->outside_link[outside], p->ifindex[outside]);
+}
+
 static void let_go(const struct bpf_plane *p, const char *kind, uint32_t i, int *link)
 {
 	char path[PIN_PATH_SIZE], name[LINK_NAME_SIZE];

@@ -150,6 +150,7 @@ void tunnel_forget(struct engine *e, struct tunnel *t)
 
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf)
 {
+	t->conf.number = conf->number; /* also of a new one */
 	tunnel_forget(e, t);
 	t->conf = *conf;
 	t->policy = policy_use(&e->policies, &conf->options);

@@ -126,6 +126,20 @@ static bool remake(struct hub *h)
 	return true;
 }
 
+/* Somebody has detached our programs: nothing asks then what sites may send. */
+static void look_at_programs(struct hub *h)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+	uint32_t ifindex = link_ifindex(h->link);
+
+	if (bpf_plane_inside_holds(h->plane, ifindex))
+		return;
+	if (bpf_plane_attach_inside(h->plane, ifindex, &h->inside_mode, why))
+		log_warn("%s: our programs were taken off: attached again", link_name(h->link));
+	else
+		log_error("%s: our programs were taken off: %s", link_name(h->link), why);
+}
+
 static void look_at_inside(struct hub *h, const struct host_address *list, size_t count)
 {
 	const char *name = link_name(h->link);
@@ -134,6 +148,7 @@ static void look_at_inside(struct hub *h, const struct host_address *list, size_
 
 	if (found == LINK_GONE && !remake(h))
 		return;
+	look_at_programs(h);
 	if (found == LINK_PUT_RIGHT)
 		log_warn("%s was down or had another MTU: put right", name);
 	if (found != LINK_AS_MADE) /* what the list has of it may have gone with it */

@@ -148,6 +148,11 @@ static void look_at_device(struct hub *h, uint32_t i)
 		ifindex = 0;
 	}
 	o->ifindex = now;
+	if (now && h->outside_closed[i] && !bpf_plane_outside_holds(h->plane, i)) {
+		log_warn("%s: our programs were taken off; they are attached again", o->name);
+		h->outside_closed[i] = false;
+		(void)host_forward_closed(o->name, true);
+	}
 	if (now && !ifindex) {
 		take_up(h, i);
 	} else if (now && !h->outside_closed[i]) {
