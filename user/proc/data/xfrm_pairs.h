@@ -31,7 +31,7 @@ struct proc_xfrm {
 	uint32_t using[SLUICE_MAX_TUNNELS]; /* inbound SPI of the pair that sends; 0: none */
 };
 
-/* What data_control.h asks of a backend. The outbound SA is put into the kernel with its first use. */
+/* What control.h asks of a backend. The outbound SA is put into the kernel with its first use. */
 void xfrm_pair_add(struct proc_data *d, const struct imsg_sa_add *a);
 bool xfrm_pair_use(struct proc_data *d, uint32_t tunnel, uint32_t spi_out);
 void xfrm_pairs_del(struct proc_data *d, uint32_t tunnel, uint32_t spi_in, uint32_t spi_out);
