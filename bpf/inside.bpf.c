@@ -188,9 +188,10 @@ static __always_inline int is_control(const struct inside_packet *p, __u32 tunne
  */
 static __always_inline int is_strangers(struct __sk_buff *skb)
 {
+	struct bpf_sock *sk = skb->sk;
 	__u32 uid;
 
-	if (!skb->sk)
+	if (!sk || sk->state == BPF_TCP_TIME_WAIT) /* an answer about a connection that is over */
 		return 0;
 	uid = bpf_get_socket_uid(skb);
 	return uid && uid != bgp_uid;

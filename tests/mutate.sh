@@ -46,4 +46,5 @@ while read -r layer file names expression; do
 	[ -z "$layer" ] || [[ $layer == \#* ]] || [[ "$layer $file $expression" != *$PATTERN* ]] || one "$layer" "$file" "$names" "$expression"
 done <"$LIST"
 echo "$killed killed, $survived survived, $stale no longer apply"
+[ $((killed + survived + stale)) -gt 0 ] || exit 1
 [ $survived = 0 ] && [ $stale = 0 ]

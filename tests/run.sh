@@ -34,7 +34,7 @@ attempt() { # attempt NAME COMMAND...: leaves its output, status and seconds
 	timeout 600 "$@" >"$log" 2>&1 </dev/null
 	echo "$? $((SECONDS - start))" >"$log.result"
 }
-result() { read -r status seconds <"$logs/${1/\//.}.result"; }
+result() { status=1 seconds=0; read -r status seconds <"$logs/${1/\//.}.result"; }
 run() { # run NAME COMMAND...
 	wanted "$1" || return 0
 	attempt "$@"
@@ -82,4 +82,5 @@ done
 [ $skipped = 0 ] || echo "skipped tests are listed above with their reasons"
 [ $again = 0 ] || echo "$again run a second time"
 echo "$passed passed, $failed failed, $skipped skipped"
+[ $((passed + failed + skipped)) -gt 0 ] || { echo "no test is like '$PATTERN'"; exit 1; }
 [ $failed = 0 ]

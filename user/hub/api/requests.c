@@ -55,27 +55,30 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 }
 
 /* Of what outlives the daemon: the state file may not be writable, or its disk full. */
-static json_t *asked_or(const struct hub *h, const char *why)
+static json_t *asked_or(const struct hub *h, const char *why, const char *done)
 {
-	return done_or(why, h->admin_kept
-				    ? "asked"
-				    : "asked; it is forgotten when sluiced ends, because it could "
-				      "not be written (see its log)");
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s%s", done,
+		h->admin_kept ? ""
+			      : "; it is forgotten when sluiced ends, because it could not be "
+				"written (see its log)");
+	return done_or(why, text);
 }
 
 static json_t *down(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return asked_or(h, admin_down(h, site, r->tunnel, r->force));
+	return asked_or(h, admin_down(h, site, r->tunnel, r->force), "asked");
 }
 
 static json_t *up(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return asked_or(h, admin_up(h, site, r->tunnel));
+	return asked_or(h, admin_up(h, site, r->tunnel), "asked");
 }
 
 static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return done_or(admin_drain(h, site, (unsigned int)r->tunnel),
+	return asked_or(h, admin_drain(h, site, (unsigned int)r->tunnel),
 		"the site is asked to send over its other tunnel, and the hub does");
 }
 
