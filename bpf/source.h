@@ -223,7 +223,8 @@ static __noinline int source_belongs(
 	}
 	owner = declared(SLUICE_OWNERS, s);
 	if (owner && owner->group != record->group)
-		others = owner->len;
+		others = owner->len +
+			 (owner->group == SLUICE_GROUP_HUB); /* goes before an equal one */
 	if (mine && routed && routed >= others)
 		return 1;
 	own = declared(record->site, s);

@@ -93,6 +93,12 @@ static void declare(struct state *s, const char *const more[3])
 		{SLUICE_OWNERS, GROUP, "fd00:4::/32"},
 		{SLUICE_OWNERS, OTHER / 2 + 1, "10.5.0.0/16"},
 		{SLUICE_OWNERS, OTHER / 2 + 1, "fd00:5::/32"},
+		{SITE, GROUP, "10.6.0.0/24"},
+		{SITE, GROUP, "fd00:6::/64"},
+		{SLUICE_OWNERS, GROUP, "10.6.0.0/24"},
+		{SLUICE_OWNERS, GROUP, "fd00:6::/64"},
+		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "10.6.0.0/24"},
+		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "fd00:6::/64"},
 		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "10.0.0.0/24"},
 		{SLUICE_OWNERS, SLUICE_GROUP_HUB, "fd00:10::/64"},
 		{SLUICE_OWNERS, ABSENT, "169.254.100.20/30"},
@@ -312,10 +318,11 @@ static const struct source_case cases[] = {
 	{"10.5.0.1", "fd00:5::1", SOURCE, SOURCE}, /* declared by another, not announced */
 	{"169.254.100.22", "fd00:ffff:3::2", SOURCE, SOURCE}, /* an inside address that is down */
 	{"10.0.0.77", "fd00:10::77", SOURCE, SOURCE},         /* a network of the hub */
-	{"10.0.0.1", "fd00:10::1", SOURCE, SOURCE},           /* the hub itself */
-	{"192.0.2.1", "2001:db8::1", SOURCE, SOURCE},         /* its outside address */
-	{"8.8.8.8", "2001:4860::8", SOURCE, PASSES},          /* nobody's */
-	{"0.0.0.0", "::", SOURCE, PASSES},                    /* the kernel drops it */
+	{"10.6.0.9", "fd00:6::9", SOURCE, SOURCE},    /* the same, and declared as the site's */
+	{"10.0.0.1", "fd00:10::1", SOURCE, SOURCE},   /* the hub itself */
+	{"192.0.2.1", "2001:db8::1", SOURCE, SOURCE}, /* its outside address */
+	{"8.8.8.8", "2001:4860::8", SOURCE, PASSES},  /* nobody's */
+	{"0.0.0.0", "::", SOURCE, PASSES},            /* the kernel drops it */
 };
 
 static void each_source(struct state *s, enum source_check check)

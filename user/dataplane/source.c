@@ -43,7 +43,8 @@ static int by_key_and_group(const void *a, const void *b)
 	const struct source_entry *x = a, *y = b;
 	int order = by_key(a, b);
 
-	return order ? order : x->group < y->group ? -1 : x->group > y->group;
+	/* The hub, which has the highest number, goes before all sites. */
+	return order ? order : x->group + 1 < y->group + 1 ? -1 : x->group + 1 > y->group + 1;
 }
 
 static void sort(struct source_set *s)

@@ -41,11 +41,13 @@ struct tunnel *candidate_next(struct candidate_walk *w, const struct engine *e,
 		if (t->disabled)
 			candidate_refuse(
 				w, REASON_TUNNEL_DISABLED, reason_sentence(REASON_TUNNEL_DISABLED));
+		else if (!policy_is_new(&w->seen, t) && !is_known(t, m))
+			continue;
 		else if (!speaks(t, version))
 			candidate_refuse(w, REASON_IKE_VERSION,
 				version == &ike_v2 ? "version 2.0, allowed 1.0"
 						   : "version 1.0, allowed 2.0");
-		else if (policy_is_new(&w->seen, t) || is_known(t, m))
+		else
 			return t;
 	}
 	return NULL;

@@ -392,7 +392,10 @@ static struct session *session_new(struct loop *l, const struct imsg_bfd_session
 	return s;
 }
 
-/* The peer must not take our silence for a failure: it is told for a while. */
+/*
+ * The peer must not take our silence for a failure: it is told for a while. What it says meanwhile is for the next
+ * session, which may have the same socket.
+ */
 static void session_end(struct session *s)
 {
 	uint64_t now = clock_now();
@@ -402,6 +405,8 @@ static void session_end(struct session *s)
 		return;
 	}
 	s->ends_at = now + LINGER_NS;
+	s->muted = false;
+	event_del(s->readable);
 	bfd_session_admin_down(&s->core, true, now);
 	turn(s);
 }
