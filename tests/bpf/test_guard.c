@@ -544,10 +544,12 @@ static void attaching_again_costs_nothing(void **context)
 	char error[DATAPLANE_ERROR_SIZE], pin[128];
 	unsigned int before;
 	const char *mode;
+	bool has_tcx =
+		false; /* a filter of clsact has no pin that something could be in the way of */
 	struct state s;
 
 	(void)context;
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 1 + has_tcx; k++) {
 		assert_true(load(&s, device, false));
 		before = descriptors();
 		snprintf(pin, sizeof(pin), "%s/link_%s_%u", test_pins(), kinds[k], device);
@@ -560,6 +562,8 @@ static void attaching_again_costs_nothing(void **context)
 			assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
 		assert_in_range(descriptors(), before + 1, before + 2);
 		assert_int_equal(access(pin, F_OK), 0);
+		snprintf(pin, sizeof(pin), "%s/link_tc_%u", test_pins(), device);
+		has_tcx = !access(pin, F_OK);
 		maps_free(s.maps);
 		bpf_plane_free(s.plane);
 	}
