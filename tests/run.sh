@@ -31,7 +31,7 @@ report() { # report NAME STATUS SECONDS LOG
 wanted() { [[ $1 == *"$PATTERN"* ]]; }
 attempt() { # attempt NAME COMMAND...: leaves its output, status and seconds
 	local name=$1 log=$logs/${1/\//.} start=$SECONDS; shift
-	timeout 600 "$@" >"$log" 2>&1 </dev/null
+	timeout 900 "$@" >"$log" 2>&1 </dev/null
 	echo "$? $((SECONDS - start))" >"$log.result"
 }
 result() { status=1 seconds=0; read -r status seconds <"$logs/${1/\//.}.result"; }
