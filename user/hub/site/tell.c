@@ -124,6 +124,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
 			site->conf.name, site->conf.bgp_password);
 	own = m.transport6 ? &m.local6 : &m.local4;
+	bfd_sockets_leave(h->bfd_sockets, m.transport6 ? &m.local4 : &m.local6, clock_now());
 	if (site->conf.bfd.multiplier)
 		bfd = bfd_sockets_get(h->bfd_sockets, link_name(h->link), own);
 	else

@@ -68,7 +68,11 @@ struct proc_data {
 	int status;
 };
 
-/* One direction of an SA as ike describes it. NULL: not ours to do. */
+/* What ike says of a pair makes sense as far as numbers and addresses go. */
+bool data_sa_valid(const struct imsg_sa_add *a);
+/* One direction of it, with its keys: the caller wipes them. False: they are longer than any. */
+bool data_sa_params(const struct imsg_sa_add *a, bool outbound, struct esp_params *p);
+/* The same as an SA of ours. NULL: not ours to do. */
 struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound);
 
 /* XDP takes what comes from there for the peer's own. The record may be in use. */

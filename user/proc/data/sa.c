@@ -22,9 +22,17 @@ static int socket_for(
 	return -1;
 }
 
-struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
+bool data_sa_valid(const struct imsg_sa_add *a)
 {
-	struct esp_params p = {
+	return a->tunnel < SLUICE_MAX_TUNNELS && SLUICE_SA_TUNNEL(a->spi_in) == a->tunnel &&
+	       a->spi_in > 255 && a->spi_out > 255 && addr_is_set(&a->local.addr) &&
+	       addr_is_set(&a->remote.addr) && a->local.addr.family == a->remote.addr.family &&
+	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX;
+}
+
+bool data_sa_params(const struct imsg_sa_add *a, bool outbound, struct esp_params *p)
+{
+	*p = (struct esp_params){
 		.spi = outbound ? a->spi_out : a->spi_in,
 		.outbound = outbound,
 		.cipher = a->cipher,
@@ -36,14 +44,20 @@ struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
 		.local = a->local_ts,
 		.remote = a->remote_ts,
 	};
-	struct esp_sa *sa = NULL;
+	if (a->key_len > sizeof(p->key) || a->integ_len > sizeof(p->integ_key))
+		return false;
+	memcpy(p->key, outbound ? a->key_out : a->key_in, a->key_len);
+	memcpy(p->salt, outbound ? a->salt_out : a->salt_in, sizeof(p->salt));
+	memcpy(p->integ_key, outbound ? a->integ_out : a->integ_in, a->integ_len);
+	return true;
+}
 
-	if (a->key_len <= sizeof(p.key) && a->integ_len <= sizeof(p.integ_key)) {
-		memcpy(p.key, outbound ? a->key_out : a->key_in, a->key_len);
-		memcpy(p.salt, outbound ? a->salt_out : a->salt_in, sizeof(p.salt));
-		memcpy(p.integ_key, outbound ? a->integ_out : a->integ_in, a->integ_len);
-		sa = esp_sa_new(&p, ESP_ENGINE_AUTO);
-	}
+struct esp_sa *data_sa_make(const struct imsg_sa_add *a, bool outbound)
+{
+	struct esp_params p;
+	struct esp_sa *sa =
+		data_sa_params(a, outbound, &p) ? esp_sa_new(&p, ESP_ENGINE_AUTO) : NULL;
+
 	secret_wipe(&p, sizeof(p));
 	return sa;
 }
@@ -75,14 +89,6 @@ static void record_write(struct proc_data *d, const struct sa_pair *p)
 	__atomic_store_n(&r->spi, p->spi_in, __ATOMIC_RELEASE);
 }
 
-static bool add_valid(const struct imsg_sa_add *a)
-{
-	return a->tunnel < SLUICE_MAX_TUNNELS && SLUICE_SA_TUNNEL(a->spi_in) == a->tunnel &&
-	       a->spi_in > 255 && a->spi_out > 255 && addr_is_set(&a->local.addr) &&
-	       addr_is_set(&a->remote.addr) && a->local.addr.family == a->remote.addr.family &&
-	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX;
-}
-
 static struct saved_sa *saved(const struct proc_data *d, uint32_t spi_in)
 {
 	return d->saved ? &d->saved[SLUICE_SA_INDEX(spi_in)] : NULL;
@@ -108,7 +114,7 @@ static bool add_pair(struct proc_data *d, const struct imsg_sa_add *a, struct sa
 	uint64_t tag = (uint64_t)a->spi_in << 32 | a->spi_out; /* 50 bits of it random */
 	struct sa_pair *p;
 
-	if (!add_valid(a)) {
+	if (!data_sa_valid(a)) {
 		log_error("tunnel %u: SA %08x refused: SPI, addresses or selectors make no sense",
 			a->tunnel, a->spi_in);
 		return false;

@@ -66,29 +66,6 @@ static void selectors_write(struct proc_xfrm *x, const struct imsg_sa_add *a)
 
 /* ---- the kernel ---- */
 
-static void describe(
-	const struct imsg_sa_add *a, bool outbound, struct esp_params *p, struct xfrm_sa *sa)
-{
-	*p = (struct esp_params){
-		.spi = outbound ? a->spi_out : a->spi_in,
-		.outbound = outbound,
-		.cipher = a->cipher,
-		.integ = a->integ,
-		.esn = a->esn,
-		.replay_window = a->replay_window,
-		.key_len = a->key_len,
-		.integ_len = a->integ_len,
-	};
-	memcpy(p->key, outbound ? a->key_out : a->key_in, a->key_len);
-	memcpy(p->salt, outbound ? a->salt_out : a->salt_in, sizeof(p->salt));
-	memcpy(p->integ_key, outbound ? a->integ_out : a->integ_in, a->integ_len);
-	*sa = (struct xfrm_sa){.tunnel = a->tunnel,
-		.esp = p,
-		.local = a->local,
-		.remote = a->remote,
-		.udp_encap = a->udp_encap};
-}
-
 static uint32_t offload_device(const struct proc_xfrm *x, const struct imsg_sa_add *a)
 {
 	for (uint32_t i = 0; i < x->d->outside_count; i++) {
@@ -106,13 +83,15 @@ static bool sa_add(struct proc_xfrm *x, const struct imsg_sa_add *a, bool outbou
 	const struct xfrm_replay *replay)
 {
 	struct esp_params p;
-	struct xfrm_sa sa;
-	int r;
+	struct xfrm_sa sa = {.tunnel = a->tunnel,
+		.esp = &p,
+		.local = a->local,
+		.remote = a->remote,
+		.udp_encap = a->udp_encap,
+		.replay = replay,
+		.offload_ifindex = offload_device(x, a)};
+	int r = data_sa_params(a, outbound, &p) ? xfrm_sa_add(x->xfrm, &sa) : -NLE_INVAL;
 
-	describe(a, outbound, &p, &sa);
-	sa.replay = replay;
-	sa.offload_ifindex = offload_device(x, a);
-	r = xfrm_sa_add(x->xfrm, &sa);
 	secret_wipe(&p, sizeof(p));
 	if (r)
 		log_error("tunnel %u: the kernel refused SA %08x: %s", a->tunnel,
@@ -152,21 +131,12 @@ static void pair_remove(struct proc_xfrm *x, uint32_t index)
 
 /* ---- ike ---- */
 
-static bool add_valid(const struct imsg_sa_add *a)
-{
-	return a->tunnel < SLUICE_MAX_TUNNELS && SLUICE_SA_TUNNEL(a->spi_in) == a->tunnel &&
-	       a->spi_in > 255 && a->spi_out > 255 && addr_is_set(&a->local.addr) &&
-	       addr_is_set(&a->remote.addr) && a->local.addr.family == a->remote.addr.family &&
-	       a->local_ts.count <= SELECTORS_MAX && a->remote_ts.count <= SELECTORS_MAX &&
-	       a->key_len <= sizeof(a->key_in) && a->integ_len <= sizeof(a->integ_in);
-}
-
 void xfrm_pair_add(struct proc_data *d, const struct imsg_sa_add *a)
 {
 	struct proc_xfrm *x = d->xfrm;
 	struct imsg_sa_ref ref = {.tunnel = a->tunnel, .spi_in = a->spi_in, .spi_out = a->spi_out};
 	uint32_t index = SLUICE_SA_INDEX(a->spi_in);
-	struct esp_sa *sa = add_valid(a) ? data_sa_make(a, false) : NULL;
+	struct esp_sa *sa = data_sa_valid(a) ? data_sa_make(a, false) : NULL;
 	struct kernel_pair *p = sa ? calloc(1, sizeof(*p)) : NULL;
 
 	if (!p) {
@@ -279,7 +249,7 @@ static bool take_over(struct proc_xfrm *x, const struct saved_sa *s)
 	struct xfrm_replay ignored;
 	struct kernel_pair *p;
 
-	if (!data_saved_whole(s) || !add_valid(a) ||
+	if (!data_saved_whole(s) || !data_sa_valid(a) ||
 		!xfrm_sa_replay(x->xfrm, a->spi_in, &a->local.addr, &ignored))
 		return false;
 	p = calloc(1, sizeof(*p));
