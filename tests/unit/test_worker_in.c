@@ -3,7 +3,6 @@
 #include "packets.h"
 #include "worker_lab.h"
 
-#include "../selectors.h"
 #include "base/addr.h"
 #include "base/clock.h"
 #include "dataplane/maps.h"
@@ -30,13 +29,7 @@ struct bench {
 
 static void bench_init(struct bench *b)
 {
-	struct esp_params in = {
-		.spi = 0x70000u << SLUICE_SA_INDEX_BITS | TUNNEL * SLUICE_SA_SLOTS_PER_TUNNEL,
-		.cipher = ESP_AES_GCM_16,
-		.key_len = 16,
-		.replay_window = 64,
-		.local = everything(),
-		.remote = everything()};
+	struct esp_params in = worker_sa_params(TUNNEL);
 	struct esp_params out = in;
 	int tap[2];
 

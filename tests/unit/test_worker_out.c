@@ -3,7 +3,6 @@
 #include "packets.h"
 #include "worker_lab.h"
 
-#include "../selectors.h"
 #include "base/addr.h"
 #include "base/clock.h"
 #include "dataplane/maps.h"
@@ -32,13 +31,7 @@ struct bench {
 /* A tunnel whose site is b->site. */
 static void add_pair(struct bench *b, uint32_t tunnel)
 {
-	struct esp_params in = {
-		.spi = 0x70000u << SLUICE_SA_INDEX_BITS | tunnel * SLUICE_SA_SLOTS_PER_TUNNEL,
-		.cipher = ESP_AES_GCM_16,
-		.key_len = 16,
-		.replay_window = 64,
-		.local = everything(),
-		.remote = everything()};
+	struct esp_params in = worker_sa_params(tunnel);
 	struct esp_params out = in;
 	struct ip_endpoint remote;
 	struct sa_pair *p;

@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_WORKER_LAB_H
 #define TESTS_UNIT_WORKER_LAB_H
 
+#include "../selectors.h"
+#include "dataplane/maps.h"
 #include "dataplane/worker.h"
 
 #include <fcntl.h>
@@ -23,6 +25,18 @@ static inline struct worker_shared worker_shared_make(struct sadb *sadb)
 		.tunnel_stats = calloc(SLUICE_MAX_TUNNELS, sizeof(struct tunnel_stats)),
 		.worker_stats = calloc(2, sizeof(struct worker_stats)),
 		.event_fd = open("/dev/null", O_WRONLY)};
+}
+
+/* An SA of that tunnel, which takes everything; its key is all zeroes. */
+static inline struct esp_params worker_sa_params(uint32_t tunnel)
+{
+	return (struct esp_params){
+		.spi = 0x70000u << SLUICE_SA_INDEX_BITS | tunnel * SLUICE_SA_SLOTS_PER_TUNNEL,
+		.cipher = ESP_AES_GCM_16,
+		.key_len = 16,
+		.replay_window = 64,
+		.local = everything(),
+		.remote = everything()};
 }
 
 static inline void worker_shared_fini(struct worker_shared *s)
