@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "bgp/bfd/packet.h"
 #include "hub/hub.h"
+#include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
@@ -113,7 +114,9 @@ static void do_kernel(char **w)
 	hub.maps = hub.plane ? maps_new(hub.plane) : NULL;
 	hub.link = hub.maps ? link_open(&link, error) : NULL;
 	hub.config = calloc(1, sizeof(*hub.config));
-	hub.routes = route_table_new();
+	hub.rules = route_rules_new();
+	hub.fib = fib_new();
+	hub.model.routes = fib_table(hub.fib);
 	hub.closed = closed_new();
 	if (!hub.link || !hub.config) {
 		fprintf(stderr, "%s\n", error);
@@ -126,7 +129,8 @@ static void kernel_end(void)
 {
 	for (uint32_t i = 0; i < SITE_SLOTS; i++)
 		free(hub.model.sites[i]);
-	route_table_free(hub.routes);
+	fib_free(hub.fib);
+	route_rules_free(hub.rules);
 	closed_free(hub.closed);
 	if (hub.link)
 		link_close(hub.link);
@@ -193,7 +197,7 @@ static void do_neighbor(char **w)
 		.bfd_multiplier = bfd_multiplier};
 
 	snprintf(m.site, sizeof(m.site), "%s", w[2]);
-	if (hub.routes)
+	if (hub.fib)
 		add_site(&m);
 	imsg_send(channel, IMSG_BGP_NEIGHBOR, bfd_multiplier ? bfd_socket(&m.local4) : -1, &m,
 		sizeof(m));
@@ -344,7 +348,7 @@ static void on_routes(const struct imsg *m)
 	const struct imsg_route *route = m->payload;
 	size_t count = m->len / sizeof(*route);
 
-	if (hub.routes)
+	if (hub.fib)
 		hub_routes_take(&hub, route, count);
 	for (size_t i = 0; !quiet && i < count; i++)
 		print_route(&route[i]);
@@ -356,7 +360,7 @@ static void on_unroutes(const struct imsg *m)
 	size_t count = m->len / sizeof(*gone);
 	char text[PREFIX_STR_SIZE];
 
-	if (hub.routes)
+	if (hub.fib)
 		hub_routes_gone(&hub, gone, count);
 	for (size_t i = 0; !quiet && i < count; i++)
 		printf("unroute %s\n", prefix_format(&gone[i], text));

@@ -9,7 +9,9 @@
 #include "../unit/bgp_lab.h"
 
 #include "hub/hub.h"
-#include "hub/route/route.h"
+#include "hub/route/closed.h"
+#include "hub/route/fib.h"
+#include "hub/route/rules.h"
 #include "ipc/msg_bgp.h"
 
 #define PREFIXES 12
@@ -292,8 +294,9 @@ static void set_up(uint32_t seed, bool grouped)
 	lab.on_route = on_route;
 	sim.hub.config = &sim.config;
 	sim.hub.model.config = &sim.config;
-	sim.hub.routes = route_table_new();
-	sim.hub.model.routes = sim.hub.routes;
+	sim.hub.rules = route_rules_new();
+	sim.hub.fib = fib_new();
+	sim.hub.model.routes = fib_table(sim.hub.fib);
 	sim.hub.closed = closed_new();
 	sim.config.concentrator.networks =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("172.16.0.0/16")}};
@@ -310,8 +313,9 @@ static void set_up(uint32_t seed, bool grouped)
 	}
 	sim.sites[2].conf.prefixes =
 		(struct networks_conf){.count = 1, .prefixes = {prefix("30.0.0.0/8")}};
-	claims_add(&sim.hub.claims, &sim.sites[2].conf.prefixes.prefixes[0], sim.sites[2].group);
-	claims_sort(&sim.hub.claims);
+	claims_add(&sim.hub.rules->claims, &sim.sites[2].conf.prefixes.prefixes[0],
+		sim.sites[2].group);
+	claims_sort(&sim.hub.rules->claims);
 	hub_reserved_gather(&sim.hub);
 	sim.sites[2].conf.ecmp = true;
 	sim.sites[0].conf.ecmp = grouped;
@@ -330,10 +334,9 @@ static void tear_down(void)
 	for (int t = 0; t < TUNNELS; t++)
 		bgp_free(lab.site[t]);
 	bgp_free(lab.hub);
-	route_table_free(sim.hub.routes);
+	fib_free(sim.hub.fib);
 	closed_free(sim.hub.closed);
-	claims_fini(&sim.hub.claims);
-	reserved_fini(&sim.hub.reserved);
+	route_rules_free(sim.hub.rules);
 }
 
 #endif

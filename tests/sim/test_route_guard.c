@@ -78,7 +78,7 @@ static void outside_addresses_are_nobodys(void **state)
 	assert_null(refusal("203.0.113.99/32", 0, SOURCE_BGP));
 	assert_string_equal(refusal("30.1.0.9/32", 4, SOURCE_BGP), why);
 	assert_null(refusal("30.1.0.8/32", 4, SOURCE_BGP));
-	assert_int_equal(reserved_count(&sim.hub.reserved), 6);
+	assert_int_equal(reserved_count(&sim.hub.rules->reserved), 6);
 	state_of(4)->open = false;
 	assert_true(hub_reserved_gather(&sim.hub));
 	assert_null(refusal("30.1.0.0/24", 4, SOURCE_BGP));
@@ -105,10 +105,10 @@ static void connected_networks_are_nobodys(void **state)
 
 	(void)state;
 	set_up(99, false);
-	sim.hub.connected[0] = prefix("192.168.77.0/24");
-	sim.hub.connected[1] = prefix("172.31.1.1/32");
-	sim.hub.connected[2] = prefix("10.2.0.0/16"); /* around a static route of site 1 */
-	sim.hub.connected_count = 3;
+	sim.hub.rules->connected[0] = prefix("192.168.77.0/24");
+	sim.hub.rules->connected[1] = prefix("172.31.1.1/32");
+	sim.hub.rules->connected[2] = prefix("10.2.0.0/16"); /* around a static route of site 1 */
+	sim.hub.rules->connected_count = 3;
 	assert_true(hub_reserved_gather(&sim.hub));
 	assert_string_equal(refusal("192.168.77.5/32", 0, SOURCE_BGP), why);
 	assert_string_equal(refusal("192.168.77.0/24", 0, SOURCE_BGP), why);
@@ -184,7 +184,7 @@ static void rules_that_change_are_obeyed(void **state)
 		hub_routes_take(h, &claimed, 1);
 		assert_true(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value >> SHARE);
 		installs = sim.installs;
-		h->rules_changed = true;
+		h->fib->rules_changed = true;
 		hub_routes_judge(h); /* to the same */
 		assert_int_equal(sim.installs, installs);
 		if (how == 0)
@@ -193,17 +193,17 @@ static void rules_that_change_are_obeyed(void **state)
 			sim.sites[2].conf.ecmp = false;
 		else
 			h->model.sites[2] = NULL; /* and another may get its number */
-		claims_add(&h->claims, &claimed.prefix, 77);
-		claims_sort(&h->claims);
+		claims_add(&h->rules->claims, &claimed.prefix, 77);
+		claims_sort(&h->rules->claims);
 		hub_routes_judge(h); /* nobody said so */
 		assert_int_equal(sim.installs, installs);
-		h->rules_changed = true;
+		h->fib->rules_changed = true;
 		hub_routes_judge(h);
 		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value, 0);
-		assert_int_equal(shares_find(route_table_shares(h->routes), &shared.shares), 0);
-		assert_null(route_table_find(h->routes, &claimed.prefix));
+		assert_int_equal(shares_find(route_table_shares(h->fib->table), &shared.shares), 0);
+		assert_null(route_table_find(h->fib->table, &claimed.prefix));
 		assert_int_equal(fake_find(&sim.trie, &claimed.prefix), -1);
-		assert_false(h->rules_changed);
+		assert_false(h->fib->rules_changed);
 		tear_down();
 	}
 }
@@ -216,6 +216,7 @@ static void groups_keep_their_numbers(void **state)
 	uint32_t number;
 
 	(void)state;
+	h.rules = route_rules_new();
 	for (uint32_t i = 0; i < 4; i++) {
 		sites[i].slot = i;
 		snprintf(sites[i].conf.group, SITE_NAME_SIZE, "%s", i == 3 ? "" : "twins");
@@ -242,11 +243,12 @@ static void groups_keep_their_numbers(void **state)
 	}
 	assert_int_equal(sites[1].group, sites[2].group);
 	/* A number that is in use is passed over. */
-	h.next_group = sites[0].group - SITE_SLOTS;
+	h.rules->next_group = sites[0].group - SITE_SLOTS;
 	sites[3].conf.group[0] = 'x';
 	hub_group_choose(&h, &sites[3]);
 	assert_int_not_equal(sites[3].group, sites[0].group);
 	assert_int_not_equal(sites[3].group, sites[1].group);
+	route_rules_free(h.rules);
 }
 
 /* V-07: weights are there where classes are mixed. When there is no room for a set, the best carries. */
@@ -260,12 +262,12 @@ static void sets_have_weights_and_end(void **state)
 
 	(void)state;
 	set_up(96, true);
-	shares = route_table_shares(sim.hub.routes);
+	shares = route_table_shares(sim.hub.fib->table);
 	for (int large = 0; large < 2; large++) {
 		sim.sites[2].conf.bandwidth = large ? BANDWIDTH_LARGE : BANDWIDTH_STANDARD;
 		hub_routes_take(&sim.hub, &m, 1);
-		e = route_table_find(sim.hub.routes, &m.prefix);
-		number = route_table_share(sim.hub.routes, e);
+		e = route_table_find(sim.hub.fib->table, &m.prefix);
+		number = route_table_share(sim.hub.fib->table, e);
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(sim.shares[number].members[i].weight,
 				large && i == 2 ? SLUICE_SHARE_LARGE : 1);
@@ -279,8 +281,8 @@ static void sets_have_weights_and_end(void **state)
 		assert_true(shares_find(shares, &other));
 	}
 	hub_routes_take(&sim.hub, &m, 1);
-	e = route_table_find(sim.hub.routes, &m.prefix);
-	assert_int_equal(route_table_share(sim.hub.routes, e), 0);
+	e = route_table_find(sim.hub.fib->table, &m.prefix);
+	assert_int_equal(route_table_share(sim.hub.fib->table, e), 0);
 	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
 	shares_release(shares, 17);
 	hub_routes_take(&sim.hub, &m, 1);
@@ -302,7 +304,8 @@ static void a_refused_route_is_nowhere(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(fake_find(&sim.kernel, &m[i].prefix) >= 0, i != 1);
 		assert_int_equal(fake_find(&sim.trie, &m[i].prefix) >= 0, i != 1);
-		assert_int_equal(route_table_find(sim.hub.routes, &m[i].prefix)->installed, i != 1);
+		assert_int_equal(
+			route_table_find(sim.hub.fib->table, &m[i].prefix)->installed, i != 1);
 	}
 	sim.not_taken = (struct ip_prefix){0};
 	hub_routes_take(&sim.hub, &m[1], 1); /* said again, it is tried again */

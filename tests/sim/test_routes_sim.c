@@ -106,7 +106,7 @@ static void meddle(void)
 
 		fake_del(t, &p);
 	}
-	sim.hub.check_again_ns = 0;
+	sim.hub.fib->check_again_ns = 0;
 	hub_routes_check(&sim.hub, lab.now);
 	assert_true(sim.hub.model.plane.routes_mended > before);
 	sim.meddled++;
@@ -170,8 +170,8 @@ static void check_entry(void *context, struct route_entry *e)
 	assert_true(state_of(e->tunnel)->open);
 	assert_true(trie >= 0 && fake_find(&sim.kernel, &prefix) >= 0);
 	assert_int_equal(sim.trie.rows[trie].value,
-		e->tunnel | (uint32_t)route_table_share(sim.hub.routes, e) << SHARE);
-	check_shares(sim.trie.rows[trie].value, route_table_sharing(sim.hub.routes, e));
+		e->tunnel | (uint32_t)route_table_share(sim.hub.fib->table, e) << SHARE);
+	check_shares(sim.trie.rows[trie].value, route_table_sharing(sim.hub.fib->table, e));
 	++*count;
 }
 
@@ -179,7 +179,7 @@ static void check_always(void)
 {
 	unsigned int count = 0;
 
-	route_table_each(sim.hub.routes, check_entry, &count);
+	route_table_each(sim.hub.fib->table, check_entry, &count);
 	assert_int_equal(count, sim.trie.count);
 	assert_int_equal(count, sim.kernel.count);
 }

@@ -7,6 +7,7 @@
 #include "hub/secret/certificates.h"
 #include "hub/hub.h"
 #include "hub/site/bfd_sockets.h"
+#include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/secret.h"
 #include "hub/site/site.h"
@@ -113,6 +114,13 @@ void hub_group_choose(struct hub *h, struct site *site)
 void hub_reserved_refresh(struct hub *h)
 {
 	(void)h;
+}
+
+const struct ip_prefix *hub_connected(const struct hub *h, size_t *count)
+{
+	(void)h;
+	*count = 0;
+	return NULL;
 }
 
 void hub_routes_sweep(struct hub *h)

@@ -132,8 +132,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 	hub_sites_settle(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);
-	h->rules_changed = true;
-	hub_routes_sweep_soon(h);
+	hub_routes_judge_soon(h);
 }
 
 /* A burst belongs to every bucket. */

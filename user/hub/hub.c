@@ -8,6 +8,7 @@
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/notify.h"
+#include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
@@ -194,13 +195,6 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	hub_routes_sweep(arg);
-	hub_routes_judge(arg);
-}
-
 static void watch_events(struct hub *h)
 {
 	static const struct {
@@ -216,7 +210,6 @@ static void watch_events(struct hub *h)
 	}
 	h->second = event_new(h->base, -1, EV_PERSIST, on_second, h);
 	event_add(h->second, &second);
-	h->sweep = event_new(h->base, -1, 0, on_sweep, h);
 	h->give_up = event_new(h->base, -1, 0, on_give_up, h);
 }
 
@@ -243,9 +236,8 @@ static void run(struct hub *h, bool verbose)
 
 static void hub_free(struct hub *h)
 {
-	struct event *events[] = {h->host_changed, h->look_again, h->second, h->sweep, h->give_up,
-		h->turn, h->leave, h->farewell, h->signals[0], h->signals[1], h->signals[2],
-		h->signals[3]};
+	struct event *events[] = {h->host_changed, h->look_again, h->second, h->give_up, h->turn,
+		h->leave, h->farewell, h->signals[0], h->signals[1], h->signals[2], h->signals[3]};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
@@ -259,10 +251,9 @@ static void hub_free(struct hub *h)
 	hub_apply_give_up(h);
 	admin_free(h);
 	source_set_fini(&h->sources);
-	route_table_free(h->routes);
+	fib_free(h->fib);
 	closed_free(h->closed);
-	claims_fini(&h->claims);
-	reserved_fini(&h->reserved);
+	route_rules_free(h->rules);
 	host_addresses_fini(&h->addresses);
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
 		if (h->queries[i].id)
@@ -293,8 +284,9 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
 	h->saved_fd = -1;
 	h->base = event_base_new();
-	h->routes = route_table_new();
-	h->model.routes = h->routes;
+	h->rules = route_rules_new();
+	h->fib = fib_new();
+	h->model.routes = fib_table(h->fib);
 	h->closed = closed_new();
 	h->events = eventlog_new();
 

@@ -7,8 +7,6 @@
 #ifndef SLUICE_HUB_HUB_H
 #define SLUICE_HUB_HUB_H
 
-#include "bgp/claims.h"
-#include "bgp/reserved.h"
 #include "dataplane/bpf.h"
 #include "dataplane/host.h"
 #include "dataplane/link.h"
@@ -16,14 +14,12 @@
 #include "dataplane/source.h"
 #include "dataplane/xfrmi.h"
 #include "hub/event/eventlog.h"
-#include "hub/route/closed.h"
 #include "ipc/process.h"
 #include "state/model.h"
 #include "ipc/msg_data.h"
 
-#define HUB_CONNECTED_MAX 1024
-#define MD5_KINDS         3  /* of segments that the kernel drops: see md5.c */
-#define HUB_SOCKETS_MAX   20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
+#define MD5_KINDS       3  /* of segments that the kernel drops: see md5.c */
+#define HUB_SOCKETS_MAX 20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
 
 struct hub_socket {
 	int fd;
@@ -47,7 +43,6 @@ struct hub {
 	struct event_base *base;
 	struct event *signals[4];
 	struct event *second;   /* once a second: samples, activity */
-	struct event *sweep;    /* routes of closed tunnels */
 	struct event *give_up;  /* children that do not end */
 	struct event *farewell; /* ike says goodbye after bgp */
 	struct event *turn;     /* of fair sharing */
@@ -65,21 +60,14 @@ struct hub {
 
 	struct model model; /* what is known: the views get it */
 	uint32_t next_slot;
-	uint32_t next_group;        /* less SITE_SLOTS */
-	struct route_table *routes; /* best paths that bgp reported */
-	struct closed *closed;
-	uint32_t check_at; /* see hub_routes_check */
-	uint64_t check_again_ns;
-	bool rules_changed;       /* routes that are there are to be judged again */
-	bool shares_short;        /* there are more different sets than TC has room for */
-	struct claims claims;     /* whom prefixes belong to, by group */
-	struct reserved reserved; /* what no site may announce */
-	size_t connected_count;
-	struct ip_prefix connected[HUB_CONNECTED_MAX]; /* networks and next hops of the host */
-	uint64_t connected_again_ns;
+
+	/* hub/route */
+	struct fib *fib;           /* the routes that are believed */
+	struct route_rules *rules; /* what they are judged by */
+	struct closed *closed;     /* prefixes that the hub itself must not reach in clear */
+
 	bool md5_known;
 	uint64_t md5_counts[MD5_KINDS];
-	bool connected_unread;
 	struct bgp_pending queries[BGP_QUERIES_MAX];
 	uint32_t next_query;
 

@@ -3,6 +3,7 @@
 #include "hub/api/api.h"
 
 #include "base/clock.h"
+#include "hub/route/closed.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "hub/apply.h"
+#include "hub/route/closed.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
 #include "ipc/msg_api.h"

@@ -158,7 +158,7 @@ static void send_owners(struct owners *o)
 	o->m.count = 0;
 }
 
-static void collect_owner(void *context, struct route_entry *e)
+static void collect_owner(void *context, const struct route_entry *e)
 {
 	struct owners *o = context;
 	const struct site *site = site_of_tunnel(&o->h->model, e->tunnel);
@@ -198,7 +198,7 @@ static void start_bgp(struct hub *h, struct process *p)
 		process_send(p, IMSG_BGP_NETWORK, -1, &n, sizeof(n));
 	}
 	hub_reserved_send(h, p);
-	route_table_each(h->routes, collect_owner, &owners);
+	route_table_read(h->model.routes, collect_owner, &owners);
 	send_owners(&owners);
 	hub_sites_send(h, p);
 }

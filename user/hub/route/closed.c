@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "hub/hub.h"
+#include "hub/route/fib.h"
 #include "ipc/msg_bgp.h"
 
 #include <stdlib.h>
@@ -130,7 +130,7 @@ static void forget(void *context, struct route_entry *e)
 
 	if (e->tunnel / TUNNELS_PER_SITE != f->slot)
 		return;
-	if (f->withdrawn && (route_table_find(f->h->routes, &prefix) ||
+	if (f->withdrawn && (route_table_find(f->h->fib->table, &prefix) ||
 				    is_inside(f->h->model.sites[f->slot], &prefix)))
 		return;
 	route_table_remove(f->h->closed->table, &prefix);
@@ -202,7 +202,7 @@ static void age(void *context, struct route_entry *e)
 	const struct ip_prefix prefix = route_prefix(e);
 	uint32_t slot = e->tunnel / TUNNELS_PER_SITE, now = a->now_s;
 	const struct site *site = a->h->model.sites[slot];
-	bool withdrawn = has_session(site) && !route_table_find(a->h->routes, &prefix) &&
+	bool withdrawn = has_session(site) && !route_table_find(a->h->fib->table, &prefix) &&
 			 !is_inside(site, &prefix);
 
 	if (!withdrawn &&
@@ -257,7 +257,7 @@ const char *closed_release(struct hub *h, const struct ip_prefix *prefix)
 		return "it is a static route of the configuration";
 	if (!e)
 		return "no such prefix is closed";
-	if (route_table_find(h->routes, prefix))
+	if (route_table_find(h->fib->table, prefix))
 		return "a site announces it: a route leads there";
 	if (is_inside(h->model.sites[e->tunnel / TUNNELS_PER_SITE], prefix))
 		return "it is the inside address of a tunnel";
@@ -287,7 +287,7 @@ static void show(void *context, struct route_entry *e)
 	if (e->ending && e->mark_s > c->now_s)
 		v.ends_in_s = e->mark_s - c->now_s;
 	if (v.inside ? site->tunnels[e->tunnel % TUNNELS_PER_SITE].open
-		     : route_table_find(s->h->routes, &v.prefix) != NULL)
+		     : route_table_find(s->h->fib->table, &v.prefix) != NULL)
 		return;
 	if (!is_spared(c->spared, &v.prefix))
 		s->visit(s->context, &v);

@@ -6,6 +6,14 @@
 #include "hub/hub.h"
 #include "ipc/msg_bgp.h"
 
+/* The forwarding table: routes that bgp found and hub believes. */
+struct fib *fib_new(void);
+void fib_free(struct fib *f);
+const struct route_table *fib_table(const struct fib *f);
+/* route_guard.c. Whose prefixes are whose, what nobody may announce, what the host is connected to. */
+struct route_rules *route_rules_new(void);
+void route_rules_free(struct route_rules *r);
+
 /* fib.c: the routes that bgp found, in the kernel and in the BPF tries. */
 void hub_routes_take(struct hub *h, const struct imsg_route *routes, size_t count);
 void hub_routes_gone(struct hub *h, const struct ip_prefix *prefixes, size_t count);
@@ -19,12 +27,16 @@ void hub_routes_write_again(struct hub *h);
 void hub_routes_sweep(struct hub *h);
 /* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */
 void hub_routes_judge(struct hub *h);
-/* Both, in a moment: until then bgp may do by itself what follows. */
+/*
+ * A fifth of a second later: sweeps, and with the second one judges. Until then bgp may move by itself the routes
+ * of a tunnel that has closed, or take back what other rules forbid.
+ */
 void hub_routes_sweep_soon(struct hub *h);
-/* Once a second: compares some of the routes with both tables, and puts right what differs. */
+void hub_routes_judge_soon(struct hub *h);
+/* check.c. Once a second: compares some of the routes with both tables, and puts right what differs. */
 void hub_routes_check(struct hub *h, uint64_t now);
 /*
- * Static routes, with a tunnel or without: where none leads, the hub itself must not send by the default
+ * inside.c. Static routes, with a tunnel or without: where none leads, the hub itself must not send by the default
  * route. Absent: no site has them any longer.
  */
 void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
@@ -56,5 +68,7 @@ void hub_reserved_send(struct hub *h, struct process *p);
 
 /* Once a second, or less often where there is much to read: what the host is connected to. True when that is news. */
 bool hub_connected_look(struct hub *h, uint64_t now);
+/* What it found: `*count` prefixes, valid until the next look. */
+const struct ip_prefix *hub_connected(const struct hub *h, size_t *count);
 
 #endif

@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which best paths the hub believes. */
-#include "hub/route/route.h"
+#include "hub/route/fib.h"
+#include "hub/route/rules.h"
 
 #include "base/log.h"
 #include "ipc/msg_bgp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TABLE_RESERVE                                                                              \
 	(2 * SLUICE_MAX_SITES * TUNNELS_PER_SITE) /* inside addresses, both families */
+
+struct route_rules *route_rules_new(void)
+{
+	struct route_rules *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		abort();
+	return r;
+}
+
+void route_rules_free(struct route_rules *r)
+{
+	if (!r)
+		return;
+	claims_fini(&r->claims);
+	reserved_fini(&r->reserved);
+	free(r);
+}
 
 static bool is_group_taken(const struct hub *h, const struct site *but, uint32_t group)
 {
@@ -34,21 +54,22 @@ void hub_group_choose(struct hub *h, struct site *site)
 		}
 	}
 	do { /* there are as many as slots; whoever had one last is remembered the least */
-		site->group = SITE_SLOTS + h->next_group;
-		h->next_group = (h->next_group + 1) % SITE_SLOTS;
+		site->group = SITE_SLOTS + h->rules->next_group;
+		h->rules->next_group = (h->rules->next_group + 1) % SITE_SLOTS;
 	} while (is_group_taken(h, site, site->group));
 }
 
 void hub_claims_collect(struct hub *h)
 {
-	claims_clear(&h->claims);
+	claims_clear(&h->rules->claims);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		const struct site *site = h->model.sites[i];
 
 		for (uint32_t k = 0; site && k < site->conf.prefixes.count; k++)
-			claims_add(&h->claims, &site->conf.prefixes.prefixes[k], site->group);
+			claims_add(
+				&h->rules->claims, &site->conf.prefixes.prefixes[k], site->group);
 	}
-	claims_sort(&h->claims);
+	claims_sort(&h->rules->claims);
 }
 
 static void add_host(struct reserved *r, const struct ip_addr *a)
@@ -67,7 +88,7 @@ static void add_host(struct reserved *r, const struct ip_addr *a)
 static bool counts(const struct hub *h, const struct site *site, const struct ip_addr *a)
 {
 	struct ip_prefix host = {.addr = *a, .len = (uint8_t)addr_bits(a)};
-	const struct claim *claim = addr_is_set(a) ? claims_find(&h->claims, &host) : NULL;
+	const struct claim *claim = addr_is_set(a) ? claims_find(&h->rules->claims, &host) : NULL;
 
 	return !claim || claim->group == site->group;
 }
@@ -92,16 +113,16 @@ bool hub_reserved_gather(struct hub *h)
 				add_host(&fresh, &site->tunnels[t].came_from);
 		}
 	}
-	for (size_t i = 0; i < h->connected_count; i++)
-		(void)reserved_add(&fresh, RESERVED_CONNECTED, &h->connected[i]);
+	for (size_t i = 0; i < h->rules->connected_count; i++)
+		(void)reserved_add(&fresh, RESERVED_CONNECTED, &h->rules->connected[i]);
 	reserved_sort(&fresh);
-	same = reserved_equal(&fresh, &h->reserved);
+	same = reserved_equal(&fresh, &h->rules->reserved);
 	if (same) {
 		reserved_fini(&fresh);
 		return false;
 	}
-	reserved_fini(&h->reserved);
-	h->reserved = fresh;
+	reserved_fini(&h->rules->reserved);
+	h->rules->reserved = fresh;
 	return true;
 }
 
@@ -149,7 +170,7 @@ static bool is_inside(const struct hub *h, const struct ip_prefix *p)
 /* What the configuration says of a static route goes before what the hub happens to be connected to. */
 static const char *reservation_of(const struct hub *h, const struct imsg_route *route)
 {
-	enum reserved_kind kind = reserved_find(&h->reserved, &route->prefix);
+	enum reserved_kind kind = reserved_find(&h->rules->reserved, &route->prefix);
 
 	if (kind == RESERVED_NONE || (kind == RESERVED_CONNECTED && route->source == SOURCE_STATIC))
 		return NULL;
@@ -158,7 +179,7 @@ static const char *reservation_of(const struct hub *h, const struct imsg_route *
 
 static bool is_of_others(const struct hub *h, const struct site *site, const struct ip_prefix *p)
 {
-	const struct claim *claim = claims_find(&h->claims, p);
+	const struct claim *claim = claims_find(&h->rules->claims, p);
 
 	return claim && claim->group != site->group;
 }
@@ -166,12 +187,12 @@ static bool is_of_others(const struct hub *h, const struct site *site, const str
 /* Room: of the site by its limit, of the table by the size of the map. */
 static bool is_too_many(struct hub *h, const struct site *site, const struct ip_prefix *p)
 {
-	const struct route_entry *e = route_table_find(h->routes, p);
+	const struct route_entry *e = route_table_find(h->fib->table, p);
 
 	if (e && site_of_tunnel(&h->model, e->tunnel) == site)
 		return false;
 	return site->routes >= BGP_FAMILIES * site->conf.max_prefixes_in ||
-	       (!e && route_table_count(h->routes) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
+	       (!e && route_table_count(h->fib->table) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
 }
 
 /* a site either speaks BGP or has the routes that the configuration says. */

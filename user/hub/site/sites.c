@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"

@@ -3,6 +3,7 @@
 #include "hub/site/site.h"
 
 #include "base/log.h"
+#include "hub/route/route.h"
 
 #include <string.h>
 
@@ -115,15 +116,17 @@ void hub_sources_set(struct hub *h)
 {
 	const struct networks_conf *own = &h->config->concentrator.networks;
 	struct source_set now = {0};
-	size_t failed;
+	const struct ip_prefix *connected;
+	size_t connected_count, failed;
 
 	for (uint32_t i = 0; i < own->count; i++) {
 		if (own->prefixes[i].len)
 			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &own->prefixes[i]);
 	}
-	for (size_t i = 0; i < h->connected_count; i++) {
-		if (h->connected[i].len)
-			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &h->connected[i]);
+	connected = hub_connected(h, &connected_count);
+	for (size_t i = 0; i < connected_count; i++) {
+		if (connected[i].len)
+			source_set_add(&now, SLUICE_OWNERS, SLUICE_GROUP_HUB, &connected[i]);
 	}
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		if (!h->model.sites[i])
