@@ -18,7 +18,8 @@ static void set_tunnel(struct state *s, uint32_t up, uint16_t mss4, uint16_t mss
 
 static int setup(void **context)
 {
-	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1, .pacing_horizon_us = 25000};
+	struct bpf_options o = {
+		.pin_dir = test_pins(), .workers = 1, .packets.pacing_horizon_us = 25000};
 	struct tunnel_record r = {.site = SITE, .up = 1};
 
 	return start(context, &o, TUNNEL, &r);

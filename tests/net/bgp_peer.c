@@ -139,7 +139,7 @@ static void kernel_end(void)
 	free(hub.config);
 }
 
-static void add_site(const struct imsg_bgp_neighbor *n)
+static void add_site(const struct bgp_neighbor *n)
 {
 	struct site **site = &hub.model.sites[n->tunnel / TUNNELS_PER_SITE];
 
@@ -156,13 +156,14 @@ static void add_site(const struct imsg_bgp_neighbor *n)
 static void do_conf(char **w)
 {
 	struct ip_addr id = address(w[2]);
-	struct imsg_bgp_conf m = {.local_as = (uint32_t)strtoul(w[1], NULL, 10),
-		.router_id = (uint32_t)id.bytes[0] << 24 | (uint32_t)id.bytes[1] << 16 |
-			     (uint32_t)id.bytes[2] << 8 | id.bytes[3],
-		.hold_s = (uint16_t)atoi(w[3]),
-		.keepalive_s = (uint16_t)atoi(w[4]),
-		.site_to_site = atoi(w[5]),
-		.graceful_restart = graceful};
+	struct imsg_bgp_conf m = {
+		.config = {.local_as = (uint32_t)strtoul(w[1], NULL, 10),
+			.router_id = (uint32_t)id.bytes[0] << 24 | (uint32_t)id.bytes[1] << 16 |
+				     (uint32_t)id.bytes[2] << 8 | id.bytes[3],
+			.hold_s = (uint16_t)atoi(w[3]),
+			.keepalive_s = (uint16_t)atoi(w[4]),
+			.site_to_site = atoi(w[5]),
+			.graceful_restart = graceful}};
 
 	imsg_send(channel, IMSG_BGP_CONF, -1, &m, sizeof(m));
 }
@@ -182,24 +183,24 @@ static void do_listen(char **w)
 
 static void do_neighbor(char **w)
 {
-	struct imsg_bgp_neighbor m = {.tunnel = (uint32_t)atoi(w[1]),
-		.local4 = address(w[3]),
-		.peer4 = address(w[4]),
-		.local6 = address(w[5]),
-		.peer6 = address(w[6]),
-		.remote_as = (uint32_t)strtoul(w[7], NULL, 10),
-		.max_prefixes_in = (uint32_t)atoi(w[8]),
-		.max_prefixes_out = (uint32_t)atoi(w[9]),
-		.med_out = (uint32_t)atoi(w[10]),
-		.group = (uint32_t)atoi(w[11]),
-		.allow_default = atoi(w[12]),
+	struct imsg_bgp_neighbor m = {.conf = {.tunnel = (uint32_t)atoi(w[1]),
+					      .local4 = address(w[3]),
+					      .peer4 = address(w[4]),
+					      .local6 = address(w[5]),
+					      .peer6 = address(w[6]),
+					      .remote_as = (uint32_t)strtoul(w[7], NULL, 10),
+					      .max_prefixes_in = (uint32_t)atoi(w[8]),
+					      .max_prefixes_out = (uint32_t)atoi(w[9]),
+					      .med_out = (uint32_t)atoi(w[10]),
+					      .group = (uint32_t)atoi(w[11]),
+					      .allow_default = atoi(w[12])},
 		.bfd_interval_us = bfd_interval_us,
 		.bfd_multiplier = bfd_multiplier};
 
-	snprintf(m.site, sizeof(m.site), "%s", w[2]);
+	snprintf(m.conf.site, sizeof(m.conf.site), "%s", w[2]);
 	if (hub.fib)
-		add_site(&m);
-	imsg_send(channel, IMSG_BGP_NEIGHBOR, bfd_multiplier ? bfd_socket(&m.local4) : -1, &m,
+		add_site(&m.conf);
+	imsg_send(channel, IMSG_BGP_NEIGHBOR, bfd_multiplier ? bfd_socket(&m.conf.local4) : -1, &m,
 		sizeof(m));
 }
 

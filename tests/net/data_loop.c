@@ -162,8 +162,8 @@ static void start_data(struct test_hub *h)
 		DATA_MAP_BUCKET_OUT, DATA_MAP_BUCKET_AGGREGATE, DATA_MAP_WORKER_IN_STATS,
 		DATA_MAP_WORKER_OUT_STATS, DATA_MAP_TUNNEL_STATS, DATA_MAP_WORKERS, DATA_MAP_XSKS};
 	struct imsg_data_conf conf = {.workers = h->workers,
-		.pacing_horizon_us = h->horizon,
-		.ecn_marking = true,
+		.packets.pacing_horizon_us = h->horizon,
+		.packets.ecn_marking = true,
 		.inside_mtu = 1500,
 		.inside_uso = strstr(link_offloads(h->link), "uso")};
 	struct imsg_data_outside o = {
@@ -470,8 +470,8 @@ static int hub(char **args, uint32_t sites, bool mirror)
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
 		.workers = h.workers,
-		.pacing_horizon_us = h.horizon,
-		.ecn_marking = true,
+		.packets.pacing_horizon_us = h.horizon,
+		.packets.ecn_marking = true,
 		.outside_count = 1};
 	struct link_options link = {.queues = h.workers, .mtu = 1500};
 	const char *mode, *inside_mode;

@@ -58,8 +58,8 @@ void process_send(
 	const struct imsg_bgp_neighbor *n = payload;
 
 	(void)p;
-	if (type == IMSG_BGP_NEIGHBOR && n->tunnel < TUNNELS_PER_SITE)
-		med[n->tunnel] = n->med_out;
+	if (type == IMSG_BGP_NEIGHBOR && n->conf.tunnel < TUNNELS_PER_SITE)
+		med[n->conf.tunnel] = n->conf.med_out;
 	if (type == IMSG_DATA_TUNNEL && len == sizeof(*t))
 		begun += t->present;
 	note_message(type, payload);

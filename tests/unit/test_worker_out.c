@@ -181,9 +181,9 @@ static void ipv6_always_has_1280_bytes(void **state)
 static void fragments_are_made_as_configured(void **state)
 {
 	static const struct {
-		bool clear_df, set_df;
+		enum df_choice df;
 		int of_those_that_forbid, of_the_others;
-	} rows[] = {{false, false, 0, 2}, {true, false, 2, 2}, {false, true, 0, 0}};
+	} rows[] = {{DF_COPY, 0, 2}, {DF_CLEAR, 2, 2}, {DF_SET, 0, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -191,8 +191,7 @@ static void fragments_are_made_as_configured(void **state)
 		uint64_t now = clock_now();
 
 		bench_init(&b);
-		b.w->shared.clear_df = rows[i].clear_df;
-		b.w->shared.set_df = rows[i].set_df;
+		b.w->shared.packets.df = rows[i].df;
 		assert_int_equal(send_to(&b, TUNNEL, true, true, NARROW, now), 1);
 		assert_int_equal(send_to(&b, TUNNEL, true, false, NARROW + 1, now),
 			rows[i].of_those_that_forbid);
@@ -302,8 +301,8 @@ static void rates_are_by_the_bytes_of_the_wire(void **state)
 		all = &b.shared.bucket_aggregate[SLUICE_OUT];
 		site->ns_per_byte_q16 = all->ns_per_byte_q16 = 1 << 16;
 		site->burst_ns = all->burst_ns = 1000000000;
-		b.w->shared.outer_rates = outer;
-		b.w->shared.clear_df = true;
+		b.w->shared.packets.rate_bytes = outer ? RATE_OUTER : RATE_INNER;
+		b.w->shared.packets.df = DF_CLEAR;
 		for (uint32_t len = 100; len < 120; inner += len++)
 			assert_int_equal(send_to(&b, TUNNEL, true, true, len, now), 1);
 		assert_int_equal(send_to(&b, TUNNEL, false, false, 600, now), 1);

@@ -16,7 +16,7 @@ static inline struct worker_shared worker_shared_make(struct sadb *sadb)
 {
 	return (struct worker_shared){.sadb = sadb,
 		.inside_mtu = 1500,
-		.own_limits = calloc(SLUICE_MAX_TUNNELS, sizeof(bool)),
+		.tunnels = calloc(SLUICE_MAX_TUNNELS, sizeof(struct tunnel_packet_options)),
 		.bucket_in = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
 		.bucket_out = calloc(SLUICE_MAX_TUNNELS, sizeof(struct rate_bucket)),
 		.bucket_aggregate = calloc(SLUICE_DIRECTIONS, sizeof(struct rate_bucket)),
@@ -42,7 +42,7 @@ static inline struct esp_params worker_sa_params(uint32_t tunnel)
 static inline void worker_shared_fini(struct worker_shared *s)
 {
 	close(s->event_fd);
-	free((void *)(uintptr_t)s->own_limits);
+	free((void *)(uintptr_t)s->tunnels);
 	free(s->bucket_in);
 	free(s->bucket_out);
 	free(s->bucket_aggregate);

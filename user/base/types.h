@@ -120,6 +120,35 @@ struct ike_options {
 	uint8_t auth; /* enum auth_kind */
 };
 
+/* D-07: an IPv4 packet that is too big. */
+enum df_choice {
+	DF_COPY,  /* as its sender wants: in fragments, or dropped, and told the size that fits */
+	DF_CLEAR, /* in fragments */
+	DF_SET,   /* dropped, and its sender is told */
+};
+
+/* D-01: what of a packet is charged to the rates. */
+enum rate_bytes {
+	RATE_INNER, /* the packet in the tunnel */
+	RATE_OUTER, /* the packet around it: ESP, its padding, UDP and IP */
+};
+
+/*
+ * What the configuration says of packets. The data plane gets the struct as the file filled it: XDP and TC
+ * through bpf_options, workers through the message that their process starts with.
+ */
+struct packet_options {
+	uint32_t pacing_horizon_us; /* 0: police instead of pace */
+	bool ecn_marking;           /* of packets that wait for nearly as long as the horizon */
+	uint8_t rate_bytes;         /* enum rate_bytes */
+	uint8_t df;                 /* enum df_choice */
+};
+
+/* The same of one tunnel: workers get it with the message that announces the tunnel. */
+struct tunnel_packet_options {
+	bool own_limits; /* its limits are not its site's: abi.h, bucket_of */
+};
+
 /* ESP transforms: IANA numbers of the "Encryption" and "Integrity" registries of IKEv2. */
 enum esp_cipher {
 	ESP_AES_CBC = 12,

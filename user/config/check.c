@@ -56,11 +56,11 @@ static bool check_df(struct walk *w, const struct draft *d)
 {
 	const struct concentrator_conf *c = &d->config->concentrator;
 
-	if (c->df != DF_COPY && c->dataplane == DATAPLANE_XFRM)
+	if (c->packets.df != DF_COPY && c->dataplane == DATAPLANE_XFRM)
 		return walk_fail(w, value_node(w, d, "df"),
 			"df: %s needs dataplane: af_xdp, the kernel does as senders want",
-			c->df == DF_SET ? "set" : "clear");
-	if (c->rate_bytes == RATE_OUTER && c->dataplane == DATAPLANE_XFRM)
+			c->packets.df == DF_SET ? "set" : "clear");
+	if (c->packets.rate_bytes == RATE_OUTER && c->dataplane == DATAPLANE_XFRM)
 		return walk_fail(w, value_node(w, d, "rate_bytes"),
 			"rate_bytes: outer needs dataplane: af_xdp, the kernel pads packets after "
 			"they were charged");

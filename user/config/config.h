@@ -52,19 +52,6 @@ enum dataplane_choice {
 	DATAPLANE_XFRM,
 };
 
-/* D-07: an IPv4 packet that is too big. */
-enum df_choice {
-	DF_COPY,  /* as its sender wants: in fragments, or dropped, and told the size that fits */
-	DF_CLEAR, /* in fragments */
-	DF_SET,   /* dropped, and its sender is told */
-};
-
-/* D-01: what of a packet is charged to the rates. */
-enum rate_bytes {
-	RATE_INNER, /* the packet in the tunnel */
-	RATE_OUTER, /* the packet around it: ESP, its padding, UDP and IP */
-};
-
 /* Which sources a site's packets may have. */
 enum source_choice {
 	SOURCES_STRICT, /* its own: announced and taken, or declared */
@@ -138,8 +125,7 @@ struct concentrator_conf {
 	uint64_t site_pps;
 	uint64_t aggregate_rate; /* bit/s, each direction */
 	uint64_t burst;          /* bytes */
-	uint32_t pacing_horizon_us;
-	bool ecn_marking;        /* of packets that wait for nearly as long as the horizon */
+	struct packet_options packets;
 	bool outside_forwarding; /* of packets in clear that are not the hub's own */
 	uint32_t workers;        /* 0: as many as CPUs and receive queues allow */
 	uint32_t route_table;    /* kernel table, 254 = main */
@@ -155,8 +141,6 @@ struct concentrator_conf {
 	uint8_t med_mode;      /* enum med_mode */
 	uint32_t drain_med;    /* less than that of a drained tunnel */
 	uint8_t dataplane;     /* enum dataplane_choice */
-	uint8_t df;            /* enum df_choice */
-	uint8_t rate_bytes;    /* enum rate_bytes */
 	uint8_t source_check;  /* enum source_choice, of a site without its own */
 	struct services_conf site_services;
 };
@@ -198,6 +182,7 @@ struct tunnel_conf {
 	struct certificate_conf certificate; /* else that of the concentrator */
 	struct selector_set local_ts, remote_ts;
 	struct ike_options options;
+	struct tunnel_packet_options packets;
 	uint32_t med;
 };
 

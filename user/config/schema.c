@@ -193,12 +193,12 @@ static const struct walk_field concentrator_fields[] = {
 	HUB("site_packets_per_second", read_pps, site_pps, false),
 	HUB("aggregate_rate", read_rate, aggregate_rate, false),
 	HUB("burst", read_bytes, burst, false),
-	HUB("rate_bytes", read_rate_bytes, rate_bytes, false),
-	HUB("pacing_horizon", read_horizon, pacing_horizon_us, false),
-	HUB("ecn_marking", read_bool, ecn_marking, false),
+	HUB("rate_bytes", read_rate_bytes, packets.rate_bytes, false),
+	HUB("pacing_horizon", read_horizon, packets.pacing_horizon_us, false),
+	HUB("ecn_marking", read_bool, packets.ecn_marking, false),
 	HUB("outside_forwarding", read_bool, outside_forwarding, false),
 	HUB("dataplane", read_dataplane, dataplane, false),
-	HUB("df", read_df, df, false),
+	HUB("df", read_df, packets.df, false),
 	HUB("workers", read_workers, workers, false),
 	HUB("route_table", read_table, route_table, false),
 	HUB("hold_time", read_hold, hold_s, false),
@@ -226,7 +226,7 @@ static const struct concentrator_conf concentrator_defaults = {
 	.site_pps = 140000,
 	.aggregate_rate = 5000000000,
 	.burst = 250000,
-	.pacing_horizon_us = 25000,
+	.packets.pacing_horizon_us = 25000,
 	.workers = 1,
 	.route_table = 254,
 	.hold_s = 30,
@@ -307,6 +307,7 @@ static void inherit(const struct concentrator_conf *c, struct site_conf *site)
 		struct tunnel_conf *tunnel = &site->tunnels[t];
 
 		order_algorithms(&tunnel->options, (enum proposal_order)tunnel->order);
+		tunnel->packets.own_limits = site->site_class == SITE_GATEWAY;
 		if (!addr_is_set(&tunnel->address))
 			tunnel->address = site->address;
 		if (!tunnel->certificate.chain[0] && !tunnel->certificate.key[0])

@@ -111,8 +111,8 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	for (uint32_t i = 0; i < o->outside_count; i++)
 		p->outside->bss->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
-	p->outside->rodata->ecn_marking = o->ecn_marking;
-	p->outside->rodata->outer_rates = o->outer_rates;
+	p->outside->rodata->ecn_marking = o->packets.ecn_marking;
+	p->outside->rodata->outer_rates = o->packets.rate_bytes == RATE_OUTER;
 	p->outside->rodata->outside_forwarding = o->outside_forwarding;
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
@@ -150,8 +150,8 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	p->inside = inside_bpf__open();
 	if (!p->inside)
 		return false;
-	p->inside->rodata->horizon_ns = (uint64_t)o->pacing_horizon_us * 1000;
-	p->inside->rodata->ecn_marking = o->ecn_marking;
+	p->inside->rodata->horizon_ns = (uint64_t)o->packets.pacing_horizon_us * 1000;
+	p->inside->rodata->ecn_marking = o->packets.ecn_marking;
 	p->inside->rodata->sites_apart = o->sites_apart;
 	p->inside->rodata->bgp_uid = o->bgp_uid;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||

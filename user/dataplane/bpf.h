@@ -10,6 +10,7 @@
 #ifndef SLUICE_DATAPLANE_BPF_H
 #define SLUICE_DATAPLANE_BPF_H
 
+#include "base/types.h"
 #include "dataplane/dataplane.h"
 #include "sluice/abi.h"
 
@@ -19,14 +20,12 @@
 struct bpf_plane;
 
 struct bpf_options {
-	const char *pin_dir;        /* NULL: SLUICE_PIN_DIR */
-	uint32_t workers;           /* of the data process, 1..SLUICE_MAX_WORKERS */
-	uint32_t pacing_horizon_us; /* 0: police instead of pace */
-	bool ecn_marking;           /* from sites; with kernel ESP also of what waits for long */
-	bool outer_rates;           /* what is from a site is charged as the outer packet */
-	bool outside_forwarding;    /* others than the hub may use the outside devices in clear */
-	bool sites_apart;           /* no site reaches another */
-	uint32_t bgp_uid;           /* beside root, who alone speaks BGP and BFD to sites */
+	const char *pin_dir;           /* NULL: SLUICE_PIN_DIR */
+	uint32_t workers;              /* of the data process, 1..SLUICE_MAX_WORKERS */
+	struct packet_options packets; /* of these: the horizon, marks, what is charged */
+	bool outside_forwarding; /* others than the hub may use the outside devices in clear */
+	bool sites_apart;        /* no site reaches another */
+	uint32_t bgp_uid;        /* beside root, who alone speaks BGP and BFD to sites */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: it is not there yet */
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */

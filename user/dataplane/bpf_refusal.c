@@ -40,7 +40,7 @@ static void keep_lines(const char *text)
 	said.verifier = verifier;
 }
 
-static int listen(enum libbpf_print_level level, const char *format, va_list args)
+static int note_line(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *text = NULL;
 
@@ -59,7 +59,7 @@ static int listen(enum libbpf_print_level level, const char *format, va_list arg
 void bpf_refusal_listen(void)
 {
 	memset(&said, 0, sizeof(said));
-	libbpf_set_print(listen);
+	libbpf_set_print(note_line);
 }
 
 const char *bpf_refusal_line(unsigned int i)

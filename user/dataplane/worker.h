@@ -24,13 +24,10 @@ struct worker_shared {
 	struct sadb *sadb;
 	uint32_t workers;
 	uint32_t inside_mtu;
-	bool outer_rates;       /* what is charged is the packet on the wire */
-	bool clear_df;          /* IPv4 packets are fragmented even against their sender's wish */
-	bool set_df;            /* or not even where their sender wishes it */
-	bool inside_uso;        /* the inside device takes super-packets of UDP */
-	const bool *own_limits; /* by tunnel: abi.h, bucket_of */
-	uint64_t horizon_ns;    /* 0: police */
-	bool ecn_marking;       /* who waits for nearly as long is told by ECN */
+	bool inside_uso; /* the inside device takes super-packets of UDP */
+	struct packet_options packets;
+	const struct tunnel_packet_options *tunnels; /* by number */
+	uint64_t horizon_ns; /* that of packets, or what the wheel has room for; 0: police */
 	struct rate_bucket *bucket_in, *bucket_out, *bucket_aggregate;
 	struct site_stats *in_stats, *out_stats; /* rows of all workers, see worker.bpf.c */
 	struct tunnel_stats *tunnel_stats;

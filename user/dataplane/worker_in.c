@@ -224,7 +224,7 @@ static struct traffic *refused(struct worker *w, uint32_t tunnel, uint64_t now, 
 	uint64_t price = __atomic_load_n(&all->ns_per_byte_q16, __ATOMIC_ACQUIRE), departure;
 	__u64 start;
 
-	if (price && !w->shared.own_limits[tunnel] &&
+	if (price && !w->shared.tunnels[tunnel].own_limits &&
 		bucket_word(&all->tat_ns) > now + all->burst_ns)
 		return &s->aggregate_rate;
 	switch (pace_charge(
@@ -236,7 +236,7 @@ static struct traffic *refused(struct worker *w, uint32_t tunnel, uint64_t now, 
 	case PACE_SEND:
 		break;
 	}
-	if (price && !w->shared.own_limits[tunnel])
+	if (price && !w->shared.tunnels[tunnel].own_limits)
 		bucket_charge(&all->tat_ns, now, bucket_cost(bytes, price), ~0ull, &start);
 	return NULL;
 }
@@ -267,8 +267,8 @@ void worker_slow(struct worker *w, uint8_t *esp, uint32_t len, const struct ip_e
 	}
 	bytes = len - esp_overhead(p->in);
 	tally(&in_stats(w, p->tunnel)->offered, 1, bytes);
-	reason_not = refused(
-		w, p->tunnel, now, w->shared.outer_rates ? sa_pair_outer_len(p, len) : bytes);
+	reason_not = refused(w, p->tunnel, now,
+		w->shared.packets.rate_bytes == RATE_OUTER ? sa_pair_outer_len(p, len) : bytes);
 	if (reason_not) {
 		tally(reason_not, 1, bytes);
 		goto out;

@@ -86,7 +86,7 @@ static inline struct tunnel_stats *tunnel_row(const struct worker *w, uint32_t t
 static inline struct rate_bucket *bucket_of_tunnel(
 	struct worker *w, struct rate_bucket *buckets, uint32_t tunnel)
 {
-	return &buckets[bucket_of(tunnel, w->shared.own_limits[tunnel])];
+	return &buckets[bucket_of(tunnel, w->shared.tunnels[tunnel].own_limits)];
 }
 
 void worker_tell(

@@ -57,7 +57,9 @@ static bool borrow(struct worker *w, uint64_t now, uint32_t bytes)
 /* What a packet pays for: itself, or what it is on the wire. */
 static uint32_t charge_of(const struct worker *w, const struct sa_pair *p, uint32_t len)
 {
-	return w->shared.outer_rates ? sa_pair_outer_len(p, esp_sealed_len(p->out, len)) : len;
+	return w->shared.packets.rate_bytes == RATE_OUTER
+		       ? sa_pair_outer_len(p, esp_sealed_len(p->out, len))
+		       : len;
 }
 
 /* The same for one that leaves in fragments as fragment_next makes them. */
@@ -66,7 +68,7 @@ static uint32_t charge_of_fragments(const struct worker *w, const struct sa_pair
 {
 	uint32_t header = (ip[0] & 15u) * 4, room = (mtu - header) & ~7u, sum = 0;
 
-	if (!w->shared.outer_rates || mtu < header + 8)
+	if (w->shared.packets.rate_bytes != RATE_OUTER || mtu < header + 8)
 		return len;
 	for (; len > mtu; len -= room)
 		sum += charge_of(w, p, header + room);
@@ -79,7 +81,7 @@ static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, 
 {
 	struct site_stats *stats = out_stats(w, s->tunnel);
 	struct rate_bucket *b = bucket_of_tunnel(w, w->shared.bucket_out, s->tunnel);
-	bool own = w->shared.own_limits[s->tunnel];
+	bool own = w->shared.tunnels[s->tunnel].own_limits;
 	enum pace_verdict v;
 
 	*departure = now;
@@ -208,7 +210,7 @@ static void out_packet(struct worker *w, const struct super_packet *s, const str
 			free_buffer(w, buffer);
 			return;
 		}
-		if (w->shared.ecn_marking && departure > now)
+		if (w->shared.packets.ecn_marking && departure > now)
 			(void)congestion_tell(&w->congestion, packet_of(w, buffer), len,
 				bucket_of_tunnel(w, w->shared.bucket_out, s->tunnel),
 				departure - now, w->shared.horizon_ns, now);
@@ -217,8 +219,8 @@ static void out_packet(struct worker *w, const struct super_packet *s, const str
 	}
 	if (!inner_parse(packet_of(w, buffer), len, &in)) {
 		tally(&out_stats(w, s->tunnel)->malformed, 1, len);
-	} else if ((in.dont_fragment || w->shared.set_df) &&
-		   !(in.family == 4 && w->shared.clear_df)) {
+	} else if ((in.dont_fragment || w->shared.packets.df == DF_SET) &&
+		   !(in.family == 4 && w->shared.packets.df == DF_CLEAR)) {
 		tally(&out_stats(w, s->tunnel)->mtu, 1, len);
 		say_too_big(w, s->tunnel, packet_of(w, buffer), &in, mtu, now);
 	} else if (admit(w, s, now, len, charge_of_fragments(w, p, packet_of(w, buffer), len, mtu),

@@ -35,15 +35,15 @@ static const char *needs_restart(
 		return "dataplane";
 	if (was->workers != is->workers)
 		return "workers";
-	if (was->rate_bytes != is->rate_bytes)
+	if (was->packets.rate_bytes != is->packets.rate_bytes)
 		return "rate_bytes";
-	if (was->pacing_horizon_us != is->pacing_horizon_us)
+	if (was->packets.pacing_horizon_us != is->packets.pacing_horizon_us)
 		return "pacing_horizon";
-	if (was->ecn_marking != is->ecn_marking)
+	if (was->packets.ecn_marking != is->packets.ecn_marking)
 		return "ecn_marking";
 	if (was->outside_forwarding != is->outside_forwarding)
 		return "outside_forwarding";
-	if (was->df != is->df)
+	if (was->packets.df != is->packets.df)
 		return "df";
 	if (was->route_table != is->route_table)
 		return "route_table";

@@ -10,9 +10,6 @@
 
 #include <assert.h>
 
-#define IMSG_CLAIMS_MAX   64
-#define IMSG_ACCEPT_MAX   64
-#define IMSG_STATICS_MAX  100
 #define IMSG_ROUTES_MAX   128
 #define IMSG_RESERVED_MAX 500
 #define IMSG_OWNERS_MAX   400
@@ -22,13 +19,7 @@ struct imsg_bgp_ready {
 };
 
 struct imsg_bgp_conf {
-	uint32_t local_as;
-	uint32_t router_id; /* host order */
-	uint16_t hold_s;
-	uint16_t keepalive_s;
-	bool site_to_site; /* re-advertise sites to each other */
-	bool graceful_restart;
-	bool restarted; /* after one whose routes are still there */
+	struct bgp_config config;
 };
 
 /* A BFD session of a bgp process that has ended, for the next one. */
@@ -40,41 +31,16 @@ struct imsg_bfd_resume {
 };
 
 struct imsg_bgp_neighbor {
-	uint32_t tunnel;
-	char site[SITE_NAME_SIZE];
-	struct ip_addr local4, peer4; /* inside addresses and next hops */
-	struct ip_addr local6, peer6; /* unset: IPv4 only */
-	bool passive;                 /* the site connects */
-	uint64_t password_print;      /* see hub_bgp_password */
-	bool transport6;              /* the session runs over the IPv6 addresses */
-	uint32_t remote_as;
-	uint32_t max_prefixes_in; /* per address family */
-	uint32_t max_prefixes_out;
-	uint32_t med_out;
-	uint32_t group; /* sites of one location share a number; else site index */
-	bool allow_default;
-	bool share_default;
-	bool ttl_security;
-	bool as_override;
-	bool not_propagated;
-	uint8_t allow_as_in;
-	bool is_static; /* no session, IMSG_BGP_STATICS follows */
-	bool ecmp;
-	bool draining;
-	bool was_up; /* established when the process before this one ended */
+	struct bgp_neighbor conf;
 	uint32_t bfd_interval_us;
 	uint8_t bfd_multiplier; /* 0: no BFD */
 	struct imsg_bfd_resume bfd_resume;
-	uint8_t claim_count;
-	struct ip_prefix claims[IMSG_CLAIMS_MAX]; /* what the site owns */
-	uint8_t accept_count;
-	struct prefix_rule accept[IMSG_ACCEPT_MAX]; /* what it may announce; none: everything */
 };
 
 struct imsg_bgp_statics {
 	uint32_t tunnel;
 	uint32_t count;
-	struct ip_prefix prefixes[IMSG_STATICS_MAX];
+	struct ip_prefix prefixes[NEIGHBOR_STATICS_MAX];
 };
 
 struct imsg_bgp_query {
@@ -176,9 +142,6 @@ struct imsg_route {
 };
 
 static_assert(sizeof(struct imsg_bgp_neighbor) < IMSG_MAX_SIZE / 2, "a neighbour fits");
-static_assert(IMSG_CLAIMS_MAX == NEIGHBOR_CLAIMS_MAX, "claims fit the speaker's");
-static_assert(IMSG_ACCEPT_MAX == NEIGHBOR_ACCEPT_MAX, "filters fit the speaker's");
-static_assert(IMSG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "static routes fit the speaker's");
 static_assert(sizeof(struct imsg_bgp_reserved) < IMSG_MAX_SIZE / 2, "reserved facts fit");
 static_assert(sizeof(struct imsg_bgp_owners) < IMSG_MAX_SIZE - 64, "owners fit");
 static_assert(sizeof(struct imsg_bgp_statics) < IMSG_MAX_SIZE / 2, "static routes fit");

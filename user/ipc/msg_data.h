@@ -9,11 +9,7 @@
 
 struct imsg_data_conf {
 	uint32_t workers;
-	uint32_t pacing_horizon_us; /* 0: police instead of pace */
-	bool ecn_marking;
-	bool outer_rates;
-	bool clear_df; /* fragments of IPv4 packets whose sender wants none */
-	bool set_df;   /* none of those whose sender would have them either */
+	struct packet_options packets;
 	uint16_t inside_mtu;
 	bool inside_uso; /* the inside device takes super-packets of UDP */
 	bool kernel_esp; /* the process of proc/data/xfrm.h, without workers */
@@ -37,8 +33,8 @@ struct imsg_data_outside {
 
 struct imsg_data_tunnel {
 	uint32_t tunnel;
-	bool present;    /* false: forget it and its SAs */
-	bool own_limits; /* its limits are not its site's: abi.h, bucket_of */
+	bool present; /* false: forget it and its SAs */
+	struct tunnel_packet_options packets;
 };
 
 struct imsg_data_mode {

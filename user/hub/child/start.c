@@ -69,14 +69,9 @@ static void send_maps(struct hub *h, struct process *p)
 
 static void start_data(struct hub *h, struct process *p)
 {
-	const struct concentrator_conf *c = &h->config->concentrator;
 	struct link_device inside;
 	struct imsg_data_conf conf = {.workers = h->workers,
-		.pacing_horizon_us = c->pacing_horizon_us,
-		.ecn_marking = c->ecn_marking,
-		.outer_rates = c->rate_bytes == RATE_OUTER,
-		.clear_df = c->df == DF_CLEAR,
-		.set_df = c->df == DF_SET,
+		.packets = h->config->concentrator.packets,
 		.inside_uso = strstr(link_offloads(h->link), "uso"),
 		.kernel_esp = h->kernel_esp};
 
@@ -174,16 +169,16 @@ static void collect_owner(void *context, const struct route_entry *e)
 static void start_bgp(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
-	struct imsg_bgp_conf conf = {.local_as = c->asn,
-		.hold_s = (uint16_t)c->hold_s,
-		.keepalive_s = (uint16_t)c->keepalive_s,
-		.site_to_site = c->site_to_site,
-		.graceful_restart = c->graceful_restart,
-		.restarted = p->restarts > 0 && c->graceful_restart};
+	struct imsg_bgp_conf conf = {.config = {.local_as = c->asn,
+					     .hold_s = (uint16_t)c->hold_s,
+					     .keepalive_s = (uint16_t)c->keepalive_s,
+					     .site_to_site = c->site_to_site,
+					     .graceful_restart = c->graceful_restart,
+					     .restarted = p->restarts > 0 && c->graceful_restart}};
 	const uint8_t *id = c->router_id.bytes;
 	struct owners owners = {.h = h};
 
-	conf.router_id =
+	conf.config.router_id =
 		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
 	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
 	for (int i = 0; i < 2; i++) {

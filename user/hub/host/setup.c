@@ -96,9 +96,7 @@ static bool load_plane(struct hub *h, char *error)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct bpf_options bpf = {.workers = h->workers,
-		.pacing_horizon_us = c->pacing_horizon_us,
-		.ecn_marking = c->ecn_marking,
-		.outer_rates = c->rate_bytes == RATE_OUTER,
+		.packets = c->packets,
 		.outside_forwarding = c->outside_forwarding,
 		.sites_apart = !c->site_to_site,
 		.bgp_uid = privsep_uid("bgp"),

@@ -52,7 +52,7 @@ static uint32_t mtu_of(struct hub *h, const struct route_entry *e)
 	uint32_t mtu = tunnel_mtu(site_tunnel_find(&h->model, e->tunnel));
 
 	/* Workers make fragments or refuse to then; the kernel must not do either before. */
-	if (h->config->concentrator.df != DF_COPY && !e->v6)
+	if (h->config->concentrator.packets.df != DF_COPY && !e->v6)
 		return 0;
 	for (unsigned int i = 0; i < shares->count; i++) {
 		const struct site_tunnel *other = site_tunnel_find(&h->model, shares->tunnels[i]);

@@ -69,8 +69,8 @@ static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 	while (count && !h->model.sites[count - 1])
 		count--;
 	if (maps_offered(h->maps, d,
-		    h->config->concentrator.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0, offered,
-		    count))
+		    h->config->concentrator.packets.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0,
+		    offered, count))
 		next = fair_turn(f, offered, maps_aggregate_used(h->maps, d, now), now);
 	else
 		log_warn("what sites were offered could not be read: %s", strerror(errno));

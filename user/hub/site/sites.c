@@ -231,6 +231,7 @@ void hub_sites_settle(struct hub *h)
 			hub_inside_set(h, site, t, true);
 			if (site->tunnels[t].open)
 				hub_inside_route_set(h, site, t, true);
+			hub_data_tunnel_send(h, site, t, true);
 			hub_tunnel_send(h, site, t);
 		}
 	}

@@ -11,8 +11,13 @@
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+static_assert(CONFIG_NETWORKS_MAX == NEIGHBOR_CLAIMS_MAX, "what a site owns is given to bgp whole");
+static_assert(CONFIG_NETWORKS_MAX == NEIGHBOR_ACCEPT_MAX, "so is what it may announce");
+static_assert(CONFIG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "so are its static routes");
 
 /* ike holds it until the tunnel comes; a ppk that cannot be opened leaves a tunnel that stays down. */
 static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, const char *ref)
@@ -86,45 +91,45 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
+	struct bgp_neighbor *n = &m.conf;
 	const struct ip_addr *own;
 	int bfd = -1;
 
 	memset(&m, 0, sizeof(m));
-	m.tunnel = tunnel_number(site, t);
-	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
-	m.local4 = config_inside_hub(&conf->inside);
-	m.peer4 = config_inside_site(&conf->inside);
+	n->tunnel = tunnel_number(site, t);
+	snprintf(n->site, sizeof(n->site), "%s", site->conf.name);
+	n->local4 = config_inside_hub(&conf->inside);
+	n->peer4 = config_inside_site(&conf->inside);
 	if (addr_is_set(&conf->inside6.addr)) {
-		m.local6 = config_inside_hub(&conf->inside6);
-		m.peer6 = config_inside_site(&conf->inside6);
+		n->local6 = config_inside_hub(&conf->inside6);
+		n->peer6 = config_inside_site(&conf->inside6);
 	}
-	m.remote_as = site->conf.asn;
-	m.max_prefixes_in = site->conf.max_prefixes_in;
-	m.max_prefixes_out = site->conf.max_prefixes_out;
-	m.med_out = med_out(h, site, t);
-	m.draining = site->tunnels[t].draining;
-	m.group = site->group;
-	m.allow_default = site->conf.allow_default;
-	m.share_default = site->conf.share_default;
-	m.ttl_security = site->conf.ttl_security;
-	m.as_override = site->conf.as_override;
-	m.allow_as_in = site->conf.allow_as_in;
-	m.not_propagated = !site->conf.propagate;
-	m.is_static = site->conf.routing == ROUTING_STATIC;
-	m.ecmp = site->conf.ecmp;
-	m.was_up = site->tunnels[t].bgp_was_up;
-	m.claim_count = (uint8_t)site->conf.prefixes.count;
-	memcpy(m.claims, site->conf.prefixes.prefixes, sizeof(m.claims));
-	m.accept_count = (uint8_t)site->conf.accept.count;
-	memcpy(m.accept, site->conf.accept.rules, sizeof(m.accept));
-	m.transport6 = site->conf.bgp_family == AF_INET6;
-	m.passive = site->conf.bgp_password[0];
-	if (!hub_bgp_password(h, m.transport6 ? &m.peer6 : &m.peer4, site->conf.bgp_password,
-		    &m.password_print))
+	n->remote_as = site->conf.asn;
+	n->max_prefixes_in = site->conf.max_prefixes_in;
+	n->max_prefixes_out = site->conf.max_prefixes_out;
+	n->med_out = med_out(h, site, t);
+	n->draining = site->tunnels[t].draining;
+	n->group = site->group;
+	n->allow_default = site->conf.allow_default;
+	n->share_default = site->conf.share_default;
+	n->ttl_security = site->conf.ttl_security;
+	n->as_override = site->conf.as_override;
+	n->allow_as_in = site->conf.allow_as_in;
+	n->not_propagated = !site->conf.propagate;
+	n->is_static = site->conf.routing == ROUTING_STATIC;
+	n->ecmp = site->conf.ecmp;
+	n->was_up = site->tunnels[t].bgp_was_up;
+	n->claim_count = (uint8_t)site->conf.prefixes.count;
+	memcpy(n->claims, site->conf.prefixes.prefixes, sizeof(n->claims));
+	n->accept_count = (uint8_t)site->conf.accept.count;
+	memcpy(n->accept, site->conf.accept.rules, sizeof(n->accept));
+	n->transport6 = site->conf.bgp_family == AF_INET6;
+	n->passive = site->conf.bgp_password[0];
+	if (!hub_bgp_password(h, neighbor_peer(n), site->conf.bgp_password, &n->password_print))
 		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
 			site->conf.name, site->conf.bgp_password);
-	own = m.transport6 ? &m.local6 : &m.local4;
-	bfd_sockets_leave(h->bfd_sockets, m.transport6 ? &m.local4 : &m.local6, clock_now());
+	own = neighbor_local(n);
+	bfd_sockets_leave(h->bfd_sockets, n->transport6 ? &n->local4 : &n->local6, clock_now());
 	if (site->conf.bfd.multiplier)
 		bfd = bfd_sockets_get(h->bfd_sockets, link_name(h->link), own);
 	else
@@ -136,15 +141,15 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 			m.bfd_resume = site->tunnels[t].bfd_resume;
 	}
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR, bfd, &m, sizeof(m));
-	if (m.is_static)
-		send_statics(h, site, m.tunnel);
+	if (n->is_static)
+		send_statics(h, site, n->tunnel);
 }
 
 void hub_data_tunnel_send(struct hub *h, const struct site *site, unsigned int t, bool present)
 {
 	struct imsg_data_tunnel m = {.tunnel = tunnel_number(site, t),
 		.present = present,
-		.own_limits = site->conf.site_class == SITE_GATEWAY};
+		.packets = site->conf.tunnels[t].packets};
 
 	process_send(&h->processes[PROCESS_DATA], IMSG_DATA_TUNNEL, -1, &m, sizeof(m));
 }

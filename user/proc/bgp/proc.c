@@ -191,26 +191,12 @@ static void on_turn(int fd, short what, void *arg)
 
 /* ---- messages of hub ---- */
 
-static void on_conf(struct proc_bgp *p, const struct imsg_bgp_conf *m, uint64_t now)
-{
-	struct bgp_config config = {.local_as = m->local_as,
-		.router_id = m->router_id,
-		.hold_s = m->hold_s,
-		.keepalive_s = m->keepalive_s,
-		.site_to_site = m->site_to_site,
-		.graceful_restart = m->graceful_restart,
-		.restarted = m->restarted};
-
-	bgp_configure(p->bgp, &config, now);
-}
-
 /* A session for the BFD thread, over the addresses that the BGP session has. */
 static void set_bfd(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, int own_fd)
 {
-	bool v6 = m->transport6;
-	struct imsg_bfd_session s = {.tunnel = m->tunnel,
-		.local = v6 ? m->local6 : m->local4,
-		.peer = v6 ? m->peer6 : m->peer4,
+	struct imsg_bfd_session s = {.tunnel = m->conf.tunnel,
+		.local = *neighbor_local(&m->conf),
+		.peer = *neighbor_peer(&m->conf),
 		.interval_us = m->bfd_interval_us,
 		.multiplier = m->bfd_multiplier,
 		.resume = m->bfd_resume};
@@ -218,41 +204,11 @@ static void set_bfd(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, int o
 	imsg_send(p->bfd, IMSG_BFD_SESSION, own_fd, &s, sizeof(s));
 }
 
-static void on_neighbor(struct proc_bgp *p, const struct imsg_bgp_neighbor *m, uint64_t now)
+static void on_neighbor(struct proc_bgp *p, const struct bgp_neighbor *conf, uint64_t now)
 {
-	struct bgp_neighbor conf = {.tunnel = m->tunnel,
-		.local4 = m->local4,
-		.peer4 = m->peer4,
-		.local6 = m->local6,
-		.peer6 = m->peer6,
-		.remote_as = m->remote_as,
-		.max_prefixes_in = m->max_prefixes_in,
-		.max_prefixes_out = m->max_prefixes_out,
-		.med_out = m->med_out,
-		.group = m->group,
-		.passive = m->passive,
-		.password_print = m->password_print,
-		.transport6 = m->transport6,
-		.as_override = m->as_override,
-		.not_propagated = m->not_propagated,
-		.allow_as_in = m->allow_as_in,
-		.is_static = m->is_static,
-		.ecmp = m->ecmp,
-		.draining = m->draining,
-		.was_up = m->was_up,
-		.claim_count = m->claim_count,
-		.share_default = m->share_default,
-		.ttl_security = m->ttl_security,
-		.allow_default = m->allow_default};
-
-	memcpy(conf.site, m->site, sizeof(conf.site));
-	conf.site[sizeof(conf.site) - 1] = '\0';
-	memcpy(conf.claims, m->claims, sizeof(conf.claims));
-	memcpy(conf.accept, m->accept, sizeof(conf.accept));
-	conf.accept_count = m->accept_count;
-	if (!bgp_neighbor_set(p->bgp, &conf, now))
-		log_error("site %s tunnel %u: BGP: no room for another neighbour", conf.site,
-			conf.tunnel % TUNNELS_PER_SITE);
+	if (!bgp_neighbor_set(p->bgp, conf, now))
+		log_error("site %s tunnel %u: BGP: no room for another neighbour", conf->site,
+			conf->tunnel % TUNNELS_PER_SITE);
 }
 
 static void on_network(struct proc_bgp *p, const struct imsg_bgp_network *m)
@@ -310,7 +266,10 @@ static void on_query(struct proc_bgp *p, const struct imsg_bgp_query *m)
 
 static void take_conf(void *context, struct imsg *m)
 {
-	on_conf(context, m->payload, clock_now());
+	struct proc_bgp *p = context;
+	const struct imsg_bgp_conf *conf = m->payload;
+
+	bgp_configure(p->bgp, &conf->config, clock_now());
 }
 
 static void take_listener(void *context, struct imsg *m)
@@ -320,15 +279,17 @@ static void take_listener(void *context, struct imsg *m)
 
 static void take_neighbor(void *context, struct imsg *m)
 {
-	on_neighbor(context, m->payload, clock_now());
-	set_bfd(context, m->payload, imsg_take_fd(m));
+	const struct imsg_bgp_neighbor *n = m->payload;
+
+	on_neighbor(context, &n->conf, clock_now());
+	set_bfd(context, n, imsg_take_fd(m));
 }
 
 static void take_neighbor_del(void *context, struct imsg *m)
 {
 	struct proc_bgp *p = context;
 	const struct imsg_tunnel *t = m->payload;
-	struct imsg_bgp_neighbor none = {.tunnel = t->tunnel};
+	struct imsg_bgp_neighbor none = {.conf.tunnel = t->tunnel};
 	uint64_t now = clock_now();
 
 	set_bfd(p, &none, -1);

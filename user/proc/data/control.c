@@ -137,7 +137,7 @@ static void on_tunnel(void *context, struct imsg *m)
 
 	if (t->tunnel >= SLUICE_MAX_TUNNELS)
 		return;
-	d->own_limits[t->tunnel] = t->own_limits;
+	d->tunnels[t->tunnel] = t->packets;
 	if (t->present)
 		return;
 	d->backend->sa_del(d, t->tunnel, 0, 0);

@@ -159,7 +159,7 @@ static void on_tunnel(void *context, struct imsg *m)
 	const struct imsg_data_tunnel *t = m->payload;
 
 	if (t->tunnel < SLUICE_MAX_TUNNELS)
-		d->own_limits[t->tunnel] = t->own_limits;
+		d->tunnels[t->tunnel] = t->packets;
 }
 
 static void on_conf(void *context, struct imsg *m)
@@ -254,7 +254,7 @@ static bool map_memory(struct proc_data *d)
 
 static void share(struct proc_data *d)
 {
-	uint64_t horizon = (uint64_t)d->conf.pacing_horizon_us * 1000;
+	uint64_t horizon = (uint64_t)d->conf.packets.pacing_horizon_us * 1000;
 
 	d->shared = (struct worker_shared){
 		.sadb = d->sadb,
@@ -262,11 +262,8 @@ static void share(struct proc_data *d)
 		.inside_mtu = d->conf.inside_mtu,
 		.inside_uso = d->conf.inside_uso,
 		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
-		.ecn_marking = d->conf.ecn_marking,
-		.outer_rates = d->conf.outer_rates,
-		.clear_df = d->conf.clear_df,
-		.set_df = d->conf.set_df,
-		.own_limits = d->own_limits,
+		.packets = d->conf.packets,
+		.tunnels = d->tunnels,
 		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
 		.bucket_out = d->maps[DATA_MAP_BUCKET_OUT].start,
 		.bucket_aggregate = d->maps[DATA_MAP_BUCKET_AGGREGATE].start,

@@ -54,7 +54,7 @@ struct proc_data {
 	struct saved_sa *saved; /* NULL: nobody takes over */
 	uint32_t saved_count;   /* there may be records below it at the start */
 	bool kept[SLUICE_SA_ENTRIES];
-	bool own_limits[SLUICE_MAX_TUNNELS]; /* tunnels whose limits are not their site's */
+	struct tunnel_packet_options tunnels[SLUICE_MAX_TUNNELS];
 	struct sadb *sadb;
 	struct worker_shared shared;
 	struct worker *workers[SLUICE_MAX_WORKERS];

@@ -81,7 +81,7 @@ static void record_write(struct proc_data *d, const struct sa_pair *p)
 	r->tunnel = (uint16_t)p->tunnel;
 	r->outer_family = p->local.addr.family == AF_INET ? 4 : 6;
 	r->udp_encap = p->udp_encap;
-	r->own_limits = d->own_limits[p->tunnel];
+	r->own_limits = d->tunnels[p->tunnel].own_limits;
 	r->overhead = (uint16_t)esp_overhead(p->in);
 	memset(r->local, 0, sizeof(r->local));
 	memcpy(r->local, p->local.addr.bytes, n);

@@ -94,8 +94,8 @@ static void say_mode(struct proc_xfrm *x)
 	const struct imsg_data_conf *c = &x->d->conf;
 
 	snprintf(mode.text, sizeof(mode.text), "kernel ESP, spread over %u CPU%s, %s, %s",
-		c->workers, c->workers == 1 ? "" : "s", c->pacing_horizon_us ? "paced" : "policed",
-		offload_text(x));
+		c->workers, c->workers == 1 ? "" : "s",
+		c->packets.pacing_horizon_us ? "paced" : "policed", offload_text(x));
 	if (!strcmp(mode.text, x->mode.text))
 		return;
 	x->mode = mode;

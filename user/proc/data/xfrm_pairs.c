@@ -27,7 +27,7 @@ static void record_write(struct proc_xfrm *x, const struct imsg_sa_add *a, uint3
 	r->tunnel = (uint16_t)a->tunnel;
 	r->outer_family = a->local.addr.family == AF_INET ? 4 : 6;
 	r->udp_encap = a->udp_encap;
-	r->own_limits = x->d->own_limits[a->tunnel];
+	r->own_limits = x->d->tunnels[a->tunnel].own_limits;
 	r->overhead = (uint16_t)overhead;
 	memset(r->local, 0, sizeof(r->local));
 	memcpy(r->local, a->local.addr.bytes, addr_len(&a->local.addr));
