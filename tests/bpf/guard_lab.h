@@ -3,7 +3,7 @@
 #ifndef TESTS_BPF_GUARD_LAB_H
 #define TESTS_BPF_GUARD_LAB_H
 
-#include "frames.h"
+#include "planes.h"
 
 #include "dataplane/maps.h"
 
@@ -19,16 +19,18 @@ struct state {
 	struct maps *maps;
 };
 
-static inline bool load(struct state *s, uint32_t ifindex, bool forwarding)
+static inline struct bpf_options options_of(uint32_t ifindex, bool forwarding)
 {
-	struct bpf_options o = {.pin_dir = test_pins(),
+	return (struct bpf_options){.pin_dir = test_pins(),
 		.workers = 1,
 		.outside_count = 1,
 		.outside_ifindex = {ifindex},
 		.outside_forwarding = forwarding};
-	char error[DATAPLANE_ERROR_SIZE] = "";
+}
 
-	s->plane = bpf_plane_load(&o, error);
+static inline bool have(struct state *s, struct bpf_plane *plane, const char *error)
+{
+	s->plane = plane;
 	if (!s->plane)
 		print_error("%s\n", error);
 	s->maps = s->plane ? maps_new(s->plane) : NULL;

@@ -3,7 +3,7 @@
 #ifndef TESTS_BPF_INSIDE_LAB_H
 #define TESTS_BPF_INSIDE_LAB_H
 
-#include "frames.h"
+#include "planes.h"
 
 #include "dataplane/maps.h"
 
@@ -29,7 +29,7 @@ static inline int start(void **context, const struct bpf_options *options, uint3
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	struct ip_prefix p4, p6;
 
-	s->plane = bpf_plane_load(options, error);
+	s->plane = plane_take(options, error);
 	s->maps = s->plane ? maps_new(s->plane) : NULL;
 	if (!s->maps) {
 		print_error("%s\n", error);
@@ -57,7 +57,6 @@ static inline int teardown(void **context)
 	struct state *s = *context;
 
 	maps_free(s->maps);
-	bpf_plane_free(s->plane);
 	free(s);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef TESTS_BPF_SOURCE_LAB_H
 #define TESTS_BPF_SOURCE_LAB_H
 
-#include "frames.h"
+#include "planes.h"
 
 #include "base/clock.h"
 #include "dataplane/maps.h"
@@ -124,14 +124,13 @@ static inline void declare(struct state *s, const char *const more[3])
 
 static inline int start_plane(void **context, bool kernel_esp)
 {
-	struct bpf_options o = {
-		.pin_dir = test_pins(), .workers = 1, .esp_cpus = kernel_esp ? 1 : 0};
+	struct bpf_options o = {.workers = 1, .esp_cpus = kernel_esp ? 1 : 0};
 	struct state *s = calloc(1, sizeof(*s));
 	char error[DATAPLANE_ERROR_SIZE] = "";
 
 	*context = s;
 	s->kernel_esp = kernel_esp;
-	s->plane = bpf_plane_load(&o, error);
+	s->plane = plane_take(&o, error);
 	s->maps = s->plane ? maps_new(s->plane) : NULL;
 	if (!s->maps) {
 		print_error("%s\n", error);
@@ -177,7 +176,6 @@ static inline int teardown(void **context)
 
 	source_set_fini(&s->sources);
 	maps_free(s->maps);
-	bpf_plane_free(s->plane);
 	free(s);
 	return 0;
 }

@@ -13,6 +13,15 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* Loaded anew each time: what the one before has left behind is what these tests are about. */
+static bool load(struct state *s, uint32_t ifindex, bool forwarding)
+{
+	struct bpf_options o = options_of(ifindex, forwarding);
+	char error[DATAPLANE_ERROR_SIZE] = "";
+
+	return have(s, bpf_plane_load(&o, error), error);
+}
+
 static uint32_t attached(uint32_t ifindex)
 {
 	uint32_t id = 0;

@@ -256,5 +256,5 @@ int main(void)
 		TEST(pieces_of_a_datagram_are_few),
 	};
 
-	return own_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	return own_network() ? cmocka_run_group_tests(tests, NULL, planes_free) : 1;
 }

@@ -18,8 +18,7 @@ static void set_tunnel(struct state *s, uint32_t up, uint16_t mss4, uint16_t mss
 
 static int setup(void **context)
 {
-	struct bpf_options o = {
-		.pin_dir = test_pins(), .workers = 1, .packets.pacing_horizon_us = 25000};
+	struct bpf_options o = {.workers = 1, .packets.pacing_horizon_us = 25000};
 	struct tunnel_record r = {.site = SITE, .up = 1};
 
 	return start(context, &o, TUNNEL, &r);
@@ -27,7 +26,7 @@ static int setup(void **context)
 
 static int setup_apart(void **context)
 {
-	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1, .sites_apart = true};
+	struct bpf_options o = {.workers = 1, .sites_apart = true};
 	struct tunnel_record r = {.site = SITE, .up = 1};
 
 	if (!own_network())
@@ -468,5 +467,5 @@ int main(void)
 		TEST(within_its_budget),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, planes_free);
 }

@@ -16,8 +16,7 @@ enum { NOT_ECT = 0, ECT_1 = 1, ECT_0 = 2, CE = 3 };
 
 static int start_kernel_esp(void **context, uint32_t horizon_us, bool ecn_marking)
 {
-	struct bpf_options o = {.pin_dir = test_pins(),
-		.workers = 1,
+	struct bpf_options o = {.workers = 1,
 		.esp_cpus = 1,
 		.packets.pacing_horizon_us = horizon_us,
 		.packets.ecn_marking = ecn_marking};
@@ -235,5 +234,5 @@ int main(void)
 		TEST(routing_protocols_are_counted_apart, setup),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, planes_free);
 }

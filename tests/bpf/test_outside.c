@@ -541,5 +541,5 @@ int main(void)
 		TEST(a_second_owner_is_refused),
 	};
 
-	return own_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	return own_network() ? cmocka_run_group_tests(tests, NULL, planes_free) : 1;
 }

@@ -513,5 +513,5 @@ int main(void)
 		TEST(what_a_cpu_has_no_room_for_is_counted, setup_kernel_esp),
 	};
 
-	return own_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	return own_network() ? cmocka_run_group_tests(tests, NULL, planes_free) : 1;
 }

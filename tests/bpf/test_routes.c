@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many routes at a time into the tries and into the kernel's table, and which of them failed. */
-#include "frames.h"
+#include "planes.h"
 
 #include "dataplane/connected.h"
 #include "dataplane/link.h"
@@ -28,13 +28,13 @@ struct state {
 /* In a network namespace of its own. */
 static int setup(void **context)
 {
-	struct bpf_options o = {.pin_dir = test_pins(), .workers = 1};
+	struct bpf_options o = {.workers = 1};
 	struct link_options link = {.queues = 1, .mtu = 1400, .steer_fd = -1, .table = 1000};
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	struct state *s = calloc(1, sizeof(*s));
 	struct ip_addr own;
 
-	s->plane = bpf_plane_load(&o, error);
+	s->plane = plane_take(&o, error);
 	s->maps = s->plane ? maps_new(s->plane) : NULL;
 	s->link = s->maps && !unshare(CLONE_NEWNET) ? link_open(&link, error) : NULL;
 	*context = s;
@@ -52,7 +52,6 @@ static int teardown(void **context)
 
 	link_close(s->link);
 	maps_free(s->maps);
-	bpf_plane_free(s->plane);
 	free(s);
 	return 0;
 }
@@ -298,5 +297,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_the_host_is_connected_to, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, planes_free);
 }

@@ -9,8 +9,7 @@
 
 static int setup(void **context)
 {
-	struct bpf_options o = {
-		.pin_dir = test_pins(), .workers = 1, .packets.pacing_horizon_us = 25000};
+	struct bpf_options o = {.workers = 1, .packets.pacing_horizon_us = 25000};
 	struct tunnel_record r = {.site = 0, .up = 1};
 
 	return start(context, &o, 0, &r);
@@ -205,5 +204,5 @@ int main(void)
 		TEST(of_the_site_it_goes_to),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, planes_free);
 }

@@ -224,5 +224,5 @@ int main(void)
 			a_super_packet_counts_as_its_segments, setup, teardown),
 	};
 
-	return source_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	return source_network() ? cmocka_run_group_tests(tests, NULL, planes_free) : 1;
 }

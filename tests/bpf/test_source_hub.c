@@ -283,5 +283,5 @@ int main(void)
 		BOTH(fragments_follow_their_first),
 	};
 
-	return source_network() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	return source_network() ? cmocka_run_group_tests(tests, NULL, planes_free) : 1;
 }
