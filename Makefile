@@ -1,5 +1,5 @@
-# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | mutate | lint | install. See README.md.
-# V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz).
+# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | mutate | coverage | lint | install. See README.md.
+# V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz), build/cov (coverage).
 
 BUILD    ?= build
 VARIANT  ?= release
@@ -16,8 +16,10 @@ DEFS     := -D_GNU_SOURCE -Iuser -Iinclude -I$(OUT)
 HARDEN_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HARDEN_fuzz    := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HARDEN_cov     := -O0 --coverage -fprofile-update=atomic
 LINK_release   := -pie -Wl,-z,relro,-z,now
 LINK_asan      := -fsanitize=address,undefined
+LINK_cov       := --coverage
 LINK_fuzz      := -fsanitize=address,undefined,fuzzer
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(PACKAGE_CFLAGS)
@@ -35,7 +37,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build mutate lint install clean tests
+.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build mutate coverage lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -119,6 +121,16 @@ bench:
 	@tools/deps.sh bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
 	@tests/bench/run.sh $(BUILD)/release
+
+mutate:
+	@tools/deps.sh
+	@tests/mutate.sh $(LIKE)
+
+# Lines that unit and simulation tests run, by layer; FILES=user/hub: by file there.
+coverage:
+	@tools/deps.sh coverage
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=cov $(patsubst tests/%.c,$(BUILD)/cov/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
+	@tests/coverage.sh $(BUILD)/cov $(FILES)
 
 lint: all
 	@tools/lint.sh $(OUT)

@@ -17,6 +17,7 @@ PACKAGES=(
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )
+[ "${1:-}" != coverage ] || PACKAGES+=(gcovr)
 case ${1:-} in interop | bench) PACKAGES+=(frr gobgpd exabgp openbgpd) ;; esac
 [ "${1:-}" != bench ] || PACKAGES+=(wireguard-go wireguard-tools openvpn openssl)
 
