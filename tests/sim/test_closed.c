@@ -5,23 +5,6 @@
 #define OUTSIDE 7
 #define ROUND   (10 * CLOCK_SECOND)
 
-static struct ip_prefix by_outside[2]; /* routes of somebody else */
-static size_t by_outside_count;
-
-static bool unread;
-
-bool routes_by_device(
-	int family, uint32_t ifindex, struct ip_prefix *list, size_t max, size_t *count)
-{
-	assert_int_equal(ifindex, OUTSIDE);
-	assert_true(max >= by_outside_count);
-	*count = family == AF_INET ? by_outside_count : 0;
-	if (unread) /* in the midst of them */
-		*count /= 2;
-	memcpy(list, by_outside, *count * sizeof(*list));
-	return !unread;
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -30,8 +13,6 @@ static int setup(void **state)
 		bgp_tunnel_set(lab.hub, t, false, lab.now); /* it says nothing by itself */
 	sim.hub.outside_count = 1;
 	sim.hub.outside[0].ifindex = OUTSIDE;
-	by_outside_count = 0;
-	unread = false;
 	return 0;
 }
 
@@ -49,7 +30,7 @@ static void announced(uint32_t tunnel, const char *text)
 		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
 
 	hub_routes_take(&sim.hub, &m, 1);
-	assert_true(fake_find(&sim.kernel, &m.prefix) >= 0);
+	assert_true(fake_find(&fake.kernel, &m.prefix) >= 0);
 }
 
 static void withdrawn(const char *text)
@@ -57,16 +38,16 @@ static void withdrawn(const char *text)
 	struct ip_prefix p = prefix(text);
 
 	hub_routes_gone(&sim.hub, &p, 1);
-	assert_int_equal(fake_find(&sim.kernel, &p), -1);
+	assert_int_equal(fake_find(&fake.kernel, &p), -1);
 }
 
 /* The tunnel, SLUICE_NOT_CLOSED, or -1: TC knows nothing of it. */
 static int64_t closed(const char *text)
 {
 	struct ip_prefix p = prefix(text);
-	int i = fake_find(&sim.closed, &p);
+	int i = fake_find(&fake.closed, &p);
 
-	return i < 0 ? -1 : (int64_t)sim.closed.rows[i].value;
+	return i < 0 ? -1 : (int64_t)fake.closed.rows[i].value;
 }
 
 static void it_outlasts_the_route(void **state)
@@ -231,9 +212,9 @@ static void an_operator_ends_it(void **state)
 static void other_routes_go_before(void **state)
 {
 	(void)state;
-	by_outside[0] = prefix("20.1.0.0/16");
-	by_outside[1] = prefix("20.2.3.0/24");
-	by_outside_count = 2;
+	fake.by_device[0] = prefix("20.1.0.0/16");
+	fake.by_device[1] = prefix("20.2.3.0/24");
+	fake.by_device_count = 2;
 	sim.sites[0].conf.tunnels[0].address = address("203.0.113.%u", 9);
 	announced(0, "20.2.0.0/16");
 	closed_spare(&sim.hub, ROUND);
@@ -245,13 +226,13 @@ static void other_routes_go_before(void **state)
 	assert_int_equal(closed("203.0.113.9/32"), SLUICE_NOT_CLOSED);
 	assert_int_equal(closed("224.0.0.0/3"), SLUICE_NOT_CLOSED);
 
-	by_outside_count = 0;
-	unread = true;
+	fake.by_device_count = 0;
+	fake.by_device_unread = true;
 	closed_spare(&sim.hub, ROUND + CLOCK_SECOND); /* not yet */
 	assert_int_equal(closed("20.2.3.0/24"), SLUICE_NOT_CLOSED);
 	closed_spare(&sim.hub, 2 * ROUND); /* the kernel does not say */
 	assert_int_equal(closed("20.2.3.0/24"), SLUICE_NOT_CLOSED);
-	unread = false;
+	fake.by_device_unread = false;
 	closed_spare(&sim.hub, 3 * ROUND);
 	assert_int_equal(closed("20.1.0.0/16"), 0);
 	assert_int_equal(closed("20.2.3.0/24"), -1);

@@ -147,12 +147,12 @@ static void the_guard_knows_who_shares(void **state)
 	set_up(97, true);
 	assert_null(hub_share_refusal(&sim.hub, &m));
 	hub_routes_take(&sim.hub, &m, 1);
-	assert_true(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value >> SHARE);
+	assert_true(fake.trie.rows[fake_find(&fake.trie, &m.prefix)].value >> SHARE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		m.shares = bad[i].shares;
 		assert_string_equal(hub_share_refusal(&sim.hub, &m), bad[i].why);
 		hub_routes_take(&sim.hub, &m, 1); /* the best one carries alone */
-		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
+		assert_int_equal(fake.trie.rows[fake_find(&fake.trie, &m.prefix)].value, 0);
 	}
 	m.shares = (struct route_shares){2, {0, 4}};
 	sim.sites[2].group = 2;
@@ -182,11 +182,11 @@ static void rules_that_change_are_obeyed(void **state)
 		set_up(95, true);
 		hub_routes_take(h, &shared, 1);
 		hub_routes_take(h, &claimed, 1);
-		assert_true(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value >> SHARE);
-		installs = sim.installs;
+		assert_true(fake.trie.rows[fake_find(&fake.trie, &shared.prefix)].value >> SHARE);
+		installs = fake.installs;
 		h->fib->rules_changed = true;
 		hub_routes_judge(h); /* to the same */
-		assert_int_equal(sim.installs, installs);
+		assert_int_equal(fake.installs, installs);
 		if (how == 0)
 			sim.sites[2].group = 2; /* it is no longer of the location */
 		else if (how == 1)
@@ -196,13 +196,13 @@ static void rules_that_change_are_obeyed(void **state)
 		claims_add(&h->rules->claims, &claimed.prefix, 77);
 		claims_sort(&h->rules->claims);
 		hub_routes_judge(h); /* nobody said so */
-		assert_int_equal(sim.installs, installs);
+		assert_int_equal(fake.installs, installs);
 		h->fib->rules_changed = true;
 		hub_routes_judge(h);
-		assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &shared.prefix)].value, 0);
+		assert_int_equal(fake.trie.rows[fake_find(&fake.trie, &shared.prefix)].value, 0);
 		assert_int_equal(shares_find(route_table_shares(h->fib->table), &shared.shares), 0);
 		assert_null(route_table_find(h->fib->table, &claimed.prefix));
-		assert_int_equal(fake_find(&sim.trie, &claimed.prefix), -1);
+		assert_int_equal(fake_find(&fake.trie, &claimed.prefix), -1);
 		assert_false(h->fib->rules_changed);
 		tear_down();
 	}
@@ -269,7 +269,7 @@ static void sets_have_weights_and_end(void **state)
 		e = route_table_find(sim.hub.fib->table, &m.prefix);
 		number = route_table_share(sim.hub.fib->table, e);
 		for (int i = 0; i < 3; i++)
-			assert_int_equal(sim.shares[number].members[i].weight,
+			assert_int_equal(fake.shares[number].members[i].weight,
 				large && i == 2 ? SLUICE_SHARE_LARGE : 1);
 		hub_routes_gone(&sim.hub, &m.prefix, 1);
 		assert_int_equal(shares_find(shares, &m.shares), 0);
@@ -283,10 +283,10 @@ static void sets_have_weights_and_end(void **state)
 	hub_routes_take(&sim.hub, &m, 1);
 	e = route_table_find(sim.hub.fib->table, &m.prefix);
 	assert_int_equal(route_table_share(sim.hub.fib->table, e), 0);
-	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 0);
+	assert_int_equal(fake.trie.rows[fake_find(&fake.trie, &m.prefix)].value, 0);
 	shares_release(shares, 17);
 	hub_routes_take(&sim.hub, &m, 1);
-	assert_int_equal(sim.trie.rows[fake_find(&sim.trie, &m.prefix)].value, 17 << SHARE);
+	assert_int_equal(fake.trie.rows[fake_find(&fake.trie, &m.prefix)].value, 17 << SHARE);
 	tear_down();
 }
 
@@ -299,24 +299,24 @@ static void a_refused_route_is_nowhere(void **state)
 	(void)state;
 	set_up(98, false);
 	sim.sites[0].tunnels[0].open = true;
-	sim.not_taken = m[1].prefix;
+	fake.not_taken = m[1].prefix;
 	hub_routes_take(&sim.hub, m, 3);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fake_find(&sim.kernel, &m[i].prefix) >= 0, i != 1);
-		assert_int_equal(fake_find(&sim.trie, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(fake_find(&fake.kernel, &m[i].prefix) >= 0, i != 1);
+		assert_int_equal(fake_find(&fake.trie, &m[i].prefix) >= 0, i != 1);
 		assert_int_equal(
 			route_table_find(sim.hub.fib->table, &m[i].prefix)->installed, i != 1);
 	}
-	sim.not_taken = (struct ip_prefix){0};
+	fake.not_taken = (struct ip_prefix){0};
 	hub_routes_take(&sim.hub, &m[1], 1); /* said again, it is tried again */
-	assert_true(fake_find(&sim.kernel, &m[1].prefix) >= 0);
-	sim.not_taken = m[2].prefix;
+	assert_true(fake_find(&fake.kernel, &m[1].prefix) >= 0);
+	fake.not_taken = m[2].prefix;
 	m[2].tunnel = 1;
 	hub_routes_take(&sim.hub, &m[2], 1);
-	assert_int_equal(fake_find(&sim.kernel, &m[2].prefix), -1);
-	sim.not_taken = (struct ip_prefix){0};
+	assert_int_equal(fake_find(&fake.kernel, &m[2].prefix), -1);
+	fake.not_taken = (struct ip_prefix){0};
 	hub_routes_check(&sim.hub, lab.now); /* and without that too */
-	assert_true(fake_find(&sim.kernel, &m[2].prefix) >= 0);
+	assert_true(fake_find(&fake.kernel, &m[2].prefix) >= 0);
 	assert_int_equal(sim.hub.model.plane.routes_mended, 0);
 	tear_down();
 }

@@ -83,23 +83,23 @@ static void lie(uint32_t tunnel)
 		.source = (uint8_t)(is_static(tunnel) ? SOURCE_STATIC : SOURCE_BGP)};
 
 	hub_routes_take(&sim.hub, &m, 1);
-	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
+	assert_int_equal(fake_find(&fake.kernel, &m.prefix), -1);
 	m.prefix.addr.bytes[15] = 1; /* bits behind the length */
 	hub_routes_take(&sim.hub, &m, 1);
-	assert_int_equal(fake_find(&sim.kernel, &m.prefix), -1);
+	assert_int_equal(fake_find(&fake.kernel, &m.prefix), -1);
 	sim.refused += 2;
 }
 
 /* Somebody else changes the tables: the check finds it. */
 static void meddle(void)
 {
-	struct fake_table *t = draw(2) ? &sim.kernel : &sim.trie;
+	struct fake_table *t = draw(2) ? &fake.kernel : &fake.trie;
 	unsigned int which = t->count ? draw(t->count) : 0;
 	uint64_t before = sim.hub.model.plane.routes_mended;
 
 	if (!t->count)
 		return;
-	if (t == &sim.trie && draw(2)) {
+	if (t == &fake.trie && draw(2)) {
 		t->rows[which].value ^= 2; /* another site's */
 	} else {
 		struct ip_prefix p = t->rows[which].prefix;
@@ -150,7 +150,7 @@ static void one_event(void)
 /* TC sends to these tunnels, and to no others. */
 static void check_shares(uint32_t value, const struct route_shares *set)
 {
-	const struct route_share *is = &sim.shares[value >> SHARE];
+	const struct route_share *is = &fake.shares[value >> SHARE];
 
 	assert_int_equal(value >> SHARE != 0, set->count != 0);
 	for (unsigned int i = 0; i < set->count; i++) {
@@ -164,14 +164,14 @@ static void check_entry(void *context, struct route_entry *e)
 {
 	unsigned int *count = context;
 	const struct ip_prefix prefix = route_prefix(e);
-	int trie = fake_find(&sim.trie, &prefix);
+	int trie = fake_find(&fake.trie, &prefix);
 
 	assert_true(e->installed);
 	assert_true(state_of(e->tunnel)->open);
-	assert_true(trie >= 0 && fake_find(&sim.kernel, &prefix) >= 0);
-	assert_int_equal(sim.trie.rows[trie].value,
+	assert_true(trie >= 0 && fake_find(&fake.kernel, &prefix) >= 0);
+	assert_int_equal(fake.trie.rows[trie].value,
 		e->tunnel | (uint32_t)route_table_share(sim.hub.fib->table, e) << SHARE);
-	check_shares(sim.trie.rows[trie].value, route_table_sharing(sim.hub.fib->table, e));
+	check_shares(fake.trie.rows[trie].value, route_table_sharing(sim.hub.fib->table, e));
 	++*count;
 }
 
@@ -180,8 +180,8 @@ static void check_always(void)
 	unsigned int count = 0;
 
 	route_table_each(sim.hub.fib->table, check_entry, &count);
-	assert_int_equal(count, sim.trie.count);
-	assert_int_equal(count, sim.kernel.count);
+	assert_int_equal(count, fake.trie.count);
+	assert_int_equal(count, fake.kernel.count);
 }
 
 static void check_shared(uint32_t value, const struct rib_prefix *e)
@@ -206,18 +206,18 @@ static void check_at_rest(void)
 	for (uint32_t i = 0; i < PREFIXES; i++) {
 		struct ip_prefix p = numbered(i);
 		struct rib_prefix *e = rib_find(&lab.hub->rib, &p);
-		int at = fake_find(&sim.trie, &p);
+		int at = fake_find(&fake.trie, &p);
 
 		if (!e || !e->best) {
 			assert_int_equal(at, -1);
 			continue;
 		}
 		assert_true(at >= 0);
-		assert_int_equal(sim.trie.rows[at].value & ((1 << SHARE) - 1), e->best_tunnel);
-		check_shared(sim.trie.rows[at].value, e);
+		assert_int_equal(fake.trie.rows[at].value & ((1 << SHARE) - 1), e->best_tunnel);
+		check_shared(fake.trie.rows[at].value, e);
 		expected++;
 	}
-	assert_int_equal(expected, sim.trie.count);
+	assert_int_equal(expected, fake.trie.count);
 	for (int i = 0; i < TUNNELS / TUNNELS_PER_SITE; i++)
 		by_site += sim.sites[i].routes;
 	assert_int_equal(by_site, expected);
@@ -257,7 +257,7 @@ static void events_in_any_order(void **state)
 				rest();
 		}
 		rest();
-		installs += sim.installs;
+		installs += fake.installs;
 		refused += sim.refused;
 		shared += sim.shared;
 		across += sim.across;

@@ -12,12 +12,6 @@
 static unsigned int told[EVENT_KINDS];
 static char last[2][512];
 
-void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_session *s)
-{
-	(void)m, (void)tunnel;
-	*s = (struct strange_session){0};
-}
-
 void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
 {
 	json_t *message = json_object_get(own_event, "message");

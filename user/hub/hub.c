@@ -213,7 +213,7 @@ static void watch_events(struct hub *h)
 	h->give_up = event_new(h->base, -1, 0, on_give_up, h);
 }
 
-static void run(struct hub *h, bool verbose)
+void hub_begin(struct hub *h, bool verbose)
 {
 	hub_children_init(h, verbose);
 	watch_events(h);
@@ -226,6 +226,10 @@ static void run(struct hub *h, bool verbose)
 	hub_reserved_refresh(h);
 	if (hub_connected_look(h, clock_now()))
 		hub_sources_set(h);
+}
+
+static void run(struct hub *h)
+{
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_start(&h->processes[i]);
 	hub_host_watch(h);
@@ -234,7 +238,7 @@ static void run(struct hub *h, bool verbose)
 		process_fini(&h->processes[i]);
 }
 
-static void hub_free(struct hub *h)
+void hub_free(struct hub *h)
 {
 	struct event *events[] = {h->host_changed, h->look_again, h->second, h->give_up, h->turn,
 		h->leave, h->farewell, h->signals[0], h->signals[1], h->signals[2], h->signals[3]};
@@ -266,14 +270,12 @@ static void hub_free(struct hub *h)
 	free(h);
 }
 
-int hub_run(const char *config_path, struct config *own_config, bool verbose)
+struct hub *hub_new(const char *config_path, struct config *own_config)
 {
 	struct hub *h = calloc(1, sizeof(*h));
-	char error[CONFIG_ERROR_SIZE] = "";
 
 	if (!h)
 		abort();
-	notify_init();
 	h->config_path = config_path;
 	h->state_dir = STATE_DIR;
 	h->config = own_config;
@@ -289,15 +291,24 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	h->model.routes = fib_table(h->fib);
 	h->closed = closed_new();
 	h->events = eventlog_new();
+	return h;
+}
 
+int hub_run(const char *config_path, struct config *own_config, bool verbose)
+{
+	struct hub *h = hub_new(config_path, own_config);
+	char error[CONFIG_ERROR_SIZE] = "";
+	bool ok;
+
+	notify_init();
 	h->certificates = certificates_load(own_config, true, error);
-
-	bool ok = h->certificates && hub_setup(h, error);
-
-	if (ok)
-		run(h, verbose);
-	else
+	ok = h->certificates && hub_setup(h, error);
+	if (ok) {
+		hub_begin(h, verbose);
+		run(h);
+	} else {
 		log_mistakes("cannot start", error);
+	}
 	hub_teardown(h);
 	ok &= !h->failed;
 	hub_free(h);

@@ -109,7 +109,16 @@ struct hub {
 	struct process processes[PROCESS_ROLES];
 };
 
-/* Runs until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
+/* Of nothing but its configuration, which it takes over: no device, no child, no site yet. */
+struct hub *hub_new(const char *config_path, struct config *own_config);
+
+/* What it needs of its host is there: its timers and signals begin, and its sites are as the configuration has them. */
+void hub_begin(struct hub *h, bool verbose);
+
+/* After hub_teardown (host/host.h) and the end of the children. */
+void hub_free(struct hub *h);
+
+/* All of it, until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
 int hub_run(const char *config_path, struct config *own_config, bool verbose);
 
 #endif

@@ -28,6 +28,12 @@ void admin_restore(struct hub *h, struct site *site);
 void admin_forget(struct hub *h, const struct site *site);
 
 /*
+ * The same of a tunnel that its site no longer has. One that only changes keeps what was asked of it: who has taken
+ * a tunnel down means to put it up himself, whatever its addresses are by then.
+ */
+void admin_forget_tunnel(struct hub *h, struct site *site, unsigned int t);
+
+/*
  * Takes tunnel t of the site down for good, or both (t < 0). Without `force`, the last tunnel that
  * carries is not taken down. NULL, or why not.
  */

@@ -40,16 +40,32 @@ static bool write_state(const struct hub *h)
 	return ok && !rename(temporary, path);
 }
 
-static bool is_configured(const struct config *c, const char *name)
+static const struct site_conf *configured_site(const struct config *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->site_count; i++) {
 		if (!strcmp(c->sites[i].name, name))
-			return true;
+			return &c->sites[i];
 	}
-	return false;
+	return NULL;
 }
 
-/* Of sites that were removed while the daemon was down: another one may get the name. */
+/* Of a site's words those of tunnels that it does not have become "". True: one did. */
+static bool forget_tunnels(json_t *words, const struct site_conf *site)
+{
+	bool any = false;
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const char *word = json_string_value(json_array_get(words, t));
+
+		if (site->tunnels[t].configured || !word || !*word)
+			continue;
+		json_array_set_new(words, t, json_string(""));
+		any = true;
+	}
+	return any;
+}
+
+/* Of what was removed while the daemon was down: another site may get the name, another tunnel the number. */
 static void forget_unknown(struct hub *h)
 {
 	const char *name;
@@ -59,8 +75,12 @@ static void forget_unknown(struct hub *h)
 
 	json_object_foreach_safe(h->admin, next, name, words)
 	{
-		if (is_configured(h->config, name))
+		const struct site_conf *site = configured_site(h->config, name);
+
+		if (site) {
+			any |= forget_tunnels(words, site);
 			continue;
+		}
 		json_object_del(h->admin, name);
 		any = true;
 	}
@@ -133,6 +153,16 @@ void admin_forget(struct hub *h, const struct site *site)
 {
 	if (!json_object_del(h->admin, site->conf.name) && !write_state(h))
 		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+}
+
+void admin_forget_tunnel(struct hub *h, struct site *site, unsigned int t)
+{
+	struct site_tunnel *state = &site->tunnels[t];
+	bool any = state->admin_down || state->draining;
+
+	state->admin_down = state->draining = state->undrain = false;
+	if (any)
+		admin_save(h, site);
 }
 
 /* Both have another MED, and another preference here, while one of them is drained. */

@@ -216,6 +216,11 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 	with_old_rates.pps = old.pps;
 	if (same_bytes(&with_old_rates, &old, sizeof(old)))
 		return;
+	/* First: a drain of one tunnel is in what bgp is told of the other. */
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (old.tunnels[t].configured && !conf->tunnels[t].configured)
+			admin_forget_tunnel(h, site, t);
+	}
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		change_tunnel(h, site, t, &old);
 }

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole hub, of a configuration in a file, on a kernel of tables (fake_plane.h). Its children are a process each
+ * that does nothing; what hub tells them and what they report goes through real channels, whose other end is here.
+ */
+#ifndef TESTS_SIM_HUB_WORLD_H
+#define TESTS_SIM_HUB_WORLD_H
+
+#include "fake_plane.h"
+
+#include "base/clock.h"
+#include "hub/child/child.h"
+#include "hub/host/host.h"
+#include "hub/hub.h"
+#include "hub/secret/certificates.h"
+#include "hub/site/site.h"
+#include "ipc/msg_api.h"
+#include "ipc/msg_bgp.h"
+#include "ipc/msg_data.h"
+#include "ipc/msg_ike.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define HEARD_MAX 4096
+
+struct heard {
+	enum process_role role;
+	uint32_t type;
+	uint32_t len;
+	bool fd;
+	void *payload;
+};
+
+static struct {
+	char dir[32], path[64]; /* of the configuration */
+	struct hub *hub;
+	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
+	struct heard heard[HEARD_MAX];
+	size_t heard_count;
+} world;
+
+/* %s: what else the concentrator has; sites. */
+#define WORLD_CONFIG                                                                               \
+	"concentrator:\n"                                                                          \
+	"  name: hub-1\n"                                                                          \
+	"  asn: 64512\n"                                                                           \
+	"  endpoints:\n"                                                                           \
+	"    - { device: eth0, addresses: [198.51.100.1] }\n"                                      \
+	"    - { device: eth1, addresses: [198.51.101.1] }\n"                                      \
+	"  networks: [10.0.0.0/16]\n"                                                              \
+	"  identity: hub.example.net\n"                                                            \
+	"  site_rate: 100M\n"                                                                      \
+	"  aggregate_rate: 5G\n"                                                                   \
+	"%s"                                                                                       \
+	"sites:\n"                                                                                 \
+	"%s"
+
+#define WORLD_SITE(name, number, more)                                                             \
+	"  - name: " name "\n"                                                                     \
+	"    asn: 6500" number "\n" more "    tunnels:\n"                                          \
+	"      - { identity: a" number ".example.net, inside: 169.254.10" number                   \
+	".0/30, psk: 'file:DIR/psk' }\n"                                                           \
+	"      - { identity: b" number ".example.net, inside: 169.254.10" number                   \
+	".4/30, psk: 'file:DIR/psk' }\n"
+
+static inline void world_write(const char *name, const char *text)
+{
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
+	(void)unlink(path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	fclose(f);
+}
+
+/* DIR in the text is the directory of this test. */
+static inline void world_configure(const char *concentrator, const char *sites)
+{
+	size_t size = 16384, n = 0;
+	char *text = calloc(2, size), *out = text + size;
+
+	assert_non_null(text);
+	assert_in_range(snprintf(text, size, WORLD_CONFIG, concentrator, sites), 1, size - 1);
+	for (const char *at = text; *at && n + sizeof(world.dir) < size;) {
+		if (!strncmp(at, "DIR", 3)) {
+			n += (size_t)snprintf(out + n, size - n, "%s", world.dir);
+			at += 3;
+		} else {
+			out[n++] = *at++;
+		}
+	}
+	world_write("sluice.yaml", out);
+	free(text);
+}
+
+/* ---- children ---- */
+
+static inline void world_hear(void *context, const struct imsg *m)
+{
+	struct heard *h = &world.heard[world.heard_count];
+
+	assert_true(world.heard_count < HEARD_MAX);
+	*h = (struct heard){.role = (enum process_role)(uintptr_t)context,
+		.type = m->type,
+		.len = m->len,
+		.fd = m->fd >= 0,
+		.payload = malloc(m->len + 1u)};
+	assert_non_null(h->payload);
+	memcpy(h->payload, m->payload, m->len);
+	world.heard_count++;
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+static inline void world_child_left(void *context)
+{
+	int role = (int)(uintptr_t)context;
+
+	imsg_channel_free(world.children[role]);
+	world.children[role] = NULL;
+}
+
+/* What a child says, as ipc/process.c hands it on. */
+static inline void world_reported(void *context, const struct imsg *m)
+{
+	struct process *p = context;
+
+	if (m->type == IMSG_READY)
+		p->ready = p->was_ready = true;
+	p->on_message(p->context, m);
+}
+
+static inline void world_hub_left(void *context)
+{
+	(void)context;
+}
+
+/* Lets everything happen that can happen now. */
+static inline void world_turn(void)
+{
+	size_t before;
+
+	do {
+		before = world.heard_count;
+		for (int i = 0; i < 4; i++)
+			event_base_loop(world.hub->base, EVLOOP_NONBLOCK);
+	} while (world.heard_count != before);
+}
+
+/* As time passes. */
+static inline void world_wait(unsigned int ms)
+{
+	uint64_t until = clock_now() + ms * CLOCK_MILLISECOND;
+
+	do {
+		world_turn();
+		usleep(2000);
+	} while (clock_now() < until);
+	world_turn();
+}
+
+/* The second is over: all that hub does then. */
+static inline void world_second(void)
+{
+	event_active(world.hub->second, EV_TIMEOUT, 0);
+	world_turn();
+}
+
+/* A child that does nothing: killed with its parent, or by it. */
+static inline pid_t world_idle(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	signal(SIGTERM, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static inline void world_start(enum process_role role)
+{
+	struct process *p = &world.hub->processes[role];
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	p->pid = world_idle();
+	p->ready = p->asked = false;
+	p->started_ns = clock_now();
+	p->channel = imsg_channel_new(world.hub->base, pair[0], world_reported, world_hub_left, p);
+	world.children[role] = imsg_channel_new(
+		world.hub->base, pair[1], world_hear, world_child_left, (void *)(uintptr_t)role);
+	p->on_start(p->context, p);
+	world_turn();
+}
+
+/* It ends, `age_ns` after its start, and is not started again before the test does so. */
+static inline void world_end(enum process_role role, uint64_t age_ns)
+{
+	struct process *p = &world.hub->processes[role];
+	pid_t pid = p->pid;
+
+	p->started_ns = clock_now() - age_ns;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(process_reap(p, pid, SIGKILL));
+	assert_non_null(p->restart);
+	event_del(p->restart);
+	p->restarts++;
+	world_turn();
+}
+
+/* ---- what is said ---- */
+
+/* As a child of that role; by value, for literals. */
+#define world_say(role, type, ...)                                                                 \
+	do {                                                                                       \
+		__VA_ARGS__                                                                        \
+		imsg_send(world.children[role], type, -1, &said, sizeof(said));                    \
+		world_turn();                                                                      \
+	} while (0)
+
+static inline void world_say_nothing_but(enum process_role role, enum imsg_type type)
+{
+	imsg_send(world.children[role], type, -1, NULL, 0);
+	world_turn();
+}
+
+static inline void world_forget(void)
+{
+	while (world.heard_count)
+		free(world.heard[--world.heard_count].payload);
+}
+
+static inline unsigned int world_count(enum process_role role, enum imsg_type type)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < world.heard_count; i++)
+		n += world.heard[i].role == role && world.heard[i].type == type;
+	return n;
+}
+
+/* The last message of a type, of that tunnel where its struct begins with one (>= 0); NULL: there was none. */
+static inline const void *world_told(enum process_role role, enum imsg_type type, int tunnel)
+{
+	for (size_t i = world.heard_count; i > 0; i--) {
+		const struct heard *h = &world.heard[i - 1];
+
+		if (h->role == role && h->type == type &&
+			(tunnel < 0 || *(const uint32_t *)h->payload == (uint32_t)tunnel))
+			return h->payload;
+	}
+	return NULL;
+}
+
+/*
+ * What bgp and ike were told of tunnels, a letter each: U, D: it is up, down for bgp; d, u: ike is to take it down, to
+ * let it come.
+ */
+static inline const char *world_letters(void)
+{
+	static char text[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < world.heard_count; i++) {
+		const struct heard *h = &world.heard[i];
+		const struct imsg_bgp_tunnel *b = h->payload;
+		const struct imsg_ike_command *c = h->payload;
+
+		assert_true(n + 1 < sizeof(text));
+		if (h->role == PROCESS_BGP && h->type == IMSG_BGP_TUNNEL)
+			text[n++] = b->up ? 'U' : 'D';
+		if (h->role == PROCESS_IKE && h->type == IMSG_IKE_COMMAND)
+			text[n++] = c->command == IKE_COMMAND_DOWN ? 'd' : 'u';
+	}
+	text[n] = '\0';
+	return text;
+}
+
+/* ---- tunnels ---- */
+
+/* ike has a pair of SAs for the tunnel, or has not. */
+static inline void world_tunnel(uint32_t tunnel, enum tunnel_phase phase)
+{
+	struct imsg_tunnel_state m = {.tunnel = tunnel, .phase = phase, .ike_version = 2};
+
+	assert_true(addr_parse("203.0.113.7", &m.peer.addr));
+	m.peer.addr.bytes[3] = (uint8_t)(7 + tunnel);
+	m.peer.port = 4500;
+	snprintf(m.reason, sizeof(m.reason), "%s", phase == TUNNEL_UP ? "" : "DPD_TIMEOUT");
+	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
+	world_turn();
+}
+
+static inline void world_session(uint32_t tunnel, enum bgp_state state)
+{
+	struct imsg_bgp_state m = {.tunnel = tunnel, .state = state};
+
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_STATE, -1, &m, sizeof(m));
+	world_turn();
+}
+
+static inline void world_route(uint32_t tunnel, const char *prefix)
+{
+	struct imsg_route m = {.tunnel = tunnel, .source = SOURCE_BGP, .candidates = 1};
+
+	assert_true(prefix_parse(prefix, &m.prefix));
+	imsg_send(world.children[PROCESS_BGP], IMSG_ROUTES, -1, &m, sizeof(m));
+	world_turn();
+}
+
+static inline bool world_routed(const char *prefix)
+{
+	struct ip_prefix p;
+
+	assert_true(prefix_parse(prefix, &p));
+	return fake_find(&fake.kernel, &p) >= 0;
+}
+
+static inline struct site_tunnel *world_state(uint32_t tunnel)
+{
+	struct site_tunnel *t = site_tunnel_find(&world.hub->model, tunnel);
+
+	assert_non_null(t);
+	return t;
+}
+
+static inline struct site *world_site(const char *name)
+{
+	return site_find(&world.hub->model, name);
+}
+
+/* ---- begin and end ---- */
+
+static inline void world_device(int i, const char *name, const char *address)
+{
+	struct host_address *a = &fake.addresses[fake.address_count++];
+	struct fake_device *d = &fake.devices[i];
+
+	*d = (struct fake_device){.is = {.ifindex = 11u + (uint32_t)i,
+					  .rx_queues = 1,
+					  .mtu = 1500,
+					  .up = true,
+					  .running = true}};
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	*a = (struct host_address){.ifindex = d->is.ifindex, .len = 24, .global = true};
+	assert_true(addr_parse(address, &a->address));
+}
+
+/* What hub_setup does, of which sockets at fixed ports are the half. */
+static inline void world_set_up(struct hub *h)
+{
+	char error[CONFIG_ERROR_SIZE] = "";
+
+	h->certificates = certificates_load(h->config, true, error);
+	if (!h->certificates)
+		fail_msg("%s", error);
+	h->plane = (struct bpf_plane *)&fake;
+	h->maps = (struct maps *)&fake;
+	h->link = (struct link *)&fake;
+	h->watch = (struct host_watch *)&fake;
+	h->workers = 1;
+	h->inside_mode = "tcx";
+	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
+	snprintf(h->model.host.inside, sizeof(h->model.host.inside), "sluice0");
+	for (uint32_t i = 0; i < h->config->concentrator.endpoint_count; i++) {
+		snprintf(h->outside[i].name, sizeof(h->outside[i].name), "%s",
+			h->config->concentrator.endpoints[i].device);
+		h->outside_count++;
+		(void)hub_outside_find(h, i);
+	}
+	assert_true(eventlog_open(h->events, h->config->concentrator.log_directory));
+	assert_true(hub_interfaces_open(h, error));
+	assert_true(hub_memfds_open(h));
+	if (!hub_outside_attach(h, error))
+		fail_msg("%s", error);
+}
+
+/* The hub of the configuration that world_configure has written, without its children. */
+static inline void world_load(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = config_load(world.path, error);
+
+	if (!c)
+		fail_msg("%s", error);
+	world.hub = hub_new(world.path, c);
+	world.hub->state_dir = world.dir;
+	world_set_up(world.hub);
+	hub_begin(world.hub, false);
+	hub_host_look(world.hub);
+}
+
+static inline void world_directory(void)
+{
+	memset(&world, 0, sizeof(world));
+	memset(&fake, 0, sizeof(fake));
+	strcpy(world.dir, "/tmp/sluice-test.XXXXXX");
+	assert_non_null(mkdtemp(world.dir));
+	snprintf(world.path, sizeof(world.path), "%s/sluice.yaml", world.dir);
+	world_write("psk", "a.long_secret.of.tests\n");
+	world_device(0, "eth0", "198.51.100.1");
+	world_device(1, "eth1", "198.51.101.1");
+}
+
+/* The daemon starts, and its children are ready. */
+static inline void world_run(void)
+{
+	world_load();
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		world_start((enum process_role)i);
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		struct imsg_bgp_ready ready = {0};
+
+		imsg_send(world.children[i], IMSG_READY, -1, &ready,
+			i == PROCESS_BGP ? sizeof(ready) : 0);
+	}
+	world_turn();
+}
+
+static inline void world_begin(const char *concentrator, const char *sites)
+{
+	world_directory();
+	world_configure(concentrator, sites);
+	world_run();
+}
+
+/* As the child that ipc/process.c starts; before the tests of main(). */
+static inline void world_be_child(int argc, char **argv)
+{
+	char byte;
+
+	if (argc < 2 || strcmp(argv[1], "--role"))
+		return;
+	while (read(PROCESS_CHANNEL_FD, &byte, 1) > 0)
+		;
+	_exit(0);
+}
+
+/* The daemon ends; its directory and the kernel stay. */
+static inline void world_stop(void)
+{
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		process_fini(&world.hub->processes[i]);
+		imsg_channel_free(world.children[i]);
+		world.children[i] = NULL;
+	}
+	hub_teardown(world.hub);
+	hub_free(world.hub);
+	world.hub = NULL;
+	world_forget();
+}
+
+static inline void world_clean(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", world.dir);
+	assert_int_equal(system(command), 0);
+}
+
+static inline int world_finish(void **state)
+{
+	(void)state;
+	if (world.hub)
+		world_stop();
+	world_clean();
+	return 0;
+}
+
+#endif
