@@ -218,6 +218,8 @@ static inline void world_end(enum process_role role, uint64_t age_ns)
 	event_del(p->restart);
 	p->restarts++;
 	world_turn();
+	imsg_channel_free(world.children[role]);
+	world.children[role] = NULL;
 }
 
 /* ---- what is said ---- */
