@@ -8,7 +8,7 @@
 #define GATEWAY                                                                                    \
 	"  - name: static\n"                                                                       \
 	"    routing: static\n"                                                                    \
-	"    static_routes: [10.9.0.0/24]\n"                                                              \
+	"    static_routes: [10.9.0.0/24]\n"                                                       \
 	"    class: gateway\n"                                                                     \
 	"    tunnels:\n"                                                                           \
 	"      - { identity: g.example.net, inside: 169.254.103.0/30, psk: 'file:DIR/psk' }\n"
