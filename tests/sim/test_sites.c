@@ -187,6 +187,13 @@ static void a_changed_tunnel_stays_down(void **state)
 	assert_true(world_state(1)->admin_down);
 }
 
+static void change(const struct site_conf *conf)
+{
+	hub_site_change(world.hub, world_site("one"), conf);
+	hub_sites_settle(world.hub);
+	world_turn();
+}
+
 /* Nobody would look for a mark of what is not there: what has the number next is a tunnel like others. */
 static void a_removed_tunnel_takes_it_along(void **state)
 {
@@ -199,13 +206,12 @@ static void a_removed_tunnel_takes_it_along(void **state)
 		else
 			assert_null(admin_down(world.hub, world_site("one"), 1, false));
 		world_wait(LEAVE_MS + 50);
-		hub_site_change(world.hub, world_site("one"), &one);
-		world_turn();
+		change(&one);
 		assert_false(world_state(1)->admin_down || world_state(1)->draining);
 		assert_null(json_object_get(world.hub->admin, "one"));
 		assert_int_equal(med(0), 120);
 		world_forget();
-		hub_site_change(world.hub, world_site("one"), &all);
+		change(&all);
 		both_carry();
 		assert_true(carries_in_tc(1));
 	}

@@ -8,16 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool read_source_check(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[SOURCES_STRICT] = "strict",
-		[SOURCES_LOOSE] = "loose",
-		[SOURCES_OFF] = "off",
-		NULL};
-
-	return read_choice(w, node, words, to);
-}
-
 static bool parse_service(const char *text, struct service_conf *s)
 {
 	bool tcp = !strncmp(text, "tcp/", 4), udp = !strncmp(text, "udp/", 4);

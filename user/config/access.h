@@ -5,7 +5,7 @@
 
 #include "config/node.h"
 
-walk_reader read_source_check; /* uint8_t, enum source_choice */
-walk_reader read_services;     /* struct services_conf: any, tcp/PORT, udp/PORT */
+walk_reader read_services; /* struct services_conf: any, tcp/PORT, udp/PORT */
+walk_writer write_services;
 
 #endif

@@ -2,6 +2,7 @@
 /* Sets of algorithms and selectors: names in the file, IANA numbers in the structs. */
 #include "config/values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct algorithm_name {
@@ -164,12 +165,7 @@ static bool read_set(
 	return true;
 }
 
-bool read_p1_encryption(struct walk *w, const yaml_node_t *node, void *to)
-{
-	return read_set(w, node, encryption_names, to);
-}
-
-bool read_p2_encryption(struct walk *w, const yaml_node_t *node, void *to)
+bool read_encryption(struct walk *w, const yaml_node_t *node, void *to)
 {
 	return read_set(w, node, encryption_names, to);
 }
@@ -192,6 +188,43 @@ bool read_p1_groups(struct walk *w, const yaml_node_t *node, void *to)
 bool read_p2_groups(struct walk *w, const yaml_node_t *node, void *to)
 {
 	return read_set(w, node, p2_group_names, to);
+}
+
+static void write_set(const struct algorithm_set *set, const struct algorithm_name *names,
+	char *text, size_t size)
+{
+	size_t n = (size_t)snprintf(text, size, "[");
+
+	for (unsigned int i = 0; i < set->count && n < size; i++)
+		n += (size_t)snprintf(text + n, size - n, "%s%s", i ? ", " : "",
+			names[rank_of(names, set->items[i].id, set->items[i].key_bits)].name);
+	if (n < size)
+		snprintf(text + n, size - n, "]");
+}
+
+void write_encryption(const void *from, char *text, size_t size)
+{
+	write_set(from, encryption_names, text, size);
+}
+
+void write_integrity(const void *from, char *text, size_t size)
+{
+	write_set(from, integrity_names, text, size);
+}
+
+void write_prf(const void *from, char *text, size_t size)
+{
+	write_set(from, prf_names, text, size);
+}
+
+void write_p1_groups(const void *from, char *text, size_t size)
+{
+	write_set(from, p1_group_names, text, size);
+}
+
+void write_p2_groups(const void *from, char *text, size_t size)
+{
+	write_set(from, p2_group_names, text, size);
 }
 
 #define SET(...)                                                                                   \

@@ -118,6 +118,15 @@ void config_free(struct config *c)
 	free(c);
 }
 
+const struct site_conf *config_site(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, name))
+			return &c->sites[i];
+	}
+	return NULL;
+}
+
 static struct ip_addr inside_host(const struct ip_prefix *inside, unsigned int host)
 {
 	struct ip_addr a = inside->addr;

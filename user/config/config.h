@@ -233,6 +233,9 @@ struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
 
 void config_free(struct config *c);
 
+/* The site of that name; NULL: there is none. */
+const struct site_conf *config_site(const struct config *c, const char *name);
+
 /* Inside addresses of a block: the hub has the first host address, the site the second (T-04). */
 struct ip_addr config_inside_hub(const struct ip_prefix *inside);
 struct ip_addr config_inside_site(const struct ip_prefix *inside);

@@ -3,8 +3,11 @@
 
 #include "config/config.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -62,6 +65,83 @@ const char *walk_scalar(struct walk *w, const yaml_node_t *node)
 		return NULL;
 	}
 	return text;
+}
+
+bool walk_number(struct walk *w, const yaml_node_t *node, const struct walk_unit *units, double min,
+	double max, double *value)
+{
+	const char *text = walk_scalar(w, node);
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && tolower(text[1]) == 'x'))
+		return walk_fail(w, node, "'%.40s' is not a number", text);
+	*value = strtod(text, &end);
+	if (*end) {
+		const struct walk_unit *u = units;
+
+		while (u && u->suffix && strcmp(u->suffix, end))
+			u++;
+		if (!u || !u->suffix)
+			return walk_fail(w, node, "'%.40s': unknown unit '%.20s'", text, end);
+		*value *= u->factor;
+	}
+	if (!(*value >= min && *value <= max))
+		return walk_fail(w, node, "%.40s is out of range: %.0f to %.0f", text, min, max);
+	return true;
+}
+
+bool walk_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to)
+{
+	double value;
+
+	if (!walk_number(w, node, NULL, min, max, &value))
+		return false;
+	if (value != (uint32_t)value)
+		return walk_fail(w, node, "a whole number expected");
+	*to = (uint32_t)value;
+	return true;
+}
+
+bool walk_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
+{
+	const char *text = walk_scalar(w, node);
+	char known[120] = "";
+
+	if (!text)
+		return false;
+	for (uint8_t i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text)) {
+			*to = i;
+			return true;
+		}
+		strncat(known, i ? ", " : "", sizeof(known) - strlen(known) - 1);
+		strncat(known, words[i], sizeof(known) - strlen(known) - 1);
+	}
+	return walk_fail(w, node, "'%.40s' is not one of: %s", text, known);
+}
+
+static bool read_value(
+	struct walk *w, const yaml_node_t *node, const struct walk_field *f, void *to)
+{
+	void *member = (char *)to + f->offset;
+	uint32_t number = 0;
+
+	if (f->read)
+		return f->read(w, node, f->whole ? to : member);
+	if (f->words)
+		return walk_choice(w, node, f->words, member);
+	if (!walk_u32(w, node, f->min, f->max, &number))
+		return false;
+	if (f->size == sizeof(uint32_t))
+		*(uint32_t *)member = number;
+	else if (f->size == sizeof(uint16_t))
+		*(uint16_t *)member = (uint16_t)number;
+	else
+		*(uint8_t *)member = (uint8_t)number;
+	return true;
 }
 
 /* How many letters must be changed, added or left out to make one of the other (Levenshtein). */
@@ -147,7 +227,7 @@ bool walk_mapping(
 		seen[f - fields] = true;
 		snprintf(
 			w->where + depth, sizeof(w->where) - depth, "%s%s", depth ? "." : "", text);
-		all_read &= f->read(w, value, (char *)to + f->offset);
+		all_read &= read_value(w, value, f, to);
 		w->where[depth] = '\0';
 	}
 	for (const struct walk_field *f = fields; f->key; f++) {
@@ -155,6 +235,14 @@ bool walk_mapping(
 			all_read = walk_fail(w, node, "key '%s' is missing", f->key);
 	}
 	return all_read;
+}
+
+bool walk_key(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
+	const char *key, void *to)
+{
+	const yaml_node_t *value = walk_find(w, node, key);
+
+	return !value || read_value(w, value, find_field(fields, key), to);
 }
 
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
@@ -193,4 +281,50 @@ const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char
 			return yaml_document_get_node(w->document, pair->value);
 	}
 	return NULL;
+}
+
+bool walk_text(const struct walk_field *f, const char *text, void *to)
+{
+	char error[CONFIG_ERROR_SIZE] = "";
+	yaml_document_t document;
+	yaml_parser_t parser;
+	struct walk w = {.document = &document, .name = f->key, .error = error};
+	const yaml_node_t *root;
+	bool ok = false;
+
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
+	if (yaml_parser_load(&parser, &document)) {
+		root = yaml_document_get_root_node(&document);
+		ok = root && read_value(&w, root, f, to);
+		yaml_document_delete(&document);
+	}
+	yaml_parser_delete(&parser);
+	return ok;
+}
+
+void walk_initials(const struct walk_field *fields, void *to)
+{
+	for (const struct walk_field *f = fields; f->key; f++) {
+		if (f->initial && !walk_text(f, f->initial, to))
+			abort(); /* a row that its own reader refuses */
+	}
+}
+
+bool walk_write(const struct walk_field *f, const void *from, char *text, size_t size)
+{
+	const void *member = (const char *)from + f->offset;
+
+	text[0] = '\0';
+	if (f->write)
+		f->write(f->whole ? from : member, text, size);
+	else if (f->words)
+		snprintf(text, size, "%s", f->words[*(const uint8_t *)member]);
+	else if (f->max)
+		snprintf(text, size, "%u",
+			f->size == sizeof(uint32_t)   ? *(const uint32_t *)member
+			: f->size == sizeof(uint16_t) ? *(const uint16_t *)member
+						      : *(const uint8_t *)member);
+	return f->write || f->words || f->max;
 }

@@ -6,8 +6,11 @@
 #ifndef SLUICE_CONFIG_NODE_H
 #define SLUICE_CONFIG_NODE_H
 
+#include "config/effect.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <yaml.h>
 
 struct walk {
@@ -22,11 +25,30 @@ struct walk {
 /* Reads `node` into *to; on failure calls walk_fail() and returns false. */
 typedef bool walk_reader(struct walk *w, const yaml_node_t *node, void *to);
 
+/* Writes a value as the file would have it; "" where there is none. Cut off at `size`, with its NUL. */
+typedef void walk_writer(const void *from, char *text, size_t size);
+
+/* A row for a key. */
 struct walk_field {
 	const char *key;
+
+	/* What its value may be: what `read` takes, a word, or, without both, a whole number. */
 	walk_reader *read;
-	size_t offset; /* of the member in the struct that the mapping fills */
+	walk_writer *write;
+	const char *const *words; /* one of these, as a uint8_t: its place; NULL ends them */
+	uint32_t min, max;        /* of an unsigned number of `size` bytes */
+	const char *range;        /* in words for a manual; NULL: the words above */
+	const char
+		*initial; /* what holds without the key; NULL: nothing, or it follows from others */
 	bool required;
+
+	/* Where it goes: the member, or members, of the struct that the mapping fills. */
+	size_t offset, size;
+	bool whole; /* `read` and `write` get the struct, not the member */
+
+	/* What a change of it does while sluiced runs. */
+	enum change_effect effect;
+	const char *said_as; /* in a refusal; NULL: by its key */
 };
 
 /*
@@ -36,6 +58,10 @@ struct walk_field {
 bool walk_mapping(
 	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
 
+/* Reads one key of a mapping by its row, ahead of the others; true when it is not there. */
+bool walk_key(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
+	const char *key, void *to);
+
 /*
  * Calls `item` for each element of a sequence with its index, at most `max`. False if that was false for one, or
  * there are more.
@@ -43,6 +69,28 @@ bool walk_mapping(
 bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 	bool (*item)(struct walk *w, const yaml_node_t *node, unsigned int index, void *to),
 	void *to);
+
+/* Sets every member whose row says what holds without the key, and leaves the others. */
+void walk_initials(const struct walk_field *fields, void *to);
+
+/* Reads a value into the struct of its row from `text`, as if it stood in a file. False: it cannot be read. */
+bool walk_text(const struct walk_field *f, const char *text, void *to);
+
+/* Writes the value that the struct of its row has. False, and "": the row has none to write. */
+bool walk_write(const struct walk_field *f, const void *from, char *text, size_t size);
+
+/* A word of a list that ends with NULL; its place goes into *to. */
+bool walk_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to);
+
+struct walk_unit {
+	const char *suffix;
+	double factor;
+};
+
+/* Reads NUMBER[UNIT] in [min, max]; the unit multiplies. A table ends with a NULL suffix; NULL: no units. */
+bool walk_number(struct walk *w, const yaml_node_t *node, const struct walk_unit *units, double min,
+	double max, double *value);
+bool walk_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to);
 
 /* The text of a scalar, or NULL after walk_fail(). */
 const char *walk_scalar(struct walk *w, const yaml_node_t *node);

@@ -13,9 +13,10 @@ static const struct bfd_conf bfd_defaults = {
 	.interval_us = BFD_INTERVAL_US, .multiplier = BFD_MULTIPLIER};
 
 static const struct walk_field bfd_fields[] = {
-	{"interval", read_bfd_interval, offsetof(struct bfd_conf, interval_us), false},
-	{"multiplier", read_bfd_multiplier, offsetof(struct bfd_conf, multiplier), false},
-	{NULL, NULL, 0, false},
+	{"interval", .read = read_bfd_interval, .offset = offsetof(struct bfd_conf, interval_us)},
+	{"multiplier", .min = 2, .max = 50, .offset = offsetof(struct bfd_conf, multiplier),
+		.size = sizeof(bfd_defaults.multiplier)},
+	{NULL},
 };
 
 bool read_bfd(struct walk *w, const yaml_node_t *node, void *to)
@@ -69,48 +70,7 @@ bool read_accept(struct walk *w, const yaml_node_t *node, void *to)
 	       walk_fail(w, node, "the list is empty; 'propagate: off' takes nothing from a site");
 }
 
-bool read_med_mode(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {
-		[MED_EQUAL] = "equal", [MED_PRIMARY_BACKUP] = "primary-backup", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_dataplane(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[DATAPLANE_AUTO] = "auto",
-		[DATAPLANE_AF_XDP] = "af_xdp",
-		[DATAPLANE_XFRM] = "xfrm",
-		NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_df(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {
-		[DF_COPY] = "copy", [DF_CLEAR] = "clear", [DF_SET] = "set", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_rate_bytes(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[RATE_INNER] = "inner", [RATE_OUTER] = "outer", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
 /* ---- what the class of a site allows ---- */
-
-bool read_class(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {
-		[SITE_CONCENTRATOR] = "concentrator", [SITE_GATEWAY] = "gateway", NULL};
-
-	return read_choice(w, node, words, to);
-}
 
 bool read_bandwidth(struct walk *w, const yaml_node_t *node, void *to)
 {
@@ -122,7 +82,7 @@ bool read_bandwidth(struct walk *w, const yaml_node_t *node, void *to)
 		return walk_fail(w, node,
 			"bandwidth classes are for 'class: gateway'; a site of the concentrator "
 			"has a 'rate' (V-06)");
-	return read_choice(w, node, words, &site->bandwidth);
+	return walk_choice(w, node, words, &site->bandwidth);
 }
 
 bool read_routing(struct walk *w, const yaml_node_t *node, void *to)
@@ -131,7 +91,7 @@ bool read_routing(struct walk *w, const yaml_node_t *node, void *to)
 		[ROUTING_BGP] = "bgp", [ROUTING_STATIC] = "static", NULL};
 	struct site_conf *site = to;
 
-	if (!read_choice(w, node, words, &site->routing))
+	if (!walk_choice(w, node, words, &site->routing))
 		return false;
 	if (site->routing == ROUTING_STATIC && site->site_class != SITE_GATEWAY)
 		return walk_fail(w, node,

@@ -9,67 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct unit {
-	const char *suffix;
-	double factor;
-};
-
-/* Reads NUMBER[UNIT] in [min, max]; the unit multiplies. A table ends with a NULL suffix. */
-static bool read_number(struct walk *w, const yaml_node_t *node, const struct unit *units,
-	double min, double max, double *value)
+bool read_nothing(struct walk *w, const yaml_node_t *node, void *to)
 {
-	const char *text = walk_scalar(w, node);
-	char *end;
-
-	if (!text)
-		return false;
-	errno = 0;
-	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && tolower(text[1]) == 'x'))
-		return walk_fail(w, node, "'%.40s' is not a number", text);
-	*value = strtod(text, &end);
-	if (*end) {
-		const struct unit *u = units;
-
-		while (u && u->suffix && strcmp(u->suffix, end))
-			u++;
-		if (!u || !u->suffix)
-			return walk_fail(w, node, "'%.40s': unknown unit '%.20s'", text, end);
-		*value *= u->factor;
-	}
-	if (!(*value >= min && *value <= max))
-		return walk_fail(w, node, "%.40s is out of range: %.0f to %.0f", text, min, max);
+	(void)w, (void)node, (void)to;
 	return true;
-}
-
-static bool read_u32(
-	struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t max, uint32_t *to)
-{
-	double value;
-
-	if (!read_number(w, node, NULL, min, max, &value))
-		return false;
-	if (value != (uint32_t)value)
-		return walk_fail(w, node, "a whole number expected");
-	*to = (uint32_t)value;
-	return true;
-}
-
-bool read_choice(struct walk *w, const yaml_node_t *node, const char *const *words, uint8_t *to)
-{
-	const char *text = walk_scalar(w, node);
-	char known[120] = "";
-
-	if (!text)
-		return false;
-	for (uint8_t i = 0; words[i]; i++) {
-		if (!strcmp(words[i], text)) {
-			*to = i;
-			return true;
-		}
-		strncat(known, i ? ", " : "", sizeof(known) - strlen(known) - 1);
-		strncat(known, words[i], sizeof(known) - strlen(known) - 1);
-	}
-	return walk_fail(w, node, "'%.40s' is not one of: %s", text, known);
 }
 
 bool read_bool(struct walk *w, const yaml_node_t *node, void *to)
@@ -77,7 +20,7 @@ bool read_bool(struct walk *w, const yaml_node_t *node, void *to)
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
 	uint8_t choice;
 
-	if (!read_choice(w, node, words, &choice))
+	if (!walk_choice(w, node, words, &choice))
 		return false;
 	*(bool *)to = choice & 1;
 	return true;
@@ -115,7 +58,7 @@ bool read_asn(struct walk *w, const yaml_node_t *node, void *to)
 {
 	uint32_t asn = 0;
 
-	if (!read_u32(w, node, 1, UINT32_MAX - 1, &asn))
+	if (!walk_u32(w, node, 1, UINT32_MAX - 1, &asn))
 		return false;
 	if (asn == 23456 || asn == 65535) /* RFC 6793 AS_TRANS, RFC 7300 */
 		return walk_fail(w, node, "AS %u is reserved", asn);
@@ -276,10 +219,10 @@ bool read_refs(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_rate(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {NULL, 0}};
+	static const struct walk_unit units[] = {{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {NULL, 0}};
 	double value;
 
-	if (!read_number(w, node, units, 64e3, 400e9, &value))
+	if (!walk_number(w, node, units, 64e3, 400e9, &value))
 		return false;
 	*(uint64_t *)to = (uint64_t)value;
 	return true;
@@ -287,10 +230,10 @@ bool read_rate(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_bytes(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {"Ki", 1024}, {NULL, 0}};
+	static const struct walk_unit units[] = {{"k", 1e3}, {"M", 1e6}, {"Ki", 1024}, {NULL, 0}};
 	double value;
 
-	if (!read_number(w, node, units, 3000, 64e6, &value))
+	if (!walk_number(w, node, units, 3000, 64e6, &value))
 		return false;
 	*(uint64_t *)to = (uint64_t)value;
 	return true;
@@ -298,10 +241,10 @@ bool read_bytes(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_pps(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct unit units[] = {{"k", 1e3}, {"M", 1e6}, {NULL, 0}};
+	static const struct walk_unit units[] = {{"k", 1e3}, {"M", 1e6}, {NULL, 0}};
 	double value;
 
-	if (!read_number(w, node, units, 100, 1e9, &value))
+	if (!walk_number(w, node, units, 100, 1e9, &value))
 		return false;
 	*(uint64_t *)to = (uint64_t)value;
 	return true;
@@ -309,10 +252,10 @@ bool read_pps(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_horizon(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct unit units[] = {{"us", 1}, {"ms", 1e3}, {NULL, 0}};
+	static const struct walk_unit units[] = {{"us", 1}, {"ms", 1e3}, {NULL, 0}};
 	double value;
 
-	if (!read_number(w, node, units, 0, 200e3, &value))
+	if (!walk_number(w, node, units, 0, 200e3, &value))
 		return false;
 	*(uint32_t *)to = (uint32_t)value;
 	return true;
@@ -320,11 +263,11 @@ bool read_horizon(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_bfd_interval(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct unit units[] = {{"ms", 1e3}, {"s", 1e6}, {NULL, 0}};
+	static const struct walk_unit units[] = {{"ms", 1e3}, {"s", 1e6}, {NULL, 0}};
 	double value;
 
 	/* RFC 7419 3: what is common; faster ones would only test this host's scheduler. */
-	if (!read_number(w, node, units, 50e3, 10e6, &value))
+	if (!walk_number(w, node, units, 50e3, 10e6, &value))
 		return false;
 	*(uint32_t *)to = (uint32_t)value;
 	return true;
@@ -337,7 +280,7 @@ bool read_table(struct walk *w, const yaml_node_t *node, void *to)
 		*(uint32_t *)to = 254;
 		return true;
 	}
-	return read_u32(w, node, 1, UINT32_MAX - 1, to);
+	return walk_u32(w, node, 1, UINT32_MAX - 1, to);
 }
 
 bool read_workers(struct walk *w, const yaml_node_t *node, void *to)
@@ -347,51 +290,7 @@ bool read_workers(struct walk *w, const yaml_node_t *node, void *to)
 		*(uint32_t *)to = 0;
 		return true;
 	}
-	return read_u32(w, node, 1, 16, to);
-}
-
-/* Whole numbers with fixed bounds, all alike. */
-#define U32_READER(name, min, max)                                                                 \
-	bool name(struct walk *w, const yaml_node_t *node, void *to)                               \
-	{                                                                                          \
-		return read_u32(w, node, min, max, to);                                            \
-	}
-
-U32_READER(read_hold, 3, 3600)
-U32_READER(read_keepalive, 1, 1200)
-U32_READER(read_max_in, 1, 100000)
-U32_READER(read_max_out, 1, 100000)
-U32_READER(read_med, 0, UINT32_MAX)
-U32_READER(read_drain_med, 1, UINT32_MAX)
-U32_READER(read_p1_lifetime, 900, 28800)
-U32_READER(read_p2_lifetime, 900, 3600)
-U32_READER(read_margin, 60, 1800)
-U32_READER(read_fuzz, 0, 100)
-U32_READER(read_dpd_interval, 1, 3600)
-U32_READER(read_dpd_timeout, 1, 86400)
-
-#define U8_READER(name, min, max)                                                                  \
-	bool name(struct walk *w, const yaml_node_t *node, void *to)                               \
-	{                                                                                          \
-		uint32_t value = 0;                                                                \
-                                                                                                   \
-		if (!read_u32(w, node, min, max, &value))                                          \
-			return false;                                                              \
-		*(uint8_t *)to = (uint8_t)value;                                                   \
-		return true;                                                                       \
-	}
-
-U8_READER(read_bfd_multiplier, 2, 50)
-U8_READER(read_allow_as_in, 1, 10)
-
-bool read_replay(struct walk *w, const yaml_node_t *node, void *to)
-{
-	uint32_t value = 0;
-
-	if (!read_u32(w, node, 64, 2048, &value))
-		return false;
-	*(uint16_t *)to = (uint16_t)value;
-	return true;
+	return walk_u32(w, node, 1, 16, to);
 }
 
 bool read_family(struct walk *w, const yaml_node_t *node, void *to)
@@ -399,7 +298,7 @@ bool read_family(struct walk *w, const yaml_node_t *node, void *to)
 	static const char *const words[] = {"ipv4", "ipv6", NULL};
 	uint8_t choice;
 
-	if (!read_choice(w, node, words, &choice))
+	if (!walk_choice(w, node, words, &choice))
 		return false;
 	*(uint8_t *)to = choice ? AF_INET6 : AF_INET;
 	return true;
@@ -425,7 +324,8 @@ static bool read_ike_version(struct walk *w, const yaml_node_t *node, unsigned i
 
 bool read_ike_versions(struct walk *w, const yaml_node_t *node, void *to)
 {
-	struct ike_options *o = to;
+	struct tunnel_conf *t = to;
+	struct ike_options *o = &t->options;
 
 	o->ikev1 = o->ikev2 = false;
 	if (!walk_sequence(w, node, 2, read_ike_version, o))
@@ -433,53 +333,6 @@ bool read_ike_versions(struct walk *w, const yaml_node_t *node, void *to)
 	if (!o->ikev1 && !o->ikev2)
 		return walk_fail(w, node, "the set is empty");
 	return true;
-}
-
-bool read_dpd_action(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {
-		[DPD_CLEAR] = "clear", [DPD_NONE] = "none", [DPD_RESTART] = "restart", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_startup(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[STARTUP_ADD] = "add", [STARTUP_START] = "start", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_encap(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[ENCAP_AUTO] = "auto", [ENCAP_FORCE] = "force", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_fuzz_mode(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[FUZZ_WINDOW] = "window", [FUZZ_EARLY] = "early", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_order(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[ORDER_STRONGEST_FIRST] = "strongest-first",
-		[ORDER_LOWEST_FIRST] = "lowest-first",
-		[ORDER_AS_LISTED] = "as-listed",
-		NULL};
-
-	return read_choice(w, node, words, to);
-}
-
-bool read_log_form(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {
-		[LOG_FORM_JSON] = "json", [LOG_FORM_TEXT] = "text", [LOG_FORM_OFF] = "off", NULL};
-
-	return read_choice(w, node, words, to);
 }
 
 bool read_directory(struct walk *w, const yaml_node_t *node, void *to)
@@ -494,16 +347,10 @@ bool read_directory(struct walk *w, const yaml_node_t *node, void *to)
 	return true;
 }
 
-bool read_auth(struct walk *w, const yaml_node_t *node, void *to)
-{
-	static const char *const words[] = {[AUTH_PSK] = "psk", [AUTH_CERT] = "cert", NULL};
-
-	return read_choice(w, node, words, to);
-}
-
 bool read_ppk_id(struct walk *w, const yaml_node_t *node, void *to)
 {
-	struct ike_options *o = to;
+	struct tunnel_conf *t = to;
+	struct ike_options *o = &t->options;
 	const char *text = walk_scalar(w, node);
 	size_t len = text ? strlen(text) : 0;
 

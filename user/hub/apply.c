@@ -13,50 +13,12 @@
 #include "hub/site/admin.h"
 #include "hub/site/site.h"
 #include "ipc/msg_bgp.h"
+#include "plan/plan.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SAME(a, b, member) (!memcmp(&(a)->member, &(b)->member, sizeof((a)->member)))
-
-/* What the sockets, the programs and every session were made from. */
-static const char *needs_restart(
-	const struct concentrator_conf *was, const struct concentrator_conf *is)
-{
-	if (was->asn != is->asn)
-		return "asn";
-	if (!SAME(was, is, router_id))
-		return "router_id";
-	if (was->endpoint_count != is->endpoint_count || !SAME(was, is, endpoints))
-		return "endpoints";
-	if (was->dataplane != is->dataplane)
-		return "dataplane";
-	if (was->workers != is->workers)
-		return "workers";
-	if (was->packets.rate_bytes != is->packets.rate_bytes)
-		return "rate_bytes";
-	if (was->packets.pacing_horizon_us != is->packets.pacing_horizon_us)
-		return "pacing_horizon";
-	if (was->packets.ecn_marking != is->packets.ecn_marking)
-		return "ecn_marking";
-	if (was->outside_forwarding != is->outside_forwarding)
-		return "outside_forwarding";
-	if (was->packets.df != is->packets.df)
-		return "df";
-	if (was->route_table != is->route_table)
-		return "route_table";
-	if (was->hold_s != is->hold_s || was->keepalive_s != is->keepalive_s)
-		return "hold_time and keepalive";
-	if (was->site_to_site != is->site_to_site)
-		return "site_to_site";
-	if (was->graceful_restart != is->graceful_restart)
-		return "graceful_restart";
-	if (!SAME(was, is, metrics))
-		return "metrics";
-	return NULL;
-}
 
 static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
 {
@@ -80,28 +42,6 @@ static void send_networks(struct hub *h, const struct networks_conf *from,
 	}
 }
 
-static const struct site_conf *find_conf(const struct config *c, const char *name)
-{
-	for (uint32_t i = 0; i < c->site_count; i++) {
-		if (!strcmp(c->sites[i].name, name))
-			return &c->sites[i];
-	}
-	return NULL;
-}
-
-/* V-07: what a tunnel was made for stays; NULL when nothing of the kind differs. */
-static const char *needs_other_site(const struct config *was, const struct config *is)
-{
-	for (uint32_t i = 0; i < is->site_count; i++) {
-		const struct site_conf *old = find_conf(was, is->sites[i].name);
-
-		if (old && (old->site_class != is->sites[i].site_class ||
-				   old->bandwidth != is->sites[i].bandwidth))
-			return is->sites[i].name;
-	}
-	return NULL;
-}
-
 struct changes {
 	unsigned int added, changed, removed;
 };
@@ -109,7 +49,7 @@ struct changes {
 static void apply_sites(struct hub *h, const struct config *c, struct changes *n)
 {
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		if (h->model.sites[i] && !find_conf(c, h->model.sites[i]->conf.name)) {
+		if (h->model.sites[i] && !config_site(c, h->model.sites[i]->conf.name)) {
 			log_info("site %s: removed", h->model.sites[i]->conf.name);
 			hub_site_remove(h, h->model.sites[i]);
 			n->removed++;
@@ -158,26 +98,17 @@ struct apply_pending {
 static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
 {
 	const struct config *old = h->config;
-	const char *fixed;
+	struct plan *plan;
+	bool refused;
 
 	p->config = config_load(h->config_path, summary);
 	if (!p->config)
 		return false;
-	fixed = needs_restart(&old->concentrator, &p->config->concentrator);
-	if (fixed) {
-		snprintf(summary, CONFIG_ERROR_SIZE,
-			"concentrator.%s cannot change while sluiced runs; nothing was applied",
-			fixed);
+	plan = plan_make(old, p->config);
+	refused = plan_refusal(plan, summary, CONFIG_ERROR_SIZE);
+	plan_free(plan);
+	if (refused)
 		return false;
-	}
-	fixed = needs_other_site(old, p->config);
-	if (fixed) {
-		snprintf(summary, CONFIG_ERROR_SIZE,
-			"site %s: class and bandwidth cannot change; create another site, migrate, "
-			"and remove this one; nothing was applied",
-			fixed);
-		return false;
-	}
 	if (!secrets_check(p->config, old, summary))
 		return false;
 	p->certificates = certificates_load(p->config, false, summary);
@@ -202,7 +133,7 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 		struct site *site = h->model.sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
-			if (hub_tunnel_is_replaced(site, t, find_conf(c, site->conf.name)))
+			if (hub_tunnel_is_replaced(site, t, config_site(c, site->conf.name)))
 				any |= tunnel_leave(h, tunnel_number(site, t));
 		}
 	}

@@ -12,6 +12,7 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
+#include "plan/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,46 +149,23 @@ void hub_site_remove(struct hub *h, struct site *site)
 	site_free(site);
 }
 
-static bool same_bytes(const void *a, const void *b, size_t n)
-{
-	return !memcmp(a, b, n);
-}
-
-/* Other inside addresses or another identity make it another tunnel. */
-static bool is_same_tunnel(const struct site_conf *old, const struct site_conf *new, unsigned int t)
-{
-	const struct tunnel_conf *was = &old->tunnels[t], *is = &new->tunnels[t];
-
-	return was->configured && is->configured && prefix_equal(&was->inside, &is->inside) &&
-	       prefix_equal(&was->inside6, &is->inside6) &&
-	       same_bytes(&was->identity, &is->identity, sizeof(was->identity)) &&
-	       old->outer_family == new->outer_family;
-}
-
 bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struct site_conf *is)
 {
-	return site->conf.tunnels[t].configured && (!is || !is_same_tunnel(&site->conf, is, t));
+	return site->conf.tunnels[t].configured &&
+	       (!is || plan_tunnel_effect(&site->conf, is, t) >= CHANGE_TUNNEL);
 }
 
-static void change_tunnel(
+static void replace_tunnel(
 	struct hub *h, struct site *site, unsigned int t, const struct site_conf *old)
 {
-	const struct tunnel_conf *was = &old->tunnels[t], *is = &site->conf.tunnels[t];
-
-	if (is_same_tunnel(old, &site->conf, t)) {
-		if (!same_bytes(was, is, sizeof(*was)))
-			hub_ike_tunnel_send(h, site, t);
-		hub_bgp_neighbor_send(h, site, t);
-		return;
-	}
-	if (was->configured) {
+	if (old->tunnels[t].configured) {
 		struct site_conf present = site->conf;
 
 		memcpy(&site->conf, old, sizeof(*old));
 		stop_tunnel(h, site, t);
 		memcpy(&site->conf, &present, sizeof(present));
 	}
-	if (is->configured)
+	if (site->conf.tunnels[t].configured)
 		start_tunnel(h, site, t);
 }
 
@@ -207,22 +185,15 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
 	hub_statics_close(h, conf, true);
 	hub_statics_close(h, &old, false);
-
-	/* Only rates differ: no process has to know. */
-	struct site_conf with_old_rates;
-
-	memcpy(&with_old_rates, conf, sizeof(*conf));
-	with_old_rates.rate = old.rate;
-	with_old_rates.pps = old.pps;
-	if (same_bytes(&with_old_rates, &old, sizeof(old)))
-		return;
 	/* First: a drain of one tunnel is in what bgp is told of the other. */
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (old.tunnels[t].configured && !conf->tunnels[t].configured)
 			admin_forget_tunnel(h, site, t);
 	}
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-		change_tunnel(h, site, t, &old);
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (plan_tunnel_effect(&old, conf, t) >= CHANGE_TUNNEL)
+			replace_tunnel(h, site, t, &old);
+	}
 }
 
 void hub_sites_settle(struct hub *h)

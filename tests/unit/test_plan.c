@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every key of the configuration, by its row: what the reader takes the writer gives back, what holds without
+ * the key, whether a change of it is noticed, and what that means.
+ */
+#include "config/options.h"
+#include "plan/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define TEXT                                                                                       \
+	"concentrator:\n"                                                                          \
+	"  name: hub\n"                                                                            \
+	"  endpoints: [{ device: wan0, addresses: [198.51.100.1] },\n"                             \
+	"    { device: wan1, addresses: [198.51.101.1] }]\n"                                       \
+	"sites:\n"                                                                                 \
+	"  - { name: a, class: gateway, asn: 65001, tunnels: [\n"                                  \
+	"    { inside: 169.254.10.0/30, identity: a.example, psk: 'file:/k' },\n"                  \
+	"    { inside: 169.254.10.4/30, identity: a2.example, psk: 'file:/k' } ] }\n"              \
+	"  - { name: b, asn: 65002, tunnels: [\n"                                                  \
+	"    { inside: 169.254.10.8/30, identity: b.example, psk: 'file:/k' } ] }\n"
+
+/* Another value for keys whose rows do not say what there is to choose from. */
+static const struct sample {
+	const char *key, *text;
+} samples[] = {
+	{"accept", "['10.0.0.0/8 le 24', 'fd00::/8 le 64']"},
+	{"address", "203.0.113.7"},
+	{"aggregate_rate", "1250M"},
+	{"asn", "65100"},
+	{"bandwidth", "large"},
+	{"bfd", "{interval: 100ms, multiplier: 5}"},
+	{"bgp_password", "cred:bgp"},
+	{"bgp_transport", "ipv6"},
+	{"burst", "64M"},
+	{"ca", "['file:/ca', 'cred:other']"},
+	{"certificate", "file:/cert"},
+	{"crl", "['file:/crl']"},
+	{"endpoints", "[{device: wan0, addresses: ['198.51.100.2', '2001:db8::1']}]"},
+	{"group", "town"},
+	{"hub_cidrs", "['10.0.0.0/15', 'fd00::/8']"},
+	{"hub_identity", "'dn:C=DE, CN=it''s'"},
+	{"identity", "'keyid:0x00ff'"},
+	{"ike_versions", "[ikev2]"},
+	{"inside", "'169.254.99.0/30'"},
+	{"inside6", "'fd00:99::/126'"},
+	{"log_directory", "/var/log/other"},
+	{"metrics", "'[2001:db8::1]:9100'"},
+	{"name", "other"},
+	{"networks", "['10.9.0.0/16', 'fd09::/48']"},
+	{"outer", "ipv6"},
+	{"p1_dh_groups", "[19, 2]"},
+	{"p1_encryption", "[aes128, chacha20-poly1305]"},
+	{"p1_integrity", "[sha384]"},
+	{"p1_prf", "[sha384]"},
+	{"p2_dh_groups", "[31, none]"},
+	{"p2_encryption", "[aes256]"},
+	{"p2_integrity", "[sha1, sha512]"},
+	{"pacing_horizon", "1500us"},
+	{"packets_per_second", "1000"},
+	{"ppk", "file:/ppk"},
+	{"ppk_identity", "'it''s'"},
+	{"prefixes", "['10.7.0.0/16']"},
+	{"private_key", "file:/key"},
+	{"psk", "file:/other"},
+	{"psk_previous", "file:/k"},
+	{"rate", "1500k"},
+	{"route_table", "100"},
+	{"router_id", "192.0.2.9"},
+	{"routing", "static"},
+	{"site_cidrs", "['10.7.0.0/16']"},
+	{"site_packets_per_second", "2000"},
+	{"site_rate", "64001"},
+	{"site_services", "[tcp/22, udp/53]"},
+	{"static_routes", "['10.7.0.0/16', 'fd07::/48']"},
+	{"workers", "auto"},
+};
+
+/* What has no value of its own, but those of other rows. */
+static bool is_collection(const struct walk_field *f)
+{
+	return !strcmp(f->key, "algorithms") || !strcmp(f->key, "tunnels");
+}
+
+static struct config *parse(const char *text)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = config_parse("t", text, strlen(text), error);
+
+	if (!c)
+		fail_msg("%s", error);
+	return c;
+}
+
+/* Another value than `present`. */
+static void other_value(const struct walk_field *f, const char *present, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		if (!strcmp(samples[i].key, f->key))
+			snprintf(text, size, "%s", samples[i].text);
+	}
+	if (f->words)
+		snprintf(text, size, "%s", f->words[!strcmp(f->words[0], present)]);
+	else if (f->range && !strcmp(f->range, "true or false"))
+		snprintf(text, size, "%s", strcmp(present, "true") ? "true" : "false");
+	else if (!f->read)
+		snprintf(text, size, "%u", atoi(present) == (int)f->max ? f->min : f->max);
+	if (!text[0])
+		fail_msg("%s: this test has no other value for it", f->key);
+}
+
+static const struct change *find_change(const struct plan *p, const struct walk_field *f)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->changes[i].option == f)
+			return &p->changes[i];
+	}
+	return NULL;
+}
+
+static void check_refusal(const struct plan *p, const struct walk_field *f)
+{
+	char text[CONFIG_ERROR_SIZE], wanted[200] = "";
+	bool refused = plan_refusal(p, text, sizeof(text));
+
+	assert_int_equal(refused, f->effect == CHANGE_SITE || f->effect == CHANGE_RESTART);
+	if (f->effect == CHANGE_RESTART)
+		snprintf(wanted, sizeof(wanted),
+			"concentrator.%s cannot change while sluiced runs; nothing was applied",
+			f->said_as ? f->said_as : f->key);
+	if (f->effect == CHANGE_SITE)
+		snprintf(wanted, sizeof(wanted),
+			"site a: class and bandwidth cannot change; create another site, migrate, "
+			"and remove this one; nothing was applied");
+	if (refused)
+		assert_string_equal(text, wanted);
+}
+
+/* Only this key of `object`, which is a part of `c`, gets another value. */
+static void check_row(const struct walk_field *f, struct config *c, void *object)
+{
+	struct config *old = malloc(sizeof(*old)), *again = malloc(sizeof(*again));
+	char *there = (char *)again + ((char *)object - (char *)c);
+	char before[4096], other[4096], after[4096];
+	const struct change *change;
+	struct plan *p;
+
+	assert_true(f->effect > CHANGE_UNSAID && f->effect < CHANGE_EFFECTS);
+	assert_true(walk_write(f, object, before, sizeof(before)));
+	memcpy(old, c, sizeof(*old));
+	other_value(f, before, other, sizeof(other));
+	if (!walk_text(f, other, object))
+		fail_msg("%s: %s is not taken", f->key, other);
+
+	assert_true(walk_write(f, object, after, sizeof(after)));
+	memcpy(again, old, sizeof(*again));
+	if (!walk_text(f, after, there) || memcmp(again, c, sizeof(*c)) != 0)
+		fail_msg("%s: %s was read and %s was written", f->key, other, after);
+
+	p = plan_make(old, c);
+	change = find_change(p, f);
+	if (strcmp(f->key, "name") || (void *)&c->concentrator == object) {
+		if (!change || p->count != 1)
+			fail_msg("%s: %zu changes", f->key, p->count);
+		assert_int_equal(change->effect, f->effect);
+		assert_string_equal(change->was, before);
+		assert_string_equal(change->is, after);
+		check_refusal(p, f);
+	} else { /* it is another site */
+		assert_int_equal(p->count, 2);
+		assert_int_equal(p->changes[0].kind, CHANGE_ADDED);
+		assert_int_equal(p->changes[1].kind, CHANGE_REMOVED);
+		assert_int_equal(p->changes[1].effect, f->effect);
+	}
+	plan_free(p);
+	free(old);
+	free(again);
+}
+
+static void check_table(const struct walk_field *fields, size_t offset)
+{
+	for (const struct walk_field *f = fields; f->key; f++) {
+		struct config *c = parse(TEXT);
+
+		if (is_collection(f))
+			assert_int_equal(f->effect, CHANGE_ELSEWHERE);
+		else
+			check_row(f, c, (char *)c + offset);
+		config_free(c);
+	}
+}
+
+static void every_option_of_the_concentrator(void **state)
+{
+	(void)state;
+	check_table(options_concentrator, offsetof(struct config, concentrator));
+}
+
+static void every_option_of_a_site(void **state)
+{
+	(void)state;
+	check_table(options_site, offsetof(struct config, sites[0]));
+}
+
+static void every_option_of_a_tunnel(void **state)
+{
+	(void)state;
+	check_table(options_tunnel, offsetof(struct config, sites[0].tunnels[1]));
+}
+
+/* What XDP, TC and the workers get they get at their start only. */
+static void options_of_packets_need_a_restart(void **state)
+{
+	const size_t from = offsetof(struct concentrator_conf, packets);
+
+	(void)state;
+	for (const struct walk_field *f = options_concentrator; f->key; f++) {
+		if (f->offset >= from && f->offset < from + sizeof(struct packet_options))
+			assert_int_equal(f->effect, CHANGE_RESTART);
+	}
+}
+
+/* The file says it, or does not: the same. */
+static void what_holds_without_a_key(void **state)
+{
+	char text[2048];
+	struct config *without = parse(TEXT), *with;
+
+	(void)state;
+	for (const struct walk_field *f = options_concentrator; f->key; f++) {
+		if (!f->initial)
+			continue;
+		snprintf(text, sizeof(text), "concentrator:\n  %s: %s\n%s", f->key, f->initial,
+			TEXT + strlen("concentrator:\n"));
+		with = parse(text);
+		assert_memory_equal(with, without, sizeof(*with));
+		config_free(with);
+	}
+	for (const struct walk_field *f = options_site; f->key; f++) {
+		if (!f->initial || !strcmp(f->key, "class"))
+			continue;
+		snprintf(text, sizeof(text), "%.*s%s: %s, name: b%s",
+			(int)(strstr(TEXT, "name: b") - TEXT), TEXT, f->key, f->initial,
+			strstr(TEXT, "name: b") + strlen("name: b"));
+		with = parse(text);
+		assert_memory_equal(with, without, sizeof(*with));
+		config_free(with);
+	}
+	for (const struct walk_field *f = options_default_tunnel; f->key; f++) {
+		if (!f->initial)
+			continue;
+		snprintf(text, sizeof(text), "%sdefaults: { tunnel: { %s: \"%s\" } }\n", TEXT,
+			f->key, f->initial);
+		if (f->initial[0] == '[')
+			snprintf(text, sizeof(text), "%sdefaults: { tunnel: { %s: %s } }\n", TEXT,
+				f->key, f->initial);
+		with = parse(text);
+		assert_memory_equal(with, without, sizeof(*with));
+		config_free(with);
+	}
+	config_free(without);
+}
+
+/* A key whose effect is elsewhere: which rows have it, and what they say. */
+static void what_is_inherited_has_an_effect(void **state)
+{
+	static const struct {
+		const char *line, *key;
+		enum change_effect effect;
+	} rows[] = {
+		{"site_rate: 64k", "rate", CHANGE_LIVE},
+		{"site_packets_per_second: 100", "packets_per_second", CHANGE_LIVE},
+		{"source_check: off", "source_check", CHANGE_LIVE},
+		{"identity: hub.example", "hub_identity", CHANGE_ANEW},
+		{"certificate: 'file:/c'\n  private_key: 'file:/p'", "certificate", CHANGE_NEXT},
+	};
+	struct config *was = parse(TEXT);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[2048];
+		enum change_effect effect = CHANGE_UNSAID;
+		struct config *is;
+		struct plan *p;
+
+		snprintf(text, sizeof(text), "concentrator:\n  %s\n%s", rows[i].line,
+			TEXT + strlen("concentrator:\n"));
+		is = parse(text);
+		p = plan_make(was, is);
+		for (size_t k = 0; k < p->count; k++) {
+			const struct change *c = &p->changes[k];
+
+			if (c->site[0] && !strcmp(c->option->key, rows[i].key))
+				effect = c->effect;
+			else if (!c->site[0])
+				assert_int_equal(c->effect, CHANGE_ELSEWHERE);
+		}
+		assert_int_equal(effect, rows[i].effect);
+		plan_free(p);
+		config_free(is);
+	}
+	config_free(was);
+}
+
+/* Sites are known by their names: in another order nothing is another. */
+static void the_order_of_sites_is_nothing(void **state)
+{
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct plan *p;
+
+	(void)state;
+	memcpy(&is->sites[0], &was->sites[1], sizeof(was->sites[1]));
+	memcpy(&is->sites[1], &was->sites[0], sizeof(was->sites[0]));
+	p = plan_make(was, is);
+	assert_int_equal(p->count, 0);
+	plan_free(p);
+	config_free(was);
+	config_free(is);
+}
+
+static void effects_on_a_tunnel(void **state)
+{
+	struct config *c = parse(TEXT);
+	struct site_conf *was = &c->sites[0], is;
+
+	(void)state;
+	memcpy(&is, was, sizeof(is));
+	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_UNSAID);
+	is.tunnels[1].options.p1_lifetime_s--;
+	is.rate--;
+	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_LIVE);
+	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_NEXT);
+	is.ttl_security = true;
+	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_SESSION);
+	is.tunnels[1].inside.addr.bytes[2]++;
+	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_SESSION);
+	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_TUNNEL);
+	memset(&is.tunnels[1], 0, sizeof(is.tunnels[1]));
+	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_TUNNEL);
+	assert_int_equal(plan_tunnel_effect(&is, was, 1), CHANGE_TUNNEL);
+	assert_int_equal(plan_tunnel_effect(&is, &is, 1), CHANGE_UNSAID);
+	config_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_option_of_the_concentrator),
+		cmocka_unit_test(every_option_of_a_site),
+		cmocka_unit_test(every_option_of_a_tunnel),
+		cmocka_unit_test(options_of_packets_need_a_restart),
+		cmocka_unit_test(what_holds_without_a_key),
+		cmocka_unit_test(what_is_inherited_has_an_effect),
+		cmocka_unit_test(the_order_of_sites_is_nothing),
+		cmocka_unit_test(effects_on_a_tunnel),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a new configuration changes, and what that means for a hub that runs with the old one. Whether a change
+ * is refused or interrupts something is said by the rows of the options (config/options.h), and by nothing else.
+ * No I/O.
+ */
+#ifndef SLUICE_PLAN_PLAN_H
+#define SLUICE_PLAN_PLAN_H
+
+#include "config/config.h"
+#include "config/node.h"
+
+#define CHANGE_TEXT_SIZE 256
+
+enum change_kind {
+	CHANGE_OF_OPTION,
+	CHANGE_ADDED,   /* a site, or a tunnel of one that stays */
+	CHANGE_REMOVED, /* the same */
+};
+
+struct change {
+	enum change_kind kind;
+	char site[SITE_NAME_SIZE];       /* "": it is of the concentrator */
+	int tunnel;                      /* -1: it is of the site as a whole */
+	const struct walk_field *option; /* NULL: something was added or removed */
+	enum change_effect effect;
+	char was[CHANGE_TEXT_SIZE],
+		is[CHANGE_TEXT_SIZE]; /* as the file has it, cut off if it is long */
+};
+
+/* The concentrator's changes first, then those of sites in the order of the new configuration, then sites that go. */
+struct plan {
+	size_t count;
+	struct change *changes;
+};
+
+/* Compares two configurations. For plan_free(). */
+struct plan *plan_make(const struct config *was, const struct config *is);
+void plan_free(struct plan *plan);
+
+/* Whether a hub that runs cannot do what the plan says; then `text` says why. */
+bool plan_refusal(const struct plan *plan, char *text, size_t size);
+
+/*
+ * The strongest effect on tunnel t of a site when its configuration becomes another one: CHANGE_TUNNEL when it
+ * has the tunnel only before or only afterwards, CHANGE_UNSAID when nothing differs that concerns the tunnel.
+ */
+enum change_effect plan_tunnel_effect(
+	const struct site_conf *was, const struct site_conf *is, unsigned int t);
+
+#endif
