@@ -11,8 +11,10 @@
 #include "base/clock.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
+#include "hub/event/eventlog.h"
 #include "hub/hub.h"
 #include "hub/secret/certificates.h"
+#include "hub/site/admin_internal.h"
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_bgp.h"
@@ -170,7 +172,7 @@ static inline void world_wait(unsigned int ms)
 /* The second is over: all that hub does then. */
 static inline void world_second(void)
 {
-	event_active(world.hub->second, EV_TIMEOUT, 0);
+	hub_second(world.hub);
 	world_turn();
 }
 
@@ -371,15 +373,15 @@ static inline void world_set_up(struct hub *h)
 	h->plane = (struct bpf_plane *)&fake;
 	h->maps = (struct maps *)&fake;
 	h->link = (struct link *)&fake;
-	h->watch = (struct host_watch *)&fake;
+	h->host->watch = (struct host_watch *)&fake;
 	h->workers = 1;
-	h->inside_mode = "tcx";
+	h->model.plane.inside_mode = "tcx";
 	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
 	snprintf(h->model.host.inside, sizeof(h->model.host.inside), "sluice0");
 	for (uint32_t i = 0; i < h->config->concentrator.endpoint_count; i++) {
-		snprintf(h->outside[i].name, sizeof(h->outside[i].name), "%s",
+		snprintf(h->model.host.outside[i].name, sizeof(h->model.host.outside[i].name), "%s",
 			h->config->concentrator.endpoints[i].device);
-		h->outside_count++;
+		h->model.host.outside_count++;
 		(void)hub_outside_find(h, i);
 	}
 	assert_true(eventlog_open(h->events, h->config->concentrator.log_directory));
@@ -398,7 +400,7 @@ static inline void world_load(void)
 	if (!c)
 		fail_msg("%s", error);
 	world.hub = hub_new(world.path, c);
-	world.hub->state_dir = world.dir;
+	world.hub->admin->directory = world.dir;
 	world_set_up(world.hub);
 	hub_begin(world.hub, false);
 	hub_host_look(world.hub);

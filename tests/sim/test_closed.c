@@ -11,8 +11,8 @@ static int setup(void **state)
 	set_up(1, false);
 	for (uint32_t t = 0; t < TUNNELS; t++)
 		bgp_tunnel_set(lab.hub, t, false, lab.now); /* it says nothing by itself */
-	sim.hub.outside_count = 1;
-	sim.hub.outside[0].ifindex = OUTSIDE;
+	sim.hub.model.host.outside_count = 1;
+	sim.hub.model.host.outside[0].ifindex = OUTSIDE;
 	return 0;
 }
 

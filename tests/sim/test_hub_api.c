@@ -206,11 +206,11 @@ static void commands_reach_whom_they_are_for(void **state)
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"}, "ok",
 		"its other tunnel");
 	/* What cannot be kept is said, and by whom it is done all the same. */
-	world.hub->state_dir = "/nonexistent/sluice";
+	world.hub->admin->directory = "/nonexistent/sluice";
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DOWN, .tunnel = 0, .site = "two"}, "ok",
 		"forgotten when sluiced ends");
 	assert_string_equal(world_letters(), "d");
-	world.hub->state_dir = world.dir;
+	world.hub->admin->directory = world.dir;
 	/* The last tunnel that carries. */
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "two"},
 		"error", "--force");

@@ -191,7 +191,7 @@ static void a_device_may_lead_nowhere(void **state)
 	fake.devices[1].no_way = true;
 	look(); /* not so often */
 	assert_false(world.hub->model.endpoints[1][0].no_way);
-	world.hub->way_again_ns = 0;
+	world.hub->host->way_again_ns = 0;
 	look();
 	assert_true(world.hub->model.endpoints[1][0].no_way);
 	assert_int_equal(fault_of(1), ENDPOINT_FINE);

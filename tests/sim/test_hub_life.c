@@ -140,8 +140,8 @@ static void data_that_ends_young_is_not_believed(void **state)
 
 	(void)state;
 	both_sites_carry();
-	assert_int_equal(pwrite(world.hub->saved_fd, "x", 1, 0), 1);
-	assert_int_equal(pwrite(world.hub->checkpoint_fd, "x", 1, 0), 1);
+	assert_int_equal(pwrite(world.hub->host->saved_fd, "x", 1, 0), 1);
+	assert_int_equal(pwrite(world.hub->host->checkpoint_fd, "x", 1, 0), 1);
 	world_end(PROCESS_DATA, CLOCK_SECOND);
 	for (int t = 0; t < 4; t++) {
 		assert_false(fake.tunnels[t].up);
@@ -151,9 +151,9 @@ static void data_that_ends_young_is_not_believed(void **state)
 	world_wait(300);
 	assert_false(world_routed("10.1.0.0/24"));
 	assert_false(world_routed(PEER1));
-	assert_int_equal(pread(world.hub->saved_fd, &byte, 1, 0), 1);
+	assert_int_equal(pread(world.hub->host->saved_fd, &byte, 1, 0), 1);
 	assert_int_equal(byte, 0);
-	assert_int_equal(pread(world.hub->checkpoint_fd, &byte, 1, 0), 0);
+	assert_int_equal(pread(world.hub->host->checkpoint_fd, &byte, 1, 0), 0);
 	/* ike says that its tunnels are up: nobody could open what comes, until data is there. */
 	world_tunnel(0, TUNNEL_UP);
 	assert_false(fake.tunnels[0].up);

@@ -37,7 +37,7 @@ static void every_site_has_its_own(void **state)
 		assert_int_equal(fake.tunnel_rates[d][4].bits_per_second, 700000000);
 		assert_int_equal(fake.tunnel_rates[d][5].bits_per_second, 700000000);
 		assert_int_equal(limit((enum sluice_direction)d, 2), 0);
-		assert_false(world.hub->fair[d]->sites[2].present);
+		assert_false(world.hub->model.fair[d]->sites[2].present);
 	}
 	assert_true(fake.tunnels[4].own_limits);
 	assert_false(fake.tunnels[0].own_limits);
@@ -91,8 +91,8 @@ static void a_removed_site_has_no_share(void **state)
 {
 	(void)state;
 	hub_site_remove(world.hub, world_site("one"));
-	assert_false(world.hub->fair[SLUICE_IN]->sites[0].present);
-	assert_true(world.hub->fair[SLUICE_IN]->sites[1].present);
+	assert_false(world.hub->model.fair[SLUICE_IN]->sites[0].present);
+	assert_true(world.hub->model.fair[SLUICE_IN]->sites[1].present);
 }
 
 /* A second's worth, less what the slot had before. */

@@ -25,6 +25,7 @@ static void it_is_said_of_whom_it_may_be(void **state)
 
 	(void)state;
 	set_up(1, false);
+	sim.hub.md5 = md5_seen_new();
 	for (uint32_t t = 0; t < TUNNELS; t++) {
 		sim.sites[t / 2].conf.tunnels[t % 2].configured = true;
 		state_of(t)->bgp.state = BGP_ESTABLISHED;
@@ -64,6 +65,7 @@ static void it_is_said_of_whom_it_may_be(void **state)
 	counts[1]++;
 	hub_md5_judge(&sim.hub, counts, NOW + 200 * CLOCK_SECOND);
 	assert_int_equal(said[0] + said[1], 3);
+	free(sim.hub.md5);
 	tear_down();
 }
 

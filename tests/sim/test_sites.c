@@ -129,12 +129,12 @@ static void what_was_asked_for_outlives_the_daemon(void **state)
 static void who_asks_hears_when_it_cannot_be_kept(void **state)
 {
 	(void)state;
-	world.hub->state_dir = "/nonexistent/sluice";
+	world.hub->admin->directory = "/nonexistent/sluice";
 	assert_null(admin_down(world.hub, world_site("one"), 0, true));
-	assert_false(world.hub->admin_kept);
-	world.hub->state_dir = world.dir;
+	assert_false(admin_is_kept(world.hub));
+	world.hub->admin->directory = world.dir;
 	assert_null(admin_up(world.hub, world_site("one"), 0));
-	assert_true(world.hub->admin_kept);
+	assert_true(admin_is_kept(world.hub));
 }
 
 /* Another site of its name begins anew; so does one that was removed while the daemon was down. */
@@ -149,7 +149,7 @@ static void a_removed_site_takes_it_along(void **state)
 			world_stop();
 			world_configure("", WORLD_SITE("two", "2", ""));
 			world_run();
-			assert_null(json_object_get(world.hub->admin, "one"));
+			assert_null(json_object_get(world.hub->admin->words, "one"));
 		} else {
 			hub_site_remove(world.hub, world_site("one"));
 			assert_null(world_site("one"));
@@ -208,7 +208,7 @@ static void a_removed_tunnel_takes_it_along(void **state)
 		world_wait(LEAVE_MS + 50);
 		change(&one);
 		assert_false(world_state(1)->admin_down || world_state(1)->draining);
-		assert_null(json_object_get(world.hub->admin, "one"));
+		assert_null(json_object_get(world.hub->admin->words, "one"));
 		assert_int_equal(med(0), 120);
 		world_forget();
 		change(&all);

@@ -4,6 +4,7 @@
  * what is shown of it is whole.
  */
 #include "hub/child/child.h"
+#include "hub/event/eventlog.h"
 #include "view/view.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "hub/host/host.h"
+#include "hub/event/eventlog.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"

@@ -6,6 +6,7 @@
 #include "hub/api/api.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
+#include "hub/event/eventlog.h"
 #include "hub/host/host.h"
 #include "hub/notify.h"
 #include "hub/route/closed.h"
@@ -24,9 +25,18 @@
 
 #define STATE_DIR           "/var/lib/sluice"
 #define CERTIFICATES_LOOK_S 3600
+#define SECRETS_AGAIN_S     5
 #define QUERY_WITHIN_S      5   /* bgp answers until then, or not at all */
 #define FAREWELL_MS         100 /* until what bgp wrote has left */
 #define STOP_WITHIN_S       3   /* children that take longer to say goodbye are ended */
+
+struct hub_loop {
+	struct event *signals[4];
+	struct event *second;   /* once a second: samples, activity, whatever is to be looked at */
+	uint64_t seconds;       /* how often that was */
+	struct event *farewell; /* ike says goodbye after bgp; NULL until bgp has */
+	struct event *give_up;  /* children that do not end */
+};
 
 static void on_farewell(evutil_socket_t fd, short what, void *arg)
 {
@@ -41,9 +51,9 @@ static void say_goodbye_by_ike(struct hub *h)
 {
 	struct timeval wait = {.tv_usec = FAREWELL_MS * 1000};
 
-	if (!h->farewell) {
-		h->farewell = event_new(h->base, -1, 0, on_farewell, h);
-		event_add(h->farewell, &wait);
+	if (!h->loop->farewell) {
+		h->loop->farewell = event_new(h->base, -1, 0, on_farewell, h);
+		event_add(h->loop->farewell, &wait);
 	}
 }
 
@@ -116,7 +126,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	process_stop(&h->processes[PROCESS_BGP]);
 	if (h->processes[PROCESS_BGP].pid <= 0)
 		say_goodbye_by_ike(h);
-	event_add(h->give_up, &limit);
+	event_add(h->loop->give_up, &limit);
 }
 
 /* A line of the log for each line of the text. */
@@ -163,21 +173,18 @@ static void tell_activity(struct hub *h, struct site *site, unsigned int t, uint
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_ACTIVITY, -1, &m, sizeof(m));
 }
 
-static void on_second(evutil_socket_t fd, short what, void *arg)
+void hub_second(struct hub *h)
 {
-	struct hub *h = arg;
-	uint64_t now = clock_now();
+	uint64_t now = clock_now(), second = h->loop->seconds++;
 
-	(void)fd, (void)what;
 	notify_alive(now);
-	if (now >= h->certificates_look_ns) {
-		h->certificates_look_ns = now + CERTIFICATES_LOOK_S * CLOCK_SECOND;
+	if (second % CERTIFICATES_LOOK_S == 0)
 		certificates_warn(h);
-	}
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_watch(&h->processes[i], now);
 	hub_host_look(h);
-	hub_secrets_again(h, now);
+	if (second % SECRETS_AGAIN_S == 0)
+		hub_secrets_again(h);
 	hub_sample(h);
 	hub_routes_check(h, now);
 	closed_spare(h, now);
@@ -195,6 +202,12 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	hub_second(arg);
+}
+
 static void watch_events(struct hub *h)
 {
 	static const struct {
@@ -205,12 +218,13 @@ static void watch_events(struct hub *h)
 	struct timeval second = {.tv_sec = 1};
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		h->signals[i] = evsignal_new(h->base, signals[i].signal, signals[i].handler, h);
-		event_add(h->signals[i], NULL);
+		h->loop->signals[i] =
+			evsignal_new(h->base, signals[i].signal, signals[i].handler, h);
+		event_add(h->loop->signals[i], NULL);
 	}
-	h->second = event_new(h->base, -1, EV_PERSIST, on_second, h);
-	event_add(h->second, &second);
-	h->give_up = event_new(h->base, -1, 0, on_give_up, h);
+	h->loop->second = event_new(h->base, -1, EV_PERSIST, on_second, h);
+	event_add(h->loop->second, &second);
+	h->loop->give_up = event_new(h->base, -1, 0, on_give_up, h);
 }
 
 void hub_begin(struct hub *h, bool verbose)
@@ -238,60 +252,69 @@ static void run(struct hub *h)
 		process_fini(&h->processes[i]);
 }
 
-void hub_free(struct hub *h)
+/* Every part with what it keeps, still empty. */
+struct hub *hub_new(const char *config_path, struct config *own_config)
 {
-	struct event *events[] = {h->host_changed, h->look_again, h->second, h->give_up, h->turn,
-		h->leave, h->farewell, h->signals[0], h->signals[1], h->signals[2], h->signals[3]};
+	struct hub *h = calloc(1, sizeof(*h));
+
+	if (!h || !(h->loop = calloc(1, sizeof(*h->loop))))
+		abort();
+	h->base = event_base_new();
+	h->config_path = config_path;
+	h->config = own_config;
+	h->events = eventlog_new();
+	h->admin = admin_new(STATE_DIR);
+	h->fib = fib_new();
+	h->rules = route_rules_new();
+	h->closed = closed_new();
+	h->rates = rates_new();
+	h->sources = hub_sources_new();
+	h->inside = inside_sockets_new();
+	h->bfd_sockets = bfd_sockets_new();
+	h->md5 = md5_seen_new();
+	h->host = host_new();
+	h->queries = bgp_queries_new();
+	h->model.config = own_config;
+	h->model.routes = fib_table(h->fib);
+	h->model.started_ns = clock_now();
+	return h;
+}
+
+static void loop_free(struct hub_loop *loop)
+{
+	struct event *events[] = {loop->second, loop->give_up, loop->farewell, loop->signals[0],
+		loop->signals[1], loop->signals[2], loop->signals[3]};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
 			event_free(events[i]);
 	}
+	free(loop);
+}
+
+void hub_free(struct hub *h)
+{
+	loop_free(h->loop);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++)
 		if (h->model.sites[i])
 			site_free(h->model.sites[i]);
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		free(h->fair[d]);
 	hub_apply_give_up(h);
-	admin_free(h);
-	source_set_fini(&h->sources);
+	admin_free(h->admin);
+	rates_free(h->rates);
+	hub_sources_free(h->sources);
+	inside_sockets_free(h->inside);
+	bfd_sockets_free(h->bfd_sockets);
+	free(h->md5);
 	fib_free(h->fib);
 	closed_free(h->closed);
 	route_rules_free(h->rules);
-	host_addresses_fini(&h->addresses);
-	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
-		if (h->queries[i].id)
-			json_decref(h->queries[i].paths);
-	}
+	host_free(h->host);
+	bgp_queries_free(h->queries);
 	eventlog_free(h->events);
-	event_base_free(h->base);
 	certificates_free(h->certificates);
+	event_base_free(h->base);
 	config_free(h->config);
 	free(h);
-}
-
-struct hub *hub_new(const char *config_path, struct config *own_config)
-{
-	struct hub *h = calloc(1, sizeof(*h));
-
-	if (!h)
-		abort();
-	h->config_path = config_path;
-	h->state_dir = STATE_DIR;
-	h->config = own_config;
-	h->model.config = own_config;
-	h->model.started_ns = clock_now();
-	h->too_big[0] = h->too_big[1] = -1;
-	h->bfd_sockets = bfd_sockets_new();
-	h->bgp_listen[0] = h->bgp_listen[1] = h->control_fd = h->metrics_fd = h->checkpoint_fd = -1;
-	h->saved_fd = -1;
-	h->base = event_base_new();
-	h->rules = route_rules_new();
-	h->fib = fib_new();
-	h->model.routes = fib_table(h->fib);
-	h->closed = closed_new();
-	h->events = eventlog_new();
-	return h;
 }
 
 int hub_run(const char *config_path, struct config *own_config, bool verbose)

@@ -7,6 +7,7 @@
 
 #include "dataplane/fair.h"
 #include "dataplane/reassembly.h"
+#include "ipc/msg_data.h"
 #include "state/endpoints.h"
 #include "state/route_table.h"
 #include "state/site.h"
@@ -16,7 +17,10 @@
 
 /* What the hub needs of its host, as it was when hub looked last. */
 struct model_host {
-	char inside[16];          /* the name of the inside device */
+	char inside[16];        /* the name of the inside device */
+	uint32_t outside_count; /* devices, each once, whatever ends on it */
+	struct imsg_data_outside outside[CONFIG_ENDPOINTS]; /* ifindex 0: it is not there */
+	const char *outside_mode[CONFIG_ENDPOINTS]; /* how XDP is attached; NULL: it is not */
 	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
 	bool settings_wrong;      /* forwarding is switched off, and cannot be switched on */
 	bool rp_filter_told;      /* it is strict, and cannot be made loose */
@@ -46,7 +50,8 @@ struct model_plane {
 
 struct model {
 	const struct config *config;
-	struct site *sites[SITE_SLOTS];   /* by slot; NULL: free */
+	struct site *sites[SITE_SLOTS]; /* by slot; NULL: free */
+	uint32_t next_slot; /* where the search for a free one begins: one given back rests */
 	const struct route_table *routes; /* best paths that bgp reported */
 	const struct fair *fair[SLUICE_DIRECTIONS];
 	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];

@@ -22,6 +22,9 @@ void hub_look_at_processes(struct hub *h);
 void hub_look_at_plane(struct hub *h);
 
 /* bgp_query.c: questions that only bgp can answer. */
+#define BGP_QUERIES_MAX 8 /* of operators, at a time */
+struct bgp_queries *bgp_queries_new(void);
+void bgp_queries_free(struct bgp_queries *q);
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
 /* Gives up those that are older than `age_ns`: 0 when bgp has ended. */

@@ -7,9 +7,43 @@
 #include "ipc/msg_bgp.h"
 #include "view/view.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_PATHS_MAX 4096
+
+/* A question of an operator that bgp is working on. */
+struct bgp_query {
+	uint32_t id;      /* of the question to bgp; 0: free */
+	uint32_t request; /* of the api process */
+	uint32_t verb;
+	char site[SITE_NAME_SIZE];
+	uint64_t asked_ns;
+	json_t *paths; /* what bgp has answered so far */
+};
+
+struct bgp_queries {
+	uint32_t next; /* id */
+	struct bgp_query list[BGP_QUERIES_MAX];
+};
+
+struct bgp_queries *bgp_queries_new(void)
+{
+	struct bgp_queries *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		abort();
+	return q;
+}
+
+void bgp_queries_free(struct bgp_queries *q)
+{
+	for (int i = 0; q && i < BGP_QUERIES_MAX; i++) {
+		if (q->list[i].id)
+			json_decref(q->list[i].paths);
+	}
+	free(q);
+}
 
 static void refuse(struct hub *h, uint32_t request, const char *why)
 {
@@ -19,18 +53,18 @@ static void refuse(struct hub *h, uint32_t request, const char *why)
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 {
 	struct imsg_bgp_query query = {.prefix = request->prefix};
-	struct bgp_pending *p = NULL;
+	struct bgp_query *p = NULL;
 
 	for (int i = 0; i < BGP_QUERIES_MAX && !p; i++)
-		p = h->queries[i].id ? NULL : &h->queries[i];
+		p = h->queries->list[i].id ? NULL : &h->queries->list[i];
 	if (!p || !h->processes[PROCESS_BGP].channel) {
 		refuse(h, request->id,
 			p ? "the bgp process is starting" : "too many questions at a time");
 		return;
 	}
-	if (!++h->next_query)
-		h->next_query = 1;
-	*p = (struct bgp_pending){.id = h->next_query,
+	if (!++h->queries->next)
+		h->queries->next = 1;
+	*p = (struct bgp_query){.id = h->queries->next,
 		.request = request->id,
 		.verb = request->verb,
 		.asked_ns = clock_now(),
@@ -40,7 +74,7 @@ void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_QUERY, -1, &query, sizeof(query));
 }
 
-static void finish(struct hub *h, struct bgp_pending *p)
+static void finish(struct hub *h, struct bgp_query *p)
 {
 	const struct site *site = p->site[0] ? site_find(&h->model, p->site) : NULL;
 	json_t *document;
@@ -56,11 +90,11 @@ static void finish(struct hub *h, struct bgp_pending *p)
 
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 {
-	struct bgp_pending *p = NULL;
+	struct bgp_query *p = NULL;
 	const struct ip_prefix *as_sent[] = {&answer->path.prefix, &answer->path.rival};
 
 	for (int i = 0; answer->id && i < BGP_QUERIES_MAX && !p; i++)
-		p = h->queries[i].id == answer->id ? &h->queries[i] : NULL;
+		p = h->queries->list[i].id == answer->id ? &h->queries->list[i] : NULL;
 	if (!p)
 		return;
 	if (answer->last) {
@@ -81,7 +115,7 @@ void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns)
 	uint64_t now = clock_now();
 
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
-		struct bgp_pending *p = &h->queries[i];
+		struct bgp_query *p = &h->queries->list[i];
 
 		if (!p->id || now - p->asked_ns < age_ns)
 			continue;

@@ -61,9 +61,9 @@ static json_t *asked_or(const struct hub *h, const char *why, const char *done)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s%s", done,
-		h->admin_kept ? ""
-			      : "; it is forgotten when sluiced ends, because it could not be "
-				"written (see its log)");
+		admin_is_kept(h) ? ""
+				 : "; it is forgotten when sluiced ends, because it could not be "
+				   "written (see its log)");
 	return done_or(why, text);
 }
 

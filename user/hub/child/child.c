@@ -64,7 +64,7 @@ static void on_data_end(struct hub *h, const struct process *p)
 	log_warn("the SAs of the data process are given up");
 	close_tunnels(h);
 	/* An ike that starts now must not restore what describes them. */
-	if (!hub_saved_clear(h) || ftruncate(h->checkpoint_fd, 0))
+	if (!hub_saved_clear(h) || ftruncate(h->host->checkpoint_fd, 0))
 		log_error("saved SAs: %s", strerror(errno));
 }
 

@@ -38,8 +38,8 @@ static void connect_ike_and_data(struct hub *h)
 
 static void send_sockets(struct hub *h, struct process *p)
 {
-	for (uint32_t i = 0; i < h->socket_count; i++) {
-		const struct hub_socket *s = &h->sockets[i];
+	for (uint32_t i = 0; i < h->host->socket_count; i++) {
+		const struct outside_socket *s = &h->host->sockets[i];
 
 		if (p->role == PROCESS_IKE && s->for_ike)
 			process_send(
@@ -88,14 +88,15 @@ static void start_data(struct hub *h, struct process *p)
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct imsg_index index = {.index = i};
 
-		if (h->too_big[i] >= 0)
-			process_send(
-				p, IMSG_DATA_TOO_BIG, dup_fd(h->too_big[i]), &index, sizeof(index));
+		if (h->host->too_big[i] >= 0)
+			process_send(p, IMSG_DATA_TOO_BIG, dup_fd(h->host->too_big[i]), &index,
+				sizeof(index));
 	}
-	for (uint32_t i = 0; i < h->outside_count; i++)
-		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->outside[i], sizeof(h->outside[i]));
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
+		process_send(p, IMSG_DATA_OUTSIDE, -1, &h->model.host.outside[i],
+			sizeof(h->model.host.outside[i]));
 	hub_sites_send(h, p);
-	process_send(p, IMSG_DATA_SAVED, dup_fd(h->saved_fd), NULL, 0);
+	process_send(p, IMSG_DATA_SAVED, dup_fd(h->host->saved_fd), NULL, 0);
 	connect_ike_and_data(h);
 }
 
@@ -130,7 +131,7 @@ static void start_ike(struct hub *h, struct process *p)
 {
 	forget_sas(h);
 	unknown_list_clear(&h->model.unknown);
-	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->checkpoint_fd), NULL, 0);
+	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->host->checkpoint_fd), NULL, 0);
 	process_send(
 		p, IMSG_IKE_SPIS, dup_fd(bpf_plane_map_fd(h->plane, DATA_MAP_IKE_SPIS)), NULL, 0);
 	send_sockets(h, p);
@@ -185,7 +186,8 @@ static void start_bgp(struct hub *h, struct process *p)
 		struct imsg_socket s = {
 			.local = {.addr = {.family = i ? AF_INET6 : AF_INET}, .port = 179}};
 
-		process_send(p, IMSG_BGP_LISTEN, dup_fd(h->bgp_listen[i]), &s, sizeof(s));
+		process_send(p, IMSG_BGP_LISTEN, dup_fd(hub_bgp_listener(h, s.local.addr.family)),
+			&s, sizeof(s));
 	}
 	for (uint32_t i = 0; i < c->networks.count; i++) {
 		struct imsg_bgp_network n = {.prefix = c->networks.prefixes[i], .present = true};
@@ -200,9 +202,9 @@ static void start_bgp(struct hub *h, struct process *p)
 
 static void start_api(struct hub *h, struct process *p)
 {
-	process_send(p, IMSG_API_SOCKET, dup_fd(h->control_fd), NULL, 0);
-	if (h->metrics_fd >= 0)
-		process_send(p, IMSG_API_HTTP, dup_fd(h->metrics_fd), NULL, 0);
+	process_send(p, IMSG_API_SOCKET, dup_fd(h->host->control_fd), NULL, 0);
+	if (h->host->metrics_fd >= 0)
+		process_send(p, IMSG_API_HTTP, dup_fd(h->host->metrics_fd), NULL, 0);
 }
 
 void child_start(void *context, struct process *p)

@@ -3,6 +3,7 @@
 #include "hub/event/event.h"
 
 #include "base/clock.h"
+#include "hub/event/eventlog.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,40 @@
 #ifndef SLUICE_HUB_HOST_HOST_H
 #define SLUICE_HUB_HOST_HOST_H
 
+#include "dataplane/host.h"
 #include "hub/hub.h"
+#include "ipc/msg_data.h"
+
+#define OUTSIDE_SOCKETS_MAX 20 /* endpoints x addresses x {500, 4500, raw ESP, two to send by} */
+
+struct outside_socket {
+	int fd;
+	struct imsg_socket address;
+	bool for_ike, for_data;
+};
+
+struct host {
+	/* What hub opens at its start and gives to each process that needs it; -1: not open. */
+	struct outside_socket sockets[OUTSIDE_SOCKETS_MAX];
+	uint32_t socket_count;
+	int too_big[2];              /* ICMP, ICMPv6: data hears of smaller MTUs by them */
+	int control_fd, metrics_fd;  /* listeners of api */
+	int checkpoint_fd, saved_fd; /* memfds that outlive ike and data */
+
+	/* look.c and outside.c: others may change the host at any time. */
+	struct host_watch *watch; /* the kernel says that something has changed */
+	struct event *changed;    /* it has */
+	struct event *look_again; /* after a pause, when changes follow one another */
+	uint64_t looked_ns;       /* when hub looked last */
+	uint64_t way_again_ns;    /* when routes by the outside devices are looked for next */
+	struct host_addresses addresses; /* as they were then */
+	bool routes_lost;                /* those to the inside device are to be written again */
+	bool outside_closed
+		[CONFIG_ENDPOINTS]; /* our programs keep the device closed for what is in clear */
+};
+
+struct host *host_new(void);
+void host_free(struct host *host);
 
 /* setup.c: the data plane, the sockets. False with a sentence in error; hub_teardown() undoes it. */
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);

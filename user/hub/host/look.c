@@ -57,9 +57,9 @@ static void look_at_reverse_paths(struct hub *h)
 {
 	bool loose = look_at_reverse_path(h, link_name(h->link));
 
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (h->outside[i].ifindex)
-			loose &= look_at_reverse_path(h, h->outside[i].name);
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		if (h->model.host.outside[i].ifindex)
+			loose &= look_at_reverse_path(h, h->model.host.outside[i].name);
 	}
 	h->model.host.rp_filter_told = !loose;
 }
@@ -113,8 +113,8 @@ static bool remake(struct hub *h)
 	const char *name = link_name(h->link);
 	char why[DATAPLANE_ERROR_SIZE];
 
-	if (!link_remake(h->link, why) ||
-		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
+	if (!link_remake(h->link, why) || !bpf_plane_attach_inside(h->plane, link_ifindex(h->link),
+						  &h->model.plane.inside_mode, why)) {
 		if (!h->model.host.inside_gone)
 			log_error("%s has gone and cannot be made again: %s", name, why);
 		h->model.host.inside_gone = true;
@@ -134,7 +134,7 @@ static void look_at_programs(struct hub *h)
 
 	if (bpf_plane_inside_holds(h->plane, ifindex))
 		return;
-	if (bpf_plane_attach_inside(h->plane, ifindex, &h->inside_mode, why))
+	if (bpf_plane_attach_inside(h->plane, ifindex, &h->model.plane.inside_mode, why))
 		log_warn("%s: our programs were taken off: attached again", link_name(h->link));
 	else
 		log_error("%s: our programs were taken off: %s", link_name(h->link), why);
@@ -159,7 +159,7 @@ static void look_at_inside(struct hub *h, const struct host_address *list, size_
 	if (found == LINK_AS_MADE && !missing)
 		return;
 	memset(h->model.host.source, 0, sizeof(h->model.host.source));
-	h->routes_lost = true;
+	h->host->routes_lost = true;
 }
 
 /* ---- what the hub itself sends from ---- */
@@ -203,7 +203,7 @@ static void look_for_source(struct hub *h, const struct host_address *list, size
 		if (!link_source_set(h->link, v6 ? AF_INET6 : AF_INET, &source))
 			log_error("%s takes no address of another device as well",
 				link_name(h->link));
-		h->routes_lost |= v6; /* of IPv6 they have it */
+		h->host->routes_lost |= v6; /* of IPv6 they have it */
 	}
 }
 
@@ -214,19 +214,19 @@ void hub_host_look(struct hub *h)
 	struct host_address *list;
 	size_t count;
 
-	if (h->stopping || !host_addresses(&h->addresses))
+	if (h->stopping || !host_addresses(&h->host->addresses))
 		return;
-	list = h->addresses.list;
-	count = h->addresses.count;
+	list = h->host->addresses.list;
+	count = h->host->addresses.count;
 	hub_outside_look(h, list, count, clock_now());
 	look_at_settings(h);
 	look_at_inside(h, list, count);
 	look_for_source(h, list, count);
 	look_at_reverse_paths(h);
-	if (h->routes_lost)
+	if (h->host->routes_lost)
 		hub_routes_write_again(h);
-	h->routes_lost = false;
-	h->looked_ns = clock_now();
+	h->host->routes_lost = false;
+	h->host->looked_ns = clock_now();
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -242,21 +242,21 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
 	struct timeval pause = {.tv_usec = LOOK_PAUSE_NS / 1000};
 
 	(void)fd, (void)what;
-	if (!host_watch_read(h->watch))
+	if (!host_watch_read(h->host->watch))
 		return;
-	if (clock_now() - h->looked_ns >= LOOK_PAUSE_NS) {
+	if (clock_now() - h->host->looked_ns >= LOOK_PAUSE_NS) {
 		hub_host_look(h);
-	} else if (!evtimer_pending(h->look_again, NULL)) {
-		event_add(h->look_again, &pause);
+	} else if (!evtimer_pending(h->host->look_again, NULL)) {
+		event_add(h->host->look_again, &pause);
 	}
 }
 
 void hub_host_watch(struct hub *h)
 {
-	host_watch_device(h->watch, link_name(h->link));
-	h->host_changed =
-		event_new(h->base, host_watch_fd(h->watch), EV_READ | EV_PERSIST, on_change, h);
-	h->look_again = evtimer_new(h->base, on_pause_over, h);
-	event_add(h->host_changed, NULL);
+	host_watch_device(h->host->watch, link_name(h->link));
+	h->host->changed = event_new(
+		h->base, host_watch_fd(h->host->watch), EV_READ | EV_PERSIST, on_change, h);
+	h->host->look_again = evtimer_new(h->base, on_pause_over, h);
+	event_add(h->host->changed, NULL);
 	hub_host_look(h);
 }

@@ -9,12 +9,12 @@
 
 bool hub_saved_clear(struct hub *h)
 {
-	return !ftruncate(h->saved_fd, 0) && !ftruncate(h->saved_fd, DATA_SAVED_SIZE);
+	return !ftruncate(h->host->saved_fd, 0) && !ftruncate(h->host->saved_fd, DATA_SAVED_SIZE);
 }
 
 bool hub_memfds_open(struct hub *h)
 {
-	h->checkpoint_fd = memfd_create("sluice-ike", MFD_CLOEXEC);
-	h->saved_fd = memfd_create("sluice-data", MFD_CLOEXEC);
-	return h->checkpoint_fd >= 0 && h->saved_fd >= 0 && hub_saved_clear(h);
+	h->host->checkpoint_fd = memfd_create("sluice-ike", MFD_CLOEXEC);
+	h->host->saved_fd = memfd_create("sluice-data", MFD_CLOEXEC);
+	return h->host->checkpoint_fd >= 0 && h->host->saved_fd >= 0 && hub_saved_clear(h);
 }

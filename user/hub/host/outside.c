@@ -22,7 +22,7 @@
 
 bool hub_outside_find(struct hub *h, uint32_t i)
 {
-	struct imsg_data_outside *o = &h->outside[i];
+	struct imsg_data_outside *o = &h->model.host.outside[i];
 	struct link_device d;
 
 	if (!link_device(o->name, &d))
@@ -37,22 +37,23 @@ bool hub_outside_find(struct hub *h, uint32_t i)
 /* First of all, before anything by the next device of that name is forwarded. */
 static void close_forwarding(struct hub *h, uint32_t i)
 {
-	if (!host_forward_closed(h->outside[i].name, true))
+	if (!host_forward_closed(h->model.host.outside[i].name, true))
 		log_error("%s: the kernel takes no rule that keeps it closed until it is there",
-			h->outside[i].name);
+			h->model.host.outside[i].name);
 }
 
 static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
 {
-	const struct imsg_data_outside *o = &h->outside[i];
+	const struct imsg_data_outside *o = &h->model.host.outside[i];
 
-	h->outside_closed[i] = bpf_plane_attach_outside(h->plane, i, &h->outside_mode[i], why);
-	if (h->outside_closed[i]) {
+	h->host->outside_closed[i] =
+		bpf_plane_attach_outside(h->plane, i, &h->model.host.outside_mode[i], why);
+	if (h->host->outside_closed[i]) {
 		(void)host_forward_closed(o->name, false);
-		log_info("%s: XDP attached (%s), %u receive queues", o->name, h->outside_mode[i],
-			o->queues);
+		log_info("%s: XDP attached (%s), %u receive queues", o->name,
+			h->model.host.outside_mode[i], o->queues);
 	}
-	return h->outside_closed[i];
+	return h->host->outside_closed[i];
 }
 
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
@@ -60,38 +61,39 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	const char *names[SLUICE_MAX_OUTSIDE];
 	char why[DATAPLANE_ERROR_SIZE];
 
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		host_watch_device(h->watch, h->outside[i].name);
-		if (!h->outside[i].ifindex) {
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		host_watch_device(h->host->watch, h->model.host.outside[i].name);
+		if (!h->model.host.outside[i].ifindex) {
 			close_forwarding(h, i);
 			log_warn("%s: there is no such device; its tunnels wait for it",
-				h->outside[i].name);
+				h->model.host.outside[i].name);
 		} else if (!attach(h, i, why)) {
-			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->outside[i].name, why);
+			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->model.host.outside[i].name,
+				why);
 			return false;
 		}
-		names[i] = h->outside[i].name;
+		names[i] = h->model.host.outside[i].name;
 	}
 	/* Others are of a hub that was killed, and had another configuration. */
-	host_forward_forget(names, h->outside_count);
+	host_forward_forget(names, h->model.host.outside_count);
 	return true;
 }
 
 void hub_outside_open(struct hub *h)
 {
-	for (uint32_t i = 0; i < h->outside_count; i++)
-		(void)host_forward_closed(h->outside[i].name, false);
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
+		(void)host_forward_closed(h->model.host.outside[i].name, false);
 }
 
 static void lose(struct hub *h, uint32_t i)
 {
-	struct imsg_data_outside *o = &h->outside[i];
+	struct imsg_data_outside *o = &h->model.host.outside[i];
 
 	close_forwarding(h, i);
 	bpf_plane_move_outside(h->plane, i, 0);
 	o->ifindex = 0;
-	h->outside_closed[i] = false;
-	h->outside_mode[i] = NULL;
+	h->host->outside_closed[i] = false;
+	h->model.host.outside_mode[i] = NULL;
 	log_warn("%s has gone: closed until there is such a device again", o->name);
 }
 
@@ -119,7 +121,7 @@ static void remake_interfaces(struct hub *h, const char *device)
 /* Everything of ours that has the index of the one before. */
 static void take_up(struct hub *h, uint32_t i)
 {
-	struct imsg_data_outside *o = &h->outside[i];
+	struct imsg_data_outside *o = &h->model.host.outside[i];
 	char why[DATAPLANE_ERROR_SIZE] = "";
 
 	bpf_plane_move_outside(h->plane, i, o->ifindex);
@@ -136,9 +138,9 @@ static void take_up(struct hub *h, uint32_t i)
 
 static void look_at_device(struct hub *h, uint32_t i)
 {
-	struct imsg_data_outside *o = &h->outside[i];
+	struct imsg_data_outside *o = &h->model.host.outside[i];
 	uint32_t ifindex = o->ifindex, mtu = o->mtu;
-	bool gone = host_watch_gone(h->watch, o->name);
+	bool gone = host_watch_gone(h->host->watch, o->name);
 	bool found = hub_outside_find(h, i);
 	uint32_t now = found ? o->ifindex : 0;
 	char why[DATAPLANE_ERROR_SIZE];
@@ -148,20 +150,20 @@ static void look_at_device(struct hub *h, uint32_t i)
 		ifindex = 0;
 	}
 	o->ifindex = now;
-	if (now && h->outside_closed[i] && !bpf_plane_outside_holds(h->plane, i)) {
+	if (now && h->host->outside_closed[i] && !bpf_plane_outside_holds(h->plane, i)) {
 		log_warn("%s: our programs were taken off; they are attached again", o->name);
-		h->outside_closed[i] = false;
+		h->host->outside_closed[i] = false;
 		(void)host_forward_closed(o->name, true);
 	}
 	if (now && !ifindex) {
 		take_up(h, i);
-	} else if (now && !h->outside_closed[i]) {
+	} else if (now && !h->host->outside_closed[i]) {
 		(void)attach(h, i, why); /* what is in the way may have gone */
 	} else if (now && mtu != o->mtu) {
 		log_info("%s: its MTU is %u now, it was %u", o->name, o->mtu, mtu);
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
 	}
-	if (!h->outside_closed[i]) /* again and again: others flush rules */
+	if (!h->host->outside_closed[i]) /* again and again: others flush rules */
 		(void)host_forward_closed(o->name, true);
 }
 
@@ -264,7 +266,7 @@ static uint32_t device_of(const struct hub *h, const char *name)
 {
 	uint32_t i = 0;
 
-	while (i < h->outside_count && strcmp(h->outside[i].name, name))
+	while (i < h->model.host.outside_count && strcmp(h->model.host.outside[i].name, name))
 		i++;
 	return i;
 }
@@ -275,11 +277,12 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
 	uint32_t i = device_of(h, c->device);
 	struct link_device d;
-	bool there = i < h->outside_count && h->outside[i].ifindex && link_device(c->device, &d);
+	bool there = i < h->model.host.outside_count && h->model.host.outside[i].ifindex &&
+		     link_device(c->device, &d);
 
 	for (unsigned int a = 0; a < c->address_count; a++) {
 		struct endpoint_facts f = {
-			.device = there, .closed = there && h->outside_closed[i]};
+			.device = there, .closed = there && h->host->outside_closed[i]};
 
 		if (there) {
 			f.up = d.up;
@@ -296,12 +299,12 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now)
 {
-	bool way_is_due = now >= h->way_again_ns;
+	bool way_is_due = now >= h->host->way_again_ns;
 
-	for (uint32_t i = 0; i < h->outside_count; i++)
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
 		look_at_device(h, i);
 	if (way_is_due)
-		h->way_again_ns = now + WAY_AGAIN_S * CLOCK_SECOND;
+		h->host->way_again_ns = now + WAY_AGAIN_S * CLOCK_SECOND;
 	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++)
 		look_at_endpoint(h, e, list, count, way_is_due);
 }

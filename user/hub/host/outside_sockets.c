@@ -50,9 +50,9 @@ static uint32_t ifindex_of(const struct hub *h, uint16_t endpoint)
 {
 	const char *device = h->config->concentrator.endpoints[endpoint].device;
 
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (!strcmp(h->outside[i].name, device))
-			return h->outside[i].ifindex;
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		if (!strcmp(h->model.host.outside[i].name, device))
+			return h->model.host.outside[i].ifindex;
 	}
 	return 0;
 }
@@ -65,7 +65,7 @@ static bool open_socket(
 	struct hub *h, const struct ip_addr *a, uint16_t endpoint, uint16_t port, char *error)
 {
 	const char *device = h->config->concentrator.endpoints[endpoint].device;
-	struct hub_socket *s = &h->sockets[h->socket_count];
+	struct outside_socket *s = &h->host->sockets[h->host->socket_count];
 	struct ip_endpoint local = {.addr = *a, .port = port};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&local, &ss);
@@ -75,7 +75,7 @@ static bool open_socket(
 	s->fd = socket(a->family, type, port ? IPPROTO_UDP : IPPROTO_ESP);
 	if (s->fd < 0)
 		return fail(error, "socket for", endpoint_format(&local, text));
-	h->socket_count++;
+	h->host->socket_count++;
 	s->address.local = local;
 	s->address.endpoint = endpoint;
 	s->for_ike = port != 0;
@@ -105,18 +105,18 @@ static bool open_socket(
 /* Beside the socket that was opened last: data sends by it. */
 static bool open_sender(struct hub *h, char *error)
 {
-	const struct hub_socket *receiver = &h->sockets[h->socket_count - 1];
+	const struct outside_socket *receiver = &h->host->sockets[h->host->socket_count - 1];
 	const struct imsg_socket *a = &receiver->address;
 	uint32_t ifindex = ifindex_of(h, a->endpoint);
-	struct hub_socket *s = &h->sockets[h->socket_count];
+	struct outside_socket *s = &h->host->sockets[h->host->socket_count];
 	char text[ENDPOINT_STR_SIZE];
 
-	*s = (struct hub_socket){.address = *a, .for_data = true};
+	*s = (struct outside_socket){.address = *a, .for_data = true};
 	s->address.whole = true;
 	s->fd = datagram_sender_open(receiver->fd, &a->local, ifindex ? ifindex : LOOPBACK);
 	if (s->fd < 0)
 		return fail(error, "socket to send from", endpoint_format(&a->local, text));
-	h->socket_count++;
+	h->host->socket_count++;
 	(void)set_option(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
 	return true;
 }
@@ -124,7 +124,7 @@ static bool open_sender(struct hub *h, char *error)
 /* The kernel that does ESP listens to routers itself. */
 static bool open_too_big(struct hub *h, int family, char *error)
 {
-	int *fd = &h->too_big[family == AF_INET6];
+	int *fd = &h->host->too_big[family == AF_INET6];
 
 	if (h->kernel_esp || *fd >= 0)
 		return true;
@@ -158,8 +158,8 @@ bool hub_outside_sockets_follow(struct hub *h, const char *device)
 {
 	bool ok = true;
 
-	for (uint32_t i = 0; i < h->socket_count; i++) {
-		const struct hub_socket *s = &h->sockets[i];
+	for (uint32_t i = 0; i < h->host->socket_count; i++) {
+		const struct outside_socket *s = &h->host->sockets[i];
 		uint16_t e = s->address.endpoint;
 		uint32_t ifindex = ifindex_of(h, e);
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "dataplane/bpf_refusal.h"
+#include "hub/event/eventlog.h"
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 #include "ipc/datagram.h"
@@ -31,6 +32,30 @@
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
 #define INSIDE_MTU    1500
 
+struct host *host_new(void)
+{
+	struct host *host = calloc(1, sizeof(*host));
+
+	if (!host)
+		abort();
+	host->too_big[0] = host->too_big[1] = -1;
+	host->control_fd = host->metrics_fd = -1;
+	host->checkpoint_fd = host->saved_fd = -1;
+	return host;
+}
+
+void host_free(struct host *host)
+{
+	if (!host)
+		return;
+	if (host->changed)
+		event_free(host->changed);
+	if (host->look_again)
+		event_free(host->look_again);
+	host_addresses_fini(&host->addresses);
+	free(host);
+}
+
 static bool fail(char *error, const char *what, const char *name)
 {
 	snprintf(error, CONFIG_ERROR_SIZE, "%s %s: %s", what, name, strerror(errno));
@@ -54,20 +79,20 @@ static void find_outside(struct hub *h)
 		const char *name = c->endpoints[e].device;
 		bool known = false;
 
-		for (uint32_t i = 0; i < h->outside_count; i++) {
-			if (strcmp(h->outside[i].name, name))
+		for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+			if (strcmp(h->model.host.outside[i].name, name))
 				continue;
 			known = true;
-			note_addresses(&h->outside[i], &c->endpoints[e]);
+			note_addresses(&h->model.host.outside[i], &c->endpoints[e]);
 		}
 		if (known)
 			continue;
 
-		struct imsg_data_outside *o = &h->outside[h->outside_count];
+		struct imsg_data_outside *o = &h->model.host.outside[h->model.host.outside_count];
 
 		snprintf(o->name, sizeof(o->name), "%s", name);
 		note_addresses(o, &c->endpoints[e]);
-		(void)hub_outside_find(h, h->outside_count++); /* it may come later */
+		(void)hub_outside_find(h, h->model.host.outside_count++); /* it may come later */
 	}
 }
 
@@ -84,9 +109,9 @@ static uint32_t choose_workers(const struct hub *h)
 		return chosen;
 	if (!sched_getaffinity(0, sizeof(set), &set))
 		cpus = (uint32_t)CPU_COUNT(&set);
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (h->outside[i].queues > queues)
-			queues = h->outside[i].queues;
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		if (h->model.host.outside[i].queues > queues)
+			queues = h->model.host.outside[i].queues;
 	}
 	chosen = h->kernel_esp || cpus < queues ? cpus : queues;
 	return chosen < SLUICE_MAX_WORKERS ? chosen : SLUICE_MAX_WORKERS;
@@ -100,15 +125,15 @@ static bool load_plane(struct hub *h, char *error)
 		.outside_forwarding = c->outside_forwarding,
 		.sites_apart = !c->site_to_site,
 		.bgp_uid = privsep_uid("bgp"),
-		.outside_count = h->outside_count,
+		.outside_count = h->model.host.outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
 	struct link_options link = {.queues = h->kernel_esp ? 1 : h->workers,
 		.mtu = INSIDE_MTU,
 		.table = c->route_table};
 	char why[DATAPLANE_ERROR_SIZE] = "";
 
-	for (uint32_t i = 0; i < h->outside_count; i++)
-		bpf.outside_ifindex[i] = h->outside[i].ifindex;
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
+		bpf.outside_ifindex[i] = h->model.host.outside[i].ifindex;
 	h->plane = bpf_plane_load(&bpf, why);
 	for (unsigned int i = 0; !h->plane && bpf_refusal_line(i); i++)
 		log_error("%s", bpf_refusal_line(i));
@@ -123,8 +148,8 @@ static bool load_plane(struct hub *h, char *error)
 			snprintf(h->model.host.inside, sizeof(h->model.host.inside), "%s",
 				link_name(h->link));
 	}
-	if (!h->link ||
-		!bpf_plane_attach_inside(h->plane, link_ifindex(h->link), &h->inside_mode, why)) {
+	if (!h->link || !bpf_plane_attach_inside(h->plane, link_ifindex(h->link),
+				&h->model.plane.inside_mode, why)) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
 		return false;
 	}
@@ -150,16 +175,16 @@ static bool open_control(struct hub *h, char *error)
 	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = CONTROL_PATH};
 	const struct group *group = getgrnam(CONTROL_GROUP);
 
-	h->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (h->control_fd < 0)
+	h->host->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (h->host->control_fd < 0)
 		return fail(error, "socket", CONTROL_PATH);
 	unlink(CONTROL_PATH);
 
 	mode_t old = umask(0117);
-	int r = bind(h->control_fd, (struct sockaddr *)&un, sizeof(un));
+	int r = bind(h->host->control_fd, (struct sockaddr *)&un, sizeof(un));
 
 	umask(old);
-	if (r || listen(h->control_fd, 64))
+	if (r || listen(h->host->control_fd, 64))
 		return fail(error, "cannot listen on", CONTROL_PATH);
 	if (group && chown(CONTROL_PATH, 0, group->gr_gid))
 		return fail(error, "cannot give away", CONTROL_PATH);
@@ -178,10 +203,10 @@ static bool open_metrics(struct hub *h, char *error)
 
 	socklen_t len = endpoint_to_sockaddr(e, &ss);
 
-	h->metrics_fd = socket(e->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	(void)setsockopt(h->metrics_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (h->metrics_fd < 0 || bind(h->metrics_fd, (struct sockaddr *)&ss, len) ||
-		listen(h->metrics_fd, 64))
+	h->host->metrics_fd = socket(e->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)setsockopt(h->host->metrics_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (h->host->metrics_fd < 0 || bind(h->host->metrics_fd, (struct sockaddr *)&ss, len) ||
+		listen(h->host->metrics_fd, 64))
 		return fail(error, "cannot listen for metrics on", endpoint_format(e, text));
 	return true;
 }
@@ -190,10 +215,10 @@ static bool watch_host(struct hub *h, char *error)
 {
 	char why[DATAPLANE_ERROR_SIZE];
 
-	h->watch = host_watch_open(why);
-	if (!h->watch)
+	h->host->watch = host_watch_open(why);
+	if (!h->host->watch)
 		snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
-	return h->watch;
+	return h->host->watch;
 }
 
 /* Last: the kernel forwards nothing before the outside devices are closed for what is in clear. */
@@ -240,26 +265,26 @@ void hub_teardown(struct hub *h)
 	hub_interfaces_close(h);
 	if (h->plane) /* else the rules are those of another hub that runs */
 		hub_outside_open(h);
-	host_watch_close(h->watch);
-	h->watch = NULL;
+	host_watch_close(h->host->watch);
+	h->host->watch = NULL;
 	link_close(h->link);
 	maps_free(h->maps);
 	bpf_plane_free(h->plane);
 	h->link = NULL;
 	h->maps = NULL;
 	h->plane = NULL;
-	for (uint32_t i = 0; i < h->socket_count; i++)
-		close_fd(&h->sockets[i].fd);
-	close_fd(&h->bgp_listen[0]);
-	close_fd(&h->bgp_listen[1]);
+	for (uint32_t i = 0; i < h->host->socket_count; i++)
+		close_fd(&h->host->sockets[i].fd);
+	inside_sockets_free(h->inside);
+	h->inside = NULL;
 	bfd_sockets_free(h->bfd_sockets);
 	h->bfd_sockets = NULL;
-	close_fd(&h->too_big[0]);
-	close_fd(&h->too_big[1]);
-	if (h->control_fd >= 0)
+	close_fd(&h->host->too_big[0]);
+	close_fd(&h->host->too_big[1]);
+	if (h->host->control_fd >= 0)
 		unlink(CONTROL_PATH);
-	close_fd(&h->control_fd);
-	close_fd(&h->metrics_fd);
-	close_fd(&h->checkpoint_fd);
-	close_fd(&h->saved_fd);
+	close_fd(&h->host->control_fd);
+	close_fd(&h->host->metrics_fd);
+	close_fd(&h->host->checkpoint_fd);
+	close_fd(&h->host->saved_fd);
 }

@@ -331,11 +331,11 @@ static bool collect(const struct hub *h, struct spared *s)
 
 	memcpy(s->prefixes, martians, s->count * sizeof(*martians));
 	spare_peers(h, s);
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		for (int f = 0; f < 2 && h->outside[i].ifindex; f++) {
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		for (int f = 0; f < 2 && h->model.host.outside[i].ifindex; f++) {
 			size_t n;
 
-			if (!routes_by_device(families[f], h->outside[i].ifindex,
+			if (!routes_by_device(families[f], h->model.host.outside[i].ifindex,
 				    s->prefixes + s->count, SPARED_MAX - s->count, &n))
 				return false;
 			s->count += n;

@@ -12,14 +12,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct admin;
 struct hub;
 struct site;
 
 #define LEAVE_MS 1000
 
-/* What was asked for before this start of the daemon; called before the first site is added. */
+/* What is asked for is kept in a file of this directory, whose name must stay where it is. */
+struct admin *admin_new(const char *directory);
+void admin_free(struct admin *a);
+
+/* Reads what was asked for before this start of the daemon. Called before the first site is added. */
 void admin_load(struct hub *h);
-void admin_free(struct hub *h);
+
+/* Whether what was asked for last could be written to the file: else it is forgotten when the daemon ends. */
+bool admin_is_kept(const struct hub *h);
 
 /* Of a site that is being added: puts what was asked for into its tunnels. */
 void admin_restore(struct hub *h, struct site *site);

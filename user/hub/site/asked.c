@@ -3,7 +3,7 @@
 #include "hub/site/site.h"
 
 #include "base/log.h"
-#include "hub/site/admin.h"
+#include "hub/site/admin_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_FILE "tunnels.json" /* {"SITE": ["down", "drain"]}: a word for each tunnel, or "" */
+#define STATE_FILE "tunnels.json"
 
 static void state_path(const struct hub *h, const char *suffix, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/" STATE_FILE "%s", h->state_dir, suffix);
+	snprintf(path, PATH_MAX, "%s/" STATE_FILE "%s", h->admin->directory, suffix);
 }
 
 /* The whole file or the one of before: a crash in between leaves no half of it. */
@@ -29,13 +29,13 @@ static bool write_state(const struct hub *h)
 
 	state_path(h, "", path);
 	state_path(h, ".new", temporary);
-	if (mkdir(h->state_dir, 0755) && errno != EEXIST)
+	if (mkdir(h->admin->directory, 0755) && errno != EEXIST)
 		return false;
 	f = fopen(temporary, "we");
 	if (!f)
 		return false;
-	ok = !json_dumpf(h->admin, f, JSON_COMPACT | JSON_SORT_KEYS) && fputc('\n', f) == '\n' &&
-	     !fflush(f) && !fsync(fileno(f));
+	ok = !json_dumpf(h->admin->words, f, JSON_COMPACT | JSON_SORT_KEYS) &&
+	     fputc('\n', f) == '\n' && !fflush(f) && !fsync(fileno(f));
 	ok = !fclose(f) && ok;
 	return ok && !rename(temporary, path);
 }
@@ -73,7 +73,7 @@ static void forget_unknown(struct hub *h)
 	json_t *words;
 	void *next;
 
-	json_object_foreach_safe(h->admin, next, name, words)
+	json_object_foreach_safe(h->admin->words, next, name, words)
 	{
 		const struct site_conf *site = configured_site(h->config, name);
 
@@ -81,11 +81,31 @@ static void forget_unknown(struct hub *h)
 			any |= forget_tunnels(words, site);
 			continue;
 		}
-		json_object_del(h->admin, name);
+		json_object_del(h->admin->words, name);
 		any = true;
 	}
 	if (any && !write_state(h))
-		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+		log_error("%s/" STATE_FILE ": %s", h->admin->directory, strerror(errno));
+}
+
+struct admin *admin_new(const char *directory)
+{
+	struct admin *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		abort();
+	a->directory = directory;
+	return a;
+}
+
+void admin_free(struct admin *a)
+{
+	if (!a)
+		return;
+	if (a->leave)
+		event_free(a->leave);
+	json_decref(a->words);
+	free(a);
 }
 
 void admin_load(struct hub *h)
@@ -103,19 +123,18 @@ void admin_load(struct hub *h)
 		json_decref(all);
 		all = json_object();
 	}
-	h->admin = all;
+	h->admin->words = all;
 	forget_unknown(h);
 }
 
-void admin_free(struct hub *h)
+bool admin_is_kept(const struct hub *h)
 {
-	json_decref(h->admin);
-	h->admin = NULL;
+	return h->admin->kept;
 }
 
 void admin_restore(struct hub *h, struct site *site)
 {
-	const json_t *words = json_object_get(h->admin, site->conf.name);
+	const json_t *words = json_object_get(h->admin->words, site->conf.name);
 
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		const char *word = json_string_value(json_array_get(words, t));
@@ -139,20 +158,20 @@ void admin_save(struct hub *h, const struct site *site)
 		any |= state->admin_down || state->draining;
 	}
 	if (any)
-		json_object_set(h->admin, site->conf.name, words);
+		json_object_set(h->admin->words, site->conf.name, words);
 	else
-		json_object_del(h->admin, site->conf.name);
+		json_object_del(h->admin->words, site->conf.name);
 	json_decref(words);
-	h->admin_kept = write_state(h);
-	if (!h->admin_kept)
+	h->admin->kept = write_state(h);
+	if (!h->admin->kept)
 		log_error("%s/" STATE_FILE ": %s; it will be forgotten when sluiced ends",
-			h->state_dir, strerror(errno));
+			h->admin->directory, strerror(errno));
 }
 
 void admin_forget(struct hub *h, const struct site *site)
 {
-	if (!json_object_del(h->admin, site->conf.name) && !write_state(h))
-		log_error("%s/" STATE_FILE ": %s", h->state_dir, strerror(errno));
+	if (!json_object_del(h->admin->words, site->conf.name) && !write_state(h))
+		log_error("%s/" STATE_FILE ": %s", h->admin->directory, strerror(errno));
 }
 
 void admin_forget_tunnel(struct hub *h, struct site *site, unsigned int t)

@@ -17,6 +17,34 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+struct inside_sockets {
+	int bgp_listen[2]; /* IPv4, IPv6 */
+};
+
+struct inside_sockets *inside_sockets_new(void)
+{
+	struct inside_sockets *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->bgp_listen[0] = s->bgp_listen[1] = -1;
+	return s;
+}
+
+void inside_sockets_free(struct inside_sockets *s)
+{
+	for (int i = 0; s && i < 2; i++) {
+		if (s->bgp_listen[i] >= 0)
+			close(s->bgp_listen[i]);
+	}
+	free(s);
+}
+
+int hub_bgp_listener(const struct hub *h, int family)
+{
+	return h->inside->bgp_listen[family == AF_INET6];
+}
+
 /* One listener per family on the inside device: other speakers on the host are not disturbed. */
 bool hub_bgp_listen(struct hub *h, int family)
 {
@@ -27,7 +55,7 @@ bool hub_bgp_listen(struct hub *h, int family)
 	socklen_t len = family == AF_INET ? sizeof(in) : sizeof(in6);
 	int on = 1, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	h->bgp_listen[family == AF_INET6] = fd;
+	h->inside->bgp_listen[family == AF_INET6] = fd;
 	if (fd < 0)
 		return false;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -62,7 +90,7 @@ bool hub_bgp_password(
 {
 	struct ip_endpoint from = {.addr = *peer};
 	struct tcp_md5sig m = {0};
-	int listener = h->bgp_listen[peer->family == AF_INET6];
+	int listener = hub_bgp_listener(h, peer->family);
 	int fd = ref[0] ? secret_ref_open(ref) : -1;
 	ssize_t n = fd >= 0 ? read(fd, m.tcpm_key, sizeof(m.tcpm_key)) : 0;
 	bool ok = !ref[0] || n > 0;

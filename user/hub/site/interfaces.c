@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "dataplane/xfrm.h"
+#include "dataplane/xfrmi.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,9 +38,9 @@ static uint32_t outside_of(const struct hub *h, unsigned int t)
 {
 	const char *name = h->config->concentrator.endpoints[t].device;
 
-	for (uint32_t i = 0; i < h->outside_count; i++) {
-		if (!strcmp(h->outside[i].name, name))
-			return h->outside[i].ifindex;
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		if (!strcmp(h->model.host.outside[i].name, name))
+			return h->model.host.outside[i].ifindex;
 	}
 	return 0;
 }

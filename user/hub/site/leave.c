@@ -3,7 +3,7 @@
 #include "hub/site/site.h"
 
 #include "base/clock.h"
-#include "hub/site/admin.h"
+#include "hub/site/admin_internal.h"
 #include "ipc/msg_ike.h"
 
 void tunnel_left(struct hub *h, struct site *site, unsigned int t)
@@ -49,10 +49,10 @@ static void wait_for_leavers(struct hub *h, uint64_t wait_ns)
 	struct timeval wait = {.tv_sec = (time_t)(wait_ns / CLOCK_SECOND),
 		.tv_usec = (suseconds_t)(wait_ns % CLOCK_SECOND / 1000) + 1};
 
-	if (!h->leave)
-		h->leave = event_new(h->base, -1, 0, on_leave, h);
-	if (!evtimer_pending(h->leave, NULL))
-		event_add(h->leave, &wait);
+	if (!h->admin->leave)
+		h->admin->leave = event_new(h->base, -1, 0, on_leave, h);
+	if (!evtimer_pending(h->admin->leave, NULL))
+		event_add(h->admin->leave, &wait);
 }
 
 bool tunnel_leave(struct hub *h, uint32_t tunnel)

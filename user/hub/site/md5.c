@@ -12,9 +12,15 @@
 #include "ipc/msg_bgp.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NETSTAT_MAX 16384
+
+struct md5_seen {
+	bool known; /* counts are those of a second ago */
+	uint64_t counts[MD5_KINDS];
+};
 
 static const struct {
 	const char *counter, *what;
@@ -24,6 +30,15 @@ static const struct {
 	{"TCPMD5Failure", "were signed with another password than bgp_password", true},
 	{"TCPMD5Unexpected", "were signed, and the site has no bgp_password here", false},
 };
+
+struct md5_seen *md5_seen_new(void)
+{
+	struct md5_seen *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		abort();
+	return m;
+}
 
 static bool waits(const struct site *site, unsigned int t, unsigned int kind)
 {
@@ -60,10 +75,10 @@ static void say(struct hub *h, struct site *site, unsigned int t, unsigned int k
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now)
 {
 	for (unsigned int k = 0; k < MD5_KINDS; k++) {
-		bool grown = h->md5_known && counts[k] > h->md5_counts[k];
+		bool grown = h->md5->known && counts[k] > h->md5->counts[k];
 		unsigned int waiting = 0;
 
-		h->md5_counts[k] = counts[k];
+		h->md5->counts[k] = counts[k];
 		for (unsigned int i = 0; grown && i < SITE_SLOTS * TUNNELS_PER_SITE; i++)
 			waiting += waits(site_of_tunnel(&h->model, i), i % TUNNELS_PER_SITE, k);
 		for (unsigned int i = 0; waiting && i < SITE_SLOTS * TUNNELS_PER_SITE; i++) {
@@ -73,7 +88,7 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 				say(h, site, i % TUNNELS_PER_SITE, k, waiting, now);
 		}
 	}
-	h->md5_known = true;
+	h->md5->known = true;
 }
 
 void hub_md5_look(struct hub *h, uint64_t now)

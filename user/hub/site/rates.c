@@ -13,6 +13,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct rates {
+	struct fair *fair[SLUICE_DIRECTIONS]; /* the model has them as const */
+	struct event *turn;                   /* of fair sharing */
+};
+
+struct rates *rates_new(void)
+{
+	struct rates *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		abort();
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		r->fair[d] = calloc(1, sizeof(*r->fair[d]));
+		if (!r->fair[d])
+			abort();
+		r->fair[d]->turned_ns = clock_now();
+	}
+	return r;
+}
+
+void rates_free(struct rates *r)
+{
+	if (!r)
+		return;
+	if (r->turn)
+		event_free(r->turn);
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		free(r->fair[d]);
+	free(r);
+}
+
 static bool gateway(const struct site *site)
 {
 	return site->conf.site_class == SITE_GATEWAY;
@@ -39,14 +70,14 @@ static void write_limit(
 /* Sites whose limit is another one than before the turn. */
 static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level_before)
 {
-	struct fair was = {.capacity = h->fair[d]->capacity, .level = level_before};
+	struct fair was = {.capacity = h->rates->fair[d]->capacity, .level = level_before};
 
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		uint64_t limit;
 
 		if (!h->model.sites[i] || gateway(h->model.sites[i]))
 			continue;
-		was.sites[0].cap = h->fair[d]->sites[i].cap;
+		was.sites[0].cap = h->rates->fair[d]->sites[i].cap;
 		limit = rate_limit(&h->model, d, i);
 		if (limit != fair_limit(&was, 0))
 			write_limit(h, h->model.sites[i], d, limit);
@@ -62,7 +93,7 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
 static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 {
 	static uint64_t offered[SLUICE_MAX_SITES];
-	struct fair *f = h->fair[d];
+	struct fair *f = h->rates->fair[d];
 	uint64_t before = f->level, next = FAIR_IDLE_NS;
 	uint32_t count = SITE_SLOTS;
 
@@ -89,7 +120,7 @@ static void on_turn(int fd, short what, void *arg)
 	in = turn(h, SLUICE_IN, now);
 	out = turn(h, SLUICE_OUT, now);
 	pause.tv_usec = (suseconds_t)((in < out ? in : out) / 1000);
-	event_add(h->turn, &pause);
+	event_add(h->rates->turn, &pause);
 }
 
 void hub_aggregate_set(struct hub *h)
@@ -100,18 +131,12 @@ void hub_aggregate_set(struct hub *h)
 
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		maps_aggregate_rate_set(h->maps, (enum sluice_direction)d, &rate);
-		if (!h->fair[d]) {
-			h->fair[d] = calloc(1, sizeof(*h->fair[d]));
-			if (!h->fair[d])
-				abort();
-			h->fair[d]->turned_ns = clock_now();
-			h->model.fair[d] = h->fair[d];
-		}
-		fair_aggregate_set(h->fair[d], bits);
+		h->model.fair[d] = h->rates->fair[d];
+		fair_aggregate_set(h->rates->fair[d], bits);
 	}
-	if (!h->turn)
-		h->turn = event_new(h->base, -1, 0, on_turn, h);
-	event_active(h->turn, 0, 0);
+	if (!h->rates->turn)
+		h->rates->turn = event_new(h->base, -1, 0, on_turn, h);
+	event_active(h->rates->turn, 0, 0);
 }
 
 void hub_rates_set(struct hub *h, const struct site *site)
@@ -123,7 +148,8 @@ void hub_rates_set(struct hub *h, const struct site *site)
 
 		if (!gateway(site)) {
 			maps_site_stats(h->maps, d, site->slot, &stats);
-			fair_site_set(h->fair[d], site->slot, site->conf.rate, stats.offered.bytes);
+			fair_site_set(h->rates->fair[d], site->slot, site->conf.rate,
+				stats.offered.bytes);
 		}
 		write_limit(h, site, d, rate_limit(&h->model, d, site->slot));
 	}
@@ -132,5 +158,5 @@ void hub_rates_set(struct hub *h, const struct site *site)
 void hub_rates_forget(struct hub *h, uint32_t slot)
 {
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		fair_site_remove(h->fair[d], slot);
+		fair_site_remove(h->rates->fair[d], slot);
 }

@@ -2,20 +2,14 @@
 /* Secrets that could not be read when they were wanted are looked for again. */
 #include "hub/site/site.h"
 
-#include "base/clock.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
 
-#define AGAIN_NS (5 * CLOCK_SECOND)
-
-void hub_secrets_again(struct hub *h, uint64_t now)
+void hub_secrets_again(struct hub *h)
 {
 	char why[CONFIG_ERROR_SIZE];
 	bool read = false;
 
-	if (now < h->secrets_again_ns)
-		return;
-	h->secrets_again_ns = now + AGAIN_NS;
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
 			struct certificates *again;

@@ -56,8 +56,13 @@ void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m);
  */
 void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present);
 void hub_sources_set(struct hub *h);
+/* What TC was told last; a new one has nothing. */
+struct source_set *hub_sources_new(void);
+void hub_sources_free(struct source_set *s);
 
 /* rates.c: the limits of sites and of all together; while the latter is short it is shared fairly. */
+struct rates *rates_new(void);
+void rates_free(struct rates *r);
 void hub_aggregate_set(struct hub *h); /* before the first site's */
 void hub_rates_set(struct hub *h, const struct site *site);
 void hub_rates_forget(struct hub *h, uint32_t slot);
@@ -78,8 +83,13 @@ void hub_interface_mtu_set(struct hub *h, uint32_t tunnel, uint32_t mtu);
 /* Whether this machine can do what the configuration asks for; else a sentence says what it lacks. */
 bool hub_dataplane_probe(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
+/* inside_sockets.c: the listeners for BGP on the inside device; -1: there is none of the family. */
+struct inside_sockets *inside_sockets_new(void);
+void inside_sockets_free(struct inside_sockets *s);
+int hub_bgp_listener(const struct hub *h, int family);
+
 /*
- * inside_sockets.c. RFC 2385: connections from this address must be signed with the secret of the reference, "" for
+ * RFC 2385: connections from this address must be signed with the secret of the reference, "" for
  * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret; *print
  * is another number for another secret, which says nothing of it, and 0 for none.
  */
@@ -92,6 +102,8 @@ bool hub_bgp_listen(struct hub *h, int family);
  * md5.c. Once a second: whether the kernel has dropped segments for their signature, and whose they may be.
  * The second one is told what it counts.
  */
+#define MD5_KINDS 3                  /* of segments that the kernel drops */
+struct md5_seen *md5_seen_new(void); /* nothing is known; free() ends it */
 void hub_md5_look(struct hub *h, uint64_t now);
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);
 
@@ -103,7 +115,7 @@ void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats 
 void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s,
 	const struct strange_session *x, uint64_t now);
 
-/* secrets_again.c: looks for those that tunnels wait for, every five seconds. */
-void hub_secrets_again(struct hub *h, uint64_t now);
+/* secrets_again.c: looks for the secrets that tunnels wait for. */
+void hub_secrets_again(struct hub *h);
 
 #endif

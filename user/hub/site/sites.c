@@ -45,12 +45,12 @@ void hub_sample(struct hub *h)
 
 static uint32_t free_slot(struct hub *h)
 {
-	while (h->model.sites[h->next_slot])
-		h->next_slot = (h->next_slot + 1) % SITE_SLOTS;
+	while (h->model.sites[h->model.next_slot])
+		h->model.next_slot = (h->model.next_slot + 1) % SITE_SLOTS;
 
-	uint32_t slot = h->next_slot;
+	uint32_t slot = h->model.next_slot;
 
-	h->next_slot = (slot + 1) % SITE_SLOTS;
+	h->model.next_slot = (slot + 1) % SITE_SLOTS;
 	return slot;
 }
 

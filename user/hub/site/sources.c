@@ -3,9 +3,27 @@
 #include "hub/site/site.h"
 
 #include "base/log.h"
+#include "dataplane/source.h"
 #include "hub/route/route.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+struct source_set *hub_sources_new(void)
+{
+	struct source_set *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	return s;
+}
+
+void hub_sources_free(struct source_set *s)
+{
+	if (s)
+		source_set_fini(s);
+	free(s);
+}
 
 /* Groups count from 1 in maps: what is zeroed belongs to nobody. */
 static uint32_t group_of(const struct site *site)
@@ -136,7 +154,7 @@ void hub_sources_set(struct hub *h)
 			hub_tunnel_record(h, tunnel_number(h->model.sites[i], t),
 				h->model.sites[i]->conf.tunnels[t].configured);
 	}
-	failed = source_set_replace(h->plane, &h->sources, &now);
+	failed = source_set_replace(h->plane, h->sources, &now);
 	if (failed)
 		log_error("%zu declared prefixes have no room in the BPF map: what comes from them "
 			  "passes only while routes lead there",
