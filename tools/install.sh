@@ -11,6 +11,7 @@ install -D -m 0644 packaging/sluice-renew@.timer "$to/lib/systemd/system/sluice-
 install -D -m 0644 packaging/sysusers.conf "$to/usr/lib/sysusers.d/sluice.conf"
 install -D -m 0644 -t "$to/usr/share/doc/sluice/examples" tools/examples/*.yaml
 install -d -m 0700 "$to/etc/sluice/psk"
+install -d -m 0755 "$to/etc/sluice/sites"
 [ -e "$to/etc/sluice/sluice.yaml" ] || install -m 0644 packaging/sluice.yaml "$to/etc/sluice/sluice.yaml"
 for page in docs/*.[158]; do
 	install -D -m 0644 "$page" "$to/usr/share/man/man${page##*.}/$(basename "$page")"

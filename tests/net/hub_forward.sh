@@ -158,6 +158,24 @@ case_ "a removed site leaves no route, the other site is untouched" removed
 redial() { local t; for t in 0 1; do swan "$LAB/b$1/$t" --initiate --child t --timeout 10 >/dev/null 2>&1; done; }
 returns() { hub_config 1 2 >"$LAB/sluice.yaml"; sluice apply; redial 1; until_true 40 all_up 4 && until_true 10 reach b1-h 10.0.0.10; }
 case_ "the site comes back when it is added again" returns
+moved() {
+	local out; mkdir -p "$LAB/sites"
+	hub_config 1 1 | sed '1,/^sites:/d; s/^  - //; t; s/^    //' >"$LAB/sites/site-1.yaml"
+	hub_config 2 2 >"$LAB/sluice.yaml"
+	out=$(sluice apply) && echo "$out" && [[ $out == *'0 sites added, 0 changed, 0 removed, 2 untouched'* ]] && all_up 4
+}
+case_ "a site moves into a document of its own, nothing is interrupted" moved
+misspelt() {
+	local out r; sed 's/^asn:/ans:/' "$LAB/sites/site-1.yaml" >"$LAB/sites/site-3.yaml"
+	out=$(sluice apply 2>&1); r=$?; rm "$LAB/sites/site-3.yaml"; echo "$out"
+	[ $r = 1 ] && [[ $out == *"sites/site-3.yaml:1: name 'site-1' is not that of the file"* && $out == *"site-3.yaml:2: unknown key 'ans'; did you mean 'asn'?"* ]] && all_up 4
+}
+case_ "a mistake in such a document is named with its file and line" misspelt
+moved_back() {
+	local out; rm -r "$LAB/sites"; hub_config 1 2 >"$LAB/sluice.yaml"
+	out=$(sluice apply) && echo "$out" && [[ $out == *'2 untouched'* ]] && all_up 4
+}
+case_ "it moves back" moved_back
 dump() { in_hub bpftool map dump pinned "/sys/fs/bpf/sluice/$1"; }
 bpftool_reads() { grep -q '"name": "site-1"' <<<"$(dump sites)" && grep -q '"site_rate"' <<<"$(dump site_in_stats)"; }
 case_ "bpftool reads the maps by name" bpftool_reads

@@ -232,23 +232,24 @@ static bool check_tunnel_pair(struct walk *w, const struct draft *d, unsigned in
 	const struct site_conf *a = &d->config->sites[s], *b = &d->config->sites[s2];
 	const struct tunnel_conf *x = &a->tunnels[t], *y = &b->tunnels[t2];
 	const yaml_node_t *node = d->tunnels[s2][t2];
-	unsigned int line = walk_line(d->tunnels[s][t]);
-	char text[PREFIX_STR_SIZE];
+	bool inside = prefix_equal(&x->inside, &y->inside);
+	bool inside6 = addr_is_set(&x->inside6.addr) && prefix_equal(&x->inside6, &y->inside6);
+	bool identity = t == t2 && same_identity(x, y) && a->outer_family == b->outer_family;
+	char text[PREFIX_STR_SIZE], place[WALK_PLACE_SIZE];
 
-	if (prefix_equal(&x->inside, &y->inside))
-		return walk_fail(w, node,
-			"site '%s': inside block %s is taken by site '%s' (line %u)", b->name,
-			prefix_format(&x->inside, text), a->name, line);
-	if (addr_is_set(&x->inside6.addr) && prefix_equal(&x->inside6, &y->inside6))
-		return walk_fail(w, node,
-			"site '%s': inside6 block %s is taken by site '%s' (line %u)", b->name,
-			prefix_format(&x->inside6, text), a->name, line);
-	if (t == t2 && same_identity(x, y) && a->outer_family == b->outer_family)
-		return walk_fail(w, node,
-			"site '%s' tunnel %u: site '%s' (line %u) has the same identity on this "
-			"endpoint: nothing would tell the two apart",
-			b->name, t2, a->name, line);
-	return true;
+	if (!inside && !inside6 && !identity)
+		return true;
+	walk_place(w, node, d->tunnels[s][t], place);
+	if (inside)
+		return walk_fail(w, node, "site '%s': inside block %s is taken by site '%s' (%s)",
+			b->name, prefix_format(&x->inside, text), a->name, place);
+	if (inside6)
+		return walk_fail(w, node, "site '%s': inside6 block %s is taken by site '%s' (%s)",
+			b->name, prefix_format(&x->inside6, text), a->name, place);
+	return walk_fail(w, node,
+		"site '%s' tunnel %u: site '%s' (%s) has the same identity on this "
+		"endpoint: nothing would tell the two apart",
+		b->name, t2, a->name, place);
 }
 
 static bool check_sites(struct walk *w, const struct draft *d)
@@ -275,11 +276,12 @@ static bool check_sites(struct walk *w, const struct draft *d)
 static bool check_site_pair(struct walk *w, const struct draft *d, unsigned int s, unsigned int s2)
 {
 	const struct site_conf *a = &d->config->sites[s], *b = &d->config->sites[s2];
+	char place[WALK_PLACE_SIZE];
 	bool ok = true;
 
 	if (!strcmp(a->name, b->name))
-		ok = walk_fail(w, d->sites[s2], "site '%s' stands twice (line %u)", a->name,
-			walk_line(d->sites[s]));
+		ok = walk_fail(w, d->sites[s2], "site '%s' stands twice (%s)", a->name,
+			walk_place(w, d->sites[s2], d->sites[s], place));
 	for (unsigned int i = 0; i < 4; i++) {
 		unsigned int t = i & 1, t2 = i >> 1;
 

@@ -8,49 +8,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_document(struct walk *w, struct draft *d)
+/* Nothing may stand behind the document: what follows `---` would be lost without a word. */
+static bool check_end(struct walk *w, const char *name, yaml_parser_t *parser)
 {
-	const yaml_node_t *root = yaml_document_get_root_node(w->document);
+	yaml_document_t next;
+	size_t line;
+	bool more;
 
-	if (!root) {
-		snprintf(w->error, CONFIG_ERROR_SIZE, "%.150s:1: the file is empty", w->name);
-		return false;
+	if (!yaml_parser_load(parser, &next))
+		return walk_refuse(w, name, parser->problem_mark.line + 1, "not YAML");
+	more = yaml_document_get_root_node(&next) != NULL;
+	line = next.start_mark.line + 1;
+	yaml_document_delete(&next);
+	return !more || walk_refuse(w, name, line, "a second document begins here; a file has one");
+}
+
+/* libyaml expands aliases as shared nodes: a document cannot grow beyond its text. */
+static bool load_yaml(struct walk *w, const struct config_text *t)
+{
+	struct walk_document *d = &w->documents[w->count];
+	char why[200];
+	yaml_parser_t parser;
+
+	if (!yaml_parser_initialize(&parser))
+		return walk_refuse(w, t->name, 1, "out of memory");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)t->text, t->len);
+
+	bool ok = yaml_parser_load(&parser, &d->yaml);
+
+	if (!ok) {
+		snprintf(why, sizeof(why), "not YAML: %s",
+			parser.problem ? parser.problem : "unreadable");
+		walk_refuse(w, t->name, parser.problem_mark.line + 1, why);
+	} else {
+		d->name = t->name;
+		w->count++;
+		if (!yaml_document_get_root_node(&d->yaml))
+			ok = walk_refuse(w, t->name, 1, "the file is empty");
+		else
+			ok = check_end(w, t->name, &parser);
 	}
+	yaml_parser_delete(&parser);
+	return ok;
+}
 
-	(void)schema_read(w, root, d);
+static bool read_all(struct walk *w, const struct config_text *texts, size_t count, struct draft *d)
+{
+	bool ok = true;
+
+	/* Nodes are found by their document, so all are there before one is read. */
+	for (size_t i = 0; i < count; i++)
+		ok &= load_yaml(w, &texts[i]);
+	if (!ok)
+		return false;
+	(void)schema_read(w, yaml_document_get_root_node(&w->documents[0].yaml), d);
+	for (size_t i = 1; i < count; i++)
+		(void)schema_read_site(
+			w, yaml_document_get_root_node(&w->documents[i].yaml), texts[i].site, d);
 	/* What an unknown key should have said is a default: the rest can be compared. */
 	if (!w->values_bad)
 		(void)check_all(w, d);
 	return !w->error[0];
-}
-
-/* libyaml expands aliases as shared nodes: a document cannot grow beyond its text. */
-static bool parse_into(
-	struct config *c, const char *name, const char *text, size_t len, char *error)
-{
-	yaml_parser_t parser;
-	yaml_document_t document;
-	struct draft draft = {.config = c};
-	struct walk w = {.document = &document, .name = name, .error = error};
-
-	if (!yaml_parser_initialize(&parser)) {
-		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
-		return false;
-	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (!yaml_parser_load(&parser, &document)) {
-		snprintf(error, CONFIG_ERROR_SIZE, "%.150s:%zu: not YAML: %.200s", name,
-			parser.problem_mark.line + 1,
-			parser.problem ? parser.problem : "unreadable");
-		yaml_parser_delete(&parser);
-		return false;
-	}
-
-	bool ok = read_document(&w, &draft);
-
-	yaml_document_delete(&document);
-	yaml_parser_delete(&parser);
-	return ok;
 }
 
 static void set_router_id(struct concentrator_conf *c)
@@ -71,17 +89,26 @@ static void set_router_id(struct concentrator_conf *c)
 	}
 }
 
-struct config *config_parse(
-	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE])
+struct config *config_read(
+	const struct config_text *texts, size_t count, char error[CONFIG_ERROR_SIZE])
 {
 	struct config *c = calloc(1, sizeof(*c));
+	struct draft *draft = calloc(1, sizeof(*draft));
+	struct walk w = {.documents = calloc(count, sizeof(*w.documents)), .error = error};
+	bool ok = false;
 
 	error[0] = '\0';
-	if (!c) {
+	if (!c || !draft || !w.documents) {
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
-		return NULL;
+	} else {
+		draft->config = c;
+		ok = read_all(&w, texts, count, draft);
 	}
-	if (!parse_into(c, name, text, len, error)) {
+	for (size_t i = 0; i < w.count; i++)
+		yaml_document_delete(&w.documents[i].yaml);
+	free(w.documents);
+	free(draft);
+	if (!ok) {
 		free(c);
 		return NULL;
 	}
@@ -89,28 +116,12 @@ struct config *config_parse(
 	return c;
 }
 
-struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE])
+struct config *config_parse(
+	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE])
 {
-	struct config *c = NULL;
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
+	const struct config_text t = {.name = name, .text = text, .len = len};
 
-	if (!f) {
-		snprintf(error, CONFIG_ERROR_SIZE, "%.200s: %s", path, strerror(errno));
-		return NULL;
-	}
-	text = malloc(CONFIG_FILE_MAX);
-
-	size_t len = text ? fread(text, 1, CONFIG_FILE_MAX, f) : 0;
-
-	if (!text || ferror(f) || len == CONFIG_FILE_MAX)
-		snprintf(error, CONFIG_ERROR_SIZE, "%.200s: %s", path,
-			ferror(f) ? strerror(errno) : "larger than 4 MiB");
-	else
-		c = config_parse(path, text, len, error);
-	free(text);
-	fclose(f);
-	return c;
+	return config_read(&t, 1, error);
 }
 
 void config_free(struct config *c)

@@ -221,14 +221,26 @@ struct config {
 	struct site_conf sites[CONFIG_SITES_MAX];
 };
 
+/* A document of the configuration: sluice.yaml, or the one of a site. */
+struct config_text {
+	const char *name; /* stands in messages: "NAME:LINE: WHERE: WHAT" */
+	const char *site; /* whose document it is; NULL: sluice.yaml */
+	const char *text;
+	size_t len; /* bytes */
+};
+
 /*
- * Reads and checks a whole configuration. `name` stands in messages ("NAME:LINE: WHERE: WHAT").
- * Returns the configuration, for config_free(), or NULL with a one-line message in `error`.
+ * Reads and checks a whole configuration; texts[0] is sluice.yaml, the others are documents of sites.
+ * Returns the configuration, for config_free(), or NULL with a line for each mistake in `error`.
  */
+struct config *config_read(
+	const struct config_text *texts, size_t count, char error[CONFIG_ERROR_SIZE]);
+
+/* The same of sluice.yaml alone. */
 struct config *config_parse(
 	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
 
-/* The same from a file. */
+/* The same from the file `path` and from all sites/NAME.yaml beside it, in the order of their names. */
 struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
 
 void config_free(struct config *c);

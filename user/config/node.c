@@ -18,24 +18,68 @@ enum {
 
 #define MORE "and more" /* the last line, when there is no room for all mistakes */
 
-unsigned int walk_line(const yaml_node_t *node)
+static unsigned int line_of(const yaml_node_t *node)
 {
 	return (unsigned int)node->start_mark.line + 1;
 }
 
+/* libyaml keeps all nodes of a document in one array. Most often it is the document of the node before. */
+static struct walk_document *document_of(struct walk *w, const yaml_node_t *node)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		size_t d = (w->at + i) % w->count;
+		const yaml_document_t *yaml = &w->documents[d].yaml;
+
+		if (node >= yaml->nodes.start && node < yaml->nodes.top) {
+			w->at = d;
+			return &w->documents[d];
+		}
+	}
+	abort();
+}
+
+const yaml_node_t *walk_node(struct walk *w, const yaml_node_t *parent, int index)
+{
+	return yaml_document_get_node(&document_of(w, parent)->yaml, index);
+}
+
+const char *walk_place(struct walk *w, const yaml_node_t *node, const yaml_node_t *other,
+	char text[WALK_PLACE_SIZE])
+{
+	const struct walk_document *theirs = document_of(w, other);
+
+	if (theirs == document_of(w, node))
+		snprintf(text, WALK_PLACE_SIZE, "line %u", line_of(other));
+	else
+		snprintf(text, WALK_PLACE_SIZE, "%.140s:%u", theirs->name, line_of(other));
+	return text;
+}
+
 /* Adds a line, as long as there is room. */
-static void note(struct walk *w, const yaml_node_t *node, const char *what)
+static void note_at(struct walk *w, const char *name, size_t line_number, const char *what)
 {
 	size_t at = strlen(w->error), room = CONFIG_ERROR_SIZE - at;
-	char line[512];
+	char line[640];
 
 	if (w->full)
 		return;
-	snprintf(line, sizeof(line), "%.100s:%u: %s%s%.190s", w->name, walk_line(node), w->where,
+	snprintf(line, sizeof(line), "%.140s:%zu: %s%s%.250s", name, line_number, w->where,
 		w->where[0] ? ": " : "", what);
 	/* Each follows the end of a line, MORE too. */
 	w->full = 1 + strlen(line) + 1 + sizeof(MORE) > room;
 	snprintf(w->error + at, room, "%s%s", at ? "\n" : "", w->full ? MORE : line);
+}
+
+static void note(struct walk *w, const yaml_node_t *node, const char *what)
+{
+	note_at(w, document_of(w, node)->name, line_of(node), what);
+}
+
+bool walk_refuse(struct walk *w, const char *name, size_t line, const char *what)
+{
+	w->values_bad = true;
+	note_at(w, name, line, what);
+	return false;
 }
 
 bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
@@ -210,8 +254,8 @@ bool walk_mapping(
 		return walk_fail(w, node, "a mapping (key: value) expected");
 	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
 		pair < node->data.mapping.pairs.top; pair++) {
-		const yaml_node_t *key = yaml_document_get_node(w->document, pair->key);
-		const yaml_node_t *value = yaml_document_get_node(w->document, pair->value);
+		const yaml_node_t *key = walk_node(w, node, pair->key);
+		const yaml_node_t *value = walk_node(w, node, pair->value);
 		const char *text = walk_scalar(w, key);
 
 		const struct walk_field *f = text ? find_field(fields, text) : NULL;
@@ -257,7 +301,7 @@ bool walk_sequence(struct walk *w, const yaml_node_t *node, unsigned int max,
 		return walk_fail(w, node, "a list expected");
 	for (const yaml_node_item_t *it = node->data.sequence.items.start;
 		it < node->data.sequence.items.top; it++, i++) {
-		const yaml_node_t *value = yaml_document_get_node(w->document, *it);
+		const yaml_node_t *value = walk_node(w, node, *it);
 
 		snprintf(w->where + depth, sizeof(w->where) - depth, "[%u]", i);
 		all_read &= i < max ? item(w, value, i, to)
@@ -275,10 +319,10 @@ const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char
 		return NULL;
 	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
 		pair < node->data.mapping.pairs.top; pair++) {
-		const yaml_node_t *k = yaml_document_get_node(w->document, pair->key);
+		const yaml_node_t *k = walk_node(w, node, pair->key);
 
 		if (k->type == YAML_SCALAR_NODE && !strcmp((const char *)k->data.scalar.value, key))
-			return yaml_document_get_node(w->document, pair->value);
+			return walk_node(w, node, pair->value);
 	}
 	return NULL;
 }
@@ -286,19 +330,19 @@ const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char
 bool walk_text(const struct walk_field *f, const char *text, void *to)
 {
 	char error[CONFIG_ERROR_SIZE] = "";
-	yaml_document_t document;
+	struct walk_document document = {.name = f->key};
 	yaml_parser_t parser;
-	struct walk w = {.document = &document, .name = f->key, .error = error};
+	struct walk w = {.documents = &document, .count = 1, .error = error};
 	const yaml_node_t *root;
 	bool ok = false;
 
 	if (!yaml_parser_initialize(&parser))
 		abort();
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
-	if (yaml_parser_load(&parser, &document)) {
-		root = yaml_document_get_root_node(&document);
+	if (yaml_parser_load(&parser, &document.yaml)) {
+		root = yaml_document_get_root_node(&document.yaml);
 		ok = root && read_value(&w, root, f, to);
-		yaml_document_delete(&document);
+		yaml_document_delete(&document.yaml);
 	}
 	yaml_parser_delete(&parser);
 	return ok;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A YAML document walked by tables: each mapping has a table of the keys it may hold, each key a
- * function that reads its value into a struct member. Every mistake is noted with its line.
+ * YAML documents walked by tables: each mapping has a table of the keys it may hold, each key a
+ * function that reads its value into a struct member. Every mistake is noted with its document and line.
  */
 #ifndef SLUICE_CONFIG_NODE_H
 #define SLUICE_CONFIG_NODE_H
@@ -13,11 +13,16 @@
 #include <stdint.h>
 #include <yaml.h>
 
+struct walk_document {
+	yaml_document_t yaml;
+	const char *name; /* stands in messages */
+};
+
 struct walk {
-	yaml_document_t *document;
-	const char *name;
-	char *error;     /* CONFIG_ERROR_SIZE bytes, "" so far; a line for each mistake */
-	bool full;       /* no more of them have room */
+	struct walk_document *documents;
+	size_t count, at; /* at: the document that a node was last found in */
+	char *error;      /* CONFIG_ERROR_SIZE bytes, "" so far; a line for each mistake */
+	bool full;        /* no more of them have room */
 	bool values_bad; /* some value is missing or cannot be read: only keys are unknown otherwise */
 	char where[192]; /* path of keys to the value being read */
 };
@@ -95,13 +100,26 @@ bool walk_u32(struct walk *w, const yaml_node_t *node, uint32_t min, uint32_t ma
 /* The text of a scalar, or NULL after walk_fail(). */
 const char *walk_scalar(struct walk *w, const yaml_node_t *node);
 
+/* Element i of a sequence, or key or value i of a mapping: `index` is what libyaml has for it. */
+const yaml_node_t *walk_node(struct walk *w, const yaml_node_t *parent, int index);
+
 /* The value of a key of a mapping, or NULL. */
 const yaml_node_t *walk_find(struct walk *w, const yaml_node_t *node, const char *key);
 
-unsigned int walk_line(const yaml_node_t *node);
+enum { WALK_PLACE_SIZE = 160 };
+
+/*
+ * Writes where `other` stands for a message about `node`: "line N", or "FILE:N" when that is another
+ * document. Returns text.
+ */
+const char *walk_place(struct walk *w, const yaml_node_t *node, const yaml_node_t *other,
+	char text[WALK_PLACE_SIZE]);
 
 /* Notes a mistake; always returns false, for `return walk_fail(...)`. */
 __attribute__((format(printf, 3, 4))) bool walk_fail(
 	struct walk *w, const yaml_node_t *node, const char *format, ...);
+
+/* The same of a document that has no nodes. */
+bool walk_refuse(struct walk *w, const char *name, size_t line, const char *what);
 
 #endif

@@ -156,7 +156,8 @@ static bool read_tunnels(struct walk *w, const yaml_node_t *node, void *to)
 #define SITE(member) AT(site_conf, member)
 
 const struct walk_field options_site[] = {
-	{"name", TYPE(name, "a name"), SITE(name), .required = true, .effect = CHANGE_TUNNEL},
+	/* schema.c asks for it where it is not that of the file. */
+	{"name", TYPE(name, "a name"), SITE(name), .effect = CHANGE_TUNNEL},
 	{"class", WORDS([SITE_CONCENTRATOR] = "concentrator", [SITE_GATEWAY] = "gateway"),
 		SITE(site_class), .initial = "concentrator", .effect = CHANGE_SITE},
 	{"bandwidth", TYPE(bandwidth, "standard or large"), SITE(bandwidth), .whole = true,

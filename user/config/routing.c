@@ -192,7 +192,7 @@ static bool check_claim(
 {
 	const struct config *c = d->config;
 	const struct networks_conf *own = &c->concentrator.networks;
-	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE];
+	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE], place[WALK_PLACE_SIZE];
 
 	/* what lies within a network of the hub is never learned. */
 	for (unsigned int i = 0; i < own->count; i++) {
@@ -209,10 +209,11 @@ static bool check_claim(
 			i < n->count && !same_place(&c->sites[s], &c->sites[other]); i++) {
 			if (overlap(&n->prefixes[i], claim))
 				return walk_fail(w, d->sites[s],
-					"site '%s': prefix %s overlaps %s of site '%s' (line %u)",
+					"site '%s': prefix %s overlaps %s of site '%s' (%s)",
 					c->sites[s].name, prefix_format(claim, mine),
 					prefix_format(&n->prefixes[i], theirs),
-					c->sites[other].name, walk_line(d->sites[other]));
+					c->sites[other].name,
+					walk_place(w, d->sites[s], d->sites[other], place));
 		}
 	}
 	return true;
@@ -294,7 +295,7 @@ static bool check_static(
 	const struct config *c = d->config;
 	const struct networks_conf *own = &c->concentrator.networks;
 	unsigned int other = rival(c, s, p);
-	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE];
+	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE], place[WALK_PLACE_SIZE];
 
 	prefix_format(p, mine);
 	if (!p->len && !c->sites[s].allow_default)
@@ -308,9 +309,9 @@ static bool check_static(
 				c->sites[s].name, mine, prefix_format(&own->prefixes[i], theirs));
 	}
 	return other == c->site_count ||
-	       walk_fail(w, d->sites[s],
-		       "site '%s': static route %s belongs to site '%s' (line %u)",
-		       c->sites[s].name, mine, c->sites[other].name, walk_line(d->sites[other]));
+	       walk_fail(w, d->sites[s], "site '%s': static route %s belongs to site '%s' (%s)",
+		       c->sites[s].name, mine, c->sites[other].name,
+		       walk_place(w, d->sites[s], d->sites[other], place));
 }
 
 /* Quotas: sites of each class. */

@@ -13,17 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct top {
-	struct draft *draft;
-	struct site_conf site;     /* one that says nothing */
-	struct tunnel_conf tunnel; /* defaults.tunnel */
-};
-
 static bool read_concentrator(struct walk *w, const yaml_node_t *node, void *to)
 {
-	struct top *top = to;
+	struct draft *d = to;
 
-	return walk_mapping(w, node, options_concentrator, &top->draft->config->concentrator);
+	return walk_mapping(w, node, options_concentrator, &d->config->concentrator);
 }
 
 static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *to)
@@ -34,9 +28,9 @@ static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *t
 static bool read_defaults(struct walk *w, const yaml_node_t *node, void *to)
 {
 	static const struct walk_field fields[] = {{"tunnel", .read = read_default_tunnel}, {NULL}};
-	struct top *top = to;
+	struct draft *d = to;
 
-	return walk_mapping(w, node, fields, &top->tunnel);
+	return walk_mapping(w, node, fields, &d->tunnel);
 }
 
 /* What a tunnel inherits from its site and from the concentrator when it does not say. */
@@ -88,20 +82,34 @@ static void set_class_limits(const struct concentrator_conf *c, struct site_conf
 	site->max_prefixes_out = 5000;
 }
 
-static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+/* A site of its own document has its name from the file, and may repeat it. */
+static bool check_name(
+	struct walk *w, const yaml_node_t *node, const struct site_conf *site, const char *file)
 {
-	struct top *top = to;
-	struct draft *d = top->draft;
+	if (!file)
+		return node->type != YAML_MAPPING_NODE || walk_find(w, node, "name") ||
+		       walk_fail(w, node, "key 'name' is missing");
+	return !strcmp(site->name, file) ||
+	       walk_fail(w, node, "name '%s' is not that of the file, '%s'", site->name, file);
+}
+
+/* file: the name that a document of its own has, or NULL */
+static bool read_one_site(struct walk *w, const yaml_node_t *node, unsigned int index,
+	const char *file, struct draft *d)
+{
 	struct site_conf *site = &d->config->sites[index];
 
-	memcpy(site, &top->site, sizeof(*site));
+	memcpy(site, &d->site, sizeof(*site));
+	if (file)
+		strncpy(site->name, file, sizeof(site->name) - 1);
 	site->source_check = d->config->concentrator.source_check;
 	if (!read_class_first(w, node, site))
 		return false;
 	set_class_limits(&d->config->concentrator, site);
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-		memcpy(&site->tunnels[t], &top->tunnel, sizeof(top->tunnel));
-	if (!walk_mapping(w, node, options_site, site) && w->values_bad)
+		memcpy(&site->tunnels[t], &d->tunnel, sizeof(d->tunnel));
+	if (!(walk_mapping(w, node, options_site, site) & check_name(w, node, site, file)) &&
+		w->values_bad)
 		return false;
 	inherit(&d->config->concentrator, site);
 	d->sites[index] = node;
@@ -110,10 +118,14 @@ static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int inde
 	const yaml_node_t *tunnels = walk_find(w, node, "tunnels");
 
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE && site->tunnels[t].configured; t++) {
-		d->tunnels[index][t] =
-			yaml_document_get_node(w->document, tunnels->data.sequence.items.start[t]);
+		d->tunnels[index][t] = walk_node(w, tunnels, tunnels->data.sequence.items.start[t]);
 	}
 	return true;
+}
+
+static bool read_site(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
+{
+	return read_one_site(w, node, index, NULL, to);
 }
 
 static bool read_sites(struct walk *w, const yaml_node_t *node, void *to)
@@ -123,13 +135,13 @@ static bool read_sites(struct walk *w, const yaml_node_t *node, void *to)
 
 /* Reads one part of the document ahead of the rest; absent is fine here. */
 static bool read_part(struct walk *w, const yaml_node_t *root, const char *key, walk_reader *read,
-	struct top *top)
+	struct draft *d)
 {
 	const yaml_node_t *node = walk_find(w, root, key);
 
 	snprintf(w->where, sizeof(w->where), "%s", key);
 
-	bool ok = !node || read(w, node, top);
+	bool ok = !node || read(w, node, d);
 
 	w->where[0] = '\0';
 	return ok;
@@ -143,20 +155,26 @@ bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 		{"sites", .read = read_sites},
 		{NULL},
 	};
-	struct top top = {.draft = d};
 
-	memset(&top.site, 0, sizeof(top.site));
-	memset(&top.tunnel, 0, sizeof(top.tunnel));
+	memset(&d->site, 0, sizeof(d->site));
+	memset(&d->tunnel, 0, sizeof(d->tunnel));
 	walk_initials(options_concentrator, &d->config->concentrator);
-	walk_initials(options_site, &top.site);
-	set_default_algorithms(&top.tunnel.options);
-	walk_initials(options_tunnel, &top.tunnel);
+	walk_initials(options_site, &d->site);
+	set_default_algorithms(&d->tunnel.options);
+	walk_initials(options_tunnel, &d->tunnel);
 	if (root->type != YAML_MAPPING_NODE)
 		return walk_fail(w, root, "a mapping with 'concentrator' and 'sites' expected");
 	d->concentrator = walk_find(w, root, "concentrator");
 	/* Sites inherit from the other two, wherever those stand in the file. */
-	bool ok = read_part(w, root, "concentrator", read_concentrator, &top);
+	bool ok = read_part(w, root, "concentrator", read_concentrator, d);
 
-	ok &= read_part(w, root, "defaults", read_defaults, &top);
-	return walk_mapping(w, root, fields, &top) && ok;
+	ok &= read_part(w, root, "defaults", read_defaults, d);
+	return walk_mapping(w, root, fields, d) && ok;
+}
+
+bool schema_read_site(struct walk *w, const yaml_node_t *root, const char *name, struct draft *d)
+{
+	if (d->config->site_count == CONFIG_SITES_MAX)
+		return walk_fail(w, root, "more than %u sites", CONFIG_SITES_MAX);
+	return read_one_site(w, root, d->config->site_count, name, d);
 }

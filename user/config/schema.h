@@ -6,16 +6,21 @@
 #include "config/config.h"
 #include "config/node.h"
 
-/* A configuration being read, with the nodes its parts came from. */
+/* A configuration being read, with the nodes its parts came from. Document 0 is sluice.yaml. */
 struct draft {
 	struct config *config;
 	const yaml_node_t *concentrator;
+	struct site_conf site;     /* what a site begins as */
+	struct tunnel_conf tunnel; /* what every tunnel begins as: defaults.tunnel */
 	const yaml_node_t *sites[CONFIG_SITES_MAX];
 	const yaml_node_t *tunnels[CONFIG_SITES_MAX][TUNNELS_PER_SITE];
 };
 
-/* Fills the structs from the document; values are in range one by one afterwards. */
+/* Fills the structs from sluice.yaml; values are in range one by one afterwards. */
 bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d);
+
+/* Adds the site of a document of its own. `name` is that of its file. */
+bool schema_read_site(struct walk *w, const yaml_node_t *root, const char *name, struct draft *d);
 
 /* addresses.c: those that nobody can have, or that stand twice. */
 bool check_addresses(struct walk *w, const struct draft *d);

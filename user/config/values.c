@@ -26,6 +26,13 @@ bool read_bool(struct walk *w, const yaml_node_t *node, void *to)
 	return true;
 }
 
+bool name_is_valid(const char *name)
+{
+	return name[0] && strlen(name) < SITE_NAME_SIZE && isalnum((unsigned char)name[0]) &&
+	       !name[strspn(
+		       name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")];
+}
+
 bool read_name(struct walk *w, const yaml_node_t *node, void *to)
 {
 	const char *text = walk_scalar(w, node);
@@ -34,9 +41,7 @@ bool read_name(struct walk *w, const yaml_node_t *node, void *to)
 		return false;
 	if (!text[0] || strlen(text) >= SITE_NAME_SIZE)
 		return walk_fail(w, node, "a name has 1 to %d characters", SITE_NAME_SIZE - 1);
-	if (!isalnum((unsigned char)text[0]) ||
-		text[strspn(
-			text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+	if (!name_is_valid(text))
 		return walk_fail(w, node, "'%.40s': letters, digits, '-', '_' and '.' only", text);
 	strcpy(to, text);
 	return true;

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* Whether a site, a group or a hub may be called that. */
+bool name_is_valid(const char *name);
+
 walk_reader read_nothing;      /* of a key that is read otherwise */
 walk_reader read_bool;         /* bool: true, false, yes, no, on, off */
 walk_reader read_name;         /* char[SITE_NAME_SIZE] */

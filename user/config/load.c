@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds and reads the files of a configuration: sluice.yaml, and the directory sites/ beside it. */
+#include "config/config.h"
+
+#include "config/values.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUFFIX "yaml"
+
+struct file {
+	char path[CONFIG_PATH_SIZE];
+	char site[SITE_NAME_SIZE]; /* whose own document it is; "": sluice.yaml */
+	char *text;
+	size_t len;
+};
+
+struct files {
+	struct file *files;
+	size_t count;
+	char *error; /* CONFIG_ERROR_SIZE */
+};
+
+static bool say(struct files *f, const char *path, const char *what)
+{
+	snprintf(f->error, CONFIG_ERROR_SIZE, "%.*s: %s", CONFIG_PATH_SIZE, path, what);
+	return false;
+}
+
+static bool read_open(struct files *f, struct file *to, int fd)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return say(f, to->path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return say(f, to->path, "not a file");
+	if (st.st_size >= CONFIG_FILE_MAX)
+		return say(f, to->path, "larger than 4 MiB");
+	to->text = malloc((size_t)st.st_size + 1);
+	if (!to->text)
+		return say(f, to->path, "out of memory");
+	while (to->len < (size_t)st.st_size &&
+		(n = read(fd, to->text + to->len, (size_t)st.st_size - to->len)) > 0)
+		to->len += (size_t)n;
+	return to->len == (size_t)st.st_size || say(f, to->path, "changed while it was read");
+}
+
+static bool read_file(struct files *f, const char *path, const char *site)
+{
+	struct file *to = reallocarray(f->files, f->count + 1, sizeof(*to));
+	bool ok;
+	int fd;
+
+	if (!to)
+		return say(f, path, "out of memory");
+	f->files = to;
+	to += f->count++;
+	memset(to, 0, sizeof(*to));
+	snprintf(to->site, sizeof(to->site), "%s", site);
+	if (snprintf(to->path, sizeof(to->path), "%s", path) >= (int)sizeof(to->path))
+		return say(f, path, "the path is too long");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return say(f, path, strerror(errno));
+	ok = read_open(f, to, fd);
+	close(fd);
+	return ok;
+}
+
+/* What editors and packages leave beside a file is not a document; a wrong ending is a mistake. */
+static int is_document(const struct dirent *e)
+{
+	const char *dot = strrchr(e->d_name, '.');
+
+	return dot && e->d_name[0] != '.' && (!strcmp(dot + 1, SUFFIX) || !strcmp(dot + 1, "yml"));
+}
+
+static bool read_document(struct files *f, const char *directory, const char *file)
+{
+	char path[CONFIG_PATH_SIZE + NAME_MAX + 2], name[NAME_MAX + 1];
+	char *dot;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	snprintf(name, sizeof(name), "%s", file);
+	dot = strrchr(name, '.');
+	if (strcmp(dot + 1, SUFFIX) != 0)
+		return say(f, path, "the document of a site is called NAME." SUFFIX);
+	*dot = '\0';
+	if (!name_is_valid(name))
+		return say(f, path,
+			"a site cannot have this name: 1 to 31 letters, digits, '-', '_', '.'");
+	return read_file(f, path, name);
+}
+
+static bool read_documents(struct files *f, const char *path)
+{
+	char directory[CONFIG_PATH_SIZE], *copy = strdup(path);
+	struct dirent **found = NULL;
+	bool ok = copy != NULL;
+	int n = 0;
+
+	if (!copy)
+		return say(f, path, "out of memory");
+	if (snprintf(directory, sizeof(directory), "%s/sites", dirname(copy)) >=
+		(int)sizeof(directory))
+		ok = say(f, path, "the path is too long");
+	else
+		n = scandir(directory, &found, is_document, alphasort);
+	free(copy);
+	if (n < 0)
+		return errno == ENOENT || say(f, directory, strerror(errno));
+	if (n > CONFIG_SITES_MAX)
+		ok = say(f, directory, "more documents than a concentrator can have sites");
+	for (int i = 0; i < n; i++) {
+		ok = ok && read_document(f, directory, found[i]->d_name);
+		free(found[i]);
+	}
+	free(found);
+	return ok;
+}
+
+static struct config *read_config(const struct files *f)
+{
+	struct config_text *texts = calloc(f->count, sizeof(*texts));
+	struct config *c;
+
+	if (!texts) {
+		snprintf(f->error, CONFIG_ERROR_SIZE, "out of memory");
+		return NULL;
+	}
+	for (size_t i = 0; i < f->count; i++) {
+		const struct file *file = &f->files[i];
+
+		texts[i] = (struct config_text){.name = file->path,
+			.site = file->site[0] ? file->site : NULL,
+			.text = file->text,
+			.len = file->len};
+	}
+	c = config_read(texts, f->count, f->error);
+	free(texts);
+	return c;
+}
+
+struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE])
+{
+	struct files f = {.error = error};
+	struct config *c = NULL;
+
+	error[0] = '\0';
+	if (read_file(&f, path, "") && read_documents(&f, path))
+		c = read_config(&f);
+	for (size_t i = 0; i < f.count; i++)
+		free(f.files[i].text);
+	free(f.files);
+	return c;
+}
