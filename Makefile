@@ -1,4 +1,4 @@
-# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | mutate | coverage | lint | install. See README.md.
+# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | golden | mutate | coverage | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz), build/cov (coverage).
 
 BUILD    ?= build
@@ -37,7 +37,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build mutate coverage lint install clean tests
+.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build golden mutate coverage lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -121,6 +121,11 @@ bench:
 	@tools/deps.sh bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
 	@tests/bench/run.sh $(BUILD)/release
+
+# Documents, metrics and tables anew (tests/golden): what has changed is what git diff shows.
+golden: $(OUT)/tests/unit/test_golden $(OUT)/tests/unit/test_cli
+	$(Q)for t in $^; do SLUICE_GOLDEN=renew $$t || exit 1; done
+	$(Q)git --no-pager diff --stat -- tests/golden
 
 mutate:
 	@tools/deps.sh

@@ -88,7 +88,7 @@ void view_report_since(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
 		{"OVER", 1, 0, 4}, {"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"TOTAL", 1, 0, 2},
-		{"WORST SECOND", 0, 0, 1}, {"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0},
+		{"WORST SECOND", 0, 0, 1}, {"OFFERED THEN", 1, 0, 1}, {"DELIVERED THEN", 1, 0, 1},
 		{"DROPPED PACKETS", 0, 1, 0}, {NULL, 0, 0, 0}};
 	const json_t *site;
 	struct table t;

@@ -20,7 +20,7 @@ static void endpoint_row(struct table *t, const json_t *o)
 void view_endpoints(const json_t *document)
 {
 	static const struct table_column columns[] = {{"ENDPOINT", 1, 0, 0}, {"DEVICE", 0, 0, 0},
-		{"ADDRESS", 0, 0, 0}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 0},
+		{"ADDRESS", 0, 0, 0}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 1},
 		{"TUNNELS UP", 1, 0, 0}, {NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;

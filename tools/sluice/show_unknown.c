@@ -9,8 +9,8 @@
 void view_unknown(const json_t *document)
 {
 	static const struct table_column columns[] = {{"ADDRESS", 0, 0, 0},
-		{"HUB ADDRESS", 0, 0, 0}, {"REASON", 0, 0, 0}, {"COUNT", 1, 0, 0},
-		{"FIRST", 0, 0, 0}, {"LAST", 0, 0, 0}, {"VERIFIED", 0, 0, 0}, {NULL, 0, 0, 0}};
+		{"HUB ADDRESS", 0, 0, 2}, {"REASON", 0, 0, 0}, {"COUNT", 1, 0, 0},
+		{"FIRST", 0, 0, 3}, {"LAST", 0, 0, 1}, {"VERIFIED", 0, 0, 0}, {NULL, 0, 0, 0}};
 	const json_t *list = json_object_get(document, "unknown"), *o;
 	struct table t;
 	size_t i;

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The documents of the control socket and the metrics, of the model in golden_model.h, against the files in
+ * tests/golden. `make golden` writes the files anew; what differs is then seen in git diff.
+ */
+#define GOLDEN "tests/golden"
+#include "golden_model.h"
+
+#include <ctype.h>
+
+/* ---- the documents ---- */
+
+static const struct model *const model = &golden.hub.model;
+
+static json_t *sites(void)
+{
+	return view_sites(model, NULL);
+}
+
+static json_t *one_site(void)
+{
+	return view_sites(model, &golden.sites[0]);
+}
+
+static json_t *tunnels(void)
+{
+	return view_tunnels(model, NULL);
+}
+
+static json_t *routes(void)
+{
+	return view_routes(model, NULL);
+}
+
+static json_t *sas(void)
+{
+	return view_sas(model, NULL);
+}
+
+static json_t *endpoints(void)
+{
+	return view_endpoints(model);
+}
+
+static json_t *dataplane(void)
+{
+	return view_dataplane(model);
+}
+
+static json_t *dataplane_xfrm(void)
+{
+	struct model_plane *p = &golden.hub.model.plane, before = *p;
+	json_t *document;
+
+	p->kernel_esp = true;
+	p->bfd_unhurried = 0;
+	p->outside_mode = NULL;
+	snprintf(p->data_mode, sizeof(p->data_mode), "kernel ESP");
+	document = view_dataplane(model);
+	*p = before;
+	return document;
+}
+
+static json_t *unknown(void)
+{
+	return view_unknown(model);
+}
+
+static json_t *activity(void)
+{
+	return view_log(model, NULL, EVENT_ACTIVITY);
+}
+
+static json_t *bgp_log(void)
+{
+	return view_log(model, NULL, EVENT_BGP);
+}
+
+static json_t *report(void)
+{
+	return view_report(model, NULL);
+}
+
+static json_t *report_since(void)
+{
+	return view_report_since(model, NULL, 7200);
+}
+
+static json_t *certificates(void)
+{
+	return certificates_show(&golden.hub);
+}
+
+static json_t *closed(void)
+{
+	struct closed_view list[] = {
+		{.prefix = prefix("169.254.101.2/32"), .tunnel = 2, .inside = true},
+		{.prefix = prefix("10.4.0.0/24"), .tunnel = 8, .withdrawn = true, .ends_in_s = 250},
+		{.prefix = prefix("10.2.0.0/24"), .tunnel = 3},
+	};
+
+	return view_closed(model, NULL, list, 3);
+}
+
+static struct bgp_path_view path(uint32_t number, enum path_fate fate)
+{
+	return (struct bgp_path_view){.prefix = prefix("10.1.0.0/24"),
+		.tunnel = number,
+		.fate = (uint8_t)fate,
+		.source = SOURCE_BGP,
+		.origin = 2,
+		.as_path_len = 1,
+		.as_path = {65010},
+		.med = 50,
+		.identifier = 0x0a000001,
+		.owner = UINT32_MAX};
+}
+
+/* As hub/api/bgp_query.c puts them together. */
+static json_t *route(void)
+{
+	struct bgp_path_view best = path(1, PATH_BEST), other = path(0, PATH_MED),
+			     looped = path(8, PATH_REFUSED), refused = path(9, PATH_REFUSED);
+	json_t *list = json_array();
+
+	best.stale = true;
+	looped.verdict = POLICY_OWN_AS;
+	refused.verdict = UINT8_MAX; /* which bgp cannot mean */
+	json_array_append_new(list, view_path(model, &best));
+	json_array_append_new(list, view_path(model, &other));
+	json_array_append_new(list, view_path(model, &looped));
+	json_array_append_new(list, view_path(model, &refused));
+	return json_pack("{s:o}", "paths", list);
+}
+
+static json_t *bgp(void)
+{
+	struct bgp_path_view v = path(9, PATH_QUARANTINED);
+	json_t *document = view_bgp(model, NULL);
+
+	v.owner = 0;
+	v.rival = prefix("10.1.0.0/16");
+	v.declared = true;
+	json_object_set_new(document, "quarantined", json_pack("[o]", view_path(model, &v)));
+	return document;
+}
+
+static const struct {
+	const char *name; /* of the file, and of the verb that it answers */
+	json_t *(*make)(void);
+} documents[] = {
+	{"show-sites", sites},
+	{"show-sites-one", one_site},
+	{"show-tunnels", tunnels},
+	{"show-routes", routes},
+	{"show-route", route},
+	{"show-bgp", bgp},
+	{"show-sa", sas},
+	{"show-endpoints", endpoints},
+	{"show-dataplane", dataplane},
+	{"show-dataplane-xfrm", dataplane_xfrm},
+	{"show-log", activity},
+	{"show-bgp-log", bgp_log},
+	{"show-certificates", certificates},
+	{"show-unknown", unknown},
+	{"show-closed", closed},
+	{"report", report},
+	{"report-since", report_since},
+};
+
+#define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
+
+/* ---- the files ---- */
+
+/* `made` is the file, or becomes it. */
+static void judge(const char *name, const char *suffix, const char *made)
+{
+	char file[128];
+	size_t len, at = 0, line = 1;
+	char *kept;
+
+	snprintf(file, sizeof(file), GOLDEN "/%s.%s", name, suffix);
+	if (getenv("SLUICE_GOLDEN")) {
+		FILE *f = fopen(file, "we");
+
+		assert_non_null(f);
+		assert_true(fputs(made, f) >= 0);
+		fclose(f);
+		return;
+	}
+	kept = read_file(file, &len);
+	while (kept[at] && kept[at] == made[at])
+		line += kept[at++] == '\n';
+	if (kept[at] || made[at])
+		fail_msg("%s:%zu is not what is made now; `make golden` writes it anew:\n%.200s\n"
+			 "---\n%.200s",
+			file, line, kept + at, made + at);
+	free(kept);
+}
+
+static char *text_of(json_t *own_document)
+{
+	char *text = json_dumps(own_document, JSON_INDENT(1) | JSON_REAL_PRECISION(12)), *all;
+
+	json_decref(own_document);
+	assert_non_null(text);
+	assert_true(asprintf(&all, "%s\n", text) > 0);
+	free(text);
+	return all;
+}
+
+static void documents_are_as_they_were(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < DOCUMENTS; i++) {
+		char *text = text_of(documents[i].make());
+
+		judge(documents[i].name, "json", text);
+		free(text);
+	}
+}
+
+static char *metrics_text(void)
+{
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	view_metrics(f, model);
+	certificates_metrics(f, &golden.hub);
+	view_unknown_metrics(f, model);
+	view_endpoints_metrics(f, model);
+	fclose(f);
+	return text;
+}
+
+static void metrics_are_as_they_were(void **state)
+{
+	char *text = metrics_text();
+
+	(void)state;
+	judge("metrics", "prom", text);
+	free(text);
+}
+
+/* ---- whether the model is rich enough ---- */
+
+/* Where the text of C that begins at `at` ends: at its closing quote, or at what is no text after all. */
+static char *end_of_text(char *at)
+{
+	while (*at && *at != '"' && *at != '\n')
+		at += at[0] == '\\' && at[1] ? 2 : 1;
+	return at;
+}
+
+/*
+ * A word of the code that is no key and no value of any document is seen by no test: what it belongs to happens in none
+ * of them. Names of metrics have no quotes around them.
+ */
+static void assert_words_are_seen(const char *source, const char *documents_text)
+{
+	bool metrics = strstr(source, "metrics");
+	size_t len;
+	char *code = read_file(source, &len), *at = code, *end;
+
+	assert_true(len > 0);
+	for (; (at = strchr(at, '"')); at = end + (*end != '\0')) {
+		size_t n = strspn(++at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		char word[80];
+
+		end = end_of_text(at);
+		if (at + n != end || n < 2)
+			continue;
+		snprintf(word, sizeof(word), metrics ? "%.*s" : "\"%.*s\"", (int)n, at);
+		if (!strstr(documents_text, word))
+			fail_msg("%s says %s, which no golden document has", source, word);
+	}
+	free(code);
+}
+
+static void every_word_is_in_a_document(void **state)
+{
+	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
+		"user/view/endpoints.c", "user/view/metrics.c", "user/view/paths.c",
+		"user/view/report.c", "user/view/show.c", "user/view/unknown.c",
+		"user/hub/secret/certificates_show.c"};
+	char *all = calloc(1, 1 << 20);
+
+	(void)state;
+	assert_non_null(all);
+	for (size_t i = 0; i <= DOCUMENTS; i++) {
+		char *text = i < DOCUMENTS ? text_of(documents[i].make()) : metrics_text();
+
+		assert_true(strlen(all) + strlen(text) < 1 << 20);
+		strcat(all, text);
+		free(text);
+	}
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		assert_words_are_seen(sources[i], all);
+	free(all);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	golden_begin();
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	golden_end();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(documents_are_as_they_were),
+		cmocka_unit_test(metrics_are_as_they_were),
+		cmocka_unit_test(every_word_is_in_a_document),
+	};
+
+	return cmocka_run_group_tests_name("golden", tests, begin, end);
+}
