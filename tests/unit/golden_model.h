@@ -12,6 +12,7 @@
 #include "bgp/policy.h"
 #include "hub/child/child.h"
 #include "hub/event/event.h"
+#include "hub/event/eventlog.h"
 #include "hub/secret/certificates_internal.h"
 #include "ike/effect.h"
 #include "ipc/msg_bgp.h"

@@ -149,6 +149,9 @@ static void report(struct session *s, uint64_t now)
 {
 	struct imsg_bfd_state m = s->count;
 
+	/* One that has ended said so once: of the tunnel it is the next one that tells. */
+	if (s->ends_at && !s->shown.present)
+		return;
 	m.tunnel = s->tunnel;
 	m.present = s->active && !s->ends_at;
 	m.state = s->core.state;
