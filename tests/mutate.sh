@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 PATTERN=${1:-}
 LIST=tests/mutations.txt TREE=$PWD/build/mutate
 survived=0 killed=0 stale=0
+declare -A of_layer killed_of seconds_of
 
 # What is built there is kept for the next run: files keep their times, but those that the last run changed.
 mkdir -p "$TREE"
@@ -17,7 +18,7 @@ build() { make -j"$(nproc)" VARIANT=asan WARN=-w "$@" >build.log 2>&1; }
 
 say() { printf '%-9s %-8s %-40s %s\n' "$@"; }
 one() { # LAYER FILE TESTS EXPRESSION
-	local programs=() name
+	local programs=() name began=$SECONDS was_killed=$killed
 	for name in ${3//,/ }; do programs+=("build/asan/tests/${name/\//\/test_}"); done
 	cp -p "$2" original
 	sed -i "$4" "$2"
@@ -33,6 +34,9 @@ one() { # LAYER FILE TESTS EXPRESSION
 	fi
 	cp -p original "$2"
 	touch "$2"
+	of_layer[$1]=$((${of_layer[$1]:-0} + 1))
+	killed_of[$1]=$((${killed_of[$1]:-0} + killed - was_killed))
+	seconds_of[$1]=$((${seconds_of[$1]:-0} + SECONDS - began))
 }
 
 # A test that fails without a mutation proves nothing with one.
@@ -45,6 +49,10 @@ done
 while read -r layer file names expression; do
 	[ -z "$layer" ] || [[ $layer == \#* ]] || [[ "$layer $file $expression" != *$PATTERN* ]] || one "$layer" "$file" "$names" "$expression"
 done <"$LIST"
+printf '%-10s %10s %7s %8s\n' layer mutations killed seconds
+for layer in "${!of_layer[@]}"; do
+	printf '%-10s %10d %7d %8d\n' "$layer" "${of_layer[$layer]}" "${killed_of[$layer]}" "${seconds_of[$layer]}"
+done | sort
 echo "$killed killed, $survived survived, $stale no longer apply"
 [ $((killed + survived + stale)) -gt 0 ] || exit 1
 [ $survived = 0 ] && [ $stale = 0 ]

@@ -96,12 +96,38 @@ static void who_moves_often_changes_no_more(void **state)
 	data_free(d);
 }
 
+/* ike names both, and parses what peers send: a pair in another tunnel's place would be given that one's packets. */
+static void a_pair_is_of_its_tunnel(void **state)
+{
+	struct imsg_sa_add a = {.tunnel = TUNNEL,
+		.spi_in = 0x5a5a0000u + TUNNEL * SLUICE_SA_SLOTS_PER_TUNNEL,
+		.spi_out = 256,
+		.local.addr = {AF_INET, {192, 0, 2, 1}},
+		.remote.addr = {AF_INET, {203, 0, 113, 1}}};
+
+	(void)state;
+	assert_true(data_sa_valid(&a));
+	a.spi_in += SLUICE_SA_SLOTS_PER_TUNNEL;
+	assert_false(data_sa_valid(&a));
+	a.tunnel++;
+	assert_true(data_sa_valid(&a));
+	a.tunnel = SLUICE_MAX_TUNNELS + TUNNEL;
+	assert_false(data_sa_valid(&a));
+	a.tunnel = TUNNEL + 1;
+	a.spi_out = 255; /* RFC 4303 2.1 */
+	assert_false(data_sa_valid(&a));
+	a.spi_out = 256;
+	a.remote.addr.family = AF_INET6;
+	assert_false(data_sa_valid(&a));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_known_is_known_of_one_peer),
 		cmocka_unit_test(what_is_known_goes_with_the_tunnel),
 		cmocka_unit_test(who_moves_often_changes_no_more),
+		cmocka_unit_test(a_pair_is_of_its_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
