@@ -6,6 +6,8 @@
 #define GOLDEN "tests/golden"
 #include "golden_model.h"
 
+#include "ipc/verbs.h"
+
 #include <ctype.h>
 
 /* ---- the documents ---- */
@@ -220,6 +222,22 @@ static void documents_are_as_they_were(void **state)
 	}
 }
 
+/* What may be asked and shows something. */
+static void every_verb_has_a_document(void **state)
+{
+	(void)state;
+	for (int v = 0; v < API_VERBS; v++) {
+		size_t i = 0;
+
+		if (!verbs[v].name || verbs[v].right != RIGHT_READ)
+			continue;
+		while (i < DOCUMENTS && strcmp(documents[i].name, verbs[v].name))
+			i++;
+		if (i == DOCUMENTS)
+			fail_msg("what %s answers is in no golden document", verbs[v].name);
+	}
+}
+
 static char *metrics_text(void)
 {
 	char *text;
@@ -319,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_are_as_they_were),
+		cmocka_unit_test(every_verb_has_a_document),
 		cmocka_unit_test(metrics_are_as_they_were),
 		cmocka_unit_test(every_word_is_in_a_document),
 	};
