@@ -61,8 +61,7 @@ static inline void remember_globals(struct kept_plane *k)
 	plane_objects(k->plane, objects);
 	k->global_count = 0;
 	for (int i = 0; i < OBJECTS && objects[i]; i++) {
-		bpf_object__for_each_map(m, objects[i])
-		{
+		bpf_object__for_each_map(m, objects[i]) {
 			if (!bpf_map__is_internal(m) || is_read_only(m))
 				continue;
 			assert_true(k->global_count < GLOBALS_MAX);
@@ -129,8 +128,7 @@ static inline void wipe_plane(struct kept_plane *k)
 
 	plane_objects(k->plane, objects);
 	for (int i = 0; i < OBJECTS && objects[i]; i++) {
-		bpf_object__for_each_map(m, objects[i])
-		{
+		bpf_object__for_each_map(m, objects[i]) {
 			if (!bpf_map__is_internal(m))
 				wipe_map(m);
 		}

@@ -117,8 +117,7 @@ static struct ike_sa *find_state(struct engine *e, enum ike_state state)
 {
 	struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
+	TAILQ_FOREACH(sa, &e->sas, link) {
 		if (sa->state == state && !sa->free_me)
 			return sa;
 	}

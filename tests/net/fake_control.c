@@ -23,9 +23,9 @@ static void grow(json_t *o, json_int_t turn)
 	json_t *value;
 	size_t i;
 
-	json_array_foreach(o, i, value) grow(value, turn);
-	json_object_foreach(o, name, value)
-	{
+	json_array_foreach(o, i, value)
+		grow(value, turn);
+	json_object_foreach(o, name, value) {
 		if (json_is_integer(value) && (!strcmp(name, "packets") || !strcmp(name, "bytes")))
 			json_integer_set(value, turn * json_integer_value(value));
 		else

@@ -191,8 +191,7 @@ static void print_table(const json_t *array)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(array, i, o)
-	{
+	json_array_foreach(array, i, o) {
 		table_row(&t);
 		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++)
 			table_text(&t, field_text(o, fields[f]));

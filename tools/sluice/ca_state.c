@@ -44,8 +44,7 @@ static bool read_document(const json_t *document, struct ca_state *s)
 	if (!json_is_integer(number) || json_integer_value(number) < 0 || !json_is_array(list))
 		return false;
 	s->crl_number = (uint64_t)json_integer_value(number);
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach(list, i, entry) {
 		const char *serial = json_string_value(json_object_get(entry, "serial"));
 		const json_t *at = json_object_get(entry, "at");
 

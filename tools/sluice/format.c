@@ -65,8 +65,7 @@ const char *format_path(const json_t *path, char *text, size_t size)
 	const json_t *as;
 
 	text[0] = '\0';
-	json_array_foreach(path, i, as)
-	{
+	json_array_foreach(path, i, as) {
 		int n = snprintf(text + used, size - used, "%s%lld", i ? " " : "",
 			(long long)json_integer_value(as));
 

@@ -257,9 +257,11 @@ static void print_silent(const json_t *document)
 	const char *name;
 	json_t *silent = json_object_get(document, "silent"), *seconds;
 
-	json_object_foreach(silent, name, seconds) fprintf(stderr,
-		"sluice: %s has not answered for %lld s: what follows is what it said before\n",
-		name, (long long)json_integer_value(seconds));
+	json_object_foreach(silent, name, seconds)
+		fprintf(stderr,
+			"sluice: %s has not answered for %lld s: what follows is what it said "
+			"before\n",
+			name, (long long)json_integer_value(seconds));
 }
 
 static void print_answer(const struct command *c, const struct options *o, const json_t *document)

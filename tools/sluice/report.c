@@ -14,8 +14,7 @@ static void format_drops(json_t *dropped, char *text, size_t size)
 	json_t *o;
 
 	text[0] = '\0';
-	json_object_foreach(dropped, reason, o)
-	{
+	json_object_foreach(dropped, reason, o) {
 		int n = snprintf(text + used, size - used, "%s%s %llu", used ? ", " : "", reason,
 			(unsigned long long)field_number(o, "packets"));
 
@@ -95,8 +94,7 @@ void view_report_since(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "sites"), i, site)
-	{
+	json_array_foreach(json_object_get(document, "sites"), i, site) {
 		direction_since_row(&t, site, "in");
 		direction_since_row(&t, site, "out");
 	}
@@ -118,8 +116,7 @@ void view_report(const json_t *document)
 	aggregate_line(aggregate, "out");
 	printf("\n");
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "sites"), i, site)
-	{
+	json_array_foreach(json_object_get(document, "sites"), i, site) {
 		direction_row(&t, site, "in");
 		direction_row(&t, site, "out");
 	}

@@ -24,8 +24,7 @@ void view_sites(const json_t *document)
 		format_quantity(field_number(hub, "aggregate_rate_bps"), "bit/s", b),
 		format_duration(field_number(hub, "uptime_s"), c));
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "sites"), i, site)
-	{
+	json_array_foreach(json_object_get(document, "sites"), i, site) {
 		const json_t *egress = json_object_get(site, "primary_egress");
 
 		table_row(&t);
@@ -85,8 +84,7 @@ static void print_details(const json_t *tunnels)
 	const json_t *o;
 	size_t i;
 
-	json_array_foreach(tunnels, i, o)
-	{
+	json_array_foreach(tunnels, i, o) {
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
 			if (strcmp(field_text(o, names[k]), "-"))
 				printf("%s %llu: %s%s\n", field_text(o, "site"),
@@ -108,7 +106,8 @@ void view_tunnels(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(tunnels, i, o) tunnel_row(&t, o);
+	json_array_foreach(tunnels, i, o)
+		tunnel_row(&t, o);
 	table_print(&t, "no tunnels are configured");
 	print_details(tunnels);
 }
@@ -122,8 +121,7 @@ static void carriers(struct table *t, const json_t *route)
 	const char *before = "";
 	size_t i;
 
-	json_array_foreach(shares, i, o)
-	{
+	json_array_foreach(shares, i, o) {
 		const char *site = field_text(o, "site");
 		bool same = !strcmp(site, before);
 		size_t s = strlen(sites), n = strlen(tunnels);
@@ -156,8 +154,7 @@ void view_routes(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "routes"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "routes"), i, o) {
 		bool stale = json_is_true(json_object_get(o, "stale"));
 		char path[256];
 
@@ -183,8 +180,7 @@ void view_sas(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "sas"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "sas"), i, o) {
 		char text[FORMAT_SIZE];
 
 		table_row(&t);
@@ -211,8 +207,7 @@ static void view_counters(const json_t *document, const char *place)
 	struct table t;
 
 	table_init(&t, columns);
-	json_object_foreach(counters, name, o)
-	{
+	json_object_foreach(counters, name, o) {
 		if (!field_number(o, "packets"))
 			continue;
 		table_row(&t);
@@ -236,8 +231,7 @@ void view_dataplane(const json_t *document)
 		(unsigned long long)field_number(document, "workers"),
 		field_text(document, "mode"));
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "processes"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "processes"), i, o) {
 		uint64_t pid = field_number(o, "pid");
 		char text[FORMAT_SIZE];
 
@@ -272,8 +266,7 @@ void view_log(const json_t *document)
 	const json_t *o;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "events"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "events"), i, o) {
 		printf("%s  %s tunnel %llu  %s/%s  %s  %s%s%s", field_text(o, "timestamp"),
 			field_text(o, "site"), (unsigned long long)field_number(o, "tunnel"),
 			field_text(o, "ike_phase1_state"), field_text(o, "ike_phase2_state"),
@@ -290,12 +283,10 @@ void view_bgp_log(const json_t *document)
 	const char *name;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "events"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "events"), i, o) {
 		printf("%s  %s  %s %s", field_text(o, "timestamp"), field_text(o, "resource_id"),
 			field_text(o, "type"), field_text(o, "status"));
-		json_object_foreach(json_object_get(o, "message"), name, value)
-		{
+		json_object_foreach(json_object_get(o, "message"), name, value) {
 			if (json_is_string(value))
 				printf("  %s %s", name, json_string_value(value));
 			else

@@ -50,8 +50,7 @@ static void view_quarantined(const json_t *paths)
 	const json_t *o;
 	size_t i;
 
-	json_array_foreach(paths, i, o)
-	{
+	json_array_foreach(paths, i, o) {
 		printf("quarantined: %s of %s %llu; %s belongs to %s (%s)\n",
 			field_text(o, "prefix"), field_text(o, "site"),
 			(unsigned long long)field_number(o, "tunnel"),
@@ -71,8 +70,7 @@ void view_route(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "paths"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "paths"), i, o) {
 		char path[256];
 
 		table_row(&t);
@@ -100,11 +98,11 @@ void view_bgp(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(sessions, i, o) session_row(&t, o);
+	json_array_foreach(sessions, i, o)
+		session_row(&t, o);
 	table_print(&t, "no sessions are configured");
 	view_quarantined(json_object_get(document, "quarantined"));
-	json_array_foreach(sessions, i, o)
-	{
+	json_array_foreach(sessions, i, o) {
 		if (strcmp(field_text(o, "detail"), "-"))
 			printf("%s %llu: %s\n", field_text(o, "site"),
 				(unsigned long long)field_number(o, "tunnel"),
@@ -121,8 +119,7 @@ void view_closed(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "closed"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "closed"), i, o) {
 		table_row(&t);
 		table_text(&t, field_text(o, "prefix"));
 		table_text(&t, field_text(o, "site"));

@@ -40,10 +40,10 @@ void view_certificates(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "certificates"), i, o) certificate_row(&t, o);
+	json_array_foreach(json_object_get(document, "certificates"), i, o)
+		certificate_row(&t, o);
 	table_print(&t, "no certificates are configured");
-	json_array_foreach(json_object_get(document, "crls"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "crls"), i, o) {
 		printf("revocation list of %s: %llu revoked, until %s, %s\n",
 			field_text(o, "issuer"), (unsigned long long)field_number(o, "revoked"),
 			field_text(o, "next_update"), field_text(o, "state"));

@@ -27,7 +27,8 @@ void view_endpoints(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(json_object_get(document, "endpoints"), i, o) endpoint_row(&t, o);
+	json_array_foreach(json_object_get(document, "endpoints"), i, o)
+		endpoint_row(&t, o);
 	table_print(&t, "no endpoints");
 	printf("\nwhat the hub itself sends to sites is from: %s, %s\n",
 		field_text(document, "source"), field_text(document, "source6"));

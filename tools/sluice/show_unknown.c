@@ -16,8 +16,7 @@ void view_unknown(const json_t *document)
 	size_t i;
 
 	table_init(&t, columns);
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach(list, i, o) {
 		table_row(&t);
 		table_text(&t, field_text(o, "address"));
 		table_text(&t, field_text(o, "local"));
@@ -28,8 +27,7 @@ void view_unknown(const json_t *document)
 		table_text(&t, json_is_true(json_object_get(o, "verified")) ? "yes" : "no");
 	}
 	table_print(&t, "no unknown devices");
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach(list, i, o) {
 		const char *detail = field_text(o, "detail");
 		bool more = strcmp(detail, "-") != 0;
 

@@ -138,8 +138,7 @@ static json_t *find_site(const json_t *document, const char *name)
 	json_t *o;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, "sites"), i, o)
-	{
+	json_array_foreach(json_object_get(document, "sites"), i, o) {
 		if (!strcmp(field_text(o, "name"), name))
 			return o;
 	}
@@ -152,7 +151,8 @@ static uint64_t dropped_bytes(const json_t *direction)
 	const char *reason;
 	uint64_t sum = 0;
 
-	json_object_foreach(dropped, reason, o) sum += field_number(o, "bytes");
+	json_object_foreach(dropped, reason, o)
+		sum += field_number(o, "bytes");
 	return sum;
 }
 
@@ -256,8 +256,7 @@ static void print_screen(const struct top *top)
 
 	if (!rows)
 		return;
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach(list, i, o) {
 		const json_t *before = find_site(top->before, field_text(o, "name"));
 		const json_t *site = find_site(top->sites, field_text(o, "name"));
 

@@ -90,8 +90,7 @@ static struct place *find(const struct engine *e, const struct ip_addr *source, 
 {
 	struct place *p;
 
-	LIST_FOREACH(p, bucket_of(e, source), bucket)
-	{
+	LIST_FOREACH(p, bucket_of(e, source), bucket) {
 		if (p->known == known && addr_equal(&p->source, source))
 			return p;
 	}
@@ -200,7 +199,7 @@ static unsigned int count_address(const struct place *p, const struct ip_addr *r
 	unsigned int n = 0;
 
 	TAILQ_FOREACH(sa, &p->sas, in_place)
-	n += addr_equal(&sa->remote.addr, remote);
+		n += addr_equal(&sa->remote.addr, remote);
 	return n;
 }
 
@@ -238,8 +237,7 @@ static struct ike_sa *oldest_to_go(
 {
 	struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &p->sas, in_place)
-	{
+	TAILQ_FOREACH(sa, &p->sas, in_place) {
 		if (may_go(sa, now) && (!remote || addr_equal(&sa->remote.addr, remote)))
 			return sa;
 	}
@@ -251,8 +249,7 @@ static struct ike_sa *oldest_v1(const struct engine *e)
 {
 	struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &e->unfinished, by_age)
-	{
+	TAILQ_FOREACH(sa, &e->unfinished, by_age) {
 		if (sa->state == IKE_MAIN2_SENT && !sa->place->known)
 			return sa;
 	}
@@ -266,16 +263,14 @@ static struct ike_sa *give_up_one(const struct engine *e, const struct place *ow
 	struct ike_sa *sa;
 
 	for (unsigned int i = 0; i < PLACE_BUCKETS; i++) {
-		LIST_FOREACH(p, &e->places[i], bucket)
-		{
+		LIST_FOREACH(p, &e->places[i], bucket) {
 			if (!p->known && (!largest || p->count > largest->count))
 				largest = p;
 		}
 	}
 	if (largest && largest->count > (own ? own->count + 1 : 1))
 		return TAILQ_FIRST(&largest->sas);
-	TAILQ_FOREACH(sa, &e->unfinished, by_age)
-	{
+	TAILQ_FOREACH(sa, &e->unfinished, by_age) {
 		if (!sa->place->known && may_go(sa, now))
 			return sa;
 	}

@@ -86,8 +86,7 @@ static bool all_allowed(const struct tunnel *t, const struct engine_tunnel *conf
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (!sa->free_me && sa->state == IKE_ESTABLISHED && !ike_allowed(sa, conf))
 			return false;
 	}

@@ -275,8 +275,7 @@ static bool worth_saving(const struct engine *e, const struct tunnel *t)
 		if (t->children[i].installed)
 			return true;
 	}
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
+	TAILQ_FOREACH(sa, &e->sas, link) {
 		if (sa->tunnel == t && is_kept(sa))
 			return true;
 	}
@@ -294,8 +293,7 @@ static void put_tunnel(struct wr *w, const struct engine *e, const struct tunnel
 	wr_u8(w, (uint8_t)(t->in_use + 1));
 	count_at = wr_len(w);
 	wr_u8(w, 0);
-	TAILQ_FOREACH(sa, &e->sas, link)
-	{
+	TAILQ_FOREACH(sa, &e->sas, link) {
 		if (sa->tunnel != t || !is_kept(sa) || count == 2)
 			continue;
 		put_sa(w, sa);
@@ -369,7 +367,7 @@ size_t engine_checkpoint(const struct engine *e, void *buf, size_t size, uint64_
 	wr_u32(&w, EFFECT_NO_TUNNEL);
 	wr_u32(&w, e->former_count);
 	TAILQ_FOREACH(f, &e->formers, link)
-	put_former(&w, f);
+		put_former(&w, f);
 	return w.bad ? 0 : wr_len(&w);
 }
 
@@ -431,7 +429,7 @@ static void undo(struct engine *e)
 	struct ike_sa *sa;
 
 	TAILQ_FOREACH(sa, &e->sas, link)
-	ike_sa_drop(e, sa);
+		ike_sa_drop(e, sa);
 	engine_sweep(e);
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
@@ -465,8 +463,7 @@ bool engine_restore(struct engine *e, const void *buf, size_t len, uint64_t now)
 		if (!t) {
 			struct ike_sa *sa;
 
-			TAILQ_FOREACH(sa, &e->sas, link)
-			{
+			TAILQ_FOREACH(sa, &e->sas, link) {
 				if (sa->tunnel == &nowhere)
 					ike_sa_drop(e, sa);
 			}

@@ -50,7 +50,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	TAILQ_FOREACH(sa, &e->sas, link)
-	ike_sa_drop(e, sa);
+		ike_sa_drop(e, sa);
 	engine_sweep(e);
 	while ((f = effect_pop(&e->effects)))
 		effect_free(f);
@@ -237,7 +237,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 	tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
 	/* The delete was sent once; a tunnel that is gone waits for nothing. */
 	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	ike_sa_drop(e, sa);
+		ike_sa_drop(e, sa);
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		if (t->children[i].state != CHILD_FREE)
 			child_release(e, t, i);
@@ -470,7 +470,7 @@ void engine_look(const struct engine *e, uint32_t tunnel, struct engine_view *v)
 		return;
 	v->ike_sas = tunnel_count_ike(t);
 	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	v->established += !sa->free_me && sa->state == IKE_ESTABLISHED;
+		v->established += !sa->free_me && sa->state == IKE_ESTABLISHED;
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		v->pairs += t->children[i].installed;
 		v->live_pairs += t->children[i].state == CHILD_LIVE;

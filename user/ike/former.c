@@ -75,8 +75,7 @@ bool former_has(const struct engine *e, const struct ip_addr *local, const struc
 {
 	const struct former *f;
 
-	TAILQ_FOREACH(f, &e->formers, link)
-	{
+	TAILQ_FOREACH(f, &e->formers, link) {
 		if (now < f->until && addr_equal(&f->local, local) && identity_equal(&f->id, id))
 			return true;
 	}
@@ -88,8 +87,7 @@ bool former_at(const struct engine *e, const struct ip_endpoint *local,
 {
 	const struct former *f;
 
-	TAILQ_FOREACH(f, &e->formers, link)
-	{
+	TAILQ_FOREACH(f, &e->formers, link) {
 		if (now < f->until && addr_equal(&f->local, &local->addr) &&
 			addr_is_set(&f->peer) && addr_equal(&f->peer, &remote->addr))
 			return true;

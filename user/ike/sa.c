@@ -87,8 +87,7 @@ struct ike_sa *ike_sa_find(const struct engine *e, uint64_t our_spi)
 {
 	struct ike_sa *sa;
 
-	LIST_FOREACH(sa, bucket_of(e, our_spi), bucket)
-	{
+	LIST_FOREACH(sa, bucket_of(e, our_spi), bucket) {
 		if (our_spi_of(sa) == our_spi)
 			return sa;
 	}
@@ -165,8 +164,7 @@ void ike_sa_not_heir(struct ike_sa *sa)
 
 	if (!sa->tunnel)
 		return;
-	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel) {
 		if (other->request.collided_ike == sa)
 			other->request.collided_ike = NULL;
 	}
@@ -430,8 +428,7 @@ struct ike_sa *tunnel_ike(const struct tunnel *t)
 {
 	struct ike_sa *sa, *found = NULL;
 
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (sa->free_me || sa->state != IKE_ESTABLISHED || sa->redundant)
 			continue;
 		if (t->in_use >= 0 && t->children[t->in_use].ike == sa)
@@ -448,7 +445,7 @@ unsigned int tunnel_count_ike(const struct tunnel *t)
 	unsigned int n = 0;
 
 	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	n += !sa->free_me;
+		n += !sa->free_me;
 	return n;
 }
 

@@ -69,7 +69,7 @@ uint64_t engine_next_timer(const struct engine *e)
 	struct ike_sa *sa;
 
 	TAILQ_FOREACH(sa, &e->sas, link)
-	earliest(&at, sa_next(sa));
+		earliest(&at, sa_next(sa));
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		const struct tunnel *t = e->tunnels[i];
 

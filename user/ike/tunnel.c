@@ -28,8 +28,7 @@ static enum effect_phase phase_of(const struct tunnel *t, const struct ike_sa **
 	*shown = tunnel_ike(t);
 	if (t->in_use >= 0)
 		return PHASE_UP;
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (sa->free_me)
 			continue;
 		if (ike_is_initiating(sa) || sa->state == IKE_ESTABLISHED)
@@ -165,8 +164,7 @@ void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now)
 		tunnel_report(e, t, REASON_REMOTE_UNKNOWN, reason_sentence(REASON_REMOTE_UNKNOWN));
 		return;
 	}
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (sa->free_me)
 			continue;
 		if (ike_is_initiating(sa))

@@ -163,8 +163,7 @@ struct tunnel *tunnel_at(
 {
 	struct tunnel *t, *found = NULL;
 
-	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
-	{
+	LIST_FOREACH(t, named_bucket(e, &remote->addr), named) {
 		if (!addr_equal(&t->conf.local, &local->addr) ||
 			!addr_equal(&t->conf.remote, &remote->addr))
 			continue;
@@ -180,8 +179,7 @@ bool tunnel_is_near(
 {
 	struct tunnel *t;
 
-	LIST_FOREACH(t, named_bucket(e, &remote->addr), named)
-	{
+	LIST_FOREACH(t, named_bucket(e, &remote->addr), named) {
 		if (addr_equal(&t->conf.local, &local->addr) &&
 			addr_equal(peer_address(t), &remote->addr))
 			return true;

@@ -106,8 +106,7 @@ static void write_text(FILE *f, const json_t *event)
 	const char *name, *between = "";
 	json_t *value;
 
-	json_object_foreach((json_t *)event, name, value)
-	{
+	json_object_foreach((json_t *)event, name, value) {
 		const char *text = json_string_value(value);
 
 		if (!strcmp(name, "event_timestamp"))

@@ -73,8 +73,7 @@ static void forget_unknown(struct hub *h)
 	json_t *words;
 	void *next;
 
-	json_object_foreach_safe(h->admin->words, next, name, words)
-	{
+	json_object_foreach_safe(h->admin->words, next, name, words) {
 		const struct site_conf *site = configured_site(h->config, name);
 
 		if (site) {

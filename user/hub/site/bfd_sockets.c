@@ -57,8 +57,7 @@ static struct bfd_socket *find(struct bfd_sockets *s, const struct ip_addr *loca
 {
 	struct bfd_socket *b;
 
-	LIST_FOREACH(b, &s->list, next)
-	{
+	LIST_FOREACH(b, &s->list, next) {
 		if (addr_equal(&b->local, local))
 			return b;
 	}

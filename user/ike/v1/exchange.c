@@ -207,8 +207,7 @@ struct ike_sa *v1_heir(const struct ike_sa *sa)
 {
 	struct ike_sa *other, *found = NULL;
 
-	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel) {
 		if (other != sa && !other->free_me && other->version == &ike_v1 &&
 			other->state == IKE_ESTABLISHED &&
 			(!found || other->established > found->established))

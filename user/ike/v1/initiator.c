@@ -60,8 +60,7 @@ void v1_main_rekey(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	const struct ike_sa *other;
 
-	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel) {
 		if (other == sa || other->free_me)
 			continue;
 		if (ike_is_initiating(other) ||

@@ -42,8 +42,7 @@ bool v1_quick_under_way(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (!sa->free_me && sa->v1 && v1_quick_on(sa))
 			return true;
 	}

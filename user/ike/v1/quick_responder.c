@@ -11,8 +11,7 @@ static bool must_wait(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (!sa->free_me && sa->v1 && v1_is_quick(sa->request.kind))
 			return v1_leads(t);
 	}

@@ -291,8 +291,7 @@ static bool must_wait(const struct tunnel *t)
 {
 	const struct ike_sa *sa;
 
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
-	{
+	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
 		if (!sa->free_me && (sa->state == IKE_MAIN3_SENT || sa->state == IKE_MAIN5_SENT))
 			return v1_leads(t);
 	}

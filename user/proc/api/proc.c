@@ -279,8 +279,7 @@ static void on_reply(void *context, struct imsg *m)
 
 	if (m->len - sizeof(*reply) < reply->len)
 		return;
-	LIST_FOREACH(c, &api->clients, link)
-	{
+	LIST_FOREACH(c, &api->clients, link) {
 		if (c->id == reply->id)
 			break;
 	}

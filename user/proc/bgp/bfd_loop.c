@@ -302,8 +302,7 @@ static struct session *find(struct loop *l, uint32_t tunnel)
 {
 	struct session *s;
 
-	LIST_FOREACH(s, &l->sessions, link)
-	{
+	LIST_FOREACH(s, &l->sessions, link) {
 		if (s->tunnel == tunnel && !s->ends_at)
 			return s;
 	}

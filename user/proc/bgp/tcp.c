@@ -41,8 +41,7 @@ static struct connection *connection_find(
 {
 	struct connection *c;
 
-	LIST_FOREACH(c, &p->connections, link)
-	{
+	LIST_FOREACH(c, &p->connections, link) {
 		if (c->tunnel == tunnel && c->direction == direction)
 			return c;
 	}

@@ -28,8 +28,7 @@ static struct waiting_sa *find(const struct ike_hold *h, uint32_t spi_in)
 {
 	struct waiting_sa *w;
 
-	LIST_FOREACH(w, &h->waiting, link)
-	{
+	LIST_FOREACH(w, &h->waiting, link) {
 		if (w->spi_in == spi_in)
 			return w;
 	}
@@ -111,8 +110,7 @@ uint64_t ike_hold_next(const struct ike_hold *h)
 	const struct waiting_sa *w;
 	uint64_t next = UINT64_MAX;
 
-	LIST_FOREACH(w, &h->waiting, link)
-	{
+	LIST_FOREACH(w, &h->waiting, link) {
 		if (w->until < next)
 			next = w->until;
 	}
