@@ -169,6 +169,7 @@ void ike_rekey_request(struct engine *e, struct ike_sa *old, const struct messag
 	struct nonce ni, nr;
 	struct span peer_public;
 	struct ike_sa *sa;
+	bool keyed;
 
 	if (!check_request(e, old, m, &choice, &ni, &peer_public))
 		return;
@@ -179,12 +180,13 @@ void ike_rekey_request(struct engine *e, struct ike_sa *old, const struct messag
 	make_nonce(e, &nr);
 	sa = make_successor(
 		e, old, false, read_spi(choice.spi), ike_sa_new_spi(e), &choice.suite, now);
-	if (!keys_derive_rekeyed(&sa->suite, old->suite.prf, old->keys.d, &shared, &ni, &nr,
-		    sa->spi_i, sa->spi_r, &sa->keys)) {
+	keyed = keys_derive_rekeyed(&sa->suite, old->suite.prf, old->keys.d, &shared, &ni, &nr,
+		sa->spi_i, sa->spi_r, &sa->keys);
+	secret_wipe(&shared, sizeof(shared));
+	if (!keyed) {
 		ike_sa_drop(e, sa);
 		return;
 	}
-	secret_wipe(&shared, sizeof(shared));
 	answer(e, old, m, &choice, sa->spi_r, &nr, public);
 	engine_note(e, old->tunnel, &m->remote, false, REASON_IKE_REKEYED, "%s, by the peer",
 		suite_format(&sa->suite, text));
