@@ -357,7 +357,7 @@ static __always_inline int hopeless(const struct rate_bucket *bucket)
 static __always_inline int to_tunnel(
 	struct __sk_buff *skb, const struct inside_packet *p, struct inside_stats *drops)
 {
-	__u32 tunnel = choose_tunnel(skb, p), site = tunnel / 2;
+	__u32 tunnel = choose_tunnel(skb, p), site = tunnel / SLUICE_TUNNELS_PER_SITE;
 	struct tunnel_record *record = bpf_map_lookup_elem(&tunnels, &tunnel);
 	struct site_stats *stats = bpf_map_lookup_elem(&site_out_stats, &site);
 	__u32 bucket_index = bucket_of(tunnel, record ? record->own_limits : 0);
@@ -484,7 +484,7 @@ int from_site(struct __sk_buff *skb)
 	}
 	if (tunnel == SLUICE_TUNNEL_NONE)
 		return TC_ACT_OK;
-	site = tunnel / 2;
+	site = tunnel / SLUICE_TUNNELS_PER_SITE;
 	stats = bpf_map_lookup_elem(&site_in_stats, &site);
 	if (!stats) {
 		count(&drops->tunnel_unknown, 1, skb->len);

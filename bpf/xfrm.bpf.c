@@ -118,7 +118,7 @@ static __always_inline int police_fragments(
 static __always_inline int paid_for(
 	const struct opened *o, __u32 tunnel, __u32 own_limits, struct site_stats *stats, __u64 now)
 {
-	__u32 site = tunnel / 2, bucket_index = bucket_of(tunnel, own_limits);
+	__u32 site = tunnel / SLUICE_TUNNELS_PER_SITE, bucket_index = bucket_of(tunnel, own_limits);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&bucket_in, &bucket_index);
 	__u64 *credit = bpf_map_lookup_elem(&site_credit, &site);
 
@@ -188,7 +188,7 @@ int xfrm_in(struct __sk_buff *skb)
 	record = bpf_map_lookup_elem(&tunnels, &number);
 	ts = bpf_map_lookup_elem(&selectors, &number);
 	t = bpf_map_lookup_elem(&tunnel_stats, &number);
-	site = number / 2;
+	site = number / SLUICE_TUNNELS_PER_SITE;
 	stats = bpf_map_lookup_elem(&site_in_stats, &site);
 	if (!record || !ts || !t || !stats) {
 		count(&drops->tunnel_unknown, 1, skb->len);

@@ -13,14 +13,15 @@
 
 /* ---- limits ---- */
 
-#define SLUICE_MAX_SITES     1024 /* size of the maps; configuration allows 100 per concentrator */
-#define SLUICE_MAX_TUNNELS   (2 * SLUICE_MAX_SITES)
-#define SLUICE_MAX_WORKERS   16
-#define SLUICE_MAX_ROUTES    131072
-#define SLUICE_MAX_SHARES    256 /* different sets of tunnels that routes share; 0 is none */
-#define SLUICE_SHARE_TUNNELS 16  /* of one such set */
-#define SLUICE_TUNNEL_NONE   0xffffffffu
-#define SLUICE_SITE_NAME_LEN 32
+#define SLUICE_MAX_SITES        1024 /* size of the maps; configuration allows 100 per concentrator */
+#define SLUICE_TUNNELS_PER_SITE 2    /* a tunnel is site * 2 + {0, 1} */
+#define SLUICE_MAX_TUNNELS      (SLUICE_TUNNELS_PER_SITE * SLUICE_MAX_SITES)
+#define SLUICE_MAX_WORKERS      16
+#define SLUICE_MAX_ROUTES       131072
+#define SLUICE_MAX_SHARES       256 /* different sets of tunnels that routes share; 0 is none */
+#define SLUICE_SHARE_TUNNELS    16  /* of one such set */
+#define SLUICE_TUNNEL_NONE      0xffffffffu
+#define SLUICE_SITE_NAME_LEN    32
 
 /* The routing protocols, whose packets both data planes count apart. */
 #define SLUICE_PORT_BGP 179  /* RFC 4271 8.2.1 */

@@ -27,6 +27,7 @@
 #include "ipc/msg_data.h"
 #include "ipc/msg_sa.h"
 #include "proc/roles.h"
+#include "state/stats_fields.h"
 #include "data_site.h"
 
 #include <errno.h>
@@ -253,22 +254,25 @@ static void restart(struct test_hub *h)
 	message(h->ike_fd, IMSG_SA_KEEP_END, -1, NULL, 0);
 }
 
+static void print_count(const char *name, const struct traffic *t)
+{
+	if (t->packets)
+		printf(" %s=%llu/%llu", name, (unsigned long long)t->packets,
+			(unsigned long long)t->bytes);
+}
+
 static void print_site(const char *name, const struct site_stats *s)
 {
-	static const char *const fields[] = {"offered", "delivered", "site_rate", "site_pps",
-		"aggregate_rate", "tunnel_down", "replay", "auth", "selector", "source", "service",
-		"neighbour", "foreign", "isolation", "malformed", "ecn", "mtu", "horizon",
-		"sequence", "ring_full", "internal"};
-	const struct traffic *t = (const struct traffic *)s;
-	uint64_t sum = 0;
+	uint64_t sum = s->delivered.packets;
 
 	printf("%s", name);
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (t[i].packets)
-			printf(" %s=%llu/%llu", fields[i], (unsigned long long)t[i].packets,
-				(unsigned long long)t[i].bytes);
-		if (i)
-			sum += t[i].packets;
+	print_count("offered", &s->offered);
+	print_count("delivered", &s->delivered);
+	for (const struct stats_field *f = site_drop_fields; f->name; f++) {
+		const struct traffic *t = stats_field_of(s, f);
+
+		print_count(f->name, t);
+		sum += t->packets;
 	}
 	printf(" missing=%lld\n", (long long)(s->offered.packets - sum));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/maps.h"
 
+#include "base/types.h"
 #include "dataplane/fair.h"
 
 #include <assert.h>
@@ -21,6 +22,8 @@
 
 static_assert(sizeof(struct outside_stats) <= sizeof(struct site_stats), "room per CPU");
 static_assert(sizeof(struct inside_stats) <= sizeof(struct site_stats), "room per CPU");
+static_assert(SLUICE_TUNNELS_PER_SITE == TUNNELS_PER_SITE,
+	"tunnels have the same numbers in both planes");
 
 struct shared {
 	void *start;
@@ -159,7 +162,7 @@ void maps_tunnel_rate_set(struct maps *m, enum sluice_direction direction, uint3
 void maps_site_rate_set(struct maps *m, enum sluice_direction direction, uint32_t site,
 	const struct bucket_rate *rate)
 {
-	maps_tunnel_rate_set(m, direction, bucket_of(2 * site, false), rate);
+	maps_tunnel_rate_set(m, direction, bucket_of(TUNNELS_PER_SITE * site, false), rate);
 }
 
 void maps_aggregate_rate_set(
@@ -202,7 +205,7 @@ static int trie_map(const struct maps *m, enum tries tries, const struct ip_pref
 static struct route_target route_target(uint32_t tunnel, uint32_t share, uint8_t len)
 {
 	return (struct route_target){
-		.tunnel = tunnel, .site = tunnel / 2, .share = share, .len = len};
+		.tunnel = tunnel, .site = tunnel / TUNNELS_PER_SITE, .share = share, .len = len};
 }
 
 static bool trie_set(struct maps *m, enum tries tries, const struct ip_prefix *prefix,
@@ -461,7 +464,7 @@ static void count_waiting(struct maps *m)
 
 	for (uint32_t i = 0; i < m->tunnel_stats.entries; i++) {
 		struct tunnel_stats *t = row(&m->tunnel_stats, i);
-		uint32_t site = i % SLUICE_MAX_TUNNELS / 2;
+		uint32_t site = i % SLUICE_MAX_TUNNELS / TUNNELS_PER_SITE;
 		struct site_stats *last = row(rows, control * SLUICE_MAX_SITES + site);
 
 		add_words(&last->internal, &t->waiting, sizeof(t->waiting));

@@ -3,6 +3,7 @@
 #ifndef SLUICE_DATAPLANE_WORKER_INTERNAL_H
 #define SLUICE_DATAPLANE_WORKER_INTERNAL_H
 
+#include "base/types.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/congestion.h"
 #include "dataplane/outer.h"
@@ -70,12 +71,12 @@ static inline void tally(struct traffic *t, uint64_t packets, uint64_t bytes)
 /* Rows of this worker; it is the only one that writes them. */
 static inline struct site_stats *in_stats(const struct worker *w, uint32_t tunnel)
 {
-	return &w->shared.in_stats[w->index * SLUICE_MAX_SITES + tunnel / 2];
+	return &w->shared.in_stats[w->index * SLUICE_MAX_SITES + tunnel / TUNNELS_PER_SITE];
 }
 
 static inline struct site_stats *out_stats(struct worker *w, uint32_t tunnel)
 {
-	return &w->shared.out_stats[w->index * SLUICE_MAX_SITES + tunnel / 2];
+	return &w->shared.out_stats[w->index * SLUICE_MAX_SITES + tunnel / TUNNELS_PER_SITE];
 }
 
 static inline struct tunnel_stats *tunnel_row(const struct worker *w, uint32_t tunnel)

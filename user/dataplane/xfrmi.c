@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/xfrmi.h"
 
+#include "base/types.h"
+
 #include <linux/if.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -100,8 +102,9 @@ static struct rtnl_link *describe(uint32_t tunnel, uint32_t outside_ifindex, con
 
 	if (!link)
 		return NULL;
-	snprintf(name, sizeof(name), "sl%u-%u", tunnel / 2, tunnel % 2);
-	snprintf(alias, sizeof(alias), "%s tunnel %u", site, tunnel % 2);
+	snprintf(name, sizeof(name), "sl%u-%u", tunnel / TUNNELS_PER_SITE,
+		tunnel % TUNNELS_PER_SITE);
+	snprintf(alias, sizeof(alias), "%s tunnel %u", site, tunnel % TUNNELS_PER_SITE);
 	rtnl_link_set_name(link, name);
 	rtnl_link_set_ifalias(link, alias);
 	rtnl_link_set_mtu(link, MTU_START);
