@@ -116,6 +116,74 @@ static void wrong_as_is_refused(void **state)
 	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
 }
 
+/* What an attempt after it comes to says less than why there is no session: it is added. */
+static void a_symptom_does_not_hide_the_cause(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	const struct bgp_effect_state *shown = &lab.hub_state[0];
+
+	(void)state;
+	n.remote_as = 65099;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	site_start(0, 7);
+	pass(MINUTE);
+	lab.hub_connects = lab.site_connects = false;
+	pass(3 * MINUTE);
+	assert_string_equal(shown->detail,
+		"OPEN refused: remote AS is 65010, expected 65099; since then: refused");
+	assert_int_equal(shown->unanswered_since, 0); /* a refusal is an answer */
+	n.remote_as = site_as(0);
+	change(&n);
+	assert_int_equal(bgp_run(lab.hub, lab.now), false);
+	pass(CLOCK_SECOND);
+	assert_string_equal(
+		shown->detail, "the neighbour's configuration was changed; since then: refused");
+	assert_int_equal(shown->error_at, 0); /* of an attempt with another configuration */
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	pass(CLOCK_SECOND);
+	assert_string_equal(shown->detail, "refused");
+	lab.hub_connects = lab.site_connects = true;
+	pass(2 * MINUTE);
+	assert_int_equal(shown->state, FSM_ESTABLISHED);
+	assert_string_equal(shown->detail, "");
+}
+
+/* Nothing comes back: since when is known, until something does. */
+static void attempts_without_an_answer_are_known(void **state)
+{
+	struct bgp_neighbor n = hub_neighbor(0);
+	uint64_t began = lab.now;
+	struct bgp_effect e;
+
+	(void)state;
+	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	for (int i = 0; i < 40; i++) { /* what it asks for goes nowhere */
+		lab.now += CLOCK_SECOND;
+		(void)bgp_run(lab.hub, lab.now);
+		while (bgp_next_effect(lab.hub, &e))
+			if (e.type == BGP_EFFECT_STATE)
+				lab.hub_state[0] = e.state;
+	}
+	assert_in_range(lab.hub_state[0].unanswered_since, began, began + CLOCK_SECOND);
+	assert_string_equal(lab.hub_state[0].detail, "no connection yet");
+	bgp_closed(lab.hub, 0, BGP_OUTGOING, "refused", lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].unanswered_since, 0);
+	n.passive = true;
+	change(&n);
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	began = lab.now;
+	bgp_tunnel_set(lab.hub, 0, true, lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].unanswered_since, began);
+	bgp_connected(lab.hub, 0, BGP_INCOMING, lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].unanswered_since, 0);
+}
+
 static void removed_neighbour_takes_its_routes(void **state)
 {
 	(void)state;
@@ -303,6 +371,8 @@ int main(void)
 		lab_test(hold_timer_ends_a_silent_session),
 		lab_test(tunnel_down_ends_the_session_at_once),
 		lab_test(wrong_as_is_refused),
+		lab_test(a_symptom_does_not_hide_the_cause),
+		lab_test(attempts_without_an_answer_are_known),
 		lab_test(removed_neighbour_takes_its_routes),
 		lab_test(garbage_ends_the_session_only),
 		lab_test(long_messages_of_any_peer),

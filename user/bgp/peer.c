@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void peer_set_detail(struct bgp_peer *p, const char *format, ...)
 {
@@ -14,6 +15,31 @@ void peer_set_detail(struct bgp_peer *p, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(p->detail, sizeof(p->detail), format, args);
 	va_end(args);
+	memcpy(p->cause, p->detail, sizeof(p->cause));
+}
+
+void peer_set_symptom(struct bgp_peer *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(p->detail, sizeof(p->detail), format, args);
+	va_end(args);
+}
+
+const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE])
+{
+	bool both = p->cause[0] && strcmp(p->cause, p->detail) != 0;
+
+	snprintf(text, BGP_DETAIL_SIZE, "%s%s%s", both ? p->cause : "",
+		both ? "; since then: " : "", p->detail);
+	return text;
+}
+
+void peer_set_notify(struct bgp_peer *p, const struct bgp_notify *n, uint64_t now)
+{
+	p->last_notify = *n;
+	p->last_notify_at = now;
 }
 
 /* What ends a session. Of two connections the one that goes says nothing of what the other one comes to. */
@@ -77,7 +103,7 @@ static void send_notify(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 
 	bgp_message_encode_notify(&w, &sent);
 	session_written(s, &w, now);
-	p->last_notify = *n;
+	peer_set_notify(p, n, now);
 	speaker_end_event(b, p, s, "%s%sNOTIFICATION sent: %s", why, why[0] ? "; " : "",
 		notify_format(n, false, text));
 }
@@ -172,7 +198,8 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	p->established_at = now;
 	p->updated = false;
 	p->notes_left = NOTES_PER_SESSION;
-	p->detail[0] = '\0';
+	p->detail[0] = p->cause[0] = '\0';
+	p->unanswered_since = p->refused_until = 0;
 	p->last_notify = (struct bgp_notify){0};
 	p->rib.identifier = s->remote.identifier;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
@@ -201,6 +228,8 @@ static void schedule_restart(struct bgp *b, struct bgp_peer *p, bool was_establi
 		p->start_at = CLOCK_NEVER;
 		return;
 	}
+	if (p->rib.conf.passive && was_established)
+		p->unanswered_since = now;
 	if (was_established && now - p->established_at >= STEADY_S * CLOCK_SECOND)
 		p->backoff_s = 0;
 	/* The peer has closed this connection because it keeps the other one: no failure. */
@@ -291,6 +320,8 @@ static void open_connection(struct bgp *b, struct bgp_peer *p, struct bgp_sessio
 	s->retry_at = now + speaker_jitter(b, speaker_retry_s(b));
 	s->tcp = true;
 	s->out_len = 0;
+	if (!p->unanswered_since)
+		p->unanswered_since = now;
 	e = speaker_effect(b, BGP_EFFECT_CONNECT, conf->tunnel);
 	e->direction = BGP_OUTGOING;
 	e->connect.local = *neighbor_local(conf);
@@ -432,12 +463,13 @@ static void session_timers(struct bgp *b, struct bgp_peer *p, struct bgp_session
 /* Once: as long as nothing else happens, there is nothing else to say. */
 static void tell_missed(struct bgp *b, struct bgp_peer *p)
 {
+	char why[BGP_DETAIL_SIZE];
+
 	p->missed_at = CLOCK_NEVER;
 	if (!p->tunnel_up || b->stopped || peer_established(p))
 		return;
-	speaker_event(b, p, "no session %u s after the tunnel came up: %s", MISSED_S, p->detail);
-	speaker_note(b, p, BGP_NOTE_WARN, "no session %u s after the tunnel came up: %s", MISSED_S,
-		p->detail);
+	speaker_event(b, p, "no session for %u s: %s", MISSED_S, peer_why(p, why));
+	speaker_note(b, p, BGP_NOTE_WARN, "no session for %u s: %s", MISSED_S, why);
 }
 
 void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now)

@@ -77,7 +77,11 @@ struct bgp_peer {
 	struct bgp_effect_state shown;
 	uint64_t report_at; /* counts may be shown again */
 	struct bgp_notify last_notify;
-	char detail[REASON_TEXT_SIZE];
+	uint64_t last_notify_at;
+	uint64_t unanswered_since; /* nothing has come of attempts since then; 0: something has */
+	char detail[REASON_TEXT_SIZE]; /* what happened last */
+	char cause
+		[REASON_TEXT_SIZE]; /* why there is no session, where that is known: a symptom leaves it */
 };
 
 struct bgp {
@@ -159,9 +163,20 @@ void peer_stop(struct bgp *b, struct bgp_peer *p, const struct bgp_notify *n, ui
 void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now);
 uint64_t peer_next_timer(const struct bgp_peer *p);
 
-/* Says why the session is about to end; kept for `show` and the log. */
+/*
+ * Says why the session is about to end; kept for `show` and the log. What is a symptom only says less than a
+ * cause before it: both are shown then.
+ */
 __attribute__((format(printf, 2, 3))) void peer_set_detail(
 	struct bgp_peer *p, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void peer_set_symptom(
+	struct bgp_peer *p, const char *format, ...);
+
+/* Why there is no session, as it is shown. */
+const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE]);
+
+/* The NOTIFICATION that was sent or received last. */
+void peer_set_notify(struct bgp_peer *p, const struct bgp_notify *n, uint64_t now);
 
 /* RFC 4724 4.2: the routes of families that are now stale for good go. */
 void peer_drop_stale(struct bgp *b, struct bgp_peer *p);

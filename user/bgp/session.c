@@ -168,10 +168,15 @@ static void on_notify(
 
 	if (!notify_decode(&body, &n))
 		return;
-	p->last_notify = n;
+	peer_set_notify(p, &n, now);
 	if (n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_PEER_AS)
 		format_bad_as(b, s, more, sizeof(more));
-	peer_set_detail(p, "NOTIFICATION received: %s%s", notify_format(&n, true, text), more);
+	/* RFC 4486 4: these two say no more than that this connection is not kept. */
+	if (n.code == NOTIFY_CEASE && (n.subcode == CEASE_COLLISION || n.subcode == CEASE_REJECTED))
+		peer_set_symptom(p, "NOTIFICATION received: %s", notify_format(&n, true, text));
+	else
+		peer_set_detail(
+			p, "NOTIFICATION received: %s%s", notify_format(&n, true, text), more);
 	speaker_end_event(b, p, s, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
 	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
@@ -221,6 +226,13 @@ static void learn(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
 	note_denial(b, p, prefix, verdict);
 }
 
+/* the peer may come back after a while. */
+static uint32_t limit_pause_s(const struct bgp *b)
+{
+	return b->config.prefix_limit_restart_s ? b->config.prefix_limit_restart_s
+						: PREFIX_RESTART_S;
+}
+
 /* a warning at 75 percent, the end of the session above the limit. True: above. */
 static bool limit_exceeded(
 	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum bgp_family family)
@@ -249,17 +261,15 @@ static bool limit_exceeded(
 	wr_u8(&w, SAFI_UNICAST);
 	wr_u32(&w, limit);
 	s->pending = notify_make_data(NOTIFY_CEASE, CEASE_MAX_PREFIXES, data, sizeof(data));
-	peer_set_detail(p, "prefix limit exceeded: %u %s prefixes received, %u allowed",
-		f->prefixes_in, name, limit);
+	peer_set_detail(p,
+		"prefix limit exceeded: %u %s prefixes received, %u allowed; no session for %u s",
+		f->prefixes_in, name, limit, limit_pause_s(b));
 	return true;
 }
 
-/* the peer may come back after a while. */
 static void end_by_limit(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint64_t now)
 {
-	uint32_t restart = b->config.prefix_limit_restart_s;
-
-	p->refused_until = now + (restart ? restart : PREFIX_RESTART_S) * CLOCK_SECOND;
+	p->refused_until = now + limit_pause_s(b) * CLOCK_SECOND;
 	peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 }
 
@@ -438,6 +448,8 @@ static void on_refresh(
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;
 	}
+	if (s->state < FSM_ESTABLISHED)
+		peer_set_detail(p, "ROUTE-REFRESH received in state %s", fsm_state_name(s->state));
 	peer_event(b, p, s, FSM_REFRESH, now);
 }
 
@@ -455,6 +467,8 @@ static void on_message(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 		on_notify(b, p, s, m->body, now);
 		return;
 	case MESSAGE_KEEPALIVE:
+		if (s->state == FSM_OPEN_SENT)
+			peer_set_detail(p, "KEEPALIVE received before the OPEN");
 		peer_event(b, p, s, FSM_KEEPALIVE, now);
 		return;
 	case MESSAGE_ROUTE_REFRESH:

@@ -167,10 +167,24 @@ static void learn_statics(struct bgp *b, struct bgp_peer *p)
 		rib_drop_stale(&b->rib, &p->rib, f);
 }
 
+/* What is shown until an attempt has come to something. */
+static void show_attempt(struct bgp_peer *p)
+{
+	if (p->rib.conf.is_static)
+		peer_set_detail(p, "%s", "");
+	else if (p->rib.conf.passive)
+		peer_set_symptom(p, "waiting for the site to connect: with a bgp_password the hub "
+				    "does not, and what is not signed with it is dropped");
+	else
+		peer_set_symptom(p, "%s", no_connection);
+}
+
 static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
 {
 	p->backoff_s = 0;
 	p->refused_until = 0;
+	p->unanswered_since = p->tunnel_up && p->rib.conf.passive ? now : 0;
+	p->last_notify = (struct bgp_notify){0};
 	p->start_at = CLOCK_NEVER;
 	if (p->rib.conf.is_static)
 		learn_statics(b, p);
@@ -235,6 +249,8 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		peer_stop(b, p, &n, now);
 		p->rib.conf = *conf;
 		learn_statics(b, p);
+		if (p->tunnel_up)
+			show_attempt(p);
 		start_soon(b, p, now);
 		return true;
 	}
@@ -307,13 +323,9 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 		b->defer_until = 0; /* what is left must be decided about now */
 		peer_set_detail(p, "the tunnel is down");
 		peer_stop(b, p, &n, now);
-	} else if (p->rib.conf.is_static) {
-		peer_set_detail(p, "%s", "");
-	} else if (p->rib.conf.passive) {
-		peer_set_detail(p, "waiting for the site to connect: with a bgp_password the hub "
-				   "does not, and what is not signed with it is dropped");
 	} else {
-		peer_set_detail(p, "%s", no_connection);
+		p->cause[0] = '\0';
+		show_attempt(p);
 	}
 	start_soon(b, p, now);
 }
@@ -416,8 +428,9 @@ void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction,
 		peer_set_detail(p, "the peer has started again");
 		peer_event(b, p, peer_established(p), FSM_TCP_FAILED, now);
 	}
+	p->unanswered_since = 0;
 	if (!strcmp(p->detail, no_connection)) /* what an attempt before has come to stays */
-		peer_set_detail(p, "connected, and the peer has not sent its OPEN yet");
+		peer_set_symptom(p, "connected, and the peer has not sent its OPEN yet");
 	if (direction == BGP_INCOMING)
 		peer_event(b, p, s, FSM_START_PASSIVE, now);
 	peer_event(b, p, s, FSM_TCP_OPEN, now);
@@ -432,8 +445,11 @@ void bgp_closed(
 	if (!s || !s->tcp)
 		return;
 	s->tcp = false;
-	if (!peer_established(p) || s->state == FSM_ESTABLISHED)
-		peer_set_detail(p, "connection: %s", why);
+	p->unanswered_since = 0;
+	if (s->state == FSM_ESTABLISHED)
+		peer_set_detail(p, "%s", why);
+	else if (!peer_established(p))
+		peer_set_symptom(p, "%s", why);
 	peer_event(b, p, s, FSM_TCP_FAILED, now);
 }
 

@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BGP_NETWORKS_MAX 256 /* prefixes behind the hub */
+#define BGP_NETWORKS_MAX 256                         /* prefixes behind the hub */
+#define BGP_DETAIL_SIZE  (2 * REASON_TEXT_SIZE + 16) /* a cause, and what came after it */
 
 enum bgp_direction {
 	BGP_OUTGOING, /* we connected */
@@ -57,7 +58,10 @@ struct bgp_effect_state {
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6: limits are of each family */
 	bool out_limited;                     /* there are more than it may be told of */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
-	char detail[REASON_TEXT_SIZE];
+	uint64_t error_at;                    /* when that was; 0: there was none */
+	uint64_t refused_until;               /* nobody is let in before; 0, or past: not so */
+	uint64_t unanswered_since; /* nothing has come of attempts since then; 0: something has */
+	char detail[BGP_DETAIL_SIZE];
 };
 
 struct bgp_effect_route {
@@ -173,7 +177,7 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 /* The connection that was asked for, or accepted, is open. */
 void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, uint64_t now);
 
-/* It failed, or the other end closed it; the caller has closed its socket. */
+/* It failed, or the other end closed it, which `why` says; the caller has closed its socket. */
 void bgp_closed(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const char *why,
 	uint64_t now);
 

@@ -298,6 +298,9 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 {
 	struct bgp_effect_state s = {.error_code = p->last_notify.code,
 		.error_subcode = p->last_notify.subcode,
+		.error_at = p->last_notify.code ? p->last_notify_at : 0,
+		.refused_until = p->refused_until,
+		.unanswered_since = p->unanswered_since,
 		.state = FSM_IDLE,
 		.counts = p->counts};
 
@@ -312,7 +315,7 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 	}
 	s.prefixes_in6 = p->rib.family[BGP_IPV6].prefixes_in;
 	s.prefixes_out6 = p->rib.family[BGP_IPV6].prefixes_out;
-	memcpy(s.detail, p->detail, sizeof(s.detail));
+	peer_why(p, s.detail);
 	return s;
 }
 
@@ -321,7 +324,9 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 {
 	struct bgp_effect_state s = current_state(p);
 	bool state = s.state != p->shown.state || s.error_code != p->shown.error_code ||
-		     s.error_subcode != p->shown.error_subcode ||
+		     s.error_subcode != p->shown.error_subcode || s.error_at != p->shown.error_at ||
+		     s.refused_until != p->shown.refused_until ||
+		     s.unanswered_since != p->shown.unanswered_since ||
 		     strcmp(s.detail, p->shown.detail) != 0;
 	bool counts = s.prefixes_in != p->shown.prefixes_in ||
 		      s.prefixes_out != p->shown.prefixes_out ||

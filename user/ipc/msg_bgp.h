@@ -124,7 +124,9 @@ struct imsg_bgp_state {
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */
-	char detail[REASON_TEXT_SIZE];
+	/* See struct bgp_effect_state. CLOCK_MONOTONIC */
+	uint64_t error_at_ns, refused_until_ns, unanswered_since_ns;
+	char detail[BGP_DETAIL_SIZE];
 };
 
 /* The best path to a prefix, with what is used beside it. */

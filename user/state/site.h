@@ -58,7 +58,9 @@ struct tunnel_bgp {
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not */
-	char detail[REASON_TEXT_SIZE];
+	/* See struct bgp_effect_state. CLOCK_MONOTONIC */
+	uint64_t error_at_ns, refused_until_ns, unanswered_since_ns;
+	char detail[BGP_DETAIL_SIZE];
 };
 
 /* What the BFD thread said last. */

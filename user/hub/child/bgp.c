@@ -49,6 +49,9 @@ static void on_state(void *context, struct imsg *message)
 		.error_code = m->error_code,
 		.error_subcode = m->error_subcode,
 		.counts = m->counts,
+		.error_at_ns = m->error_at_ns,
+		.refused_until_ns = m->refused_until_ns,
+		.unanswered_since_ns = m->unanswered_since_ns,
 		.established_wall_ns = !is_up  ? 0
 				       : since ? since
 					       : clock_wall()};

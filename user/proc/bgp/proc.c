@@ -63,6 +63,9 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.out_limited = e->state.out_limited,
 		.error_code = e->state.error_code,
 		.error_subcode = e->state.error_subcode,
+		.error_at_ns = e->state.error_at,
+		.refused_until_ns = e->state.refused_until,
+		.unanswered_since_ns = e->state.unanswered_since,
 		.counts = e->state.counts};
 
 	memcpy(m.detail, e->state.detail, sizeof(m.detail));

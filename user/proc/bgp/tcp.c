@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +69,22 @@ static void connection_lost(struct connection *c, const char *why)
 	bgp_schedule_turn(p);
 }
 
+/* For people: what it means that a connection has failed. */
+static void connection_failed(struct connection *c, int error)
+{
+	char why[REASON_TEXT_SIZE];
+
+	if (error == ECONNREFUSED && c->connecting)
+		snprintf(why, sizeof(why),
+			"the device refuses TCP port %d: BGP does not run there, or not for us",
+			BGP_PORT);
+	else if (error == ECONNRESET)
+		snprintf(why, sizeof(why), "the device has reset the connection");
+	else
+		snprintf(why, sizeof(why), "connection: %s", strerror(error));
+	connection_lost(c, why);
+}
+
 /* Writes what waits. False: the connection is gone, and with it c. */
 static bool connection_flush(struct connection *c)
 {
@@ -90,7 +107,7 @@ static bool connection_flush(struct connection *c)
 			return true;
 		}
 		if (n < 0) {
-			connection_lost(c, strerror(errno));
+			connection_failed(c, errno);
 			return false;
 		}
 		bgp_sent(p->bgp, c->tunnel, c->direction, (size_t)n, clock_now());
@@ -128,8 +145,12 @@ static void on_connection_readable(int fd, short what, void *arg)
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if (n <= 0) {
-		connection_lost(c, n ? strerror(errno) : "closed by the peer");
+	if (n < 0) {
+		connection_failed(c, errno);
+		return;
+	}
+	if (!n) {
+		connection_lost(c, "the device has closed the connection");
 		return;
 	}
 	bgp_receive(p->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
@@ -145,7 +166,7 @@ static void on_connected(struct connection *c)
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
 	if (error) {
-		connection_lost(c, strerror(error));
+		connection_failed(c, error);
 		return;
 	}
 	c->connecting = false;
@@ -233,7 +254,10 @@ void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e)
 		return; /* it was deleted after it had asked */
 	fd = connect_socket(n, &e->connect.local, &e->connect.remote);
 	if (fd < 0) {
-		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, strerror(errno), clock_now());
+		char why[REASON_TEXT_SIZE];
+
+		snprintf(why, sizeof(why), "connection: %s", strerror(errno));
+		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, why, clock_now());
 		return;
 	}
 	c = connection_new(p, e->tunnel, BGP_OUTGOING, fd);
@@ -265,7 +289,8 @@ static void take_connection(struct proc_bgp *p, int own_fd, const struct sockadd
 	old = connection_find(p, tunnel, BGP_INCOMING);
 	if (old) { /* the peer has given that one up, or it would not come again */
 		connection_free(old);
-		bgp_closed(p->bgp, tunnel, BGP_INCOMING, "replaced by a new one", clock_now());
+		bgp_closed(
+			p->bgp, tunnel, BGP_INCOMING, "the device has connected anew", clock_now());
 	}
 	set_options(own_fd, bgp_neighbor_get(p->bgp, tunnel));
 	c = connection_new(p, tunnel, BGP_INCOMING, own_fd);
