@@ -346,6 +346,15 @@ static __always_inline int fragment_for_hub(__u32 tunnel)
 	return tat && bucket_charge(tat, bpf_ktime_get_ns(), SLUICE_HUB_FRAGMENT_NS, burst, &start);
 }
 
+/* Whether somebody here waits for it is not known here. Not atomic: only people read it. */
+static __always_inline void note_bfd(__u32 tunnel)
+{
+	struct strange_session *x = bpf_map_lookup_elem(&strange_sessions, &tunnel);
+
+	if (x)
+		x->bfd_ns = bpf_ktime_get_ns();
+}
+
 /*
  * For the hub itself: sessions of this very tunnel (RFC 5881 3), ICMP, what was asked for, and what the
  * configuration opens. A fragment without ports is nothing without its first one, but takes room.
@@ -369,8 +378,11 @@ static __noinline enum served is_served(
 	port = s->protocol == IPPROTO_TCP ? SLUICE_PORT_BGP : SLUICE_PORT_BFD;
 	if (s->destination_port == port &&
 		is_inside(s->family, s->source, record->peer4, record->peer6) &&
-		is_inside(s->family, s->destination, record->hub4, record->hub6))
+		is_inside(s->family, s->destination, record->hub4, record->hub6)) {
+		if (port == SLUICE_PORT_BFD)
+			note_bfd(tunnel);
 		return 1;
+	}
 	return is_service(s->protocol, s->destination_port) || is_answer(skb, s);
 }
 

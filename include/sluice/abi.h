@@ -390,7 +390,8 @@ struct source_owner {
 
 /*
  * `strange_sessions`, by tunnel: the last packet of BGP or BFD out of it that was not between its two inside
- * addresses. For people: a device whose addresses differ gets no session.
+ * addresses, and when one of BFD came last that was. For people: a device whose addresses differ gets no session,
+ * and one that speaks BFD alone does not either.
  */
 struct strange_session {
 	__u64 at_ns; /* CLOCK_MONOTONIC; 0: there was none */
@@ -398,6 +399,7 @@ struct strange_session {
 	__u8 protocol;
 	__u8 reserved[6];
 	__u8 source[16], destination[16]; /* of IPv4 in the first four bytes */
+	__u64 bfd_ns;                     /* CLOCK_MONOTONIC; 0: there was none */
 };
 
 /* `services`: what sites reach at the hub's own addresses. SLUICE_SERVICE_ANY: everything. */

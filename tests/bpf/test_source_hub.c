@@ -68,6 +68,24 @@ static void strange_sessions_are_remembered(void **context)
 	}
 }
 
+/* Whether somebody waits for it is known elsewhere. */
+static void bfd_of_the_device_is_remembered(void **context)
+{
+	static const struct packet of_others = {PEER, LAN4, UDP, 40000, SLUICE_PORT_BFD, 0, 0},
+				   bgp = {PEER, HUB, TCP, 40000, SLUICE_PORT_BGP, 0, 0},
+				   bfd = {PEER, HUB, UDP, 49152, SLUICE_PORT_BFD, 0, 0};
+	struct strange_session x;
+	struct state *s = *context;
+
+	expect(s, &of_others, PASSES);
+	expect(s, &bgp, PASSES);
+	maps_strange_session(s->maps, TUNNEL, &x);
+	assert_int_equal(x.bfd_ns, 0);
+	expect(s, &bfd, PASSES);
+	maps_strange_session(s->maps, TUNNEL, &x);
+	assert_int_not_equal(x.bfd_ns, 0);
+}
+
 static void the_hub_serves_what_is_opened(void **context)
 {
 	static const uint32_t ssh[] = {SLUICE_SERVICE(TCP, 22), SLUICE_SERVICE(UDP, 53)};
@@ -272,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(sessions_are_of_their_tunnel),
+		BOTH(bfd_of_the_device_is_remembered),
 		BOTH(strange_sessions_are_remembered),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),

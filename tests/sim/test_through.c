@@ -149,6 +149,35 @@ static void the_device_has_other_addresses(void **state)
 	tear_down();
 }
 
+/* What the hub has sent comes back to it; what was seen before a session is not of the next one. */
+static void a_device_that_lacks_its_address(void **state)
+{
+	struct tunnel_stats stats = {0};
+	struct strange_session x = {.bfd_ns = OPENED + 7};
+
+	(void)state;
+	begin(ROUTING_BGP);
+	strange(5, IPPROTO_TCP, "169.254.1.1", "169.254.1.2");
+	assert_string_equal(state_of(1)->ends_text,
+		"the device does not have 169.254.1.2: it sends back what goes there");
+	strange(6, IPPROTO_TCP, "169.254.1.1", "169.254.1.9");
+	assert_non_null(
+		strstr(state_of(1)->ends_text, "the device's inside address is 169.254.1.1"));
+	tunnel_session_stands(state_of(1), OPENED + 8 * CLOCK_SECOND);
+	assert_string_equal(state_of(1)->ends_text, "");
+	strange(7, IPPROTO_TCP, "169.254.1.1", "169.254.1.2"); /* it was before */
+	assert_string_equal(state_of(1)->ends_text, "");
+	assert_int_equal(told[EVENT_BGP], 2);
+	strange(9, IPPROTO_TCP, "169.254.1.1", "169.254.1.2");
+	assert_string_not_equal(state_of(1)->ends_text, "");
+	state_of(1)->bgp.error_at_ns = OPENED + 10 * CLOCK_SECOND; /* the device has answered */
+	strange(9, IPPROTO_TCP, "169.254.1.1", "169.254.1.2");
+	assert_string_equal(state_of(1)->ends_text, "");
+	hub_through_judge(&sim.hub, 1, &stats, &x, OPENED + 20 * CLOCK_SECOND);
+	assert_int_equal(state_of(1)->stray_bfd_ns, OPENED + 7);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +185,7 @@ int main(void)
 		cmocka_unit_test(nothing_comes_any_more),
 		cmocka_unit_test(a_site_without_bgp_may_have_nothing_to_say),
 		cmocka_unit_test(the_device_has_other_addresses),
+		cmocka_unit_test(a_device_that_lacks_its_address),
 	};
 
 	return cmocka_run_group_tests_name("through", tests, NULL, NULL);

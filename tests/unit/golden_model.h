@@ -224,6 +224,7 @@ static void set_tunnels(void)
 	tunnel(7)->bgp.out_limited = true;
 	tunnel(7)->bgp.error_code = 6;
 	tunnel(7)->bgp.error_subcode = 2;
+	tunnel(7)->bgp.error_at_ns = NOW - 4000 * CLOCK_SECOND;
 	snprintf(tunnel(7)->bgp.detail, sizeof(tunnel(7)->bgp.detail),
 		"more prefixes than the site may be told of");
 	/* Site 4: keys on both ends, and nothing comes through one of the tunnels. */
@@ -238,6 +239,8 @@ static void set_tunnels(void)
 	/* Site 5: on its way up. */
 	come_up(10, "203.0.113.50", 500);
 	session(10, BGP_OPENCONFIRM, 0);
+	tunnel(10)->bfd = (struct tunnel_bfd){
+		.present = true, .state = BFD_DOWN, .remote_state = BFD_DOWN, .packets_out = 9};
 	tunnel(11)->ike.phase = TUNNEL_DOWN;
 	session(11, BGP_IDLE, 0);
 }

@@ -2,6 +2,7 @@
 /* Documents and metrics, made of a model that nobody but this test has written: no kernel, no process. */
 #include "base/clock.h"
 #include "ike/reason.h"
+#include "bgp/bfd/packet.h"
 #include "bgp/decide.h"
 #include "ipc/msg_bgp.h"
 #include "view/view.h"
@@ -201,6 +202,67 @@ static void a_tunnel_tells_its_reason(void **state)
 	json_decref(document);
 }
 
+static const char *why(uint32_t i, unsigned int t)
+{
+	static char text[VIEW_WHY_SIZE];
+
+	return view_bgp_why(&lab.sites[i], t, text);
+}
+
+/* The session's own cause comes first; what may add to it follows. */
+static void why_there_is_no_session(void **state)
+{
+	struct site_tunnel *t = &lab.sites[0].tunnels[0];
+	uint64_t now = clock_now();
+
+	(void)state;
+	come_up(0, 0);
+	t->bgp.established_wall_ns = clock_wall() - 5 * CLOCK_SECOND;
+	assert_string_equal(why(0, 0), ""); /* it has time to announce something */
+	t->bgp.established_wall_ns = clock_wall() - 30 * CLOCK_SECOND;
+	assert_string_equal(why(0, 0), "established, and the device announces nothing");
+	t->bgp.prefixes_in = 1;
+	snprintf(t->ends_text, sizeof(t->ends_text), "the device has others");
+	snprintf(t->md5_text, sizeof(t->md5_text), "perhaps signatures");
+	t->md5_at_ns = now;
+	assert_string_equal(why(0, 0), "");
+	t->bgp.state = BGP_ACTIVE;
+	snprintf(t->bgp.detail, sizeof(t->bgp.detail), "NOTIFICATION received: Cease 6/2");
+	assert_string_equal(why(0, 0), "the device has others; perhaps signatures");
+	t->ends_text[0] = '\0';
+	assert_string_equal(why(0, 0), "NOTIFICATION received: Cease 6/2; perhaps signatures");
+	t->md5_at_ns = 0;
+	t->bgp.refused_until_ns = now + 40 * CLOCK_SECOND + CLOCK_SECOND / 2;
+	assert_non_null(strstr(why(0, 0), "Cease 6/2; 4"));
+	assert_non_null(strstr(why(0, 0), " s of that are left"));
+	assert_string_equal(why(1, 0), "");
+}
+
+static void why_bfd_is_not_up(void **state)
+{
+	struct site_tunnel *t = &lab.sites[0].tunnels[0];
+	const struct site *s = &lab.sites[0];
+
+	(void)state;
+	come_up(0, 0);
+	t->opened_ns = clock_now() - 20 * CLOCK_SECOND;
+	assert_string_equal(view_bfd_why(s, 0), "");
+	t->stray_bfd_ns = clock_now();
+	assert_string_equal(view_bfd_why(s, 0), "the device sends it, and it is off here");
+	t->bfd = (struct tunnel_bfd){.present = true, .state = BFD_DOWN, .remote_state = BFD_DOWN};
+	assert_string_equal(view_bfd_why(s, 0), "it is on here, and nothing comes from the device");
+	t->bfd.packets_refused = 3;
+	assert_non_null(strstr(view_bfd_why(s, 0), "is refused"));
+	t->bfd.packets_in = 3;
+	assert_string_equal(view_bfd_why(s, 0), "nothing comes from the device any more");
+	t->bfd.remote_state = BFD_ADMIN_DOWN;
+	assert_string_equal(view_bfd_why(s, 0), "the device has switched it off");
+	t->bfd.state = BFD_INIT;
+	assert_non_null(strstr(view_bfd_why(s, 0), "does not hear the hub's"));
+	t->bfd.state = BFD_UP;
+	assert_string_equal(view_bfd_why(s, 0), "");
+}
+
 /* What was counted before the site had its slot is not its own; rates are of the last second. */
 static void what_is_reported_is_the_sites_own(void **state)
 {
@@ -369,6 +431,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_site_is_as_its_tunnels, setup, teardown),
 		cmocka_unit_test_setup_teardown(why_the_egress_is_where_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_tunnel_tells_its_reason, setup, teardown),
+		cmocka_unit_test_setup_teardown(why_there_is_no_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(why_bfd_is_not_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_reported_is_the_sites_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			metrics_are_of_every_site_and_tunnel, setup, teardown),

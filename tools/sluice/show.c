@@ -80,7 +80,8 @@ static void tunnel_row(struct table *t, const json_t *o)
 /* Sentences are too long for a cell: those of tunnels that have one follow the table. */
 static void print_details(const json_t *tunnels)
 {
-	static const char *const names[] = {"detail", "bgp_detail"};
+	static const char *const names[] = {"detail", "bgp_detail", "bfd_detail"};
+	static const char *const whose[] = {"", "BGP: ", "BFD: "};
 	const json_t *o;
 	size_t i;
 
@@ -88,8 +89,8 @@ static void print_details(const json_t *tunnels)
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
 			if (strcmp(field_text(o, names[k]), "-"))
 				printf("%s %llu: %s%s\n", field_text(o, "site"),
-					(unsigned long long)field_number(o, "tunnel"),
-					k ? "BGP: " : "", field_text(o, names[k]));
+					(unsigned long long)field_number(o, "tunnel"), whose[k],
+					field_text(o, names[k]));
 		}
 	}
 }

@@ -43,6 +43,7 @@ static void session_row(struct table *t, const json_t *o)
 			(unsigned long long)field_number(o, "error_subcode"));
 	else
 		table_text(t, "-");
+	table_text(t, field_text(o, "error_at"));
 }
 
 static void view_quarantined(const json_t *paths)
@@ -92,7 +93,7 @@ void view_bgp(const json_t *document)
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
 		{"PEER", 0, 0, 4}, {"AS", 1, 0, 1}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 3},
 		{"IN", 1, 0, 0}, {"OUT", 1, 0, 2}, {"BFD", 0, 0, 1}, {"ERROR", 0, 0, 0},
-		{NULL, 0, 0, 0}};
+		{"ERROR AT", 0, 0, 5}, {NULL, 0, 0, 0}};
 	const json_t *sessions = json_object_get(document, "sessions"), *o;
 	struct table t;
 	size_t i;
@@ -107,6 +108,10 @@ void view_bgp(const json_t *document)
 			printf("%s %llu: %s\n", field_text(o, "site"),
 				(unsigned long long)field_number(o, "tunnel"),
 				field_text(o, "detail"));
+		if (strcmp(field_text(o, "bfd_detail"), "-"))
+			printf("%s %llu: BFD: %s\n", field_text(o, "site"),
+				(unsigned long long)field_number(o, "tunnel"),
+				field_text(o, "bfd_detail"));
 	}
 }
 

@@ -64,6 +64,13 @@ uint64_t site_cap(const struct site *site)
 	return (both ? TUNNELS_PER_SITE : 1) * site->conf.rate;
 }
 
+void tunnel_session_stands(struct site_tunnel *t, uint64_t now)
+{
+	t->md5_at_ns = 0;
+	t->ends_text[0] = '\0';
+	t->ends_fine_ns = now;
+}
+
 bool tunnel_md5_is_said(const struct site_tunnel *t, uint64_t now)
 {
 	return t->md5_at_ns && t->bgp.state != BGP_ESTABLISHED && now - t->md5_at_ns < MD5_SAID_FOR;

@@ -17,8 +17,9 @@
 #include "state/event_ring.h"
 #include "state/history.h"
 
-#define SITE_SLOTS     SLUICE_MAX_SITES
-#define SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
+#define SITE_SLOTS       SLUICE_MAX_SITES
+#define SAS_PER_TUNNEL   SLUICE_SA_SLOTS_PER_TUNNEL
+#define TUNNEL_MD5_KINDS 3 /* of segments that the kernel drops */
 
 /* What ike said last of a tunnel. */
 struct tunnel_ike {
@@ -103,9 +104,12 @@ struct site_tunnel {
 	/* See hub/site/through.c. */
 	uint64_t opened_ns, heard_ns, heard_out;
 	char silent_text[2 * REASON_TEXT_SIZE]; /* "": something comes through it, or may */
+	uint64_t ends_fine_ns;                  /* when its addresses were right last */
 	char ends_text[REASON_TEXT_SIZE];       /* "": as configured, as far as is known */
 	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
+	uint64_t md5_told_ns[TUNNEL_MD5_KINDS]; /* when each kind was told last */
 	char md5_text[REASON_TEXT_SIZE];
+	uint64_t stray_bfd_ns; /* when BFD packets came that nobody here waits for; 0: never */
 	struct tunnel_bfd bfd;
 	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */
 	uint64_t activity_seen_ns;         /* last_in_ns that ike was told of */
@@ -151,6 +155,9 @@ struct tunnel_stats tunnel_counted(const struct site *site, unsigned int t);
 
 /* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
 uint64_t site_cap(const struct site *site);
+
+/* A session stands: what was in its way before is over. */
+void tunnel_session_stands(struct site_tunnel *t, uint64_t now);
 
 /* Whether segments with wrong signatures are the news of the tunnel's session. */
 bool tunnel_md5_is_said(const struct site_tunnel *t, uint64_t now);

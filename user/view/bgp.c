@@ -22,13 +22,6 @@ const char *view_bgp_name(const struct site *site, unsigned int t)
 	return state <= BGP_ESTABLISHED ? names[state] : "?";
 }
 
-const char *view_bgp_detail(const struct site_tunnel *state)
-{
-	if (tunnel_md5_is_said(state, clock_now()))
-		return state->md5_text;
-	return state->ends_text[0] ? state->ends_text : state->bgp.detail;
-}
-
 static json_t *bfd_json(const struct tunnel_bfd *b)
 {
 	if (!b->present)
@@ -42,13 +35,18 @@ static json_t *bfd_json(const struct tunnel_bfd *b)
 		"expirations", view_number(b->expirations));
 }
 
+static uint64_t wall_of(uint64_t monotonic_ns)
+{
+	return clock_wall() - (clock_now() - monotonic_ns);
+}
+
 static void add_session(const struct site *site, unsigned int t, json_t *list)
 {
 	const struct site_tunnel *state = &site->tunnels[t];
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	bool v6 = site->conf.bgp_family == AF_INET6;
 	struct ip_addr peer = config_inside_site(v6 ? &conf->inside6 : &conf->inside);
-	char text[ADDR_STR_SIZE];
+	char text[ADDR_STR_SIZE], why[VIEW_WHY_SIZE];
 	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "site", site->conf.name, "tunnel",
 		(int)t, "peer", addr_format(&peer, text), "state", view_bgp_name(site, t), "asn",
 		view_number(site->conf.asn));
@@ -71,8 +69,13 @@ static void add_session(const struct site *site, unsigned int t, json_t *list)
 	json_object_set_new(o, "updates_refused", view_number(state->bgp.counts.refused));
 	json_object_set_new(o, "error_code", json_integer(state->bgp.error_code));
 	json_object_set_new(o, "error_subcode", json_integer(state->bgp.error_subcode));
+	json_object_set_new(o, "error_at",
+		state->bgp.error_at_ns ? view_time(wall_of(state->bgp.error_at_ns))
+				       : json_string(""));
 	json_object_set_new(o, "detail",
-		json_string(state->silent_text[0] ? state->silent_text : view_bgp_detail(state)));
+		state->silent_text[0] ? json_string(state->silent_text)
+				      : json_string(view_bgp_why(site, t, why)));
+	json_object_set_new(o, "bfd_detail", json_string(view_bfd_why(site, t)));
 	json_object_set_new(o, "bfd", bfd_json(&state->bfd));
 	json_array_append_new(list, o);
 }

@@ -189,7 +189,7 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 	const struct tunnel_sa *sa = sa_in_use(state);
 	struct tunnel_stats stats = tunnel_counted(site, t);
 	struct ip_addr local = config_local_address(m->config, &site->conf, t);
-	char peer[ENDPOINT_STR_SIZE], own[ADDR_STR_SIZE];
+	char peer[ENDPOINT_STR_SIZE], own[ADDR_STR_SIZE], why[VIEW_WHY_SIZE];
 	json_t *o = json_object();
 
 	json_object_set_new(o, "site", json_string(site->conf.name));
@@ -211,7 +211,8 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 		view_time(endpoint->fault && endpoint->since_wall_ns ? endpoint->since_wall_ns
 								     : state->since_wall_ns));
 	json_object_set_new(o, "bgp", json_string(view_bgp_name(site, t)));
-	json_object_set_new(o, "bgp_detail", json_string(view_bgp_detail(state)));
+	json_object_set_new(o, "bgp_detail", json_string(view_bgp_why(site, t, why)));
+	json_object_set_new(o, "bfd_detail", json_string(view_bfd_why(site, t)));
 	json_object_set_new(
 		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));
 	json_object_set_new(o, "prefixes_in", json_integer(state->bgp.prefixes_in));

@@ -55,8 +55,15 @@ json_t *view_number(uint64_t n);
 /* "2026-01-31T12:00:00Z" */
 json_t *view_time(uint64_t wall_ns);
 
-/* The state of a session in a word, and why it is not there, as far as is known. */
+/* The state of a session in a word. */
 const char *view_bgp_name(const struct site *site, unsigned int t);
-const char *view_bgp_detail(const struct site_tunnel *t);
+
+/*
+ * Why a session is not there, or is and does not do what it is for, as far as is known; "": nothing is wrong with it.
+ * The cause comes first, what may add to it follows. The same of BFD.
+ */
+#define VIEW_WHY_SIZE 1024
+const char *view_bgp_why(const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE]);
+const char *view_bfd_why(const struct site *site, unsigned int t);
 
 #endif

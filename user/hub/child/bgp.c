@@ -56,8 +56,10 @@ static void on_state(void *context, struct imsg *message)
 				       : since ? since
 					       : clock_wall()};
 	memcpy(t->bgp.detail, m->detail, sizeof(t->bgp.detail));
+	if (!m->unanswered_since_ns)
+		t->md5_at_ns = 0; /* signatures are not what is wrong */
 	if (is_up) {
-		t->md5_at_ns = 0; /* whatever it was, it is over */
+		tunnel_session_stands(t, clock_now());
 		admin_carries(h, m->tunnel);
 	}
 }

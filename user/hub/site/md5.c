@@ -16,6 +16,8 @@
 #include <string.h>
 
 #define NETSTAT_MAX 16384
+#define ANSWER_NS   CLOCK_SECOND        /* an answer may take that long */
+#define TOLD_NS     (60 * CLOCK_SECOND) /* of each kind one line of the log */
 
 struct md5_seen {
 	bool known; /* counts are those of a second ago */
@@ -40,10 +42,14 @@ struct md5_seen *md5_seen_new(void)
 	return m;
 }
 
-static bool waits(const struct site *site, unsigned int t, unsigned int kind)
+/* Segments that are dropped get no answer: who has got one waits for something else. */
+static bool waits(const struct site *site, unsigned int t, unsigned int kind, uint64_t now)
 {
+	const struct tunnel_bgp *bgp = site ? &site->tunnels[t].bgp : NULL;
+
 	return site && site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP &&
-	       site->tunnels[t].open && site->tunnels[t].bgp.state != BGP_ESTABLISHED &&
+	       site->tunnels[t].open && bgp->state != BGP_ESTABLISHED && bgp->unanswered_since_ns &&
+	       now >= bgp->unanswered_since_ns + ANSWER_NS &&
 	       (site->conf.bgp_password[0] != '\0') == kinds[kind].has_password;
 }
 
@@ -52,8 +58,6 @@ static void say(struct hub *h, struct site *site, unsigned int t, unsigned int k
 {
 	struct site_tunnel *state = &site->tunnels[t];
 
-	if (tunnel_md5_is_said(state, now))
-		return;
 	state->md5_at_ns = now;
 	if (waiting == 1)
 		snprintf(state->md5_text, sizeof(state->md5_text),
@@ -66,6 +70,9 @@ static void say(struct hub *h, struct site *site, unsigned int t, unsigned int k
 			"counts "
 			"those of anybody",
 			kinds[kind].what, kinds[kind].counter, waiting);
+	if (state->md5_told_ns[kind] && now < state->md5_told_ns[kind] + TOLD_NS)
+		return;
+	state->md5_told_ns[kind] = now;
 	log_warn("site %s tunnel %u: %s", site->conf.name, t, state->md5_text);
 	hub_event(h, tunnel_number(site, t), EVENT_BGP,
 		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
@@ -80,11 +87,12 @@ void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now
 
 		h->md5->counts[k] = counts[k];
 		for (unsigned int i = 0; grown && i < SITE_SLOTS * TUNNELS_PER_SITE; i++)
-			waiting += waits(site_of_tunnel(&h->model, i), i % TUNNELS_PER_SITE, k);
+			waiting +=
+				waits(site_of_tunnel(&h->model, i), i % TUNNELS_PER_SITE, k, now);
 		for (unsigned int i = 0; waiting && i < SITE_SLOTS * TUNNELS_PER_SITE; i++) {
 			struct site *site = site_of_tunnel(&h->model, i);
 
-			if (waits(site, i % TUNNELS_PER_SITE, k))
+			if (waits(site, i % TUNNELS_PER_SITE, k, now))
 				say(h, site, i % TUNNELS_PER_SITE, k, waiting, now);
 		}
 	}

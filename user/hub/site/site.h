@@ -102,7 +102,7 @@ bool hub_bgp_listen(struct hub *h, int family);
  * md5.c. Once a second: whether the kernel has dropped segments for their signature, and whose they may be.
  * The second one is told what it counts.
  */
-#define MD5_KINDS 3                  /* of segments that the kernel drops */
+#define MD5_KINDS TUNNEL_MD5_KINDS
 struct md5_seen *md5_seen_new(void); /* nothing is known; free() ends it */
 void hub_md5_look(struct hub *h, uint64_t now);
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);

@@ -68,6 +68,13 @@ static void judge_silence(
 	hub_note(h, tunnel, REASON_NO_ESP, true, state->silent_text);
 }
 
+static bool is_address(uint8_t family, const uint8_t *seen, const struct ip_addr *a)
+{
+	struct ip_addr is = addr_from_bytes(family == 4 ? AF_INET : AF_INET6, seen);
+
+	return addr_equal(&is, a);
+}
+
 static void compare(const char *what, uint8_t family, const uint8_t *seen,
 	const struct ip_addr *configured, char *text, size_t size)
 {
@@ -88,16 +95,29 @@ static void judge_ends(
 	const struct ip_prefix *block = x->family == 4 ? &conf->inside : &conf->inside6;
 	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
 	struct ip_addr device = config_inside_site(block), hub = config_inside_hub(block);
-	char text[sizeof(state->ends_text)] = "", why[REASON_TEXT_SIZE];
+	char text[sizeof(state->ends_text)] = "", why[REASON_TEXT_SIZE], is[ADDR_STR_SIZE];
 
-	if (x->at_ns <= state->opened_ns || now > x->at_ns + STRANGE_NS ||
-		!has_no_session(site, state)) {
+	if (!has_no_session(site, state)) {
+		tunnel_session_stands(state, now);
+		return;
+	}
+	/* A NOTIFICATION later than that went over the right addresses. */
+	if (x->at_ns <= state->opened_ns || x->at_ns <= state->ends_fine_ns ||
+		x->at_ns <= state->bgp.error_at_ns || now > x->at_ns + STRANGE_NS) {
 		state->ends_text[0] = '\0';
 		return;
 	}
-	compare("the device's inside address is", x->family, x->source, &device, text,
-		sizeof(text));
-	compare("it takes for the hub's", x->family, x->destination, &hub, text, sizeof(text));
+	if (is_address(x->family, x->source, &hub) &&
+		is_address(x->family, x->destination, &device)) {
+		snprintf(text, sizeof(text),
+			"the device does not have %s: it sends back what goes there",
+			addr_format(&device, is));
+	} else {
+		compare("the device's inside address is", x->family, x->source, &device, text,
+			sizeof(text));
+		compare("it takes for the hub's", x->family, x->destination, &hub, text,
+			sizeof(text));
+	}
 	if (!strcmp(text, state->ends_text))
 		return;
 	memcpy(state->ends_text, text, sizeof(text));
@@ -114,6 +134,7 @@ void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats
 {
 	judge_silence(h, tunnel, s, now);
 	judge_ends(h, tunnel, x, now);
+	site_tunnel_find(&h->model, tunnel)->stray_bfd_ns = x->bfd_ns;
 }
 
 void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
@@ -121,7 +142,7 @@ void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats 
 	const struct site *site = site_of_tunnel(&h->model, tunnel);
 	struct strange_session x = {0};
 
-	if (has_no_session(site, site_tunnel_find(&h->model, tunnel)))
+	if (site->conf.routing == ROUTING_BGP)
 		maps_strange_session(h->maps, tunnel, &x);
 	hub_through_judge(h, tunnel, s, &x, now);
 }
