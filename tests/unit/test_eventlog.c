@@ -3,11 +3,14 @@
 #include "base/clock.h"
 #include "hub/event/eventlog.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -57,6 +60,7 @@ static char *last_line(const struct lab *l, const char *name, char line[1024])
 	char path[128];
 	FILE *f;
 
+	eventlog_wait(l->log);
 	snprintf(path, sizeof(path), "%s/%s", l->directory, name);
 	f = fopen(path, "r");
 	assert_non_null(f);
@@ -219,6 +223,7 @@ static void test_files(void **state)
 		done += sizeof(large)) {
 		l->ring.refill_ns = 0;
 		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, large);
+		eventlog_wait(l->log);
 	}
 	snprintf(path, sizeof(path), "%s/activity.log.1", l->directory);
 	assert_int_equal(stat(path, &st), 0);
@@ -232,6 +237,74 @@ static void test_files(void **state)
 	lab_free(l);
 }
 
+/* A disk that stands still is a pipe that nobody reads: hub goes on, and what has no room is counted. */
+static void test_a_disk_that_stands_still(void **state)
+{
+	static char large[8000], drained[65536];
+	struct lab *l = lab_new();
+	size_t got = 0;
+	char path[128];
+	uint64_t lost;
+	int pipe;
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	snprintf(path, sizeof(path), "%s/activity.log", l->directory);
+	assert_true(eventlog_open(l->log, ""));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	pipe = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	assert_true(pipe >= 0);
+	assert_true(eventlog_open(l->log, l->directory));
+	alarm(60); /* it would be for ever */
+	for (int i = 0; i < 1000; i++) {
+		l->ring.tokens = EVENT_BURST;
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, large);
+	}
+	lost = eventlog_look(l->log);
+	assert_in_range(lost, 1000 - (EVENT_QUEUE_BYTES + 65536) / 8000 - 1, 999);
+	assert_int_equal(eventlog_look(l->log), 0); /* said once */
+	/* It moves again: what waited is written, and nothing more is lost. */
+	for (size_t quiet = 0; quiet < 300; usleep(1000)) {
+		ssize_t n = read(pipe, drained, sizeof(drained));
+
+		got += n > 0 ? (size_t)n : 0;
+		quiet = n > 0 ? 0 : quiet + 1;
+	}
+	assert_true(got >= (1000 - lost) * sizeof(large));
+	eventlog_wait(l->log);
+	assert_int_equal(eventlog_look(l->log), 0);
+	alarm(0);
+	close(pipe);
+	lab_free(l);
+}
+
+/* A full disk loses whole lines, and is tried again. */
+static void test_a_full_disk(void **state)
+{
+	struct rlimit before, small = {0};
+	struct lab *l = lab_new();
+	char line[1024];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "before");
+	(void)last_line(l, "activity.log", line);
+	small = (struct rlimit){.rlim_cur = strlen(line) + 1 + 20, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "lost");
+	eventlog_wait(l->log);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(strstr(last_line(l, "activity.log", line), "before"));
+	assert_int_equal(eventlog_look(l->log), 1);
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "after");
+	assert_int_equal(strncmp(last_line(l, "activity.log", line), "{\"event", 7), 0);
+	assert_non_null(strstr(line, "after"));
+	assert_int_equal(eventlog_look(l->log), 0);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +313,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_a_disk_that_stands_still),
+		cmocka_unit_test(test_a_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

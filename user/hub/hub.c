@@ -185,6 +185,7 @@ void hub_second(struct hub *h)
 	hub_host_look(h);
 	if (second % SECRETS_AGAIN_S == 0)
 		hub_secrets_again(h);
+	(void)eventlog_look(h->events);
 	hub_sample(h);
 	hub_routes_check(h, now);
 	closed_spare(h, now);

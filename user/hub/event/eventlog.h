@@ -9,17 +9,18 @@
 #define SLUICE_HUB_EVENT_EVENTLOG_H
 
 #include "config/config.h"
+#include "hub/event/event_files.h"
 #include "state/event_ring.h"
-
-#define EVENT_FILE_MAX (16l << 20) /* bytes; then the file becomes FILE.1 and a new one starts */
 
 struct eventlog;
 
 struct eventlog *eventlog_new(void);
 void eventlog_free(struct eventlog *l);
 
-/* Writes into files below this directory from now on, "" for none; false with errno set. */
+/* See event_files.h, as the next two: files are written by a thread. */
 bool eventlog_open(struct eventlog *l, const char *directory);
+void eventlog_wait(struct eventlog *l);
+uint64_t eventlog_look(struct eventlog *l);
 
 /*
  * Records an event. The time (of `wall_ns`, nanoseconds since the epoch), the stream's name and a
