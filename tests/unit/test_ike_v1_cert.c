@@ -42,6 +42,36 @@ static bool measure(struct lab *l, int from, const struct effect_send *s)
 	return false;
 }
 
+/*
+ * At one address of the hub two sites that come from anywhere have the same suites, and the hub shows a key of
+ * another kind to each: neither hides the other. Which key that is may change later.
+ */
+static void keys_of_two_kinds(bool later)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256, &root);
+	struct secret none = {0};
+	struct engine_tunnel other;
+
+	memset(&l->conf[HUB].remote, 0, sizeof(l->conf[HUB].remote));
+	configure(l, HUB, "key");
+	other = l->conf[HUB];
+	other.number = 1;
+	other.remote_id = certs_id(IKE_ID_FQDN, "other.example");
+	engine_tunnel_set(l->e[HUB], &other, &none, l->now);
+	if (later) {
+		engine_credential_set(
+			l->e[HUB], ENGINE_EVERY_TUNNEL, certs_credential(&hub_cert[KEY_RSA], NULL));
+		engine_credential_set(l->e[HUB], l->conf[HUB].number,
+			certs_credential(&hub_cert[KEY_P256], NULL));
+	} else {
+		engine_credential_set(
+			l->e[HUB], other.number, certs_credential(&hub_cert[KEY_RSA], NULL));
+	}
+	site_starts(l);
+	assert_up(l);
+	lab_free(l);
+}
+
 static void test_signatures(void **state)
 {
 	struct lab *l;
@@ -89,6 +119,8 @@ static void test_signatures(void **state)
 	l = cert_lab(KEY_P256, KEY_P256, &root);
 	engine_credential_set(l->e[HUB], ENGINE_EVERY_TUNNEL, NULL);
 	assert_refused(l, REASON_CERT_OWN, NULL);
+	keys_of_two_kinds(false);
+	keys_of_two_kinds(true);
 	made_free(&root);
 	made_free(&stranger_ca);
 	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {

@@ -159,6 +159,12 @@ void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential 
 	}
 	credential_free(*at);
 	*at = own_credential;
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		struct tunnel *changed = tunnel_find(e, i);
+
+		if (changed && (!t || changed == t))
+			tunnel_credential_changed(e, changed);
+	}
 }
 
 void engine_peer_chain(const struct engine *e, uint32_t tunnel, struct cert_chain *out)

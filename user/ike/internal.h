@@ -250,6 +250,8 @@ void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at);
 void tunnel_chosen_wrongly(
 	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now);
 void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tunnel *conf);
+/* It has another certificate and key of ours now, whose kind is a part of its phase 1 policy. */
+void tunnel_credential_changed(struct engine *e, struct tunnel *t);
 /* Nobody finds it by an address any more. */
 void tunnel_forget(struct engine *e, struct tunnel *t);
 

@@ -226,6 +226,7 @@ struct tunnel_print {
 struct policy_list {
 	struct {
 		struct ike_options options; /* of one that has it */
+		uint8_t key;                /* the kind of our key for it, from 1; 0: none */
 		unsigned int tunnels;       /* that have it; 0: a free row */
 	} * rows;
 	unsigned int count;

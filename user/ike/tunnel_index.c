@@ -4,6 +4,7 @@
  * without an address and a handful of policies, so what a stranger costs must not grow with the sites: of each
  * tunnel a few bytes are looked at, and of those with a policy that was seen no more.
  */
+#include "ike/credentials.h"
 #include "ike/internal.h"
 
 #include <stdlib.h>
@@ -31,13 +32,24 @@ static const struct ip_addr *peer_address(const struct tunnel *t)
 	return addr_is_set(&t->conf.remote) ? &t->conf.remote : &t->seen_at;
 }
 
+/* IKEv1 negotiates the kind of our key with the suite (RFC 2409 5.1, RFC 4754). */
+static uint8_t key_of(const struct engine *e, const struct tunnel *t)
+{
+	const struct credential *own = credentials_own(e, t);
+
+	return t->conf.options.auth == AUTH_CERT && own
+		       ? (uint8_t)(1 + private_key_kind(credential_key(own)))
+		       : 0;
+}
+
 /* The number of the policy, which counts one tunnel more. */
-static uint16_t policy_use(struct policy_list *l, const struct ike_options *options)
+static uint16_t policy_use(struct policy_list *l, const struct ike_options *options, uint8_t key)
 {
 	unsigned int i, free_row = l->count;
 
 	for (i = 0; i < l->count; i++) {
-		if (l->rows[i].tunnels && same_policy(&l->rows[i].options, options))
+		if (l->rows[i].tunnels && l->rows[i].key == key &&
+			same_policy(&l->rows[i].options, options))
 			break;
 		if (!l->rows[i].tunnels)
 			free_row = i;
@@ -49,6 +61,7 @@ static uint16_t policy_use(struct policy_list *l, const struct ike_options *opti
 		l->rows[l->count++].tunnels = 0;
 	}
 	l->rows[i].options = *options;
+	l->rows[i].key = key;
 	l->rows[i].tunnels++;
 	return (uint16_t)i;
 }
@@ -153,9 +166,16 @@ void tunnel_configure(struct engine *e, struct tunnel *t, const struct engine_tu
 	t->conf.number = conf->number; /* also of a new one */
 	tunnel_forget(e, t);
 	t->conf = *conf;
-	t->policy = policy_use(&e->policies, &conf->options);
+	t->policy = policy_use(&e->policies, &conf->options, key_of(e, t));
 	tunnel_name(e, t);
 	unknown_forget(&e->unknown, &conf->local, &conf->remote);
+}
+
+void tunnel_credential_changed(struct engine *e, struct tunnel *t)
+{
+	policy_drop(&e->policies, t->policy);
+	t->policy = policy_use(&e->policies, &t->conf.options, key_of(e, t));
+	e->prints[t->conf.number].policy = t->policy;
 }
 
 struct tunnel *tunnel_at(
