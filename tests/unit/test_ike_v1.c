@@ -381,6 +381,31 @@ static void test_lifetimes(void **state)
 	lab_free(l);
 }
 
+/* Until the peer has used its new IKE SA we go on with the old one, and an operator who wants a rekey is told so. */
+static void test_rekey_before_the_peers_is_adopted(void **state)
+{
+	struct lab *l = lab_v1();
+	struct ike_sa *first;
+
+	(void)state;
+	site_starts(l);
+	first = sa_of(l, HUB);
+	pass(l, 60 * S);
+	engine_command(l->e[SITE], 5, ENGINE_REKEY_IKE, l->now);
+	pass(l, S / 5);
+	assert_ptr_equal(sa_of(l, HUB), first);
+	assert_int_equal(tunnel_count_ike(tunnel_find(l->e[HUB], 4)), 2);
+	assert_int_equal(l->notes[HUB][REASON_TEMPORARY], 0);
+	engine_command(l->e[HUB], 4, ENGINE_REKEY_IKE, l->now);
+	settle(l);
+	assert_int_equal(l->notes[HUB][REASON_TEMPORARY], 1);
+	pass(l, 60 * S);
+	assert_up(l);
+	assert_ptr_not_equal(sa_of(l, HUB), first);
+	assert_int_equal(tunnel_count_ike(tunnel_find(l->e[HUB], 4)), 1);
+	lab_free(l);
+}
+
 /* The shorter lifetime counts, and RESPONDER-LIFETIME says so. */
 static void test_responder_lifetime(void **state)
 {
@@ -575,6 +600,7 @@ int main(void)
 		cmocka_unit_test(test_dpd),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_lifetimes),
+		cmocka_unit_test(test_rekey_before_the_peers_is_adopted),
 		cmocka_unit_test(test_responder_lifetime),
 		cmocka_unit_test(test_lost_third),
 		cmocka_unit_test(test_replay),

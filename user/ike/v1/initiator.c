@@ -63,9 +63,14 @@ void v1_main_rekey(struct engine *e, struct ike_sa *sa, uint64_t now)
 	TAILQ_FOREACH(other, &sa->tunnel->sas, of_tunnel) {
 		if (other == sa || other->free_me)
 			continue;
-		if (ike_is_initiating(other) ||
-			(other->state == IKE_ESTABLISHED && other->established >= sa->established))
-			return; /* it is being done, or was done by the peer */
+		if (ike_is_initiating(other))
+			return; /* it is being done */
+		if (other->state == IKE_ESTABLISHED && other->established >= sa->established) {
+			engine_note(e, sa->tunnel, &sa->remote, false, REASON_TEMPORARY,
+				"the peer has made a new IKE SA and has not used it yet, so we "
+				"make none");
+			return;
+		}
 	}
 	(void)begin(e, sa->tunnel, &sa->local, &sa->remote, now);
 }
