@@ -162,6 +162,60 @@ static void test_v1(void **state)
 	lab_free(l);
 }
 
+/*
+ * A key exchange costs the hub milliseconds: a peer has as many at once as no device asks for, then one a second.
+ * Its tunnel stays up, and what it asks for later it gets.
+ */
+static void test_a_peer_that_rekeys_without_end(void **state)
+{
+	struct lab *l = up();
+	unsigned int *made = &l->notes[HUB][REASON_IKE_REKEYED];
+	unsigned int *refused = &l->notes[HUB][REASON_REKEY_LIMIT];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		rekey(l, SITE);
+		pass(l, S / 100);
+	}
+	assert_in_range(*made, REKEYS_AT_ONCE, REKEYS_AT_ONCE + 3);
+	assert_true(*refused > 0);
+	pass(l, 90 * S);
+	assert_up(l);
+	*made = *refused = 0;
+	for (int i = 0; i < 10; i++) {
+		rekey(l, SITE);
+		pass(l, 20 * S);
+	}
+	assert_int_equal(*made, 10);
+	assert_int_equal(*refused, 0);
+	assert_up(l);
+	lab_free(l);
+}
+
+/* So it is for pairs with a group of their own, in both versions. */
+static void test_pairs_without_end(void **state)
+{
+	(void)state;
+	for (int v1 = 0; v1 < 2; v1++) {
+		struct lab *l = v1 ? lab_v1() : up();
+		unsigned int made;
+
+		if (v1)
+			site_starts(l);
+		pass(l, 10 * S);
+		made = l->notes[HUB][REASON_CHILD_REKEYED];
+		tunnel_find(l->e[HUB], 4)->rekeys_until = l->now + REKEYS_AT_ONCE * REKEY_EVERY;
+		engine_command(l->e[SITE], 5, ENGINE_REKEY_CHILD, l->now);
+		settle(l);
+		assert_int_equal(l->notes[HUB][REASON_REKEY_LIMIT], 1);
+		assert_int_equal(l->notes[HUB][REASON_CHILD_REKEYED], made);
+		pass(l, 10 * S); /* it asks again by itself */
+		assert_int_equal(l->notes[HUB][REASON_CHILD_REKEYED], made + 1);
+		assert_up(l);
+		lab_free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +224,8 @@ int main(void)
 		cmocka_unit_test(test_until_the_lifetime_is_over),
 		cmocka_unit_test(test_answer_with_other_group),
 		cmocka_unit_test(test_v1),
+		cmocka_unit_test(test_a_peer_that_rekeys_without_end),
+		cmocka_unit_test(test_pairs_without_end),
 	};
 
 	if (!crypto_init())

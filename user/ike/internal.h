@@ -32,6 +32,8 @@
  * one for hours whose quick modes or rekeys are refused, and start anew, if at all, when it is gone. */
 #define NO_PAIR_LIFE       (30 * CLOCK_SECOND)
 #define COOKIE_SECRET_LIFE (60 * CLOCK_SECOND)
+#define REKEY_EVERY        CLOCK_SECOND /* that a peer starts with a new key exchange, in the long run */
+#define REKEYS_AT_ONCE     60
 #define IKE_SAS_PER_TUNNEL 6 /* authenticated ones, old ones on their way out included */
 #define INIT_RETRIES_MAX   4 /* cookies and other groups in one attempt */
 
@@ -203,6 +205,12 @@ void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r);
 /* The IKE SA is up and has no pair: NO_PAIR_LIFE begins. */
 void tunnel_await_pair(struct engine *e, struct tunnel *t, uint64_t now);
 void tunnel_no_pair_timer(struct engine *e, struct tunnel *t, uint64_t now);
+/*
+ * Whether the tunnel's peer may have another key exchange now, which costs the hub milliseconds; it is one of the
+ * REKEYS_AT_ONCE then. False: noted and counted as a refusal.
+ */
+bool tunnel_may_rekey(
+	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now);
 /* Fills in what a note says about its tunnel. */
 void tunnel_states(const struct tunnel *t, struct effect_note *n);
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);

@@ -155,6 +155,10 @@ static const struct row rows[REASONS] = {
 	[REASON_NO_ESP] = {"NO_ESP", "nothing comes through the tunnel, though IKE works",
 		"Let IP protocol 50 and UDP 4500 through on the way, and see whether the device's "
 		"routes lead into its tunnel"},
+	[REASON_REKEY_LIMIT] = {"REKEY_LIMIT",
+		"the peer asks for new keys more often than once a second",
+		"A device rekeys a few times an hour: see what lifetimes it has, and what makes it "
+		"begin again"},
 	[REASON_REMOTE_UNKNOWN] = {"REMOTE_UNKNOWN",
 		"the tunnel cannot be initiated without the site's address",
 		"Give the site an address, or let the device start"},

@@ -73,6 +73,7 @@ enum reason {
 	REASON_ENDPOINT_LOST, /* of hub: ike does not see devices */
 	REASON_ENDPOINT_BACK,
 	REASON_NO_ESP, /* of hub, too: ike does not see ESP */
+	REASON_REKEY_LIMIT,
 	REASON_REMOTE_UNKNOWN,
 	REASON_WAITING,
 	/* facts that are not failures */

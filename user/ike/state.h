@@ -108,7 +108,9 @@ struct tunnel {
 	int in_use;           /* slot, or -1 */
 	uint64_t initiate_at; /* 0: not wanted */
 	uint64_t initiate_wait;
-	uint64_t last_life;     /* authenticated traffic of any kind */
+	uint64_t
+		rekeys_until; /* so far the key exchanges of its peer have used up its rate of them */
+	uint64_t last_life;   /* authenticated traffic of any kind */
 	struct ip_addr seen_at; /* where its peer last authenticated from; family 0 */
 	struct ip_endpoint
 		chosen_wrongly; /* from here phase 1 got a suite that it does not allow */

@@ -11,6 +11,20 @@ struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 	return t && t->present ? t : NULL;
 }
 
+bool tunnel_may_rekey(
+	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now)
+{
+	uint64_t used = t->rekeys_until > now ? t->rekeys_until : now;
+
+	if (used > now + (REKEYS_AT_ONCE - 1) * REKEY_EVERY) {
+		engine_refusal(e, t, remote, REASON_REKEY_LIMIT, "%u at once are possible",
+			REKEYS_AT_ONCE);
+		return false;
+	}
+	t->rekeys_until = used + REKEY_EVERY;
+	return true;
+}
+
 const struct secret *tunnel_psk(const struct ike_sa *sa)
 {
 	return sa->previous_key ? &sa->tunnel->conf.psk_previous : &sa->tunnel->psk;

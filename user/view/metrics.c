@@ -163,8 +163,9 @@ static const struct metric metrics[] = {
 	{"sluice_tunnel_disabled", "gauge", "1: an operator has taken it down.", write_tunnels,
 		tunnel_disabled, 0},
 	{"sluice_tunnel_refusals_total", "counter",
-		"Attempts that came to nothing before the peer was authenticated.", write_tunnels,
-		tunnel_refusals, 0},
+		"Attempts that came to nothing before the peer was authenticated, and rekeys "
+		"beyond the limit.",
+		write_tunnels, tunnel_refusals, 0},
 	{"sluice_tunnel_in_bytes_total", "counter", "Bytes from the site, after decryption.",
 		write_tunnels, NULL, TUNNEL(in)},
 	{"sluice_tunnel_out_bytes_total", "counter", "Bytes to the site, before encryption.",

@@ -236,6 +236,9 @@ void v1_quick_first(struct engine *e, struct ike_sa *sa, struct v1_message *vm, 
 		return;
 	}
 	v1_alive(e, sa, vm->m, now);
+	/* No answer: the peer repeats this message, and gets one when there is room again. */
+	if (f.choice.suite.ke && !tunnel_may_rekey(e, t, &vm->m->remote, now))
+		return;
 	accept_first(e, sa, vm, &f, iv, now);
 }
 

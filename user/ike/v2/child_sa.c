@@ -256,6 +256,10 @@ void child_sa_request(struct engine *e, struct ike_sa *sa, const struct message 
 				e, sa, m, NOTIFY_INVALID_KE_PAYLOAD, wanted, sizeof(wanted));
 			return;
 		}
+		if (!tunnel_may_rekey(e, t, &m->remote, now)) {
+			response_notify(e, sa, m, NOTIFY_TEMPORARY_FAILURE, NULL, 0);
+			return;
+		}
 		if (!dh_respond(offer.choice.suite.ke, peer_public.bytes, peer_public.len, public,
 			    &shared)) {
 			refuse(e, sa, m, NOTIFY_INVALID_SYNTAX, REASON_KE_VALUE,

@@ -173,6 +173,10 @@ void ike_rekey_request(struct engine *e, struct ike_sa *old, const struct messag
 
 	if (!check_request(e, old, m, &choice, &ni, &peer_public))
 		return;
+	if (!tunnel_may_rekey(e, old->tunnel, &m->remote, now)) {
+		response_notify(e, old, m, NOTIFY_TEMPORARY_FAILURE, NULL, 0);
+		return;
+	}
 	if (!dh_respond(choice.suite.ke, peer_public.bytes, peer_public.len, public, &shared)) {
 		refuse(e, old, m, NOTIFY_INVALID_SYNTAX, REASON_KE_VALUE, choice.suite.ke->name);
 		return;
