@@ -622,6 +622,8 @@ bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const c
 void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex)
 {
 	(void)plane;
+	assert_true(fake.devices[outside]
+			    .closed); /* before programs are let go, until they are on again */
 	fake_outside[outside] = ifindex;
 }
 

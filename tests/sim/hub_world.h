@@ -169,6 +169,14 @@ static inline void world_wait(unsigned int ms)
 	world_turn();
 }
 
+/* What comes at some time, of another process: within seconds of a machine that has much to do. */
+#define world_until(condition)                                                                     \
+	do {                                                                                       \
+		for (int i = 0; i < 500 && !(condition); i++)                                      \
+			world_wait(10);                                                            \
+		assert_true(condition);                                                            \
+	} while (0)
+
 /* The second is over: all that hub does then. */
 static inline void world_second(void)
 {

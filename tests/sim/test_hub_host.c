@@ -82,6 +82,9 @@ static void a_device_goes_and_comes(void **state)
 	assert_true(fake.tunnels[1].up);
 	assert_string_equal(world_letters(), "D");
 	assert_string_equal(last_code(0), "ENDPOINT_LOST");
+	fake.devices[0].closed = false; /* somebody flushes the rules of the host */
+	look();
+	assert_true(fake.devices[0].closed);
 	/* ike, which uses another socket than data, says that its SA lives: it cannot carry. */
 	world_tunnel(0, TUNNEL_UP);
 	assert_false(fake.tunnels[0].up);
@@ -94,8 +97,7 @@ static void a_device_goes_and_comes(void **state)
 	assert_string_equal(last_code(0), "ENDPOINT_BACK");
 	/* data has sockets on the device of before: it starts again, and is waited for. */
 	assert_true(data->asked || data->pid != pid);
-	world_wait(300);
-	assert_int_equal(data->restarts, 1);
+	world_until(data->restarts == 1);
 	assert_true(fake.tunnels[0].up);
 }
 
@@ -111,6 +113,22 @@ static void a_device_is_another_one(void **state)
 	assert_int_equal(fault_of(1), ENDPOINT_FINE);
 	assert_true(world.hub->processes[PROCESS_DATA].asked ||
 		    world.hub->processes[PROCESS_DATA].restarts);
+}
+
+static void another_mtu_is_told(void **state)
+{
+	const struct imsg_data_outside *o;
+
+	(void)state;
+	fake.devices[1].is.mtu = 1400;
+	look();
+	o = world_told(PROCESS_DATA, IMSG_DATA_OUTSIDE, -1);
+	assert_non_null(o);
+	assert_string_equal(o->name, "eth1");
+	assert_int_equal(o->mtu, 1400);
+	world_forget();
+	look();
+	assert_int_equal(world_count(PROCESS_DATA, IMSG_DATA_OUTSIDE), 0);
 }
 
 static void what_a_device_lacks_is_told(void **state)
@@ -286,8 +304,7 @@ static void a_device_may_come_later(void **state)
 	assert_true(fake.tunnels[1].up);
 	fake.devices[0].is.ifindex = 11;
 	look();
-	world_wait(300);
-	assert_true(fake.tunnels[0].up);
+	world_until(fake.tunnels[0].up);
 	assert_false(fake.devices[0].closed);
 }
 
@@ -349,6 +366,7 @@ int main(int argc, char **argv)
 		TEST(all_is_well),
 		TEST(a_device_goes_and_comes),
 		TEST(a_device_is_another_one),
+		TEST(another_mtu_is_told),
 		TEST(what_a_device_lacks_is_told),
 		TEST(who_is_down_stays_down),
 		TEST(tunnels_wait_for_data),

@@ -272,8 +272,7 @@ static bool asked_to_end(enum process_role role)
 static void leaves(enum process_role role)
 {
 	kill(world.hub->processes[role].pid, SIGKILL);
-	world_wait(30);
-	assert_int_equal(world.hub->processes[role].pid, 0);
+	world_until(world.hub->processes[role].pid == 0);
 }
 
 /* BGP says goodbye through the tunnels that IKE deletes, and data carries both. */
@@ -316,7 +315,7 @@ static void who_does_not_end_is_not_waited_for(void **state)
 	began = clock_now();
 	kill(getpid(), SIGTERM); /* a second time means now */
 	event_base_loop(world.hub->base, 0);
-	assert_in_range(clock_now() - began, 0, CLOCK_SECOND);
+	assert_in_range(clock_now() - began, 0, 2 * CLOCK_SECOND);
 }
 
 /* A child that is killed by whoever it is starts again by itself, here as what does nothing. */
@@ -327,8 +326,7 @@ static void a_killed_child_starts_again(void **state)
 
 	(void)state;
 	kill(before, SIGKILL);
-	world_wait(300);
-	assert_true(api->pid > 0 && api->pid != before);
+	world_until(api->pid > 0 && api->pid != before);
 	assert_int_equal(api->restarts, 1);
 	assert_false(world.hub->failed);
 }

@@ -321,9 +321,40 @@ static void a_refused_route_is_nowhere(void **state)
 	tear_down();
 }
 
+/* What the hub itself sends must fit whichever tunnel a flow takes. */
+static void a_shared_route_fits_its_narrowest_tunnel(void **state)
+{
+	static const uint16_t mtus[] = {1422, 1300, 1400};
+	struct imsg_route m = {.prefix = prefix("10.44.0.0/16"),
+		.tunnel = 4,
+		.source = SOURCE_BGP,
+		.shares = {.count = 2, .tunnels = {4, 5}}};
+	int row;
+
+	(void)state;
+	set_up(99, false);
+	sim.config.concentrator.packets.df = DF_COPY;
+	for (uint32_t t = 0; t < 2; t++) {
+		state_of(4 + t)->sa_count = 1;
+		state_of(4 + t)->sas[0] = (struct tunnel_sa){.in_use = true, .inner_mtu = mtus[t]};
+	}
+	hub_routes_take(&sim.hub, &m, 1);
+	row = fake_find(&fake.kernel, &m.prefix);
+	assert_true(row >= 0);
+	assert_int_equal(fake.kernel.rows[row].value, 1300);
+	state_of(5)->sas[0].inner_mtu = mtus[2]; /* a rekey with another cipher */
+	hub_routes_set_mtu(&sim.hub, 5);
+	assert_int_equal(fake.kernel.rows[fake_find(&fake.kernel, &m.prefix)].value, 1400);
+	state_of(5)->sas[0].inner_mtu = 1500;
+	hub_routes_set_mtu(&sim.hub, 5);
+	assert_int_equal(fake.kernel.rows[fake_find(&fake.kernel, &m.prefix)].value, 1422);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_shared_route_fits_its_narrowest_tunnel),
 		cmocka_unit_test(the_guard_knows_owners),
 		cmocka_unit_test(outside_addresses_are_nobodys),
 		cmocka_unit_test(connected_networks_are_nobodys),
