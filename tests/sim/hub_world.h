@@ -303,16 +303,25 @@ static inline const char *world_letters(void)
 /* ---- tunnels ---- */
 
 /* ike has a pair of SAs for the tunnel, or has not. */
-static inline void world_tunnel(uint32_t tunnel, enum tunnel_phase phase)
+static inline void world_peer(
+	uint32_t tunnel, enum tunnel_phase phase, const char *peer, bool afresh)
 {
-	struct imsg_tunnel_state m = {.tunnel = tunnel, .phase = phase, .ike_version = 2};
+	struct imsg_tunnel_state m = {
+		.tunnel = tunnel, .phase = phase, .ike_version = 2, .afresh = afresh};
 
-	assert_true(addr_parse("203.0.113.7", &m.peer.addr));
-	m.peer.addr.bytes[3] = (uint8_t)(7 + tunnel);
+	assert_true(addr_parse(peer, &m.peer.addr));
 	m.peer.port = 4500;
 	snprintf(m.reason, sizeof(m.reason), "%s", phase == TUNNEL_UP ? "" : "DPD_TIMEOUT");
 	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
 	world_turn();
+}
+
+static inline void world_tunnel(uint32_t tunnel, enum tunnel_phase phase)
+{
+	char peer[ADDR_STR_SIZE];
+
+	snprintf(peer, sizeof(peer), "203.0.113.%u", 7 + tunnel);
+	world_peer(tunnel, phase, peer, false);
 }
 
 static inline void world_session(uint32_t tunnel, enum bgp_state state)

@@ -348,9 +348,27 @@ static void a_start_fails_as_a_whole(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_finish)
 
+/* Up as before, by a device that began anew: SINCE and the address that routes trust are its own. */
+static void another_device_takes_a_tunnel(void **state)
+{
+	char text[ADDR_STR_SIZE];
+
+	(void)state;
+	both_sites_carry();
+	world_state(0)->since_wall_ns = 1;
+	world_peer(0, TUNNEL_UP, "203.0.113.99", false);
+	assert_int_equal(world_state(0)->since_wall_ns, 1); /* it has merely moved */
+	assert_string_equal(addr_format(&world_state(0)->came_from, text), "203.0.113.7");
+	world_peer(0, TUNNEL_UP, "203.0.113.99", true);
+	assert_true(world_state(0)->since_wall_ns > 1);
+	assert_string_equal(addr_format(&world_state(0)->came_from, text), "203.0.113.99");
+	assert_true(world_routed(PEER1));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(another_device_takes_a_tunnel),
 		TEST(a_child_is_told_all_it_must_know),
 		TEST(a_tunnel_comes_and_goes),
 		TEST(packets_are_told_as_life),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/credentials.h"
 
+#include "base/date.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,6 +84,29 @@ enum reason credentials_check(struct engine *e, const struct tunnel *t, const st
 	cert_free(*leaf);
 	*leaf = NULL;
 	return REASON_CERT_IDENTITY;
+}
+
+void credentials_refused_text(const struct engine *e, const struct tunnel *t, const char *answer,
+	char text[REASON_TEXT_SIZE])
+{
+	const struct credential *own = credentials_own(e, t);
+	char id[IDENTITY_STR_SIZE], until[DATE_TEXT_SIZE];
+	struct cert_facts facts;
+
+	identity_format(&t->conf.local_id, id);
+	if (t->conf.options.auth != AUTH_CERT || !own) {
+		snprintf(text, REASON_TEXT_SIZE,
+			"%.40s: it expects another identity of the hub than %.70s, or has another "
+			"key for it",
+			answer, id);
+		return;
+	}
+	cert_facts(credential_cert(own), &facts);
+	snprintf(text, REASON_TEXT_SIZE,
+		"%.40s: it does not trust our certificate %.50s, valid until %s, or expects "
+		"another "
+		"identity of the hub than %.50s",
+		answer, facts.subject, date_format(facts.not_after, until), id);
 }
 
 void credentials_accept(struct engine *e, struct tunnel *t, const struct cert *leaf,

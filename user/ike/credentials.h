@@ -34,6 +34,10 @@ enum reason credentials_check(struct engine *e, const struct tunnel *t, const st
 void credentials_accept(struct engine *e, struct tunnel *t, const struct cert *leaf,
 	const struct chunk *chain, size_t count);
 
+/* The peer has refused us with this answer after we had proven who we are: what it may not have liked. */
+void credentials_refused_text(const struct engine *e, const struct tunnel *t, const char *answer,
+	char text[REASON_TEXT_SIZE]);
+
 /* Once a minute: ends tunnels whose peer's certificate is over. */
 void credentials_timer(struct engine *e, uint64_t now);
 

@@ -61,7 +61,8 @@ struct effect_tunnel_state {
 	struct ip_endpoint peer;
 	uint8_t ike_version;
 	bool nat_detected;
-	enum reason reason; /* REASON_NONE when up */
+	bool afresh;        /* up as before, but by a peer that has begun anew */
+	enum reason reason; /* when up, of trouble that it has or will have; REASON_NONE: none */
 	char detail[REASON_TEXT_SIZE];
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
 };

@@ -123,7 +123,7 @@ void engine_note(struct engine *e, const struct tunnel *t, const struct ip_endpo
 	va_end(args);
 }
 
-void engine_refusal(struct engine *e, const struct tunnel *t, const struct ip_endpoint *remote,
+void engine_refusal(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
 	enum reason r, const char *format, ...)
 {
 	struct effect_note *n;
@@ -133,6 +133,8 @@ void engine_refusal(struct engine *e, const struct tunnel *t, const struct ip_en
 	n = note(e, t, remote, r, format, args);
 	va_end(args);
 	n->warning = n->refusal = true;
+	if (t && r != REASON_HALF_OPEN_TIMEOUT)
+		t->news_at = e->now;
 }
 
 void blob_set(struct blob *b, const void *bytes, size_t len)
@@ -310,7 +312,7 @@ void engine_datagram(struct engine *e, const struct ip_endpoint *local,
 	m->local = *local;
 	m->remote = *remote;
 	m->raw = (struct span){copy, len};
-	m->now = now;
+	e->now = m->now = now;
 	receive(e, m, copy, now);
 	secret_wipe(copy, len);
 	free(copy);
@@ -325,6 +327,7 @@ void engine_command(struct engine *e, uint32_t tunnel, enum engine_command comma
 
 	if (!t)
 		return;
+	e->now = now;
 	sa = tunnel_ike(t);
 	switch (command) {
 	case ENGINE_REKEY_CHILD:

@@ -107,7 +107,7 @@ uint64_t engine_random_span(struct engine *e, uint64_t span);
 __attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const struct tunnel *t,
 	const struct ip_endpoint *remote, bool warning, enum reason r, const char *format, ...);
 /* The same of an attempt that comes to nothing before its peer is authenticated: warned of, and counted. */
-__attribute__((format(printf, 5, 6))) void engine_refusal(struct engine *e, const struct tunnel *t,
+__attribute__((format(printf, 5, 6))) void engine_refusal(struct engine *e, struct tunnel *t,
 	const struct ip_endpoint *remote, enum reason r, const char *format, ...);
 void blob_set(struct blob *b, const void *bytes, size_t len);
 void blob_free(struct blob *b);
@@ -151,6 +151,8 @@ uint64_t ike_rekey_time(
 /* The established SA new exchanges go to; NULL when there is none. */
 struct ike_sa *tunnel_ike(const struct tunnel *t);
 unsigned int tunnel_count_ike(const struct tunnel *t);
+/* The peer has come anew, from wherever, and its other IKE SA of the tunnel goes for this one. */
+void ike_sa_takes(struct engine *e, struct ike_sa *sa, const struct ike_sa *other, uint64_t now);
 void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now);
 bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, uint64_t now);
@@ -192,16 +194,6 @@ const struct secret *tunnel_psk(const struct ike_sa *sa);
 /* It failed with this key: the next attempt takes the other one, if there is one. */
 void tunnel_other_key(struct tunnel *t);
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number);
-/* Reports the phase when it, or the reason, changed. */
-void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
-/*
- * A pair or the rekey of one is refused, by us or by the peer: noted, and shown as the reason as long
- * as the tunnel has no pair, now or when the present one ends.
- */
-void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
-	enum reason why, const char *text);
-/* The last pair is gone, for this reason or because a new one was refused before. */
-void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r);
 /* The IKE SA is up and has no pair: NO_PAIR_LIFE begins. */
 void tunnel_await_pair(struct engine *e, struct tunnel *t, uint64_t now);
 void tunnel_no_pair_timer(struct engine *e, struct tunnel *t, uint64_t now);
@@ -211,12 +203,39 @@ void tunnel_no_pair_timer(struct engine *e, struct tunnel *t, uint64_t now);
  */
 bool tunnel_may_rekey(
 	struct engine *e, struct tunnel *t, const struct ip_endpoint *remote, uint64_t now);
-/* Fills in what a note says about its tunnel. */
-void tunnel_states(const struct tunnel *t, struct effect_note *n);
 void tunnel_initiate(struct engine *e, struct tunnel *t, uint64_t now);
 /* An attempt failed or the tunnel fell: try again later where startup or DPD says so. */
 void tunnel_retry(struct engine *e, struct tunnel *t, bool soon, uint64_t now);
 void tunnel_dead(struct engine *e, struct ike_sa *sa, enum reason r, uint64_t now);
+
+/* ---- report.c: what is told of a tunnel ---- */
+
+/* Reports the phase when it, the reason, or who the peer is, changed. */
+void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail);
+/* The same again, for what may have changed beside the phase and the reason. */
+void tunnel_report_again(struct engine *e, struct tunnel *t);
+/*
+ * A pair or the rekey of one is refused, by us or by the peer: noted, and shown as the reason until there is a
+ * new one: of a tunnel that is up, with the time when the present one ends.
+ */
+void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason why, const char *text);
+/* The last pair is gone, for this reason or because a new one was refused before. */
+void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r);
+/* Fills in what a note says about its tunnel. */
+void tunnel_states(const struct tunnel *t, struct effect_note *n);
+
+/* ---- rivals.c ---- */
+
+/*
+ * An IKE SA of the tunnel's peer has ended another one of the same peer, which was `before`. Twice there and
+ * back are two devices with one identity: noted, and shown as the reason of the tunnel.
+ */
+void rivals_took(struct engine *e, struct tunnel *t, const struct ip_endpoint *before,
+	const struct ip_endpoint *at, uint64_t now);
+/* What is to be said of them, or nothing (false). */
+bool rivals_text(const struct tunnel *t, char text[REASON_TEXT_SIZE]);
+void rivals_timer(struct engine *e, struct tunnel *t, uint64_t now);
 
 /* ---- change.c ---- */
 
@@ -248,6 +267,9 @@ struct tunnel *tunnel_at(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 /* The peer of a tunnel is known to be at this address, as *near says above. */
 bool tunnel_is_near(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
+/* When a tunnel with its peer at this address has had news of the peer itself last; 0: never. */
+uint64_t tunnel_news(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote);
 /* The peer of a tunnel was seen at an address, or its configuration names another one. */
 void tunnel_seen(struct engine *e, struct tunnel *t, const struct ip_addr *at);

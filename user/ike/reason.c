@@ -117,7 +117,9 @@ static const struct row rows[REASONS] = {
 	[REASON_HALF_OPEN_TOTAL] = {"HALF_OPEN_TOTAL", "there are too many unfinished negotiations",
 		"Somebody may be flooding the hub; sites that are up are not affected"},
 	[REASON_HALF_OPEN_TIMEOUT] = {"HALF_OPEN_TIMEOUT", "the peer did not finish a negotiation",
-		"Its path to UDP 4500 may be blocked, or it refused our answer: see its log"},
+		"What is shown with it says how far it came; the device's log says whether it got "
+		"our "
+		"answers"},
 	[REASON_COOKIE_SENT] = {"COOKIE_SENT", "the peer was asked to return a cookie first", ""},
 	[REASON_NO_SLOT] = {"NO_SA_SLOT", "every SA slot of the tunnel is in use",
 		"Wait for old SAs to go; it lasts some seconds"},
@@ -141,6 +143,10 @@ static const struct row rows[REASONS] = {
 	[REASON_REPLACED] = {"REPLACED", "a newer IKE SA of the same tunnel took over", ""},
 	[REASON_INITIAL_CONTACT] = {"INITIAL_CONTACT",
 		"the peer started afresh and knows no older SA", ""},
+	[REASON_TWO_DEVICES] = {"TWO_DEVICES", "two devices take this tunnel from each other",
+		"Give each device the identity and the key of a site of its own, or switch one of "
+		"them "
+		"off; one device with two uplinks looks the same when it changes between them"},
 	[REASON_REDUNDANT] = {"REDUNDANT_SA", "both ends rekeyed at once, the redundant SA goes",
 		""},
 	[REASON_ADMIN_DOWN] = {"ADMIN_DOWN", "the tunnel was switched off by the operator", ""},

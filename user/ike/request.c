@@ -83,13 +83,8 @@ static void request_given_up(struct engine *e, struct ike_sa *sa, uint64_t now)
 		return;
 	}
 	if (sa->state == IKE_DELETING || sa->state == IKE_REKEYED) {
-		if (sa->request.kind == REQUEST_IKE_DELETE || sa->state == IKE_REKEYED) {
-			ike_sa_end(e, sa, sa->end_reason, now);
-			return;
-		}
-		request_done(sa);
-		sa->send_id++;
-		ike_sa_end(e, sa, sa->end_reason, now);
+		/* Why was told when it was closed; what has been told since is newer. */
+		ike_sa_end(e, sa, REASON_NONE, now);
 		return;
 	}
 	tunnel_dead(e, sa, sa->request.kind == REQUEST_PROBE ? REASON_DPD_TIMEOUT : REASON_TIMEOUT,

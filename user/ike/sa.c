@@ -193,7 +193,7 @@ static void tell_lost_pairs(struct engine *e)
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
-		if (t && t->in_use < 0 && t->phase == PHASE_UP)
+		if (t && t->in_use < 0 && t->told.phase == PHASE_UP)
 			tunnel_no_pair(e, t, REASON_NO_PAIR);
 	}
 }
@@ -330,6 +330,12 @@ static bool is_rival(const struct ike_sa *sa, const struct ike_sa *other)
 	       other->state == IKE_ESTABLISHED;
 }
 
+void ike_sa_takes(struct engine *e, struct ike_sa *sa, const struct ike_sa *other, uint64_t now)
+{
+	sa->tunnel->afresh = true;
+	rivals_took(e, sa->tunnel, &other->remote, &sa->remote, now);
+}
+
 void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact, uint64_t now)
 {
 	struct ike_sa *other, *next;
@@ -342,7 +348,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	ike_sa_announce(e, sa, ENGINE_SPI_IN_FORCE);
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
-	t->last_life = now;
+	t->last_life = t->news_at = now;
 	tunnel_seen(e, t, &sa->remote.addr);
 	t->version = sa->version;
 	t->initiate_at = 0;
@@ -368,10 +374,11 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 			sa->established = other->established + 1;
 		/* 2.4: the peer knows no older SA. Unless both began at once: then ours is young. */
 		if (initial_contact && !crossed(sa, other)) {
-			if (slot >= 0)
-				child_use(e, t, slot);
 			engine_note(e, t, &other->remote, false, REASON_INITIAL_CONTACT,
 				"the older SA is gone");
+			ike_sa_takes(e, sa, other, now);
+			if (slot >= 0)
+				child_use(e, t, slot);
 			ike_sa_end(e, other, REASON_INITIAL_CONTACT, now);
 		} else {
 			sa->duplicate_at = now + DUPLICATE_DELAY;
@@ -407,6 +414,8 @@ void ike_sa_resolve_duplicates(struct engine *e, struct ike_sa *sa, uint64_t now
 			continue;
 		if (wins(e, sa, other)) {
 			slot = child_live(sa->tunnel, sa);
+			if (!addr_equal(&other->remote.addr, &sa->remote.addr))
+				ike_sa_takes(e, sa, other, now);
 			if (slot >= 0)
 				child_use(e, sa->tunnel, slot);
 			engine_note(e, sa->tunnel, &other->remote, false, REASON_REPLACED,
@@ -470,8 +479,7 @@ bool ike_sa_follow(struct engine *e, struct ike_sa *sa, const struct ip_endpoint
 	e->generation++;
 	engine_note(
 		e, t, remote, false, REASON_PEER_MOVED, "now %s", endpoint_format(remote, text));
-	t->reported = false; /* what is shown of the tunnel has its address */
-	tunnel_report(e, t, t->reason, t->detail);
+	tunnel_report_again(e, t); /* what is shown of the tunnel has its address */
 	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
 		struct child *c = &t->children[i];
 		struct effect *f;

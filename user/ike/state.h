@@ -92,6 +92,14 @@ struct child {
 
 TAILQ_HEAD(ike_sa_list, ike_sa);
 
+/* Two places that take a tunnel from each other, again and again: rivals.c. */
+struct rivals {
+	struct ip_endpoint before, at; /* it went from there to here last */
+	uint64_t first, last;          /* when it went so first, and last, either way */
+	uint64_t told_until;           /* so long it is the tunnel's reason; 0: it is not */
+	uint32_t count;                /* how often */
+};
+
 struct tunnel {
 	struct engine_tunnel conf;
 	struct secret psk;
@@ -120,11 +128,12 @@ struct tunnel {
 	/* Why the last pair, or its rekey, was refused; REASON_NONE once there is a new one. */
 	enum reason refused;
 	char refused_text[REASON_TEXT_SIZE];
+	struct rivals rivals;
 	/* what was reported last */
-	enum effect_phase phase;
-	enum reason reason;
-	char detail[REASON_TEXT_SIZE];
+	struct effect_tunnel_state told;
 	bool reported;
+	bool afresh; /* since then another device, or the same one anew, has taken the tunnel */
+	uint64_t news_at; /* of its peer: when it came, went or was refused last */
 };
 
 /* Fragments of one message: RFC 7383 2.6. */
@@ -206,6 +215,7 @@ struct ike_sa {
 	struct dh *dh;
 	struct blob cookie;
 	uint8_t init_tries;
+	bool repeats;         /* the peer has sent its first message again */
 	int first_slot;       /* child offered in IKE_AUTH */
 	uint32_t peer_hashes; /* bits of enum sign_hash; 0: the peer lacks RFC 7427 */
 	bool peer_pss;        /* it signed by RSASSA-PSS, so it can verify that */
@@ -244,6 +254,7 @@ struct engine {
 	struct engine_limits limits;
 	struct trust *trust;
 	struct credential *own;
+	uint64_t now; /* of what is being worked on */
 	bool started;
 	bool dropped;   /* some SA waits for engine_sweep() */
 	bool lost_pair; /* some tunnel may have lost its last pair: engine_sweep() looks */

@@ -77,26 +77,47 @@ uint64_t engine_next_timer(const struct engine *e)
 			continue;
 		earliest(&at, t->initiate_at);
 		earliest(&at, t->no_pair_until);
+		earliest(&at, t->rivals.told_until);
 		for (int slot = 0; slot < IKE_SLOTS_MAX; slot++)
 			earliest(&at, child_next(&t->children[slot]));
 	}
 	return at;
 }
 
-/* Who it was is not known; the tunnel whose address it has is told of it. */
+/* How far it came tells what the peer did not get, or did not send. */
+static const char *where_it_stopped(const struct ike_sa *sa)
+{
+	if (sa->state == IKE_MAIN4_SENT)
+		return sa->nat_here || sa->nat_there || sa->forced_encap
+			       ? "it changes to UDP 4500 here, which may be blocked on the way"
+			       : "it sent its key exchange, and never its identity: our answer may "
+				 "not have reached it";
+	if (sa->repeats)
+		return "it repeats its first message: our answers from UDP 500 do not reach it";
+	return "it was answered and then silent: UDP 4500 from it may be blocked, or it refused "
+	       "our "
+	       "answer";
+}
+
+/*
+ * Who it was is not known; the tunnel whose address it has is told of it. Nobody is, when something newer than
+ * this attempt is known of its peer: that it came, went, or was refused.
+ */
 static void half_open_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 {
 	struct tunnel *t = tunnel_at(e, &sa->local, &sa->remote);
+	const char *text = where_it_stopped(sa);
 
-	engine_refusal(e, t, &sa->remote, REASON_HALF_OPEN_TIMEOUT, "%s",
-		reason_sentence(REASON_HALF_OPEN_TIMEOUT));
 	ike_sa_drop(e, sa);
+	if (tunnel_news(e, &sa->local, &sa->remote) >= sa->created ||
+		unknown_news(&e->unknown, &sa->local.addr, &sa->remote.addr) >= sa->created)
+		return;
+	engine_refusal(e, t, &sa->remote, REASON_HALF_OPEN_TIMEOUT, "%s", text);
 	if (t)
-		tunnel_report(
-			e, t, REASON_HALF_OPEN_TIMEOUT, reason_sentence(REASON_HALF_OPEN_TIMEOUT));
+		tunnel_report(e, t, REASON_HALF_OPEN_TIMEOUT, text);
 	else
-		stranger_unknown(
-			e, &sa->local, &sa->remote, sa->proven, REASON_HALF_OPEN_TIMEOUT, "", now);
+		stranger_unknown(e, &sa->local, &sa->remote, sa->proven, REASON_HALF_OPEN_TIMEOUT,
+			text, now);
 }
 
 /* guard_at: what should have happened by now did not. */
@@ -113,7 +134,7 @@ static void guard_fires(struct engine *e, struct ike_sa *sa, uint64_t now)
 		ike_sa_drop(e, sa);
 		break;
 	case IKE_DELETING:
-		ike_sa_end(e, sa, sa->end_reason, now);
+		ike_sa_end(e, sa, REASON_NONE, now); /* told when it was closed */
 		break;
 	case IKE_REKEYED:
 		if (sa->version->busy && sa->version->busy(sa)) {
@@ -207,6 +228,7 @@ void engine_timer(struct engine *e, uint64_t now)
 {
 	struct ike_sa *sa, *next;
 
+	e->now = now;
 	for (sa = TAILQ_FIRST(&e->sas); sa; sa = next) {
 		next = TAILQ_NEXT(sa, link);
 		if (!sa->free_me && sa->guard_at && sa->guard_at <= now)
@@ -229,6 +251,7 @@ void engine_timer(struct engine *e, uint64_t now)
 		}
 		if (t->no_pair_until && t->no_pair_until <= now)
 			tunnel_no_pair_timer(e, t, now);
+		rivals_timer(e, t, now);
 		if (t->initiate_at && t->initiate_at <= now)
 			tunnel_initiate(e, t, now);
 	}

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tunnels: what is reported, when we initiate, what follows the end of an SA. */
+/* Tunnels: when we initiate, what follows the end of an SA. */
 #include "ike/internal.h"
-
-#include <stdio.h>
 
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 {
@@ -33,96 +31,6 @@ const struct secret *tunnel_psk(const struct ike_sa *sa)
 void tunnel_other_key(struct tunnel *t)
 {
 	t->try_previous = !t->try_previous && t->conf.psk_previous.len;
-}
-
-static enum effect_phase phase_of(const struct tunnel *t, const struct ike_sa **shown)
-{
-	struct ike_sa *sa;
-
-	*shown = tunnel_ike(t);
-	if (t->in_use >= 0)
-		return PHASE_UP;
-	TAILQ_FOREACH(sa, &t->sas, of_tunnel) {
-		if (sa->free_me)
-			continue;
-		if (ike_is_initiating(sa) || sa->state == IKE_ESTABLISHED)
-			return PHASE_NEGOTIATING;
-	}
-	return PHASE_DOWN;
-}
-
-void tunnel_states(const struct tunnel *t, struct effect_note *n)
-{
-	const struct ike_sa *sa = tunnel_ike(t), *carrier;
-
-	n->dpd_enabled = t->conf.options.dpd_action != DPD_NONE;
-	n->nat_detected = sa && (sa->nat_here || sa->nat_there);
-	if (sa)
-		n->ike_state = sa->request.kind == REQUEST_IKE_REKEY ? SA_STATE_REKEYING
-								     : SA_STATE_ESTABLISHED;
-	else if (phase_of(t, &sa) == PHASE_NEGOTIATING)
-		n->ike_state = SA_STATE_NEGOTIATING;
-	if (t->in_use >= 0) {
-		carrier = t->children[t->in_use].ike;
-		n->child_state = carrier && carrier->request.kind == REQUEST_CHILD_REKEY
-					 ? SA_STATE_REKEYING
-					 : SA_STATE_ESTABLISHED;
-	} else if (n->ike_state != SA_STATE_DOWN) {
-		n->child_state = SA_STATE_NEGOTIATING;
-	}
-}
-
-void tunnel_report(struct engine *e, struct tunnel *t, enum reason r, const char *detail)
-{
-	const struct ike_sa *sa;
-	enum effect_phase phase = phase_of(t, &sa);
-	struct effect *f;
-
-	if (phase == PHASE_UP)
-		r = REASON_NONE;
-	/* A start of the next attempt does not hide why the last one failed. */
-	if (phase != PHASE_UP && r == REASON_NONE) {
-		r = t->reason;
-		detail = t->detail;
-	}
-	if (phase == PHASE_UP)
-		detail = "";
-	if (t->reported && phase == t->phase && r == t->reason && strcmp(detail, t->detail) == 0)
-		return;
-	if (detail != t->detail)
-		snprintf(t->detail, sizeof(t->detail), "%s", detail);
-	t->reported = true;
-	t->phase = phase;
-	t->reason = r;
-	f = effect_push(&e->effects, EFFECT_TUNNEL_STATE, t->conf.number);
-	f->state.phase = phase;
-	f->state.reason = r;
-	memcpy(f->state.detail, t->detail, sizeof(f->state.detail));
-	if (!sa)
-		return;
-	f->state.peer = sa->remote;
-	f->state.ike_version = sa->version->number;
-	f->state.nat_detected = sa->nat_here || sa->nat_there;
-	suite_format(&sa->suite, f->state.ike_proposal);
-}
-
-void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
-	enum reason why, const char *text)
-{
-	engine_note(e, t, remote, true, why, "%s", text);
-	if (why == REASON_PEER_REFUSED && t->refused != REASON_NONE)
-		return; /* ours names what does not fit */
-	t->refused = why;
-	snprintf(t->refused_text, sizeof(t->refused_text), "%s", text);
-	tunnel_report(e, t, why, text);
-}
-
-void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r)
-{
-	if (t->refused != REASON_NONE)
-		tunnel_report(e, t, t->refused, t->refused_text);
-	else
-		tunnel_report(e, t, r, reason_sentence(r));
 }
 
 void tunnel_await_pair(struct engine *e, struct tunnel *t, uint64_t now)

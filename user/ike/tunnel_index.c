@@ -194,6 +194,20 @@ struct tunnel *tunnel_at(
 	return found;
 }
 
+uint64_t tunnel_news(
+	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
+{
+	const struct tunnel *t;
+	uint64_t at = 0;
+
+	LIST_FOREACH(t, named_bucket(e, &remote->addr), named) {
+		if (addr_equal(&t->conf.local, &local->addr) &&
+			addr_equal(peer_address(t), &remote->addr) && t->news_at > at)
+			at = t->news_at;
+	}
+	return at;
+}
+
 bool tunnel_is_near(
 	const struct engine *e, const struct ip_endpoint *local, const struct ip_endpoint *remote)
 {

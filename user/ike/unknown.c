@@ -128,6 +128,14 @@ void unknown_seen(struct unknown_table *u, const struct ip_endpoint *local,
 	mark(u, d);
 }
 
+uint64_t unknown_news(
+	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote)
+{
+	const struct unknown_device *d = find(u, local, remote);
+
+	return d && d->reason != REASON_HALF_OPEN_TIMEOUT ? d->last : 0;
+}
+
 void unknown_forget(
 	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote)
 {

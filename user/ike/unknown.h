@@ -44,6 +44,10 @@ void unknown_seen(struct unknown_table *u, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, bool proven, enum reason why, const char *detail,
 	uint64_t now);
 
+/* When it was refused last, for anything but that it did not go on; 0: never. */
+uint64_t unknown_news(
+	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote);
+
 /* It is known now. */
 void unknown_forget(
 	struct unknown_table *u, const struct ip_addr *local, const struct ip_addr *remote);

@@ -79,7 +79,9 @@ struct imsg_tunnel_state {
 	struct ip_endpoint peer;
 	uint8_t ike_version; /* 1, 2; 0 when none */
 	bool nat_detected;
-	char reason[REASON_CODE_SIZE];     /* a code of the catalogue, "" when up */
+	bool afresh; /* up as before, but by a peer that has begun anew */
+	char reason
+		[REASON_CODE_SIZE]; /* a code of the catalogue; when up, of trouble, "" without */
 	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
 };

@@ -27,7 +27,8 @@ struct tunnel_ike {
 	struct ip_endpoint peer;
 	uint8_t ike_version; /* 1, 2; 0 when none */
 	bool nat_detected;
-	char reason[REASON_CODE_SIZE];     /* a code of the catalogue, "" when up */
+	char reason
+		[REASON_CODE_SIZE]; /* a code of the catalogue; when up, of trouble, "" without */
 	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
 };

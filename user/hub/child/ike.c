@@ -24,7 +24,7 @@ static void on_tunnel_state(void *context, struct imsg *message)
 
 	if (!t)
 		return;
-	if (t->ike.phase != m->phase) {
+	if (t->ike.phase != m->phase || m->afresh) {
 		t->since_wall_ns = clock_wall();
 		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s",
 			site_of_tunnel(&h->model, m->tunnel)->conf.name,
@@ -44,6 +44,8 @@ static void on_tunnel_state(void *context, struct imsg *message)
 		hub_tunnel_close(h, m->tunnel);
 	else if (h->processes[PROCESS_DATA].channel && (!t->admin_down || t->open))
 		hub_tunnel_open(h, m->tunnel);
+	if (m->afresh)
+		hub_tunnel_afresh(h, m->tunnel);
 }
 
 static void on_tunnel_event(void *context, struct imsg *message)
@@ -117,6 +119,7 @@ static const struct imsg_field state_fields[] = {
 	IMSG_ENUM(struct imsg_tunnel_state, phase, TUNNEL_PHASES),
 	IMSG_ADDR(struct imsg_tunnel_state, peer.addr),
 	IMSG_BOOL(struct imsg_tunnel_state, nat_detected),
+	IMSG_BOOL(struct imsg_tunnel_state, afresh),
 	IMSG_TEXT(struct imsg_tunnel_state, reason),
 	IMSG_TEXT(struct imsg_tunnel_state, detail),
 	IMSG_TEXT(struct imsg_tunnel_state, ike_proposal),

@@ -43,6 +43,8 @@ void hub_tunnel_introduce(struct hub *h, const struct site *site, unsigned int t
 /* tunnels.c. Opens a tunnel for traffic, or closes it: TC, routes and BGP follow at once. */
 void hub_tunnel_open(struct hub *h, uint32_t tunnel);
 void hub_tunnel_close(struct hub *h, uint32_t tunnel);
+/* It is up as before, and its peer has begun anew, maybe elsewhere. */
+void hub_tunnel_afresh(struct hub *h, uint32_t tunnel);
 
 /* tunnel_sas.c: ike has a pair, or has no longer; data found out how much fits. */
 void hub_sa_info(struct hub *h, const struct imsg_sa_info *m);

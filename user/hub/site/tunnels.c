@@ -30,6 +30,17 @@ void hub_tunnel_open(struct hub *h, uint32_t tunnel)
 		admin_carries(h, tunnel);
 }
 
+void hub_tunnel_afresh(struct hub *h, uint32_t tunnel)
+{
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
+
+	if (!state->open)
+		return;
+	state->came_from = state->ike.peer.addr;
+	state->opened_ns = clock_now();
+	hub_reserved_refresh(h);
+}
+
 void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 {
 	struct site *site = site_of_tunnel(&h->model, tunnel);

@@ -23,6 +23,7 @@ void v1_handshake_free(struct v1_handshake *h)
 	blob_free(&h->sa);
 	blob_free(&h->public_i);
 	blob_free(&h->public_r);
+	blob_free(&h->refused);
 	secret_wipe(h, sizeof(*h));
 	free(h);
 }
@@ -265,6 +266,8 @@ static void take_over(struct engine *e, struct ike_sa *sa, uint64_t now)
 			continue;
 		engine_note(e, sa->tunnel, &sa->remote, false, REASON_IKE_REKEYED, "%s",
 			sa->initiator ? "by us" : "by the peer");
+		if (!addr_equal(&other->remote.addr, &sa->remote.addr))
+			ike_sa_takes(e, sa, other, now);
 		if (other->version == &ike_v1)
 			v1_adopt(e, other, sa, life, now);
 		else if (child_live(sa->tunnel, sa) >= 0)

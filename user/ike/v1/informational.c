@@ -4,6 +4,7 @@
  * None of them is answered as such, and none is protected against being sent again by someone else,
  * so that only numbered ones count as life.
  */
+#include "ike/credentials.h"
 #include "ike/v1/v1.h"
 
 #include <stdio.h>
@@ -210,7 +211,7 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	struct ike_sa *heir = v1_heir(sa);
 
 	if (sa->state != IKE_ESTABLISHED) {
-		ike_sa_end(e, sa, sa->end_reason, now);
+		ike_sa_end(e, sa, REASON_NONE, now); /* told when it was closed */
 		return;
 	}
 	if (heir) {
@@ -244,6 +245,33 @@ static void take_delete(
 	}
 }
 
+/*
+ * 5.1: the initiator does not accept what message 6 proves, and has no IKE SA. Other errors of a peer that has
+ * no pair may be why it makes none.
+ */
+static void take_refusal(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now)
+{
+	struct tunnel *t = sa->tunnel;
+	bool of_phase1 = n->type == V1_NOTIFY_AUTHENTICATION_FAILED ||
+			 n->type == V1_NOTIFY_INVALID_SIGNATURE ||
+			 n->type == V1_NOTIFY_INVALID_CERTIFICATE ||
+			 n->type == V1_NOTIFY_INVALID_CERT_AUTHORITY ||
+			 n->type == V1_NOTIFY_INVALID_HASH_INFORMATION;
+	char text[REASON_TEXT_SIZE];
+
+	if (sa->state == IKE_ESTABLISHED && !sa->initiator && of_phase1 && t->in_use < 0) {
+		credentials_refused_text(e, t, v1_notify_name(n->type), text);
+		tunnel_refused(e, t, &sa->remote, REASON_PEER_REFUSED, text);
+		ike_sa_end(e, sa, REASON_NONE, now);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s (%u)", v1_notify_name(n->type), n->type);
+	if (sa->state == IKE_ESTABLISHED && t->in_use < 0)
+		tunnel_refused(e, t, &sa->remote, REASON_PEER_REFUSED, text);
+	else
+		engine_note(e, t, &sa->remote, true, REASON_PEER_REFUSED, "%s", text);
+}
+
 static void take_notify(struct engine *e, struct ike_sa *sa, const struct message *m,
 	const struct notify *n, uint64_t now)
 {
@@ -258,8 +286,7 @@ static void take_notify(struct engine *e, struct ike_sa *sa, const struct messag
 	else if (kind == REQUEST_CHILD_NEW || kind == REQUEST_CHILD_REKEY)
 		v1_quick_refused(e, sa, n, now);
 	else
-		engine_note(e, sa->tunnel, &m->remote, true, REASON_PEER_REFUSED, "%s (%u)",
-			v1_notify_name(n->type), n->type);
+		take_refusal(e, sa, n, now);
 }
 
 static void protected_one(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)

@@ -145,6 +145,7 @@ static void receive_first(struct engine *e, struct v1_message *vm, uint64_t now)
 	struct ike_sa *sa = ike_sa_find_half_open(e, m->head.spi_i, &m->local, &m->remote);
 
 	if (sa && sa->version == &ike_v1) {
+		sa->repeats = true;
 		repeat(e, sa, m, now);
 		return;
 	}

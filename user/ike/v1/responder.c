@@ -154,6 +154,7 @@ struct attempt {
 	struct tunnel *tunnel; /* the one that is named in the refusal, or NULL */
 	enum reason why;
 	unsigned int tried;
+	bool named;             /* it is the one that is configured for the peer's address */
 	bool proven;            /* the key is right; `keys` are those of the SA */
 	struct ike_identity id; /* that no tunnel of this key has; type 0: none was said */
 	struct v1_keys keys;
@@ -197,6 +198,27 @@ static bool try_tunnel(struct engine *e, struct ike_sa *sa, struct v1_message *v
 	return sa->previous_key;
 }
 
+/* No key has opened message 5 so far. It is told of the tunnel whose address it has, or of the only one. */
+static void name_refused(struct attempt *a, struct tunnel *t, bool at_its_address)
+{
+	a->named = a->named || at_its_address;
+	if (at_its_address || a->tried == 1)
+		a->tunnel = t;
+	else if (!a->named)
+		a->tunnel = NULL;
+	if (a->tried == 1)
+		snprintf(a->text, sizeof(a->text), "message 5 does not decrypt with its key");
+	else if (a->named)
+		snprintf(a->text, sizeof(a->text),
+			"message 5 does not decrypt with its key, nor with that of %u other "
+			"tunnel%s "
+			"of any address",
+			a->tried - 1, a->tried == 2 ? "" : "s");
+	else
+		snprintf(a->text, sizeof(a->text),
+			"message 5 does not decrypt with the key of any of %u tunnels", a->tried);
+}
+
 /*
  * 5.4: with a shared key the peer's address has to tell which one, as the identity comes under its
  * protection. Where addresses are not known, or several sites share one behind a NAT, the keys of
@@ -207,8 +229,8 @@ static struct tunnel *authenticate(
 	struct engine *e, struct ike_sa *sa, struct v1_message *vm, struct attempt *a)
 {
 	bool by_key = sa->v1->handshake->auth == V1_AUTH_PSK;
+	struct tunnel *t, *at = tunnel_at(e, &vm->m->local, &vm->m->remote);
 	unsigned int cursor = 0;
-	struct tunnel *t;
 	bool near;
 
 	*a = (struct attempt){.why = REASON_NO_TUNNEL};
@@ -223,27 +245,32 @@ static struct tunnel *authenticate(
 		if (a->proven)
 			continue;
 		a->why = by_key ? REASON_WRONG_PSK : REASON_INTEGRITY;
-		a->tunnel = a->tried == 1 ? t : NULL;
-		snprintf(a->text, sizeof(a->text),
-			"message 5 does not decrypt with the key of any of %u tunnels", a->tried);
+		name_refused(a, t, t == at);
 	}
 	sa->v1_keys = a->keys;
 	return NULL;
+}
+
+/* To operators: of its tunnel, and where that is not known for certain by its address. */
+static void tell_refused(struct engine *e, const struct message *m, struct tunnel *t,
+	enum reason why, const char *text)
+{
+	engine_refusal(e, t, &m->remote, why, "%s", text);
+	if (t)
+		tunnel_report(e, t, why, text);
+	stranger_unknown(e, &m->local, &m->remote, true, why, text, m->now);
 }
 
 /*
  * Under the SA's protection where the peer has proven to have the key. Unless `final`, the message
  * may have been tampered with, and the right one is still welcome.
  */
-static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m, struct tunnel *t,
-	bool proven, bool final, enum reason why, const char *text, uint64_t now)
+static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m, bool proven,
+	bool final, enum reason why, uint64_t now)
 {
 	enum v1_notify type = why == REASON_UNKNOWN_ID ? V1_NOTIFY_INVALID_ID_INFORMATION
 						       : V1_NOTIFY_AUTHENTICATION_FAILED;
 
-	engine_refusal(e, t, &m->remote, why, "%s", text);
-	if (t)
-		tunnel_report(e, t, why, text);
 	if (proven)
 		v1_send_notify(e, sa, PROTOCOL_IKE, type);
 	else
@@ -329,6 +356,13 @@ static bool send_last(
 	return true;
 }
 
+/* A copy of it: told of before, and tried again because the hub may have the right key by now. */
+static bool is_refused(const struct v1_handshake *h, const struct message *m)
+{
+	return h->refused.len == m->raw.len &&
+	       memcmp(h->refused.bytes, m->raw.bytes, m->raw.len) == 0;
+}
+
 void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
@@ -338,26 +372,35 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	struct attempt a;
 	struct tunnel *t;
 	enum reason why;
-	bool contact, alone;
+	bool contact, alone, copy;
 
 	if (sa->v1->handshake->tries >= V1_TRIES_MAX)
 		return; /* it was met with silence as often, and each time all keys were tried */
+	copy = is_refused(sa->v1->handshake, m);
 	blob_set(&cipher, m->raw.bytes, m->raw.len);
 	vm->cipher = cipher.bytes;
 	t = authenticate(e, sa, vm, &a);
-	blob_free(&cipher);
+	if (t || a.proven) {
+		blob_free(&cipher);
+	} else {
+		blob_free(&sa->v1->handshake->refused);
+		sa->v1->handshake->refused = cipher;
+	}
 	secret_wipe(&a.keys, sizeof(a.keys));
 	/* RFC 3947 4: from here on the peer is where this message came from. */
 	sa->local = m->local;
 	sa->remote = m->remote;
 	if (!t && was_removed(e, m, &a)) {
+		blob_free(&sa->v1->handshake->refused);
 		sa->v1->handshake->tries++;
 		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "%s", a.text);
 		return; /* silence: the peer repeats this message */
 	}
 	if (!t) {
-		refuse(e, sa, m, a.tunnel, a.proven,
-			a.proven && sa->v1->handshake->auth == V1_AUTH_PSK, a.why, a.text, now);
+		if (!copy)
+			tell_refused(e, m, a.tunnel, a.why, a.text);
+		refuse(e, sa, m, a.proven, a.proven && sa->v1->handshake->auth == V1_AUTH_PSK,
+			a.why, now);
 		return;
 	}
 	if (t->disabled) {
@@ -368,7 +411,8 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	if (must_wait(t))
 		return;
 	if (!acceptable(e, sa, t, &began, &why, text, sizeof(text), now)) {
-		refuse(e, sa, m, t, true, true, why, text, now);
+		tell_refused(e, m, t, why, text);
+		refuse(e, sa, m, true, true, why, now);
 		return;
 	}
 	sa->guard_at = 0;

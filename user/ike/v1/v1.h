@@ -29,7 +29,8 @@ struct v1_handshake {
 	struct blob public_i, public_r;
 	struct dh_secret shared;
 	uint16_t auth;
-	uint8_t tries; /* messages 3 and 5 that were not right: forged, maybe */
+	uint8_t tries;       /* messages 3 and 5 that were not right: forged, maybe */
+	struct blob refused; /* the last message 5 that no key opened, as it came */
 };
 
 /* An exchange of phase 2 that may come again: RFC 2408 has retransmission by either side. */

@@ -355,10 +355,12 @@ static void receive_init(struct engine *e, struct message *m, uint64_t now)
 	}
 	m->proven = cookie_check(e, m, now);
 	sa = ike_sa_find_half_open(e, m->head.spi_i, &m->local, &m->remote);
-	if (sa)
-		engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len, 0);
-	else
+	if (!sa) {
 		sa_init_request(e, m, now);
+		return;
+	}
+	sa->repeats = true;
+	engine_send(e, &m->local, &m->remote, sa->response.bytes, sa->response.len, 0);
 }
 
 static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)

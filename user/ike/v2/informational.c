@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* INFORMATIONAL: deletes, probes and their answers. RFC 7296 1.4, 2.4, 2.25. */
+#include "ike/credentials.h"
 #include "ike/v2/v2.h"
+
+#include <stdio.h>
 
 static void put_child_delete(struct message_writer *w, const uint32_t *spis, unsigned int count)
 {
@@ -86,8 +89,9 @@ static void child_deleted(struct engine *e, struct ike_sa *sa, uint32_t peer_spi
 	}
 }
 
-/* The peer deletes the IKE SA. */
-static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
+/* The peer ends the IKE SA. */
+static void ike_deleted(
+	struct engine *e, struct ike_sa *sa, enum reason why, const char *text, uint64_t now)
 {
 	struct tunnel *t = sa->tunnel;
 	struct ike_sa *heir = sa->request.collided_ike;
@@ -108,11 +112,15 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	ike_sa_set_tunnel(sa, NULL);
 	ike_set_state(sa, IKE_FAILED);
 	sa->guard_at = now + FAILED_LIFE;
-	if (t->in_use >= 0 || (expected && !had_pair))
+	if (why == REASON_PEER_DELETED_IKE && (t->in_use >= 0 || (expected && !had_pair)))
 		return;
-	engine_note(e, t, &sa->remote, true, REASON_PEER_DELETED_IKE, "%s",
-		reason_sentence(REASON_PEER_DELETED_IKE));
-	tunnel_no_pair(e, t, REASON_PEER_DELETED_IKE);
+	engine_note(e, t, &sa->remote, true, why, "%s", text);
+	if (t->in_use >= 0)
+		return;
+	if (why == REASON_PEER_DELETED_IKE)
+		tunnel_no_pair(e, t, why);
+	else
+		tunnel_report(e, t, why, text);
 	again = t->conf.options.startup == STARTUP_START ||
 		t->conf.options.dpd_action == DPD_RESTART;
 	if (again && !tunnel_ike(t)) {
@@ -121,10 +129,43 @@ static void ike_deleted(struct engine *e, struct ike_sa *sa, uint64_t now)
 	}
 }
 
+/*
+ * 2.21.2: an initiator that does not accept what the responder has proven has no answer to say so in. It says it
+ * in an INFORMATIONAL of its own, usually without a delete, and has no IKE SA any more. The two others end
+ * it only in the first exchange after IKE_AUTH.
+ */
+static const struct notify *find_refusal(const struct ike_sa *sa, const struct message *m)
+{
+	bool first = !sa->initiator && !sa->rekey_descendant && m->head.id == 2;
+	const struct notify *n;
+
+	for (unsigned int i = 0; i < m->p.notifies; i++) {
+		n = &m->p.notify[i];
+		if (n->type == NOTIFY_AUTHENTICATION_FAILED ||
+			(first && (n->type == NOTIFY_INVALID_SYNTAX ||
+					  n->type == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD)))
+			return n;
+	}
+	return NULL;
+}
+
+static void take_refusal(struct engine *e, struct ike_sa *sa, const struct notify *n, uint64_t now)
+{
+	char text[REASON_TEXT_SIZE];
+
+	if (n->type == NOTIFY_AUTHENTICATION_FAILED)
+		credentials_refused_text(e, sa->tunnel, notify_name(n->type), text);
+	else
+		snprintf(text, sizeof(text), "it cannot read our IKE_AUTH: %s",
+			notify_name(n->type));
+	ike_deleted(e, sa, REASON_PEER_REFUSED, text, now);
+}
+
 void informational_request(
 	struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)
 {
 	enum { ANSWERED_MAX = IKE_SLOTS_MAX };
+	const struct notify *refusal = find_refusal(sa, m);
 	uint32_t ours[ANSWERED_MAX];
 	unsigned int count = 0;
 	uint8_t buffer[IKE_BUFFER_SIZE];
@@ -145,8 +186,11 @@ void informational_request(
 	if (count && !ike) /* 1.4.1: the answer to a delete of the IKE SA is empty */
 		put_child_delete(&w, ours, count);
 	response_send(e, sa, m, buffer, sealed_end(e, sa, &w), 0);
-	if (ike)
-		ike_deleted(e, sa, now);
+	if (refusal)
+		take_refusal(e, sa, refusal, now);
+	else if (ike)
+		ike_deleted(e, sa, REASON_PEER_DELETED_IKE,
+			reason_sentence(REASON_PEER_DELETED_IKE), now);
 }
 
 void child_delete_response(
@@ -171,7 +215,7 @@ void ike_delete_response(struct engine *e, struct ike_sa *sa, const struct messa
 {
 	(void)m;
 	request_done(sa);
-	ike_sa_end(e, sa, sa->end_reason, now);
+	ike_sa_end(e, sa, REASON_NONE, now); /* told when it was closed */
 }
 
 void probe_response(struct engine *e, struct ike_sa *sa, const struct message *m, uint64_t now)

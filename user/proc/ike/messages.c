@@ -57,6 +57,7 @@ void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m)
 	m->peer = f->state.peer;
 	m->ike_version = f->state.ike_version;
 	m->nat_detected = f->state.nat_detected;
+	m->afresh = f->state.afresh;
 	snprintf(m->reason, sizeof(m->reason), "%s", reason_code(f->state.reason));
 	fact(f->state.reason, f->state.detail, m->detail, sizeof(m->detail));
 	memcpy(m->ike_proposal, f->state.ike_proposal, sizeof(m->ike_proposal));
