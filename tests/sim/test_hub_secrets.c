@@ -59,7 +59,12 @@ static void a_key_may_come_later(void **state)
 	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 3));
 	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_PPK, 3));
 	assert_true(world_state(2)->no_secret);
+	assert_string_equal(world_state(2)->ike.reason, "NO_SECRET");
+	assert_true(!strncmp(world_state(2)->ike.detail,
+		"a key or certificate of the tunnel cannot be read: psk file:",
+		strlen("a key or certificate of the tunnel cannot be read: psk file:")));
 	assert_non_null(strstr(world_state(2)->ike.detail, "/late: No such file"));
+	assert_string_equal(reason_code(REASON_NO_SECRET), "NO_SECRET");
 	psk("late", "short");
 	hub_secrets_again(world.hub);
 	world_turn();
@@ -68,6 +73,7 @@ static void a_key_may_come_later(void **state)
 	five_seconds();
 	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
 	assert_false(world_state(2)->no_secret);
+	assert_string_equal(world_state(2)->ike.reason, "");
 }
 
 /* ---- certificates ---- */

@@ -137,6 +137,8 @@ static void come_up(uint32_t number, const char *peer, uint16_t port)
 	t->sas[t->sa_count++] = (struct tunnel_sa){.spi_in = 0xc0ffee00 + number,
 		.spi_out = 0x0badca00 + number,
 		.proposal = "aes128gcm16-esn",
+		.local_ts = "10.0.0.0/8",
+		.remote_ts = "0.0.0.0/0, ::/0",
 		.created_wall_ns = BEFORE(61),
 		.rekey_in_s = 3061,
 		.expires_in_s = 90061,
@@ -241,7 +243,13 @@ static void set_tunnels(void)
 	session(10, BGP_OPENCONFIRM, 0);
 	tunnel(10)->bfd = (struct tunnel_bfd){
 		.present = true, .state = BFD_DOWN, .remote_state = BFD_DOWN, .packets_out = 9};
+	/* Down, and at the address where its device was last somebody is refused. */
 	tunnel(11)->ike.phase = TUNNEL_DOWN;
+	tunnel(11)->last_peer = (struct ip_endpoint){.addr = address("203.0.113.77"), .port = 4500};
+	snprintf(tunnel(11)->ike.reason, sizeof(t->ike.reason), "%s",
+		reason_code(REASON_PEER_DELETED_IKE));
+	snprintf(tunnel(11)->ike.detail, sizeof(t->ike.detail), "%s",
+		reason_sentence(REASON_PEER_DELETED_IKE));
 	session(11, BGP_IDLE, 0);
 }
 

@@ -265,9 +265,17 @@ static void test_selectors(void **state)
 	assert_int_equal(got.count, 2);
 	assert_true(selectors_within(&got, &any) && selectors_within(&got, &offer));
 	assert_false(selectors_within(&any, &offer));
-	assert_string_equal(selectors_format(&got, text, sizeof(text)),
-		"10.1.0.0-10.1.255.255, fd00::-fd00::ffff");
+	assert_string_equal(selectors_format(&got, text, sizeof(text)), "10.1.0.0/16, fd00::/112");
+	assert_string_equal(selectors_format(&any, text, sizeof(text)), "0.0.0.0/0, ::/0");
 	any.count = 1;
+	any.selectors[0] = range("192.0.2.7", "192.0.2.7");
+	assert_string_equal(selectors_format(&any, text, sizeof(text)), "192.0.2.7/32");
+	any.selectors[0] = range("192.0.2.1", "192.0.2.6");
+	any.selectors[0].protocol = 6;
+	any.selectors[0].last_port = 80;
+	assert_string_equal(selectors_format(&any, text, sizeof(text)),
+		"192.0.2.1-192.0.2.6[proto 6 ports 0-80]");
+	assert_string_equal(selectors_format(&any, text, 12), "192.0.2.1-1");
 	any.selectors[0] = range("192.168.0.0", "192.168.0.255");
 	assert_false(selectors_narrow(&offer, &any, &got));
 	/* Ports and protocols narrow, too. */

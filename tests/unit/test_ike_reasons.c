@@ -63,8 +63,8 @@ static void test_state_is_a_sentence(void **state)
 	snprintf(f.state.detail, sizeof(f.state.detail), "identity fqdn:a");
 	ike_message_state(&f, &m);
 	assert_string_equal(m.detail,
-		"no tunnel at this address has the identity that the peer presents: identity "
-		"fqdn:a");
+		"no tunnel between these two addresses has the identity that the peer presents: "
+		"identity fqdn:a");
 	snprintf(f.state.detail, sizeof(f.state.detail), "%s", reason_sentence(REASON_UNKNOWN_ID));
 	ike_message_state(&f, &m);
 	assert_string_equal(m.detail, reason_sentence(REASON_UNKNOWN_ID));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chains that must and must not verify, revocation, what is remembered of both. */
+#include "base/date.h"
+
 #include "pki.h"
 
 #include "crypto/hash.h"
@@ -53,10 +55,14 @@ static void test_chain(void **state)
 	struct trust *both = trust_in(&pki.subordinate), *other = trust_in(&pki.other_root);
 	struct trust *nobody = trust_new(false);
 	const struct made *leaf = &pki.keys[KEY_P256];
+	char text[TRUST_TEXT_SIZE];
 
 	(void)state;
 	certs_trust_ca(both, &pki.root);
-	assert_int_equal(verify(root, leaf, NULL), TRUST_UNTRUSTED); /* the link is missing */
+	assert_int_equal(verify_at(root, CERTS_NOW, text, leaf, NULL), TRUST_UNTRUSTED);
+	assert_string_equal(text, /* the link is missing */
+		"CN=peer: its issuer O=Example, CN=Subordinate is not in `ca`, and the peer did "
+		"not send it");
 	assert_int_equal(verify(root, leaf, &pki.subordinate), TRUST_OK);
 	assert_int_equal(verify(sub, leaf, NULL), TRUST_OK);  /* a subordinate alone */
 	assert_int_equal(verify(both, leaf, NULL), TRUST_OK); /* it completes the chain */
@@ -73,15 +79,20 @@ static void test_time(void **state)
 {
 	struct trust *t = trust_in(&pki.subordinate);
 	const struct made *leaf = &pki.keys[KEY_RSA];
-	char text[TRUST_TEXT_SIZE];
+	char text[TRUST_TEXT_SIZE], wanted[TRUST_TEXT_SIZE], end[DATE_TEXT_SIZE];
+	char now[DATE_TEXT_SIZE];
 
 	(void)state;
 	assert_int_equal(verify_at(t, CERTS_NOW - CERTS_YEAR / 2 - 1, text, leaf, NULL),
 		TRUST_NOT_YET_VALID);
+	assert_non_null(strstr(text, "CN=peer: valid from "));
 	assert_int_equal(verify_at(t, CERTS_NOW - CERTS_YEAR / 2, text, leaf, NULL), TRUST_OK);
 	assert_int_equal(
 		verify_at(t, CERTS_NOW + CERTS_YEAR / 2 + 1, text, leaf, NULL), TRUST_EXPIRED);
-	assert_non_null(strstr(text, "CN=peer: certificate has expired"));
+	snprintf(wanted, sizeof(wanted), "CN=peer: valid until %s, the hub's clock says %s",
+		date_format(CERTS_NOW + CERTS_YEAR / 2, end),
+		date_format(CERTS_NOW + CERTS_YEAR / 2 + 1, now));
+	assert_string_equal(text, wanted);
 	trust_free(t);
 }
 

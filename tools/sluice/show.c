@@ -49,6 +49,17 @@ void view_sites(const json_t *document)
 				"egress_reason"));
 }
 
+/* In parentheses where the device of a tunnel without an SA was last, or is configured to be. */
+static void peer_cell(struct table *t, const json_t *o)
+{
+	const char *peer = field_text(o, "peer"), *last = field_text(o, "last_peer");
+
+	if (!strcmp(peer, "-") && strcmp(last, "-"))
+		table_cell(t, "(%s)", last);
+	else
+		table_text(t, peer);
+}
+
 static void tunnel_row(struct table *t, const json_t *o)
 {
 	uint64_t version = field_number(o, "ike_version");
@@ -61,7 +72,7 @@ static void tunnel_row(struct table *t, const json_t *o)
 	table_text(t, field_text(o, "state"));
 	table_text(t, field_text(o, "bgp"));
 	table_text(t, field_text(o, "since"));
-	table_text(t, field_text(o, "peer"));
+	peer_cell(t, o);
 	table_text(t, field_text(o, "local"));
 	table_text(t, version == 1 ? "1" : version == 2 ? "2" : "-");
 	table_text(t, field_text(o, "proposal"));
@@ -175,7 +186,8 @@ void view_sas(const json_t *document)
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
 		{"SPI IN", 0, 0, 0}, {"SPI OUT", 0, 0, 4}, {"SENDING", 0, 0, 0}, {"ENCAP", 0, 0, 5},
 		{"AGE", 1, 0, 2}, {"REKEY IN", 1, 0, 0}, {"EXPIRES IN", 1, 0, 3},
-		{"PROPOSAL", 0, 1, 0}, {NULL, 0, 0, 0}};
+		{"PROPOSAL", 0, 1, 0}, {"HUB'S SIDE", 0, 1, 6}, {"SITE'S SIDE", 0, 1, 6},
+		{NULL, 0, 0, 0}};
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -195,6 +207,8 @@ void view_sas(const json_t *document)
 		table_text(&t, format_duration(field_number(o, "rekey_in_s"), text));
 		table_text(&t, format_duration(field_number(o, "expires_in_s"), text));
 		table_text(&t, field_text(o, "proposal"));
+		table_text(&t, field_text(o, "local_ts"));
+		table_text(&t, field_text(o, "remote_ts"));
 	}
 	table_print(&t, "no security associations");
 }

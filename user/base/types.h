@@ -15,6 +15,7 @@
 #define REASON_CODE_SIZE    32
 #define REASON_TEXT_SIZE    240
 #define PROPOSAL_TEXT_SIZE  96
+#define SELECTORS_TEXT_SIZE 120
 #define ROUTE_AS_PATH_SHOWN 16
 #define SELECTORS_MAX       8
 #define ALGORITHMS_MAX      16 /* members of one algorithm set */

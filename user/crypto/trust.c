@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/trust.h"
 
+#include "base/date.h"
+
 #include "crypto/openssl.h"
 
 #include <openssl/err.h>
@@ -332,6 +334,46 @@ static void describe(X509 *x, const char *fact, char text[TRUST_TEXT_SIZE])
 	snprintf(text, TRUST_TEXT_SIZE, "%.120s: %.70s", name, fact);
 }
 
+/* The same for what OpenSSL refused: with what its texts leave out, the dates and whose certificate is missing. */
+static void describe_error(X509 *x, int error, int64_t at, char text[TRUST_TEXT_SIZE])
+{
+	char name[CERT_NAME_SIZE], issuer[CERT_NAME_SIZE], when[DATE_TEXT_SIZE],
+		now[DATE_TEXT_SIZE];
+	bool expired = error == X509_V_ERR_CERT_HAS_EXPIRED;
+
+	name_to_text(X509_get_subject_name(x), name);
+	name_to_text(X509_get_issuer_name(x), issuer);
+	switch (error) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		date_format(
+			time_of(expired ? X509_get0_notAfter(x) : X509_get0_notBefore(x)), when);
+		snprintf(text, TRUST_TEXT_SIZE, "%.90s: valid %s %s, the hub's clock says %s", name,
+			expired ? "until" : "from", when, date_format(at, now));
+		return;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		snprintf(text, TRUST_TEXT_SIZE,
+			"%.70s: its issuer %.70s is not in `ca`, and the peer did not send it",
+			name, issuer);
+		return;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		snprintf(text, TRUST_TEXT_SIZE, "%.120s: it signed itself, and is not in `ca`",
+			name);
+		return;
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		snprintf(text, TRUST_TEXT_SIZE,
+			"%.70s: another authority than that in `ca` has signed it, with the same "
+			"name %.50s",
+			name, issuer);
+		return;
+	default:
+		describe(x, X509_verify_cert_error_string(error), text);
+	}
+}
+
 /* What OpenSSL lets pass and IKE must not. */
 static enum trust_result check_chain(X509_STORE_CTX *ctx, X509 *leaf, char text[TRUST_TEXT_SIZE])
 {
@@ -405,8 +447,7 @@ static enum trust_result verify(const struct trust *t, X509 *leaf, STACK_OF(X509
 	if (result == TRUST_OK) /* failed without saying why */
 		result = TRUST_UNTRUSTED;
 	culprit = X509_STORE_CTX_get_current_cert(ctx);
-	describe(culprit ? culprit : leaf,
-		X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)), text);
+	describe_error(culprit ? culprit : leaf, X509_STORE_CTX_get_error(ctx), at, text);
 out:
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();

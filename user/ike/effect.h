@@ -70,6 +70,7 @@ struct effect_tunnel_state {
 struct effect_sa_info {
 	uint32_t spi_in, spi_out;
 	char proposal[PROPOSAL_TEXT_SIZE];
+	char local_ts[SELECTORS_TEXT_SIZE], remote_ts[SELECTORS_TEXT_SIZE];
 	const struct cipher *cipher;
 	const struct integ *integ;
 	uint64_t created; /* on the clock of `now` */

@@ -25,8 +25,14 @@ static const struct row rows[REASONS] = {
 		"the peer has no PFS group that this tunnel allows",
 		"Switch PFS on at the device, with one of the allowed groups"},
 	[REASON_UNKNOWN_ID] = {"AUTH_UNKNOWN_ID",
-		"no tunnel at this address has the identity that the peer presents",
+		"no tunnel between these two addresses has the identity that the peer presents",
 		"Set the device's IKE identity to the one configured for the site"},
+	[REASON_OTHER_ADDRESS] = {"OTHER_ADDRESS",
+		"the device comes from another address, or to another one of the hub, than its "
+		"tunnel has",
+		"Correct `address` of the site, or leave it out so that the device may come from "
+		"anywhere; "
+		"or correct which address of the hub the device dials"},
 	[REASON_WRONG_PSK] = {"AUTH_WRONG_PSK", "the peer's pre-shared key differs from ours",
 		"Enter the same pre-shared key on both ends of this tunnel"},
 	[REASON_WRONG_LOCAL_ID] = {"AUTH_WRONG_LOCAL_ID",
@@ -78,8 +84,11 @@ static const struct row rows[REASONS] = {
 		"The device signs with another key than its certificate's"},
 	[REASON_CERT_OWN] = {"CERT_OWN", "this tunnel has no certificate of the hub",
 		"Set `certificate` and `private_key`"},
-	[REASON_NO_TUNNEL] = {"NO_TUNNEL", "no tunnel is configured for these addresses",
-		"Check the site's address and which hub address the device points to"},
+	[REASON_NO_TUNNEL] = {"NO_TUNNEL",
+		"no tunnel is configured for these addresses, or it waits for its key",
+		"Check the site's address and which hub address the device points to; in `sluice "
+		"show "
+		"tunnels`, one that waits for its key has NO_SECRET"},
 	[REASON_TUNNEL_DISABLED] = {"TUNNEL_DISABLED", "the tunnel is switched off here",
 		"Switch it on again with `sluice tunnel up`"},
 	[REASON_TUNNEL_REMOVED] = {"TUNNEL_REMOVED",
@@ -165,6 +174,9 @@ static const struct row rows[REASONS] = {
 		"the peer asks for new keys more often than once a second",
 		"A device rekeys a few times an hour: see what lifetimes it has, and what makes it "
 		"begin again"},
+	[REASON_NO_SECRET] = {"NO_SECRET", "a key or certificate of the tunnel cannot be read",
+		"Put the file that is named where it is expected: it is looked for every five "
+		"seconds"},
 	[REASON_REMOTE_UNKNOWN] = {"REMOTE_UNKNOWN",
 		"the tunnel cannot be initiated without the site's address",
 		"Give the site an address, or let the device start"},

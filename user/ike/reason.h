@@ -14,6 +14,7 @@ enum reason {
 	REASON_KE_VALUE,
 	REASON_PFS_REQUIRED,
 	REASON_UNKNOWN_ID,
+	REASON_OTHER_ADDRESS,
 	REASON_WRONG_PSK,
 	REASON_WRONG_LOCAL_ID,
 	REASON_AUTH_METHOD,
@@ -73,7 +74,8 @@ enum reason {
 	REASON_SHUTDOWN,
 	REASON_ENDPOINT_LOST, /* of hub: ike does not see devices */
 	REASON_ENDPOINT_BACK,
-	REASON_NO_ESP, /* of hub, too: ike does not see ESP */
+	REASON_NO_ESP,    /* of hub, too: ike does not see ESP */
+	REASON_NO_SECRET, /* of hub: ike does not know of such a tunnel */
 	REASON_REKEY_LIMIT,
 	REASON_REMOTE_UNKNOWN,
 	REASON_WAITING,

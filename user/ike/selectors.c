@@ -2,6 +2,7 @@
 #include "ike/selectors.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum ts_type {
 	TS_IPV4_ADDR_RANGE = 7,
@@ -135,21 +136,63 @@ bool selectors_within(const struct selector_set *inner, const struct selector_se
 	return true;
 }
 
+/* The length of the prefix that the addresses of a selector are; -1: they are none. */
+static int prefix_bits(const struct selector *s)
+{
+	unsigned int bits = addr_bits(&s->first), same = 0;
+
+	while (same < bits &&
+		!((s->first.bytes[same / 8] ^ s->last.bytes[same / 8]) & 0x80 >> same % 8))
+		same++;
+	for (unsigned int bit = same; bit < bits; bit++) {
+		uint8_t at = (uint8_t)(0x80 >> bit % 8);
+
+		if (s->first.bytes[bit / 8] & at || !(s->last.bytes[bit / 8] & at))
+			return -1;
+	}
+	return (int)same;
+}
+
+/* "10.0.0.0/8", "10.0.0.1-10.0.0.9", and after it in brackets what is not every packet. */
+static void format_one(const struct selector *s, char *text, size_t size)
+{
+	char first[ADDR_STR_SIZE], last[ADDR_STR_SIZE], only[40] = "";
+	int bits = prefix_bits(s);
+
+	if (s->protocol || s->first_port || s->last_port != UINT16_MAX)
+		snprintf(only, sizeof(only), "[proto %u ports %u-%u]", s->protocol, s->first_port,
+			s->last_port);
+	addr_format(&s->first, first);
+	if (bits >= 0)
+		snprintf(text, size, "%s/%d%s", first, bits, only);
+	else
+		snprintf(text, size, "%s-%s%s", first, addr_format(&s->last, last), only);
+}
+
 const char *selectors_format(const struct selector_set *set, char *text, size_t size)
 {
 	size_t at = 0;
 
 	text[0] = '\0';
 	for (unsigned int i = 0; i < set->count && at < size; i++) {
-		const struct selector *s = &set->selectors[i];
-		char first[ADDR_STR_SIZE], last[ADDR_STR_SIZE];
-		int n = snprintf(text + at, size - at, "%s%s-%s", i ? ", " : "",
-			addr_format(&s->first, first), addr_format(&s->last, last));
-
-		at += (size_t)n;
-		if (s->protocol && at < size)
-			at += (size_t)snprintf(text + at, size - at, "[proto %u ports %u-%u]",
-				s->protocol, s->first_port, s->last_port);
+		if (i)
+			at += (size_t)snprintf(text + at, size - at, ", ");
+		if (at < size)
+			format_one(&set->selectors[i], text + at, size - at);
+		at += strlen(text + at);
 	}
+	return text;
+}
+
+const char *selectors_refused(const struct selector_set *theirs, const struct selector_set *ours,
+	const struct selector_set *their_allowed, const struct selector_set *our_allowed,
+	char *text, size_t size)
+{
+	char a[60], b[60], c[60], d[60];
+
+	snprintf(text, size, "offered %s for its side and %s for ours; allowed %s and %s",
+		selectors_format(theirs, a, sizeof(a)), selectors_format(ours, b, sizeof(b)),
+		selectors_format(their_allowed, c, sizeof(c)),
+		selectors_format(our_allowed, d, sizeof(d)));
 	return text;
 }

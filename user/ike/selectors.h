@@ -23,7 +23,12 @@ bool selectors_narrow(const struct selector_set *offered, const struct selector_
 /* True when every selector of inner lies within one of outer. */
 bool selectors_within(const struct selector_set *inner, const struct selector_set *outer);
 
-/* "10.0.0.0-10.0.0.255, ::/0"; cut to size. */
+/* "10.0.0.0/24, ::/0"; cut to size. */
 const char *selectors_format(const struct selector_set *set, char *text, size_t size);
+
+/* What the peer offered for both sides, and what is allowed for each; cut to size. */
+const char *selectors_refused(const struct selector_set *theirs, const struct selector_set *ours,
+	const struct selector_set *their_allowed, const struct selector_set *our_allowed,
+	char *text, size_t size);
 
 #endif

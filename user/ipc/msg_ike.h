@@ -115,6 +115,7 @@ struct imsg_sa_info {
 	uint32_t spi_in; /* host order */
 	uint32_t spi_out;
 	char proposal[PROPOSAL_TEXT_SIZE];
+	char local_ts[SELECTORS_TEXT_SIZE], remote_ts[SELECTORS_TEXT_SIZE];
 	uint64_t created_wall_ns;
 	uint32_t rekey_in_s; /* from creation */
 	uint32_t expires_in_s;

@@ -37,6 +37,8 @@ struct tunnel_ike {
 struct tunnel_sa {
 	uint32_t spi_in, spi_out; /* host order */
 	char proposal[PROPOSAL_TEXT_SIZE];
+	char local_ts[SELECTORS_TEXT_SIZE],
+		remote_ts[SELECTORS_TEXT_SIZE]; /* what may go through */
 	uint64_t created_wall_ns;
 	uint32_t rekey_in_s; /* from creation */
 	uint32_t expires_in_s;
@@ -96,6 +98,8 @@ struct site_tunnel {
 	struct ip_addr came_from;
 	uint64_t since_wall_ns; /* of the present phase */
 	struct tunnel_ike ike;
+	struct ip_endpoint
+		last_peer; /* where its device was when it had an SA last; family 0: never */
 	uint64_t refusals; /* by ike, of who had not been authenticated */
 	uint32_t sa_count;
 	struct tunnel_sa sas[SAS_PER_TUNNEL];

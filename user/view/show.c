@@ -165,23 +165,6 @@ static const char *encap_name(bool udp)
 	return udp ? "udp" : "esp";
 }
 
-/* Why it is down, or is up and carries nothing. */
-static void set_reason(const struct model *m, json_t *o, const struct site_tunnel *state,
-	const struct endpoint *endpoint, unsigned int t)
-{
-	enum reason own = endpoint->fault         ? REASON_ENDPOINT_LOST
-			  : state->silent_text[0] ? REASON_NO_ESP
-						  : REASON_NONE;
-
-	json_object_set_new(o, "reason", json_string(own ? reason_code(own) : state->ike.reason));
-	json_object_set_new(o, "detail",
-		own == REASON_ENDPOINT_LOST
-			? json_sprintf("endpoint %u, %s: %s", t,
-				  m->config->concentrator.endpoints[t].device,
-				  endpoint_fault_text(endpoint->fault))
-			: json_string(own ? state->silent_text : state->ike.detail));
-}
-
 static void add_tunnel(const struct model *m, const struct site *site, unsigned int t, json_t *list)
 {
 	const struct site_tunnel *state = &site->tunnels[t];
@@ -201,6 +184,7 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 				    ? "draining"
 				    : phase_names[state->ike.phase]));
 	json_object_set_new(o, "peer", json_string(endpoint_format(&state->ike.peer, peer)));
+	json_object_set_new(o, "last_peer", json_string(view_last_peer(site, t, peer)));
 	json_object_set_new(o, "local", json_string(addr_format(&local, own)));
 	json_object_set_new(o, "ike_version", json_integer(state->ike.ike_version));
 	json_object_set_new(o, "proposal", json_string(sa ? sa->proposal : ""));
@@ -222,7 +206,7 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 	json_object_set_new(o, "in_control_bytes", view_number(stats.control_in.bytes));
 	json_object_set_new(o, "out_control_bytes", view_number(stats.control_out.bytes));
 	json_object_set_new(o, "waiting_packets", view_number(stats.waiting.packets));
-	set_reason(m, o, state, endpoint, t);
+	view_reason(m, site, t, o);
 	json_array_append_new(list, o);
 }
 
@@ -260,9 +244,11 @@ static void add_tunnel_sas(const struct model *m, const struct site *site, json_
 			snprintf(in, sizeof(in), "0x%08x", sa->spi_in);
 			snprintf(out, sizeof(out), "0x%08x", sa->spi_out);
 			json_array_append_new(list,
-				json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I}",
+				json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:I, "
+					  "s:I}",
 					"site", site->conf.name, "tunnel", (int)t, "spi_in", in,
-					"spi_out", out, "proposal", sa->proposal, "in_use",
+					"spi_out", out, "proposal", sa->proposal, "local_ts",
+					sa->local_ts, "remote_ts", sa->remote_ts, "in_use",
 					(int)sa->in_use, "encap", encap_name(sa->udp_encap),
 					"age_s", view_number(age), "rekey_in_s",
 					(json_int_t)(rekey > 0 ? rekey : 0), "expires_in_s",

@@ -66,4 +66,10 @@ const char *view_bgp_name(const struct site *site, unsigned int t);
 const char *view_bgp_why(const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE]);
 const char *view_bfd_why(const struct site *site, unsigned int t);
 
+/* Where its device was last, else where it is configured to be: an endpoint, an address, or "". */
+const char *view_last_peer(const struct site *site, unsigned int t, char text[ENDPOINT_STR_SIZE]);
+
+/* Adds "reason" and "detail". */
+void view_reason(const struct model *m, const struct site *site, unsigned int t, json_t *o);
+
 #endif

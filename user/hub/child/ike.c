@@ -36,6 +36,8 @@ static void on_tunnel_state(void *context, struct imsg *message)
 		.peer = m->peer,
 		.ike_version = m->ike_version,
 		.nat_detected = m->nat_detected};
+	if (addr_is_set(&m->peer.addr))
+		t->last_peer = m->peer;
 	memcpy(t->ike.reason, m->reason, sizeof(t->ike.reason));
 	memcpy(t->ike.detail, m->detail, sizeof(t->ike.detail));
 	memcpy(t->ike.ike_proposal, m->ike_proposal, sizeof(t->ike.ike_proposal));
@@ -150,6 +152,8 @@ static const struct imsg_field cert_fields[] = {
 
 static const struct imsg_field sa_fields[] = {
 	IMSG_TEXT(struct imsg_sa_info, proposal),
+	IMSG_TEXT(struct imsg_sa_info, local_ts),
+	IMSG_TEXT(struct imsg_sa_info, remote_ts),
 	IMSG_BOOL(struct imsg_sa_info, udp_encap),
 	IMSG_BOOL(struct imsg_sa_info, in_use),
 	{0},

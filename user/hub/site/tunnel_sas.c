@@ -47,6 +47,8 @@ void hub_sa_info(struct hub *h, const struct imsg_sa_info *m)
 		.udp_encap = m->udp_encap,
 		.in_use = m->in_use};
 	memcpy(sa->proposal, m->proposal, sizeof(sa->proposal));
+	memcpy(sa->local_ts, m->local_ts, sizeof(sa->local_ts));
+	memcpy(sa->remote_ts, m->remote_ts, sizeof(sa->remote_ts));
 	if (!m->in_use)
 		return;
 	for (uint32_t i = 0; i < t->sa_count; i++) {

@@ -102,7 +102,8 @@ static bool check_first(const struct ike_sa *sa, const struct v1_payloads *p, st
 		return false;
 	selectors_format(&f->remote_ts, theirs, sizeof(theirs));
 	selectors_format(&f->local_ts, ours, sizeof(ours));
-	snprintf(text, size, "offered %s for its side, %s for ours", theirs, ours);
+	selectors_refused(
+		&f->remote_ts, &f->local_ts, &t->conf.remote_ts, &t->conf.local_ts, text, size);
 	if (!selectors_within(&f->remote_ts, &t->conf.remote_ts) ||
 		!selectors_within(&f->local_ts, &t->conf.local_ts))
 		return false;

@@ -2,6 +2,7 @@
 /* Main mode as the responder: RFC 2409 5.4. Nothing is computed before message 3. */
 #include "ike/admission.h"
 #include "ike/candidate.h"
+#include "ike/elsewhere.h"
 #include "ike/former.h"
 #include "ike/v1/v1.h"
 #include "ike/v2/v2.h"
@@ -356,6 +357,18 @@ static bool send_last(
 	return true;
 }
 
+/* The key is right, and the identity that of another tunnel: operators hear of which. */
+static void name_elsewhere(struct engine *e, const struct message *m, struct attempt *a)
+{
+	const struct tunnel *t = elsewhere_find(e, &a->id);
+	char id[IDENTITY_STR_SIZE], where[REASON_TEXT_SIZE];
+
+	if (t)
+		snprintf(a->text, sizeof(a->text), "identity %.60s: %.160s",
+			identity_format(&a->id, id),
+			elsewhere_format(t, &m->local, &m->remote, where));
+}
+
 /* A copy of it: told of before, and tried again because the hub may have the right key by now. */
 static bool is_refused(const struct v1_handshake *h, const struct message *m)
 {
@@ -397,6 +410,8 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return; /* silence: the peer repeats this message */
 	}
 	if (!t) {
+		if (a.id.type)
+			name_elsewhere(e, m, &a);
 		if (!copy)
 			tell_refused(e, m, a.tunnel, a.why, a.text);
 		refuse(e, sa, m, a.proven, a.proven && sa->v1->handshake->auth == V1_AUTH_PSK,

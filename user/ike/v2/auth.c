@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IKE_AUTH: RFC 7296 1.2, 2.15, 2.21.2. Signatures are in auth_cert.c. */
 #include "ike/credentials.h"
+#include "ike/elsewhere.h"
 #include "ike/former.h"
 #include "ike/v2/v2.h"
 
@@ -77,17 +78,28 @@ static bool check_psk(const struct ike_sa *sa, const struct message *m, enum ike
 	       secret_equal(expected, r.p, sa->suite.prf->len);
 }
 
+/*
+ * Nobody is told anything by this: an identity that is nobody's costs the same computation as one that belongs
+ * to another address. True when the peer has the key of that other tunnel.
+ */
+static bool is_from_elsewhere(
+	const struct ike_sa *sa, const struct message *m, const struct tunnel *elsewhere)
+{
+	static const struct secret no_psk = {.len = 32};
+	bool has_key = elsewhere && !is_cert(elsewhere);
+	enum reason why;
+
+	return check_psk(sa, m, PAYLOAD_IDI, has_key ? &elsewhere->psk : &no_psk, &why) && has_key;
+}
+
 /* Has the peer proven that it is `id`? `text` says more about *why it has not. */
 static bool check_auth(struct engine *e, struct ike_sa *sa, struct tunnel *t,
 	const struct message *m, enum ike_payload id_type, const struct ike_identity *id,
 	enum reason *why, char text[TRUST_TEXT_SIZE])
 {
-	static const struct secret no_psk = {.len = 32};
-
 	text[0] = '\0';
-	/* An unknown identity costs the same computation as a wrong key. */
-	if (!t || (!is_cert(t) && !t->conf.psk_previous.len))
-		return check_psk(sa, m, id_type, t ? &t->psk : &no_psk, why);
+	if (!is_cert(t) && !t->conf.psk_previous.len)
+		return check_psk(sa, m, id_type, &t->psk, why);
 	if (!is_cert(t)) {
 		sa->previous_key = !check_psk(sa, m, id_type, &t->psk, why);
 		return !sa->previous_key || check_psk(sa, m, id_type, &t->conf.psk_previous, why);
@@ -144,17 +156,42 @@ static const struct tunnel *same_value(
 	return NULL;
 }
 
-static void note_unknown(struct engine *e, const struct message *m, const struct ike_identity *peer,
-	const char *text)
+/* Its device has the key, so that nobody else tells this. */
+static void tell_of_elsewhere(struct engine *e, const struct message *m, struct tunnel *t)
+{
+	char from[ADDR_STR_SIZE], to[ADDR_STR_SIZE], text[REASON_TEXT_SIZE];
+
+	if (!elsewhere_differs(t, &m->local, &m->remote))
+		return;
+	snprintf(text, sizeof(text), "it came from %s to %s", addr_format(&m->remote.addr, from),
+		addr_format(&m->local.addr, to));
+	engine_note(e, t, &m->remote, true, REASON_OTHER_ADDRESS, "%s", text);
+	tunnel_report(e, t, REASON_OTHER_ADDRESS, text);
+}
+
+/* No tunnel between these addresses has the identity: which one has, or one like it, or which is wanted. */
+static void note_unknown(struct engine *e, const struct ike_sa *sa, const struct message *m,
+	const struct ike_identity *peer, const char *text)
 {
 	const struct tunnel *like = peer->type ? same_value(e, m, peer) : NULL;
-	char other[IDENTITY_STR_SIZE];
+	const struct tunnel *here = tunnel_at(e, &m->local, &m->remote);
+	struct tunnel *elsewhere = peer->type ? elsewhere_find(e, peer) : NULL;
+	char other[IDENTITY_STR_SIZE], where[REASON_TEXT_SIZE];
 
-	if (like)
+	if (is_from_elsewhere(sa, m, elsewhere))
+		tell_of_elsewhere(e, m, elsewhere);
+	if (elsewhere) {
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.60s: %.160s", text,
+			elsewhere_format(elsewhere, &m->local, &m->remote, where));
+	} else if (like) {
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.80s; site %s has %.80s",
 			text, like->conf.site, identity_format(&like->conf.remote_id, other));
-	else
+	} else if (here) {
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.90s, expected %.90s",
+			text, identity_format(&here->conf.remote_id, other));
+	} else {
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %s", text);
+	}
 }
 
 /* An ID payload as it is told of. False, and no identity, when it cannot be one. */
@@ -196,14 +233,14 @@ static struct tunnel *authenticate(
 		t = find_by_identity(e, m, &peer);
 	why = t ? ppk_take_identity(sa, t, m) : REASON_NONE;
 	detail[0] = '\0';
-	ok = why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
+	ok = t && why == REASON_NONE && check_auth(e, sa, t, m, PAYLOAD_IDI, &peer, &why, detail);
 	if (!t && peer.type && former_has(e, &m->local.addr, &peer, now)) {
 		/* Silence, for the same reason as below. */
 		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "identity %s", text);
 		return NULL;
 	}
 	if (!t) {
-		note_unknown(e, m, &peer, text);
+		note_unknown(e, sa, m, &peer, text);
 	} else if (!ok) {
 		engine_refusal(e, t, &m->remote, why, "identity %s%s%s", text,
 			detail[0] ? ", " : "", detail);

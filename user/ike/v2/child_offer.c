@@ -31,7 +31,6 @@ bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_
 		    tsr = payload_get(&m->p, PAYLOAD_TSR);
 	struct selector_set peer_side, our_side;
 	struct proposal_policy policy;
-	char theirs[72], ours[72];
 
 	proposal_policy_esp(&t->conf.options, ke_wanted, &policy);
 	*notify = NOTIFY_NO_PROPOSAL_CHOSEN;
@@ -64,9 +63,7 @@ bool child_offer_check(const struct tunnel *t, const struct message *m, bool ke_
 		return true;
 	*why = REASON_TS_UNACCEPTABLE;
 	*notify = NOTIFY_TS_UNACCEPTABLE;
-	selectors_format(&peer_side, theirs, sizeof(theirs));
-	selectors_format(&our_side, ours, sizeof(ours));
-	snprintf(text, size, "offered %s for its side, %s for ours", theirs, ours);
+	selectors_refused(&peer_side, &our_side, &t->conf.remote_ts, &t->conf.local_ts, text, size);
 	return false;
 }
 

@@ -79,6 +79,8 @@ void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struc
 	m->inner_mtu = (uint16_t)esp_inner_mtu(i->cipher->id, i->integ ? i->integ->id : 0,
 		i->udp_encap, i->outer_v6 ? 6 : 4, OUTER_MTU);
 	memcpy(m->proposal, i->proposal, sizeof(m->proposal));
+	memcpy(m->local_ts, i->local_ts, sizeof(m->local_ts));
+	memcpy(m->remote_ts, i->remote_ts, sizeof(m->remote_ts));
 }
 
 void ike_message_event(const struct effect *f, struct imsg_tunnel_event *m)
