@@ -3,15 +3,9 @@
  * Every key of the configuration, by its row: what the reader takes the writer gives back, what holds without
  * the key, whether a change of it is noticed, and what that means.
  */
-#include "config/options.h"
-#include "plan/plan.h"
+#include "../option_samples.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "plan/plan.h"
 
 #define TEXT                                                                                       \
 	"concentrator:\n"                                                                          \
@@ -24,62 +18,6 @@
 	"    { inside: 169.254.10.4/30, identity: a2.example, psk: 'file:/k' } ] }\n"              \
 	"  - { name: b, asn: 65002, tunnels: [\n"                                                  \
 	"    { inside: 169.254.10.8/30, identity: b.example, psk: 'file:/k' } ] }\n"
-
-/* Another value for keys whose rows do not say what there is to choose from. */
-static const struct sample {
-	const char *key, *text;
-} samples[] = {
-	{"accept", "['10.0.0.0/8 le 24', 'fd00::/8 le 64']"},
-	{"address", "203.0.113.7"},
-	{"aggregate_rate", "1250M"},
-	{"asn", "65100"},
-	{"bandwidth", "large"},
-	{"bfd", "{interval: 100ms, multiplier: 5}"},
-	{"bgp_password", "cred:bgp"},
-	{"bgp_transport", "ipv6"},
-	{"burst", "64M"},
-	{"ca", "['file:/ca', 'cred:other']"},
-	{"certificate", "file:/cert"},
-	{"crl", "['file:/crl']"},
-	{"endpoints", "[{device: wan0, addresses: ['198.51.100.2', '2001:db8::1']}]"},
-	{"group", "town"},
-	{"hub_cidrs", "['10.0.0.0/15', 'fd00::/8']"},
-	{"hub_identity", "'dn:C=DE, CN=it''s'"},
-	{"identity", "'keyid:0x00ff'"},
-	{"ike_versions", "[ikev2]"},
-	{"inside", "'169.254.99.0/30'"},
-	{"inside6", "'fd00:99::/126'"},
-	{"log_directory", "/var/log/other"},
-	{"metrics", "'[2001:db8::1]:9100'"},
-	{"name", "other"},
-	{"networks", "['10.9.0.0/16', 'fd09::/48']"},
-	{"outer", "ipv6"},
-	{"p1_dh_groups", "[19, 2]"},
-	{"p1_encryption", "[aes128, chacha20-poly1305]"},
-	{"p1_integrity", "[sha384]"},
-	{"p1_prf", "[sha384]"},
-	{"p2_dh_groups", "[31, none]"},
-	{"p2_encryption", "[aes256]"},
-	{"p2_integrity", "[sha1, sha512]"},
-	{"pacing_horizon", "1500us"},
-	{"packets_per_second", "1000"},
-	{"ppk", "file:/ppk"},
-	{"ppk_identity", "'it''s'"},
-	{"prefixes", "['10.7.0.0/16']"},
-	{"private_key", "file:/key"},
-	{"psk", "file:/other"},
-	{"psk_previous", "file:/k"},
-	{"rate", "1500k"},
-	{"route_table", "100"},
-	{"router_id", "192.0.2.9"},
-	{"routing", "static"},
-	{"site_cidrs", "['10.7.0.0/16']"},
-	{"site_packets_per_second", "2000"},
-	{"site_rate", "64001"},
-	{"site_services", "[tcp/22, udp/53]"},
-	{"static_routes", "['10.7.0.0/16', 'fd07::/48']"},
-	{"workers", "auto"},
-};
 
 /* What has no value of its own, but those of other rows. */
 static bool is_collection(const struct walk_field *f)
@@ -95,24 +33,6 @@ static struct config *parse(const char *text)
 	if (!c)
 		fail_msg("%s", error);
 	return c;
-}
-
-/* Another value than `present`. */
-static void other_value(const struct walk_field *f, const char *present, char *text, size_t size)
-{
-	text[0] = '\0';
-	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
-		if (!strcmp(samples[i].key, f->key))
-			snprintf(text, size, "%s", samples[i].text);
-	}
-	if (f->words)
-		snprintf(text, size, "%s", f->words[!strcmp(f->words[0], present)]);
-	else if (f->range && !strcmp(f->range, "true or false"))
-		snprintf(text, size, "%s", strcmp(present, "true") ? "true" : "false");
-	else if (!f->read)
-		snprintf(text, size, "%u", atoi(present) == (int)f->max ? f->min : f->max);
-	if (!text[0])
-		fail_msg("%s: this test has no other value for it", f->key);
 }
 
 static const struct change *find_change(const struct plan *p, const struct walk_field *f)
@@ -154,7 +74,7 @@ static void check_row(const struct walk_field *f, struct config *c, void *object
 	assert_true(f->effect > CHANGE_UNSAID && f->effect < CHANGE_EFFECTS);
 	assert_true(walk_write(f, object, before, sizeof(before)));
 	memcpy(old, c, sizeof(*old));
-	other_value(f, before, other, sizeof(other));
+	option_other_value(f, before, other, sizeof(other));
 	if (!walk_text(f, other, object))
 		fail_msg("%s: %s is not taken", f->key, other);
 

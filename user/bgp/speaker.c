@@ -228,6 +228,15 @@ static bool same_claims(const struct bgp_neighbor *a, const struct bgp_neighbor 
 	return a->claim_count == b->claim_count;
 }
 
+bool bgp_neighbor_is_other(const struct bgp_neighbor *was, const struct bgp_neighbor *is)
+{
+	return was->remote_as != is->remote_as || !addr_equal(&was->local4, &is->local4) ||
+	       !addr_equal(&was->peer4, &is->peer4) || !addr_equal(&was->local6, &is->local6) ||
+	       !addr_equal(&was->peer6, &is->peer6) || was->transport6 != is->transport6 ||
+	       was->is_static != is->is_static || was->ttl_security != is->ttl_security ||
+	       was->password_print != is->password_print;
+}
+
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now)
 {
 	struct bgp_peer *p = speaker_peer(b, conf->tunnel);
@@ -237,11 +246,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 	if (!p)
 		return peer_add(b, conf) != NULL;
 	old = p->rib.conf;
-	if (old.remote_as != conf->remote_as || !addr_equal(&old.local4, &conf->local4) ||
-		!addr_equal(&old.peer4, &conf->peer4) || !addr_equal(&old.local6, &conf->local6) ||
-		!addr_equal(&old.peer6, &conf->peer6) || old.transport6 != conf->transport6 ||
-		old.is_static != conf->is_static || old.ttl_security != conf->ttl_security ||
-		old.password_print != conf->password_print) {
+	if (bgp_neighbor_is_other(&old, conf)) {
 		peer_set_detail(p, "%s",
 			old.password_print == conf->password_print
 				? "the neighbour's configuration was changed"

@@ -125,7 +125,9 @@ void bgp_free(struct bgp *b);
 /* Sets or changes the speaker; a new AS or identifier ends all sessions. */
 void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now);
 
-/* Adds or changes a neighbour; a new AS or address ends its session. False: RIB_PEERS_MAX reached. */
+/* Whether a session with the one cannot go on as one with the other. */
+bool bgp_neighbor_is_other(const struct bgp_neighbor *was, const struct bgp_neighbor *is);
+/* Adds or changes a neighbour; one that is another ends its session. False: RIB_PEERS_MAX reached. */
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now);
 
 /* What was said of the neighbour; NULL: there is none. */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hub that runs gets another value of one option: what it tells its children of the tunnel is what the option's
+ * row says (config/effect.h). What ike makes of its part is seen in test_plan_ike.c.
+ */
+#include "hub_world.h"
+
+#include "../option_samples.h"
+#include "hub/apply.h"
+#include "hub/site/admin.h"
+
+#define ONE WORLD_SITE("one", "1", "    class: gateway\n")
+#define TWO WORLD_SITE("two", "2", "")
+
+static int setup(void **state)
+{
+	(void)state;
+	world_begin("", ONE TWO);
+	for (uint32_t t = 0; t < 4; t++) {
+		world_tunnel(t, TUNNEL_UP);
+		world_session(t, BGP_ESTABLISHED);
+	}
+	world_forget();
+	return 0;
+}
+
+static struct bgp_neighbor neighbor(void)
+{
+	const struct imsg_bgp_neighbor *n = world_told(PROCESS_BGP, IMSG_BGP_NEIGHBOR, 0);
+
+	assert_non_null(n);
+	return n->conf;
+}
+
+static void change(const struct site_conf *conf)
+{
+	world_forget();
+	hub_site_change(world.hub, world_site("one"), conf);
+	hub_sites_settle(world.hub);
+	world_turn();
+}
+
+/* `object`: what has the option in `conf`, which is of a site that is about to change; an option of so many tunnels. */
+static void check(
+	const struct walk_field *f, struct site_conf *conf, void *object, unsigned int tunnels)
+{
+	struct site_conf before = world_site("one")->conf;
+	unsigned int replaced = f->effect == CHANGE_TUNNEL ? tunnels : 0;
+	char present[4096], text[4096];
+	struct bgp_neighbor was, is;
+
+	if (!walk_write(f, object, present, sizeof(present)) || f->effect == CHANGE_SITE ||
+		!strcmp(f->key, "name"))
+		return; /* it is no value, or is refused, or makes another site */
+	change(&before);
+	was = neighbor();
+	option_other_value(f, present, text, sizeof(text));
+	assert_true(walk_text(f, text, object));
+	change(conf);
+	is = neighbor();
+
+	if (world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL) != replaced)
+		fail_msg("%s: the tunnel %s", f->key, replaced ? "stays" : "is replaced");
+	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_NEIGHBOR_DEL), replaced);
+	if (!replaced && bgp_neighbor_is_other(&was, &is) != (f->effect == CHANGE_SESSION))
+		fail_msg("%s: its session %s", f->key,
+			f->effect == CHANGE_SESSION ? "stays" : "is interrupted");
+	change(&before);
+}
+
+static void hub_does_as_the_row_of_a_site_says(void **state)
+{
+	(void)state;
+	for (const struct walk_field *f = options_site; f->key; f++) {
+		struct site_conf conf = world_site("one")->conf;
+
+		check(f, &conf, &conf, TUNNELS_PER_SITE);
+	}
+}
+
+static void hub_does_as_the_row_of_a_tunnel_says(void **state)
+{
+	(void)state;
+	for (const struct walk_field *f = options_tunnel; f->key; f++) {
+		struct site_conf conf = world_site("one")->conf;
+
+		check(f, &conf, &conf.tunnels[0], 1);
+	}
+}
+
+static void on_done(struct hub *h, uint32_t request, bool ok, const char *summary)
+{
+	(void)h, (void)request;
+	assert_true(ok);
+	assert_string_equal(summary, "0 sites added, 0 changed, 0 removed, 2 untouched");
+}
+
+/* Slots are numbers of one run, by which SPIs and maps know a site: whatever the order of the file, it keeps its own. */
+static void another_order_of_sites_interrupts_nothing(void **state)
+{
+	uint32_t one = world_site("one")->slot, two = world_site("two")->slot;
+
+	(void)state;
+	world_configure("", TWO ONE);
+	hub_apply(world.hub, on_done, 1);
+	world_turn();
+	assert_int_equal(world_site("one")->slot, one);
+	assert_int_equal(world_site("two")->slot, two);
+	assert_string_equal(world_letters(), "");
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
+	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_NEIGHBOR_DEL), 0);
+	for (uint32_t t = 0; t < 4; t++)
+		assert_true(world_state(t)->open && fake.tunnels[t].up);
+}
+
+/* What outlives the daemon knows sites by their names. */
+static void nor_does_it_when_the_daemon_starts_again(void **state)
+{
+	(void)state;
+	assert_null(admin_drain(world.hub, world_site("one"), 1));
+	world_stop();
+	world_configure("", TWO ONE);
+	world_run();
+	assert_true(world_site("one")->tunnels[1].draining);
+	assert_false(world_site("two")->tunnels[1].draining);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_finish)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(hub_does_as_the_row_of_a_site_says),
+		TEST(hub_does_as_the_row_of_a_tunnel_says),
+		TEST(another_order_of_sites_interrupts_nothing),
+		TEST(nor_does_it_when_the_daemon_starts_again),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_effects", tests, NULL, NULL);
+}
