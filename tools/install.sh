@@ -9,6 +9,7 @@ install -D -m 0644 packaging/sluiced.service "$to/lib/systemd/system/sluiced.ser
 install -D -m 0644 packaging/sluice-renew@.service "$to/lib/systemd/system/sluice-renew@.service"
 install -D -m 0644 packaging/sluice-renew@.timer "$to/lib/systemd/system/sluice-renew@.timer"
 install -D -m 0644 packaging/sysusers.conf "$to/usr/lib/sysusers.d/sluice.conf"
+install -D -m 0644 packaging/sluice.bash "$to/usr/share/bash-completion/completions/sluice"
 install -D -m 0644 -t "$to/usr/share/doc/sluice/examples" tools/examples/*.yaml
 install -d -m 0700 "$to/etc/sluice/psk"
 install -d -m 0755 "$to/etc/sluice/sites"

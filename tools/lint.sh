@@ -70,13 +70,17 @@ for reason in $(sed -n 's/^\t\(REASON_[A-Z0-9_]*\),.*/\1/p' user/ike/reason.h); 
 	grep -rqw "$reason" tests || complain "$reason: no test brings it about"
 done
 # An advice or a page that names a command which does not exist leads nowhere.
-known=",$(sed -n 's/^\t{{"\([a-z]*\)"\(, "\([a-z-]*\)"\)\{0,1\}}, .*/\1 \3/p' tools/sluice/main.c | sed 's/ *$//' | tr '\n' ',')ca,explain,version,"
+commands=$(sed -n 's/^\t\[API_[A-Z_]*\] = {"\([a-z -]*\)".*/\1/p' user/ipc/verbs.c; printf '%s\n' top explain version)
+known=,${commands//$'\n'/,},ca,
 while IFS=: read -r file line named; do
 	read -r first second _ <<<"${named:8:-1}"
 	case $known in *",$first,"* | *",$first $second,"*) ;; *)
 		complain "$file:$line: there is no command 'sluice $first${second:+ $second}'" ;;
 	esac
 done < <(git grep -noE '`sluice [a-z][a-z-]*( [a-z][a-z-]*)?[^`]*`' -- user tools docs README.md)
+while read -r words; do
+	grep -q "^\.It Cm $words\b" docs/sluice.1 || complain "docs/sluice.1 has no entry for 'sluice $words'"
+done <<<"$commands"
 # A counter that is written nowhere explains nothing.
 for name in $(sed -n 's/.*FIELD(site_stats, \([a-z_]*\)).*/\1/p' user/state/stats_fields.c); do
 	grep -q "{\"$name\"," tools/sluice/drops.c || complain "$name: sluice explain does not know this reason of a drop"

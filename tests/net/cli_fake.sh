@@ -150,6 +150,14 @@ grep -q 'IKE_NO_PROPOSAL' "$W/out"; say $? "show tunnels: the reason is not cut"
 narrow report
 grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped has room in 80 columns"
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
+shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
+completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
+completes "" show report apply rekey tunnel release top explain ca version
+completes tunnel down up drain
+completes "tunnel down" store-1 store-2 --force
+completes "tunnel down store-1" 0 1 --force
+completes "report" store-1 store-2 --since --json
+completes "show dataplane" --json
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"
 grep -q 'sluiced is not running' "$W/err"; say $? "a dead socket: says so"

@@ -120,7 +120,7 @@ static void each_verb_shows_what_it_says(void **state)
 			document = asked(r);
 			n = json_array_size(json_object_get(document, shows[i].list));
 			if (n != (one ? shows[i].of_one : shows[i].all))
-				fail_msg("%s of %s: %zu rows", verbs[r.verb].name,
+				fail_msg("%s of %s: %zu rows", verbs[r.verb].words,
 					one ? "one site" : "all", n);
 			json_decref(document);
 		}
@@ -185,11 +185,11 @@ static void commands_reach_whom_they_are_for(void **state)
 	const struct imsg_ike_command *c;
 
 	(void)state;
-	hears((struct imsg_api_request){.verb = API_REKEY_CHILD, .tunnel = -1, .site = "two"}, "ok",
+	hears((struct imsg_api_request){.verb = API_REKEY, .tunnel = -1, .site = "two"}, "ok",
 		"asked");
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 2);
-	hears((struct imsg_api_request){.verb = API_REKEY_IKE, .tunnel = 1, .site = "two"}, "ok",
-		"asked");
+	hears((struct imsg_api_request){.verb = API_REKEY, .ike = true, .tunnel = 1, .site = "two"},
+		"ok", "asked");
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 1);
 	c = world_told(PROCESS_IKE, IMSG_IKE_COMMAND, 3);
 	assert_int_equal(c->command, IKE_COMMAND_REKEY_IKE);

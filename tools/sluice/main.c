@@ -2,6 +2,7 @@
 /* sluice: the operator's command. Words to a request, its answer to a view. */
 #include "ca.h"
 #include "client.h"
+#include "command.h"
 #include "explain.h"
 #include "table.h"
 #include "top.h"
@@ -14,24 +15,6 @@
 
 #define VERSION "0.1.0"
 
-static const char usage_text[] =
-	"usage: sluice show sites|tunnels|bgp|routes|closed|sa|log|bgp-log [SITE] "
-	"[--json]\n"
-	"       sluice show endpoints|dataplane|certificates|unknown [--json]\n"
-	"       sluice show route PREFIX|ADDRESS [--json]   why its best path won\n"
-	"       sluice report [SITE] [--since 15m|2h] [--json]\n"
-	"                                        rates, totals and drops of each site\n"
-	"       sluice top [SITE] [--iterations N]\n"
-	"       sluice apply                     read the configuration again\n"
-	"       sluice rekey SITE [0|1] [--ike]  new keys for a tunnel now\n"
-	"       sluice tunnel up|drain SITE 0|1\n"
-	"       sluice tunnel down SITE 0|1 [--force]\n"
-	"       sluice release PREFIX            what the hub sends there may leave in clear\n"
-	"       sluice explain [CODE]            what a reason code means, what to do\n"
-	"       sluice ca COMMAND                certificates: see sluice ca --help\n"
-	"       sluice version\n"
-	"options: --socket PATH (" CLIENT_SOCKET ")\n";
-
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"json", no_argument, NULL, 'j'},
@@ -43,51 +26,22 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-enum takes_site {
-	SITE_NEVER,
-	SITE_OPTIONAL,
-	SITE_NEEDED,
-	PREFIX_NEEDED, /* instead of a site */
-};
-
-enum takes_tunnel {
-	TUNNEL_NEVER,
-	TUNNEL_OPTIONAL,
-	TUNNEL_NEEDED,
-};
-
-struct command {
-	const char *words[2];
-	const char *verb; /* NULL: top */
-	enum takes_site site;
-	enum takes_tunnel tunnel;
-	bool takes_ike;
-	void (*view)(const json_t *document); /* NULL: a command, answered in one sentence */
-};
-
-static const struct command commands[] = {
-	{{"show", "sites"}, "show-sites", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sites},
-	{{"show", "tunnels"}, "show-tunnels", SITE_OPTIONAL, TUNNEL_NEVER, false, view_tunnels},
-	{{"show", "bgp"}, "show-bgp", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp},
-	{{"show", "route"}, "show-route", PREFIX_NEEDED, TUNNEL_NEVER, false, view_route},
-	{{"show", "routes"}, "show-routes", SITE_OPTIONAL, TUNNEL_NEVER, false, view_routes},
-	{{"show", "closed"}, "show-closed", SITE_OPTIONAL, TUNNEL_NEVER, false, view_closed},
-	{{"release"}, "release", PREFIX_NEEDED, TUNNEL_NEVER, false, NULL},
-	{{"show", "sa"}, "show-sa", SITE_OPTIONAL, TUNNEL_NEVER, false, view_sas},
-	{{"show", "endpoints"}, "show-endpoints", SITE_NEVER, TUNNEL_NEVER, false, view_endpoints},
-	{{"show", "dataplane"}, "show-dataplane", SITE_NEVER, TUNNEL_NEVER, false, view_dataplane},
-	{{"show", "log"}, "show-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_log},
-	{{"show", "bgp-log"}, "show-bgp-log", SITE_OPTIONAL, TUNNEL_NEVER, false, view_bgp_log},
-	{{"show", "certificates"}, "show-certificates", SITE_NEVER, TUNNEL_NEVER, false,
-		view_certificates},
-	{{"show", "unknown"}, "show-unknown", SITE_NEVER, TUNNEL_NEVER, false, view_unknown},
-	{{"report"}, "report", SITE_OPTIONAL, TUNNEL_NEVER, false, view_report},
-	{{"top"}, NULL, SITE_OPTIONAL, TUNNEL_NEVER, false, NULL},
-	{{"apply"}, "apply", SITE_NEVER, TUNNEL_NEVER, false, NULL},
-	{{"rekey"}, "rekey", SITE_NEEDED, TUNNEL_OPTIONAL, true, NULL},
-	{{"tunnel", "down"}, "tunnel-down", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
-	{{"tunnel", "up"}, "tunnel-up", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
-	{{"tunnel", "drain"}, "tunnel-drain", SITE_NEEDED, TUNNEL_NEEDED, false, NULL},
+/* How a document is shown; a verb that is not here answers in one sentence. */
+static void (*const views[API_VERBS])(const json_t *document) = {
+	[API_SHOW_SITES] = view_sites,
+	[API_SHOW_TUNNELS] = view_tunnels,
+	[API_SHOW_BGP] = view_bgp,
+	[API_SHOW_ROUTE] = view_route,
+	[API_SHOW_ROUTES] = view_routes,
+	[API_SHOW_CLOSED] = view_closed,
+	[API_SHOW_SA] = view_sas,
+	[API_SHOW_ENDPOINTS] = view_endpoints,
+	[API_SHOW_DATAPLANE] = view_dataplane,
+	[API_SHOW_LOG] = view_log,
+	[API_SHOW_BGP_LOG] = view_bgp_log,
+	[API_SHOW_CERTIFICATES] = view_certificates,
+	[API_SHOW_UNKNOWN] = view_unknown,
+	[API_REPORT] = view_report,
 };
 
 struct options {
@@ -103,15 +57,6 @@ static int usage(const char *wrong, const char *what)
 	fprintf(stderr, "sluice: %s%s%s%s\nsee sluice --help\n", wrong, what ? " '" : "",
 		what ? what : "", what ? "'" : "");
 	return CLIENT_USAGE;
-}
-
-static int not_for(const char *option, const struct command *c)
-{
-	char name[40];
-
-	snprintf(name, sizeof(name), "%s%s%s", c->words[0], c->words[1] ? " " : "",
-		c->words[1] ? c->words[1] : "");
-	return usage(option, name);
 }
 
 /* "90s", "15m", "2h", at most a day, as seconds; 0: it is none of these. */
@@ -166,7 +111,7 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 					optarg);
 			break;
 		case 'h':
-			fputs(usage_text, stdout);
+			command_usage(stdout);
 			*done = true;
 			return CLIENT_OK;
 		default: /* getopt has named it */
@@ -177,29 +122,17 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 	return CLIENT_OK;
 }
 
-/* The command that the first words name; *used: how many of them. */
-static const struct command *find_command(int words, char **word, int *used)
-{
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		const struct command *c = &commands[i];
-
-		*used = c->words[1] ? 2 : 1;
-		if (words >= *used && !strcmp(word[0], c->words[0]) &&
-			(!c->words[1] || !strcmp(word[1], c->words[1])))
-			return c;
-	}
-	return NULL;
-}
-
 /* Names the word that is wrong: the first one, or what follows it. */
 static int unknown_command(int words, char **word)
 {
 	char known[256] = "";
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (commands[i].words[1] && !strcmp(commands[i].words[0], word[0]))
+	for (const struct verb_row *c = NULL; (c = command_next(c));) {
+		const char *second = command_word(c, word[0]);
+
+		if (second && *second)
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
-				known[0] ? ", " : "", commands[i].words[1]);
+				known[0] ? ", " : "", second);
 	}
 	if (!known[0])
 		return usage("unknown command", word[0]);
@@ -212,42 +145,44 @@ static int unknown_command(int words, char **word)
 }
 
 static int read_arguments(
-	const struct command *c, int words, char **word, struct client_request *request)
+	const struct verb_row *c, int words, char **word, struct client_request *request)
 {
+	bool one = c->object == OBJECT_TUNNEL || c->options & VERB_ONE_TUNNEL;
+	bool tunnels = one || c->object == OBJECT_TUNNELS;
 	int at = 0;
 
-	if (c->site == PREFIX_NEEDED) {
+	if (c->object == OBJECT_PREFIX) {
 		if (at == words)
 			return usage("which prefix or address?", NULL);
 		request->prefix = word[at++];
-	} else if (c->site != SITE_NEVER && at < words)
+	} else if (c->object != OBJECT_NONE && at < words)
 		request->site = word[at++];
-	if (c->site == SITE_NEEDED && !request->site)
+	if (tunnels && !request->site)
 		return usage("which site?", NULL);
-	if (c->tunnel != TUNNEL_NEVER && at < words) {
+	if (tunnels && at < words) {
 		if (strcmp(word[at], "0") && strcmp(word[at], "1"))
 			return usage("a tunnel is 0 or 1, not", word[at]);
 		request->tunnel = word[at++][0] - '0';
 	}
-	if (c->tunnel == TUNNEL_NEEDED && request->tunnel < 0)
+	if (one && request->tunnel < 0)
 		return usage("which tunnel, 0 or 1?", NULL);
 	if (at < words)
 		return usage("unexpected word", word[at]);
 	return CLIENT_OK;
 }
 
-static int check_options(const struct command *c, const struct options *o)
+static int check_options(const struct verb_row *c, const struct options *o)
 {
-	if (o->json && !c->view)
-		return not_for("--json is not for", c);
-	if (o->ike && !c->takes_ike)
-		return not_for("--ike is not for", c);
-	if (o->force && (!c->verb || strcmp(c->verb, "tunnel-down")))
-		return not_for("--force is not for", c);
-	if (o->since_s && c->view != view_report)
-		return not_for("--since is not for", c);
-	if (o->iterations_given && c->verb)
-		return not_for("--iterations is not for", c);
+	if (o->json && (c->right != RIGHT_READ || c->options & VERB_ITERATIONS))
+		return usage("--json is not for", c->words);
+	if (o->ike && !(c->options & VERB_IKE))
+		return usage("--ike is not for", c->words);
+	if (o->force && !(c->options & VERB_FORCE))
+		return usage("--force is not for", c->words);
+	if (o->since_s && !(c->options & VERB_SINCE))
+		return usage("--since is not for", c->words);
+	if (o->iterations_given && !(c->options & VERB_ITERATIONS))
+		return usage("--iterations is not for", c->words);
 	return CLIENT_OK;
 }
 
@@ -264,15 +199,17 @@ static void print_silent(const json_t *document)
 			name, (long long)json_integer_value(seconds));
 }
 
-static void print_answer(const struct command *c, const struct options *o, const json_t *document)
+static void print_answer(const struct verb_row *c, const struct options *o, const json_t *document)
 {
+	void (*view)(const json_t *) = views[c - verbs];
+
 	if (o->json) {
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		puts("");
 	} else if (o->since_s) {
 		view_report_since(document);
-	} else if (c->view) {
-		c->view(document);
+	} else if (view) {
+		view(document);
 	} else {
 		const char *said = json_string_value(json_object_get(document, "ok"));
 
@@ -280,14 +217,15 @@ static void print_answer(const struct command *c, const struct options *o, const
 	}
 }
 
-static int run(const struct command *c, const struct options *o, struct client_request *request)
+static int run(const struct verb_row *c, const struct options *o, struct client_request *request)
 {
+	char name[VERB_NAME_SIZE];
 	json_t *document;
 	int status;
 
-	if (!c->verb)
+	if (c->options & VERB_ITERATIONS)
 		return top_run(o->socket_path, request->site, o->iterations);
-	request->verb = c->verb;
+	request->verb = verb_name(c, name);
 	request->ike = o->ike;
 	request->force = o->force;
 	request->since_s = o->since_s;
@@ -308,18 +246,22 @@ int main(int argc, char **argv)
 {
 	struct options o = {.socket_path = CLIENT_SOCKET};
 	struct client_request request = {.tunnel = -1};
-	const struct command *c;
+	const struct verb_row *c;
 	int status, used, words;
 	bool done = false;
 
 	if (argc > 1 && !strcmp(argv[1], "ca"))
 		return ca_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "--complete")) {
+		command_complete(argc - 2, argv + 2);
+		return CLIENT_OK;
+	}
 	status = read_options(argc, argv, &o, &done);
 	if (status != CLIENT_OK || done)
 		return status;
 	words = argc - optind;
 	if (!words) {
-		fputs(usage_text, stderr);
+		command_usage(stderr);
 		return CLIENT_USAGE;
 	}
 	if (words == 1 && !strcmp(argv[optind], "version")) {
@@ -331,7 +273,7 @@ int main(int argc, char **argv)
 			return CLIENT_OK;
 		return usage("there is no reason", argv[optind + 1]);
 	}
-	c = find_command(words, argv + optind, &used);
+	c = command_find(words, argv + optind, &used);
 	if (!c)
 		return unknown_command(words, argv + optind);
 	status = read_arguments(c, words - used, argv + optind + used, &request);

@@ -10,13 +10,15 @@
 
 #include "ipc/imsg.h"
 
+/* Each has a row in verbs.c, and an answer in hub/api/requests.c. */
 enum api_verb {
 	API_INVALID,
 	API_SHOW_SITES,
 	API_SHOW_TUNNELS,
-	API_SHOW_ROUTES,
 	API_SHOW_BGP,
 	API_SHOW_ROUTE,
+	API_SHOW_ROUTES,
+	API_SHOW_CLOSED,
 	API_SHOW_SA,
 	API_SHOW_ENDPOINTS,
 	API_SHOW_DATAPLANE,
@@ -24,16 +26,14 @@ enum api_verb {
 	API_SHOW_BGP_LOG,
 	API_SHOW_CERTIFICATES,
 	API_SHOW_UNKNOWN,
-	API_SHOW_CLOSED,
-	API_RELEASE,
 	API_REPORT,
-	API_METRICS, /* Prometheus text, for HTTP */
 	API_APPLY,
-	API_REKEY_CHILD,
-	API_REKEY_IKE,
+	API_REKEY,
 	API_TUNNEL_DOWN,
 	API_TUNNEL_UP,
 	API_TUNNEL_DRAIN,
+	API_RELEASE,
+	API_METRICS, /* Prometheus text, for HTTP */
 	API_VERBS,
 };
 
@@ -49,6 +49,7 @@ struct imsg_api_request {
 	char site[SITE_NAME_SIZE]; /* "" for all */
 	struct ip_prefix prefix;   /* of a route */
 	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
+	bool ike;                  /* rekey: of the IKE SA instead */
 	bool force;                /* also where it leaves a site without a tunnel */
 };
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may be asked over the control socket: a row for each verb. The api process reads requests by it, and hub
- * answers by it.
+ * What may be asked over the control socket: a row for each verb. The api process reads requests by it, hub
+ * answers by it, and the sluice command has its commands, their arguments, its help and its completion from it.
  */
 #ifndef SLUICE_IPC_VERBS_H
 #define SLUICE_IPC_VERBS_H
 
 #include "ipc/msg_api.h"
+
+#define VERB_NAME_SIZE 32
 
 /* What a request must name beside its verb. */
 enum verb_object {
@@ -17,20 +19,36 @@ enum verb_object {
 	OBJECT_PREFIX,  /* a prefix or an address */
 };
 
-/* What whoever asks must have the right to. */
+/* What it does. Nobody is asked for a right today: who may open the control socket may do both. */
 enum verb_right {
-	RIGHT_READ,
-	RIGHT_CHANGE,
-	RIGHT_SECRET,
+	RIGHT_READ,   /* answers with a document */
+	RIGHT_CHANGE, /* answers with a sentence */
+};
+
+/* What a request may say beside that. */
+enum verb_option {
+	VERB_IKE = 1 << 0,
+	VERB_FORCE = 1 << 1,
+	VERB_SINCE = 1 << 2,
+	/* The sluice command wants one tunnel to be named, where a program may mean both. */
+	VERB_ONE_TUNNEL = 1 << 3,
+	/* Of a command that asks again and again, and has no verb of its own. */
+	VERB_ITERATIONS = 1 << 4,
 };
 
 struct verb_row {
-	const char *name; /* NULL: it is not asked for by name */
+	const char *
+		words; /* of the command; joined by '-' the name of the verb. NULL: it is not asked for by name */
 	enum verb_object object;
 	enum verb_right right;
+	unsigned int options; /* enum verb_option, or'ed */
+	const char *help;     /* half a sentence */
 };
 
 extern const struct verb_row verbs[API_VERBS];
+
+/* "show-sites" of {"show sites"}. */
+const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE]);
 
 /* API_INVALID: there is none of that name. */
 enum api_verb verb_find(const char *name);

@@ -45,8 +45,7 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 {
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct imsg_ike_command m = {.tunnel = tunnel_number(site, (unsigned int)t),
-			.command = r->verb == API_REKEY_IKE ? IKE_COMMAND_REKEY_IKE
-							    : IKE_COMMAND_REKEY_CHILD};
+			.command = r->ike ? IKE_COMMAND_REKEY_IKE : IKE_COMMAND_REKEY_CHILD};
 
 		if (site->conf.tunnels[t].configured && (r->tunnel < 0 || r->tunnel == t))
 			process_send(
@@ -242,8 +241,7 @@ static json_t *(*const answers[API_VERBS])(
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
 	[API_APPLY] = apply,
-	[API_REKEY_CHILD] = rekey,
-	[API_REKEY_IKE] = rekey,
+	[API_REKEY] = rekey,
 	[API_TUNNEL_DOWN] = down,
 	[API_TUNNEL_UP] = up,
 	[API_TUNNEL_DRAIN] = drain,

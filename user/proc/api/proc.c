@@ -146,8 +146,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 	r->verb = verb_find(verb);
 	if (r->verb == API_INVALID)
 		return "unknown verb";
-	if (r->verb == API_REKEY_CHILD && json_is_true(json_object_get(o, "ike")))
-		r->verb = API_REKEY_IKE;
+	r->ike = json_is_true(json_object_get(o, "ike"));
 	r->force = json_is_true(json_object_get(o, "force"));
 	if (site && strlen(site) >= sizeof(r->site))
 		return "the name of the site is too long";
@@ -162,7 +161,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 			return "a tunnel is 0 or 1";
 		r->tunnel = (int32_t)json_integer_value(tunnel);
 	}
-	if (since && (r->verb != API_REPORT || !json_is_integer(since) ||
+	if (since && (!(verbs[r->verb].options & VERB_SINCE) || !json_is_integer(since) ||
 			     json_integer_value(since) < 1 ||
 			     json_integer_value(since) > API_SINCE_MAX_S))
 		return "a report is of 1 second to a day";

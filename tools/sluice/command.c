@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include "client.h"
+
+#include <string.h>
+
+static const struct verb_row top = {
+	"top", OBJECT_SITES, RIGHT_READ, VERB_ITERATIONS, "the busiest sites, every second"};
+
+/* Commands that ask nobody. */
+static const struct {
+	const char *words, *help;
+} others[] = {
+	{"explain [CODE]", "what a reason code means, what to do"},
+	{"ca COMMAND", "certificates: see sluice ca --help"},
+	{"version", "of this program"},
+};
+
+static const struct {
+	enum verb_option option;
+	const char *word, *value;
+} options[] = {
+	{VERB_SINCE, "--since", " 15m|2h"},
+	{VERB_ITERATIONS, "--iterations", " N"},
+	{VERB_IKE, "--ike", ""},
+	{VERB_FORCE, "--force", ""},
+};
+
+#define OPTIONS (sizeof(options) / sizeof(options[0]))
+
+const struct verb_row *command_next(const struct verb_row *c)
+{
+	const struct verb_row *next = c ? c + 1 : verbs;
+
+	if (c == &top)
+		return NULL;
+	while (next < verbs + API_VERBS && !next->words)
+		next++;
+	return next < verbs + API_VERBS ? next : &top;
+}
+
+const char *command_word(const struct verb_row *c, const char *first)
+{
+	size_t len = strlen(first);
+
+	if (strncmp(c->words, first, len) || (c->words[len] && c->words[len] != ' '))
+		return NULL;
+	return c->words[len] ? c->words + len + 1 : "";
+}
+
+const struct verb_row *command_find(int words, char **word, int *used)
+{
+	for (const struct verb_row *c = NULL; words && (c = command_next(c));) {
+		const char *second = command_word(c, word[0]);
+
+		*used = second && *second ? 2 : 1;
+		if (second && (!*second || (words > 1 && !strcmp(second, word[1]))))
+			return c;
+	}
+	return NULL;
+}
+
+static bool takes_one_tunnel(const struct verb_row *c)
+{
+	return c->object == OBJECT_TUNNEL || c->options & VERB_ONE_TUNNEL;
+}
+
+static const char *arguments(const struct verb_row *c)
+{
+	if (takes_one_tunnel(c))
+		return " SITE 0|1";
+	switch (c->object) {
+	case OBJECT_SITES:
+		return " [SITE]";
+	case OBJECT_TUNNELS:
+		return " SITE [0|1]";
+	case OBJECT_PREFIX:
+		return " PREFIX|ADDRESS";
+	default:
+		return "";
+	}
+}
+
+void command_usage(FILE *out)
+{
+	fputs("usage: sluice COMMAND [--socket PATH]   the socket is " CLIENT_SOCKET "\n", out);
+	fputs("what is shown is shown as a JSON document with --json\n\n", out);
+	for (const struct verb_row *c = NULL; (c = command_next(c));) {
+		int n = fprintf(out, "  %s%s", c->words, arguments(c));
+
+		for (size_t i = 0; i < OPTIONS; i++) {
+			if (c->options & options[i].option)
+				n += fprintf(out, " [%s%s]", options[i].word, options[i].value);
+		}
+		fprintf(out, "%*s  %s\n", n < 36 ? 36 - n : 0, "", c->help);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		fprintf(out, "  %-34s  %s\n", others[i].words, others[i].help);
+}
+
+static void complete_sites(const char *socket_path)
+{
+	struct client_request request = {.verb = "show-sites", .tunnel = -1};
+	json_t *document, *site;
+	size_t i;
+
+	if (client_ask(socket_path, &request, &document) != CLIENT_OK)
+		return;
+	json_array_foreach(json_object_get(document, "sites"), i, site) {
+		const char *name = json_string_value(json_object_get(site, "name"));
+
+		if (name)
+			puts(name);
+	}
+	json_decref(document);
+}
+
+static void complete_arguments(const struct verb_row *c, int given, const char *socket_path)
+{
+	bool tunnels = takes_one_tunnel(c) || c->object == OBJECT_TUNNELS;
+
+	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
+		complete_sites(socket_path);
+	if (given == 1 && tunnels)
+		puts("0\n1");
+	for (size_t i = 0; i < OPTIONS; i++) {
+		if (c->options & options[i].option)
+			puts(options[i].word);
+	}
+	if (c->right == RIGHT_READ && c != &top)
+		puts("--json");
+}
+
+/* The first words of all commands, or the second ones of those that begin with `first`. */
+static void complete_command(const char *first)
+{
+	const char *said = "";
+
+	for (const struct verb_row *c = NULL; (c = command_next(c));) {
+		const char *next = first ? command_word(c, first) : c->words;
+
+		/* Commands that begin alike stand together. */
+		if (next && *next && strncmp(next, said, strcspn(next, " ") + 1) != 0)
+			printf("%.*s\n", (int)strcspn(next, " "), next);
+		said = next && !first ? next : "";
+	}
+	for (size_t i = 0; !first && i < sizeof(others) / sizeof(others[0]); i++)
+		printf("%.*s\n", (int)strcspn(others[i].words, " "), others[i].words);
+}
+
+void command_complete(int words, char **word)
+{
+	const char *socket_path = CLIENT_SOCKET;
+	const struct verb_row *c;
+	int n = 0, used;
+
+	for (int i = 0; i < words; i++) {
+		if (!strcmp(word[i], "--socket") && i + 1 < words)
+			socket_path = word[++i];
+		else if (word[i][0] != '-')
+			word[n++] = word[i];
+	}
+	c = command_find(n, word, &used);
+	if (c)
+		complete_arguments(c, n - used, socket_path);
+	else if (n < 2)
+		complete_command(n ? word[0] : NULL);
+}
