@@ -88,6 +88,49 @@ static void hub_does_as_the_row_of_a_tunnel_says(void **state)
 	}
 }
 
+/* What the data process and bgp are told at their start only. */
+struct start {
+	struct imsg_data_conf data;
+	struct imsg_bgp_conf bgp;
+};
+
+static struct start start_with(struct config *config)
+{
+	struct config *present = world.hub->config;
+	struct start s;
+
+	world_forget();
+	world.hub->config = config;
+	child_start(world.hub, &world.hub->processes[PROCESS_DATA]);
+	child_start(world.hub, &world.hub->processes[PROCESS_BGP]);
+	world.hub->config = present;
+	world_turn();
+	memcpy(&s.data, world_told(PROCESS_DATA, IMSG_DATA_CONF, -1), sizeof(s.data));
+	memcpy(&s.bgp, world_told(PROCESS_BGP, IMSG_BGP_CONF, -1), sizeof(s.bgp));
+	return s;
+}
+
+static void what_is_told_at_a_start_only_needs_a_restart(void **state)
+{
+	struct start before = start_with(world.hub->config);
+
+	(void)state;
+	for (const struct walk_field *f = options_concentrator; f->key; f++) {
+		struct config *changed = malloc(sizeof(*changed));
+		char present[4096], text[4096];
+		struct start after;
+
+		memcpy(changed, world.hub->config, sizeof(*changed));
+		assert_true(walk_write(f, &changed->concentrator, present, sizeof(present)));
+		option_other_value(f, present, text, sizeof(text));
+		assert_true(walk_text(f, text, &changed->concentrator));
+		after = start_with(changed);
+		free(changed);
+		if (memcmp(&before, &after, sizeof(after)) != 0 && f->effect != CHANGE_RESTART)
+			fail_msg("%s is told at a start only", f->key);
+	}
+}
+
 static void on_done(struct hub *h, uint32_t request, bool ok, const char *summary)
 {
 	(void)h, (void)request;
@@ -132,6 +175,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(hub_does_as_the_row_of_a_site_says),
 		TEST(hub_does_as_the_row_of_a_tunnel_says),
+		TEST(what_is_told_at_a_start_only_needs_a_restart),
 		TEST(another_order_of_sites_interrupts_nothing),
 		TEST(nor_does_it_when_the_daemon_starts_again),
 	};

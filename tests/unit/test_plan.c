@@ -157,7 +157,7 @@ static void what_holds_without_a_key(void **state)
 		if (!f->initial)
 			continue;
 		snprintf(text, sizeof(text), "concentrator:\n  %s: %s\n%s", f->key, f->initial,
-			TEXT + strlen("concentrator:\n"));
+			&TEXT[strlen("concentrator:\n")]);
 		with = parse(text);
 		assert_memory_equal(with, without, sizeof(*with));
 		config_free(with);
@@ -210,7 +210,7 @@ static void what_is_inherited_has_an_effect(void **state)
 		struct plan *p;
 
 		snprintf(text, sizeof(text), "concentrator:\n  %s\n%s", rows[i].line,
-			TEXT + strlen("concentrator:\n"));
+			&TEXT[strlen("concentrator:\n")]);
 		is = parse(text);
 		p = plan_make(was, is);
 		for (size_t k = 0; k < p->count; k++) {

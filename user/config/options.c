@@ -114,7 +114,7 @@ const struct walk_field options_tunnel[] = {
 		.effect = CHANGE_ANEW},
 	{"med", NUMBER(0, 4294967295), AT(tunnel_conf, med), .initial = "100", /* */
 		.effect = CHANGE_LIVE},
-	{NULL},
+	{.key = NULL},
 };
 
 const struct walk_field *const options_default_tunnel = options_tunnel + TUNNEL_ALONE;
@@ -197,7 +197,7 @@ const struct walk_field options_site[] = {
 		.effect = CHANGE_LIVE},
 	{"tunnels", .read = read_tunnels, .whole = true, .required = true,
 		.effect = CHANGE_ELSEWHERE},
-	{NULL},
+	{.key = NULL},
 };
 
 /* ---- the concentrator ---- */
@@ -224,7 +224,7 @@ static bool read_addresses(struct walk *w, const yaml_node_t *node, void *to)
 static const struct walk_field endpoint_fields[] = {
 	{"device", .read = read_device, AT(endpoint_conf, device), .required = true},
 	{"addresses", .read = read_addresses, .whole = true, .required = true},
-	{NULL},
+	{.key = NULL},
 };
 
 static bool read_endpoint_item(
@@ -306,5 +306,5 @@ const struct walk_field options_concentrator[] = {
 	{"ca", TYPE(refs, "a list of references"), HUB(ca), .effect = CHANGE_JUDGED},
 	{"crl", TYPE(refs, "a list of references"), HUB(crl), .effect = CHANGE_JUDGED},
 	{"crl_required", SWITCH, HUB(crl_required), .initial = "false", .effect = CHANGE_JUDGED},
-	{NULL},
+	{.key = NULL},
 };

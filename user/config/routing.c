@@ -16,7 +16,7 @@ static const struct walk_field bfd_fields[] = {
 	{"interval", .read = read_bfd_interval, .offset = offsetof(struct bfd_conf, interval_us)},
 	{"multiplier", .min = 2, .max = 50, .offset = offsetof(struct bfd_conf, multiplier),
 		.size = sizeof(bfd_defaults.multiplier)},
-	{NULL},
+	{.key = NULL},
 };
 
 bool read_bfd(struct walk *w, const yaml_node_t *node, void *to)

@@ -27,7 +27,8 @@ static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *t
 
 static bool read_defaults(struct walk *w, const yaml_node_t *node, void *to)
 {
-	static const struct walk_field fields[] = {{"tunnel", .read = read_default_tunnel}, {NULL}};
+	static const struct walk_field fields[] = {
+		{"tunnel", .read = read_default_tunnel}, {.key = NULL}};
 	struct draft *d = to;
 
 	return walk_mapping(w, node, fields, &d->tunnel);
@@ -153,7 +154,7 @@ bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 		{"concentrator", .read = read_nothing, .required = true},
 		{"defaults", .read = read_nothing},
 		{"sites", .read = read_sites},
-		{NULL},
+		{.key = NULL},
 	};
 
 	memset(&d->site, 0, sizeof(d->site));

@@ -42,7 +42,7 @@ const struct verb_row verbs[API_VERBS] = {
 		.help = "move its traffic to the other one"},
 	[API_RELEASE] = {"release", OBJECT_PREFIX, RIGHT_CHANGE,
 		.help = "what the hub sends there may leave in clear"},
-	[API_METRICS] = {NULL, OBJECT_NONE, RIGHT_READ},
+	[API_METRICS] = {.words = NULL, .object = OBJECT_NONE, .right = RIGHT_READ},
 };
 
 const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE])
