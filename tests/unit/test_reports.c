@@ -206,7 +206,7 @@ static void a_descriptor_that_nobody_takes_is_closed(void **state)
 		{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = take},
 		{IMSG_START, .take = look},
 		{IMSG_IKE_SPIS, .fd = IMSG_MAY_FD, .take = look},
-		{IMSG_INVALID},
+		{.type = IMSG_INVALID},
 	};
 	int seen = -2, fds[5];
 	uint8_t byte = 0;

@@ -109,8 +109,10 @@ static bool read_one_site(struct walk *w, const yaml_node_t *node, unsigned int 
 	set_class_limits(&d->config->concentrator, site);
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		memcpy(&site->tunnels[t], &d->tunnel, sizeof(d->tunnel));
-	if (!(walk_mapping(w, node, options_site, site) & check_name(w, node, site, file)) &&
-		w->values_bad)
+
+	bool read = walk_mapping(w, node, options_site, site);
+
+	if ((!check_name(w, node, site, file) || !read) && w->values_bad)
 		return false;
 	inherit(&d->config->concentrator, site);
 	d->sites[index] = node;

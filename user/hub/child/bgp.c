@@ -202,5 +202,5 @@ const struct imsg_row bgp_reports[] = {
 	{IMSG_BGP_ANSWER, sizeof(struct imsg_bgp_answer), .fields = answer_fields,
 		.take = on_answer},
 	{IMSG_BFD_STATE, sizeof(struct imsg_bfd_state), .fields = bfd_fields, .take = on_bfd_state},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };

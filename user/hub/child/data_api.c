@@ -35,7 +35,7 @@ const struct imsg_row data_reports[] = {
 	{IMSG_READY, .take = child_ready},
 	{IMSG_DATA_MODE, sizeof(struct imsg_data_mode), .fields = mode_fields, .take = on_mode},
 	{IMSG_DATA_PATH, sizeof(struct imsg_data_path), .take = on_path},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static const struct imsg_field request_fields[] = {
@@ -48,5 +48,5 @@ const struct imsg_row api_requests[] = {
 	{IMSG_READY, .take = child_ready},
 	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), .fields = request_fields,
 		.take = on_request},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };

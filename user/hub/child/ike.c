@@ -178,5 +178,5 @@ const struct imsg_row ike_reports[] = {
 	{IMSG_PEER_CERT, sizeof(struct imsg_peer_cert), .fields = cert_fields,
 		.take = on_peer_cert},
 	{IMSG_UNKNOWN, sizeof(struct imsg_unknown), .fields = unknown_fields, .take = on_unknown},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };

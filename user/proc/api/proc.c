@@ -395,7 +395,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_API_SOCKET, .fd = IMSG_NEEDS_FD, .take = on_socket},
 	{IMSG_API_HTTP, .fd = IMSG_NEEDS_FD, .take = on_http},
 	{IMSG_API_REPLY, sizeof(struct imsg_api_reply), IMSG_BYTES, .take = on_reply},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_message(void *context, const struct imsg *m)

@@ -480,7 +480,7 @@ static const struct imsg_row from_bgp[] = {
 	{IMSG_BFD_SESSION, sizeof(struct imsg_bfd_session), .fd = IMSG_MAY_FD,
 		.take = take_session},
 	{IMSG_BGP_TUNNEL, sizeof(struct imsg_bgp_tunnel), .take = take_tunnel},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_message(void *context, const struct imsg *m)

@@ -381,7 +381,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_BGP_OWNERS, sizeof(struct imsg_bgp_owners), .take = take_owners},
 	{IMSG_BGP_RELEASE, sizeof(struct ip_prefix), .take = take_release},
 	{IMSG_BGP_QUERY, sizeof(struct imsg_bgp_query), .take = take_query},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_hub_message(void *context, const struct imsg *m)
@@ -413,7 +413,7 @@ static void take_bfd_state(void *context, struct imsg *m)
 
 static const struct imsg_row from_bfd[] = {
 	{IMSG_BFD_STATE, sizeof(struct imsg_bfd_state), .take = take_bfd_state},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_bfd_message(void *context, const struct imsg *m)

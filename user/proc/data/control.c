@@ -87,7 +87,7 @@ static const struct imsg_row from_ike[] = {
 	{IMSG_SA_KEEP_END, .take = on_sa_keep_end},
 	{IMSG_PEER_MOVED, sizeof(struct imsg_peer_moved), .take = on_moved},
 	{IMSG_ESP_SLOW, sizeof(struct imsg_esp_slow), IMSG_BYTES, .take = on_esp_slow},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_ike(void *context, const struct imsg *m)
@@ -157,7 +157,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
 	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_hub(void *context, const struct imsg *m)

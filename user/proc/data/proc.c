@@ -233,7 +233,7 @@ static const struct imsg_row initial[] = {
 	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
 	{IMSG_DATA_SAVED, .fd = IMSG_NEEDS_FD, .take = on_saved},
 	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 /* ---- start ---- */

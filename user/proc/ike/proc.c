@@ -201,7 +201,7 @@ static const struct imsg_row from_data[] = {
 	{IMSG_SA_LOST, sizeof(struct imsg_sa_ref), .take = on_lost},
 	{IMSG_SA_EXPIRING, sizeof(struct imsg_sa_ref), .take = on_expiring},
 	{IMSG_PEER_MOVED, sizeof(struct imsg_peer_moved), .take = on_moved},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_data(void *context, const struct imsg *m)
@@ -417,7 +417,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_IKE_CHECKPOINT, .fd = IMSG_NEEDS_FD, .take = on_checkpoint},
 	{IMSG_IKE_SPIS, .fd = IMSG_NEEDS_FD, .take = on_spis},
 	{IMSG_PEER_CERT, sizeof(struct imsg_peer_cert), .take = on_peer_cert},
-	{IMSG_INVALID},
+	{.type = IMSG_INVALID},
 };
 
 static void on_hub(void *context, const struct imsg *m)
