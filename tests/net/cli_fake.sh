@@ -21,7 +21,7 @@ shows() { tr -s ' ' <"$W/out" | grep -Eq -- "$1"; say $? "$2"; }
 asked() { [ "$(tail -n 1 "$W/requests")" = "$1" ]; say $? "request $1"; }
 
 run show sites; exits 0 "show sites"
-shows '^hub-1: AS 64512, 6 sites, 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
+shows '^hub-1: AS 64512, 6 sites \(2 up, 1 degraded, 3 down\), 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
 shows '^store-1 65010 up 2 2 3 1 200.0 Mbit/s 12.5 MB 12.5 MB$' "show sites: a site that is up"
 shows '^store-2 4200000102 down 0 0 0 - 100.0 Mbit/s 0 B 0 B$' "show sites: a site that is down"
 asked '{"verb":"show-sites"}'
@@ -38,9 +38,9 @@ run show sa; exits 0 "show sa"
 shows '^store-1 0 0xc0ffee00 0x0badca00 yes udp 1m01s 50m00s 1d01h aes128gcm16-esn' "show sa"
 run show log store-1; exits 0 "show log"
 asked '{"verb":"show-log","site":"store-1"}'
-shows '^2026-12-05 12:00:00Z store-2 tunnel 0 Negotiating/Down IKE_NO_PROPOSAL device offered DH 2; allowed 14-24, peer \[2001:db8::7\]:500 \(also 2 times before' "show log: an event"
+shows '^2026-12-05T12:00:00Z store-2 tunnel 0 Negotiating/Down IKE_NO_PROPOSAL device offered DH 2; allowed 14-24, peer \[2001:db8::7\]:500 \(also 2 times before' "show log: an event"
 run show bgp-log; exits 0 "show bgp-log"
-shows '^2026-12-05 12:00:00.000Z store-1.1_198.51.101.1 RouteStatus UPDATED prefix 10.1.0.0/24 asPath 65010 4200000102 localPref 100 med 50 ' "show bgp-log: an event"
+shows '^2026-12-05T12:00:00.000Z store-1.1_198.51.101.1 RouteStatus UPDATED prefix 10.1.0.0/24 asPath 65010 4200000102 localPref 100 med 50 ' "show bgp-log: an event"
 run explain ike_no_proposal; exits 0 "explain CODE"
 shows '^IKE_NO_PROPOSAL$' "explain: the code"; shows 'same on both ends\.$' "explain: what to do"
 run explain; exits 0 "explain"; shows '^DPD_TIMEOUT$' "explain: all of them"
@@ -64,7 +64,7 @@ shows '^hub - CN=hub hub.example.net ECDSA-P256 2026-12-06T12:00:00Z 1d00h expir
 shows '^site store-1 1 CN=store-1 store-1.example.net ECDSA-P256 2026-12-04T12:00:00Z - expired 4f02$' "show certificates: a site's"
 shows '^revocation list of CN=root: 0 revoked, until ' "show certificates: a revocation list"
 run show bgp; exits 0 "show bgp"
-shows '^store-1 0 169.254.100.2 65010 established .* 2\+1 of 100 5\+2 of 1000 Up, 900 ms -$' "show bgp: a session"
+shows '^store-1 0 169.254.100.2 65010 established .* 2\+1 of 100 5\+2 of 1000 Up, 900 ms - -$' "show bgp: a session"
 shows '^quarantined: 10.1.0.0/24 of store-4 1; 10.1.0.0/16 belongs to store-1 \(declared\)$' "show bgp: a path that is kept out"
 run show route 10.1.0.1; exits 0 "show route"
 asked '{"verb":"show-route","prefix":"10.1.0.1"}'
@@ -106,7 +106,8 @@ fi
 run show tunnels nope; exits 1 "refused by the daemon"
 grep -qx "sluice: there is no site 'nope'" "$W/err"; say $? "refused: in the daemon's words"
 run show tunnels garbage; exits 1 "an answer that is not JSON"
-run show tunnels silent; exits 1 "no answer"
+run show tunnels silent; exits 3 "no answer"
+grep -q "sluiced does not answer" "$W/err"; say $? "no answer: says so"
 for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "rekey a 2" "tunnel down a" \
 	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 25h" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
 	"top --iterations 0" "show dataplane x" "--frobnicate"; do

@@ -194,10 +194,10 @@ static void commands_reach_whom_they_are_for(void **state)
 	c = world_told(PROCESS_IKE, IMSG_IKE_COMMAND, 3);
 	assert_int_equal(c->command, IKE_COMMAND_REKEY_IKE);
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DOWN, .tunnel = 0, .site = "two"}, "ok",
-		"asked");
+		"until `sluice tunnel up`");
 	assert_string_equal(world_letters(), "d");
 	hears((struct imsg_api_request){.verb = API_TUNNEL_UP, .tunnel = -1, .site = "two"}, "ok",
-		"asked");
+		"it may come up");
 	assert_string_equal(world_letters(), "uu");
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"},
 		"error", "no BGP session to take over");
@@ -217,7 +217,7 @@ static void commands_reach_whom_they_are_for(void **state)
 	hears(
 		(struct imsg_api_request){
 			.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "two", .force = true},
-		"ok", "asked");
+		"ok", "until `sluice tunnel up`");
 }
 
 /* A prefix that stays closed is given up by an operator. */

@@ -237,12 +237,17 @@ static void a_longer_prefix_takes_nothing(void **state)
 	assert_false(quarantined("10.2.0.0/24", 2));
 }
 
-static struct bgp_path_view views[TUNNELS];
+static struct bgp_path_view views[TUNNELS]; /* of the prefix that is asked about */
+static struct ip_prefix goes_by;            /* the prefix of the best path */
 
 static void keep_view(void *context, const struct bgp_path_view *v)
 {
-	(void)context;
-	views[v->tunnel] = *v;
+	const struct ip_prefix *asked = context;
+
+	if (v->fate == PATH_BEST)
+		goes_by = v->prefix;
+	if (prefix_equal(&v->prefix, asked))
+		views[v->tunnel] = *v;
 }
 
 /* Each path has its own reason: one is kept out by what is around the prefix, another by what is within. */
@@ -260,7 +265,8 @@ static void each_is_told_of_his_own_rival(void **state)
 	at(lab.hub, "10.1.2.0/24")->owner_group = 2;
 	announce_site(0, "10.1.0.0/16", true);
 	announce_site(1, "10.1.0.0/16", true);
-	bgp_explain(lab.hub, &middle, keep_view, NULL);
+	bgp_explain(lab.hub, &middle, keep_view, &middle);
+	assert_int_equal(prefix_compare(&goes_by, &wide), 0); /* packets to it go somewhere */
 	for (uint32_t t = 0; t < 4; t++) {
 		const struct ip_prefix *rival = t < 2 ? &wide : &inner;
 

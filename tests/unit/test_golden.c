@@ -123,7 +123,8 @@ static json_t *route(void)
 {
 	struct bgp_path_view best = path(1, PATH_BEST), other = path(0, PATH_MED),
 			     looped = path(8, PATH_REFUSED), refused = path(9, PATH_REFUSED);
-	json_t *list = json_array();
+	json_t *list = json_array(), *document;
+	struct ip_prefix own = prefix("169.254.100.2/32");
 
 	best.stale = true;
 	looped.verdict = POLICY_OWN_AS;
@@ -132,7 +133,9 @@ static json_t *route(void)
 	json_array_append_new(list, view_path(model, &other));
 	json_array_append_new(list, view_path(model, &looped));
 	json_array_append_new(list, view_path(model, &refused));
-	return json_pack("{s:o}", "paths", list);
+	document = view_own(model, &own, list);
+	json_object_set_new(document, "paths", list);
+	return document;
 }
 
 static json_t *bgp(void)

@@ -206,7 +206,7 @@ static const char *why(uint32_t i, unsigned int t)
 {
 	static char text[VIEW_WHY_SIZE];
 
-	return view_bgp_why(&lab.sites[i], t, text);
+	return view_bgp_why(&lab.model, &lab.sites[i], t, text);
 }
 
 /* The session's own cause comes first; what may add to it follows. */
@@ -221,7 +221,11 @@ static void why_there_is_no_session(void **state)
 	assert_string_equal(why(0, 0), ""); /* it has time to announce something */
 	t->bgp.established_wall_ns = clock_wall() - 30 * CLOCK_SECOND;
 	assert_string_equal(why(0, 0), "established, and the device announces nothing");
-	t->bgp.prefixes_in = 1;
+	t->bgp.prefixes_in = 6;
+	t->bgp.kept_out = 5;
+	assert_string_equal(
+		why(0, 0), "5 of 6 prefixes are not used: `sluice show bgp-log` says why");
+	t->bgp.kept_out = 0;
 	snprintf(t->ends_text, sizeof(t->ends_text), "the device has others");
 	snprintf(t->md5_text, sizeof(t->md5_text), "perhaps signatures");
 	t->md5_at_ns = now;
@@ -235,6 +239,12 @@ static void why_there_is_no_session(void **state)
 	t->bgp.refused_until_ns = now + 40 * CLOCK_SECOND + CLOCK_SECOND / 2;
 	assert_non_null(strstr(why(0, 0), "Cease 6/2; 4"));
 	assert_non_null(strstr(why(0, 0), " s of that are left"));
+	assert_string_equal(why(1, 0), "");
+	lab.model.endpoints[0][0].no_way = true;
+	assert_non_null(
+		strstr(why(0, 0), "no route of the hub leads over eth0 but to its own network"));
+	assert_non_null(strstr(why(1, 0), "no route of the hub leads over eth0"));
+	lab.model.endpoints[0][0].fault = ENDPOINT_DOWN; /* which is told of itself */
 	assert_string_equal(why(1, 0), "");
 }
 
@@ -425,6 +435,40 @@ static void a_path_says_what_became_of_it(void **state)
 	json_decref(o);
 }
 
+/* Behind the hub, at the end of a tunnel, or by the best path: whichever is longest. */
+static void where_packets_go(void **state)
+{
+	static const struct {
+		const char *to, *best, *own;
+	} rows[] = {
+		{"10.0.0.10/32", NULL, "10.0.0.0/24, a network of the hub"},
+		{"10.0.0.10/32", "10.0.0.0/16", "10.0.0.0/24, a network of the hub"},
+		{"10.0.0.10/32", "10.0.0.8/29", NULL}, {"10.1.0.10/32", NULL, NULL},
+		{"169.254.1.2/32", NULL, "the inside end of site-0 0"},
+		{"10.0.0.0/16", NULL, NULL}, /* only part of it */
+	};
+	struct networks_conf *n = &lab.config.concentrator.networks;
+
+	(void)state;
+	*n = (struct networks_conf){.count = 1, .prefixes = {prefix("10.0.0.0/24")}};
+	lab.sites[1].conf.tunnels[0].inside = prefix("169.254.3.0/30");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ip_prefix to = prefix(rows[i].to);
+		json_t *paths =
+			rows[i].best ? json_pack("[{s:s, s:b}]", "prefix", rows[i].best, "best", 1)
+				     : json_array();
+		json_t *o = view_own(&lab.model, &to, paths);
+		const char *own = json_string_value(json_object_get(o, "own"));
+
+		if (rows[i].own)
+			assert_string_equal(own, rows[i].own);
+		else
+			assert_null(own);
+		json_decref(paths);
+		json_decref(o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +477,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_tunnel_tells_its_reason, setup, teardown),
 		cmocka_unit_test_setup_teardown(why_there_is_no_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(why_bfd_is_not_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(where_packets_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_reported_is_the_sites_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			metrics_are_of_every_site_and_tunnel, setup, teardown),

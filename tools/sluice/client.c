@@ -128,9 +128,13 @@ static enum client_status understand(const char *text, size_t len, json_t **repl
 	json_t *o = json_loadb(text, len, 0, &error);
 	const char *refusal = json_string_value(json_object_get(o, "error"));
 
+	if (!len) {
+		fprintf(stderr, "sluice: sluiced does not answer; its log may say why\n");
+		return CLIENT_NO_DAEMON;
+	}
 	if (!json_is_object(o)) {
 		fprintf(stderr, "sluice: the answer of sluiced is not understood: %s\n",
-			len ? error.text : "it is empty");
+			error.text);
 		json_decref(o);
 		return CLIENT_REFUSED;
 	}

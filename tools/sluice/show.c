@@ -6,6 +6,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* " (2 up, 98 down)"; of one site that was asked for, nothing. */
+static const char *format_states(const json_t *sites, char *text, size_t size)
+{
+	static const char *const states[] = {"up", "degraded", "down"};
+	size_t n = 0, i;
+	json_t *o;
+
+	text[0] = '\0';
+	for (size_t s = 0; json_array_size(sites) > 1 && s < sizeof(states) / sizeof(states[0]);
+		s++) {
+		unsigned int count = 0;
+
+		json_array_foreach(sites, i, o)
+			count += !strcmp(field_text(o, "state"), states[s]);
+		if (count)
+			n += (size_t)snprintf(
+				text + n, size - n, "%s%u %s", n ? ", " : " (", count, states[s]);
+	}
+	if (n)
+		snprintf(text + n, size - n, ")");
+	return text;
+}
+
 void view_sites(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"AS", 1, 0, 4},
@@ -13,13 +36,14 @@ void view_sites(const json_t *document)
 		{"EGRESS", 1, 0, 2}, {"RATE", 1, 0, 3}, {"IN", 1, 0, 1}, {"OUT", 1, 0, 1},
 		{NULL, 0, 0, 0}};
 	const json_t *hub = json_object_get(document, "concentrator"), *site;
-	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE], states[80];
 	struct table t;
 	size_t i;
 
-	printf("%s: AS %llu, %llu sites, %s each, %s together, up for %s\n",
+	printf("%s: AS %llu, %llu sites%s, %s each, %s together, up for %s\n",
 		field_text(hub, "name"), (unsigned long long)field_number(hub, "asn"),
 		(unsigned long long)field_number(hub, "sites"),
+		format_states(json_object_get(document, "sites"), states, sizeof(states)),
 		format_quantity(field_number(hub, "site_rate_bps"), "bit/s", a),
 		format_quantity(field_number(hub, "aggregate_rate_bps"), "bit/s", b),
 		format_duration(field_number(hub, "uptime_s"), c));
@@ -266,13 +290,24 @@ void view_dataplane(const json_t *document)
 	view_counters(document, "inside");
 }
 
+/* The logs have the form of AWS, with a blank in it; what the command prints has one form: RFC 3339. */
+static void print_time(const char *text)
+{
+	const char *blank = strchr(text, ' ');
+
+	printf("%.*s%s%s", blank ? (int)(blank - text) : 0, text, blank ? "T" : "",
+		blank ? blank + 1 : text);
+}
+
 /* The end of a line of a log: the same happened before. */
 static void print_repeats(const json_t *event)
 {
-	if (field_number(event, "repeats"))
-		printf("  (also %llu times before, since %s)",
-			(unsigned long long)field_number(event, "repeats"),
-			field_text(event, "first"));
+	if (field_number(event, "repeats")) {
+		printf("  (also %llu times before, since ",
+			(unsigned long long)field_number(event, "repeats"));
+		print_time(field_text(event, "first"));
+		putchar(')');
+	}
 	putchar('\n');
 }
 
@@ -282,8 +317,9 @@ void view_log(const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "events"), i, o) {
-		printf("%s  %s tunnel %llu  %s/%s  %s  %s%s%s", field_text(o, "timestamp"),
-			field_text(o, "site"), (unsigned long long)field_number(o, "tunnel"),
+		print_time(field_text(o, "timestamp"));
+		printf("  %s tunnel %llu  %s/%s  %s  %s%s%s", field_text(o, "site"),
+			(unsigned long long)field_number(o, "tunnel"),
 			field_text(o, "ike_phase1_state"), field_text(o, "ike_phase2_state"),
 			field_text(o, "reason_code"), field_text(o, "details"),
 			json_object_get(o, "peer") ? ", peer " : "",
@@ -299,8 +335,9 @@ void view_bgp_log(const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "events"), i, o) {
-		printf("%s  %s  %s %s", field_text(o, "timestamp"), field_text(o, "resource_id"),
-			field_text(o, "type"), field_text(o, "status"));
+		print_time(field_text(o, "timestamp"));
+		printf("  %s  %s %s", field_text(o, "resource_id"), field_text(o, "type"),
+			field_text(o, "status"));
 		json_object_foreach(json_object_get(o, "message"), name, value) {
 			if (json_is_string(value))
 				printf("  %s %s", name, json_string_value(value));

@@ -66,6 +66,7 @@ void view_route(const json_t *document)
 	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"SITE", 0, 0, 0},
 		{"T", 1, 0, 0}, {"AS PATH", 0, 1, 0}, {"ORIGIN", 0, 0, 3}, {"MED", 1, 0, 1},
 		{"IDENTIFIER", 0, 0, 2}, {"VERDICT", 0, 1, 0}, {NULL, 0, 0, 0}};
+	const char *own = json_string_value(json_object_get(document, "own"));
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -86,6 +87,8 @@ void view_route(const json_t *document)
 			json_is_true(json_object_get(o, "stale")) ? ", stale" : "");
 	}
 	table_print(&t, "no site announces this prefix or one around it");
+	if (own)
+		printf("packets go to %s\n", own);
 }
 
 void view_bgp(const json_t *document)

@@ -58,10 +58,11 @@ void bgp_explain(
 		struct ip_prefix p = prefix_make(&prefix->addr, (unsigned int)len);
 		const struct rib_prefix *e = rib_find((struct rib *)&b->rib, &p);
 
-		if (e && e->paths) {
+		if (e && e->paths)
 			visit_paths(b, e, false, visit, context);
+		/* Packets go by this one; by a shorter one where none of its paths is used. */
+		if (e && (e->best || e->network))
 			return;
-		}
 	}
 }
 

@@ -396,6 +396,13 @@ static uint32_t path_behind(
 	return 0;
 }
 
+void rib_path_keep_out(struct rib_path *path, bool out)
+{
+	if (path->kept_out != out)
+		path->peer->kept_out += out ? 1 : -1u;
+	path->kept_out = out;
+}
+
 static void path_remove(struct rib *r, struct rib_path *path)
 {
 	enum bgp_family family = path->v6 ? BGP_IPV6 : BGP_IPV4;
@@ -404,6 +411,7 @@ static void path_remove(struct rib *r, struct rib_path *path)
 	uint32_t number = *at;
 
 	*at = path->next;
+	rib_path_keep_out(path, false);
 	path->peer->family[family].prefixes_in--;
 	attr_unref(&r->attrs, path->attrs);
 	path->attrs = NULL;
@@ -446,7 +454,7 @@ void rib_keep_out(
 	struct rib_path *path = find_path(r, p, family, prefix);
 
 	if (path)
-		path->kept_out = true;
+		rib_path_keep_out(path, true);
 }
 
 bool rib_forget(

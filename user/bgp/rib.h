@@ -85,6 +85,7 @@ struct rib_peer {
 	uint32_t identifier; /* of its OPEN */
 	uint16_t slot;
 	struct rib_peer_family family[BGP_FAMILIES];
+	uint32_t kept_out; /* paths of it that are */
 };
 
 struct rib_table {
@@ -153,6 +154,8 @@ bool rib_forget(
 void rib_network(struct rib *r, const struct ip_prefix *prefix, bool present);
 
 /* People were told that the peer's path is not used: a decision that says so too is no news. */
+/* Counts it with its peer. */
+void rib_path_keep_out(struct rib_path *path, bool out);
 void rib_keep_out(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix);
 

@@ -56,6 +56,7 @@ struct bgp_effect_state {
 	struct bgp_counts counts;
 	uint32_t prefixes_in, prefixes_out;   /* both families */
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6: limits are of each family */
+	uint32_t kept_out;                    /* of those that came: not used */
 	bool out_limited;                     /* there are more than it may be told of */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	uint64_t error_at;                    /* when that was; 0: there was none */
@@ -230,7 +231,7 @@ struct bgp_path_view {
 
 typedef void bgp_path_visit(void *context, const struct bgp_path_view *v);
 
-/* Visits every path to the longest known prefix that covers this one. */
+/* Visits every path to the longest prefix that covers this one and leads anywhere, and to longer ones that do not. */
 void bgp_explain(
 	const struct bgp *b, const struct ip_prefix *prefix, bgp_path_visit *visit, void *context);
 

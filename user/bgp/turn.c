@@ -112,7 +112,7 @@ static void tell_path(struct bgp *b, const struct rib_prefix *e, struct rib_path
 	const struct ip_prefix prefix = rib_prefix_of(e);
 	char why[REASON_TEXT_SIZE] = "it may be used now", text[PREFIX_STR_SIZE];
 
-	path->kept_out = fate_keeps_out(fate);
+	rib_path_keep_out(path, fate_keeps_out(fate));
 	if (!p)
 		return;
 	if (path->kept_out)
@@ -313,6 +313,7 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 		s.prefixes_out += p->rib.family[f].prefixes_out;
 		s.out_limited |= p->rib.family[f].suppressed;
 	}
+	s.kept_out = p->rib.kept_out;
 	s.prefixes_in6 = p->rib.family[BGP_IPV6].prefixes_in;
 	s.prefixes_out6 = p->rib.family[BGP_IPV6].prefixes_out;
 	peer_why(p, s.detail);
@@ -332,7 +333,7 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 		      s.prefixes_out != p->shown.prefixes_out ||
 		      s.prefixes_in6 != p->shown.prefixes_in6 ||
 		      s.prefixes_out6 != p->shown.prefixes_out6 ||
-		      s.out_limited != p->shown.out_limited ||
+		      s.out_limited != p->shown.out_limited || s.kept_out != p->shown.kept_out ||
 		      memcmp(&s.counts, &p->shown.counts, sizeof(s.counts)) != 0;
 
 	if (!state && !counts) {

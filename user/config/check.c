@@ -26,8 +26,7 @@ static bool check_endpoints(struct walk *w, const struct draft *d)
 			if (addr_equal(
 				    &c->endpoints[0].addresses[a], &c->endpoints[1].addresses[b]))
 				return walk_fail(w, node,
-					"concentrator.endpoints: both have the same address "
-					"(V-01)");
+					"concentrator.endpoints: both have the same address");
 		}
 	}
 	return true;
@@ -97,8 +96,7 @@ static bool check_versions(
 	for (unsigned int i = 0; i < o->p1_groups.count; i++)
 		group = group || o->p1_groups.items[i].id <= 24;
 	if (o->startup == STARTUP_START && !o->ikev2)
-		return walk_fail(
-			w, node, "site '%s': startup_action 'start' needs ikev2 (T-21)", site);
+		return walk_fail(w, node, "site '%s': startup_action 'start' needs ikev2", site);
 	if (!o->ikev2 && !cbc)
 		return walk_fail(w, node,
 			"site '%s': IKEv1 has AES-CBC only in phase 1, and p1_encryption has none",
@@ -261,8 +259,8 @@ static bool check_sites(struct walk *w, const struct draft *d)
 		const struct site_conf *site = &c->sites[s];
 
 		if (site->asn == c->concentrator.asn)
-			ok = walk_fail(w, d->sites[s], "site '%s' has the hub's AS %u (G-03)",
-				site->name, site->asn);
+			ok = walk_fail(w, d->sites[s], "site '%s' has the hub's AS %u", site->name,
+				site->asn);
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			if (site->tunnels[t].configured)
 				ok &= check_tunnel(w, d, s, t);

@@ -81,7 +81,7 @@ bool read_bandwidth(struct walk *w, const yaml_node_t *node, void *to)
 	if (site->site_class != SITE_GATEWAY)
 		return walk_fail(w, node,
 			"bandwidth classes are for 'class: gateway'; a site of the concentrator "
-			"has a 'rate' (V-06)");
+			"has a 'rate'");
 	return walk_choice(w, node, words, &site->bandwidth);
 }
 
@@ -95,7 +95,7 @@ bool read_routing(struct walk *w, const yaml_node_t *node, void *to)
 		return false;
 	if (site->routing == ROUTING_STATIC && site->site_class != SITE_GATEWAY)
 		return walk_fail(w, node,
-			"'static' is not possible on a concentrator: its sites speak BGP (V-03); "
+			"'static' is not possible on a concentrator: its sites speak BGP; "
 			"'class: gateway' may");
 	return true;
 }
@@ -115,7 +115,7 @@ bool read_static_routes(struct walk *w, const yaml_node_t *node, void *to)
 	if (site->site_class != SITE_GATEWAY)
 		return walk_fail(w, node,
 			"static routes are not possible on a concentrator: its sites announce "
-			"their prefixes by BGP (V-03); 'prefixes' says which ones a site owns");
+			"their prefixes by BGP; 'prefixes' says which ones a site owns");
 	return walk_sequence(w, node, CONFIG_STATICS_MAX, read_static_item, &site->statics);
 }
 
@@ -128,7 +128,7 @@ bool read_ecmp(struct walk *w, const yaml_node_t *node, void *to)
 	return !site->ecmp || site->site_class == SITE_GATEWAY ||
 	       walk_fail(w, node,
 		       "equal-cost paths are not possible on a concentrator: one tunnel of a "
-		       "site carries what goes to it (V-03, R-08); 'class: gateway' may");
+		       "site carries what goes to it; 'class: gateway' may");
 }
 
 /* ---- who owns what ---- */
@@ -198,8 +198,8 @@ static bool check_claim(
 	for (unsigned int i = 0; i < own->count; i++) {
 		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], claim))
 			return walk_fail(w, d->sites[s],
-				"site '%s': prefix %s lies within %s of the hub (R-05)",
-				c->sites[s].name, prefix_format(claim, mine),
+				"site '%s': prefix %s lies within %s of the hub", c->sites[s].name,
+				prefix_format(claim, mine),
 				prefix_format(&own->prefixes[i], theirs));
 	}
 	for (unsigned int other = 0; other < s; other++) {
@@ -245,22 +245,22 @@ static bool check_kind(struct walk *w, const yaml_node_t *node, const struct sit
 
 	if (site->share_default && !site->allow_default)
 		return walk_fail(
-			w, node, "site '%s': share_default needs allow_default (R-24)", site->name);
+			w, node, "site '%s': share_default needs allow_default", site->name);
 	if (site->routing == ROUTING_BGP) {
 		if (!site->asn)
 			return walk_fail(w, node, "site '%s': 'asn' is missing", site->name);
 		return !s->count || walk_fail(w, node,
 					    "site '%s': static routes do not go with BGP; "
-					    "'routing: static' is needed (R-01)",
+					    "'routing: static' is needed",
 					    site->name);
 	}
 	if (!s->count)
-		return walk_fail(w, node, "site '%s': routing 'static' needs static_routes (R-01)",
-			site->name);
+		return walk_fail(
+			w, node, "site '%s': routing 'static' needs static_routes", site->name);
 	if (site->ecmp)
 		return walk_fail(w, node,
 			"site '%s': equal-cost paths need BGP; with static routes one tunnel "
-			"carries (R-12)",
+			"carries",
 			site->name);
 	if (!check_only_bgp(w, node, site))
 		return false;
@@ -299,13 +299,12 @@ static bool check_static(
 
 	prefix_format(p, mine);
 	if (!p->len && !c->sites[s].allow_default)
-		return walk_fail(w, d->sites[s],
-			"site '%s': static route %s needs allow_default (R-24)", c->sites[s].name,
-			mine);
+		return walk_fail(w, d->sites[s], "site '%s': static route %s needs allow_default",
+			c->sites[s].name, mine);
 	for (unsigned int i = 0; i < own->count; i++) {
 		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], p))
 			return walk_fail(w, d->sites[s],
-				"site '%s': static route %s lies within %s of the hub (R-05)",
+				"site '%s': static route %s lies within %s of the hub",
 				c->sites[s].name, mine, prefix_format(&own->prefixes[i], theirs));
 	}
 	return other == c->site_count ||
@@ -331,7 +330,7 @@ static bool check_counts(struct walk *w, const struct draft *d)
 
 		if (++count[class] > classes[class].most)
 			return walk_fail(w, d->sites[s],
-				"site '%s': more than %u sites of class %s (V-02)",
+				"site '%s': more than %u sites of class %s",
 				d->config->sites[s].name, classes[class].most, classes[class].name);
 	}
 	return true;

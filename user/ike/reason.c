@@ -188,6 +188,9 @@ static const struct row rows[REASONS] = {
 	[REASON_PREVIOUS_PSK] = {"PREVIOUS_PSK", "the site still uses the previous pre-shared key",
 		"Give the device the new key; then remove psk_previous"},
 	[REASON_PEER_MOVED] = {"PEER_MOVED", "the peer has a new address or port", ""},
+	[REASON_PATH_MTU] = {"PATH_MTU", "the path to the peer takes packets of another size now",
+		"Where it is smaller than that of the hub's link, a line on the way is narrow: the "
+		"hub follows it"},
 	[REASON_RESTORED] = {"RESTORED", "IKE SA taken over from the process before", ""},
 };
 

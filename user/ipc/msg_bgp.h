@@ -120,6 +120,7 @@ struct imsg_bgp_state {
 	uint32_t prefixes_in;
 	uint32_t prefixes_out;
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6 */
+	uint32_t kept_out;                    /* of those that came: not used */
 	bool out_limited;                     /* there are more than the site may be told of */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;

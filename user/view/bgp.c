@@ -40,7 +40,8 @@ static uint64_t wall_of(uint64_t monotonic_ns)
 	return clock_wall() - (clock_now() - monotonic_ns);
 }
 
-static void add_session(const struct site *site, unsigned int t, json_t *list)
+static void add_session(
+	const struct model *m, const struct site *site, unsigned int t, json_t *list)
 {
 	const struct site_tunnel *state = &site->tunnels[t];
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -63,6 +64,7 @@ static void add_session(const struct site *site, unsigned int t, json_t *list)
 	json_object_set_new(o, "prefixes_out_limited", json_boolean(state->bgp.out_limited));
 	json_object_set_new(o, "routes", view_number(site->routes));
 	json_object_set_new(o, "routes_refused", view_number(site->routes_refused));
+	json_object_set_new(o, "prefixes_in_unused", view_number(state->bgp.kept_out));
 	json_object_set_new(o, "routes_denied", view_number(state->bgp.counts.denied));
 	json_object_set_new(o, "attributes_discarded", view_number(state->bgp.counts.discarded));
 	json_object_set_new(o, "updates_as_withdraw", view_number(state->bgp.counts.as_withdraw));
@@ -74,7 +76,7 @@ static void add_session(const struct site *site, unsigned int t, json_t *list)
 				       : json_string(""));
 	json_object_set_new(o, "detail",
 		state->silent_text[0] ? json_string(state->silent_text)
-				      : json_string(view_bgp_why(site, t, why)));
+				      : json_string(view_bgp_why(m, site, t, why)));
 	json_object_set_new(o, "bfd_detail", json_string(view_bfd_why(site, t)));
 	json_object_set_new(o, "bfd", bfd_json(&state->bfd));
 	json_array_append_new(list, o);
@@ -82,10 +84,9 @@ static void add_session(const struct site *site, unsigned int t, json_t *list)
 
 static void add_sessions(const struct model *m, const struct site *site, json_t *list)
 {
-	(void)m;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (site->conf.tunnels[t].configured && site->conf.routing == ROUTING_BGP)
-			add_session(site, t, list);
+			add_session(m, site, t, list);
 	}
 }
 

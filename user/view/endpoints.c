@@ -40,7 +40,9 @@ static void add_endpoint(
 	json_array_append_new(list,
 		json_pack("{s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:b}", "endpoint", (int)e, "device",
 			c->device, "address", addr_format(&c->addresses[a], address), "state",
-			endpoint_fault_text(endpoint->fault), "since",
+			!endpoint->fault && endpoint->no_way ? "up, no way out"
+							     : endpoint_fault_text(endpoint->fault),
+			"since",
 			endpoint->since_wall_ns ? view_time(endpoint->since_wall_ns) : json_null(),
 			"tunnels", (int)all, "tunnels_up", (int)up, "way_out",
 			(int)!endpoint->no_way));

@@ -63,3 +63,61 @@ json_t *view_path(const struct model *m, const struct bgp_path_view *v)
 		v->origin < 3 ? origins[v->origin] : "?", "med", (json_int_t)v->med, "identifier",
 		identifier, "stale", (int)v->stale);
 }
+
+/* How long the prefix of the best path is; -1: there is none. */
+static int best_length(const json_t *paths)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(paths, i, o) {
+		struct ip_prefix p;
+
+		if (json_is_true(json_object_get(o, "best")) &&
+			prefix_parse(json_string_value(json_object_get(o, "prefix")), &p))
+			return p.len;
+	}
+	return -1;
+}
+
+static bool is_end(const struct site *site, unsigned int t, const struct ip_addr *a)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_prefix *blocks[] = {&conf->inside, &conf->inside6};
+
+	for (int i = 0; i < 2; i++) {
+		struct ip_addr end = config_inside_site(blocks[i]);
+
+		if (conf->configured && addr_is_set(&end) && addr_equal(&end, a))
+			return true;
+	}
+	return false;
+}
+
+json_t *view_own(const struct model *m, const struct ip_prefix *prefix, const json_t *paths)
+{
+	const struct networks_conf *networks = &m->config->concentrator.networks;
+	int best = best_length(paths);
+	char text[PREFIX_STR_SIZE];
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; i < networks->count; i++) {
+		const struct ip_prefix *own = &networks->prefixes[i];
+
+		if (!prefix_covers(own, prefix) || own->len < best)
+			continue;
+		best = own->len;
+		json_object_set_new(o, "own",
+			json_sprintf("%s, a network of the hub", prefix_format(own, text)));
+	}
+	for (uint32_t i = 0; i < SITE_SLOTS * TUNNELS_PER_SITE; i++) {
+		const struct site *site = site_of_tunnel(m, i);
+
+		if (site && prefix->len == addr_bits(&prefix->addr) &&
+			is_end(site, i % TUNNELS_PER_SITE, &prefix->addr))
+			json_object_set_new(o, "own",
+				json_sprintf("the inside end of %s %u", site->conf.name,
+					i % TUNNELS_PER_SITE));
+	}
+	return o;
+}

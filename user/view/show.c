@@ -195,7 +195,7 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 		view_time(endpoint->fault && endpoint->since_wall_ns ? endpoint->since_wall_ns
 								     : state->since_wall_ns));
 	json_object_set_new(o, "bgp", json_string(view_bgp_name(site, t)));
-	json_object_set_new(o, "bgp_detail", json_string(view_bgp_why(site, t, why)));
+	json_object_set_new(o, "bgp_detail", json_string(view_bgp_why(m, site, t, why)));
 	json_object_set_new(o, "bfd_detail", json_string(view_bfd_why(site, t)));
 	json_object_set_new(
 		o, "bfd", json_string(state->bfd.present ? bfd_state_name(state->bfd.state) : ""));

@@ -28,6 +28,12 @@ json_t *view_report_since(const struct model *m, const struct site *site, uint32
 /* A path to a prefix, as bgp explains it. */
 json_t *view_path(const struct model *m, const struct bgp_path_view *v);
 
+/*
+ * What beside the paths (view_path) packets to a prefix may go by: an object with "own" where it lies within a network
+ * of the hub, or is the end of a tunnel, and goes before the paths.
+ */
+json_t *view_own(const struct model *m, const struct ip_prefix *prefix, const json_t *paths);
+
 /* What closed_each told of; sorts the list. */
 json_t *view_closed(
 	const struct model *m, const struct site *site, struct closed_view *list, size_t count);
@@ -63,7 +69,8 @@ const char *view_bgp_name(const struct site *site, unsigned int t);
  * The cause comes first, what may add to it follows. The same of BFD.
  */
 #define VIEW_WHY_SIZE 1024
-const char *view_bgp_why(const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE]);
+const char *view_bgp_why(
+	const struct model *m, const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE]);
 const char *view_bfd_why(const struct site *site, unsigned int t);
 
 /* Where its device was last, else where it is configured to be: an endpoint, an address, or "". */

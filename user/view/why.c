@@ -34,17 +34,35 @@ static void stands(const struct tunnel_bgp *bgp, char text[VIEW_WHY_SIZE])
 	else if (!bgp->prefixes_in &&
 		 clock_wall() - bgp->established_wall_ns > BGP_QUIET_S * CLOCK_SECOND)
 		add(text, "established, and the device announces nothing");
+	if (bgp->kept_out)
+		add(text, "%u of %u prefixes are not used: `sluice show bgp-log` says why",
+			bgp->kept_out, bgp->prefixes_in);
 }
 
-const char *view_bgp_why(const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE])
+/* The hub's own end: where its answers do not leave. */
+static void way_out(
+	const struct model *m, const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE])
+{
+	const struct endpoint *endpoint = endpoint_of(m, site, t);
+
+	if (!endpoint->fault && endpoint->no_way)
+		add(text, "no route of the hub leads over %s but to its own network",
+			m->config->concentrator.endpoints[t].device);
+}
+
+const char *view_bgp_why(
+	const struct model *m, const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE])
 {
 	const struct site_tunnel *state = &site->tunnels[t];
 	const struct tunnel_bgp *bgp = &state->bgp;
 	uint64_t now = clock_now();
 
 	text[0] = '\0';
-	if (site->conf.routing == ROUTING_STATIC)
+	if (site->conf.routing == ROUTING_STATIC) {
+		if (!state->open)
+			way_out(m, site, t, text);
 		return text;
+	}
 	if (bgp->state == BGP_ESTABLISHED) {
 		stands(bgp, text);
 		return text;
@@ -58,6 +76,7 @@ const char *view_bgp_why(const struct site *site, unsigned int t, char text[VIEW
 			(unsigned long long)((bgp->refused_until_ns - now) / CLOCK_SECOND + 1));
 	if (tunnel_md5_is_said(state, now))
 		add(text, "%s", state->md5_text);
+	way_out(m, site, t, text);
 	return text;
 }
 

@@ -17,6 +17,7 @@ struct bgp_query {
 	uint32_t id;      /* of the question to bgp; 0: free */
 	uint32_t request; /* of the api process */
 	uint32_t verb;
+	struct ip_prefix prefix;
 	char site[SITE_NAME_SIZE];
 	uint64_t asked_ns;
 	json_t *paths; /* what bgp has answered so far */
@@ -67,6 +68,7 @@ void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 	*p = (struct bgp_query){.id = h->queries->next,
 		.request = request->id,
 		.verb = request->verb,
+		.prefix = request->prefix,
 		.asked_ns = clock_now(),
 		.paths = json_array()};
 	memcpy(p->site, request->site, sizeof(p->site));
@@ -82,7 +84,7 @@ static void finish(struct hub *h, struct bgp_query *p)
 	if (p->verb == API_SHOW_BGP)
 		document = view_bgp(&h->model, site);
 	else
-		document = json_object();
+		document = view_own(&h->model, &p->prefix, p->paths);
 	json_object_set_new(document, p->verb == API_SHOW_BGP ? "quarantined" : "paths", p->paths);
 	status_reply(h, p->request, document);
 	p->id = 0;

@@ -51,7 +51,9 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 			process_send(
 				&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
 	}
-	return done_or(NULL, "asked");
+	return done_or(NULL, "new keys are asked for; `sluice show log` says what becomes of it, "
+			     "`sluice show sa` which "
+			     "are used");
 }
 
 /* Of what outlives the daemon: the state file may not be writable, or its disk full. */
@@ -68,12 +70,15 @@ static json_t *asked_or(const struct hub *h, const char *why, const char *done)
 
 static json_t *down(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return asked_or(h, admin_down(h, site, r->tunnel, r->force), "asked");
+	return asked_or(h, admin_down(h, site, r->tunnel, r->force),
+		"its routes are taken back, then the device is told that the tunnel ends; it stays "
+		"down until `sluice tunnel up`");
 }
 
 static json_t *up(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return asked_or(h, admin_up(h, site, r->tunnel), "asked");
+	return asked_or(h, admin_up(h, site, r->tunnel),
+		"it may come up: `sluice show tunnels` says whether it waits for the device");
 }
 
 static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_request *r)

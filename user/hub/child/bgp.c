@@ -45,6 +45,7 @@ static void on_state(void *context, struct imsg *message)
 		.prefixes_out = m->prefixes_out,
 		.prefixes_in6 = m->prefixes_in6,
 		.prefixes_out6 = m->prefixes_out6,
+		.kept_out = m->kept_out,
 		.out_limited = m->out_limited,
 		.error_code = m->error_code,
 		.error_subcode = m->error_subcode,

@@ -297,9 +297,22 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 	}
 }
 
+/* Then it is looked for every second: what is said of it must not outlive it. */
+static bool lacks_way(const struct hub *h)
+{
+	bool any = false;
+
+	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++) {
+		for (unsigned int a = 0; a < h->config->concentrator.endpoints[e].address_count;
+			a++)
+			any |= h->model.endpoints[e][a].no_way;
+	}
+	return any;
+}
+
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now)
 {
-	bool way_is_due = now >= h->host->way_again_ns;
+	bool way_is_due = now >= h->host->way_again_ns || lacks_way(h);
 
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
 		look_at_device(h, i);

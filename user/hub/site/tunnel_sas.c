@@ -3,10 +3,12 @@
 #include "hub/site/site.h"
 
 #include "base/log.h"
+#include "hub/event/event.h"
 #include "hub/route/route.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define INNER_MTU_LEAST 400 /* what data says below it makes no sense: path_mtu.h */
@@ -67,6 +69,17 @@ void hub_sa_gone(struct hub *h, const struct imsg_sa_ref *m)
 		*sa = t->sas[--t->sa_count];
 }
 
+static void tell_path(struct hub *h, const struct imsg_data_path *m)
+{
+	char text[REASON_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "the path takes %u bytes, so the tunnel %u", m->path_mtu,
+		m->inner_mtu);
+	log_info("site %s tunnel %u: %s", site_of_tunnel(&h->model, m->tunnel)->conf.name,
+		m->tunnel % TUNNELS_PER_SITE, text);
+	hub_note(h, m->tunnel, REASON_PATH_MTU, true, text);
+}
+
 void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m)
 {
 	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
@@ -74,9 +87,7 @@ void hub_tunnel_path(struct hub *h, const struct imsg_data_path *m)
 	if (!t || m->inner_mtu < INNER_MTU_LEAST || m->inner_mtu == t->path.inner_mtu)
 		return;
 	if (t->path.path_mtu && t->path.path_mtu != m->path_mtu)
-		log_info("site %s tunnel %u: the path takes %u bytes, so the tunnel %u",
-			site_of_tunnel(&h->model, m->tunnel)->conf.name,
-			m->tunnel % TUNNELS_PER_SITE, m->path_mtu, m->inner_mtu);
+		tell_path(h, m);
 	t->path = (struct tunnel_path){.path_mtu = m->path_mtu, .inner_mtu = m->inner_mtu};
 	resize(h, m->tunnel);
 }

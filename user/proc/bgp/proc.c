@@ -60,6 +60,7 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.prefixes_out = e->state.prefixes_out,
 		.prefixes_in6 = e->state.prefixes_in6,
 		.prefixes_out6 = e->state.prefixes_out6,
+		.kept_out = e->state.kept_out,
 		.out_limited = e->state.out_limited,
 		.error_code = e->state.error_code,
 		.error_subcode = e->state.error_subcode,
