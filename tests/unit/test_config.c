@@ -558,10 +558,63 @@ static void test_certificates(void **state)
 	must_refuse(WITH("auth: rsa"), "'rsa' is not one of: psk, cert");
 }
 
+static unsigned int doubts;
+static char doubted[4][CONFIG_DOUBT_SIZE];
+
+static void keep_doubt(void *context, const char *text)
+{
+	(void)context;
+	assert_true(doubts < 4);
+	snprintf(doubted[doubts++], CONFIG_DOUBT_SIZE, "%s", text);
+}
+
+#define ANOTHER(name, asn, net, more)                                                              \
+	"  - name: " name "\n    asn: " asn "\n" more "    tunnels: [ { inside: " net              \
+	"/30, identity: " name ".example, psk: 'file:/k' } ]\n"
+#define CUT(name, key, net)                                                                        \
+	"  - name: " name                                                                          \
+	"\n    asn: 65009\n    tunnels: [ { inside: 169.254.19.0/30, identity: " name              \
+	".example, psk: 'file:/k', " key ": [" net "] } ]\n"
+
+/* What is allowed and hardly meant is told, and of each AS once. */
+static void test_doubts(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} rows[] = {
+		{HUB SITE, NULL},
+		{HUB SITE ANOTHER("b", "65002", "169.254.11.0", ""), NULL},
+		{HUB SITE ANOTHER("b", "65001", "169.254.11.0", ""),
+			"2 sites have AS 65001, and 'a', 'b' have no as_override"},
+		{HUB SITE ANOTHER("b", "65001", "169.254.11.0", "    as_override: true\n"),
+			"2 sites have AS 65001, and 'a' has no as_override"},
+		{HUB "  site_to_site: false\n" SITE ANOTHER("b", "65001", "169.254.11.0", ""),
+			NULL},
+		{HUB SITE CUT("c", "site_cidrs", "10.2.0.0/24"),
+			"site 'c' tunnel 0: site_cidrs leaves out 169.254.19.2, the site's inside"},
+		{HUB SITE CUT("c", "hub_cidrs", "10.0.0.0/8"),
+			"site 'c' tunnel 0: hub_cidrs leaves out 169.254.19.1, the hub's inside"},
+		{HUB SITE CUT("c", "site_cidrs", "169.254.19.0/24, 10.2.0.0/24"), NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *c = must_parse(rows[i].text);
+
+		doubts = 0;
+		config_doubts(c, keep_doubt, NULL);
+		config_free(c);
+		assert_int_equal(doubts, rows[i].wanted ? 1 : 0);
+		if (rows[i].wanted && !strstr(doubted[0], rows[i].wanted))
+			fail_msg("told: %s\nwanted: %s", doubted[0], rows[i].wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_inherit),
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_routing),

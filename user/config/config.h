@@ -243,6 +243,14 @@ struct config *config_parse(
 /* The same from the file `path` and from all sites/NAME.yaml beside it, in the order of their names. */
 struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
 
+/*
+ * What is allowed and hardly meant: tells each in a sentence, which names the sites. Two sites with one AS do not hear
+ * of each other, for example.
+ */
+#define CONFIG_DOUBT_SIZE 400
+typedef void config_doubt(void *context, const char *text);
+void config_doubts(const struct config *c, config_doubt *tell, void *context);
+
 void config_free(struct config *c);
 
 /* The site of that name; NULL: there is none. */

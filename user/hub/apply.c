@@ -141,6 +141,22 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 	return any;
 }
 
+void hub_log_doubt(void *context, const char *text)
+{
+	(void)context;
+	log_warn("configuration: %s", text);
+}
+
+/* To what is answered, as far as there is room. */
+static void add_doubt(void *context, const char *text)
+{
+	char *summary = context;
+	size_t n = strlen(summary);
+
+	hub_log_doubt(NULL, text);
+	snprintf(summary + n, CONFIG_ERROR_SIZE - n, "\nwarning: %s", text);
+}
+
 static void commit(struct hub *h, struct apply_pending *own)
 {
 	struct config *old = h->config, *c = own->config;
@@ -166,6 +182,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	snprintf(summary, sizeof(summary), "%u sites added, %u changed, %u removed, %u untouched",
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
+	config_doubts(c, add_doubt, summary);
 	own->done(h, own->request, true, summary);
 	own->config = NULL;
 	own->certificates = NULL;

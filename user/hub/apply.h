@@ -11,6 +11,8 @@
  */
 typedef void hub_apply_done(struct hub *h, uint32_t request, bool ok, const char *summary);
 void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request);
+/* Of what config_doubts() tells, a line of the log. */
+void hub_log_doubt(void *context, const char *text);
 /* When hub ends. */
 void hub_apply_give_up(struct hub *h);
 

@@ -329,6 +329,7 @@ int hub_run(const char *config_path, struct config *own_config, bool verbose)
 	ok = h->certificates && hub_setup(h, error);
 	if (ok) {
 		hub_begin(h, verbose);
+		config_doubts(own_config, hub_log_doubt, NULL);
 		run(h);
 	} else {
 		log_mistakes("cannot start", error);

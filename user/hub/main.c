@@ -46,12 +46,20 @@ static int run_role(const char *role)
 	return EXIT_USAGE;
 }
 
+static void print_doubt(void *context, const char *text)
+{
+	(void)context;
+	printf("warning: %s\n", text);
+}
+
 static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct config *c = config_load(path, error);
 	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
 
+	if (ok)
+		config_doubts(c, print_doubt, NULL);
 	if (ok)
 		printf("%s: %u sites, no errors\n", path, c->site_count);
 	else
