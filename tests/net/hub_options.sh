@@ -85,6 +85,13 @@ case_ "nothing comes through a tunnel that is up: it is told, and why" until_tru
 in_ns inet nft delete table inet sealed
 quiet() { all_up 2 && [ "$(json_of show tunnels '.tunnels[1] | "\(.state) \(.reason)"')" = "up " ]; }
 case_ "it comes through again, and nothing is told any more" until_true 40 quiet
+# The other way: what the device sends comes in, and it hears nothing.
+in_ns inet nft 'table inet sealed { chain f { type filter hook forward priority 0
+	oifname "b1_1" udp sport 4500 @th,64,32 != 0 drop; }; }'
+deaf() { [[ $(json_of show tunnels '.tunnels[1].bgp_detail') == *'it gets none of ours: its SYN is repeated'* ]]; }
+case_ "the device hears nothing: that is told, and in which direction" until_true 60 deaf
+in_ns inet nft delete table inet sealed
+case_ "it hears again, and nothing is told any more" until_true 60 quiet
 # The device has another inside address than the hub knows.
 sed -i "/protocol bgp t1/ s/local $(inside4 1 1 2);/local 169.254.100.114;/" "$LAB/b1/bird.conf"
 in_ns b1 ip addr add 169.254.100.114/32 dev tun1

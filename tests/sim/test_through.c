@@ -178,6 +178,77 @@ static void a_device_that_lacks_its_address(void **state)
 	tear_down();
 }
 
+/* ESP passes towards the hub only, after it had passed both ways: the device repeats its SYN, or says nothing of BGP. */
+static void a_device_that_hears_nothing(void **state)
+{
+	struct tunnel_stats stats = {0};
+	struct strange_session none = {0};
+	struct ip_addr device = prefix("169.254.1.2/32").addr,
+		       other = prefix("169.254.1.6/32").addr;
+	uint64_t began = OPENED + 100 * CLOCK_SECOND;
+
+	(void)state;
+	begin(ROUTING_BGP);
+	state_of(1)->bgp.unanswered_since_ns = began;
+	for (unsigned int s = 0; s < 20; s++) {
+		hub_half_open_seen(&sim.hub, s < 10 ? &other : &device, began + s * CLOCK_SECOND);
+		stats.last_in_ns = began + s * CLOCK_SECOND;
+		hub_through_judge(&sim.hub, 1, &stats, &none, began + s * CLOCK_SECOND);
+		if (s < 15)
+			assert_string_equal(state_of(1)->deaf_text, "");
+	}
+	assert_string_equal(state_of(1)->deaf_text,
+		"the device's ESP comes in, and it gets none of ours: its SYN is repeated, and the "
+		"answer is not acknowledged: ESP towards the device is blocked");
+	assert_string_equal(last[EVENT_BGP], state_of(1)->deaf_text);
+	assert_int_equal(told[EVENT_BGP], 1);
+	stats.last_in_ns = began + 30 * CLOCK_SECOND; /* it repeats nothing any more */
+	hub_through_judge(&sim.hub, 1, &stats, &none, began + 30 * CLOCK_SECOND);
+	assert_non_null(
+		strstr(state_of(1)->deaf_text, "nothing has answered the hub's SYN for 30 s"));
+	hub_through_judge(&sim.hub, 1, &stats, &none, began + 50 * CLOCK_SECOND);
+	assert_string_equal(
+		state_of(1)->deaf_text, ""); /* nothing comes: that is another sentence */
+	state_of(1)->bgp.unanswered_since_ns = 0;
+	stats.last_in_ns = began + 60 * CLOCK_SECOND;
+	hub_through_judge(&sim.hub, 1, &stats, &none, began + 60 * CLOCK_SECOND);
+	assert_string_equal(state_of(1)->deaf_text, "");
+	assert_int_equal(told[EVENT_BGP], 1);
+	tear_down();
+}
+
+static void half_open_connections_are_read(void **state)
+{
+	static const struct {
+		const char *line, *from;
+		int family;
+	} rows[] = {
+		{"   1: 0164FEA9:00B3 0264FEA9:A1B2 03 00000000:00000000 01:00000064 00000001",
+			"169.254.100.2", AF_INET},
+		{"   1: 0164FEA9:00B3 0264FEA9:A1B2 01 00000000:00000000 01:00000064 00000001",
+			NULL, AF_INET},
+		{"   1: 0164FEA9:0016 0264FEA9:A1B2 03 00000000:00000000 01:00000064 00000001",
+			NULL, AF_INET},
+		{"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when", NULL,
+			AF_INET},
+		{"   2: 000000FD000000000000000001000000:00B3 "
+		 "000000FD000000000000000002000000:A1B2 03 0:0",
+			"fd00::2", AF_INET6},
+		{"   2: 0164FEA9:00B3 0264FEA9:A1B2 03 0:0", NULL, AF_INET6},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[ADDR_STR_SIZE];
+		struct ip_addr a;
+
+		assert_int_equal(
+			half_open_parse(rows[i].line, rows[i].family, &a), rows[i].from != NULL);
+		if (rows[i].from)
+			assert_string_equal(addr_format(&a, text), rows[i].from);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +257,8 @@ int main(void)
 		cmocka_unit_test(a_site_without_bgp_may_have_nothing_to_say),
 		cmocka_unit_test(the_device_has_other_addresses),
 		cmocka_unit_test(a_device_that_lacks_its_address),
+		cmocka_unit_test(a_device_that_hears_nothing),
+		cmocka_unit_test(half_open_connections_are_read),
 	};
 
 	return cmocka_run_group_tests_name("through", tests, NULL, NULL);

@@ -191,6 +191,7 @@ void hub_second(struct hub *h)
 	closed_spare(h, now);
 	closed_age(h, now);
 	hub_md5_look(h, now);
+	hub_half_open_look(h, now);
 	bfd_sockets_look(h->bfd_sockets, now);
 	if (hub_connected_look(h, now))
 		hub_sources_set(h);

@@ -67,6 +67,7 @@ uint64_t site_cap(const struct site *site)
 void tunnel_session_stands(struct site_tunnel *t, uint64_t now)
 {
 	t->md5_at_ns = 0;
+	t->deaf_text[0] = '\0';
 	t->ends_text[0] = '\0';
 	t->ends_fine_ns = now;
 }

@@ -112,7 +112,10 @@ struct site_tunnel {
 	char silent_text[2 * REASON_TEXT_SIZE]; /* "": something comes through it, or may */
 	uint64_t ends_fine_ns;                  /* when its addresses were right last */
 	char ends_text[REASON_TEXT_SIZE];       /* "": as configured, as far as is known */
-	uint64_t md5_at_ns; /* when its segments seemed to be signed wrongly; 0: never */
+	char deaf_text[REASON_TEXT_SIZE];       /* "": the device gets what is sent to it, or may */
+	uint64_t half_open_ns,
+		half_open_since_ns; /* when its SYN was repeated last; since when it is */
+	uint64_t md5_at_ns;         /* when its segments seemed to be signed wrongly; 0: never */
 	uint64_t md5_told_ns[TUNNEL_MD5_KINDS]; /* when each kind was told last */
 	char md5_text[REASON_TEXT_SIZE];
 	uint64_t stray_bfd_ns; /* when BFD packets came that nobody here waits for; 0: never */

@@ -74,6 +74,8 @@ const char *view_bgp_why(
 	if (bgp->refused_until_ns > now)
 		add(text, "%llu s of that are left",
 			(unsigned long long)((bgp->refused_until_ns - now) / CLOCK_SECOND + 1));
+	if (state->deaf_text[0])
+		add(text, "%s", state->deaf_text);
 	if (tunnel_md5_is_said(state, now))
 		add(text, "%s", state->md5_text);
 	way_out(m, site, t, text);

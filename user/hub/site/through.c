@@ -129,11 +129,49 @@ static void judge_ends(
 			"details", why));
 }
 
+/*
+ * What comes in shows that keys and the way here are right; that nothing answers is the fault of the way back, or of a
+ * filter at its end. Who repeats his SYN is not filtered: he does not hear the answer.
+ */
+static void judge_deafness(
+	struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
+{
+	const struct site *site = site_of_tunnel(&h->model, tunnel);
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel);
+	uint64_t since = state->bgp.unanswered_since_ns;
+	bool was = state->deaf_text[0], late = since && now >= since + SILENT_NS;
+	bool comes = late && s->last_in_ns > since && now < s->last_in_ns + SILENT_NS;
+
+	state->deaf_text[0] = '\0';
+	if (!has_no_session(site, state))
+		return;
+	if (since && tunnel_is_half_open(state, now))
+		snprintf(state->deaf_text, sizeof(state->deaf_text),
+			"the device's ESP comes in, and it gets none of ours: its SYN is repeated, "
+			"and the "
+			"answer is not acknowledged: ESP towards the device is blocked");
+	else if (comes && !state->ends_text[0] && !site->conf.bgp_password[0] &&
+		 !tunnel_md5_is_said(state, now))
+		snprintf(state->deaf_text, sizeof(state->deaf_text),
+			"the device's ESP comes in, and nothing has answered the hub's SYN for "
+			"%llu s: ESP "
+			"towards the device is blocked, or something there drops TCP port 179",
+			(unsigned long long)((now - since) / CLOCK_SECOND));
+	if (was || !state->deaf_text[0])
+		return;
+	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE,
+		state->deaf_text);
+	hub_event(h, tunnel, EVENT_BGP,
+		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
+			"details", state->deaf_text));
+}
+
 void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s,
 	const struct strange_session *x, uint64_t now)
 {
 	judge_silence(h, tunnel, s, now);
 	judge_ends(h, tunnel, x, now);
+	judge_deafness(h, tunnel, s, now);
 	site_tunnel_find(&h->model, tunnel)->stray_bfd_ns = x->bfd_ns;
 }
 

@@ -52,7 +52,7 @@ void hub_tunnel_close(struct hub *h, uint32_t tunnel)
 	if (!was_open)
 		return;
 	state->bfd_resume = (struct imsg_bfd_resume){0};
-	state->silent_text[0] = state->ends_text[0] = '\0';
+	state->silent_text[0] = state->ends_text[0] = state->deaf_text[0] = '\0';
 	hub_inside_route_set(h, site, tunnel % TUNNELS_PER_SITE, false);
 	hub_bgp_tunnel_send(h, tunnel, false);
 	hub_reserved_refresh(h);
