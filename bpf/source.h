@@ -451,6 +451,24 @@ static __always_inline enum source_verdict refuse(
 	return v;
 }
 
+static __noinline int note_wrong(const struct selected *s, __u32 tunnel)
+{
+	struct strange_session *x = bpf_map_lookup_elem(&strange_sessions, &tunnel);
+
+	if (!s || !x)
+		return 0;
+	x->wrong_family = s->family;
+	__builtin_memcpy(x->wrong_source, s->source, sizeof(x->wrong_source));
+	x->wrong_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline enum source_verdict wrong_source(const struct selected *s, __u32 tunnel)
+{
+	note_wrong(s, tunnel);
+	return refuse(s, tunnel, SOURCE_WRONG);
+}
+
 /* An opened packet of the tunnel. Multicast is for nobody but the hub, which hears none. */
 static __always_inline enum source_verdict source_check(
 	struct __sk_buff *skb, struct selected *s, __u32 tunnel)
@@ -465,7 +483,7 @@ static __always_inline enum source_verdict source_check(
 	if (is_multicast(s) && !is_service(0, 0))
 		return SOURCE_NO_SERVICE;
 	if (!source_belongs(skb, s, tunnel, 0))
-		return refuse(s, tunnel, SOURCE_WRONG);
+		return wrong_source(s, tunnel);
 	kind = route_of(skb, s->family, s->destination, &leaves_by);
 	if (leads_to_hub(kind)) {
 		enum served served = is_served(skb, s, tunnel);

@@ -390,16 +390,20 @@ struct source_owner {
 
 /*
  * `strange_sessions`, by tunnel: the last packet of BGP or BFD out of it that was not between its two inside
- * addresses, and when one of BFD came last that was. For people: a device whose addresses differ gets no session,
- * and one that speaks BFD alone does not either.
+ * addresses, when one of BFD came last that was, and the last packet with a source that is not the site's. For people:
+ * a device whose addresses differ gets no session, one that speaks BFD alone does not either, and a counter of wrong
+ * sources does not say which.
  */
 struct strange_session {
 	__u64 at_ns; /* CLOCK_MONOTONIC; 0: there was none */
 	__u8 family; /* 4 or 6 */
 	__u8 protocol;
-	__u8 reserved[6];
+	__u8 wrong_family;
+	__u8 reserved[5];
 	__u8 source[16], destination[16]; /* of IPv4 in the first four bytes */
 	__u64 bfd_ns;                     /* CLOCK_MONOTONIC; 0: there was none */
+	__u64 wrong_ns;
+	__u8 wrong_source[16];
 };
 
 /* `services`: what sites reach at the hub's own addresses. SLUICE_SERVICE_ANY: everything. */

@@ -69,11 +69,13 @@ static void strange_sessions_are_remembered(void **context)
 }
 
 /* Whether somebody waits for it is known elsewhere. */
-static void bfd_of_the_device_is_remembered(void **context)
+static void bfd_and_wrong_sources_are_remembered(void **context)
 {
 	static const struct packet of_others = {PEER, LAN4, UDP, 40000, SLUICE_PORT_BFD, 0, 0},
 				   bgp = {PEER, HUB, TCP, 40000, SLUICE_PORT_BGP, 0, 0},
 				   bfd = {PEER, HUB, UDP, 49152, SLUICE_PORT_BFD, 0, 0};
+	static const struct packet forged = {"10.2.0.10", LAN4, UDP, 40000, 7, 0, 0};
+	static const uint8_t forger[] = {10, 2, 0, 10};
 	struct strange_session x;
 	struct state *s = *context;
 
@@ -84,6 +86,12 @@ static void bfd_of_the_device_is_remembered(void **context)
 	expect(s, &bfd, PASSES);
 	maps_strange_session(s->maps, TUNNEL, &x);
 	assert_int_not_equal(x.bfd_ns, 0);
+	assert_int_equal(x.wrong_ns, 0);
+	expect(s, &forged, SOURCE);
+	maps_strange_session(s->maps, TUNNEL, &x);
+	assert_int_not_equal(x.wrong_ns, 0);
+	assert_int_equal(x.wrong_family, 4);
+	assert_memory_equal(x.wrong_source, forger, sizeof(forger));
 }
 
 static void the_hub_serves_what_is_opened(void **context)
@@ -290,7 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(sessions_are_of_their_tunnel),
-		BOTH(bfd_of_the_device_is_remembered),
+		BOTH(bfd_and_wrong_sources_are_remembered),
 		BOTH(strange_sessions_are_remembered),
 		BOTH(the_hub_serves_what_is_opened),
 		BOTH(icmp_is_heard),

@@ -20,7 +20,7 @@ has() { local got; got=$(field "$1" "$2"); [ "$got" = "$3" ]; say $? "$1: $2 is 
 mode() { [ "$(stat -c %a "$D/$1")" = "$2" ]; say $? "$1 has mode $2"; }
 same() { [ "$(sha256sum <"$D/$1")" = "$2" ]; say $? "$1 is as before"; }
 
-ca list; exits 1 "list without a directory"
+ca list; exits 1 "list without a directory"; complains "^sluice: [^ ]*/ca: No such file" "list without a directory names it"
 ca issue hub --identity hub.example; exits 1 "issue without a directory"
 ca init; exits 0 "init"
 for f in ca.key ca.pem crl.pem state.json; do [ -s "$D/root/$f" ]; say $? "root/$f is there"; done
@@ -68,7 +68,7 @@ complains "ends with its authority" "it is shortened, and that is said"
 sums() { (cd "$D" && find . -type f -exec sha256sum {} + | sort); }
 ca issue due --identity due.example --identity 198.51.100.7; exits 0 "issue, to be renewed"
 before=$(sums)
-ca renew due; exits 0 "renew before it is due"; [ "$(sums)" = "$before" ]; say $? "renew before it is due: nothing changed"
+ca renew due; exits 0 "renew before it is due"; grep -q "issued/due.pem: not due yet: [0-9]* days are left" "$W/out"; say $? "renew before it is due: says so"; [ "$(sums)" = "$before" ]; say $? "renew before it is due: nothing changed"
 made() { "$OUT/tests/net/cert_make" "$D/root/ca.pem" "$D/root/ca.key" "$@"; }
 made "$D/root/issued/due.key" due.example -70 29 >"$W/due.pem" && cp "$W/due.pem" "$D/root/issued/due.pem"
 key=$(sha256sum <"$D/root/issued/due.key") due=$(field due .serial)

@@ -175,6 +175,14 @@ static void a_device_that_lacks_its_address(void **state)
 	assert_string_equal(state_of(1)->ends_text, "");
 	hub_through_judge(&sim.hub, 1, &stats, &x, OPENED + 20 * CLOCK_SECOND);
 	assert_int_equal(state_of(1)->stray_bfd_ns, OPENED + 7);
+	x = (struct strange_session){
+		.wrong_ns = OPENED - 1, .wrong_family = 4, .wrong_source = {192, 0, 2, 7}};
+	hub_through_judge(&sim.hub, 1, &stats, &x, OPENED + 20 * CLOCK_SECOND);
+	assert_int_equal(state_of(1)->wrong_source_ns, 0);
+	x.wrong_ns = OPENED + 9;
+	hub_through_judge(&sim.hub, 1, &stats, &x, OPENED + 20 * CLOCK_SECOND);
+	assert_int_equal(state_of(1)->wrong_source_ns, OPENED + 9);
+	assert_int_equal(state_of(1)->wrong_source.bytes[3], 7);
 	tear_down();
 }
 

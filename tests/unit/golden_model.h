@@ -200,6 +200,8 @@ static void set_tunnels(void)
 		.packets_refused = 1,
 		.expirations = 2};
 	golden.sites[0].conf.rate = 200000000;
+	tunnel(0)->wrong_source = address("192.0.2.7");
+	tunnel(0)->wrong_source_ns = NOW - 60 * CLOCK_SECOND;
 	golden.sites[0].routes = 3;
 	golden.sites[0].routes_refused = 2;
 	/* Site 1: down, one tunnel by what the device offers, one by the hub's own end. */

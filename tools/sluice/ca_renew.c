@@ -53,6 +53,9 @@ static bool renew_certificate(const struct ca_options *o, const struct ca *ca)
 		ok = ca_fail("%s: it was revoked", path);
 	else if (time(NULL) >= cert_warn_from(facts.not_before, facts.not_after))
 		ok = renew(o, ca, old, &facts);
+	else
+		printf("%s: not due yet: %lld days are left\n", path,
+			(long long)((facts.not_after - time(NULL)) / CA_DAY_S));
 	ca_state_free(&state);
 	cert_free(old);
 	return ok;

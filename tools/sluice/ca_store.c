@@ -66,7 +66,7 @@ int ca_lock(const char *directory)
 		return -1;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX)) {
-		ca_fail("%s: %s", path, strerror(errno));
+		ca_fail("%s: %s", errno == ENOENT ? directory : path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;

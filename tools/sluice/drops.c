@@ -24,7 +24,8 @@ const struct drop_reason drop_reasons[] = {
 		"declares it as the site's, or it is the hub's or another site's; to a site: BGP "
 		"or "
 		"BFD in the hub's name by another program of the host",
-		"Let the site announce the prefix or name it in prefixes; see source_check"},
+		"Let the site announce the prefix or name it in prefixes; `sluice report` has the "
+		"last such address; see source_check"},
 	{"service",
 		"for an address of the hub itself, which does not serve that to sites; an ICMP "
 		"error "

@@ -101,6 +101,17 @@ void view_report_since(const json_t *document)
 	table_print(&t, "no sites are configured");
 }
 
+static void wrong_sources(const json_t *site)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(site, "wrong_sources"), i, o)
+		printf("%s %llu: source: the last one was %s, at %s\n", field_text(site, "name"),
+			(unsigned long long)field_number(o, "tunnel"), field_text(o, "address"),
+			field_text(o, "time"));
+}
+
 void view_report(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
@@ -121,4 +132,6 @@ void view_report(const json_t *document)
 		direction_row(&t, site, "out");
 	}
 	table_print(&t, "no sites are configured");
+	json_array_foreach(json_object_get(document, "sites"), i, site)
+		wrong_sources(site);
 }

@@ -118,6 +118,9 @@ struct site_tunnel {
 	uint64_t md5_at_ns;         /* when its segments seemed to be signed wrongly; 0: never */
 	uint64_t md5_told_ns[TUNNEL_MD5_KINDS]; /* when each kind was told last */
 	char md5_text[REASON_TEXT_SIZE];
+	struct ip_addr
+		wrong_source; /* the last one that is not the site's; family 0: there was none */
+	uint64_t wrong_source_ns;
 	uint64_t stray_bfd_ns; /* when BFD packets came that nobody here waits for; 0: never */
 	struct tunnel_bfd bfd;
 	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */

@@ -77,11 +77,31 @@ static json_t *direction(const struct model *m, const struct site *site, enum sl
 		dropped);
 }
 
+/* What the counter `source` is of: the last such address of each tunnel. */
+static json_t *wrong_sources(const struct site *site)
+{
+	json_t *list = json_array();
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const struct site_tunnel *state = &site->tunnels[t];
+		char text[ADDR_STR_SIZE];
+
+		if (state->wrong_source_ns)
+			json_array_append_new(
+				list, json_pack("{s:i, s:s, s:o}", "tunnel", (int)t, "address",
+					      addr_format(&state->wrong_source, text), "time",
+					      view_time(clock_wall() -
+							(clock_now() - state->wrong_source_ns))));
+	}
+	return list;
+}
+
 static void add_site(const struct model *m, const struct site *site, json_t *list)
 {
-	json_array_append_new(list,
-		json_pack("{s:s, s:o, s:o}", "name", site->conf.name, "in",
-			direction(m, site, SLUICE_IN), "out", direction(m, site, SLUICE_OUT)));
+	json_array_append_new(
+		list, json_pack("{s:s, s:o, s:o, s:o}", "name", site->conf.name, "in",
+			      direction(m, site, SLUICE_IN), "out", direction(m, site, SLUICE_OUT),
+			      "wrong_sources", wrong_sources(site)));
 }
 
 static json_t *aggregate(const struct model *m, enum sluice_direction d)

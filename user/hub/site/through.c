@@ -166,21 +166,29 @@ static void judge_deafness(
 			"details", state->deaf_text));
 }
 
+/* What was there before the tunnel opened may have been of another site. */
+static void note_seen(struct site_tunnel *state, const struct strange_session *x)
+{
+	state->stray_bfd_ns = x->bfd_ns;
+	state->wrong_source_ns = x->wrong_ns > state->opened_ns ? x->wrong_ns : 0;
+	if (state->wrong_source_ns)
+		state->wrong_source =
+			addr_from_bytes(x->wrong_family == 4 ? AF_INET : AF_INET6, x->wrong_source);
+}
+
 void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s,
 	const struct strange_session *x, uint64_t now)
 {
 	judge_silence(h, tunnel, s, now);
 	judge_ends(h, tunnel, x, now);
 	judge_deafness(h, tunnel, s, now);
-	site_tunnel_find(&h->model, tunnel)->stray_bfd_ns = x->bfd_ns;
+	note_seen(site_tunnel_find(&h->model, tunnel), x);
 }
 
 void hub_through_look(struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
 {
-	const struct site *site = site_of_tunnel(&h->model, tunnel);
 	struct strange_session x = {0};
 
-	if (site->conf.routing == ROUTING_BGP)
-		maps_strange_session(h->maps, tunnel, &x);
+	maps_strange_session(h->maps, tunnel, &x);
 	hub_through_judge(h, tunnel, s, &x, now);
 }
