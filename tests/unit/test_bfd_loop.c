@@ -12,10 +12,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -131,7 +133,10 @@ static void session_with(const char *peer)
 	lab.absent = 0;
 }
 
-/* At once: before anybody has read the first of them, more are there. */
+/*
+ * By a process that stops this one meanwhile: all of it is there when the thread looks, so whoever hears the socket
+ * takes some of it.
+ */
 static void send_from(const char *peer, unsigned int count)
 {
 	struct bfd_packet p = {.state = BFD_DOWN,
@@ -146,6 +151,8 @@ static void send_from(const char *peer, unsigned int count)
 	socklen_t len = endpoint_to_sockaddr(&lab.at, &ss);
 	struct iovec iov = {.iov_base = bytes, .iov_len = BFD_PACKET_SIZE};
 	struct mmsghdr all[FLOOD];
+	int status, sent;
+	pid_t sender;
 
 	assert_true(count <= FLOOD);
 	bfd_packet_encode(&p, &w);
@@ -154,7 +161,17 @@ static void send_from(const char *peer, unsigned int count)
 						  .msg_namelen = len,
 						  .msg_iov = &iov,
 						  .msg_iovlen = 1}};
-	assert_int_equal(sendmmsg(fd, all, count, 0), count);
+	sender = fork();
+	assert_true(sender >= 0);
+	if (!sender) {
+		kill(getppid(), SIGSTOP);
+		usleep(30000);
+		sent = sendmmsg(fd, all, count, 0);
+		kill(getppid(), SIGCONT);
+		_exit(sent != (int)count);
+	}
+	assert_int_equal(waitpid(sender, &status, 0), sender);
+	assert_int_equal(status, 0);
 	close(fd);
 }
 
