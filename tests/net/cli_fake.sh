@@ -94,6 +94,10 @@ run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked '{"verb":"rekey","site":
 run tunnel down store-1 0; exits 0 "tunnel down"; asked '{"verb":"tunnel-down","site":"store-1","tunnel":0}'
 run tunnel up store-1 1; exits 0 "tunnel up"; asked '{"verb":"tunnel-up","site":"store-1","tunnel":1}'
 run tunnel drain store-1 0; exits 0 "tunnel drain"; asked '{"verb":"tunnel-drain","site":"store-1","tunnel":0}'
+run show tunnels store-1 1; exits 0 "show tunnels SITE TUNNEL"; asked '{"verb":"show-tunnels","site":"store-1","tunnel":1}'
+run help; exits 0 "help"; shows "^ *show tunnels \[SITE \[0\|1\]\] " "help: a command"; shows "-s, -j, -n" "help: short options"
+run --version; exits 0 "--version"; shows "^sluice [0-9]" "--version: says one"
+run explain source extra; exits 2 "explain: a word too many"; grep -q "unexpected word 'extra'" "$W/err"; say $? "explain: names it"
 run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
 
 # Run as nobody: the socket is there, and may not be asked.
@@ -153,11 +157,11 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report apply rekey tunnel release top explain ca version
+completes "" show report apply rekey tunnel release top explain ca version help
 completes tunnel down up drain
-completes "tunnel down" store-1 store-2 --force
+completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
-completes "report" store-1 store-2 --since --json
+completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json
 completes "show dataplane" --json
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"

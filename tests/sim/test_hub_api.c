@@ -176,6 +176,10 @@ static void what_is_not_there_is_refused(void **state)
 		r.tunnel = 2;
 		hears(r, "error", "site 'static' has no such tunnel");
 	}
+	hears((struct imsg_api_request){.verb = API_SHOW_TUNNELS, .tunnel = 1}, "error",
+		"a site must be named");
+	hears((struct imsg_api_request){.verb = API_SHOW_TUNNELS, .tunnel = 1, .site = "static"},
+		"error", "site 'static' has no such tunnel");
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = -1, .site = "one"},
 		"error", "has no such tunnel");
 }

@@ -137,7 +137,7 @@ static void come_up(uint32_t number, const char *peer, uint16_t port)
 	t->sas[t->sa_count++] = (struct tunnel_sa){.spi_in = 0xc0ffee00 + number,
 		.spi_out = 0x0badca00 + number,
 		.proposal = "aes128gcm16-esn",
-		.local_ts = "10.0.0.0/8",
+		.local_ts = "10.0.0.0/8, 169.254.0.0/16",
 		.remote_ts = "0.0.0.0/0, ::/0",
 		.created_wall_ns = BEFORE(61),
 		.rekey_in_s = 3061,

@@ -240,6 +240,17 @@ static void why_there_is_no_session(void **state)
 	assert_non_null(strstr(why(0, 0), "Cease 6/2; 4"));
 	assert_non_null(strstr(why(0, 0), " s of that are left"));
 	assert_string_equal(why(1, 0), "");
+	t->sa_count = 1;
+	t->sas[0] = (struct tunnel_sa){
+		.in_use = true, .local_ts = "any", .remote_ts = "10.2.0.0/24, 10.3.0.0/24"};
+	assert_non_null(strstr(why(0, 0), "the negotiated selectors (10.2.0.0/24, 10.3.0.0/24) "
+					  "leave out 169.254.1.2, the device's "
+					  "inside address: BGP cannot pass; NOTIFICATION"));
+	snprintf(t->sas[0].remote_ts, sizeof(t->sas[0].remote_ts), "10.2.0.0/24, 169.254.1.0/24");
+	assert_null(strstr(why(0, 0), "leave out"));
+	snprintf(
+		t->sas[0].remote_ts, sizeof(t->sas[0].remote_ts), "10.2.0.1-10.2.0.9, 10.3.0.0/24");
+	assert_null(strstr(why(0, 0), "leave out")); /* not known */
 	lab.model.endpoints[0][0].no_way = true;
 	assert_non_null(
 		strstr(why(0, 0), "no route of the hub leads over eth0 but to its own network"));

@@ -15,6 +15,7 @@ static const struct {
 	{"explain [CODE]", "what a reason code means, what to do"},
 	{"ca COMMAND", "certificates: see sluice ca --help"},
 	{"version", "of this program"},
+	{"help", "this"},
 };
 
 static const struct {
@@ -72,7 +73,7 @@ static const char *arguments(const struct verb_row *c)
 		return " SITE 0|1";
 	switch (c->object) {
 	case OBJECT_SITES:
-		return " [SITE]";
+		return c->options & VERB_TUNNEL ? " [SITE [0|1]]" : " [SITE]";
 	case OBJECT_TUNNELS:
 		return " SITE [0|1]";
 	case OBJECT_PREFIX:
@@ -85,7 +86,10 @@ static const char *arguments(const struct verb_row *c)
 void command_usage(FILE *out)
 {
 	fputs("usage: sluice COMMAND [--socket PATH]   the socket is " CLIENT_SOCKET "\n", out);
-	fputs("what is shown is shown as a JSON document with --json\n\n", out);
+	fputs("what is shown is shown as a JSON document with --json; -s, -j, -n and -h are short "
+	      "for --socket, "
+	      "--json,\n--iterations and --help\n\n",
+		out);
 	for (const struct verb_row *c = NULL; (c = command_next(c));) {
 		int n = fprintf(out, "  %s%s", c->words, arguments(c));
 
@@ -122,7 +126,7 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
 		complete_sites(socket_path);
-	if (given == 1 && tunnels)
+	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))
 		puts("0\n1");
 	for (size_t i = 0; i < OPTIONS; i++) {
 		if (c->options & options[i].option)

@@ -7,13 +7,13 @@
 #include "table.h"
 #include "top.h"
 
+#include "base/version.h"
+
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define VERSION "0.1.0"
 
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
 	{"since", required_argument, NULL, 'S'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -114,6 +115,10 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			command_usage(stdout);
 			*done = true;
 			return CLIENT_OK;
+		case 'V':
+			puts("sluice " SLUICE_VERSION);
+			*done = true;
+			return CLIENT_OK;
 		default: /* getopt has named it */
 			fputs("see sluice --help\n", stderr);
 			return CLIENT_USAGE;
@@ -159,7 +164,7 @@ static int read_arguments(
 		request->site = word[at++];
 	if (tunnels && !request->site)
 		return usage("which site?", NULL);
-	if (tunnels && at < words) {
+	if ((tunnels || (c->options & VERB_TUNNEL && request->site)) && at < words) {
 		if (strcmp(word[at], "0") && strcmp(word[at], "1"))
 			return usage("a tunnel is 0 or 1, not", word[at]);
 		request->tunnel = word[at++][0] - '0';
@@ -265,10 +270,16 @@ int main(int argc, char **argv)
 		return CLIENT_USAGE;
 	}
 	if (words == 1 && !strcmp(argv[optind], "version")) {
-		puts("sluice " VERSION);
+		puts("sluice " SLUICE_VERSION);
 		return CLIENT_OK;
 	}
-	if (words <= 2 && !strcmp(argv[optind], "explain")) {
+	if (words == 1 && !strcmp(argv[optind], "help")) {
+		command_usage(stdout);
+		return CLIENT_OK;
+	}
+	if (!strcmp(argv[optind], "explain")) {
+		if (words > 2)
+			return usage("unexpected word", argv[optind + 2]);
 		if (explain(argv[optind + 1]))
 			return CLIENT_OK;
 		return usage("there is no reason", argv[optind + 1]);

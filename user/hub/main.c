@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluiced: options, the check of a configuration, and the roles of the children. */
 #include "base/log.h"
+#include "base/version.h"
 
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
@@ -22,13 +23,15 @@ static const struct option long_options[] = {
 	{"check", no_argument, NULL, 'c'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
 	{"role", required_argument, NULL, 'r'}, /* used by sluiced itself */
 	{NULL, 0, NULL, 0},
 };
 
 static const char usage_text[] =
 	"usage: sluiced [-v] [-f FILE]     run in the foreground (default " DEFAULT_CONFIG ")\n"
-	"       sluiced --check [-f FILE]  read and check the configuration only\n";
+	"       sluiced --check [-f FILE]  read and check the configuration only\n"
+	"       sluiced --version\n";
 
 static int run_role(const char *role)
 {
@@ -117,6 +120,9 @@ int main(int argc, char **argv)
 		case 'r':
 			role = optarg;
 			break;
+		case 'V':
+			puts("sluiced " SLUICE_VERSION);
+			return 0;
 		case 'h':
 			fputs(usage_text, stdout);
 			return 0;

@@ -7,8 +7,8 @@
 const struct verb_row verbs[API_VERBS] = {
 	[API_SHOW_SITES] = {"show sites", OBJECT_SITES, RIGHT_READ,
 		.help = "who is up, by which tunnel, with how many prefixes"},
-	[API_SHOW_TUNNELS] = {"show tunnels", OBJECT_SITES, RIGHT_READ,
-		.help = "state and traffic of each, and when one is down, why"},
+	[API_SHOW_TUNNELS] = {"show tunnels", OBJECT_SITES, RIGHT_READ, VERB_TUNNEL,
+		"state and traffic of each, and when one is down, why"},
 	[API_SHOW_BGP] = {"show bgp", OBJECT_SITES, RIGHT_READ, .help = "sessions with the sites"},
 	[API_SHOW_ROUTE] = {"show route", OBJECT_PREFIX, RIGHT_READ,
 		.help = "the paths of a prefix, and why the best one won"},

@@ -32,6 +32,7 @@ enum verb_option {
 	VERB_SINCE = 1 << 2,
 	/* The sluice command wants one tunnel to be named, where a program may mean both. */
 	VERB_ONE_TUNNEL = 1 << 3,
+	VERB_TUNNEL = 1 << 5, /* a site that is named may be followed by one of its tunnels */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

@@ -115,9 +115,18 @@ static json_t *sites(struct hub *h, struct site *site, const struct imsg_api_req
 
 static json_t *tunnels(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	(void)r;
+	json_t *document, *list;
+
 	hub_look_at_tunnels(h);
-	return view_tunnels(&h->model, site);
+	document = view_tunnels(&h->model, site);
+	list = json_object_get(document, "tunnels");
+	for (size_t i = json_array_size(list); r->tunnel >= 0 && i-- > 0;) {
+		const json_t *number = json_object_get(json_array_get(list, i), "tunnel");
+
+		if (json_integer_value(number) != r->tunnel)
+			json_array_remove(list, i);
+	}
+	return document;
 }
 
 static json_t *routes(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -266,17 +275,14 @@ static json_t *refusal(const struct site *site, const struct imsg_api_request *r
 		return error_json("%s", "unknown verb");
 	if (r->site[0] && !site)
 		return error_json("no site is named '%s'", r->site);
-	switch (verbs[r->verb].object) {
-	case OBJECT_TUNNELS:
-	case OBJECT_TUNNEL:
-		if (!site)
-			return error_json("%s", "a site must be named");
-		if (!has_tunnel(site, r))
-			return error_json("site '%s' has no such tunnel", site->conf.name);
+	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&
+		!(verbs[r->verb].options & VERB_TUNNEL && r->tunnel >= 0))
 		return NULL;
-	default:
-		return NULL;
-	}
+	if (!site)
+		return error_json("%s", "a site must be named");
+	if (!has_tunnel(site, r))
+		return error_json("site '%s' has no such tunnel", site->conf.name);
+	return NULL;
 }
 
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)
