@@ -21,10 +21,10 @@ declare -A may=(
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc"
 	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike ipc state view sluice"
-	[plan]="base config plan"
+	[plan]="base config plan" [audit]="base crypto audit"
 )
 # Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
-below="base crypto esp ike bgp config dataplane ipc state plan view sluice hub"
+below="base crypto audit esp ike bgp config dataplane ipc state plan view sluice hub"
 may[hub/event]="$below hub/event"
 may[hub/secret]="${may[hub/event]} hub/secret"
 may[hub/route]="${may[hub/event]} hub/route"
@@ -71,7 +71,7 @@ for reason in $(sed -n 's/^\t\(REASON_[A-Z0-9_]*\),.*/\1/p' user/ike/reason.h); 
 done
 # An advice or a page that names a command which does not exist leads nowhere.
 commands=$(sed -n 's/^\t\[API_[A-Z_]*\] = {"\([a-z -]*\)".*/\1/p' user/ipc/verbs.c; printf '%s\n' top explain version)
-known=,${commands//$'\n'/,},ca,
+known=",${commands//$'\n'/,},ca,audit,audit show,audit verify,"
 while IFS=: read -r file line named; do
 	read -r first second _ <<<"${named:8:-1}"
 	case $known in *",$first,"* | *",$first $second,"*) ;; *)

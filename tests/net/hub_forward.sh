@@ -176,6 +176,17 @@ moved_back() {
 	out=$(sluice apply) && echo "$out" && [[ $out == *'2 untouched'* ]] && all_up 4
 }
 case_ "it moves back" moved_back
+audited() {
+	local out f=/var/lib/sluice/audit/audit.ndjson
+	out=$(sluice audit show --json) && sluice audit verify || return 1
+	jq -e '[.[] | select(.verb == "apply" and (.who | type) == "object" and .who.uid == 0)] | length > 3' <<<"$out" >/dev/null &&
+		jq -e '[.[] | select(.of and .outcome == "refused" and (.detail | contains("colour")))] | length == 1' <<<"$out" >/dev/null || return 1
+	in_hub cp "$f" "$LAB/audit"; in_hub sed -i '2d' "$f"
+	out=$(sluice audit verify 2>&1); local r=$?; echo "$out"
+	[ $r = 1 ] && [[ $out == *'audit.ndjson:2: not the line that was written after number 1'* ]] || return 1
+	sluice apply && grep 'the audit log was changed' "$LAB/sluiced.log" && ! sluice audit verify
+}
+case_ "who changed what is in the audit log, and what is taken away is found" audited
 dump() { in_hub bpftool map dump pinned "/sys/fs/bpf/sluice/$1"; }
 bpftool_reads() { grep -q '"name": "site-1"' <<<"$(dump sites)" && grep -q '"site_rate"' <<<"$(dump site_in_stats)"; }
 case_ "bpftool reads the maps by name" bpftool_reads

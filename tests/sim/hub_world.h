@@ -9,6 +9,7 @@
 #include "fake_plane.h"
 
 #include "base/clock.h"
+#include "hub/api/api.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
@@ -25,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define HEARD_MAX 4096
@@ -39,6 +41,7 @@ struct heard {
 
 static struct {
 	char dir[32], path[64]; /* of the configuration */
+	char audit[64], control[64];
 	struct hub *hub;
 	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
 	struct heard heard[HEARD_MAX];
@@ -379,6 +382,40 @@ static inline void world_device(int i, const char *name, const char *address)
 	assert_true(addr_parse(address, &a->address));
 }
 
+static inline struct sockaddr_un world_control(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", world.control);
+	return un;
+}
+
+static inline void world_listen(struct hub *h)
+{
+	struct sockaddr_un un = world_control();
+
+	(void)unlink(world.control);
+	h->host->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(h->host->control_fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(h->host->control_fd, 64), 0);
+}
+
+/* Somebody connects; the number that hub hands him on to api by, 0: it does not. */
+static inline uint32_t world_connect(int *fd)
+{
+	struct sockaddr_un un = world_control();
+	size_t before = world.heard_count;
+
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	world_turn();
+	for (size_t i = before; i < world.heard_count; i++) {
+		if (world.heard[i].type == IMSG_API_CLIENT && world.heard[i].fd)
+			return ((const struct imsg_api_client *)world.heard[i].payload)->number;
+	}
+	return 0;
+}
+
 /* What hub_setup does, of which sockets at fixed ports are the half. */
 static inline void world_set_up(struct hub *h)
 {
@@ -401,6 +438,7 @@ static inline void world_set_up(struct hub *h)
 		h->model.host.outside_count++;
 		(void)hub_outside_find(h, i);
 	}
+	world_listen(h);
 	assert_true(eventlog_open(h->events, h->config->concentrator.log_directory));
 	assert_true(hub_interfaces_open(h, error));
 	assert_true(hub_memfds_open(h));
@@ -418,6 +456,8 @@ static inline void world_load(void)
 		fail_msg("%s", error);
 	world.hub = hub_new(world.path, c);
 	world.hub->admin->directory = world.dir;
+	hub_audit_free(world.hub->audit);
+	world.hub->audit = hub_audit_new(world.audit);
 	world_set_up(world.hub);
 	hub_begin(world.hub, false);
 	hub_host_look(world.hub);
@@ -430,6 +470,8 @@ static inline void world_directory(void)
 	strcpy(world.dir, "/tmp/sluice-test.XXXXXX");
 	assert_non_null(mkdtemp(world.dir));
 	snprintf(world.path, sizeof(world.path), "%s/sluice.yaml", world.dir);
+	snprintf(world.audit, sizeof(world.audit), "%s/audit", world.dir);
+	snprintf(world.control, sizeof(world.control), "%s/control", world.dir);
 	world_write("psk", "a.long_secret.of.tests\n");
 	world_device(0, "eth0", "198.51.100.1");
 	world_device(1, "eth1", "198.51.101.1");
@@ -477,6 +519,8 @@ static inline void world_stop(void)
 		imsg_channel_free(world.children[i]);
 		world.children[i] = NULL;
 	}
+	close(world.hub->host->control_fd);
+	world.hub->host->control_fd = -1;
 	hub_teardown(world.hub);
 	hub_free(world.hub);
 	world.hub = NULL;

@@ -14,6 +14,7 @@ static const struct {
 } others[] = {
 	{"explain [CODE]", "what a reason code means, what to do"},
 	{"ca COMMAND", "certificates: see sluice ca --help"},
+	{"audit show|verify", "who changed what: see sluice audit --help"},
 	{"version", "of this program"},
 	{"help", "this"},
 };

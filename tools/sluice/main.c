@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice: the operator's command. Words to a request, its answer to a view. */
+#include "audit.h"
 #include "ca.h"
 #include "client.h"
 #include "command.h"
@@ -261,6 +262,8 @@ int main(int argc, char **argv)
 		command_complete(argc - 2, argv + 2);
 		return CLIENT_OK;
 	}
+	if (argc > 1 && !strcmp(argv[1], "audit"))
+		return audit_main(argc - 1, argv + 1);
 	status = read_options(argc, argv, &o, &done);
 	if (status != CLIENT_OK || done)
 		return status;

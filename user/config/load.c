@@ -38,7 +38,7 @@ static bool say(struct files *f, const char *path, const char *what)
 static bool read_open(struct files *f, struct file *to, int fd)
 {
 	struct stat st;
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (fstat(fd, &st) < 0)
 		return say(f, to->path, strerror(errno));
@@ -52,7 +52,9 @@ static bool read_open(struct files *f, struct file *to, int fd)
 	while (to->len < (size_t)st.st_size &&
 		(n = read(fd, to->text + to->len, (size_t)st.st_size - to->len)) > 0)
 		to->len += (size_t)n;
-	return to->len == (size_t)st.st_size || say(f, to->path, "changed while it was read");
+	if (to->len == (size_t)st.st_size)
+		return true;
+	return say(f, to->path, n < 0 ? strerror(errno) : "changed while it was read");
 }
 
 static bool read_file(struct files *f, const char *path, const char *site)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/hub.h"
 
+#include "audit/log.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/api/api.h"
@@ -36,6 +37,7 @@ struct hub_loop {
 	uint64_t seconds;       /* how often that was */
 	struct event *farewell; /* ike says goodbye after bgp; NULL until bgp has */
 	struct event *give_up;  /* children that do not end */
+	uint64_t reload_entry;  /* of the audit log, of the reload under way */
 };
 
 static void on_farewell(evutil_socket_t fd, short what, void *arg)
@@ -127,6 +129,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	if (h->processes[PROCESS_BGP].pid <= 0)
 		say_goodbye_by_ike(h);
 	event_add(h->loop->give_up, &limit);
+	(void)hub_audit_note(h, "stop", "done", "by a signal");
 }
 
 /* A line of the log for each line of the text. */
@@ -142,15 +145,24 @@ static void log_mistakes(const char *what, const char *text)
 
 static void on_reloaded(struct hub *h, uint32_t request, bool ok, const char *summary)
 {
-	(void)h, (void)request;
+	(void)request;
+	hub_audit_note_end(h, h->loop->reload_entry, ok ? "done" : "refused", summary);
 	if (!ok)
 		log_mistakes("configuration refused, nothing changed", summary);
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
+	struct hub *h = arg;
+	uint64_t entry = hub_audit_note(h, "apply", "asked", "by SIGHUP");
+
 	(void)signal, (void)what;
-	hub_apply(arg, on_reloaded, 0);
+	if (!entry) {
+		log_error("configuration not applied: the audit log cannot be written");
+		return;
+	}
+	h->loop->reload_entry = entry;
+	hub_apply(h, on_reloaded, 0);
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */
@@ -275,6 +287,8 @@ struct hub *hub_new(const char *config_path, struct config *own_config)
 	h->bfd_sockets = bfd_sockets_new();
 	h->md5 = md5_seen_new();
 	h->host = host_new();
+	h->clients = clients_new();
+	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
 	h->model.config = own_config;
 	h->model.routes = fib_table(h->fib);
@@ -311,6 +325,8 @@ void hub_free(struct hub *h)
 	closed_free(h->closed);
 	route_rules_free(h->rules);
 	host_free(h->host);
+	clients_free(h->clients);
+	hub_audit_free(h->audit);
 	bgp_queries_free(h->queries);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);

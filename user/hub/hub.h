@@ -58,7 +58,11 @@ struct hub {
 	struct xfrmi *xfrmi;             /* the interfaces of kernel ESP; else NULL */
 
 	struct host *host; /* hub/host: how the host is watched, and what is open for children */
-	struct bgp_queries *queries; /* hub/api: what bgp was asked for operators */
+
+	/* hub/api */
+	struct clients *clients;     /* who is connected to the control socket */
+	struct hub_audit *audit;     /* who changed what */
+	struct bgp_queries *queries; /* what bgp was asked for operators */
 };
 
 /* Of nothing but its configuration, which it takes over: no device, no child, no site yet. */

@@ -104,7 +104,8 @@ enum imsg_type {
 	IMSG_BFD_SESSION, /* struct imsg_bfd_session, fd: UDP 3784 of the inside address */
 
 	/* hub <-> api */
-	IMSG_API_SOCKET,  /* none, fd: listening control socket */
+	IMSG_API_CLIENT,  /* struct imsg_api_client, fd: connection to the control socket */
+	IMSG_API_GONE,    /* struct imsg_api_client: it is closed */
 	IMSG_API_HTTP,    /* none, fd: listening TCP socket for metrics */
 	IMSG_API_REQUEST, /* struct imsg_api_request */
 	IMSG_API_REPLY,   /* struct imsg_api_reply, bytes */

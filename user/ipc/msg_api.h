@@ -37,13 +37,20 @@ enum api_verb {
 	API_VERBS,
 };
 
-#define API_REQUEST_MAX 512            /* bytes of a request line */
-#define API_SINCE_MAX_S (24 * 60 * 60) /* of a report */
-#define API_CLIENTS_MAX 64             /* connections at a time */
-#define API_HTTP_MAX    8              /* scrapes at a time: they never take an operator's place */
+#define API_REQUEST_MAX    512            /* bytes of a request line */
+#define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
+#define API_CLIENTS_MAX    64             /* connections at a time */
+#define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
+#define API_HTTP_MAX       8 /* scrapes at a time: they never take an operator's place */
+
+/* A connection to the control socket. Hub, which accepted it, knows who is there. */
+struct imsg_api_client {
+	uint32_t number; /* not 0 */
+};
 
 struct imsg_api_request {
 	uint32_t id;
+	uint32_t client;           /* whose it is; 0: of HTTP */
 	uint32_t verb;             /* enum api_verb */
 	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */

@@ -19,7 +19,7 @@ enum verb_object {
 	OBJECT_PREFIX,  /* a prefix or an address */
 };
 
-/* What it does. Nobody is asked for a right today: who may open the control socket may do both. */
+/* What it does. Who may open the control socket may do both; a change is written into the audit log first. */
 enum verb_right {
 	RIGHT_READ,   /* answers with a document */
 	RIGHT_CHANGE, /* answers with a sentence */

@@ -44,6 +44,7 @@ static void add_silent(const struct hub *h, json_t *document)
 
 void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 {
+	hub_audit_end(h, id, own_document);
 	add_silent(h, own_document);
 
 	char *text = json_dumps(own_document, JSON_COMPACT);

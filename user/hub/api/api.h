@@ -8,6 +8,7 @@
 #include "ipc/msg_bgp.h"
 
 #include <jansson.h>
+#include <sys/socket.h>
 
 /* requests.c: answers to the control socket. */
 void hub_api_request(struct hub *h, const struct imsg_api_request *request);
@@ -15,6 +16,33 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *request);
 /* answers.c: answers a request of the control socket, with a document or with text. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_text(struct hub *h, uint32_t request, const char *text);
+
+/* clients.c: who is connected to the control socket. */
+struct clients *clients_new(void);
+void clients_free(struct clients *c);
+/* A new api process: nobody is connected to it yet. `listener` stays the caller's. */
+void hub_clients_begin(struct hub *h, int listener);
+void hub_client_gone(struct hub *h, uint32_t number);
+/* NULL: nobody who is connected has this number. */
+const struct ucred *hub_client_who(const struct hub *h, uint32_t number);
+
+/* audit.c: the audit log of audit/log.h in a directory. */
+struct hub_audit *hub_audit_new(const char *directory);
+void hub_audit_free(struct hub_audit *a);
+/* Before a change is made. False with errno: it could not be written down, so it must not be done. The request's id is
+ * not 0, and of none that is open. */
+bool hub_audit_begin(
+	struct hub *h, const struct imsg_api_request *request, const struct ucred *who);
+/* Whether a change of that id has been begun and not ended. */
+bool hub_audit_is_open(const struct hub *h, uint32_t request);
+/* What came of it; nothing happens for a request that was not begun. */
+void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer);
+/* The api process has ended: its ids mean nothing any more. */
+void hub_audit_forget(struct hub *h);
+/* What the daemon does by itself: its number. 0, after a line of the log: it could not be written down. */
+uint64_t hub_audit_note(struct hub *h, const char *verb, const char *outcome, const char *detail);
+/* What came of that. */
+void hub_audit_note_end(struct hub *h, uint64_t of, const char *outcome, const char *detail);
 
 /* look.c: brings what is read only when somebody asks up to date in the model. */
 void hub_look_at_tunnels(struct hub *h);

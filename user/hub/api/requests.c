@@ -13,6 +13,7 @@
 #include "view/view.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,11 +286,37 @@ static json_t *refusal(const struct site *site, const struct imsg_api_request *r
 	return NULL;
 }
 
+/*
+ * Who may open the control socket may do all; metrics are for whoever can reach them. A change is
+ * written down first.
+ */
+static json_t *forbidden(struct hub *h, const struct imsg_api_request *r)
+{
+	const struct ucred *who = hub_client_who(h, r->client);
+
+	if (r->verb == API_METRICS)
+		return NULL;
+	if (!who)
+		return error_json("%s", "whoever asks is not connected");
+	if (verbs[r->verb].right == RIGHT_READ || hub_audit_begin(h, r, who))
+		return NULL;
+	return error_json("nothing was changed, because the audit log cannot be written: %s",
+		strerror(errno));
+}
+
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 {
 	struct site *site = r->site[0] ? site_find(&h->model, r->site) : NULL;
-	json_t *document = refusal(site, r);
+	json_t *document;
 
+	/* Ids are api's: one that is used twice would end the entry of another in the audit log. */
+	if (!r->id || hub_audit_is_open(h, r->id)) {
+		log_error("api: request %u has the number of another", r->id);
+		return;
+	}
+	document = refusal(site, r);
+	if (!document)
+		document = forbidden(h, r);
 	if (!document)
 		document = answers[r->verb](h, site, r);
 	if (document)

@@ -29,6 +29,13 @@ static void on_request(void *context, struct imsg *m)
 	hub_api_request(context, m->payload);
 }
 
+static void on_client_gone(void *context, struct imsg *m)
+{
+	const struct imsg_api_client *gone = m->payload;
+
+	hub_client_gone(context, gone->number);
+}
+
 static const struct imsg_field mode_fields[] = {IMSG_TEXT(struct imsg_data_mode, text), {0}};
 
 const struct imsg_row data_reports[] = {
@@ -48,5 +55,6 @@ const struct imsg_row api_requests[] = {
 	{IMSG_READY, .take = child_ready},
 	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), .fields = request_fields,
 		.take = on_request},
+	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_client_gone},
 	{.type = IMSG_INVALID},
 };

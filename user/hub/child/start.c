@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each child is told when it starts: all that it has to know, for it knows nothing of before. */
+#include "hub/api/api.h"
 #include "hub/child/child.h"
 
 #include "base/log.h"
@@ -202,7 +203,7 @@ static void start_bgp(struct hub *h, struct process *p)
 
 static void start_api(struct hub *h, struct process *p)
 {
-	process_send(p, IMSG_API_SOCKET, dup_fd(h->host->control_fd), NULL, 0);
+	hub_clients_begin(h, h->host->control_fd);
 	if (h->host->metrics_fd >= 0)
 		process_send(p, IMSG_API_HTTP, dup_fd(h->host->metrics_fd), NULL, 0);
 }

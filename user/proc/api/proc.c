@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define CLIENT_TIMEOUT_S 10          /* without a byte either way */
-#define CLIENT_TOTAL_S   60          /* a byte now and then keeps no place occupied */
 #define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
 #define HTTP_FDS_MAX     256         /* with more open files than this, HTTP has to wait */
 #define HTTP_PAUSE_MS    500
@@ -32,6 +31,7 @@
 struct client {
 	LIST_ENTRY(client) link;
 	struct api *api;
+	uint32_t number;             /* that hub knows it by; 0: of HTTP */
 	uint32_t id;                 /* of the request under way; 0: none yet */
 	struct bufferevent *control; /* one of the two */
 	struct event *deadline;      /* of control */
@@ -44,16 +44,14 @@ LIST_HEAD(client_list, client);
 struct api {
 	struct event_base *base;
 	struct imsg_channel *hub;
-	struct evconnlistener *listener;
 	struct evhttp *http;
 	struct evconnlistener *http_listener;
 	struct event *http_again;
 	struct client_list clients;
-	unsigned int client_count; /* on the control socket */
 	unsigned int http_count;
 	uint32_t next_id;
 	bool started;
-	int control_fd, http_fd;
+	int http_fd;
 };
 
 static struct client *client_new(struct api *api)
@@ -69,9 +67,12 @@ static struct client *client_new(struct api *api)
 
 static void client_free(struct client *c)
 {
+	const struct imsg_api_client gone = {.number = c->number};
+
 	LIST_REMOVE(c, link);
-	c->api->client_count -= !c->http;
 	c->api->http_count -= c->http != NULL;
+	if (c->number)
+		imsg_send(c->api->hub, IMSG_API_GONE, -1, &gone, sizeof(gone));
 	if (c->deadline)
 		event_free(c->deadline);
 	if (c->control)
@@ -86,6 +87,7 @@ static void ask_hub(struct client *c, struct imsg_api_request *request)
 	if (!++c->api->next_id)
 		c->api->next_id = 1;
 	c->id = request->id = c->api->next_id;
+	request->client = c->number;
 	imsg_send(c->api->hub, IMSG_API_REQUEST, -1, request, sizeof(*request));
 }
 
@@ -199,21 +201,16 @@ static void on_control_read(struct bufferevent *bev, void *arg)
 		ask_hub(c, &request);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-	int len, void *arg)
+static void on_client(void *context, struct imsg *m)
 {
-	struct api *api = arg;
-	struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S}, total = {.tv_sec = CLIENT_TOTAL_S};
-
-	(void)listener, (void)address, (void)len;
-	if (api->client_count >= API_CLIENTS_MAX) {
-		close(fd);
-		return;
-	}
-
+	struct api *api = context;
+	const struct imsg_api_client *it = m->payload;
+	struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S},
+		       total = {.tv_sec = API_CLIENT_TOTAL_S};
 	struct client *c = client_new(api);
+	int fd = imsg_take_fd(m);
 
-	api->client_count++;
+	c->number = it->number;
 	c->control = bufferevent_socket_new(api->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(c->control, on_control_read, NULL, on_control_event, c);
 	bufferevent_setwatermark(c->control, EV_READ, 0, API_REQUEST_MAX + 1);
@@ -317,7 +314,7 @@ static struct bufferevent *on_http_accept(struct event_base *base, void *arg)
 {
 	struct api *api = arg;
 	const struct timeval pause = {.tv_usec = HTTP_PAUSE_MS * 1000};
-	int lowest = fcntl(api->control_fd, F_DUPFD_CLOEXEC, 0);
+	int lowest = fcntl(api->http_fd, F_DUPFD_CLOEXEC, 0);
 
 	if (lowest >= 0)
 		close(lowest);
@@ -358,20 +355,11 @@ static void on_start(void *context, struct imsg *m)
 	if (api->started)
 		return;
 	api->started = true;
-	api->listener = evconnlistener_new(
-		api->base, on_accept, api, LEV_OPT_CLOSE_ON_FREE, 0, api->control_fd);
 	if (api->http_fd >= 0)
 		start_http(api);
 	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
 	privsep_drop("api");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
-}
-
-static void on_socket(void *context, struct imsg *m)
-{
-	struct api *api = context;
-
-	api->control_fd = imsg_take_fd(m);
 }
 
 static void on_http(void *context, struct imsg *m)
@@ -392,7 +380,7 @@ static void on_shutdown(void *context, struct imsg *m)
 static const struct imsg_row from_hub[] = {
 	{IMSG_START, .take = on_start},
 	{IMSG_SHUTDOWN, .take = on_shutdown},
-	{IMSG_API_SOCKET, .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_API_CLIENT, sizeof(struct imsg_api_client), .fd = IMSG_NEEDS_FD, .take = on_client},
 	{IMSG_API_HTTP, .fd = IMSG_NEEDS_FD, .take = on_http},
 	{IMSG_API_REPLY, sizeof(struct imsg_api_reply), IMSG_BYTES, .take = on_reply},
 	{.type = IMSG_INVALID},
@@ -412,7 +400,7 @@ static void on_gone(void *context)
 
 int proc_api_run(int hub_fd)
 {
-	struct api api = {.control_fd = -1, .http_fd = -1};
+	struct api api = {.http_fd = -1};
 
 	LIST_INIT(&api.clients);
 	api.base = event_base_new();
@@ -432,8 +420,6 @@ int proc_api_run(int hub_fd)
 		event_free(api.http_again);
 		evhttp_free(api.http);
 	}
-	if (api.listener)
-		evconnlistener_free(api.listener);
 	imsg_channel_free(api.hub);
 	event_base_free(api.base);
 	return 0;

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who changed what: a line of the audit log before a change is made, and one for what came of it. What cannot be
+ * written before is not done.
+ */
+#include "hub/api/api.h"
+
+#include "audit/log.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "ipc/verbs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DETAIL_MAX 400 /* bytes of what is told of an outcome */
+
+struct hub_audit {
+	const char *directory;
+	struct audit_log *log; /* NULL: it could not be opened yet */
+	struct {
+		uint32_t request; /* 0: free */
+		uint64_t number;  /* of the line that says what was asked */
+	} open[API_CLIENTS_MAX];
+};
+
+struct hub_audit *hub_audit_new(const char *directory)
+{
+	struct hub_audit *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		abort();
+	a->directory = directory;
+	return a;
+}
+
+void hub_audit_free(struct hub_audit *a)
+{
+	if (!a)
+		return;
+	audit_close(a->log);
+	free(a);
+}
+
+/* Writes an entry; its number, or 0 with errno. */
+static uint64_t note(struct hub_audit *a, json_t *own_entry)
+{
+	char why[AUDIT_WHY_SIZE];
+	uint64_t number;
+
+	if (!a->log) {
+		errno = 0;
+		a->log = audit_open(a->directory, why);
+		if (why[0])
+			log_error("%s", why);
+	}
+	if (!a->log) {
+		json_decref(own_entry);
+		return 0;
+	}
+	number = audit_write(a->log, own_entry, clock_wall(), why);
+	if (why[0])
+		log_error("%s", why);
+	return number;
+}
+
+static json_t *who_json(const struct ucred *who)
+{
+	return json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)who->uid, "gid",
+		(json_int_t)who->gid, "pid", (json_int_t)who->pid);
+}
+
+static json_t *request_json(const struct imsg_api_request *r, const struct ucred *who)
+{
+	char prefix[PREFIX_STR_SIZE], verb[VERB_NAME_SIZE];
+	json_t *o = json_pack(
+		"{s:o, s:s}", "who", who_json(who), "verb", verb_name(&verbs[r->verb], verb));
+
+	if (r->site[0])
+		json_object_set_new(o, "site", json_string(r->site));
+	if (r->tunnel >= 0 && r->site[0])
+		json_object_set_new(o, "tunnel", json_integer(r->tunnel));
+	if (verbs[r->verb].object == OBJECT_PREFIX)
+		json_object_set_new(o, "prefix", json_string(prefix_format(&r->prefix, prefix)));
+	if (r->ike)
+		json_object_set_new(o, "ike", json_true());
+	if (r->force)
+		json_object_set_new(o, "force", json_true());
+	json_object_set_new(o, "outcome", json_string("asked"));
+	return o;
+}
+
+/* The place of a request whose change is under way; API_CLIENTS_MAX: there is none. 0 finds a free place. */
+static unsigned int place_of(const struct hub_audit *a, uint32_t request)
+{
+	unsigned int i = 0;
+
+	while (i < API_CLIENTS_MAX && a->open[i].request != request)
+		i++;
+	return i;
+}
+
+bool hub_audit_is_open(const struct hub *h, uint32_t request)
+{
+	return place_of(h->audit, request) < API_CLIENTS_MAX;
+}
+
+bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const struct ucred *who)
+{
+	struct hub_audit *a = h->audit;
+	unsigned int place = place_of(a, 0);
+
+	if (place == API_CLIENTS_MAX) {
+		errno = EBUSY;
+		return false;
+	}
+	a->open[place].number = note(a, request_json(r, who));
+	if (!a->open[place].number)
+		return false;
+	a->open[place].request = r->id;
+	return true;
+}
+
+/* A sentence for people, of which a line of the log takes so much. */
+static json_t *detail_json(const char *text)
+{
+	char detail[DETAIL_MAX];
+
+	snprintf(detail, sizeof(detail), "%s", text);
+	utf8_clean(detail);
+	return json_string(detail);
+}
+
+static uint64_t note_outcome(
+	struct hub_audit *a, uint64_t of, const char *outcome, const char *detail)
+{
+	uint64_t number = note(a, json_pack("{s:I, s:s, s:o}", "of", (json_int_t)of, "outcome",
+					  outcome, "detail", detail_json(detail)));
+
+	if (!number)
+		log_error("audit log: what came of entry %llu could not be written: %s",
+			(unsigned long long)of, strerror(errno));
+	return number;
+}
+
+void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
+{
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	const char *ok = json_string_value(json_object_get(answer, "ok"));
+	struct hub_audit *a = h->audit;
+	unsigned int place = request ? place_of(a, request) : API_CLIENTS_MAX;
+
+	if (place == API_CLIENTS_MAX)
+		return;
+	a->open[place].request = 0;
+	note_outcome(a, a->open[place].number, error ? "refused" : "done",
+		error ? error
+		: ok  ? ok
+		      : "");
+}
+
+void hub_audit_forget(struct hub *h)
+{
+	struct hub_audit *a = h->audit;
+
+	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++) {
+		if (a->open[i].request)
+			note_outcome(a, a->open[i].number, "unknown",
+				"the api process ended before the change did");
+		a->open[i].request = 0;
+	}
+}
+
+uint64_t hub_audit_note(struct hub *h, const char *verb, const char *outcome, const char *detail)
+{
+	uint64_t number =
+		note(h->audit, json_pack("{s:s, s:s, s:s, s:o}", "who", "sluiced", "verb", verb,
+				       "outcome", outcome, "detail", detail_json(detail)));
+
+	if (!number)
+		log_error("audit log: %s", strerror(errno));
+	return number;
+}
+
+void hub_audit_note_end(struct hub *h, uint64_t of, const char *outcome, const char *detail)
+{
+	note_outcome(h->audit, of, outcome, detail);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is connected to the control socket. Hub accepts, asks the kernel who it is, and hands the connection to the api
+ * process with a number, which comes back with each request: so api, which parses what clients send, cannot say who
+ * they are.
+ */
+#include "hub/api/api.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Somewhat after api has ended a connection its number means nothing more, whether api says so or not. */
+#define LIFE_NS ((API_CLIENT_TOTAL_S + 10) * CLOCK_SECOND)
+
+struct clients {
+	struct event *accept, *again;
+	uint32_t last; /* number that was given */
+	struct {
+		uint32_t number; /* 0: free */
+		uint64_t since_ns;
+		struct ucred who;
+	} connected[API_CLIENTS_MAX];
+};
+
+struct clients *clients_new(void)
+{
+	struct clients *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	return c;
+}
+
+void clients_free(struct clients *c)
+{
+	if (!c)
+		return;
+	if (c->accept)
+		event_free(c->accept);
+	if (c->again)
+		event_free(c->again);
+	free(c);
+}
+
+/* Index of a number; API_CLIENTS_MAX: nobody has it. 0 finds a free place. */
+static unsigned int place_of(const struct clients *c, uint32_t number)
+{
+	unsigned int i = 0;
+
+	while (i < API_CLIENTS_MAX && c->connected[i].number != number)
+		i++;
+	return i;
+}
+
+static void end_old(struct clients *c, uint64_t now)
+{
+	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++) {
+		if (c->connected[i].number && now - c->connected[i].since_ns > LIFE_NS)
+			c->connected[i].number = 0;
+	}
+}
+
+static void hand_over(struct hub *h, int fd)
+{
+	struct clients *c = h->clients;
+	uint64_t now = clock_now();
+	unsigned int place;
+	struct imsg_api_client m;
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	end_old(c, now);
+	place = place_of(c, 0);
+	if (place == API_CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
+		close(fd);
+		return;
+	}
+	do
+		m.number = ++c->last;
+	while (!m.number || place_of(c, m.number) < API_CLIENTS_MAX);
+	c->connected[place].number = m.number;
+	c->connected[place].since_ns = now;
+	c->connected[place].who = who;
+	process_send(&h->processes[PROCESS_API], IMSG_API_CLIENT, fd, &m, sizeof(m));
+}
+
+/* Without an api process a connection waits in the socket's queue. */
+static void on_connection(evutil_socket_t listener, short what, void *arg)
+{
+	const struct timeval pause = {.tv_sec = 1};
+	struct hub *h = arg;
+	int fd;
+
+	(void)what;
+	if (!h->processes[PROCESS_API].channel) {
+		event_del(h->clients->accept);
+		return;
+	}
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		hand_over(h, fd);
+	if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+		log_error("control socket: %s", strerror(errno));
+		event_del(h->clients->accept);
+		event_add(h->clients->again, &pause);
+	}
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct clients *c = arg;
+
+	(void)fd, (void)what;
+	event_add(c->accept, NULL);
+}
+
+void hub_clients_begin(struct hub *h, int listener)
+{
+	struct clients *c = h->clients;
+
+	memset(c->connected, 0, sizeof(c->connected));
+	hub_audit_forget(h);
+	if (c->accept)
+		event_free(c->accept);
+	if (!c->again)
+		c->again = event_new(h->base, -1, 0, on_again, c);
+	event_del(c->again);
+	c->accept = event_new(h->base, listener, EV_READ | EV_PERSIST, on_connection, h);
+	event_add(c->accept, NULL);
+}
+
+void hub_client_gone(struct hub *h, uint32_t number)
+{
+	unsigned int place = number ? place_of(h->clients, number) : API_CLIENTS_MAX;
+
+	if (place < API_CLIENTS_MAX)
+		h->clients->connected[place].number = 0;
+}
+
+const struct ucred *hub_client_who(const struct hub *h, uint32_t number)
+{
+	end_old(h->clients, clock_now());
+
+	unsigned int place = number ? place_of(h->clients, number) : API_CLIENTS_MAX;
+
+	return place < API_CLIENTS_MAX ? &h->clients->connected[place].who : NULL;
+}
