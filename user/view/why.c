@@ -32,8 +32,9 @@ static void stands(const struct tunnel_bgp *bgp, char text[VIEW_WHY_SIZE])
 	if (bgp->detail[0])
 		add(text, "%s", bgp->detail);
 	else if (!bgp->prefixes_in &&
-		 clock_wall() - bgp->established_wall_ns > BGP_QUIET_S * CLOCK_SECOND)
-		add(text, "established, and the device announces nothing");
+		 clock_wall() > bgp->established_wall_ns + BGP_QUIET_S * CLOCK_SECOND)
+		add(text, "established, and nothing that the device announces can be taken, or it "
+			  "announces nothing");
 	if (bgp->kept_out)
 		add(text, "%u of %u prefixes are not used: `sluice show bgp-log` says why",
 			bgp->kept_out, bgp->prefixes_in);
