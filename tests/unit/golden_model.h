@@ -286,7 +286,7 @@ static void set_routes(void)
 {
 	struct ip_prefix stale = prefix("10.1.0.0/24");
 
-	golden.routes = route_table_new();
+	golden.routes = route_table_new(1);
 	golden.hub.model.routes = golden.routes;
 	add_route("10.1.0.0/24", 1, PATH_MED, 50);
 	add_route("10.1.1.0/24", 1, PATH_MED, 0);

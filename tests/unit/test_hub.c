@@ -199,10 +199,46 @@ static void set_facts(struct route_table *t, struct route_entry *e, uint32_t kin
 	route_table_set_facts(t, e, &r, 0);
 }
 
+struct order {
+	size_t count;
+	struct ip_prefix prefixes[100];
+};
+
+static void note_order(void *context, const struct route_entry *e)
+{
+	struct order *o = context;
+
+	o->prefixes[o->count++] = route_prefix(e);
+}
+
+/* What falls together in a table is another in the next one. */
+static void test_route_table_has_a_key(void **state)
+{
+	struct order orders[2] = {0};
+	unsigned int differ = 0;
+
+	(void)state;
+	for (uint64_t key = 0; key < 2; key++) {
+		struct route_table *t = route_table_new(key);
+
+		for (uint32_t i = 0; i < 100; i++) {
+			struct ip_prefix p = numbered(i);
+
+			(void)route_table_get(t, &p);
+		}
+		route_table_read(t, note_order, &orders[key]);
+		assert_int_equal(orders[key].count, 100);
+		route_table_free(t);
+	}
+	for (size_t i = 0; i < 100; i++)
+		differ += !prefix_equal(&orders[0].prefixes[i], &orders[1].prefixes[i]);
+	assert_true(differ > 90);
+}
+
 static void test_route_table(void **state)
 {
 	enum { COUNT = 20000 };
-	struct route_table *t = route_table_new();
+	struct route_table *t = route_table_new(1);
 
 	(void)state;
 	for (uint32_t i = 0; i < COUNT; i++) {
@@ -574,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_datagrams_are_limited),
 		cmocka_unit_test(test_route_table),
+		cmocka_unit_test(test_route_table_has_a_key),
 		cmocka_unit_test(test_backup_med),
 		cmocka_unit_test(test_every_reason_is_named),
 		cmocka_unit_test(test_a_start_survives_a_device),

@@ -36,7 +36,7 @@ static int setup(void **state)
 
 	(void)state;
 	memset(&lab, 0, sizeof(lab));
-	lab.routes = route_table_new();
+	lab.routes = route_table_new(1);
 	lab.model.config = &lab.config;
 	lab.model.routes = lab.routes;
 	lab.config.site_count = 2;

@@ -19,7 +19,8 @@ struct chains {
 	uint32_t *first;
 	uint32_t size;
 	uint32_t count;
-	uint32_t (*hash)(const void *thing);
+	uint64_t key;
+	uint32_t (*hash)(uint64_t key, const void *thing);
 };
 
 enum { FAMILIES = 2 };
@@ -30,20 +31,19 @@ struct route_table {
 	struct shares *shares;
 };
 
-static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
+/* Nobody who does not know the key can tell what falls together: a site chooses prefixes and paths. */
+static uint64_t mix(uint64_t h, uint64_t v)
 {
-	const uint8_t *b = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ b[i]) * 1099511628211u; /* FNV-1a */
-	return h;
+	h = (h ^ v) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 32;
 }
 
-static uint32_t hash_address(const uint8_t *address, size_t bytes, uint8_t len)
+static uint32_t hash_address(uint64_t key, const uint8_t *address, size_t bytes, uint8_t len)
 {
-	return (uint32_t)((hash_bytes(14695981039346656037u, address, bytes) ^ len) *
-				  1099511628211u >>
-			  20);
+	uint64_t halves[2] = {0};
+
+	memcpy(halves, address, bytes);
+	return (uint32_t)mix(mix(mix(key, halves[0]), halves[1]), len);
 }
 
 static size_t address_bytes(bool v6)
@@ -51,21 +51,25 @@ static size_t address_bytes(bool v6)
 	return v6 ? 16 : 4;
 }
 
-static uint32_t hash_entry(const void *thing)
+static uint32_t hash_entry(uint64_t key, const void *thing)
 {
 	const struct route_entry *e = thing;
 
-	return hash_address(e->address, address_bytes(e->v6), e->len);
+	return hash_address(key, e->address, address_bytes(e->v6), e->len);
 }
 
-static uint32_t hash_facts(const void *thing)
+static uint32_t hash_facts(uint64_t key, const void *thing)
 {
 	const struct route_facts *f = thing;
 	const uint32_t words[] = {
 		f->med, f->candidates, f->source, f->origin, f->as_path_len, f->share, f->other};
-	uint64_t h = hash_bytes(14695981039346656037u, words, sizeof(words));
+	uint64_t h = key;
 
-	return (uint32_t)(hash_bytes(h, f->as_path, sizeof(f->as_path)) >> 20);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		h = mix(h, words[i]);
+	for (size_t i = 0; i < ROUTE_AS_PATH_SHOWN; i++)
+		h = mix(h, f->as_path[i]);
+	return (uint32_t)h;
 }
 
 static uint32_t *must_calloc(uint32_t n)
@@ -77,9 +81,10 @@ static uint32_t *must_calloc(uint32_t n)
 	return p;
 }
 
-static void chains_init(struct chains *c, size_t size, uint32_t (*hash)(const void *thing))
+static void chains_init(struct chains *c, size_t size, uint64_t key,
+	uint32_t (*hash)(uint64_t key, const void *thing))
 {
-	*c = (struct chains){.size = BUCKETS_FIRST, .hash = hash};
+	*c = (struct chains){.size = BUCKETS_FIRST, .key = key, .hash = hash};
 	c->first = must_calloc(c->size);
 	pool_init(&c->pool, size);
 }
@@ -97,7 +102,7 @@ static void chains_grow(struct chains *c)
 	for (uint32_t i = 0; i < c->size; i++) {
 		for (uint32_t n = c->first[i], after; n; n = after) {
 			uint32_t *next = pool_at(&c->pool, n);
-			uint32_t at = c->hash(next) & (size - 1);
+			uint32_t at = c->hash(c->key, next) & (size - 1);
 
 			after = *next;
 			*next = first[at];
@@ -118,7 +123,7 @@ static uint32_t chains_insert(struct chains *c, const void *thing)
 	if (c->count++ >= CHAIN_LENGTH * c->size)
 		chains_grow(c);
 	memcpy(next, thing, c->pool.size);
-	at = &c->first[c->hash(thing) & (c->size - 1)];
+	at = &c->first[c->hash(c->key, thing) & (c->size - 1)];
 	*next = *at;
 	*at = n;
 	return n;
@@ -134,7 +139,7 @@ static void chains_remove(struct chains *c, uint32_t *at)
 	c->count--;
 }
 
-struct route_table *route_table_new(void)
+struct route_table *route_table_new(uint64_t key)
 {
 	struct route_table *t = calloc(1, sizeof(*t));
 
@@ -142,8 +147,8 @@ struct route_table *route_table_new(void)
 		abort();
 	for (int v6 = 0; v6 < FAMILIES; v6++)
 		chains_init(&t->entries[v6],
-			offsetof(struct route_entry, address) + address_bytes(v6), hash_entry);
-	chains_init(&t->facts, sizeof(struct route_facts), hash_facts);
+			offsetof(struct route_entry, address) + address_bytes(v6), key, hash_entry);
+	chains_init(&t->facts, sizeof(struct route_facts), key, hash_facts);
 	t->shares = shares_new();
 	return t;
 }
@@ -178,7 +183,7 @@ static struct chains *entries_of(struct route_table *t, const struct ip_prefix *
 static uint32_t *place_of(const struct chains *c, const struct ip_prefix *prefix)
 {
 	size_t bytes = address_bytes(prefix->addr.family == AF_INET6);
-	uint32_t hash = hash_address(prefix->addr.bytes, bytes, prefix->len);
+	uint32_t hash = hash_address(c->key, prefix->addr.bytes, bytes, prefix->len);
 	uint32_t *at = &c->first[hash & (c->size - 1)];
 
 	for (struct route_entry *e; (e = entry_at(c, *at)); at = &e->next) {
@@ -216,7 +221,7 @@ static bool facts_equal(const struct route_facts *a, const struct route_facts *b
 
 static uint32_t *place_of_facts(struct route_table *t, const struct route_facts *f)
 {
-	uint32_t *at = &t->facts.first[hash_facts(f) & (t->facts.size - 1)];
+	uint32_t *at = &t->facts.first[hash_facts(t->facts.key, f) & (t->facts.size - 1)];
 
 	while (*at && !facts_equal(facts_at(t, *at), f))
 		at = &facts_at(t, *at)->next;

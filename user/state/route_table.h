@@ -56,7 +56,8 @@ struct route_facts {
 
 struct route_table;
 
-struct route_table *route_table_new(void);
+/* With a random key no site can choose prefixes that fall into one chain. */
+struct route_table *route_table_new(uint64_t key);
 void route_table_free(struct route_table *t);
 
 struct route_entry *route_table_find(struct route_table *t, const struct ip_prefix *prefix);

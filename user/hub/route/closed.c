@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "hub/route/fib.h"
 #include "ipc/msg_bgp.h"
 
@@ -46,7 +47,7 @@ struct closed *closed_new(void)
 
 	if (!c)
 		abort();
-	c->table = route_table_new();
+	c->table = route_table_new(random_u64());
 	c->now_s = (uint32_t)(clock_now() / CLOCK_SECOND);
 	c->spared = &c->lists[0];
 	c->before = &c->lists[1];

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "hub/route/closed.h"
 #include "ipc/msg_bgp.h"
 
@@ -20,7 +21,7 @@ struct fib *fib_new(void)
 
 	if (!f)
 		abort();
-	f->table = route_table_new();
+	f->table = route_table_new(random_u64());
 	return f;
 }
 
