@@ -4,11 +4,15 @@
  *
  *   parse > classify > borrow from the aggregate > police the site > redirect to the worker's socket
  *
- * ESP ends here or in a worker; the kernel sees only its fragments, to reassemble them. With kernel
- * ESP it goes on to the kernel instead, on a CPU that its tunnel names. IKE is limited, strangers all
- * together, and passed on: RFC 7296 2.6 cookies protect state, this the socket in front of them. All else is
- * passed untouched if it is the hub's own, else dropped: nothing gets in but through an SA. `leaving`, on the
- * egress of the same devices, is the other way round.
+ * ESP is dropped here or redirected to a worker; the kernel sees only its fragments, which it reassembles. With
+ * kernel ESP (dataplane: xfrm) packets go on to the kernel instead, on a CPU chosen by the tunnel. IKE is passed
+ * on, limited for each source and for all strangers together: the cookies of RFC 7296 2.6 protect the engine's
+ * state, this limit protects the socket in front of it. Anything else passes untouched if it ends at an address
+ * of the hub, and is dropped if not: nobody gets to the networks behind the hub but through an SA.
+ *
+ * The program `leaving`, TC on the egress of the same devices, drops what the kernel would send out in clear:
+ * what it forwards for others, and what the hub itself sends to prefixes that belong to sites (map `closed4`,
+ * `closed6`).
  */
 #include "classify.h"
 #include "congestion.h"
@@ -34,7 +38,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 esp_cpus; /* kernel ESP: CPUs that tunnels are spread over; 0: AF_XDP */
 const volatile __u64 ike_cost_ns = 5000000; /* one packet, at 200 per second */
 const volatile __u64 ike_burst_ns = 2000000000;
-/* Of all sources together: 50,000 first messages a second, 10,000 cookies, 2,000 of no SA that exists. */
+/*
+ * What all sources together may send: 50,000 first messages a second, 10,000 with a cookie, 2,000 for an
+ * unknown SA.
+ */
 const volatile struct stranger_limit ike_strangers[SLUICE_IKE_STRANGERS] = {
 	[IKE_FIRST] = {20000, 100000000},
 	[IKE_COOKIE] = {100000, 100000000},
@@ -51,7 +58,7 @@ __u64 ike_neighbours_tat_ns;
 __u32 inside_ifindex;                      /* set before anything is attached to it */
 __u32 outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: there is no such device now */
 
-/* What every packet needs of its CPU, in one place. */
+/* What every packet reads and writes of its CPU, in one map value. */
 struct outside_cpu {
 	struct outside_stats stats;
 	struct police_cpu police;
@@ -78,8 +85,10 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } cpus SEC(".maps");
 
-PLAIN_ARRAY(foreign_budget, __u64, SLUICE_MAX_TUNNELS);  /* when that of a tunnel is used up */
-PLAIN_ARRAY(fragment_budget, __u64, SLUICE_MAX_TUNNELS); /* of datagrams that its own peer begins */
+PLAIN_ARRAY(foreign_budget, __u64,
+	SLUICE_MAX_TUNNELS); /* GCRA of packets from elsewhere than the peer: see `foreign` */
+PLAIN_ARRAY(fragment_budget, __u64,
+	SLUICE_MAX_TUNNELS); /* GCRA of datagrams in fragments from the peer itself */
 PLAIN_ARRAY(told_sites, struct told, SLUICE_MAX_TUNNELS);
 PLAIN_ARRAY(site_credit, __u64, SLUICE_MAX_SITES);
 ROUTE_TRIE(closed4, struct route4_key, SLUICE_MAX_CLOSED);
@@ -94,7 +103,7 @@ struct {
 
 SHARED_ARRAY(ike_spis, struct ike_spi, SLUICE_IKE_SPI_ENTRIES);
 
-/* Once, for all that is not ESP. */
+/* Charges a bucket of packets that are not ESP; out of line, so that the program has it once. */
 static __noinline int charge(__u64 *tat_ns, __u64 now, __u64 cost_ns, __u64 burst_ns)
 {
 	__u64 start;
@@ -129,8 +138,9 @@ static __always_inline struct ike_spi *ike_sa_of(const struct outside_packet *p)
 }
 
 /*
- * Of no SA. A source that asks too often takes nothing from others; a flood from everywhere stops at what
- * the ike process can answer; and no answer fills the table of neighbours.
+ * Limits IKE that belongs to no SA the ike process has. A source that asks too often uses up its own budget only; a
+ * flood from everywhere is cut down to what the ike process can answer; and answers to hosts on the link, which the
+ * kernel has to ask for (ARP), are too few to fill its table of neighbours.
  */
 static __noinline int ike_of_stranger(struct xdp_md *ctx, const struct outside_packet *p,
 	struct outside_stats *stats, __u64 bytes)

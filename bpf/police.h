@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Rates. A bucket is one GCRA that all CPUs share (abi.h), and to look at it costs what memory costs
- * that others write. So a CPU borrows from it for several packets at a time, and spends the loan where
- * no other CPU looks. What is in a loan has been paid for; it leaves as packets, or not at all.
+ * Rate limits. A bucket is one GCRA word that all CPUs share (abi.h), and reading memory that other CPUs write
+ * is slow. So a CPU charges the bucket for several packets at a time, a loan, and pays the next packets out of
+ * its loan, which is per-CPU memory. A loan is charged when it is taken; what of it is never spent is
+ * lost to the site.
  *
- * A loan is at most a quantum, and is looked at again in every turn: what is left of it then counts as
- * the time it was paid with, at the price of the day, and as no more than a new loan. So nobody has more
- * than its rate over time, its burst and CPUs * quantum, whatever the rate, or the site in this place, was.
+ * A loan is at most a quantum (quantum_of). Every turn of 16 jiffies the CPU compares its loan with the bucket
+ * again: it converts what is left into time at the price it was bought for, back into bytes at the present
+ * price, and keeps no more than one quantum. So a site passes at most its rate over time, its burst, and CPUs *
+ * quantum, also when its rate has changed or another site has taken over its slot.
  */
 #ifndef BPF_POLICE_H
 #define BPF_POLICE_H
@@ -41,16 +43,16 @@ struct site_loan {
 	__u64 turn; /* when it was last looked at */
 };
 
-/* Of this CPU: what it borrowed from the aggregate, and when it last read the clock. */
+/* What a CPU has borrowed from the aggregate, and the time as it read it last (`now`, in jiffy `jiffies`). */
 struct police_cpu {
 	struct loan aggregate;
 	__u64 now, jiffies;
 };
 
 /*
- * Reading the clock costs as much as all the rest. A time read in the same jiffy serves while it lets
- * the packet pass; who refuses a packet looks again, with `exact`. To a full bucket the time does not
- * matter, and an idle one keeps up to a jiffy more of what it did not use.
+ * Reading the clock costs as much as all the rest of policing. So the time is read once a jiffy and used again
+ * while packets pass; before a packet is refused it is read anew (`exact`). With a time that is too old a bucket
+ * looks fuller than it is, and one that was idle keeps what it did not use for up to a jiffy longer.
  */
 static __always_inline __u64 clock_of(struct police_cpu *cpu, int exact)
 {
@@ -63,11 +65,11 @@ static __always_inline __u64 clock_of(struct police_cpu *cpu, int exact)
 	return cpu->now;
 }
 
-/* How pay() is asked: about packets, not bytes; for a packet that has a reserve. */
+/* Flags of pay(): charge a packet instead of bytes; the packet is small and may use the reserve. */
 #define PAY_PACKETS 1
 #define PAY_SMALL   2
 
-/* How much to borrow at a time: so little of a burst that nobody notices. */
+/* Bytes (or packets) of one loan: SLUICE_LOAN_PART of the burst, `most` at most. */
 static __always_inline __u64 quantum_of(__u64 price, __u64 burst, __u64 most)
 {
 	burst /= SLUICE_LOAN_PART;
@@ -75,13 +77,15 @@ static __always_inline __u64 quantum_of(__u64 price, __u64 burst, __u64 most)
 }
 
 /*
- * A whole loan is had only from a bucket that has room for it. From one that is nearly full each packet
- * pays for itself alone: who drops a loan's worth in a row takes all of a short window, and a sender of TCP
- * then waits for its timer in place of sending faster again.
+ * Pays for a packet out of the loan, or takes a new loan from the bucket first. True: paid.
  *
- * Bulk fills a bucket up to its burst, small packets may go a quarter further, each with what it costs
- * itself. So the keep-alives of a site (BFD, BGP, DPD of devices) pass while its bulk is dropped. They
- * are charged like all others: the rate over time is the same.
+ * A whole loan is given only while the bucket has room for it. From a bucket that is nearly full, each packet
+ * pays for itself: otherwise a loan's worth of packets would be dropped in a row, which is all of a short TCP
+ * window, and the sender would wait for its retransmission timer.
+ *
+ * Other packets fill a bucket up to its burst; small ones (PAY_SMALL) may exceed it by a quarter. So BFD, BGP
+ * and the DPD of devices pass while a site's bulk is dropped. They are charged like all others, so the rate
+ * stays the same.
  */
 static __noinline int pay(
 	struct rate_bucket *b, struct loan *loan, struct police_cpu *cpu, __u64 bytes, int how)
@@ -123,7 +127,8 @@ static __noinline int pay(
 }
 
 /*
- * own_limits: this bucket does not pay into the aggregate. small: PAY_SMALL or 0. Nobody pays for a drop.
+ * Charges a packet of so many bytes to the aggregate (unless own_limits: a gateway's tunnel is no part of it)
+ * and to the site's bucket. small: PAY_SMALL or 0. A packet that one of the two refuses is charged to neither.
  */
 static __always_inline enum police_verdict police(struct rate_bucket *site, struct site_loan *loan,
 	struct rate_bucket *aggregate, int own_limits, struct police_cpu *cpu, __u64 bytes,
@@ -145,7 +150,7 @@ static __always_inline enum police_verdict police(struct rate_bucket *site, stru
 	return v;
 }
 
-/* The same where there is a loan of everything: then nobody else's memory is looked at. */
+/* The fast path of police(): true if this CPU's loans cover the packet, so that no shared memory need be read. */
 static __always_inline int spend(
 	struct site_loan *loan, int own_limits, struct police_cpu *cpu, __u64 bytes)
 {

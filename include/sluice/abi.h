@@ -476,9 +476,11 @@ struct route_target {
 };
 
 /*
- * `closed4` and `closed6`: what sites have announced since the hub runs, whether it is routed now or
- * not. The hub itself sends nothing there in clear. Networks and hosts that others know a way to by an
- * outside device stand there too, with this tunnel: it may send there.
+ * The tries `closed4` and `closed6` say where the hub itself must not send in clear by an outside device: to
+ * prefixes that sites have announced since the hub started, whether they are routed into a tunnel now or not.
+ * hub writes them (hub/route/closed.h), TC on the egress of the outside devices reads them. An entry whose
+ * tunnel is SLUICE_NOT_CLOSED is an exception within such a prefix: a network or host that has a route by an
+ * outside device of its own.
  */
 #define SLUICE_NOT_CLOSED 0xffffffffu
 #define SLUICE_MAX_CLOSED (2 * SLUICE_MAX_ROUTES)
@@ -500,7 +502,7 @@ struct route_share {
 };
 
 /*
- * Of the members that are open, a flow takes the one with the highest score (rendezvous hashing):
+ * A flow takes the open member with the highest score (rendezvous hashing):
  * when one goes, nobody moves but its flows, and the same ones return to it. For flows all scores are
  * drawn evenly, from 0 to 1, say. That of a light member is raised to the power of the weight of the
  * heavy ones, which makes it the winner as much less often as its weight is less.

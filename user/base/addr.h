@@ -65,11 +65,13 @@ bool prefix_parse(const char *text, struct ip_prefix *p);
 /* The prefix of `len` bits that contains a (host bits cleared). */
 struct ip_prefix prefix_make(const struct ip_addr *a, unsigned int len);
 
+/* Whether the address lies within the prefix; false when the families differ. */
 bool prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 
 /* True when every address of inner is one of outer. */
 bool prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *inner);
 
+/* Whether both are the same family, address and length; and the order of a sort: family, address, length. */
 bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 int prefix_compare(const struct ip_prefix *a, const struct ip_prefix *b);
 

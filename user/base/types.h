@@ -145,7 +145,7 @@ struct packet_options {
 	uint8_t df;                 /* enum df_choice */
 };
 
-/* The same of one tunnel: workers get it with the message that announces the tunnel. */
+/* How packets of one tunnel are treated; hub tells data with the message that announces the tunnel. */
 struct tunnel_packet_options {
 	bool own_limits; /* its limits are not its site's: abi.h, bucket_of */
 };

@@ -6,22 +6,23 @@
 #include "bgp/policy.h"
 #include "bgp/rib.h"
 
-/* Room that a writer must have for any one message. */
+/* Bytes that any one message may need. */
 #define ADJOUT_ROOM MESSAGE_MAX
 
 /*
- * What one round of decisions changed in a family, in short: most of it does not concern most peers,
- * which then need not look at the prefixes at all.
+ * A short list of the prefixes of a family that one round of decisions has changed, made once for all peers. Most
+ * changes do not concern most peers; with the list a peer sees that without looking at the prefixes themselves.
  */
 #define ADJOUT_NEWS_MAX 1024
 
 struct adjout_news {
 	uint32_t count;
 	struct adjout_item {
-		uint32_t number;
-		uint16_t site, group; /* who is not told */
-		uint16_t told;        /* the one slot that was told, or one of ADJOUT_TOLD_... */
-		bool wanted;          /* by all the others */
+		uint32_t number; /* of the prefix in the pool of its table */
+		uint16_t site,
+			group; /* the site that it comes from and its group: they are not told */
+		uint16_t told; /* the one slot that was told of it, or one of ADJOUT_TOLD_... */
+		bool wanted;   /* the others are to be told of it */
 	} items[ADJOUT_NEWS_MAX];
 };
 
@@ -33,11 +34,11 @@ struct adjout {
 	bool more_follows; /* decisions wait for others (RFC 4724 4.1): no End-of-RIB yet */
 };
 
-/* What stands behind the `recent` cursor of the family: changed by so many decisions at most. */
+/* Fills the list with the prefixes behind the `recent` cursor of the family: what the latest decisions changed. */
 void adjout_collect_news(struct rib *rib, const struct policy *policy, enum bgp_family family,
 	struct adjout_news *news);
 
-/* Forgets prefixes of it that nobody needs any longer. */
+/* After all peers have been told: frees those prefixes of the list of which nothing is known any more. */
 void adjout_clean_news(struct rib *rib, enum bgp_family family, const struct adjout_news *news);
 
 /*
@@ -46,8 +47,9 @@ void adjout_clean_news(struct rib *rib, enum bgp_family family, const struct adj
  */
 bool adjout_fill(const struct adjout *o, enum bgp_family family, struct wr *w);
 
-/* The same, for a peer that knows everything but the news. */
+/* Whether the peer knows everything but what the list has: then adjout_fill_news() is enough for it. */
 bool adjout_knows_the_rest(const struct adjout *o, enum bgp_family family);
+/* Writes what the list has for such a peer. True when nothing is left to tell. */
 bool adjout_fill_news(const struct adjout *o, enum bgp_family family,
 	const struct adjout_news *news, struct wr *w);
 

@@ -19,6 +19,7 @@ struct claims {
 	bool has_len[2][129]; /* IPv4, IPv6: lengths that occur */
 };
 
+/* Begin with claims_clear(), add them all, then sort: only then they may be looked for. fini frees. */
 void claims_clear(struct claims *c);
 void claims_add(struct claims *c, const struct ip_prefix *prefix, uint32_t group);
 void claims_sort(struct claims *c);

@@ -231,7 +231,7 @@ struct guarding {
 	struct decision *d;
 };
 
-/* Of a prefix within the one that is decided about. */
+/* rib_visit: keeps the owner of a prefix that lies within the one that is decided about. */
 static bool keep_inner_owners(void *context, struct rib_prefix *inner)
 {
 	struct guarding *g = context;
@@ -387,7 +387,7 @@ static void mark_lost(struct trial *t, enum path_fate fate)
 	}
 }
 
-/* Of a path that only tie-breaking kept from being the best. */
+/* What becomes of a path that only the tie-breakers kept from being the best. */
 static enum path_fate fate_of_equal(
 	const struct rib_path *best, const struct rib_path *p, const struct route_shares *shares)
 {

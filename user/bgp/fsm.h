@@ -76,6 +76,7 @@ struct fsm_cell fsm_lookup(enum fsm_state state, enum fsm_event event);
 /* Moves *state; false, and no move, when no cell of the table leads from *state to next. */
 bool fsm_move(enum fsm_state *state, enum fsm_state next);
 
+/* "Idle", "Established": as RFC 4271 8.2.2 names it. */
 const char *fsm_state_name(enum fsm_state state);
 
 #endif

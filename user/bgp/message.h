@@ -52,6 +52,7 @@ enum message_result bgp_message_decode(const uint8_t *bytes, size_t len, bool ex
 size_t bgp_message_begin(struct wr *w, enum message_type type);
 void bgp_message_end(struct wr *w, size_t place);
 
+/* A whole KEEPALIVE (RFC 4271 4.4), and a whole NOTIFICATION (4.5), header included. */
 void bgp_message_encode_keepalive(struct wr *w);
 void bgp_message_encode_notify(struct wr *w, const struct bgp_notify *n);
 

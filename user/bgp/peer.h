@@ -50,7 +50,7 @@ struct bgp_session {
 	size_t in_size;
 };
 
-/* Of events: what there is too much of is left out, and counted. */
+/* A token bucket of events: those beyond it are left out, and counted in `lost`. */
 struct bgp_budget {
 	uint64_t refill;
 	uint32_t left, lost;
@@ -110,6 +110,7 @@ struct bgp {
 
 /* ---- speaker.c ---- */
 
+/* The peer behind a tunnel; NULL: none is configured. */
 struct bgp_peer *speaker_peer(const struct bgp *b, uint32_t tunnel);
 
 /* A slot at the end of the effect queue, to be filled. */
@@ -121,7 +122,7 @@ __attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const str
 /* Records something of the session, or of a route (a and next_hop NULL: it is gone). */
 __attribute__((format(printf, 3, 4))) void speaker_event(
 	struct bgp *b, struct bgp_peer *p, const char *format, ...);
-/* The same of what ends a session, which still counts as established: M-25 calls that DOWN. */
+/* Records why a session ends. It still counts as established then, and M-25 wants the event to say DOWN. */
 __attribute__((format(printf, 4, 5))) void speaker_end_event(struct bgp *b, struct bgp_peer *p,
 	const struct bgp_session *ending, const char *format, ...);
 void speaker_route_event(struct bgp *b, struct bgp_peer *p, enum bgp_event_status status,
@@ -160,6 +161,10 @@ void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 /* Ends both sessions with a NOTIFICATION where the state wants one. */
 void peer_stop(struct bgp *b, struct bgp_peer *p, const struct bgp_notify *n, uint64_t now);
 
+/*
+ * Does what the timers of the peer and of its sessions want by now; and when the next one is due, CLOCK_NEVER
+ * for none.
+ */
 void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now);
 uint64_t peer_next_timer(const struct bgp_peer *p);
 

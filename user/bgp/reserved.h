@@ -32,6 +32,7 @@ struct reserved {
 	struct claims outside, connected; /* the groups mean nothing */
 };
 
+/* Empties the list, to be filled again. */
 void reserved_clear(struct reserved *r);
 /* False: RESERVED_MAX is reached, or it is no fact (kind, prefix); then nothing is added. */
 bool reserved_add(struct reserved *r, enum reserved_kind kind, const struct ip_prefix *prefix);
@@ -39,6 +40,7 @@ bool reserved_add(struct reserved *r, enum reserved_kind kind, const struct ip_p
 void reserved_sort(struct reserved *r);
 void reserved_fini(struct reserved *r);
 
+/* How many facts it has. */
 size_t reserved_count(const struct reserved *r);
 /* The facts in a fixed order: equal lists have equal ones. */
 struct reserved_fact reserved_at(const struct reserved *r, size_t i);

@@ -130,11 +130,14 @@ void rib_fini(struct rib *r);
 void rib_peer_start(struct rib *r, struct rib_peer *p, enum bgp_family family);
 void rib_peer_stop(struct rib *r, struct rib_peer *p, const bool keep[BGP_FAMILIES]);
 
-/* Marks all paths of the peer as stale; forgets those that still are. */
+/* Marks all paths of the peer in the family as stale (RFC 4724 4.2); removes those that are stale still. */
 void rib_mark_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
 void rib_drop_stale(struct rib *r, struct rib_peer *p, enum bgp_family family);
 
-/* Clears up after peers that are gone, some prefixes at a time. True: there is more to do. */
+/*
+ * Prefixes remember which slots were told of them. After a peer is gone, its slot is cleared in all prefixes,
+ * `budget` of them each call. True: there is more to do.
+ */
 bool rib_sweep(struct rib *r, unsigned int budget);
 
 enum rib_change {
@@ -146,7 +149,7 @@ enum rib_change {
 /* The peer's path to a prefix is now this one (a reference is taken). */
 enum rib_change rib_learn(struct rib *r, struct rib_peer *p, enum bgp_family family,
 	const struct ip_prefix *prefix, struct attrs *a);
-/* False: there was none. */
+/* The peer has withdrawn its path to the prefix. False: there was none. */
 bool rib_forget(
 	struct rib *r, struct rib_peer *p, enum bgp_family family, const struct ip_prefix *prefix);
 
@@ -162,33 +165,35 @@ void rib_keep_out(
 /* Asks for a new decision about all: the policy has changed. */
 void rib_touch_all(struct rib *r);
 
-/* The same about the prefix and those that it lies in. */
+/* Asks for a new decision about the prefix and all known prefixes that it lies in. */
 void rib_touch_around(struct rib *r, const struct ip_prefix *prefix);
 
-/* The next prefix to decide about, taken off the queue, or NULL; whether there is one. */
+/* Takes the next prefix to decide about off the queue; NULL: none waits. And whether one does. */
 struct rib_prefix *rib_next_dirty(struct rib *r);
 bool rib_is_dirty(const struct rib *r);
 
-/* Sets what a decision gave. True when what other peers are told has changed. */
+/* Stores the outcome of a decision about the prefix. True when what other peers are told has changed. */
 struct decision;
 bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d);
 
 /* Frees the prefix if nothing is known or still to be told of it. */
 void rib_collect(struct rib *r, struct rib_prefix *e);
 
+/* NULL: nothing is known of it. */
 struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix);
 
-/* Asks for a new decision about one. */
+/* Asks for a new decision about one prefix. */
 void rib_touch(struct rib *r, struct rib_prefix *e);
 
-/* Asks for one about each prefix that is held for the location. */
+/* Asks for a new decision about each prefix that is held for the group, whose session is back. */
 void rib_touch_held(struct rib *r, uint32_t group);
 
-/* Who owned the prefix before this process; true for as long as nothing else was decided. */
+/* The group that owned the prefix before bgp was restarted: it does so until a decision says otherwise. */
 void rib_set_owner(struct rib *r, const struct ip_prefix *prefix, uint16_t group);
 
 /* ---- rib_tree.c ---- */
 
+/* The tree of prefixes by address: enters or removes the prefix with this number. */
 void rib_tree_add(struct rib_table *t, uint32_t number);
 void rib_tree_remove(struct rib_table *t, uint32_t number);
 
@@ -237,18 +242,22 @@ uint32_t rib_after(const struct rib_table *t, uint32_t number);
 /* Moves a cursor before a node, or to the end (0). */
 void rib_move_cursor(struct rib_table *t, uint32_t cursor, uint32_t before);
 
-/* A new cursor there, and its end. */
+/* Puts a new cursor before a node, and returns its number; removes one. */
 uint32_t rib_add_cursor(struct rib_table *t, uint32_t before);
 void rib_drop_cursor(struct rib_table *t, uint32_t cursor);
 
+/* The adj-RIB-out: whether the peer was told of the prefix; and that it was, or was told of its end. */
 bool rib_was_told(const struct rib *r, const struct rib_prefix *e, const struct rib_peer *p);
 void rib_set_told(struct rib *r, struct rib_prefix *e, struct rib_peer *p, bool told);
 
-/* A peer takes a slot: nothing may remain of who had it before. A peer has left its slot. */
+/*
+ * A peer takes a slot: what remains of who had it before is cleared at once. A peer leaves its slot:
+ * rib_sweep() clears it.
+ */
 void rib_slot_taken(struct rib *r, enum bgp_family family, unsigned int slot);
 void rib_slot_left(struct rib_table *t, unsigned int slot);
 
-/* Takes the second cursor out of the list. */
+/* The peer's limit keeps nothing back any more: takes its cursor `held` out of the list. */
 void rib_release(struct rib *r, struct rib_peer *p, enum bgp_family family);
 
 /* Sends everything to the peer again: its MED changed, or it asked (RFC 2918). */

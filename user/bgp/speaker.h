@@ -43,7 +43,7 @@ enum bgp_note_level {
 	BGP_NOTE_WARN,
 };
 
-/* Of a neighbour, since it was configured: what was wrong with its UPDATEs. */
+/* What was wrong with the UPDATEs of a neighbour, since it was configured. */
 struct bgp_counts {
 	uint32_t discarded;   /* attributes left out (RFC 7606) */
 	uint32_t as_withdraw; /* UPDATEs whose routes were treated as withdrawn */

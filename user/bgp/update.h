@@ -36,6 +36,10 @@ void nlri_put(struct wr *w, const struct ip_prefix *p);
 /* Messages of one family: prefixes in wire form, at most UPDATE_NLRI_MAX bytes of them. */
 #define UPDATE_NLRI_MAX 1200
 
+/*
+ * A whole UPDATE (RFC 4271 4.3; RFC 4760 for IPv6) that announces the prefixes in nlri with these attributes, as
+ * they are exported to the peer; one that withdraws them; and the one that says that all was told (RFC 4724 2).
+ */
 void update_encode_reach(struct wr *w, enum bgp_family family, const struct attrs *a,
 	const struct attr_export *x, const struct ip_addr *next_hop, const uint8_t *nlri,
 	size_t len);

@@ -170,7 +170,7 @@ struct tunnel_conf {
 	uint8_t activity_log, bgp_log; /* enum log_form */
 	uint8_t order; /* enum proposal_order; the sets in options are sorted by it already */
 	struct ip_addr address; /* outside address of the site; family 0: any */
-	/* Of the site and of the hub. IKE_ID_DN has the text here, which hub encodes. */
+	/* Who the site has to be, and who the hub says it is. An IKE_ID_DN is text here; hub encodes it. */
 	struct ike_identity identity;
 	struct ike_identity local_identity;
 	struct ip_prefix inside;  /* /30: hub .1, site .2 */
@@ -236,11 +236,11 @@ struct config_text {
 struct config *config_read(
 	const struct config_text *texts, size_t count, char error[CONFIG_ERROR_SIZE]);
 
-/* The same of sluice.yaml alone. */
+/* Reads sluice.yaml alone, from memory; otherwise like config_read(). */
 struct config *config_parse(
 	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
 
-/* The same from the file `path` and from all sites/NAME.yaml beside it, in the order of their names. */
+/* Like config_read(), from the file `path` and all sites/NAME.yaml beside it, in the order of their names. */
 struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
 
 /*

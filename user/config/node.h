@@ -119,7 +119,10 @@ const char *walk_place(struct walk *w, const yaml_node_t *node, const yaml_node_
 __attribute__((format(printf, 3, 4))) bool walk_fail(
 	struct walk *w, const yaml_node_t *node, const char *format, ...);
 
-/* The same of a document that has no nodes. */
+/*
+ * Notes a mistake like walk_fail(), for a document that libyaml could not make nodes of: its name and line are
+ * given.
+ */
 bool walk_refuse(struct walk *w, const char *name, size_t line, const char *what);
 
 #endif

@@ -30,6 +30,7 @@ struct cert_facts {
 struct cert *cert_decode(const void *der, size_t len);
 void cert_free(struct cert *c);
 
+/* What is shown of a certificate; and the kind of its public key. */
 void cert_facts(const struct cert *c, struct cert_facts *facts);
 enum key_kind cert_key_kind(const struct cert *c);
 
@@ -49,6 +50,7 @@ bool cert_first_identity(const struct cert *c, struct ike_identity *id);
 /* The subject's distinguished name as DER, which lives as long as the certificate. */
 struct chunk cert_subject(const struct cert *c);
 
+/* SHA-1 of the SubjectPublicKeyInfo, by which IKEv2 names authorities (RFC 7296 3.7). False on failure. */
 bool cert_spki_hash(const struct cert *c, uint8_t out[CERT_SPKI_HASH]);
 
 /* The moment from which an operator is to be warned: a third of the validity before its end, at
@@ -99,6 +101,7 @@ struct credential *credential_read_public(
 	const void *chain, size_t chain_len, char *error, size_t size);
 void credential_free(struct credential *c);
 
+/* Its private key, and its own certificate; both belong to the credential. */
 const struct private_key *credential_key(const struct credential *c);
 const struct cert *credential_cert(const struct credential *c);
 

@@ -8,6 +8,7 @@
 #define SHA1_LEN   20
 #define SHA256_LEN 32
 
+/* The digest of all chunks, one after the other. False when OpenSSL fails. */
 bool hash_sha1(const struct chunk *chunks, size_t count, uint8_t out[SHA1_LEN]);
 bool hash_sha256(const struct chunk *chunks, size_t count, uint8_t out[SHA256_LEN]);
 

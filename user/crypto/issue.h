@@ -25,6 +25,7 @@ struct issued {
 	size_t len;
 };
 
+/* Wipes and frees the text; the struct is the caller's. */
 void issued_free(struct issued *text);
 
 /* A fresh key; `rsa_bits` counts for KEY_RSA only. NULL when the library fails. */

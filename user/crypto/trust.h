@@ -45,6 +45,7 @@ bool trust_add_ca(struct trust *t, const void *pem, size_t len, char *error, siz
 /* Adds every revocation list of a PEM text, or one in DER. */
 bool trust_add_crl(struct trust *t, const void *bytes, size_t len, char *error, size_t size);
 
+/* The authorities, by index; the certificate belongs to `t`. */
 size_t trust_ca_count(const struct trust *t);
 const struct cert *trust_ca(const struct trust *t, size_t index);
 
@@ -54,6 +55,7 @@ struct trust_crl_facts {
 	size_t revoked;
 };
 
+/* The revocation lists, by index: what is shown of each. */
 size_t trust_crl_count(const struct trust *t);
 void trust_crl(const struct trust *t, size_t index, struct trust_crl_facts *facts);
 

@@ -22,7 +22,7 @@ static void link_name_of(const struct bpf_plane *p, const char *kind, uint32_t i
 	snprintf(name, LINK_NAME_SIZE, "link_%s_%u", kind, p->ifindex[i]);
 }
 
-/* Of a device that is still ours to close. */
+/* Whether the pin is that of a program on one of our outside devices. */
 bool bpf_plane_is_link(const struct bpf_plane *p, const char *pin)
 {
 	char name[LINK_NAME_SIZE];

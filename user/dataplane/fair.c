@@ -9,8 +9,8 @@
 #define WANTS_MORE 0.94 /* of its limit: who comes so close to it would take more */
 
 /*
- * Of the aggregate, 1/256 is not given out: the buckets of the sites are to be what drops, the one
- * of the aggregate asks nobody whose packet it is.
+ * 1/256 of the aggregate is not given out, so that packets are dropped by the buckets of the sites that send too
+ * much. The aggregate's own bucket would drop anybody's.
  */
 #define SPARE_SHIFT 8
 

@@ -44,6 +44,7 @@ void link_close(struct link *l);
 /* After fork, in a child of another role: closes descriptors, leaves the kernel as it is. */
 void link_forget(struct link *l);
 
+/* The index and the name of the inside device; both stay when it is made again. */
 uint32_t link_ifindex(const struct link *l);
 const char *link_name(const struct link *l);
 

@@ -99,6 +99,7 @@ bool maps_offered(struct maps *m, enum sluice_direction direction, uint32_t arou
  */
 void maps_workers_ended(struct maps *m);
 
+/* Sums over all CPUs since the maps were made; of a worker, what it counts itself. */
 void maps_outside_stats(struct maps *m, struct outside_stats *stats);
 void maps_inside_stats(struct maps *m, struct inside_stats *stats);
 void maps_worker_stats(struct maps *m, uint32_t worker, struct worker_stats *stats);

@@ -48,6 +48,7 @@ struct sa_pair {
 
 struct sadb;
 
+/* An empty one. */
 struct sadb *sadb_new(void);
 
 /* No worker may run any more. */
@@ -75,11 +76,13 @@ unsigned int sadb_del(struct sadb *db, uint32_t tunnel, uint32_t spi_in, uint32_
 /* Writer: frees what no worker can hold any more. To be called now and then. */
 void sadb_collect(struct sadb *db);
 
+/* Takes over both SAs; free frees them, too. */
 struct sa_pair *sa_pair_new(struct esp_sa *own_in, struct esp_sa *own_out);
 void sa_pair_free(struct sa_pair *p);
 /* Bytes of the outer IP packet around so many bytes of ESP; not of more headers when it is sent in fragments. */
 uint32_t sa_pair_outer_len(const struct sa_pair *p, uint32_t esp_len);
 
+/* Where ESP is sent to from now on. */
 void sa_pair_remote_set(struct sa_pair *p, const struct ip_endpoint *remote);
 
 #endif

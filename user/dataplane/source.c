@@ -83,7 +83,7 @@ size_t source_set_replace(
 	size_t failed = 0, i = 0, k = 0;
 
 	sort(now);
-	/* Both in order. */
+	/* Both sets are sorted: an entry that only one of them has is written or removed. */
 	while (i < was->count || k < now->count) {
 		int order = i == was->count   ? 1
 			    : k == now->count ? -1

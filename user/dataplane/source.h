@@ -27,6 +27,7 @@ struct source_set {
 	size_t count, room;
 };
 
+/* Adds an entry: the prefix is of this group, in this list (struct source_entry). fini frees. */
 void source_set_add(
 	struct source_set *s, uint32_t list, uint32_t group, const struct ip_prefix *prefix);
 void source_set_fini(struct source_set *s);

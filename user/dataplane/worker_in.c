@@ -216,7 +216,10 @@ uint32_t worker_receive(struct worker *w, struct xsk *x, uint64_t now)
 	return total;
 }
 
-/* Both rates, as XDP keeps them for what does not come in fragments. Where it was refused, if it was. */
+/*
+ * Charges the aggregate and the site, as XDP does for what does not come in fragments. NULL, or where to count
+ * the drop.
+ */
 static struct traffic *refused(struct worker *w, uint32_t tunnel, uint64_t now, uint32_t bytes)
 {
 	struct rate_bucket *all = &w->shared.bucket_aggregate[SLUICE_IN];

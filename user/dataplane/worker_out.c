@@ -75,7 +75,7 @@ static uint32_t charge_of_fragments(const struct worker *w, const struct sa_pair
 	return sum + charge_of(w, p, len);
 }
 
-/* Both rates, which the packet pays for with `charge`. False: counted as dropped. */
+/* Charges `charge` bytes to the aggregate and to the site or tunnel. False: over a rate, and counted as dropped. */
 static bool admit(struct worker *w, const struct super_packet *s, uint64_t now, uint32_t bytes,
 	uint32_t charge, uint64_t *departure)
 {

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether the interface number (if_id) of an SA or policy is one that Sluice gives to tunnels. */
 bool xfrm_is_ours(uint32_t if_id);
 struct ip_addr xfrm_from_kernel(const xfrm_address_t *x, uint16_t family);
 struct xfrm_usersa_id xfrm_sa_id(uint32_t spi, const struct ip_addr *destination);

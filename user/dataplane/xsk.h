@@ -26,6 +26,7 @@ struct xsk *xsk_open(const char *device, uint32_t mtu, uint32_t queue, int xsks_
 	uint32_t key, char error[DATAPLANE_ERROR_SIZE]);
 void xsk_close(struct xsk *x);
 
+/* The AF_XDP socket; it belongs to x. */
 int xsk_fd(const struct xsk *x);
 
 /* What the kernel chose. */

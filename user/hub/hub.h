@@ -65,7 +65,7 @@ struct hub {
 	struct bgp_queries *queries; /* what bgp was asked for operators */
 };
 
-/* Of nothing but its configuration, which it takes over: no device, no child, no site yet. */
+/* Makes a hub that has only its configuration, which it takes over: no device, no child, no site yet. */
 struct hub *hub_new(const char *config_path, struct config *own_config);
 
 /* What it needs of its host is there: its timers and signals begin, and its sites are as the configuration has them. */

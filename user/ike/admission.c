@@ -97,7 +97,10 @@ static struct place *find(const struct engine *e, const struct ip_addr *source, 
 	return NULL;
 }
 
-/* Of whoever is at this address; NULL: none is taken. */
+/*
+ * The place that the peer at this address takes; NULL: it takes none yet. *known: a tunnel's peer is known to be
+ * at the address; *source: what it is counted by, the address or a prefix of it.
+ */
 static struct place *place_of(const struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, bool *known, struct ip_addr *source)
 {
@@ -178,13 +181,13 @@ void admission_leave(struct engine *e, struct ike_sa *sa)
 
 /* ---- limits ---- */
 
-/* Of one address. */
+/* How many half-open IKE SAs one address may have. */
 static uint32_t address_limit(const struct engine *e, const struct place *p, bool busy, bool v1)
 {
 	return busy && v1 && !p->known ? V1_BUSY_PER_SOURCE : e->limits.half_open_per_source;
 }
 
-/* Of all addresses of a prefix together. */
+/* How many all addresses of a prefix may have together. */
 static uint32_t prefix_limit(const struct engine *e, const struct place *p, bool v1)
 {
 	uint32_t all = v1 ? e->limits.half_open_max / V1_HALF_OPEN_SHARE : e->limits.half_open_max;
@@ -244,7 +247,7 @@ static struct ike_sa *oldest_to_go(
 	return NULL;
 }
 
-/* Of all strangers, the oldest that nobody may ever have answered us for: message 3 never came. */
+/* The oldest IKEv1 SA of a stranger whose message 3 never came: its address may be invented. */
 static struct ike_sa *oldest_v1(const struct engine *e)
 {
 	struct ike_sa *sa;

@@ -73,6 +73,7 @@ enum engine_command {
 
 struct engine;
 
+/* Without tunnels; copies env and limits. free wipes keys, and tells no peer anything. */
 struct engine *engine_new(const struct engine_env *env, const struct engine_limits *limits);
 void engine_free(struct engine *e);
 
@@ -101,6 +102,7 @@ void engine_credential_set(struct engine *e, uint32_t tunnel, struct credential 
 void engine_peer_chain(const struct engine *e, uint32_t tunnel, struct cert_chain *out);
 void engine_peer_chain_set(struct engine *e, uint32_t tunnel, const struct cert_chain *chain);
 
+/* Ends its SAs, tells the peer, and remembers for ten minutes that it was there (former.h). */
 void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now);
 
 /* Every tunnel is known: begin to initiate where startup says so. */
@@ -110,6 +112,7 @@ void engine_start(struct engine *e, uint64_t now);
 void engine_datagram(struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, const void *bytes, size_t len, uint64_t now);
 
+/* What an operator wants of a tunnel. What comes of it is told by effects. */
 void engine_command(struct engine *e, uint32_t tunnel, enum engine_command c, uint64_t now);
 
 /* Authenticated ESP came from the peer `age_ms` ago: life in the sense of RFC 7296 2.4. */
@@ -134,6 +137,7 @@ void engine_sa_expiring(struct engine *e, uint32_t tunnel, uint32_t spi_in, uint
 void engine_peer_moved(struct engine *e, uint32_t tunnel, uint32_t spi_in,
 	const struct ip_endpoint *remote, uint64_t now);
 
+/* Does what is due by now. */
 void engine_timer(struct engine *e, uint64_t now);
 
 /* When engine_timer() is wanted; UINT64_MAX for never. */
@@ -181,6 +185,7 @@ struct engine_view {
 	uint64_t ike_spi_i, ike_spi_r; /* of the newest established SA */
 };
 
+/* What the engine has of a tunnel, for tests and fuzzing; how many IKE SAs are half-open. */
 void engine_look(const struct engine *e, uint32_t tunnel, struct engine_view *v);
 unsigned int engine_half_open(const struct engine *e);
 

@@ -31,7 +31,7 @@ void former_free(struct engine *e);
 /* Whoever says this identity at this address of ours had a tunnel until a short time ago. */
 bool former_has(const struct engine *e, const struct ip_addr *local, const struct ike_identity *id,
 	uint64_t now);
-/* The same of whoever has not said who it is, by where it comes from. */
+/* Whether a removed tunnel may be that of a peer at this address that has not said yet who it is. */
 bool former_at(const struct engine *e, const struct ip_endpoint *local,
 	const struct ip_endpoint *remote, uint64_t now);
 

@@ -106,7 +106,7 @@ uint64_t engine_random_span(struct engine *e, uint64_t span);
 
 __attribute__((format(printf, 6, 7))) void engine_note(struct engine *e, const struct tunnel *t,
 	const struct ip_endpoint *remote, bool warning, enum reason r, const char *format, ...);
-/* The same of an attempt that comes to nothing before its peer is authenticated: warned of, and counted. */
+/* Notes, as a warning, that something of the peer was refused; hub counts these for each tunnel. */
 __attribute__((format(printf, 5, 6))) void engine_refusal(struct engine *e, struct tunnel *t,
 	const struct ip_endpoint *remote, enum reason r, const char *format, ...);
 void blob_set(struct blob *b, const void *bytes, size_t len);
@@ -317,9 +317,14 @@ void stranger_unknown(struct engine *e, const struct ip_endpoint *local,
 	uint64_t now);
 /* ---- nat.c, cookie.c ---- */
 
+/* NAT detection (RFC 7296 2.23): writes both notifies, with a false source to force UDP; reads the peer's. */
 void nat_write(struct engine *e, struct message_writer *m, uint64_t spi_i, uint64_t spi_r,
 	const struct ip_endpoint *local, const struct ip_endpoint *remote, bool fake_source);
 void nat_detect(const struct message *m, bool *here, bool *there);
+/*
+ * Cookies of RFC 7296 2.6 for an IKE_SA_INIT request: one for the answer, and whether the request has a right
+ * one.
+ */
 void cookie_make(struct engine *e, const struct message *m, uint8_t out[33], uint64_t now);
 bool cookie_check(struct engine *e, const struct message *m, uint64_t now);
 

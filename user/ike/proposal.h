@@ -66,6 +66,7 @@ enum proposal_result {
 	PROPOSAL_MALFORMED,
 };
 
+/* Whether both have the same algorithms in the same order. */
 bool algorithms_equal(const struct algorithm_set *a, const struct algorithm_set *b);
 
 /* The policies of a tunnel. A PRF set left empty follows from the integrity set. */

@@ -34,10 +34,14 @@ struct saved_sa {
  */
 struct saved_sa *data_saved_map(int own_fd, uint32_t *count);
 
+/* Writes a record of this SA; wipes it, keys and all. */
 void data_saved_put(struct saved_sa *s, const struct imsg_sa_add *add);
 void data_saved_wipe(struct saved_sa *s);
 
-/* Both change a record that is there, else nothing. */
+/*
+ * Notes in a record that its SA is used to send by, or that its peer has moved. Without a record they do
+ * nothing.
+ */
 void data_saved_use(struct saved_sa *s, bool in_use);
 void data_saved_move(struct saved_sa *s, const struct ip_endpoint *remote);
 

@@ -39,7 +39,10 @@ int datagram_too_big_socket(int family);
 ssize_t datagram_receive(
 	int fd, uint8_t *bytes, size_t size, struct ip_endpoint *from, uint8_t *class);
 
-/* Of n bytes from a raw socket: where the header ends that IPv4 leaves there; n when nothing follows. */
+/*
+ * A raw socket of IPv4 delivers the IP header, too: returns where it ends in the n bytes received, or n when
+ * nothing follows it. 0 for IPv6.
+ */
 size_t datagram_header_end(const uint8_t *bytes, size_t n, const struct ip_endpoint *from);
 
 /* How many may go on, and how many did not since the last that did. */

@@ -34,36 +34,39 @@ enum imsg_type {
 	IMSG_PONG,  /* none */
 
 	/* hub -> ike */
-	IMSG_IKE_SOCKET,       /* struct imsg_socket, fd */
-	IMSG_IKE_TUNNEL,       /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
-	IMSG_IKE_PPK,          /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
-	IMSG_IKE_PSK_PREVIOUS, /* the same, of the key before the present one */
-	IMSG_IKE_TUNNEL_DEL,   /* struct imsg_tunnel */
-	IMSG_IKE_ACTIVITY,     /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
-	IMSG_IKE_COMMAND,      /* struct imsg_ike_command */
-	IMSG_IKE_CREDENTIALS,  /* struct imsg_ike_credentials: certificates, in parts that follow */
-	IMSG_IKE_CREDENTIAL,   /* struct imsg_ike_credential, fd: a part, to read once and close */
-	IMSG_IKE_SPIS,         /* none, fd: the map ike_spis */
-	IMSG_IKE_CHECKPOINT,   /* none, fd: memfd that outlives the process, for SA state */
+	IMSG_IKE_SOCKET, /* struct imsg_socket, fd */
+	IMSG_IKE_TUNNEL, /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_PPK,    /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
+	IMSG_IKE_PSK_PREVIOUS, /* struct imsg_tunnel, fd: the key before the present one; before the tunnel */
+	IMSG_IKE_TUNNEL_DEL,  /* struct imsg_tunnel */
+	IMSG_IKE_ACTIVITY,    /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
+	IMSG_IKE_COMMAND,     /* struct imsg_ike_command */
+	IMSG_IKE_CREDENTIALS, /* struct imsg_ike_credentials: certificates, in parts that follow */
+	IMSG_IKE_CREDENTIAL,  /* struct imsg_ike_credential, fd: a part, to read once and close */
+	IMSG_IKE_SPIS,        /* none, fd: the map ike_spis */
+	IMSG_IKE_CHECKPOINT,  /* none, fd: memfd that outlives the process, for SA state */
 	/* ike -> hub */
 	IMSG_TUNNEL_STATE, /* struct imsg_tunnel_state */
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
-	IMSG_UNKNOWN,      /* struct imsg_unknown: a device that nobody configured, anew */
-	IMSG_PEER_CERT,    /* struct imsg_peer_cert, both ways: what a site authenticated with */
+	IMSG_UNKNOWN,   /* struct imsg_unknown: a device that nobody configured has tried again */
+	IMSG_PEER_CERT, /* struct imsg_peer_cert, both ways: what a site authenticated with */
 
 	/* ike -> data */
 	IMSG_SA_ADD, /* struct imsg_sa_add, with keys */
 	IMSG_SA_USE, /* struct imsg_sa_ref: send on this pair from now on */
 	IMSG_SA_DEL, /* struct imsg_sa_ref */
-	/* When the two of them meet: what ike has. All else is forgotten by data, what lacks is said. */
+	/*
+	 * On a new channel ike lists the SAs it has, IMSG_SA_KEEP for each. At the end data removes those that were not
+	 * listed, and reports those it does not have (IMSG_SA_LOST).
+	 */
 	IMSG_SA_KEEP,     /* struct imsg_sa_keep */
 	IMSG_SA_KEEP_END, /* none */
 	IMSG_ESP_SLOW,    /* struct imsg_esp_slow, bytes: ESP that came through the socket */
 	/* data -> ike */
 	IMSG_SA_INSTALLED, /* struct imsg_sa_ref: inbound accepts from now on */
-	IMSG_SA_LOST,      /* struct imsg_sa_ref: was to be kept and is not here */
+	IMSG_SA_LOST,      /* struct imsg_sa_ref: ike has listed it, and data does not have it */
 	IMSG_SA_EXPIRING,  /* struct imsg_sa_ref: sequence numbers run out, rekey now */
 	IMSG_PEER_MOVED,   /* struct imsg_peer_moved, both ways: authenticated from a new address */
 
@@ -78,7 +81,7 @@ enum imsg_type {
 	IMSG_DATA_TUNNEL, /* struct imsg_data_tunnel: a tunnel exists, or no longer does */
 	/* data -> hub */
 	IMSG_DATA_MODE, /* struct imsg_data_mode: what was obtained */
-	IMSG_DATA_PATH, /* struct imsg_data_path: how much fits into a tunnel, anew */
+	IMSG_DATA_PATH, /* struct imsg_data_path: another inner MTU of a tunnel */
 
 	/* hub -> bgp */
 	IMSG_BGP_CONF,         /* struct imsg_bgp_conf */
@@ -89,16 +92,16 @@ enum imsg_type {
 	IMSG_BGP_TUNNEL,       /* struct imsg_bgp_tunnel: the tunnel came up or went down */
 	IMSG_BGP_NETWORK,      /* struct imsg_bgp_network: a prefix behind the hub */
 	IMSG_BGP_RESERVED,     /* struct imsg_bgp_reserved: what no site may announce, in parts */
-	IMSG_BGP_OWNERS,       /* struct imsg_bgp_owners: of prefixes, before this process */
-	IMSG_BGP_RELEASE,      /* struct ip_prefix: its owner, who has no session, gives it up */
-	IMSG_BGP_QUERY,        /* struct imsg_bgp_query */
+	IMSG_BGP_OWNERS, /* struct imsg_bgp_owners: groups that had prefixes before bgp was restarted */
+	IMSG_BGP_RELEASE, /* struct ip_prefix: its owner, who has no session, gives it up */
+	IMSG_BGP_QUERY,   /* struct imsg_bgp_query */
 	/* bgp -> hub */
 	IMSG_BGP_STATE,   /* struct imsg_bgp_state */
 	IMSG_ROUTES,      /* struct imsg_route, IMSG_ROUTES_MAX at most: best paths changed */
 	IMSG_UNROUTES,    /* struct ip_prefix, IMSG_ROUTES_MAX at most: nothing leads there */
 	IMSG_BGP_SETTLED, /* none: first convergence after start is over, drop stale routes */
 	IMSG_BGP_EVENT,   /* struct imsg_bgp_event: for the log of the tunnel */
-	IMSG_BGP_ANSWER,  /* struct imsg_bgp_answer: of a query, several */
+	IMSG_BGP_ANSWER,  /* struct imsg_bgp_answer: a path for a query; `last` ends them */
 	IMSG_BFD_STATE,   /* struct imsg_bfd_state; from the BFD thread of bgp by way of bgp */
 	/* bgp -> its BFD thread */
 	IMSG_BFD_SESSION, /* struct imsg_bfd_session, fd: UDP 3784 of the inside address */
@@ -124,7 +127,7 @@ struct imsg_index {
 struct imsg_socket {
 	struct ip_endpoint local; /* port 0 for raw ESP */
 	uint16_t endpoint;        /* index of the outside address: 0 or 1, families apart */
-	bool whole;               /* to send by; the other one is for what leaves in fragments */
+	bool whole; /* data sends with DF by this one; by the other, what may be fragmented */
 };
 
 struct imsg_sa_ref {
@@ -155,9 +158,10 @@ typedef void imsg_gone(void *context);
  */
 struct imsg_channel *imsg_channel_new(struct event_base *base, int own_fd, imsg_handler *on_message,
 	imsg_gone *on_gone, void *context);
+/* Closes it; what is still queued is lost. NULL does nothing. */
 void imsg_channel_free(struct imsg_channel *c);
 
-/* The other end is hub: when it asks by IMSG_PING, it is answered. No handler gets to see that. */
+/* In a child: the channel answers IMSG_PING of hub by itself, and its handler does not see it. */
 void imsg_channel_answer(struct imsg_channel *c);
 
 /* Sends a message of the fixed struct `payload` and optional trailing bytes. Takes over own_fd (-1:
@@ -170,7 +174,10 @@ void imsg_send_bytes(struct imsg_channel *c, enum imsg_type type, const void *pa
 /* Bytes that the other end has not taken yet. */
 size_t imsg_queued(const struct imsg_channel *c);
 
-/* The same without an event base, before the loop runs: blocks. False when the peer is gone. */
+/*
+ * Receives one message into `buffer` without an event base, before the loop runs: blocks. False: the peer is
+ * gone.
+ */
 bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef SLUICE_PROC_ROLES_H
 #define SLUICE_PROC_ROLES_H
 
+/* The main function of each child; hub_fd is its channel. Returns the exit status. */
 int proc_ike_run(int hub_fd);
 int proc_bgp_run(int hub_fd);
 int proc_data_run(int hub_fd);

@@ -42,6 +42,7 @@ bool event_ring_allows(struct event_ring *r, uint64_t now_ns);
 void event_ring_keep(
 	struct event_ring *r, uint64_t number, json_t *event, char *own_body, uint64_t wall_ns);
 
+/* Frees the events; the ring is empty then. */
 void event_ring_clear(struct event_ring *r);
 
 /* Events of several rings as one JSON array in the order they happened: the last `most`. */

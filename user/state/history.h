@@ -23,6 +23,7 @@ struct history_sum {
 	uint64_t worst_offered, worst_delivered, worst_dropped; /* bit/s in it */
 };
 
+/* Remembers nothing before now. */
 struct history *history_new(uint64_t now_ns);
 void history_free(struct history *h);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Best paths by prefix: hash tables that grow with what they hold. 20 bytes an IPv4 route, 32 an IPv6
- * one; what is only shown of it stands apart, once for all routes that have it in common.
+ * The best path of each prefix, as bgp reported it: hash tables that grow with what they hold. An IPv4 route
+ * takes 20 bytes, an IPv6 route 32. What is only shown of a route (struct route_facts) is stored once for all
+ * routes that have it in common, and counted. An entry stays where it is until it is removed.
  */
 #ifndef SLUICE_STATE_ROUTE_TABLE_H
 #define SLUICE_STATE_ROUTE_TABLE_H
@@ -12,8 +13,8 @@
 #include <string.h>
 
 struct route_entry {
-	uint32_t next; /* numbers, see base/pool.h */
-	uint32_t facts;
+	uint32_t next;  /* the next entry of the chain: a number of base/pool.h; 0: none */
+	uint32_t facts; /* the number of its route_facts; 0: none */
 	union {
 		struct {
 			uint16_t mtu;   /* as installed */
@@ -40,7 +41,7 @@ static inline struct ip_prefix route_prefix(const struct route_entry *e)
 	return p;
 }
 
-/* What bgp said of a route: to be shown, and who carries it together, which few do. */
+/* What bgp said of a route and is only shown, and the set of tunnels that share it, which few routes have. */
 struct route_facts {
 	uint32_t next;
 	uint32_t references;
@@ -60,25 +61,32 @@ struct route_table;
 struct route_table *route_table_new(uint64_t key);
 void route_table_free(struct route_table *t);
 
+/* The entry of the prefix, or NULL. */
 struct route_entry *route_table_find(struct route_table *t, const struct ip_prefix *prefix);
 
 /* The entry of the prefix, made when there was none; then it has no facts. */
 struct route_entry *route_table_get(struct route_table *t, const struct ip_prefix *prefix);
 
-/* Holds the share. */
+/*
+ * Stores what the message says, and the number of its set of tunnels (shares.h; 0: none), which it holds from
+ * now on.
+ */
 void route_table_set_facts(struct route_table *t, struct route_entry *e,
 	const struct imsg_route *route, uint16_t share);
-/* Its share is none from now on. */
+/* The route has no set of tunnels any more: its best tunnel carries it alone. */
 void route_table_unshare(struct route_table *t, struct route_entry *e);
+/* NULL: nothing was stored yet. */
 const struct route_facts *route_table_facts(
 	const struct route_table *t, const struct route_entry *e);
 
-/* The sets that its routes share; the number of an entry's; the set itself, which may be empty. */
+/* All sets of tunnels that routes of the table share. */
 struct shares *route_table_shares(const struct route_table *t);
+/* The number of the entry's set, 0 for none; and the set itself, which is empty then. */
 uint16_t route_table_share(const struct route_table *t, const struct route_entry *e);
 const struct route_shares *route_table_sharing(
 	const struct route_table *t, const struct route_entry *e);
 
+/* Does nothing when the prefix is not there. */
 void route_table_remove(struct route_table *t, const struct ip_prefix *prefix);
 size_t route_table_count(const struct route_table *t);
 
@@ -86,13 +94,14 @@ size_t route_table_count(const struct route_table *t);
 void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context);
 
-/* The same, of a table that is only read. */
+/* Calls visit for each entry, in no order; nothing may be changed meanwhile. */
 void route_table_read(const struct route_table *t,
 	void (*visit)(void *context, const struct route_entry *e), void *context);
 
 /*
- * The same for some of them: at least `least`, from the place `at` on, which is 0 to begin with.
- * Returns the place to go on from, 0 at the end. What comes or goes meanwhile may be missed.
+ * Calls visit for a part of the entries, at least `least` of them, beginning at the place `at`, which is 0 the
+ * first time. Returns the place for the next call, 0 at the end. An entry added or removed between two calls may
+ * be missed.
  */
 uint32_t route_table_some(struct route_table *t, uint32_t at, unsigned int least,
 	void (*visit)(void *context, struct route_entry *e), void *context);

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* The documents of the command: of one site, or of all where site is NULL. The caller owns them. */
 json_t *view_sites(const struct model *m, const struct site *site);
 json_t *view_tunnels(const struct model *m, const struct site *site);
 json_t *view_sas(const struct model *m, const struct site *site);
@@ -49,13 +50,14 @@ struct site_rates {
 	uint64_t offered_bps, delivered_bps, dropped_bps;
 };
 
-/* Of all sites that share the aggregate, over the last second. */
+/* The rates of all sites that share the aggregate together, over the last second. */
 struct site_rates view_sum_rates(const struct model *m, enum sluice_direction d);
 
 /* Calls visit for the site, or for each when site is NULL, in the order of slots. */
 void view_each_site(const struct model *m, const struct site *site,
 	void (*visit)(const struct model *m, const struct site *site, json_t *list), json_t *list);
 
+/* A count as JSON, which has no more than 63 bits. */
 json_t *view_number(uint64_t n);
 
 /* "2026-01-31T12:00:00Z" */

@@ -57,7 +57,10 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 			     "are used");
 }
 
-/* Of what outlives the daemon: the state file may not be writable, or its disk full. */
+/*
+ * The answer to a command whose effect is to outlive the daemon; it says so when the state file could not be
+ * written.
+ */
 static json_t *asked_or(const struct hub *h, const char *why, const char *done)
 {
 	char text[256];

@@ -6,6 +6,7 @@
 #include "hub/hub.h"
 #include "ipc/table.h"
 
+/* Fills in h->processes: who hears of each child what; starts none. verbose: they log in detail. */
 void hub_children_init(struct hub *h, bool verbose);
 
 /* start.c: sends a child that has just started all that it has to know; context is hub. */

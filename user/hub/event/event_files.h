@@ -19,6 +19,7 @@ enum event_file { EVENT_FILE_ACTIVITY, EVENT_FILE_BGP, EVENT_FILES };
 
 struct event_files;
 
+/* Into no files yet; the thread starts with the first directory. */
 struct event_files *event_files_new(void);
 
 /* Writes what waits, for EVENT_END_S at most: a disk that stands still does not keep hub from ending. */

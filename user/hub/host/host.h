@@ -35,6 +35,7 @@ struct host {
 		[CONFIG_ENDPOINTS]; /* our programs keep the device closed for what is in clear */
 };
 
+/* Nothing is open or watched yet. hub_teardown() closes what is; free frees the rest. */
 struct host *host_new(void);
 void host_free(struct host *host);
 

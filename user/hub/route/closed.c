@@ -22,8 +22,8 @@ struct spared {
 };
 
 /*
- * Of an entry, `tunnel` is one of the site that it led to last, and `mark_s` says since when it is known
- * or, if it is `ending`, when it ends: seconds of CLOCK_MONOTONIC.
+ * In an entry of the table, `tunnel` is one of the site that the prefix led to last. `mark_s` is the time, in
+ * seconds of CLOCK_MONOTONIC, since when the prefix is known, or when it ends if it is `ending`.
  */
 struct closed {
 	struct route_table *table;
@@ -346,7 +346,7 @@ static bool collect(const struct hub *h, struct spared *s)
 	return true;
 }
 
-/* Both in order; what stands in one of them only is settled anew. */
+/* Both lists are sorted. A prefix that stands in only one of them is written to TC again. */
 static void settle_differences(struct hub *h, const struct spared *a, const struct spared *b)
 {
 	for (size_t i = 0, k = 0; i < a->count || k < b->count;) {

@@ -49,7 +49,10 @@ void hub_inside_route_set(struct hub *h, const struct site *site, unsigned int t
  * what peers send: it may be in the hands of one. NULL, or why the route is not taken.
  */
 const char *hub_route_refusal(struct hub *h, const struct imsg_route *route);
-/* The same of the tunnels beside the best one, of a route that is taken: then that one carries alone. */
+/*
+ * NULL, or why the other tunnels of a route that is taken may not share it; then its best tunnel carries it
+ * alone.
+ */
 const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
 
 /*
@@ -58,11 +61,12 @@ const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
  */
 void hub_group_choose(struct hub *h, struct site *site);
 
+/* Gathers whose prefixes are whose from the configuration of all sites (site.prefixes). */
 void hub_claims_collect(struct hub *h);
 
 /* reserved.c: what no site may announce. True: the list is another one now. */
 bool hub_reserved_gather(struct hub *h);
-/* The same; then bgp is told, and routes that are there are judged again. */
+/* Gathers the list; if it has changed, tells bgp and has the present routes judged again. */
 void hub_reserved_refresh(struct hub *h);
 void hub_reserved_send(struct hub *h, struct process *p);
 

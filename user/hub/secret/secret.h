@@ -7,7 +7,7 @@
 
 /* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
 int secret_ref_open(const char *ref);
-/* The same of what anybody may read: a certificate. */
+/* Opens a file that need not be secret, a certificate; else like secret_ref_open(). */
 int public_ref_open(const char *ref);
 
 #define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */

@@ -28,15 +28,15 @@ void admin_load(struct hub *h);
 /* Whether what was asked for last could be written to the file: else it is forgotten when the daemon ends. */
 bool admin_is_kept(const struct hub *h);
 
-/* Of a site that is being added: puts what was asked for into its tunnels. */
+/* Sets the tunnels of a site that is being added to what was asked of them. */
 void admin_restore(struct hub *h, struct site *site);
 
 /* The site is removed: another one of its name begins anew. */
 void admin_forget(struct hub *h, const struct site *site);
 
 /*
- * The same of a tunnel that its site no longer has. One that only changes keeps what was asked of it: who has taken
- * a tunnel down means to put it up himself, whatever its addresses are by then.
+ * Forgets what was asked of a tunnel that its site no longer has. One that only changes keeps what was asked of
+ * it: who has taken a tunnel down means to put it up himself, whatever its addresses are by then.
  */
 void admin_forget_tunnel(struct hub *h, struct site *site, unsigned int t);
 

@@ -49,7 +49,7 @@ static const struct site_conf *configured_site(const struct config *c, const cha
 	return NULL;
 }
 
-/* Of a site's words those of tunnels that it does not have become "". True: one did. */
+/* Clears the words of tunnels that the site does not have. True: there was one. */
 static bool forget_tunnels(json_t *words, const struct site_conf *site)
 {
 	bool any = false;
@@ -65,7 +65,7 @@ static bool forget_tunnels(json_t *words, const struct site_conf *site)
 	return any;
 }
 
-/* Of what was removed while the daemon was down: another site may get the name, another tunnel the number. */
+/* Forgets sites and tunnels that were removed while the daemon was down: others may get their names and numbers. */
 static void forget_unknown(struct hub *h)
 {
 	const char *name;
@@ -183,7 +183,7 @@ void admin_forget_tunnel(struct hub *h, struct site *site, unsigned int t)
 		admin_save(h, site);
 }
 
-/* Both have another MED, and another preference here, while one of them is drained. */
+/* While one tunnel is drained, both have another MED, and another preference in our decisions. */
 void admin_tell_drain(struct hub *h, const struct site *site)
 {
 	for (unsigned int i = 0; i < TUNNELS_PER_SITE; i++) {

@@ -33,7 +33,7 @@ void hub_interfaces_close(struct hub *h)
 	h->xfrmi = NULL;
 }
 
-/* Of the outside device on which the hub has the tunnel's outside address. */
+/* The index of the outside device that tunnel t ends on; 0: it is not there. */
 static uint32_t outside_of(const struct hub *h, unsigned int t)
 {
 	const char *name = h->config->concentrator.endpoints[t].device;

@@ -85,8 +85,8 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
 }
 
 /*
- * Of rates by outer bytes: IPv4, UDP, ESP with GCM, and padding. Only demands are estimated by it. Where
- * it says too little the aggregate fills up, which lowers the level.
+ * Bytes that IPv4, UDP, ESP with GCM and padding usually add to a packet. With rates by outer bytes hub
+ * estimates by it what sites ask for; if it is too little, the aggregate fills up, which lowers the level.
  */
 #define AROUND_USUALLY 64
 

@@ -7,7 +7,10 @@
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
 
-/* sites.c: from the configuration. */
+/*
+ * sites.c: a site of the configuration comes, goes, or is another one now. It and its tunnels are told to the
+ * children.
+ */
 void hub_sites_add(struct hub *h, const struct site_conf *conf);
 void hub_site_remove(struct hub *h, struct site *site);
 /* Tunnels that become others are replaced. Those that stay are told of in hub_sites_settle(). */

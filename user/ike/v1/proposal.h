@@ -60,7 +60,7 @@ enum proposal_result v1_choose(const void *body, size_t len, const struct v1_pol
 void v1_encode_ike_offer(struct wr *w, const struct v1_policy *p, uint32_t lifetime_s);
 void v1_encode_ike_choice(struct wr *w, const struct v1_choice *c);
 
-/* The same of phase 2. `group` NULL: without PFS. */
+/* Body of our SA payload in phase 2, and of the answer. `group` NULL: without PFS. */
 void v1_encode_esp_offer(struct wr *w, const struct v1_policy *p, const struct dh_group *group,
 	uint32_t lifetime_s, uint32_t spi);
 void v1_encode_esp_choice(struct wr *w, const struct v1_choice *c, uint32_t spi);

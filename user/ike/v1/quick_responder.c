@@ -6,7 +6,10 @@
 
 #include <stdio.h>
 
-/* Both ends began, and ours goes first. */
+/*
+ * Both ends have begun a quick mode, and by their identities ours is the one to go first: the peer repeats its
+ * message.
+ */
 static bool must_wait(const struct tunnel *t)
 {
 	const struct ike_sa *sa;

@@ -90,6 +90,10 @@ struct v1_writer {
 	uint32_t id;
 };
 
+/*
+ * A message ID that is not 0 (RFC 2408 3.1). Then the head of a message of phase 2, up to the HASH that end
+ * fills in.
+ */
 uint32_t v1_new_id(struct engine *e);
 void v1_phase2_begin(const struct ike_sa *sa, struct v1_writer *vw, void *buffer,
 	enum v1_exchange_type type, uint32_t id);
@@ -117,11 +121,13 @@ bool v1_leads(const struct tunnel *t);
 
 /* ---- checkpoint.c ---- */
 
+/* What an IKEv1 SA adds to a checkpoint; false: malformed. */
 void v1_save(struct wr *w, const struct ike_sa *sa);
 bool v1_load(struct rd *r, struct ike_sa *sa);
 
 /* ---- main_mode.c, responder.c, initiator.c ---- */
 
+/* Of struct ike_version: a datagram of main mode; a first IKE SA; a new one in place of sa. */
 void v1_main_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
 bool v1_main_start(struct engine *e, struct tunnel *t, uint64_t now);
 void v1_main_rekey(struct engine *e, struct ike_sa *sa, uint64_t now);
@@ -168,8 +174,10 @@ enum reason v1_check_signature(struct engine *e, struct ike_sa *sa, struct tunne
 
 /* ---- vendor.c: vendor IDs and NAT detection ---- */
 
+/* Vendor IDs say what an end can do (DPD, NAT-T, fragments): writes ours, notes the peer's in sa->v1. */
 void v1_put_vendors(struct message_writer *w, const struct ike_sa *sa);
 void v1_read_vendors(struct ike_sa *sa, const struct v1_payloads *p);
+/* NAT-D payloads of RFC 3947 3.2: writes ours; finds out by the peer's whether there is a NAT. False on failure. */
 bool v1_put_nat(struct engine *e, struct message_writer *w, const struct ike_sa *sa,
 	const struct ip_endpoint *local, const struct ip_endpoint *remote);
 bool v1_detect_nat(struct ike_sa *sa, const struct v1_payloads *p, const struct message *m);
@@ -184,6 +192,7 @@ void v1_reassembly_free(struct v1_reassembly *r);
 
 /* ---- quick_mode.c, quick_initiator.c, quick_responder.c ---- */
 
+/* Whether a request of this kind is a quick mode of ours. */
 bool v1_is_quick(enum request_kind kind);
 /* ESP goes in UDP, and the encapsulation mode has to say so. */
 bool v1_in_udp(const struct ike_sa *sa);
@@ -200,6 +209,7 @@ void v1_quick_second(struct engine *e, struct ike_sa *sa, struct v1_message *vm,
 void v1_quick_third(struct engine *e, struct ike_sa *sa, struct v1_message *vm,
 	struct v1_exchange *x, uint64_t now);
 
+/* Of struct ike_version: a datagram of quick mode; a new pair; what a pending one of the peer wants by now. */
 void v1_quick_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
 void v1_quick_start(struct engine *e, struct ike_sa *sa, int old_slot, uint64_t now);
 void v1_quick_timer(struct engine *e, struct ike_sa *sa, uint64_t now);
@@ -212,6 +222,7 @@ bool v1_quick_under_way(const struct tunnel *t);
 
 /* ---- informational.c ---- */
 
+/* Of struct ike_version: notifies and deletes of the peer; deletes and DPD probes (RFC 3706) of ours. */
 void v1_informational_receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now);
 void v1_delete_child(struct engine *e, struct ike_sa *sa, int slot, uint64_t now);
 void v1_delete_ike(struct engine *e, struct ike_sa *sa, uint64_t now);

@@ -192,6 +192,10 @@ struct message_writer {
 	size_t payload_at; /* offset of the open payload */
 };
 
+/*
+ * Writes a message into `size` bytes: begin with its header, then payloads, each in one call or between begin
+ * and end, or a notify (RFC 7296 3.10). An overrun is sticky and shows at message_end().
+ */
 void message_begin(struct message_writer *m, void *bytes, size_t size, const struct ike_header *h);
 void message_payload_begin(struct message_writer *m, enum ike_payload type);
 void message_payload_end(struct message_writer *m);

@@ -97,6 +97,7 @@ struct answer_row {
 	exchange_handler *handle;
 };
 
+/* The row for a request of the peer in this state, or for the answer to ours; NULL: none is expected. */
 const struct request_row *request_row(enum ike_state state, uint8_t exchange);
 const struct answer_row *answer_row(enum request_kind kind);
 

@@ -77,7 +77,7 @@ static void report_route(struct proc_bgp *p, const struct bgp_effect *e)
 {
 	struct imsg_route *m;
 
-	/* Both lists are never filled at a time: what comes and goes is told in order. */
+	/* Only one of the two lists is filled at a time, so that hub hears of routes in the order they changed. */
 	if (e->route.present ? p->unroute_count : p->route_count)
 		flush_routes(p);
 	if (!e->route.present) {

@@ -39,6 +39,7 @@ bool xfrm_pair_keep(struct proc_data *d, const struct imsg_sa_keep *k);
 void xfrm_pairs_keep_end(struct proc_data *d);
 void xfrm_pairs_move(struct proc_data *d, const struct imsg_peer_moved *m);
 
+/* Removes everything of ours from the kernel. And the pair that sends with this SPI, or NULL. */
 void xfrm_pairs_flush(struct proc_xfrm *x);
 struct kernel_pair *xfrm_pair_find_out(struct proc_xfrm *x, uint32_t tunnel, uint32_t spi_out);
 
