@@ -492,6 +492,65 @@ static void test_rekey_is_refused(void **state)
 	}
 }
 
+static void test_rekey_of_the_ike_sa_is_refused(void **state)
+{
+	char until[DATE_TEXT_SIZE], wanted[REASON_TEXT_SIZE];
+	struct lab *l = lab_new();
+
+	(void)state;
+	l->e[HUB]->env.wall = lab_wall;
+	site_starts(l);
+	tunnel_find(l->e[SITE], l->conf[SITE].number)->conf.options.p1_groups = one(19, 0);
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_IKE, l->now);
+	settle(l);
+	assert_int_equal(l->state[HUB].phase, PHASE_UP);
+	snprintf(wanted, sizeof(wanted),
+		"a new IKE SA was refused, and without one the tunnel ends at %s: ",
+		date_format(wall_now + 28800 - 1, until));
+	assert_says(l, REASON_NO_IKE_PROPOSAL, wanted);
+	tunnel_find(l->e[SITE], l->conf[SITE].number)->conf.options.p1_groups = one(31, 0);
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_REKEY_IKE, l->now);
+	pass(l, 2 * S);
+	assert_int_equal(l->notes[HUB][REASON_IKE_REKEYED], 1);
+	assert_int_equal(l->state[HUB].reason, REASON_NONE);
+	lab_free(l);
+}
+
+/* ---- words ---- */
+
+static void test_words(void **state)
+{
+	struct lab *l = lab_new();
+	struct ike_header h = {.spi_i = 1, .spi_r = 2, .flags = FLAG_INITIATOR};
+	static const struct {
+		uint8_t exchange;
+		const char *text;
+	} rows[] = {{EXCHANGE_INFORMATIONAL, "0000000000000002, INFORMATIONAL"},
+		{EXCHANGE_CREATE_CHILD_SA, "0000000000000002, CREATE_CHILD_SA"},
+		{99, "0000000000000002, exchange 99"}};
+
+	(void)state;
+	site_starts(l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct message_writer w;
+		uint8_t buffer[64];
+
+		h.exchange = rows[i].exchange;
+		message_begin(&w, buffer, sizeof(buffer), &h);
+		deliver(l, sa_of(l, SITE), buffer, message_end(&w));
+		assert_string_equal(l->note[HUB][REASON_UNKNOWN_SPI].detail, rows[i].text);
+	}
+	engine_command(l->e[HUB], l->conf[HUB].number, ENGINE_RESET, l->now);
+	settle(l);
+	assert_string_equal(l->note[HUB][REASON_ADMIN_RESET].detail, "ended by the hub");
+	pass(l, 5 * S);
+	engine_tunnel_remove(l->e[HUB], l->conf[HUB].number, l->now);
+	settle(l);
+	assert_int_equal(l->notes[HUB][REASON_REMOVED], 1);
+	assert_int_equal(l->notes[HUB][REASON_CONFIG_CHANGED], 0);
+	lab_free(l);
+}
+
 /* ---- what is told stays ---- */
 
 /* The peer's answer to the delete comes later, and says less. */
@@ -531,6 +590,8 @@ int main(void)
 		cmocka_unit_test(test_blocked_after_it_was_up),
 		cmocka_unit_test(test_where_it_stopped),
 		cmocka_unit_test(test_rekey_is_refused),
+		cmocka_unit_test(test_rekey_of_the_ike_sa_is_refused),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_answer_to_a_delete_says_nothing),
 	};
 

@@ -158,7 +158,7 @@ static const struct {
 	{"down", hub_takes_down, REASON_ADMIN_DOWN, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
 	{"reset", hub_resets, REASON_ADMIN_RESET, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
 	{"shutdown", hub_ends, REASON_SHUTDOWN, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
-	{"removed", hub_forgets, REASON_CONFIG_CHANGED, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
+	{"removed", hub_forgets, REASON_REMOVED, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
 	{"changed", another_key, REASON_CONFIG_CHANGED, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
 	{"wrong key", device_has_another_key, REASON_WRONG_PSK, SA_STATE_DOWN, SA_STATE_DOWN, ANY},
 	{"wrong phase 2", device_has_another_phase_2, REASON_NO_ESP_PROPOSAL, SA_STATE_ESTABLISHED,

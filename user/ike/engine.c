@@ -167,7 +167,7 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 	struct ike_sa *sa, *next;
 
 	if (tunnel_ike(t)) /* M-22: it is the hub that ends it, and why */
-		engine_note(e, t, NULL, false, r, "ended by the hub: %s", reason_sentence(r));
+		engine_note(e, t, NULL, false, r, "ended by the hub");
 	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
 		next = TAILQ_NEXT(sa, of_tunnel);
 		if (sa->free_me)
@@ -236,7 +236,7 @@ void engine_tunnel_remove(struct engine *e, uint32_t tunnel, uint64_t now)
 
 	if (!t)
 		return;
-	tunnel_end(e, t, true, REASON_CONFIG_CHANGED, now);
+	tunnel_end(e, t, true, REASON_REMOVED, now);
 	/* The delete was sent once; a tunnel that is gone waits for nothing. */
 	TAILQ_FOREACH(sa, &t->sas, of_tunnel)
 		ike_sa_drop(e, sa);

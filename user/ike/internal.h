@@ -220,6 +220,9 @@ void tunnel_report_again(struct engine *e, struct tunnel *t);
  */
 void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
 	enum reason why, const char *text);
+/* The same of a rekey of its IKE SA. */
+void tunnel_ike_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason why, const char *text);
 /* The last pair is gone, for this reason or because a new one was refused before. */
 void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r);
 /* Fills in what a note says about its tunnel. */

@@ -161,6 +161,7 @@ static const struct row rows[REASONS] = {
 	[REASON_ADMIN_DOWN] = {"ADMIN_DOWN", "the tunnel was switched off by the operator", ""},
 	[REASON_ADMIN_RESET] = {"ADMIN_RESET", "the tunnel was reset", ""},
 	[REASON_CONFIG_CHANGED] = {"CONFIG_CHANGED", "the tunnel's configuration changed", ""},
+	[REASON_REMOVED] = {"REMOVED", "the tunnel was removed from the configuration", ""},
 	[REASON_SHUTDOWN] = {"SHUTDOWN", "the hub shuts down", ""},
 	[REASON_ENDPOINT_LOST] = {"ENDPOINT_LOST",
 		"the hub's own device, link or address for this tunnel is not there",

@@ -42,25 +42,37 @@ void tunnel_states(const struct tunnel *t, struct effect_note *n)
 	}
 }
 
+/* When it will be over, at the end of a lifetime. */
+static const char *end_of(const struct engine *e, uint64_t expire_at, char until[DATE_TEXT_SIZE])
+{
+	uint64_t left = expire_at > e->now ? (expire_at - e->now) / CLOCK_SECOND : 0;
+
+	snprintf(until, DATE_TEXT_SIZE, "the end of its lifetime");
+	return e->env.wall ? date_format(e->env.wall(e->env.context) + (int64_t)left, until)
+			   : until;
+}
+
 /* A tunnel that is up may have trouble ahead, or a peer that comes and goes. */
 static enum reason trouble(
 	const struct engine *e, const struct tunnel *t, char text[REASON_TEXT_SIZE])
 {
-	const struct child *c = &t->children[t->in_use];
-	uint64_t left = c->expire_at > e->now ? (c->expire_at - e->now) / CLOCK_SECOND : 0;
-	char until[DATE_TEXT_SIZE] = "the end of its lifetime";
+	const struct ike_sa *sa = tunnel_ike(t);
+	char until[DATE_TEXT_SIZE];
 
 	text[0] = '\0';
 	if (rivals_text(t, text))
 		return REASON_TWO_DEVICES;
-	if (t->refused == REASON_NONE)
+	if (t->refused != REASON_NONE)
+		snprintf(text, REASON_TEXT_SIZE,
+			"a new SA pair was refused, and without one the tunnel ends at %s: %.135s",
+			end_of(e, t->children[t->in_use].expire_at, until), t->refused_text);
+	else if (t->ike_refused != REASON_NONE && sa)
+		snprintf(text, REASON_TEXT_SIZE,
+			"a new IKE SA was refused, and without one the tunnel ends at %s: %.135s",
+			end_of(e, sa->expire_at, until), t->ike_refused_text);
+	else
 		return REASON_NONE;
-	if (e->env.wall)
-		date_format(e->env.wall(e->env.context) + (int64_t)left, until);
-	snprintf(text, REASON_TEXT_SIZE,
-		"a new SA pair was refused, and without one the tunnel ends at %s: %.135s", until,
-		t->refused_text);
-	return t->refused;
+	return t->refused != REASON_NONE ? t->refused : t->ike_refused;
 }
 
 /* The peer itself has said or done it, and not merely time. */
@@ -140,6 +152,17 @@ void tunnel_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint
 	t->refused = why;
 	snprintf(t->refused_text, sizeof(t->refused_text), "%s", text);
 	tunnel_report(e, t, why, text);
+}
+
+void tunnel_ike_refused(struct engine *e, struct tunnel *t, const struct ip_endpoint *remote,
+	enum reason why, const char *text)
+{
+	engine_note(e, t, remote, true, why, "%s", text);
+	if (why == REASON_PEER_REFUSED && t->ike_refused != REASON_NONE)
+		return; /* ours names what does not fit */
+	t->ike_refused = why;
+	snprintf(t->ike_refused_text, sizeof(t->ike_refused_text), "%s", text);
+	tunnel_report_again(e, t);
 }
 
 void tunnel_no_pair(struct engine *e, struct tunnel *t, enum reason r)

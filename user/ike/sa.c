@@ -349,6 +349,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	forget_handshake(sa);
 	ike_sa_schedule(e, sa, now);
 	t->last_life = t->news_at = now;
+	t->ike_refused = REASON_NONE;
 	tunnel_seen(e, t, &sa->remote.addr);
 	t->version = sa->version;
 	t->initiate_at = 0;

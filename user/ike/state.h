@@ -128,6 +128,9 @@ struct tunnel {
 	/* Why the last pair, or its rekey, was refused; REASON_NONE once there is a new one. */
 	enum reason refused;
 	char refused_text[REASON_TEXT_SIZE];
+	/* Why the last rekey of its IKE SA was refused; REASON_NONE once there is a new one. */
+	enum reason ike_refused;
+	char ike_refused_text[REASON_TEXT_SIZE];
 	struct rivals rivals;
 	/* what was reported last */
 	struct effect_tunnel_state told;

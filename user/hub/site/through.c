@@ -63,8 +63,8 @@ static void judge_silence(
 		is_udp(state) ? "ESP in UDP 4500" : "IP protocol 50");
 	if (was)
 		return;
-	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE,
-		state->silent_text);
+	log_warn("site %s tunnel %u: %s: %s", site->conf.name, tunnel % TUNNELS_PER_SITE,
+		reason_code(REASON_NO_ESP), state->silent_text);
 	hub_note(h, tunnel, REASON_NO_ESP, true, state->silent_text);
 }
 

@@ -175,6 +175,7 @@ bool nonce_lower(const struct nonce *a, const struct nonce *b)
 static void refuse_request(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum decode_result why, uint8_t critical, uint64_t now)
 {
+	char exchange[EXCHANGE_TEXT_SIZE];
 	struct tunnel *t = sa->tunnel;
 
 	if (why == DECODE_CRITICAL) {
@@ -182,8 +183,8 @@ static void refuse_request(struct engine *e, struct ike_sa *sa, const struct mes
 		response_notify(e, sa, m, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
 		return;
 	}
-	engine_note(e, t, &m->remote, true, REASON_MALFORMED, "exchange %u in state %s",
-		m->head.exchange, ike_state_name(sa->state));
+	engine_note(e, t, &m->remote, true, REASON_MALFORMED, "%s in state %s",
+		exchange_format(m->head.exchange, exchange), ike_state_name(sa->state));
 	response_notify(e, sa, m, NOTIFY_INVALID_SYNTAX, NULL, 0);
 	if (sa->state == IKE_INIT_ANSWERED) {
 		ike_set_state(sa, IKE_FAILED);
@@ -204,6 +205,7 @@ static bool repeat_response(struct engine *e, const struct ike_sa *sa, const str
 static void receive_request(struct engine *e, struct ike_sa *sa, struct message *m,
 	enum decode_result decoded, uint8_t critical, uint64_t now)
 {
+	char exchange[EXCHANGE_TEXT_SIZE];
 	const struct request_row *row = request_row(sa->state, m->head.exchange);
 
 	if (repeat_response(e, sa, m))
@@ -214,8 +216,8 @@ static void receive_request(struct engine *e, struct ike_sa *sa, struct message 
 		return;
 	}
 	if (!row || !row->handle) {
-		engine_note(e, sa->tunnel, &m->remote, true, REASON_UNEXPECTED,
-			"exchange %u in state %s", m->head.exchange, ike_state_name(sa->state));
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_UNEXPECTED, "%s in state %s",
+			exchange_format(m->head.exchange, exchange), ike_state_name(sa->state));
 		return;
 	}
 	if (decoded != DECODE_OK || (m->p.present & row->required) != row->required) {
@@ -232,14 +234,15 @@ static void receive_request(struct engine *e, struct ike_sa *sa, struct message 
 static void receive_response(struct engine *e, struct ike_sa *sa, struct message *m,
 	enum decode_result decoded, uint64_t now)
 {
+	char exchange[EXCHANGE_TEXT_SIZE];
 	const struct answer_row *row = answer_row(sa->request.kind);
 
 	if (sa->request.kind == REQUEST_NONE || m->head.id != sa->request.id ||
 		row->exchange != m->head.exchange || !(row->states & S(sa->state)))
 		return; /* a late copy */
 	if (decoded != DECODE_OK) {
-		engine_note(e, sa->tunnel, &m->remote, true, REASON_MALFORMED,
-			"response, exchange %u", m->head.exchange);
+		engine_note(e, sa->tunnel, &m->remote, true, REASON_MALFORMED, "response, %s",
+			exchange_format(m->head.exchange, exchange));
 		tunnel_dead(e, sa, REASON_MALFORMED, now);
 		return;
 	}
@@ -276,6 +279,7 @@ static bool take_fragment(struct engine *e, struct ike_sa *sa, struct message *m
 /* A message under the protection of an SA. `m->raw` is a private copy. */
 static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
 {
+	char exchange[EXCHANGE_TEXT_SIZE];
 	bool from_initiator = m->head.flags & FLAG_INITIATOR;
 	bool response = m->head.flags & FLAG_RESPONSE;
 	uint64_t ours = from_initiator ? m->head.spi_r : m->head.spi_i;
@@ -288,8 +292,8 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 
 	if (!sa || sa->initiator == from_initiator ||
 		theirs != (sa->initiator ? sa->spi_r : sa->spi_i) || sa->state == IKE_INIT_SENT) {
-		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, exchange %u",
-			(unsigned long long)ours, m->head.exchange);
+		stranger_refused(e, m, false, REASON_UNKNOWN_SPI, "%016llx, %s",
+			(unsigned long long)ours, exchange_format(m->head.exchange, exchange));
 		return;
 	}
 	if (payloads_decode(copy + IKE_HEADER_LEN, m->raw.len - IKE_HEADER_LEN,
@@ -297,11 +301,11 @@ static void receive_sealed(struct engine *e, struct message *m, uint8_t *copy, u
 		!sk_open(copy, m->raw.len, &outer, &sa->suite,
 			sa->initiator ? &sa->keys.r : &sa->keys.i, &inner)) {
 		if (sa->tunnel)
-			engine_note(e, sa->tunnel, &m->remote, true, REASON_INTEGRITY,
-				"exchange %u id %u", m->head.exchange, m->head.id);
+			engine_note(e, sa->tunnel, &m->remote, true, REASON_INTEGRITY, "%s id %u",
+				exchange_format(m->head.exchange, exchange), m->head.id);
 		else
-			stranger_refused(e, m, true, REASON_INTEGRITY, "exchange %u id %u",
-				m->head.exchange, m->head.id);
+			stranger_refused(e, m, true, REASON_INTEGRITY, "%s id %u",
+				exchange_format(m->head.exchange, exchange), m->head.id);
 		return;
 	}
 	sa->last_life = now;

@@ -39,12 +39,14 @@ void ike_rekey_settle(struct engine *e, struct ike_sa *old, struct ike_sa *heir,
 			heir->tasks |= TASK_REKEY_CHILD;
 	}
 	heir->redundant = false;
+	t->ike_refused = REASON_NONE;
 	heir->guard_at = 0;
 	heir->duplicate_at = old->duplicate_at;
 	old->duplicate_at = 0;
 	old->tasks = 0;
 	old->end_reason = REASON_IKE_REKEYED;
 	e->generation++;
+	tunnel_report_again(e, t);
 	request_next_task(e, heir, now);
 }
 
@@ -113,7 +115,10 @@ static void answer(struct engine *e, struct ike_sa *old, const struct message *m
 static void refuse(struct engine *e, struct ike_sa *sa, const struct message *m,
 	enum ike_notify type, enum reason why, const char *text)
 {
-	engine_note(e, sa->tunnel, &m->remote, why != REASON_TEMPORARY, why, "%s", text);
+	if (why == REASON_TEMPORARY)
+		engine_note(e, sa->tunnel, &m->remote, false, why, "%s", text);
+	else
+		tunnel_ike_refused(e, sa->tunnel, &m->remote, why, text);
 	response_notify(e, sa, m, type, NULL, 0);
 }
 
@@ -245,9 +250,10 @@ static void refused(struct engine *e, struct ike_sa *old, const struct request *
 			notify_group(error));
 		proposal_groups_format(lead, &policy, text, sizeof(text));
 	}
-	engine_note(e, old->tunnel, &m->remote, error->type != NOTIFY_TEMPORARY_FAILURE,
-		error->type == NOTIFY_TEMPORARY_FAILURE ? REASON_TEMPORARY : REASON_PEER_REFUSED,
-		"%s", text);
+	if (error->type == NOTIFY_TEMPORARY_FAILURE)
+		engine_note(e, old->tunnel, &m->remote, false, REASON_TEMPORARY, "%s", text);
+	else
+		tunnel_ike_refused(e, old->tunnel, &m->remote, REASON_PEER_REFUSED, text);
 	came_to_nothing(e, old, r, wait, now);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ike/v2/message.h"
 
+#include <stdio.h>
+
 #include "base/secret.h"
 
 #define PAYLOAD_HEADER_LEN 4
@@ -199,6 +201,18 @@ const struct notify *payloads_find_error(const struct payloads *p)
 			return &p->notify[i];
 	}
 	return NULL;
+}
+
+const char *exchange_format(uint8_t exchange, char text[EXCHANGE_TEXT_SIZE])
+{
+	static const char *const names[] = {
+		"IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA", "INFORMATIONAL"};
+
+	if (exchange >= EXCHANGE_IKE_SA_INIT && exchange <= EXCHANGE_INFORMATIONAL)
+		snprintf(text, EXCHANGE_TEXT_SIZE, "%s", names[exchange - EXCHANGE_IKE_SA_INIT]);
+	else
+		snprintf(text, EXCHANGE_TEXT_SIZE, "exchange %u", exchange);
+	return text;
 }
 
 const char *notify_name(uint16_t type)

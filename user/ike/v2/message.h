@@ -175,6 +175,10 @@ const struct notify *payloads_find_error(const struct payloads *p);
 /* The name of a notification for people; "notify" when it has none. */
 const char *notify_name(uint16_t type);
 
+/* The same of an exchange: "INFORMATIONAL", "exchange 99". */
+#define EXCHANGE_TEXT_SIZE 20
+const char *exchange_format(uint8_t exchange, char text[EXCHANGE_TEXT_SIZE]);
+
 /*
  * Verifies and decrypts the SK payload of a whole message in place. On success *inner is the chain
  * inside, without padding.
