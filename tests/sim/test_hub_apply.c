@@ -13,11 +13,17 @@ static struct {
 	unsigned int calls;
 	bool ok;
 	char summary[CONFIG_ERROR_SIZE];
+	char warnings[4096];
 } done;
 
-static void on_done(struct hub *h, uint32_t request, bool ok, const char *summary)
+static void on_done(
+	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
 {
+	char *text = warnings ? json_dumps(warnings, 0) : NULL;
+
 	(void)h;
+	snprintf(done.warnings, sizeof(done.warnings), "%s", text ? text : "");
+	free(text);
 	assert_int_equal(request, 5);
 	done.calls++;
 	done.ok = ok;
@@ -63,6 +69,38 @@ static void refused(const char *why)
 	assert_string_equal(world_letters(), "");
 	assert_int_equal(world.heard_count, 0);
 	assert_true(world_site("one") && world_site("two") && !world_site("three"));
+}
+
+static unsigned int times(const char *text, const char *part)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		n++;
+	}
+	return n;
+}
+
+/* Who applies it reads what would else stand in the daemon's log only; each once. */
+static void warnings_are_told_to_who_applies(void **state)
+{
+	char path[sizeof(world.dir) + 8];
+
+	(void)state;
+	apply("", ONE TWO);
+	assert_string_equal(done.warnings, "[]");
+	snprintf(path, sizeof(path), "%s/psk", world.dir);
+	assert_int_equal(chmod(path, 0644), 0);
+	apply("  log_directory: DIR/is/not/there\n", ONE TWO);
+	applied("2 untouched");
+	assert_int_equal(times(done.warnings, "can be read by others than its owner (mode 644"), 1);
+	assert_int_equal(times(done.warnings, "/is/not/there: No such file or directory"), 1);
+	apply("  nonsense: 1\n", ONE TWO);
+	assert_false(done.ok);
+	assert_int_equal(chmod(path, 0600), 0);
+	apply("", ONE TWO);
+	assert_string_equal(done.warnings, "[]");
 }
 
 static void the_same_is_no_change(void **state)
@@ -253,6 +291,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_is_no_change),
+		TEST(warnings_are_told_to_who_applies),
 		TEST(a_site_is_added),
 		TEST(a_site_is_removed),
 		TEST(rates_change_under_traffic),

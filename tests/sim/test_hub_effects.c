@@ -131,9 +131,10 @@ static void what_is_told_at_a_start_only_needs_a_restart(void **state)
 	}
 }
 
-static void on_done(struct hub *h, uint32_t request, bool ok, const char *summary)
+static void on_done(
+	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
 {
-	(void)h, (void)request;
+	(void)h, (void)request, (void)warnings;
 	assert_true(ok);
 	assert_string_equal(summary, "0 sites added, 0 changed, 0 removed, 2 untouched");
 }

@@ -357,6 +357,39 @@ static void a_tunnel_without_interface_carries_nothing(void **state)
 	assert_int_equal(fake.workers_ended, 0);
 }
 
+static void ike_hears(uint64_t datagrams)
+{
+	struct imsg_ike_heard m = {datagrams};
+
+	imsg_send(world.children[PROCESS_IKE], IMSG_IKE_HEARD, -1, &m, sizeof(m));
+	world_turn();
+}
+
+/* What XDP lets through and ike never gets is dropped by somebody on this host. */
+static void a_firewall_of_the_host_is_told(void **state)
+{
+	uint64_t now = 1000 * CLOCK_SECOND;
+	const bool *unheard = &world.hub->model.host.ike_unheard;
+
+	(void)state;
+	ike_hears(3);
+	hub_ike_reach_look(world.hub, now);
+	fake.ike_more = 4; /* it may be on its way */
+	hub_ike_reach_look(world.hub, now += 60 * CLOCK_SECOND);
+	assert_false(*unheard);
+	fake.ike_more = 20;
+	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	hub_ike_reach_look(world.hub, now += 4 * CLOCK_SECOND);
+	assert_false(*unheard);
+	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	assert_true(*unheard);
+	ike_hears(4);
+	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	assert_false(*unheard);
+	hub_ike_reach_look(world.hub, now += 60 * CLOCK_SECOND);
+	assert_false(*unheard); /* nothing has come since */
+}
+
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, world_finish)
 #define XFRM_TEST(name) cmocka_unit_test_setup_teardown(name, setup_xfrm, world_finish)
 
@@ -364,6 +397,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_well),
+		TEST(a_firewall_of_the_host_is_told),
 		TEST(a_device_goes_and_comes),
 		TEST(a_device_is_another_one),
 		TEST(another_mtu_is_told),

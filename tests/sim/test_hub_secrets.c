@@ -189,8 +189,15 @@ static const char *state_of(const char *list, size_t i)
 	return text;
 }
 
-static void applied(struct hub *h, uint32_t request, bool ok, const char *summary)
+static char warned[4096];
+
+static void applied(
+	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
 {
+	char *text = json_dumps(warnings, JSON_ENCODE_ANY);
+
+	snprintf(warned, sizeof(warned), "%s", text ? text : "");
+	free(text);
 	(void)h, (void)request;
 	if (!ok)
 		fail_msg("%s", summary);
@@ -241,6 +248,7 @@ static void what_ends_is_said_in_time(void **state)
 	write_hub(10, -1);
 	hub_apply(world.hub, applied, 0);
 	assert_string_equal(state_of("certificates", 0), "expired");
+	assert_non_null(strstr(warned, ": expired, valid until ")); /* who applies it reads it */
 	write_hub(10, 20);
 	hub_apply(world.hub, applied, 0);
 	assert_string_equal(state_of("certificates", 0), "not-yet-valid");

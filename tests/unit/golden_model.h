@@ -346,6 +346,7 @@ static void set_plane(void)
 	p->inside_mode = "tcx";
 	p->bfd_unhurried = 1; /* EPERM */
 	p->routes_mended = 1;
+	golden.hub.model.events_lost = 20;
 	p->closed_count = 3;
 	p->outside.esp = (struct traffic){12, 3400};
 	p->outside.fragment = (struct traffic){2, 2800};
@@ -355,6 +356,7 @@ static void set_plane(void)
 	golden.hub.model.host.source[0] = address("10.0.3.1");
 	golden.hub.model.host.settings_wrong = true;
 	golden.hub.model.host.rp_filter_told = true;
+	golden.hub.model.host.ike_unheard = true;
 	golden.hub.model.host.inside_gone = true;
 	snprintf(golden.hub.model.host.inside, sizeof(golden.hub.model.host.inside), "sluice0");
 }

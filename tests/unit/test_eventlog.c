@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The logs of tunnels: their fields, their files, their limits. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "hub/event/eventlog.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -305,9 +307,54 @@ static void test_a_full_disk(void **state)
 	lab_free(l);
 }
 
+/* What `sluiced --check` can tell without making anything. */
+static void test_probe(void **state)
+{
+	(void)state;
+	assert_int_equal(event_files_probe(""), 0);
+	assert_int_equal(event_files_probe("/tmp"), 0);
+	assert_int_equal(event_files_probe("/tmp/is-made-when-it-is-needed"), 0);
+	assert_int_equal(event_files_probe("/tmp/is-not-there/log"), ENOENT);
+	assert_int_equal(event_files_probe("/dev/null"), ENOTDIR);
+	assert_int_equal(event_files_probe("/dev/null/log"), ENOTDIR);
+}
+
+static void count_line(void *context, const char *text)
+{
+	assert_non_null(strstr(text, "1 events could not be written: No space left on device"));
+	++*(unsigned int *)context;
+}
+
+/* A full disk is told of once a minute, and all that is lost is counted. */
+static void test_told_once(void **state)
+{
+	struct lab *l = lab_new();
+	uint64_t lost = 0;
+	unsigned int lines = 0;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/activity.log", l->directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/dev/full", path), 0);
+	assert_true(eventlog_open(l->log, l->directory));
+	log_hear(count_line, &lines);
+	for (int i = 0; i < 15; i++) {
+		add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "x");
+		eventlog_wait(l->log);
+		lost += eventlog_look(l->log);
+	}
+	log_hear(NULL, NULL);
+	assert_int_equal(lines, 1);
+	assert_int_equal(lost, 15);
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_told_once),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_limits),

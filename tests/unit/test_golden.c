@@ -305,8 +305,8 @@ static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
 		"user/view/endpoints.c", "user/view/metrics.c", "user/view/paths.c",
-		"user/view/report.c", "user/view/show.c", "user/view/unknown.c",
-		"user/hub/secret/certificates_show.c"};
+		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
+		"user/view/unknown.c", "user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 
 	(void)state;

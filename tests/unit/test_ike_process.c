@@ -194,6 +194,9 @@ static void take_hub(struct side *s, const struct imsg *m)
 	case IMSG_READY:
 		s->ready = 1;
 		break;
+	case IMSG_IKE_HEARD: /* what came by its sockets */
+		assert_true(((const struct imsg_ike_heard *)m->payload)->datagrams > 0);
+		break;
 	case IMSG_TUNNEL_STATE:
 		s->phase = state->phase;
 		s->ups += state->phase == TUNNEL_UP;

@@ -286,6 +286,10 @@ void view_dataplane(const json_t *document)
 	}
 	table_print(&t, "no processes");
 	printf("BFD: %s\n", field_text(document, "bfd_thread"));
+	if (field_number(document, "log_events_lost"))
+		printf("LOST: %llu events of tunnels could not be written into the files of "
+		       "log_directory, see the log of sluiced\n",
+			(unsigned long long)field_number(document, "log_events_lost"));
 	view_counters(document, "outside");
 	view_counters(document, "inside");
 }

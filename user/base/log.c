@@ -21,6 +21,8 @@ enum { LIMIT_BURST = 20, LIMIT_PER_SECOND = 2 };
 static const char *log_name = "sluice";
 static enum log_level log_detail = LOG_INFO;
 static bool log_journal;
+static log_hearer *log_heard_by;
+static void *log_hearer_context;
 
 /* The limits of call sites, and what follows: the thread of BFD logs, too. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,6 +59,12 @@ void log_init(const char *process, enum log_level most_detailed)
 	log_journal = getenv("JOURNAL_STREAM") != NULL;
 	find_way_out();
 	tzset(); /* now: strftime() would, and open a file where none may be opened any more */
+}
+
+void log_hear(log_hearer *hear, void *context)
+{
+	log_heard_by = hear;
+	log_hearer_context = context;
 }
 
 const char *log_process(void)
@@ -143,6 +151,8 @@ void log_write(enum log_level level, struct log_limit *limit, const char *format
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	make_printable(text);
+	if (log_heard_by && level <= LOG_WARN)
+		log_heard_by(log_hearer_context, text);
 	put_stamp(stamp, sizeof(stamp), level);
 
 	pthread_mutex_lock(&log_lock);

@@ -38,6 +38,10 @@ const char *log_process(void);
 __attribute__((format(printf, 3, 4))) void log_write(
 	enum log_level level, struct log_limit *limit, const char *format, ...);
 
+/* What is warned of, or worse, goes to `hear` as well, whatever the limits; NULL: to nobody more. */
+typedef void log_hearer(void *context, const char *text);
+void log_hear(log_hearer *hear, void *context);
+
 #define log_at(level, ...)                                                                         \
 	do {                                                                                       \
 		static struct log_limit log_limit_here;                                            \

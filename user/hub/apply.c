@@ -93,7 +93,25 @@ struct apply_pending {
 	hub_apply_done *done;
 	uint32_t request;
 	struct event *timer; /* until they have left */
+	json_t *warnings;
 };
+
+enum { WARNINGS_MAX = 100 };
+
+/* Who applies it is to see what would else be in the log of the daemon only. */
+static void hear(void *context, const char *text)
+{
+	struct apply_pending *p = context;
+	json_t *said;
+	size_t i;
+
+	json_array_foreach(p->warnings, i, said) {
+		if (!strcmp(json_string_value(said), text))
+			return;
+	}
+	if (json_array_size(p->warnings) < WARNINGS_MAX)
+		json_array_append_new(p->warnings, json_string(text));
+}
 
 /* Reads and checks everything; changes nothing. False with a sentence. */
 static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
@@ -122,6 +140,7 @@ static void pending_free(struct apply_pending *p)
 		event_free(p->timer);
 	config_free(p->config);
 	certificates_free(p->certificates);
+	json_decref(p->warnings);
 	free(p);
 }
 
@@ -163,6 +182,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	char summary[CONFIG_ERROR_SIZE];
 	struct changes n = {0};
 
+	log_hear(hear, own);
 	h->applying = NULL;
 	certificates_free(h->certificates);
 	h->certificates = own->certificates;
@@ -182,8 +202,9 @@ static void commit(struct hub *h, struct apply_pending *own)
 	snprintf(summary, sizeof(summary), "%u sites added, %u changed, %u removed, %u untouched",
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
+	log_hear(NULL, NULL);
 	config_doubts(c, add_doubt, summary);
-	own->done(h, own->request, true, summary);
+	own->done(h, own->request, true, summary, own->warnings);
 	own->config = NULL;
 	own->certificates = NULL;
 	pending_free(own);
@@ -202,9 +223,10 @@ void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
 	struct timeval wait = {.tv_sec = LEAVE_MS / 1000, .tv_usec = LEAVE_MS % 1000 * 1000};
 	char summary[CONFIG_ERROR_SIZE];
 	struct apply_pending *p;
+	bool ready;
 
 	if (h->applying) {
-		done(h, request, false, "another configuration is being applied; try again");
+		done(h, request, false, "another configuration is being applied; try again", NULL);
 		return;
 	}
 	p = calloc(1, sizeof(*p));
@@ -212,9 +234,13 @@ void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
 		abort();
 	p->done = done;
 	p->request = request;
-	if (!prepare(h, p, summary)) {
+	p->warnings = json_array();
+	log_hear(hear, p);
+	ready = prepare(h, p, summary);
+	log_hear(NULL, NULL);
+	if (!ready) {
+		done(h, request, false, summary, p->warnings);
 		pending_free(p);
-		done(h, request, false, summary);
 		return;
 	}
 	h->applying = p;

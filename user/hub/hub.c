@@ -143,9 +143,10 @@ static void log_mistakes(const char *what, const char *text)
 	}
 }
 
-static void on_reloaded(struct hub *h, uint32_t request, bool ok, const char *summary)
+static void on_reloaded(
+	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
 {
-	(void)request;
+	(void)request, (void)warnings; /* they are in the log */
 	hub_audit_note_end(h, h->loop->reload_entry, ok ? "done" : "refused", summary);
 	if (!ok)
 		log_mistakes("configuration refused, nothing changed", summary);
@@ -197,8 +198,9 @@ void hub_second(struct hub *h)
 	hub_host_look(h);
 	if (second % SECRETS_AGAIN_S == 0)
 		hub_secrets_again(h);
-	(void)eventlog_look(h->events);
+	h->model.events_lost += eventlog_look(h->events);
 	hub_sample(h);
+	hub_ike_reach_look(h, now);
 	hub_routes_check(h, now);
 	closed_spare(h, now);
 	closed_age(h, now);

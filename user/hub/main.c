@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/version.h"
 
+#include "hub/event/event_files.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
 #include "ipc/privsep.h"
@@ -61,6 +62,9 @@ static int check(const char *path)
 	struct config *c = config_load(path, error);
 	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
 
+	if (ok && event_files_probe(c->concentrator.log_directory))
+		log_warn("log_directory %s: %s", c->concentrator.log_directory,
+			strerror(event_files_probe(c->concentrator.log_directory)));
 	if (ok)
 		config_doubts(c, print_doubt, NULL);
 	if (ok)

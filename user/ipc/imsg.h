@@ -50,6 +50,7 @@ enum imsg_type {
 	IMSG_SA_INFO,      /* struct imsg_sa_info: an SA pair came to be or changed */
 	IMSG_SA_GONE,      /* struct imsg_sa_ref */
 	IMSG_TUNNEL_EVENT, /* struct imsg_tunnel_event: for the tunnel's activity log */
+	IMSG_IKE_HEARD,    /* struct imsg_ike_heard: what its sockets have received so far */
 	IMSG_UNKNOWN,   /* struct imsg_unknown: a device that nobody configured has tried again */
 	IMSG_PEER_CERT, /* struct imsg_peer_cert, both ways: what a site authenticated with */
 

@@ -97,6 +97,11 @@ struct imsg_tunnel_event {
 	struct ip_endpoint peer; /* port 0: none */
 };
 
+/* Datagrams at UDP 500 and 4500 since the process began; told when there are more, at most once a second. */
+struct imsg_ike_heard {
+	uint64_t datagrams;
+};
+
 /* An entry of the table of unknown devices. */
 struct imsg_unknown {
 	uint32_t place; /* below UNKNOWN_MAX */

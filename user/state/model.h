@@ -24,6 +24,7 @@ struct model_host {
 	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
 	bool settings_wrong;      /* forwarding is switched off, and cannot be switched on */
 	bool rp_filter_told;      /* it is strict, and cannot be made loose */
+	bool ike_unheard;         /* IKE comes in, and does not reach ike */
 	bool inside_gone;         /* and cannot be made again */
 };
 
@@ -58,6 +59,8 @@ struct model {
 	struct unknown_list unknown;
 	uint64_t started_ns;
 	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
+	uint64_t
+		events_lost; /* of tunnels, that could not be written into a file, since the start */
 	struct model_host host;
 	struct model_plane plane;
 };

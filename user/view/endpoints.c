@@ -73,6 +73,12 @@ json_t *view_endpoints(const struct model *m)
 		warn(warnings, "%s", "forwarding is switched off and cannot be switched on", NULL);
 	if (m->host.rp_filter_told)
 		warn(warnings, "%s", "a strict rp_filter cannot be made loose, see the log", NULL);
+	if (m->host.ike_unheard)
+		warn(warnings, "%s",
+			"IKE comes in and does not reach sluiced: does a firewall of this host "
+			"drop UDP "
+			"500 and 4500?",
+			NULL);
 	if (m->host.inside_gone)
 		warn(warnings, "%s has gone and cannot be made again", m->host.inside, NULL);
 	return json_pack("{s:o, s:o, s:o, s:o}", "endpoints", list, "source",

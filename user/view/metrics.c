@@ -197,6 +197,9 @@ void view_metrics(FILE *f, const struct model *m)
 		fprintf(f, "%s{direction=\"%s\"} %llu\n", bandwidth, direction_names[d],
 			(unsigned long long)r.delivered_bps);
 	}
+	write_head(f, "sluice_log_events_lost_total", "counter",
+		"Events of tunnels that could not be written into the files of log_directory.");
+	fprintf(f, "sluice_log_events_lost_total %llu\n", (unsigned long long)m->events_lost);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
 		write_head(f, metrics[i].name, metrics[i].type, metrics[i].help);
 		for (uint32_t s = 0; s < SITE_SLOTS; s++) {

@@ -450,11 +450,12 @@ json_t *view_dataplane(const struct model *m)
 		json_array_append_new(processes, process_json(&p->processes[i], i > 0));
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
 		p->outside_mode ? p->outside_mode : "-", p->inside_mode, p->offloads, p->data_mode);
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:I}", "backend",
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "backend",
 		p->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)p->workers,
 		"bfd_thread", bfd, "processes", processes, "outside", outside_counters(p), "inside",
 		counters(&p->inside, inside_fields), "routes_mended", (json_int_t)p->routes_mended,
-		"closed_prefixes", (json_int_t)p->closed_count);
+		"closed_prefixes", (json_int_t)p->closed_count, "log_events_lost",
+		(json_int_t)m->events_lost);
 }
 
 #define LOG_SHOWN 1000 /* events of one answer */

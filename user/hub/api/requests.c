@@ -28,10 +28,14 @@ static json_t *error_json(const char *format, const char *detail)
 	return json_pack("{s:s}", "error", text);
 }
 
-static void on_applied(struct hub *h, uint32_t request, bool ok, const char *summary)
+static void on_applied(
+	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
 {
-	status_reply(
-		h, request, ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary));
+	json_t *document = ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary);
+
+	if (json_array_size(warnings))
+		json_object_set(document, "warnings", (json_t *)warnings);
+	status_reply(h, request, document);
 }
 
 /* ---- commands ---- */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/event/event.h"
+#include "hub/host/host.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/site.h"
 #include "ike/effect.h"
@@ -117,6 +118,14 @@ static void on_unknown(void *context, struct imsg *m)
 		log_error("ike tells of a device that cannot be");
 }
 
+static void on_heard(void *context, struct imsg *m)
+{
+	struct hub *h = context;
+	const struct imsg_ike_heard *heard = m->payload;
+
+	hub_ike_reach_heard(h, heard->datagrams);
+}
+
 static const struct imsg_field state_fields[] = {
 	IMSG_ENUM(struct imsg_tunnel_state, phase, TUNNEL_PHASES),
 	IMSG_ADDR(struct imsg_tunnel_state, peer.addr),
@@ -177,6 +186,7 @@ const struct imsg_row ike_reports[] = {
 	{IMSG_SA_GONE, sizeof(struct imsg_sa_ref), .take = on_sa_gone},
 	{IMSG_PEER_CERT, sizeof(struct imsg_peer_cert), .fields = cert_fields,
 		.take = on_peer_cert},
+	{IMSG_IKE_HEARD, sizeof(struct imsg_ike_heard), .take = on_heard},
 	{IMSG_UNKNOWN, sizeof(struct imsg_unknown), .fields = unknown_fields, .take = on_unknown},
 	{.type = IMSG_INVALID},
 };

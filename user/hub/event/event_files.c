@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/event/event_files.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define PATH_SIZE (CONFIG_PATH_SIZE + 32)
+#define SAY_EVERY (60 * CLOCK_SECOND) /* a full disk is not news with each event */
 
 struct line {
 	enum event_file file;
@@ -47,6 +49,8 @@ struct event_files {
 	bool ending, ended;
 	uint64_t lost;
 	int error; /* the last one that lost a line; 0: the queue was full */
+	uint64_t unsaid,
+		said_ns; /* of hub alone: not logged yet; when it was logged last, 0: never */
 
 	struct files now; /* of the thread alone */
 };
@@ -292,6 +296,29 @@ bool event_files_open(struct event_files *f, const char *directory)
 	return ok;
 }
 
+int event_files_probe(const char *directory)
+{
+	char parent[CONFIG_PATH_SIZE];
+	struct stat st;
+	char *slash;
+
+	if (!directory[0])
+		return 0;
+	if (!stat(directory, &st))
+		return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+	if (errno != ENOENT)
+		return errno;
+	/* It is made, but not what it is in. */
+	snprintf(parent, sizeof(parent), "%s", directory);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return 0;
+	*slash = '\0';
+	if (stat(parent, &st))
+		return errno;
+	return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+}
+
 bool event_files_wanted(const struct event_files *f)
 {
 	return f->wanted;
@@ -339,9 +366,13 @@ uint64_t event_files_look(struct event_files *f)
 	error = f->error;
 	f->lost = 0;
 	pthread_mutex_unlock(&f->lock);
-	if (lost)
+	f->unsaid += lost;
+	if (f->unsaid && (!f->said_ns || clock_now() - f->said_ns >= SAY_EVERY)) {
 		log_error("%s: %llu events could not be written: %s", f->directory,
-			(unsigned long long)lost,
+			(unsigned long long)f->unsaid,
 			error ? strerror(error) : "the disk does not keep up");
+		f->unsaid = 0;
+		f->said_ns = clock_now();
+	}
 	return lost;
 }

@@ -32,6 +32,9 @@ void event_files_free(struct event_files *f);
  */
 bool event_files_open(struct event_files *f, const char *directory);
 
+/* Whether that could be, as far as a look tells that makes nothing: 0, or why not, of errno. */
+int event_files_probe(const char *directory);
+
 /* Whether lines go into files at all. */
 bool event_files_wanted(const struct event_files *f);
 
@@ -41,7 +44,7 @@ void event_files_put(struct event_files *f, enum event_file file, const char *li
 /* Waits until all lines are written or lost. */
 void event_files_wait(struct event_files *f);
 
-/* Logs how many lines were lost since it was called last, and why. Returns how many. */
+/* Returns how many lines were lost since it was called last; they are logged once a minute, with why. */
 uint64_t event_files_look(struct event_files *f);
 
 #endif

@@ -15,6 +15,14 @@ struct outside_socket {
 	bool for_ike, for_data;
 };
 
+/* ike_reach.c: whether IKE that XDP has let through comes to ike. */
+struct ike_reach {
+	uint64_t heard;    /* by ike, as it said last */
+	uint64_t passed;   /* by XDP, when it said that */
+	bool is_news;      /* it has said so since hub looked */
+	uint64_t since_ns; /* when more than that had passed first; 0: no more has */
+};
+
 struct host {
 	/* What hub opens at its start and gives to each process that needs it; -1: not open. */
 	struct outside_socket sockets[OUTSIDE_SOCKETS_MAX];
@@ -31,6 +39,7 @@ struct host {
 	uint64_t way_again_ns;    /* when routes by the outside devices are looked for next */
 	struct host_addresses addresses; /* as they were then */
 	bool routes_lost;                /* those to the inside device are to be written again */
+	struct ike_reach ike_reach;
 	bool outside_closed
 		[CONFIG_ENDPOINTS]; /* our programs keep the device closed for what is in clear */
 };
@@ -59,6 +68,10 @@ bool hub_outside_sockets_follow(struct hub *h, const char *device);
 /* look.c: all of the above, and what else the hub needs of its host. From now on; once, now. */
 void hub_host_watch(struct hub *h);
 void hub_host_look(struct hub *h);
+
+/* ike_reach.c: ike has received so much; and a look, once a second. */
+void hub_ike_reach_heard(struct hub *h, uint64_t datagrams);
+void hub_ike_reach_look(struct hub *h, uint64_t now);
 
 /* memfds.c: for the state of ike and data; forgets the SAs that a data process saved. False with errno set. */
 bool hub_memfds_open(struct hub *h);

@@ -179,6 +179,8 @@ bool certificates_check(const struct config *c, char error[CONFIG_ERROR_SIZE])
 {
 	struct certificates *all = certificates_load(c, false, error);
 
+	if (all)
+		certificates_warn_own(all);
 	certificates_free(all);
 	return all != NULL;
 }

@@ -22,7 +22,7 @@ struct certificates *certificates_load(
 	const struct config *c, bool lenient, char error[CONFIG_ERROR_SIZE]);
 void certificates_free(struct certificates *all);
 
-/* The same for a look only. */
+/* The same for a look only; logs what ends soon. */
 bool certificates_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
 
 /* Sends what holds for all tunnels to ike; and the own certificate of one tunnel, or that it has none. */

@@ -22,6 +22,9 @@ struct certificates {
 	int64_t crl_warned_s[TRUST_CRLS_MAX];
 };
 
+/* What certificates_warn() says of those that are not a site's. */
+void certificates_warn_own(struct certificates *all);
+
 /* NULL when it is not loaded. */
 struct certificate_entry *certificates_find(
 	const struct certificates *all, const struct certificate_conf *conf);

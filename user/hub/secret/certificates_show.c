@@ -46,10 +46,9 @@ static void visit_sites(struct hub *h, visitor *visit, void *context)
 	}
 }
 
-static void visit_all(struct hub *h, visitor *visit, void *context)
+/* Of the hub itself, and of authorities. */
+static void visit_own(struct certificates *all, visitor *visit, void *context)
 {
-	struct certificates *all = h->certificates;
-
 	for (size_t i = 0; i < all->own_count; i++) {
 		struct shown s = {.kind = "hub",
 			.file = all->own[i].conf.chain,
@@ -65,6 +64,11 @@ static void visit_all(struct hub *h, visitor *visit, void *context)
 		cert_facts(trust_ca(all->trust, i), &facts);
 		visit(context, &s);
 	}
+}
+
+static void visit_all(struct hub *h, visitor *visit, void *context)
+{
+	visit_own(h->certificates, visit, context);
 	visit_sites(h, visit, context);
 }
 
@@ -113,12 +117,11 @@ static void warn_one(void *context, const struct shown *s)
 		date(f->not_after, text));
 }
 
-void certificates_warn(struct hub *h)
+void certificates_warn_own(struct certificates *all)
 {
-	struct certificates *all = h->certificates;
 	int64_t now = wall_s();
 
-	visit_all(h, warn_one, &now);
+	visit_own(all, warn_one, &now);
 	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
 		struct trust_crl_facts f;
 		char text[40];
@@ -128,6 +131,14 @@ void certificates_warn(struct hub *h)
 			log_warn("revocation list of %s: out of date since %s", f.issuer,
 				date(f.next_update, text));
 	}
+}
+
+void certificates_warn(struct hub *h)
+{
+	int64_t now = wall_s();
+
+	certificates_warn_own(h->certificates);
+	visit_sites(h, warn_one, &now);
 }
 
 /* ---- the document ---- */

@@ -91,6 +91,7 @@ static void on_readable(int fd, short what, void *arg)
 
 		if (n < 0)
 			break;
+		p->heard++;
 		if (addr_is_set(&remote.addr))
 			on_datagram(p, s, &remote, class, buffer, (size_t)n);
 	}
@@ -107,6 +108,24 @@ static void arm(struct proc_ike *p, uint64_t wait)
 	evtimer_add(p->timer, &tv);
 }
 
+/* ---- what hub compares with what XDP has let through ---- */
+
+static uint64_t heard_next(const struct proc_ike *p)
+{
+	return p->heard != p->heard_told ? p->heard_told_at + CLOCK_SECOND : UINT64_MAX;
+}
+
+static void tell_heard(struct proc_ike *p, uint64_t now)
+{
+	struct imsg_ike_heard m = {p->heard};
+
+	if (now < heard_next(p))
+		return;
+	p->heard_told = p->heard;
+	p->heard_told_at = now;
+	imsg_send(p->hub, IMSG_IKE_HEARD, -1, &m, sizeof(m));
+}
+
 /* Exactly: asks every SA. */
 static void arm_exactly(struct proc_ike *p)
 {
@@ -114,6 +133,7 @@ static void arm_exactly(struct proc_ike *p)
 	uint64_t held = ike_hold_next(&p->hold), tell = ike_unknown_next(&p->unknown, p->engine);
 
 	next = held < next ? held : next;
+	next = heard_next(p) < next ? heard_next(p) : next;
 	next = tell < next ? tell : next;
 	next = next > now ? next - now : 0;
 	arm(p, next < TIMER_LONGEST ? next : TIMER_LONGEST);
@@ -158,6 +178,7 @@ static void on_timer(int fd, short what, void *arg)
 	ike_hold_expire(&p->hold, now);
 	engine_timer(p->engine, now);
 	ike_unknown_tell(&p->unknown, p->engine, p->hub, now);
+	tell_heard(p, now);
 	carry_out(p);
 	arm_exactly(p);
 }

@@ -40,6 +40,7 @@ struct proc_ike {
 	struct ike_unknown unknown;
 	struct ike_credentials credentials;
 	uint64_t saved_generation;
+	uint64_t heard, heard_told, heard_told_at; /* datagrams; told: to hub */
 	struct datagram_limit slow_esp;
 	bool started, stopping, restored;
 	int status;
