@@ -157,7 +157,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report apply rekey tunnel release top explain ca version help
+completes "" show report apply rekey tunnel release top explain ca audit version help
 completes tunnel down up drain
 completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
