@@ -60,7 +60,7 @@ static void all_is_well(void **state)
 	look();
 	for (int e = 0; e < 2; e++) {
 		assert_int_equal(fault_of(e), ENDPOINT_FINE);
-		assert_false(fake.devices[e].closed);
+		assert_true(fake.devices[e].closed);
 	}
 	assert_false(world.hub->model.host.settings_wrong);
 	assert_string_equal(world_letters(), "");
@@ -76,7 +76,7 @@ static void a_device_goes_and_comes(void **state)
 	fake.devices[0].is.ifindex = 0;
 	look();
 	assert_true(fake.devices[0].closed);
-	assert_false(fake.devices[1].closed);
+	assert_true(fake.devices[1].closed);
 	assert_int_equal(fault_of(0), ENDPOINT_NO_DEVICE);
 	assert_false(fake.tunnels[0].up);
 	assert_true(fake.tunnels[1].up);
@@ -91,7 +91,7 @@ static void a_device_goes_and_comes(void **state)
 	fake.devices[0].is.ifindex = 31;
 	fake.addresses[0].ifindex = 31;
 	look();
-	assert_false(fake.devices[0].closed);
+	assert_true(fake.devices[0].closed);
 	assert_int_equal(fake_outside[0], 31);
 	assert_int_equal(fault_of(0), ENDPOINT_FINE);
 	assert_string_equal(last_code(0), "ENDPOINT_BACK");
@@ -200,7 +200,7 @@ static void programs_are_put_back(void **state)
 	fake.devices[0].unattachable = false;
 	look();
 	assert_int_equal(fault_of(0), ENDPOINT_FINE);
-	assert_false(fake.devices[0].closed);
+	assert_true(fake.devices[0].closed);
 }
 
 static void a_device_may_lead_nowhere(void **state)
@@ -288,6 +288,23 @@ static void a_source_is_chosen(void **state)
 	assert_false(addr_is_set(&fake.source[0]));
 }
 
+/* The kernel's own rule stays beside our programs, unless others may pass in clear. */
+static void who_lets_others_pass_opens(void **state)
+{
+	(void)state;
+	world_stop();
+	world_configure("  outside_forwarding: true\n", WORLD_SITE("one", "1", ""));
+	world_run();
+	assert_false(fake.devices[0].closed || fake.devices[1].closed);
+	fake.devices[0].is.ifindex = 0;
+	look();
+	assert_true(fake.devices[0].closed);
+	assert_false(fake.devices[1].closed);
+	fake.devices[0].is.ifindex = 11;
+	look();
+	assert_false(fake.devices[0].closed);
+}
+
 /* At its start an outside device may be away: the hub serves by the other. */
 static void a_device_may_come_later(void **state)
 {
@@ -305,7 +322,7 @@ static void a_device_may_come_later(void **state)
 	fake.devices[0].is.ifindex = 11;
 	look();
 	world_until(fake.tunnels[0].up);
-	assert_false(fake.devices[0].closed);
+	assert_true(fake.devices[0].closed);
 }
 
 /* ---- kernel ESP ---- */
@@ -411,6 +428,7 @@ int main(int argc, char **argv)
 		TEST(missing_addresses_are_put_back),
 		TEST(a_source_is_chosen),
 		cmocka_unit_test_setup_teardown(a_device_may_come_later, NULL, world_finish),
+		TEST(who_lets_others_pass_opens),
 		XFRM_TEST(tunnels_have_interfaces),
 		XFRM_TEST(interfaces_follow_their_device),
 		XFRM_TEST(a_tunnel_without_interface_carries_nothing),

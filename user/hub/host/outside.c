@@ -49,7 +49,7 @@ static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
 	h->host->outside_closed[i] =
 		bpf_plane_attach_outside(h->plane, i, &h->model.host.outside_mode[i], why);
 	if (h->host->outside_closed[i]) {
-		(void)host_forward_closed(o->name, false);
+		(void)host_forward_closed(o->name, !h->config->concentrator.outside_forwarding);
 		log_info("%s: XDP attached (%s), %u receive queues", o->name,
 			h->model.host.outside_mode[i], o->queues);
 	}
@@ -163,7 +163,11 @@ static void look_at_device(struct hub *h, uint32_t i)
 		log_info("%s: its MTU is %u now, it was %u", o->name, o->mtu, mtu);
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
 	}
-	if (!h->host->outside_closed[i]) /* again and again: others flush rules */
+	/*
+	 * Again and again: others flush rules. The kernel's rule stays while our programs are on the device, for
+	 * nobody tells in time when they are taken off.
+	 */
+	if (!h->host->outside_closed[i] || !h->config->concentrator.outside_forwarding)
 		(void)host_forward_closed(o->name, true);
 }
 
