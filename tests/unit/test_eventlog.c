@@ -281,6 +281,32 @@ static void test_a_disk_that_stands_still(void **state)
 	lab_free(l);
 }
 
+/* An apply with the same directory, as after logrotate: lines go into files of their names, and hub touches none. */
+static void test_the_same_directory_again(void **state)
+{
+	struct lab *l = lab_new();
+	char path[128], aside[128], line[1024];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/activity.log", l->directory);
+	snprintf(aside, sizeof(aside), "%s/aside", l->directory);
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "before");
+	eventlog_wait(l->log);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkfifo(path, 0600), 0); /* whoever opens it waits for its reader */
+	alarm(60);
+	assert_true(eventlog_open(l->log, l->directory));
+	alarm(0);
+	assert_int_equal(unlink(path), 0);
+	eventlog_wait(l->log);
+	add(l, EVENT_ACTIVITY, LOG_FORM_JSON, "after");
+	assert_non_null(strstr(last_line(l, "activity.log", line), "after"));
+	assert_non_null(strstr(last_line(l, "aside", line), "before"));
+	assert_int_equal(unlink(aside), 0);
+	assert_int_equal(eventlog_look(l->log), 0);
+	lab_free(l);
+}
+
 /* A full disk loses whole lines, and is tried again. */
 static void test_a_full_disk(void **state)
 {
@@ -361,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_a_disk_that_stands_still),
+		cmocka_unit_test(test_the_same_directory_again),
 		cmocka_unit_test(test_a_full_disk),
 	};
 

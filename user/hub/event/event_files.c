@@ -45,6 +45,7 @@ struct event_files {
 	size_t first, count, bytes;
 	struct files next; /* to be written to instead of `now` */
 	bool has_next;
+	bool reopen; /* the same directory is wanted again: somebody may have put its files aside */
 	bool writes; /* a line that is no longer in the queue */
 	bool ending, ended;
 	uint64_t lost;
@@ -60,7 +61,7 @@ static const char *const file_names[EVENT_FILES] = {
 	[EVENT_FILE_BGP] = "bgp.log",
 };
 
-/* ---- files: the thread does this, and hub when a directory is opened ---- */
+/* ---- files: the thread does this, and hub when another directory is opened ---- */
 
 static void close_files(struct files *s)
 {
@@ -139,6 +140,16 @@ static void take_next(struct event_files *f)
 	pthread_mutex_lock(&f->lock);
 }
 
+/* The next line of each opens its file. */
+static void close_now(struct event_files *f)
+{
+	f->reopen = false;
+	pthread_mutex_unlock(&f->lock);
+	close_files(&f->now);
+	(void)mkdir(f->now.directory, 0750);
+	pthread_mutex_lock(&f->lock);
+}
+
 static void write_first(struct event_files *f)
 {
 	struct line l = f->queue[f->first];
@@ -167,9 +178,11 @@ static void *run(void *arg)
 	while (!f->ending || f->has_next || f->count) {
 		if (f->has_next)
 			take_next(f);
+		else if (f->reopen)
+			close_now(f);
 		else if (f->count)
 			write_first(f);
-		if (!f->has_next && !f->count) {
+		if (!f->has_next && !f->reopen && !f->count) {
 			pthread_cond_broadcast(&f->idle);
 			if (!f->ending)
 				pthread_cond_wait(&f->work, &f->lock);
@@ -275,6 +288,13 @@ bool event_files_open(struct event_files *f, const char *directory)
 	bool ok;
 	int why;
 
+	if (f->wanted && !strcmp(directory, f->directory)) {
+		pthread_mutex_lock(&f->lock);
+		f->reopen = true;
+		pthread_cond_signal(&f->work);
+		pthread_mutex_unlock(&f->lock);
+		return true;
+	}
 	for (int i = 0; i < EVENT_FILES; i++)
 		fresh.of[i].fd = unused.of[i].fd = -1;
 	snprintf(fresh.directory, sizeof(fresh.directory), "%s", directory);
@@ -351,7 +371,7 @@ void event_files_put(struct event_files *f, enum event_file file, const char *li
 void event_files_wait(struct event_files *f)
 {
 	pthread_mutex_lock(&f->lock);
-	while (f->runs && (f->has_next || f->count || f->writes))
+	while (f->runs && (f->has_next || f->reopen || f->count || f->writes))
 		pthread_cond_wait(&f->idle, &f->lock);
 	pthread_mutex_unlock(&f->lock);
 }

@@ -28,7 +28,8 @@ void event_files_free(struct event_files *f);
 
 /*
  * Lines go into files of this directory from now on, which is made when it is not there; "": into none. Lines that
- * still wait go there, too. False with errno set: into none.
+ * still wait go there, too. False with errno set: into none. The directory that it is already: the thread opens its files
+ * anew, and nobody waits for it.
  */
 bool event_files_open(struct event_files *f, const char *directory);
 
