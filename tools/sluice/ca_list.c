@@ -2,6 +2,7 @@
 /* `sluice ca list`, `revoke`, `crl`: what was issued, and what of it is taken back. */
 #include "ca.h"
 
+#include "base/date.h"
 #include "client.h"
 #include "format.h"
 #include "table.h"
@@ -121,17 +122,6 @@ struct listing {
 	json_t *array;
 };
 
-static const char *date(int64_t at, char text[40])
-{
-	time_t seconds = (time_t)at;
-	struct tm utc;
-
-	text[0] = '\0';
-	if (gmtime_r(&seconds, &utc))
-		strftime(text, 40, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return text;
-}
-
 static const char *state_of(const struct listing *l, const struct cert_facts *f)
 {
 	int64_t now = time(NULL);
@@ -146,16 +136,16 @@ static const char *state_of(const struct listing *l, const struct cert_facts *f)
 static void add_one(void *context, const char *name, const struct cert *c)
 {
 	struct listing *l = context;
-	char from[40], to[40];
+	char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE];
 	struct cert_facts f;
 
 	cert_facts(c, &f);
 	json_array_append_new(l->array,
 		json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "authority",
 			l->authority, "name", name, "ca", (int)f.ca, "subject", f.subject, "names",
-			f.names, "key", f.key, "not_before", date(f.not_before, from), "not_after",
-			date(f.not_after, to), "serial", f.serial, "fingerprint", f.fingerprint,
-			"state", state_of(l, &f)));
+			f.names, "key", f.key, "not_before", date_format(f.not_before, from),
+			"not_after", date_format(f.not_after, to), "serial", f.serial,
+			"fingerprint", f.fingerprint, "state", state_of(l, &f)));
 }
 
 /* A root is listed with what it issued, since nobody else issued it. */

@@ -6,6 +6,7 @@
  */
 #include "top.h"
 
+#include "base/date.h"
 #include "format.h"
 
 #include <poll.h>
@@ -217,12 +218,9 @@ static void print_head(const struct top *top, const struct rates *in, const stru
 {
 	const json_t *hub = json_object_get(top->sites, "concentrator");
 	uint64_t limit = field_number(json_object_get(top->latest, "aggregate"), "limit_bps");
-	char stamp[40], up[FORMAT_SIZE];
-	time_t now = time(NULL);
-	struct tm utc;
+	char stamp[DATE_TEXT_SIZE], up[FORMAT_SIZE];
 
-	gmtime_r(&now, &utc);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	date_format(time(NULL), stamp);
 	printf("%s  %s  AS %llu  %llu sites  up for %s\n", stamp, field_text(hub, "name"),
 		(unsigned long long)field_number(hub, "asn"),
 		(unsigned long long)field_number(hub, "sites"),

@@ -2,6 +2,7 @@
 #include "audit/files.h"
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/secret.h"
 #include "crypto/hash.h"
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What the thread is to have on the disk. */
@@ -421,13 +421,10 @@ static bool open_again(struct audit_log *log, char why[AUDIT_WHY_SIZE])
 /* An entry behind its number and its time, as text. */
 static char *object_text(const struct audit_log *log, json_t *own_entry, uint64_t wall_ns)
 {
-	time_t second = (time_t)(wall_ns / CLOCK_SECOND);
 	json_t *object = json_object();
-	char when[32], *text;
-	struct tm tm;
+	char when[DATE_TEXT_SIZE], *text;
 
-	gmtime_r(&second, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	date_format((int64_t)(wall_ns / CLOCK_SECOND), when);
 	json_object_set_new(object, "n", json_integer((json_int_t)log->head.end.count + 1));
 	json_object_set_new(object, "time", json_string(when));
 	json_object_update(object, own_entry);

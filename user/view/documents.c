@@ -3,18 +3,13 @@
 #include "view/view.h"
 
 #include "base/clock.h"
-
-#include <time.h>
+#include "base/date.h"
 
 json_t *view_time(uint64_t wall_ns)
 {
-	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);
-	char text[40];
-	struct tm utc;
+	char text[DATE_TEXT_SIZE];
 
-	gmtime_r(&seconds, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_string(text);
+	return json_string(date_format((int64_t)(wall_ns / CLOCK_SECOND), text));
 }
 
 json_t *view_number(uint64_t n)

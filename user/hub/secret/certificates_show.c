@@ -3,6 +3,7 @@
 #include "hub/secret/certificates_internal.h"
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/log.h"
 #include "hub/secret/certificates.h"
 
@@ -80,17 +81,6 @@ static const char *state_of(int64_t from, int64_t warn, int64_t to, int64_t now)
 			     : "ok";
 }
 
-static const char *date(int64_t at, char text[40])
-{
-	time_t seconds = (time_t)at;
-	struct tm utc;
-
-	text[0] = '\0';
-	if (gmtime_r(&seconds, &utc))
-		strftime(text, 40, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return text;
-}
-
 /* ---- warnings ---- */
 
 /* Once a day, and again after a reload, which may have been meant to end it. */
@@ -108,13 +98,13 @@ static void warn_one(void *context, const struct shown *s)
 	const int64_t *now = context;
 	const char *state = state_of(
 		f->not_before, cert_warn_from(f->not_before, f->not_after), f->not_after, *now);
-	char text[40], who[64];
+	char text[DATE_TEXT_SIZE], who[64];
 
 	if (!strcmp(state, "ok") || !due(s->warned_s, *now))
 		return;
 	snprintf(who, sizeof(who), s->site ? "%s %s tunnel %u" : "%s", s->kind, s->site, s->tunnel);
 	log_warn("certificate of %s, %s: %s, valid until %s", who, f->subject, state,
-		date(f->not_after, text));
+		date_format(f->not_after, text));
 }
 
 void certificates_warn_own(struct certificates *all)
@@ -124,12 +114,12 @@ void certificates_warn_own(struct certificates *all)
 	visit_own(all, warn_one, &now);
 	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
 		struct trust_crl_facts f;
-		char text[40];
+		char text[DATE_TEXT_SIZE];
 
 		trust_crl(all->trust, i, &f);
 		if (f.next_update && now > f.next_update && due(&all->crl_warned_s[i], now))
 			log_warn("revocation list of %s: out of date since %s", f.issuer,
-				date(f.next_update, text));
+				date_format(f.next_update, text));
 	}
 }
 
@@ -157,7 +147,7 @@ static void show_one(void *context, const struct shown *s)
 {
 	const struct cert_facts *f = s->facts;
 	struct list *l = context;
-	char from[40], to[40];
+	char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE];
 	int64_t warn = cert_warn_from(f->not_before, f->not_after);
 
 	json_array_append_new(l->array,
@@ -165,8 +155,9 @@ static void show_one(void *context, const struct shown *s)
 			"kind", s->kind, "site", optional(s->site), "tunnel",
 			s->site ? json_integer(s->tunnel) : json_null(), "subject", f->subject,
 			"issuer", f->issuer, "names", f->names, "serial", f->serial, "fingerprint",
-			f->fingerprint, "key", f->key, "not_before", date(f->not_before, from),
-			"not_after", date(f->not_after, to), "expires_in_s",
+			f->fingerprint, "key", f->key, "not_before",
+			date_format(f->not_before, from), "not_after",
+			date_format(f->not_after, to), "expires_in_s",
 			(json_int_t)(f->not_after - l->now), "state",
 			state_of(f->not_before, warn, f->not_after, l->now), "file",
 			optional(s->file)));
@@ -178,17 +169,17 @@ static json_t *show_crls(const struct certificates *all, int64_t now)
 
 	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
 		struct trust_crl_facts f;
-		char from[40], to[40];
+		char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE];
 		int64_t next;
 
 		trust_crl(all->trust, i, &f);
 		next = f.next_update ? f.next_update : INT64_MAX;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:o, s:I, s:s}", "issuer", f.issuer,
-				      "this_update", date(f.this_update, from), "next_update",
-				      optional(f.next_update ? date(f.next_update, to) : NULL),
-				      "revoked", (json_int_t)f.revoked, "state",
-				      state_of(f.this_update, next, next, now)));
+		json_array_append_new(list,
+			json_pack("{s:s, s:s, s:o, s:I, s:s}", "issuer", f.issuer, "this_update",
+				date_format(f.this_update, from), "next_update",
+				optional(f.next_update ? date_format(f.next_update, to) : NULL),
+				"revoked", (json_int_t)f.revoked, "state",
+				state_of(f.this_update, next, next, now)));
 	}
 	return list;
 }
