@@ -182,6 +182,25 @@ static void attempts_without_an_answer_are_known(void **state)
 	bgp_connected(lab.hub, 0, BGP_INCOMING, lab.now);
 	settle();
 	assert_int_equal(lab.hub_state[0].unanswered_since, 0);
+	/* It comes to nothing: the hub, which starts none itself, waits again. */
+	lab.now += CLOCK_SECOND;
+	bgp_closed(lab.hub, 0, BGP_INCOMING, "reset", lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].unanswered_since, lab.now);
+}
+
+/* What was said last is known after the tunnel's end, too, and until there is a session again. */
+static void the_last_notification_outlives_the_tunnel(void **state)
+{
+	(void)state;
+	join(0);
+	pass(10 * CLOCK_SECOND);
+	assert_int_equal(lab.hub_state[0].state, FSM_ESTABLISHED);
+	bgp_tunnel_set(lab.hub, 0, false, lab.now);
+	settle();
+	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_CEASE);
+	assert_int_equal(lab.hub_state[0].error_subcode, CEASE_SHUTDOWN);
+	assert_true(lab.hub_state[0].error_at > 0);
 }
 
 static void removed_neighbour_takes_its_routes(void **state)
@@ -373,6 +392,7 @@ int main(void)
 		lab_test(wrong_as_is_refused),
 		lab_test(a_symptom_does_not_hide_the_cause),
 		lab_test(attempts_without_an_answer_are_known),
+		lab_test(the_last_notification_outlives_the_tunnel),
 		lab_test(removed_neighbour_takes_its_routes),
 		lab_test(garbage_ends_the_session_only),
 		lab_test(long_messages_of_any_peer),

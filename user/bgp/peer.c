@@ -228,7 +228,8 @@ static void schedule_restart(struct bgp *b, struct bgp_peer *p, bool was_establi
 		p->start_at = CLOCK_NEVER;
 		return;
 	}
-	if (p->rib.conf.passive && was_established)
+	/* It waits for the peer from now on; one that starts connections has this from its next attempt. */
+	if (p->rib.conf.passive && (was_established || !p->unanswered_since))
 		p->unanswered_since = now;
 	if (was_established && now - p->established_at >= STEADY_S * CLOCK_SECOND)
 		p->backoff_s = 0;

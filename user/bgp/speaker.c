@@ -184,7 +184,6 @@ static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	p->backoff_s = 0;
 	p->refused_until = 0;
 	p->unanswered_since = p->tunnel_up && p->rib.conf.passive ? now : 0;
-	p->last_notify = (struct bgp_notify){0};
 	p->start_at = CLOCK_NEVER;
 	if (p->rib.conf.is_static)
 		learn_statics(b, p);
@@ -256,6 +255,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		learn_statics(b, p);
 		if (p->tunnel_up)
 			show_attempt(p);
+		p->last_notify = (struct bgp_notify){0}; /* of another configuration */
 		start_soon(b, p, now);
 		return true;
 	}
