@@ -13,17 +13,25 @@
 #define FAMILY_IPV6 10
 
 #define IPV4_MULTICAST 224 /* first byte, up to the broadcast */
+#define IPV6_MULTICAST 255 /* first byte */
+
+/* RFC 4291 2.5.6, 2.7. */
+static __always_inline int is_of_a_link(const __u8 to[16])
+{
+	return to[0] == IPV6_MULTICAST || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80);
+}
 
 /*
  * 1: a packet to this address that comes by `ifindex` is not forwarded but the hub's own, for several or
- * for nobody. A device that forwards nothing of IPv4 does not; IPv6 looks at all devices together, so
- * `other` is asked, which forwards.
+ * for nobody. A device that forwards nothing of IPv4 does not. Of IPv6 the kernel says the same of what a rule drops
+ * (hub's own for outside devices) as of what ends here, and looks at all devices together: so `other` is asked as well,
+ * which forwards and has no such rule. Addresses of one link mean nothing by another.
  */
 static __always_inline int ends_here(
 	void *ctx, __u32 ifindex, __u32 other, __u8 family, const __u8 from[16], const __u8 to[16])
 {
 	struct bpf_fib_lookup f = {.ifindex = ifindex};
-	int kind;
+	int kind, by_other;
 
 	if (family == 4) {
 		if (to[0] >= IPV4_MULTICAST)
@@ -37,9 +45,13 @@ static __always_inline int ends_here(
 		__builtin_memcpy(f.ipv6_dst, to, 16);
 	}
 	kind = bpf_fib_lookup(ctx, &f, sizeof(f), 0);
-	if (kind == BPF_FIB_LKUP_RET_FWD_DISABLED && family == 6) {
+	if (family == 6 && (kind == BPF_FIB_LKUP_RET_FWD_DISABLED ||
+				   (kind == BPF_FIB_LKUP_RET_NOT_FWDED && !is_of_a_link(to)))) {
 		f.ifindex = other;
-		kind = bpf_fib_lookup(ctx, &f, sizeof(f), 0);
+		by_other = bpf_fib_lookup(ctx, &f, sizeof(f), 0);
+		/* It may be away for a moment. Then what is said to end here does. */
+		if (by_other >= 0 || kind == BPF_FIB_LKUP_RET_FWD_DISABLED)
+			kind = by_other;
 	}
 	return kind == BPF_FIB_LKUP_RET_NOT_FWDED || kind == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }

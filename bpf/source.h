@@ -64,7 +64,6 @@ COUNTER_ARRAY(judged_pairs, struct judged, JUDGED_PAIRS);
 #define ICMP6_LAST_ERROR   4 /* RFC 4443 2.1 */
 #define ICMP6_ECHO_REQUEST 128
 #define ICMP6_ECHO_REPLY   129
-#define IPV6_MULTICAST     0xff
 #define IPV4_ADDRESSES     12 /* source, then destination */
 #define IPV6_ADDRESSES     8
 

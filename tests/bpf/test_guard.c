@@ -259,6 +259,29 @@ static void a_device_that_does_not_forward_is_no_way_in(void **context)
 	assert_int_equal(system("echo 1 >/proc/sys/net/ipv6/conf/lo/forwarding"), 0);
 }
 
+/* The rule that hub keeps for outside devices: what it would drop is dropped here, and counted. */
+static void what_a_rule_would_drop_is_counted(void **context)
+{
+	struct state *s = *context;
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE];
+
+	assert_int_equal(system("ip rule add pref 1 iif lo blackhole"), 0);
+	assert_int_equal(system("ip -6 rule add pref 1 iif lo blackhole"), 0);
+	assert_true(bpf_plane_attach_inside(s->plane, if_nametoindex("d1"), &mode, error));
+	for (int v4 = 0; v4 < 2; v4++) {
+		assert_int_equal(arrive(s, TCP, v4, v4 ? lan4 : lan6, 0), XDP_DROP);
+		assert_int_equal(arrive(s, TCP, v4, v4 ? hub4 : hub6, 0), XDP_PASS);
+	}
+	assert_int_equal(
+		arrive(s, ICMP, false, (const uint8_t[16]){0xff, 2, [15] = 1}, 0), XDP_PASS);
+	assert_int_equal(
+		arrive(s, ICMP, false, (const uint8_t[16]){0xfe, 0x80, [15] = 9}, 0), XDP_PASS);
+	assert_int_equal(outside(s).clear_in.packets, 2);
+	assert_int_equal(system("ip rule del pref 1"), 0);
+	assert_int_equal(system("ip -6 rule del pref 1"), 0);
+}
+
 static int leave(struct state *s, bool v4, const uint8_t *from, uint32_t came_by)
 {
 	struct frame f = {0};
@@ -391,6 +414,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_what_is_for_the_hub_gets_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_rule_would_drop_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_complains_of_echoes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others_judge_for_themselves, setup_open, teardown),
 		cmocka_unit_test_setup_teardown(a_dhcp_answer_ends_at_the_hub, setup, teardown),

@@ -47,6 +47,7 @@ const struct imsg_row data_reports[] = {
 
 static const struct imsg_field request_fields[] = {
 	IMSG_TEXT(struct imsg_api_request, site),
+	IMSG_BOOL(struct imsg_api_request, ike),
 	IMSG_BOOL(struct imsg_api_request, force),
 	{0},
 };

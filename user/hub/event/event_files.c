@@ -140,13 +140,15 @@ static void take_next(struct event_files *f)
 	pthread_mutex_lock(&f->lock);
 }
 
-/* The next line of each opens its file. */
-static void close_now(struct event_files *f)
+/* A file that cannot be opened is tried again by its next line, which is lost and told of if that fails, too. */
+static void open_again(struct event_files *f)
 {
 	f->reopen = false;
 	pthread_mutex_unlock(&f->lock);
 	close_files(&f->now);
 	(void)mkdir(f->now.directory, 0750);
+	for (int i = 0; i < EVENT_FILES; i++)
+		(void)open_file(&f->now, (enum event_file)i);
 	pthread_mutex_lock(&f->lock);
 }
 
@@ -179,7 +181,7 @@ static void *run(void *arg)
 		if (f->has_next)
 			take_next(f);
 		else if (f->reopen)
-			close_now(f);
+			open_again(f);
 		else if (f->count)
 			write_first(f);
 		if (!f->has_next && !f->reopen && !f->count) {
