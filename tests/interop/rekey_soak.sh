@@ -49,7 +49,12 @@ lossless() {
 	echo $sum
 	[ "$(jq .lost <<<"$sum")" = 0 ] && [ "$(jq .received <<<"$sum")" -gt $((SITES * seconds * 400)) ]
 }
+told() { # what a reader needs to find the cause: each train, and the log without what was wanted
+	for n in "$LAB"/{up,down}.*.json; do echo "$(basename "$n"): $(jq -c . "$n" | cut -c1-300)"; done
+	grep -avE 'CHILD_REKEYED|IKE_REKEYED|REDUNDANT_SA' "$LAB/sluiced.log" | cut -c1-200
+}
 case_ "no packet lost in $seconds s" lossless
+[ "$cases_failed" = 0 ] || told
 count() { jq -r .reason_code "$LAB/log/activity.log" | grep -c "^$1$"; }
 many() {
 	local child ike redundant; child=$(count CHILD_REKEYED) ike=$(count IKE_REKEYED) redundant=$(count REDUNDANT_SA)
