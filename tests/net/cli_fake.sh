@@ -109,6 +109,8 @@ if [ "$(id -u)" = 0 ]; then
 fi
 run show tunnels nope; exits 1 "refused by the daemon"
 grep -qx "sluice: there is no site 'nope'" "$W/err"; say $? "refused: in the daemon's words"
+run rekey warned; exits 1 "refused, with a warning"
+grep -qx "sluice: warning: a key can be read by others" "$W/err"; say $? "refused: warnings are printed, too"
 run show tunnels garbage; exits 1 "an answer that is not JSON"
 run show tunnels silent; exits 3 "no answer"
 grep -q "sluiced does not answer" "$W/err"; say $? "no answer: says so"

@@ -64,6 +64,8 @@ static char *answer(const json_t *request)
 		return strdup("{\"error\":\"no verb\"}");
 	if (site && !strcmp(site, "nope"))
 		return strdup("{\"error\":\"there is no site 'nope'\"}");
+	if (site && !strcmp(site, "warned"))
+		return strdup("{\"error\":\"no\",\"warnings\":[\"a key can be read by others\"]}");
 	if (site && !strcmp(site, "garbage"))
 		return strdup("<html>");
 	if (site && !strcmp(site, "silent"))

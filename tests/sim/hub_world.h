@@ -8,8 +8,10 @@
 
 #include "fake_plane.h"
 
+#include "audit/log.h"
 #include "base/clock.h"
 #include "hub/api/api.h"
+#include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
@@ -46,6 +48,12 @@ static struct {
 	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
 	struct heard heard[HEARD_MAX];
 	size_t heard_count;
+	struct {
+		unsigned int calls;
+		bool ok;
+		char summary[CONFIG_ERROR_SIZE];
+		json_t *warnings;
+	} applied; /* what came of world_apply() */
 } world;
 
 /* %s: what else the concentrator has; sites. */
@@ -303,6 +311,60 @@ static inline const char *world_letters(void)
 	return text;
 }
 
+/* ---- a new configuration ---- */
+
+#define WORLD_APPLIES 5 /* what hub is to give back, as it is */
+
+static inline void world_applied(
+	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings)
+{
+	(void)h;
+	assert_int_equal(of, WORLD_APPLIES);
+	world.applied.calls++;
+	world.applied.ok = ok;
+	snprintf(world.applied.summary, sizeof(world.applied.summary), "%s", summary);
+	json_decref(world.applied.warnings);
+	world.applied.warnings = json_deep_copy(warnings);
+}
+
+/* The file as it is. */
+static inline void world_apply(void)
+{
+	world.applied.calls = 0;
+	hub_apply(world.hub, world_applied, WORLD_APPLIES);
+	world_turn();
+}
+
+/* How many of the warnings have that part. */
+static inline unsigned int world_warned(const char *part)
+{
+	unsigned int n = 0;
+	json_t *text;
+	size_t i;
+
+	json_array_foreach(world.applied.warnings, i, text)
+		n += strstr(json_string_value(text), part) != NULL;
+	return n;
+}
+
+/* ---- the audit log ---- */
+
+static inline void world_add_entry(
+	void *context, const char *file, unsigned int number, const char *line, size_t len)
+{
+	(void)file, (void)number;
+	json_array_append_new(context, json_loadb(line, len, 0, NULL));
+}
+
+/* All entries, the oldest first. */
+static inline json_t *world_entries(void)
+{
+	json_t *entries = json_array();
+
+	assert_true(audit_read(world.audit, world_add_entry, entries));
+	return entries;
+}
+
 /* ---- tunnels ---- */
 
 /* ike has a pair of SAs for the tunnel, or has not. */
@@ -541,6 +603,8 @@ static inline int world_finish(void **state)
 	if (world.hub)
 		world_stop();
 	world_clean();
+	json_decref(world.applied.warnings);
+	world.applied.warnings = NULL;
 	return 0;
 }
 

@@ -2,8 +2,6 @@
 /* Requests of the control socket: each verb is answered, by what it asks for or by why not. */
 #include "hub_world.h"
 
-#include "audit/log.h"
-#include "hub/api/api.h"
 #include "ipc/verbs.h"
 
 #define GATEWAY                                                                                    \
@@ -332,6 +330,31 @@ static void who_asks_bgp_hears_when_it_cannot_answer(void **state)
 	hears(r, "error", "starting");
 }
 
+/* A path that is longer than a sentence has room for is cut within a character: the lines are told all the same. */
+static void a_mistake_is_told_in_utf_8(void **state)
+{
+	char long_path[400], sites[1024];
+
+	(void)state;
+	for (unsigned int odd = 0; odd < 2; odd++) {
+		size_t n = odd;
+
+		memset(long_path, 'x', sizeof(long_path));
+		while (n < 220) {
+			memcpy(long_path + n, "\xc3\xa4", 2);
+			n += 2;
+		}
+		long_path[n] = '\0';
+		snprintf(sites, sizeof(sites),
+			"  - { name: one, asn: 65001, tunnels: [ { identity: a1.example.net,\n"
+			"      inside: 169.254.101.0/30, psk: 'file:/%s' } ] }\n",
+			long_path);
+		world_configure("", sites);
+		hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "error",
+			"site 'one' tunnel 0: psk file:/");
+	}
+}
+
 /* More than a message holds: it comes whole. */
 static void a_long_answer_comes_in_parts(void **state)
 {
@@ -368,21 +391,12 @@ static void silence_is_in_every_answer(void **state)
 
 /* ---- who asks ---- */
 
-/* The entries of the audit log, the oldest first. */
 static json_t *entries;
-
-static void add_entry(
-	void *context, const char *file, unsigned int number, const char *line, size_t len)
-{
-	(void)context, (void)file, (void)number;
-	json_array_append_new(entries, json_loadb(line, len, 0, NULL));
-}
 
 static const json_t *entry(size_t from_the_end)
 {
 	json_decref(entries);
-	entries = json_array();
-	assert_true(audit_read(world.audit, add_entry, NULL));
+	entries = world_entries();
 	return json_array_get(entries, json_array_size(entries) - 1 - from_the_end);
 }
 
@@ -500,6 +514,7 @@ int main(int argc, char **argv)
 		TEST(what_is_closed_is_released),
 		TEST(what_only_bgp_knows_is_asked_for),
 		TEST(who_asks_bgp_hears_when_it_cannot_answer),
+		TEST(a_mistake_is_told_in_utf_8),
 		TEST(a_long_answer_comes_in_parts),
 		TEST(silence_is_in_every_answer),
 		TEST(each_change_is_written_down),

@@ -2,33 +2,15 @@
 /* A new configuration: whole or not at all, and nothing of what did not change. */
 #include "hub_world.h"
 
-#include "hub/apply.h"
 #include "hub/site/admin.h"
 
 #define ONE   WORLD_SITE("one", "1", "")
 #define TWO   WORLD_SITE("two", "2", "")
 #define THREE WORLD_SITE("three", "3", "")
-
-static struct {
-	unsigned int calls;
-	bool ok;
-	char summary[CONFIG_ERROR_SIZE];
-	char warnings[4096];
-} done;
-
-static void on_done(
-	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
-{
-	char *text = warnings ? json_dumps(warnings, 0) : NULL;
-
-	(void)h;
-	snprintf(done.warnings, sizeof(done.warnings), "%s", text ? text : "");
-	free(text);
-	assert_int_equal(request, 5);
-	done.calls++;
-	done.ok = ok;
-	snprintf(done.summary, sizeof(done.summary), "%s", summary);
-}
+#define CUT                                                                                        \
+	"  - { name: cut, asn: 65009, tunnels: [ { identity: c.example.net, psk: "                 \
+	"'file:DIR/psk',\n"                                                                        \
+	"      inside: 169.254.109.0/30, site_cidrs: [10.2.0.0/24] } ] }\n"
 
 static int setup(void **state)
 {
@@ -41,45 +23,32 @@ static int setup(void **state)
 	world_route(0, "10.1.0.0/24");
 	world_route(2, "10.2.0.0/24");
 	world_forget();
-	memset(&done, 0, sizeof(done));
 	return 0;
 }
 
 static void apply(const char *concentrator, const char *sites)
 {
 	world_configure(concentrator, sites);
-	done.calls = 0;
-	hub_apply(world.hub, on_done, 5);
-	world_turn();
+	world_apply();
 }
 
 static void applied(const char *summary)
 {
-	assert_int_equal(done.calls, 1);
-	if (!done.ok || !strstr(done.summary, summary))
-		fail_msg("not \"%s\" but %d, \"%s\"", summary, done.ok, done.summary);
+	assert_int_equal(world.applied.calls, 1);
+	if (!world.applied.ok || !strstr(world.applied.summary, summary))
+		fail_msg("not \"%s\" but %d, \"%s\"", summary, world.applied.ok,
+			world.applied.summary);
 }
 
 static void refused(const char *why)
 {
-	assert_int_equal(done.calls, 1);
-	if (done.ok || !strstr(done.summary, why))
-		fail_msg("not \"%s\" but %d, \"%s\"", why, done.ok, done.summary);
+	assert_int_equal(world.applied.calls, 1);
+	if (world.applied.ok || !strstr(world.applied.summary, why))
+		fail_msg("not \"%s\" but %d, \"%s\"", why, world.applied.ok, world.applied.summary);
 	/* As if nobody had asked. */
 	assert_string_equal(world_letters(), "");
 	assert_int_equal(world.heard_count, 0);
 	assert_true(world_site("one") && world_site("two") && !world_site("three"));
-}
-
-static unsigned int times(const char *text, const char *part)
-{
-	unsigned int n = 0;
-
-	while ((text = strstr(text, part))) {
-		text += strlen(part);
-		n++;
-	}
-	return n;
 }
 
 /* Who applies it reads what would else stand in the daemon's log only; each once. */
@@ -89,18 +58,57 @@ static void warnings_are_told_to_who_applies(void **state)
 
 	(void)state;
 	apply("", ONE TWO);
-	assert_string_equal(done.warnings, "[]");
+	assert_int_equal(json_array_size(world.applied.warnings), 0);
 	snprintf(path, sizeof(path), "%s/psk", world.dir);
 	assert_int_equal(chmod(path, 0644), 0);
 	apply("  log_directory: DIR/is/not/there\n", ONE TWO);
 	applied("2 untouched");
-	assert_int_equal(times(done.warnings, "can be read by others than its owner (mode 644"), 1);
-	assert_int_equal(times(done.warnings, "/is/not/there: No such file or directory"), 1);
+	assert_int_equal(world_warned("can be read by others than its owner (mode 644"), 1);
+	assert_int_equal(world_warned("/is/not/there: No such file or directory"), 1);
 	apply("  nonsense: 1\n", ONE TWO);
-	assert_false(done.ok);
+	assert_false(world.applied.ok);
 	assert_int_equal(chmod(path, 0600), 0);
 	apply("", ONE TWO);
-	assert_string_equal(done.warnings, "[]");
+	assert_int_equal(json_array_size(world.applied.warnings), 0);
+}
+
+/* What is allowed and hardly meant is told beside the sentence, and not in it. */
+static void doubts_are_warnings(void **state)
+{
+	(void)state;
+	apply("", WORLD_SITE("one", "1", "    as_override: true\n") TWO CUT);
+	assert_true(world.applied.ok);
+	assert_string_equal(
+		world.applied.summary, "1 sites added, 1 changed, 0 removed, 1 untouched");
+	assert_int_equal(world_warned("site 'cut' tunnel 0: site_cidrs leaves out"), 1);
+	assert_int_equal(json_array_size(world.applied.warnings), 1);
+}
+
+#define MANY 30 /* sites of which each has four doubts */
+
+static void too_many_warnings_are_counted(void **state)
+{
+	char sites[12000] = "";
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		n += (size_t)snprintf(sites + n, sizeof(sites) - n,
+			"  - { name: s%d, asn: %d, tunnels: [\n"
+			"      { identity: a%d.example, inside: 169.254.%d.0/30, psk: "
+			"'file:DIR/psk',\n"
+			"        site_cidrs: [10.1.%d.0/24], hub_cidrs: [10.0.0.0/16] },\n"
+			"      { identity: b%d.example, inside: 169.254.%d.4/30, psk: "
+			"'file:DIR/psk',\n"
+			"        site_cidrs: [10.1.%d.0/24], hub_cidrs: [10.0.0.0/16] } ] }\n",
+			i, 65100 + i, i, i + 10, i, i, i + 10, i);
+	apply("", sites);
+	assert_int_equal(world.applied.calls, 0); /* those of before leave */
+	world_wait(LEAVE_MS + 50);
+	applied("30 sites added");
+	assert_int_equal(json_array_size(world.applied.warnings), 101);
+	assert_int_equal(world_warned("leaves out"), 100);
+	assert_int_equal(world_warned("20 more warnings, which the log of sluiced has"), 1);
 }
 
 static void the_same_is_no_change(void **state)
@@ -139,14 +147,14 @@ static void a_site_is_removed(void **state)
 
 	(void)state;
 	apply("", TWO);
-	assert_int_equal(done.calls, 0);
+	assert_int_equal(world.applied.calls, 0);
 	assert_string_equal(world_letters(), "DD");
 	assert_true(fake.tunnels[0].up);
 	assert_true(world_routed("10.1.0.0/24"));
-	hub_apply(world.hub, on_done, 5); /* somebody else, meanwhile */
-	assert_false(done.ok);
-	assert_non_null(strstr(done.summary, "another configuration is being applied"));
-	done.calls = 0;
+	world_apply(); /* somebody else, meanwhile */
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "another configuration is being applied"));
+	world.applied.calls = 0;
 	world_wait(LEAVE_MS + 50);
 	applied("0 sites added, 0 changed, 1 removed, 1 untouched");
 	assert_null(world_site("one"));
@@ -220,9 +228,7 @@ static void networks_are_told(void **state)
 			world.path);
 		assert_int_equal(system(command), 0);
 	}
-	done.calls = 0;
-	hub_apply(world.hub, on_done, 5);
-	world_turn();
+	world_apply();
 	applied("2 untouched");
 	for (size_t i = 0; i < world.heard_count; i++) {
 		if (world.heard[i].type != IMSG_BGP_NETWORK)
@@ -261,18 +267,53 @@ static void a_key_is_looked_at_before(void **state)
 	applied("1 sites added");
 }
 
+static void hup(void)
+{
+	kill(getpid(), SIGHUP);
+	world_turn();
+}
+
 /* SIGHUP does the same; a mistake is in the log only. */
 static void a_signal_applies(void **state)
 {
 	(void)state;
 	world_configure("", ONE TWO THREE);
-	kill(getpid(), SIGHUP);
-	world_turn();
+	hup();
 	assert_non_null(world_site("three"));
 	world_configure("  nonsense: 1\n", ONE TWO);
-	kill(getpid(), SIGHUP);
-	world_turn();
+	hup();
 	assert_non_null(world_site("three"));
+}
+
+/* The second one is refused, while those leave whom the first one ends: each has its own outcome in the audit log. */
+static void two_signals_have_an_outcome_each(void **state)
+{
+	static const char *const outcomes[] = {"asked", "asked", "refused", "done"};
+	static const int of[] = {0, 0, 1, 0}; /* that entry from the first signal's on */
+	size_t first, count = sizeof(outcomes) / sizeof(outcomes[0]);
+	json_t *entries;
+
+	(void)state;
+	entries = world_entries();
+	first = json_array_size(entries);
+	json_decref(entries);
+	world_configure("", TWO);
+	hup();
+	hup();
+	world_wait(LEAVE_MS + 50);
+	assert_null(world_site("one"));
+	entries = world_entries();
+	assert_int_equal(json_array_size(entries), first + count);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *e = json_array_get(entries, first + i);
+
+		assert_string_equal(json_string_value(json_object_get(e, "outcome")), outcomes[i]);
+		if (i >= 2)
+			assert_int_equal(json_integer_value(json_object_get(e, "of")),
+				json_integer_value(json_object_get(
+					json_array_get(entries, first + (size_t)of[i]), "n")));
+	}
+	json_decref(entries);
 }
 
 /* The daemon ends before those have left whom the new configuration ends. */
@@ -280,9 +321,9 @@ static void an_end_gives_it_up(void **state)
 {
 	(void)state;
 	apply("", TWO);
-	assert_int_equal(done.calls, 0);
+	assert_int_equal(world.applied.calls, 0);
 	world_stop(); /* LeakSanitizer looks */
-	assert_int_equal(done.calls, 0);
+	assert_int_equal(world.applied.calls, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_finish)
@@ -292,6 +333,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_is_no_change),
 		TEST(warnings_are_told_to_who_applies),
+		TEST(doubts_are_warnings),
+		TEST(too_many_warnings_are_counted),
 		TEST(a_site_is_added),
 		TEST(a_site_is_removed),
 		TEST(rates_change_under_traffic),
@@ -300,6 +343,7 @@ int main(int argc, char **argv)
 		TEST(a_mistake_changes_nothing),
 		TEST(a_key_is_looked_at_before),
 		TEST(a_signal_applies),
+		TEST(two_signals_have_an_outcome_each),
 		TEST(an_end_gives_it_up),
 	};
 

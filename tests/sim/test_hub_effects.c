@@ -6,7 +6,6 @@
 #include "hub_world.h"
 
 #include "../option_samples.h"
-#include "hub/apply.h"
 #include "hub/site/admin.h"
 
 #define ONE WORLD_SITE("one", "1", "    class: gateway\n")
@@ -131,14 +130,6 @@ static void what_is_told_at_a_start_only_needs_a_restart(void **state)
 	}
 }
 
-static void on_done(
-	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
-{
-	(void)h, (void)request, (void)warnings;
-	assert_true(ok);
-	assert_string_equal(summary, "0 sites added, 0 changed, 0 removed, 2 untouched");
-}
-
 /* Slots are numbers of one run, by which SPIs and maps know a site: whatever the order of the file, it keeps its own. */
 static void another_order_of_sites_interrupts_nothing(void **state)
 {
@@ -146,8 +137,10 @@ static void another_order_of_sites_interrupts_nothing(void **state)
 
 	(void)state;
 	world_configure("", TWO ONE);
-	hub_apply(world.hub, on_done, 1);
-	world_turn();
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_string_equal(
+		world.applied.summary, "0 sites added, 0 changed, 0 removed, 2 untouched");
 	assert_int_equal(world_site("one")->slot, one);
 	assert_int_equal(world_site("two")->slot, two);
 	assert_string_equal(world_letters(), "");

@@ -3,7 +3,6 @@
 #include "hub_world.h"
 
 #include "../certs.h"
-#include "hub/apply.h"
 #include "hub/secret/secret.h"
 
 #include <jansson.h>
@@ -189,18 +188,11 @@ static const char *state_of(const char *list, size_t i)
 	return text;
 }
 
-static char warned[4096];
-
-static void applied(
-	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
+static void applies(void)
 {
-	char *text = json_dumps(warnings, JSON_ENCODE_ANY);
-
-	snprintf(warned, sizeof(warned), "%s", text ? text : "");
-	free(text);
-	(void)h, (void)request;
-	if (!ok)
-		fail_msg("%s", summary);
+	world_apply();
+	if (!world.applied.ok)
+		fail_msg("%s", world.applied.summary);
 }
 
 static void certificates_are_shown(void **state)
@@ -241,16 +233,15 @@ static void what_ends_is_said_in_time(void **state)
 	(void)state;
 	write_hub(365, 10);
 	write_crl(-1);
-	hub_apply(world.hub, applied, 0);
-	world_turn();
+	applies();
 	assert_string_equal(state_of("certificates", 0), "expiring");
 	assert_string_equal(state_of("crls", 0), "expired");
 	write_hub(10, -1);
-	hub_apply(world.hub, applied, 0);
+	applies();
 	assert_string_equal(state_of("certificates", 0), "expired");
-	assert_non_null(strstr(warned, ": expired, valid until ")); /* who applies it reads it */
+	assert_int_equal(world_warned(": expired, valid until "), 1); /* who applies it reads it */
 	write_hub(10, 20);
-	hub_apply(world.hub, applied, 0);
+	applies();
 	assert_string_equal(state_of("certificates", 0), "not-yet-valid");
 }
 

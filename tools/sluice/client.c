@@ -122,6 +122,18 @@ static char *read_reply(int fd, size_t *len)
 	return NULL;
 }
 
+/* What the daemon has warned of while it did what was asked, or refused it. */
+static void print_warnings(const json_t *o)
+{
+	const json_t *text;
+	size_t i;
+
+	if (!json_object_get(o, "ok") && !json_object_get(o, "error"))
+		return; /* a document that has them for itself */
+	json_array_foreach(json_object_get(o, "warnings"), i, text)
+		fprintf(stderr, "sluice: warning: %s\n", json_string_value(text));
+}
+
 static enum client_status understand(const char *text, size_t len, json_t **reply)
 {
 	json_error_t error;
@@ -138,6 +150,7 @@ static enum client_status understand(const char *text, size_t len, json_t **repl
 		json_decref(o);
 		return CLIENT_REFUSED;
 	}
+	print_warnings(o);
 	if (refusal) {
 		fprintf(stderr, "sluice: %s\n", refusal);
 		json_decref(o);

@@ -193,18 +193,6 @@ static int check_options(const struct verb_row *c, const struct options *o)
 }
 
 /* A process that has hung is ended soon; until then, what it said last is what there is. */
-/* What the daemon has warned of while it did what was asked. */
-static void print_warnings(const json_t *document)
-{
-	const json_t *text;
-	size_t i;
-
-	if (!json_object_get(document, "ok") && !json_object_get(document, "error"))
-		return; /* a document that has them for itself */
-	json_array_foreach(json_object_get(document, "warnings"), i, text)
-		fprintf(stderr, "sluice: warning: %s\n", json_string_value(text));
-}
-
 static void print_silent(const json_t *document)
 {
 	const char *name;
@@ -251,7 +239,6 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	if (status != CLIENT_OK)
 		return status;
 	print_silent(document);
-	print_warnings(document);
 	print_answer(c, o, document);
 	json_decref(document);
 	if (fflush(stdout) || ferror(stdout)) {

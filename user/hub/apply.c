@@ -6,6 +6,7 @@
 #include "hub/apply.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
 #include "hub/route/route.h"
@@ -91,26 +92,42 @@ struct apply_pending {
 	struct config *config;
 	struct certificates *certificates;
 	hub_apply_done *done;
-	uint32_t request;
+	uint64_t of;
 	struct event *timer; /* until they have left */
 	json_t *warnings;
+	unsigned int unheard; /* warnings that were more than are told */
 };
 
-enum { WARNINGS_MAX = 100 };
+enum { WARNINGS_MAX = 100, WARNING_SIZE = 1024 };
 
 /* Who applies it is to see what would else be in the log of the daemon only. */
 static void hear(void *context, const char *text)
 {
 	struct apply_pending *p = context;
+	char clean[WARNING_SIZE];
 	json_t *said;
 	size_t i;
 
+	snprintf(clean, sizeof(clean), "%s", text);
+	utf8_clean(clean);
 	json_array_foreach(p->warnings, i, said) {
-		if (!strcmp(json_string_value(said), text))
+		if (!strcmp(json_string_value(said), clean))
 			return;
 	}
 	if (json_array_size(p->warnings) < WARNINGS_MAX)
-		json_array_append_new(p->warnings, json_string(text));
+		json_array_append_new(p->warnings, json_string(clean));
+	else
+		p->unheard++;
+}
+
+/* Nothing more is heard, and the answer is given. */
+static void finish(struct hub *h, struct apply_pending *p, bool ok, const char *summary)
+{
+	log_hear(NULL, NULL);
+	if (p->unheard)
+		json_array_append_new(p->warnings,
+			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
+	p->done(h, p->of, ok, summary, p->warnings);
 }
 
 /* Reads and checks everything; changes nothing. False with a sentence. */
@@ -163,17 +180,7 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 void hub_log_doubt(void *context, const char *text)
 {
 	(void)context;
-	log_warn("configuration: %s", text);
-}
-
-/* To what is answered, as far as there is room. */
-static void add_doubt(void *context, const char *text)
-{
-	char *summary = context;
-	size_t n = strlen(summary);
-
-	hub_log_doubt(NULL, text);
-	snprintf(summary + n, CONFIG_ERROR_SIZE - n, "\nwarning: %s", text);
+	log_warn("%s", text);
 }
 
 static void commit(struct hub *h, struct apply_pending *own)
@@ -202,9 +209,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	snprintf(summary, sizeof(summary), "%u sites added, %u changed, %u removed, %u untouched",
 		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
-	log_hear(NULL, NULL);
-	config_doubts(c, add_doubt, summary);
-	own->done(h, own->request, true, summary, own->warnings);
+	config_doubts(c, hub_log_doubt, NULL);
+	finish(h, own, true, summary);
 	own->config = NULL;
 	own->certificates = NULL;
 	pending_free(own);
@@ -218,31 +224,29 @@ static void on_left(evutil_socket_t fd, short what, void *arg)
 	commit(h, h->applying);
 }
 
-void hub_apply(struct hub *h, hub_apply_done *done, uint32_t request)
+void hub_apply(struct hub *h, hub_apply_done *done, uint64_t of)
 {
 	struct timeval wait = {.tv_sec = LEAVE_MS / 1000, .tv_usec = LEAVE_MS % 1000 * 1000};
 	char summary[CONFIG_ERROR_SIZE];
 	struct apply_pending *p;
-	bool ready;
 
 	if (h->applying) {
-		done(h, request, false, "another configuration is being applied; try again", NULL);
+		done(h, of, false, "another configuration is being applied; try again", NULL);
 		return;
 	}
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		abort();
 	p->done = done;
-	p->request = request;
+	p->of = of;
 	p->warnings = json_array();
 	log_hear(hear, p);
-	ready = prepare(h, p, summary);
-	log_hear(NULL, NULL);
-	if (!ready) {
-		done(h, request, false, summary, p->warnings);
+	if (!prepare(h, p, summary)) {
+		finish(h, p, false, summary);
 		pending_free(p);
 		return;
 	}
+	log_hear(NULL, NULL);
 	h->applying = p;
 	if (!tell_leavers(h, p->config)) {
 		commit(h, p);

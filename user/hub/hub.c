@@ -37,7 +37,6 @@ struct hub_loop {
 	uint64_t seconds;       /* how often that was */
 	struct event *farewell; /* ike says goodbye after bgp; NULL until bgp has */
 	struct event *give_up;  /* children that do not end */
-	uint64_t reload_entry;  /* of the audit log, of the reload under way */
 };
 
 static void on_farewell(evutil_socket_t fd, short what, void *arg)
@@ -144,10 +143,10 @@ static void log_mistakes(const char *what, const char *text)
 }
 
 static void on_reloaded(
-	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
+	struct hub *h, uint64_t entry, bool ok, const char *summary, const json_t *warnings)
 {
-	(void)request, (void)warnings; /* they are in the log */
-	hub_audit_note_end(h, h->loop->reload_entry, ok ? "done" : "refused", summary);
+	(void)warnings; /* they are in the log */
+	hub_audit_note_end(h, entry, ok ? "done" : "refused", summary);
 	if (!ok)
 		log_mistakes("configuration refused, nothing changed", summary);
 }
@@ -162,8 +161,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 		log_error("configuration not applied: the audit log cannot be written");
 		return;
 	}
-	h->loop->reload_entry = entry;
-	hub_apply(h, on_reloaded, 0);
+	hub_apply(h, on_reloaded, entry);
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */

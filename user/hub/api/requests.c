@@ -3,6 +3,7 @@
 #include "hub/api/api.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "hub/apply.h"
 #include "hub/route/closed.h"
 #include "hub/secret/certificates.h"
@@ -20,22 +21,34 @@
 
 static_assert(API_SINCE_MAX_S <= HISTORY_MINUTES * 60, "a report is of what is remembered");
 
+/* What was cut within a character is told all the same, and its lines stay. */
+static void clean_lines(char *text)
+{
+	for (char *end; (end = strchr(text, '\n')); text = end + 1) {
+		*end = '\0';
+		utf8_clean(text);
+		*end = '\n';
+	}
+	utf8_clean(text);
+}
+
 static json_t *error_json(const char *format, const char *detail)
 {
 	char text[CONFIG_ERROR_SIZE + 64];
 
 	snprintf(text, sizeof(text), format, detail);
+	clean_lines(text);
 	return json_pack("{s:s}", "error", text);
 }
 
 static void on_applied(
-	struct hub *h, uint32_t request, bool ok, const char *summary, const json_t *warnings)
+	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings)
 {
 	json_t *document = ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary);
 
 	if (json_array_size(warnings))
 		json_object_set(document, "warnings", (json_t *)warnings);
-	status_reply(h, request, document);
+	status_reply(h, (uint32_t)of, document);
 }
 
 /* ---- commands ---- */
