@@ -100,6 +100,17 @@ run --version; exits 0 "--version"; shows "^sluice [0-9]" "--version: says one"
 run explain source extra; exits 2 "explain: a word too many"; grep -q "unexpected word 'extra'" "$W/err"; say $? "explain: names it"
 run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
 
+# The audit log needs no daemon.
+mkdir "$W/audit"
+cat >"$W/audit/audit.ndjson" <<-'E'
+	{"n":7,"time":"2026-12-05T12:00:00Z","who":{"uid":0,"gid":0,"pid":4711},"verb":"rekey","site":"store-1","tunnel":1,"ike":true,"outcome":"asked","mac":"00"}
+	{"n":8,"time":"2026-12-05T12:00:01Z","of":7,"outcome":"done","detail":"asked","mac":"00"}
+	{"n":9,"time":"2026-12-05T12:00:02Z","who":"sluiced","verb":"stop","outcome":"done","detail":"by a signal","mac":"00"}
+E
+timeout 20 "$SLUICE" audit show --dir "$W/audit" >"$W/out" 2>"$W/err"; status=$?; exits 0 "audit show"
+shows '^2026-12-05T12:00:00Z root 4711 rekey --ike store-1 1 done asked$' "audit show: user, process, command, object, and what came of it"
+shows '^2026-12-05T12:00:02Z sluiced - stop - done by a signal$' "audit show: the daemon"
+
 # Run as nobody: the socket is there, and may not be asked.
 mkdir -m 755 "$W/open"; chmod 755 "$W"; cp "$SLUICE" "$W/open/sluice" 2>/dev/null
 chmod 600 "$W/sock"

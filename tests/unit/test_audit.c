@@ -1,126 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit log: whatever is done to its files is found, and a crash loses nothing that was written. */
-#include "audit/files.h"
-
-#include "base/clock.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-static char directory[64];
-
-static int begin(void **state)
-{
-	(void)state;
-	/* In memory where that is possible: each line waits for its disk. */
-	strcpy(directory, access("/dev/shm", W_OK) ? "/tmp/sluice-audit.XXXXXX"
-						   : "/dev/shm/sluice-audit.XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int finish(void **state)
-{
-	char command[96];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	return path;
-}
-
-static struct audit_log *must_open(void)
-{
-	char why[AUDIT_WHY_SIZE];
-	struct audit_log *log = audit_open(directory, why);
-
-	if (!log || why[0])
-		fail_msg("%s", why);
-	return log;
-}
-
-static uint64_t note(struct audit_log *log, int i)
-{
-	char why[AUDIT_WHY_SIZE];
-
-	return audit_write(
-		log, json_pack("{s:s, s:i}", "verb", "apply", "i", i), CLOCK_SECOND, why);
-}
-
-static void write_lines(int count)
-{
-	struct audit_log *log = must_open();
-
-	for (int i = 0; i < count; i++)
-		assert_true(note(log, i) > 0);
-	audit_close(log);
-}
-
-static void verifies(uint64_t wanted)
-{
-	char why[AUDIT_WHY_SIZE];
-	uint64_t lines;
-
-	if (!audit_verify(directory, &lines, why))
-		fail_msg("%s", why);
-	assert_int_equal(lines, wanted);
-}
-
-static void finds(const char *part)
-{
-	char why[AUDIT_WHY_SIZE] = "";
-	uint64_t lines;
-
-	assert_false(audit_verify(directory, &lines, why));
-	if (!strstr(why, part))
-		fail_msg("not \"%s\" but \"%s\"", part, why);
-}
-
-static char *read_file(const char *name, size_t *len)
-{
-	FILE *f = fopen(path_of(name), "r");
-	char *bytes = calloc(1, 1 << 16);
-
-	assert_non_null(f);
-	assert_non_null(bytes);
-	*len = fread(bytes, 1, 1 << 16, f);
-	fclose(f);
-	return bytes;
-}
-
-static void write_file(const char *name, const char *bytes, size_t len)
-{
-	FILE *f = fopen(path_of(name), "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(bytes, 1, len, f), len);
-	fclose(f);
-}
-
-/* Start of line i, from 0, in a text. */
-static char *line_at(char *text, int i)
-{
-	while (i--)
-		text = strchr(text, '\n') + 1;
-	return text;
-}
+#include "audit_lab.h"
 
 static void what_was_written_is_true(void **state)
 {
@@ -373,86 +253,6 @@ static void a_file_that_is_replaced_is_noticed(void **state)
 	audit_close(log);
 }
 
-static void files_follow_each_other(void **state)
-{
-	char why[AUDIT_WHY_SIZE];
-	struct audit_log *log = must_open();
-	char filler[3000], **names;
-	uint64_t n = 0;
-	int files = 0, fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	(void)state;
-	memset(filler, 'x', sizeof(filler) - 1);
-	filler[sizeof(filler) - 1] = '\0';
-	while (files <= 2) {
-		n = audit_write(log, json_pack("{s:s}", "detail", filler), CLOCK_SECOND, why);
-		assert_true(n > 0);
-		files = audit_old_files(fd, &names);
-		assert_true(files >= 0);
-		audit_names_free(names, files);
-	}
-	audit_close(log);
-	verifies(n);
-	write_lines(1);
-	verifies(n + 1);
-	/* One in between goes. */
-	files = audit_old_files(fd, &names);
-	assert_int_equal(files, 3);
-	char *kept = strdup(path_of(names[1]));
-	assert_int_equal(rename(kept, path_of("aside")), 0);
-	finds("not the line that was written after number");
-	assert_int_equal(rename(path_of("aside"), kept), 0);
-	verifies(n + 1);
-	/* The oldest goes, which only the daemon may do. */
-	free(kept);
-	kept = strdup(path_of(names[0]));
-	assert_int_equal(rename(kept, path_of("aside")), 0);
-	finds(":1: not the line that was written after number 0");
-	free(kept);
-	audit_names_free(names, files);
-	close(fd);
-}
-
-static void the_oldest_file_goes(void **state)
-{
-	char name[NAME_MAX], why[AUDIT_WHY_SIZE];
-	struct audit_log *log;
-	uint64_t lines, last;
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), files;
-	char **names;
-
-	(void)state;
-	/* A file is put aside by its size: here each is made as long as that by hand. */
-	for (int i = 0; i < AUDIT_FILES_MAX + 3; i++) {
-		log = must_open();
-		last = note(log, i);
-		assert_true(last > 0);
-		last = note(log, i);
-		audit_close(log);
-		snprintf(name, sizeof(name), AUDIT_OLD, last);
-		assert_int_equal(renameat(fd, AUDIT_NOW, fd, name), 0);
-	}
-	verifies(2 * (AUDIT_FILES_MAX + 3));
-	log = must_open();
-	char filler[3000];
-	memset(filler, 'x', sizeof(filler) - 1);
-	filler[sizeof(filler) - 1] = '\0';
-	for (unsigned int i = 0; i < AUDIT_FILE_MAX / sizeof(filler) + 2; i++)
-		assert_true(audit_write(log, json_pack("{s:s}", "detail", filler), 1, why) > 0);
-	audit_close(log);
-	files = audit_old_files(fd, &names);
-	assert_int_equal(files, AUDIT_FILES_MAX);
-	audit_names_free(names, files);
-	if (!audit_verify(directory, &lines, why))
-		fail_msg("%s", why);
-	/* A crash came between the head and the end of the file. */
-	snprintf(name, sizeof(name), AUDIT_OLD, UINT64_C(2));
-	write_file(name, "{\"n\":1}\n", 8);
-	if (!audit_verify(directory, &lines, why))
-		fail_msg("%s", why);
-	close(fd);
-}
-
 static void what_cannot_be_written_is_refused(void **state)
 {
 	char why[AUDIT_WHY_SIZE];
@@ -512,8 +312,6 @@ static void a_text_of_two_lines_stays_one(void **state)
 	verifies(1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,8 +324,6 @@ int main(void)
 		TEST(what_was_changed_before_the_start_stays_found),
 		TEST(a_lost_head_does_not_make_a_cut_end_true),
 		TEST(a_file_that_is_replaced_is_noticed),
-		TEST(files_follow_each_other),
-		TEST(the_oldest_file_goes),
 		TEST(what_cannot_be_written_is_refused),
 		TEST(directories_are_made),
 		TEST(a_text_of_two_lines_stays_one),

@@ -82,6 +82,7 @@ static void join(json_t *all)
 	json_decref(asked);
 }
 
+/* The user and the process, of which each has a column. */
 static void add_who(struct table *t, const json_t *entry)
 {
 	const json_t *who = json_object_get(entry, "who");
@@ -94,6 +95,11 @@ static void add_who(struct table *t, const json_t *entry)
 		table_cell(t, "%s", user->pw_name);
 	else
 		table_cell(t, "uid %" JSON_INTEGER_FORMAT, uid);
+	if (json_is_object(who))
+		table_cell(t, "%" JSON_INTEGER_FORMAT,
+			json_integer_value(json_object_get(who, "pid")));
+	else
+		table_text(t, "-");
 }
 
 static void add_object(struct table *t, const json_t *entry)
@@ -112,8 +118,8 @@ static void add_object(struct table *t, const json_t *entry)
 static void print_table(const json_t *all)
 {
 	static const struct table_column columns[] = {{.name = "TIME", .rank = 1}, {.name = "WHO"},
-		{.name = "VERB"}, {.name = "OBJECT"}, {.name = "OUTCOME"},
-		{.name = "DETAIL", .wrap = true, .rank = 2}, {.name = NULL}};
+		{.name = "PROCESS", .right = true, .rank = 3}, {.name = "VERB"}, {.name = "OBJECT"},
+		{.name = "OUTCOME"}, {.name = "DETAIL", .wrap = true, .rank = 2}, {.name = NULL}};
 	const json_t *entry;
 	struct table t;
 	size_t i;
@@ -125,8 +131,9 @@ static void print_table(const json_t *all)
 		table_row(&t);
 		table_text(&t, text_of(entry, "time"));
 		add_who(&t, entry);
-		table_cell(&t, "%s%s", text_of(entry, "verb"),
-			json_is_true(json_object_get(entry, "force")) ? " --force" : "");
+		table_cell(&t, "%s%s%s", text_of(entry, "verb"),
+			json_is_true(json_object_get(entry, "force")) ? " --force" : "",
+			json_is_true(json_object_get(entry, "ike")) ? " --ike" : "");
 		add_object(&t, entry);
 		table_text(&t, outcome[0] ? outcome : "-");
 		table_text(&t, text_of(entry, "detail"));
@@ -167,13 +174,16 @@ static int show(const char *directory, bool json)
 static int verify(const char *directory)
 {
 	char why[AUDIT_WHY_SIZE];
-	uint64_t lines;
+	uint64_t first, lines;
 
-	if (!audit_verify(directory, &lines, why)) {
+	if (!audit_verify(directory, &first, &lines, why)) {
 		fprintf(stderr, "sluice: %s\n", why);
 		return CLIENT_REFUSED;
 	}
 	printf("%" PRIu64 " lines, all as they were written\n", lines);
+	if (first > 1)
+		printf("the log begins with number %" PRIu64 ": older ones have made room\n",
+			first);
 	return CLIENT_OK;
 }
 

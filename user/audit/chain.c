@@ -66,10 +66,13 @@ bool audit_seal(struct audit_place *at, const uint8_t key[AUDIT_KEY_LEN], const 
 
 bool audit_mac_of(const char *line, size_t len, uint8_t mac[AUDIT_MAC_LEN])
 {
-	const char *tail = line + len - TAIL_LEN;
+	const char *tail;
 
-	return len > TAIL_LEN && !memcmp(tail, TAIL, sizeof(TAIL) - 1) &&
-	       !memcmp(line + len - 2, "\"}", 2) && from_hex(tail + sizeof(TAIL) - 1, mac);
+	if (len <= TAIL_LEN)
+		return false;
+	tail = line + len - TAIL_LEN;
+	return !memcmp(tail, TAIL, sizeof(TAIL) - 1) && !memcmp(line + len - 2, "\"}", 2) &&
+	       from_hex(tail + sizeof(TAIL) - 1, mac);
 }
 
 bool audit_follow(

@@ -15,18 +15,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* The one that is written to, and those of before that a head does not leave out. */
+#define WORK_FILES (AUDIT_FILES_MAX + 1)
 
 /* What the thread is to have on the disk. */
 struct work {
-	int file; /* whose lines; -1: nothing to do */
+	int files[WORK_FILES]; /* whose lines, the present one last */
+	unsigned int count;    /* 0: nothing to do */
+	ino_t last;            /* inode of the last one */
 	char head[AUDIT_HEAD_MAX];
 	uint64_t begin; /* files that end there, or before, are left out by this head: they go */
 };
 
 /*
- * A line is written by whoever has it, which waits for no disk. A thread sees to it that it is on the disk, then writes
- * the head: so the head is never ahead of the lines, and a disk that stands still delays nobody. MACs are not its business.
+ * A line is given to the kernel by whoever has it. A thread sees to it that it is on the disk, then writes the head: so
+ * the head is never ahead of the lines, and nobody else waits for the disk but when a file begins, or when the kernel
+ * itself takes no more. MACs are not the thread's business.
  */
 struct audit_log {
 	int directory;
@@ -40,7 +47,8 @@ struct audit_log {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	pthread_t thread;
-	bool running, ending;
+	bool running, ending, ended;
+	bool abandoned; /* the thread frees all */
 	struct work work;
 	int error; /* of what the thread did last; 0: it is on the disk */
 };
@@ -241,56 +249,95 @@ static void drop_files(const struct audit_log *log, uint64_t begin)
 /* 0, or an errno. */
 static int carry_out(const struct audit_log *log, const struct work *w)
 {
-	bool ok = !fdatasync(w->file) && write_small(log, AUDIT_HEAD, w->head, strlen(w->head));
-	int error = ok ? 0 : errno;
+	int error = 0;
 
-	close(w->file);
-	if (ok)
+	for (unsigned int i = 0; i < w->count; i++) {
+		if (!error && fdatasync(w->files[i]))
+			error = errno;
+		close(w->files[i]);
+	}
+	if (!error && !write_small(log, AUDIT_HEAD, w->head, strlen(w->head)))
+		error = errno;
+	if (!error)
 		drop_files(log, w->begin);
 	return error;
+}
+
+static void log_free(struct audit_log *log)
+{
+	pthread_cond_destroy(&log->changed);
+	pthread_mutex_destroy(&log->lock);
+	if (log->file >= 0)
+		close(log->file);
+	if (log->directory >= 0)
+		close(log->directory);
+	secret_wipe(log, sizeof(*log));
+	free(log);
 }
 
 static void *run(void *arg)
 {
 	struct audit_log *log = arg;
+	bool abandoned;
 	struct work w;
 	int error;
 
 	pthread_mutex_lock(&log->lock);
 	for (;;) {
-		while (log->work.file < 0 && !log->ending)
+		while (!log->work.count && !log->ending)
 			pthread_cond_wait(&log->changed, &log->lock);
-		if (log->work.file < 0)
+		if (!log->work.count)
 			break;
 		w = log->work;
-		log->work.file = -1;
+		log->work.count = 0;
 		pthread_mutex_unlock(&log->lock);
 		error = carry_out(log, &w);
 		pthread_mutex_lock(&log->lock);
 		log->error = error;
 	}
+	log->ended = true;
+	abandoned = log->abandoned;
+	pthread_cond_broadcast(&log->changed);
 	pthread_mutex_unlock(&log->lock);
+	if (abandoned)
+		log_free(log);
 	return NULL;
+}
+
+/* The present file behind those that the thread has not begun yet; false with errno. */
+static bool add_file(const struct audit_log *log, struct work *w)
+{
+	int file;
+
+	if (w->count && w->last == log->inode)
+		return true;
+	file = fcntl(log->file, F_DUPFD_CLOEXEC, 0);
+	if (file < 0)
+		return false;
+	if (w->count == WORK_FILES) { /* so many files later the head leaves it out */
+		close(w->files[0]);
+		memmove(w->files, w->files + 1, --w->count * sizeof(w->files[0]));
+	}
+	w->files[w->count++] = file;
+	w->last = log->inode;
+	return true;
 }
 
 /* What the thread has not begun yet is in it, too. Returns its last error, or 0. */
 static int hand_over(struct audit_log *log)
 {
-	struct work w = {
-		.file = fcntl(log->file, F_DUPFD_CLOEXEC, 0), .begin = log->head.begin.count};
-	int error, before;
+	char head[AUDIT_HEAD_MAX];
+	int error;
 
-	if (w.file < 0)
-		return errno;
-	audit_head_write(&log->head, log->key, w.head);
+	audit_head_write(&log->head, log->key, head);
 	pthread_mutex_lock(&log->lock);
-	before = log->work.file;
-	log->work = w;
-	error = log->error;
-	pthread_cond_signal(&log->changed);
+	error = add_file(log, &log->work) ? log->error : errno;
+	if (log->work.count && log->work.last == log->inode) {
+		memcpy(log->work.head, head, sizeof(head));
+		log->work.begin = log->head.begin.count;
+		pthread_cond_broadcast(&log->changed);
+	}
 	pthread_mutex_unlock(&log->lock);
-	if (before >= 0)
-		close(before);
 	return error;
 }
 
@@ -312,13 +359,17 @@ static bool start_thread(struct audit_log *log)
 struct audit_log *audit_open(const char *directory, char why[AUDIT_WHY_SIZE])
 {
 	struct audit_log *log = calloc(1, sizeof(*log));
+	pthread_condattr_t attributes;
 
 	if (!log)
 		abort();
 	why[0] = '\0';
-	log->file = log->directory = log->work.file = -1;
+	log->file = log->directory = -1;
 	pthread_mutex_init(&log->lock, NULL);
-	pthread_cond_init(&log->changed, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&log->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	if (!make_directory(directory))
 		goto failed;
 	log->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -329,52 +380,79 @@ struct audit_log *audit_open(const char *directory, char why[AUDIT_WHY_SIZE])
 	return log;
 failed:
 	snprintf(why, AUDIT_WHY_SIZE, "%.150s: %s", directory, strerror(errno));
-	audit_close(log);
+	(void)audit_close(log);
 	return NULL;
 }
 
-void audit_close(struct audit_log *log)
+/* Whether the thread has ended; one that has not frees the log when it does. */
+static bool end_thread(struct audit_log *log)
 {
-	if (!log)
-		return;
-	if (log->running) {
-		pthread_mutex_lock(&log->lock);
-		log->ending = true;
-		pthread_cond_signal(&log->changed);
-		pthread_mutex_unlock(&log->lock);
+	struct timespec until;
+	int error = 0;
+	bool ended;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += AUDIT_END_S;
+	pthread_mutex_lock(&log->lock);
+	log->ending = true;
+	pthread_cond_broadcast(&log->changed);
+	while (!log->ended && !error)
+		error = pthread_cond_timedwait(&log->changed, &log->lock, &until);
+	ended = log->ended;
+	log->abandoned = !ended;
+	if (!ended)
+		pthread_detach(log->thread);
+	pthread_mutex_unlock(&log->lock);
+	if (ended)
 		pthread_join(log->thread, NULL);
-	}
-	pthread_cond_destroy(&log->changed);
-	pthread_mutex_destroy(&log->lock);
-	if (log->file >= 0)
-		close(log->file);
-	if (log->directory >= 0)
-		close(log->directory);
-	secret_wipe(log, sizeof(*log));
-	free(log);
+	return ended;
+}
+
+bool audit_close(struct audit_log *log)
+{
+	if (log && log->running && !end_thread(log))
+		return false;
+	if (log)
+		log_free(log);
+	return true;
 }
 
 /* ---- lines ---- */
 
+struct last_line {
+	uint8_t mac[AUDIT_MAC_LEN];
+	bool has_mac;
+};
+
 static void keep_last(
 	void *context, const char *file, unsigned int number, const char *line, size_t len)
 {
+	struct last_line *last = context;
+
 	(void)file, (void)number;
-	(void)audit_mac_of(line, len, context);
+	last->has_mac = audit_mac_of(line, len, last->mac);
 }
 
-/* The log begins behind the oldest files when there are too many: the next head says so, then they go. */
+/*
+ * The log begins behind the oldest files when there are too many: the next head says so, then they go. One that does
+ * not end with a MAC was changed, and stays until one behind it goes.
+ */
 static void leave_out_old(struct audit_log *log)
 {
-	struct audit_place begin;
 	char **names;
 	int n = audit_old_files(log->directory, &names);
 
 	for (int i = 0; i < n - AUDIT_FILES_MAX; i++) {
-		if (sscanf(names[i], "audit-%20" SCNu64, &begin.count) == 1 &&
-			begin.count > log->head.begin.count &&
-			audit_read_file(log->directory, names[i], keep_last, begin.last))
-			log->head.begin = begin;
+		struct last_line last = {.has_mac = false};
+		uint64_t count;
+
+		if (sscanf(names[i], "audit-%20" SCNu64, &count) != 1 ||
+			count <= log->head.begin.count ||
+			!audit_read_file(log->directory, names[i], keep_last, &last) ||
+			!last.has_mac)
+			continue;
+		log->head.begin.count = count;
+		memcpy(log->head.begin.last, last.mac, sizeof(last.mac));
 	}
 	if (n >= 0)
 		audit_names_free(names, n);

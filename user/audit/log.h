@@ -21,6 +21,7 @@
 #define AUDIT_DIRECTORY "/var/lib/sluice/audit"
 #define AUDIT_FILE_MAX  (8u << 20) /* bytes; then the next one begins */
 #define AUDIT_FILES_MAX 16         /* of before; then the oldest goes */
+#define AUDIT_END_S     2          /* the end waits so long for the disk */
 #define AUDIT_WHY_SIZE  256
 
 struct audit_log;
@@ -32,12 +33,17 @@ struct audit_log;
  * as long as it is there.
  */
 struct audit_log *audit_open(const char *directory, char why[AUDIT_WHY_SIZE]);
-void audit_close(struct audit_log *log);
+/*
+ * What was written is on the disk then. False: the disk stands still, AUDIT_END_S are over, and the last lines may not be
+ * there; what is left is freed when the disk goes on. NULL is closed.
+ */
+bool audit_close(struct audit_log *log);
 
 /*
  * Writes an entry, to which a number and the time are added. Returns its number; 0 with errno when it could not be
  * written: nothing of it stays then. A crash of the process loses nothing of it; that it outlives a loss of power is
- * the work of a thread, which may come a moment later, so nobody waits for a disk here. `why` has a sentence where the
+ * the work of a thread, which may come a moment later: so the disk is not waited for, but for what every file system may
+ * wait for: when a file begins, or when the kernel has too much that is not written yet. `why` has a sentence where the
  * file was changed by somebody meanwhile, or an entry of before did not get to its disk, else "". Takes over own_entry.
  */
 uint64_t audit_write(
@@ -51,9 +57,11 @@ typedef void audit_each(
 bool audit_read(const char *directory, audit_each *each, void *context);
 
 /*
- * Compares all lines and the head with the key. True: nothing was changed, removed or added; *lines says how many
- * there are. False: `why` names the first place that is wrong, or what could not be read.
+ * Compares all lines and the head with the key. True: nothing was changed, removed or added; *first is the number of the
+ * first line that the log still has, *lines says how many there are. False: `why` names the first place that is wrong,
+ * or what could not be read.
  */
-bool audit_verify(const char *directory, uint64_t *lines, char why[AUDIT_WHY_SIZE]);
+bool audit_verify(
+	const char *directory, uint64_t *first, uint64_t *lines, char why[AUDIT_WHY_SIZE]);
 
 #endif

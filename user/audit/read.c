@@ -185,12 +185,12 @@ static bool check_once(const char *directory, int fd, struct check *c)
 	return !c->wrong;
 }
 
-bool audit_verify(const char *directory, uint64_t *lines, char why[AUDIT_WHY_SIZE])
+bool audit_verify(const char *directory, uint64_t *first, uint64_t *lines, char why[AUDIT_WHY_SIZE])
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok = false;
 
-	*lines = 0;
+	*first = *lines = 0;
 	if (fd < 0) {
 		snprintf(why, AUDIT_WHY_SIZE, "%.200s: %s", directory, strerror(errno));
 		return false;
@@ -199,6 +199,7 @@ bool audit_verify(const char *directory, uint64_t *lines, char why[AUDIT_WHY_SIZ
 		struct check c = {.why = why};
 
 		ok = check_once(directory, fd, &c);
+		*first = c.head.begin.count + 1;
 		*lines = c.at.count - c.head.begin.count;
 		secret_wipe(c.key, sizeof(c.key));
 	}

@@ -41,7 +41,9 @@ void hub_audit_free(struct hub_audit *a)
 {
 	if (!a)
 		return;
-	audit_close(a->log);
+	if (!audit_close(a->log))
+		log_error("%s: the disk stands still: the last entries may not be on it",
+			a->directory);
 	free(a);
 }
 
