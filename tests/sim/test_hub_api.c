@@ -1,91 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of the control socket: each verb is answered, by what it asks for or by why not. */
-#include "hub_world.h"
+#include "api_world.h"
 
 #include "ipc/verbs.h"
-
-#define GATEWAY                                                                                    \
-	"  - name: static\n"                                                                       \
-	"    routing: static\n"                                                                    \
-	"    static_routes: [10.9.0.0/24]\n"                                                       \
-	"    class: gateway\n"                                                                     \
-	"    tunnels:\n"                                                                           \
-	"      - { identity: g.example.net, inside: 169.254.103.0/30, psk: 'file:DIR/psk' }\n"
-#define SITES WORLD_SITE("one", "1", "") WORLD_SITE("two", "2", "") GATEWAY
-
-static struct {
-	int fd;
-	uint32_t number;
-} client;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_begin("", SITES);
-	client.number = world_connect(&client.fd);
-	return client.number ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	close(client.fd);
-	return world_finish(state);
-}
-
-/* Asks, and puts the parts of the answer together; NULL: there is none yet. */
-static char *asks(struct imsg_api_request r)
-{
-	char *text = calloc(1, 1 << 20);
-	bool last = false;
-	size_t n = 0;
-
-	assert_non_null(text);
-	world_forget();
-	r.id = 77;
-	r.client = client.number;
-	imsg_send(world.children[PROCESS_API], IMSG_API_REQUEST, -1, &r, sizeof(r));
-	world_turn();
-	for (size_t i = 0; i < world.heard_count; i++) {
-		const struct heard *h = &world.heard[i];
-		const struct imsg_api_reply *reply = h->payload;
-
-		if (h->role != PROCESS_API || h->type != IMSG_API_REPLY)
-			continue;
-		assert_false(last);
-		assert_int_equal(reply->id, 77);
-		assert_int_equal(h->len, sizeof(*reply) + reply->len);
-		memcpy(text + n, reply + 1, reply->len);
-		n += reply->len;
-		last = reply->last;
-	}
-	if (last)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static json_t *asked(struct imsg_api_request r)
-{
-	char *text = asks(r);
-	json_t *document;
-
-	if (!text)
-		return NULL;
-	document = json_loads(text, 0, NULL);
-	assert_non_null(document);
-	free(text);
-	return document;
-}
-
-static void hears(struct imsg_api_request r, const char *member, const char *part)
-{
-	json_t *document = asked(r);
-	const char *text = json_string_value(json_object_get(document, member));
-
-	if (!text || !strstr(text, part))
-		fail_msg("verb %u: not \"%s\" but \"%s\"", r.verb, part, text ? text : "nothing");
-	json_decref(document);
-}
 
 static void each_verb_shows_what_it_says(void **state)
 {
@@ -389,120 +306,6 @@ static void silence_is_in_every_answer(void **state)
 	json_decref(document);
 }
 
-/* ---- who asks ---- */
-
-static json_t *entries;
-
-static const json_t *entry(size_t from_the_end)
-{
-	json_decref(entries);
-	entries = world_entries();
-	return json_array_get(entries, json_array_size(entries) - 1 - from_the_end);
-}
-
-static const char *text_of(const json_t *e, const char *key)
-{
-	const char *text = json_string_value(json_object_get(e, key));
-
-	return text ? text : "";
-}
-
-static void each_change_is_written_down(void **state)
-{
-	struct imsg_api_request drain = {.verb = API_TUNNEL_DRAIN, .tunnel = 1, .site = "two"};
-	char why[AUDIT_WHY_SIZE];
-	const json_t *who;
-	uint64_t first, lines;
-
-	(void)state;
-	assert_string_equal(text_of(entry(0), "verb"), "start");
-	world_tunnel(3, TUNNEL_UP);
-	world_session(3, BGP_ESTABLISHED);
-	hears(drain, "error", "");
-	assert_string_equal(text_of(entry(1), "verb"), "tunnel-drain");
-	assert_string_equal(text_of(entry(1), "site"), "two");
-	assert_int_equal(json_integer_value(json_object_get(entry(1), "tunnel")), 1);
-	who = json_object_get(entry(1), "who");
-	assert_int_equal(json_integer_value(json_object_get(who, "pid")), getpid());
-	assert_int_equal(json_integer_value(json_object_get(who, "uid")), getuid());
-	assert_string_equal(text_of(entry(0), "outcome"), "refused");
-	assert_int_equal(json_integer_value(json_object_get(entry(0), "of")),
-		json_integer_value(json_object_get(entry(1), "n")));
-	/* What comes of it later. */
-	world_write("sluice.yaml", "concentrator: {\n");
-	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "error", "not YAML");
-	assert_string_equal(text_of(entry(1), "verb"), "apply");
-	assert_non_null(strstr(text_of(entry(0), "detail"), "not YAML"));
-	/* Reading is not written down. */
-	json_decref(asked((struct imsg_api_request){.verb = API_SHOW_SITES, .tunnel = -1}));
-	assert_string_equal(text_of(entry(1), "verb"), "apply");
-	if (!audit_verify(world.audit, &first, &lines, why))
-		fail_msg("%s", why);
-	assert_int_equal(lines, 5);
-	json_decref(entries);
-	entries = NULL;
-}
-
-static void what_cannot_be_written_down_is_not_done(void **state)
-{
-	struct imsg_api_request down = {
-		.verb = API_TUNNEL_DOWN, .tunnel = 0, .site = "one", .force = true};
-
-	(void)state;
-	hub_audit_free(world.hub->audit);
-	world.hub->audit = hub_audit_new("/nonexistent/sluice/audit");
-	hears(down, "error", "nothing was changed, because the audit log cannot be written");
-	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
-	json_decref(asked((struct imsg_api_request){.verb = API_SHOW_SITES, .tunnel = -1}));
-}
-
-/* api is in the hands of a client: it has no more rights than those who are connected. */
-static void a_request_of_nobody_is_refused(void **state)
-{
-	struct imsg_api_request r = {
-		.verb = API_TUNNEL_DOWN, .tunnel = 0, .site = "one", .force = true};
-	const struct imsg_api_client gone = {.number = client.number};
-	uint32_t number = client.number, next;
-	int fd;
-
-	(void)state;
-	client.number = number + 1;
-	hears(r, "error", "not connected");
-	client.number = 0;
-	hears(r, "error", "not connected");
-	client.number = number;
-	imsg_send(world.children[PROCESS_API], IMSG_API_GONE, -1, &gone, sizeof(gone));
-	world_turn();
-	hears(r, "error", "not connected");
-	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
-	next = world_connect(&fd);
-	assert_true(next && next != number);
-	client.number = next;
-	hears(r, "ok", "");
-	close(fd);
-	/* A new api process knows nobody. */
-	world_end(PROCESS_API, 10 * CLOCK_SECOND);
-	world_start(PROCESS_API);
-	world_turn();
-	hears(r, "error", "not connected");
-}
-
-static void more_than_so_many_are_not_let_in(void **state)
-{
-	int fds[API_CLIENTS_MAX];
-	uint32_t number;
-
-	(void)state;
-	for (int i = 0; i < API_CLIENTS_MAX; i++)
-		number = world_connect(&fds[i]);
-	assert_int_equal(number, 0); /* one was there before */
-	for (int i = 0; i < API_CLIENTS_MAX; i++)
-		close(fds[i]);
-	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "ok", "untouched");
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,10 +320,6 @@ int main(int argc, char **argv)
 		TEST(a_mistake_is_told_in_utf_8),
 		TEST(a_long_answer_comes_in_parts),
 		TEST(silence_is_in_every_answer),
-		TEST(each_change_is_written_down),
-		TEST(what_cannot_be_written_down_is_not_done),
-		TEST(a_request_of_nobody_is_refused),
-		TEST(more_than_so_many_are_not_let_in),
 	};
 
 	world_be_child(argc, argv);

@@ -40,6 +40,8 @@ enum api_verb {
 #define API_REQUEST_MAX    512            /* bytes of a request line */
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
+#define API_CLIENTS_ROOT   16             /* of them for root alone */
+#define API_CLIENTS_USER   16             /* of one other user */
 #define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
 #define API_HTTP_MAX       8 /* scrapes at a time: they never take an operator's place */
 

@@ -28,7 +28,6 @@ struct role_calls {
 #define SC(name) SCMP_SYS(name)
 
 static void allow_ip_sockets(scmp_filter_ctx filter);
-static void refuse_sockets(scmp_filter_ctx filter);
 
 /* What every event loop does: messages, timers, memory, an orderly end. */
 static const int common_calls[] = {SC(read), SC(write), SC(readv), SC(writev), SC(close),
@@ -56,7 +55,7 @@ static const struct role_calls roles[] = {
 	{"ike", ike_calls, NULL},
 	{"bgp", bgp_calls, allow_ip_sockets},
 	{"data", data_calls, NULL},
-	{"api", api_calls, refuse_sockets},
+	{"api", api_calls, NULL},
 };
 
 #define ROLES (sizeof(roles) / sizeof(roles[0]))
@@ -136,18 +135,6 @@ static void allow_ip_sockets(scmp_filter_ctx filter)
 			errno = -r;
 			give_up("seccomp rule for sockets");
 		}
-	}
-}
-
-/* libevent prints the address of an HTTP client, for which glibc may ask a socket for the name of
- * the link: it gets none, and the number is printed instead. */
-static void refuse_sockets(scmp_filter_ctx filter)
-{
-	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 0);
-
-	if (r) {
-		errno = -r;
-		give_up("seccomp rule for sockets");
 	}
 }
 

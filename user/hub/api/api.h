@@ -33,6 +33,13 @@ void hub_audit_free(struct hub_audit *a);
  * not 0, and of none that is open. */
 bool hub_audit_begin(
 	struct hub *h, const struct imsg_api_request *request, const struct ucred *who);
+/*
+ * Whether a user may make one more change now. Root may always. Others make AUDIT_BURST at once and one each
+ * AUDIT_EACH_S then: the log keeps so much that one of them needs more than a week to put the entries of others out of it.
+ */
+#define AUDIT_BURST  300
+#define AUDIT_EACH_S 10
+bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now);
 /* Whether a change of that id has been begun and not ended. */
 bool hub_audit_is_open(const struct hub *h, uint32_t request);
 /* What came of it; nothing happens for a request that was not begun. */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define DETAIL_MAX 400 /* bytes of what is told of an outcome */
+#define USERS_MAX  64  /* who have made changes lately */
 
 struct hub_audit {
 	const char *directory;
@@ -25,6 +26,10 @@ struct hub_audit {
 		uint32_t request; /* 0: free */
 		uint64_t number;  /* of the line that says what was asked */
 	} open[API_CLIENTS_MAX];
+	struct {
+		uid_t uid;
+		uint64_t paid_ns; /* when all of its changes will have had their time */
+	} users[USERS_MAX];
 };
 
 struct hub_audit *hub_audit_new(const char *directory)
@@ -108,6 +113,28 @@ static unsigned int place_of(const struct hub_audit *a, uint32_t request)
 bool hub_audit_is_open(const struct hub *h, uint32_t request)
 {
 	return place_of(h->audit, request) < API_CLIENTS_MAX;
+}
+
+bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now)
+{
+	const uint64_t each = AUDIT_EACH_S * CLOCK_SECOND;
+	struct hub_audit *a = h->audit;
+	unsigned int user = 0;
+
+	if (uid == 0)
+		return true;
+	/* Its own place, or the one of who has been quiet for longest. */
+	for (unsigned int i = 0; i < USERS_MAX && a->users[user].uid != uid; i++) {
+		if (a->users[i].uid == uid || a->users[i].paid_ns < a->users[user].paid_ns)
+			user = i;
+	}
+	if (a->users[user].uid != uid || a->users[user].paid_ns < now)
+		a->users[user].paid_ns = now;
+	a->users[user].uid = uid;
+	if (a->users[user].paid_ns - now > (AUDIT_BURST - 1) * each)
+		return false;
+	a->users[user].paid_ns += each;
+	return true;
 }
 
 bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const struct ucred *who)

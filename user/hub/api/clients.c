@@ -65,6 +65,37 @@ static void end_old(struct clients *c, uint64_t now)
 	}
 }
 
+/* Nobody but root can take all places, and no user those of another one. */
+static bool may_come(const struct clients *c, uid_t uid)
+{
+	unsigned int all = 0, others = 0, own = 0;
+
+	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++) {
+		if (!c->connected[i].number)
+			continue;
+		all++;
+		others += c->connected[i].who.uid != 0;
+		own += c->connected[i].who.uid == uid;
+	}
+	if (uid == 0)
+		return all < API_CLIENTS_MAX;
+	return others < API_CLIENTS_MAX - API_CLIENTS_ROOT && own < API_CLIENTS_USER &&
+	       all < API_CLIENTS_MAX;
+}
+
+/* What was sent is read, or the kernel would take back the answer. */
+static void turn_away(int fd, uid_t uid)
+{
+	static const char answer[] = "{\"error\":\"too many connections to sluiced\"}\n";
+	char request[API_REQUEST_MAX];
+
+	log_warn("control socket: too many connections: one more of uid %u is refused",
+		(unsigned int)uid);
+	(void)recv(fd, request, sizeof(request), MSG_DONTWAIT);
+	(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
 static void hand_over(struct hub *h, int fd)
 {
 	struct clients *c = h->clients;
@@ -75,11 +106,15 @@ static void hand_over(struct hub *h, int fd)
 	socklen_t len = sizeof(who);
 
 	end_old(c, now);
-	place = place_of(c, 0);
-	if (place == API_CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
 		close(fd);
 		return;
 	}
+	if (!may_come(c, who.uid)) {
+		turn_away(fd, who.uid);
+		return;
+	}
+	place = place_of(c, 0);
 	do
 		m.number = ++c->last;
 	while (!m.number || place_of(c, m.number) < API_CLIENTS_MAX);

@@ -2,6 +2,7 @@
 /* Requests of the control socket: looked up, carried out, answered. */
 #include "hub/api/api.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/apply.h"
@@ -318,7 +319,15 @@ static json_t *forbidden(struct hub *h, const struct imsg_api_request *r)
 		return NULL;
 	if (!who)
 		return error_json("%s", "whoever asks is not connected");
-	if (verbs[r->verb].right == RIGHT_READ || hub_audit_begin(h, r, who))
+	if (verbs[r->verb].right == RIGHT_READ)
+		return NULL;
+	if (!hub_audit_allows(h, who->uid, clock_now())) {
+		log_warn("uid %u asks for more changes than one may make", (unsigned int)who->uid);
+		return json_pack("{s:s}", "error",
+			"nothing was changed: you have made too many changes; one each 10 seconds "
+			"is possible now");
+	}
+	if (hub_audit_begin(h, r, who))
 		return NULL;
 	return error_json("nothing was changed, because the audit log cannot be written: %s",
 		strerror(errno));

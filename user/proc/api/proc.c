@@ -10,12 +10,10 @@
 #include "ipc/privsep.h"
 #include "ipc/table.h"
 #include "ipc/verbs.h"
+#include "proc/api/http.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/listener.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,18 +23,14 @@
 
 #define CLIENT_TIMEOUT_S 10          /* without a byte either way */
 #define ANSWER_MAX       (64u << 20) /* bytes of one answer kept for a slow client */
-#define HTTP_FDS_MAX     256         /* with more open files than this, HTTP has to wait */
-#define HTTP_PAUSE_MS    500
 
 struct client {
 	LIST_ENTRY(client) link;
 	struct api *api;
-	uint32_t number;             /* that hub knows it by; 0: of HTTP */
-	uint32_t id;                 /* of the request under way; 0: none yet */
-	struct bufferevent *control; /* one of the two */
-	struct event *deadline;      /* of control */
-	struct evhttp_request *http;
-	struct evbuffer *answer; /* for http */
+	uint32_t number; /* that hub knows it by */
+	uint32_t id;     /* of the request under way; 0: none yet */
+	struct bufferevent *control;
+	struct event *deadline;
 };
 
 LIST_HEAD(client_list, client);
@@ -44,11 +38,8 @@ LIST_HEAD(client_list, client);
 struct api {
 	struct event_base *base;
 	struct imsg_channel *hub;
-	struct evhttp *http;
-	struct evconnlistener *http_listener;
-	struct event *http_again;
+	struct http *http;
 	struct client_list clients;
-	unsigned int http_count;
 	uint32_t next_id;
 	bool started;
 	int http_fd;
@@ -70,25 +61,20 @@ static void client_free(struct client *c)
 	const struct imsg_api_client gone = {.number = c->number};
 
 	LIST_REMOVE(c, link);
-	c->api->http_count -= c->http != NULL;
-	if (c->number)
-		imsg_send(c->api->hub, IMSG_API_GONE, -1, &gone, sizeof(gone));
-	if (c->deadline)
-		event_free(c->deadline);
-	if (c->control)
-		bufferevent_free(c->control);
-	if (c->answer)
-		evbuffer_free(c->answer);
+	imsg_send(c->api->hub, IMSG_API_GONE, -1, &gone, sizeof(gone));
+	event_free(c->deadline);
+	bufferevent_free(c->control);
 	free(c);
 }
 
-static void ask_hub(struct client *c, struct imsg_api_request *request)
+/* The number by which the answer comes. */
+static uint32_t ask_hub(struct api *api, struct imsg_api_request *request)
 {
-	if (!++c->api->next_id)
-		c->api->next_id = 1;
-	c->id = request->id = c->api->next_id;
-	request->client = c->number;
-	imsg_send(c->api->hub, IMSG_API_REQUEST, -1, request, sizeof(*request));
+	if (!++api->next_id)
+		api->next_id = 1;
+	request->id = api->next_id;
+	imsg_send(api->hub, IMSG_API_REQUEST, -1, request, sizeof(*request));
+	return request->id;
 }
 
 /* Everything was sent: close. */
@@ -195,10 +181,12 @@ static void on_control_read(struct bufferevent *bev, void *arg)
 
 	json_decref(o);
 	free(line);
-	if (wrong)
+	if (wrong) {
 		refuse(c, wrong);
-	else
-		ask_hub(c, &request);
+		return;
+	}
+	request.client = c->number;
+	c->id = ask_hub(c->api, &request);
 }
 
 static void on_client(void *context, struct imsg *m)
@@ -220,51 +208,12 @@ static void on_client(void *context, struct imsg *m)
 	evtimer_add(c->deadline, &total);
 }
 
-static void on_http_closed(struct evhttp_connection *connection, void *arg)
+/* Of HTTP, which is no client that hub knows. */
+static uint32_t ask_metrics(void *context)
 {
-	(void)connection;
-	client_free(arg);
-}
-
-static void on_metrics(struct evhttp_request *request, void *arg)
-{
-	struct api *api = arg;
 	struct imsg_api_request ask = {.verb = API_METRICS, .tunnel = -1};
 
-	if (evhttp_request_get_command(request) != EVHTTP_REQ_GET) {
-		evhttp_send_error(request, HTTP_BADMETHOD, NULL);
-		return;
-	}
-	if (api->http_count >= API_HTTP_MAX) {
-		evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
-		return;
-	}
-
-	struct client *c = client_new(api);
-
-	api->http_count++;
-	c->http = request;
-	c->answer = evbuffer_new();
-	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_http_closed, c);
-	ask_hub(c, &ask);
-}
-
-static void on_other_path(struct evhttp_request *request, void *arg)
-{
-	(void)arg;
-	evhttp_send_error(request, HTTP_NOTFOUND, NULL);
-}
-
-static void finish_http(struct client *c)
-{
-	struct evhttp_request *request = c->http;
-
-	evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
-	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-		"text/plain; version=0.0.4");
-	evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
-	evhttp_send_reply(request, HTTP_OK, "OK", c->answer);
-	client_free(c);
+	return ask_hub(context, &ask);
 }
 
 static void on_reply(void *context, struct imsg *m)
@@ -275,6 +224,8 @@ static void on_reply(void *context, struct imsg *m)
 
 	if (m->len - sizeof(*reply) < reply->len)
 		return;
+	if (api->http && http_answer(api->http, reply->id, reply + 1, reply->len, reply->last))
+		return;
 	LIST_FOREACH(c, &api->clients, link) {
 		if (c->id == reply->id)
 			break;
@@ -282,69 +233,18 @@ static void on_reply(void *context, struct imsg *m)
 	if (!c)
 		return; /* the client did not wait */
 
-	struct evbuffer *out = c->http ? c->answer : bufferevent_get_output(c->control);
+	struct evbuffer *out = bufferevent_get_output(c->control);
 
 	if (evbuffer_get_length(out) > ANSWER_MAX) {
-		if (c->http) {
-			evhttp_connection_set_closecb(
-				evhttp_request_get_connection(c->http), NULL, NULL);
-			evhttp_send_error(c->http, HTTP_INTERNAL, NULL);
-		}
 		client_free(c);
 		return;
 	}
 	evbuffer_add(out, reply + 1, reply->len);
 	if (!reply->last)
 		return;
-	if (c->http) {
-		finish_http(c);
-		return;
-	}
 	evbuffer_add(out, "\n", 1);
 	bufferevent_disable(c->control, EV_READ);
 	bufferevent_setcb(c->control, NULL, on_control_sent, on_control_event, c);
-}
-
-/*
- * libevent says of every new HTTP connection that it is there, and of none that it is gone. But the
- * lowest descriptor that is free says how many are in use: so idle connections, which end by the time
- * limit, never take the place of an operator.
- */
-static struct bufferevent *on_http_accept(struct event_base *base, void *arg)
-{
-	struct api *api = arg;
-	const struct timeval pause = {.tv_usec = HTTP_PAUSE_MS * 1000};
-	int lowest = fcntl(api->http_fd, F_DUPFD_CLOEXEC, 0);
-
-	if (lowest >= 0)
-		close(lowest);
-	if (lowest < 0 || lowest > HTTP_FDS_MAX) {
-		evconnlistener_disable(api->http_listener);
-		evtimer_add(api->http_again, &pause);
-	}
-	return bufferevent_socket_new(base, -1, 0);
-}
-
-static void on_http_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct api *api = arg;
-
-	(void)fd, (void)what;
-	evconnlistener_enable(api->http_listener);
-}
-
-static void start_http(struct api *api)
-{
-	api->http = evhttp_new(api->base);
-	evhttp_set_timeout(api->http, CLIENT_TIMEOUT_S);
-	evhttp_set_max_headers_size(api->http, 8192);
-	evhttp_set_max_body_size(api->http, 0);
-	evhttp_set_cb(api->http, "/metrics", on_metrics, api);
-	evhttp_set_gencb(api->http, on_other_path, api);
-	evhttp_set_bevcb(api->http, on_http_accept, api);
-	api->http_again = evtimer_new(api->base, on_http_again, api);
-	api->http_listener = evhttp_bound_socket_get_listener(
-		evhttp_accept_socket_with_handle(api->http, api->http_fd));
 }
 
 static void on_start(void *context, struct imsg *m)
@@ -356,7 +256,7 @@ static void on_start(void *context, struct imsg *m)
 		return;
 	api->started = true;
 	if (api->http_fd >= 0)
-		start_http(api);
+		api->http = http_new(api->base, api->http_fd, ask_metrics, api);
 	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
 	privsep_drop("api");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
@@ -408,18 +308,9 @@ int proc_api_run(int hub_fd)
 	imsg_channel_answer(api.hub);
 	event_base_dispatch(api.base);
 
-	while (!LIST_EMPTY(&api.clients)) {
-		struct client *c = LIST_FIRST(&api.clients);
-
-		if (c->http)
-			evhttp_connection_set_closecb(
-				evhttp_request_get_connection(c->http), NULL, NULL);
-		client_free(c);
-	}
-	if (api.http) {
-		event_free(api.http_again);
-		evhttp_free(api.http);
-	}
+	while (!LIST_EMPTY(&api.clients))
+		client_free(LIST_FIRST(&api.clients));
+	http_free(api.http);
 	imsg_channel_free(api.hub);
 	event_base_free(api.base);
 	return 0;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The metrics over HTTP (RFC 9112): one GET of /metrics a connection, which ends with the answer. Whoever can reach the
+ * socket may ask; so connections are few, and one that does not go on gives way to the next.
+ */
+#ifndef SLUICE_PROC_API_HTTP_H
+#define SLUICE_PROC_API_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_READING_MAX 256  /* connections whose request is not there yet; then the oldest ends */
+#define HTTP_SENDING_MAX 32   /* whose answer is not gone yet; the same */
+#define HTTP_REQUEST_MAX 8192 /* bytes of a request */
+#define HTTP_REQUEST_S   5    /* until it is there, however it comes */
+#define HTTP_ANSWER_S    60   /* until the answer is gone */
+
+struct event_base;
+struct http;
+
+/* Asks for the metrics; the number that http_answer() is told then, not 0. */
+typedef uint32_t http_ask(void *context);
+
+/* NULL: the socket cannot be listened at. It listens already, and does not block. */
+struct http *http_new(struct event_base *base, int own_listener, http_ask *ask, void *context);
+void http_free(struct http *h);
+
+/* A part of an answer. False: nobody waits for that number. */
+bool http_answer(struct http *h, uint32_t id, const void *bytes, size_t len, bool last);
+
+#endif
