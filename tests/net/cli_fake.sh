@@ -100,6 +100,12 @@ run --version; exits 0 "--version"; shows "^sluice [0-9]" "--version: says one"
 run explain source extra; exits 2 "explain: a word too many"; grep -q "unexpected word 'extra'" "$W/err"; say $? "explain: names it"
 run version; exits 0 "version"; shows '^sluice [0-9]+\.[0-9]+' "version: says one"
 
+# A configuration that somebody makes on the way; with a daemon, `apply` would have to wait for it.
+from_pipe() { "$OUT/sluiced" --check -f /dev/stdin <<<"concentrator: { nonsense: 1 }" 2>&1 >/dev/null | cat >"$W/err"; }
+from_pipe; grep -q "/dev/stdin:1: .*nonsense" "$W/err"; say $? "--check reads a here document"
+echo "concentrator: { nonsense: 1 }" | "$OUT/sluiced" --check -f /dev/stdin 2>"$W/err"
+grep -q "/dev/stdin:1: .*nonsense" "$W/err"; say $? "--check reads a pipe"
+
 # The audit log needs no daemon.
 mkdir "$W/audit"
 cat >"$W/audit/audit.ndjson" <<-'E'

@@ -27,12 +27,29 @@ struct files {
 	struct file *files;
 	size_t count;
 	char *error; /* CONFIG_ERROR_SIZE */
+	bool wait;   /* a pipe or a terminal is read, too */
 };
 
 static bool say(struct files *f, const char *path, const char *what)
 {
 	snprintf(f->error, CONFIG_ERROR_SIZE, "%.*s: %s", CONFIG_PATH_SIZE, path, what);
 	return false;
+}
+
+/* Until its end. */
+static bool read_stream(struct files *f, struct file *to, int fd)
+{
+	ssize_t n = -1;
+
+	to->text = malloc(CONFIG_FILE_MAX);
+	if (!to->text)
+		return say(f, to->path, "out of memory");
+	while (to->len < CONFIG_FILE_MAX &&
+		(n = read(fd, to->text + to->len, CONFIG_FILE_MAX - to->len)) > 0)
+		to->len += (size_t)n;
+	if (n < 0)
+		return say(f, to->path, strerror(errno));
+	return n == 0 || say(f, to->path, "larger than 4 MiB");
 }
 
 static bool read_open(struct files *f, struct file *to, int fd)
@@ -42,6 +59,10 @@ static bool read_open(struct files *f, struct file *to, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return say(f, to->path, strerror(errno));
+	if (f->wait && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return read_stream(f, to, fd);
+	if (S_ISFIFO(st.st_mode) && !to->site[0])
+		return say(f, to->path, "a pipe can be read at the start and by --check only");
 	if (!S_ISREG(st.st_mode))
 		return say(f, to->path, "not a file");
 	if (st.st_size >= CONFIG_FILE_MAX)
@@ -71,7 +92,7 @@ static bool read_file(struct files *f, const char *path, const char *site)
 	snprintf(to->site, sizeof(to->site), "%s", site);
 	if (snprintf(to->path, sizeof(to->path), "%s", path) >= (int)sizeof(to->path))
 		return say(f, path, "the path is too long");
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(path, O_RDONLY | O_CLOEXEC | (f->wait ? 0 : O_NONBLOCK));
 	if (fd < 0)
 		return say(f, path, strerror(errno));
 	ok = read_open(f, to, fd);
@@ -153,16 +174,29 @@ static struct config *read_config(const struct files *f)
 	return c;
 }
 
-struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE])
+static struct config *load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE])
 {
-	struct files f = {.error = error};
+	struct files f = {.error = error, .wait = wait};
 	struct config *c = NULL;
+	bool ok;
 
 	error[0] = '\0';
-	if (read_file(&f, path, "") && read_documents(&f, path))
+	ok = read_file(&f, path, "");
+	f.wait = false; /* documents of sites are files */
+	if (ok && read_documents(&f, path))
 		c = read_config(&f);
 	for (size_t i = 0; i < f.count; i++)
 		free(f.files[i].text);
 	free(f.files);
 	return c;
+}
+
+struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE])
+{
+	return load(path, false, error);
+}
+
+struct config *config_load_waiting(const char *path, char error[CONFIG_ERROR_SIZE])
+{
+	return load(path, true, error);
 }

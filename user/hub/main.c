@@ -59,12 +59,13 @@ static void print_doubt(void *context, const char *text)
 static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config *c = config_load(path, error);
+	struct config *c = config_load_waiting(path, error);
 	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
+	int why;
 
-	if (ok && event_files_probe(c->concentrator.log_directory))
-		log_warn("log_directory %s: %s", c->concentrator.log_directory,
-			strerror(event_files_probe(c->concentrator.log_directory)));
+	why = ok ? event_files_probe(c->concentrator.log_directory) : 0;
+	if (why)
+		log_warn("log_directory %s: %s", c->concentrator.log_directory, strerror(why));
 	if (ok)
 		config_doubts(c, print_doubt, NULL);
 	if (ok)
@@ -92,7 +93,7 @@ static int serve(const char *path, bool verbose)
 		return 1;
 	}
 
-	struct config *c = config_load(path, error);
+	struct config *c = config_load_waiting(path, error);
 
 	if (!c) {
 		fprintf(stderr, "sluiced: %s\n", error);
