@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "crypto/hash.h"
 #include "hub/route/fib.h"
 #include "ipc/msg_bgp.h"
 
@@ -44,10 +44,12 @@ struct closed {
 struct closed *closed_new(void)
 {
 	struct closed *c = calloc(1, sizeof(*c));
+	uint64_t key; /* not to be guessed */
 
 	if (!c)
 		abort();
-	c->table = route_table_new(random_u64());
+	random_bytes(&key, sizeof(key));
+	c->table = route_table_new(key);
 	c->now_s = (uint32_t)(clock_now() / CLOCK_SECOND);
 	c->spared = &c->lists[0];
 	c->before = &c->lists[1];

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "crypto/hash.h"
 #include "hub/route/closed.h"
 #include "ipc/msg_bgp.h"
 
@@ -18,10 +18,12 @@
 struct fib *fib_new(void)
 {
 	struct fib *f = calloc(1, sizeof(*f));
+	uint64_t key; /* not to be guessed */
 
 	if (!f)
 		abort();
-	f->table = route_table_new(random_u64());
+	random_bytes(&key, sizeof(key));
+	f->table = route_table_new(key);
 	return f;
 }
 
