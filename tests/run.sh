@@ -13,15 +13,19 @@ cd "$(dirname "$0")/.." || exit 1
 BIN=$(realpath "$1")
 PATTERN=${2:-}
 export BIN
-passed=0 again=0 failed=0 skipped=0 status=0 seconds=0
+passed=0 again=0 failed=0 skipped=0 skipped_cases=0 status=0 seconds=0
 logs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
 [ "$(id -u)" != 0 ] || tools/users.sh
 
+left_out() { # left_out LOG: cases of a program that cannot run here
+	local cases; cases=$(sed -n 's/^\[  SKIPPED \] \([a-z0-9_]*\)$/\1/p' "$1" | sort -u)
+	[ -z "$cases" ] || { sed 's/^/      | left out: /' <<<"$cases"; skipped_cases=$((skipped_cases + $(wc -l <<<"$cases"))); }
+}
 report() { # report NAME STATUS SECONDS LOG
 	case $2 in
-	0) passed=$((passed + 1)); printf 'ok    %-34s %4d s\n' "$1" "$3" ;;
+	0) passed=$((passed + 1)); printf 'ok    %-34s %4d s\n' "$1" "$3"; left_out "$4" ;;
 	77) skipped=$((skipped + 1)); printf 'SKIP  %-34s %s\n' "$1" "$(tail -n 1 "$4")" ;;
 	*) failed=$((failed + 1)); printf 'FAIL  %-34s %4d s, status %d\n' "$1" "$3" "$2"
 		{ grep -a '^FAIL' "$4"; tail -n 60 "$4"; } | sed 's/^/      | /' ;;
@@ -81,6 +85,7 @@ done
 
 [ $skipped = 0 ] || echo "skipped tests are listed above with their reasons"
 [ $again = 0 ] || echo "$again run a second time"
+[ $skipped_cases = 0 ] || echo "$skipped_cases cases left out"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $((passed + failed + skipped)) -gt 0 ] || { echo "no test is like '$PATTERN'"; exit 1; }
 [ $failed = 0 ]

@@ -95,16 +95,24 @@ static void tunnel_down_ends_the_session_at_once(void **state)
 	assert_true(hub_has("10.1.0.0/24", 0));
 }
 
-static void wrong_as_is_refused(void **state)
+/* The hub expects another AS than the site has; the neighbor to change. */
+static struct bgp_neighbor minute_of_wrong_as(void)
 {
 	struct bgp_neighbor n = hub_neighbor(0);
 
-	(void)state;
 	n.remote_as = 65099;
 	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
 	bgp_tunnel_set(lab.hub, 0, true, lab.now);
 	site_start(0, 7);
 	pass(MINUTE);
+	return n;
+}
+
+static void wrong_as_is_refused(void **state)
+{
+	struct bgp_neighbor n = minute_of_wrong_as();
+
+	(void)state;
 	assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
 	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_OPEN);
 	assert_int_equal(lab.hub_state[0].error_subcode, OPEN_BAD_PEER_AS);
@@ -119,15 +127,10 @@ static void wrong_as_is_refused(void **state)
 /* What an attempt after it comes to says less than why there is no session: it is added. */
 static void a_symptom_does_not_hide_the_cause(void **state)
 {
-	struct bgp_neighbor n = hub_neighbor(0);
+	struct bgp_neighbor n = minute_of_wrong_as();
 	const struct bgp_effect_state *shown = &lab.hub_state[0];
 
 	(void)state;
-	n.remote_as = 65099;
-	assert_true(bgp_neighbor_set(lab.hub, &n, lab.now));
-	bgp_tunnel_set(lab.hub, 0, true, lab.now);
-	site_start(0, 7);
-	pass(MINUTE);
 	lab.hub_connects = lab.site_connects = false;
 	pass(3 * MINUTE);
 	assert_string_equal(shown->detail,

@@ -170,19 +170,32 @@ static void assert_fits(const char *name, char *text)
 	}
 }
 
+static void tables_fit(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < VIEWS; i++) {
+		char *text = printed(i);
+
+		if (strcmp(views[i].name, "show-log") && strcmp(views[i].name, "show-bgp-log"))
+			assert_fits(views[i].name, text);
+		free(text);
+	}
+}
+
 static void tables_are_as_they_were(void **state)
 {
 	const char *version;
 
 	(void)state;
 	scols_get_library_version(&version);
+	if (strncmp(version, SMARTCOLS, strlen(SMARTCOLS)) != 0) {
+		print_message("libsmartcols is %s and not " SMARTCOLS "\n", version);
+		skip();
+	}
 	for (size_t i = 0; i < VIEWS; i++) {
 		char *text = printed(i);
 
-		if (!strncmp(version, SMARTCOLS, strlen(SMARTCOLS)))
-			judge(views[i].name, text);
-		if (strcmp(views[i].name, "show-log") && strcmp(views[i].name, "show-bgp-log"))
-			assert_fits(views[i].name, text);
+		judge(views[i].name, text);
 		free(text);
 	}
 }
@@ -235,6 +248,7 @@ static void nothing_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_fit),
 		cmocka_unit_test(tables_are_as_they_were),
 		cmocka_unit_test(what_is_read_is_there),
 		cmocka_unit_test(nothing_is_said),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages between processes, and the table of routes. */
+/* Smaller parts of hub: the table of routes, watchdogs, endpoints, and what is kept of tunnels. */
 #include "base/addr.h"
 #include "base/clock.h"
 #include "ipc/datagram.h"
@@ -22,158 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-struct end {
-	struct event_base *base;
-	struct imsg_channel *channel;
-	uint32_t received, wrong, descriptors;
-	uint32_t stop_at;
-	bool gone, free_in_handler;
-};
-
-static void on_message(void *context, const struct imsg *m)
-{
-	struct end *e = context;
-	const struct imsg_tunnel *t = m->payload;
-
-	e->wrong += !t || m->type != IMSG_IKE_TUNNEL_DEL || t->tunnel != e->received;
-	e->received++;
-	if (m->fd >= 0) {
-		e->descriptors++;
-		close(m->fd);
-	}
-	if (e->free_in_handler) {
-		imsg_channel_free(e->channel);
-		e->channel = NULL;
-	}
-	if (e->received == e->stop_at || e->free_in_handler)
-		event_base_loopbreak(e->base);
-}
-
-static void on_gone(void *context)
-{
-	struct end *e = context;
-
-	e->gone = true;
-	event_base_loopbreak(e->base);
-}
-
-struct pair {
-	struct event_base *base;
-	struct end a, b;
-};
-
-static void pair_init(struct pair *p)
-{
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	memset(p, 0, sizeof(*p));
-	p->base = p->a.base = p->b.base = event_base_new();
-	p->a.channel = imsg_channel_new(p->base, fds[0], on_message, on_gone, &p->a);
-	p->b.channel = imsg_channel_new(p->base, fds[1], on_message, on_gone, &p->b);
-}
-
-static void pair_fini(struct pair *p)
-{
-	imsg_channel_free(p->a.channel);
-	imsg_channel_free(p->b.channel);
-	event_base_free(p->base);
-}
-
-/* More than any socket buffer holds: order is kept and nothing is dropped. */
-static void test_all_in_order(void **state)
-{
-	enum { COUNT = 50000 };
-	struct pair p;
-
-	(void)state;
-	pair_init(&p);
-	p.b.stop_at = COUNT;
-	for (uint32_t i = 0; i < COUNT; i++) {
-		struct imsg_tunnel m = {.tunnel = i};
-		int fd = i % 1000 == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-
-		imsg_send(p.a.channel, IMSG_IKE_TUNNEL_DEL, fd, &m, sizeof(m));
-	}
-	event_base_dispatch(p.base);
-	assert_int_equal(p.b.received, COUNT);
-	assert_int_equal(p.b.wrong, 0);
-	assert_int_equal(p.b.descriptors, COUNT / 1000);
-	pair_fini(&p);
-}
-
-static void test_peer_gone(void **state)
-{
-	struct pair p;
-	struct imsg_tunnel m = {0};
-
-	(void)state;
-	pair_init(&p);
-	imsg_channel_free(p.a.channel);
-	p.a.channel = NULL;
-	event_base_dispatch(p.base);
-	assert_true(p.b.gone);
-	imsg_send(p.b.channel, IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m)); /* harmless */
-	pair_fini(&p);
-}
-
-/* Who does not read is given up, by the end that would have to keep it all. */
-static void test_peer_stuck(void **state)
-{
-	static uint8_t bytes[IMSG_MAX_SIZE - 64];
-	struct pair p;
-	struct imsg_tunnel m = {0};
-
-	(void)state;
-	pair_init(&p);
-	for (size_t sent = 0; sent < IMSG_QUEUE_MAX + (4u << 20); sent += sizeof(bytes))
-		imsg_send_bytes(
-			p.a.channel, IMSG_IKE_TUNNEL_DEL, &m, sizeof(m), bytes, sizeof(bytes));
-	assert_int_equal(p.b.received, 0);
-	event_base_dispatch(p.base);
-	assert_true(p.a.gone || p.b.gone);
-	pair_fini(&p);
-}
-
-static void test_free_in_handler(void **state)
-{
-	struct pair p;
-	struct imsg_tunnel m = {0};
-
-	(void)state;
-	pair_init(&p);
-	p.b.free_in_handler = true;
-	for (int i = 0; i < 3; i++)
-		imsg_send(p.a.channel, IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
-	event_base_dispatch(p.base);
-	assert_int_equal(p.b.received, 1);
-	pair_fini(&p);
-}
-
-static void test_malformed_is_skipped(void **state)
-{
-	struct pair p;
-	int fds[2];
-	const uint32_t bad[3] = {IMSG_TYPES, 4, 0}, short_one = 1,
-		       good[3] = {IMSG_IKE_TUNNEL_DEL, 4, 0};
-	struct end e = {.stop_at = 1};
-
-	(void)state;
-	memset(&p, 0, sizeof(p));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	e.base = event_base_new();
-	e.channel = imsg_channel_new(e.base, fds[1], on_message, on_gone, &e);
-	assert_int_equal(send(fds[0], bad, sizeof(bad), 0), sizeof(bad));
-	assert_int_equal(send(fds[0], &short_one, sizeof(short_one), 0), sizeof(short_one));
-	assert_int_equal(send(fds[0], good, sizeof(good), 0), sizeof(good));
-	event_base_dispatch(e.base);
-	assert_int_equal(e.received, 1);
-	assert_int_equal(e.wrong, 0);
-	imsg_channel_free(e.channel);
-	event_base_free(e.base);
-	close(fds[0]);
-}
 
 static struct ip_prefix numbered(uint32_t n)
 {
@@ -493,36 +341,6 @@ static void test_watchdog_reads_what_a_child_does(void **state)
 	assert_int_equal(watchdog_look(&w, getpid()), DOING_WORK);
 }
 
-static void on_pong(void *context, const struct imsg *m)
-{
-	struct end *e = context;
-
-	e->wrong += m->type != IMSG_PONG || m->len;
-	e->received++;
-	event_base_loopbreak(e->base);
-}
-
-/* A child's end answers by itself; hub's passes everything on. */
-static void test_a_channel_answers(void **state)
-{
-	struct pair p;
-	int fds[2];
-
-	(void)state;
-	pair_init(&p);
-	imsg_channel_free(p.a.channel);
-	imsg_channel_free(p.b.channel);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	p.a.channel = imsg_channel_new(p.base, fds[0], on_pong, on_gone, &p.a);
-	p.b.channel = imsg_channel_new(p.base, fds[1], on_message, on_gone, &p.b);
-	imsg_channel_answer(p.b.channel);
-	imsg_send(p.a.channel, IMSG_PING, -1, NULL, 0);
-	event_base_dispatch(p.base);
-	assert_int_equal(p.a.received, 1);
-	assert_int_equal(p.a.wrong + p.b.received + p.b.wrong, 0);
-	pair_fini(&p);
-}
-
 static void on_end(void *context, struct process *p)
 {
 	(void)context, (void)p;
@@ -597,15 +415,9 @@ int main(void)
 		cmocka_unit_test(test_watchdog_spares_what_answers),
 		cmocka_unit_test(test_watchdog_knows_a_machine_that_stood_still),
 		cmocka_unit_test(test_watchdog_reads_what_a_child_does),
-		cmocka_unit_test(test_a_channel_answers),
 		cmocka_unit_test(test_endpoint_faults),
 		cmocka_unit_test(test_endpoint_comes_back_in_steps),
 		cmocka_unit_test(test_what_was_asked_of_a_site_that_is_gone),
-		cmocka_unit_test(test_all_in_order),
-		cmocka_unit_test(test_peer_gone),
-		cmocka_unit_test(test_peer_stuck),
-		cmocka_unit_test(test_free_in_handler),
-		cmocka_unit_test(test_malformed_is_skipped),
 		cmocka_unit_test(test_reassembly_numbers),
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_datagrams_are_limited),

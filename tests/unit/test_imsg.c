@@ -18,8 +18,9 @@ static struct {
 	struct event_base *base;
 	struct imsg_channel *channel;
 	int other; /* the end of somebody who may send anything */
-	unsigned int heard, gone;
-	uint32_t type, next; /* of the last message; what the next one must begin with */
+	unsigned int heard, gone, descriptors;
+	struct imsg_channel **freed; /* by the handler; NULL: none */
+	uint32_t type, next;         /* of the last message; what the next one must begin with */
 } lab;
 
 static void on_message(void *context, const struct imsg *m)
@@ -29,8 +30,14 @@ static void on_message(void *context, const struct imsg *m)
 	lab.type = m->type;
 	if (m->len >= sizeof(lab.next))
 		assert_int_equal(*(const uint32_t *)m->payload, lab.next++);
-	if (m->fd >= 0)
+	if (m->fd >= 0) {
+		lab.descriptors++;
 		close(m->fd);
+	}
+	if (lab.freed) {
+		imsg_channel_free(*lab.freed);
+		*lab.freed = NULL;
+	}
 }
 
 static void on_gone(void *context)
@@ -179,14 +186,29 @@ static void a_slow_reader_gets_all_in_order(void **state)
 	lab.other = -1;
 	for (uint32_t i = 0; i < MANY; i++) {
 		memcpy(body, &i, sizeof(i));
-		imsg_send(lab.channel, IMSG_ROUTES, -1, body, sizeof(body));
+		imsg_send(lab.channel, IMSG_ROUTES,
+			i % 100 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC), body, sizeof(body));
 	}
 	assert_true(imsg_queued(lab.channel) > 0);
 	for (int i = 0; i < 10 * MANY && lab.heard < MANY; i++)
 		turn();
 	assert_int_equal(lab.heard, MANY);
+	assert_int_equal(lab.descriptors, MANY / 100);
 	assert_int_equal(imsg_queued(lab.channel), 0);
 	imsg_channel_free(reader);
+}
+
+/* What a message says may end its channel: what came behind it is not heard. */
+static void a_handler_may_free_the_channel(void **state)
+{
+	const uint32_t start[] = {IMSG_START, 0};
+
+	(void)state;
+	lab.freed = &lab.channel;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(lab.other, start, sizeof(start), 0), sizeof(start));
+	turn();
+	assert_int_equal(lab.heard, 1);
 }
 
 static void who_never_reads_is_given_up(void **state)
@@ -211,6 +233,7 @@ static void the_end_is_told_once(void **state)
 	turn();
 	turn();
 	assert_int_equal(lab.gone, 1);
+	imsg_send(lab.channel, IMSG_START, -1, NULL, 0); /* harmless */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -222,6 +245,7 @@ int main(void)
 		TEST(what_is_malformed_is_dropped),
 		TEST(a_ping_is_answered),
 		TEST(a_slow_reader_gets_all_in_order),
+		TEST(a_handler_may_free_the_channel),
 		TEST(who_never_reads_is_given_up),
 		TEST(the_end_is_told_once),
 	};
