@@ -222,4 +222,11 @@ static inline struct ike_sa *sa_of(struct lab *l, int i)
 	return sa;
 }
 
+static inline void assert_says(struct lab *l, enum reason why, const char *text)
+{
+	if (l->state[HUB].reason != why || !strstr(l->state[HUB].detail, text))
+		fail_msg("%s: %s, instead of %s: %s", reason_code(l->state[HUB].reason),
+			l->state[HUB].detail, reason_code(why), text);
+}
+
 #endif

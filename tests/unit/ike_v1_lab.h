@@ -50,4 +50,17 @@ static inline void assert_refused(struct lab *l, enum reason hub, const char *si
 	lab_free(l);
 }
 
+/* Takes what the hub would do now, and counts it. */
+static inline void drain(struct lab *l)
+{
+	struct effect *f;
+
+	while ((f = engine_effect(l->e[HUB]))) {
+		if (f->type == EFFECT_NOTE)
+			l->notes[HUB][f->note.reason]++;
+		l->sent[HUB] += f->type == EFFECT_SEND;
+		effect_free(f);
+	}
+}
+
 #endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The BPF programs: where they are attached. */
+#ifndef TESTS_SIM_FAKE_PROGRAMS_H
+#define TESTS_SIM_FAKE_PROGRAMS_H
+
+#include "fake_tables.h"
+
+struct bpf_plane *bpf_plane_load(
+	const struct bpf_options *options, char error[DATAPLANE_ERROR_SIZE])
+{
+	(void)options, (void)error;
+	return (struct bpf_plane *)&fake;
+}
+
+void bpf_plane_free(struct bpf_plane *plane)
+{
+	(void)plane;
+}
+
+static uint32_t fake_outside[SLUICE_MAX_OUTSIDE]; /* ifindex that the plane knows of each */
+
+bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
+	char error[DATAPLANE_ERROR_SIZE])
+{
+	(void)plane;
+	if (fake.devices[outside].unattachable) {
+		snprintf(error, DATAPLANE_ERROR_SIZE, "XDP is refused");
+		return false;
+	}
+	fake.devices[outside].detached = false;
+	*mode = "native";
+	return true;
+}
+
+void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex)
+{
+	(void)plane;
+	assert_true(fake.devices[outside]
+			    .closed); /* before programs are let go, until they are on again */
+	fake_outside[outside] = ifindex;
+}
+
+bool bpf_plane_outside_holds(struct bpf_plane *plane, uint32_t outside)
+{
+	(void)plane;
+	return !fake.devices[outside].detached;
+}
+
+bool bpf_plane_inside_holds(const struct bpf_plane *plane, uint32_t ifindex)
+{
+	(void)plane, (void)ifindex;
+	return !fake.inside_detached;
+}
+
+bool bpf_plane_attach_inside(struct bpf_plane *plane, uint32_t ifindex, const char **mode,
+	char error[DATAPLANE_ERROR_SIZE])
+{
+	(void)plane, (void)error;
+	assert_int_equal(ifindex, FAKE_INSIDE);
+	fake.inside_detached = false;
+	*mode = "tcx";
+	return true;
+}
+
+bool bpf_plane_attach_interface(struct bpf_plane *plane, uint32_t ifindex, uint32_t tunnel,
+	char error[DATAPLANE_ERROR_SIZE])
+{
+	(void)plane, (void)ifindex, (void)tunnel, (void)error;
+	return true;
+}
+
+void bpf_plane_interface_forget(struct bpf_plane *plane, uint32_t ifindex)
+{
+	(void)plane, (void)ifindex;
+}
+
+int bpf_plane_steer_fd(const struct bpf_plane *plane)
+{
+	(void)plane;
+	return -1;
+}
+
+int bpf_plane_map_fd(const struct bpf_plane *plane, enum data_map map)
+{
+	(void)plane, (void)map;
+	return STDIN_FILENO;
+}
+
+uint32_t bpf_plane_map_value_size(const struct bpf_plane *plane, enum data_map map)
+{
+	(void)plane, (void)map;
+	return 8;
+}
+
+uint32_t bpf_plane_map_entries(const struct bpf_plane *plane, enum data_map map)
+{
+	(void)plane, (void)map;
+	return 1;
+}
+
+#endif
