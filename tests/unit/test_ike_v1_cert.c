@@ -72,6 +72,23 @@ static void keys_of_two_kinds(bool later)
 	lab_free(l);
 }
 
+/* What is wrong with its certificate is told, and not that another tunnel has another identity. */
+static void untrusted_beside_another(void)
+{
+	struct lab *l = cert_lab(KEY_P256, KEY_P256, &stranger_ca);
+	struct engine_tunnel other = l->conf[HUB];
+	struct secret none = {0};
+
+	other.number = 1;
+	other.remote_id = certs_id(IKE_ID_FQDN, "other.example");
+	engine_tunnel_set(l->e[HUB], &other, &none, l->now);
+	site_starts(l);
+	assert_int_equal(l->state[HUB].reason, REASON_CERT_UNTRUSTED);
+	if (strstr(l->state[HUB].detail, "it is site"))
+		fail_msg("%s", l->state[HUB].detail);
+	lab_free(l);
+}
+
 static void test_signatures(void **state)
 {
 	struct lab *l;
@@ -121,6 +138,7 @@ static void test_signatures(void **state)
 	assert_refused(l, REASON_CERT_OWN, NULL);
 	keys_of_two_kinds(false);
 	keys_of_two_kinds(true);
+	untrusted_beside_another();
 	made_free(&root);
 	made_free(&stranger_ca);
 	for (enum key_kind k = KEY_RSA; k <= KEY_ED25519; k++) {

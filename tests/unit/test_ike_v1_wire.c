@@ -4,8 +4,6 @@
 
 #include "crypto/hash.h"
 
-#include <stdio.h>
-
 static unsigned int drops;
 
 static uint8_t exchange_of(const struct effect_send *s)

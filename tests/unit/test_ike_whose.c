@@ -159,6 +159,41 @@ static void test_identity_that_is_expected(void **state)
 	lab_free(l);
 }
 
+/* The device has the key of one tunnel between these addresses, and the identity of another. */
+static void has_key_of_other(void (*change)(struct engine_tunnel *), const char *told)
+{
+	struct lab *l = lab_v1();
+
+	hub_expects(l, "192.0.2.2", "192.0.2.1");
+	if (change) {
+		change(&l->conf[HUB]);
+		configure(l, HUB, "key");
+	}
+	l->conf[SITE].options.startup = STARTUP_START;
+	configure(l, SITE, "other key");
+	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_UP, l->now);
+	pass(l, S);
+	assert_string_equal(l->note[HUB][REASON_UNKNOWN_ID].detail, told);
+	assert_int_equal(l->told[HUB][OTHER], 1);
+	lab_free(l);
+}
+
+static void make_v2(struct engine_tunnel *c)
+{
+	c->options.ikev1 = false;
+	c->options.ikev2 = true;
+}
+
+static void test_key_of_another_tunnel(void **state)
+{
+	(void)state;
+	has_key_of_other(NULL,
+		"identity fqdn:s: it is site shop tunnel 0's, whose pre-shared key is "
+		"another one");
+	has_key_of_other(make_v2, "identity fqdn:s: it is site shop tunnel 0's, which has another "
+				  "version of IKE");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_who_only_says_so_changes_no_tunnel),
 		cmocka_unit_test(test_device_at_the_other_address_of_the_hub),
 		cmocka_unit_test(test_identity_that_is_expected),
+		cmocka_unit_test(test_key_of_another_tunnel),
 	};
 
 	if (!crypto_init())

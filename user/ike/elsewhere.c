@@ -3,17 +3,6 @@
 
 #include <stdio.h>
 
-struct tunnel *elsewhere_find(const struct engine *e, const struct ike_identity *id)
-{
-	for (unsigned int i = 0; i < e->tunnel_end; i++) {
-		struct tunnel *t = tunnel_find(e, i);
-
-		if (t && identity_equal(&t->conf.remote_id, id))
-			return t;
-	}
-	return NULL;
-}
-
 static bool is_other_hub(const struct tunnel *t, const struct ip_endpoint *local)
 {
 	return !addr_equal(&t->conf.local, &local->addr);
@@ -30,8 +19,26 @@ bool elsewhere_differs(
 	return is_other_hub(t, local) || is_other_peer(t, remote);
 }
 
+struct tunnel *elsewhere_find(const struct engine *e, const struct ike_identity *id,
+	const struct ip_endpoint *local, const struct ip_endpoint *remote)
+{
+	struct tunnel *found = NULL;
+
+	for (unsigned int i = 0; i < e->tunnel_end; i++) {
+		struct tunnel *t = tunnel_find(e, i);
+
+		if (!t || !identity_equal(&t->conf.remote_id, id))
+			continue;
+		if (!elsewhere_differs(t, local, remote))
+			return t;
+		if (!found)
+			found = t;
+	}
+	return found;
+}
+
 const char *elsewhere_format(const struct tunnel *t, const struct ip_endpoint *local,
-	const struct ip_endpoint *remote, char text[REASON_TEXT_SIZE])
+	const struct ip_endpoint *remote, const char *here, char text[REASON_TEXT_SIZE])
 {
 	bool hub = is_other_hub(t, local), peer = is_other_peer(t, remote);
 	char address[ADDR_STR_SIZE], ours[ADDR_STR_SIZE];
@@ -42,6 +49,6 @@ const char *elsewhere_format(const struct tunnel *t, const struct ip_endpoint *l
 		hub ? addr_format(&t->conf.local, ours) : "",
 		hub    ? " of the hub"
 		: peer ? ""
-		       : ", which has another version of IKE or another kind of authentication");
+		       : here);
 	return text;
 }

@@ -357,16 +357,30 @@ static bool send_last(
 	return true;
 }
 
-/* The key is right, and the identity that of another tunnel: operators hear of which. */
-static void name_elsewhere(struct engine *e, const struct message *m, struct attempt *a)
+/* What keeps a tunnel of these addresses, whose identity the peer has said, from being the one. */
+static const char *what_differs(
+	const struct ike_sa *sa, const struct tunnel *t, const struct attempt *a)
 {
-	const struct tunnel *t = elsewhere_find(e, &a->id);
+	bool by_key = sa->v1->handshake->auth == V1_AUTH_PSK;
+
+	if (!t->conf.options.ikev1)
+		return ", which has another version of IKE";
+	if ((t->conf.options.auth == AUTH_PSK) != by_key)
+		return ", which has another kind of authentication";
+	return a->tried < V1_CANDIDATES_MAX ? ", whose pre-shared key is another one" : "";
+}
+
+/* The key is right, and the identity that of another tunnel: operators hear of which. */
+static void name_elsewhere(
+	struct engine *e, const struct ike_sa *sa, const struct message *m, struct attempt *a)
+{
+	const struct tunnel *t = elsewhere_find(e, &a->id, &m->local, &m->remote);
 	char id[IDENTITY_STR_SIZE], where[REASON_TEXT_SIZE];
 
 	if (t)
 		snprintf(a->text, sizeof(a->text), "identity %.60s: %.160s",
 			identity_format(&a->id, id),
-			elsewhere_format(t, &m->local, &m->remote, where));
+			elsewhere_format(t, &m->local, &m->remote, what_differs(sa, t, a), where));
 }
 
 /* A copy of it: told of before, and tried again because the hub may have the right key by now. */
@@ -410,8 +424,8 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 		return; /* silence: the peer repeats this message */
 	}
 	if (!t) {
-		if (a.id.type)
-			name_elsewhere(e, m, &a);
+		if (a.why == REASON_UNKNOWN_ID && a.id.type)
+			name_elsewhere(e, sa, m, &a);
 		if (!copy)
 			tell_refused(e, m, a.tunnel, a.why, a.text);
 		refuse(e, sa, m, a.proven, a.proven && sa->v1->handshake->auth == V1_AUTH_PSK,

@@ -175,14 +175,16 @@ static void note_unknown(struct engine *e, const struct ike_sa *sa, const struct
 {
 	const struct tunnel *like = peer->type ? same_value(e, m, peer) : NULL;
 	const struct tunnel *here = tunnel_at(e, &m->local, &m->remote);
-	struct tunnel *elsewhere = peer->type ? elsewhere_find(e, peer) : NULL;
+	struct tunnel *elsewhere =
+		peer->type ? elsewhere_find(e, peer, &m->local, &m->remote) : NULL;
 	char other[IDENTITY_STR_SIZE], where[REASON_TEXT_SIZE];
 
 	if (is_from_elsewhere(sa, m, elsewhere))
 		tell_of_elsewhere(e, m, elsewhere);
 	if (elsewhere) {
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.60s: %.160s", text,
-			elsewhere_format(elsewhere, &m->local, &m->remote, where));
+			elsewhere_format(elsewhere, &m->local, &m->remote,
+				", which has another version of IKE", where));
 	} else if (like) {
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.80s; site %s has %.80s",
 			text, like->conf.site, identity_format(&like->conf.remote_id, other));
