@@ -150,12 +150,75 @@ static void test_ends(void **state)
 	lab_free(l);
 }
 
+/* ---- message 5 that no key opens ---- */
+
+static struct {
+	uint8_t bytes[IKE_MESSAGE_MAX];
+	struct ip_endpoint from, to;
+	bool taken;
+} fifth;
+
+static bool take_fifth(struct lab *l, int from, const struct effect_send *s)
+{
+	struct ike_header h;
+
+	(void)l;
+	if (from != SITE || !header_decode(s->bytes, s->len, &h) || !(h.flags & V1_ENCRYPTED))
+		return false;
+	memcpy(fifth.bytes, s->bytes, IKE_HEADER_LEN);
+	fifth.from = s->local;
+	fifth.to = s->remote;
+	fifth.taken = true;
+	return true;
+}
+
+static void say_fifth(struct lab *l, uint8_t fill, unsigned int told)
+{
+	struct wr w = wr_init(fifth.bytes + IKE_HEADER_LEN - 4, 4);
+
+	wr_u32(&w, IKE_HEADER_LEN + IKE_MESSAGE_MAX / 32 * 31);
+	memset(fifth.bytes + IKE_HEADER_LEN, fill, IKE_MESSAGE_MAX / 32 * 31);
+	engine_datagram(l->e[HUB], &fifth.to, &fifth.from, fifth.bytes,
+		IKE_HEADER_LEN + IKE_MESSAGE_MAX / 32 * 31, l->now);
+	drain(l);
+	assert_int_equal(l->notes[HUB][REASON_WRONG_PSK], told);
+}
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void)
+{
+	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+						       : 0;
+}
+
+/* A stranger may send long ones for each SA that it has half open: it is known again, and not kept. */
+static void test_copies_of_message_5(void **state)
+{
+	struct lab *l = lab_v1();
+	size_t before;
+
+	(void)state;
+	l->drop = take_fifth;
+	site_starts(l);
+	assert_true(fifth.taken);
+	before = allocated();
+	say_fifth(l, 1, 1);
+	assert_true(allocated() < before + IKE_MESSAGE_MAX / 2);
+	say_fifth(l, 1, 1);
+	say_fifth(l, 2, 2);
+	say_fifth(l, 2, 2);
+	say_fifth(l, 1, 3); /* only the last one is known */
+	lab_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost_third),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_copies_of_message_5),
 	};
 
 	if (!crypto_init())

@@ -23,7 +23,6 @@ void v1_handshake_free(struct v1_handshake *h)
 	blob_free(&h->sa);
 	blob_free(&h->public_i);
 	blob_free(&h->public_r);
-	blob_free(&h->refused);
 	secret_wipe(h, sizeof(*h));
 	free(h);
 }

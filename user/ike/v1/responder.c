@@ -383,17 +383,13 @@ static void name_elsewhere(
 			elsewhere_format(t, &m->local, &m->remote, what_differs(sa, t, a), where));
 }
 
-/* A copy of it: told of before, and tried again because the hub may have the right key by now. */
-static bool is_refused(const struct v1_handshake *h, const struct message *m)
-{
-	return h->refused.len == m->raw.len &&
-	       memcmp(h->refused.bytes, m->raw.bytes, m->raw.len) == 0;
-}
-
 void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64_t now)
 {
 	const struct message *m = vm->m;
+	const struct chunk raw = {m->raw.bytes, m->raw.len};
+	struct v1_handshake *h = sa->v1->handshake;
 	struct ip_endpoint began = sa->remote;
+	uint8_t digest[SHA256_LEN];
 	struct blob cipher = {0};
 	char text[REASON_TEXT_SIZE];
 	struct attempt a;
@@ -401,25 +397,25 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 	enum reason why;
 	bool contact, alone, copy;
 
-	if (sa->v1->handshake->tries >= V1_TRIES_MAX)
+	if (h->tries >= V1_TRIES_MAX)
 		return; /* it was met with silence as often, and each time all keys were tried */
-	copy = is_refused(sa->v1->handshake, m);
+	if (!hash_sha256(&raw, 1, digest))
+		return;
+	/* Told of before, and tried again because the hub may have the right key by now. */
+	copy = !memcmp(h->refused, digest, sizeof(digest));
 	blob_set(&cipher, m->raw.bytes, m->raw.len);
 	vm->cipher = cipher.bytes;
 	t = authenticate(e, sa, vm, &a);
-	if (t || a.proven) {
-		blob_free(&cipher);
-	} else {
-		blob_free(&sa->v1->handshake->refused);
-		sa->v1->handshake->refused = cipher;
-	}
+	blob_free(&cipher);
+	if (!t && !a.proven)
+		memcpy(h->refused, digest, sizeof(digest));
 	secret_wipe(&a.keys, sizeof(a.keys));
 	/* RFC 3947 4: from here on the peer is where this message came from. */
 	sa->local = m->local;
 	sa->remote = m->remote;
 	if (!t && was_removed(e, m, &a)) {
-		blob_free(&sa->v1->handshake->refused);
-		sa->v1->handshake->tries++;
+		memset(h->refused, 0, sizeof(h->refused));
+		h->tries++;
 		stranger_refused(e, m, false, REASON_TUNNEL_REMOVED, "%s", a.text);
 		return; /* silence: the peer repeats this message */
 	}
@@ -428,8 +424,7 @@ void v1_main5(struct engine *e, struct ike_sa *sa, struct v1_message *vm, uint64
 			name_elsewhere(e, sa, m, &a);
 		if (!copy)
 			tell_refused(e, m, a.tunnel, a.why, a.text);
-		refuse(e, sa, m, a.proven, a.proven && sa->v1->handshake->auth == V1_AUTH_PSK,
-			a.why, now);
+		refuse(e, sa, m, a.proven, a.proven && h->auth == V1_AUTH_PSK, a.why, now);
 		return;
 	}
 	if (t->disabled) {

@@ -6,6 +6,7 @@
 #ifndef SLUICE_IKE_V1_V1_H
 #define SLUICE_IKE_V1_V1_H
 
+#include "crypto/hash.h"
 #include "crypto/trust.h"
 #include "ike/internal.h"
 #include "ike/v1/message.h"
@@ -29,8 +30,9 @@ struct v1_handshake {
 	struct blob public_i, public_r;
 	struct dh_secret shared;
 	uint16_t auth;
-	uint8_t tries;       /* messages 3 and 5 that were not right: forged, maybe */
-	struct blob refused; /* the last message 5 that no key opened, as it came */
+	uint8_t tries; /* messages 3 and 5 that were not right: forged, maybe */
+	uint8_t refused
+		[SHA256_LEN]; /* of the last message 5 that no key opened; 0: there was none */
 };
 
 /* An exchange of phase 2 that may come again: RFC 2408 has retransmission by either side. */
