@@ -294,7 +294,7 @@ static void put_update(
 	struct attrs *a;
 
 	if (!store.chains)
-		attr_store_init(&store);
+		attr_store_init(&store, 1);
 	for (unsigned int k = 0; k < n; k++) {
 		struct ip_prefix p = numbered(i * prefixes + first + k);
 
@@ -382,7 +382,7 @@ static void put_random(struct wr *w, unsigned int i, unsigned int n)
 	struct attrs *a;
 
 	if (!store.chains)
-		attr_store_init(&store);
+		attr_store_init(&store, 1);
 	wr_u8(&path, AS_SEQUENCE);
 	wr_u8(&path, (uint8_t)(1 + more));
 	for (unsigned int k = 0; k <= more; k++)

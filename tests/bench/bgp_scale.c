@@ -126,7 +126,7 @@ static void announce(uint32_t tunnel, unsigned int prefixes)
 		AF_INET, {169, 254, (uint8_t)(tunnel >> 6), (uint8_t)(tunnel << 2 | 2)}};
 	struct attrs *a;
 
-	attr_store_init(&store);
+	attr_store_init(&store, 1);
 	a = attr_intern(&store, &d);
 	for (unsigned int i = 0; i < prefixes;) {
 		uint8_t nlri[PREFIXES_PER_MSG * 4], out[MESSAGE_MAX];

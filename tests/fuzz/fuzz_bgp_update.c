@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	if (u.result.error >= ATTR_WITHDRAW || !u.attrs.path.len)
 		return 0;
-	attr_store_init(&store);
+	attr_store_init(&store, 1);
 	a = attr_intern(&store, &u.attrs);
 	if (a) {
 		again(&store, a, true);

@@ -275,7 +275,7 @@ static void leaves_prepended(void **state)
 	static const uint8_t nlri[] = {24, 10, 1, 9, 8, 11};
 
 	(void)state;
-	attr_store_init(&s);
+	attr_store_init(&s, 1);
 	a = intern_list(&s, rich_list, sizeof(rich_list), true);
 	for (int four = 0; four <= 1; four++) {
 		struct wr w = wr_init(bytes, sizeof(bytes));
@@ -338,7 +338,7 @@ static void ipv6_round_trip(void **state)
 	(void)state;
 	assert_true(addr_parse("fd00:1::1", &hop));
 	assert_true(prefix_parse("fd01:1::/48", &wanted));
-	attr_store_init(&s);
+	attr_store_init(&s, 1);
 	a = intern_list(&s, rich_list, sizeof(rich_list), true);
 	update_encode_reach(&w, BGP_IPV6, a, &x, &hop, nlri, sizeof(nlri));
 	assert_true(update_decode(complete(&w, MESSAGE_UPDATE).body, &context, &u, &error));
@@ -395,7 +395,7 @@ static void largest_attributes_fit_one_message(void **state)
 	d.path.len = (uint16_t)wr_len(&w);
 	d.communities.p = communities;
 	d.communities.len = (uint16_t)((ATTR_BYTES_MAX - d.path.len) / 4 * 4);
-	attr_store_init(&s);
+	attr_store_init(&s, 1);
 	a = attr_intern(&s, &d);
 	assert_non_null(a);
 	assert_int_equal(a->hops, ATTR_PATH_HOPS_MAX);
@@ -417,7 +417,7 @@ static void equal_attributes_are_one(void **state)
 	(void)state;
 	memcpy(other, rich_list, sizeof(other));
 	other[3] = ORIGIN_INCOMPLETE;
-	attr_store_init(&s);
+	attr_store_init(&s, 1);
 	a = intern_list(&s, rich_list, sizeof(rich_list), true);
 	b = intern_list(&s, rich_list, sizeof(rich_list), true);
 	c = intern_list(&s, other, sizeof(other), true);

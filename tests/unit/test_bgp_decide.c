@@ -81,7 +81,7 @@ static void set_prefix(struct rib_prefix *e, const char *text)
 static void lay_out(struct bench *b, const struct decide_case *c)
 {
 	*b = (struct bench){0};
-	attr_store_init(&b->store);
+	attr_store_init(&b->store, 1);
 	for (int i = 0; i < c->count; i++) {
 		const struct line *l = &c->lines[i];
 		struct attr_draft d = {.origin = l->origin, .has_med = l->med != NONE};

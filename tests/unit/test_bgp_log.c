@@ -194,7 +194,7 @@ static void send_route(const char *next_hop, uint32_t second_as)
 	wr_u32(&path, second_as);
 	wr_u32(&path, 65555);
 	x.local_as = site_as(0);
-	attr_store_init(&store);
+	attr_store_init(&store, 1);
 	a = attr_intern(&store, &d);
 	update_encode_reach(&w, BGP_IPV4, a, &x, &hop, nlri, sizeof(nlri));
 	attr_unref(&store, a);

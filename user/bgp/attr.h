@@ -134,6 +134,7 @@ struct attr_store {
 	struct attrs **chains;
 	uint32_t size; /* a power of two */
 	uint32_t used;
+	uint64_t key;
 };
 
 /* How attributes leave: what the hub changes. */
@@ -164,7 +165,8 @@ void attr_encode_unreach(struct wr *w, enum bgp_family family, const uint8_t *nl
 
 const char *attr_name(unsigned int type);
 
-void attr_store_init(struct attr_store *s);
+/* `key`: random, so that no peer chooses attributes that are searched for in one chain. */
+void attr_store_init(struct attr_store *s, uint64_t key);
 void attr_store_fini(struct attr_store *s);
 
 /* A reference to attributes equal to the draft's. NULL: more bytes than ATTR_BYTES_MAX. */

@@ -7,9 +7,12 @@
 
 enum { FIRST_SIZE = 256 };
 
-void attr_store_init(struct attr_store *s)
+/* Hashes are computed modulo this: a prime, so that all factors but 0 are as good. */
+#define PRIME ((UINT64_C(1) << 61) - 1)
+
+void attr_store_init(struct attr_store *s, uint64_t key)
 {
-	*s = (struct attr_store){.size = FIRST_SIZE};
+	*s = (struct attr_store){.size = FIRST_SIZE, .key = key % (PRIME - 1) + 1};
 	s->chains = calloc(s->size, sizeof(*s->chains));
 	if (!s->chains)
 		abort();
@@ -29,14 +32,18 @@ void attr_store_fini(struct attr_store *s)
 	*s = (struct attr_store){0};
 }
 
-/* FNV-1a: peers can make collisions, but only among the few attributes of their own limit. */
-static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t len)
+/*
+ * The words are the coefficients of a polynomial, and its value at the key is the hash. Two different lists of words
+ * have the same one for as many keys as they have words, at most: a peer that does not know the key can do nothing but
+ * guess, however many words it chooses. With a hash that only mixes word after word (rib_mix) it could: what the top bit
+ * of a word changes is the same for every key, and the next words take it back.
+ */
+static uint64_t hash_word(uint64_t key, uint64_t hash, uint32_t word)
 {
-	const uint8_t *p = bytes;
+	unsigned __int128 product = (unsigned __int128)(hash + word) * key;
+	uint64_t sum = (uint64_t)(product & PRIME) + (uint64_t)(product >> 61);
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ p[i]) * 16777619u;
-	return hash;
+	return sum >= PRIME ? sum - PRIME : sum;
 }
 
 static size_t bytes_len(const struct attrs *a)
@@ -44,12 +51,24 @@ static size_t bytes_len(const struct attrs *a)
 	return (size_t)a->path_len + a->communities_len + a->ext_len + a->large_len + a->other_len;
 }
 
-static uint32_t hash_attrs(const struct attrs *a)
+/* The lengths count, too: the same bytes are other attributes when they are divided in another way. */
+static uint32_t hash_attrs(uint64_t key, const struct attrs *a)
 {
-	uint32_t fields[] = {a->med, a->aggregator.as, a->aggregator.id, a->origin, a->has_med,
-		a->atomic_aggregate};
+	const uint32_t fields[] = {a->med, a->aggregator.as, a->aggregator.id, a->origin,
+		a->has_med, a->atomic_aggregate, a->path_len, a->communities_len, a->ext_len,
+		a->large_len, a->other_len};
+	size_t len = bytes_len(a);
+	uint64_t hash = 0;
 
-	return hash_bytes(hash_bytes(2166136261u, fields, sizeof(fields)), a->bytes, bytes_len(a));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		hash = hash_word(key, hash, fields[i]);
+	for (size_t at = 0; at < len; at += sizeof(uint32_t)) {
+		uint32_t word = 0;
+
+		memcpy(&word, a->bytes + at, len - at < sizeof(word) ? len - at : sizeof(word));
+		hash = hash_word(key, hash, word);
+	}
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
 static bool equal(const struct attrs *a, const struct attrs *b)
@@ -64,7 +83,7 @@ static bool equal(const struct attrs *a, const struct attrs *b)
 
 static void grow(struct attr_store *s)
 {
-	struct attr_store bigger = {.size = s->size * 2, .used = s->used};
+	struct attr_store bigger = {.size = s->size * 2, .used = s->used, .key = s->key};
 
 	bigger.chains = calloc(bigger.size, sizeof(*bigger.chains));
 	if (!bigger.chains)
@@ -83,7 +102,7 @@ static void grow(struct attr_store *s)
 	*s = bigger;
 }
 
-static struct attrs *build(const struct attr_draft *d)
+static struct attrs *build(uint64_t key, const struct attr_draft *d)
 {
 	size_t len = (size_t)d->path.len + d->communities.len + d->ext_communities.len +
 		     d->large_communities.len + d->other_len;
@@ -113,13 +132,13 @@ static struct attrs *build(const struct attr_draft *d)
 	wr_bytes(&w, d->ext_communities.p, d->ext_communities.len);
 	wr_bytes(&w, d->large_communities.p, d->large_communities.len);
 	wr_bytes(&w, d->other, d->other_len);
-	a->hash = hash_attrs(a);
+	a->hash = hash_attrs(key, a);
 	return a;
 }
 
 struct attrs *attr_intern(struct attr_store *s, const struct attr_draft *d)
 {
-	struct attrs *a = build(d);
+	struct attrs *a = build(s->key, d);
 
 	if (!a)
 		return NULL;

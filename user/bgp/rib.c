@@ -133,7 +133,7 @@ void rib_init(struct rib *r, uint64_t key)
 		table_init(&r->table[f], f, key);
 	pool_init(&r->paths, sizeof(struct rib_path));
 	pool_init(&r->sets, RIB_SLOT_WORDS * sizeof(uint64_t));
-	attr_store_init(&r->attrs);
+	attr_store_init(&r->attrs, key);
 	r->own = attr_intern(&r->attrs, &none);
 	none.origin = ORIGIN_INCOMPLETE;
 	r->statics = attr_intern(&r->attrs, &none);
