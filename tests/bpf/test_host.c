@@ -2,9 +2,15 @@
 /* What others change on the host: that it is noticed, what it is then, and how it is put right. */
 #include "frames.h"
 
+#include "dataplane/half_open.h"
 #include "dataplane/host.h"
 #include "dataplane/link.h"
 
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define QUIET_MS 2000
 
@@ -253,6 +261,93 @@ static void the_hub_sends_from_an_address_of_its_own(void **context)
 	link_close(l);
 }
 
+static int listener(int family, uint16_t port)
+{
+	struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	bool v6 = family == AF_INET6;
+	int on = 1, s = socket(family, SOCK_STREAM, 0);
+
+	assert_true(s >= 0);
+	assert_true(!v6 || !setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)));
+	assert_int_equal(
+		bind(s, v6 ? (void *)&any6 : (void *)&any4, v6 ? sizeof(any6) : sizeof(any4)), 0);
+	assert_int_equal(listen(s, 8), 0);
+	return s;
+}
+
+static uint16_t folded(uint32_t sum, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static void put_sum(uint8_t *at, uint16_t sum)
+{
+	at[0] = (uint8_t)(sum >> 8);
+	at[1] = (uint8_t)sum;
+}
+
+/* A SYN whose sender takes no answer, as if it had come by d0. */
+static void syn(bool v6, uint16_t port)
+{
+	static const uint8_t from4[] = {10, 0, 0, 9}, to4[] = {10, 0, 0, 1};
+	static const uint8_t from6[16] = {0xfd, 0, 0, 0x10, [15] = 9},
+			     to6[16] = {0xfd, 0, 0, 0x10, [15] = 1};
+	struct sockaddr_ll out = {
+		.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("d1")};
+	size_t addresses = v6 ? 32 : 8, head = v6 ? 40 : 20;
+	struct ifreq hub = {.ifr_name = "d0"};
+	uint8_t bytes[128];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	int s = socket(AF_PACKET, SOCK_RAW, 0);
+
+	assert_true(s >= 0 && !ioctl(s, SIOCGIFHWADDR, &hub));
+	wr_bytes(&w, hub.ifr_hwaddr.sa_data, 6);
+	wr_zero(&w, 6);
+	wr_u16(&w, v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP);
+	if (v6)
+		ipv6(&w, from6, to6, IPPROTO_TCP, 20);
+	else
+		ipv4(&w, from4, to4, IPPROTO_TCP, 0, 20);
+	wr_u16(&w, 40000);
+	wr_u16(&w, port);
+	wr_u32(&w, 1);
+	wr_u32(&w, 0);
+	wr_u16(&w, 0x5002);
+	wr_u16(&w, 8192);
+	wr_u32(&w, 0);
+	if (!v6)
+		put_sum(bytes + 14 + 10, folded(0, bytes + 14, 20));
+	put_sum(bytes + 14 + head + 16,
+		folded(IPPROTO_TCP + 20, bytes + 14 + head - addresses, addresses + 20));
+	assert_int_equal(sendto(s, bytes, wr_len(&w), 0, (struct sockaddr *)&out, sizeof(out)),
+		(int)wr_len(&w));
+	close(s);
+}
+
+static void half_open_connections_are_listed(void **context)
+{
+	struct ip_addr list[4];
+	char text[ADDR_STR_SIZE];
+	int listeners[] = {listener(AF_INET, 179), listener(AF_INET6, 179), listener(AF_INET, 180)};
+
+	(void)context;
+	assert_int_equal(half_open_list(179, list, 4), 0);
+	syn(false, 180);
+	syn(false, 179);
+	syn(true, 179);
+	assert_int_equal(half_open_list(179, list, 4), 2);
+	assert_string_equal(addr_format(&list[0], text), "10.0.0.9");
+	assert_string_equal(addr_format(&list[1], text), "fd00:10::9");
+	assert_int_equal(half_open_list(179, list, 1), 1);
+	for (int i = 0; i < 3; i++)
+		close(listeners[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +359,7 @@ int main(void)
 		cmocka_unit_test_setup(a_way_out_is_more_than_its_own_network, setup),
 		cmocka_unit_test_setup(the_inside_device_is_as_it_was_made, setup),
 		cmocka_unit_test_setup(the_hub_sends_from_an_address_of_its_own, setup),
+		cmocka_unit_test_setup(half_open_connections_are_listed, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ case_ "it comes through again, and nothing is told any more" until_true 40 quiet
 # The other way: what the device sends comes in, and it hears nothing.
 in_ns inet nft 'table inet sealed { chain f { type filter hook forward priority 0
 	oifname "b1_1" udp sport 4500 @th,64,32 != 0 drop; }; }'
-deaf() { [[ $(json_of show tunnels '.tunnels[1].bgp_detail') == *'it gets none of ours: its SYN is repeated'* ]]; }
+deaf() { [[ $(json_of show tunnels '.tunnels[1].bgp_detail') == *'it has not acknowledged the hub'?'s answer to its SYN for '*'ESP towards it is blocked, or a filter there drops it'* ]]; }
 case_ "the device hears nothing: that is told, and in which direction" until_true 60 deaf
 in_ns inet nft delete table inet sealed
 case_ "it hears again, and nothing is told any more" until_true 60 quiet

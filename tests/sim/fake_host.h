@@ -104,4 +104,12 @@ bool link_device(const char *name, struct link_device *device)
 	return d && d->is.ifindex;
 }
 
+size_t half_open_list(uint16_t port, struct ip_addr *list, size_t max)
+{
+	assert_int_equal(port, 179);
+	assert_true(max >= fake.half_open_count);
+	memcpy(list, fake.half_open, fake.half_open_count * sizeof(list[0]));
+	return fake.half_open_count;
+}
+
 #endif

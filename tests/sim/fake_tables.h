@@ -8,6 +8,7 @@
 
 #include "dataplane/bpf.h"
 #include "dataplane/connected.h"
+#include "dataplane/half_open.h"
 #include "dataplane/host.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
@@ -83,6 +84,8 @@ static struct fake_plane {
 	struct ip_prefix by_device[4];       /* what others have routed by an outside device */
 	size_t by_device_count;
 	bool by_device_unread;
+	struct ip_addr half_open[4]; /* whose SYN was answered and not acknowledged */
+	size_t half_open_count;
 	struct ip_prefix connected[8];
 	size_t connected_count;
 	bool connected_unread;

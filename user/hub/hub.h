@@ -55,6 +55,7 @@ struct hub {
 	struct inside_sockets *inside;   /* the listeners for BGP */
 	struct bfd_sockets *bfd_sockets; /* what hears BFD */
 	struct md5_seen *md5;            /* segments that the kernel dropped for their signature */
+	uint64_t half_open_look_ns;      /* when half-open sessions of BGP are looked for next */
 	struct xfrmi *xfrmi;             /* the interfaces of kernel ESP; else NULL */
 
 	struct host *host; /* hub/host: how the host is watched, and what is open for children */

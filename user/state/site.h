@@ -114,7 +114,7 @@ struct site_tunnel {
 	char ends_text[REASON_TEXT_SIZE];       /* "": as configured, as far as is known */
 	char deaf_text[REASON_TEXT_SIZE];       /* "": the device gets what is sent to it, or may */
 	uint64_t half_open_ns,
-		half_open_since_ns; /* when its SYN was repeated last; since when it is */
+		half_open_since_ns; /* its SYN was answered in vain: seen last, and since when */
 	uint64_t md5_at_ns;         /* when its segments seemed to be signed wrongly; 0: never */
 	uint64_t md5_told_ns[TUNNEL_MD5_KINDS]; /* when each kind was told last */
 	char md5_text[REASON_TEXT_SIZE];

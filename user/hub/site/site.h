@@ -113,13 +113,11 @@ void hub_md5_look(struct hub *h, uint64_t now);
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now);
 
 /*
- * half_open.c. Once a second: whether devices whose attempts come to nothing repeat their SYN, which /proc/net/tcp
- * shows. The second one reads a line of it: false where it is no such connection to BGP. The third one was told of one.
+ * half_open.c. Once a second: whether devices whose attempts come to nothing leave the answer to their SYN
+ * unacknowledged. Then, of one whose ESP came in at heard_ns last: whether that goes on although the device is there.
  */
 void hub_half_open_look(struct hub *h, uint64_t now);
-bool half_open_parse(const char *line, int family, struct ip_addr *remote);
-void hub_half_open_seen(struct hub *h, const struct ip_addr *remote, uint64_t now);
-bool tunnel_is_half_open(const struct site_tunnel *state, uint64_t now);
+bool tunnel_is_half_open(const struct site_tunnel *state, uint64_t heard_ns, uint64_t now);
 
 /*
  * through.c. Once a second, of an open tunnel: whether anything comes through it, and between the right addresses.

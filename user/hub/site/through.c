@@ -131,7 +131,7 @@ static void judge_ends(
 
 /*
  * What comes in shows that keys and the way here are right; that nothing answers is the fault of the way back, or of a
- * filter at its end. Who repeats his SYN is not filtered: he does not hear the answer.
+ * filter at its end. Which of the two nobody can tell from here, not even when the device's own SYN comes in.
  */
 static void judge_deafness(
 	struct hub *h, uint32_t tunnel, const struct tunnel_stats *s, uint64_t now)
@@ -145,11 +145,12 @@ static void judge_deafness(
 	state->deaf_text[0] = '\0';
 	if (!has_no_session(site, state))
 		return;
-	if (since && tunnel_is_half_open(state, now))
+	if (since && tunnel_is_half_open(state, s->last_in_ns, now))
 		snprintf(state->deaf_text, sizeof(state->deaf_text),
-			"the device's ESP comes in, and it gets none of ours: its SYN is repeated, "
-			"and the "
-			"answer is not acknowledged: ESP towards the device is blocked");
+			"the device's ESP comes in, and it has not acknowledged the hub's answer "
+			"to its "
+			"SYN for %llu s: ESP towards it is blocked, or a filter there drops it",
+			(unsigned long long)((now - state->half_open_since_ns) / CLOCK_SECOND));
 	else if (comes && !state->ends_text[0] && !site->conf.bgp_password[0] &&
 		 !tunnel_md5_is_said(state, now))
 		snprintf(state->deaf_text, sizeof(state->deaf_text),
