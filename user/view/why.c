@@ -51,11 +51,13 @@ static void way_out(
 			m->config->concentrator.endpoints[t].device);
 }
 
-/* Whether none of the prefixes in a text lets the address through; one that is no prefix may. */
+/* Whether none of the prefixes in a text lets the address through; one that is no prefix may, or one that was cut off. */
 static bool leaves_out(const char *selectors, const struct ip_addr *a)
 {
 	const char *at = selectors;
 
+	if (strlen(selectors) >= SELECTORS_TEXT_SIZE - 1)
+		return false;
 	while (*at) {
 		size_t n = strcspn(at, ",");
 		char one[PREFIX_STR_SIZE] = "";
