@@ -390,21 +390,48 @@ static void a_firewall_of_the_host_is_told(void **state)
 
 	(void)state;
 	ike_hears(3);
-	hub_ike_reach_look(world.hub, now);
-	fake.ike_more = 4; /* it may be on its way */
-	hub_ike_reach_look(world.hub, now += 60 * CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 100, 7, now);
+	hub_ike_reach_judge(world.hub, 104, 7, now += 60 * CLOCK_SECOND); /* may be on its way */
+	hub_ike_reach_judge(world.hub, 104, 7, now += 60 * CLOCK_SECOND);
 	assert_false(*unheard);
-	fake.ike_more = 20;
-	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
-	hub_ike_reach_look(world.hub, now += 4 * CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 120, 7, now += CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 120, 7, now += 4 * CLOCK_SECOND);
 	assert_false(*unheard);
-	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 120, 7, now += CLOCK_SECOND);
+	assert_true(*unheard);
+	hub_ike_reach_judge(world.hub, 121, 50, now += CLOCK_SECOND);
 	assert_true(*unheard);
 	ike_hears(4);
-	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 122, 50, now += CLOCK_SECOND);
 	assert_false(*unheard);
-	hub_ike_reach_look(world.hub, now += 60 * CLOCK_SECOND);
+	hub_ike_reach_judge(world.hub, 122, 50, now += 60 * CLOCK_SECOND);
 	assert_false(*unheard); /* nothing has come since */
+	fake.ike_more = 1000;
+	hub_ike_reach_look(world.hub, now += CLOCK_SECOND);
+	hub_ike_reach_look(world.hub, now += 5 * CLOCK_SECOND);
+	assert_true(*unheard); /* by the counters of XDP and of this host, which is quiet */
+}
+
+/* Wrong checksums are sent by anybody. The kernel may count them a little later. */
+static void what_the_kernel_cannot_deliver_is_no_firewall(void **state)
+{
+	uint64_t now = 1000 * CLOCK_SECOND, sent = 100;
+	const bool *unheard = &world.hub->model.host.ike_unheard;
+
+	(void)state;
+	ike_hears(3);
+	hub_ike_reach_judge(world.hub, sent, 7, now);
+	for (unsigned int s = 0; s < 60; s++) {
+		sent += 10;
+		hub_ike_reach_judge(world.hub, sent, 7 + sent - 100 - 20, now += CLOCK_SECOND);
+		assert_false(*unheard);
+	}
+	/* Among them are some that somebody drops. */
+	for (unsigned int s = 0; s < 30; s++) {
+		sent += 20;
+		hub_ike_reach_judge(world.hub, sent, 7 + sent - 100 - 10 * s, now += CLOCK_SECOND);
+	}
+	assert_true(*unheard);
 }
 
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, world_finish)
@@ -415,6 +442,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_well),
 		TEST(a_firewall_of_the_host_is_told),
+		TEST(what_the_kernel_cannot_deliver_is_no_firewall),
 		TEST(a_device_goes_and_comes),
 		TEST(a_device_is_another_one),
 		TEST(another_mtu_is_told),

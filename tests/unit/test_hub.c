@@ -7,7 +7,7 @@
 #include "hub/hub.h"
 #include "hub/site/admin_internal.h"
 #include "ipc/msg_bgp.h"
-#include "dataplane/reassembly.h"
+#include "dataplane/snmp.h"
 #include "state/route_table.h"
 #include "state/stats_fields.h"
 #include "hub/site/site.h"
@@ -139,18 +139,18 @@ static void test_every_reason_is_named(void **state)
 	assert_int_equal(offsetof(struct site_stats, delivered), sizeof(struct traffic));
 }
 
-static void test_reassembly_numbers(void **state)
+static void test_snmp_numbers(void **state)
 {
 	static const char text[] = "Icmp: A ReasmFails\nIcmp: 1 2\n"
 				   "Ip: Forwarding ReasmOKs ReasmFails FragOKs\nIp: 2 4 77 9\n";
 
 	(void)state;
-	assert_int_equal(reassembly_number(text, "Ip:", "ReasmFails"), 77);
-	assert_int_equal(reassembly_number(text, "Ip:", "ReasmOKs"), 4);
-	assert_int_equal(reassembly_number(text, "Ip:", "Reasm"), 0);
-	assert_int_equal(reassembly_number(text, "IpExt:", "ReasmFails"), 0);
-	assert_int_equal(reassembly_number("Ip: ReasmFails\nIp:", "Ip:", "ReasmFails"), 0);
-	assert_int_equal(reassembly_number("Ip: ReasmFails", "Ip:", "ReasmFails"), 0);
+	assert_int_equal(snmp_number(text, "Ip:", "ReasmFails"), 77);
+	assert_int_equal(snmp_number(text, "Ip:", "ReasmOKs"), 4);
+	assert_int_equal(snmp_number(text, "Ip:", "Reasm"), 0);
+	assert_int_equal(snmp_number(text, "IpExt:", "ReasmFails"), 0);
+	assert_int_equal(snmp_number("Ip: ReasmFails\nIp:", "Ip:", "ReasmFails"), 0);
+	assert_int_equal(snmp_number("Ip: ReasmFails", "Ip:", "ReasmFails"), 0);
 }
 
 /* Between two sockets of this host: the class that one sends with is what the other sees. */
@@ -418,7 +418,7 @@ int main(void)
 		cmocka_unit_test(test_endpoint_faults),
 		cmocka_unit_test(test_endpoint_comes_back_in_steps),
 		cmocka_unit_test(test_what_was_asked_of_a_site_that_is_gone),
-		cmocka_unit_test(test_reassembly_numbers),
+		cmocka_unit_test(test_snmp_numbers),
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_datagrams_are_limited),
 		cmocka_unit_test(test_route_table),

@@ -6,7 +6,7 @@
 #define SLUICE_STATE_MODEL_H
 
 #include "dataplane/fair.h"
-#include "dataplane/reassembly.h"
+#include "dataplane/snmp.h"
 #include "ipc/msg_data.h"
 #include "state/endpoints.h"
 #include "state/route_table.h"

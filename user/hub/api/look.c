@@ -75,5 +75,5 @@ void hub_look_at_plane(struct hub *h)
 	p->closed_count = closed_count(h->closed);
 	maps_outside_stats(h->maps, &p->outside);
 	maps_inside_stats(h->maps, &p->inside);
-	p->reassembly = reassembly_now();
+	p->reassembly = snmp_reassembly();
 }

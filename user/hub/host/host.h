@@ -17,10 +17,12 @@ struct outside_socket {
 
 /* ike_reach.c: whether IKE that XDP has let through comes to ike. */
 struct ike_reach {
-	uint64_t heard;    /* by ike, as it said last */
-	uint64_t passed;   /* by XDP, when it said that */
-	bool is_news;      /* it has said so since hub looked */
-	uint64_t since_ns; /* when more than that had passed first; 0: no more has */
+	uint64_t heard;       /* by ike, as it said last */
+	uint64_t passed;      /* by XDP, when it said that */
+	uint64_t undelivered; /* what the kernel had counted then as not delivered */
+	bool is_news;         /* it has said so since hub looked */
+	uint64_t since_ns;    /* when more than that had passed; 0: no more has */
+	uint64_t passed_then; /* at that time */
 };
 
 struct host {
@@ -69,9 +71,13 @@ bool hub_outside_sockets_follow(struct hub *h, const char *device);
 void hub_host_watch(struct hub *h);
 void hub_host_look(struct hub *h);
 
-/* ike_reach.c: ike has received so much; and a look, once a second. */
+/*
+ * ike_reach.c: ike has received so much; and a look, once a second. The last one is told what XDP has let through, and
+ * what the kernel has not delivered (snmp.h).
+ */
 void hub_ike_reach_heard(struct hub *h, uint64_t datagrams);
 void hub_ike_reach_look(struct hub *h, uint64_t now);
+void hub_ike_reach_judge(struct hub *h, uint64_t passed, uint64_t undelivered, uint64_t now);
 
 /* memfds.c: for the state of ike and data; forgets the SAs that a data process saved. False with errno set. */
 bool hub_memfds_open(struct hub *h);

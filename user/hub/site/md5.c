@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "dataplane/reassembly.h"
+#include "dataplane/snmp.h"
 #include "hub/event/event.h"
 #include "ipc/msg_bgp.h"
 
@@ -110,7 +110,7 @@ void hub_md5_look(struct hub *h, uint64_t now)
 		fclose(f);
 	text[n] = '\0';
 	for (unsigned int k = 0; k < MD5_KINDS; k++)
-		counts[k] = reassembly_number(text, "TcpExt:", kinds[k].counter);
+		counts[k] = snmp_number(text, "TcpExt:", kinds[k].counter);
 	if (n)
 		hub_md5_judge(h, counts, now);
 }

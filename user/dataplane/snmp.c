@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dataplane/reassembly.h"
+#include "dataplane/snmp.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static size_t next_word(const char **at)
 	return len;
 }
 
-uint64_t reassembly_number(const char *text, const char *prefix, const char *name)
+uint64_t snmp_number(const char *text, const char *prefix, const char *name)
 {
 	const char *names = line_of(text, prefix);
 	const char *numbers = names ? line_of(names, prefix) : NULL;
@@ -58,20 +58,43 @@ static bool slurp(const char *path, char text[TEXT_MAX])
 	return true;
 }
 
-struct reassembly_counts reassembly_now(void)
+/* /proc/net/snmp6 has a name and a number in each line. */
+static uint64_t number6(const char *text, const char *name)
 {
-	static const char v6_name[] = "Ip6ReasmFails";
+	const char *at = line_of(text, name);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+struct reassembly_counts snmp_reassembly(void)
+{
 	struct reassembly_counts r = {0};
 	char text[TEXT_MAX];
-	const char *v6;
 
 	if (slurp("/proc/net/snmp", text))
-		r.failed = reassembly_number(text, "Ip:", "ReasmFails");
+		r.failed = snmp_number(text, "Ip:", "ReasmFails");
 	if (slurp("/proc/net/netstat", text))
-		r.overlapping = reassembly_number(text, "IpExt:", "ReasmOverlaps");
-	if (slurp("/proc/net/snmp6", text)) { /* a name and a number in each line */
-		v6 = line_of(text, v6_name);
-		r.failed += v6 ? strtoull(v6, NULL, 10) : 0;
-	}
+		r.overlapping = snmp_number(text, "IpExt:", "ReasmOverlaps");
+	if (slurp("/proc/net/snmp6", text))
+		r.failed += number6(text, "Ip6ReasmFails ");
 	return r;
+}
+
+uint64_t snmp_undelivered(void)
+{
+	static const char *const names[][2] = {
+		{"Ip:", "InHdrErrors"}, {"Ip:", "ReasmFails"}, {"Udp:", "InErrors"}};
+	static const char *const names6[] = {"Ip6InHdrErrors ", "Ip6ReasmFails ", "Udp6InErrors "};
+	char text[TEXT_MAX];
+	uint64_t sum = 0;
+
+	if (slurp("/proc/net/snmp", text)) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			sum += snmp_number(text, names[i][0], names[i][1]);
+	}
+	if (slurp("/proc/net/snmp6", text)) {
+		for (size_t i = 0; i < sizeof(names6) / sizeof(names6[0]); i++)
+			sum += number6(text, names6[i]);
+	}
+	return sum;
 }
