@@ -26,6 +26,20 @@ static void what_was_written_is_true(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* Right after the first start, too, when the thread has had no time yet. */
+static void what_has_begun_is_true(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		struct audit_log *log = must_open();
+
+		verifies(0);
+		audit_close(log);
+		assert_int_equal(unlink(path_of(AUDIT_HEAD)), 0);
+		assert_int_equal(unlink(path_of(AUDIT_NOW)), 0);
+	}
+}
+
 /* Every byte of the file, one after the other. */
 static void a_flipped_bit_is_found(void **state)
 {
@@ -196,6 +210,21 @@ static void what_was_changed_before_the_start_stays_found(void **state)
 	audit_close(log);
 }
 
+/* All lines are gone, and no file of before has the one that the head names. */
+static void a_file_without_lines_is_noticed_at_the_start(void **state)
+{
+	char why[AUDIT_WHY_SIZE];
+	struct audit_log *log;
+
+	(void)state;
+	write_lines(3);
+	write_file(AUDIT_NOW, "", 0);
+	log = audit_open(directory, why);
+	assert_non_null(log);
+	assert_non_null(strstr(why, "the audit log was changed: its end is not the one"));
+	audit_close(log);
+}
+
 /* Without the head nothing tells whether the end is still there: what follows does not make it whole. */
 static void a_lost_head_does_not_make_a_cut_end_true(void **state)
 {
@@ -316,12 +345,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_written_is_true),
+		TEST(what_has_begun_is_true),
 		TEST(a_flipped_bit_is_found),
 		TEST(a_missing_line_is_found),
 		TEST(two_that_changed_places_are_found),
 		TEST(a_changed_head_is_found),
 		TEST(a_crash_loses_nothing),
 		TEST(what_was_changed_before_the_start_stays_found),
+		TEST(a_file_without_lines_is_noticed_at_the_start),
 		TEST(a_lost_head_does_not_make_a_cut_end_true),
 		TEST(a_file_that_is_replaced_is_noticed),
 		TEST(what_cannot_be_written_is_refused),

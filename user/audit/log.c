@@ -213,6 +213,17 @@ static bool load_head(struct audit_log *log, char why[AUDIT_WHY_SIZE])
 	return true;
 }
 
+/* Whoever compares lines and head right after the first start finds both. Later heads are written by the thread. */
+static bool write_first_head(const struct audit_log *log)
+{
+	char head[AUDIT_HEAD_MAX];
+
+	if (is_there(log, AUDIT_HEAD))
+		return true;
+	audit_head_write(&log->head, log->key, head);
+	return write_small(log, AUDIT_HEAD, head, strlen(head));
+}
+
 /* With the directory that it is in, which is a daemon's own, too. */
 static bool make_directory(const char *directory)
 {
@@ -374,7 +385,7 @@ struct audit_log *audit_open(const char *directory, char why[AUDIT_WHY_SIZE])
 		goto failed;
 	log->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (log->directory < 0 || !load_key(log, why) || !open_file(log) || !load_head(log, why) ||
-		!mend_end(log, why) || !start_thread(log))
+		!mend_end(log, why) || !write_first_head(log) || !start_thread(log))
 		goto failed;
 	(void)hand_over(log);
 	return log;
