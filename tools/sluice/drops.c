@@ -39,8 +39,9 @@ const struct drop_reason drop_reasons[] = {
 		"asked for"},
 	{"foreign",
 		"with the SPI of a tunnel, but from another address than its peer's, and more than "
-		"such "
-		"a packet or two: forged, or a site that sends from several addresses",
+		"64 "
+		"such packets at once or 200 a second: forged, or a site that sends from several "
+		"addresses",
 		"If it is the site's, let its device send ESP from the address it has for IKE"},
 	{"isolation", "from a site to a site, and site_to_site is off",
 		"Switch site_to_site on if sites may reach each other"},
