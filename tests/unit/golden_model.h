@@ -342,7 +342,6 @@ static void set_plane(void)
 			.uptime_s = i == 3 ? 0 : 90,
 			.rss_kb = i == 3 ? 0 : 4000};
 	p->workers = 2;
-	p->outside_mode = "native";
 	p->inside_mode = "tcx";
 	p->bfd_unhurried = 1; /* EPERM */
 	p->routes_mended = 1;
@@ -353,6 +352,12 @@ static void set_plane(void)
 	p->reassembly.failed = 1;
 	snprintf(p->offloads, sizeof(p->offloads), "tso uso");
 	snprintf(p->data_mode, sizeof(p->data_mode), "AF_XDP copy");
+	golden.hub.model.host.outside_count = 2;
+	snprintf(golden.hub.model.host.outside[0].name,
+		sizeof(golden.hub.model.host.outside[0].name), "eth0");
+	snprintf(golden.hub.model.host.outside[1].name,
+		sizeof(golden.hub.model.host.outside[0].name), "eth1");
+	golden.hub.model.host.outside_mode[0] = golden.hub.model.host.outside_mode[1] = "native";
 	golden.hub.model.host.source[0] = address("10.0.3.1");
 	golden.hub.model.host.settings_wrong = true;
 	golden.hub.model.host.rp_filter_told = true;

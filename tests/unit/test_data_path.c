@@ -49,6 +49,27 @@ static uint32_t connect_pair(struct proc_data *d, uint32_t n, uint8_t host, uint
 	return sadb_out(d->sadb, TUNNEL)->inner_mtu;
 }
 
+static void says(uint32_t sockets, uint32_t zero_copy, const char *what)
+{
+	struct proc_data d = {.conf.workers = 2,
+		.xsk_count = sockets,
+		.zero_copy_count = zero_copy,
+		.engine = "x"};
+	char text[128];
+
+	data_mode_format(&d, text, sizeof(text));
+	assert_string_equal(text, what);
+}
+
+static void the_mode_is_that_of_all_sockets(void **state)
+{
+	(void)state;
+	says(4, 4, "AF_XDP zero-copy, 2 workers, AES-GCM by x, policed");
+	says(4, 0, "AF_XDP copy mode, 2 workers, AES-GCM by x, policed");
+	says(4, 3, "AF_XDP zero-copy on 3 of 4 queues, 2 workers, AES-GCM by x, policed");
+	says(0, 0, "AF_XDP on no device yet, 2 workers, AES-GCM by x, policed");
+}
+
 static void what_is_known_is_known_of_one_peer(void **state)
 {
 	struct proc_data *d = data_new();
@@ -124,6 +145,7 @@ static void a_pair_is_of_its_tunnel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_mode_is_that_of_all_sockets),
 		cmocka_unit_test(what_is_known_is_known_of_one_peer),
 		cmocka_unit_test(what_is_known_goes_with_the_tunnel),
 		cmocka_unit_test(who_moves_often_changes_no_more),

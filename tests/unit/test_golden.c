@@ -52,14 +52,16 @@ static json_t *dataplane(void)
 static json_t *dataplane_xfrm(void)
 {
 	struct model_plane *p = &golden.hub.model.plane, before = *p;
+	struct model_host *host = &golden.hub.model.host, host_before = *host;
 	json_t *document;
 
 	p->kernel_esp = true;
 	p->bfd_unhurried = 0;
-	p->outside_mode = NULL;
+	host->outside_mode[1] = "generic";
 	snprintf(p->data_mode, sizeof(p->data_mode), "kernel ESP");
 	document = view_dataplane(model);
 	*p = before;
+	*host = host_before;
 	return document;
 }
 

@@ -39,7 +39,7 @@ struct model_process {
 struct model_plane {
 	bool kernel_esp;
 	uint32_t workers;
-	const char *outside_mode, *inside_mode;
+	const char *inside_mode; /* how TC is attached */
 	char offloads[64], data_mode[128];
 	int bfd_unhurried; /* errno: why the BFD thread has no real-time priority; 0: it has */
 	uint64_t routes_mended, closed_count;

@@ -437,19 +437,42 @@ static json_t *process_json(const struct model_process *p, bool child)
 	return o;
 }
 
+static const char *xdp_mode(const struct model_host *host, uint32_t device)
+{
+	return host->outside_mode[device] ? host->outside_mode[device] : "-";
+}
+
+/* How XDP is attached: in a word where it is the same on all devices, else of each by its name. */
+static void xdp_modes(const struct model_host *host, char *text, size_t size)
+{
+	bool same = true;
+	size_t n = 0;
+
+	for (uint32_t i = 1; i < host->outside_count; i++)
+		same &= !strcmp(xdp_mode(host, i), xdp_mode(host, 0));
+	if (same) {
+		snprintf(text, size, "%s", xdp_mode(host, 0));
+		return;
+	}
+	for (uint32_t i = 0; i < host->outside_count && n < size; i++)
+		n += (size_t)snprintf(text + n, size - n, "%s%s %s", i ? ", " : "",
+			host->outside[i].name, xdp_mode(host, i));
+}
+
 json_t *view_dataplane(const struct model *m)
 {
 	const struct model_plane *p = &m->plane;
 	json_t *processes = json_array();
-	char mode[300], bfd[100] = "real-time priority";
+	char xdp[100], mode[400], bfd[100] = "real-time priority";
 
 	if (p->bfd_unhurried)
 		snprintf(
 			bfd, sizeof(bfd), "no real-time priority (%s)", strerror(p->bfd_unhurried));
 	for (int i = 0; i < MODEL_PROCESSES; i++)
 		json_array_append_new(processes, process_json(&p->processes[i], i > 0));
-	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s",
-		p->outside_mode ? p->outside_mode : "-", p->inside_mode, p->offloads, p->data_mode);
+	xdp_modes(&m->host, xdp, sizeof(xdp));
+	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s", xdp, p->inside_mode,
+		p->offloads, p->data_mode);
 	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "backend",
 		p->kernel_esp ? "xfrm" : "af_xdp", "mode", mode, "workers", (int)p->workers,
 		"bfd_thread", bfd, "processes", processes, "outside", outside_counters(p), "inside",

@@ -70,7 +70,6 @@ void hub_look_at_plane(struct hub *h)
 	hub_look_at_processes(h);
 	p->kernel_esp = h->kernel_esp;
 	p->workers = h->workers;
-	p->outside_mode = h->model.host.outside_mode[0];
 	snprintf(p->offloads, sizeof(p->offloads), "%s", link_offloads(h->link));
 	p->closed_count = closed_count(h->closed);
 	maps_outside_stats(h->maps, &p->outside);

@@ -451,16 +451,8 @@ static void proc_free(struct proc_data *d)
 static void say_mode(struct proc_data *d)
 {
 	struct imsg_data_mode mode = {0};
-	char queues[48] = "copy mode";
 
-	if (d->zero_copy_count == d->xsk_count)
-		snprintf(queues, sizeof(queues), "zero-copy");
-	else if (d->zero_copy_count)
-		snprintf(queues, sizeof(queues), "zero-copy on %u of %u queues", d->zero_copy_count,
-			d->xsk_count);
-	snprintf(mode.text, sizeof(mode.text), "AF_XDP %s, %u worker%s, AES-GCM by %s, %s", queues,
-		d->conf.workers, d->conf.workers == 1 ? "" : "s", d->engine,
-		d->shared.horizon_ns ? "paced" : "policed");
+	data_mode_format(d, mode.text, sizeof(mode.text));
 	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
 }
 

@@ -106,6 +106,9 @@ void data_path_forget(struct proc_data *d, uint32_t tunnel);
 bool data_path_start(struct proc_data *d);
 void data_path_expire(struct proc_data *d, uint64_t now);
 
+/* How packets are moved: by which kind of sockets, workers, cipher, as `sluice show dataplane` says it. */
+void data_mode_format(const struct proc_data *d, char *text, size_t size);
+
 /* Goes on with what a process before this one saved. Returns how many pairs. */
 uint32_t data_sa_restore(struct proc_data *d);
 
