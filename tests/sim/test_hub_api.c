@@ -153,6 +153,35 @@ static void commands_reach_whom_they_are_for(void **state)
 		"ok", "until `sluice tunnel up`");
 }
 
+/* What is asked of a process once, and told it by nobody when it starts, is not said to be done while it is away. */
+static void who_is_away_is_not_asked(void **state)
+{
+	struct imsg_api_request rekey = {.verb = API_REKEY, .tunnel = -1, .site = "one"},
+				down = {.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "one"},
+				release = {.verb = API_RELEASE, .tunnel = -1};
+
+	(void)state;
+	assert_true(prefix_parse("10.1.0.0/24", &release.prefix));
+	world_tunnel(0, TUNNEL_UP);
+	world_session(0, BGP_ESTABLISHED);
+	world_route(0, "10.1.0.0/24");
+	world_session(0, BGP_IDLE);
+	imsg_send(world.children[PROCESS_BGP], IMSG_UNROUTES, -1, &release.prefix,
+		sizeof(release.prefix));
+	world_turn();
+	world_end(PROCESS_BGP, 10 * CLOCK_SECOND);
+	hears(release, "error", "the bgp process is starting");
+	assert_true(fake_find(&fake.closed, &release.prefix) >= 0);
+	world_end(PROCESS_IKE, 10 * CLOCK_SECOND);
+	hears(rekey, "error", "the ike process is starting");
+	/* What is kept, it hears when it starts. */
+	hears(down, "ok", "until `sluice tunnel up`");
+	world_forget();
+	world_start(PROCESS_IKE);
+	assert_string_equal(world_letters(), "d");
+	hears(rekey, "ok", "asked");
+}
+
 /* A prefix that stays closed is given up by an operator. */
 static void what_is_closed_is_released(void **state)
 {
@@ -314,6 +343,7 @@ int main(int argc, char **argv)
 		TEST(metrics_are_text),
 		TEST(what_is_not_there_is_refused),
 		TEST(commands_reach_whom_they_are_for),
+		TEST(who_is_away_is_not_asked),
 		TEST(what_is_closed_is_released),
 		TEST(what_only_bgp_knows_is_asked_for),
 		TEST(who_asks_bgp_hears_when_it_cannot_answer),

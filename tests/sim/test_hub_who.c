@@ -185,7 +185,7 @@ static void one_user_makes_so_many_changes(void **state)
 static void too_many_changes_are_refused(void **state)
 {
 	struct imsg_api_request r = {.verb = API_REKEY, .tunnel = 0, .site = "one"};
-	struct ucred *who = (struct ucred *)hub_client_who(world.hub, client.number);
+	struct ucred *who = (struct ucred *)hub_client_who(world.hub, client.number, clock_now());
 
 	(void)state;
 	assert_non_null(who);

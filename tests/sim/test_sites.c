@@ -80,7 +80,21 @@ static void a_tunnel_leaves_before_it_goes(void **state)
 	assert_string_equal(world_letters(), "DDdDUu");
 }
 
-/* */
+/* The site is told goodbye once, and its time does not begin again. */
+static void a_tunnel_that_leaves_does_so_once(void **state)
+{
+	uint64_t at;
+
+	(void)state;
+	assert_true(tunnel_leave(world.hub, 1));
+	at = world_state(1)->leave_at_ns;
+	assert_true(tunnel_leave(world.hub, 1));
+	world_turn();
+	assert_string_equal(world_letters(), "D");
+	assert_int_equal(world_state(1)->leave_at_ns, at);
+}
+
+/* A drain: both tunnels have another MED. */
 static void a_drained_tunnel_is_the_worse_one(void **state)
 {
 	struct site *site = world_site("one");
@@ -266,6 +280,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_tunnel_leaves_before_it_goes),
+		TEST(a_tunnel_that_leaves_does_so_once),
 		cmocka_unit_test_setup_teardown(
 			a_drained_tunnel_is_the_worse_one, setup_meds, world_finish),
 		TEST(what_was_asked_for_outlives_the_daemon),

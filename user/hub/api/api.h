@@ -23,8 +23,8 @@ void clients_free(struct clients *c);
 /* A new api process: nobody is connected to it yet. `listener` stays the caller's. */
 void hub_clients_begin(struct hub *h, int listener);
 void hub_client_gone(struct hub *h, uint32_t number);
-/* NULL: nobody who is connected has this number. */
-const struct ucred *hub_client_who(const struct hub *h, uint32_t number);
+/* NULL: nobody who is connected has this number, or has it no longer. */
+const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now);
 
 /* audit.c: the audit log of audit/log.h in a directory. */
 struct hub_audit *hub_audit_new(const char *directory);

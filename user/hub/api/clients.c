@@ -176,9 +176,9 @@ void hub_client_gone(struct hub *h, uint32_t number)
 		h->clients->connected[place].number = 0;
 }
 
-const struct ucred *hub_client_who(const struct hub *h, uint32_t number)
+const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now)
 {
-	end_old(h->clients, clock_now());
+	end_old(h->clients, now);
 
 	unsigned int place = number ? place_of(h->clients, number) : API_CLIENTS_MAX;
 

@@ -59,20 +59,36 @@ static json_t *done_or(const char *why, const char *done)
 	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
 }
 
+/*
+ * Why a process cannot be asked for something that it does once and nobody tells it again; NULL: it can. What hub
+ * keeps, as which tunnels are down, a process hears at its start.
+ */
+static const char *cannot_ask(const struct hub *h, enum process_role role)
+{
+	static const char *const why[PROCESS_ROLES] = {
+		[PROCESS_IKE] = "the ike process is starting",
+		[PROCESS_BGP] = "the bgp process is starting",
+	};
+
+	return h->processes[role].channel ? NULL : why[role];
+}
+
 /* New keys for one tunnel of a site, or for both. */
 static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	const char *why = cannot_ask(h, PROCESS_IKE);
+
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct imsg_ike_command m = {.tunnel = tunnel_number(site, (unsigned int)t),
 			.command = r->ike ? IKE_COMMAND_REKEY_IKE : IKE_COMMAND_REKEY_CHILD};
 
-		if (site->conf.tunnels[t].configured && (r->tunnel < 0 || r->tunnel == t))
+		if (!why && site->conf.tunnels[t].configured && (r->tunnel < 0 || r->tunnel == t))
 			process_send(
 				&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
 	}
-	return done_or(NULL, "new keys are asked for; `sluice show log` says what becomes of it, "
-			     "`sluice show sa` which "
-			     "are used");
+	return done_or(why, "new keys are asked for; `sluice show log` says what becomes of it, "
+			    "`sluice show sa` which "
+			    "are used");
 }
 
 /*
@@ -111,9 +127,11 @@ static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_req
 
 static json_t *release(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	const char *why = closed_release(h, &r->prefix);
+	const char *why = cannot_ask(h, PROCESS_BGP);
 
 	(void)site;
+	if (!why)
+		why = closed_release(h, &r->prefix);
 	if (!why)
 		process_send(&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, &r->prefix,
 			sizeof(r->prefix));
@@ -313,7 +331,7 @@ static json_t *refusal(const struct site *site, const struct imsg_api_request *r
  */
 static json_t *forbidden(struct hub *h, const struct imsg_api_request *r)
 {
-	const struct ucred *who = hub_client_who(h, r->client);
+	const struct ucred *who = hub_client_who(h, r->client, clock_now());
 
 	if (r->verb == API_METRICS)
 		return NULL;
