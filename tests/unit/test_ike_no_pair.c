@@ -345,6 +345,53 @@ static void test_restored(void **state)
 	lab_free(l);
 }
 
+static int forgotten =
+	-1; /* the site's pair that it forgets as soon as the hub has answered its rekey */
+
+static bool forget_it(struct lab *l, int from, const struct effect_send *s)
+{
+	(void)s;
+	if (from == HUB && forgotten >= 0) {
+		child_remove(l->e[SITE], tunnel_of(l, SITE), forgotten, true, l->now);
+		forgotten = -1;
+	}
+	return false;
+}
+
+/*
+ * The site has another pair, and never deletes the old one: the hub moves to the new one with the site's next request,
+ * whatever that is, because the site sends none before it has the hub's answer (RFC 7296 2.3).
+ */
+static void test_replaced_without_a_delete(void **state)
+{
+	(void)state;
+	for (int next = 0; next < 3; next++) {
+		struct lab *l = lab_new();
+		int before;
+
+		l->conf[HUB].options.dpd_interval_s = 3600; /* so that the site asks */
+		configure(l, HUB, "key");
+		site_starts(l);
+		l->drop = forget_it;
+		before = tunnel_of(l, HUB)->in_use;
+		forgotten = tunnel_of(l, SITE)->in_use;
+		engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_REKEY_CHILD, l->now);
+		pass(l, 2 * S);
+		assert_int_equal(forgotten, -1);
+		assert_int_equal(tunnel_of(l, HUB)->in_use, before);
+		if (next) /* else it asks whether the hub is alive */
+			engine_command(l->e[SITE], l->conf[SITE].number,
+				next == 1 ? ENGINE_REKEY_IKE : ENGINE_REKEY_CHILD, l->now);
+		pass(l, next ? 2 * S : 12 * S);
+		assert_int_not_equal(tunnel_of(l, HUB)->in_use, before);
+		assert_int_equal(
+			child_find_out(tunnel_of(l, SITE),
+				tunnel_of(l, HUB)->children[tunnel_of(l, HUB)->in_use].spi_in),
+			tunnel_of(l, SITE)->in_use);
+		lab_free(l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_refusal_is_over),
 		cmocka_unit_test(test_never_had_one),
 		cmocka_unit_test(test_restored),
+		cmocka_unit_test(test_replaced_without_a_delete),
 	};
 
 	if (!crypto_init())

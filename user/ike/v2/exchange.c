@@ -202,11 +202,48 @@ static bool repeat_response(struct engine *e, const struct ike_sa *sa, const str
 	return true;
 }
 
+/* Pairs that our answers have made, while it is not known whether the peer has them. A bit for each slot. */
+static unsigned int waiting_pairs(const struct ike_sa *sa)
+{
+	const struct request *r = &sa->request;
+	unsigned int slots = 0;
+
+	for (int i = 0; i < IKE_SLOTS_MAX; i++) {
+		const struct child *c = &sa->tunnel->children[i];
+
+		/* Of two rekeys that crossed the nonces say which pair stays: child_sa.c. */
+		if (c->use_at && c->ike == sa && !(r->collided && r->collided_spi_in == c->spi_in))
+			slots |= 1u << i;
+	}
+	return slots;
+}
+
+/*
+ * 2.3: the peer's next request comes when it has our answer, so it has the pair. Usually that request is the delete of
+ * the old pair. A peer that forgets the old one without a word would get what it cannot open until SWITCH_DELAY is over.
+ */
+static void use_waiting_pair(struct engine *e, const struct ike_sa *sa, unsigned int slots)
+{
+	struct tunnel *t = sa->tunnel;
+	int newest = -1;
+
+	for (int i = 0; t && i < IKE_SLOTS_MAX; i++) {
+		const struct child *c = &t->children[i];
+
+		if (slots & 1u << i && c->use_at && !c->want_delete &&
+			(newest < 0 || c->created >= t->children[newest].created))
+			newest = i;
+	}
+	if (newest >= 0)
+		child_use(e, t, newest);
+}
+
 static void receive_request(struct engine *e, struct ike_sa *sa, struct message *m,
 	enum decode_result decoded, uint8_t critical, uint64_t now)
 {
 	char exchange[EXCHANGE_TEXT_SIZE];
 	const struct request_row *row = request_row(sa->state, m->head.exchange);
+	unsigned int waiting = 0;
 
 	if (repeat_response(e, sa, m))
 		return;
@@ -225,9 +262,13 @@ static void receive_request(struct engine *e, struct ike_sa *sa, struct message 
 			e, sa, m, decoded == DECODE_OK ? DECODE_MALFORMED : decoded, critical, now);
 		return;
 	}
-	if (sa->tunnel)
+	if (sa->tunnel) {
 		ike_sa_follow(e, sa, &m->local, &m->remote, now);
+		waiting = waiting_pairs(sa);
+	}
 	row->handle(e, sa, m, now);
+	if (waiting)
+		use_waiting_pair(e, sa, waiting);
 	request_next_task(e, sa, now);
 }
 
