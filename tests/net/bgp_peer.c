@@ -43,8 +43,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BGP_PORT 179
-
 /* The process under test stays who it is: its users need not exist where tests run. */
 void privsep_drop(const char *role)
 {
@@ -87,7 +85,7 @@ static void do_bfd(char **w)
 /* What hub opens: UDP 3784 of the inside address. */
 static int bfd_socket(const struct ip_addr *local)
 {
-	struct ip_endpoint at = {.addr = *local, .port = BFD_PORT};
+	struct ip_endpoint at = {.addr = *local, .port = SLUICE_PORT_BFD};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&at, &ss);
 	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
@@ -170,7 +168,7 @@ static void do_conf(char **w)
 
 static void do_listen(char **w)
 {
-	struct imsg_socket m = {.local = {.addr = address(w[1]), .port = BGP_PORT}};
+	struct imsg_socket m = {.local = {.addr = address(w[1]), .port = SLUICE_PORT_BGP}};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&m.local, &ss);
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;

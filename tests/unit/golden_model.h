@@ -360,7 +360,7 @@ static void set_plane(void)
 	golden.hub.model.host.outside_mode[0] = golden.hub.model.host.outside_mode[1] = "native";
 	golden.hub.model.host.source[0] = address("10.0.3.1");
 	golden.hub.model.host.settings_wrong = true;
-	golden.hub.model.host.rp_filter_told = true;
+	golden.hub.model.host.rp_filter_strict = true;
 	golden.hub.model.host.ike_unheard = true;
 	golden.hub.model.host.inside_gone = true;
 	snprintf(golden.hub.model.host.inside, sizeof(golden.hub.model.host.inside), "sluice0");

@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRF_HMAC_SHA2_256 5
-#define HEX_LEN           (2 * AUDIT_MAC_LEN)
-#define TAIL              ",\"mac\":\""
-#define TAIL_LEN          (sizeof(TAIL) - 1 + HEX_LEN + 2) /* with the quote and the brace */
-#define HEAD_FORMAT       "sluice-audit 1 %" PRIu64 " %" PRIu64 " %s %s"
+#define HEX_LEN     (2 * AUDIT_MAC_LEN)
+#define TAIL        ",\"mac\":\""
+#define TAIL_LEN    (sizeof(TAIL) - 1 + HEX_LEN + 2) /* with the quote and the brace */
+#define HEAD_FORMAT "sluice-audit 1 %" PRIu64 " %" PRIu64 " %s %s"
 
 static void to_hex(const uint8_t mac[AUDIT_MAC_LEN], char hex[HEX_LEN + 1])
 {

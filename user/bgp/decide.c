@@ -108,15 +108,32 @@ static struct rib_path *break_tie(struct rib_path **paths, unsigned int n)
 	return lowest_tunnel(paths, n); /* in place of g, the lowest peer address */
 }
 
+/* What decides before f and g, in this order: the paths with the lowest value stay, all others have this fate. */
+static const struct step {
+	uint32_t (*value)(const struct rib_path *p);
+	enum path_fate lost;
+	bool within_as; /* only paths of the same neighbouring AS are compared */
+} steps[] = {
+	/* 9.1.1: every path is from another AS; the degree of preference is lower for what is drained. */
+	{draining_of, PATH_DRAINING, false}, {hops_of, PATH_LONGER, false}, /* a */
+	{origin_of, PATH_ORIGIN, false},                                    /* b */
+	{med_of, PATH_MED, true},                                           /* c */
+	/* d: there is no iBGP. e: every next hop is one tunnel away. */
+};
+
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+static unsigned int take_step(const struct step *s, struct rib_path **paths, unsigned int n)
+{
+	return s->within_as ? keep_lowest_med(paths, n) : keep_smallest(paths, n, s->value);
+}
+
 /* Leaves the paths between which only f and g decide. */
 static unsigned int keep_equals(struct rib_path **paths, unsigned int n)
 {
-	/* 9.1.1: every path is from another AS; the degree of preference is lower for what is drained. */
-	n = keep_smallest(paths, n, draining_of);
-	n = keep_smallest(paths, n, hops_of);   /* a */
-	n = keep_smallest(paths, n, origin_of); /* b */
-	return keep_lowest_med(paths, n);       /* c */
-	/* d: there is no iBGP. e: every next hop is one tunnel away. */
+	for (int i = 0; i < STEPS; i++)
+		n = take_step(&steps[i], paths, n);
+	return n;
 }
 
 struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
@@ -322,11 +339,11 @@ static enum path_fate fate_of_other(const struct policy *policy, const struct po
 		if (n->tunnel == b->tunnel || neighbor_site(n) != neighbor_site(b) ||
 			policy_import(policy, p->peer, &prefix, p->attrs) != POLICY_ACCEPT)
 			continue;
-		return draining_of(p) > draining_of(best) ? PATH_DRAINING
-		       : hops_of(p) > hops_of(best)       ? PATH_LONGER
-		       : origin_of(p) > origin_of(best)   ? PATH_ORIGIN
-		       : med_of(p) > med_of(best)         ? PATH_MED
-							  : PATH_TUNNEL;
+		for (int i = 0; i < STEPS; i++) {
+			if (steps[i].value(p) > steps[i].value(best))
+				return steps[i].lost;
+		}
+		return PATH_TUNNEL;
 	}
 	return PATH_BEST;
 }
@@ -412,14 +429,10 @@ static void judge(struct trial *t)
 	struct route_shares shares;
 	unsigned int n;
 
-	t->n = keep_smallest(t->left, t->n, draining_of);
-	mark_lost(t, PATH_DRAINING);
-	t->n = keep_smallest(t->left, t->n, hops_of);
-	mark_lost(t, PATH_LONGER);
-	t->n = keep_smallest(t->left, t->n, origin_of);
-	mark_lost(t, PATH_ORIGIN);
-	t->n = keep_lowest_med(t->left, t->n);
-	mark_lost(t, PATH_MED);
+	for (int i = 0; i < STEPS; i++) {
+		t->n = take_step(&steps[i], t->left, t->n);
+		mark_lost(t, steps[i].lost);
+	}
 	if (!t->n)
 		return;
 	n = t->n;

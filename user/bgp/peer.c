@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void peer_set_detail(struct bgp_peer *p, const char *format, ...)
+static void set_detail(struct bgp_peer *p, const char *format, va_list args)
+{
+	vsnprintf(p->detail, sizeof(p->detail), format, args);
+}
+
+void peer_set_cause(struct bgp_peer *p, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(p->detail, sizeof(p->detail), format, args);
+	set_detail(p, format, args);
 	va_end(args);
 	memcpy(p->cause, p->detail, sizeof(p->cause));
 }
@@ -23,7 +28,7 @@ void peer_set_symptom(struct bgp_peer *p, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(p->detail, sizeof(p->detail), format, args);
+	set_detail(p, format, args);
 	va_end(args);
 }
 
@@ -180,7 +185,7 @@ static void note_established(struct bgp *b, struct bgp_peer *p, const struct bgp
 		s->remote.as, s->hold_s, v4, v6);
 	if (*v4 || *v6)
 		return;
-	peer_set_detail(p, "no routes are exchanged: both ends offer no address family in common");
+	peer_set_cause(p, "no routes are exchanged: both ends offer no address family in common");
 	speaker_note(b, p, BGP_NOTE_WARN, "%s", p->detail);
 }
 
@@ -384,7 +389,7 @@ static void act(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 		return;
 	case FSM_DO_NOTIFY_HOLD:
 		n = notify_make(NOTIFY_HOLD_TIMER, 0);
-		peer_set_detail(p, "hold timer expired: nothing heard for %u s",
+		peer_set_cause(p, "hold timer expired: nothing heard for %u s",
 			s->state == FSM_OPEN_SENT ? OPEN_HOLD_S : s->hold_s);
 		send_notify(b, p, s, &n, event, now);
 		end_session(b, p, s, event, now);
@@ -446,7 +451,7 @@ static void session_timers(struct bgp *b, struct bgp_peer *p, struct bgp_session
 	}
 	if (s->send_hold_at <= now) {
 		s->send_hold_at = CLOCK_NEVER;
-		peer_set_detail(p, "send hold timer expired: the peer takes no data");
+		peer_set_cause(p, "send hold timer expired: the peer takes no data");
 		peer_event(b, p, s, FSM_SEND_HOLD, now);
 	}
 	if (s->keepalive_at <= now)

@@ -169,10 +169,10 @@ void peer_timers(struct bgp *b, struct bgp_peer *p, uint64_t now);
 uint64_t peer_next_timer(const struct bgp_peer *p);
 
 /*
- * Says why the session is about to end; kept for `show` and the log. What is a symptom only says less than a
- * cause before it: both are shown then.
+ * Why the session is about to end, or why there is none; kept for `show` and the log. A symptom says less than the
+ * cause before it, which stays: both are shown then.
  */
-__attribute__((format(printf, 2, 3))) void peer_set_detail(
+__attribute__((format(printf, 2, 3))) void peer_set_cause(
 	struct bgp_peer *p, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void peer_set_symptom(
 	struct bgp_peer *p, const char *format, ...);

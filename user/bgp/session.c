@@ -117,14 +117,14 @@ static void on_open(
 
 	s->waiting_since = CLOCK_NEVER;
 	if (s->state != FSM_OPEN_SENT) {
-		peer_set_detail(p, "OPEN received in state %s", fsm_state_name(s->state));
+		peer_set_cause(p, "OPEN received in state %s", fsm_state_name(s->state));
 		peer_event(b, p, s, FSM_OPEN, now);
 		return;
 	}
 	if (!open_decode(&body, &open, &s->pending)) {
 		char text[NOTIFY_TEXT_SIZE];
 
-		peer_set_detail(p, "OPEN refused: %s", notify_format(&s->pending, false, text));
+		peer_set_cause(p, "OPEN refused: %s", notify_format(&s->pending, false, text));
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
 	}
@@ -133,7 +133,7 @@ static void on_open(
 		open.hold_s, open.identifier >> 24, open.identifier >> 16 & 255,
 		open.identifier >> 8 & 255, open.identifier & 255);
 	if (!open_check(&open, p->rib.conf.remote_as, &s->pending)) {
-		peer_set_detail(p, "OPEN refused: remote AS is %u, expected %u", open.as,
+		peer_set_cause(p, "OPEN refused: remote AS is %u, expected %u", open.as,
 			p->rib.conf.remote_as);
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
@@ -175,7 +175,7 @@ static void on_notify(
 	if (n.code == NOTIFY_CEASE && (n.subcode == CEASE_COLLISION || n.subcode == CEASE_REJECTED))
 		peer_set_symptom(p, "NOTIFICATION received: %s", notify_format(&n, true, text));
 	else
-		peer_set_detail(
+		peer_set_cause(
 			p, "NOTIFICATION received: %s%s", notify_format(&n, true, text), more);
 	speaker_end_event(b, p, s, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
@@ -261,7 +261,7 @@ static bool limit_exceeded(
 	wr_u8(&w, SAFI_UNICAST);
 	wr_u32(&w, limit);
 	s->pending = notify_make_data(NOTIFY_CEASE, CEASE_MAX_PREFIXES, data, sizeof(data));
-	peer_set_detail(p,
+	peer_set_cause(p,
 		"prefix limit exceeded: %u %s prefixes received, %u allowed; no session for %u s",
 		f->prefixes_in, name, limit, limit_pause_s(b));
 	return true;
@@ -382,7 +382,7 @@ static void on_update(
 	struct update u;
 
 	if (s->state != FSM_ESTABLISHED) {
-		peer_set_detail(p, "UPDATE received in state %s", fsm_state_name(s->state));
+		peer_set_cause(p, "UPDATE received in state %s", fsm_state_name(s->state));
 		peer_event(b, p, s, FSM_UPDATE, now);
 		return;
 	}
@@ -390,7 +390,7 @@ static void on_update(
 		char text[NOTIFY_TEXT_SIZE];
 
 		p->counts.refused++;
-		peer_set_detail(p, "UPDATE refused: %s", notify_format(&s->pending, false, text));
+		peer_set_cause(p, "UPDATE refused: %s", notify_format(&s->pending, false, text));
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;
 	}
@@ -444,12 +444,12 @@ static void on_refresh(
 	/* RFC 2918 4: a family that was not agreed upon is ignored. */
 	if (s->state == FSM_ESTABLISHED && bgp_message_decode_refresh(&body, &family, &type) &&
 		p->rib.family[family].active && !refresh(b, p, s, family, type, len, now)) {
-		peer_set_detail(p, "ROUTE-REFRESH of a wrong length");
+		peer_set_cause(p, "ROUTE-REFRESH of a wrong length");
 		peer_event(b, p, s, FSM_UPDATE_ERROR, now);
 		return;
 	}
 	if (s->state < FSM_ESTABLISHED)
-		peer_set_detail(p, "ROUTE-REFRESH received in state %s", fsm_state_name(s->state));
+		peer_set_cause(p, "ROUTE-REFRESH received in state %s", fsm_state_name(s->state));
 	peer_event(b, p, s, FSM_REFRESH, now);
 }
 
@@ -468,7 +468,7 @@ static void on_message(struct bgp *b, struct bgp_peer *p, struct bgp_session *s,
 		return;
 	case MESSAGE_KEEPALIVE:
 		if (s->state == FSM_OPEN_SENT)
-			peer_set_detail(p, "KEEPALIVE received before the OPEN");
+			peer_set_cause(p, "KEEPALIVE received before the OPEN");
 		peer_event(b, p, s, FSM_KEEPALIVE, now);
 		return;
 	case MESSAGE_ROUTE_REFRESH:
@@ -496,7 +496,7 @@ static bool drain(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, uint
 		if (r == MESSAGE_BAD) {
 			char text[NOTIFY_TEXT_SIZE];
 
-			peer_set_detail(p, "%s", notify_format(&s->pending, false, text));
+			peer_set_cause(p, "%s", notify_format(&s->pending, false, text));
 			peer_event(b, p, s, FSM_HEADER_ERROR, now);
 			return false;
 		}

@@ -103,7 +103,7 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 		if (!p)
 			continue;
 		if (identity) {
-			peer_set_detail(p, "the hub's AS or router id was changed");
+			peer_set_cause(p, "the hub's AS or router id was changed");
 			peer_stop(b, p, &n, now);
 		}
 	}
@@ -171,7 +171,7 @@ static void learn_statics(struct bgp *b, struct bgp_peer *p)
 static void show_attempt(struct bgp_peer *p)
 {
 	if (p->rib.conf.is_static)
-		peer_set_detail(p, "%s", "");
+		peer_set_cause(p, "%s", "");
 	else if (p->rib.conf.passive)
 		peer_set_symptom(p, "waiting for the site to connect: with a bgp_password the hub "
 				    "does not, and what is not signed with it is dropped");
@@ -246,7 +246,7 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		return peer_add(b, conf) != NULL;
 	old = p->rib.conf;
 	if (bgp_neighbor_is_other(&old, conf)) {
-		peer_set_detail(p, "%s",
+		peer_set_cause(p, "%s",
 			old.password_print == conf->password_print
 				? "the neighbour's configuration was changed"
 				: "bgp_password was changed");
@@ -294,7 +294,7 @@ void bgp_neighbor_stop(struct bgp *b, uint32_t tunnel, uint64_t now)
 	if (!p)
 		return;
 	p->tunnel_up = false;
-	peer_set_detail(p, "the neighbour was removed from the configuration");
+	peer_set_cause(p, "the neighbour was removed from the configuration");
 	peer_stop(b, p, &n, now);
 	if (p->rib.conf.is_static)
 		learn_statics(b, p);
@@ -326,7 +326,7 @@ void bgp_tunnel_set(struct bgp *b, uint32_t tunnel, bool up, uint64_t now)
 	p->tunnel_up = up;
 	if (!up) {
 		b->defer_until = 0; /* what is left must be decided about now */
-		peer_set_detail(p, "the tunnel is down");
+		peer_set_cause(p, "the tunnel is down");
 		peer_stop(b, p, &n, now);
 	} else {
 		p->cause[0] = '\0';
@@ -342,7 +342,7 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 
 	if (!p || !peer_established(p))
 		return;
-	peer_set_detail(p, "BFD: %s", why);
+	peer_set_cause(p, "BFD: %s", why);
 	peer_stop(b, p, &n, now);
 	/* No fault of the peer's: no growing pause. */
 	p->backoff_s = 0;
@@ -382,7 +382,7 @@ void bgp_shutdown(struct bgp *b, uint64_t now)
 	b->stopped = true;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		if (b->peers[i]) {
-			peer_set_detail(b->peers[i], "the hub shuts down");
+			peer_set_cause(b->peers[i], "the hub shuts down");
 			peer_stop(b, b->peers[i], &n, now);
 		}
 	}
@@ -430,7 +430,7 @@ void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction,
 	if (!s)
 		return;
 	if (direction == BGP_INCOMING && peer_established(p)) {
-		peer_set_detail(p, "the peer has started again");
+		peer_set_cause(p, "the peer has started again");
 		peer_event(b, p, peer_established(p), FSM_TCP_FAILED, now);
 	}
 	p->unanswered_since = 0;
@@ -452,7 +452,7 @@ void bgp_closed(
 	s->tcp = false;
 	p->unanswered_since = 0;
 	if (s->state == FSM_ESTABLISHED)
-		peer_set_detail(p, "%s", why);
+		peer_set_cause(p, "%s", why);
 	else if (!peer_established(p))
 		peer_set_symptom(p, "%s", why);
 	peer_event(b, p, s, FSM_TCP_FAILED, now);

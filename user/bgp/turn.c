@@ -240,16 +240,16 @@ static bool decide_some(struct bgp *b)
 /* the session stays, who was announced first stays, and people are told. */
 static void note_out_limit(struct bgp *b, struct bgp_peer *p, enum bgp_family f)
 {
-	const char *name = f == BGP_IPV4 ? "IPv4" : "IPv6";
-	uint32_t limit = p->rib.conf.max_prefixes_out;
+	char text[BGP_DETAIL_SIZE];
 
-	speaker_event(b, p, "more than %u %s prefixes to announce: the others are held back", limit,
-		name);
+	snprintf(text, sizeof(text),
+		"more than %u %s prefixes to announce: the others are held back",
+		p->rib.conf.max_prefixes_out, f == BGP_IPV4 ? "IPv4" : "IPv6");
+	speaker_event(b, p, "%s", text);
 	if (!p->notes_left)
 		return;
 	p->notes_left--;
-	speaker_note(b, p, BGP_NOTE_WARN,
-		"more than %u %s prefixes to announce: the others are held back", limit, name);
+	speaker_note(b, p, BGP_NOTE_WARN, "%s", text);
 }
 
 /* Writes to one peer what it is still to be told; `news` NULL: all that is there. */

@@ -35,6 +35,8 @@ struct integ {
 };
 
 /* NULL when there is no such row. */
+#define PRF_HMAC_SHA2_256 5 /* of that registry */
+
 const struct prf *prf_find(uint16_t id);
 const struct integ *integ_find(uint16_t id);
 

@@ -89,11 +89,14 @@ bool fair_short(const struct fair *f)
 	return f->level < f->capacity;
 }
 
+uint64_t fair_limit_of(uint64_t cap, uint64_t capacity, uint64_t level)
+{
+	return level < capacity && (!cap || level < cap) ? level : cap;
+}
+
 uint64_t fair_limit(const struct fair *f, uint32_t site)
 {
-	uint64_t cap = f->sites[site].cap;
-
-	return fair_short(f) && (!cap || f->level < cap) ? f->level : cap;
+	return fair_limit_of(f->sites[site].cap, f->capacity, f->level);
 }
 
 /* What a site would take: what it offers, and all that it may have when it comes near its limit. */

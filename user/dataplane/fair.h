@@ -65,7 +65,10 @@ uint64_t fair_turn(
 /* True while the aggregate is short for what is offered. */
 bool fair_short(const struct fair *f);
 
-/* Bits per second that a site may have now; 0: no limit. */
+/* Bits per second that a site may have whose own limit is cap, at this level; 0, and cap 0: no limit. */
+uint64_t fair_limit_of(uint64_t cap, uint64_t capacity, uint64_t level);
+
+/* The same of a site now. */
 uint64_t fair_limit(const struct fair *f, uint32_t site);
 
 #endif

@@ -124,11 +124,13 @@ static void dispatch(struct worker *w, uint32_t buffer, uint64_t now, uint64_t d
 	w->pending[w->pending_count++] = buffer;
 }
 
-static bool take_buffer(struct worker *w, uint32_t tunnel, uint32_t bytes, uint32_t *buffer)
+/* A free buffer for packets that are counted as `units` of so many bytes, or as dropped where there is none. */
+static bool take_buffer(
+	struct worker *w, uint32_t tunnel, uint32_t units, uint32_t unit_bytes, uint32_t *buffer)
 {
 	if (!w->free_count) {
 		w->stats->no_buffer++;
-		tally(&out_stats(w, tunnel)->ring_full, 1, bytes);
+		tally(&out_stats(w, tunnel)->ring_full, units, unit_bytes);
 		return false;
 	}
 	*buffer = w->free_list[--w->free_count];
@@ -147,12 +149,8 @@ static void fragment(struct worker *w, const struct super_packet *s, uint32_t wh
 		struct outgoing *o;
 		uint32_t len;
 
-		if (!w->free_count) {
-			w->stats->no_buffer++;
-			tally(&out_stats(w, s->tunnel)->ring_full, from.units, from.unit_bytes);
+		if (!take_buffer(w, s->tunnel, from.units, from.unit_bytes, &buffer))
 			return;
-		}
-		buffer = w->free_list[--w->free_count];
 		len = fragment_next(ip, from.len, mtu, &offset, packet_of(w, buffer));
 		if (!len) {
 			free_buffer(w, buffer);
@@ -250,7 +248,7 @@ static void out_frame(struct worker *w, const struct super_packet *s, uint64_t n
 			segment_skip(&g);
 			continue;
 		}
-		if (!take_buffer(w, s->tunnel, len, &buffer)) {
+		if (!take_buffer(w, s->tunnel, 1, len, &buffer)) {
 			segment_skip(&g);
 			continue;
 		}

@@ -62,7 +62,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 
 		if (!site) {
 			log_info("site %s: added", c->sites[i].name);
-			hub_sites_add(h, &c->sites[i]);
+			hub_site_add(h, &c->sites[i]);
 			n->added++;
 		} else if (memcmp(&site->conf, &c->sites[i], sizeof(site->conf))) {
 			log_info("site %s: changed", c->sites[i].name);

@@ -248,7 +248,7 @@ void hub_begin(struct hub *h, bool verbose)
 	hub_aggregate_set(h);
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
-		hub_sites_add(h, &h->config->sites[i]);
+		hub_site_add(h, &h->config->sites[i]);
 	hub_claims_collect(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);

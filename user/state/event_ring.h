@@ -38,7 +38,10 @@ struct event_ring {
 /* The ring's share: a burst, then two a second. False: the event is left out, and counted. */
 bool event_ring_allows(struct event_ring *r, uint64_t now_ns);
 
-/* Keeps an event of this number, whose members without time and number are own_body; `event` says how often. */
+/*
+ * Keeps `event` under its number; own_body is the same without time and number, by which repetitions are found. Adds
+ * `repeats` and `first` to `event` where it is one.
+ */
 void event_ring_keep(
 	struct event_ring *r, uint64_t number, json_t *event, char *own_body, uint64_t wall_ns);
 

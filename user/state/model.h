@@ -23,7 +23,7 @@ struct model_host {
 	const char *outside_mode[CONFIG_ENDPOINTS]; /* how XDP is attached; NULL: it is not */
 	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
 	bool settings_wrong;      /* forwarding is switched off, and cannot be switched on */
-	bool rp_filter_told;      /* it is strict, and cannot be made loose */
+	bool rp_filter_strict;    /* it is strict, and cannot be made loose */
 	bool ike_unheard;         /* IKE comes in, and does not reach ike */
 	bool inside_gone;         /* and cannot be made again */
 };

@@ -20,13 +20,30 @@ const char *tunnel_awaits(const struct tunnel_conf *c)
 						   : "waiting for the site to connect";
 }
 
-uint32_t tunnel_mtu(const struct site_tunnel *t)
+const char *tunnel_phase_name(enum tunnel_phase phase)
+{
+	static const char *const names[TUNNEL_PHASES] = {
+		[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
+
+	return names[phase];
+}
+
+const struct tunnel_sa *tunnel_sa_in_use(const struct site_tunnel *t)
 {
 	for (uint32_t i = 0; i < t->sa_count; i++) {
 		if (t->sas[i].in_use)
-			return t->path.inner_mtu ? t->path.inner_mtu : t->sas[i].inner_mtu;
+			return &t->sas[i];
 	}
-	return 0;
+	return NULL;
+}
+
+uint32_t tunnel_mtu(const struct site_tunnel *t)
+{
+	const struct tunnel_sa *sa = tunnel_sa_in_use(t);
+
+	if (!sa)
+		return 0;
+	return t->path.inner_mtu ? t->path.inner_mtu : sa->inner_mtu;
 }
 
 bool tunnel_is_routed(const struct site *site, unsigned int t)

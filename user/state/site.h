@@ -155,6 +155,12 @@ uint32_t tunnel_number(const struct site *site, unsigned int t);
 /* What a tunnel says as long as ike has not said anything. */
 const char *tunnel_awaits(const struct tunnel_conf *c);
 
+/* "down", "negotiating", "up" */
+const char *tunnel_phase_name(enum tunnel_phase phase);
+
+/* The pair that outbound packets leave on; NULL: there is none. */
+const struct tunnel_sa *tunnel_sa_in_use(const struct site_tunnel *t);
+
 /* The largest packet that fits into the tunnel; 0: it has no SA to send by. */
 uint32_t tunnel_mtu(const struct site_tunnel *t);
 

@@ -71,7 +71,7 @@ json_t *view_endpoints(const struct model *m)
 	}
 	if (m->host.settings_wrong)
 		warn(warnings, "%s", "forwarding is switched off and cannot be switched on", NULL);
-	if (m->host.rp_filter_told)
+	if (m->host.rp_filter_strict)
 		warn(warnings, "%s", "a strict rp_filter cannot be made loose, see the log", NULL);
 	if (m->host.ike_unheard)
 		warn(warnings, "%s",
@@ -103,10 +103,4 @@ void view_endpoints_metrics(FILE *f, const struct model *m)
 				addr_format(&c->endpoints[e].addresses[a], address),
 				!m->endpoints[e][a].fault);
 	}
-	fputs("# HELP sluice_process_silent_seconds How long a process has not answered hub.\n"
-	      "# TYPE sluice_process_silent_seconds gauge\n",
-		f);
-	for (int i = 1; i < MODEL_PROCESSES; i++)
-		fprintf(f, "sluice_process_silent_seconds{process=\"%s\"} %u\n",
-			m->plane.processes[i].name, m->plane.processes[i].silent_s);
 }

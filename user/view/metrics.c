@@ -188,7 +188,8 @@ static void write_head(FILE *f, const char *name, const char *type, const char *
 
 void view_metrics(FILE *f, const struct model *m)
 {
-	static const char bandwidth[] = "sluice_concentrator_bandwidth_bps";
+	static const char bandwidth[] = "sluice_concentrator_bandwidth_bps",
+			  silent[] = "sluice_process_silent_seconds";
 
 	write_head(f, bandwidth, "gauge", "Bits a second delivered to or from all sites together.");
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
@@ -200,6 +201,10 @@ void view_metrics(FILE *f, const struct model *m)
 	write_head(f, "sluice_log_events_lost_total", "counter",
 		"Events of tunnels that could not be written into the files of log_directory.");
 	fprintf(f, "sluice_log_events_lost_total %llu\n", (unsigned long long)m->events_lost);
+	write_head(f, silent, "gauge", "How long a process has not answered hub.");
+	for (int i = 1; i < MODEL_PROCESSES; i++)
+		fprintf(f, "%s{process=\"%s\"} %u\n", silent, m->plane.processes[i].name,
+			m->plane.processes[i].silent_s);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
 		write_head(f, metrics[i].name, metrics[i].type, metrics[i].help);
 		for (uint32_t s = 0; s < SITE_SLOTS; s++) {

@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const phase_names[] = {
-	[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
-
 /* where the routes to a site point. Counted for all sites at once. */
 struct egress {
 	unsigned int routes[TUNNELS_PER_SITE];
@@ -151,15 +148,6 @@ json_t *view_sites(const struct model *m, const struct site *site)
 		list);
 }
 
-static const struct tunnel_sa *sa_in_use(const struct site_tunnel *t)
-{
-	for (uint32_t i = 0; i < t->sa_count; i++) {
-		if (t->sas[i].in_use)
-			return &t->sas[i];
-	}
-	return NULL;
-}
-
 static const char *encap_name(bool udp)
 {
 	return udp ? "udp" : "esp";
@@ -169,7 +157,7 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 {
 	const struct site_tunnel *state = &site->tunnels[t];
 	const struct endpoint *endpoint = endpoint_of(m, site, t);
-	const struct tunnel_sa *sa = sa_in_use(state);
+	const struct tunnel_sa *sa = tunnel_sa_in_use(state);
 	struct tunnel_stats stats = tunnel_counted(site, t);
 	struct ip_addr local = config_local_address(m->config, &site->conf, t);
 	char peer[ENDPOINT_STR_SIZE], own[ADDR_STR_SIZE], why[VIEW_WHY_SIZE];
@@ -179,10 +167,10 @@ static void add_tunnel(const struct model *m, const struct site *site, unsigned 
 	json_object_set_new(o, "tunnel", json_integer(t));
 	json_object_set_new(o, "state",
 		json_string(state->admin_down ? "disabled"
-			    : endpoint->fault ? phase_names[TUNNEL_DOWN]
+			    : endpoint->fault ? tunnel_phase_name(TUNNEL_DOWN)
 			    : state->draining && state->ike.phase == TUNNEL_UP
 				    ? "draining"
-				    : phase_names[state->ike.phase]));
+				    : tunnel_phase_name(state->ike.phase)));
 	json_object_set_new(o, "peer", json_string(endpoint_format(&state->ike.peer, peer)));
 	json_object_set_new(o, "last_peer", json_string(view_last_peer(site, t, peer)));
 	json_object_set_new(o, "local", json_string(addr_format(&local, own)));

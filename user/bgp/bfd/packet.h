@@ -10,8 +10,7 @@
 
 #define BFD_VERSION     1
 #define BFD_PACKET_SIZE 24
-#define BFD_PORT        3784 /* RFC 5881 4 */
-#define BFD_TTL         255  /* RFC 5881 5: sent, and required */
+#define BFD_TTL         255 /* RFC 5881 5: sent, and required */
 
 /* The numbers of the wire. */
 enum bfd_state {

@@ -16,8 +16,6 @@
 
 static void on_tunnel_state(void *context, struct imsg *message)
 {
-	static const char *const names[TUNNEL_PHASES] = {
-		[TUNNEL_DOWN] = "down", [TUNNEL_NEGOTIATING] = "negotiating", [TUNNEL_UP] = "up"};
 	struct hub *h = context;
 	const struct imsg_tunnel_state *m = message->payload;
 	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
@@ -29,7 +27,8 @@ static void on_tunnel_state(void *context, struct imsg *message)
 		t->since_wall_ns = clock_wall();
 		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s",
 			site_of_tunnel(&h->model, m->tunnel)->conf.name,
-			m->tunnel % TUNNELS_PER_SITE, names[m->phase],
+			m->tunnel % TUNNELS_PER_SITE,
+			tunnel_phase_name((enum tunnel_phase)m->phase),
 			endpoint_format(&m->peer, peer), m->reason[0] ? ", " : "", m->reason,
 			m->detail[0] ? ": " : "", m->detail);
 	}

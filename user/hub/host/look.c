@@ -41,7 +41,7 @@ static bool look_at_reverse_path(const struct hub *h, const char *device)
 	bool strict, loose = host_rp_filter_loosen(device, &strict);
 
 	if (!loose) {
-		if (!h->model.host.rp_filter_told)
+		if (!h->model.host.rp_filter_strict)
 			log_error("%s: the reverse path filter (rp_filter) is strict and cannot be "
 				  "changed: what comes by another way than the answer goes is lost",
 				device);
@@ -61,7 +61,7 @@ static void look_at_reverse_paths(struct hub *h)
 		if (h->model.host.outside[i].ifindex)
 			loose &= look_at_reverse_path(h, h->model.host.outside[i].name);
 	}
-	h->model.host.rp_filter_told = !loose;
+	h->model.host.rp_filter_strict = !loose;
 }
 
 /* ---- the inside device ---- */

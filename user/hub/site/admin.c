@@ -7,10 +7,7 @@
 
 static bool carries(const struct site *site, unsigned int t)
 {
-	const struct site_tunnel *state = &site->tunnels[t];
-
-	return state->open && !state->leave_at_ns &&
-	       (site->conf.routing != ROUTING_BGP || state->bgp.state == BGP_ESTABLISHED);
+	return tunnel_is_routed(site, t) && !site->tunnels[t].leave_at_ns;
 }
 
 static bool is_meant(const struct site *site, unsigned int i, int t)

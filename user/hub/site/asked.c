@@ -40,15 +40,6 @@ static bool write_state(const struct hub *h)
 	return ok && !rename(temporary, path);
 }
 
-static const struct site_conf *configured_site(const struct config *c, const char *name)
-{
-	for (uint32_t i = 0; i < c->site_count; i++) {
-		if (!strcmp(c->sites[i].name, name))
-			return &c->sites[i];
-	}
-	return NULL;
-}
-
 /* Clears the words of tunnels that the site does not have. True: there was one. */
 static bool forget_tunnels(json_t *words, const struct site_conf *site)
 {
@@ -74,7 +65,7 @@ static void forget_unknown(struct hub *h)
 	void *next;
 
 	json_object_foreach_safe(h->admin->words, next, name, words) {
-		const struct site_conf *site = configured_site(h->config, name);
+		const struct site_conf *site = config_site(h->config, name);
 
 		if (site) {
 			any |= forget_tunnels(words, site);

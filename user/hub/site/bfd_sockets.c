@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sluice/abi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BFD_PORT      3784 /* RFC 5881 4 */
 #define RECEIVE_BYTES 65536
 
 struct bfd_socket {
@@ -66,7 +66,7 @@ static struct bfd_socket *find(struct bfd_sockets *s, const struct ip_addr *loca
 
 static int open_at(const char *device, const struct ip_addr *local)
 {
-	struct ip_endpoint at = {.addr = *local, .port = BFD_PORT};
+	struct ip_endpoint at = {.addr = *local, .port = SLUICE_PORT_BFD};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&at, &ss);
 	bool v4 = local->family == AF_INET;

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "dataplane/half_open.h"
 
-#define BGP_PORT    179
 #define LATE_NS     (5 * CLOCK_SECOND) /* a handshake is over by then */
 #define LOOK_NS     (3 * CLOCK_SECOND)
 #define GAP_NS      (7 * CLOCK_SECOND) /* between two sights of one attempt */
@@ -71,7 +70,7 @@ void hub_half_open_look(struct hub *h, uint64_t now)
 	if (!any)
 		return;
 	h->half_open_look_ns = now + LOOK_NS;
-	count = half_open_list(BGP_PORT, list, ENTRIES_MAX);
+	count = half_open_list(SLUICE_PORT_BGP, list, ENTRIES_MAX);
 	for (size_t i = 0; i < count; i++)
 		see(h, &list[i], now);
 }

@@ -49,8 +49,8 @@ int hub_bgp_listener(const struct hub *h, int family)
 bool hub_bgp_listen(struct hub *h, int family)
 {
 	const char *device = link_name(h->link);
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(179)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(179)};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(SLUICE_PORT_BGP)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(SLUICE_PORT_BGP)};
 	const void *address = family == AF_INET ? (const void *)&in : (const void *)&in6;
 	socklen_t len = family == AF_INET ? sizeof(in) : sizeof(in6);
 	int on = 1, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -72,7 +72,7 @@ static uint64_t print_of(const uint8_t *key, size_t len)
 	static uint8_t drawn[32];
 	static bool is_drawn;
 	const struct chunk chunk = {key, len};
-	const struct prf *prf = prf_find(5); /* HMAC-SHA2-256 */
+	const struct prf *prf = prf_find(PRF_HMAC_SHA2_256);
 	uint8_t out[64] = {0};
 	uint64_t print;
 

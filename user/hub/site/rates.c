@@ -70,16 +70,15 @@ static void write_limit(
 /* Sites whose limit is another one than before the turn. */
 static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level_before)
 {
-	struct fair was = {.capacity = h->rates->fair[d]->capacity, .level = level_before};
+	const struct fair *f = h->rates->fair[d];
 
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		uint64_t limit;
 
 		if (!h->model.sites[i] || gateway(h->model.sites[i]))
 			continue;
-		was.sites[0].cap = h->rates->fair[d]->sites[i].cap;
 		limit = rate_limit(&h->model, d, i);
-		if (limit != fair_limit(&was, 0))
+		if (limit != fair_limit_of(f->sites[i].cap, f->capacity, level_before))
 			write_limit(h, h->model.sites[i], d, limit);
 	}
 }

@@ -111,7 +111,7 @@ static void stop_tunnel(struct hub *h, struct site *site, unsigned int t)
 	hub_interface_del(h, m.tunnel);
 }
 
-void hub_sites_add(struct hub *h, const struct site_conf *conf)
+void hub_site_add(struct hub *h, const struct site_conf *conf)
 {
 	struct site *site = calloc(1, sizeof(*site));
 
@@ -177,15 +177,19 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 	memcpy(&site->conf, conf, sizeof(*conf));
 	if (strcmp(old.group, conf->group))
 		hub_group_choose(h, site);
-	for (unsigned int t = 0;
-		t < TUNNELS_PER_SITE && strcmp(old.bgp_password, conf->bgp_password); t++)
-		site->tunnels[t].md5_at_ns =
-			0; /* what was wrong with the signatures was of the other */
+	if (strcmp(old.bgp_password, conf->bgp_password)) {
+		/* What was wrong with the signatures was so with the other password. */
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+			site->tunnels[t].md5_at_ns = 0;
+	}
 	hub_rates_set(h, site);
 	maps_site_set(h->maps, site->slot, conf->name, conf->asn);
 	hub_statics_close(h, conf, true);
 	hub_statics_close(h, &old, false);
-	/* First: a drain of one tunnel is in what bgp is told of the other. */
+	/*
+	 * Drains of tunnels that go are forgotten before any tunnel is replaced: what bgp is told of one tunnel
+	 * depends on whether the other is drained.
+	 */
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (old.tunnels[t].configured && !conf->tunnels[t].configured)
 			admin_forget_tunnel(h, site, t);

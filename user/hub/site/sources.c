@@ -51,7 +51,7 @@ void hub_tunnel_record(struct hub *h, uint32_t tunnel, bool present)
 	if (present) {
 		r.group = group_of(site);
 		r.source_check = check_of(site);
-		r.own_limits = site->conf.site_class == SITE_GATEWAY;
+		r.own_limits = conf->packets.own_limits;
 		memcpy(r.hub4, config_inside_hub(&conf->inside).bytes, sizeof(r.hub4));
 		memcpy(r.peer4, config_inside_site(&conf->inside).bytes, sizeof(r.peer4));
 		memcpy(r.hub6, config_inside_hub(&conf->inside6).bytes, sizeof(r.hub6));

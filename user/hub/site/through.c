@@ -25,11 +25,9 @@ static bool has_no_session(const struct site *site, const struct site_tunnel *st
 
 static bool is_udp(const struct site_tunnel *state)
 {
-	for (uint32_t i = 0; i < state->sa_count; i++) {
-		if (state->sas[i].in_use)
-			return state->sas[i].udp_encap;
-	}
-	return false;
+	const struct tunnel_sa *sa = tunnel_sa_in_use(state);
+
+	return sa && sa->udp_encap;
 }
 
 /* Of a tunnel without BGP nobody knows whether its site has anything to say, once it has said something. */

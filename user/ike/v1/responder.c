@@ -294,7 +294,7 @@ static bool was_removed(const struct engine *e, const struct message *m, const s
 	return former_at(e, &m->local, &m->remote, m->now);
 }
 
-/* What speaks against an SA whose peer is proven. */
+/* Whether the tunnel takes one more SA with this suite; false with the reason, which operators are told. */
 static bool acceptable(struct engine *e, const struct ike_sa *sa, struct tunnel *t,
 	const struct ip_endpoint *began, enum reason *why, char *text, size_t size, uint64_t now)
 {

@@ -83,7 +83,7 @@ static uint64_t next_random(struct loop *l)
 static int open_tx(
 	struct loop *l, const struct ip_addr *local, const struct ip_addr *peer, uint16_t *port)
 {
-	struct ip_endpoint to = {.addr = *peer, .port = BFD_PORT};
+	struct ip_endpoint to = {.addr = *peer, .port = SLUICE_PORT_BFD};
 	struct sockaddr_storage ss;
 	int class = IPTOS_CLASS_CS6, ttl = BFD_TTL;
 	int fd = socket(local->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

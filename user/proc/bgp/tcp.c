@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sluice/abi.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BGP_PORT         179
 #define TTL_MAX          255
 #define READ_SIZE        65536 /* bytes taken from one connection in one turn */
 #define ACCEPTS_PER_TURN 16
@@ -77,7 +77,7 @@ static void connection_failed(struct connection *c, int error)
 	if (error == ECONNREFUSED && c->connecting)
 		snprintf(why, sizeof(why),
 			"the device refuses TCP port %d: BGP does not run there, or not for us",
-			BGP_PORT);
+			SLUICE_PORT_BGP);
 	else if (error == ECONNRESET)
 		snprintf(why, sizeof(why), "the device has reset the connection");
 	else
@@ -222,7 +222,7 @@ static void set_options(int fd, const struct bgp_neighbor *n)
 static int connect_socket(
 	const struct bgp_neighbor *n, const struct ip_addr *local, const struct ip_addr *remote)
 {
-	struct ip_endpoint from = {.addr = *local}, to = {.addr = *remote, .port = BGP_PORT};
+	struct ip_endpoint from = {.addr = *local}, to = {.addr = *remote, .port = SLUICE_PORT_BGP};
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(&from, &ss);
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
