@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A site's minutes: sums from a time on, the worst second, what a day is. */
+/* A site's minutes: sums from a time on, the worst second, what a day is; and the reasons that they know. */
 #include "base/clock.h"
 #include "state/history.h"
 #include "state/stats_fields.h"
@@ -120,12 +120,57 @@ static void test_a_day(void **state)
 	history_free(h);
 }
 
+static unsigned int rows_of(size_t offset)
+{
+	unsigned int n = 0;
+
+	for (const struct stats_field *f = site_drop_fields; f->name; f++)
+		n += f->offset == offset;
+	return n;
+}
+
+/* Every counter of struct site_stats but the first two is a reason, and has one row. */
+static void test_every_reason_is_named(void **state)
+{
+	const char *before = "delivered";
+
+	(void)state;
+	assert_int_equal(offsetof(struct site_stats, delivered), sizeof(struct traffic));
+	for (size_t at = 2 * sizeof(struct traffic); at < sizeof(struct site_stats);
+		at += sizeof(struct traffic)) {
+		if (rows_of(at) != 1)
+			fail_msg("the counter behind `%s` in struct site_stats has %u rows in "
+				 "site_drop_fields",
+				before, rows_of(at));
+		for (const struct stats_field *f = site_drop_fields; f->name; f++)
+			before = f->offset == at ? f->name : before;
+	}
+}
+
+/* What was dropped is the sum of all reasons, and of nothing else. */
+static void test_drops_are_the_sum(void **state)
+{
+	enum { COUNTERS = sizeof(struct site_stats) / sizeof(struct traffic) };
+	struct traffic each[COUNTERS], sum;
+	struct site_stats s;
+
+	(void)state;
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		each[i] = (struct traffic){.packets = 1u << i, .bytes = 1u << i};
+	memcpy(&s, each, sizeof(s));
+	sum = stats_dropped(&s);
+	assert_int_equal(sum.packets, (1u << COUNTERS) - 1 - (1 | 2));
+	assert_int_equal(sum.bytes, sum.packets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_worst),
 		cmocka_unit_test(test_a_day),
+		cmocka_unit_test(test_every_reason_is_named),
+		cmocka_unit_test(test_drops_are_the_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 #include "ipc/msg_bgp.h"
 #include "dataplane/snmp.h"
 #include "state/route_table.h"
-#include "state/stats_fields.h"
 #include "hub/site/site.h"
 #include "ipc/watchdog.h"
 
@@ -124,21 +123,6 @@ static void test_route_table(void **state)
 	route_table_free(t);
 }
 
-/* Every counter of struct site_stats but the first two is a reason, and each once. */
-static void test_every_reason_is_named(void **state)
-{
-	struct site_stats s;
-	struct traffic sum;
-
-	(void)state;
-	memset(&s, 0, sizeof(s));
-	for (size_t i = 0; i < sizeof(s) / sizeof(struct traffic); i++)
-		((struct traffic *)&s)[i] = (struct traffic){.packets = 1u << i, .bytes = 1u << i};
-	sum = stats_dropped(&s);
-	assert_int_equal(sum.packets, (1u << sizeof(s) / sizeof(struct traffic)) - 1 - 1 - 2);
-	assert_int_equal(offsetof(struct site_stats, delivered), sizeof(struct traffic));
-}
-
 static void test_snmp_numbers(void **state)
 {
 	static const char text[] = "Icmp: A ReasmFails\nIcmp: 1 2\n"
@@ -201,7 +185,7 @@ static void test_datagrams_are_limited(void **state)
 	assert_int_equal(lost, 0);
 }
 
-/* the backup is never preferred for a sum that has no room. */
+/* The backup is never preferred for a sum that has no room. */
 static void test_backup_med(void **state)
 {
 	(void)state;
@@ -424,7 +408,6 @@ int main(void)
 		cmocka_unit_test(test_route_table),
 		cmocka_unit_test(test_route_table_has_a_key),
 		cmocka_unit_test(test_backup_med),
-		cmocka_unit_test(test_every_reason_is_named),
 		cmocka_unit_test(test_a_start_survives_a_device),
 	};
 
