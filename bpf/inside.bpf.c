@@ -369,7 +369,7 @@ static __always_inline int to_tunnel(
 		return TC_ACT_SHOT;
 	}
 	count(&stats->offered, p->segments, p->bytes);
-	/* V-04: whatever its source says, it came out of a tunnel. */
+	/* Whatever its source says, it came out of a tunnel. */
 	if (sites_apart && skb->ingress_ifindex && skb->ingress_ifindex == inside_ifindex) {
 		count(&stats->isolation, p->segments, p->bytes);
 		return TC_ACT_SHOT;

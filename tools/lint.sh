@@ -60,6 +60,15 @@ grep -nP '(?<!const )struct (model|site|site_tunnel) \*' user/view/*.[ch] && com
 for f in $(git ls-files '*.c' '*.h' '*.sh' Makefile); do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier\|^#' || complain "$f: no licence line"
 done
+while IFS=: read -r file line columns; do
+	complain "$file:$line: $columns columns, 125 is the most"
+done < <(for f in "${sources[@]}"; do
+	expand "$f" | awk -v f="$f" 'length > 125 { print f ":" NR ":" length }'
+done)
+# A number of a list that is not in the tree says nothing to who reads it.
+if git grep -nE '\b[A-Z]-[0-9]{2}\b|\bfeatures\.md' -- '*.c' '*.h' '*.sh' Makefile README.md 'docs/*' tests/mutations.txt ':!tools/lint.sh'; then
+	complain "requirements are named by what they ask for, not by a number"
+fi
 for f in $(git ls-files '*.sh'); do bash -n "$f" || complain "$f: shell syntax"; done
 if grep -rnE '\b(TODO|FIXME|XXX)\b' --include='*.[ch]' --include='*.sh' user bpf include tools tests | grep -v lint.sh; then
 	complain "unfinished work is marked in the tree"

@@ -220,7 +220,7 @@ static inline __attribute__((always_inline)) int bucket_charge(
 
 /*
  * Which bucket a tunnel's packets pay into: that of its site's first tunnel, which is the site's limit,
- * or, for sites whose limits are for each tunnel (V-06), its own. The latter pay nothing into the
+ * or, for sites whose limits are for each tunnel (gateways), its own. The latter pay nothing into the
  * aggregate.
  */
 static inline __attribute__((always_inline)) __u32 bucket_of(__u32 tunnel, __u32 own_limits)
@@ -236,11 +236,11 @@ struct traffic {
 };
 
 /*
- * What became of the packets of one site in one direction. The BPF program of the direction counts
- * `offered` (a super-packet as its segments) and what it drops itself; the worker counts all the
- * rest by the same unit, but what is from a site is `delivered` when TC has let it into the inside device. So, once nothing is in flight, packets offered = delivered + the sum of
- * the reasons. What vanished between the two, in the AF_XDP or TAP ring, is seen by no program: the
- * reader finds it as the difference and reports it as ring_full (maps.h).
+ * What became of the packets of one site in one direction. The BPF program of the direction counts `offered`, a
+ * super-packet as its segments, and what it drops itself. The worker counts the rest in the same unit, with one
+ * exception: TC counts a packet from a site as `delivered` when it lets it into the inside device. Once nothing is in
+ * flight, offered = delivered + the sum of the reasons. What vanished between the two, in the AF_XDP or TAP ring, is
+ * seen by no program: the reader finds it as the difference and reports it as ring_full (maps.h).
  *
  * Bytes are inner IP bytes. XDP cannot see ESP padding and counts up to one cipher block more.
  * A packet fragmented before encryption is one packet here.
@@ -487,7 +487,7 @@ struct route_target {
 
 /*
  * `shares`: tunnels, of one site or several, that carry flows together. The weight is 1, or
- * SLUICE_SHARE_LARGE for a site of the class "large" beside one that is "standard" (V-07). A value
+ * SLUICE_SHARE_LARGE for a site of the class "large" beside one that is "standard". A value
  * never changes while a route has its key.
  */
 #define SLUICE_SHARE_LARGE 4

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a packet costs as SAs become many: seal and open with 1, 10, 100 and 1,000 of them in turn, a
- * run of packets each, as they come from a ring; the next SA is known by then, as in a worker. TSC clocks per packet, medians of ROUNDS, and the ratio
- * to one SA.
+ * run of packets each, as they come from a ring; the next SA is known by then, as in a worker. TSC clocks
+ * per packet, medians of ROUNDS, and the ratio to one SA.
  */
 #include "esp/esp.h"
 #include "../selectors.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the XDP program and TC's two (`tc` to a site, `in` from one) cost: nanoseconds per packet by BPF_PROG_TEST_RUN, beside a program that
- * only redirects (or only passes), on one and on two CPUs, with one, 100 and 1,000 sites. `warm` runs
- * a packet of one site again and again; `cold` takes the sites in turn, one packet a system call,
- * which evicts what the kernel's own path evicts. Medians of ROUNDS, with the quartiles.
+ * What the XDP program and TC's two (`tc` to a site, `in` from one) cost: nanoseconds per packet by
+ * BPF_PROG_TEST_RUN, beside a program that only redirects (or only passes), on one and on two CPUs, with
+ * one, 100 and 1,000 sites. `warm` runs a packet of one site again and again; `cold` takes the sites in
+ * turn, one packet a system call, which evicts what the kernel's own path evicts. Medians of ROUNDS, with the quartiles.
  */
 #include "plane.h"
 

@@ -180,7 +180,7 @@ static void a_closed_tunnel_takes_nothing(void **context)
 	assert_int_equal(site(s).offered.packets, 1);
 }
 
-/* V-04: by the device it came in by, which no source address hides. */
+/* By the device it came in by, which no source address hides. */
 static void sites_are_kept_apart(void **context)
 {
 	enum { INSIDE = 1, LAN = 2 };

@@ -180,7 +180,7 @@ static void a_loan_does_not_outlive_its_rate(void **context)
 	assert_in_range(passed_of(s, 100), 1, 2 + cpus);
 }
 
-/* V-06: both tunnels of a gateway have the whole limit, and the aggregate is none of theirs. */
+/* Both tunnels of a gateway have the whole limit, and the aggregate is none of theirs. */
 static void a_tunnel_may_have_limits_of_its_own(void **context)
 {
 	struct state *s = *context;
@@ -251,7 +251,7 @@ static uint64_t passed_of_flood(struct state *s, unsigned int cpus, uint64_t *en
 }
 
 /*
- * D-01: a bucket that is full from the start to the end moves on by what passed, but for the loans that are
+ * A bucket that is full from the start to the end moves on by what passed, but for the loans that are
  * with the CPUs at the start and at the end; and is never further ahead of the time than its burst, a loan
  * and a packet. The burst is a second, so that it is full however late a CPU is.
  */
@@ -300,7 +300,7 @@ static void rates_hold_on_two_cpus(void **context)
 	}
 }
 
-/* D-01: of an outer packet all is charged, of the site and of all; what is counted stays the inner one. */
+/* Of an outer packet all is charged, of the site and of all; what is counted stays the inner one. */
 static void outer_packets_are_charged(void **context)
 {
 	static const uint32_t around[] = {[V4] = 20, [V6] = 40, [V4_UDP] = 28, [V6_UDP] = 48};

@@ -124,7 +124,7 @@ static void flows_are_spread(void **context)
 		spread_and_moved(*context, tunnels, counts[i]);
 }
 
-/* V-07: a large tunnel takes four times what a standard one does, as its limit is. */
+/* A large tunnel takes four times what a standard one does, as its limit is. */
 static void by_class(void **context)
 {
 	static const uint16_t tunnels[] = {4, 5, 10, 11};

@@ -48,7 +48,7 @@ static void a_source_is_the_sites_own(void **context)
 	each_source(*context, SOURCE_OFF);
 }
 
-/* whoever may be a way out may send what comes from there, but nothing of the hub's or of others. */
+/* Whoever may be a way out may send what comes from there, but nothing of the hub's or of others. */
 static void a_default_route_counts(void **context)
 {
 	struct state *s = *context;

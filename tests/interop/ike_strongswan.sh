@@ -189,7 +189,7 @@ suite() { # suite IKE ESP [VERSIONS]: a row of cells with a shared key
 	for v in ${3:-2 1}; do
 		for f in 4 6; do
 			cell "$1 / $2" "v$v in $f" up_down $v psk peer $f "$1" "$2" $([ $f = 4 ] && echo peer || echo hub)
-			# T-21: the hub starts with IKEv2 only; with IKEv1 it starts rekeys, which every cell has.
+			# The hub starts with IKEv2 only; with IKEv1 it starts rekeys, which every cell has.
 			[ $v = 1 ] || cell "$1 / $2" "v$v out $f" up_down $v psk hub $f "$1" "$2" $([ $f = 4 ] && echo hub || echo peer)
 		done
 	done

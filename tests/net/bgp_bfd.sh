@@ -116,7 +116,7 @@ silent_kill() { # a tunnel that is cut while there is no bgp: the next one finds
 case_ "killed again, and a tunnel cut: BFD ends there" silent_kill
 cut_off 1 0
 case_ "and returns" until_true 60 bfd_is "Up Up"
-logged() { # M-23 to M-25, by what happened above
+logged() { # the BGP log, by what happened above
 	local log; log=$(json_of show bgp-log '[.events[]] | tojson')
 	jq -e 'map(select(.type == "BGPStatus" and .status == "UP" and (.message.details | test("OpenConfirm -> Established")))) | length > 0' <<<"$log" >/dev/null &&
 		jq -e 'map(select(.type == "RouteStatus" and .status == "ADVERTISED" and .message.prefix == "10.1.0.0/24" and .message.asPath == "65001" and .message.med == 10)) | length > 0' <<<"$log" >/dev/null &&

@@ -24,7 +24,7 @@ case_ "hub to branch, IPv4" reach host 10.1.0.10
 case_ "branch to branch, IPv4" reach b1-h 10.2.0.10
 case_ "branch to branch, IPv6" reach b1-h fd00:10:2::10
 
-# ---- rates: T-20, D-01 ----
+# ---- rates ----
 held() { # held JSON RATE PERCENT: as a rule it is the rate, and on the whole never more
 	near "$(jq .typical_bits_per_second <<<"$1")" "$2" "$3" &&
 		jq -e ".bits_per_second <= $2 * (100 + $3) / 100" <<<"$1" >/dev/null
@@ -214,13 +214,13 @@ case_ "no secret is in any output" secrets_hidden
 case_ "XDP is attached while it runs" xdp_attached
 stops_clean() { hub_stop && nothing_left && nothing_pinned; }
 case_ "a stop leaves no pin, no program, no device, no route" stops_clean
-# ---- D-07: too big and DF set, IPv4 ----
+# ---- too big and DF set, IPv4 ----
 big() { local out; out=$(in_ns host ping -M do -c 3 -i 0.2 -W 2 -s 1460 10.1.0.10 2>&1); in_ns host ip route flush cache; echo "$out"; }
 hub_start
 must "the sites are back after a start" until_true 60 all_up 4
 refused() { local out; out=$(big); [[ $out == *'100% packet loss'* && $out == *'Frag needed'* ]]; }
 case_ "df: copy, the sender is told" until_true 20 refused
-# ---- D-06: a router on the way to one tunnel of one site takes less ----
+# ---- a router on the way to one tunnel of one site takes less ----
 ip -n "$P-inet" link set b1_0 mtu 1400; ip -n "$P-b1-w0" link set w mtu 1400
 inner_mtus() { json_of show tunnels '[.tunnels[] | select(.site == "site-1").inner_mtu] | join(" ")'; }
 narrow() { local out; in_ns host ip route flush cache; out=$(in_ns host ping -M do -c 2 -i 0.2 -W 1 -s 1372 10.1.0.10 2>&1); echo "$out"; [[ $out == *"Frag needed and DF set (mtu = $1)"* ]]; }

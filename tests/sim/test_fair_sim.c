@@ -183,7 +183,7 @@ static void nobody_is_limited_while_there_is_enough(void **state)
 	free(w);
 }
 
-/* V-02: 100 sites of 100 Mbit/s on 5 Gbit/s. */
+/* 100 sites of 100 Mbit/s on 5 Gbit/s. */
 static void two_to_one(void **state)
 {
 	struct world *w = world_new(5000 * M, 100 * M, 100e6);

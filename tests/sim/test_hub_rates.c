@@ -33,7 +33,7 @@ static void every_site_has_its_own(void **state)
 		assert_int_equal(fake.site_rates[d][0].packets_per_second, 5000);
 		assert_int_equal(fake.site_rates[d][1].packets_per_second, 140000);
 		assert_int_equal(fake.aggregate[d].bits_per_second, 5000000000);
-		/* V-06: each tunnel of a gateway, and none of the aggregate. */
+		/* Each tunnel of a gateway has the limit, and none of the aggregate. */
 		assert_int_equal(fake.tunnel_rates[d][4].bits_per_second, 700000000);
 		assert_int_equal(fake.tunnel_rates[d][5].bits_per_second, 700000000);
 		assert_int_equal(limit((enum sluice_direction)d, 2), 0);

@@ -124,7 +124,7 @@ static void connected_networks_are_nobodys(void **state)
 	tear_down();
 }
 
-/* nobody is drawn into a set who did not ask for it, or has no part in the prefix. */
+/* Nobody is drawn into a set who did not ask for it, or has no part in the prefix. */
 static void the_guard_knows_who_shares(void **state)
 {
 	struct imsg_route m = {
@@ -251,7 +251,7 @@ static void groups_keep_their_numbers(void **state)
 	route_rules_free(h.rules);
 }
 
-/* V-07: weights are there where classes are mixed. When there is no room for a set, the best carries. */
+/* Weights are there where classes are mixed. When there is no room for a set, the best carries. */
 static void sets_have_weights_and_end(void **state)
 {
 	struct imsg_route m = {

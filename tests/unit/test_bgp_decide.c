@@ -223,7 +223,7 @@ static void guard_lets_locations_share(void **state)
 
 	(void)state;
 	set_prefix(&e, "10.1.0.0/24");
-	/* devices of one group may announce the same, the decision is by path. */
+	/* Devices of one group may announce the same, the decision is by path. */
 	lay_out(&b, &two_locations);
 	b.peers[1].conf.group = b.peers[0].conf.group;
 	run(&e, &b, 0, 1);
@@ -256,7 +256,7 @@ static void guard_leaves_default_routes(void **state)
 	run(&e, &b, 0, 1);
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[1]);
-	b.peers[1].conf.allow_default = false; /* */
+	b.peers[1].conf.allow_default = false;
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[0]);
 	attr_store_fini(&b.store);
@@ -275,7 +275,7 @@ static void fates_of(const struct bench *b, struct rib_prefix *e,
 	decide_explain(&policy, &b->pool, e, paths, fate, rivals);
 }
 
-/* static before BGP, whoever announced it first and however good its path is. */
+/* Static before BGP, whoever announced it first and however good its path is. */
 static void static_goes_before_bgp(void **state)
 {
 	static const struct decide_case c = {"", 0, {{{100}, 0, 0, 1, 0}, {{0}, 2, 0, 9, 2}}, 2};
@@ -302,7 +302,7 @@ static void static_goes_before_bgp(void **state)
 	attr_store_fini(&b.store);
 }
 
-/* a drained tunnel carries only where there is no other way, however good its path is. */
+/* A drained tunnel carries only where there is no other way, however good its path is. */
 static void drained_goes_last(void **state)
 {
 	static const struct decide_case c = {
@@ -332,7 +332,7 @@ static void drained_goes_last(void **state)
 	attr_store_fini(&b.store);
 }
 
-/* only equals share, only of one location, only where all its sites want it. */
+/* Only equals share, only of one location, only where all its sites want it. */
 static void equals_share(void **state)
 {
 	enum { B = PATH_BEST, S = PATH_SHARES, G = PATH_TUNNEL, F = PATH_IDENTIFIER };

@@ -215,7 +215,7 @@ static void a_longer_prefix_takes_nothing(void **state)
 	assert_int_equal(events.tunnels, 3); /* tunnels 0 and 1 */
 	assert_string_equal(events.last.details, "it is quarantined: it lies within 10.2.0.0/24, "
 						 "which was announced first by site s1");
-	/* His own longer one stays possible, in that quarter too. */
+	/* His own longer one stays possible, in that quarter too. */
 	announce_site(1, "10.2.0.0/26", true);
 	assert_true(hub_has("10.2.0.0/26", 2));
 	announce_site(1, "10.2.0.0/26", false);

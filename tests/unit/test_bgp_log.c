@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* M-25: each class of message of the BGP log, brought about. */
+/* Each class of message of the BGP log, brought about. */
 #include "bgp_lab.h"
 
 #include "bgp/update.h"

@@ -34,7 +34,7 @@ static void routes_of_both_families_reach_the_others(void **state)
 	assert_int_equal(attr_path_list(a, path, 4), 1);
 	assert_non_null(site_has(2, "fd99::/48"));
 
-	/* R-16: never back to the site, by neither tunnel. The sites would drop it for their own AS,
+	/* Never back to the site, by neither tunnel. The sites would drop it for their own AS,
 	 * so look at what was sent. */
 	assert_int_equal(lab.hub_state[0].prefixes_out, 2);
 	assert_int_equal(lab.hub_state[1].prefixes_out, 2);
@@ -54,7 +54,7 @@ static void group_members_do_not_hear_each_other(void **state)
 	struct bgp_neighbor n = hub_neighbor(2);
 
 	(void)state;
-	n.group = hub_neighbor(0).group; /* site 1 is a second device of site 0's location */
+	n.group = hub_neighbor(0).group; /* site 1 is a second device of site 0's location */
 	join(0);
 	join(2);
 	join(4);
@@ -114,7 +114,7 @@ static void hub_networks_are_protected(void **state)
 	announce(0, "10.1.0.0/24", true);
 	pass(MINUTE);
 	assert_true(hub_has("10.1.0.0/24", 0));
-	bgp_network_set(lab.hub, &lan, true); /* now it lies inside of the hub's */
+	bgp_network_set(lab.hub, &lan, true); /* now it lies inside of the hub's */
 	settle();
 	assert_null(at(lab.hub, "10.1.0.0/24")->best);
 	bgp_network_set(lab.hub, &lan, false);
@@ -136,7 +136,7 @@ static void default_route_only_where_allowed(void **state)
 	change(&n);
 	settle();
 	assert_true(hub_has("0.0.0.0/0", 0));
-	assert_null(site_has(2, "0.0.0.0/0")); /* */
+	assert_null(site_has(2, "0.0.0.0/0"));
 	n.share_default = true;
 	change(&n);
 	settle();
@@ -148,7 +148,7 @@ static void default_route_only_where_allowed(void **state)
 	assert_null(site_has(2, "0.0.0.0/0"));
 }
 
-/* the session and what it brought stay, so that switching back needs neither. */
+/* The session and what it brought stay, so that switching back needs neither. */
 static void propagation_can_be_switched(void **state)
 {
 	struct bgp_neighbor n = hub_neighbor(0);
@@ -179,7 +179,7 @@ static void med_change_needs_no_new_session(void **state)
 	bgp_network_set(lab.hub, &lan, true);
 	pass(MINUTE);
 	assert_int_equal(site_has(0, "172.16.0.0/16")->med, 100);
-	n.med_out = 90; /* */
+	n.med_out = 90;
 	change(&n);
 	settle();
 	assert_int_equal(site_has(0, "172.16.0.0/16")->med, 90);
@@ -364,7 +364,7 @@ static void prefix_limit_out_keeps_a_stable_subset(void **state)
 	assert_false(lab.hub_state[2].out_limited);
 }
 
-/* static routes are there while the tunnel is, for the other sites as well. */
+/* Static routes are there while the tunnel is, for the other sites as well. */
 /* More than the output holds is said in one go, as long as the peer takes it. */
 static void a_long_table_does_not_wait(void **state)
 {

@@ -127,7 +127,7 @@ static void expect_groups(const char *text, const uint16_t *ids, unsigned int co
 	config_free(c);
 }
 
-/* T-09, T-10, T-15. */
+/* Sets of algorithms, and their order. */
 static void test_algorithms(void **state)
 {
 	struct config *c;
@@ -173,7 +173,7 @@ static void test_101_sites(void **state)
 	free(text);
 }
 
-/* V-06, V-07, V-03 the other way round: what a gateway may have. */
+/* What a gateway may have. */
 static void test_gateways(void **state)
 {
 	struct config *c = must_parse(HUB
@@ -235,7 +235,7 @@ static void test_certificates(void **state)
 	assert_memory_equal(t->identity.bytes, "C=DE, CN=a", 10);
 	assert_string_equal(t->certificate.chain, "file:/own.pem");
 	config_free(c);
-	/* an identity or an address. */
+	/* An identity or an address. */
 	c = must_parse(HUB PKI CERT_SITE("address: 203.0.113.5"));
 	config_free(c);
 	must_refuse(HUB PKI CERT_SITE("encap: auto"), "an identity or an address is needed");

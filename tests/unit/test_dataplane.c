@@ -282,7 +282,7 @@ static void checksums_are_completed(void **context)
 	}
 }
 
-/* D-07: an atomic datagram gets an identification of its own, a fragment keeps that of its packet. */
+/* An atomic datagram gets an identification of its own, a fragment keeps that of its packet. */
 static void fragments_against_df(void **context)
 {
 	static uint8_t ip[3000], out[3000];

@@ -122,7 +122,7 @@ static void test_text(void **state)
 	assert_string_equal(last_line(l, "bgp.log", line),
 		"2025-11-08 05:40:29.641Z a.0_192.0.2.1 type=BGPStatus status=DOWN "
 		"reason_code=DPD_TIMEOUT dpd_enabled=true details=idle seq=2");
-	/* T-25: a log that is off has nothing, not even in memory. */
+	/* A log that is off has nothing, not even in memory. */
 	add(l, EVENT_BGP, LOG_FORM_OFF, "secret");
 	assert_string_equal(strstr(last_line(l, "bgp.log", line), "seq"), "seq=2");
 	lab_free(l);

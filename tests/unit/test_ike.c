@@ -416,7 +416,7 @@ static void zero_random(void *context, void *bytes, size_t len)
 	memset(bytes, *(uint8_t *)context, len);
 }
 
-/* T-18, T-19: both edges of both readings, and the guard. */
+/* Both edges of both readings, and the guard. */
 static void test_rekey_time(void **state)
 {
 	uint8_t fill = 0;

@@ -397,7 +397,7 @@ static void test_malformed(void **state)
 	lab_free(l);
 }
 
-/* the address does not matter where none is configured, and does where one is. */
+/* The address does not matter where none is configured, and does where one is. */
 static void test_address(void **state)
 {
 	struct lab *l = cert_lab(KEY_P256, KEY_P256);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* M-21: an event tells in which state both SAs are after what it tells of. */
+/* An event tells in which state both SAs are after what it tells of. */
 #include "ike_v1_lab.h"
 
 #include "crypto/hash.h"

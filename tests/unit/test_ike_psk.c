@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pre-shared key is replaced while the tunnel is up: A-08. The device follows when it can. */
+/* A pre-shared key is replaced while the tunnel is up. The device follows when it can. */
 #include "ike_v1_lab.h"
 
 #include "crypto/hash.h"

@@ -23,7 +23,7 @@ static void test_up(void **state)
 	lab_free(l);
 }
 
-/* T-03: the responder follows the first packet; a version that is not allowed is named. */
+/* The responder follows the first packet; a version that is not allowed is named. */
 static void test_versions(void **state)
 {
 	(void)state;

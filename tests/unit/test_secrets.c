@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets as they stand in files: what is part of them, and which are refused (T-22). */
+/* Secrets as they stand in files: what is part of them, and which are refused. */
 #include "hub/hub.h"
 #include "hub/secret/secret.h"
 #include "proc/ike/secrets.h"

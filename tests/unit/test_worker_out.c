@@ -177,7 +177,7 @@ static void ipv6_always_has_1280_bytes(void **state)
 	bench_fini(&b);
 }
 
-/* D-07: packets and messages for what is too big, with DF and without. */
+/* Packets and messages for what is too big, with DF and without. */
 static void fragments_are_made_as_configured(void **state)
 {
 	static const struct {
@@ -287,7 +287,7 @@ static void below_its_rate_nothing_waits_for_others(void **state)
 	bench_fini(&b);
 }
 
-/* D-01: what is charged is what the site's line carries, to the byte. Price: 1 ns for a byte. */
+/* What is charged is what the site's line carries, to the byte. Price: 1 ns for a byte. */
 static void rates_are_by_the_bytes_of_the_wire(void **state)
 {
 	(void)state;
@@ -316,7 +316,7 @@ static void rates_are_by_the_bytes_of_the_wire(void **state)
 	}
 }
 
-/* D-01: twice the concentrator's rate, which is a byte in a nanosecond: every second packet is lost, not rows of them. */
+/* Twice the concentrator's rate, which is a byte in a nanosecond: every second packet is lost, not rows of them. */
 static void drops_are_spread(void **state)
 {
 	uint64_t now = clock_now(), started = now;

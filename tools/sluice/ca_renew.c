@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `sluice ca renew`: what ends soon, made anew in its place (A-09). It may run every day: before
+ * `sluice ca renew`: what ends soon, made anew in its place. It may run every day: before
  * something is due, it changes nothing.
  */
 #include "ca.h"

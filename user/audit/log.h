@@ -28,9 +28,9 @@ struct audit_log;
 
 /*
  * Opens the log of a directory, which it makes where there is none. What a crash left half is mended: half a line is
- * cut off, whole lines behind the head are taken in, unless the head is lost. NULL with a sentence in `why` when it cannot be written. Where
- * lines or head were changed, `why` has a sentence, too, and the log goes on: audit_verify() will name the place for
- * as long as it is there.
+ * cut off, whole lines behind the head are taken in, unless the head is lost. NULL with a sentence in `why` when it
+ * cannot be written. Where lines or head were changed, `why` has a sentence, too, and the log goes on: audit_verify()
+ * will name the place for as long as it is there.
  */
 struct audit_log *audit_open(const char *directory, char why[AUDIT_WHY_SIZE]);
 /*

@@ -99,7 +99,7 @@ enum auth_kind {
 	AUTH_CERT,
 };
 
-/* Options of a tunnel, features.md section 2. Times in seconds. */
+/* Options of a tunnel. Times in seconds. */
 struct ike_options {
 	bool ikev1, ikev2;
 	bool esn; /* allow extended sequence numbers */
@@ -121,14 +121,14 @@ struct ike_options {
 	uint8_t auth; /* enum auth_kind */
 };
 
-/* D-07: an IPv4 packet that is too big. */
+/* An IPv4 packet that is too big. */
 enum df_choice {
 	DF_COPY,  /* as its sender wants: in fragments, or dropped, and told the size that fits */
 	DF_CLEAR, /* in fragments */
 	DF_SET,   /* dropped, and its sender is told */
 };
 
-/* D-01: what of a packet is charged to the rates. */
+/* What of a packet is charged to the rates. */
 enum rate_bytes {
 	RATE_INNER, /* the packet in the tunnel */
 	RATE_OUTER, /* the packet around it: ESP, its padding, UDP and IP */

@@ -58,7 +58,7 @@ static bool add(const struct adjout *o, struct batch *b, enum batch_kind kind,
 	return true;
 }
 
-/* who was told first stays; what does not fit waits, and `held` says where. */
+/* Who was told first stays; what does not fit waits, and `held` says where. */
 static void hold_back(const struct adjout *o, enum bgp_family family, uint32_t number)
 {
 	struct rib_peer_family *f = &o->peer->family[family];

@@ -221,7 +221,7 @@ static void encode_origin(const struct attrs *a, const struct attr_export *x, st
 	wr_u8(w, a->origin);
 }
 
-/* RFC 4271 5.1.2: our AS in front; R-16: the peer's own AS is replaced where that was asked for. */
+/* RFC 4271 5.1.2: our AS in front; the peer's own AS is replaced where that was asked for. */
 static void make_path(const struct attrs *a, const struct attr_export *x, struct as_path *path)
 {
 	aspath_prepend(a->bytes, a->path_len, x->local_as, path);
@@ -331,16 +331,23 @@ static const struct attr_row rows[ATTR_TYPES] = {
 	[ATTR_MED] = {"MULTI_EXIT_DISC", OPTIONAL_LOCAL, ATTR_WITHDRAW /* 7.4 */, 0, decode_med, encode_med},
 	[ATTR_LOCAL_PREF] = {"LOCAL_PREF", WELL_KNOWN, ATTR_DISCARD /* 7.5 */, 0, decode_nothing, NULL},
 	[ATTR_ATOMIC_AGGREGATE] = {"ATOMIC_AGGREGATE", WELL_KNOWN, ATTR_DISCARD /* 7.6 */, 0, decode_atomic, encode_atomic},
-	[ATTR_AGGREGATOR] = {"AGGREGATOR", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* 7.7 */, 0, decode_aggregator, encode_aggregator},
-	[ATTR_COMMUNITIES] = {"COMMUNITIES", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* 7.8 */, 0, decode_communities, encode_communities},
+	[ATTR_AGGREGATOR] = {"AGGREGATOR", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* 7.7 */, 0,
+		decode_aggregator, encode_aggregator},
+	[ATTR_COMMUNITIES] = {"COMMUNITIES", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* 7.8 */, 0,
+		decode_communities, encode_communities},
 	[ATTR_ORIGINATOR_ID] = {"ORIGINATOR_ID", OPTIONAL_LOCAL, ATTR_DISCARD /* 7.9 */, 0, decode_nothing, NULL},
 	[ATTR_CLUSTER_LIST] = {"CLUSTER_LIST", OPTIONAL_LOCAL, ATTR_DISCARD /* 7.10 */, 0, decode_nothing, NULL},
 	[ATTR_MP_REACH] = {"MP_REACH_NLRI", OPTIONAL_LOCAL, ATTR_RESET /* 7.11 */, UPDATE_BAD_OPTIONAL, decode_reach, NULL},
-	[ATTR_MP_UNREACH] = {"MP_UNREACH_NLRI", OPTIONAL_LOCAL, ATTR_RESET /* 7.12 */, UPDATE_BAD_OPTIONAL, decode_unreach, NULL},
-	[ATTR_EXT_COMMUNITIES] = {"EXTENDED COMMUNITIES", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* 7.14 */, 0, decode_ext, encode_ext},
-	[ATTR_AS4_PATH] = {"AS4_PATH", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* RFC 6793 6 */, 0, decode_as4_path, encode_as4_path},
-	[ATTR_AS4_AGGREGATOR] = {"AS4_AGGREGATOR", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* RFC 6793 6 */, 0, decode_as4_aggregator, encode_as4_aggregator},
-	[ATTR_LARGE_COMMUNITIES] = {"LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* RFC 8092 5 */, 0, decode_large, encode_large},
+	[ATTR_MP_UNREACH] = {"MP_UNREACH_NLRI", OPTIONAL_LOCAL, ATTR_RESET /* 7.12 */, UPDATE_BAD_OPTIONAL,
+		decode_unreach, NULL},
+	[ATTR_EXT_COMMUNITIES] = {"EXTENDED COMMUNITIES", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* 7.14 */, 0,
+		decode_ext, encode_ext},
+	[ATTR_AS4_PATH] = {"AS4_PATH", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* RFC 6793 6 */, 0,
+		decode_as4_path, encode_as4_path},
+	[ATTR_AS4_AGGREGATOR] = {"AS4_AGGREGATOR", OPTIONAL_TRANSITIVE, ATTR_DISCARD /* RFC 6793 6 */, 0,
+		decode_as4_aggregator, encode_as4_aggregator},
+	[ATTR_LARGE_COMMUNITIES] = {"LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, ATTR_WITHDRAW /* RFC 8092 5 */, 0,
+		decode_large, encode_large},
 };
 /* clang-format on */
 

@@ -27,7 +27,7 @@ static unsigned int keep_smallest(
 	return kept;
 }
 
-/* what an operator empties goes behind everything else that leads there. */
+/* What an operator empties goes behind everything else that leads there. */
 static uint32_t draining_of(const struct rib_path *p)
 {
 	return p->peer->conf.draining;
@@ -87,7 +87,7 @@ static struct rib_path *lowest_tunnel(struct rib_path **paths, unsigned int n)
 
 /*
  * f and g. Between the two tunnels of one site the lower number decides, not what the device calls
- * itself on them (R-08: the primary tunnel is predictable). So the identifier chooses a site, and
+ * itself on them (which tunnel is the primary one is predictable). So the identifier chooses a site, and
  * the tunnel number a path of that site.
  */
 static struct rib_path *break_tie(struct rib_path **paths, unsigned int n)
@@ -115,9 +115,10 @@ static const struct step {
 	bool within_as; /* only paths of the same neighbouring AS are compared */
 } steps[] = {
 	/* 9.1.1: every path is from another AS; the degree of preference is lower for what is drained. */
-	{draining_of, PATH_DRAINING, false}, {hops_of, PATH_LONGER, false}, /* a */
-	{origin_of, PATH_ORIGIN, false},                                    /* b */
-	{med_of, PATH_MED, true},                                           /* c */
+	{draining_of, PATH_DRAINING, false}, /* 9.1.1 */
+	{hops_of, PATH_LONGER, false},       /* a */
+	{origin_of, PATH_ORIGIN, false},     /* b */
+	{med_of, PATH_MED, true},            /* c */
 	/* d: there is no iBGP. e: every next hop is one tunnel away. */
 };
 
@@ -143,7 +144,7 @@ struct rib_path *decide_best(struct rib_path **paths, unsigned int n)
 }
 
 /*
- * R-12: equals are used together when they are of one location, and its sites have ecmp. Their AS paths
+ * Equals are used together when they are of one location, and its sites have ecmp. Their AS paths
  * are as long, not the same: RFC 4271 leaves it open, and the connections of one location may end on
  * routers with different AS numbers.
  */
@@ -326,7 +327,7 @@ static void set_owner(const struct policy *policy, struct rib_prefix *e, const s
 	}
 }
 
-/* why it is not the other tunnel of the best path's site. */
+/* Why it is not the other tunnel of the best path's site. */
 static enum path_fate fate_of_other(const struct policy *policy, const struct pool *pool,
 	const struct rib_prefix *e, const struct rib_path *best)
 {
@@ -369,7 +370,7 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 		told += p->kept_out;
 	}
 	if (n > 1)
-		n = keep_smallest(paths, n, source_of); /* */
+		n = keep_smallest(paths, n, source_of); /* static before BGP */
 	n = guard(policy, e, claim, paths, n, &d);
 	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
 	d.candidates = n;

@@ -10,7 +10,7 @@
  * configuration declares an owner, of the prefix or of one around it, nobody else gets it, and nothing
  * within it is in the way of a shorter one. Default routes own nothing. A session that is down is no
  * withdrawal: while an owner has none, its prefixes stay its own for some time (owners.c). A static route is the word of
- * the configuration: it goes before what is announced (R-06), needs no owner, and owns what is within.
+ * the configuration: it goes before what is announced, needs no owner, and owns what is within.
  */
 #ifndef SLUICE_BGP_DECIDE_H
 #define SLUICE_BGP_DECIDE_H
@@ -20,7 +20,7 @@
 
 struct decision {
 	struct rib_path *best;      /* NULL: unreachable */
-	struct route_shares shares; /* of which best is one */
+	struct route_shares shares; /* of which best is one */
 	uint32_t candidates;        /* paths that were compared */
 	uint8_t other; /* enum path_fate: what kept the other tunnel of the site; BEST: no path */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
@@ -33,15 +33,15 @@ enum path_fate {
 	PATH_BEST,
 	PATH_REFUSED,     /* the policy says no */
 	PATH_QUARANTINED, /* the prefix guard */
-	PATH_HUB,         /* the hub has the prefix itself */
-	PATH_SOURCE,      /* a static route goes before it */
-	PATH_DRAINING,    /* its tunnel is drained */
+	PATH_HUB,         /* the hub has the prefix itself */
+	PATH_SOURCE,      /* a static route goes before it */
+	PATH_DRAINING,    /* its tunnel is drained */
 	PATH_LONGER,      /* a */
 	PATH_ORIGIN,      /* b */
 	PATH_MED,         /* c */
 	PATH_IDENTIFIER,  /* f */
-	PATH_TUNNEL,      /* the other tunnel of the site, or of equals the lower one */
-	PATH_SHARES,      /* as good as the best, and used too: ecmp */
+	PATH_TUNNEL,      /* the other tunnel of the site, or of equals the lower one */
+	PATH_SHARES,      /* as good as the best, and used too: ecmp */
 	PATH_SURPLUS,     /* the same, but ROUTE_SHARES_MAX others are used */
 	PATH_APART,       /* the same, but of another group */
 	PATH_ALONE,       /* the same, but one of the two sites has no ecmp */

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #define NEIGHBOR_CLAIMS_MAX  64
-#define NEIGHBOR_STATICS_MAX 100 /* */
+#define NEIGHBOR_STATICS_MAX 100
 #define NEIGHBOR_ACCEPT_MAX  64
 
-/* R-06: whatever the attributes, a path of an earlier class wins. A line of the hub's own (R-06's
- * first class) is a route of its kernel with a lower metric than ours: it needs no path here. */
+/* Whatever the attributes, a path of an earlier class wins. A line of the hub's own, which goes
+ * before all, is a route of its kernel with a lower metric than ours: it needs no path here. */
 enum route_source {
 	SOURCE_HUB, /* a network behind the hub */
 	SOURCE_STATIC,
@@ -48,14 +48,14 @@ struct bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
-	bool share_default;  /* others are told of the one that it announces */
+	bool share_default;  /* others are told of the one that it announces */
 	bool ttl_security;   /* RFC 5082: for who makes the connections */
-	bool as_override;    /* */
-	bool not_propagated; /* its routes are known, shown, and not used */
+	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
+	bool not_propagated; /* its routes are known, shown, and not used */
 	uint8_t allow_as_in; /* how often our AS may be in its paths */
-	bool is_static;      /* no session: bgp_statics_set says what leads there */
-	bool ecmp;           /* its equal paths, and its group's, are used together */
-	bool draining;       /* its paths are used where there is no other */
+	bool is_static;      /* no session: bgp_statics_set says what leads there */
+	bool ecmp;           /* its equal paths, and its group's, are used together */
+	bool draining;       /* its paths are used where there is no other */
 	bool was_up;         /* it was Established before `restarted` */
 	uint8_t claim_count; /* what its site owns, see decide.h */
 	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];

@@ -17,11 +17,11 @@
 #define STEADY_S            60  /* a session this old ends the backoff */
 #define SEND_HOLD_S         480 /* RFC 9687 6, at least */
 #define PREFIX_RESTART_S    60
-#define PREFIX_WARN_PERCENT 75 /* */
-#define STATE_REPORT_S      1  /* between reports that differ in counts only */
-#define NOTES_PER_SESSION   16 /* about refused prefixes */
-#define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
-#define STALE_S             300            /* until End-of-RIB, once the peer is back */
+#define PREFIX_WARN_PERCENT 75  /* of max_prefixes_in: people are told */
+#define STATE_REPORT_S      1   /* between reports that differ in counts only */
+#define NOTES_PER_SESSION   16  /* about refused prefixes */
+#define RESTART_S           120 /* how long peers are asked to keep our routes, and we theirs */
+#define STALE_S             300 /* until End-of-RIB, once the peer is back */
 #define OWNER_KEPT_S        (24 * 60 * 60) /* at most, without a session */
 #define DEFER_S             30 /* RFC 4724 4.1: the longest wait for other peers after our restart */
 #define EVENTS_BURST        64 /* of the BGP log, for each peer; of the session, and of routes */
@@ -122,7 +122,7 @@ __attribute__((format(printf, 4, 5))) void speaker_note(struct bgp *b, const str
 /* Records something of the session, or of a route (a and next_hop NULL: it is gone). */
 __attribute__((format(printf, 3, 4))) void speaker_event(
 	struct bgp *b, struct bgp_peer *p, const char *format, ...);
-/* Records why a session ends. It still counts as established then, and M-25 wants the event to say DOWN. */
+/* Records why a session ends. It still counts as established then, and its event is to say DOWN. */
 __attribute__((format(printf, 4, 5))) void speaker_end_event(struct bgp *b, struct bgp_peer *p,
 	const struct bgp_session *ending, const char *format, ...);
 void speaker_route_event(struct bgp *b, struct bgp_peer *p, enum bgp_event_status status,

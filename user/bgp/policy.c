@@ -5,7 +5,7 @@
 
 static bool is_hub_network(const struct policy *policy, const struct ip_prefix *prefix)
 {
-	/* what belongs to the hub wins even against a more specific learned prefix. */
+	/* What belongs to the hub wins even against a more specific learned prefix. */
 	for (unsigned int i = 0; i < policy->network_count; i++) {
 		if (policy->networks[i].len > 0 && prefix_covers(&policy->networks[i], prefix))
 			return true;
@@ -61,7 +61,7 @@ enum policy_verdict policy_import(const struct policy *policy, const struct rib_
 	if (n->accept_count && !n->is_static &&
 		!prefix_rules_permit(n->accept, n->accept_count, prefix))
 		return POLICY_FILTER;
-	if (prefix->len == 0) /* */
+	if (prefix->len == 0)
 		return !from->conf.allow_default   ? POLICY_DEFAULT
 		       : from->conf.not_propagated ? POLICY_SITE
 						   : POLICY_ACCEPT;
@@ -99,7 +99,7 @@ bool policy_next_hop_is_connected(const struct rib_peer *from, const struct ip_a
 	       is_on_link(&n->local6, &n->peer6, next_hop);
 }
 
-/* one site's way out is offered to the others only when that was asked for. */
+/* One site's way out is offered to the others only when that was asked for. */
 static bool shares_default(const struct policy *policy, const struct rib_prefix *e)
 {
 	for (unsigned int i = 0; i < policy->peer_count; i++) {
@@ -117,7 +117,7 @@ bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 		return false;
 	if (e->network)
 		return true;
-	if (!policy->config->site_to_site) /* V-04 */
+	if (!policy->config->site_to_site)
 		return false;
 	if (e->len == 0 && !shares_default(policy, e))
 		return false;
@@ -127,7 +127,7 @@ bool policy_export_any(const struct policy *policy, const struct rib_prefix *e)
 bool policy_export(
 	const struct policy *policy, const struct rib_prefix *e, const struct rib_peer *to)
 {
-	/* R-16: never back to the site, by either tunnel. R-17, R-18: nor to another device of the
+	/* Never back to the site, by either tunnel; nor to another device of the
 	 * same location, which would send its own traffic round through the hub. */
 	if (!e->network && (e->best_tunnel / TUNNELS_PER_SITE == neighbor_site(&to->conf) ||
 				   e->best_group == to->conf.group))

@@ -21,7 +21,7 @@ enum policy_verdict {
 	POLICY_CONNECTED, /* it lies within a network of the hub's devices */
 	POLICY_INSIDE,    /* the inside addresses of a tunnel */
 	POLICY_FILTER,    /* not among what the site may announce */
-	POLICY_SITE,      /* nothing of this site is propagated */
+	POLICY_SITE,      /* nothing of this site is propagated */
 	POLICY_NEXT_HOP,  /* not on the link: such a route is not even kept */
 };
 

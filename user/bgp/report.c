@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the speaker says: notes for people, events for the BGP log of a tunnel (M-23 to M-25). */
+/* What the speaker says: notes for people, events for the BGP log of a tunnel. */
 #include "bgp/peer.h"
 
 #include <stdarg.h>

@@ -226,14 +226,14 @@ static void learn(struct bgp *b, struct bgp_peer *p, enum bgp_family family,
 	note_denial(b, p, prefix, verdict);
 }
 
-/* the peer may come back after a while. */
+/* The peer may come back after a while. */
 static uint32_t limit_pause_s(const struct bgp *b)
 {
 	return b->config.prefix_limit_restart_s ? b->config.prefix_limit_restart_s
 						: PREFIX_RESTART_S;
 }
 
-/* a warning at 75 percent, the end of the session above the limit. True: above. */
+/* A warning at 75 percent, the end of the session above the limit. True: above. */
 static bool limit_exceeded(
 	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum bgp_family family)
 {

@@ -78,7 +78,7 @@ struct bgp_effect_route {
 	uint8_t other; /* enum path_fate, see struct decision */
 };
 
-/* M-24. */
+/* What an entry of the BGP log tells: of the session, or of a route. */
 enum bgp_event_status {
 	BGP_EVENT_DOWN,
 	BGP_EVENT_UP,

@@ -237,7 +237,7 @@ static bool decide_some(struct bgp *b)
 	return true;
 }
 
-/* the session stays, who was announced first stays, and people are told. */
+/* The session stays, who was announced first stays, and people are told. */
 static void note_out_limit(struct bgp *b, struct bgp_peer *p, enum bgp_family f)
 {
 	char text[BGP_DETAIL_SIZE];

@@ -56,7 +56,7 @@ static const struct algorithm_name p2_group_names[] = {
 	{NULL, 0, 0},
 };
 
-/* T-09: neither group 5 nor none. */
+/* Neither group 5 nor none. */
 static const struct algorithm_name p1_group_names[] = {
 	{"21", 21, 0},
 	{"18", 18, 0},
@@ -243,7 +243,7 @@ static const struct profile profiles[] = {
 		SET({14, 0}, {13, 0}, {12, 0}), SET({7, 0}, {6, 0}, {5, 0}),
 		SET({21, 0}, {20, 0}, {16, 0}, {31, 0}, {19, 0}, {15, 0}, {14, 0}),
 		SET({21, 0}, {20, 0}, {16, 0}, {31, 0}, {19, 0}, {15, 0}, {14, 0})},
-	/* T-09 to T-14 whole: for devices that know nothing newer. */
+	/* All that there is: for devices that know nothing newer. */
 	{"compatible", SET({20, 256}, {28, 0}, {20, 128}, {12, 256}, {12, 128}),
 		SET({14, 0}, {13, 0}, {12, 0}, {2, 0}), SET({7, 0}, {6, 0}, {5, 0}, {2, 0}),
 		SET({21, 0}, {18, 0}, {20, 0}, {17, 0}, {16, 0}, {31, 0}, {19, 0}, {15, 0}, {14, 0},

@@ -85,7 +85,7 @@ static bool has_aead(const struct algorithm_set *set)
 	return false;
 }
 
-/* T-03, T-11, T-21: what only one of the IKE versions can do. */
+/* What only one of the IKE versions can do. */
 static bool check_versions(
 	struct walk *w, const yaml_node_t *node, const char *site, const struct ike_options *o)
 {
@@ -156,7 +156,7 @@ static bool check_ppk(struct walk *w, const yaml_node_t *node, const char *site,
 	return true;
 }
 
-/* what each way to authenticate needs, and must not have. */
+/* What each way to authenticate needs, and must not have. */
 static bool check_auth(struct walk *w, const yaml_node_t *node, const struct concentrator_conf *c,
 	const char *site, unsigned int t, const struct tunnel_conf *tunnel)
 {

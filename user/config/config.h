@@ -17,12 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_CONCENTRATED_MAX 100 /* V-02: sites of the concentrator class */
+#define CONFIG_CONCENTRATED_MAX 100 /* sites of the concentrator class */
 #define CONFIG_GATEWAYS_MAX     50  /* sites of the gateway class */
 #define CONFIG_SITES_MAX        (CONFIG_CONCENTRATED_MAX + CONFIG_GATEWAYS_MAX)
 #define CONFIG_SERVICES_MAX     32  /* of the hub, for sites */
 #define CONFIG_NETWORKS_MAX     64  /* prefixes of one list */
-#define CONFIG_STATICS_MAX      100 /* static routes of a site */
+#define CONFIG_STATICS_MAX      100 /* static routes of a site */
 #define CONFIG_ENDPOINTS        2
 #define CONFIG_ADDRESSES_MAX    2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE      16
@@ -39,7 +39,7 @@ struct endpoint_conf {
 	struct ip_addr addresses[CONFIG_ADDRESSES_MAX];
 };
 
-/* whether devices see by the MED which tunnel is the second choice. */
+/* Whether devices see by the MED which tunnel is the second choice. */
 enum med_mode {
 	MED_EQUAL,
 	MED_PRIMARY_BACKUP,
@@ -85,7 +85,7 @@ struct statics_conf {
 	struct ip_prefix prefixes[CONFIG_STATICS_MAX];
 };
 
-/* V-02, V-06: one of many small sites, or a connection of its own with more to choose. */
+/* One of many small sites, or a connection of its own with more to choose. */
 enum site_class {
 	SITE_CONCENTRATOR,
 	SITE_GATEWAY,
@@ -93,10 +93,10 @@ enum site_class {
 
 enum site_routing {
 	ROUTING_BGP,
-	ROUTING_STATIC, /* of gateways only */
+	ROUTING_STATIC, /* of gateways only */
 };
 
-/* V-06, V-07: what a tunnel of a gateway may carry. */
+/* What a tunnel of a gateway may carry. */
 enum site_bandwidth {
 	BANDWIDTH_STANDARD,
 	BANDWIDTH_LARGE,
@@ -145,14 +145,14 @@ struct concentrator_conf {
 	struct services_conf site_services;
 };
 
-/* T-15: which member of a set is chosen when the peer offers several. */
+/* Which member of a set is chosen when the peer offers several. */
 enum proposal_order {
 	ORDER_STRONGEST_FIRST,
 	ORDER_LOWEST_FIRST,
 	ORDER_AS_LISTED,
 };
 
-/* T-25: whether and how one of a tunnel's logs is written. */
+/* Whether and how one of a tunnel's logs is written. */
 enum log_form {
 	LOG_FORM_JSON,
 	LOG_FORM_TEXT,
@@ -196,16 +196,16 @@ struct site_conf {
 	uint8_t routing;        /* enum site_routing */
 	uint8_t bandwidth;      /* enum site_bandwidth */
 	uint8_t source_check;   /* enum source_choice */
-	bool ecmp;              /* both tunnels carry what goes to the site */
+	bool ecmp;              /* both tunnels carry what goes to the site */
 	uint64_t rate;          /* bit/s */
 	uint64_t pps;
 	uint32_t max_prefixes_in, max_prefixes_out;
 	bool allow_default;
-	bool share_default;  /* other sites hear of it */
+	bool share_default;  /* other sites hear of it */
 	bool ttl_security;   /* RFC 5082: BGP packets come with a TTL of 255 or not at all */
-	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
-	bool propagate;      /* what is learned from it goes into the tables */
-	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */
+	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
+	bool propagate;      /* what is learned from it goes into the tables */
+	uint8_t allow_as_in; /* how often the hub's AS may be in a path from it */
 	uint8_t bgp_family;  /* of the addresses that the session runs over; AF_INET, AF_INET6 */
 	struct bfd_conf bfd;
 	char bgp_password[CONFIG_SECRET_REF_SIZE]; /* RFC 2385; "": none */
@@ -258,7 +258,7 @@ void config_free(struct config *c);
 /* The site of that name; NULL: there is none. */
 const struct site_conf *config_site(const struct config *c, const char *name);
 
-/* Inside addresses of a block: the hub has the first host address, the site the second (T-04). */
+/* Inside addresses of a block: the hub has the first host address, the site the second. */
 struct ip_addr config_inside_hub(const struct ip_prefix *inside);
 struct ip_addr config_inside_site(const struct ip_prefix *inside);
 

@@ -112,7 +112,7 @@ const struct walk_field options_tunnel[] = {
 		.initial = "[0.0.0.0/0, '::/0']", .effect = CHANGE_ANEW},
 	{"hub_identity", TYPE(identity, "an IKE identity"), AT(tunnel_conf, local_identity),
 		.effect = CHANGE_ANEW},
-	{"med", NUMBER(0, 4294967295), AT(tunnel_conf, med), .initial = "100", /* */
+	{"med", NUMBER(0, 4294967295), AT(tunnel_conf, med), .initial = "100",
 		.effect = CHANGE_LIVE},
 	{.key = NULL},
 };
@@ -245,7 +245,7 @@ static bool read_endpoints(struct walk *w, const yaml_node_t *node, void *to)
 
 const struct walk_field options_concentrator[] = {
 	{"name", TYPE(name, "a name"), HUB(name), .required = true, .effect = CHANGE_LIVE},
-	{"asn", TYPE(asn, "1 to 4294967294"), HUB(asn), .initial = "64512", /* G-03 */
+	{"asn", TYPE(asn, "1 to 4294967294"), HUB(asn), .initial = "64512",
 		.effect = CHANGE_RESTART},
 	{"router_id", TYPE(router_id, "an IPv4 address"), HUB(router_id), .effect = CHANGE_RESTART},
 	{"endpoints", TYPE(endpoints, "one or two devices with addresses"), .whole = true,
@@ -293,7 +293,7 @@ const struct walk_field options_concentrator[] = {
 		.effect = CHANGE_RESTART},
 	{"med_mode", WORDS([MED_EQUAL] = "equal", [MED_PRIMARY_BACKUP] = "primary-backup"),
 		HUB(med_mode), .initial = "equal", .effect = CHANGE_LIVE},
-	{"drain_med", NUMBER(1, 4294967295), HUB(drain_med), .initial = "10", /* */
+	{"drain_med", NUMBER(1, 4294967295), HUB(drain_med), .initial = "10",
 		.effect = CHANGE_LIVE},
 	{"allow_fast_dpd", SWITCH, HUB(allow_fast_dpd), .initial = "false", .effect = CHANGE_LIVE},
 	{"metrics", TYPE(endpoint, "ADDRESS:PORT"), HUB(metrics), .effect = CHANGE_RESTART},

@@ -194,7 +194,7 @@ static bool check_claim(
 	const struct networks_conf *own = &c->concentrator.networks;
 	char mine[PREFIX_STR_SIZE], theirs[PREFIX_STR_SIZE], place[WALK_PLACE_SIZE];
 
-	/* what lies within a network of the hub is never learned. */
+	/* What lies within a network of the hub is never learned. */
 	for (unsigned int i = 0; i < own->count; i++) {
 		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], claim))
 			return walk_fail(w, d->sites[s],
@@ -238,7 +238,7 @@ static bool check_only_bgp(struct walk *w, const yaml_node_t *node, const struct
 	return ok;
 }
 
-/* what does not go together within a site. */
+/* What does not go together within a site. */
 static bool check_kind(struct walk *w, const yaml_node_t *node, const struct site_conf *site)
 {
 	const struct statics_conf *s = &site->statics;

@@ -10,7 +10,7 @@ walk_reader read_networks; /* struct networks_conf */
 walk_reader read_accept;   /* struct accept_conf */
 
 /*
- * What only gateways can have: a site of the concentrator is refused with the reason (V-03). These
+ * What only gateways can have: a site of the concentrator is refused with the reason. These
  * read into a struct site_conf whose class is known.
  */
 walk_reader read_bandwidth;

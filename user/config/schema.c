@@ -60,7 +60,7 @@ static bool read_class_first(struct walk *w, const yaml_node_t *node, struct sit
 	       walk_key(w, node, options_site, "bandwidth", site);
 }
 
-/* V-06, V-07, R-15 and the quotas; each can be set otherwise. */
+/* What follows from the class and the bandwidth; each can be set otherwise. */
 static void set_class_limits(const struct concentrator_conf *c, struct site_conf *site)
 {
 	static const struct {

@@ -25,7 +25,7 @@ bool schema_read_site(struct walk *w, const yaml_node_t *root, const char *name,
 /* addresses.c: those that nobody can have, or that stand twice. */
 bool check_addresses(struct walk *w, const struct draft *d);
 
-/* Checks what single values cannot tell: uniqueness, families, relations (features.md 2.2). */
+/* Checks what single values cannot tell: uniqueness, families, relations. */
 bool check_all(struct walk *w, const struct draft *d);
 
 #endif

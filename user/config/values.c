@@ -143,7 +143,7 @@ bool read_prefix(struct walk *w, const yaml_node_t *node, void *to)
 
 bool read_inside4(struct walk *w, const yaml_node_t *node, void *to)
 {
-	/* T-04: blocks the cloud services keep for themselves; devices expect that. */
+	/* Blocks the cloud services keep for themselves; devices expect that. */
 	static const char *const reserved[] = {"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/30",
 		"169.254.3.0/30", "169.254.4.0/30", "169.254.5.0/30", "169.254.169.252/30"};
 	struct ip_prefix *p = to, range, r;

@@ -15,13 +15,13 @@ walk_reader read_nothing;      /* of a key that is read otherwise */
 walk_reader read_bool;         /* bool: true, false, yes, no, on, off */
 walk_reader read_name;         /* char[SITE_NAME_SIZE] */
 walk_reader read_device;       /* char[CONFIG_DEVICE_SIZE] */
-walk_reader read_asn;          /* uint32_t: G-02, G-03 */
+walk_reader read_asn;          /* uint32_t: an AS number */
 walk_reader read_router_id;    /* struct ip_addr, IPv4 */
 walk_reader read_address;      /* struct ip_addr; "any" leaves it unset */
 walk_reader read_endpoint;     /* struct ip_endpoint: ADDRESS:PORT */
 walk_reader read_prefix;       /* struct ip_prefix */
-walk_reader read_inside4;      /* struct ip_prefix: T-04 */
-walk_reader read_inside6;      /* struct ip_prefix: T-05 */
+walk_reader read_inside4;      /* struct ip_prefix: a /30 */
+walk_reader read_inside6;      /* struct ip_prefix: a /126 */
 walk_reader read_identity;     /* struct ike_identity */
 walk_reader read_secret_ref;   /* char[CONFIG_SECRET_REF_SIZE] */
 walk_reader read_refs;         /* struct refs_conf */
@@ -40,9 +40,9 @@ walk_reader read_integrity;
 walk_reader read_prf;
 walk_reader read_p1_groups;
 walk_reader read_p2_groups;
-walk_reader read_selectors;    /* struct selector_set from a list of prefixes, T-06 to T-08 */
+walk_reader read_selectors;    /* struct selector_set from a list of prefixes */
 walk_reader read_algorithms;   /* struct ike_options: the six sets of a named profile */
-walk_reader read_ike_versions; /* struct tunnel_conf, T-03 */
+walk_reader read_ike_versions; /* struct tunnel_conf */
 walk_reader read_ppk_id;       /* struct tunnel_conf: options.ppk_id, RFC 8784 */
 
 /* write.c, algorithms.c: the same types as a file would have them. */

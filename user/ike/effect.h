@@ -80,7 +80,7 @@ struct effect_sa_info {
 	bool in_use;
 };
 
-/* Where an SA stands, as M-21 tells it. */
+/* Where an SA stands, as events tell it. */
 enum effect_sa_state {
 	SA_STATE_DOWN,
 	SA_STATE_NEGOTIATING,

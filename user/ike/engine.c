@@ -166,7 +166,7 @@ void tunnel_end(struct engine *e, struct tunnel *t, bool say, enum reason r, uin
 {
 	struct ike_sa *sa, *next;
 
-	if (tunnel_ike(t)) /* M-22: it is the hub that ends it, and why */
+	if (tunnel_ike(t)) /* it is the hub that ends it, and why */
 		engine_note(e, t, NULL, false, r, "ended by the hub");
 	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
 		next = TAILQ_NEXT(sa, of_tunnel);
@@ -267,7 +267,7 @@ void engine_start(struct engine *e, uint64_t now)
 	engine_sweep(e);
 }
 
-/* A message for the version it names: T-03, the responder follows the first packet. */
+/* A message for the version it names: the responder follows the first packet. */
 static void receive(struct engine *e, struct message *m, uint8_t *copy, uint64_t now)
 {
 	static const struct ike_version *const versions[] = {[1] = &ike_v1, [2] = &ike_v2};
@@ -437,7 +437,7 @@ struct effect *engine_effect(struct engine *e)
 	struct effect *f = effect_pop(&e->effects);
 	const struct tunnel *t = f && f->type == EFFECT_NOTE ? tunnel_find(e, f->tunnel) : NULL;
 
-	/* M-21: a note tells in which state the tunnel is after what it tells of, not when it was written. */
+	/* A note tells in which state the tunnel is after what it tells of, not when it was written. */
 	if (t)
 		tunnel_states(t, &f->note);
 	return f;

@@ -86,7 +86,7 @@ struct imsg_tunnel_state {
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
 };
 
-/* Something that happened to a tunnel: M-21. */
+/* Something that happened to a tunnel, for its activity log. */
 struct imsg_tunnel_event {
 	uint32_t tunnel;
 	uint8_t phase1, phase2; /* enum effect_sa_state */

@@ -98,7 +98,7 @@ bool plan_refusal(const struct plan *plan, char *text, size_t size)
 				"concentrator.%s cannot change while sluiced runs; nothing was "
 				"applied",
 				c->option->said_as ? c->option->said_as : c->option->key);
-		else if (c->effect == CHANGE_SITE) /* V-07: what a tunnel was made for stays */
+		else if (c->effect == CHANGE_SITE) /* what a tunnel was made for stays */
 			snprintf(text, size,
 				"site %s: class and bandwidth cannot change; create another site, "
 				"migrate, and remove this one; nothing was applied",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of tunnels that carry routes together (R-12). TC knows a set by its number, which a route's entry in the
+ * Sets of tunnels that carry routes together. TC knows a set by its number, which a route's entry in the
  * trie has. The sets are counted: one keeps its number while a route holds it. A number that is free is given to
  * another set as late as possible.
  */

@@ -89,7 +89,7 @@ struct site_cert {
 struct site_tunnel {
 	bool admin_down;
 	bool no_secret;       /* its keys cannot be read: ike does not know of it */
-	bool draining;        /* the other tunnel is used, by the site and by the hub */
+	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool undrain;         /* no longer, once it carries */
 	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
 	uint32_t ifindex;     /* kernel ESP: of its xfrm interface; 0: none */

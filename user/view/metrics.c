@@ -61,7 +61,7 @@ static void write_site_limit(
 			(unsigned long long)rate_limit(m, (enum sluice_direction)d, site->slot));
 }
 
-/* M-01: the mean of the tunnels' states. */
+/* The mean of the tunnels' states. */
 static void write_site_state(
 	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
@@ -78,7 +78,7 @@ static void write_site_state(
 		all ? (double)up / all : 0.0);
 }
 
-/* M-04: a tunnel is known by its site, its number and the hub's outside address. */
+/* A tunnel is known by its site, its number and the hub's outside address. */
 static void write_tunnels(
 	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {

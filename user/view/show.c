@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* where the routes to a site point. Counted for all sites at once. */
+/* Where the routes to a site point. Counted for all sites at once. */
 struct egress {
 	unsigned int routes[TUNNELS_PER_SITE];
 	unsigned int why
@@ -81,7 +81,7 @@ static const char *why_not_other(unsigned int why)
 	}
 }
 
-/* why the egress is where it is; the rules of each route are told by "show route". */
+/* Why the egress is where it is; the rules of each route are told by "show route". */
 static const char *egress_reason(const struct site *site, const struct egress *g)
 {
 	bool usable[TUNNELS_PER_SITE];

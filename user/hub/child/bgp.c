@@ -94,7 +94,7 @@ static void on_bfd_state(void *context, struct imsg *message)
 		.resume = m->resume};
 }
 
-/* M-24. The local preference and the weight are the hub's own: the same for every path. */
+/* The local preference and the weight are the hub's own: the same for every path. */
 static json_t *route_message(const struct bgp_effect_event *e)
 {
 	char prefix[PREFIX_STR_SIZE], hop[ADDR_STR_SIZE], path[ROUTE_AS_PATH_SHOWN * 11 + 4] = "";

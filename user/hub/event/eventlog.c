@@ -101,7 +101,7 @@ static void write_file(struct eventlog *l, enum event_file file, enum log_form f
 	free(text);
 }
 
-/* M-21 counts seconds, M-24 milliseconds; both have a text that says the same moment. */
+/* The activity log counts seconds, the BGP log milliseconds; both have a text that says the same moment. */
 static json_t *stamp(enum event_file file, const char *resource, uint64_t wall_ns)
 {
 	time_t seconds = (time_t)(wall_ns / CLOCK_SECOND);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two logs of a tunnel that machines read: its activity (M-20 to M-22) and its BGP session (M-23
- * to M-25). An event is a JSON object; the last ones of each tunnel are kept for the CLI, and all go
- * to files where a directory is configured. Every tunnel is limited on its own: a burst of
- * EVENT_BURST, then two a second; what was left out is counted in the next event.
+ * The two logs of a tunnel that machines read: its activity and its BGP session. An event is a JSON object; the last
+ * ones of each tunnel are kept for the CLI, and all go to files where a directory is configured. Every tunnel is
+ * limited on its own: a burst of EVENT_BURST, then two a second; what was left out is counted in the next event.
  */
 #ifndef SLUICE_HUB_EVENT_EVENTLOG_H
 #define SLUICE_HUB_EVENT_EVENTLOG_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hub itself knows of a tunnel, in the form of what ike tells: M-21. */
+/* What hub itself knows of a tunnel, in the form of what ike tells. */
 #include "hub/event/event.h"
 
 void hub_note(struct hub *h, uint32_t tunnel, enum reason r, bool carries, const char *details)

@@ -138,7 +138,7 @@ static bool is_well_formed(const struct ip_prefix *p)
 	return prefix_equal(&clean, p);
 }
 
-/* what belongs to the hub wins even against a more specific prefix. */
+/* What belongs to the hub wins even against a more specific prefix. */
 static bool is_of_hub(const struct hub *h, const struct ip_prefix *p)
 {
 	const struct networks_conf *own = &h->config->concentrator.networks;
@@ -195,7 +195,7 @@ static bool is_too_many(struct hub *h, const struct site *site, const struct ip_
 	       (!e && route_table_count(h->fib->table) >= SLUICE_MAX_ROUTES - TABLE_RESERVE);
 }
 
-/* a site either speaks BGP or has the routes that the configuration says. */
+/* A site either speaks BGP or has the routes that the configuration says. */
 static bool is_of_other_source(const struct site_conf *site, const struct imsg_route *route)
 {
 	if ((site->routing == ROUTING_STATIC) != (route->source == SOURCE_STATIC))
@@ -229,7 +229,7 @@ static const char *refusal_of(
 	return NULL;
 }
 
-/* of one location, where that is wanted; ascending, the best one among them. */
+/* Of one location, where that is wanted; ascending, the best one among them. */
 const char *hub_share_refusal(struct hub *h, const struct imsg_route *route)
 {
 	const struct route_shares *s = &route->shares;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Certificates of the configuration: read and checked whole before anything of it is applied, given
- * to ike as descriptors, shown, and watched for their end (A-09). hub reads the private key only to
+ * to ike as descriptors, shown, and watched for their end. hub reads the private key only to
  * see that it belongs to the certificate.
  */
 #ifndef SLUICE_HUB_SECRET_CERTIFICATES_H

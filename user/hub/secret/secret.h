@@ -12,11 +12,12 @@ int public_ref_open(const char *ref);
 
 #define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */
 
-/* T-22: what is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
+/* What is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
 const char *psk_fault(const uint8_t *key, size_t len);
 /*
- * False with a line for each secret of a tunnel, or of the whole configuration, that cannot be had. T-22 is a
- * rule for keys that differ from those `in_force` (NULL: all are); others are only warned of.
+ * False with a line for each secret of a tunnel, or of the whole configuration, that cannot be had. Which
+ * lengths and characters a key may have is a rule for keys that differ from those `in_force` (NULL: all are); others
+ * are only warned of.
  */
 bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
 	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE]);

@@ -86,7 +86,7 @@ static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const
 	if (n < 0)
 		return 0;
 	len = secret_text_len(bytes, (size_t)n);
-	*why = "8 to 64 characters expected"; /* T-22 */
+	*why = "8 to 64 characters expected";
 	return len >= 8 && len <= 64 ? len : 0;
 }
 
@@ -101,7 +101,7 @@ static bool add_mistake(char error[CONFIG_ERROR_SIZE], const struct site_conf *s
 	return false;
 }
 
-/* T-22 holds for new pre-shared keys; one that devices have already goes on, with a warning. */
+/* The rule holds for new pre-shared keys; one that devices have already goes on, with a warning. */
 static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
 	const char *ref, bool fresh, char error[CONFIG_ERROR_SIZE])
 {

@@ -53,8 +53,8 @@ const char *admin_down(struct hub *h, struct site *site, int t, bool force);
 const char *admin_up(struct hub *h, struct site *site, int t);
 
 /*
- * R-10: moves the traffic to the other tunnel while this one stays up: that of the site by MED, the hub's
- * own by preference. NULL, or why the other one cannot carry (L-02).
+ * Moves the traffic to the other tunnel while this one stays up: that of the site by MED, the hub's
+ * own by preference. NULL, or why the other one cannot carry.
  */
 const char *admin_drain(struct hub *h, struct site *site, unsigned int t);
 

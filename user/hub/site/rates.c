@@ -62,7 +62,7 @@ static void write_limit(
 		maps_site_rate_set(h->maps, d, site->slot, &rate);
 		return;
 	}
-	/* V-06, V-07: for each tunnel, and the concentrator's aggregate is none of theirs. */
+	/* A gateway has them for each tunnel, and the concentrator's aggregate is none of theirs. */
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		maps_tunnel_rate_set(h->maps, d, tunnel_number(site, t), &rate);
 }

@@ -73,7 +73,7 @@ static uint32_t med_of(const struct hub *h, const struct site *site, unsigned in
 	return backup ? hub_backup_med(site->conf.tunnels[t].med) : site->conf.tunnels[t].med;
 }
 
-/* while one tunnel is drained, the other's MED is below both; so one must be above zero. */
+/* While one tunnel is drained, the other's MED is below both; so one must be above zero. */
 static uint32_t med_out(const struct hub *h, const struct site *site, unsigned int t)
 {
 	uint32_t own = med_of(h, site, t), other = med_of(h, site, !t);

@@ -95,7 +95,7 @@ void v1_policy_ike(const struct ike_options *o, struct v1_policy *p)
 {
 	struct ike_options v1 = *o;
 
-	/* T-11: GCM in phase 1 is IKEv2 only. The hash is integrity and PRF at once. */
+	/* GCM in phase 1 is IKEv2 only. The hash is integrity and PRF at once. */
 	v1.p1_prf.count = 0;
 	keep(&v1.p1_encryption, is_cbc);
 	keep(&v1.p1_integrity, is_v1_hash);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quick mode: RFC 2409 5.5, always in tunnel mode and with client identities. A tunnel has one pair
- * (I-05): a quick mode with the selectors of the pair that is there is its rekey.
+ * Quick mode: RFC 2409 5.5, always in tunnel mode and with client identities. A tunnel has one pair:
+ * a quick mode with the selectors of the pair that is there is its rekey.
  *
  * The responder has its inbound SA before message 2 leaves and sends on the new pair from message 3
  * on, which proves that the initiator has it; until then it repeats message 2. The initiator sends

@@ -160,7 +160,7 @@ static int find_rekeyed(struct engine *e, struct ike_sa *sa, const struct messag
 	return -2;
 }
 
-/* I-05: a tunnel has one pair. Says which selectors the policy-based device wanted. */
+/* A tunnel has one pair. Says which selectors the policy-based device wanted. */
 static void refuse_second(struct engine *e, struct ike_sa *sa, const struct message *m)
 {
 	struct span tsi = payload_get(&m->p, PAYLOAD_TSI), tsr = payload_get(&m->p, PAYLOAD_TSR);

@@ -101,8 +101,8 @@ static bool admitted(struct engine *e, const struct message *m, uint64_t now)
 }
 
 /*
- * The identity is not known yet, so every tunnel of these addresses chooses for itself, by our order
- * (T-15). Where they differ the peer's order decides among what they chose: its device lists what its
+ * The identity is not known yet, so every tunnel of these addresses chooses for itself, by our order.
+ * Where they differ the peer's order decides among what they chose: its device lists what its
  * own tunnel has. IKE_AUTH checks the choice against the real tunnel again, and knows better the next time.
  */
 static bool choose(struct engine *e, const struct message *m, struct candidate_walk *w,
