@@ -23,6 +23,7 @@
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
+#include "store/documents.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -512,7 +513,7 @@ static inline void world_set_up(struct hub *h)
 static inline void world_load(void)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config *c = config_load(world.path, error);
+	struct config *c = documents_config_of(world.path, error);
 
 	if (!c)
 		fail_msg("%s", error);

@@ -2,6 +2,8 @@
 /* The configuration: what is read, and that each mistake is named with its line. */
 #include "config_lab.h"
 
+#include "store/documents.h"
+
 static void test_defaults(void **state)
 {
 	struct config *c = must_parse(HUB SITE);
@@ -70,7 +72,7 @@ static void test_examples(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct config *c = config_load(paths[i], error);
+		struct config *c = documents_config_of(paths[i], error);
 
 		if (!c)
 			fail_msg("%s", error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A configuration in several documents: what belongs together, and where each mistake stands. */
 #include "config/config.h"
+#include "store/documents.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,7 +174,7 @@ static struct config *load(char error[CONFIG_ERROR_SIZE])
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/sluice.yaml", directory);
-	return config_load(path, error);
+	return documents_config_of(path, error);
 }
 
 static int make_directory(void **state)

@@ -240,11 +240,6 @@ struct config *config_read(
 struct config *config_parse(
 	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
 
-/* Like config_read(), from the file `path` and all sites/NAME.yaml beside it, in the order of their names. */
-struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE]);
-/* The same, of a pipe or a terminal, too, until it ends. */
-struct config *config_load_waiting(const char *path, char error[CONFIG_ERROR_SIZE]);
-
 /*
  * What is allowed and hardly meant: tells each in a sentence, which names the sites. Two sites with one AS do not hear
  * of each other, for example.

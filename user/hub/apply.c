@@ -16,6 +16,7 @@
 #include "hub/site/site.h"
 #include "ipc/msg_bgp.h"
 #include "plan/plan.h"
+#include "store/documents.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -137,7 +138,7 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 	struct plan *plan;
 	bool refused;
 
-	p->config = config_load(h->config_path, summary);
+	p->config = documents_config_of(h->config_path, summary);
 	if (!p->config)
 		return false;
 	plan = plan_make(old, p->config);

@@ -8,6 +8,7 @@
 #include "hub/secret/secret.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
+#include "store/documents.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -59,7 +60,7 @@ static void print_doubt(void *context, const char *text)
 static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config *c = config_load_waiting(path, error);
+	struct config *c = documents_config_of(path, error);
 	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
 	int why;
 
@@ -93,7 +94,7 @@ static int serve(const char *path, bool verbose)
 		return 1;
 	}
 
-	struct config *c = config_load_waiting(path, error);
+	struct config *c = documents_config_of(path, error);
 
 	if (!c) {
 		fprintf(stderr, "sluiced: %s\n", error);

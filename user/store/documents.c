@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds and reads the files of a configuration: sluice.yaml, and the directory sites/ beside it. */
-#include "config/config.h"
+#include "store/documents.h"
 
 #include "config/values.h"
 
@@ -16,28 +16,20 @@
 
 #define SUFFIX "yaml"
 
-struct file {
-	char path[CONFIG_PATH_SIZE];
-	char site[SITE_NAME_SIZE]; /* whose own document it is; "": sluice.yaml */
-	char *text;
-	size_t len;
-};
-
-struct files {
-	struct file *files;
-	size_t count;
+struct reading {
+	struct documents *to;
 	char *error; /* CONFIG_ERROR_SIZE */
 	bool wait;   /* a pipe or a terminal is read, too */
 };
 
-static bool say(struct files *f, const char *path, const char *what)
+static bool say(struct reading *f, const char *path, const char *what)
 {
 	snprintf(f->error, CONFIG_ERROR_SIZE, "%.*s: %s", CONFIG_PATH_SIZE, path, what);
 	return false;
 }
 
 /* Until its end. */
-static bool read_stream(struct files *f, struct file *to, int fd)
+static bool read_stream(struct reading *f, struct document *to, int fd)
 {
 	ssize_t n = -1;
 
@@ -52,7 +44,7 @@ static bool read_stream(struct files *f, struct file *to, int fd)
 	return n == 0 || say(f, to->path, "larger than 4 MiB");
 }
 
-static bool read_open(struct files *f, struct file *to, int fd)
+static bool read_open(struct reading *f, struct document *to, int fd)
 {
 	struct stat st;
 	ssize_t n = 0;
@@ -78,16 +70,16 @@ static bool read_open(struct files *f, struct file *to, int fd)
 	return say(f, to->path, n < 0 ? strerror(errno) : "changed while it was read");
 }
 
-static bool read_file(struct files *f, const char *path, const char *site)
+static bool read_file(struct reading *f, const char *path, const char *site)
 {
-	struct file *to = reallocarray(f->files, f->count + 1, sizeof(*to));
+	struct document *to = reallocarray(f->to->list, f->to->count + 1, sizeof(*to));
 	bool ok;
 	int fd;
 
 	if (!to)
 		return say(f, path, "out of memory");
-	f->files = to;
-	to += f->count++;
+	f->to->list = to;
+	to += f->to->count++;
 	memset(to, 0, sizeof(*to));
 	snprintf(to->site, sizeof(to->site), "%s", site);
 	if (snprintf(to->path, sizeof(to->path), "%s", path) >= (int)sizeof(to->path))
@@ -108,7 +100,7 @@ static int is_document(const struct dirent *e)
 	return dot && e->d_name[0] != '.' && (!strcmp(dot + 1, SUFFIX) || !strcmp(dot + 1, "yml"));
 }
 
-static bool read_document(struct files *f, const char *directory, const char *file)
+static bool read_document(struct reading *f, const char *directory, const char *file)
 {
 	char path[CONFIG_PATH_SIZE + NAME_MAX + 2], name[NAME_MAX + 1];
 	char *dot;
@@ -125,7 +117,7 @@ static bool read_document(struct files *f, const char *directory, const char *fi
 	return read_file(f, path, name);
 }
 
-static bool read_documents(struct files *f, const char *path)
+static bool read_documents(struct reading *f, const char *path)
 {
 	char directory[CONFIG_PATH_SIZE], *copy = strdup(path);
 	struct dirent **found = NULL;
@@ -152,51 +144,94 @@ static bool read_documents(struct files *f, const char *path)
 	return ok;
 }
 
-static struct config *read_config(const struct files *f)
+struct documents *documents_load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE])
 {
-	struct config_text *texts = calloc(f->count, sizeof(*texts));
-	struct config *c;
-
-	if (!texts) {
-		snprintf(f->error, CONFIG_ERROR_SIZE, "out of memory");
-		return NULL;
-	}
-	for (size_t i = 0; i < f->count; i++) {
-		const struct file *file = &f->files[i];
-
-		texts[i] = (struct config_text){.name = file->path,
-			.site = file->site[0] ? file->site : NULL,
-			.text = file->text,
-			.len = file->len};
-	}
-	c = config_read(texts, f->count, f->error);
-	free(texts);
-	return c;
-}
-
-static struct config *load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE])
-{
-	struct files f = {.error = error, .wait = wait};
-	struct config *c = NULL;
+	struct reading f = {.to = calloc(1, sizeof(*f.to)), .error = error, .wait = wait};
 	bool ok;
 
+	if (!f.to)
+		abort();
 	error[0] = '\0';
 	ok = read_file(&f, path, "");
 	f.wait = false; /* documents of sites are files */
 	if (ok && read_documents(&f, path))
-		c = read_config(&f);
-	for (size_t i = 0; i < f.count; i++)
-		free(f.files[i].text);
-	free(f.files);
+		return f.to;
+	documents_free(f.to);
+	return NULL;
+}
+
+void documents_free(struct documents *d)
+{
+	for (size_t i = 0; d && i < d->count; i++)
+		free(d->list[i].text);
+	if (d)
+		free(d->list);
+	free(d);
+}
+
+struct config *documents_config(const struct documents *d, char error[CONFIG_ERROR_SIZE])
+{
+	struct config_text *texts = calloc(d->count, sizeof(*texts));
+	struct config *c;
+
+	if (!texts)
+		abort();
+	for (size_t i = 0; i < d->count; i++) {
+		const struct document *it = &d->list[i];
+
+		texts[i] = (struct config_text){.name = it->path,
+			.site = it->site[0] ? it->site : NULL,
+			.text = it->text,
+			.len = it->len};
+	}
+	c = config_read(texts, d->count, error);
+	free(texts);
 	return c;
 }
 
-struct config *config_load(const char *path, char error[CONFIG_ERROR_SIZE])
+struct config *documents_config_of(const char *path, char error[CONFIG_ERROR_SIZE])
 {
-	return load(path, false, error);
+	struct documents *d = documents_load(path, true, error);
+	struct config *c = d ? documents_config(d, error) : NULL;
+
+	documents_free(d);
+	return c;
 }
 
-struct config *config_load_waiting(const char *path, char error[CONFIG_ERROR_SIZE])
+const struct document *documents_find(const struct documents *d, const char *site)
 {
-	return load(path, true, error);
+	for (size_t i = 0; i < d->count; i++) {
+		if (!strcmp(d->list[i].site, site))
+			return &d->list[i];
+	}
+	return NULL;
+}
+
+static bool is_same(const struct document *a, const struct document *b)
+{
+	return a->len == b->len && !memcmp(a->text, b->text, a->len);
+}
+
+bool documents_differ(const struct documents *was, const struct documents *is,
+	documents_difference *tell, void *context)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < is->count; i++) {
+		const struct document *old = documents_find(was, is->list[i].site);
+
+		if (old && is_same(old, &is->list[i]))
+			continue;
+		any = true;
+		if (tell)
+			tell(context, is->list[i].site, old, &is->list[i]);
+	}
+	for (size_t i = 0; i < was->count; i++) {
+		if (documents_find(is, was->list[i].site))
+			continue;
+		any = true;
+		if (tell)
+			tell(context, was->list[i].site, &was->list[i], NULL);
+	}
+	return any;
 }

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Revisions on a disk: written whole or not at all, whatever happens meanwhile. */
+#include "store/revisions.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* ---- calls that change a disk: the n'th one kills the process, or fails ---- */
+
+static int calls, dies_at, fails_at;
+
+static bool faulty(void)
+{
+	calls++;
+	if (calls == dies_at)
+		kill(getpid(), SIGKILL);
+	if (calls != fails_at)
+		return false;
+	errno = EIO;
+	return true;
+}
+
+int rename(const char *from, const char *to)
+{
+	return faulty() ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	return faulty() ? -1 : (int)syscall(SYS_mkdir, path, mode);
+}
+
+int fsync(int fd)
+{
+	return faulty() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+	return faulty() ? -1 : (ssize_t)syscall(SYS_write, fd, bytes, len);
+}
+
+static char directory[64], place[80];
+static struct revisions r;
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/sluice-revisions.XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(place, sizeof(place), "%s/revisions", directory);
+	r.directory = place;
+	calls = dies_at = fails_at = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[100];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command);
+}
+
+/* sluice.yaml with that text, and documents of two sites. */
+static struct documents *documents(const char *text)
+{
+	struct documents *d = calloc(1, sizeof(*d));
+
+	d->count = 3;
+	d->list = calloc(d->count, sizeof(*d->list));
+	strcpy(d->list[1].site, "a");
+	strcpy(d->list[2].site, "b");
+	for (size_t i = 0; i < d->count; i++) {
+		d->list[i].text = strdup(i == 1 ? "of a" : text);
+		d->list[i].len = strlen(d->list[i].text);
+	}
+	return d;
+}
+
+static uint64_t put(const char *text)
+{
+	struct documents *d = documents(text);
+	json_t *info = json_pack("{s:s}", "why", text);
+	uint64_t n = revisions_put(&r, d, info);
+	int why = errno;
+
+	json_decref(info);
+	documents_free(d);
+	errno = why;
+	return n;
+}
+
+static void assert_is(uint64_t number, const char *text)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *d = revisions_get(&r, number, error), *wanted = documents(text);
+	json_t *info = revisions_info(&r, number);
+
+	if (!d)
+		fail_msg("%s", error);
+	assert_false(documents_differ(d, wanted, NULL, NULL));
+	assert_int_equal(json_integer_value(json_object_get(info, "number")), number);
+	assert_string_equal(json_string_value(json_object_get(info, "why")), text);
+	json_decref(info);
+	documents_free(wanted);
+	documents_free(d);
+}
+
+static void test_one_after_the_other(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+	json_t *info;
+
+	(void)state;
+	assert_int_equal(revisions_newest(&r), 0);
+	assert_int_equal(put("one"), 1);
+	assert_int_equal(put("two"), 2);
+	assert_int_equal(revisions_newest(&r), 2);
+	assert_int_equal(revisions_before(&r, 2), 1);
+	assert_int_equal(revisions_before(&r, 1), 0);
+	assert_is(1, "one");
+	assert_is(2, "two");
+	info = revisions_info(&r, 1);
+	json_object_set_new(info, "outcome", json_string("done"));
+	assert_true(revisions_note(&r, 1, info));
+	json_decref(info);
+	info = revisions_info(&r, 1);
+	assert_string_equal(json_string_value(json_object_get(info, "outcome")), "done");
+	json_decref(info);
+	assert_is(1, "one");
+	assert_null(revisions_get(&r, 3, error));
+	assert_string_equal(error, "there is no revision 3");
+	assert_null(revisions_info(&r, 3));
+	assert_true(revisions_remove(&r, 2));
+	assert_int_equal(revisions_newest(&r), 1);
+}
+
+static void note_difference(
+	void *context, const char *site, const struct document *was, const struct document *is)
+{
+	char *text = context;
+
+	sprintf(text + strlen(text), "%s%s ", was ? is ? "" : "-" : "+", site);
+}
+
+static void test_what_differs(void **state)
+{
+	struct documents *was = documents("x"), *is = documents("y");
+	char text[100] = "";
+
+	(void)state;
+	assert_false(documents_differ(was, was, note_difference, text));
+	assert_string_equal(text, "");
+	strcpy(is->list[1].site, "c");
+	assert_true(documents_differ(was, is, note_difference, text));
+	assert_string_equal(text, " +c b -a ");
+	documents_free(was);
+	documents_free(is);
+}
+
+/* Neither a kill nor an error at any step leaves half of one, and what follows is as if it had not been. */
+static void every_step(bool kill_it)
+{
+	int steps, status;
+	uint64_t n = 2;
+
+	assert_int_equal(put("one"), 1);
+	calls = 0;
+	assert_int_equal(put("two"), 2);
+	steps = calls;
+	assert_true(steps > 10);
+	for (int i = 1; i <= steps; i++) {
+		pid_t pid = fork();
+
+		calls = 0;
+		if (!pid) {
+			dies_at = kill_it ? i : 0;
+			fails_at = kill_it ? 0 : i;
+			(void)put("next");
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WIFSIGNALED(status), kill_it);
+		if (revisions_newest(&r) != n)
+			n++;
+		assert_int_equal(revisions_newest(&r), n);
+		assert_is(n, n == 2 ? "two" : "next");
+	}
+	/* The last steps come when it is in its place. */
+	assert_in_range(n, 3, 4);
+	assert_int_equal(put("last"), n + 1);
+	assert_is(n + 1, "last");
+	assert_is(1, "one");
+}
+
+static void test_killed_at_every_step(void **state)
+{
+	(void)state;
+	every_step(true);
+}
+
+static void test_failing_at_every_step(void **state)
+{
+	(void)state;
+	every_step(false);
+}
+
+static void test_a_full_disk(void **state)
+{
+	struct rlimit before, small;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(put("one"), 1);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){.rlim_cur = 2, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(put("two"), 0);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(revisions_newest(&r), 1);
+	assert_int_equal(put("two"), 2);
+}
+
+static void test_old_ones_go(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= REVISIONS_KEPT + 3; i++)
+		assert_int_equal(put("x"), i);
+	assert_null(revisions_info(&r, 3));
+	assert_is(4, "x");
+	assert_int_equal(revisions_newest(&r), REVISIONS_KEPT + 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_one_after_the_other, setup, teardown),
+		cmocka_unit_test(test_what_differs),
+		cmocka_unit_test_setup_teardown(test_killed_at_every_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failing_at_every_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_ones_go, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

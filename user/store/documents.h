@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The texts of a configuration: sluice.yaml, and a document of its own for each site that has one. */
+#ifndef SLUICE_STORE_DOCUMENTS_H
+#define SLUICE_STORE_DOCUMENTS_H
+
+#include "config/config.h"
+
+struct document {
+	char path[CONFIG_PATH_SIZE]; /* of its file, which stands in messages */
+	char site[SITE_NAME_SIZE];   /* whose it is; "": sluice.yaml */
+	char *text;                  /* without an end of its own */
+	size_t len;                  /* bytes */
+};
+
+struct documents {
+	size_t count; /* the first is sluice.yaml, the others follow in the order of their names */
+	struct document *list;
+};
+
+/*
+ * Reads the file `path` and all sites/NAME.yaml beside it. For documents_free(); NULL with a line for the first
+ * mistake in `error`. What they say is not looked at. With `wait`, `path` may be a pipe or a terminal, which is read to its
+ * end.
+ */
+struct documents *documents_load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE]);
+void documents_free(struct documents *d);
+
+/* What they say, like config_read(). */
+struct config *documents_config(const struct documents *d, char error[CONFIG_ERROR_SIZE]);
+
+/* Both at once, of the files; waits for a pipe. */
+struct config *documents_config_of(const char *path, char error[CONFIG_ERROR_SIZE]);
+
+/* The one of a site, or sluice.yaml with ""; NULL: there is none. */
+const struct document *documents_find(const struct documents *d, const char *site);
+
+/*
+ * Whether any byte of them differs. `tell` hears of each document that does: `was` is NULL where it is new, `is`
+ * where it is gone.
+ */
+typedef void documents_difference(
+	void *context, const char *site, const struct document *was, const struct document *is);
+bool documents_differ(const struct documents *was, const struct documents *is,
+	documents_difference *tell, void *context);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/revisions.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NEW_NAME  ".new" /* being written */
+#define OLD_NAME  ".old" /* being removed */
+#define MAIN_FILE "sluice.yaml"
+#define INFO_FILE "revision.json"
+
+static bool path_of(
+	char path[PATH_MAX], const struct revisions *r, const char *name, const char *file)
+{
+	if (snprintf(path, PATH_MAX, "%s/%s%s%s", r->directory, name, *file ? "/" : "", file) <
+		PATH_MAX)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+static void name_of(uint64_t number, char name[24])
+{
+	snprintf(name, 24, "%" PRIu64, number);
+}
+
+/* ---- which there are ---- */
+
+/* 0: not a revision */
+static uint64_t number_of(const char *name)
+{
+	char *end, again[24];
+	uint64_t n;
+
+	errno = 0;
+	n = strtoull(name, &end, 10);
+	name_of(n, again);
+	return !errno && !*end && !strcmp(name, again) ? n : 0;
+}
+
+/* The highest number below `limit`, and in *count how many are below. */
+static uint64_t highest(const struct revisions *r, uint64_t limit, size_t *count)
+{
+	DIR *d = opendir(r->directory);
+	uint64_t most = 0;
+
+	*count = 0;
+	for (struct dirent *e; d && (e = readdir(d));) {
+		uint64_t n = number_of(e->d_name);
+
+		if (!n || n >= limit)
+			continue;
+		++*count;
+		most = n > most ? n : most;
+	}
+	if (d)
+		closedir(d);
+	return most;
+}
+
+uint64_t revisions_newest(const struct revisions *r)
+{
+	return revisions_before(r, UINT64_MAX);
+}
+
+uint64_t revisions_before(const struct revisions *r, uint64_t number)
+{
+	size_t count;
+
+	return highest(r, number, &count);
+}
+
+/* ---- writing ---- */
+
+static bool sync_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && !fsync(fd);
+	int why = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	return ok;
+}
+
+static bool write_file(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), why;
+	size_t done = 0;
+	bool ok = fd >= 0;
+
+	while (ok && done < len) {
+		ssize_t n = write(fd, text + done, len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			ok = false;
+	}
+	ok = ok && !fsync(fd);
+	why = errno;
+	if (fd >= 0 && close(fd))
+		ok = false;
+	errno = why;
+	return ok;
+}
+
+static bool write_info(
+	const struct revisions *r, const char *name, const char *file, const json_t *info)
+{
+	char path[PATH_MAX], *text = json_dumps(info, JSON_INDENT(1) | JSON_SORT_KEYS);
+	bool ok;
+
+	if (!text)
+		abort();
+	ok = path_of(path, r, name, file) && write_file(path, text, strlen(text));
+	free(text);
+	return ok;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st, (void)kind, (void)at;
+	return remove(path);
+}
+
+static bool remove_tree(const struct revisions *r, const char *name)
+{
+	char path[PATH_MAX];
+
+	return path_of(path, r, name, "") &&
+	       (!nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) || errno == ENOENT);
+}
+
+static bool write_documents(const struct revisions *r, const struct documents *documents)
+{
+	char path[PATH_MAX], file[SITE_NAME_SIZE + 16];
+
+	if (!path_of(path, r, NEW_NAME, "sites") || mkdir(path, 0700))
+		return false;
+	for (size_t i = 0; i < documents->count; i++) {
+		const struct document *d = &documents->list[i];
+
+		if (d->site[0])
+			snprintf(file, sizeof(file), "sites/%s.yaml", d->site);
+		else
+			strcpy(file, MAIN_FILE);
+		if (!path_of(path, r, NEW_NAME, file) || !write_file(path, d->text, d->len))
+			return false;
+	}
+	return path_of(path, r, NEW_NAME, "sites") && sync_directory(path) &&
+	       path_of(path, r, NEW_NAME, "") && sync_directory(path);
+}
+
+static bool make_directories(const struct revisions *r)
+{
+	char path[PATH_MAX];
+
+	if (mkdir(r->directory, 0700)) {
+		if (errno != EEXIST)
+			return false;
+	} else if (!path_of(path, r, "..", "") || !sync_directory(path)) {
+		return false;
+	}
+	return remove_tree(r, NEW_NAME) && path_of(path, r, NEW_NAME, "") && !mkdir(path, 0700);
+}
+
+/* What cannot be removed is tried again with the next one. */
+static void forget_old(const struct revisions *r)
+{
+	uint64_t n = UINT64_MAX;
+	size_t count;
+
+	(void)remove_tree(r, OLD_NAME);
+	(void)highest(r, n, &count);
+	for (size_t i = 0; i < count; i++) {
+		n = revisions_before(r, n);
+		if (i >= REVISIONS_KEPT)
+			(void)revisions_remove(r, n);
+	}
+}
+
+uint64_t revisions_put(const struct revisions *r, const struct documents *documents, json_t *info)
+{
+	uint64_t number = revisions_newest(r) + 1;
+	char from[PATH_MAX], to[PATH_MAX], name[24];
+
+	name_of(number, name);
+	json_object_set_new(info, "number", json_integer((json_int_t)number));
+	if (!make_directories(r) || !write_info(r, NEW_NAME, INFO_FILE, info) ||
+		!write_documents(r, documents) || !path_of(from, r, NEW_NAME, "") ||
+		!path_of(to, r, name, "") || rename(from, to)) {
+		int why = errno;
+
+		(void)remove_tree(r, NEW_NAME);
+		errno = why;
+		return 0;
+	}
+	/* It is there. Without this it might not be after a loss of power, and then the one before is. */
+	(void)sync_directory(r->directory);
+	forget_old(r);
+	return number;
+}
+
+bool revisions_note(const struct revisions *r, uint64_t number, const json_t *info)
+{
+	char name[24], from[PATH_MAX], to[PATH_MAX];
+
+	name_of(number, name);
+	return write_info(r, name, INFO_FILE ".new", info) &&
+	       path_of(from, r, name, INFO_FILE ".new") && path_of(to, r, name, INFO_FILE) &&
+	       !rename(from, to) && path_of(to, r, name, "") && sync_directory(to);
+}
+
+bool revisions_remove(const struct revisions *r, uint64_t number)
+{
+	char name[24], from[PATH_MAX], to[PATH_MAX];
+
+	name_of(number, name);
+	return remove_tree(r, OLD_NAME) && path_of(from, r, name, "") &&
+	       path_of(to, r, OLD_NAME, "") && !rename(from, to) && sync_directory(r->directory) &&
+	       remove_tree(r, OLD_NAME);
+}
+
+/* ---- reading ---- */
+
+struct documents *revisions_get(
+	const struct revisions *r, uint64_t number, char error[CONFIG_ERROR_SIZE])
+{
+	char name[24], path[PATH_MAX];
+
+	name_of(number, name);
+	if (!path_of(path, r, name, "")) {
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", strerror(errno));
+		return NULL;
+	}
+	if (access(path, F_OK)) {
+		snprintf(error, CONFIG_ERROR_SIZE, "there is no revision %" PRIu64, number);
+		return NULL;
+	}
+	if (!path_of(path, r, name, MAIN_FILE)) {
+		snprintf(error, CONFIG_ERROR_SIZE, "%s", strerror(errno));
+		return NULL;
+	}
+	return documents_load(path, error);
+}
+
+json_t *revisions_info(const struct revisions *r, uint64_t number)
+{
+	char name[24], path[PATH_MAX];
+	json_t *info;
+
+	name_of(number, name);
+	info = path_of(path, r, name, INFO_FILE) ? json_load_file(path, 0, NULL) : NULL;
+	if (json_is_object(info))
+		return info;
+	json_decref(info);
+	return NULL;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configurations that were in force, numbered from 1 on. Each is a directory N with its documents and revision.json,
+ * which says who made it, when and why. It is written beside, and moved to its place when all of it is on the disk: a
+ * crash at any moment leaves the ones before, and this one whole or not at all.
+ */
+#ifndef SLUICE_STORE_REVISIONS_H
+#define SLUICE_STORE_REVISIONS_H
+
+#include "store/documents.h"
+
+#include <jansson.h>
+
+#define REVISIONS_KEPT 200 /* older ones are removed */
+
+/* The directory need not exist; its name must stay where it is. No function here keeps anything in memory. */
+struct revisions {
+	const char *directory;
+};
+
+/* The number of the newest one; 0: there is none. */
+uint64_t revisions_newest(const struct revisions *r);
+
+/* The highest number below `number`; 0: there is none. */
+uint64_t revisions_before(const struct revisions *r, uint64_t number);
+
+/*
+ * Writes the documents as the next revision. `info` gets its "number". Waits for the disk. Returns the number, or 0
+ * with errno, and then nothing has changed.
+ */
+uint64_t revisions_put(const struct revisions *r, const struct documents *documents, json_t *info);
+
+/* Its documents; NULL with a sentence. For documents_free(). */
+struct documents *revisions_get(
+	const struct revisions *r, uint64_t number, char error[CONFIG_ERROR_SIZE]);
+
+/* Its revision.json; NULL: it cannot be read. */
+json_t *revisions_info(const struct revisions *r, uint64_t number);
+
+/* Replaces its revision.json, as a whole. False with errno. */
+bool revisions_note(const struct revisions *r, uint64_t number, const json_t *info);
+
+/* It was never in force. False with errno. */
+bool revisions_remove(const struct revisions *r, uint64_t number);
+
+#endif
