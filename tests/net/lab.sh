@@ -129,8 +129,9 @@ hub_config() {
 }
 
 # The sanitizer build cannot look for leaks under its seccomp filter (that needs ptrace).
+# START_WITH: options; without, it starts with the file as it is.
 hub_start() {
-	ASAN_OPTIONS=detect_leaks=0:log_path=$LAB/asan in_hub_exec "$BIN/sluiced" -f "$LAB/sluice.yaml" >>"$LAB/sluiced.log" 2>&1 </dev/null &
+	ASAN_OPTIONS=detect_leaks=0:log_path=$LAB/asan in_hub_exec "$BIN/sluiced" ${START_WITH---apply} -f "$LAB/sluice.yaml" >>"$LAB/sluiced.log" 2>&1 </dev/null &
 	echo $! >"$LAB/sluiced.pid"
 	remember $!
 	until_true 10 sluice show sites

@@ -16,6 +16,7 @@
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
 #include "hub/hub.h"
+#include "hub/revision.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin_internal.h"
 #include "hub/site/site.h"
@@ -23,7 +24,6 @@
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
-#include "store/documents.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -44,7 +44,8 @@ struct heard {
 
 static struct {
 	char dir[32], path[64]; /* of the configuration */
-	char audit[64], control[64];
+	char audit[64], control[64], revisions[64];
+	bool keeps_revisions; /* a start is with the newest one, and not with the files */
 	struct hub *hub;
 	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
 	struct heard heard[HEARD_MAX];
@@ -83,7 +84,7 @@ static struct {
 
 static inline void world_write(const char *name, const char *text)
 {
-	char path[96];
+	char path[160];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
@@ -328,12 +329,30 @@ static inline void world_applied(
 	world.applied.warnings = json_deep_copy(warnings);
 }
 
+static inline void world_written(void)
+{
+	world_turn();
+	for (int i = 0; hub_apply_is_writing(world.hub) && i < 5000; i++) {
+		usleep(1000);
+		world_turn();
+	}
+}
+
+/* Until the revision is written: what leaves leaves afterwards. */
+static inline void world_apply_order(struct apply_order order)
+{
+	world.applied.calls = 0;
+	order.why = "test";
+	order.done = world_applied;
+	order.of = WORLD_APPLIES;
+	hub_apply(world.hub, &order);
+	world_written();
+}
+
 /* The file as it is. */
 static inline void world_apply(void)
 {
-	world.applied.calls = 0;
-	hub_apply(world.hub, world_applied, WORLD_APPLIES);
-	world_turn();
+	world_apply_order((struct apply_order){0});
 }
 
 /* How many of the warnings have that part. */
@@ -513,11 +532,11 @@ static inline void world_set_up(struct hub *h)
 static inline void world_load(void)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config *c = documents_config_of(world.path, error);
+	struct revision_start start;
 
-	if (!c)
+	if (!revision_choose(world.revisions, world.path, !world.keeps_revisions, &start, error))
 		fail_msg("%s", error);
-	world.hub = hub_new(world.path, c);
+	world.hub = hub_new(world.revisions, world.path, &start);
 	world.hub->admin->directory = world.dir;
 	hub_audit_free(world.hub->audit);
 	world.hub->audit = hub_audit_new(world.audit);
@@ -533,6 +552,7 @@ static inline void world_directory(void)
 	strcpy(world.dir, "/tmp/sluice-test.XXXXXX");
 	assert_non_null(mkdtemp(world.dir));
 	snprintf(world.path, sizeof(world.path), "%s/sluice.yaml", world.dir);
+	snprintf(world.revisions, sizeof(world.revisions), "%s/revisions", world.dir);
 	snprintf(world.audit, sizeof(world.audit), "%s/audit", world.dir);
 	snprintf(world.control, sizeof(world.control), "%s/control", world.dir);
 	world_write("psk", "a.long_secret.of.tests\n");

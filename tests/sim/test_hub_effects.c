@@ -139,8 +139,8 @@ static void another_order_of_sites_interrupts_nothing(void **state)
 	world_configure("", TWO ONE);
 	world_apply();
 	assert_true(world.applied.ok);
-	assert_string_equal(
-		world.applied.summary, "0 sites added, 0 changed, 0 removed, 2 untouched");
+	assert_non_null(strstr(
+		world.applied.summary, ": 0 sites added, 0 changed, 0 removed, 2 untouched"));
 	assert_int_equal(world_site("one")->slot, one);
 	assert_int_equal(world_site("two")->slot, two);
 	assert_string_equal(world_letters(), "");

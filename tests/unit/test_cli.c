@@ -73,6 +73,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_bgp.c"
 #include "../../tools/sluice/show_certificates.c"
 #include "../../tools/sluice/show_endpoints.c"
+#include "../../tools/sluice/show_plan.c"
 #include "../../tools/sluice/show_unknown.c"
 #include "../../tools/sluice/table.c"
 
@@ -98,6 +99,9 @@ static const struct {
 	{"show-certificates", view_certificates},
 	{"show-unknown", view_unknown},
 	{"show-closed", view_closed},
+	{"plan", view_plan},
+	{"diff", view_plan},
+	{"history", view_history},
 	{"report", view_report},
 	{"report-since", view_report_since},
 };
@@ -238,7 +242,7 @@ static void nothing_is_said(void **state)
 		     "no tunnels are configured", "no routes", "no site announces this prefix",
 		     "no sessions are configured", "no security associations", "no endpoints",
 		     "no processes", "no certificates are configured", "no unknown devices",
-		     "nothing is closed", NULL};
+		     "nothing is closed", "nothing changes", "no revisions", NULL};
 		*said; said++) {
 		if (!strstr(text, *said))
 			fail_msg("nobody says \"%s\"", *said);

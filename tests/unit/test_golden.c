@@ -152,6 +152,70 @@ static json_t *bgp(void)
 	return document;
 }
 
+#define PLAN_HUB                                                                                   \
+	"concentrator: { name: hub, endpoints: [ { device: wan0, addresses: [198.51.100.1] }, "    \
+	"{ device: wan1, addresses: [198.51.101.1] } ], "                                          \
+	"site_rate: "
+#define PLAN_TUNNEL(n, more)                                                                       \
+	"{ inside: 169.254.10." #n "/30, identity: t" #n ".example, psk: 'file:/k'" more " }"
+
+static json_t *plan_between(const char *before, const char *after)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *was = config_parse("before", before, strlen(before), error), *is;
+	struct plan *plan;
+	json_t *document;
+
+	if (!was)
+		fail_msg("%s", error);
+	is = config_parse("after", after, strlen(after), error);
+	if (!is)
+		fail_msg("%s", error);
+	plan = plan_make(was, is);
+	document = view_plan(plan, was, is, json_pack("[s, s]", "sluice.yaml", "sites/new.yaml"));
+	plan_free(plan);
+	config_free(was);
+	config_free(is);
+	return document;
+}
+
+/* One of each: a site that comes, one that goes, keys of every effect. */
+static json_t *plan(void)
+{
+	return plan_between(PLAN_HUB
+		"50M }\nsites:\n"
+		"- { name: a, asn: 65001, tunnels: [" PLAN_TUNNEL(0, ", med: 5") "," PLAN_TUNNEL(
+			4, "") "] }\n"
+			       "- { name: gone, asn: 65002, tunnels: [" PLAN_TUNNEL(8, "") "] }\n",
+		PLAN_HUB
+		"60M, df: set }\nsites:\n"
+		"- { name: a, asn: 65001, tunnels: [" PLAN_TUNNEL(
+			0, ", med: 7, p1_lifetime: 7200") "," PLAN_TUNNEL(4,
+			", auth: psk, esn: false") "] }\n"
+						   "- { name: new, asn: 65003, as_override: true, "
+						   "tunnels: [" PLAN_TUNNEL(12, "") "] }\n");
+}
+
+/* That of a site alone, which nothing keeps from being applied. */
+static json_t *diff(void)
+{
+	return plan_between(PLAN_HUB
+		"50M }\nsites:\n"
+		"- { name: a, asn: 65001, tunnels: [" PLAN_TUNNEL(0, "") "] }\n",
+		PLAN_HUB "50M }\nsites:\n"
+			 "- { name: a, asn: 65001, rate: 5M, bfd: on, tunnels: [" PLAN_TUNNEL(
+				 0, "") "] }\n");
+}
+
+static json_t *history(void)
+{
+	return view_history(
+		3, json_pack("[{s:i, s:s, s:{s:i}, s:s, s:i}, {s:i}, {s:i, s:s, s:s, s:s}]",
+			   "number", 3, "time", "2026-11-30T00:06:12Z", "who", "uid", 1000, "why",
+			   "apply", "confirm_by_s", 1796000000, "number", 2, "number", 1, "time",
+			   "2026-11-29T23:00:00Z", "who", "sluiced", "why", "the first start"));
+}
+
 static const struct {
 	const char *name; /* of the file, and of the verb that it answers */
 	json_t *(*make)(void);
@@ -171,6 +235,9 @@ static const struct {
 	{"show-certificates", certificates},
 	{"show-unknown", unknown},
 	{"show-closed", closed},
+	{"plan", plan},
+	{"diff", diff},
+	{"history", history},
 	{"report", report},
 	{"report-since", report_since},
 };
@@ -307,7 +374,7 @@ static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
 		"user/view/endpoints.c", "user/view/metrics.c", "user/view/paths.c",
-		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
+		"user/view/plan.c", "user/view/reason.c", "user/view/report.c", "user/view/show.c",
 		"user/view/unknown.c", "user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 

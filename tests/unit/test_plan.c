@@ -47,12 +47,13 @@ static const struct change *find_change(const struct plan *p, const struct walk_
 static void check_refusal(const struct plan *p, const struct walk_field *f)
 {
 	char text[CONFIG_ERROR_SIZE], wanted[200] = "";
-	bool refused = plan_refusal(p, text, sizeof(text));
+	bool refused = plan_refusal(p, false, text, sizeof(text));
 
 	assert_int_equal(refused, f->effect == CHANGE_SITE || f->effect == CHANGE_RESTART);
 	if (f->effect == CHANGE_RESTART)
 		snprintf(wanted, sizeof(wanted),
-			"concentrator.%s cannot change while sluiced runs; nothing was applied",
+			"concentrator.%s cannot change while sluiced runs; `sluice apply "
+			"--next-start` has it in force when it starts again; nothing was applied",
 			f->said_as ? f->said_as : f->key);
 	if (f->effect == CHANGE_SITE)
 		snprintf(wanted, sizeof(wanted),

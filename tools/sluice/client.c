@@ -65,8 +65,19 @@ static bool send_request(int fd, const struct client_request *request)
 		json_object_set_new(o, "tunnel", json_integer(request->tunnel));
 	if (request->since_s)
 		json_object_set_new(o, "since_s", json_integer(request->since_s));
+	if (request->revisions[0]) {
+		json_t *list = json_array();
+
+		for (int i = 0; i < 2 && request->revisions[i]; i++)
+			json_array_append_new(list, json_integer(request->revisions[i]));
+		json_object_set_new(o, "revisions", list);
+	}
+	if (request->confirm_s)
+		json_object_set_new(o, "confirm_s", json_integer(request->confirm_s));
 	if (request->ike)
 		json_object_set_new(o, "ike", json_true());
+	if (request->next_start)
+		json_object_set_new(o, "next_start", json_true());
 	if (request->force)
 		json_object_set_new(o, "force", json_true());
 	line = json_dumps(o, JSON_COMPACT);

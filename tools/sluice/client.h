@@ -23,6 +23,9 @@ struct client_request {
 	int ike;            /* of rekey */
 	int force;          /* of tunnel down */
 	const char *prefix; /* of a route */
+	long revisions[2];  /* 0: not named */
+	int next_start;     /* of apply */
+	long confirm_s;     /* of apply and rollback; 0: it stays */
 	long since_s;       /* of a report; 0: only the last second */
 };
 

@@ -27,6 +27,8 @@ static const struct {
 	{VERB_ITERATIONS, "--iterations", " N"},
 	{VERB_IKE, "--ike", ""},
 	{VERB_FORCE, "--force", ""},
+	{VERB_CONFIRM, "--confirm", " 10m"},
+	{VERB_NEXT_START, "--next-start", ""},
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -79,6 +81,10 @@ static const char *arguments(const struct verb_row *c)
 		return " SITE [0|1]";
 	case OBJECT_PREFIX:
 		return " PREFIX|ADDRESS";
+	case OBJECT_REVISION:
+		return " N";
+	case OBJECT_REVISIONS:
+		return c->options & VERB_ONE_REVISION ? " [N]" : " [N [M]]";
 	default:
 		return "";
 	}
@@ -121,12 +127,28 @@ static void complete_sites(const char *socket_path)
 	json_decref(document);
 }
 
+static void complete_revisions(const char *socket_path)
+{
+	struct client_request request = {.verb = "history", .tunnel = -1};
+	json_t *document, *revision;
+	size_t i;
+
+	if (client_ask(socket_path, &request, &document) != CLIENT_OK)
+		return;
+	json_array_foreach(json_object_get(document, "revisions"), i, revision)
+		printf("%lld\n",
+			(long long)json_integer_value(json_object_get(revision, "number")));
+	json_decref(document);
+}
+
 static void complete_arguments(const struct verb_row *c, int given, const char *socket_path)
 {
 	bool tunnels = takes_one_tunnel(c) || c->object == OBJECT_TUNNELS;
 
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
 		complete_sites(socket_path);
+	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
+		complete_revisions(socket_path);
 	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))
 		puts("0\n1");
 	for (size_t i = 0; i < OPTIONS; i++) {

@@ -21,6 +21,8 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, 'j'},
 	{"ike", no_argument, NULL, 'i'},
 	{"force", no_argument, NULL, 'f'},
+	{"confirm", required_argument, NULL, 'c'},
+	{"next-start", no_argument, NULL, 'N'},
 	{"since", required_argument, NULL, 'S'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"help", no_argument, NULL, 'h'},
@@ -44,14 +46,17 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SHOW_CERTIFICATES] = view_certificates,
 	[API_SHOW_UNKNOWN] = view_unknown,
 	[API_REPORT] = view_report,
+	[API_PLAN] = view_plan,
+	[API_HISTORY] = view_history,
+	[API_DIFF] = view_plan,
 };
 
 struct options {
 	const char *socket_path;
-	bool json, ike, force;
+	bool json, ike, force, next_start;
 	bool iterations_given;
 	unsigned long iterations;
-	long since_s;
+	long since_s, confirm_s;
 };
 
 static int usage(const char *wrong, const char *what)
@@ -99,6 +104,9 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 		case 'f':
 			o->force = true;
 			break;
+		case 'N':
+			o->next_start = true;
+			break;
 		case 'n':
 			o->iterations = strtoul(optarg, &end, 10);
 			o->iterations_given = true;
@@ -109,6 +117,13 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			o->since_s = read_duration(optarg);
 			if (!o->since_s)
 				return usage("a time such as 90s, 15m or 2h, at most 1d, is "
+					     "expected, not",
+					optarg);
+			break;
+		case 'c':
+			o->confirm_s = read_duration(optarg);
+			if (!o->confirm_s)
+				return usage("a time such as 90s, 10m or 2h, at most 1d, is "
 					     "expected, not",
 					optarg);
 			break;
@@ -150,6 +165,22 @@ static int unknown_command(int words, char **word)
 	return CLIENT_USAGE;
 }
 
+static int read_revisions(
+	const struct verb_row *c, int words, char **word, struct client_request *request)
+{
+	int most = c->object == OBJECT_REVISION || c->options & VERB_ONE_REVISION ? 1 : 2;
+	char *end;
+
+	if (!words && c->object == OBJECT_REVISION)
+		return usage("which revision? `sluice history` lists them", NULL);
+	for (int i = 0; i < words && i < most; i++) {
+		request->revisions[i] = strtol(word[i], &end, 10);
+		if (*end || request->revisions[i] < 1)
+			return usage("a revision is a number from 1 on, not", word[i]);
+	}
+	return words > most ? usage("unexpected word", word[most]) : CLIENT_OK;
+}
+
 static int read_arguments(
 	const struct verb_row *c, int words, char **word, struct client_request *request)
 {
@@ -157,6 +188,8 @@ static int read_arguments(
 	bool tunnels = one || c->object == OBJECT_TUNNELS;
 	int at = 0;
 
+	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
+		return read_revisions(c, words, word, request);
 	if (c->object == OBJECT_PREFIX) {
 		if (at == words)
 			return usage("which prefix or address?", NULL);
@@ -185,6 +218,12 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--ike is not for", c->words);
 	if (o->force && !(c->options & VERB_FORCE))
 		return usage("--force is not for", c->words);
+	if (o->next_start && !(c->options & VERB_NEXT_START))
+		return usage("--next-start is not for", c->words);
+	if (o->next_start && o->confirm_s)
+		return usage("--next-start and --confirm exclude each other", NULL);
+	if (o->confirm_s && !(c->options & VERB_CONFIRM))
+		return usage("--confirm is not for", c->words);
 	if (o->since_s && !(c->options & VERB_SINCE))
 		return usage("--since is not for", c->words);
 	if (o->iterations_given && !(c->options & VERB_ITERATIONS))
@@ -235,6 +274,8 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->ike = o->ike;
 	request->force = o->force;
 	request->since_s = o->since_s;
+	request->confirm_s = o->confirm_s;
+	request->next_start = o->next_start;
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;

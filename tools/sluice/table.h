@@ -55,6 +55,8 @@ void view_bgp_log(const json_t *document);
 void view_closed(const json_t *document);
 void view_certificates(const json_t *document);
 void view_unknown(const json_t *document);
+void view_plan(const json_t *document);
+void view_history(const json_t *document);
 void view_report(const json_t *document);
 void view_report_since(const json_t *document);
 

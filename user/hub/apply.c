@@ -9,6 +9,8 @@
 #include "base/utf8.h"
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
+#include "hub/job.h"
+#include "hub/revision.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
@@ -17,8 +19,11 @@
 #include "ipc/msg_bgp.h"
 #include "plan/plan.h"
 #include "store/documents.h"
+#include "store/revisions.h"
+#include "view/view.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,17 +93,32 @@ static void set_all_rates(struct hub *h)
 	}
 }
 
-/* A configuration that has been checked and waits for the tunnels that it ends. */
+/* A configuration that has been checked, is written, and waits for the tunnels that it ends. */
 struct apply_pending {
+	struct hub *hub;
 	struct config *config;
+	struct documents *documents;
 	struct certificates *certificates;
+	bool restore, next_start;
+	bool asked; /* over the control socket */
 	hub_apply_done *done;
 	uint64_t of;
-	struct event *timer; /* until they have left */
+	struct event *timer; /* until it is written, then until they have left */
 	json_t *warnings;
 	unsigned int unheard; /* warnings that were more than are told */
+
+	/* While a job runs, its thread reads these, and writes what follows them. */
+	struct job *job;
+	const char *directory, *path; /* of the revisions, and of sluice.yaml; they outlive hub */
+	json_t *info;
+	int error;                        /* 0: it is written */
+	char restored[CONFIG_ERROR_SIZE]; /* what could not be written back; "": all was */
+
+	bool late; /* the disk stands still, and nobody waits for the job any more */
+	bool in_any_case;
 };
 
+enum { WRITTEN_WITHIN_S = 5 };
 enum { WARNINGS_MAX = 100, WARNING_SIZE = 1024 };
 
 /* Who applies it is to see what would else be in the log of the daemon only. */
@@ -128,21 +148,22 @@ static void finish(struct hub *h, struct apply_pending *p, bool ok, const char *
 	if (p->unheard)
 		json_array_append_new(p->warnings,
 			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
-	p->done(h, p->of, ok, summary, p->warnings);
+	if (p->done)
+		p->done(h, p->of, ok, summary, p->warnings);
 }
 
-/* Reads and checks everything; changes nothing. False with a sentence. */
+/* Checks everything; changes nothing. False with a sentence. */
 static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
 {
 	const struct config *old = h->config;
 	struct plan *plan;
 	bool refused;
 
-	p->config = documents_config_of(h->config_path, summary);
+	p->config = documents_config(p->documents, summary);
 	if (!p->config)
 		return false;
 	plan = plan_make(old, p->config);
-	refused = plan_refusal(plan, summary, CONFIG_ERROR_SIZE);
+	refused = plan_refusal(plan, p->next_start, summary, CONFIG_ERROR_SIZE);
 	plan_free(plan);
 	if (refused)
 		return false;
@@ -152,14 +173,43 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 	return p->certificates;
 }
 
+/* What a person has changed in files of sites is not written over. */
+static bool may_restore(const struct hub *h, char summary[CONFIG_ERROR_SIZE])
+{
+	struct documents *files = documents_load(revision_path(h), false, summary);
+	json_t *names = files ? revision_files_differ(revision_documents(h), files) : NULL, *name;
+	bool ok = files;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		if (!ok || !strcmp(json_string_value(name), "sluice.yaml"))
+			continue;
+		ok = false;
+		snprintf(summary, CONFIG_ERROR_SIZE,
+			"%s has edits that are not in force, and would be written over; apply or "
+			"undo them first",
+			json_string_value(name));
+	}
+	json_decref(names);
+	documents_free(files);
+	return ok;
+}
+
 static void pending_free(struct apply_pending *p)
 {
 	if (p->timer)
 		event_free(p->timer);
 	config_free(p->config);
+	documents_free(p->documents);
 	certificates_free(p->certificates);
+	json_decref(p->info);
 	json_decref(p->warnings);
 	free(p);
+}
+
+static void pending_left(void *arg)
+{
+	pending_free(arg);
 }
 
 /* Tells those goodbye whom the new configuration ends; false: there is nobody to wait for. */
@@ -196,6 +246,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	h->certificates = own->certificates;
 	h->config = c;
 	h->model.config = c;
+	if (own->documents)
+		revision_set(h, own->documents, own->info);
 	certificates_send(h);
 	certificates_warn(h);
 	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);
@@ -207,13 +259,19 @@ static void commit(struct hub *h, struct apply_pending *own)
 	set_all_rates(h);
 	hub_host_look(h);
 	config_free(old);
-	snprintf(summary, sizeof(summary), "%u sites added, %u changed, %u removed, %u untouched",
-		n.added, n.changed, n.removed, c->site_count - n.added - n.changed);
+	snprintf(summary, sizeof(summary),
+		"revision %" PRIu64 ": %u sites added, %u changed, %u removed, %u untouched",
+		revision_number(h), n.added, n.changed, n.removed,
+		c->site_count - n.added - n.changed);
 	log_info("configuration applied: %s", summary);
 	config_doubts(c, hub_log_doubt, NULL);
+	if (own->restored[0])
+		log_warn("%s", own->restored);
 	finish(h, own, true, summary);
 	own->config = NULL;
+	own->documents = NULL;
 	own->certificates = NULL;
+	own->info = NULL;
 	pending_free(own);
 }
 
@@ -225,30 +283,11 @@ static void on_left(evutil_socket_t fd, short what, void *arg)
 	commit(h, h->applying);
 }
 
-void hub_apply(struct hub *h, hub_apply_done *done, uint64_t of)
+/* It is on the disk, or need not be. */
+static void leave_and_commit(struct hub *h, struct apply_pending *p)
 {
 	struct timeval wait = {.tv_sec = LEAVE_MS / 1000, .tv_usec = LEAVE_MS % 1000 * 1000};
-	char summary[CONFIG_ERROR_SIZE];
-	struct apply_pending *p;
 
-	if (h->applying) {
-		done(h, of, false, "another configuration is being applied; try again", NULL);
-		return;
-	}
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		abort();
-	p->done = done;
-	p->of = of;
-	p->warnings = json_array();
-	log_hear(hear, p);
-	if (!prepare(h, p, summary)) {
-		finish(h, p, false, summary);
-		pending_free(p);
-		return;
-	}
-	log_hear(NULL, NULL);
-	h->applying = p;
 	if (!tell_leavers(h, p->config)) {
 		commit(h, p);
 		return;
@@ -257,9 +296,285 @@ void hub_apply(struct hub *h, hub_apply_done *done, uint64_t of)
 	event_add(p->timer, &wait);
 }
 
+/* Nothing of it is in force now. */
+static void end(struct hub *h, struct apply_pending *own, bool ok, const char *summary)
+{
+	h->applying = NULL;
+	log_hear(hear, own);
+	finish(h, own, ok, summary);
+	pending_free(own);
+}
+
+/* ---- the revision, written by a thread, and placed by hub ---- */
+
+static void write_it(void *arg)
+{
+	struct apply_pending *p = arg;
+	const struct revisions store = {.directory = p->directory};
+
+	p->error = revisions_write(&store, p->documents, p->info) ? 0 : errno;
+}
+
+static void settle_it(void *arg)
+{
+	struct apply_pending *p = arg;
+	const struct revisions store = {.directory = p->directory};
+
+	revisions_settle(&store);
+	if (p->restore)
+		(void)documents_restore(p->documents, p->path, p->restored);
+}
+
+static void job_over(struct apply_pending *p)
+{
+	(void)job_end(p->job, NULL); /* it has ended */
+	p->job = NULL;
+	if (p->timer)
+		event_free(p->timer);
+	p->timer = NULL;
+}
+
+/* False: it is answered, and `p` is gone. */
+static bool begin_job(
+	struct apply_pending *p, void (*work)(void *), void (*done)(void *), event_callback_fn late)
+{
+	struct timeval limit = {.tv_sec = WRITTEN_WITHIN_S};
+
+	p->job = job_start(p->hub->base, work, done, p);
+	if (!p->job)
+		return false;
+	p->timer = event_new(p->hub->base, -1, 0, late, p);
+	event_add(p->timer, &limit);
+	return true;
+}
+
+static void go_on(struct apply_pending *p)
+{
+	char summary[128];
+
+	if (!p->next_start) {
+		leave_and_commit(p->hub, p);
+		return;
+	}
+	snprintf(summary, sizeof(summary),
+		"revision %" PRIu64 " is in force when sluiced starts again",
+		(uint64_t)json_integer_value(json_object_get(p->info, "number")));
+	log_info("configuration: %s", summary);
+	end(p->hub, p, true, summary);
+}
+
+static void on_settled(void *arg)
+{
+	struct apply_pending *p = arg;
+
+	job_over(p);
+	go_on(p);
+}
+
+/* It has been decided, and a kill of hub changes nothing of that; only a loss of power might. */
+static void on_unsettled(evutil_socket_t fd, short what, void *arg)
+{
+	struct apply_pending *p = arg, *own = calloc(1, sizeof(*own));
+
+	(void)fd, (void)what;
+	if (!own)
+		abort();
+	log_warn("%s: the disk stands still: after a loss of power the revision before is in force",
+		p->directory);
+	/* The thread keeps `p`; what goes on is another one. */
+	event_free(p->timer);
+	p->timer = NULL;
+	*own = *p;
+	own->job = NULL;
+	own->documents = documents_copy(p->documents);
+	p->config = NULL;
+	p->certificates = NULL;
+	p->info = p->warnings = NULL;
+	if (job_end(p->job, pending_left))
+		pending_free(p);
+	own->hub->applying = own;
+	go_on(own);
+}
+
+static void not_written(struct apply_pending *p, const char *why)
+{
+	char text[CONFIG_ERROR_SIZE];
+
+	snprintf(text, sizeof(text),
+		"the revision could not be written, nothing was applied: %.200s: %s", p->directory,
+		why);
+	end(p->hub, p, false, text);
+}
+
+static void on_written(void *arg)
+{
+	struct apply_pending *p = arg;
+	const struct revisions store = {.directory = p->directory};
+
+	job_over(p);
+	if (p->late) {
+		p->hub->applying = NULL;
+		pending_free(p);
+		return;
+	}
+	if (p->error || !revisions_place(&store, p->info)) {
+		int error = p->error ? p->error : errno;
+
+		/* The one that was not confirmed is the newest then, and a start goes back from it as well. */
+		if (p->in_any_case)
+			leave_and_commit(p->hub, p);
+		else
+			not_written(p, strerror(error));
+		return;
+	}
+	if (!begin_job(p, settle_it, on_settled, on_unsettled))
+		go_on(p);
+}
+
+/* The thread cannot be ended, and until it has there is no other; what it writes is not placed. */
+static void on_standstill(evutil_socket_t fd, short what, void *arg)
+{
+	static const char why[] =
+		"the revision could not be written, nothing was applied: the disk stands still";
+	struct apply_pending *p = arg;
+
+	(void)fd, (void)what;
+	p->late = true;
+	log_error("%s: %s", p->directory, why);
+	log_hear(hear, p);
+	finish(p->hub, p, false, why);
+}
+
+/* ---- orders ---- */
+
+static struct apply_pending *pending_new(struct hub *h, const struct apply_order *order)
+{
+	struct apply_pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		abort();
+	p->hub = h;
+	p->done = order->done;
+	p->of = order->of;
+	p->asked = order->who;
+	p->restore = order->restore;
+	p->in_any_case = order->in_any_case;
+	p->directory = revision_directory(h);
+	p->path = revision_path(h);
+	p->next_start = order->next_start;
+	p->documents = order->documents;
+	p->warnings = json_array();
+	return p;
+}
+
+/* False: it is refused. */
+static bool take(struct hub *h, struct apply_pending *p, const struct apply_order *order,
+	char summary[CONFIG_ERROR_SIZE])
+{
+	if (h->applying) {
+		snprintf(summary, CONFIG_ERROR_SIZE,
+			"another configuration is being applied; try again");
+		return false;
+	}
+	if (order->confirm_s && !revision_number(h)) {
+		snprintf(summary, CONFIG_ERROR_SIZE,
+			"what is in force is on no disk, so that nothing could go back to it; "
+			"apply "
+			"without --confirm first");
+		return false;
+	}
+	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE) ||
+		(order->restore && !order->over_edits && !may_restore(h, summary)))
+		return false;
+	if (!p->documents)
+		p->documents = documents_load(revision_path(h), false, summary);
+	return p->documents && prepare(h, p, summary);
+}
+
+void hub_apply(struct hub *h, const struct apply_order *order)
+{
+	struct apply_pending *p = pending_new(h, order);
+	char summary[CONFIG_ERROR_SIZE];
+
+	log_hear(hear, p);
+	if (!take(h, p, order, summary)) {
+		finish(h, p, false, summary);
+		pending_free(p);
+		return;
+	}
+	log_hear(NULL, NULL);
+	h->applying = p;
+	if (revision_is_newest(h) && !order->confirm_s && !order->next_start && !order->back_to &&
+		!documents_differ(revision_documents(h), p->documents, NULL, NULL)) {
+		/* What the documents refer to may have changed. */
+		documents_free(p->documents);
+		p->documents = NULL;
+		leave_and_commit(h, p);
+		return;
+	}
+	p->info = revision_info(h, order->who, order->why, order->confirm_s);
+	if (!begin_job(p, write_it, on_written, on_standstill))
+		not_written(p, strerror(errno));
+}
+
+void hub_apply_nobody_waits(struct hub *h)
+{
+	if (h->applying && h->applying->asked)
+		h->applying->done = NULL;
+}
+
+bool hub_apply_is_writing(const struct hub *h)
+{
+	return h->applying && h->applying->job;
+}
+
+json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
+{
+	struct config *c = documents_config(own_documents, error);
+	struct plan *plan = c ? plan_make(h->config, c) : NULL;
+	json_t *document = NULL;
+
+	if (plan)
+		document = view_plan(plan, h->config, c,
+			revision_files_differ(revision_documents(h), own_documents));
+	plan_free(plan);
+	config_free(c);
+	documents_free(own_documents);
+	return document;
+}
+
+json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ERROR_SIZE])
+{
+	struct documents *is = revision_get(h, to ? to : revision_number(h), error), *was = NULL;
+	struct config *new = is ? documents_config(is, error) : NULL, *old = NULL;
+	json_t *document = NULL;
+
+	if (new)
+		was = revision_get(h, from ? from : revision_before(h), error);
+	if (was)
+		old = documents_config(was, error);
+	if (old) {
+		struct plan *plan = plan_make(old, new);
+
+		document = view_plan(plan, old, new, revision_files_differ(was, is));
+		plan_free(plan);
+	}
+	config_free(old);
+	config_free(new);
+	documents_free(was);
+	documents_free(is);
+	return document;
+}
+
 void hub_apply_give_up(struct hub *h)
 {
-	if (h->applying)
-		pending_free(h->applying);
+	struct apply_pending *p = h->applying;
+
 	h->applying = NULL;
+	if (p && p->timer)
+		event_free(p->timer);
+	if (p)
+		p->timer = NULL;
+	if (p && (!p->job || job_end(p->job, pending_left)))
+		pending_free(p);
 }

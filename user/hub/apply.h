@@ -4,18 +4,53 @@
 #define SLUICE_HUB_APPLY_H
 
 #include "hub/hub.h"
+#include "store/documents.h"
 
 #include <jansson.h>
 
-/*
- * apply.c: reads the file again and applies the difference: whole, or not at all. Tunnels that end by it
- * leave first (admin.h), so `done` may be called later, once, with a sentence; at most one is under way. `of` is the
- * caller's own, by which `done` knows what it is the answer to. `warnings` is an array of what was warned of meanwhile,
- * such as an own certificate that is over.
- */
+/* Called once, with a sentence. `warnings` is an array of what was warned of meanwhile, or NULL. */
 typedef void hub_apply_done(
 	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings);
-void hub_apply(struct hub *h, hub_apply_done *done, uint64_t of);
+
+/* What is to be in force. */
+struct apply_order {
+	struct documents *documents; /* taken over; NULL: the files as they are now */
+	uint64_t back_to;            /* the revision that they are of; 0: of none */
+	bool restore; /* files of sites are written back as they are in the documents; sluice.yaml is left alone */
+	bool over_edits;    /* also over files of sites that a person has edited meanwhile */
+	bool in_any_case;   /* also if it cannot be written: it goes back */
+	bool next_start;    /* it is in force when hub starts again; nothing changes now */
+	uint32_t confirm_s; /* it goes back by itself after so many seconds; 0: it stays */
+	const json_t *who;  /* of revision.json; NULL: sluiced itself */
+	const char *why;
+	hub_apply_done *done;
+	uint64_t of; /* the caller's own, by which `done` knows what it is the answer to */
+};
+
+/*
+ * apply.c: checks a configuration and applies the difference: whole, or not at all. It is written as a revision first,
+ * and tunnels that end by it leave (admin.h), so `done` may be called later; at most one is under way.
+ */
+void hub_apply(struct hub *h, const struct apply_order *order);
+
+/* Who asked over the control socket is gone, and the numbers of requests begin anew. */
+void hub_apply_nobody_waits(struct hub *h);
+
+/* Whether one is still on its way to the disk. */
+bool hub_apply_is_writing(const struct hub *h);
+
+/*
+ * What an order would do, as far as it can be known beforehand: the document of `sluice plan`. Takes the documents over.
+ * NULL with a line for each mistake: it would be refused.
+ */
+json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE]);
+
+/*
+ * What revision `from` and revision `to` differ in, as the document of a plan; 0 for `to` is what is in force, and 0 for
+ * both what that has changed of the one before it. NULL with a sentence.
+ */
+json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ERROR_SIZE]);
+
 /* Of what config_doubts() tells, a line of the log. */
 void hub_log_doubt(void *context, const char *text);
 /* When hub ends. */

@@ -7,9 +7,11 @@
 #include "hub/api/api.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
+#include "hub/confirm.h"
 #include "hub/event/eventlog.h"
 #include "hub/host/host.h"
 #include "hub/notify.h"
+#include "hub/revision.h"
 #include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
@@ -161,7 +163,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 		log_error("configuration not applied: the audit log cannot be written");
 		return;
 	}
-	hub_apply(h, on_reloaded, entry);
+	hub_apply(h, &(struct apply_order){.why = "SIGHUP", .done = on_reloaded, .of = entry});
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */
@@ -246,6 +248,8 @@ void hub_begin(struct hub *h, bool verbose)
 	hub_children_init(h, verbose);
 	watch_events(h);
 	hub_aggregate_set(h);
+	confirm_watch(h);
+	revision_begin(h);
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i]);
@@ -267,15 +271,15 @@ static void run(struct hub *h)
 }
 
 /* Every part with what it keeps, still empty. */
-struct hub *hub_new(const char *config_path, struct config *own_config)
+struct hub *hub_new(const char *revisions, const char *config_path, struct revision_start *start)
 {
 	struct hub *h = calloc(1, sizeof(*h));
 
 	if (!h || !(h->loop = calloc(1, sizeof(*h->loop))))
 		abort();
 	h->base = event_base_new();
-	h->config_path = config_path;
-	h->config = own_config;
+	h->config = start->config;
+	h->revision = revision_new(revisions, config_path, start);
 	h->events = eventlog_new();
 	h->admin = admin_new(STATE_DIR);
 	h->fib = fib_new();
@@ -290,7 +294,7 @@ struct hub *hub_new(const char *config_path, struct config *own_config)
 	h->clients = clients_new();
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
-	h->model.config = own_config;
+	h->model.config = start->config;
 	h->model.routes = fib_table(h->fib);
 	h->model.started_ns = clock_now();
 	return h;
@@ -330,26 +334,30 @@ void hub_free(struct hub *h)
 	bgp_queries_free(h->queries);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);
+	revision_free(h->revision);
 	event_base_free(h->base);
 	config_free(h->config);
 	free(h);
 }
 
-int hub_run(const char *config_path, struct config *own_config, bool verbose)
+int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 {
-	struct hub *h = hub_new(config_path, own_config);
+	struct hub *h = hub_new(REVISIONS_DIRECTORY, config_path, start);
 	char error[CONFIG_ERROR_SIZE] = "";
 	bool ok;
 
 	notify_init();
-	h->certificates = certificates_load(own_config, true, error);
+	if (start->note[0])
+		log_mistakes("configuration", start->note);
+	h->certificates = certificates_load(h->config, true, error);
 	ok = h->certificates && hub_setup(h, error);
 	if (ok) {
 		hub_begin(h, verbose);
-		config_doubts(own_config, hub_log_doubt, NULL);
+		config_doubts(h->config, hub_log_doubt, NULL);
 		run(h);
 	} else {
 		log_mistakes("cannot start", error);
+		revision_tell_start_failed(h);
 	}
 	hub_teardown(h);
 	ok &= !h->failed;

@@ -19,9 +19,9 @@
 
 struct hub {
 	struct event_base *base;
-	const char *config_path;
-	struct config *config; /* in force */
-	struct model model;    /* what is known; parts write it, views read it */
+	struct config *config;     /* in force */
+	struct revision *revision; /* revision.c: where that comes from, and whether it stays */
+	struct model model;        /* what is known; parts write it, views read it */
 	struct process processes[PROCESS_ROLES];
 
 	/* How far it is. */
@@ -66,8 +66,10 @@ struct hub {
 	struct bgp_queries *queries; /* what bgp was asked for operators */
 };
 
-/* Makes a hub that has only its configuration, which it takes over: no device, no child, no site yet. */
-struct hub *hub_new(const char *config_path, struct config *own_config);
+struct revision_start;
+
+/* Makes a hub that has only what it starts with, which it takes over: no device, no child, no site yet. */
+struct hub *hub_new(const char *revisions, const char *config_path, struct revision_start *start);
 
 /* What it needs of its host is there: its timers and signals begin, and its sites are as the configuration has them. */
 void hub_begin(struct hub *h, bool verbose);
@@ -78,7 +80,7 @@ void hub_free(struct hub *h);
 /* What is due once a second from then on: counters, checks, what waits for something. */
 void hub_second(struct hub *h);
 
-/* All of it, until SIGTERM or SIGINT. Takes over own_config. Returns the exit status. */
-int hub_run(const char *config_path, struct config *own_config, bool verbose);
+/* All of it, until SIGTERM or SIGINT. Takes over what it starts with. Returns the exit status. */
+int hub_run(const char *config_path, struct revision_start *start, bool verbose);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "hub/event/event_files.h"
 #include "hub/secret/certificates.h"
+#include "hub/revision.h"
 #include "hub/secret/secret.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
@@ -23,6 +24,7 @@ enum { EXIT_USAGE = 2 };
 static const struct option long_options[] = {
 	{"file", required_argument, NULL, 'f'},
 	{"check", no_argument, NULL, 'c'},
+	{"apply", no_argument, NULL, 'a'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -31,8 +33,10 @@ static const struct option long_options[] = {
 };
 
 static const char usage_text[] =
-	"usage: sluiced [-v] [-f FILE]     run in the foreground (default " DEFAULT_CONFIG ")\n"
-	"       sluiced --check [-f FILE]  read and check the configuration only\n"
+	"usage: sluiced [-v] [-f FILE] [--apply]  run in the foreground (default " DEFAULT_CONFIG
+	")\n"
+	"       sluiced --check [-f FILE]         read and check the configuration only\n"
+	"with --apply the files are in force, else the newest revision is, if there is one\n"
 	"       sluiced --version\n";
 
 static int run_role(const char *role)
@@ -77,9 +81,10 @@ static int check(const char *path)
 	return ok ? 0 : 1;
 }
 
-static int serve(const char *path, bool verbose)
+static int serve(const char *path, bool files, bool verbose)
 {
 	char error[CONFIG_ERROR_SIZE], missing[32];
+	struct revision_start start;
 
 	if (geteuid() != 0) {
 		fprintf(stderr,
@@ -94,31 +99,34 @@ static int serve(const char *path, bool verbose)
 		return 1;
 	}
 
-	struct config *c = documents_config_of(path, error);
-
-	if (!c) {
+	if (!revision_choose(REVISIONS_DIRECTORY, path, files, &start, error)) {
 		fprintf(stderr, "sluiced: %s\n", error);
+		if (start.note[0])
+			fprintf(stderr, "sluiced: %s\n", start.note);
 		return 1;
 	}
 	log_init("hub", verbose ? LOG_VERBOSE : LOG_INFO);
-	return hub_run(path, c, verbose);
+	return hub_run(path, &start, verbose);
 }
 
 int main(int argc, char **argv)
 {
 	const char *path = DEFAULT_CONFIG, *role = NULL;
-	bool check_only = false, verbose = false;
+	bool check_only = false, files = false, verbose = false;
 	int option;
 
 	signal(SIGPIPE, SIG_IGN);
 	argv[0] = "sluiced"; /* what getopt says begins as all that is said here */
-	while ((option = getopt_long(argc, argv, "f:cvh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:cavh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
 			path = optarg;
 			break;
 		case 'c':
 			check_only = true;
+			break;
+		case 'a':
+			files = true;
 			break;
 		case 'v':
 			verbose = true;
@@ -145,5 +153,5 @@ int main(int argc, char **argv)
 		log_init(role, verbose ? LOG_VERBOSE : LOG_INFO);
 		return run_role(role);
 	}
-	return check_only ? check(path) : serve(path, verbose);
+	return check_only ? check(path) : serve(path, files, verbose);
 }

@@ -2,7 +2,8 @@
 /*
  * Between hub and api, and what may be asked over the control socket. A request is one line of JSON:
  *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "force": true,
- *    "prefix": "ADDRESS[/LENGTH]"}
+ *    "prefix": "ADDRESS[/LENGTH]", "since_s": 900, "revisions": [3, 4], "confirm_s": 600,
+ *    "next_start": true}
  * of which only the verb is required; the reply is one JSON document, then the end of the stream.
  */
 #ifndef SLUICE_IPC_MSG_API_H
@@ -27,7 +28,12 @@ enum api_verb {
 	API_SHOW_CERTIFICATES,
 	API_SHOW_UNKNOWN,
 	API_REPORT,
+	API_PLAN,
 	API_APPLY,
+	API_CONFIRM,
+	API_HISTORY,
+	API_DIFF,
+	API_ROLLBACK,
 	API_REKEY,
 	API_TUNNEL_DOWN,
 	API_TUNNEL_UP,
@@ -37,7 +43,8 @@ enum api_verb {
 	API_VERBS,
 };
 
-#define API_REQUEST_MAX    512            /* bytes of a request line */
+#define API_REQUEST_MAX    512 /* bytes of a request line */
+#define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
 #define API_CLIENTS_ROOT   16             /* of them for root alone */
@@ -58,7 +65,10 @@ struct imsg_api_request {
 	char site[SITE_NAME_SIZE]; /* "" for all */
 	struct ip_prefix prefix;   /* of a route */
 	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
+	uint64_t revisions[2];     /* 0: not named */
+	uint32_t confirm_s;        /* apply, rollback: back by itself after so many; 0: not */
 	bool ike;                  /* rekey: of the IKE SA instead */
+	bool next_start;           /* apply: in force when sluiced starts again, and not before */
 	bool force;                /* also where it leaves a site without a tunnel */
 };
 

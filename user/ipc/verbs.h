@@ -13,10 +13,12 @@
 /* What a request must name beside its verb. */
 enum verb_object {
 	OBJECT_NONE,
-	OBJECT_SITES,   /* nothing: it is of all sites, or of the one that is named */
-	OBJECT_TUNNELS, /* a site: it is of both tunnels, or of the one that is named */
-	OBJECT_TUNNEL,  /* a site and one of its tunnels */
-	OBJECT_PREFIX,  /* a prefix or an address */
+	OBJECT_SITES,     /* nothing: it is of all sites, or of the one that is named */
+	OBJECT_TUNNELS,   /* a site: it is of both tunnels, or of the one that is named */
+	OBJECT_TUNNEL,    /* a site and one of its tunnels */
+	OBJECT_PREFIX,    /* a prefix or an address */
+	OBJECT_REVISION,  /* the number of one */
+	OBJECT_REVISIONS, /* nothing, or one, or two */
 };
 
 /* What it does. Who may open the control socket may do both; a change is written into the audit log first. */
@@ -32,7 +34,10 @@ enum verb_option {
 	VERB_SINCE = 1 << 2,
 	/* The sluice command wants one tunnel to be named, where a program may mean both. */
 	VERB_ONE_TUNNEL = 1 << 3,
-	VERB_TUNNEL = 1 << 5, /* a site that is named may be followed by one of its tunnels */
+	VERB_CONFIRM = 1 << 6,      /* --confirm */
+	VERB_ONE_REVISION = 1 << 7, /* one at most */
+	VERB_NEXT_START = 1 << 8,   /* --next-start */
+	VERB_TUNNEL = 1 << 5,       /* a site that is named may be followed by one of its tunnels */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

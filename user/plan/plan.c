@@ -7,6 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const plan_effects[CHANGE_EFFECTS] = {
+	[CHANGE_UNSAID] = "none",
+	[CHANGE_ELSEWHERE] = "none",
+	[CHANGE_LIVE] = "none",
+	[CHANGE_NEXT] = "next",
+	[CHANGE_SESSION] = "bgp-session",
+	[CHANGE_JUDGED] = "tunnel-if-needed",
+	[CHANGE_ANEW] = "tunnel",
+	[CHANGE_TUNNEL] = "tunnel",
+	[CHANGE_SITE] = "refused",
+	[CHANGE_RESTART] = "refused",
+};
+
 /* Structs of a configuration are zeroed before they are filled, so bytes tell. */
 static bool differs(const struct walk_field *f, const void *was, const void *is)
 {
@@ -88,14 +101,15 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
-bool plan_refusal(const struct plan *plan, char *text, size_t size)
+bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t size)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct change *c = &plan->changes[i];
 
-		if (c->effect == CHANGE_RESTART)
+		if (c->effect == CHANGE_RESTART && !next_start)
 			snprintf(text, size,
-				"concentrator.%s cannot change while sluiced runs; nothing was "
+				"concentrator.%s cannot change while sluiced runs; `sluice apply "
+				"--next-start` has it in force when it starts again; nothing was "
 				"applied",
 				c->option->said_as ? c->option->said_as : c->option->key);
 		else if (c->effect == CHANGE_SITE) /* what a tunnel was made for stays */

@@ -34,12 +34,17 @@ struct plan {
 	struct change *changes;
 };
 
+/* What an effect is called: see sluice(1), plan. */
+extern const char *const plan_effects[CHANGE_EFFECTS];
+
 /* Compares two configurations. For plan_free(). */
 struct plan *plan_make(const struct config *was, const struct config *is);
 void plan_free(struct plan *plan);
 
-/* Whether a hub that runs cannot do what the plan says; then `text` says why. */
-bool plan_refusal(const struct plan *plan, char *text, size_t size);
+/*
+ * Whether a hub that runs cannot do what the plan says, or, with `next_start`, one that starts anew; then `text` says why.
+ */
+bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t size);
 
 /*
  * The strongest effect on tunnel t of a site when its configuration becomes another one: CHANGE_TUNNEL when it

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,23 @@ struct documents *documents_load(const char *path, bool wait, char error[CONFIG_
 	return NULL;
 }
 
+struct documents *documents_copy(const struct documents *d)
+{
+	struct documents *copy = calloc(1, sizeof(*copy));
+
+	if (!copy || !(copy->list = calloc(d->count, sizeof(*copy->list))))
+		abort();
+	copy->count = d->count;
+	for (size_t i = 0; i < d->count; i++) {
+		copy->list[i] = d->list[i];
+		copy->list[i].text = malloc(d->list[i].len + 1);
+		if (!copy->list[i].text)
+			abort();
+		memcpy(copy->list[i].text, d->list[i].text, d->list[i].len);
+	}
+	return copy;
+}
+
 void documents_free(struct documents *d)
 {
 	for (size_t i = 0; d && i < d->count; i++)
@@ -234,4 +252,89 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 			tell(context, was->list[i].site, &was->list[i], NULL);
 	}
 	return any;
+}
+
+/* ---- writing ---- */
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, text + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return !fsync(fd);
+}
+
+/* Whole, or as it was. */
+static bool replace_file(const char *path, const struct document *d)
+{
+	char beside[PATH_MAX];
+	int fd, why;
+	bool ok;
+
+	/* The name is none of a document. */
+	if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	(void)unlink(beside);
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return false;
+	ok = write_all(fd, d->text, d->len);
+	why = errno;
+	close(fd);
+	if (ok && !rename(beside, path))
+		return true;
+	errno = ok ? errno : why;
+	why = errno;
+	(void)unlink(beside);
+	errno = why;
+	return false;
+}
+
+struct restoring {
+	char directory[PATH_MAX]; /* of the documents of sites */
+	char *error;
+	bool ok;
+};
+
+static void restore_one(
+	void *context, const char *site, const struct document *was, const struct document *is)
+{
+	struct restoring *r = context;
+	char path[PATH_MAX + SITE_NAME_SIZE + 8];
+
+	(void)was;
+	if (!site[0] || !r->ok)
+		return;
+	snprintf(path, sizeof(path), "%s/%s." SUFFIX, r->directory, site);
+	if (is)
+		r->ok = (!mkdir(r->directory, 0755) || errno == EEXIST) && replace_file(path, is);
+	else
+		r->ok = !unlink(path);
+	if (!r->ok)
+		snprintf(r->error, CONFIG_ERROR_SIZE, "%.200s could not be written back: %s", path,
+			strerror(errno));
+}
+
+bool documents_restore(const struct documents *d, const char *path, char error[CONFIG_ERROR_SIZE])
+{
+	struct documents *files = documents_load(path, false, error);
+	struct restoring r = {.error = error, .ok = files != NULL};
+	char *copy = strdup(path);
+
+	if (!copy)
+		abort();
+	snprintf(r.directory, sizeof(r.directory), "%s/sites", dirname(copy));
+	free(copy);
+	if (r.ok)
+		(void)documents_differ(files, d, restore_one, &r);
+	documents_free(files);
+	return r.ok;
 }

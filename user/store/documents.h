@@ -24,6 +24,7 @@ struct documents {
  */
 struct documents *documents_load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE]);
 void documents_free(struct documents *d);
+struct documents *documents_copy(const struct documents *d);
 
 /* What they say, like config_read(). */
 struct config *documents_config(const struct documents *d, char error[CONFIG_ERROR_SIZE]);
@@ -42,5 +43,11 @@ typedef void documents_difference(
 	void *context, const char *site, const struct document *was, const struct document *is);
 bool documents_differ(const struct documents *was, const struct documents *is,
 	documents_difference *tell, void *context);
+
+/*
+ * Makes the documents of sites beside the file `path` what they are here; sluice.yaml is left alone. Waits for the disk.
+ * False with what could not be written, in a sentence.
+ */
+bool documents_restore(const struct documents *d, const char *path, char error[CONFIG_ERROR_SIZE]);
 
 #endif

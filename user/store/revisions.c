@@ -51,6 +51,7 @@ static uint64_t number_of(const char *name)
 static uint64_t highest(const struct revisions *r, uint64_t limit, size_t *count)
 {
 	DIR *d = opendir(r->directory);
+	int why = d || errno == ENOENT ? 0 : errno;
 	uint64_t most = 0;
 
 	*count = 0;
@@ -64,6 +65,7 @@ static uint64_t highest(const struct revisions *r, uint64_t limit, size_t *count
 	}
 	if (d)
 		closedir(d);
+	errno = why;
 	return most;
 }
 
@@ -175,6 +177,16 @@ static bool make_directories(const struct revisions *r)
 	return remove_tree(r, NEW_NAME) && path_of(path, r, NEW_NAME, "") && !mkdir(path, 0700);
 }
 
+static void remove_revision(const struct revisions *r, uint64_t number)
+{
+	char name[24], from[PATH_MAX], to[PATH_MAX];
+
+	name_of(number, name);
+	if (remove_tree(r, OLD_NAME) && path_of(from, r, name, "") &&
+		path_of(to, r, OLD_NAME, "") && !rename(from, to))
+		(void)remove_tree(r, OLD_NAME);
+}
+
 /* What cannot be removed is tried again with the next one. */
 static void forget_old(const struct revisions *r)
 {
@@ -186,30 +198,33 @@ static void forget_old(const struct revisions *r)
 	for (size_t i = 0; i < count; i++) {
 		n = revisions_before(r, n);
 		if (i >= REVISIONS_KEPT)
-			(void)revisions_remove(r, n);
+			remove_revision(r, n);
 	}
 }
 
-uint64_t revisions_put(const struct revisions *r, const struct documents *documents, json_t *info)
+bool revisions_write(
+	const struct revisions *r, const struct documents *documents, const json_t *info)
 {
-	uint64_t number = revisions_newest(r) + 1;
+	return make_directories(r) && write_info(r, NEW_NAME, INFO_FILE, info) &&
+	       write_documents(r, documents);
+}
+
+uint64_t revisions_place(const struct revisions *r, json_t *info)
+{
 	char from[PATH_MAX], to[PATH_MAX], name[24];
+	uint64_t number = revisions_newest(r) + 1;
 
 	name_of(number, name);
-	json_object_set_new(info, "number", json_integer((json_int_t)number));
-	if (!make_directories(r) || !write_info(r, NEW_NAME, INFO_FILE, info) ||
-		!write_documents(r, documents) || !path_of(from, r, NEW_NAME, "") ||
-		!path_of(to, r, name, "") || rename(from, to)) {
-		int why = errno;
-
-		(void)remove_tree(r, NEW_NAME);
-		errno = why;
+	if (!path_of(from, r, NEW_NAME, "") || !path_of(to, r, name, "") || rename(from, to))
 		return 0;
-	}
-	/* It is there. Without this it might not be after a loss of power, and then the one before is. */
+	json_object_set_new(info, "number", json_integer((json_int_t)number));
+	return number;
+}
+
+void revisions_settle(const struct revisions *r)
+{
 	(void)sync_directory(r->directory);
 	forget_old(r);
-	return number;
 }
 
 bool revisions_note(const struct revisions *r, uint64_t number, const json_t *info)
@@ -220,16 +235,6 @@ bool revisions_note(const struct revisions *r, uint64_t number, const json_t *in
 	return write_info(r, name, INFO_FILE ".new", info) &&
 	       path_of(from, r, name, INFO_FILE ".new") && path_of(to, r, name, INFO_FILE) &&
 	       !rename(from, to) && path_of(to, r, name, "") && sync_directory(to);
-}
-
-bool revisions_remove(const struct revisions *r, uint64_t number)
-{
-	char name[24], from[PATH_MAX], to[PATH_MAX];
-
-	name_of(number, name);
-	return remove_tree(r, OLD_NAME) && path_of(from, r, name, "") &&
-	       path_of(to, r, OLD_NAME, "") && !rename(from, to) && sync_directory(r->directory) &&
-	       remove_tree(r, OLD_NAME);
 }
 
 /* ---- reading ---- */
@@ -252,7 +257,7 @@ struct documents *revisions_get(
 		snprintf(error, CONFIG_ERROR_SIZE, "%s", strerror(errno));
 		return NULL;
 	}
-	return documents_load(path, error);
+	return documents_load(path, false, error);
 }
 
 json_t *revisions_info(const struct revisions *r, uint64_t number)
@@ -262,8 +267,10 @@ json_t *revisions_info(const struct revisions *r, uint64_t number)
 
 	name_of(number, name);
 	info = path_of(path, r, name, INFO_FILE) ? json_load_file(path, 0, NULL) : NULL;
-	if (json_is_object(info))
+	if (json_is_object(info)) {
+		json_object_set_new(info, "number", json_integer((json_int_t)number));
 		return info;
+	}
 	json_decref(info);
 	return NULL;
 }

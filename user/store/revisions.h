@@ -18,29 +18,36 @@ struct revisions {
 	const char *directory;
 };
 
-/* The number of the newest one; 0: there is none. */
+/* The number of the newest one; 0: there is none, or with errno they cannot be looked at. */
 uint64_t revisions_newest(const struct revisions *r);
 
 /* The highest number below `number`; 0: there is none. */
 uint64_t revisions_before(const struct revisions *r, uint64_t number);
 
 /*
- * Writes the documents as the next revision. `info` gets its "number". Waits for the disk. Returns the number, or 0
- * with errno, and then nothing has changed.
+ * Writes documents beside the revisions, with what revision.json is to say, and has them on the disk. Waits for it.
+ * False with errno. The next one takes its place if it is not placed.
  */
-uint64_t revisions_put(const struct revisions *r, const struct documents *documents, json_t *info);
+bool revisions_write(
+	const struct revisions *r, const struct documents *documents, const json_t *info);
+
+/*
+ * Makes what was written last the newest revision, whose number it returns; 0 with errno: nothing has changed. It is one
+ * rename, which waits for no disk: revisions_settle() does. `info` gets its "number".
+ */
+uint64_t revisions_place(const struct revisions *r, json_t *info);
+
+/* Has what was placed on the disk, and removes the oldest ones. Waits for the disk. */
+void revisions_settle(const struct revisions *r);
 
 /* Its documents; NULL with a sentence. For documents_free(). */
 struct documents *revisions_get(
 	const struct revisions *r, uint64_t number, char error[CONFIG_ERROR_SIZE]);
 
-/* Its revision.json; NULL: it cannot be read. */
+/* Its revision.json, with its "number"; NULL: it cannot be read. */
 json_t *revisions_info(const struct revisions *r, uint64_t number);
 
 /* Replaces its revision.json, as a whole. False with errno. */
 bool revisions_note(const struct revisions *r, uint64_t number, const json_t *info);
-
-/* It was never in force. False with errno. */
-bool revisions_remove(const struct revisions *r, uint64_t number);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef SLUICE_VIEW_VIEW_H
 #define SLUICE_VIEW_VIEW_H
 
+#include "plan/plan.h"
 #include "state/model.h"
 
 #include <jansson.h>
@@ -38,6 +39,16 @@ json_t *view_own(const struct model *m, const struct ip_prefix *prefix, const js
 /* What closed_each told of; sorts the list. */
 json_t *view_closed(
 	const struct model *m, const struct site *site, struct closed_view *list, size_t count);
+
+/*
+ * What a change of the configuration would do: of each key, and of each tunnel that it concerns. Takes over the names of the
+ * files that differ.
+ */
+json_t *view_plan(const struct plan *plan, const struct config *was, const struct config *is,
+	json_t *own_files);
+
+/* What was in force, the newest first: revision.json of each. Takes the list over. */
+json_t *view_history(uint64_t in_force, json_t *own_revisions);
 
 /* Prometheus text exposition format; sluiced(8) lists the names. */
 void view_metrics(FILE *f, const struct model *m);

@@ -7,7 +7,7 @@ cases_start
 lab_hub_net
 refuses() { # BACKEND SENTENCE COMMAND...: sluiced ends by itself, with this sentence
 	local out status; BACKEND=$1 hub_config 1 1 >"$LAB/sluice.yaml"
-	out=$(in_hub timeout 60 "${@:3}" "$BIN/sluiced" -f "$LAB/sluice.yaml" 2>&1); status=$?
+	out=$(in_hub timeout 60 "${@:3}" "$BIN/sluiced" --apply -f "$LAB/sluice.yaml" 2>&1); status=$?
 	echo "status $status $out"
 	[ $status = 1 ] && [[ $out == *"$2"* ]]
 }

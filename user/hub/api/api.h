@@ -26,6 +26,9 @@ void hub_client_gone(struct hub *h, uint32_t number);
 /* NULL: nobody who is connected has this number, or has it no longer. */
 const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now);
 
+/* {"uid", "gid", "pid"}, or "unknown" of NULL */
+json_t *hub_who_json(const struct ucred *who);
+
 /* audit.c: the audit log of audit/log.h in a directory. */
 struct hub_audit *hub_audit_new(const char *directory);
 void hub_audit_free(struct hub_audit *a);

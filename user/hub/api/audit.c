@@ -74,8 +74,10 @@ static uint64_t note(struct hub_audit *a, json_t *own_entry)
 	return number;
 }
 
-static json_t *who_json(const struct ucred *who)
+json_t *hub_who_json(const struct ucred *who)
 {
+	if (!who)
+		return json_string("unknown");
 	return json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)who->uid, "gid",
 		(json_int_t)who->gid, "pid", (json_int_t)who->pid);
 }
@@ -84,7 +86,7 @@ static json_t *request_json(const struct imsg_api_request *r, const struct ucred
 {
 	char prefix[PREFIX_STR_SIZE], verb[VERB_NAME_SIZE];
 	json_t *o = json_pack(
-		"{s:o, s:s}", "who", who_json(who), "verb", verb_name(&verbs[r->verb], verb));
+		"{s:o, s:s}", "who", hub_who_json(who), "verb", verb_name(&verbs[r->verb], verb));
 
 	if (r->site[0])
 		json_object_set_new(o, "site", json_string(r->site));
@@ -92,8 +94,14 @@ static json_t *request_json(const struct imsg_api_request *r, const struct ucred
 		json_object_set_new(o, "tunnel", json_integer(r->tunnel));
 	if (verbs[r->verb].object == OBJECT_PREFIX)
 		json_object_set_new(o, "prefix", json_string(prefix_format(&r->prefix, prefix)));
+	if (r->revisions[0])
+		json_object_set_new(o, "revision", json_integer((json_int_t)r->revisions[0]));
+	if (r->confirm_s)
+		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
 	if (r->ike)
 		json_object_set_new(o, "ike", json_true());
+	if (r->next_start)
+		json_object_set_new(o, "next_start", json_true());
 	if (r->force)
 		json_object_set_new(o, "force", json_true());
 	json_object_set_new(o, "outcome", json_string("asked"));

@@ -6,6 +6,8 @@
  */
 #include "hub/api/api.h"
 
+#include "hub/apply.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -159,6 +161,7 @@ void hub_clients_begin(struct hub *h, int listener)
 
 	memset(c->connected, 0, sizeof(c->connected));
 	hub_audit_forget(h);
+	hub_apply_nobody_waits(h);
 	if (c->accept)
 		event_free(c->accept);
 	if (!c->again)

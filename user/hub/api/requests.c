@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/apply.h"
+#include "hub/revision.h"
 #include "hub/route/closed.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/admin.h"
@@ -16,6 +17,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,9 +142,78 @@ static json_t *release(struct hub *h, struct site *site, const struct imsg_api_r
 
 static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	json_t *who = hub_who_json(hub_client_who(h, r->client, clock_now()));
+	struct apply_order order = {.confirm_s = r->confirm_s,
+		.next_start = r->next_start,
+		.who = who,
+		.why = "apply",
+		.done = on_applied,
+		.of = r->id};
+
 	(void)site;
-	hub_apply(h, on_applied, r->id);
+	hub_apply(h, &order);
+	json_decref(who);
 	return NULL;
+}
+
+static json_t *confirm(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	char why[CONFIG_ERROR_SIZE];
+
+	(void)site, (void)r;
+	return done_or(revision_confirm(h, why, sizeof(why)) ? NULL : why, "it stays in force");
+}
+
+static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	char why[CONFIG_ERROR_SIZE];
+	struct documents *d = revision_get(h, r->revisions[0], why);
+	json_t *who = hub_who_json(hub_client_who(h, r->client, clock_now()));
+	struct apply_order order = {.documents = d,
+		.back_to = r->revisions[0],
+		.restore = true,
+		.over_edits = r->force,
+		.confirm_s = r->confirm_s,
+		.who = who,
+		.done = on_applied,
+		.of = r->id};
+
+	(void)site;
+	if (d) {
+		snprintf(why, sizeof(why), "back to revision %" PRIu64, r->revisions[0]);
+		order.why = why;
+		hub_apply(h, &order);
+	}
+	json_decref(who);
+	return d ? NULL : error_json("%s", why);
+}
+
+static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *d = r->revisions[0] ? revision_get(h, r->revisions[0], error)
+					      : documents_load(revision_path(h), false, error);
+	json_t *document = d ? hub_plan(h, d, error) : NULL;
+
+	(void)site;
+	return document ? document : error_json("%s", error);
+}
+
+/* From one to the other; of one, from what is in force before it. */
+static json_t *diff(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	json_t *document;
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)site;
+	document = hub_diff(h, r->revisions[0], r->revisions[1], error);
+	return document ? document : error_json("%s", error);
+}
+
+static json_t *history(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	(void)site, (void)r;
+	return revision_history(h);
 }
 
 /* ---- what is shown ---- */
@@ -294,7 +365,12 @@ static json_t *(*const answers[API_VERBS])(
 	[API_RELEASE] = release,
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
+	[API_PLAN] = plan,
 	[API_APPLY] = apply,
+	[API_CONFIRM] = confirm,
+	[API_HISTORY] = history,
+	[API_DIFF] = diff,
+	[API_ROLLBACK] = rollback,
 	[API_REKEY] = rekey,
 	[API_TUNNEL_DOWN] = down,
 	[API_TUNNEL_UP] = up,
@@ -313,6 +389,10 @@ static json_t *refusal(const struct site *site, const struct imsg_api_request *r
 {
 	if (r->verb >= API_VERBS || !answers[r->verb])
 		return error_json("%s", "unknown verb");
+	/* What api has checked, too: it is taken for somebody else's. */
+	if (r->confirm_s && (!(verbs[r->verb].options & VERB_CONFIRM) || r->next_start ||
+				    r->confirm_s > API_CONFIRM_MAX_S))
+		return error_json("%s", "it cannot be confirmed");
 	if (r->site[0] && !site)
 		return error_json("no site is named '%s'", r->site);
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&

@@ -49,6 +49,7 @@ static const struct imsg_field request_fields[] = {
 	IMSG_TEXT(struct imsg_api_request, site),
 	IMSG_BOOL(struct imsg_api_request, ike),
 	IMSG_BOOL(struct imsg_api_request, force),
+	IMSG_BOOL(struct imsg_api_request, next_start),
 	{0},
 };
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "hub/api/api.h"
 #include "hub/notify.h"
+#include "hub/revision.h"
 
 void child_ready(void *context, struct imsg *m)
 {
@@ -19,5 +20,5 @@ void child_ready(void *context, struct imsg *m)
 	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
 		h->config->concentrator.asn, h->config->site_count);
 	notify_send("READY=1");
-	(void)hub_audit_note(h, "start", "done", h->config_path);
+	(void)hub_audit_note(h, "start", "done", revision_path(h));
 }

@@ -122,6 +122,35 @@ static bool read_prefix_or_address(json_t *o, struct ip_prefix *p)
 	return true;
 }
 
+static const char *read_revisions(json_t *o, struct imsg_api_request *r)
+{
+	json_t *list = json_object_get(o, "revisions"), *confirm = json_object_get(o, "confirm_s"),
+	       *n;
+	const struct verb_row *verb = &verbs[r->verb];
+	size_t i, most = 0, least = verb->object == OBJECT_REVISION;
+
+	if (verb->object == OBJECT_REVISION || verb->options & VERB_ONE_REVISION)
+		most = 1;
+	else if (verb->object == OBJECT_REVISIONS)
+		most = 2;
+	if ((list && !json_is_array(list)) || json_array_size(list) > most ||
+		json_array_size(list) < least)
+		return most == 1 ? "the number of one revision is expected"
+				 : "the numbers of revisions are expected";
+	json_array_foreach(list, i, n) {
+		if (json_integer_value(n) < 1)
+			return "a revision is a number from 1 on";
+		r->revisions[i] = (uint64_t)json_integer_value(n);
+	}
+	if (confirm && (!(verb->options & VERB_CONFIRM) || json_integer_value(confirm) < 1 ||
+			       json_integer_value(confirm) > API_CONFIRM_MAX_S))
+		return "what is to be confirmed is so within 1 second to a day";
+	if (confirm && r->next_start)
+		return "what begins at the next start cannot be confirmed";
+	r->confirm_s = (uint32_t)json_integer_value(confirm);
+	return NULL;
+}
+
 /* Fills the request from the JSON object; returns what is wrong with it, or NULL. */
 static const char *read_request(json_t *o, struct imsg_api_request *r)
 {
@@ -136,6 +165,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 		return "unknown verb";
 	r->ike = json_is_true(json_object_get(o, "ike"));
 	r->force = json_is_true(json_object_get(o, "force"));
+	r->next_start = json_is_true(json_object_get(o, "next_start"));
 	if (site && strlen(site) >= sizeof(r->site))
 		return "the name of the site is too long";
 	if (site)
@@ -155,7 +185,7 @@ static const char *read_request(json_t *o, struct imsg_api_request *r)
 		return "a report is of 1 second to a day";
 	if (since)
 		r->since_s = (uint32_t)json_integer_value(since);
-	return NULL;
+	return read_revisions(o, r);
 }
 
 static void on_control_read(struct bufferevent *bev, void *arg)

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/revision.h"
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/log.h"
+#include "hub/hub.h"
+#include "store/revisions.h"
+#include "view/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct revision {
+	struct revisions store;
+	const char *path; /* of sluice.yaml */
+	struct documents *documents;
+	json_t *info;       /* without a number: it is on no disk */
+	char why[128];      /* of the first one; "": it is a revision already */
+	struct event *late; /* added: what is in force waits to be confirmed until then */
+};
+
+static int64_t wall_s(void)
+{
+	return (int64_t)(clock_wall() / CLOCK_SECOND);
+}
+
+static int64_t number_in(const json_t *info, const char *key)
+{
+	return json_integer_value(json_object_get(info, key));
+}
+
+static const char *text_in(const json_t *info, const char *key)
+{
+	const char *text = json_string_value(json_object_get(info, key));
+
+	return text ? text : "";
+}
+
+/* ---- the start ---- */
+
+/* Else the one that was not confirmed stays, and hub tries again and again. */
+static bool can_go_back(const struct revisions *store, uint64_t before, uint64_t number)
+{
+	char why[CONFIG_ERROR_SIZE];
+	struct documents *d = before && before < number ? revisions_get(store, before, why) : NULL;
+	struct config *c = d ? documents_config(d, why) : NULL;
+	bool can = c;
+
+	config_free(c);
+	documents_free(d);
+	return can;
+}
+
+/* False: it cannot be used, and the note says why. */
+static bool choose_revision(
+	const struct revisions *store, uint64_t number, const char *path, struct revision_start *s)
+{
+	json_t *info = revisions_info(store, number);
+	char why[CONFIG_ERROR_SIZE] = "its revision.json cannot be read";
+	uint64_t before = (uint64_t)number_in(info, "before");
+	int64_t by = number_in(info, "confirm_by_s");
+
+	if (info && strcmp(text_in(info, "file"), path) != 0) {
+		snprintf(s->note, sizeof(s->note), "revision %" PRIu64 " is of %s", number,
+			text_in(info, "file"));
+		json_decref(info);
+		return false;
+	}
+	if (info && by && by <= wall_s() && can_go_back(store, before, number)) {
+		snprintf(s->why, sizeof(s->why), "revision %" PRIu64 " was not confirmed in time",
+			number);
+		snprintf(s->note, sizeof(s->note), "%s: back to revision %" PRIu64, s->why, before);
+		json_decref(info);
+		info = NULL;
+		s->documents = revisions_get(store, before, why);
+	} else if (info) {
+		s->documents = revisions_get(store, number, why);
+	}
+	s->config = s->documents ? documents_config(s->documents, why) : NULL;
+	if (s->config) {
+		s->info = info;
+		return true;
+	}
+	snprintf(s->note, sizeof(s->note), "revision %" PRIu64 " cannot be used: %.*s", number,
+		CONFIG_ERROR_SIZE - 64, why);
+	documents_free(s->documents);
+	s->documents = NULL;
+	json_decref(info);
+	return false;
+}
+
+bool revision_choose(const char *directory, const char *path, bool files,
+	struct revision_start *start, char error[CONFIG_ERROR_SIZE])
+{
+	const struct revisions store = {.directory = directory};
+	uint64_t newest = revisions_newest(&store);
+
+	int why = newest ? 0 : errno;
+	struct stat st;
+
+	memset(start, 0, sizeof(*start));
+	if (why)
+		snprintf(start->note, sizeof(start->note), "%.200s: %s; the files are in force",
+			directory, strerror(why));
+	/* What cannot be read twice is not what was applied. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		files = true;
+	if (newest && !files && choose_revision(&store, newest, path, start))
+		return true;
+	snprintf(start->why, sizeof(start->why), "%s",
+		newest ? "sluiced started with the files" : "the first start");
+	start->documents = documents_load(path, true, error);
+	start->config = start->documents ? documents_config(start->documents, error) : NULL;
+	if (start->config)
+		return true;
+	documents_free(start->documents);
+	start->documents = NULL;
+	return false;
+}
+
+struct revision *revision_new(const char *directory, const char *path, struct revision_start *start)
+{
+	struct revision *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		abort();
+	v->store.directory = directory;
+	v->path = path;
+	v->documents = start->documents;
+	v->info = start->info ? start->info : json_object();
+	if (!start->info)
+		memcpy(v->why, start->why, sizeof(v->why));
+	return v;
+}
+
+void revision_free(struct revision *v)
+{
+	if (!v)
+		return;
+	if (v->late)
+		event_free(v->late);
+	documents_free(v->documents);
+	json_decref(v->info);
+	free(v);
+}
+
+/* ---- what is to be confirmed ---- */
+
+static void wait_s(struct revision *v, int64_t seconds)
+{
+	struct timeval wait = {.tv_sec = seconds > 0 ? seconds : 0};
+
+	event_add(v->late, &wait);
+}
+
+void revision_when_late(struct hub *h, event_callback_fn late)
+{
+	h->revision->late = event_new(h->base, -1, 0, late, h);
+}
+
+void revision_late_again(struct hub *h, unsigned int seconds)
+{
+	wait_s(h->revision, seconds);
+}
+
+uint64_t revision_before(const struct hub *h)
+{
+	return (uint64_t)number_in(h->revision->info, "before");
+}
+
+bool revision_is_held(const struct hub *h, uint64_t to, char *text, size_t size)
+{
+	const json_t *info = h->revision->info, *who = json_object_get(info, "who");
+	char date[DATE_TEXT_SIZE], name[64] = "sluiced";
+
+	if (!event_pending(h->revision->late, EV_TIMEOUT, NULL) || (to && to == revision_before(h)))
+		return false;
+	if (json_is_object(who))
+		snprintf(name, sizeof(name), "uid %d", (int)number_in(who, "uid"));
+	snprintf(text, size,
+		"revision %" PRIu64 " of %s waits to be confirmed until %s; `sluice confirm` keeps "
+		"it, `sluice rollback %d` ends it",
+		revision_number(h), name, date_format(number_in(info, "confirm_by_s"), date),
+		(int)revision_before(h));
+	return true;
+}
+
+bool revision_confirm(struct hub *h, char *text, size_t size)
+{
+	struct revision *v = h->revision;
+	json_t *confirmed;
+
+	if (!event_pending(v->late, EV_TIMEOUT, NULL)) {
+		snprintf(text, size, "no revision waits to be confirmed");
+		return false;
+	}
+	if (h->applying) {
+		snprintf(text, size, "another configuration is being applied; try again");
+		return false;
+	}
+	confirmed = json_copy(v->info);
+	json_object_del(confirmed, "confirm_by_s");
+	if (!revisions_note(&v->store, revision_number(h), confirmed)) {
+		snprintf(text, size, "%s: %s; it still waits", v->store.directory, strerror(errno));
+		json_decref(confirmed);
+		return false;
+	}
+	json_decref(v->info);
+	v->info = confirmed;
+	event_del(v->late);
+	return true;
+}
+
+/* ---- what is in force ---- */
+
+json_t *revision_info(const struct hub *h, const json_t *who, const char *why, uint32_t confirm_s)
+{
+	char date[DATE_TEXT_SIZE];
+	json_t *info = json_pack("{s:s, s:I, s:s}", "time", date_format(wall_s(), date), "time_s",
+		(json_int_t)wall_s(), "why", why);
+	json_t *file = json_string(h->revision->path); /* NULL: not UTF-8, which JSON has not */
+
+	json_object_set_new(info, "file", file ? file : json_string("?"));
+	json_object_set_new(info, "who", who ? json_deep_copy(who) : json_string("sluiced"));
+	json_object_set_new(info, "before", json_integer((json_int_t)revision_number(h)));
+	if (confirm_s) {
+		json_object_set_new(info, "confirm_s", json_integer(confirm_s));
+		json_object_set_new(
+			info, "confirm_by_s", json_integer((json_int_t)(wall_s() + confirm_s)));
+	}
+	return info;
+}
+
+void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
+{
+	struct revision *v = h->revision;
+	int64_t by = number_in(own_info, "confirm_by_s"), most = number_in(own_info, "confirm_s");
+
+	if (own_documents) {
+		documents_free(v->documents);
+		v->documents = own_documents;
+	}
+	json_decref(v->info);
+	v->info = own_info;
+	event_del(v->late);
+	/* A clock that was set back makes nobody wait for longer. */
+	if (by)
+		wait_s(v, by - wall_s() < most ? by - wall_s() : most);
+}
+
+/* The files as they were at the end of the run before, perhaps: then nothing new has come. */
+static bool is_the_newest(const struct revision *v, uint64_t newest)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *d = newest ? revisions_get(&v->store, newest, error) : NULL;
+	bool same = d && !documents_differ(d, v->documents, NULL, NULL);
+
+	documents_free(d);
+	return same;
+}
+
+static void become_a_revision(struct hub *h)
+{
+	struct revision *v = h->revision;
+	uint64_t newest = revisions_newest(&v->store);
+	json_t *info = is_the_newest(v, newest) ? revisions_info(&v->store, newest) : NULL;
+
+	/* Who takes the files does not take over what waits to be confirmed. */
+	if (info && json_object_get(info, "confirm_by_s")) {
+		json_decref(info);
+		info = NULL;
+	}
+	if (!info) {
+		info = revision_info(h, NULL, v->why, 0);
+		json_object_set_new(info, "before", json_integer((json_int_t)newest));
+		if (revisions_write(&v->store, v->documents, info) &&
+			revisions_place(&v->store, info))
+			revisions_settle(&v->store);
+		else
+			log_error("%s: %s; what is in force is no revision", v->store.directory,
+				strerror(errno));
+	}
+	revision_set(h, NULL, info);
+}
+
+static void tell_pending(const struct hub *h)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *files = documents_load(h->revision->path, false, error);
+	json_t *names = files ? revision_files_differ(h->revision->documents, files) : NULL, *name;
+	size_t i;
+
+	if (!files)
+		log_warn("the files are not what is in force: %s", error);
+	json_array_foreach(names, i, name)
+		log_warn("%s has edits that are not in force; `sluice plan` shows what they would "
+			 "do",
+			json_string_value(name));
+	json_decref(names);
+	documents_free(files);
+}
+
+void revision_begin(struct hub *h)
+{
+	if (h->revision->why[0])
+		become_a_revision(h);
+	else
+		revision_set(h, NULL, json_incref(h->revision->info));
+	tell_pending(h);
+}
+
+const char *revision_directory(const struct hub *h)
+{
+	return h->revision->store.directory;
+}
+
+const char *revision_path(const struct hub *h)
+{
+	return h->revision->path;
+}
+
+struct documents *revision_get(const struct hub *h, uint64_t number, char error[CONFIG_ERROR_SIZE])
+{
+	return revisions_get(&h->revision->store, number, error);
+}
+
+const struct documents *revision_documents(const struct hub *h)
+{
+	return h->revision->documents;
+}
+
+uint64_t revision_number(const struct hub *h)
+{
+	return (uint64_t)number_in(h->revision->info, "number");
+}
+
+void revision_tell_start_failed(const struct hub *h)
+{
+	if (!h->revision->why[0])
+		log_error("revision %" PRIu64
+			  " is in force, not the files; `sluiced --apply` starts "
+			  "with them",
+			revision_number(h));
+}
+
+bool revision_is_newest(const struct hub *h)
+{
+	uint64_t number = revision_number(h);
+
+	return number && number == revisions_newest(&h->revision->store);
+}
+
+json_t *revision_history(const struct hub *h)
+{
+	const struct revisions *store = &h->revision->store;
+	json_t *list = json_array();
+
+	for (uint64_t n = UINT64_MAX; (n = revisions_before(store, n));) {
+		json_t *info = revisions_info(store, n);
+
+		json_array_append_new(
+			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
+	}
+	return view_history(revision_number(h), list);
+}
+
+static void add_name(
+	void *context, const char *site, const struct document *was, const struct document *is)
+{
+	(void)was, (void)is;
+	json_array_append_new(context,
+		site[0] ? json_sprintf("sites/%s.yaml", site) : json_string("sluice.yaml"));
+}
+
+json_t *revision_files_differ(const struct documents *was, const struct documents *is)
+{
+	json_t *names = json_array();
+
+	documents_differ(was, is, add_name, names);
+	return names;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which configuration is in force: the newest revision on the disk, also when hub starts again. Files that differ from it
+ * are pending edits, until `sluice apply` takes them.
+ */
+#ifndef SLUICE_HUB_REVISION_H
+#define SLUICE_HUB_REVISION_H
+
+#include "store/documents.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+
+struct hub;
+struct revision;
+
+#define REVISIONS_DIRECTORY "/var/lib/sluice/revisions"
+
+/* How hub starts: with what is in force, and where that comes from. */
+struct revision_start {
+	struct config *config;
+	struct documents *documents;
+	json_t *info;  /* its revision.json; NULL: it becomes a revision of its own */
+	char why[128]; /* of that */
+	char note[CONFIG_ERROR_SIZE]; /* for the log; "": nothing is to be said */
+};
+
+/*
+ * Chooses the configuration to start with: the newest revision, if it is of the file `path` and can be read, else the
+ * files. With `files` these are taken in any case. One that was not confirmed in time gives way to the one before. False
+ * with a line for each mistake.
+ */
+bool revision_choose(const char *directory, const char *path, bool files,
+	struct revision_start *start, char error[CONFIG_ERROR_SIZE]);
+
+/* Takes over what was chosen, but the config. `directory` and `path` must stay where they are. */
+struct revision *revision_new(
+	const char *directory, const char *path, struct revision_start *start);
+void revision_free(struct revision *v);
+
+/*
+ * Hub begins: what is in force becomes a revision, if it is none, pending edits are told, and one that is to be confirmed
+ * is waited for. Waits for the disk.
+ */
+void revision_begin(struct hub *h);
+
+const char *revision_directory(const struct hub *h);
+const char *revision_path(const struct hub *h);
+
+/* One that was in force; NULL with a sentence. For documents_free(). */
+struct documents *revision_get(const struct hub *h, uint64_t number, char error[CONFIG_ERROR_SIZE]);
+
+/* What is in force, and its number; 0: it is on no disk. */
+const struct documents *revision_documents(const struct hub *h);
+uint64_t revision_number(const struct hub *h);
+
+/* Hub could not start: where what it started with is from, if not from the files. */
+void revision_tell_start_failed(const struct hub *h);
+
+/* No newer one waits for the next start. */
+bool revision_is_newest(const struct hub *h);
+
+/*
+ * Whether another configuration must not take the place of the one that waits to be confirmed; then `text` says why. Back
+ * to revision `to`, which was before it, is always a way.
+ */
+bool revision_is_held(const struct hub *h, uint64_t to, char *text, size_t size);
+
+/* Before revision_begin(): who is called, with hub, when the time to confirm is over. */
+void revision_when_late(struct hub *h, event_callback_fn late);
+/* It is called again then. */
+void revision_late_again(struct hub *h, unsigned int seconds);
+
+/* The number of the one that was in force before; 0: none was. */
+uint64_t revision_before(const struct hub *h);
+
+/* revision.json of one that is to come. With `confirm_s` it goes back by itself after so many seconds. */
+json_t *revision_info(const struct hub *h, const json_t *who, const char *why, uint32_t confirm_s);
+
+/* This is in force now. Takes over both. */
+void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info);
+
+/* What waits to be confirmed stays. False: `text` says why not. */
+bool revision_confirm(struct hub *h, char *text, size_t size);
+
+/* {"revision": in force, "revisions": [revision.json, the newest first]} */
+json_t *revision_history(const struct hub *h);
+
+/* What differs between two configurations by their files: ["sites/a.yaml", ...]. */
+json_t *revision_files_differ(const struct documents *was, const struct documents *is);
+
+#endif
