@@ -78,6 +78,18 @@ run report --since 2h store-1; exits 0 "report --since"
 asked '{"verb":"report","site":"store-1","since_s":7200}'
 shows '^store-1 in 2h00m 20.8 kbit/s 13.8 kbit/s 12.5 MB 2026-12-05T10:59:59Z 150.0 Mbit/s 100.0 Mbit/s site_rate 4169, mtu 1$' "report --since: a site"
 shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
+run plan; exits 0 "plan"; asked '{"verb":"plan"}'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
+shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
+run plan 2; asked '{"verb":"plan","revisions":[2]}'
+run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z uid 1000 apply in force, to be confirmed' "history: in force"
+run diff 1 3; exits 0 "diff"; asked '{"verb":"diff","revisions":[1,3]}'
+run apply --confirm 10m; exits 0 "apply --confirm"; asked '{"verb":"apply","confirm_s":600}'
+run apply --next-start; asked '{"verb":"apply","next_start":true}'
+run apply --next-start --confirm 1m; exits 2 "apply: not both"
+run rollback 2 --force; asked '{"verb":"rollback","revisions":[2],"force":true}'
+run rollback; exits 2 "rollback: which"
+run rollback 0; exits 2 "rollback: no such number"
+run plan 1 2; exits 2 "plan: one at most"
 run report --json store-1; exits 0 "report --json"
 asked '{"verb":"report","site":"store-1"}'
 jq -e '.sites[0].in.dropped.site_rate.packets == 2 * 4169' "$W/out" >/dev/null; say $? "--json is the daemon's document"
@@ -176,7 +188,9 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report apply rekey tunnel release top explain ca audit version help
+completes "" show report plan apply confirm history diff rollback rekey tunnel release top explain ca audit version help
+completes rollback 3 2 1 --force --confirm
+completes apply --confirm --next-start
 completes tunnel down up drain
 completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
