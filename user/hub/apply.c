@@ -93,7 +93,7 @@ static void set_all_rates(struct hub *h)
 	}
 }
 
-/* A configuration that has been checked, is written, and waits for the tunnels that it ends. */
+/* A configuration on its way: checked, written as a revision, then until the tunnels that it ends have left. */
 struct apply_pending {
 	struct hub *hub;
 	struct config *config;
@@ -334,7 +334,7 @@ static void job_over(struct apply_pending *p)
 	p->timer = NULL;
 }
 
-/* False: it is answered, and `p` is gone. */
+/* False with errno: there is no thread, and neither function is called. `late` is if it takes too long. */
 static bool begin_job(
 	struct apply_pending *p, void (*work)(void *), void (*done)(void *), event_callback_fn late)
 {
@@ -479,8 +479,7 @@ static bool take(struct hub *h, struct apply_pending *p, const struct apply_orde
 	if (order->confirm_s && !revision_number(h)) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"what is in force is on no disk, so that nothing could go back to it; "
-			"apply "
-			"without --confirm first");
+			"apply without --confirm first");
 		return false;
 	}
 	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE) ||

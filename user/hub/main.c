@@ -4,8 +4,8 @@
 #include "base/version.h"
 
 #include "hub/event/event_files.h"
-#include "hub/secret/certificates.h"
 #include "hub/revision.h"
+#include "hub/secret/certificates.h"
 #include "hub/secret/secret.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
@@ -36,8 +36,8 @@ static const char usage_text[] =
 	"usage: sluiced [-v] [-f FILE] [--apply]  run in the foreground (default " DEFAULT_CONFIG
 	")\n"
 	"       sluiced --check [-f FILE]         read and check the configuration only\n"
-	"with --apply the files are in force, else the newest revision is, if there is one\n"
-	"       sluiced --version\n";
+	"       sluiced --version\n"
+	"with --apply the files are in force, else the newest revision is, if there is one\n";
 
 static int run_role(const char *role)
 {

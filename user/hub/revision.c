@@ -99,7 +99,6 @@ bool revision_choose(const char *directory, const char *path, bool files,
 {
 	const struct revisions store = {.directory = directory};
 	uint64_t newest = revisions_newest(&store);
-
 	int why = newest ? 0 : errno;
 	struct stat st;
 

@@ -256,7 +256,7 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 
 /* ---- writing ---- */
 
-static bool write_all(int fd, const char *text, size_t len)
+bool document_write(int fd, const char *text, size_t len)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t n = write(fd, text + done, len - done);
@@ -286,7 +286,7 @@ static bool replace_file(const char *path, const struct document *d)
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
-	ok = write_all(fd, d->text, d->len);
+	ok = document_write(fd, d->text, d->len);
 	why = errno;
 	close(fd);
 	if (ok && !rename(beside, path))

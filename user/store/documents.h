@@ -44,6 +44,9 @@ typedef void documents_difference(
 bool documents_differ(const struct documents *was, const struct documents *is,
 	documents_difference *tell, void *context);
 
+/* All of the text into an open file, and that to the disk. False with errno. */
+bool document_write(int fd, const char *text, size_t len);
+
 /*
  * Makes the documents of sites beside the file `path` what they are here; sluice.yaml is left alone. Waits for the disk.
  * False with what could not be written, in a sentence.

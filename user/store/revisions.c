@@ -97,20 +97,10 @@ static bool sync_directory(const char *path)
 
 static bool write_file(const char *path, const char *text, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), why;
-	size_t done = 0;
-	bool ok = fd >= 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok = fd >= 0 && document_write(fd, text, len);
+	int why = errno;
 
-	while (ok && done < len) {
-		ssize_t n = write(fd, text + done, len - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			ok = false;
-	}
-	ok = ok && !fsync(fd);
-	why = errno;
 	if (fd >= 0 && close(fd))
 		ok = false;
 	errno = why;
