@@ -10,11 +10,11 @@ P=sldl
 LAB=$(mktemp -d)
 passed=0 failed=0
 hub_pid='' site_pid=''
-iperf_pids=()
+helper_pids=()
 
 down() {
-	for pid in $site_pid "${iperf_pids[@]}" $hub_pid; do kill "$pid" 2>/dev/null; done
-	site_pid='' hub_pid='' iperf_pids=()
+	for pid in $site_pid "${helper_pids[@]}" $hub_pid; do kill "$pid" 2>/dev/null; done
+	site_pid='' hub_pid='' helper_pids=()
 	wait 2>/dev/null
 	for n in hub site lan; do ip netns del $P-$n 2>/dev/null; done
 }
@@ -98,7 +98,7 @@ within() {
 	if [ "$got" -ge "$low" ] && [ "$got" -le "$high" ]; then ok "$name: $((got / 1000)) kbit/s"; else bad "$name: $got, wanted $low to $high"; fi
 }
 servers() {
-	for n in lan site; do ip netns exec $P-$n iperf3 -s >/dev/null 2>&1 & iperf_pids+=($!); done
+	for n in lan site; do ip netns exec $P-$n iperf3 -s >/dev/null 2>&1 & helper_pids+=($!); done
 	sleep 0.5
 }
 equal() { [ "$(counter "$1" missing)" = 0 ]; }
@@ -189,6 +189,33 @@ moving() {
 	[ "$(counter worker0 writes)" -gt 500 ] && [ "$(counter worker1 writes)" -gt 500 ] && [ "$(jq .received "$LAB/moved.json")" -gt 8000 ] &&
 		[ "$(jq .repeated "$LAB/moved.json")" = 0 ] && [ "$(jq .lost "$LAB/moved.json")" -le $(($(counter in replay) - ${before:-0})) ]
 }
+# A policer has no queue. A sender whose answers come after 40 us sends what was lost again before there is room
+# for it, loses that as well and waits for its timer, which no branch is near enough to do: the host is 0.2 ms
+# further away.
+far() {
+	ip -n $P-lan link set eth0 down
+	ip -n $P-lan link set eth0 name near
+	ip -n $P-lan addr flush dev near
+	ip -n $P-lan link add eth0 type veth peer name wire
+	ip -n $P-lan addr add 10.1.0.2/24 dev eth0
+	for d in near wire eth0; do # the wire takes frames as they are: cut, and with their checksums
+		in_ns lan ethtool -K $d tso off gso off tx off >/dev/null 2>&1
+		ip -n $P-lan link set $d up
+	done
+	in_ns hub ethtool -K lan0 tso off gso off tx off >/dev/null 2>&1
+	ip -n $P-lan route add default via 10.1.0.1
+	ip netns exec $P-lan "$BIN/tests/net/delay" near wire 100 >"$LAB/wire.log" & helper_pids+=($!)
+}
+if [ -z "${QUICK:-}" ]; then
+	HORIZON=25000 WORKERS=1 SITE_MTU=1438
+	up udp 4
+	far
+	servers
+	tell rate in 100000000 0 0
+	within "100 Mbit/s in, one TCP flow" 60000000 98500000 tcp_rate site 10.1.0.2
+	echo quit >&5; wait "$hub_pid" 2>/dev/null; exec 5>&-
+	down
+fi
 if [ "$(nproc)" -ge 2 ]; then
 	HORIZON=25000 WORKERS=2 SITE_MTU=1400 QUEUES=2
 	up udp 4
@@ -209,7 +236,6 @@ if [ -z "${QUICK:-}" ]; then
 	within "100 Mbit/s in, policed, UDP" $((want * 98 / 100)) $((want * 102 / 100)) udp_rate site lan 10.1.0.2
 	# 1386 of 1438 are TCP payload: 96.4 Mbit/s at best.
 	within "100 Mbit/s out, one TCP flow" 91500000 98500000 tcp_rate lan 10.77.1.2
-	within "100 Mbit/s in, one TCP flow" 60000000 98500000 tcp_rate site 10.1.0.2
 	tell rate all-out 50000000 0 0; tell rate all-in 50000000 0 0
 	want=50000000
 	within "50 Mbit/s for all, out" $((want * 97 / 100)) $((want * 103 / 100)) udp_rate lan site 10.77.1.2
