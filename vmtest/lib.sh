@@ -147,9 +147,14 @@ reach() { local out; out=$(in_ns "$1" ping -q -c 5 -i 0.1 -W 2 "$2") && [[ $out 
 
 # Every packet of every site is accounted for.
 balance() {
-	sleep 3
-	sluice report --json | jq -c '[.sites[] | (.in, .out) | [.offered.packets, .delivered.packets, .dropped]]'
-	sluice report --json | jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' >/dev/null
+	local report # of one moment; what is on its way then is counted in another
+	for _ in 1 2 3 4; do
+		sleep 3
+		report=$(sluice report --json)
+		jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' <<<"$report" >/dev/null && break
+	done
+	jq -c '[.sites[] | (.in, .out) | [.offered.packets, .delivered.packets, .dropped]]' <<<"$report"
+	jq -e '[.sites[] | (.in, .out) | .offered.packets - .delivered.packets - ([.dropped[].packets] | add // 0)] | all(. == 0)' <<<"$report" >/dev/null
 }
 
 # harm OPTIONS: of netem, to what goes to the hub's first address

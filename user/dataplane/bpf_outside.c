@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs on the outside devices: they stay when the process is killed, and the next one takes over. */
 #include "dataplane/bpf_internal.h"
+#include "dataplane/link.h"
 
 #include "outside.skel.h"
 
@@ -73,6 +74,8 @@ static int attach_xdp(const struct bpf_plane *p, uint32_t outside, const char **
 	LIBBPF_OPTS(bpf_xdp_query_opts, now);
 	int prog = bpf_plane_outside_fd(p), ifindex = (int)p->ifindex[outside];
 	int link = link_get(p, XDP_LINK, outside);
+	/* Its members would say their own numbers of packets that have come by it: no route leads by those. */
+	bool bond = link_has_members(p->ifindex[outside]);
 
 	*mode = "native";
 	if (link >= 0 && !bpf_link_update(link, prog, NULL)) {
@@ -82,8 +85,8 @@ static int attach_xdp(const struct bpf_plane *p, uint32_t outside, const char **
 	}
 	if (link >= 0)
 		close(link); /* of a device that is gone */
-	link = bpf_link_create(prog, ifindex, BPF_XDP, &native);
-	if (link < 0 && errno != EBUSY && errno != EEXIST) {
+	link = bond ? -1 : bpf_link_create(prog, ifindex, BPF_XDP, &native);
+	if (bond || (link < 0 && errno != EBUSY && errno != EEXIST)) {
 		*mode = "generic";
 		link = bpf_link_create(prog, ifindex, BPF_XDP, &generic);
 	}

@@ -101,6 +101,9 @@ struct link_device {
 };
 bool link_device(const char *name, struct link_device *device);
 
+/* Whether the device is a bond or a team, of which each member would run a native XDP program, as a device of its own. */
+bool link_has_members(uint32_t ifindex);
+
 /* A netlink socket for devices and routes, which nl_socket_free() closes; NULL: there is none. */
 struct nl_sock *link_socket(void);
 

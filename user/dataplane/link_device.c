@@ -118,6 +118,21 @@ bool link_device(const char *name, struct link_device *device)
 	return found;
 }
 
+bool link_has_members(uint32_t ifindex)
+{
+	struct nl_sock *s = link_socket();
+	struct rtnl_link *link = NULL;
+	const char *type = NULL;
+	bool has;
+
+	if (s && !rtnl_link_get_kernel(s, (int)ifindex, NULL, &link))
+		type = rtnl_link_get_type(link);
+	has = type && (!strcmp(type, "bond") || !strcmp(type, "team"));
+	rtnl_link_put(link);
+	nl_socket_free(s);
+	return has;
+}
+
 struct nl_sock *link_socket(void)
 {
 	struct nl_sock *s = nl_socket_alloc();
