@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const struct verb_row top = {
-	"top", OBJECT_SITES, RIGHT_READ, VERB_ITERATIONS, "the busiest sites, every second"};
+static const struct verb_row top = {"top", OBJECT_SITES, RIGHT_READ, VERB_ITERATIONS,
+	.help = "the busiest sites, every second"};
 
 /* Commands that ask nobody. */
 static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may be asked over the control socket: a row for each verb. The api process reads requests by it, hub
+ * What may be asked over the control socket: a row for each verb. The api process routes requests by it, hub
  * answers by it, and the sluice command has its commands, their arguments, its help and its completion from it.
  */
 #ifndef SLUICE_IPC_VERBS_H
@@ -9,6 +9,7 @@
 #include "ipc/msg_api.h"
 
 #define VERB_NAME_SIZE 32
+#define VERB_PATHS     3
 
 /* What a request must name beside its verb. */
 enum verb_object {
@@ -44,11 +45,16 @@ enum verb_option {
 
 struct verb_row {
 	const char *
-		words; /* of the command; joined by '-' the name of the verb. NULL: it is not asked for by name */
+		words; /* of the command; joined by '-' the name of the verb. NULL: no command asks for it */
 	enum verb_object object;
 	enum verb_right right;
 	unsigned int options; /* enum verb_option, or'ed */
 	const char *help;     /* half a sentence */
+	/*
+	 * Where it is asked for over HTTP, from the one that names least on: GET what reads, POST what changes. {site},
+	 * {tunnel} and {revision} are what is named; all else comes in the query of a GET, in the JSON body of a POST.
+	 */
+	const char *paths[VERB_PATHS];
 };
 
 extern const struct verb_row verbs[API_VERBS];

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests over HTTP: each path leads to its verb, and what is not understood is refused by what is wrong with it. */
+#include "proc/api/request.h"
+
+#include "ipc/verbs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct imsg_api_request request;
+static struct request_refusal why;
+
+static bool reads(const char *method, const char *target, const char *body)
+{
+	return request_read(method, target, body, strlen(body), &request, &why);
+}
+
+static void each_verb_has_paths_of_its_own(void **state)
+{
+	(void)state;
+	for (int v = 1; v < API_VERBS; v++) {
+		bool site = verbs[v].object == OBJECT_TUNNELS || verbs[v].object == OBJECT_TUNNEL;
+
+		assert_non_null(verbs[v].paths[0]);
+		for (int p = 0; p < VERB_PATHS && verbs[v].paths[p]; p++) {
+			const char *path = verbs[v].paths[p];
+
+			assert_int_equal(strncmp(path, "/v1/", 4), 0);
+			if (site && !strstr(path, "{site}"))
+				fail_msg("%s names no site", path);
+			for (int w = 1; w < v; w++) {
+				for (int q = 0; q < VERB_PATHS && verbs[w].paths[q]; q++)
+					assert_string_not_equal(path, verbs[w].paths[q]);
+			}
+		}
+	}
+}
+
+static void each_path_is_its_verb(void **state)
+{
+	static const struct {
+		const char *target;
+		enum api_verb verb;
+		const char *site;
+		int tunnel;
+	} gets[] = {
+		{"/v1/sites", API_SHOW_SITES, "", -1},
+		{"/v1/sites?", API_SHOW_SITES, "", -1},
+		{"http://localhost/v1/sites", API_SHOW_SITES, "", -1},
+		{"/v1/sites/store-1", API_SHOW_SITES, "store-1", -1},
+		{"/v1/sites?site=store-1", API_SHOW_SITES, "store-1", -1},
+		{"/v1/sites/%73tore%2D1", API_SHOW_SITES, "store-1", -1},
+		{"/v1/tunnels", API_SHOW_TUNNELS, "", -1},
+		{"/v1/sites/a/tunnels", API_SHOW_TUNNELS, "a", -1},
+		{"/v1/sites/a/tunnels/1", API_SHOW_TUNNELS, "a", 1},
+		{"/v1/bgp?site=a", API_SHOW_BGP, "a", -1},
+		{"/v1/routes", API_SHOW_ROUTES, "", -1},
+		{"/v1/closed", API_SHOW_CLOSED, "", -1},
+		{"/v1/sas", API_SHOW_SA, "", -1},
+		{"/v1/endpoints", API_SHOW_ENDPOINTS, "", -1},
+		{"/v1/dataplane", API_SHOW_DATAPLANE, "", -1},
+		{"/v1/log?site=a", API_SHOW_LOG, "a", -1},
+		{"/v1/bgp-log", API_SHOW_BGP_LOG, "", -1},
+		{"/v1/certificates", API_SHOW_CERTIFICATES, "", -1},
+		{"/v1/unknown", API_SHOW_UNKNOWN, "", -1},
+		{"/v1/report", API_REPORT, "", -1},
+		{"/v1/plan", API_PLAN, "", -1},
+		{"/v1/revisions", API_HISTORY, "", -1},
+		{"/v1/diff", API_DIFF, "", -1},
+		{"/v1/metrics", API_METRICS, "", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(gets) / sizeof(gets[0]); i++) {
+		if (!reads("GET", gets[i].target, "") || request.verb != gets[i].verb ||
+			request.tunnel != gets[i].tunnel || strcmp(request.site, gets[i].site) != 0)
+			fail_msg("%s: verb %u, %s", gets[i].target, request.verb, why.detail);
+	}
+}
+
+static void what_changes_is_posted(void **state)
+{
+	static const struct {
+		const char *target, *body;
+		struct imsg_api_request as;
+	} posts[] = {
+		{"/v1/apply", "", {.verb = API_APPLY, .tunnel = -1}},
+		{"/v1/apply", "{\"confirm_s\":600}",
+			{.verb = API_APPLY, .tunnel = -1, .confirm_s = 600}},
+		{"/v1/apply", "{\"next_start\":true}",
+			{.verb = API_APPLY, .tunnel = -1, .next_start = true}},
+		{"/v1/confirm", "{}", {.verb = API_CONFIRM, .tunnel = -1}},
+		{"/v1/revisions/7/rollback", "{\"force\":true,\"confirm_s\":60}",
+			{.verb = API_ROLLBACK,
+				.tunnel = -1,
+				.revisions = {7},
+				.force = true,
+				.confirm_s = 60}},
+		{"/v1/sites/a/rekey", "{\"ike\":true}",
+			{.verb = API_REKEY, .tunnel = -1, .site = "a", .ike = true}},
+		{"/v1/sites/a/tunnels/0/rekey", "", {.verb = API_REKEY, .tunnel = 0, .site = "a"}},
+		{"/v1/sites/a/down", "", {.verb = API_TUNNEL_DOWN, .tunnel = -1, .site = "a"}},
+		{"/v1/sites/a/tunnels/1/down", "{\"force\":false}",
+			{.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "a"}},
+		{"/v1/sites/a/up", "", {.verb = API_TUNNEL_UP, .tunnel = -1, .site = "a"}},
+		{"/v1/sites/a/tunnels/0/up", "", {.verb = API_TUNNEL_UP, .tunnel = 0, .site = "a"}},
+		{"/v1/sites/a/tunnels/1/drain", "",
+			{.verb = API_TUNNEL_DRAIN, .tunnel = 1, .site = "a"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(posts) / sizeof(posts[0]); i++) {
+		if (!reads("POST", posts[i].target, posts[i].body) ||
+			memcmp(&request, &posts[i].as, sizeof(request)) != 0)
+			fail_msg("%s %s: %s", posts[i].target, posts[i].body, why.detail);
+	}
+	assert_true(reads("POST", "/v1/release", "{\"prefix\":\"10.1.0.0/24\"}"));
+	assert_int_equal(request.prefix.len, 24);
+}
+
+static void what_is_asked_for_may_be_narrowed(void **state)
+{
+	(void)state;
+	assert_true(reads("GET", "/v1/report?since_s=900&site=a", ""));
+	assert_int_equal(request.since_s, 900);
+	assert_string_equal(request.site, "a");
+	assert_true(reads("GET", "/v1/plan?revision=3", ""));
+	assert_int_equal(request.revisions[0], 3);
+	assert_true(reads("GET", "/v1/diff?to=4&from=3", ""));
+	assert_int_equal(request.revisions[0], 3);
+	assert_int_equal(request.revisions[1], 4);
+	assert_true(reads("GET", "/v1/route?prefix=2001:db8::%2F32", ""));
+	assert_int_equal(request.prefix.len, 32);
+	assert_true(reads("GET", "/v1/route?prefix=10.1.0.1", ""));
+	assert_int_equal(request.prefix.len, 32);
+	assert_true(reads("GET", "/v1/route?prefix=0.0.0.0/0", ""));
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+	static const struct {
+		const char *method, *target, *body;
+		enum problem problem;
+		const char *part;
+	} rows[] = {
+		{"GET", "/", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "*", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1//sites", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "v1/sites", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v2/sites", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sitesx", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/site", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/a/b/c/d/e/f/g/h", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/%zz", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/%", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/a%00b", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/%ff", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"GET", "/v1/sites/a%0ab", "", PROBLEM_NO_SUCH_PATH, ""},
+		{"POST", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
+		{"GET", "/v1/apply", "", PROBLEM_WRONG_METHOD, "only POST"},
+		{"HEAD", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
+		{"get", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
+		{"GET", "/v1/sites/a/tunnels/2", "", PROBLEM_NO_SUCH_TUNNEL, "0 or 1"},
+		{"GET", "/v1/sites/a/tunnels/-1", "", PROBLEM_NO_SUCH_TUNNEL, "0 or 1"},
+		{"GET", "/v1/sites/a2345678901234567890123456789012", "", PROBLEM_NO_SUCH_SITE, ""},
+		{"POST", "/v1/revisions/0/rollback", "", PROBLEM_NO_SUCH_REVISION, "from 1 on"},
+		{"POST", "/v1/revisions/1x/rollback", "", PROBLEM_NO_SUCH_REVISION, "from 1 on"},
+		{"GET", "/v1/sites?nonsense=1", "", PROBLEM_BAD_REQUEST, "'nonsense'"},
+		{"GET", "/v1/sites?site", "", PROBLEM_BAD_REQUEST, "query"},
+		{"GET", "/v1/sites?site=", "", PROBLEM_BAD_REQUEST, "site"},
+		{"GET", "/v1/sites?site=%f", "", PROBLEM_BAD_REQUEST, "query"},
+		{"GET", "/v1/sites?site=a&site=b", "", PROBLEM_BAD_REQUEST, "twice"},
+		{"GET", "/v1/sites/a?site=b", "", PROBLEM_BAD_REQUEST, "twice"},
+		{"GET", "/v1/sites?tunnel=0", "", PROBLEM_BAD_REQUEST, "'tunnel'"},
+		{"GET", "/v1/endpoints?site=a", "", PROBLEM_BAD_REQUEST, "'site'"},
+		{"GET", "/v1/report?since_s=0", "", PROBLEM_BAD_REQUEST, "since_s: "},
+		{"GET", "/v1/report?since_s=86401", "", PROBLEM_BAD_REQUEST, "since_s: "},
+		{"GET", "/v1/report?since_s=+5", "", PROBLEM_BAD_REQUEST, "since_s: "},
+		{"GET", "/v1/route", "", PROBLEM_BAD_REQUEST, "a prefix"},
+		{"GET", "/v1/route?prefix=x", "", PROBLEM_BAD_REQUEST, "a prefix"},
+		{"GET", "/v1/diff?to=3", "", PROBLEM_BAD_REQUEST, "'from'"},
+		{"GET", "/v1/diff?revision=3", "", PROBLEM_BAD_REQUEST, "'revision'"},
+		{"GET", "/v1/plan?from=3", "", PROBLEM_BAD_REQUEST, "'from'"},
+		{"GET", "/v1/plan?revision=99999999999999999999", "", PROBLEM_BAD_REQUEST, ""},
+		{"GET", "/v1/sites", "{}", PROBLEM_BAD_REQUEST, "no body"},
+		{"POST", "/v1/apply?confirm_s=5", "", PROBLEM_BAD_REQUEST, "body"},
+		{"POST", "/v1/apply", "{", PROBLEM_BAD_REQUEST, "JSON"},
+		{"POST", "/v1/apply", "[]", PROBLEM_BAD_REQUEST, "JSON"},
+		{"POST", "/v1/apply", "{} {}", PROBLEM_BAD_REQUEST, "JSON"},
+		{"POST", "/v1/apply", "{\"confirm_s\":1,\"confirm_s\":2}", PROBLEM_BAD_REQUEST,
+			"duplicate"},
+		{"POST", "/v1/apply", "{\"\xff\":1}", PROBLEM_BAD_REQUEST, "JSON"},
+		{"POST", "/v1/apply", "{\"confirm_s\":\"60\"}", PROBLEM_BAD_REQUEST, "confirm_s: "},
+		{"POST", "/v1/apply", "{\"confirm_s\":86401}", PROBLEM_BAD_REQUEST, "confirm_s: "},
+		{"POST", "/v1/apply", "{\"next_start\":1}", PROBLEM_BAD_REQUEST, "true or false"},
+		{"POST", "/v1/apply", "{\"confirm_s\":60,\"next_start\":true}", PROBLEM_BAD_REQUEST,
+			"cannot be confirmed"},
+		{"POST", "/v1/apply", "{\"force\":true}", PROBLEM_BAD_REQUEST, "'force'"},
+		{"POST", "/v1/sites/a/rekey", "{\"site\":\"b\"}", PROBLEM_BAD_REQUEST, "twice"},
+		{"POST", "/v1/release", "", PROBLEM_BAD_REQUEST, "a prefix"},
+		{"POST", "/v1/release", "{\"prefix\":7}", PROBLEM_BAD_REQUEST, "a prefix"},
+	};
+	static const struct imsg_api_request none;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (reads(rows[i].method, rows[i].target, rows[i].body) ||
+			why.problem != rows[i].problem || !strstr(why.detail, rows[i].part))
+			fail_msg("%s %s %s: problem %u, %s", rows[i].method, rows[i].target,
+				rows[i].body, why.problem, why.detail);
+		assert_memory_equal(&request, &none, sizeof(none));
+		assert_true(!why.allow == (why.problem != PROBLEM_WRONG_METHOD));
+	}
+}
+
+static void a_long_target_is_refused(void **state)
+{
+	char target[4096] = "/v1/sites?site=";
+
+	(void)state;
+	memset(target + strlen(target), 'a', sizeof(target) - 1 - strlen(target));
+	target[sizeof(target) - 1] = '\0';
+	assert_false(reads("GET", target, ""));
+	assert_int_equal(why.problem, PROBLEM_NO_SUCH_PATH);
+}
+
+/* RFC 9457 3.1: what a problem says of itself. */
+static void a_problem_is_told_apart_from_an_answer(void **state)
+{
+	json_t *document;
+
+	(void)state;
+	for (int p = 1; p < PROBLEMS; p++) {
+		document = problem_json((enum problem)p, "a sentence");
+		assert_int_equal(problem_status(document), problems[p].status);
+		assert_in_range(problems[p].status, 400, 599);
+		assert_string_equal(
+			json_string_value(json_object_get(document, "detail")), "a sentence");
+		json_decref(document);
+	}
+	document = json_pack("{s:s}", "ok", "done");
+	assert_int_equal(problem_status(document), 200);
+	json_decref(document);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_verb_has_paths_of_its_own),
+		cmocka_unit_test(each_path_is_its_verb),
+		cmocka_unit_test(what_changes_is_posted),
+		cmocka_unit_test(what_is_asked_for_may_be_narrowed),
+		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(a_long_target_is_refused),
+		cmocka_unit_test(a_problem_is_told_apart_from_an_answer),
+	};
+
+	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}

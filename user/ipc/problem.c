@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/problem.h"
+
+#define TYPE "about:blank" /* RFC 9457 4.2.1: the title is that of the status */
+
+const struct problem_row problems[PROBLEMS] = {
+	[PROBLEM_BAD_REQUEST] = {400, "Bad Request", "bad-request"},
+	[PROBLEM_NO_SUCH_PATH] = {404, "Not Found", "no-such-path"},
+	[PROBLEM_WRONG_METHOD] = {405, "Method Not Allowed", "wrong-method"},
+	[PROBLEM_TOO_LONG] = {413, "Content Too Large", "too-long"},
+	[PROBLEM_NO_SUCH_SITE] = {404, "Not Found", "no-such-site"},
+	[PROBLEM_NO_SUCH_TUNNEL] = {404, "Not Found", "no-such-tunnel"},
+	[PROBLEM_NO_SUCH_REVISION] = {404, "Not Found", "no-such-revision"},
+	[PROBLEM_NOT_CONNECTED] = {403, "Forbidden", "not-connected"},
+	[PROBLEM_REFUSED] = {409, "Conflict", "refused"},
+	[PROBLEM_INVALID] = {422, "Unprocessable Content", "invalid-configuration"},
+	[PROBLEM_TOO_MANY_CHANGES] = {429, "Too Many Requests", "too-many-changes"},
+	[PROBLEM_TOO_MANY] = {503, "Service Unavailable", "too-many"},
+	[PROBLEM_STARTING] = {503, "Service Unavailable", "starting"},
+	[PROBLEM_NO_ANSWER] = {504, "Gateway Timeout", "no-answer"},
+	[PROBLEM_FAILED] = {500, "Internal Server Error", "failed"},
+};
+
+json_t *problem_json(enum problem problem, const char *detail)
+{
+	const struct problem_row *row = &problems[problem];
+
+	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", TYPE, "title", row->title, "status",
+		(int)row->status, "detail", detail, "code", row->code);
+}
+
+unsigned int problem_status(const json_t *answer)
+{
+	const json_t *status = json_object_get(answer, "status");
+
+	if (!json_object_get(answer, "type") || !json_object_get(answer, "code"))
+		return 200;
+	return (unsigned int)json_integer_value(status);
+}

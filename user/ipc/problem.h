@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why a request of the control socket is refused, by whoever refuses it: a status of HTTP, a word that a program can
+ * go by, and a sentence for whoever reads it (application/problem+json, RFC 9457).
+ */
+#ifndef SLUICE_IPC_PROBLEM_H
+#define SLUICE_IPC_PROBLEM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define PROBLEM_TEXT_SIZE 256 /* of a sentence that is made up */
+
+enum problem {
+	PROBLEM_NONE,
+	PROBLEM_BAD_REQUEST,      /* it is not understood */
+	PROBLEM_NO_SUCH_PATH,     /* nothing is there */
+	PROBLEM_WRONG_METHOD,     /* GET and POST are not the same */
+	PROBLEM_TOO_LONG,         /* its body */
+	PROBLEM_NO_SUCH_SITE,     /* none has that name */
+	PROBLEM_NO_SUCH_TUNNEL,   /* the site has not got it */
+	PROBLEM_NO_SUCH_REVISION, /* it is not kept, or never was */
+	PROBLEM_NOT_CONNECTED,    /* hub does not know who asks */
+	PROBLEM_REFUSED,          /* not now, or not without force */
+	PROBLEM_INVALID,          /* what the files say cannot be in force */
+	PROBLEM_TOO_MANY_CHANGES, /* of one user */
+	PROBLEM_TOO_MANY,         /* connections, questions */
+	PROBLEM_STARTING,         /* the process that knows is not there yet */
+	PROBLEM_NO_ANSWER,        /* it does not say anything */
+	PROBLEM_FAILED,           /* it is a fault of the hub */
+	PROBLEMS,
+};
+
+struct problem_row {
+	unsigned int status;
+	const char *title; /* of the status (RFC 9110 15) */
+	const char *code;
+};
+
+extern const struct problem_row problems[PROBLEMS];
+
+/* {"type", "title", "status", "detail", "code"} */
+json_t *problem_json(enum problem problem, const char *detail);
+
+/* The status that an answer goes out with: 200 for all that is no problem. */
+unsigned int problem_status(const json_t *answer);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proc/api/request.h"
+
+#include "base/utf8.h"
+#include "ipc/verbs.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGET_MAX   2048 /* bytes of a target */
+#define SEGMENTS_MAX 8    /* of a path */
+
+#define OF(object) (1u << (object))
+
+/* What a request names. Where two rows have one name, one of them is the verb's. */
+static const struct parameter {
+	const char *name;
+	enum parameter_kind {
+		SITE,
+		TUNNEL,
+		PREFIX,
+		REVISION,
+		REVISION_FROM,
+		REVISION_TO,
+		SINCE,
+		CONFIRM,
+		IKE,
+		FORCE,
+		NEXT_START
+	} kind;
+	unsigned int objects; /* verbs that take it where it is not in their path */
+	unsigned int options; /* or by one of these */
+} parameters[] = {
+	{"site", SITE, OF(OBJECT_SITES), 0},
+	{"tunnel", TUNNEL, 0, 0},
+	{"prefix", PREFIX, OF(OBJECT_PREFIX), 0},
+	{"revision", REVISION, 0, VERB_ONE_REVISION},
+	{"from", REVISION_FROM, OF(OBJECT_REVISIONS), 0},
+	{"to", REVISION_TO, OF(OBJECT_REVISIONS), 0},
+	{"since_s", SINCE, 0, VERB_SINCE},
+	{"confirm_s", CONFIRM, 0, VERB_CONFIRM},
+	{"ike", IKE, 0, VERB_IKE},
+	{"force", FORCE, 0, VERB_FORCE},
+	{"next_start", NEXT_START, 0, VERB_NEXT_START},
+};
+
+#define PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
+
+/* Text of a path or a query, or what JSON has there. */
+struct value {
+	const char *text;
+	const json_t *json;
+};
+
+struct reading {
+	struct imsg_api_request *request;
+	struct request_refusal *why;
+	unsigned int seen; /* bit n: parameters[n] */
+};
+
+__attribute__((format(printf, 3, 4))) static bool refuse(
+	struct request_refusal *why, enum problem problem, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why->detail, sizeof(why->detail), format, args);
+	va_end(args);
+	utf8_clean(why->detail);
+	why->problem = problem;
+	return false;
+}
+
+/* ---- values ---- */
+
+static bool read_number(const struct value *v, uint64_t least, uint64_t most, uint64_t *n)
+{
+	json_int_t number;
+	char *end;
+
+	if (v->text) {
+		if (v->text[0] < '0' || v->text[0] > '9' || strlen(v->text) > 18)
+			return false;
+		*n = strtoull(v->text, &end, 10);
+		return !*end && *n >= least && *n <= most;
+	}
+	number = json_integer_value(v->json);
+	if (!json_is_integer(v->json) || number < 0)
+		return false;
+	*n = (uint64_t)number;
+	return *n >= least && *n <= most;
+}
+
+static const char *text_of(const struct value *v)
+{
+	const char *text = v->text ? v->text : json_string_value(v->json);
+
+	return text ? text : "";
+}
+
+static bool read_flag(const struct value *v, bool *flag)
+{
+	*flag = v->json ? json_is_true(v->json) : !strcmp(v->text, "true");
+	return v->json ? json_is_boolean(v->json) : *flag || !strcmp(v->text, "false");
+}
+
+static bool read_prefix(const char *text, struct ip_prefix *p)
+{
+	struct ip_addr a;
+
+	if (!addr_parse(text, &a))
+		return prefix_parse(text, p);
+	*p = prefix_make(&a, addr_bits(&a));
+	return true;
+}
+
+static bool read_site(const char *text, char site[SITE_NAME_SIZE])
+{
+	size_t len = strlen(text);
+
+	if (!len || len >= SITE_NAME_SIZE)
+		return false;
+	memcpy(site, text, len + 1);
+	return true;
+}
+
+/* What is wrong with it; NULL: nothing. */
+static const char *take_value(
+	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
+{
+	static const char number[] = "the number of a revision, from 1 on, is expected";
+	static const char flag[] = "true or false is expected";
+	uint64_t n = 0;
+
+	switch (kind) {
+	case SITE:
+		return read_site(text_of(v), r->site) ? NULL : "no site has such a name";
+	case TUNNEL:
+		if (!read_number(v, 0, 1, &n))
+			return "a tunnel is 0 or 1";
+		r->tunnel = (int32_t)n;
+		return NULL;
+	case PREFIX:
+		return read_prefix(text_of(v), &r->prefix) ? NULL
+							   : "a prefix or an address is expected";
+	case REVISION:
+	case REVISION_FROM:
+		return read_number(v, 1, INT64_MAX, &r->revisions[0]) ? NULL : number;
+	case REVISION_TO:
+		return read_number(v, 1, INT64_MAX, &r->revisions[1]) ? NULL : number;
+	case SINCE:
+		if (!read_number(v, 1, API_SINCE_MAX_S, &n))
+			return "a report is of 1 second to a day";
+		r->since_s = (uint32_t)n;
+		return NULL;
+	case CONFIRM:
+		if (!read_number(v, 1, API_CONFIRM_MAX_S, &n))
+			return "what is to be confirmed is so within 1 second to a day";
+		r->confirm_s = (uint32_t)n;
+		return NULL;
+	case IKE:
+		return read_flag(v, &r->ike) ? NULL : flag;
+	case FORCE:
+		return read_flag(v, &r->force) ? NULL : flag;
+	case NEXT_START:
+		return read_flag(v, &r->next_start) ? NULL : flag;
+	}
+	return "it is unknown";
+}
+
+static bool takes(const struct verb_row *verb, const struct parameter *p)
+{
+	if (p->kind == REVISION_FROM || p->kind == REVISION_TO)
+		return verb->object == OBJECT_REVISIONS && !(verb->options & VERB_ONE_REVISION);
+	return p->objects & OF(verb->object) || p->options & verb->options;
+}
+
+/* `of` NULL: of a path, whose template has named it. */
+static bool take(struct reading *to, const struct verb_row *of, const char *name, size_t len,
+	const struct value *v)
+{
+	for (size_t i = 0; i < PARAMETERS; i++) {
+		const struct parameter *p = &parameters[i];
+		const char *wrong;
+
+		if (strncmp(p->name, name, len) || p->name[len])
+			continue;
+		if (to->seen & 1u << i)
+			return refuse(to->why, PROBLEM_BAD_REQUEST, "'%s' is said twice", p->name);
+		if (of && !takes(of, p))
+			break;
+		to->seen |= 1u << i;
+		wrong = take_value(p->kind, v, to->request);
+		if (!wrong)
+			return true;
+		/* A path that names what cannot be is one where nothing is. */
+		return refuse(to->why,
+			of                  ? PROBLEM_BAD_REQUEST
+			: p->kind == SITE   ? PROBLEM_NO_SUCH_SITE
+			: p->kind == TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
+					    : PROBLEM_NO_SUCH_REVISION,
+			"%s: %s", p->name, wrong);
+	}
+	return refuse(to->why, PROBLEM_BAD_REQUEST, "'%.*s' is not for this request",
+		len > 64 ? 64 : (int)len, name);
+}
+
+/* ---- target ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* RFC 3986 2.1, in place. False: it is no such text, or none of printable characters. */
+static bool decode(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++, to++) {
+		int high, low;
+
+		*to = *from;
+		if (*from != '%')
+			continue;
+		high = hex_digit(from[1]);
+		low = high < 0 ? -1 : hex_digit(from[2]);
+		if (low < 0)
+			return false;
+		*to = (char)(high << 4 | low);
+		if (!*to)
+			return false;
+		from += 2;
+	}
+	*to = '\0';
+	for (size_t left = (size_t)(to - text), n; left; left -= n) {
+		n = utf8_printable((const uint8_t *)to - left, left);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
+/* The path of a target, without its first '/'; *query: what is behind its '?', or NULL. NULL: it is none. */
+static char *split_target(char *target, char **query)
+{
+	static const char scheme[] = "http://";
+	char *path = target;
+
+	*query = strchr(target, '?');
+	if (*query)
+		*(*query)++ = '\0';
+	if (!strncmp(path, scheme, sizeof(scheme) - 1))
+		path = strchr(path + sizeof(scheme) - 1, '/');
+	return path && *path == '/' ? path + 1 : NULL;
+}
+
+/* How many; 0: it is no path, or too long. */
+static size_t split_path(char *path, char *segments[SEGMENTS_MAX])
+{
+	size_t n = 0;
+
+	for (char *s; (s = strsep(&path, "/"));) {
+		if (n == SEGMENTS_MAX || !decode(s) || !*s)
+			return 0;
+		segments[n++] = s;
+	}
+	return n;
+}
+
+/* "/v1/sites/{site}" against the segments of a path. */
+static bool matches(const char *template, char *const segments[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len;
+
+		if (*template ++ != '/')
+			return false;
+		len = strcspn(template, "/");
+		if (*template != '{' && (strncmp(template, segments[i], len) || segments[i][len]))
+			return false;
+		template += len;
+	}
+	return !*template;
+}
+
+static const char *method_of(const struct verb_row *verb)
+{
+	return verb->right == RIGHT_READ ? "GET" : "POST";
+}
+
+/* The verb and the template of a path and a method; API_INVALID: there is none. */
+static enum api_verb route(const char *method, char *const segments[], size_t count,
+	const char **template, struct request_refusal *why)
+{
+	for (int v = 0; v < API_VERBS; v++) {
+		for (int p = 0; p < VERB_PATHS && verbs[v].paths[p]; p++) {
+			if (!matches(verbs[v].paths[p], segments, count))
+				continue;
+			if (!strcmp(method, method_of(&verbs[v]))) {
+				*template = verbs[v].paths[p];
+				return (enum api_verb)v;
+			}
+			why->allow = method_of(&verbs[v]);
+		}
+	}
+	if (why->allow)
+		(void)refuse(why, PROBLEM_WRONG_METHOD, "only %s is for that path", why->allow);
+	else
+		(void)refuse(why, PROBLEM_NO_SUCH_PATH, "nothing is at that path");
+	return API_INVALID;
+}
+
+static bool read_path(struct reading *to, const char *template, char *const segments[])
+{
+	for (size_t i = 0; *template; i++) {
+		size_t len = strcspn(++template, "/");
+		const struct value v = {.text = segments[i]};
+
+		if (*template == '{' && !take(to, NULL, template + 1, len - 2, &v))
+			return false;
+		template += len;
+	}
+	return true;
+}
+
+static bool read_query(struct reading *to, const struct verb_row *verb, char *query)
+{
+	for (char *pair; (pair = strsep(&query, "&"));) {
+		char *text = pair, *name = strsep(&text, "=");
+		const struct value v = {.text = text};
+
+		if (!*name && !text)
+			continue;
+		if (!text || !decode(name) || !decode(text))
+			return refuse(to->why, PROBLEM_BAD_REQUEST, "the query is not understood");
+		if (verb->right == RIGHT_CHANGE)
+			return refuse(to->why, PROBLEM_BAD_REQUEST,
+				"'%s' belongs into the body of the request", name);
+		if (!take(to, verb, name, strlen(name), &v))
+			return false;
+	}
+	return true;
+}
+
+static bool read_body(struct reading *to, const struct verb_row *verb, const char *body, size_t len)
+{
+	json_error_t error;
+	json_t *o, *json;
+	const char *name;
+	bool ok = true;
+
+	if (!len)
+		return true;
+	if (verb->right == RIGHT_READ)
+		return refuse(to->why, PROBLEM_BAD_REQUEST, "a GET has no body");
+	o = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return refuse(to->why, PROBLEM_BAD_REQUEST, "the body is not a JSON object: %s",
+			o ? "it is something else" : error.text);
+	}
+	json_object_foreach(o, name, json) {
+		const struct value v = {.json = json};
+
+		ok = ok && take(to, verb, name, strlen(name), &v);
+	}
+	json_decref(o);
+	return ok;
+}
+
+/* What must be there, and what excludes each other. */
+static bool is_whole(const struct verb_row *verb, const struct reading *r)
+{
+	const struct imsg_api_request *q = r->request;
+
+	if (verb->object == OBJECT_PREFIX && !addr_is_set(&q->prefix.addr))
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "a prefix or an address is expected");
+	if (q->revisions[1] && !q->revisions[0])
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "'to' needs 'from'");
+	if (q->confirm_s && q->next_start)
+		return refuse(r->why, PROBLEM_BAD_REQUEST,
+			"what begins at the next start cannot be confirmed");
+	return true;
+}
+
+bool request_read(const char *method, const char *target, const char *body, size_t len,
+	struct imsg_api_request *request, struct request_refusal *why)
+{
+	char copy[TARGET_MAX], *path, *query, *segments[SEGMENTS_MAX];
+	struct imsg_api_request read = {.tunnel = -1};
+	struct reading to = {.request = &read, .why = why};
+	const char *template = NULL;
+	const struct verb_row *verb;
+	size_t count = 0;
+
+	memset(request, 0, sizeof(*request));
+	memset(why, 0, sizeof(*why));
+	if (strlen(target) >= sizeof(copy))
+		return refuse(why, PROBLEM_NO_SUCH_PATH, "no path is that long");
+	strcpy(copy, target);
+	path = split_target(copy, &query);
+	if (path)
+		count = split_path(path, segments);
+	if (!count)
+		return refuse(why, PROBLEM_NO_SUCH_PATH, "nothing is at that path");
+	read.verb = route(method, segments, count, &template, why);
+	if (read.verb == API_INVALID)
+		return false;
+	verb = &verbs[read.verb];
+	if (!read_path(&to, template, segments) || !read_query(&to, verb, query) ||
+		!read_body(&to, verb, body, len) || !is_whole(verb, &to))
+		return false;
+	*request = read;
+	return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client wants, out of what it has sent over HTTP: method, target and body to what hub is asked. Pure. */
+#ifndef SLUICE_PROC_API_REQUEST_H
+#define SLUICE_PROC_API_REQUEST_H
+
+#include "ipc/msg_api.h"
+#include "ipc/problem.h"
+
+#include <stddef.h>
+
+struct request_refusal {
+	enum problem problem;
+	const char *allow; /* PROBLEM_WRONG_METHOD: the right one */
+	char detail[PROBLEM_TEXT_SIZE];
+};
+
+/*
+ * `target` is as it came (RFC 9112 3.2): a path or an http URL, with its query, with what is percent-encoded. False: it
+ * is refused, and nothing is in *request. `id` and `client` are the caller's to fill in.
+ */
+bool request_read(const char *method, const char *target, const char *body, size_t len,
+	struct imsg_api_request *request, struct request_refusal *why);
+
+#endif
