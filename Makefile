@@ -9,8 +9,8 @@ CLANG    ?= clang
 ARCH     := $(shell uname -m)
 Q        := $(if $(V),,@)
 
-PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent yaml-0.1 jansson \
-            smartcols libseccomp libcap
+PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent libmicrohttpd \
+            yaml-0.1 jansson smartcols libseccomp libcap
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 DEFS     := -D_GNU_SOURCE -Iuser -Iinclude -I$(OUT)
 HARDEN_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
@@ -32,6 +32,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(OUT)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKELS    := $(BPF_SRC:bpf/%.bpf.c=$(OUT)/%.skel.h)
 CLI_SRC  := $(wildcard tools/sluice/*.c)
+CLI_LIBS := $(shell pkg-config --libs libcurl)
 
 UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/bpf/test_*.c))
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
@@ -49,7 +50,7 @@ $(OUT)/sluiced: $(OUT)/user/hub/main.o $(OUT)/libsluice.a
 
 $(OUT)/sluice: $(CLI_SRC:%.c=$(OUT)/%.o) $(OUT)/libsluice.a
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(CLI_LIBS)
 
 $(OUT)/libsluice.a: $(LIB_OBJ)
 	@echo "  AR    $@"

@@ -24,9 +24,9 @@ run show sites; exits 0 "show sites"
 shows '^hub-1: AS 64512, 6 sites \(2 up, 1 degraded, 3 down\), 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
 shows '^store-1 65010 up 2 2 3 1 200.0 Mbit/s 12.5 MB 12.5 MB$' "show sites: a site that is up"
 shows '^store-2 4200000102 down 0 0 0 - 100.0 Mbit/s 0 B 0 B$' "show sites: a site that is down"
-asked '{"verb":"show-sites"}'
+asked 'GET /v1/sites'
 run show tunnels store-1; exits 0 "show tunnels SITE"
-asked '{"verb":"show-tunnels","site":"store-1"}'
+asked 'GET /v1/sites/store-1/tunnels'
 shows '^store-1 0 up established 2026-12-05T11:00:00Z 203.0.113.7:4500 198.51.100.1 2 aes128gcm16-esn udp 1422 3/7 1.5 MB 999 B' "show tunnels: one that is up"
 shows '^store-2 0 negotiating idle .* \[2001:db8::7\]:500 2001:db8:1::1 - - - - 0/0 0 B 0 B IKE_NO_PROPOSAL' "show tunnels: one that is not"
 shows '^store-2 0: no proposal matched: device offered DH 2; allowed 14-24$' "show tunnels: why"
@@ -37,7 +37,7 @@ shows '^10.0.0.0/16 hub - - - 0 1$' "show routes: of the hub"
 run show sa; exits 0 "show sa"
 shows '^store-1 0 0xc0ffee00 0x0badca00 yes udp 1m01s 50m00s 1d01h aes128gcm16-esn' "show sa"
 run show log store-1; exits 0 "show log"
-asked '{"verb":"show-log","site":"store-1"}'
+asked 'GET /v1/log?site=store-1'
 shows '^2026-12-05T12:00:00Z store-2 tunnel 0 Negotiating/Down IKE_NO_PROPOSAL device offered DH 2; allowed 14-24, peer \[2001:db8::7\]:500 \(also 2 times before' "show log: an event"
 run show bgp-log; exits 0 "show bgp-log"
 shows '^2026-12-05T12:00:00.000Z store-1.1_198.51.101.1 RouteStatus UPDATED prefix 10.1.0.0/24 asPath 65010 4200000102 localPref 100 med 50 ' "show bgp-log: an event"
@@ -67,7 +67,7 @@ run show bgp; exits 0 "show bgp"
 shows '^store-1 0 169.254.100.2 65010 established .* 2\+1 of 100 5\+2 of 1000 Up, 900 ms - -$' "show bgp: a session"
 shows '^quarantined: 10.1.0.0/24 of store-4 1; 10.1.0.0/16 belongs to store-1 \(declared\)$' "show bgp: a path that is kept out"
 run show route 10.1.0.1; exits 0 "show route"
-asked '{"verb":"show-route","prefix":"10.1.0.1"}'
+asked 'GET /v1/route?prefix=10.1.0.1'
 shows '^10.1.0.0/24 store-1 1 65010 incomplete 50 10.0.0.1 best, stale$' "show route: the best path"
 run show closed; exits 0 "show closed"; shows '^10.4.0.0/24 store-4 250 s withdrawn by the site$' "show closed: a prefix"
 run show endpoints; exits 0 "show endpoints"; shows '^ 1 eth1 2001:db8:2::1 link down \(no carrier\) .* 0 of 1$' "show endpoints: one that is down"
@@ -75,23 +75,23 @@ run report; exits 0 "report"
 shows '^in offered 150.0 Mbit/s, delivered 100.0 Mbit/s, 2.0% of 5.0 Gbit/s: short' "report: all sites"
 shows '^store-1 in 150.0 Mbit/s 100.0 Mbit/s 50.0 Mbit/s 50.0 2.0 12.5 MB site_rate 4169, mtu 1' "report: a site"
 run report --since 2h store-1; exits 0 "report --since"
-asked '{"verb":"report","site":"store-1","since_s":7200}'
+asked 'GET /v1/report?site=store-1&since_s=7200'
 shows '^store-1 in 2h00m 20.8 kbit/s 13.8 kbit/s 12.5 MB 2026-12-05T10:59:59Z 150.0 Mbit/s 100.0 Mbit/s site_rate 4169, mtu 1$' "report --since: a site"
 shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
-run plan; exits 0 "plan"; asked '{"verb":"plan"}'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
+run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
 shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
-run plan 2; asked '{"verb":"plan","revisions":[2]}'
+run plan 2; asked 'GET /v1/plan?revision=2'
 run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z uid 1000 apply in force, to be confirmed' "history: in force"
-run diff 1 3; exits 0 "diff"; asked '{"verb":"diff","revisions":[1,3]}'
-run apply --confirm 10m; exits 0 "apply --confirm"; asked '{"verb":"apply","confirm_s":600}'
-run apply --next-start; asked '{"verb":"apply","next_start":true}'
+run diff 1 3; exits 0 "diff"; asked 'GET /v1/diff?from=1&to=3'
+run apply --confirm 10m; exits 0 "apply --confirm"; asked 'POST /v1/apply {"confirm_s":600}'
+run apply --next-start; asked 'POST /v1/apply {"next_start":true}'
 run apply --next-start --confirm 1m; exits 2 "apply: not both"
-run rollback 2 --force; asked '{"verb":"rollback","revisions":[2],"force":true}'
+run rollback 2 --force; asked 'POST /v1/revisions/2/rollback {"force":true}'
 run rollback; exits 2 "rollback: which"
 run rollback 0; exits 2 "rollback: no such number"
 run plan 1 2; exits 2 "plan: one at most"
 run report --json store-1; exits 0 "report --json"
-asked '{"verb":"report","site":"store-1"}'
+asked 'GET /v1/report?site=store-1'
 jq -e '.sites[0].in.dropped.site_rate.packets == 2 * 4169' "$W/out" >/dev/null; say $? "--json is the daemon's document"
 
 run top --iterations 2; exits 0 "top"
@@ -100,13 +100,27 @@ shows '^store-1 up 150.0M 100.0M 50.0M 50.0 100.0M 100.0M 0 50.0$' "top: rates a
 shows '^all sites 150.0M 100.0M 50.0M 2.0 ' "top: the sum"
 ! grep -q $'\033' "$W/out"; say $? "top: no control sequences off a terminal"
 
-run apply; exits 0 "apply"; asked '{"verb":"apply"}'; shows '^asked$' "apply: what the daemon said"
-run rekey store-1; exits 0 "rekey"; asked '{"verb":"rekey","site":"store-1"}'
-run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked '{"verb":"rekey","site":"store-1","tunnel":1,"ike":true}'
-run tunnel down store-1 0; exits 0 "tunnel down"; asked '{"verb":"tunnel-down","site":"store-1","tunnel":0}'
-run tunnel up store-1 1; exits 0 "tunnel up"; asked '{"verb":"tunnel-up","site":"store-1","tunnel":1}'
-run tunnel drain store-1 0; exits 0 "tunnel drain"; asked '{"verb":"tunnel-drain","site":"store-1","tunnel":0}'
-run show tunnels store-1 1; exits 0 "show tunnels SITE TUNNEL"; asked '{"verb":"show-tunnels","site":"store-1","tunnel":1}'
+run apply; exits 0 "apply"; asked 'POST /v1/apply'; shows '^asked$' "apply: what the daemon said"
+run rekey store-1; exits 0 "rekey"; asked 'POST /v1/sites/store-1/rekey'
+run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked 'POST /v1/sites/store-1/tunnels/1/rekey {"ike":true}'
+run tunnel down store-1 0; exits 0 "tunnel down"; asked 'POST /v1/sites/store-1/tunnels/0/down'
+run tunnel up store-1 1; exits 0 "tunnel up"; asked 'POST /v1/sites/store-1/tunnels/1/up'
+run tunnel drain store-1 0; exits 0 "tunnel drain"; asked 'POST /v1/sites/store-1/tunnels/0/drain'
+run show tunnels store-1 1; exits 0 "show tunnels SITE TUNNEL"; asked 'GET /v1/sites/store-1/tunnels/1'
+run plan; exits 0 "plan"; asked 'GET /v1/plan'
+run plan 3; exits 0 "plan N"; asked 'GET /v1/plan?revision=3'
+run diff; exits 0 "diff"; asked 'GET /v1/diff'
+run diff 3 4; exits 0 "diff N M"; asked 'GET /v1/diff?from=3&to=4'
+run history; exits 0 "history"; asked 'GET /v1/revisions'
+run rollback 3 --force --confirm 10m; exits 0 "rollback"; asked 'POST /v1/revisions/3/rollback {"confirm_s":600,"force":true}'
+run apply --next-start; exits 0 "apply --next-start"; asked 'POST /v1/apply {"next_start":true}'
+run confirm; exits 0 "confirm"; asked 'POST /v1/confirm'
+run release 10.1.0.0/24; exits 0 "release"; asked 'POST /v1/release {"prefix":"10.1.0.0/24"}'
+run show sites 'a b&c'; asked 'GET /v1/sites/a%20b%26c'
+run show log 'a b&c'; asked 'GET /v1/log?site=a%20b%26c'
+run show sites ..; asked 'GET /v1/sites/..'
+http_proxy=http://127.0.0.1:9 run show sites; exits 0 "a proxy for HTTP is none for the socket"
+curl -s --unix-socket "$W/sock" http://localhost/v1/sites | jq -e '.sites | length == 6' >/dev/null; say $? "curl asks the same way"
 run help; exits 0 "help"; shows "^ *show tunnels \[SITE \[0\|1\]\] " "help: a command"; shows "-s, -j, -n" "help: short options"
 run --version; exits 0 "--version"; shows "^sluice [0-9]" "--version: says one"
 run explain source extra; exits 2 "explain: a word too many"; grep -q "unexpected word 'extra'" "$W/err"; say $? "explain: names it"

@@ -5,6 +5,9 @@
  * counts of the file, n seconds after the first. Some site names make it answer badly.
  * usage: fake_control SOCKET DIRECTORY
  */
+#include "ipc/verbs.h"
+#include "proc/api/request.h"
+
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,60 +56,103 @@ static json_t *report(void)
 	return o;
 }
 
-static char *answer(const json_t *request)
-{
-	const char *verb = json_string_value(json_object_get(request, "verb"));
-	const char *site = json_string_value(json_object_get(request, "site"));
-	json_t *o;
-	char *text;
+struct answer {
+	unsigned int status;
+	char *text; /* NULL: nothing is said at all */
+};
 
-	if (!verb)
-		return strdup("{\"error\":\"no verb\"}");
-	if (site && !strcmp(site, "nope"))
-		return strdup("{\"error\":\"there is no site 'nope'\"}");
-	if (site && !strcmp(site, "warned"))
-		return strdup("{\"error\":\"no\",\"warnings\":[\"a key can be read by others\"]}");
-	if (site && !strcmp(site, "garbage"))
-		return strdup("<html>");
-	if (site && !strcmp(site, "silent"))
-		return strdup("");
-	if (!strcmp(verb, "report"))
-		o = json_object_get(request, "since_s") ? document_of("report-since") : report();
-	else
-		o = document_of(verb);
-	text = o ? json_dumps(o, JSON_COMPACT) : strdup("{\"ok\":\"asked\"}");
+static struct answer refusal(enum problem problem, const char *why, const char *warning)
+{
+	json_t *o = problem_json(problem, why);
+	struct answer a = {.status = problems[problem].status};
+
+	if (warning)
+		json_object_set_new(o, "warnings", json_pack("[s]", warning));
+	a.text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
-	return text;
+	return a;
+}
+
+static struct answer answer_to(const struct imsg_api_request *r)
+{
+	struct answer a = {.status = 200};
+	char name[VERB_NAME_SIZE];
+	json_t *o;
+
+	if (!strcmp(r->site, "nope"))
+		return refusal(PROBLEM_NO_SUCH_SITE, "there is no site 'nope'", NULL);
+	if (!strcmp(r->site, "warned"))
+		return refusal(PROBLEM_REFUSED, "no", "a key can be read by others");
+	if (!strcmp(r->site, "garbage"))
+		return (struct answer){500, strdup("<html>")};
+	if (!strcmp(r->site, "silent"))
+		return (struct answer){0};
+	if (r->verb == API_REPORT)
+		o = r->since_s ? document_of("report-since") : report();
+	else
+		o = document_of(verb_name(&verbs[r->verb], name));
+	a.text = o ? json_dumps(o, JSON_COMPACT) : strdup("{\"ok\":\"asked\"}");
+	json_decref(o);
+	return a;
+}
+
+/* "GET /v1/sites HTTP/1.1": prints method, target and body, and answers as the daemon's own parser understands them. */
+static struct answer answer(char *head, const char *body)
+{
+	char *target = strchr(head, ' '), *end = target ? strchr(target + 1, ' ') : NULL;
+	struct imsg_api_request request;
+	struct request_refusal why;
+
+	if (!end)
+		return refusal(PROBLEM_BAD_REQUEST, "that is no HTTP", NULL);
+	*target++ = *end = '\0';
+	printf("%s %s%s%s\n", head, target, *body ? " " : "", body);
+	fflush(stdout);
+	if (!request_read(head, target, body, strlen(body), &request, &why))
+		return refusal(why.problem, why.detail, NULL);
+	return answer_to(&request);
+}
+
+/* Bytes of the body that the head says there is. */
+static size_t body_len(const char *head)
+{
+	const char *length = strcasestr(head, "\r\nContent-Length:");
+
+	return length ? strtoul(length + 17, NULL, 10) : 0;
 }
 
 /* Answers in small pieces: the command must put them together. */
 static void serve(int fd)
 {
 	enum { PIECE = 700 };
-	char line[1024];
-	size_t len = 0;
+	char request[4096], head[128];
+	const char *body = NULL;
+	size_t len = 0, left;
+	struct answer a;
 	ssize_t n;
-	json_t *request;
-	char *text;
 
-	while (len < sizeof(line) - 1 && !memchr(line, '\n', len)) {
-		n = read(fd, line + len, sizeof(line) - 1 - len);
+	while (!body || strlen(body) < body_len(request)) {
+		n = read(fd, request + len, sizeof(request) - 1 - len);
 		if (n <= 0)
 			return;
 		len += (size_t)n;
+		request[len] = '\0';
+		body = strstr(request, "\r\n\r\n");
+		body = body ? body + 4 : NULL;
 	}
-	line[len] = '\0';
-	printf("%s", line);
-	fflush(stdout);
-	request = json_loads(line, 0, NULL);
-	text = answer(request);
-	json_decref(request);
-	for (size_t at = 0, left = strlen(text); left; at += (size_t)n, left -= (size_t)n) {
-		n = send(fd, text + at, left < PIECE ? left : PIECE, MSG_NOSIGNAL);
+	a = answer(request, body);
+	if (!a.text)
+		return;
+	left = strlen(a.text);
+	snprintf(
+		head, sizeof(head), "HTTP/1.1 %u -\r\nContent-Length: %zu\r\n\r\n", a.status, left);
+	(void)send(fd, head, strlen(head), MSG_NOSIGNAL);
+	for (size_t at = 0; left; at += (size_t)n, left -= (size_t)n) {
+		n = send(fd, a.text + at, left < PIECE ? left : PIECE, MSG_NOSIGNAL);
 		if (n <= 0)
 			break;
 	}
-	free(text);
+	free(a.text);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,8 @@
 
 #include "hub_world.h"
 
+#include "ipc/problem.h"
+
 #define GATEWAY                                                                                    \
 	"  - name: static\n"                                                                       \
 	"    routing: static\n"                                                                    \
@@ -17,6 +19,7 @@
 static struct {
 	int fd;
 	uint32_t number;
+	unsigned int status; /* of the last answer */
 } client;
 
 static inline int setup(void **state)
@@ -58,6 +61,7 @@ static inline char *asks(struct imsg_api_request r)
 		memcpy(text + n, reply + 1, reply->len);
 		n += reply->len;
 		last = reply->last;
+		client.status = reply->status;
 	}
 	if (last)
 		return text;
@@ -74,6 +78,7 @@ static inline json_t *asked(struct imsg_api_request r)
 		return NULL;
 	document = json_loads(text, 0, NULL);
 	assert_non_null(document);
+	assert_int_equal(client.status, problem_status(document));
 	free(text);
 	return document;
 }

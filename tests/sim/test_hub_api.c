@@ -87,30 +87,65 @@ static void metrics_are_text(void **state)
 static void what_is_not_there_is_refused(void **state)
 {
 	(void)state;
-	hears((struct imsg_api_request){.verb = API_VERBS, .tunnel = -1}, "error", "unknown verb");
-	hears((struct imsg_api_request){.verb = API_INVALID, .tunnel = -1}, "error",
+	hears((struct imsg_api_request){.verb = API_VERBS, .tunnel = -1}, "detail", "unknown verb");
+	hears((struct imsg_api_request){.verb = API_INVALID, .tunnel = -1}, "detail",
 		"unknown verb");
 	hears((struct imsg_api_request){.verb = API_SHOW_SITES, .tunnel = -1, .site = "none"},
-		"error", "no site is named 'none'");
+		"detail", "no site is named 'none'");
 	for (int v = 1; v < API_VERBS; v++) {
 		struct imsg_api_request r = {.verb = (uint32_t)v, .tunnel = -1};
 		enum verb_object object = verbs[v].object;
 
 		if (object != OBJECT_TUNNELS && object != OBJECT_TUNNEL)
 			continue;
-		hears(r, "error", "a site must be named");
+		hears(r, "detail", "a site must be named");
 		strcpy(r.site, "static");
 		r.tunnel = 1; /* it has one */
-		hears(r, "error", "site 'static' has no such tunnel");
+		hears(r, "detail", "site 'static' has no such tunnel");
 		r.tunnel = 2;
-		hears(r, "error", "site 'static' has no such tunnel");
+		hears(r, "detail", "site 'static' has no such tunnel");
 	}
-	hears((struct imsg_api_request){.verb = API_SHOW_TUNNELS, .tunnel = 1}, "error",
+	hears((struct imsg_api_request){.verb = API_SHOW_TUNNELS, .tunnel = 1}, "detail",
 		"a site must be named");
 	hears((struct imsg_api_request){.verb = API_SHOW_TUNNELS, .tunnel = 1, .site = "static"},
-		"error", "site 'static' has no such tunnel");
+		"detail", "site 'static' has no such tunnel");
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = -1, .site = "one"},
-		"error", "has no such tunnel");
+		"detail", "has no such tunnel");
+}
+
+/* A program goes by the status, and by the word. */
+static void a_refusal_says_of_what_kind_it_is(void **state)
+{
+	static const struct {
+		struct imsg_api_request request;
+		unsigned int status;
+		const char *code;
+	} rows[] = {
+		{{.verb = API_SHOW_SITES, .tunnel = -1}, 200, NULL},
+		{{.verb = API_VERBS, .tunnel = -1}, 400, "bad-request"},
+		{{.verb = API_SHOW_SITES, .tunnel = -1, .site = "none"}, 404, "no-such-site"},
+		{{.verb = API_REKEY, .tunnel = 1, .site = "static"}, 404, "no-such-tunnel"},
+		{{.verb = API_ROLLBACK, .tunnel = -1, .revisions = {99}}, 404, "no-such-revision"},
+		{{.verb = API_DIFF, .tunnel = -1, .revisions = {99}}, 404, "no-such-revision"},
+		{{.verb = API_CONFIRM, .tunnel = -1}, 409, "refused"},
+		{{.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"}, 409, "refused"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *document = asked(rows[i].request);
+		const char *code = json_string_value(json_object_get(document, "code"));
+
+		if (client.status != rows[i].status ||
+			(rows[i].code && (!code || strcmp(code, rows[i].code) != 0)))
+			fail_msg("verb %u: %u %s", rows[i].request.verb, client.status,
+				code ? code : "");
+		json_decref(document);
+	}
+	world_end(PROCESS_IKE, 10 * CLOCK_SECOND);
+	json_decref(
+		asked((struct imsg_api_request){.verb = API_REKEY, .tunnel = -1, .site = "one"}));
+	assert_int_equal(client.status, 503);
 }
 
 static void commands_reach_whom_they_are_for(void **state)
@@ -133,7 +168,7 @@ static void commands_reach_whom_they_are_for(void **state)
 		"it may come up");
 	assert_string_equal(world_letters(), "uu");
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"},
-		"error", "no BGP session to take over");
+		"detail", "no BGP session to take over");
 	world_tunnel(3, TUNNEL_UP);
 	world_session(3, BGP_ESTABLISHED);
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"}, "ok",
@@ -146,7 +181,7 @@ static void commands_reach_whom_they_are_for(void **state)
 	world.hub->admin->directory = world.dir;
 	/* The last tunnel that carries. */
 	hears((struct imsg_api_request){.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "two"},
-		"error", "--force");
+		"detail", "--force");
 	hears(
 		(struct imsg_api_request){
 			.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "two", .force = true},
@@ -170,10 +205,10 @@ static void who_is_away_is_not_asked(void **state)
 		sizeof(release.prefix));
 	world_turn();
 	world_end(PROCESS_BGP, 10 * CLOCK_SECOND);
-	hears(release, "error", "the bgp process is starting");
+	hears(release, "detail", "the bgp process is starting");
 	assert_true(fake_find(&fake.closed, &release.prefix) >= 0);
 	world_end(PROCESS_IKE, 10 * CLOCK_SECOND);
-	hears(rekey, "error", "the ike process is starting");
+	hears(rekey, "detail", "the ike process is starting");
 	/* What is kept, it hears when it starts. */
 	hears(down, "ok", "until `sluice tunnel up`");
 	world_forget();
@@ -189,12 +224,12 @@ static void what_is_closed_is_released(void **state)
 
 	(void)state;
 	assert_true(prefix_parse("10.1.0.0/24", &r.prefix));
-	hears(r, "error", "no such prefix is closed");
+	hears(r, "detail", "no such prefix is closed");
 	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_RELEASE), 0);
 	world_tunnel(0, TUNNEL_UP);
 	world_session(0, BGP_ESTABLISHED);
 	world_route(0, "10.1.0.0/24");
-	hears(r, "error", "");
+	hears(r, "detail", "");
 	world_session(0, BGP_IDLE);
 	imsg_send(world.children[PROCESS_BGP], IMSG_UNROUTES, -1, &r.prefix, sizeof(r.prefix));
 	world_turn();
@@ -266,14 +301,14 @@ static void who_asks_bgp_hears_when_it_cannot_answer(void **state)
 	(void)state;
 	for (int i = 0; i < BGP_QUERIES_MAX; i++)
 		assert_null(asks(r));
-	hears(r, "error", "too many questions");
+	hears(r, "detail", "too many questions");
 	world_forget();
 	hub_bgp_queries_expire(world.hub, 5 * CLOCK_SECOND); /* not yet */
 	world_turn();
 	assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), 0);
 	world_end(PROCESS_BGP, 10 * CLOCK_SECOND);
 	assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), BGP_QUERIES_MAX);
-	hears(r, "error", "starting");
+	hears(r, "detail", "starting");
 }
 
 /* A path that is longer than a sentence has room for is cut within a character: the lines are told all the same. */
@@ -296,7 +331,7 @@ static void a_mistake_is_told_in_utf_8(void **state)
 			"      inside: 169.254.101.0/30, psk: 'file:/%s' } ] }\n",
 			long_path);
 		world_configure("", sites);
-		hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "error",
+		hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "detail",
 			"site 'one' tunnel 0: psk file:/");
 	}
 }
@@ -342,6 +377,7 @@ int main(int argc, char **argv)
 		TEST(a_report_may_be_of_some_time),
 		TEST(metrics_are_text),
 		TEST(what_is_not_there_is_refused),
+		TEST(a_refusal_says_of_what_kind_it_is),
 		TEST(commands_reach_whom_they_are_for),
 		TEST(who_is_away_is_not_asked),
 		TEST(what_is_closed_is_released),

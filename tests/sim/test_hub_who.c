@@ -29,7 +29,7 @@ static void each_change_is_written_down(void **state)
 	assert_string_equal(text_of(entry(0), "verb"), "start");
 	world_tunnel(3, TUNNEL_UP);
 	world_session(3, BGP_ESTABLISHED);
-	hears(drain, "error", "");
+	hears(drain, "detail", "");
 	assert_string_equal(text_of(entry(1), "verb"), "tunnel-drain");
 	assert_string_equal(text_of(entry(1), "site"), "two");
 	assert_int_equal(json_integer_value(json_object_get(entry(1), "tunnel")), 1);
@@ -41,7 +41,7 @@ static void each_change_is_written_down(void **state)
 		json_integer_value(json_object_get(entry(1), "n")));
 	/* What comes of it later. */
 	world_write("sluice.yaml", "concentrator: {\n");
-	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "error", "not YAML");
+	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "detail", "not YAML");
 	assert_string_equal(text_of(entry(1), "verb"), "apply");
 	assert_non_null(strstr(text_of(entry(0), "detail"), "not YAML"));
 	/* Reading is not written down. */
@@ -62,7 +62,7 @@ static void what_cannot_be_written_down_is_not_done(void **state)
 	(void)state;
 	hub_audit_free(world.hub->audit);
 	world.hub->audit = hub_audit_new("/nonexistent/sluice/audit");
-	hears(down, "error", "nothing was changed, because the audit log cannot be written");
+	hears(down, "detail", "nothing was changed, because the audit log cannot be written");
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
 	json_decref(asked((struct imsg_api_request){.verb = API_SHOW_SITES, .tunnel = -1}));
 }
@@ -78,13 +78,13 @@ static void a_request_of_nobody_is_refused(void **state)
 
 	(void)state;
 	client.number = number + 1;
-	hears(r, "error", "not connected");
+	hears(r, "detail", "not connected");
 	client.number = 0;
-	hears(r, "error", "not connected");
+	hears(r, "detail", "not connected");
 	client.number = number;
 	imsg_send(world.children[PROCESS_API], IMSG_API_GONE, -1, &gone, sizeof(gone));
 	world_turn();
-	hears(r, "error", "not connected");
+	hears(r, "detail", "not connected");
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
 	next = world_connect(&fd);
 	assert_true(next && next != number);
@@ -95,18 +95,20 @@ static void a_request_of_nobody_is_refused(void **state)
 	world_end(PROCESS_API, 10 * CLOCK_SECOND);
 	world_start(PROCESS_API);
 	world_turn();
-	hears(r, "error", "not connected");
+	hears(r, "detail", "not connected");
 }
 
 /* What the one who is not let in reads. */
 static void is_turned_away(int fd)
 {
-	char text[100];
+	char text[1024];
 	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
 
 	assert_true(n > 0);
 	text[n] = '\0';
-	assert_string_equal(text, "{\"error\":\"too many connections to sluiced\"}\n");
+	assert_int_equal(strncmp(text, "HTTP/1.1 503 ", 13), 0);
+	assert_non_null(strstr(text, "\r\n\r\n{\"type\":"));
+	assert_non_null(strstr(text, "\"detail\":\"too many connections to sluiced\""));
 	close(fd);
 }
 
@@ -192,7 +194,7 @@ static void too_many_changes_are_refused(void **state)
 	who->uid = 1000;
 	while (hub_audit_allows(world.hub, 1000, clock_now()))
 		;
-	hears(r, "error", "nothing was changed: you have made too many changes");
+	hears(r, "detail", "nothing was changed: you have made too many changes");
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
 	json_decref(asked((struct imsg_api_request){.verb = API_SHOW_SITES, .tunnel = -1}));
 	who->uid = 0;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "ipc/msg_api.h"
+#include "proc/api/server.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -16,7 +17,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ASK  "GET /metrics HTTP/1.1\r\nHost: hub\r\n\r\n"
+#define REST " HTTP/1.1\r\nHost: hub\r\n\r\n"
+#define ASK  "GET /metrics" REST
 #define HALF "GET /metrics HTTP/1.1\r\nHost: "
 #define BODY "a 1\nb 2\n"
 
@@ -115,39 +117,47 @@ static bool has_ended(int fd)
 static void each_request_has_its_answer(void **state)
 {
 	static const struct {
-		const char *request, *answer;
+		const char *request, *answer, *part;
 	} rows[] = {
-		{ASK, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
-		      "Content-Length: 8\r\nConnection: close\r\n\r\n" BODY},
-		{"GET /metrics?x=1 HTTP/1.0\n\n", "HTTP/1.1 200 OK\r\n"},
-		{"GET http://hub:9469/metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n"},
-		{"GET http://hub HTTP/1.1\r\n\r\n", "HTTP/1.1 404 "},
-		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n"},
-		{"GET /metricsx HTTP/1.1\r\n\r\n", "HTTP/1.1 404 "},
-		{"POST /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET"},
-		{"\r\n\r\n", "HTTP/1.1 400 "},
-		{"GET /metrics\r\n\r\n", "HTTP/1.1 400 "},
-		{"GET /metrics SMTP\r\n\r\n", "HTTP/1.1 400 "},
+		{ASK, "HTTP/1.1 200 OK\r\n", "\r\nContent-Type: text/plain; version=0.0.4\r\n"},
+		{ASK, "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 8\r\n"},
+		{ASK, "HTTP/1.1 200 OK\r\n", "\r\nConnection: close\r\n"},
+		{ASK, "HTTP/1.1 200 OK\r\n", "\r\n\r\n" BODY},
+		{"GET /metrics?x=1 HTTP/1.0\r\n\r\n", "HTTP/1.", " 200 OK\r\n"},
+		{"GET http://hub:9469/metrics" REST, "HTTP/1.1 200 OK\r\n", BODY},
+		{"GET http://hub" REST, "HTTP/1.1 404 ", ""},
+		{"GET /" REST, "HTTP/1.1 404 Not Found\r\n", "\"code\":\"no-such-path\""},
+		{"GET /metricsx" REST, "HTTP/1.1 404 ", ""},
+		{"POST /metrics" REST, "HTTP/1.1 405 Method Not Allowed\r\n", "\r\nAllow: GET\r\n"},
+		{"HEAD /metrics" REST, "HTTP/1.1 405 ", "\r\nAllow: GET\r\n"},
+		{"GET /metrics\r\n\r\n", "HTTP/1.", " 400 "},
+		{"GET /metrics SMTP\r\n\r\n", "HTTP/1.", " 400 "},
+		{"POST /metrics HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nabcde",
+			"HTTP/1.1 413 ", ""},
+		{"POST /metrics HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: "
+		 "chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+			"HTTP/1.1 413 ", ""},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *said = said_to(connects(rows[i].request));
 
-		if (strncmp(said, rows[i].answer, strlen(rows[i].answer)) != 0)
+		if (strncmp(said, rows[i].answer, strlen(rows[i].answer)) != 0 ||
+			!strstr(said, rows[i].part))
 			fail_msg("%s: %s", rows[i].request, said);
 	}
-	assert_int_equal(lab.asked, 3);
+	assert_int_equal(lab.asked, 6);
 }
 
 static void a_request_may_come_in_pieces_and_be_too_long(void **state)
 {
 	int fd = connects("GET /metr");
-	char big[HTTP_REQUEST_MAX + 1];
+	char big[SERVER_HEADER_MAX + 1];
 
 	(void)state;
 	assert_int_equal(lab.asked, 0);
-	assert_int_equal(send(fd, "ics HTTP/1.1\r\n\r", 15, 0), 15);
+	assert_int_equal(send(fd, "ics HTTP/1.1\r\nHost: hub\r\n\r", 26, 0), 26);
 	turn();
 	assert_int_equal(lab.asked, 0);
 	assert_int_equal(send(fd, "\n", 1, 0), 1);
@@ -156,6 +166,8 @@ static void a_request_may_come_in_pieces_and_be_too_long(void **state)
 	assert_non_null(strstr(said_to(fd), "\r\n\r\n" BODY));
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
+	assert_non_null(strstr(said_to(connects(big)), " 414 "));
+	memcpy(big, "GET / HTTP/1.1\r\nA: ", 19);
 	assert_non_null(strstr(said_to(connects(big)), " 431 "));
 	assert_int_equal(lab.asked, 1);
 }
@@ -186,14 +198,14 @@ static void a_request_that_drips_ends(void **state)
 	int fd = connects(HALF);
 
 	(void)state;
-	while (!has_ended(fd) && clock_now() - begun < 2 * HTTP_REQUEST_S * CLOCK_SECOND) {
+	while (!has_ended(fd) && clock_now() - begun < 2 * SERVER_REQUEST_S * CLOCK_SECOND) {
 		(void)send(fd, "x", 1, MSG_NOSIGNAL);
 		usleep(100000);
 		turn();
 	}
 	assert_true(has_ended(fd));
-	assert_in_range((clock_now() - begun) / CLOCK_MILLISECOND, HTTP_REQUEST_S * 1000 - 100,
-		HTTP_REQUEST_S * 1000 + 3000);
+	assert_in_range((clock_now() - begun) / CLOCK_MILLISECOND, SERVER_REQUEST_S * 1000 - 100,
+		SERVER_REQUEST_S * 1000 + 3000);
 	close(fd);
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 
+#include "ipc/problem.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 enum { ANSWER_WITHIN_S = 30 };
 
@@ -25,112 +26,133 @@ static enum client_status no_daemon(const char *path, int error)
 	return CLIENT_NO_DAEMON;
 }
 
-static int open_socket(const char *path)
+static bool names_all(const char *template, const struct client_request *r)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct timeval timeout = {.tv_sec = ANSWER_WITHIN_S};
-	int fd;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	return fd;
+	return (!strstr(template, "{site}") || r->site) &&
+	       (!strstr(template, "{tunnel}") || r->tunnel >= 0);
 }
 
-static bool send_request(int fd, const struct client_request *request)
+/* Adds text to a path or a query; what means something there is encoded. */
+static void add_text(FILE *f, const char *text)
 {
-	json_t *o = json_pack("{s:s}", "verb", request->verb);
-	char *line;
-	size_t len, sent = 0;
-
-	if (request->prefix)
-		json_object_set_new(o, "prefix", json_string(request->prefix));
-	if (request->site)
-		json_object_set_new(o, "site", json_string(request->site));
-	if (request->tunnel >= 0)
-		json_object_set_new(o, "tunnel", json_integer(request->tunnel));
-	if (request->since_s)
-		json_object_set_new(o, "since_s", json_integer(request->since_s));
-	if (request->revisions[0]) {
-		json_t *list = json_array();
-
-		for (int i = 0; i < 2 && request->revisions[i]; i++)
-			json_array_append_new(list, json_integer(request->revisions[i]));
-		json_object_set_new(o, "revisions", list);
+	for (; *text; text++) {
+		if (isalnum((unsigned char)*text) || strchr("-._~:/", *text))
+			putc(*text, f);
+		else
+			fprintf(f, "%%%02X", (unsigned char)*text);
 	}
-	if (request->confirm_s)
-		json_object_set_new(o, "confirm_s", json_integer(request->confirm_s));
-	if (request->ike)
-		json_object_set_new(o, "ike", json_true());
-	if (request->next_start)
-		json_object_set_new(o, "next_start", json_true());
-	if (request->force)
-		json_object_set_new(o, "force", json_true());
-	line = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (!line)
-		return false;
-	len = strlen(line);
-	line[len++] = '\n'; /* in place of the NUL: it is not a string any more */
-	while (sent < len) {
-		ssize_t n = send(fd, line + sent, len - sent, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		sent += (size_t)n;
-	}
-	free(line);
-	return sent == len;
 }
 
-/* Everything up to the end of the stream, malloc'ed; NULL with errno set. */
-static char *read_reply(int fd, size_t *len)
+static void add_path(FILE *f, const char *template, const struct client_request *r)
 {
-	size_t size = 65536;
-	char *text = malloc(size);
-
-	*len = 0;
-	while (text) {
-		ssize_t n = recv(fd, text + *len, size - *len, 0);
-
-		if (n < 0 && errno == EINTR)
+	fputs("http://localhost", f);
+	while (*template) {
+		if (*template != '{') {
+			putc(*template ++, f);
 			continue;
-		if (n == 0)
-			return text;
-		if (n < 0)
-			break;
-		*len += (size_t)n;
-		if (*len < size)
-			continue;
-		if (size >= CLIENT_REPLY_MAX) {
-			errno = EFBIG;
-			break;
 		}
-
-		char *bigger = realloc(text, size *= 2);
-
-		if (!bigger)
-			break;
-		text = bigger;
+		/* A '/' would be of the path. */
+		if (!strncmp(template, "{site}", 6) && !strchr(r->site, '/'))
+			add_text(f, r->site);
+		else if (!strncmp(template, "{site}", 6))
+			fputs("%2F", f);
+		else if (!strncmp(template, "{tunnel}", 8))
+			fprintf(f, "%d", r->tunnel);
+		else
+			fprintf(f, "%ld", r->revisions[0]);
+		template = strchr(template, '}') + 1;
 	}
-	free(text);
-	return NULL;
+}
+
+/* What the path does not say, under the names of the contract. */
+static json_t *parameters_of(
+	const struct verb_row *verb, const char *template, const struct client_request *r)
+{
+	bool two = verb->object == OBJECT_REVISIONS && !(verb->options & VERB_ONE_REVISION);
+	json_t *o = json_object();
+
+	if (r->site && !strstr(template, "{site}"))
+		json_object_set_new(o, "site", json_string(r->site));
+	if (r->prefix)
+		json_object_set_new(o, "prefix", json_string(r->prefix));
+	if (r->revisions[0] && !strstr(template, "{revision}"))
+		json_object_set_new(o, two ? "from" : "revision", json_integer(r->revisions[0]));
+	if (r->revisions[1])
+		json_object_set_new(o, "to", json_integer(r->revisions[1]));
+	if (r->since_s)
+		json_object_set_new(o, "since_s", json_integer(r->since_s));
+	if (r->confirm_s)
+		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
+	if (r->ike)
+		json_object_set_new(o, "ike", json_true());
+	if (r->next_start)
+		json_object_set_new(o, "next_start", json_true());
+	if (r->force)
+		json_object_set_new(o, "force", json_true());
+	return o;
+}
+
+static void add_query(FILE *f, json_t *parameters)
+{
+	const char *name;
+	json_t *value;
+	char sign = '?';
+
+	json_object_foreach(parameters, name, value) {
+		fprintf(f, "%c%s=", sign, name);
+		if (json_is_string(value))
+			add_text(f, json_string_value(value));
+		else
+			fprintf(f, "%lld", (long long)json_integer_value(value));
+		sign = '&';
+	}
+}
+
+/* *url and *body, malloc'ed: NULL is no body. */
+static void write_request(const struct client_request *r, char **url, char **body)
+{
+	const struct verb_row *verb = &verbs[r->verb];
+	int last = VERB_PATHS - 1;
+	json_t *parameters;
+	size_t size;
+	FILE *f = open_memstream(url, &size);
+
+	if (!f)
+		abort();
+	while (last && (!verb->paths[last] || !names_all(verb->paths[last], r)))
+		last--;
+	parameters = parameters_of(verb, verb->paths[last], r);
+	add_path(f, verb->paths[last], r);
+	*body = NULL;
+	if (verb->right == RIGHT_READ)
+		add_query(f, parameters);
+	else
+		*body = json_object_size(parameters) ? json_dumps(parameters, JSON_COMPACT)
+						     : strdup("");
+	json_decref(parameters);
+	fclose(f);
+}
+
+struct reply {
+	char *text;
+	size_t len;
+};
+
+static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct reply *r = arg;
+	char *bigger;
+
+	(void)size; /* 1, says libcurl */
+	if (r->len + n > CLIENT_REPLY_MAX)
+		return 0;
+	bigger = realloc(r->text, r->len + n + 1);
+	if (!bigger)
+		return 0;
+	r->text = bigger;
+	memcpy(r->text + r->len, bytes, n);
+	r->len += n;
+	return n;
 }
 
 /* What the daemon has warned of while it did what was asked, or refused it. */
@@ -139,31 +161,27 @@ static void print_warnings(const json_t *o)
 	const json_t *text;
 	size_t i;
 
-	if (!json_object_get(o, "ok") && !json_object_get(o, "error"))
+	if (!json_object_get(o, "ok") && problem_status(o) == 200)
 		return; /* a document that has them for itself */
 	json_array_foreach(json_object_get(o, "warnings"), i, text)
 		fprintf(stderr, "sluice: warning: %s\n", json_string_value(text));
 }
 
-static enum client_status understand(const char *text, size_t len, json_t **reply)
+static enum client_status understand(const struct reply *r, json_t **reply)
 {
 	json_error_t error;
-	json_t *o = json_loadb(text, len, 0, &error);
-	const char *refusal = json_string_value(json_object_get(o, "error"));
+	json_t *o = json_loadb(r->text ? r->text : "", r->len, 0, &error);
+	const char *refusal = json_string_value(json_object_get(o, "detail"));
 
-	if (!len) {
-		fprintf(stderr, "sluice: sluiced does not answer; its log may say why\n");
-		return CLIENT_NO_DAEMON;
-	}
 	if (!json_is_object(o)) {
 		fprintf(stderr, "sluice: the answer of sluiced is not understood: %s\n",
-			error.text);
+			o ? "it is no object" : error.text);
 		json_decref(o);
 		return CLIENT_REFUSED;
 	}
 	print_warnings(o);
-	if (refusal) {
-		fprintf(stderr, "sluice: %s\n", refusal);
+	if (problem_status(o) != 200) {
+		fprintf(stderr, "sluice: %s\n", refusal ? refusal : "sluiced refuses");
 		json_decref(o);
 		return CLIENT_REFUSED;
 	}
@@ -171,26 +189,62 @@ static enum client_status understand(const char *text, size_t len, json_t **repl
 	return CLIENT_OK;
 }
 
+static enum client_status judge(CURL *curl, CURLcode code, const char *path)
+{
+	long error = 0;
+
+	switch (code) {
+	case CURLE_OK:
+		return CLIENT_OK;
+	case CURLE_COULDNT_CONNECT:
+		curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+		return no_daemon(path, (int)error);
+	case CURLE_GOT_NOTHING:
+		fprintf(stderr, "sluice: sluiced does not answer; its log may say why\n");
+		return CLIENT_NO_DAEMON;
+	default:
+		fprintf(stderr, "sluice: no answer from sluiced: %s\n", curl_easy_strerror(code));
+		return CLIENT_NO_DAEMON;
+	}
+}
+
 enum client_status client_ask(
 	const char *socket_path, const struct client_request *request, json_t **reply)
 {
-	int fd = open_socket(socket_path);
+	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+	char *url, *body;
+	struct reply r = {0};
 	enum client_status status;
-	char *text = NULL;
-	size_t len = 0;
+	CURL *curl;
 
 	*reply = NULL;
-	if (fd < 0)
-		return no_daemon(socket_path, errno);
-	if (send_request(fd, request))
-		text = read_reply(fd, &len);
-	if (text) {
-		status = understand(text, len, reply);
-	} else {
-		fprintf(stderr, "sluice: no answer from sluiced: %s\n", strerror(errno));
-		status = CLIENT_NO_DAEMON;
+	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return no_daemon(socket_path, ENAMETOOLONG);
+	curl_global_init(CURL_GLOBAL_NOTHING); /* nothing of it is for TLS */
+	curl = curl_easy_init();
+	if (!curl || !headers)
+		abort();
+	write_request(request, &url, &body);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(
+		curl, CURLOPT_PATH_AS_IS, 1L); /* a site may not be named "..", but be asked for */
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r);
+	if (body) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	}
-	free(text);
-	close(fd);
+	status = judge(curl, curl_easy_perform(curl), socket_path);
+	if (status == CLIENT_OK)
+		status = understand(&r, reply);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	free(url);
+	free(body);
+	free(r.text);
 	return status;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One question to the daemon: a line of JSON out, one JSON document back. */
+/* One question to the daemon, over HTTP: one JSON document back. */
 #ifndef SLUICE_TOOL_CLIENT_H
 #define SLUICE_TOOL_CLIENT_H
+
+#include "ipc/verbs.h"
 
 #include <jansson.h>
 
@@ -17,7 +19,7 @@ enum client_status {
 };
 
 struct client_request {
-	const char *verb;
+	enum api_verb verb;
 	const char *site;   /* NULL: all */
 	int tunnel;         /* 0, 1, or -1 for both */
 	int ike;            /* of rekey */

@@ -112,7 +112,7 @@ void command_usage(FILE *out)
 
 static void complete_sites(const char *socket_path)
 {
-	struct client_request request = {.verb = "show-sites", .tunnel = -1};
+	struct client_request request = {.verb = API_SHOW_SITES, .tunnel = -1};
 	json_t *document, *site;
 	size_t i;
 
@@ -129,7 +129,7 @@ static void complete_sites(const char *socket_path)
 
 static void complete_revisions(const char *socket_path)
 {
-	struct client_request request = {.verb = "history", .tunnel = -1};
+	struct client_request request = {.verb = API_HISTORY, .tunnel = -1};
 	json_t *document, *revision;
 	size_t i;
 

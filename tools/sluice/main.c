@@ -264,13 +264,12 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 
 static int run(const struct verb_row *c, const struct options *o, struct client_request *request)
 {
-	char name[VERB_NAME_SIZE];
 	json_t *document;
 	int status;
 
 	if (c->options & VERB_ITERATIONS)
 		return top_run(o->socket_path, request->site, o->iterations);
-	request->verb = verb_name(c, name);
+	request->verb = (enum api_verb)(c - verbs);
 	request->ike = o->ike;
 	request->force = o->force;
 	request->since_s = o->since_s;

@@ -108,8 +108,8 @@ static bool wait_for_next(const struct top *top)
 
 static enum client_status take_sample(struct top *top)
 {
-	struct client_request report = {.verb = "report", .site = top->site, .tunnel = -1};
-	struct client_request sites = {.verb = "show-sites", .site = top->site, .tunnel = -1};
+	struct client_request report = {.verb = API_REPORT, .site = top->site, .tunnel = -1};
+	struct client_request sites = {.verb = API_SHOW_SITES, .site = top->site, .tunnel = -1};
 	json_t *new_report, *new_sites;
 	enum client_status status = client_ask(top->socket_path, &report, &new_report);
 

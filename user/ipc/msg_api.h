@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between hub and api, and what may be asked over the control socket. A request is one line of JSON:
- *   {"verb": "...", "site": "NAME", "tunnel": 0 | 1, "ike": true, "force": true,
- *    "prefix": "ADDRESS[/LENGTH]", "since_s": 900, "revisions": [3, 4], "confirm_s": 600,
- *    "next_start": true}
- * of which only the verb is required; the reply is one JSON document, then the end of the stream.
+ * Between hub and api, and what may be asked over the control socket: HTTP with JSON. Its paths, parameters and answers
+ * are in docs/openapi.yaml; api makes of them what is here.
  */
 #ifndef SLUICE_IPC_MSG_API_H
 #define SLUICE_IPC_MSG_API_H
@@ -39,11 +36,11 @@ enum api_verb {
 	API_TUNNEL_UP,
 	API_TUNNEL_DRAIN,
 	API_RELEASE,
-	API_METRICS, /* Prometheus text, for HTTP */
+	API_METRICS, /* Prometheus text */
 	API_VERBS,
 };
 
-#define API_REQUEST_MAX    512 /* bytes of a request line */
+#define API_BODY_MAX       (64u << 10) /* bytes of a request, without its head */
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
@@ -59,7 +56,7 @@ struct imsg_api_client {
 
 struct imsg_api_request {
 	uint32_t id;
-	uint32_t client;           /* whose it is; 0: of HTTP */
+	uint32_t client;           /* whose it is; 0: of somebody at the port for metrics */
 	uint32_t verb;             /* enum api_verb */
 	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */
@@ -74,7 +71,9 @@ struct imsg_api_request {
 
 struct imsg_api_reply {
 	uint32_t id;
-	uint32_t len; /* bytes that follow */
+	uint32_t len;    /* bytes that follow */
+	uint32_t status; /* of HTTP; other than 200 it is a problem (ipc/problem.h) */
+	bool metrics;    /* text of Prometheus in place of JSON */
 	bool last;
 };
 

@@ -78,14 +78,3 @@ const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE])
 		*space = '-';
 	return name;
 }
-
-enum api_verb verb_find(const char *name)
-{
-	char own[VERB_NAME_SIZE];
-
-	for (int v = 0; v < API_VERBS; v++) {
-		if (verbs[v].words && !strcmp(verb_name(&verbs[v], own), name))
-			return (enum api_verb)v;
-	}
-	return API_INVALID;
-}

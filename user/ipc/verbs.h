@@ -62,7 +62,4 @@ extern const struct verb_row verbs[API_VERBS];
 /* "show-sites" of {"show sites"}. */
 const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE]);
 
-/* API_INVALID: there is none of that name. */
-enum api_verb verb_find(const char *name);
-
 #endif

@@ -13,9 +13,9 @@
 /* requests.c: answers to the control socket. */
 void hub_api_request(struct hub *h, const struct imsg_api_request *request);
 
-/* answers.c: answers a request of the control socket, with a document or with text. */
+/* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
-void status_reply_text(struct hub *h, uint32_t request, const char *text);
+void status_reply_metrics(struct hub *h, uint32_t request, const char *text);
 
 /* clients.c: who is connected to the control socket. */
 struct clients *clients_new(void);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "ipc/problem.h"
 #include "ipc/verbs.h"
 
 #include <errno.h>
@@ -185,7 +186,9 @@ static uint64_t note_outcome(
 
 void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
 {
-	const char *error = json_string_value(json_object_get(answer, "error"));
+	const char *error = problem_status(answer) == 200
+				    ? NULL
+				    : json_string_value(json_object_get(answer, "detail"));
 	const char *ok = json_string_value(json_object_get(answer, "ok"));
 	struct hub_audit *a = h->audit;
 	unsigned int place = request ? place_of(a, request) : API_CLIENTS_MAX;

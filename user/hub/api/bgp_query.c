@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_bgp.h"
+#include "ipc/problem.h"
 #include "view/view.h"
 
 #include <stdlib.h>
@@ -46,9 +47,9 @@ void bgp_queries_free(struct bgp_queries *q)
 	free(q);
 }
 
-static void refuse(struct hub *h, uint32_t request, const char *why)
+static void refuse(struct hub *h, uint32_t request, enum problem problem, const char *why)
 {
-	status_reply(h, request, json_pack("{s:s}", "error", why));
+	status_reply(h, request, problem_json(problem, why));
 }
 
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
@@ -59,7 +60,7 @@ void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 	for (int i = 0; i < BGP_QUERIES_MAX && !p; i++)
 		p = h->queries->list[i].id ? NULL : &h->queries->list[i];
 	if (!p || !h->processes[PROCESS_BGP].channel) {
-		refuse(h, request->id,
+		refuse(h, request->id, p ? PROBLEM_STARTING : PROBLEM_TOO_MANY,
 			p ? "the bgp process is starting" : "too many questions at a time");
 		return;
 	}
@@ -123,6 +124,6 @@ void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns)
 			continue;
 		json_decref(p->paths);
 		p->id = 0;
-		refuse(h, p->request, "the bgp process does not answer");
+		refuse(h, p->request, PROBLEM_NO_ANSWER, "the bgp process does not answer");
 	}
 }

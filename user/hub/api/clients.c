@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/problem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,14 +90,20 @@ static bool may_come(const struct clients *c, uid_t uid)
 /* What was sent is read, or the kernel would take back the answer. */
 static void turn_away(int fd, uid_t uid)
 {
-	static const char answer[] = "{\"error\":\"too many connections to sluiced\"}\n";
-	char request[API_REQUEST_MAX];
+	json_t *problem = problem_json(PROBLEM_TOO_MANY, "too many connections to sluiced");
+	char *text = json_dumps(problem, JSON_COMPACT), answer[1024], request[8192];
+	int len = snprintf(answer, sizeof(answer),
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+		"Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+		text ? strlen(text) : 0, text ? text : "");
 
 	log_warn("control socket: too many connections: one more of uid %u is refused",
 		(unsigned int)uid);
 	(void)recv(fd, request, sizeof(request), MSG_DONTWAIT);
-	(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
+	free(text);
+	json_decref(problem);
 }
 
 static void hand_over(struct hub *h, int fd)

@@ -12,6 +12,7 @@
 #include "hub/site/admin.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_ike.h"
+#include "ipc/problem.h"
 #include "ipc/verbs.h"
 #include "view/view.h"
 
@@ -35,19 +36,20 @@ static void clean_lines(char *text)
 	utf8_clean(text);
 }
 
-static json_t *error_json(const char *format, const char *detail)
+static json_t *refused(enum problem problem, const char *format, const char *detail)
 {
 	char text[CONFIG_ERROR_SIZE + 64];
 
 	snprintf(text, sizeof(text), format, detail);
 	clean_lines(text);
-	return json_pack("{s:s}", "error", text);
+	return problem_json(problem, text);
 }
 
 static void on_applied(
 	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings)
 {
-	json_t *document = ok ? json_pack("{s:s}", "ok", summary) : error_json("%s", summary);
+	json_t *document =
+		ok ? json_pack("{s:s}", "ok", summary) : refused(PROBLEM_REFUSED, "%s", summary);
 
 	if (json_array_size(warnings))
 		json_object_set(document, "warnings", (json_t *)warnings);
@@ -56,9 +58,9 @@ static void on_applied(
 
 /* ---- commands ---- */
 
-static json_t *done_or(const char *why, const char *done)
+static json_t *done_or(enum problem problem, const char *why, const char *done)
 {
-	return why ? error_json("%s", why) : json_pack("{s:s}", "ok", done);
+	return why ? refused(problem, "%s", why) : json_pack("{s:s}", "ok", done);
 }
 
 /*
@@ -88,9 +90,10 @@ static json_t *rekey(struct hub *h, struct site *site, const struct imsg_api_req
 			process_send(
 				&h->processes[PROCESS_IKE], IMSG_IKE_COMMAND, -1, &m, sizeof(m));
 	}
-	return done_or(why, "new keys are asked for; `sluice show log` says what becomes of it, "
-			    "`sluice show sa` which "
-			    "are used");
+	return done_or(PROBLEM_STARTING, why,
+		"new keys are asked for; `sluice show log` says what becomes of it, "
+		"`sluice show sa` which "
+		"are used");
 }
 
 /*
@@ -105,7 +108,7 @@ static json_t *asked_or(const struct hub *h, const char *why, const char *done)
 		admin_is_kept(h) ? ""
 				 : "; it is forgotten when sluiced ends, because it could not be "
 				   "written (see its log)");
-	return done_or(why, text);
+	return done_or(PROBLEM_REFUSED, why, text);
 }
 
 static json_t *down(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -130,6 +133,7 @@ static json_t *drain(struct hub *h, struct site *site, const struct imsg_api_req
 static json_t *release(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	const char *why = cannot_ask(h, PROCESS_BGP);
+	enum problem problem = why ? PROBLEM_STARTING : PROBLEM_REFUSED;
 
 	(void)site;
 	if (!why)
@@ -137,7 +141,7 @@ static json_t *release(struct hub *h, struct site *site, const struct imsg_api_r
 	if (!why)
 		process_send(&h->processes[PROCESS_BGP], IMSG_BGP_RELEASE, -1, &r->prefix,
 			sizeof(r->prefix));
-	return done_or(why, "released");
+	return done_or(problem, why, "released");
 }
 
 static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -161,7 +165,8 @@ static json_t *confirm(struct hub *h, struct site *site, const struct imsg_api_r
 	char why[CONFIG_ERROR_SIZE];
 
 	(void)site, (void)r;
-	return done_or(revision_confirm(h, why, sizeof(why)) ? NULL : why, "it stays in force");
+	return done_or(PROBLEM_REFUSED, revision_confirm(h, why, sizeof(why)) ? NULL : why,
+		"it stays in force");
 }
 
 static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -185,7 +190,7 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 		hub_apply(h, &order);
 	}
 	json_decref(who);
-	return d ? NULL : error_json("%s", why);
+	return d ? NULL : refused(PROBLEM_NO_SUCH_REVISION, "%s", why);
 }
 
 static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -193,10 +198,11 @@ static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_requ
 	char error[CONFIG_ERROR_SIZE];
 	struct documents *d = r->revisions[0] ? revision_get(h, r->revisions[0], error)
 					      : documents_load(revision_path(h), false, error);
+	enum problem problem = !d && r->revisions[0] ? PROBLEM_NO_SUCH_REVISION : PROBLEM_INVALID;
 	json_t *document = d ? hub_plan(h, d, error) : NULL;
 
 	(void)site;
-	return document ? document : error_json("%s", error);
+	return document ? document : refused(problem, "%s", error);
 }
 
 /* From one to the other; of one, from what is in force before it. */
@@ -207,7 +213,7 @@ static json_t *diff(struct hub *h, struct site *site, const struct imsg_api_requ
 
 	(void)site;
 	document = hub_diff(h, r->revisions[0], r->revisions[1], error);
-	return document ? document : error_json("%s", error);
+	return document ? document : refused(PROBLEM_NO_SUCH_REVISION, "%s", error);
 }
 
 static json_t *history(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -341,7 +347,7 @@ static json_t *metrics(struct hub *h, struct site *site, const struct imsg_api_r
 		view_endpoints_metrics(f, &h->model);
 		fclose(f);
 	}
-	status_reply_text(h, r->id, text ? text : "");
+	status_reply_metrics(h, r->id, text ? text : "");
 	free(text);
 	return NULL;
 }
@@ -388,20 +394,21 @@ static bool has_tunnel(const struct site *site, const struct imsg_api_request *r
 static json_t *refusal(const struct site *site, const struct imsg_api_request *r)
 {
 	if (r->verb >= API_VERBS || !answers[r->verb])
-		return error_json("%s", "unknown verb");
+		return refused(PROBLEM_BAD_REQUEST, "%s", "unknown verb");
 	/* What api has checked, too: it is taken for somebody else's. */
 	if (r->confirm_s && (!(verbs[r->verb].options & VERB_CONFIRM) || r->next_start ||
 				    r->confirm_s > API_CONFIRM_MAX_S))
-		return error_json("%s", "it cannot be confirmed");
+		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be confirmed");
 	if (r->site[0] && !site)
-		return error_json("no site is named '%s'", r->site);
+		return refused(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", r->site);
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&
 		!(verbs[r->verb].options & VERB_TUNNEL && r->tunnel >= 0))
 		return NULL;
 	if (!site)
-		return error_json("%s", "a site must be named");
+		return refused(PROBLEM_BAD_REQUEST, "%s", "a site must be named");
 	if (!has_tunnel(site, r))
-		return error_json("site '%s' has no such tunnel", site->conf.name);
+		return refused(
+			PROBLEM_NO_SUCH_TUNNEL, "site '%s' has no such tunnel", site->conf.name);
 	return NULL;
 }
 
@@ -416,18 +423,19 @@ static json_t *forbidden(struct hub *h, const struct imsg_api_request *r)
 	if (r->verb == API_METRICS)
 		return NULL;
 	if (!who)
-		return error_json("%s", "whoever asks is not connected");
+		return refused(PROBLEM_NOT_CONNECTED, "%s", "whoever asks is not connected");
 	if (verbs[r->verb].right == RIGHT_READ)
 		return NULL;
 	if (!hub_audit_allows(h, who->uid, clock_now())) {
 		log_warn("uid %u asks for more changes than one may make", (unsigned int)who->uid);
-		return json_pack("{s:s}", "error",
+		return problem_json(PROBLEM_TOO_MANY_CHANGES,
 			"nothing was changed: you have made too many changes; one each 10 seconds "
 			"is possible now");
 	}
 	if (hub_audit_begin(h, r, who))
 		return NULL;
-	return error_json("nothing was changed, because the audit log cannot be written: %s",
+	return refused(PROBLEM_FAILED,
+		"nothing was changed, because the audit log cannot be written: %s",
 		strerror(errno));
 }
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The metrics over HTTP (RFC 9112): one GET of /metrics a connection, which ends with the answer. Whoever can reach the
- * socket may ask; so connections are few, and one that does not go on gives way to the next.
- */
+/* The metrics over HTTP, for whoever can reach a TCP port: GET /metrics, and nothing else. */
 #ifndef SLUICE_PROC_API_HTTP_H
 #define SLUICE_PROC_API_HTTP_H
 
@@ -10,11 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_READING_MAX 256  /* connections whose request is not there yet; then the oldest ends */
-#define HTTP_SENDING_MAX 32   /* whose answer is not gone yet; the same */
-#define HTTP_REQUEST_MAX 8192 /* bytes of a request */
-#define HTTP_REQUEST_S   5    /* until it is there, however it comes */
-#define HTTP_ANSWER_S    60   /* until the answer is gone */
+#define HTTP_READING_MAX 256 /* connections whose request is not there yet; then the oldest ends */
+#define HTTP_SENDING_MAX 32  /* whose answer is not gone yet; the same */
+#define HTTP_METRICS     "text/plain; version=0.0.4" /* what the answer is */
 
 struct event_base;
 struct http;

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proc/api/server.h"
+
+#include "base/log.h"
+#include "ipc/msg_api.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_MAX  (64u << 20) /* bytes of one */
+#define CONNECTIONS 64          /* that have been ended, and the library has not let go of yet */
+#define PROBLEM     "application/problem+json"
+
+enum state { READING, ASKED, SENDING, ENDED, STATES };
+
+struct buffer {
+	char *bytes;
+	size_t len, size;
+};
+
+/* A connection and its request. */
+struct exchange {
+	TAILQ_ENTRY(exchange) link;
+	struct server *server;
+	enum state state;
+	uint32_t client, id;
+	int fd;     /* the library's, to know it again */
+	int own_fd; /* a duplicate: the connection can be ended whatever the library waits for */
+	struct MHD_Connection *connection; /* NULL: the library has not begun with it */
+	struct event *deadline;
+	char *target;
+	bool begun, too_long, suspended, answered;
+	struct buffer body, answer;
+	struct server_answer head;
+	const char *allow;
+};
+
+TAILQ_HEAD(exchange_list, exchange);
+
+struct server {
+	struct event_base *base;
+	const struct server_kind *kind;
+	void *context;
+	struct MHD_Daemon *daemon;
+	struct event *ready, *timer;
+	struct exchange_list lists[STATES]; /* the oldest first */
+	unsigned int counts[STATES];
+	bool running;
+};
+
+static void append(struct buffer *b, const void *bytes, size_t len)
+{
+	if (b->size - b->len < len) {
+		b->size = (b->len + len) * 2;
+		b->bytes = realloc(b->bytes, b->size);
+		if (!b->bytes)
+			abort();
+	}
+	if (len)
+		memcpy(b->bytes + b->len, bytes, len);
+	b->len += len;
+}
+
+/* ---- states ---- */
+
+static void set_deadline(struct exchange *e, int seconds)
+{
+	const struct timeval limit = {.tv_sec = seconds};
+
+	evtimer_add(e->deadline, &limit);
+}
+
+static void move(struct exchange *e, enum state state)
+{
+	struct server *s = e->server;
+
+	TAILQ_REMOVE(&s->lists[e->state], e, link);
+	s->counts[e->state]--;
+	e->state = state;
+	TAILQ_INSERT_TAIL(&s->lists[state], e, link);
+	s->counts[state]++;
+}
+
+/* The library hears that the connection is over, and lets go of it when it runs next. */
+static void end(struct exchange *e)
+{
+	if (e->state == ENDED)
+		return;
+	move(e, ENDED);
+	shutdown(e->own_fd, SHUT_RDWR);
+	if (e->suspended) {
+		e->suspended = false;
+		MHD_resume_connection(e->connection);
+	}
+}
+
+static void make_room(struct server *s, enum state state, unsigned int most)
+{
+	if (s->counts[state] >= most)
+		end(TAILQ_FIRST(&s->lists[state]));
+}
+
+static void exchange_free(struct exchange *e)
+{
+	struct server *s = e->server;
+
+	TAILQ_REMOVE(&s->lists[e->state], e, link);
+	s->counts[e->state]--;
+	if (s->kind->gone && e->client)
+		s->kind->gone(s->context, e->client);
+	event_free(e->deadline);
+	close(e->own_fd);
+	free(e->target);
+	free(e->body.bytes);
+	free(e->answer.bytes);
+	free(e);
+}
+
+/* ---- the library ---- */
+
+static void run(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	struct timeval limit;
+
+	if (s->running)
+		return;
+	s->running = true;
+	MHD_run(s->daemon);
+	s->running = false;
+	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES) {
+		evtimer_del(s->timer);
+		return;
+	}
+	limit = (struct timeval){
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000};
+	evtimer_add(s->timer, &limit);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	run(arg);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct exchange *e = arg;
+	struct server *s = e->server;
+
+	(void)fd, (void)what;
+	if (!e->connection) {
+		exchange_free(e);
+		return;
+	}
+	end(e);
+	run(s);
+}
+
+/* Both of MHD_NotifyConnectionCallback: begun and over. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **own,
+	enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+	struct server *s = context;
+	struct exchange *e;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*own)
+			exchange_free(*own);
+		*own = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	for (int state = READING; state < STATES; state++) {
+		TAILQ_FOREACH(e, &s->lists[state], link) {
+			if (e->connection || e->fd != info->connect_fd)
+				continue;
+			e->connection = connection;
+			*own = e;
+			return;
+		}
+	}
+}
+
+static struct exchange *exchange_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* The target as it came: what the library hands on later is decoded. */
+static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+{
+	struct exchange *e = exchange_of(connection);
+
+	(void)context;
+	if (e && !e->target) {
+		e->target = strdup(target);
+		if (!e->target)
+			abort();
+	}
+	return NULL;
+}
+
+static enum MHD_Result send_answer(struct exchange *e)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		e->answer.len, e->answer.bytes, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result ok;
+
+	if (!r)
+		return MHD_NO;
+	e->answer = (struct buffer){0}; /* it is the response's */
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, e->head.type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (e->allow)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, e->allow);
+	make_room(e->server, SENDING, e->server->kind->sending);
+	move(e, SENDING);
+	ok = MHD_queue_response(e->connection, e->head.status, r);
+	MHD_destroy_response(r);
+	return ok;
+}
+
+/* Without its body: it is refused by what its head says. */
+static bool says_too_much(struct exchange *e)
+{
+	const char *length = MHD_lookup_connection_value(
+		e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length && strtoull(length, NULL, 10) > e->server->kind->body;
+}
+
+static void on_whole(struct exchange *e, const char *method)
+{
+	const struct server_request request = {.method = method,
+		.target = e->target ? e->target : "",
+		.body = e->body.bytes ? e->body.bytes : "",
+		.len = e->body.len};
+	struct server *s = e->server;
+
+	set_deadline(e, API_CLIENT_TOTAL_S - SERVER_REQUEST_S);
+	if (s->counts[ASKED] >= s->kind->asked) {
+		exchange_refuse(e, PROBLEM_TOO_MANY, "too many questions at a time", NULL);
+		return;
+	}
+	move(e, ASKED);
+	s->kind->take(s->context, e, &request);
+}
+
+/* MHD_AccessHandlerCallback: with the head, with each part of the body, at the end, and when it goes on. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *upload, size_t *upload_len, void **own)
+{
+	struct exchange *e = exchange_of(connection);
+
+	(void)context, (void)url, (void)version, (void)own;
+	if (!e || e->state == ENDED)
+		return MHD_NO;
+	if (!e->begun) {
+		e->begun = true;
+		if (!says_too_much(e))
+			return MHD_YES;
+		exchange_refuse(e, PROBLEM_TOO_LONG, "the body is too long", NULL);
+		return send_answer(e);
+	}
+	if (*upload_len) {
+		e->too_long = e->too_long || *upload_len > e->server->kind->body - e->body.len;
+		if (!e->too_long)
+			append(&e->body, upload, *upload_len);
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	if (e->too_long)
+		exchange_refuse(e, PROBLEM_TOO_LONG, "the body is too long", NULL);
+	else if (e->state == READING)
+		on_whole(e, method);
+	if (e->answered)
+		return send_answer(e);
+	if (!e->suspended) {
+		e->suspended = true;
+		MHD_suspend_connection(connection);
+	}
+	return MHD_YES;
+}
+
+/* ---- what others call ---- */
+
+uint32_t exchange_client(const struct exchange *e)
+{
+	return e->client;
+}
+
+void exchange_refuse(
+	struct exchange *e, enum problem problem, const char *detail, const char *allow)
+{
+	json_t *document = problem_json(problem, detail);
+	char *text = json_dumps(document, JSON_COMPACT);
+
+	e->answer.len = 0;
+	append(&e->answer, text ? text : "", text ? strlen(text) : 0);
+	append(&e->answer, "\n", 1);
+	e->head = (struct server_answer){problems[problem].status, PROBLEM};
+	e->allow = allow;
+	e->answered = true;
+	free(text);
+	json_decref(document);
+}
+
+void exchange_wait(struct exchange *e, uint32_t id)
+{
+	e->id = id;
+}
+
+bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
+	const struct server_answer *last)
+{
+	struct exchange *e;
+
+	TAILQ_FOREACH(e, &s->lists[ASKED], link) {
+		if (e->id == id && !e->answered)
+			break;
+	}
+	if (!e)
+		return false;
+	if (e->answer.len + len > ANSWER_MAX) {
+		exchange_refuse(e, PROBLEM_FAILED, "the answer is too long", NULL);
+	} else {
+		append(&e->answer, bytes, len);
+		if (!last)
+			return true;
+		e->head = *last;
+		e->answered = true;
+	}
+	if (e->suspended) {
+		e->suspended = false;
+		MHD_resume_connection(e->connection);
+	}
+	run(s);
+	return true;
+}
+
+void server_add(struct server *s, int own_fd, uint32_t client)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNIX};
+	struct exchange *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		abort();
+	make_room(s, READING, s->kind->reading);
+	e->server = s;
+	e->client = client;
+	e->fd = own_fd;
+	e->own_fd = fcntl(own_fd, F_DUPFD_CLOEXEC, 0);
+	e->deadline = evtimer_new(s->base, on_deadline, e);
+	TAILQ_INSERT_TAIL(&s->lists[READING], e, link);
+	s->counts[READING]++;
+	set_deadline(e, SERVER_REQUEST_S);
+	/* The library closes what it does not take. */
+	if (e->own_fd < 0 ||
+		MHD_add_connection(s->daemon, own_fd, &nobody, sizeof(nobody)) != MHD_YES) {
+		log_warn("a connection cannot be taken: %s", strerror(errno));
+		if (e->own_fd < 0)
+			close(own_fd);
+		if (!e->connection)
+			exchange_free(e);
+	}
+	run(s);
+}
+
+struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context)
+{
+	const unsigned int most = kind->reading + kind->asked + kind->sending + CONNECTIONS;
+	const union MHD_DaemonInfo *info;
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->base = base;
+	s->kind = kind;
+	s->context = context;
+	for (int i = 0; i < STATES; i++)
+		TAILQ_INIT(&s->lists[i]);
+	s->daemon =
+		MHD_start_daemon(MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL |
+					 MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+			0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, most,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADER_MAX,
+			MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_URI_LOG_CALLBACK,
+			on_target, s, MHD_OPTION_END);
+	info = s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (!info) {
+		log_error("HTTP cannot be served");
+		free(s);
+		return NULL;
+	}
+	s->ready = event_new(base, info->epoll_fd, EV_READ | EV_PERSIST, on_ready, s);
+	s->timer = evtimer_new(base, on_ready, s);
+	event_add(s->ready, NULL);
+	return s;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	for (int state = READING; state < ENDED; state++) {
+		while (!TAILQ_EMPTY(&s->lists[state]))
+			end(TAILQ_FIRST(&s->lists[state]));
+	}
+	MHD_stop_daemon(s->daemon);
+	while (!TAILQ_EMPTY(&s->lists[ENDED]))
+		exchange_free(TAILQ_FIRST(&s->lists[ENDED]));
+	event_free(s->ready);
+	event_free(s->timer);
+	free(s);
+}
