@@ -13,7 +13,8 @@ PACKAGES=(
 	libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev
 )
 [ "${1:-}" = build ] || PACKAGES+=(
-	libcmocka-dev iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography
+	libcmocka-dev iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography python3-yaml
+	python3-jsonschema
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )

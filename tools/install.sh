@@ -11,6 +11,7 @@ install -D -m 0644 packaging/sluice-renew@.timer "$to/lib/systemd/system/sluice-
 install -D -m 0644 packaging/sysusers.conf "$to/usr/lib/sysusers.d/sluice.conf"
 install -D -m 0644 packaging/sluice.bash "$to/usr/share/bash-completion/completions/sluice"
 install -D -m 0644 -t "$to/usr/share/doc/sluice/examples" tools/examples/*.yaml
+install -D -m 0644 docs/openapi.yaml "$to/usr/share/doc/sluice/openapi.yaml"
 install -d -m 0700 "$to/etc/sluice/psk"
 install -d -m 0755 "$to/etc/sluice/sites"
 [ -e "$to/etc/sluice/sluice.yaml" ] || install -m 0644 packaging/sluice.yaml "$to/etc/sluice/sluice.yaml"

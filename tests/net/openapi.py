@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+# usage: openapi.py SOCKET, of fake_control; see openapi.sh
+import copy
+import http.client
+import json
+import pathlib
+import re
+import socket
+import sys
+import urllib.parse
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+
+failed = 0
+contract = yaml.safe_load(open("docs/openapi.yaml"))
+golden = {f.stem: json.loads(f.read_text()) for f in pathlib.Path("tests/golden").glob("*.json")}
+formats = FormatChecker(formats=())
+formats.checks("date-time")(
+    lambda v: not isinstance(v, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", v)))
+
+
+def say(ok, what, why=""):
+    global failed
+    failed |= not ok
+    print(f"ok   {what}" if ok else f"FAIL {what}: {why}")
+
+
+def nodes(o, at=""):
+    yield at, o
+    for k, v in o.items() if isinstance(o, dict) else enumerate(o) if isinstance(o, list) else ():
+        yield from nodes(v, f"{at}/{k}")
+
+
+def resolve(o):
+    while isinstance(o, dict) and "$ref" in o:
+        at = contract
+        for name in o["$ref"].removeprefix("#/").split("/"):
+            at = at[name]
+        o = at
+    return o
+
+
+# A member that the contract does not name is a mistake here, though clients are to expect it.
+closed = copy.deepcopy(contract["components"])
+for _, o in nodes(closed):
+    if isinstance(o, dict) and isinstance(o.get("properties"), dict) and "required" not in o["properties"]:
+        o.setdefault("additionalProperties", False)
+
+
+def wrong(schema, document):
+    """What is wrong with a document; "": nothing"""
+    v = Draft202012Validator({**schema, "components": closed}, format_checker=formats)
+    return "; ".join(f"{e.json_path}: {e.message[:200]}" for e in v.iter_errors(document))
+
+
+# ---- the contract itself ----
+try:
+    import openapi_spec_validator
+    openapi_spec_validator.validate_spec(contract)
+    say(True, "a validator of OpenAPI takes it")
+except ImportError:
+    pass  # Debian 12 has none
+for at, o in nodes(contract):
+    if isinstance(o, dict) and "$ref" in o:
+        try:
+            resolve(o)
+        except KeyError:
+            say(False, at, f"{o['$ref']} is nowhere")
+used = {o["$ref"] for _, o in nodes(contract) if isinstance(o, dict) and "$ref" in o}
+for kind, things in contract["components"].items():
+    for name in things:
+        if f"#/components/{kind}/{name}" not in used:
+            say(False, f"components/{kind}/{name}", "nothing refers to it")
+for name, schema in contract["components"]["schemas"].items():
+    Draft202012Validator.check_schema(schema)
+operations = [(path, method, o) for path, methods in contract["paths"].items() for method, o in methods.items()]
+ids = [o["operationId"] for _, _, o in operations]
+say(len(ids) == len(set(ids)), "operations have names of their own", ids)
+
+# ---- what the sources say ----
+rows = re.findall(r"\t\[API_\w+\] = \{(.*?)\n?\},\n(?=\t\[|\})", open("user/ipc/verbs.c").read(), re.S)
+paths = {(p, "get" if "RIGHT_READ" in row else "post"): row for row in rows for p in re.findall(r'"(/v1/[^"]*)"', row)}
+say(len(rows) > 20 and set(paths) == {(p, m) for p, m, _ in operations}, "each path of a verb is in it, and no other",
+    set(paths) ^ {(p, m) for p, m, _ in operations})
+problems = re.findall(r'\{(\d+), "(.*?)", "(.*?)"\}', open("user/ipc/problem.c").read())
+problem = contract["components"]["schemas"]["Problem"]
+say({c for _, _, c in problems} == set(problem["properties"]["code"]["enum"]), "each code of a refusal is in it, and no other")
+
+
+# ---- documents ----
+def schema_of(operation):
+    return operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+by_verb = {}
+for (path, method), row in paths.items():
+    words = re.match(r'\s*"([a-z -]+)"', row)
+    if words:
+        by_verb.setdefault(words[1].replace(" ", "-"), contract["paths"][path][method])
+for name, document in golden.items():
+    verb = max((v for v in by_verb if name == v or name.startswith(v + "-")), key=len, default=None)
+    if not verb:
+        say(False, f"{name}.json", "no verb answers so")
+        continue
+    schema = schema_of(by_verb[verb])
+    why = wrong(schema, document)
+    say(not why, f"{name}.json is what {by_verb[verb]['operationId']} answers", why)
+    more, less = dict(document, nonsense=1), dict(document)
+    less.pop(next(iter(less)) if verb != "show-route" else "paths")
+    say(wrong(schema, more) and wrong(schema, less), f"{name}.json: one member more or less is noticed")
+
+
+# ---- requests, understood by the daemon's own parser ----
+class Control(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(sys.argv[1])
+
+
+def ask(method, path, query, body):
+    c = Control("localhost", timeout=20)
+    url = path + ("?" + urllib.parse.urlencode(query) if query else "")
+    c.request(method.upper(), url, json.dumps(body) if body else None)
+    r = c.getresponse()
+    text = r.read().decode()
+    c.close()
+    return r.status, text
+
+
+def sample(name, schema):
+    kind = resolve(schema)["type"]
+    return {"boolean": True, "integer": 1, "string": "10.1.0.0/24" if name == "prefix" else "store-1"}[kind]
+
+
+def parameters(operation):
+    """{name: (where, required, a value)}"""
+    found = {}
+    for p in map(resolve, operation.get("parameters", [])):
+        found[p["name"]] = (p["in"], p.get("required", False), sample(p["name"], p["schema"]))
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    for name, schema in body.get("properties", {}).items():
+        found[name] = ("body", name in body.get("required", []), sample(name, schema))
+    return found
+
+
+every = {name: value for _, _, o in operations for name, value in parameters(o).items()}
+for path, method, o in operations:
+    own = parameters(o)
+    url = re.sub(r"\{(\w+)\}", lambda m: str(own[m[1]][2]), path)
+    where = "query" if method == "get" else "body"
+    needed = {n: v for n, (at, required, v) in own.items() if at == where and required}
+    taken = [{}] + [{n: v} for n, (at, _, v) in own.items() if at == where]
+    bad = []
+    for one in taken:
+        given = {**needed, **one, **({"from": 1} if "to" in one else {})}
+        status, text = ask(method, url, given if where == "query" else {}, given if where == "body" else {})
+        why = status != 200 and text
+        if status == 200 and "application/json" in o["responses"]["200"]["content"]:
+            why = wrong(schema_of(o), json.loads(text))
+        bad += [f"{given}: {why}"] if why else []
+    say(not bad, f"{method} {path}: taken and answered as it says", bad)
+    for name in set(every) - set(own) | {"nonsense"}:
+        given = {**needed, name: every.get(name, (0, 0, 1))[2]}
+        status, text = ask(method, url, given if where == "query" else {}, given if where == "body" else {})
+        why = status != 400 and text or wrong({"$ref": "#/components/schemas/Problem"}, json.loads(text))
+        if why:
+            say(False, f"{method} {path} with {name}", why)
+    for name in needed:
+        status, text = ask(method, url, {}, {})
+        say(status == 400, f"{method} {path} without {name} is refused", text)
+    other = "POST" if method == "get" else "GET"
+    say(ask(other, url, {}, {})[0] == 405, f"{other} {path} is refused")
+sys.exit(failed)
