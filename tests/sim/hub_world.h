@@ -122,13 +122,13 @@ static inline void world_configure(const char *concentrator, const char *sites)
 
 #define WORLD_APPLIES 5 /* what hub is to give back, as it is */
 
-static inline void world_applied(
-	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings)
+static inline void world_applied(struct hub *h, uint64_t of, enum problem problem,
+	const char *summary, const json_t *warnings)
 {
 	(void)h;
 	assert_int_equal(of, WORLD_APPLIES);
 	world.applied.calls++;
-	world.applied.ok = ok;
+	world.applied.ok = problem == PROBLEM_NONE;
 	snprintf(world.applied.summary, sizeof(world.applied.summary), "%s", summary);
 	json_decref(world.applied.warnings);
 	world.applied.warnings = json_deep_copy(warnings);

@@ -333,6 +333,7 @@ static void a_mistake_is_told_in_utf_8(void **state)
 		world_configure("", sites);
 		hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "detail",
 			"site 'one' tunnel 0: psk file:/");
+		assert_int_equal(client.status, 422);
 	}
 }
 

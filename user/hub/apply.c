@@ -142,18 +142,19 @@ static void hear(void *context, const char *text)
 }
 
 /* Nothing more is heard, and the answer is given. */
-static void finish(struct hub *h, struct apply_pending *p, bool ok, const char *summary)
+static void finish(
+	struct hub *h, struct apply_pending *p, enum problem problem, const char *summary)
 {
 	log_hear(NULL, NULL);
 	if (p->unheard)
 		json_array_append_new(p->warnings,
 			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
 	if (p->done)
-		p->done(h, p->of, ok, summary, p->warnings);
+		p->done(h, p->of, problem, summary, p->warnings);
 }
 
-/* Checks everything; changes nothing. False with a sentence. */
-static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
+/* Checks everything; changes nothing. With a sentence why not. */
+static enum problem prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
 {
 	const struct config *old = h->config;
 	struct plan *plan;
@@ -161,16 +162,16 @@ static bool prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_
 
 	p->config = documents_config(p->documents, summary);
 	if (!p->config)
-		return false;
+		return PROBLEM_INVALID;
 	plan = plan_make(old, p->config);
 	refused = plan_refusal(plan, p->next_start, summary, CONFIG_ERROR_SIZE);
 	plan_free(plan);
 	if (refused)
-		return false;
+		return PROBLEM_REFUSED;
 	if (!secrets_check(p->config, old, summary))
-		return false;
+		return PROBLEM_INVALID;
 	p->certificates = certificates_load(p->config, false, summary);
-	return p->certificates;
+	return p->certificates ? PROBLEM_NONE : PROBLEM_INVALID;
 }
 
 /* What a person has changed in files of sites is not written over. */
@@ -267,7 +268,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	config_doubts(c, hub_log_doubt, NULL);
 	if (own->restored[0])
 		log_warn("%s", own->restored);
-	finish(h, own, true, summary);
+	finish(h, own, PROBLEM_NONE, summary);
 	own->config = NULL;
 	own->documents = NULL;
 	own->certificates = NULL;
@@ -301,7 +302,7 @@ static void end(struct hub *h, struct apply_pending *own, bool ok, const char *s
 {
 	h->applying = NULL;
 	log_hear(hear, own);
-	finish(h, own, ok, summary);
+	finish(h, own, ok ? PROBLEM_NONE : PROBLEM_FAILED, summary);
 	pending_free(own);
 }
 
@@ -442,7 +443,7 @@ static void on_standstill(evutil_socket_t fd, short what, void *arg)
 	p->late = true;
 	log_error("%s: %s", p->directory, why);
 	log_hear(hear, p);
-	finish(p->hub, p, false, why);
+	finish(p->hub, p, PROBLEM_FAILED, why);
 }
 
 /* ---- orders ---- */
@@ -467,37 +468,39 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	return p;
 }
 
-/* False: it is refused. */
-static bool take(struct hub *h, struct apply_pending *p, const struct apply_order *order,
+/* PROBLEM_NONE: it may begin. */
+static enum problem take(struct hub *h, struct apply_pending *p, const struct apply_order *order,
 	char summary[CONFIG_ERROR_SIZE])
 {
 	if (h->applying) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"another configuration is being applied; try again");
-		return false;
+		return PROBLEM_REFUSED;
 	}
 	if (order->confirm_s && !revision_number(h)) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"what is in force is on no disk, so that nothing could go back to it; "
 			"apply without --confirm first");
-		return false;
+		return PROBLEM_REFUSED;
 	}
 	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE) ||
 		(order->restore && !order->over_edits && !may_restore(h, summary)))
-		return false;
+		return PROBLEM_REFUSED;
 	if (!p->documents)
 		p->documents = documents_load(revision_path(h), false, summary);
-	return p->documents && prepare(h, p, summary);
+	return p->documents ? prepare(h, p, summary) : PROBLEM_INVALID;
 }
 
 void hub_apply(struct hub *h, const struct apply_order *order)
 {
 	struct apply_pending *p = pending_new(h, order);
 	char summary[CONFIG_ERROR_SIZE];
+	enum problem problem;
 
 	log_hear(hear, p);
-	if (!take(h, p, order, summary)) {
-		finish(h, p, false, summary);
+	problem = take(h, p, order, summary);
+	if (problem != PROBLEM_NONE) {
+		finish(h, p, problem, summary);
 		pending_free(p);
 		return;
 	}

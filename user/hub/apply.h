@@ -4,13 +4,17 @@
 #define SLUICE_HUB_APPLY_H
 
 #include "hub/hub.h"
+#include "ipc/problem.h"
 #include "store/documents.h"
 
 #include <jansson.h>
 
-/* Called once, with a sentence. `warnings` is an array of what was warned of meanwhile, or NULL. */
-typedef void hub_apply_done(
-	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings);
+/*
+ * Called once, with a sentence; PROBLEM_NONE: it is in force. `warnings` is an array of what was warned of meanwhile, or
+ * NULL.
+ */
+typedef void hub_apply_done(struct hub *h, uint64_t of, enum problem problem, const char *summary,
+	const json_t *warnings);
 
 /* What is to be in force. */
 struct apply_order {

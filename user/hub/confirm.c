@@ -11,9 +11,11 @@
 
 enum { AGAIN_S = 60 }; /* what cannot go back is tried again */
 
-static void on_gone_back(
-	struct hub *h, uint64_t entry, bool ok, const char *summary, const json_t *warnings)
+static void on_gone_back(struct hub *h, uint64_t entry, enum problem problem, const char *summary,
+	const json_t *warnings)
 {
+	bool ok = problem == PROBLEM_NONE;
+
 	(void)warnings; /* they are in the log */
 	hub_audit_note_end(h, entry, ok ? "done" : "refused", summary);
 	if (ok)

@@ -45,11 +45,11 @@ static json_t *refused(enum problem problem, const char *format, const char *det
 	return problem_json(problem, text);
 }
 
-static void on_applied(
-	struct hub *h, uint64_t of, bool ok, const char *summary, const json_t *warnings)
+static void on_applied(struct hub *h, uint64_t of, enum problem problem, const char *summary,
+	const json_t *warnings)
 {
-	json_t *document =
-		ok ? json_pack("{s:s}", "ok", summary) : refused(PROBLEM_REFUSED, "%s", summary);
+	json_t *document = problem == PROBLEM_NONE ? json_pack("{s:s}", "ok", summary)
+						   : refused(problem, "%s", summary);
 
 	if (json_array_size(warnings))
 		json_object_set(document, "warnings", (json_t *)warnings);
