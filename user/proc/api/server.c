@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +30,7 @@ struct exchange {
 	struct server *server;
 	enum state state;
 	uint32_t client, id;
-	int fd;     /* the library's, to know it again */
-	int own_fd; /* a duplicate: the connection can be ended whatever the library waits for */
+	int fd; /* the library's, which is open until it has said that the connection is over */
 	struct MHD_Connection *connection; /* NULL: the library has not begun with it */
 	struct event *deadline;
 	char *target;
@@ -94,7 +92,7 @@ static void end(struct exchange *e)
 	if (e->state == ENDED)
 		return;
 	move(e, ENDED);
-	shutdown(e->own_fd, SHUT_RDWR);
+	shutdown(e->fd, SHUT_RDWR);
 	if (e->suspended) {
 		e->suspended = false;
 		MHD_resume_connection(e->connection);
@@ -116,7 +114,6 @@ static void exchange_free(struct exchange *e)
 	if (s->kind->gone && e->client)
 		s->kind->gone(s->context, e->client);
 	event_free(e->deadline);
-	close(e->own_fd);
 	free(e->target);
 	free(e->body.bytes);
 	free(e->answer.bytes);
@@ -156,12 +153,16 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct server *s = e->server;
 
 	(void)fd, (void)what;
-	if (!e->connection) {
-		exchange_free(e);
-		return;
-	}
 	end(e);
 	run(s);
+}
+
+/* The one that has been added last, while the library has not begun with it; else NULL. */
+static struct exchange *newest(struct server *s)
+{
+	struct exchange *e = TAILQ_LAST(&s->lists[READING], exchange_list);
+
+	return e && !e->connection ? e : NULL;
 }
 
 /* Both of MHD_NotifyConnectionCallback: begun and over. */
@@ -179,14 +180,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 		return;
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	for (int state = READING; state < STATES; state++) {
-		TAILQ_FOREACH(e, &s->lists[state], link) {
-			if (e->connection || e->fd != info->connect_fd)
-				continue;
-			e->connection = connection;
-			*own = e;
-			return;
-		}
+	e = newest(s);
+	if (e && e->fd == info->connect_fd) {
+		e->connection = connection;
+		*own = e;
 	}
 }
 
@@ -361,21 +358,18 @@ void server_add(struct server *s, int own_fd, uint32_t client)
 	e->server = s;
 	e->client = client;
 	e->fd = own_fd;
-	e->own_fd = fcntl(own_fd, F_DUPFD_CLOEXEC, 0);
 	e->deadline = evtimer_new(s->base, on_deadline, e);
 	TAILQ_INSERT_TAIL(&s->lists[READING], e, link);
 	s->counts[READING]++;
 	set_deadline(e, SERVER_REQUEST_S);
-	/* The library closes what it does not take. */
-	if (e->own_fd < 0 ||
-		MHD_add_connection(s->daemon, own_fd, &nobody, sizeof(nobody)) != MHD_YES) {
-		log_warn("a connection cannot be taken: %s", strerror(errno));
-		if (e->own_fd < 0)
-			close(own_fd);
-		if (!e->connection)
-			exchange_free(e);
-	}
+	(void)MHD_add_connection(s->daemon, own_fd, &nobody, sizeof(nobody));
 	run(s);
+	/* What the library does not take it has closed. */
+	e = newest(s);
+	if (e) {
+		log_warn("a connection cannot be taken: %s", strerror(errno));
+		exchange_free(e);
+	}
 }
 
 struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context)
