@@ -192,6 +192,13 @@ bpftool_reads() { grep -q '"name": "site-1"' <<<"$(dump sites)" && grep -q '"sit
 case_ "bpftool reads the maps by name" bpftool_reads
 metrics() { grep -q 'sluice_site_delivered_bytes_total{site="site-1",direction="in"} [1-9]' <<<"$(in_hub curl -sf http://127.0.0.1:9469/metrics)"; }
 case_ "metrics are served" metrics
+curl_asks() { # by anybody's program: what is answered is what the contract says
+	in_hub curl -sf --unix-socket /run/sluice/control.sock http://localhost/v1/sites/site-1 | jq -e '.sites[0].name == "site-1"' >/dev/null || return 1
+	[ "$(in_hub curl -s -o /dev/null -w '%{http_code} %{content_type}' --unix-socket /run/sluice/control.sock http://localhost/v1/sites/none)" = "404 application/problem+json" ] || return 1
+	local out; out=$(in_hub env -C "$PWD" /usr/bin/python3 tests/net/openapi.py /run/sluice/control.sock live); local r=$?
+	grep -v '^ok' <<<"$out"; return $r
+}
+case_ "curl asks the control socket, and hears what docs/openapi.yaml says" curl_asks
 idle() { # connections that ask half of something: they take no operator's place, give way, and end
 	local holder api open
 	in_hub timeout 60 bash -c 'for i in {1..700}; do exec {fd}<>/dev/tcp/127.0.0.1/9469; printf "GET /me" >&$fd; done; sleep 60' 2>/dev/null & holder=$!
