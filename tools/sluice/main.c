@@ -32,23 +32,23 @@ static const struct option long_options[] = {
 
 /* How a document is shown; a verb that is not here answers in one sentence. */
 static void (*const views[API_VERBS])(const json_t *document) = {
-	[API_SHOW_SITES] = view_sites,
-	[API_SHOW_TUNNELS] = view_tunnels,
-	[API_SHOW_BGP] = view_bgp,
-	[API_SHOW_ROUTE] = view_route,
-	[API_SHOW_ROUTES] = view_routes,
-	[API_SHOW_CLOSED] = view_closed,
-	[API_SHOW_SA] = view_sas,
-	[API_SHOW_ENDPOINTS] = view_endpoints,
-	[API_SHOW_DATAPLANE] = view_dataplane,
-	[API_SHOW_LOG] = view_log,
-	[API_SHOW_BGP_LOG] = view_bgp_log,
-	[API_SHOW_CERTIFICATES] = view_certificates,
-	[API_SHOW_UNKNOWN] = view_unknown,
-	[API_REPORT] = view_report,
-	[API_PLAN] = view_plan,
-	[API_HISTORY] = view_history,
-	[API_DIFF] = view_plan,
+	[API_SHOW_SITES] = print_sites,
+	[API_SHOW_TUNNELS] = print_tunnels,
+	[API_SHOW_BGP] = print_bgp,
+	[API_SHOW_ROUTE] = print_route,
+	[API_SHOW_ROUTES] = print_routes,
+	[API_SHOW_CLOSED] = print_closed,
+	[API_SHOW_SA] = print_sas,
+	[API_SHOW_ENDPOINTS] = print_endpoints,
+	[API_SHOW_DATAPLANE] = print_dataplane,
+	[API_SHOW_LOG] = print_log,
+	[API_SHOW_BGP_LOG] = print_bgp_log,
+	[API_SHOW_CERTIFICATES] = print_certificates,
+	[API_SHOW_UNKNOWN] = print_unknown,
+	[API_REPORT] = print_report,
+	[API_PLAN] = print_plan,
+	[API_HISTORY] = print_history,
+	[API_DIFF] = print_plan,
 };
 
 struct options {
@@ -252,7 +252,7 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		puts("");
 	} else if (o->since_s) {
-		view_report_since(document);
+		print_report_since(document);
 	} else if (view) {
 		view(document);
 	} else {

@@ -83,7 +83,7 @@ static void direction_since_row(struct table *t, const json_t *site, const char 
 }
 
 /* Rates are means over all of the time, and those of the worst second. */
-void view_report_since(const json_t *document)
+void print_report_since(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
 		{"OVER", 1, 0, 4}, {"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"TOTAL", 1, 0, 2},
@@ -112,7 +112,7 @@ static void wrong_sources(const json_t *site)
 			field_text(o, "time"));
 }
 
-void view_report(const json_t *document)
+void print_report(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"DIR", 0, 0, 0},
 		{"OFFERED", 1, 0, 0}, {"DELIVERED", 1, 0, 0}, {"DROPPED", 1, 0, 1},

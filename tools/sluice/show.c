@@ -29,7 +29,7 @@ static const char *format_states(const json_t *sites, char *text, size_t size)
 	return text;
 }
 
-void view_sites(const json_t *document)
+void print_sites(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"AS", 1, 0, 4},
 		{"STATE", 0, 0, 0}, {"TUNNELS", 1, 0, 0}, {"BGP", 1, 0, 0}, {"PREFIXES", 1, 0, 1},
@@ -130,7 +130,7 @@ static void print_details(const json_t *tunnels)
 	}
 }
 
-void view_tunnels(const json_t *document)
+void print_tunnels(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
 		{"STATE", 0, 0, 0}, {"BGP", 0, 0, 0}, {"SINCE", 0, 0, 1}, {"PEER", 0, 0, 2},
@@ -180,7 +180,7 @@ static void carriers(struct table *t, const json_t *route)
 		table_text(t, "-");
 }
 
-void view_routes(const json_t *document)
+void print_routes(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"KIND", 0, 0, 2},
 		{"SITE", 0, 0, 0}, {"T", 1, 0, 0}, {"AS PATH", 0, 1, 0}, {"MED", 1, 0, 1},
@@ -205,7 +205,7 @@ void view_routes(const json_t *document)
 	table_print(&t, "no routes");
 }
 
-void view_sas(const json_t *document)
+void print_sas(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
 		{"SPI IN", 0, 0, 0}, {"SPI OUT", 0, 0, 4}, {"SENDING", 0, 0, 0}, {"ENCAP", 0, 0, 5},
@@ -237,7 +237,7 @@ void view_sas(const json_t *document)
 	table_print(&t, "no security associations");
 }
 
-static void view_counters(const json_t *document, const char *place)
+static void print_counters(const json_t *document, const char *place)
 {
 	static const struct table_column columns[] = {
 		{"COUNTER", 0, 0, 0}, {"PACKETS", 1, 0, 0}, {"BYTES", 1, 0, 0}, {NULL, 0, 0, 0}};
@@ -258,7 +258,7 @@ static void view_counters(const json_t *document, const char *place)
 	table_print(&t, ": no packets counted");
 }
 
-void view_dataplane(const json_t *document)
+void print_dataplane(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PROCESS", 0, 0, 0}, {"PID", 1, 0, 0},
 		{"RESTARTS", 1, 0, 0}, {"UP FOR", 1, 0, 0}, {"MEMORY", 1, 0, 0}, {NULL, 0, 0, 0}};
@@ -290,8 +290,8 @@ void view_dataplane(const json_t *document)
 		printf("LOST: %llu events of tunnels could not be written into the files of "
 		       "log_directory, see the log of sluiced\n",
 			(unsigned long long)field_number(document, "log_events_lost"));
-	view_counters(document, "outside");
-	view_counters(document, "inside");
+	print_counters(document, "outside");
+	print_counters(document, "inside");
 }
 
 /* The logs have the form of AWS, with a blank in it; what the command prints has one form: RFC 3339. */
@@ -315,7 +315,7 @@ static void print_repeats(const json_t *event)
 	putchar('\n');
 }
 
-void view_log(const json_t *document)
+void print_log(const json_t *document)
 {
 	const json_t *o;
 	size_t i;
@@ -332,7 +332,7 @@ void view_log(const json_t *document)
 	}
 }
 
-void view_bgp_log(const json_t *document)
+void print_bgp_log(const json_t *document)
 {
 	const json_t *o, *value;
 	const char *name;

@@ -46,7 +46,7 @@ static void session_row(struct table *t, const json_t *o)
 	table_text(t, field_text(o, "error_at"));
 }
 
-static void view_quarantined(const json_t *paths)
+static void print_quarantined(const json_t *paths)
 {
 	const json_t *o;
 	size_t i;
@@ -61,7 +61,7 @@ static void view_quarantined(const json_t *paths)
 	}
 }
 
-void view_route(const json_t *document)
+void print_route(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"SITE", 0, 0, 0},
 		{"T", 1, 0, 0}, {"AS PATH", 0, 1, 0}, {"ORIGIN", 0, 0, 3}, {"MED", 1, 0, 1},
@@ -91,7 +91,7 @@ void view_route(const json_t *document)
 		printf("packets go to %s\n", own);
 }
 
-void view_bgp(const json_t *document)
+void print_bgp(const json_t *document)
 {
 	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"T", 1, 0, 0},
 		{"PEER", 0, 0, 4}, {"AS", 1, 0, 1}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 3},
@@ -105,7 +105,7 @@ void view_bgp(const json_t *document)
 	json_array_foreach(sessions, i, o)
 		session_row(&t, o);
 	table_print(&t, "no sessions are configured");
-	view_quarantined(json_object_get(document, "quarantined"));
+	print_quarantined(json_object_get(document, "quarantined"));
 	json_array_foreach(sessions, i, o) {
 		if (strcmp(field_text(o, "detail"), "-"))
 			printf("%s %llu: %s\n", field_text(o, "site"),
@@ -118,7 +118,7 @@ void view_bgp(const json_t *document)
 	}
 }
 
-void view_closed(const json_t *document)
+void print_closed(const json_t *document)
 {
 	static const struct table_column columns[] = {{"PREFIX", 0, 0, 0}, {"SITE", 0, 0, 0},
 		{"ENDS", 1, 0, 0}, {"REASON", 0, 1, 0}, {NULL, 0, 0, 0}};

@@ -29,7 +29,7 @@ static void certificate_row(struct table *t, const json_t *o)
 	table_text(t, field_text(o, "serial"));
 }
 
-void view_certificates(const json_t *document)
+void print_certificates(const json_t *document)
 {
 	static const struct table_column columns[] = {{"KIND", 0, 0, 0}, {"TUNNEL", 0, 0, 0},
 		{"SUBJECT", 0, 1, 1}, {"NAMES", 0, 1, 3}, {"KEY", 0, 0, 5},

@@ -17,7 +17,7 @@ static void endpoint_row(struct table *t, const json_t *o)
 		(unsigned long long)field_number(o, "tunnels"));
 }
 
-void view_endpoints(const json_t *document)
+void print_endpoints(const json_t *document)
 {
 	static const struct table_column columns[] = {{"ENDPOINT", 1, 0, 0}, {"DEVICE", 0, 0, 0},
 		{"ADDRESS", 0, 0, 0}, {"STATE", 0, 0, 0}, {"SINCE", 0, 0, 1},

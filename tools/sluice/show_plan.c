@@ -42,7 +42,7 @@ static void print_changes(const json_t *document)
 }
 
 /* Those that go on without an interruption are not named. */
-static void print_tunnels(const json_t *document)
+static void print_interrupted(const json_t *document)
 {
 	const json_t *o;
 	size_t i;
@@ -65,13 +65,13 @@ static void print_each(const json_t *document, const char *list, const char *wor
 		printf("%s: %s\n", word, json_string_value(o));
 }
 
-void view_plan(const json_t *document)
+void print_plan(const json_t *document)
 {
 	const char *refused = json_string_value(json_object_get(document, "refused"));
 
 	print_changes(document);
 	print_each(document, "files", "edited");
-	print_tunnels(document);
+	print_interrupted(document);
 	print_each(document, "findings", "warning");
 	if (refused)
 		printf("refused: %s\n", refused);
@@ -87,7 +87,7 @@ static const char *who_text(const json_t *o, char text[32])
 	return text;
 }
 
-void view_history(const json_t *document)
+void print_history(const json_t *document)
 {
 	static const struct table_column columns[] = {{"REVISION", 1, 0, 0}, {"TIME", 0, 0, 0},
 		{"WHO", 0, 0, 0}, {"WHY", 0, 1, 0}, {"", 0, 0, 0}, {NULL, 0, 0, 0}};

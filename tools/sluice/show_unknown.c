@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void view_unknown(const json_t *document)
+void print_unknown(const json_t *document)
 {
 	static const struct table_column columns[] = {{"ADDRESS", 0, 0, 0},
 		{"HUB ADDRESS", 0, 0, 2}, {"REASON", 0, 0, 0}, {"COUNT", 1, 0, 0},

@@ -42,22 +42,22 @@ __attribute__((format(printf, 2, 3))) void table_cell(struct table *t, const cha
 void table_print(struct table *t, const char *empty);
 
 /* Views: each prints one document of the daemon. */
-void view_sites(const json_t *document);
-void view_tunnels(const json_t *document);
-void view_bgp(const json_t *document);
-void view_route(const json_t *document);
-void view_routes(const json_t *document);
-void view_sas(const json_t *document);
-void view_endpoints(const json_t *document);
-void view_dataplane(const json_t *document);
-void view_log(const json_t *document);
-void view_bgp_log(const json_t *document);
-void view_closed(const json_t *document);
-void view_certificates(const json_t *document);
-void view_unknown(const json_t *document);
-void view_plan(const json_t *document);
-void view_history(const json_t *document);
-void view_report(const json_t *document);
-void view_report_since(const json_t *document);
+void print_sites(const json_t *document);
+void print_tunnels(const json_t *document);
+void print_bgp(const json_t *document);
+void print_route(const json_t *document);
+void print_routes(const json_t *document);
+void print_sas(const json_t *document);
+void print_endpoints(const json_t *document);
+void print_dataplane(const json_t *document);
+void print_log(const json_t *document);
+void print_bgp_log(const json_t *document);
+void print_closed(const json_t *document);
+void print_certificates(const json_t *document);
+void print_unknown(const json_t *document);
+void print_plan(const json_t *document);
+void print_history(const json_t *document);
+void print_report(const json_t *document);
+void print_report_since(const json_t *document);
 
 #endif
