@@ -56,7 +56,7 @@ rekeyed_since() { # COUNT: by the hub's log; else what both ends say
 	jq -r 'select(.tunnel == 0) | "\(.reason_code) \(.details)"' "$LAB/log/activity.log" | tail -n 1; tail -n 2 "$D/log"
 	return 1
 }
-both_ways() { until_true 10 reach b1-h 10.0.0.10 && until_true 10 reach host 10.1.0.10; }
+both_ways() { until_true 30 reach b1-h 10.0.0.10 && until_true 30 reach host 10.1.0.10; }
 
 for variant in "2 no" "1 yes"; do
 	read -r version ENCAP <<<"$variant"
@@ -65,7 +65,7 @@ for variant in "2 no" "1 yes"; do
 	HUB_DPD_TIMEOUT=60 hub_config 1 1 >"$LAB/sluice.yaml"
 	must "$name: sluiced starts" hub_start
 	must "$name: pluto starts" up "$version"
-	case_ "$name: both tunnels and BGP sessions are up" until_true 30 all_up 2
+	case_ "$name: both tunnels and BGP sessions are up" until_true 90 all_up 2
 	case_ "$name: the form of ESP" encap_is site-1 "$([ "$ENCAP" = yes ] && echo udp || echo esp)"
 	case_ "$name: both ways" both_ways
 	case_ "$name: TCP to the hub" tcp_between b1-h
