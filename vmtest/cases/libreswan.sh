@@ -10,7 +10,9 @@ in_the_lab
 
 D=$LAB/pluto
 whack() { in_ns b1 timeout 20 "$PLUTO/whack" --rundir "$D/run" --ctlsocket "$D/run/pluto.ctl" "$@"; }
-# Since libreswan 5 whack calls a pair a child.
+# Since libreswan 5 whack calls a pair a child, and it has one connection with these selectors at a time, whatever
+# its interface is, unless each of them says that they may overlap.
+overlap=''; ! "$PLUTO/whack" --help 2>&1 | grep -q overlapip || overlap=--overlapip
 child=ipsec; ! "$PLUTO/whack" --help 2>&1 | grep -q rekey-child || child=child
 
 pluto_start() {
@@ -35,7 +37,7 @@ connection_add() { # VERSION TUNNEL
 	# shellcheck disable=SC2086
 	whack --name t$t --ikev"$1" --id "@s1.t$t.sluice.test" --host "$(outer 4 site 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
 		--to --id "@$HUB_ID" --host "$(outer 4 hub 1 $t)" --client 0.0.0.0/0 --updown /bin/true $each \
-		--ike $ike --esp $esp --encrypt --tunnel --pfs --no-esn $narrowing $whole --ikefrag-allow \
+		$overlap --ike $ike --esp $esp --encrypt --tunnel --pfs --no-esn $narrowing $whole --ikefrag-allow \
 		--ipsec-interface $((t + 1)) --encaps="$ENCAP"
 }
 
