@@ -1,4 +1,4 @@
-# Sluice: make deps | all | demo | test | interop | vmtest | bench | fuzz | golden | mutate | coverage | lint | install. See README.md.
+# Sluice: make deps | all | demo | test | plan-table | interop | vmtest | bench | fuzz | golden | mutate | coverage | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz), build/cov (coverage).
 
 BUILD    ?= build
@@ -38,7 +38,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test interop vmtest bench fuzz fuzz-build golden mutate coverage lint install clean tests
+.PHONY: all deps demo test plan-table interop vmtest bench fuzz fuzz-build golden mutate coverage lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -95,6 +95,12 @@ test:
 	@tools/deps.sh test
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan tests
 	@tests/run.sh $(BUILD)/asan
+
+# What `sluice plan` says of every key of the schema against what happens; `make test` has a sample of it.
+plan-table:
+	@tools/deps.sh test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan tests
+	@ALL=1 tests/run.sh $(BUILD)/asan net/hub_plan
 
 fuzz-build: $(FUZZERS)
 
