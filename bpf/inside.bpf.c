@@ -24,15 +24,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load: how long a packet may wait in the worker. */
-const volatile __u64 horizon_ns = 25000000;
-
-/* Set before load: what came in by the inside device does not leave by it. */
-const volatile __u32 sites_apart;
+/* Set before load. */
 const volatile __u32 bgp_uid; /* of the process that speaks BGP and BFD; root opens its sockets */
 
-/* Set before load: kernel ESP, who waits for nearly as long is told by ECN. */
-const volatile __u32 ecn_marking;
+/* Set before load, and while it runs: bpf_plane_live_set(). */
+__u64 horizon_ns;  /* how long a packet may wait in the worker */
+__u32 sites_apart; /* what came in by the inside device does not leave by it */
+__u32 ecn_marking; /* kernel ESP: who waits for nearly as long is told by ECN */
 
 SHARED_ARRAY(bucket_out, struct rate_bucket, SLUICE_MAX_TUNNELS);
 COUNTER_ARRAY(site_out_stats, struct site_stats, SLUICE_MAX_SITES);

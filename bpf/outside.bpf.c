@@ -49,9 +49,10 @@ const volatile struct stranger_limit ike_strangers[SLUICE_IKE_STRANGERS] = {
 };
 const volatile struct stranger_limit ike_neighbours = {10000000, 1000000000}; /* 100 per second */
 
-const volatile __u32 ecn_marking;
-const volatile __u32 outer_rates;        /* what is charged is the outer packet */
-const volatile __u32 outside_forwarding; /* whoever wants may pass in clear */
+/* Set before load, and while it runs: bpf_plane_live_set(). */
+__u32 ecn_marking;
+__u32 outer_rates;        /* what is charged is the outer packet */
+__u32 outside_forwarding; /* whoever wants may pass in clear */
 
 __u64 ike_strangers_tat_ns[SLUICE_IKE_STRANGERS]; /* of all sources together */
 __u64 ike_neighbours_tat_ns;

@@ -87,7 +87,7 @@ static inline void plane_init(struct plane *p)
 	struct bucket_rate all = {.bits_per_second = FAST};
 	struct bpf_options o = {.pin_dir = test_pins(),
 		.workers = 1,
-		.packets.pacing_horizon_us = 25000,
+		.live.packets.pacing_horizon_us = 25000,
 		.outside_count = 1,
 		.outside_ifindex = {LOOPBACK}};
 	char error[DATAPLANE_ERROR_SIZE] = "";

@@ -25,7 +25,7 @@ static inline struct bpf_options options_of(uint32_t ifindex, bool forwarding)
 		.workers = 1,
 		.outside_count = 1,
 		.outside_ifindex = {ifindex},
-		.outside_forwarding = forwarding};
+		.live.outside_forwarding = forwarding};
 }
 
 static inline bool have(struct state *s, struct bpf_plane *plane, const char *error)

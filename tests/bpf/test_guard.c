@@ -127,6 +127,22 @@ static void a_dhcp_answer_ends_at_the_hub(void **context)
 	assert_int_equal(outside(s).clear_in.packets, sizeof(others) / sizeof(others[0]));
 }
 
+/* While the programs run, from one packet to the next. */
+static void clear_is_allowed_and_forbidden_again(void **context)
+{
+	struct state *s = *context;
+
+	for (int i = 0; i < 4; i++) {
+		struct frame f = dhcp(1067, 68, 0, 64);
+		struct bpf_live live = {.outside_forwarding = i & 1};
+
+		bpf_plane_live_set(s->plane, &live);
+		assert_int_equal(run_frame(bpf_plane_outside_fd(s->plane), &f, NULL, false),
+			live.outside_forwarding ? XDP_PASS : XDP_DROP);
+	}
+	assert_int_equal(outside(s).clear_in.packets, 2);
+}
+
 /* What an ICMP error of 60 bytes says, about a packet to the site. */
 struct error {
 	uint8_t type, code;
@@ -418,6 +434,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_complains_of_echoes, setup, teardown),
 		cmocka_unit_test_setup_teardown(others_judge_for_themselves, setup_open, teardown),
 		cmocka_unit_test_setup_teardown(a_dhcp_answer_ends_at_the_hub, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			clear_is_allowed_and_forbidden_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_device_that_does_not_forward_is_no_way_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_is_of_the_hub_leaves, setup, teardown),

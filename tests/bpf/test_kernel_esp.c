@@ -18,8 +18,8 @@ static int start_kernel_esp(void **context, uint32_t horizon_us, bool ecn_markin
 {
 	struct bpf_options o = {.workers = 1,
 		.esp_cpus = 1,
-		.packets.pacing_horizon_us = horizon_us,
-		.packets.ecn_marking = ecn_marking};
+		.live.packets.pacing_horizon_us = horizon_us,
+		.live.packets.ecn_marking = ecn_marking};
 	struct tunnel_record r = {.site = SITE, .up = 1, .ifindex = 1};
 
 	return start(context, &o, TUNNEL, &r);

@@ -27,7 +27,7 @@ static int setup(void **context)
 
 static int setup_marking(void **context)
 {
-	return setup_with(context, &(const struct bpf_options){.packets.ecn_marking = true});
+	return setup_with(context, &(const struct bpf_options){.live.packets.ecn_marking = true});
 }
 
 static int setup_kernel_esp(void **context)
@@ -37,7 +37,8 @@ static int setup_kernel_esp(void **context)
 
 static int setup_outer(void **context)
 {
-	return setup_with(context, &(const struct bpf_options){.packets.rate_bytes = RATE_OUTER});
+	return setup_with(
+		context, &(const struct bpf_options){.live.packets.rate_bytes = RATE_OUTER});
 }
 
 static uint64_t passed_of(struct state *s, int n)

@@ -9,7 +9,7 @@
 
 static int setup(void **context)
 {
-	struct bpf_options o = {.workers = 1, .packets.pacing_horizon_us = 25000};
+	struct bpf_options o = {.workers = 1, .live.packets.pacing_horizon_us = 25000};
 	struct tunnel_record r = {.site = 0, .up = 1};
 
 	return start(context, &o, 0, &r);

@@ -474,8 +474,8 @@ static int hub(char **args, uint32_t sites, bool mirror)
 	char error[DATAPLANE_ERROR_SIZE] = "";
 	struct bpf_options bpf = {.pin_dir = "/sys/fs/bpf/data_loop",
 		.workers = h.workers,
-		.packets.pacing_horizon_us = h.horizon,
-		.packets.ecn_marking = true,
+		.live.packets.pacing_horizon_us = h.horizon,
+		.live.packets.ecn_marking = true,
 		.outside_count = 1};
 	struct link_options link = {.queues = h.workers, .mtu = 1500};
 	const char *mode, *inside_mode;

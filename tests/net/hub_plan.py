@@ -17,6 +17,7 @@ LOG = LAB + "/sluiced.log"
 TUNNELS = [(n, t) for n in (1, 2) for t in (0, 1)]
 QUIET = ("none", "next")          # what a plan calls a change that interrupts nothing
 SAMPLE = ("hub.identity", "site.asn", "site.bgp_transport", "tunnel.inside", "tunnel.ike_versions", "tunnel.hub_cidrs")
+ON_ITS_WAY = 10                   # echoes, a fifth of a second
 WATCH_S = 2.5                     # for so long after an apply; what leaves takes a second
 
 
@@ -162,15 +163,17 @@ class Train:
 
     def __init__(self, ns, *how):
         self.path = f"{LAB}/train.{ns}.{how[-1]}"
-        self.process = subprocess.Popen(["ip", "netns", "exec", f"{P}-{ns}", "ping", "-n", "-i", "0.02", *how],
+        self.process = subprocess.Popen(["ip", "netns", "exec", f"{P}-{ns}", "ping", "-O", "-n", "-i", "0.02", *how],
                                         stdout=open(self.path, "w"), stderr=subprocess.DEVNULL,
                                         stdin=subprocess.DEVNULL)
         open(LAB + "/pids", "a").write(f"{self.process.pid}\n")
 
-    def lost(self, since, until):
-        """Of what was sent between the two times, at the end of which it is asked."""
-        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", open(self.path).read()[since:until])}
-        return 1 + max(seen) - min(seen) - len(seen) if seen else 999
+    def lost(self, since):
+        """Of what was sent since then: no answer came, also not by now. The last ones are on their way."""
+        text = open(self.path).read()[since:]
+        sent = {int(n) for n in re.findall(r"icmp_seq=(\d+)", text)}
+        answered = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", text)}
+        return len([n for n in sent - answered if n < max(sent) - ON_ITS_WAY])
 
     def mark(self):
         return os.path.getsize(self.path)
@@ -262,11 +265,11 @@ class Table:
             ok = seen[k] in ("none", "tunnel") if want == "tunnel-if-needed" else seen[k] == want
             if not ok:
                 wrong.append(f"site-{k[0]} tunnel {k[1]}: said {want}, was {seen[k]}")
-            lost = self.trains[k].lost(marks[k], self.trains[k].mark())
+            lost = self.trains[k].lost(marks[k])
             if seen[k] != "tunnel" and lost:
                 wrong.append(f"site-{k[0]} tunnel {k[1]}: {lost} packets lost, effect {want}")
         for n in (1, 2):
-            lost = self.trains[n].lost(marks[n], self.trains[n].mark())
+            lost = self.trains[n].lost(marks[n])
             if lost and all((n, t) in up and seen[n, t] == "none" for t in (0, 1)) and all(row.reach for row in rows):
                 wrong.append(f"hosts of site-{n}: {lost} packets lost")
         if not refused:

@@ -11,6 +11,7 @@ export P LAB BIN HUB_AS HUB_ID
 cases_start
 
 lab_hub_net
+for f in -4 -6; do ip $f -n "$P-hub" rule add pref 100 lookup 100; done # what changes route_table adds such a rule
 ca() { "$BIN/sluice" ca "$@" --dir "$LAB/ca" >/dev/null; }
 make_pki() {
 	ca init && ca subordinate branches && ca issue hub --identity "$HUB_ID" && ca revoke hub &&

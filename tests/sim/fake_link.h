@@ -123,6 +123,18 @@ bool link_host_settings(struct link *l, bool apply, char error[DATAPLANE_ERROR_S
 
 /* ---- the kernel's table ---- */
 
+uint32_t link_table(const struct link *l)
+{
+	(void)l;
+	return fake.table ? fake.table : RT_TABLE_MAIN;
+}
+
+void link_table_set(struct link *l, uint32_t table)
+{
+	(void)l;
+	fake.table = table;
+}
+
 size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count)
 {
 	size_t failed = 0;

@@ -16,6 +16,7 @@
 #include "dataplane/xfrmi.h"
 #include "state/site.h"
 
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,9 @@ struct fake_device {
 
 static struct fake_plane {
 	struct fake_table trie, kernel, closed;
-	struct fake_table unreachable; /* routes of the kernel's table that lead nowhere */
+	uint32_t table;                   /* of sites' routes; 0, or main: `kernel` */
+	struct fake_table elsewhere;      /* they are in another one */
+	struct fake_table unreachable[2]; /* routes of the one and the other that lead nowhere */
 	struct route_share shares[SLUICE_MAX_SHARES];
 	struct ip_prefix not_taken; /* the kernel refuses it */
 	unsigned int installs;      /* into the kernel's table */
@@ -91,6 +94,7 @@ static struct fake_plane {
 	bool connected_unread;
 	uint32_t interfaces[SLUICE_MAX_TUNNELS], interface_mtu[SLUICE_MAX_TUNNELS];
 	bool no_interfaces;
+	struct bpf_live live; /* what the programs were told last */
 } fake;
 
 static inline int fake_find(const struct fake_table *t, const struct ip_prefix *p)
@@ -125,7 +129,11 @@ static inline bool fake_del(struct fake_table *t, const struct ip_prefix *p)
 
 static inline struct fake_table *fake_table_of(const struct fib_route *r)
 {
-	return r->closed ? &fake.unreachable : &fake.kernel;
+	bool away = fake.table != RT_TABLE_MAIN && fake.table;
+
+	if (r->closed)
+		return &fake.unreachable[away];
+	return away && !r->inside ? &fake.elsewhere : &fake.kernel;
 }
 
 static inline struct fake_device *fake_device(const char *name)

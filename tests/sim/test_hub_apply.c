@@ -246,7 +246,7 @@ static void a_mistake_changes_nothing(void **state)
 	(void)state;
 	apply("  nonsense: 1\n", ONE TWO THREE);
 	refused("unknown key 'nonsense'");
-	apply("  hold_time: 33\n", ONE TWO THREE);
+	apply("  workers: 3\n", ONE TWO THREE);
 	refused("cannot change while sluiced runs");
 	apply("", WORLD_SITE("one", "1", "    class: gateway\n") TWO THREE);
 	refused("site one: class and bandwidth cannot change");

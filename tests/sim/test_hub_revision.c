@@ -299,25 +299,25 @@ static void back_before_it_is_confirmed(void **state)
 static void at_the_next_start(void **state)
 {
 	(void)state;
-	world_configure("  df: set\n", ONE);
+	world_configure("  workers: 2\n", ONE);
 	world_apply();
 	refused("`sluice apply --next-start` has it in force");
 	world_apply_order((struct apply_order){.next_start = true});
 	taken();
 	in_force(1, true, true, false);
-	assert_int_equal(world.hub->config->concentrator.packets.df, DF_COPY);
+	assert_int_equal(world.hub->config->concentrator.workers, 1);
 	again();
 	in_force(2, true, false, false);
-	assert_int_equal(world.hub->config->concentrator.packets.df, DF_SET);
+	assert_int_equal(world.hub->config->concentrator.workers, 2);
 	/* One that waits for the next start gives way to a later one, also of what is in force. */
-	world_configure("  df: copy\n", ONE);
+	world_configure("  workers: 1\n", ONE);
 	world_apply_order((struct apply_order){.next_start = true});
-	world_configure("  df: set\n", ONE);
+	world_configure("  workers: 2\n", ONE);
 	world_apply();
 	taken();
 	again();
 	in_force(4, true, false, false);
-	assert_int_equal(world.hub->config->concentrator.packets.df, DF_SET);
+	assert_int_equal(world.hub->config->concentrator.workers, 2);
 }
 
 /* What cannot be written is not applied. */

@@ -105,6 +105,7 @@ static int setup(void **state)
 	lab.pid = fork();
 	if (!lab.pid) {
 		close(pair[0]);
+		close(listener);
 		be_api(pair[1]);
 	}
 	close(pair[1]);
@@ -316,6 +317,41 @@ static void metrics_have_a_port(void **state)
 	says(said_to(fd), "HTTP/1.1 200 OK", "\r\n\r\na 1\n");
 }
 
+static int listens(struct sockaddr_in *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*at);
+
+	*at = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	assert_int_equal(bind(fd, (struct sockaddr *)at, sizeof(*at)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)at, &len), 0);
+	return fd;
+}
+
+/* While it runs, another port, and then none. */
+static void metrics_get_another_port(void **state)
+{
+	struct sockaddr_in before = lab.metrics;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	imsg_send(lab.api, IMSG_API_HTTP, listens(&lab.metrics), NULL, 0);
+	metrics_have_a_port(state);
+	assert_int_equal(connect(fd, (struct sockaddr *)&before, sizeof(before)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	imsg_send(lab.api, IMSG_API_HTTP, -1, NULL, 0);
+	for (int i = 0; i < 100 && !connect(fd, (struct sockaddr *)&lab.metrics, sizeof(before));
+		i++) {
+		close(fd);
+		usleep(20000);
+		(void)event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	}
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -327,6 +363,7 @@ int main(void)
 		TEST(a_client_may_leave),
 		TEST(a_request_that_drips_ends),
 		TEST(metrics_have_a_port),
+		TEST(metrics_get_another_port),
 	};
 	char missing[32];
 

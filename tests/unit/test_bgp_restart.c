@@ -230,6 +230,51 @@ static void return_neighbor(uint32_t tunnel)
 	bgp_tunnel_set(lab.hub, tunnel, true, lab.now);
 }
 
+/* An option changes while those are waited for who were there before: nobody else is waited for afterwards. */
+static void another_option_makes_no_other_restart(void **state)
+{
+	struct bgp_config config;
+	struct bgp_neighbor stranger = hub_neighbor(4);
+
+	(void)state;
+	join_restarting(0);
+	restart_hub();
+	return_neighbor(0);
+	assert_true(bgp_neighbor_set(lab.hub, &stranger, lab.now));
+	bgp_tunnel_set(lab.hub, 4, true, lab.now);
+	config = lab.hub->config;
+	config.restarted = false;
+	config.hold_s = 60;
+	bgp_configure(lab.hub, &config, lab.now);
+	pass(20 * CLOCK_SECOND);
+	assert_int_equal(lab.hub->defer_until, 0);
+	assert_int_equal(peer_established(lab.hub->peers[0])->hold_s, 60);
+}
+
+/* Timers are of the next session, the one that is there goes on; another identifier ends it. */
+static void what_of_an_option_a_session_sees(void **state)
+{
+	struct bgp_config config;
+
+	(void)state;
+	join_restarting(0);
+	pass(MINUTE);
+	assert_int_equal(peer_established(lab.hub->peers[0])->hold_s, 30);
+	config = lab.hub->config;
+	config.hold_s = 60;
+	config.keepalive_s = 7;
+	config.graceful_restart = false;
+	bgp_configure(lab.hub, &config, lab.now);
+	pass(MINUTE);
+	assert_int_equal(peer_established(lab.hub->peers[0])->hold_s, 30);
+	config.router_id++;
+	bgp_configure(lab.hub, &config, lab.now);
+	assert_null(peer_established(lab.hub->peers[0]));
+	pass(MINUTE);
+	assert_int_equal(peer_established(lab.hub->peers[0])->hold_s, 60);
+	assert_int_equal(peer_established(lab.hub->peers[0])->keepalive_s, 7);
+}
+
 static void sites_keep_routes_while_the_hub_restarts(void **state)
 {
 	(void)state;
@@ -556,6 +601,8 @@ int main(void)
 		lab_test(a_notification_may_leave_the_routes),
 		lab_test(a_new_connection_replaces_the_old_one),
 		lab_test(sites_keep_routes_while_the_hub_restarts),
+		lab_test(another_option_makes_no_other_restart),
+		lab_test(what_of_an_option_a_session_sees),
 		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
 		lab_test(two_that_restart_do_not_wait_for_each_other),

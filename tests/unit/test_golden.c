@@ -188,7 +188,7 @@ static json_t *plan(void)
 			4, "") "] }\n"
 			       "- { name: gone, asn: 65002, tunnels: [" PLAN_TUNNEL(8, "") "] }\n",
 		PLAN_HUB
-		"60M, df: set }\nsites:\n"
+		"60M, workers: 2 }\nsites:\n"
 		"- { name: a, asn: 65001, tunnels: [" PLAN_TUNNEL(
 			0, ", med: 7, p1_lifetime: 7200") "," PLAN_TUNNEL(4,
 			", auth: psk, esn: false") "] }\n"

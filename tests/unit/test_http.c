@@ -49,7 +49,8 @@ static int setup(void **state)
 	assert_int_equal(listen(fd, 128), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&lab.at, &len), 0);
 	lab.base = event_base_new();
-	lab.http = http_new(lab.base, fd, on_ask, NULL);
+	lab.http = http_new(lab.base, on_ask, NULL);
+	http_listen(lab.http, fd);
 	return lab.http ? 0 : -1;
 }
 

@@ -54,7 +54,7 @@ static void check_refusal(const struct plan *p, const struct walk_field *f)
 		snprintf(wanted, sizeof(wanted),
 			"concentrator.%s cannot change while sluiced runs; `sluice apply "
 			"--next-start` has it in force when it starts again; nothing was applied",
-			f->said_as ? f->said_as : f->key);
+			f->key);
 	if (f->effect == CHANGE_SITE)
 		snprintf(wanted, sizeof(wanted),
 			"site a: class and bandwidth cannot change; create another site, migrate, "
@@ -133,18 +133,6 @@ static void every_option_of_a_tunnel(void **state)
 {
 	(void)state;
 	check_table(options_tunnel, offsetof(struct config, sites[0].tunnels[1]));
-}
-
-/* What XDP, TC and the workers get they get at their start only. */
-static void options_of_packets_need_a_restart(void **state)
-{
-	const size_t from = offsetof(struct concentrator_conf, packets);
-
-	(void)state;
-	for (const struct walk_field *f = options_concentrator; f->key; f++) {
-		if (f->offset >= from && f->offset < from + sizeof(struct packet_options))
-			assert_int_equal(f->effect, CHANGE_RESTART);
-	}
 }
 
 /* The file says it, or does not: the same. */
@@ -245,6 +233,47 @@ static void the_order_of_sites_is_nothing(void **state)
 	config_free(is);
 }
 
+/* What tunnels have of the concentrator: sessions, and what certificates are judged by. */
+static void effects_of_the_concentrator_on_a_tunnel(void **state)
+{
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct concentrator_conf *c = &is->concentrator;
+	struct site_conf *site = &is->sites[0];
+
+	(void)state;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	c->packets.df = DF_SET;
+	c->crl_required = true;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	c->hold_s++;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_NEXT);
+	c->router_id.bytes[3]++;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_SESSION);
+	site->tunnels[1].options.auth = AUTH_CERT;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_SESSION);
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 1), CHANGE_JUDGED);
+	site->routing = ROUTING_STATIC;
+	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	config_free(was);
+	config_free(is);
+}
+
+/* Who has static routes has no session that could begin anew. */
+static void a_session_that_is_not_there_does_not_end(void **state)
+{
+	struct config *c = parse(TEXT);
+	struct site_conf *was = &c->sites[0], is;
+
+	(void)state;
+	was->routing = ROUTING_STATIC;
+	memcpy(&is, was, sizeof(is));
+	is.asn++;
+	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_LIVE);
+	is.routing = ROUTING_BGP;
+	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_SESSION);
+	config_free(c);
+}
+
 static void effects_on_a_tunnel(void **state)
 {
 	struct config *c = parse(TEXT);
@@ -275,11 +304,12 @@ int main(void)
 		cmocka_unit_test(every_option_of_the_concentrator),
 		cmocka_unit_test(every_option_of_a_site),
 		cmocka_unit_test(every_option_of_a_tunnel),
-		cmocka_unit_test(options_of_packets_need_a_restart),
 		cmocka_unit_test(what_holds_without_a_key),
 		cmocka_unit_test(what_is_inherited_has_an_effect),
 		cmocka_unit_test(the_order_of_sites_is_nothing),
 		cmocka_unit_test(effects_on_a_tunnel),
+		cmocka_unit_test(effects_of_the_concentrator_on_a_tunnel),
+		cmocka_unit_test(a_session_that_is_not_there_does_not_end),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

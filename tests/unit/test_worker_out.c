@@ -257,7 +257,7 @@ static void below_its_rate_nothing_waits_for_others(void **state)
 	(void)state;
 	bench_init(&b);
 	add_pair(&b, OTHER_TUNNEL);
-	b.w->shared.horizon_ns = 25 * millisecond;
+	worker_packets_set(b.w, &(const struct packet_options){.pacing_horizon_us = 25000});
 	greedy = &b.shared.out_stats[TUNNEL / 2];
 	modest = &b.shared.out_stats[OTHER_TUNNEL / 2];
 	b.shared.bucket_out[bucket_of(TUNNEL, 0)] = bucket_make(&rate);
@@ -284,6 +284,13 @@ static void below_its_rate_nothing_waits_for_others(void **state)
 	assert_int_equal(greedy->delivered.packets + greedy->horizon.packets +
 				 b.shared.tunnel_stats[TUNNEL].waiting.packets,
 		20000);
+	/* Without a horizon from now on: what waits is not lost, and no more comes to it. */
+	worker_packets_set(b.w, &(const struct packet_options){0});
+	for (uint64_t i = 0, waited = b.shared.tunnel_stats[TUNNEL].waiting.packets; i < 50; i++) {
+		offer(&b, TUNNEL, true, false, 1000, start + 10000 * millisecond);
+		assert_in_range(b.shared.tunnel_stats[TUNNEL].waiting.packets, 1, waited);
+	}
+	assert_true(greedy->site_rate.packets > 0);
 	bench_fini(&b);
 }
 

@@ -93,10 +93,13 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 	bool identity =
 		b->config.local_as != config->local_as || b->config.router_id != config->router_id;
 	bool reach = b->config.site_to_site != config->site_to_site;
+	/* Whether there was another process before this one does not change while it runs. */
+	bool restarted = b->peer_slots ? b->config.restarted : config->restarted;
 
-	if (config->restarted && !b->peer_slots)
+	if (restarted && !b->peer_slots)
 		b->defer_until = now + DEFER_S * CLOCK_SECOND;
 	b->config = *config;
+	b->config.restarted = restarted;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
 

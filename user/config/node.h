@@ -53,7 +53,6 @@ struct walk_field {
 
 	/* What a change of it does while sluiced runs. */
 	enum change_effect effect;
-	const char *said_as; /* in a refusal; NULL: by its key */
 };
 
 /*

@@ -100,6 +100,27 @@ static bool take_pin_dir(struct bpf_plane *p, char error[DATAPLANE_ERROR_SIZE])
 	return true;
 }
 
+static void set_outside(struct bpf_plane *p, const struct bpf_live *live)
+{
+	p->outside->bss->ecn_marking = live->packets.ecn_marking;
+	p->outside->bss->outer_rates = live->packets.rate_bytes == RATE_OUTER;
+	p->outside->bss->outside_forwarding = live->outside_forwarding;
+}
+
+static void set_inside(struct bpf_plane *p, const struct bpf_live *live)
+{
+	p->inside->bss->horizon_ns = (uint64_t)live->packets.pacing_horizon_us * 1000;
+	p->inside->bss->ecn_marking = live->packets.ecn_marking;
+	p->inside->bss->sites_apart = live->sites_apart;
+}
+
+/* The maps of these variables are mapped: a program sees each of them with its next packet. */
+void bpf_plane_live_set(struct bpf_plane *p, const struct bpf_live *live)
+{
+	set_outside(p, live);
+	set_inside(p, live);
+}
+
 static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 {
 	uint32_t rate = o->ike_per_second ? o->ike_per_second : IKE_DEFAULT_RATE;
@@ -111,9 +132,7 @@ static bool load_outside(struct bpf_plane *p, const struct bpf_options *o)
 	for (uint32_t i = 0; i < o->outside_count; i++)
 		p->outside->bss->outside_ifindex[i] = o->outside_ifindex[i];
 	p->outside->rodata->esp_cpus = o->esp_cpus;
-	p->outside->rodata->ecn_marking = o->packets.ecn_marking;
-	p->outside->rodata->outer_rates = o->packets.rate_bytes == RATE_OUTER;
-	p->outside->rodata->outside_forwarding = o->outside_forwarding;
+	set_outside(p, &o->live);
 	p->outside->rodata->ike_cost_ns = NANOSECONDS / rate;
 	/* The packet that is looked at is allowed too: a burst of n lets n - 1 be ahead of it. */
 	p->outside->rodata->ike_burst_ns = NANOSECONDS / rate * (burst - 1);
@@ -150,9 +169,7 @@ static bool load_inside(struct bpf_plane *p, const struct bpf_options *o)
 	p->inside = inside_bpf__open();
 	if (!p->inside)
 		return false;
-	p->inside->rodata->horizon_ns = (uint64_t)o->packets.pacing_horizon_us * 1000;
-	p->inside->rodata->ecn_marking = o->packets.ecn_marking;
-	p->inside->rodata->sites_apart = o->sites_apart;
+	set_inside(p, &o->live);
 	p->inside->rodata->bgp_uid = o->bgp_uid;
 	if (!share_map(p->inside->maps.bucket_aggregate, p->outside->maps.bucket_aggregate) ||
 		!share_map(p->inside->maps.tunnel_stats, p->worker->maps.tunnel_stats) ||

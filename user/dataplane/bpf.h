@@ -19,13 +19,18 @@
 
 struct bpf_plane;
 
-struct bpf_options {
-	const char *pin_dir;           /* NULL: SLUICE_PIN_DIR */
-	uint32_t workers;              /* of the data process, 1..SLUICE_MAX_WORKERS */
+/* What may change while the programs run. */
+struct bpf_live {
 	struct packet_options packets; /* of these: the horizon, marks, what is charged */
 	bool outside_forwarding; /* others than the hub may use the outside devices in clear */
 	bool sites_apart;        /* no site reaches another */
-	uint32_t bgp_uid;        /* beside root, who alone speaks BGP and BFD to sites */
+};
+
+struct bpf_options {
+	const char *pin_dir; /* NULL: SLUICE_PIN_DIR */
+	uint32_t workers;    /* of the data process, 1..SLUICE_MAX_WORKERS */
+	struct bpf_live live;
+	uint32_t bgp_uid; /* beside root, who alone speaks BGP and BFD to sites */
 	uint32_t outside_count;
 	uint32_t outside_ifindex[SLUICE_MAX_OUTSIDE]; /* 0: it is not there yet */
 	uint32_t esp_cpus;             /* kernel ESP, spread over so many CPUs; 0: AF_XDP */
@@ -41,6 +46,9 @@ struct bpf_options {
  */
 struct bpf_plane *bpf_plane_load(
 	const struct bpf_options *options, char error[DATAPLANE_ERROR_SIZE]);
+
+/* Holds for packets from now on. */
+void bpf_plane_live_set(struct bpf_plane *plane, const struct bpf_live *live);
 
 /*
  * Attaches the outside programs to device number `outside` of the options: native XDP, and if the

@@ -468,6 +468,16 @@ size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count)
 	return route_socket_del(&l->routes, routes, count);
 }
 
+uint32_t link_table(const struct link *l)
+{
+	return l->routes.table;
+}
+
+void link_table_set(struct link *l, uint32_t table)
+{
+	l->routes.table = table;
+}
+
 unsigned int link_routes_flush(struct link *l)
 {
 	struct nl_cache *cache;

@@ -84,6 +84,10 @@ size_t link_routes_set(struct link *l, struct fib_route *routes, size_t count);
 size_t link_routes_restore(struct link *l, struct fib_route *routes, size_t count);
 size_t link_routes_del(struct link *l, struct fib_route *routes, size_t count);
 
+/* The table of our routes but those to the ends of tunnels: from now on they are written, or removed, in that one. */
+uint32_t link_table(const struct link *l);
+void link_table_set(struct link *l, uint32_t table);
+
 /* Removes every route with our protocol number, both families. Returns how many. */
 unsigned int link_routes_flush(struct link *l);
 

@@ -27,6 +27,24 @@ static bool alloc_out(struct worker *w)
 	return true;
 }
 
+uint64_t worker_horizon_ns(const struct packet_options *packets)
+{
+	const uint64_t horizon = (uint64_t)packets->pacing_horizon_us * 1000;
+
+	return horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX;
+}
+
+void worker_packets_set(struct worker *w, const struct packet_options *packets)
+{
+	struct packet_options *to = &w->shared.packets;
+
+	__atomic_store_n(&w->shared.horizon_ns, worker_horizon_ns(packets), __ATOMIC_RELAXED);
+	__atomic_store_n(&to->pacing_horizon_us, packets->pacing_horizon_us, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->ecn_marking, packets->ecn_marking, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->rate_bytes, packets->rate_bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->df, packets->df, __ATOMIC_RELAXED);
+}
+
 struct worker *worker_new(const struct worker_shared *shared, uint32_t index, int tap_fd,
 	struct xsk **own_xsks, uint32_t xsk_count)
 {

@@ -60,6 +60,15 @@ void worker_open_gate(struct worker *w);
 /* Ends and joins the thread, frees everything but the descriptors given in. */
 void worker_free(struct worker *w);
 
+/* For how long a packet may wait with these options. */
+uint64_t worker_horizon_ns(const struct packet_options *packets);
+
+/*
+ * Other options of packets, from another thread: what waits leaves at its time, and what comes is treated by them. The
+ * worker reads each by itself, so a packet on its way may see some of the old ones.
+ */
+void worker_packets_set(struct worker *w, const struct packet_options *packets);
+
 /*
  * ESP that came through a socket instead of AF_XDP: reassembled by the kernel, or from a device
  * without XDP. Polices and counts like XDP does. Called by the control thread on its own worker.

@@ -10,6 +10,7 @@
 #include "hub/host/host.h"
 #include "hub/event/eventlog.h"
 #include "hub/job.h"
+#include "hub/live.h"
 #include "hub/revision.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
@@ -99,6 +100,7 @@ struct apply_pending {
 	struct config *config;
 	struct documents *documents;
 	struct certificates *certificates;
+	struct live *live;
 	bool restore, next_start;
 	bool asked; /* over the control socket */
 	hub_apply_done *done;
@@ -171,7 +173,10 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	if (!secrets_check(p->config, old, summary))
 		return PROBLEM_INVALID;
 	p->certificates = certificates_load(p->config, false, summary);
-	return p->certificates ? PROBLEM_NONE : PROBLEM_INVALID;
+	if (!p->certificates)
+		return PROBLEM_INVALID;
+	p->live = p->next_start ? NULL : hub_live_prepare(h, &p->config->concentrator, summary);
+	return p->live || p->next_start ? PROBLEM_NONE : PROBLEM_REFUSED;
 }
 
 /* What a person has changed in files of sites is not written over. */
@@ -203,6 +208,7 @@ static void pending_free(struct apply_pending *p)
 	config_free(p->config);
 	documents_free(p->documents);
 	certificates_free(p->certificates);
+	live_free(p->live);
 	json_decref(p->info);
 	json_decref(p->warnings);
 	free(p);
@@ -256,6 +262,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	if (!eventlog_open(h->events, c->concentrator.log_directory))
 		log_error("log_directory %s: %s; events of tunnels are in no file",
 			c->concentrator.log_directory, strerror(errno));
+	hub_live_change(h, &old->concentrator, own->live);
 	apply_sites(h, c, &n);
 	set_all_rates(h);
 	hub_host_look(h);
@@ -390,6 +397,7 @@ static void on_unsettled(evutil_socket_t fd, short what, void *arg)
 	own->documents = documents_copy(p->documents);
 	p->config = NULL;
 	p->certificates = NULL;
+	p->live = NULL;
 	p->info = p->warnings = NULL;
 	if (job_end(p->job, pending_left))
 		pending_free(p);

@@ -111,7 +111,7 @@ bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t s
 				"concentrator.%s cannot change while sluiced runs; `sluice apply "
 				"--next-start` has it in force when it starts again; nothing was "
 				"applied",
-				c->option->said_as ? c->option->said_as : c->option->key);
+				c->option->key);
 		else if (c->effect == CHANGE_SITE) /* what a tunnel was made for stays */
 			snprintf(text, size,
 				"site %s: class and bandwidth cannot change; create another site, "
@@ -147,6 +147,35 @@ enum change_effect plan_tunnel_effect(
 	if (old->configured != new->configured)
 		return CHANGE_TUNNEL;
 	all = strongest(options_site, was, is);
+	if (all == CHANGE_SESSION && was->routing == ROUTING_STATIC && is->routing == was->routing)
+		all = CHANGE_LIVE; /* there is no session */
 	own = strongest(options_tunnel, old, new);
 	return all > own ? all : own;
+}
+
+static bool concerns(
+	enum change_effect effect, const struct site_conf *site, const struct tunnel_conf *tunnel)
+{
+	switch (effect) {
+	case CHANGE_NEXT: /* what the concentrator has of these two is for BGP */
+	case CHANGE_SESSION:
+		return site->routing == ROUTING_BGP;
+	case CHANGE_JUDGED: /* authorities, and whom they have revoked */
+		return tunnel->options.auth == AUTH_CERT;
+	default:
+		return effect > CHANGE_JUDGED;
+	}
+}
+
+enum change_effect plan_hub_effect(const struct concentrator_conf *was,
+	const struct concentrator_conf *is, const struct site_conf *site, unsigned int t)
+{
+	enum change_effect effect = CHANGE_UNSAID;
+
+	for (const struct walk_field *f = options_concentrator; f->key; f++) {
+		if (f->effect > effect && concerns(f->effect, site, &site->tunnels[t]) &&
+			differs(f, was, is))
+			effect = f->effect;
+	}
+	return effect;
 }

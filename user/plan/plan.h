@@ -53,4 +53,11 @@ bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t s
 enum change_effect plan_tunnel_effect(
 	const struct site_conf *was, const struct site_conf *is, unsigned int t);
 
+/*
+ * The same of what differs in the concentrator, for a tunnel that `site` has before and afterwards; what is in force at
+ * once concerns no tunnel.
+ */
+enum change_effect plan_hub_effect(const struct concentrator_conf *was,
+	const struct concentrator_conf *is, const struct site_conf *site, unsigned int t);
+
 #endif

@@ -37,12 +37,16 @@ static json_t *change_json(const struct change *c)
 }
 
 /* Adds the tunnels of a site that become another one's, and remembers the strongest effect. */
-static void add_tunnels(json_t *list, const struct site_conf *was, const struct site_conf *is,
-	enum change_effect *most)
+static void add_tunnels(json_t *list, const struct concentrator_conf *hub_was,
+	const struct concentrator_conf *hub_is, const struct site_conf *was,
+	const struct site_conf *is, enum change_effect *most)
 {
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		enum change_effect effect = plan_tunnel_effect(was, is, t);
+		enum change_effect all = plan_hub_effect(hub_was, hub_is, is, t);
 
+		if (all > effect && all < CHANGE_SITE && is->tunnels[t].configured)
+			effect = all;
 		/* What begins interrupts nothing. */
 		if (!was->tunnels[t].configured || effect == CHANGE_UNSAID)
 			continue;
@@ -79,7 +83,8 @@ json_t *view_plan(const struct plan *plan, const struct config *was, const struc
 	for (uint32_t i = 0; i < was->site_count; i++) {
 		const struct site_conf *next = config_site(is, was->sites[i].name);
 
-		add_tunnels(tunnels, &was->sites[i], next ? next : &none, &most);
+		add_tunnels(tunnels, &was->concentrator, &is->concentrator, &was->sites[i],
+			next ? next : &none, &most);
 	}
 	config_doubts(is, add_finding, findings);
 	o = json_pack("{s:s, s:o, s:o, s:o, s:o}", "effect", plan_effects[most], "changes", changes,

@@ -70,14 +70,7 @@ static void send_maps(struct hub *h, struct process *p)
 
 static void start_data(struct hub *h, struct process *p)
 {
-	struct link_device inside;
-	struct imsg_data_conf conf = {.workers = h->workers,
-		.packets = h->config->concentrator.packets,
-		.inside_uso = strstr(link_offloads(h->link), "uso"),
-		.kernel_esp = h->kernel_esp};
-
-	conf.inside_mtu = link_device(link_name(h->link), &inside) ? (uint16_t)inside.mtu : 1500;
-	process_send(p, IMSG_DATA_CONF, -1, &conf, sizeof(conf));
+	child_configure(h, PROCESS_DATA);
 	send_maps(h, p);
 	for (uint32_t q = 0; !h->kernel_esp && q < h->workers; q++) {
 		struct imsg_index queue = {.index = q};
@@ -171,18 +164,9 @@ static void collect_owner(void *context, const struct route_entry *e)
 static void start_bgp(struct hub *h, struct process *p)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
-	struct imsg_bgp_conf conf = {.config = {.local_as = c->asn,
-					     .hold_s = (uint16_t)c->hold_s,
-					     .keepalive_s = (uint16_t)c->keepalive_s,
-					     .site_to_site = c->site_to_site,
-					     .graceful_restart = c->graceful_restart,
-					     .restarted = p->restarts > 0 && c->graceful_restart}};
-	const uint8_t *id = c->router_id.bytes;
 	struct owners owners = {.h = h};
 
-	conf.config.router_id =
-		(uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
-	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
+	child_configure(h, PROCESS_BGP);
 	for (int i = 0; i < 2; i++) {
 		struct imsg_socket s = {
 			.local = {.addr = {.family = i ? AF_INET6 : AF_INET}, .port = 179}};
@@ -205,7 +189,7 @@ static void start_api(struct hub *h, struct process *p)
 {
 	hub_clients_begin(h, h->host->control_fd);
 	if (h->host->metrics_fd >= 0)
-		process_send(p, IMSG_API_HTTP, dup_fd(h->host->metrics_fd), NULL, 0);
+		child_configure(h, p->role);
 }
 
 void child_start(void *context, struct process *p)

@@ -54,10 +54,15 @@ void host_free(struct host *host);
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
 
+/* A listener for metrics, or -1 where there is to be none. False with a sentence. */
+bool hub_metrics_listen(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
+
 /* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
 bool hub_outside_find(struct hub *h, uint32_t i);
 /* Closes them, those that are not there too. False with a sentence. */
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+/* Whether others may use the outside devices in clear has changed. */
+void hub_outside_forward(struct hub *h, bool allowed);
 /* What the kernel was told to keep closed is ours no longer. */
 void hub_outside_open(struct hub *h);
 /* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */

@@ -79,6 +79,14 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	return true;
 }
 
+/* A device that is not closed by our programs stays closed by the kernel. */
+void hub_outside_forward(struct hub *h, bool allowed)
+{
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
+		(void)host_forward_closed(
+			h->model.host.outside[i].name, !allowed || !h->host->outside_closed[i]);
+}
+
 void hub_outside_open(struct hub *h)
 {
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++)

@@ -121,9 +121,9 @@ static bool load_plane(struct hub *h, char *error)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct bpf_options bpf = {.workers = h->workers,
-		.packets = c->packets,
-		.outside_forwarding = c->outside_forwarding,
-		.sites_apart = !c->site_to_site,
+		.live = {.packets = c->packets,
+			.outside_forwarding = c->outside_forwarding,
+			.sites_apart = !c->site_to_site},
 		.bgp_uid = privsep_uid("bgp"),
 		.outside_count = h->model.host.outside_count,
 		.esp_cpus = h->kernel_esp ? h->workers : 0};
@@ -191,24 +191,32 @@ static bool open_control(struct hub *h, char *error)
 	return true;
 }
 
-static bool open_metrics(struct hub *h, char *error)
+bool hub_metrics_listen(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
 {
-	const struct ip_endpoint *e = &h->config->concentrator.metrics;
 	struct sockaddr_storage ss;
 	char text[ENDPOINT_STR_SIZE];
+	socklen_t len = endpoint_to_sockaddr(at, &ss);
 	int on = 1;
 
-	if (!addr_is_set(&e->addr))
+	*fd = -1;
+	if (!addr_is_set(&at->addr))
 		return true;
+	*fd = socket(at->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* All addresses instead of one: the next listener is there before this one goes. */
+	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (*fd >= 0 && !bind(*fd, (struct sockaddr *)&ss, len) && !listen(*fd, 64))
+		return true;
+	(void)fail(error, "cannot listen for metrics on", endpoint_format(at, text));
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	return false;
+}
 
-	socklen_t len = endpoint_to_sockaddr(e, &ss);
-
-	h->host->metrics_fd = socket(e->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	(void)setsockopt(h->host->metrics_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (h->host->metrics_fd < 0 || bind(h->host->metrics_fd, (struct sockaddr *)&ss, len) ||
-		listen(h->host->metrics_fd, 64))
-		return fail(error, "cannot listen for metrics on", endpoint_format(e, text));
-	return true;
+static bool open_metrics(struct hub *h, char *error)
+{
+	return hub_metrics_listen(&h->config->concentrator.metrics, &h->host->metrics_fd, error);
 }
 
 static bool watch_host(struct hub *h, char *error)

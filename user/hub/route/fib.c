@@ -422,3 +422,41 @@ void hub_routes_write_again(struct hub *h)
 	route_table_each(h->fib->table, write_again, &b);
 	fib_batch_write(&b);
 }
+
+struct leaving {
+	struct hub *h;
+	size_t count;
+	struct fib_route routes[ROUTES_BATCH];
+};
+
+static void leave_some(struct leaving *l)
+{
+	if (l->count)
+		link_routes_del(l->h->link, l->routes, l->count);
+	l->count = 0;
+}
+
+static void leave(void *context, struct route_entry *e)
+{
+	struct leaving *l = context;
+
+	/* Also where the new table has refused it, and where it was not in the old one. */
+	l->routes[l->count++] = (struct fib_route){.prefix = route_prefix(e)};
+	if (l->count == ROUTES_BATCH)
+		leave_some(l);
+}
+
+void hub_routes_move(struct hub *h, uint32_t table)
+{
+	const uint32_t before = link_table(h->link);
+	struct leaving l = {.h = h};
+
+	link_table_set(h->link, table);
+	hub_statics_close_all(h, true);
+	hub_routes_write_again(h);
+	link_table_set(h->link, before);
+	route_table_each(h->fib->table, leave, &l);
+	leave_some(&l);
+	hub_statics_close_all(h, false);
+	link_table_set(h->link, table);
+}

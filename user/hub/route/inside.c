@@ -65,20 +65,36 @@ static bool is_static(const struct hub *h, const struct ip_prefix *p)
 	return false;
 }
 
+static void close_static(
+	struct hub *h, const struct site_conf *conf, const struct ip_prefix *prefix, bool present)
+{
+	struct fib_route r = {.prefix = *prefix, .closed = true};
+
+	/* Everything else the hub has to say would go there too. */
+	if (!prefix->len)
+		return;
+	if (!present)
+		link_routes_del(h->link, &r, 1);
+	else if (link_routes_set(h->link, &r, 1))
+		log_warn("the kernel refused an unreachable route below a static one of site %s",
+			conf->name);
+}
+
 void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present)
 {
 	for (uint32_t i = 0; i < conf->statics.count; i++) {
-		struct fib_route r = {.prefix = conf->statics.prefixes[i], .closed = true};
+		if (present || !is_static(h, &conf->statics.prefixes[i]))
+			close_static(h, conf, &conf->statics.prefixes[i], present);
+	}
+}
 
-		/* Everything else the hub has to say would go there too. */
-		if (!r.prefix.len)
-			continue;
-		if (!present && !is_static(h, &r.prefix))
-			link_routes_del(h->link, &r, 1);
-		else if (present && link_routes_set(h->link, &r, 1))
-			log_warn("the kernel refused an unreachable route below a static one of "
-				 "site %s",
-				conf->name);
+void hub_statics_close_all(struct hub *h, bool present)
+{
+	for (uint32_t s = 0; s < SITE_SLOTS; s++) {
+		const struct site_conf *conf = h->model.sites[s] ? &h->model.sites[s]->conf : NULL;
+
+		for (uint32_t i = 0; conf && i < conf->statics.count; i++)
+			close_static(h, conf, &conf->statics.prefixes[i], present);
 	}
 }
 

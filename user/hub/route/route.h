@@ -23,6 +23,11 @@ void hub_routes_drop_stale(struct hub *h);
 void hub_routes_set_mtu(struct hub *h, uint32_t tunnel);
 /* The kernel has lost those to the inside device, or all are to be other ones. */
 void hub_routes_write_again(struct hub *h);
+/*
+ * To another table of the kernel: each stands in the new one before it leaves the old one, and meanwhile in both. Those to
+ * the ends of tunnels stay where the hub's own sockets look.
+ */
+void hub_routes_move(struct hub *h, uint32_t table);
 /* Removes routes whose tunnel is not open. */
 void hub_routes_sweep(struct hub *h);
 /* After the rules have changed: removes routes that they forbid, and what sharing they forbid. */
@@ -40,6 +45,8 @@ void hub_routes_check(struct hub *h, uint64_t now);
  * route. Absent: no site has them any longer.
  */
 void hub_statics_close(struct hub *h, const struct site_conf *conf, bool present);
+/* Writes, or removes, what hub_statics_close() has written for all sites. */
+void hub_statics_close_all(struct hub *h, bool present);
 /* The hosts at both ends of a tunnel's inside block. */
 void hub_inside_set(struct hub *h, const struct site *site, unsigned int t, bool present);
 void hub_inside_route_set(struct hub *h, const struct site *site, unsigned int t, bool present);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/api/http.h"
 
+#include "base/log.h"
 #include "ipc/msg_api.h"
 #include "proc/api/server.h"
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 struct http {
+	struct event_base *base;
 	struct evconnlistener *listener;
 	struct server *server;
 	http_ask *ask;
@@ -63,31 +65,42 @@ bool http_answer(struct http *h, uint32_t id, const void *bytes, size_t len, boo
 	return server_answer(h->server, id, bytes, len, last ? &text : NULL);
 }
 
-struct http *http_new(struct event_base *base, int own_listener, http_ask *ask, void *context)
+struct http *http_new(struct event_base *base, http_ask *ask, void *context)
 {
 	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		abort();
+	h->base = base;
 	h->ask = ask;
 	h->context = context;
 	h->server = server_new(base, &metrics, h);
 	if (h->server)
-		h->listener = evconnlistener_new(base, on_accept, h,
-			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, own_listener);
-	if (h->listener)
 		return h;
-	close(own_listener);
-	server_free(h->server);
 	free(h);
 	return NULL;
+}
+
+void http_listen(struct http *h, int own_listener)
+{
+	if (h->listener)
+		evconnlistener_free(h->listener);
+	h->listener = NULL;
+	if (own_listener < 0)
+		return;
+	h->listener = evconnlistener_new(h->base, on_accept, h,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, own_listener);
+	if (h->listener)
+		return;
+	log_error("metrics cannot be listened for");
+	close(own_listener);
 }
 
 void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	evconnlistener_free(h->listener);
+	http_listen(h, -1);
 	server_free(h->server);
 	free(h);
 }

@@ -17,8 +17,13 @@ struct http;
 /* Asks for the metrics; the number that http_answer() is told then, not 0. */
 typedef uint32_t http_ask(void *context);
 
-/* NULL: the socket cannot be listened at. It listens already, and does not block. */
-struct http *http_new(struct event_base *base, int own_listener, http_ask *ask, void *context);
+/* Listens nowhere yet. NULL with a line in the log. */
+struct http *http_new(struct event_base *base, http_ask *ask, void *context);
+/*
+ * From now on at that socket, which listens already and does not block, and no longer at the one before; -1: nowhere.
+ * Who is connected gets an answer all the same.
+ */
+void http_listen(struct http *h, int own_listener);
 void http_free(struct http *h);
 
 /* A part of an answer. False: nobody waits for that number. */

@@ -24,7 +24,6 @@ struct api {
 	struct http *http;
 	uint32_t next_id;
 	bool started;
-	int http_fd;
 };
 
 /* The number by which the answer comes. */
@@ -93,7 +92,7 @@ static void on_reply(void *context, struct imsg *m)
 
 	if (m->len - sizeof(*reply) < reply->len)
 		return;
-	if (api->http && http_answer(api->http, reply->id, reply + 1, reply->len, reply->last))
+	if (http_answer(api->http, reply->id, reply + 1, reply->len, reply->last))
 		return;
 	/* Or the client did not wait. */
 	(void)server_answer(
@@ -108,8 +107,6 @@ static void on_start(void *context, struct imsg *m)
 	if (api->started)
 		return;
 	api->started = true;
-	if (api->http_fd >= 0)
-		api->http = http_new(api->base, api->http_fd, ask_metrics, api);
 	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
 	privsep_drop("api");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
@@ -119,7 +116,7 @@ static void on_http(void *context, struct imsg *m)
 {
 	struct api *api = context;
 
-	api->http_fd = imsg_take_fd(m);
+	http_listen(api->http, imsg_take_fd(m));
 }
 
 static void on_shutdown(void *context, struct imsg *m)
@@ -134,7 +131,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_START, .take = on_start},
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_API_CLIENT, sizeof(struct imsg_api_client), .fd = IMSG_NEEDS_FD, .take = on_client},
-	{IMSG_API_HTTP, .fd = IMSG_NEEDS_FD, .take = on_http},
+	{IMSG_API_HTTP, .fd = IMSG_MAY_FD, .take = on_http},
 	{IMSG_API_REPLY, sizeof(struct imsg_api_reply), IMSG_BYTES, .take = on_reply},
 	{.type = IMSG_INVALID},
 };
@@ -153,12 +150,13 @@ static void on_gone(void *context)
 
 int proc_api_run(int hub_fd)
 {
-	struct api api = {.http_fd = -1};
+	struct api api = {0};
 
 	api.base = event_base_new();
 	api.hub = imsg_channel_new(api.base, hub_fd, on_message, on_gone, &api);
 	api.control = server_new(api.base, &control, &api);
-	if (!api.control)
+	api.http = http_new(api.base, ask_metrics, &api);
+	if (!api.control || !api.http)
 		return 1;
 	imsg_channel_answer(api.hub);
 	event_base_dispatch(api.base);

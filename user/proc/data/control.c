@@ -144,6 +144,16 @@ static void on_tunnel(void *context, struct imsg *m)
 	data_path_forget(d, t->tunnel);
 }
 
+/* Of a process that runs only what packets get can change; hub starts another one for the rest. */
+static void on_conf(void *context, struct imsg *m)
+{
+	struct proc_data *d = context;
+	const struct imsg_data_conf *conf = m->payload;
+
+	d->conf.packets = conf->packets;
+	d->backend->packets_set(d);
+}
+
 static void on_shutdown(void *context, struct imsg *m)
 {
 	struct proc_data *d = context;
@@ -155,6 +165,7 @@ static void on_shutdown(void *context, struct imsg *m)
 static const struct imsg_row from_hub[] = {
 	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
 	{IMSG_SHUTDOWN, .take = on_shutdown},
+	{IMSG_DATA_CONF, sizeof(struct imsg_data_conf), .take = on_conf},
 	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
 	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
 	{.type = IMSG_INVALID},

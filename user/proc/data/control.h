@@ -27,6 +27,9 @@ struct data_backend {
 	/* ike followed the peer to a new address (RFC 7296 2.23, RFC 3948). */
 	void (*peer_moved)(struct proc_data *d, const struct imsg_peer_moved *m);
 
+	/* Options of packets have changed (d->conf). */
+	void (*packets_set)(struct proc_data *d);
+
 	/* ESP that came to ike's socket, with its bytes behind it. NULL: it is nobody's. */
 	void (*esp_slow)(struct proc_data *d, const struct imsg_esp_slow *e);
 };

@@ -25,5 +25,5 @@ void data_mode_format(const struct proc_data *d, char *text, size_t size)
 	queues_format(d, queues, sizeof(queues));
 	snprintf(text, size, "AF_XDP %s, %u worker%s, AES-GCM by %s, %s", queues, d->conf.workers,
 		d->conf.workers == 1 ? "" : "s", d->engine,
-		d->shared.horizon_ns ? "paced" : "policed");
+		d->conf.packets.pacing_horizon_us ? "paced" : "policed");
 }

@@ -52,6 +52,22 @@ static void follow_peer(struct proc_data *d, const struct imsg_peer_moved *m)
 	data_sa_moved(d, m->tunnel, &m->remote);
 }
 
+static void say_mode(struct proc_data *d)
+{
+	struct imsg_data_mode mode = {0};
+
+	data_mode_format(d, mode.text, sizeof(mode.text));
+	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
+}
+
+static void set_packets(struct proc_data *d)
+{
+	for (uint32_t i = 0; i < d->conf.workers; i++)
+		worker_packets_set(d->workers[i], &d->conf.packets);
+	worker_packets_set(d->slow, &d->conf.packets);
+	say_mode(d);
+}
+
 static const struct data_backend workers = {
 	.sa_add = data_sa_add,
 	.sa_use = data_sa_use,
@@ -59,6 +75,7 @@ static const struct data_backend workers = {
 	.sa_keep = data_sa_keep,
 	.sa_keep_end = data_sa_keep_end,
 	.peer_moved = follow_peer,
+	.packets_set = set_packets,
 	.esp_slow = esp_slow,
 };
 
@@ -254,14 +271,12 @@ static bool map_memory(struct proc_data *d)
 
 static void share(struct proc_data *d)
 {
-	uint64_t horizon = (uint64_t)d->conf.packets.pacing_horizon_us * 1000;
-
 	d->shared = (struct worker_shared){
 		.sadb = d->sadb,
 		.workers = d->conf.workers,
 		.inside_mtu = d->conf.inside_mtu,
 		.inside_uso = d->conf.inside_uso,
-		.horizon_ns = horizon < PACE_HORIZON_MAX ? horizon : PACE_HORIZON_MAX,
+		.horizon_ns = worker_horizon_ns(&d->conf.packets),
 		.packets = d->conf.packets,
 		.tunnels = d->tunnels,
 		.bucket_in = d->maps[DATA_MAP_BUCKET_IN].start,
@@ -446,14 +461,6 @@ static void proc_free(struct proc_data *d)
 	event_base_free(d->base);
 	free(d->datagram);
 	free(d);
-}
-
-static void say_mode(struct proc_data *d)
-{
-	struct imsg_data_mode mode = {0};
-
-	data_mode_format(d, mode.text, sizeof(mode.text));
-	imsg_send(d->hub, IMSG_DATA_MODE, -1, &mode, sizeof(mode));
 }
 
 int proc_data_run(int hub_fd)

@@ -159,6 +159,12 @@ static void stop(struct proc_xfrm *x)
 	free(x);
 }
 
+/* All else of it is in the programs, which hub tells. */
+static void set_packets(struct proc_data *d)
+{
+	say_mode(d->xfrm);
+}
+
 /* No esp_slow: the kernel took it before the socket, or nobody has its SPI. */
 static const struct data_backend kernel = {
 	.sa_add = xfrm_pair_add,
@@ -167,6 +173,7 @@ static const struct data_backend kernel = {
 	.sa_keep = xfrm_pair_keep,
 	.sa_keep_end = xfrm_pairs_keep_end,
 	.peer_moved = xfrm_pairs_move,
+	.packets_set = set_packets,
 };
 
 int proc_xfrm_run(struct proc_data *d, int own_hub_fd, int own_ike_fd)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of the concentrator that change while it runs; those of sites are hub/site's. */
+#ifndef SLUICE_HUB_LIVE_H
+#define SLUICE_HUB_LIVE_H
+
+#include "hub/hub.h"
+
+/* What it needs of the host, and might not get; it is made before anything changes. */
+struct live;
+
+/* NULL with a sentence: it cannot be had, and nothing is changed. live_free() gives it back. */
+struct live *hub_live_prepare(
+	struct hub *h, const struct concentrator_conf *next, char error[CONFIG_ERROR_SIZE]);
+void live_free(struct live *own_live);
+
+/*
+ * The data plane and the children as h->config has it, which was `was` before; takes what is needed of `live`, which
+ * was prepared for that.
+ */
+void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct live *live);
+
+#endif
