@@ -17,6 +17,7 @@ static const struct {
 	const char *key, *text;
 } option_samples[] = {
 	{"accept", "['10.0.0.0/8 le 24', 'fd00::/8 le 64']"},
+	{"access", "[{group: netops, role: operator, scope: north}, {group: watch, role: viewer}]"},
 	{"address", "203.0.113.7"},
 	{"aggregate_rate", "1250M"},
 	{"asn", "65100"},

@@ -81,7 +81,7 @@ shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
 run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
 shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
 run plan 2; asked 'GET /v1/plan?revision=2'
-run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z uid 1000 apply in force, to be confirmed' "history: in force"
+run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z token 0badcafe apply in force, to be confirmed' "history: in force"
 run diff 1 3; exits 0 "diff"; asked 'GET /v1/diff?from=1&to=3'
 run apply --confirm 10m; exits 0 "apply --confirm"; asked 'POST /v1/apply {"confirm_s":600}'
 run apply --next-start; asked 'POST /v1/apply {"next_start":true}'
@@ -116,6 +116,19 @@ run rollback 3 --force --confirm 10m; exits 0 "rollback"; asked 'POST /v1/revisi
 run apply --next-start; exits 0 "apply --next-start"; asked 'POST /v1/apply {"next_start":true}'
 run confirm; exits 0 "confirm"; asked 'POST /v1/confirm'
 run release 10.1.0.0/24; exits 0 "release"; asked 'POST /v1/release {"prefix":"10.1.0.0/24"}'
+run token create --role operator --scope group=north --days 7; exits 0 "token create"
+asked 'POST /v1/tokens/create {"role":"operator","scope":"group=north","days":7}'
+[ "$(cat "$W/out")" = sluice_0badcafe_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef ]; say $? "token create: the token alone is on standard output"
+grep -q '^token 0badcafe: operator of group=north, until ' "$W/err"; say $? "token create: the rest is told besides"
+run token create; exits 2 "token create: which role"
+run token create --role king; exits 2 "token create: no such role"
+run token create --role viewer --scope north; exits 2 "token create: a scope is of a group"
+run token create --role viewer --days 367; exits 2 "token create: a year at most"
+run apply --role viewer; exits 2 "--role is for token create"
+run token list; exits 0 "token list"; asked 'GET /v1/tokens'; shows '^0badcafe operator group=north 2026-11-30T00:53:20Z' "token list: one"
+run token revoke 0badcafe; exits 0 "token revoke"; asked 'POST /v1/tokens/0badcafe/revoke'
+run token revoke; exits 2 "token revoke: which"
+run show sites --token "$W/none"; exits 1 "--token: no such file"; grep -q "$W/none: No such file" "$W/err"; say $? "--token: says so"
 run show sites 'a b&c'; asked 'GET /v1/sites/a%20b%26c'
 run show log 'a b&c'; asked 'GET /v1/log?site=a%20b%26c'
 run show sites ..; asked 'GET /v1/sites/..'
@@ -202,7 +215,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report plan apply confirm history diff rollback rekey tunnel release top explain ca audit version help
+completes "" show report plan apply confirm history diff rollback rekey tunnel release token top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --confirm --next-start
 completes tunnel down up drain
@@ -210,6 +223,8 @@ completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
 completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json
 completes "show dataplane" --json
+completes "token revoke" 0badcafe 0000000a
+completes "token create" --role --scope --days
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"
 grep -q 'sluiced is not running' "$W/err"; say $? "a dead socket: says so"

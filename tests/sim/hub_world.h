@@ -343,6 +343,8 @@ static inline void world_load(void)
 		fail_msg("%s", error);
 	world.hub = hub_new(world.revisions, world.path, &start);
 	world.hub->admin->directory = world.dir;
+	access_free(world.hub->access);
+	world.hub->access = access_new(world.dir);
 	hub_audit_free(world.hub->audit);
 	world.hub->audit = hub_audit_new(world.audit);
 	world_set_up(world.hub);

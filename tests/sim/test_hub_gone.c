@@ -28,7 +28,7 @@ static void a_number_has_its_time(void **state)
 static void a_change_ends_with_the_process_that_asked(void **state)
 {
 	struct imsg_api_request r = {.id = 1, .verb = API_APPLY, .tunnel = -1};
-	struct ucred who = {.uid = getuid()};
+	struct asker who = {.who.uid = getuid()};
 
 	(void)state;
 	assert_true(hub_audit_begin(world.hub, &r, &who));

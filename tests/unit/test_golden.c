@@ -6,9 +6,12 @@
 #define GOLDEN "tests/golden"
 #include "golden_model.h"
 
+#include "hub/api/tokens.h"
 #include "ipc/verbs.h"
 
 #include <ctype.h>
+
+#define DIGITS16 "0123456789abcdef"
 
 /* ---- the documents ---- */
 
@@ -210,10 +213,48 @@ static json_t *diff(void)
 static json_t *history(void)
 {
 	return view_history(
-		3, json_pack("[{s:i, s:s, s:{s:i}, s:s, s:i}, {s:i}, {s:i, s:s, s:s, s:s}]",
-			   "number", 3, "time", "2026-11-30T00:06:12Z", "who", "uid", 1000, "why",
-			   "apply", "confirm_by_s", 1796000000, "number", 2, "number", 1, "time",
-			   "2026-11-29T23:00:00Z", "who", "sluiced", "why", "the first start"));
+		3, json_pack("[{s:i, s:s, s:{s:i, s:s}, s:s, s:i}, {s:i}, {s:i, s:s, s:s, s:s}]",
+			   "number", 3, "time", "2026-11-30T00:06:12Z", "who", "uid", 1000, "token",
+			   "0badcafe", "why", "apply", "confirm_by_s", 1796000000, "number", 2,
+			   "number", 1, "time", "2026-11-29T23:00:00Z", "who", "sluiced", "why",
+			   "the first start"));
+}
+
+/* Of a file as hub/api/tokens.c writes it. */
+static json_t *token_list(void)
+{
+	char directory[] = "/tmp/sluice-golden.XXXXXX", path[64];
+	struct tokens *tokens;
+	json_t *document;
+	FILE *f;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/tokens.json", directory);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("[{\"id\": \"0badcafe\", \"role\": \"operator\", \"scope\": \"north\", \"made\": "
+	      "1796000000, \"until\": 1798592000, \"sha256\": "
+	      "\"" DIGITS16 DIGITS16 DIGITS16 DIGITS16 "\"},\n"
+	      "{\"id\": \"0000000a\", \"role\": \"viewer\", \"scope\": \"\", \"made\": 1, "
+	      "\"until\": "
+	      "1798592001, \"sha256\": \"" DIGITS16 DIGITS16 DIGITS16 DIGITS16 "\"}]",
+		f);
+	fclose(f);
+	tokens = tokens_new(directory);
+	document = tokens_list(tokens, 1796000001);
+	tokens_free(tokens);
+	(void)remove(path);
+	(void)remove(directory);
+	return document;
+}
+
+static json_t *token_create(void)
+{
+	return json_pack("{s:s, s:s}", "ok",
+		"token 0badcafe: operator of group=north, until 2026-12-30T00:06:12Z; it is not "
+		"told "
+		"again",
+		"token", "sluice_0badcafe_" DIGITS16 DIGITS16 DIGITS16 DIGITS16);
 }
 
 static const struct {
@@ -238,6 +279,8 @@ static const struct {
 	{"plan", plan},
 	{"diff", diff},
 	{"history", history},
+	{"token-list", token_list},
+	{"token-create", token_create},
 	{"report", report},
 	{"report-since", report_since},
 };

@@ -71,6 +71,7 @@ static void each_path_is_its_verb(void **state)
 		{"/v1/revisions", API_HISTORY, "", -1},
 		{"/v1/diff", API_DIFF, "", -1},
 		{"/v1/metrics", API_METRICS, "", -1},
+		{"/v1/tokens", API_TOKEN_LIST, "", -1},
 	};
 
 	(void)state;
@@ -250,9 +251,65 @@ static void a_problem_is_told_apart_from_an_answer(void **state)
 	json_decref(document);
 }
 
+static void a_token_is_made_and_revoked(void **state)
+{
+	(void)state;
+	assert_true(reads("POST", "/v1/tokens/create",
+		"{\"role\":\"operator\",\"scope\":\"group=north\",\"days\":7}"));
+	assert_int_equal(request.role, ROLE_OPERATOR);
+	assert_string_equal(request.scope, "north");
+	assert_int_equal(request.days, 7);
+	assert_true(reads("POST", "/v1/tokens/create", "{\"role\":\"viewer\"}"));
+	assert_string_equal(request.scope, "");
+	assert_int_equal(request.days, 0);
+	for (const char *const *wrong = (const char *const[]){"{}", "{\"scope\":\"group=a\"}",
+		     "{\"role\":\"king\"}", "{\"role\":\"viewer\",\"days\":0}",
+		     "{\"role\":\"viewer\",\"days\":367}",
+		     "{\"role\":\"viewer\",\"scope\":\"north\"}",
+		     "{\"role\":\"viewer\",\"scope\":\"group=\"}",
+		     "{\"role\":\"viewer\",\"role\":\"admin\"}", NULL};
+		*wrong; wrong++) {
+		assert_false(reads("POST", "/v1/tokens/create", *wrong));
+		assert_int_equal(why.problem, PROBLEM_BAD_REQUEST);
+	}
+	assert_true(reads("POST", "/v1/tokens/0badcafe/revoke", ""));
+	assert_string_equal(request.token, "0badcafe");
+	assert_int_equal(request.role, 0);
+	assert_false(reads("POST", "/v1/tokens/0badcafe0/revoke", ""));
+	assert_int_equal(why.problem, PROBLEM_NO_SUCH_TOKEN);
+}
+
+/* What cannot be a token is shown to hub as one that is wrong, and not left out. */
+static void a_header_shows_a_token(void **state)
+{
+	char bearer[API_TOKEN_SIZE], text[200];
+
+	(void)state;
+	request_bearer(NULL, bearer);
+	assert_string_equal(bearer, "");
+	request_bearer("Bearer abc", bearer);
+	assert_string_equal(bearer, "abc");
+	request_bearer("bEARER abc", bearer);
+	assert_string_equal(bearer, "abc");
+	for (const char *const *wrong =
+			(const char *const[]){"", "Bearer", "Bearer ", "abc", "Basic abc", NULL};
+		*wrong; wrong++) {
+		request_bearer(*wrong, bearer);
+		assert_string_equal(bearer, "?");
+	}
+	snprintf(text, sizeof(text), "Bearer %095d", 0);
+	request_bearer(text, bearer);
+	assert_int_equal(strlen(bearer), API_TOKEN_SIZE - 1);
+	snprintf(text, sizeof(text), "Bearer %096d", 0);
+	request_bearer(text, bearer);
+	assert_string_equal(bearer, "?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_is_made_and_revoked),
+		cmocka_unit_test(a_header_shows_a_token),
 		cmocka_unit_test(each_verb_has_paths_of_its_own),
 		cmocka_unit_test(each_path_is_its_verb),
 		cmocka_unit_test(what_changes_is_posted),

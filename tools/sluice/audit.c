@@ -87,14 +87,15 @@ static void add_who(struct table *t, const json_t *entry)
 {
 	const json_t *who = json_object_get(entry, "who");
 	json_int_t uid = json_integer_value(json_object_get(who, "uid"));
+	const char *token = text_of(who, "token");
 	const struct passwd *user = json_is_object(who) ? getpwuid((uid_t)uid) : NULL;
 
 	if (!json_is_object(who))
 		table_text(t, text_of(entry, "who"));
 	else if (user)
-		table_cell(t, "%s", user->pw_name);
+		table_cell(t, "%s%s%s", user->pw_name, token[0] ? " " : "", token);
 	else
-		table_cell(t, "uid %" JSON_INTEGER_FORMAT, uid);
+		table_cell(t, "uid %" JSON_INTEGER_FORMAT "%s%s", uid, token[0] ? " " : "", token);
 	if (json_is_object(who))
 		table_cell(t, "%" JSON_INTEGER_FORMAT,
 			json_integer_value(json_object_get(who, "pid")));
@@ -111,6 +112,8 @@ static void add_object(struct table *t, const json_t *entry)
 			json_integer_value(tunnel));
 	else if (text_of(entry, "site")[0])
 		table_text(t, text_of(entry, "site"));
+	else if (text_of(entry, "token")[0])
+		table_text(t, text_of(entry, "token"));
 	else
 		table_text(t, text_of(entry, "prefix")[0] ? text_of(entry, "prefix") : "-");
 }

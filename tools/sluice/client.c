@@ -18,8 +18,8 @@ static enum client_status no_daemon(const char *path, int error)
 {
 	if (error == EACCES || error == EPERM)
 		fprintf(stderr,
-			"sluice: %s: you may not ask sluiced; root may, and who is in the "
-			"group that owns the socket\n",
+			"sluice: %s: you may not ask sluiced; root may, who is in the "
+			"group that owns the socket, and who is in one of `access`\n",
 			path);
 	else
 		fprintf(stderr, "sluice: sluiced is not running (%s: %s)\n", path, strerror(error));
@@ -58,6 +58,8 @@ static void add_path(FILE *f, const char *template, const struct client_request 
 			fputs("%2F", f);
 		else if (!strncmp(template, "{tunnel}", 8))
 			fprintf(f, "%d", r->tunnel);
+		else if (!strncmp(template, "{token}", 7))
+			add_text(f, strchr(r->token, '/') ? "-" : r->token);
 		else
 			fprintf(f, "%ld", r->revisions[0]);
 		template = strchr(template, '}') + 1;
@@ -83,6 +85,12 @@ static json_t *parameters_of(
 		json_object_set_new(o, "since_s", json_integer(r->since_s));
 	if (r->confirm_s)
 		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
+	if (r->role)
+		json_object_set_new(o, "role", json_string(r->role));
+	if (r->scope)
+		json_object_set_new(o, "scope", json_string(r->scope));
+	if (r->days)
+		json_object_set_new(o, "days", json_integer(r->days));
 	if (r->ike)
 		json_object_set_new(o, "ike", json_true());
 	if (r->next_start)
@@ -208,6 +216,36 @@ static enum client_status judge(CURL *curl, CURLcode code, const char *path)
 	}
 }
 
+static const char *bearer_file;
+
+void client_show(const char *file)
+{
+	bearer_file = file;
+}
+
+/* The header that shows the token of the file, if there is one. False, after a message: it cannot be read. */
+static bool add_bearer(struct curl_slist **headers)
+{
+	char line[32 + API_TOKEN_SIZE] = "Authorization: Bearer ", *token = line + strlen(line);
+	FILE *f;
+
+	if (!bearer_file)
+		return true;
+	f = fopen(bearer_file, "re");
+	if (!f || !fgets(token, API_TOKEN_SIZE, f)) {
+		fprintf(stderr, "sluice: %s: %s\n", bearer_file,
+			f ? "there is no token in it" : strerror(errno));
+		if (f)
+			fclose(f);
+		return false;
+	}
+	fclose(f);
+	token[strcspn(token, "\r\n")] = '\0';
+	*headers = curl_slist_append(*headers, line);
+	explicit_bzero(line, sizeof(line));
+	return *headers != NULL;
+}
+
 enum client_status client_ask(
 	const char *socket_path, const struct client_request *request, json_t **reply)
 {
@@ -220,6 +258,10 @@ enum client_status client_ask(
 	*reply = NULL;
 	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return no_daemon(socket_path, ENAMETOOLONG);
+	if (!add_bearer(&headers)) {
+		curl_slist_free_all(headers);
+		return CLIENT_REFUSED;
+	}
 	curl_global_init(CURL_GLOBAL_NOTHING); /* nothing of it is for TLS */
 	curl = curl_easy_init();
 	if (!curl || !headers)
@@ -234,10 +276,9 @@ enum client_status client_ask(
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r);
-	if (body) {
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	if (body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	}
 	status = judge(curl, curl_easy_perform(curl), socket_path);
 	if (status == CLIENT_OK)
 		status = understand(&r, reply);

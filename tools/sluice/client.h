@@ -20,20 +20,26 @@ enum client_status {
 
 struct client_request {
 	enum api_verb verb;
-	const char *site;   /* NULL: all */
-	int tunnel;         /* 0, 1, or -1 for both */
-	int ike;            /* of rekey */
-	int force;          /* of tunnel down */
-	const char *prefix; /* of a route */
-	long revisions[2];  /* 0: not named */
-	int next_start;     /* of apply */
-	long confirm_s;     /* of apply and rollback; 0: it stays */
-	long since_s;       /* of a report; 0: only the last second */
+	const char *site;         /* NULL: all */
+	int tunnel;               /* 0, 1, or -1 for both */
+	int ike;                  /* of rekey */
+	int force;                /* of tunnel down */
+	const char *prefix;       /* of a route */
+	long revisions[2];        /* 0: not named */
+	int next_start;           /* of apply */
+	long confirm_s;           /* of apply and rollback; 0: it stays */
+	const char *role, *scope; /* of a new token; NULL: not said */
+	const char *token;        /* the id of one */
+	long days;                /* that a new one lasts; 0: not said */
+	long since_s;             /* of a report; 0: only the last second */
 };
 
 /* Asks and waits. On CLIENT_OK *reply is a document that the caller frees; otherwise the reason has
  * been written to standard error. */
 enum client_status client_ask(
 	const char *socket_path, const struct client_request *request, json_t **reply);
+
+/* What is asked from then on is asked with the token that stands in a file; NULL: without. */
+void client_show(const char *file);
 
 #endif

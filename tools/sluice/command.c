@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const struct verb_row top = {"top", OBJECT_SITES, RIGHT_READ, VERB_ITERATIONS,
-	.help = "the busiest sites, every second"};
+static const struct verb_row top = {"top", OBJECT_SITES, RIGHT_READ, MAY_VIEW, REACH_SITES,
+	VERB_ITERATIONS, .help = "the busiest sites, every second"};
 
 /* Commands that ask nobody. */
 static const struct {
@@ -29,6 +29,9 @@ static const struct {
 	{VERB_FORCE, "--force", ""},
 	{VERB_CONFIRM, "--confirm", " 10m"},
 	{VERB_NEXT_START, "--next-start", ""},
+	{VERB_GRANT, "--role", " viewer|operator|secret-reader|admin"},
+	{VERB_GRANT, "--scope", " group=NAME"},
+	{VERB_GRANT, "--days", " N"},
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -81,6 +84,8 @@ static const char *arguments(const struct verb_row *c)
 		return " SITE [0|1]";
 	case OBJECT_PREFIX:
 		return " PREFIX|ADDRESS";
+	case OBJECT_TOKEN:
+		return " ID";
 	case OBJECT_REVISION:
 		return " N";
 	case OBJECT_REVISIONS:
@@ -92,7 +97,9 @@ static const char *arguments(const struct verb_row *c)
 
 void command_usage(FILE *out)
 {
-	fputs("usage: sluice COMMAND [--socket PATH]   the socket is " CLIENT_SOCKET "\n", out);
+	fputs("usage: sluice COMMAND [--socket PATH] [--token FILE]   the socket is " CLIENT_SOCKET
+	      "\n",
+		out);
 	fputs("what is shown is shown as a JSON document with --json; -s, -j, -n and -h are short "
 	      "for --socket, "
 	      "--json,\n--iterations and --help\n\n",
@@ -141,12 +148,27 @@ static void complete_revisions(const char *socket_path)
 	json_decref(document);
 }
 
+static void complete_tokens(const char *socket_path)
+{
+	struct client_request request = {.verb = API_TOKEN_LIST, .tunnel = -1};
+	json_t *document, *token;
+	size_t i;
+
+	if (client_ask(socket_path, &request, &document) != CLIENT_OK)
+		return;
+	json_array_foreach(json_object_get(document, "tokens"), i, token)
+		puts(json_string_value(json_object_get(token, "id")));
+	json_decref(document);
+}
+
 static void complete_arguments(const struct verb_row *c, int given, const char *socket_path)
 {
 	bool tunnels = takes_one_tunnel(c) || c->object == OBJECT_TUNNELS;
 
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
 		complete_sites(socket_path);
+	if (given == 0 && c->object == OBJECT_TOKEN)
+		complete_tokens(socket_path);
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		complete_revisions(socket_path);
 	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))

@@ -24,6 +24,10 @@ static const struct option long_options[] = {
 	{"confirm", required_argument, NULL, 'c'},
 	{"next-start", no_argument, NULL, 'N'},
 	{"since", required_argument, NULL, 'S'},
+	{"role", required_argument, NULL, 'r'},
+	{"scope", required_argument, NULL, 'o'},
+	{"days", required_argument, NULL, 'd'},
+	{"token", required_argument, NULL, 't'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -49,6 +53,8 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_PLAN] = print_plan,
 	[API_HISTORY] = print_history,
 	[API_DIFF] = print_plan,
+	[API_TOKEN_CREATE] = print_token,
+	[API_TOKEN_LIST] = print_tokens,
 };
 
 struct options {
@@ -56,7 +62,8 @@ struct options {
 	bool json, ike, force, next_start;
 	bool iterations_given;
 	unsigned long iterations;
-	long since_s, confirm_s;
+	long since_s, confirm_s, days;
+	const char *role, *scope;
 };
 
 static int usage(const char *wrong, const char *what)
@@ -81,6 +88,31 @@ static long read_duration(const char *text)
 			return n * units[i].seconds;
 	}
 	return 0;
+}
+
+/* Of a new token. */
+static int read_grant(int option, struct options *o)
+{
+	char *end;
+
+	switch (option) {
+	case 'r':
+		o->role = optarg;
+		if (role_find(optarg) == ROLES)
+			return usage("viewer, operator, secret-reader or admin is expected, not",
+				optarg);
+		return CLIENT_OK;
+	case 'o':
+		o->scope = optarg;
+		if (strncmp(optarg, "group=", 6) != 0 || !optarg[6])
+			return usage("group=NAME is expected, not", optarg);
+		return CLIENT_OK;
+	default:
+		o->days = strtol(optarg, &end, 10);
+		if (*end || o->days < 1 || o->days > API_TOKEN_DAYS_MAX)
+			return usage("a token lasts for 1 to 366 days, not", optarg);
+		return CLIENT_OK;
+	}
 }
 
 /* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
@@ -126,6 +158,15 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 				return usage("a time such as 90s, 10m or 2h, at most 1d, is "
 					     "expected, not",
 					optarg);
+			break;
+		case 't':
+			client_show(optarg);
+			break;
+		case 'r':
+		case 'o':
+		case 'd':
+			if (read_grant(option, o) != CLIENT_OK)
+				return CLIENT_USAGE;
 			break;
 		case 'h':
 			command_usage(stdout);
@@ -190,7 +231,11 @@ static int read_arguments(
 
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		return read_revisions(c, words, word, request);
-	if (c->object == OBJECT_PREFIX) {
+	if (c->object == OBJECT_TOKEN) {
+		if (at == words)
+			return usage("which token? `sluice token list` has their ids", NULL);
+		request->token = word[at++];
+	} else if (c->object == OBJECT_PREFIX) {
 		if (at == words)
 			return usage("which prefix or address?", NULL);
 		request->prefix = word[at++];
@@ -224,6 +269,10 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--next-start and --confirm exclude each other", NULL);
 	if (o->confirm_s && !(c->options & VERB_CONFIRM))
 		return usage("--confirm is not for", c->words);
+	if ((o->role || o->scope || o->days) && !(c->options & VERB_GRANT))
+		return usage("--role, --scope and --days are not for", c->words);
+	if (!o->role && c->options & VERB_GRANT)
+		return usage("--role is needed for", c->words);
 	if (o->since_s && !(c->options & VERB_SINCE))
 		return usage("--since is not for", c->words);
 	if (o->iterations_given && !(c->options & VERB_ITERATIONS))
@@ -275,6 +324,9 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->since_s = o->since_s;
 	request->confirm_s = o->confirm_s;
 	request->next_start = o->next_start;
+	request->role = o->role;
+	request->scope = o->scope;
+	request->days = o->days;
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;

@@ -80,10 +80,15 @@ void print_plan(const json_t *document)
 static const char *who_text(const json_t *o, char text[32])
 {
 	const json_t *who = json_object_get(o, "who");
+	const char *token;
 
 	if (!json_is_object(who))
 		return json_is_string(who) ? json_string_value(who) : "-";
-	snprintf(text, 32, "uid %lld", (long long)field_number(who, "uid"));
+	token = json_string_value(json_object_get(who, "token"));
+	if (token)
+		snprintf(text, 32, "token %s", token);
+	else
+		snprintf(text, 32, "uid %lld", (long long)field_number(who, "uid"));
 	return text;
 }
 

@@ -11,6 +11,7 @@
 #define SLUICE_CONFIG_CONFIG_H
 
 #include "base/addr.h"
+#include "base/role.h"
 #include "base/types.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #define CONFIG_GATEWAYS_MAX     50  /* sites of the gateway class */
 #define CONFIG_SITES_MAX        (CONFIG_CONCENTRATED_MAX + CONFIG_GATEWAYS_MAX)
 #define CONFIG_SERVICES_MAX     32  /* of the hub, for sites */
+#define CONFIG_ACCESS_MAX       16  /* groups of users */
 #define CONFIG_NETWORKS_MAX     64  /* prefixes of one list */
 #define CONFIG_STATICS_MAX      100 /* static routes of a site */
 #define CONFIG_ENDPOINTS        2
@@ -68,6 +70,17 @@ struct service_conf {
 struct services_conf {
 	uint32_t count;
 	struct service_conf services[CONFIG_SERVICES_MAX];
+};
+
+/* What the members of a group of users may do. */
+struct user_grant {
+	char group[SITE_NAME_SIZE];
+	struct grant grant;
+};
+
+struct access_conf {
+	uint32_t count;
+	struct user_grant grants[CONFIG_ACCESS_MAX];
 };
 
 struct networks_conf {
@@ -143,6 +156,7 @@ struct concentrator_conf {
 	uint8_t dataplane;     /* enum dataplane_choice */
 	uint8_t source_check;  /* enum source_choice, of a site without its own */
 	struct services_conf site_services;
+	struct access_conf access;
 };
 
 /* Which member of a set is chosen when the peer offers several. */

@@ -6,6 +6,7 @@
 #include "config/options.h"
 
 #include "config/access.h"
+#include "config/roles.h"
 #include "config/routing.h"
 #include "config/values.h"
 
@@ -283,6 +284,8 @@ const struct walk_field options_concentrator[] = {
 	{"site_to_site", SWITCH, HUB(site_to_site), .initial = "true", .effect = CHANGE_LIVE},
 	{"site_services", TYPE(services, "a list of tcp/PORT, udp/PORT, or any"),
 		HUB(site_services), .effect = CHANGE_LIVE},
+	{"access", TYPE(access, "a list of groups of users, each with a role"), HUB(access),
+		.effect = CHANGE_LIVE},
 	{"source_check",
 		WORDS([SOURCES_STRICT] = "strict", [SOURCES_LOOSE] = "loose",
 			[SOURCES_OFF] = "off"),

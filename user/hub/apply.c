@@ -5,6 +5,7 @@
  */
 #include "hub/apply.h"
 
+#include "hub/api/access.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/host/host.h"
@@ -265,6 +266,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	hub_live_change(h, &old->concentrator, own->live);
 	apply_sites(h, c, &n);
 	set_all_rates(h);
+	access_set(h, -1);
 	hub_host_look(h);
 	config_free(old);
 	snprintf(summary, sizeof(summary),

@@ -4,6 +4,7 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/api/access.h"
 #include "hub/api/api.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
@@ -293,6 +294,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->bfd_sockets = bfd_sockets_new();
 	h->md5 = md5_seen_new();
 	h->host = host_new();
+	h->access = access_new(STATE_DIR);
 	h->clients = clients_new();
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
@@ -332,6 +334,7 @@ void hub_free(struct hub *h)
 	route_rules_free(h->rules);
 	host_free(h->host);
 	clients_free(h->clients);
+	access_free(h->access);
 	hub_audit_free(h->audit);
 	bgp_queries_free(h->queries);
 	eventlog_free(h->events);

@@ -36,6 +36,9 @@ enum api_verb {
 	API_TUNNEL_UP,
 	API_TUNNEL_DRAIN,
 	API_RELEASE,
+	API_TOKEN_CREATE,
+	API_TOKEN_LIST,
+	API_TOKEN_REVOKE,
 	API_METRICS, /* Prometheus text */
 	API_VERBS,
 };
@@ -47,7 +50,11 @@ enum api_verb {
 #define API_CLIENTS_ROOT   16             /* of them for root alone */
 #define API_CLIENTS_USER   16             /* of one other user */
 #define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
-#define API_HTTP_MAX       8 /* scrapes at a time: they never take an operator's place */
+#define API_TOKEN_SIZE     96             /* of what a client shows as a token, with its NUL */
+#define API_TOKEN_ID_SIZE  9
+#define API_TOKEN_DAYS_MAX 366
+#define API_TOKEN_DAYS     30 /* where nothing is said */
+#define API_HTTP_MAX       8  /* scrapes at a time: they never take an operator's place */
 
 /* A connection to the control socket. Hub, which accepted it, knows who is there. */
 struct imsg_api_client {
@@ -64,9 +71,15 @@ struct imsg_api_request {
 	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
 	uint64_t revisions[2];     /* 0: not named */
 	uint32_t confirm_s;        /* apply, rollback: back by itself after so many; 0: not */
-	bool ike;                  /* rekey: of the IKE SA instead */
-	bool next_start;           /* apply: in force when sluiced starts again, and not before */
-	bool force;                /* also where it leaves a site without a tunnel */
+	/* What the client has shown as its token; "": none, "?": what can be none. */
+	char bearer[API_TOKEN_SIZE];
+	char token[API_TOKEN_ID_SIZE]; /* the id of one */
+	uint8_t role;                  /* enum role: of a new token */
+	char scope[SITE_NAME_SIZE];    /* its group of sites; "": all */
+	uint32_t days;                 /* that it lasts; 0: as long as one does */
+	bool ike;                      /* rekey: of the IKE SA instead */
+	bool next_start; /* apply: in force when sluiced starts again, and not before */
+	bool force;      /* also where it leaves a site without a tunnel */
 };
 
 struct imsg_api_reply {

@@ -21,6 +21,10 @@ enum problem {
 	PROBLEM_NO_SUCH_TUNNEL,   /* the site has not got it */
 	PROBLEM_NO_SUCH_REVISION, /* it is not kept, or never was */
 	PROBLEM_NOT_CONNECTED,    /* hub does not know who asks */
+	PROBLEM_WRONG_TOKEN,      /* what is shown as one is none, or no longer */
+	PROBLEM_FORBIDDEN,        /* whoever asks may not */
+	PROBLEM_NO_SUCH_TOKEN,    /* none has that id */
+	PROBLEM_WRONG_TOKENS,     /* too many of one user */
 	PROBLEM_REFUSED,          /* not now, or not without force */
 	PROBLEM_INVALID,          /* what the files say cannot be in force */
 	PROBLEM_TOO_MANY_CHANGES, /* of one user */

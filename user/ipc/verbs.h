@@ -6,6 +6,7 @@
 #ifndef SLUICE_IPC_VERBS_H
 #define SLUICE_IPC_VERBS_H
 
+#include "base/role.h"
 #include "ipc/msg_api.h"
 
 #define VERB_NAME_SIZE 32
@@ -20,12 +21,20 @@ enum verb_object {
 	OBJECT_PREFIX,    /* a prefix or an address */
 	OBJECT_REVISION,  /* the number of one */
 	OBJECT_REVISIONS, /* nothing, or one, or two */
+	OBJECT_TOKEN,     /* the id of one */
 };
 
-/* What it does. Who may open the control socket may do both; a change is written into the audit log first. */
+/* What it does. A change is written into the audit log first. */
 enum verb_right {
 	RIGHT_READ,   /* answers with a document */
 	RIGHT_CHANGE, /* answers with a sentence */
+};
+
+/* Whom it is of, and so for what its right must be granted. */
+enum verb_reach {
+	REACH_NOTHING, /* a hole: nobody may */
+	REACH_SITES, /* of the site that is named, else of all that the asker may see, and of no other */
+	REACH_HUB, /* of the whole hub: who has it for some sites only may not */
 };
 
 /* What a request may say beside that. */
@@ -39,6 +48,7 @@ enum verb_option {
 	VERB_ONE_REVISION = 1 << 7, /* one at most */
 	VERB_NEXT_START = 1 << 8,   /* --next-start */
 	VERB_TUNNEL = 1 << 5,       /* a site that is named may be followed by one of its tunnels */
+	VERB_GRANT = 1 << 9,        /* --role, --scope, --days */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };
@@ -48,11 +58,13 @@ struct verb_row {
 		words; /* of the command; joined by '-' the name of the verb. NULL: no command asks for it */
 	enum verb_object object;
 	enum verb_right right;
+	enum may may; /* what whoever asks must have been granted */
+	enum verb_reach reach;
 	unsigned int options; /* enum verb_option, or'ed */
 	const char *help;     /* half a sentence */
 	/*
 	 * Where it is asked for over HTTP, from the one that names least on: GET what reads, POST what changes. {site},
-	 * {tunnel} and {revision} are what is named; all else comes in the query of a GET, in the JSON body of a POST.
+	 * {tunnel}, {token} and {revision} are what is named; all else comes in the query of a GET, in the JSON body of a POST.
 	 */
 	const char *paths[VERB_PATHS];
 };

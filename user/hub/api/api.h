@@ -3,6 +3,7 @@
 #ifndef SLUICE_HUB_API_API_H
 #define SLUICE_HUB_API_API_H
 
+#include "hub/api/access.h"
 #include "hub/hub.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_bgp.h"
@@ -12,6 +13,18 @@
 
 /* requests.c: answers to the control socket. */
 void hub_api_request(struct hub *h, const struct imsg_api_request *request);
+
+/*
+ * judge.c: why a request of a verb that there is must not be carried out; NULL: it may. *site is the one that it names.
+ * Who asks is access_asker() from then on. What is refused for a change, which is written down before.
+ */
+json_t *hub_judge(struct hub *h, const struct imsg_api_request *request, struct site **site);
+json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *request);
+
+/* token_verbs.c */
+json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_token_list(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_token_revoke(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
 /* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
@@ -26,8 +39,8 @@ void hub_client_gone(struct hub *h, uint32_t number);
 /* NULL: nobody who is connected has this number, or has it no longer. */
 const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now);
 
-/* {"uid", "gid", "pid"}, or "unknown" of NULL */
-json_t *hub_who_json(const struct ucred *who);
+/* The same with what it may do. False: nobody. */
+bool hub_client_asker(const struct hub *h, uint32_t number, uint64_t now, struct asker *asker);
 
 /* audit.c: the audit log of audit/log.h in a directory. */
 struct hub_audit *hub_audit_new(const char *directory);
@@ -35,7 +48,10 @@ void hub_audit_free(struct hub_audit *a);
 /* Before a change is made. False with errno: it could not be written down, so it must not be done. The request's id is
  * not 0, and of none that is open. */
 bool hub_audit_begin(
-	struct hub *h, const struct imsg_api_request *request, const struct ucred *who);
+	struct hub *h, const struct imsg_api_request *request, const struct asker *who);
+/* That a token was wrong. False with errno: it could not be written down. */
+bool hub_audit_wrong_token(
+	struct hub *h, const struct imsg_api_request *request, const struct asker *who);
 /*
  * Whether a user may make one more change now. Root may always. Others make AUDIT_BURST at once and one each
  * AUDIT_EACH_S then: the log keeps so much that one of them needs more than a week to put the entries of others out of it.

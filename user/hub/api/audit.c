@@ -75,19 +75,11 @@ static uint64_t note(struct hub_audit *a, json_t *own_entry)
 	return number;
 }
 
-json_t *hub_who_json(const struct ucred *who)
-{
-	if (!who)
-		return json_string("unknown");
-	return json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)who->uid, "gid",
-		(json_int_t)who->gid, "pid", (json_int_t)who->pid);
-}
-
-static json_t *request_json(const struct imsg_api_request *r, const struct ucred *who)
+static json_t *request_json(const struct imsg_api_request *r, const struct asker *who)
 {
 	char prefix[PREFIX_STR_SIZE], verb[VERB_NAME_SIZE];
 	json_t *o = json_pack(
-		"{s:o, s:s}", "who", hub_who_json(who), "verb", verb_name(&verbs[r->verb], verb));
+		"{s:o, s:s}", "who", asker_json(who), "verb", verb_name(&verbs[r->verb], verb));
 
 	if (r->site[0])
 		json_object_set_new(o, "site", json_string(r->site));
@@ -99,6 +91,13 @@ static json_t *request_json(const struct imsg_api_request *r, const struct ucred
 		json_object_set_new(o, "revision", json_integer((json_int_t)r->revisions[0]));
 	if (r->confirm_s)
 		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
+	if (verbs[r->verb].object == OBJECT_TOKEN)
+		json_object_set_new(o, "token", json_string(r->token));
+	if (verbs[r->verb].options & VERB_GRANT) {
+		json_object_set_new(o, "role", json_string(role_names[r->role]));
+		json_object_set_new(o, "scope", json_string(r->scope));
+		json_object_set_new(o, "days", json_integer(r->days));
+	}
 	if (r->ike)
 		json_object_set_new(o, "ike", json_true());
 	if (r->next_start)
@@ -146,7 +145,7 @@ bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now)
 	return true;
 }
 
-bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const struct ucred *who)
+bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const struct asker *who)
 {
 	struct hub_audit *a = h->audit;
 	unsigned int place = place_of(a, 0);
@@ -160,6 +159,15 @@ bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const stru
 		return false;
 	a->open[place].request = r->id;
 	return true;
+}
+
+bool hub_audit_wrong_token(struct hub *h, const struct imsg_api_request *r, const struct asker *who)
+{
+	json_t *o = request_json(r, who);
+
+	json_object_set_new(o, "outcome", json_string("refused"));
+	json_object_set_new(o, "detail", json_string("a wrong token"));
+	return note(h->audit, o) != 0;
 }
 
 /* A sentence for people, of which a line of the log takes so much. */

@@ -21,7 +21,8 @@ struct bgp_query {
 	struct ip_prefix prefix;
 	char site[SITE_NAME_SIZE];
 	uint64_t asked_ns;
-	json_t *paths; /* what bgp has answered so far */
+	struct asker asker; /* who may be gone when the answer comes */
+	json_t *paths;      /* what bgp has answered so far */
 };
 
 struct bgp_queries {
@@ -71,6 +72,7 @@ void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 		.verb = request->verb,
 		.prefix = request->prefix,
 		.asked_ns = clock_now(),
+		.asker = *access_asker(h),
 		.paths = json_array()};
 	memcpy(p->site, request->site, sizeof(p->site));
 	query.id = p->id;
@@ -79,16 +81,31 @@ void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request)
 
 static void finish(struct hub *h, struct bgp_query *p)
 {
-	const struct site *site = p->site[0] ? site_find(&h->model, p->site) : NULL;
+	const struct model *seen = access_seen_by(h, &p->asker);
+	const struct site *site = p->site[0] ? site_find(seen, p->site) : NULL;
 	json_t *document;
 
 	if (p->verb == API_SHOW_BGP)
-		document = view_bgp(&h->model, site);
+		document = view_bgp(seen, site);
 	else
-		document = view_own(&h->model, &p->prefix, p->paths);
+		document = view_own(seen, &p->prefix, p->paths);
 	json_object_set_new(document, p->verb == API_SHOW_BGP ? "quarantined" : "paths", p->paths);
+	access_redact(h, &p->asker, document);
 	status_reply(h, p->request, document);
 	p->id = 0;
+}
+
+/* What leads to sites that are not to be seen is left out, and whose a prefix is. */
+static void add_path(struct hub *h, struct bgp_query *p, const struct bgp_path_view *path)
+{
+	const struct model *seen = access_seen_by(h, &p->asker);
+	struct bgp_path_view shown = *path;
+
+	if (site_of_tunnel(&h->model, path->tunnel) && !site_of_tunnel(seen, path->tunnel))
+		return;
+	if (site_of_tunnel(&h->model, path->owner) && !site_of_tunnel(seen, path->owner))
+		shown.rival = shown.prefix;
+	json_array_append_new(p->paths, view_path(seen, &shown));
 }
 
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
@@ -110,7 +127,7 @@ void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 	}
 	if (!addr_is_set(&as_sent[0]->addr) || json_array_size(p->paths) >= ANSWER_PATHS_MAX)
 		return;
-	json_array_append_new(p->paths, view_path(&h->model, &answer->path));
+	add_path(h, p, &answer->path);
 }
 
 void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns)

@@ -6,6 +6,7 @@
  */
 #include "hub/api/api.h"
 
+#include "hub/api/access.h"
 #include "hub/apply.h"
 
 #include "base/clock.h"
@@ -28,6 +29,8 @@ struct clients {
 		uint32_t number; /* 0: free */
 		uint64_t since_ns;
 		struct ucred who;
+		gid_t *groups; /* beside its own */
+		size_t group_count;
 	} connected[API_CLIENTS_MAX];
 };
 
@@ -40,10 +43,20 @@ struct clients *clients_new(void)
 	return c;
 }
 
+static void let_go(struct clients *c, unsigned int place)
+{
+	c->connected[place].number = 0;
+	c->connected[place].group_count = 0;
+	free(c->connected[place].groups);
+	c->connected[place].groups = NULL;
+}
+
 void clients_free(struct clients *c)
 {
 	if (!c)
 		return;
+	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++)
+		let_go(c, i);
 	if (c->accept)
 		event_free(c->accept);
 	if (c->again)
@@ -65,7 +78,7 @@ static void end_old(struct clients *c, uint64_t now)
 {
 	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++) {
 		if (c->connected[i].number && now - c->connected[i].since_ns > LIFE_NS)
-			c->connected[i].number = 0;
+			let_go(c, i);
 	}
 }
 
@@ -106,6 +119,26 @@ static void turn_away(int fd, uid_t uid)
 	json_decref(problem);
 }
 
+/* The groups that it was in when it connected (unix(7)); NULL: none, or nobody can tell. */
+static gid_t *groups_of(int fd, size_t *count)
+{
+	socklen_t len = 0;
+	gid_t *groups;
+
+	*count = 0;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) || errno != ERANGE || !len)
+		return NULL;
+	groups = malloc(len);
+	if (!groups)
+		abort();
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len)) {
+		free(groups);
+		return NULL;
+	}
+	*count = len / sizeof(*groups);
+	return groups;
+}
+
 static void hand_over(struct hub *h, int fd)
 {
 	struct clients *c = h->clients;
@@ -131,6 +164,7 @@ static void hand_over(struct hub *h, int fd)
 	c->connected[place].number = m.number;
 	c->connected[place].since_ns = now;
 	c->connected[place].who = who;
+	c->connected[place].groups = groups_of(fd, &c->connected[place].group_count);
 	process_send(&h->processes[PROCESS_API], IMSG_API_CLIENT, fd, &m, sizeof(m));
 }
 
@@ -167,7 +201,9 @@ void hub_clients_begin(struct hub *h, int listener)
 {
 	struct clients *c = h->clients;
 
-	memset(c->connected, 0, sizeof(c->connected));
+	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++)
+		let_go(c, i);
+	access_set(h, listener);
 	hub_audit_forget(h);
 	hub_apply_nobody_waits(h);
 	if (c->accept)
@@ -184,7 +220,7 @@ void hub_client_gone(struct hub *h, uint32_t number)
 	unsigned int place = number ? place_of(h->clients, number) : API_CLIENTS_MAX;
 
 	if (place < API_CLIENTS_MAX)
-		h->clients->connected[place].number = 0;
+		let_go(h->clients, place);
 }
 
 const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now)
@@ -194,4 +230,16 @@ const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_
 	unsigned int place = number ? place_of(h->clients, number) : API_CLIENTS_MAX;
 
 	return place < API_CLIENTS_MAX ? &h->clients->connected[place].who : NULL;
+}
+
+bool hub_client_asker(const struct hub *h, uint32_t number, uint64_t now, struct asker *asker)
+{
+	const struct ucred *who = hub_client_who(h, number, now);
+	unsigned int place = who ? place_of(h->clients, number) : API_CLIENTS_MAX;
+
+	if (!who)
+		return false;
+	access_of_user(h, who, h->clients->connected[place].groups,
+		h->clients->connected[place].group_count, asker);
+	return true;
 }

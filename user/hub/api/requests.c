@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of the control socket: looked up, carried out, answered. */
+#include "hub/api/access.h"
 #include "hub/api/api.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/apply.h"
@@ -146,7 +146,7 @@ static json_t *release(struct hub *h, struct site *site, const struct imsg_api_r
 
 static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	json_t *who = hub_who_json(hub_client_who(h, r->client, clock_now()));
+	json_t *who = asker_json(access_asker(h));
 	struct apply_order order = {.confirm_s = r->confirm_s,
 		.next_start = r->next_start,
 		.who = who,
@@ -173,7 +173,7 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 {
 	char why[CONFIG_ERROR_SIZE];
 	struct documents *d = revision_get(h, r->revisions[0], why);
-	json_t *who = hub_who_json(hub_client_who(h, r->client, clock_now()));
+	json_t *who = asker_json(access_asker(h));
 	struct apply_order order = {.documents = d,
 		.back_to = r->revisions[0],
 		.restore = true,
@@ -226,8 +226,17 @@ static json_t *history(struct hub *h, struct site *site, const struct imsg_api_r
 
 static json_t *sites(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	const struct model *seen = access_seen(h);
+	json_t *document = view_sites(seen, site);
+	json_int_t count = 0;
+
 	(void)r;
-	return view_sites(&h->model, site);
+	for (uint32_t i = 0; i < SITE_SLOTS; i++)
+		count += seen->sites[i] != NULL;
+	if (seen != &h->model)
+		json_object_set_new(
+			json_object_get(document, "concentrator"), "sites", json_integer(count));
+	return document;
 }
 
 static json_t *tunnels(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -235,7 +244,7 @@ static json_t *tunnels(struct hub *h, struct site *site, const struct imsg_api_r
 	json_t *document, *list;
 
 	hub_look_at_tunnels(h);
-	document = view_tunnels(&h->model, site);
+	document = view_tunnels(access_seen(h), site);
 	list = json_object_get(document, "tunnels");
 	for (size_t i = json_array_size(list); r->tunnel >= 0 && i-- > 0;) {
 		const json_t *number = json_object_get(json_array_get(list, i), "tunnel");
@@ -249,31 +258,32 @@ static json_t *tunnels(struct hub *h, struct site *site, const struct imsg_api_r
 static json_t *routes(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	(void)r;
-	return view_routes(&h->model, site);
+	return view_routes(access_seen(h), site);
 }
 
 static json_t *sas(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	(void)r;
-	return view_sas(&h->model, site);
+	return view_sas(access_seen(h), site);
 }
 
 static json_t *endpoints(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	(void)site, (void)r;
-	return view_endpoints(&h->model);
+	return view_endpoints(access_seen(h));
 }
 
 static json_t *dataplane(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	(void)site, (void)r;
 	hub_look_at_plane(h);
-	return view_dataplane(&h->model);
+	return view_dataplane(access_seen(h));
 }
 
 static json_t *events(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return view_log(&h->model, site, r->verb == API_SHOW_BGP_LOG ? EVENT_BGP : EVENT_ACTIVITY);
+	return view_log(
+		access_seen(h), site, r->verb == API_SHOW_BGP_LOG ? EVENT_BGP : EVENT_ACTIVITY);
 }
 
 static json_t *certificates(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -285,7 +295,7 @@ static json_t *certificates(struct hub *h, struct site *site, const struct imsg_
 static json_t *unknown(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	(void)site, (void)r;
-	return view_unknown(&h->model);
+	return view_unknown(access_seen(h));
 }
 
 struct closed_list {
@@ -313,15 +323,15 @@ static json_t *closed(struct hub *h, struct site *site, const struct imsg_api_re
 
 	(void)r;
 	closed_each(h, add_closed, &list);
-	document = view_closed(&h->model, site, list.rows, list.count);
+	document = view_closed(access_seen(h), site, list.rows, list.count);
 	free(list.rows);
 	return document;
 }
 
 static json_t *report(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	return r->since_s ? view_report_since(&h->model, site, r->since_s)
-			  : view_report(&h->model, site);
+	return r->since_s ? view_report_since(access_seen(h), site, r->since_s)
+			  : view_report(access_seen(h), site);
 }
 
 static json_t *ask_bgp(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -333,6 +343,7 @@ static json_t *ask_bgp(struct hub *h, struct site *site, const struct imsg_api_r
 
 static json_t *metrics(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	const struct model *seen;
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
@@ -341,10 +352,13 @@ static json_t *metrics(struct hub *h, struct site *site, const struct imsg_api_r
 	if (f) {
 		hub_look_at_tunnels(h);
 		hub_look_at_processes(h);
-		view_metrics(f, &h->model);
-		certificates_metrics(f, h);
-		view_unknown_metrics(f, &h->model);
-		view_endpoints_metrics(f, &h->model);
+		seen = access_seen(h);
+		view_metrics(f, seen);
+		view_endpoints_metrics(f, seen);
+		if (seen == &h->model) { /* these are of the whole hub */
+			certificates_metrics(f, h);
+			view_unknown_metrics(f, seen);
+		}
 		fclose(f);
 	}
 	status_reply_metrics(h, r->id, text ? text : "");
@@ -381,6 +395,9 @@ static json_t *(*const answers[API_VERBS])(
 	[API_TUNNEL_DOWN] = down,
 	[API_TUNNEL_UP] = up,
 	[API_TUNNEL_DRAIN] = drain,
+	[API_TOKEN_CREATE] = hub_token_create,
+	[API_TOKEN_LIST] = hub_token_list,
+	[API_TOKEN_REVOKE] = hub_token_revoke,
 };
 
 static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)
@@ -391,16 +408,12 @@ static bool has_tunnel(const struct site *site, const struct imsg_api_request *r
 }
 
 /* What the request lacks of what its verb must have; NULL: nothing. */
-static json_t *refusal(const struct site *site, const struct imsg_api_request *r)
+static json_t *lacks(const struct site *site, const struct imsg_api_request *r)
 {
-	if (r->verb >= API_VERBS || !answers[r->verb])
-		return refused(PROBLEM_BAD_REQUEST, "%s", "unknown verb");
 	/* What api has checked, too: it is taken for somebody else's. */
 	if (r->confirm_s && (!(verbs[r->verb].options & VERB_CONFIRM) || r->next_start ||
 				    r->confirm_s > API_CONFIRM_MAX_S))
 		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be confirmed");
-	if (r->site[0] && !site)
-		return refused(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", r->site);
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&
 		!(verbs[r->verb].options & VERB_TUNNEL && r->tunnel >= 0))
 		return NULL;
@@ -412,36 +425,9 @@ static json_t *refusal(const struct site *site, const struct imsg_api_request *r
 	return NULL;
 }
 
-/*
- * Who may open the control socket may do all; metrics are for whoever can reach them. A change is
- * written down first.
- */
-static json_t *forbidden(struct hub *h, const struct imsg_api_request *r)
-{
-	const struct ucred *who = hub_client_who(h, r->client, clock_now());
-
-	if (r->verb == API_METRICS)
-		return NULL;
-	if (!who)
-		return refused(PROBLEM_NOT_CONNECTED, "%s", "whoever asks is not connected");
-	if (verbs[r->verb].right == RIGHT_READ)
-		return NULL;
-	if (!hub_audit_allows(h, who->uid, clock_now())) {
-		log_warn("uid %u asks for more changes than one may make", (unsigned int)who->uid);
-		return problem_json(PROBLEM_TOO_MANY_CHANGES,
-			"nothing was changed: you have made too many changes; one each 10 seconds "
-			"is possible now");
-	}
-	if (hub_audit_begin(h, r, who))
-		return NULL;
-	return refused(PROBLEM_FAILED,
-		"nothing was changed, because the audit log cannot be written: %s",
-		strerror(errno));
-}
-
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 {
-	struct site *site = r->site[0] ? site_find(&h->model, r->site) : NULL;
+	struct site *site = NULL;
 	json_t *document;
 
 	/* Ids are api's: one that is used twice would end the entry of another in the audit log. */
@@ -449,11 +435,19 @@ void hub_api_request(struct hub *h, const struct imsg_api_request *r)
 		log_error("api: request %u has the number of another", r->id);
 		return;
 	}
-	document = refusal(site, r);
+	if (r->verb >= API_VERBS || !answers[r->verb])
+		document = refused(PROBLEM_BAD_REQUEST, "%s", "unknown verb");
+	else
+		document = hub_judge(h, r, &site);
 	if (!document)
-		document = forbidden(h, r);
+		document = lacks(site, r);
 	if (!document)
+		document = hub_judge_change(h, r);
+	if (!document) {
 		document = answers[r->verb](h, site, r);
+		if (document)
+			access_redact(h, access_asker(h), document);
+	}
 	if (document)
 		status_reply(h, r->id, document);
 }

@@ -3,6 +3,7 @@
 #include "hub/child/child.h"
 
 #include "base/log.h"
+#include "base/role.h"
 #include "hub/api/api.h"
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
@@ -47,6 +48,10 @@ const struct imsg_row data_reports[] = {
 
 static const struct imsg_field request_fields[] = {
 	IMSG_TEXT(struct imsg_api_request, site),
+	IMSG_TEXT(struct imsg_api_request, bearer),
+	IMSG_TEXT(struct imsg_api_request, token),
+	IMSG_ENUM(struct imsg_api_request, role, ROLES),
+	IMSG_TEXT(struct imsg_api_request, scope),
 	IMSG_BOOL(struct imsg_api_request, ike),
 	IMSG_BOOL(struct imsg_api_request, force),
 	IMSG_BOOL(struct imsg_api_request, next_start),

@@ -45,6 +45,7 @@ static void take_request(void *context, struct exchange *e, const struct server_
 		exchange_refuse(e, why.problem, why.detail, why.allow);
 		return;
 	}
+	request_bearer(r->authorization, request.bearer);
 	request.client = exchange_client(e);
 	exchange_wait(e, ask_hub(context, &request));
 }

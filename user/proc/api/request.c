@@ -26,6 +26,10 @@ static const struct parameter {
 		REVISION_TO,
 		SINCE,
 		CONFIRM,
+		TOKEN,
+		ROLE,
+		SCOPE,
+		DAYS,
 		IKE,
 		FORCE,
 		NEXT_START
@@ -41,6 +45,10 @@ static const struct parameter {
 	{"to", REVISION_TO, OF(OBJECT_REVISIONS), 0},
 	{"since_s", SINCE, 0, VERB_SINCE},
 	{"confirm_s", CONFIRM, 0, VERB_CONFIRM},
+	{"token", TOKEN, 0, 0},
+	{"role", ROLE, 0, VERB_GRANT},
+	{"scope", SCOPE, 0, VERB_GRANT},
+	{"days", DAYS, 0, VERB_GRANT},
 	{"ike", IKE, 0, VERB_IKE},
 	{"force", FORCE, 0, VERB_FORCE},
 	{"next_start", NEXT_START, 0, VERB_NEXT_START},
@@ -126,6 +134,41 @@ static bool read_site(const char *text, char site[SITE_NAME_SIZE])
 	return true;
 }
 
+/* "group=NAME" */
+static bool read_scope(const char *text, char scope[SITE_NAME_SIZE])
+{
+	static const char group[] = "group=";
+
+	return !strncmp(text, group, sizeof(group) - 1) &&
+	       read_site(text + sizeof(group) - 1, scope);
+}
+
+/* Of what makes a token. */
+static const char *take_grant(
+	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
+{
+	uint64_t n = 0;
+
+	switch (kind) {
+	case TOKEN:
+		if (strlen(text_of(v)) != sizeof(r->token) - 1)
+			return "no token has such an id";
+		strcpy(r->token, text_of(v));
+		return NULL;
+	case ROLE:
+		r->role = (uint8_t)role_find(text_of(v));
+		return r->role < ROLES ? NULL
+				       : "viewer, operator, secret-reader or admin is expected";
+	case SCOPE:
+		return read_scope(text_of(v), r->scope) ? NULL : "group=NAME is expected";
+	default:
+		if (!read_number(v, 1, API_TOKEN_DAYS_MAX, &n))
+			return "a token lasts for 1 to 366 days";
+		r->days = (uint32_t)n;
+		return NULL;
+	}
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *take_value(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
@@ -160,6 +203,11 @@ static const char *take_value(
 			return "what is to be confirmed is so within 1 second to a day";
 		r->confirm_s = (uint32_t)n;
 		return NULL;
+	case TOKEN:
+	case ROLE:
+	case SCOPE:
+	case DAYS:
+		return take_grant(kind, v, r);
 	case IKE:
 		return read_flag(v, &r->ike) ? NULL : flag;
 	case FORCE:
@@ -200,6 +248,7 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 			of                  ? PROBLEM_BAD_REQUEST
 			: p->kind == SITE   ? PROBLEM_NO_SUCH_SITE
 			: p->kind == TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
+			: p->kind == TOKEN  ? PROBLEM_NO_SUCH_TOKEN
 					    : PROBLEM_NO_SUCH_REVISION,
 			"%s: %s", p->name, wrong);
 	}
@@ -382,6 +431,8 @@ static bool is_whole(const struct verb_row *verb, const struct reading *r)
 
 	if (verb->object == OBJECT_PREFIX && !addr_is_set(&q->prefix.addr))
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "a prefix or an address is expected");
+	if (verb->options & VERB_GRANT && q->role == ROLES)
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "a role is expected");
 	if (q->revisions[1] && !q->revisions[0])
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "'to' needs 'from'");
 	if (q->confirm_s && q->next_start)
@@ -390,11 +441,29 @@ static bool is_whole(const struct verb_row *verb, const struct reading *r)
 	return true;
 }
 
+void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE])
+{
+	static const char scheme[] = "Bearer "; /* in any case (RFC 9110 11.1) */
+	const char *token = authorization;
+	size_t len;
+
+	memset(bearer, 0, API_TOKEN_SIZE);
+	if (!authorization)
+		return;
+	if (!strncasecmp(authorization, scheme, sizeof(scheme) - 1))
+		token += sizeof(scheme) - 1;
+	len = strlen(token);
+	if (token == authorization || !len || len >= API_TOKEN_SIZE)
+		strcpy(bearer, "?");
+	else
+		memcpy(bearer, token, len);
+}
+
 bool request_read(const char *method, const char *target, const char *body, size_t len,
 	struct imsg_api_request *request, struct request_refusal *why)
 {
 	char copy[TARGET_MAX], *path, *query, *segments[SEGMENTS_MAX];
-	struct imsg_api_request read = {.tunnel = -1};
+	struct imsg_api_request read = {.tunnel = -1, .role = ROLES};
 	struct reading to = {.request = &read, .why = why};
 	const char *template = NULL;
 	const struct verb_row *verb;
@@ -417,6 +486,8 @@ bool request_read(const char *method, const char *target, const char *body, size
 	if (!read_path(&to, template, segments) || !read_query(&to, verb, query) ||
 		!read_body(&to, verb, body, len) || !is_whole(verb, &to))
 		return false;
+	if (read.role == ROLES)
+		read.role = 0;
 	*request = read;
 	return true;
 }

@@ -21,4 +21,7 @@ struct request_refusal {
 bool request_read(const char *method, const char *target, const char *body, size_t len,
 	struct imsg_api_request *request, struct request_refusal *why);
 
+/* The token of a header Authorization (RFC 6750 2.1); NULL: there is none. "?": it has something else, or too much. */
+void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE]);
+
 #endif

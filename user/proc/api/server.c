@@ -222,6 +222,8 @@ static enum MHD_Result send_answer(struct exchange *e)
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (e->allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, e->allow);
+	if (e->head.status == 401) /* RFC 9110 11.6.1 */
+		MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
 	make_room(e->server, SENDING, e->server->kind->sending);
 	move(e, SENDING);
 	ok = MHD_queue_response(e->connection, e->head.status, r);
@@ -242,6 +244,8 @@ static void on_whole(struct exchange *e, const char *method)
 {
 	const struct server_request request = {.method = method,
 		.target = e->target ? e->target : "",
+		.authorization = MHD_lookup_connection_value(
+			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
 		.body = e->body.bytes ? e->body.bytes : "",
 		.len = e->body.len};
 	struct server *s = e->server;

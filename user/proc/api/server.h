@@ -22,6 +22,7 @@ struct server;
 
 struct server_request {
 	const char *method, *target; /* as they came */
+	const char *authorization;   /* the header; NULL: there is none */
 	const char *body;
 	size_t len;
 };

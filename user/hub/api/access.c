@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/api/access.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/api/access_internal.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <grp.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define READ_WRITE (ACL_READ | ACL_WRITE)
+
+struct access *access_new(const char *directory)
+{
+	struct access *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		abort();
+	a->tokens = tokens_new(directory);
+	a->owner = (gid_t)-1;
+	return a;
+}
+
+void access_free(struct access *a)
+{
+	if (!a)
+		return;
+	tokens_free(a->tokens);
+	free(a->seen);
+	free(a);
+}
+
+struct tokens *access_tokens(const struct hub *h)
+{
+	return h->access->tokens;
+}
+
+/* ---- the socket ---- */
+
+struct acl {
+	struct posix_acl_xattr_header head;
+	struct posix_acl_xattr_entry entries[CONFIG_ACCESS_MAX + 5];
+	size_t count;
+};
+
+static void add(struct acl *acl, uint16_t tag, uint16_t rights, uint32_t id)
+{
+	acl->entries[acl->count++] = (struct posix_acl_xattr_entry){
+		.e_tag = htole16(tag), .e_perm = htole16(rights), .e_id = htole32(id)};
+}
+
+/* acl(5): who is in one of the groups may open it, too; strangers may not even connect. */
+static void open_to_groups(const struct access *a)
+{
+	static const char name[] = "system.posix_acl_access";
+	struct acl acl = {.head.a_version = htole32(POSIX_ACL_XATTR_VERSION)};
+
+	if (removexattr(a->path, name) && errno != ENODATA && errno != EOPNOTSUPP)
+		log_error("%s: %s", a->path, strerror(errno));
+	add(&acl, ACL_USER_OBJ, READ_WRITE, (uint32_t)-1);
+	add(&acl, ACL_GROUP_OBJ, READ_WRITE, (uint32_t)-1);
+	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++) {
+		if (a->groups[i] != (gid_t)-1)
+			add(&acl, ACL_GROUP, READ_WRITE, a->groups[i]);
+	}
+	add(&acl, ACL_MASK, READ_WRITE, (uint32_t)-1);
+	add(&acl, ACL_OTHER, 0, (uint32_t)-1);
+	if (acl.count > 4 && setxattr(a->path, name, &acl.head,
+				     sizeof(acl.head) + acl.count * sizeof(acl.entries[0]), 0))
+		log_error(
+			"%s: the groups of `access` cannot open it: %s", a->path, strerror(errno));
+}
+
+void access_set(struct hub *h, int listener)
+{
+	const struct access_conf *conf = &h->config->concentrator.access;
+	struct sockaddr_un un = {0};
+	socklen_t len = sizeof(un) - 1;
+	struct access *a = h->access;
+	struct stat st;
+
+	if (listener >= 0 && !getsockname(listener, (struct sockaddr *)&un, &len))
+		memcpy(a->path, un.sun_path, sizeof(un.sun_path));
+	a->owner = a->path[0] && !stat(a->path, &st) ? st.st_gid : (gid_t)-1;
+	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++) {
+		const struct group *g = i < conf->count ? getgrnam(conf->grants[i].group) : NULL;
+
+		a->groups[i] = g ? g->gr_gid : (gid_t)-1;
+		if (!g && i < conf->count)
+			log_warn("access: there is no group '%s'", conf->grants[i].group);
+	}
+	if (a->path[0])
+		open_to_groups(a);
+}
+
+/* ---- users ---- */
+
+static bool is_in(gid_t group, const struct ucred *who, const gid_t *groups, size_t count)
+{
+	bool in = who->gid == group;
+
+	for (size_t i = 0; i < count && !in; i++)
+		in = groups[i] == group;
+	return in && group != (gid_t)-1;
+}
+
+void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *groups, size_t count,
+	struct asker *asker)
+{
+	const struct access_conf *conf = &h->config->concentrator.access;
+	const struct access *a = h->access;
+
+	memset(asker, 0, sizeof(*asker));
+	asker->who = *who;
+	if (who->uid == 0 || who->uid == geteuid() || is_in(a->owner, who, groups, count))
+		asker->grants[asker->count++] = (struct grant){.role = ROLE_ADMIN};
+	for (uint32_t i = 0; i < conf->count; i++) {
+		if (is_in(a->groups[i], who, groups, count))
+			asker->grants[asker->count++] = conf->grants[i].grant;
+	}
+}
+
+bool access_show(const struct hub *h, const char *bearer, struct asker *asker)
+{
+	const struct token *k =
+		tokens_find(h->access->tokens, bearer, (int64_t)(clock_wall() / CLOCK_SECOND));
+
+	asker->by_token = true;
+	if (k)
+		asker->token = *k;
+	return k != NULL;
+}
+
+/* Its own place, or the one of who has been quiet for longest. */
+static struct wrong_tokens *wrong_of(const struct hub *h, uid_t uid)
+{
+	struct wrong_tokens *all = h->access->wrong, *w = all;
+
+	for (size_t i = 0; i < WRONG_USERS_MAX && w->uid != uid; i++) {
+		if (all[i].uid == uid || all[i].paid_ns < w->paid_ns)
+			w = &all[i];
+	}
+	return w;
+}
+
+bool access_tired(const struct hub *h, uid_t uid, uint64_t now)
+{
+	const uint64_t each = ACCESS_WRONG_EACH_S * CLOCK_SECOND;
+	const struct wrong_tokens *w = wrong_of(h, uid);
+
+	return w->uid == uid && w->paid_ns > now &&
+	       w->paid_ns - now > (ACCESS_WRONG_BURST - 1) * each;
+}
+
+void access_was_wrong(struct hub *h, uid_t uid, uint64_t now)
+{
+	struct wrong_tokens *w = wrong_of(h, uid);
+
+	if (w->uid != uid || w->paid_ns < now)
+		w->paid_ns = now;
+	w->uid = uid;
+	w->paid_ns += ACCESS_WRONG_EACH_S * CLOCK_SECOND;
+}
+
+/* ---- what may be done ---- */
+
+bool asker_may(const struct asker *a, enum may right, const char *group)
+{
+	bool may = false;
+
+	for (unsigned int i = 0; i < a->count; i++)
+		may = may || grant_covers(&a->grants[i], right, group);
+	return may && (!a->by_token || grant_covers(&a->token.grant, right, group));
+}
+
+bool asker_may_somewhere(const struct asker *a, enum may right)
+{
+	for (unsigned int i = 0; i < a->count; i++) {
+		if (asker_may(a, right, a->grants[i].scope))
+			return true;
+	}
+	/* All that a user may, it may by a token in the token's scope. */
+	return a->by_token && asker_may(a, right, a->token.grant.scope);
+}
+
+bool asker_has(const struct asker *a, const struct grant *grant)
+{
+	bool has = false;
+
+	for (unsigned int i = 0; i < a->count; i++)
+		has = has || grant_within(grant, &a->grants[i]);
+	return has && (!a->by_token || grant_within(grant, &a->token.grant));
+}
+
+json_t *asker_json(const struct asker *a)
+{
+	json_t *o = json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)a->who.uid, "gid",
+		(json_int_t)a->who.gid, "pid", (json_int_t)a->who.pid);
+
+	if (a->by_token && a->token.id[0])
+		json_object_set_new(o, "token", json_string(a->token.id));
+	return o;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may ask what. What a user may follows from the groups that the kernel says it is in: root and the group that owns the
+ * socket are admins, others have what the configuration grants (`access`). A token takes away from that and never adds: so a
+ * process of another's that has seen one can do no more with it than whoever it is connected for.
+ */
+#ifndef SLUICE_HUB_API_ACCESS_H
+#define SLUICE_HUB_API_ACCESS_H
+
+#include "hub/api/tokens.h"
+#include "hub/hub.h"
+
+#include <sys/socket.h>
+
+/* Somebody, and what was granted. */
+struct asker {
+	struct ucred who;
+	unsigned int count;
+	struct grant grants[CONFIG_ACCESS_MAX + 1]; /* each alone */
+	bool by_token;
+	struct token token; /* then: within its grant only */
+};
+
+/* Tokens are those of the directory. */
+struct access *access_new(const char *directory);
+void access_free(struct access *a);
+struct tokens *access_tokens(const struct hub *h);
+
+/*
+ * The configuration or the listener of the control socket (-1: it is the same) is another one: groups are looked up, and
+ * the socket can be opened by those that it names.
+ */
+void access_set(struct hub *h, int listener);
+
+/* What a user in these groups may, by the configuration in force. */
+void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *groups, size_t count,
+	struct asker *asker);
+
+/* Shows a token. False: it is wrong. */
+bool access_show(const struct hub *h, const char *bearer, struct asker *asker);
+
+/* Whether so many wrong ones were shown by a user lately that no more are looked at. One that is wrong is counted. */
+#define ACCESS_WRONG_BURST  10
+#define ACCESS_WRONG_EACH_S 10
+bool access_tired(const struct hub *h, uid_t uid, uint64_t now);
+void access_was_wrong(struct hub *h, uid_t uid, uint64_t now);
+
+/* Whether it may do so with sites of a group; "": with the whole hub. */
+bool asker_may(const struct asker *a, enum may right, const char *group);
+/* Whether there is any group with whose sites it may. */
+bool asker_may_somewhere(const struct asker *a, enum may right);
+/* Whether all of `grant` is within what it has been granted. */
+bool asker_has(const struct asker *a, const struct grant *grant);
+
+/* {"uid", "gid", "pid", "token"}, the last one of who has shown one */
+json_t *asker_json(const struct asker *a);
+
+/* ---- seen.c ---- */
+
+/* Who asks now: set when a request begins. */
+void access_begin(struct hub *h, const struct asker *asker);
+const struct asker *access_asker(const struct hub *h);
+
+/* The model as somebody may see it: without the sites that are none of its business. Good until the next call. */
+const struct model *access_seen_by(const struct hub *h, const struct asker *asker);
+/* As who asks now may. */
+const struct model *access_seen(const struct hub *h);
+
+/* Takes sentences about sites that are not to be seen out of a document. */
+void access_redact(const struct hub *h, const struct asker *asker, json_t *document);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_HUB_API_ACCESS_INTERNAL_H
+#define SLUICE_HUB_API_ACCESS_INTERNAL_H
+
+#include "hub/api/access.h"
+
+#define WRONG_USERS_MAX 64 /* who have shown wrong tokens lately */
+
+struct access {
+	struct tokens *tokens;
+	char path[128];                  /* of the control socket; "": there is none yet */
+	gid_t owner;                     /* its group */
+	gid_t groups[CONFIG_ACCESS_MAX]; /* of each grant of the configuration; -1: there is none */
+	struct wrong_tokens {
+		uid_t uid;
+		uint64_t paid_ns; /* when all of them will have had their time */
+	} wrong[WRONG_USERS_MAX];
+	struct asker asker; /* who asks now */
+	struct model *seen; /* what the last one who may not see all sees */
+};
+
+#endif

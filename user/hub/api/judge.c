@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a request may be carried out: by who asks, what the verb's row wants, and the site that it is about. */
+#include "hub/api/access.h"
+#include "hub/api/api.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/problem.h"
+#include "ipc/verbs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static json_t *refuse(
+	enum problem problem, const char *format, ...)
+{
+	char text[PROBLEM_TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return problem_json(problem, text);
+}
+
+/* `group` "": of the whole hub. */
+static json_t *needs(const struct verb_row *row, const char *group)
+{
+	const char *role = role_names[role_least(row->may)];
+
+	if (!row->may || row->reach == REACH_NOTHING)
+		return refuse(PROBLEM_FORBIDDEN, "nobody may do that");
+	if (row->reach == REACH_HUB)
+		return refuse(PROBLEM_FORBIDDEN,
+			"you may not do that: it is about the whole hub, and needs the role %s "
+			"without a scope",
+			role);
+	if (!group[0])
+		return refuse(PROBLEM_FORBIDDEN, "you may not do that: it needs the role %s", role);
+	return refuse(PROBLEM_FORBIDDEN, "you may not do that: it needs the role %s for group=%s",
+		role, group);
+}
+
+/* The port for metrics, which has its own listener, tells everybody all of them. */
+static bool is_of_the_port(const struct hub *h, const struct imsg_api_request *r)
+{
+	return r->verb == API_METRICS && !r->client &&
+	       addr_is_set(&h->config->concentrator.metrics.addr);
+}
+
+static json_t *wrong_token(
+	struct hub *h, const struct imsg_api_request *r, const struct asker *asker, uint64_t now)
+{
+	access_was_wrong(h, asker->who.uid, now);
+	if (hub_audit_allows(h, asker->who.uid, now) && !hub_audit_wrong_token(h, r, asker))
+		log_error("audit log: that uid %u has shown a wrong token could not be written: %s",
+			(unsigned int)asker->who.uid, strerror(errno));
+	return refuse(PROBLEM_WRONG_TOKEN, "the token is wrong, or is valid no longer");
+}
+
+/* Who asks. */
+static json_t *identify(struct hub *h, const struct imsg_api_request *r, struct asker *asker)
+{
+	uint64_t now = clock_now();
+
+	if (is_of_the_port(h, r)) {
+		*asker = (struct asker){.count = 1, .grants = {{.role = ROLE_VIEWER}}};
+		return NULL;
+	}
+	if (!hub_client_asker(h, r->client, now, asker))
+		return refuse(PROBLEM_NOT_CONNECTED, "whoever asks is not connected");
+	if (!r->bearer[0])
+		return NULL;
+	if (access_tired(h, asker->who.uid, now))
+		return refuse(PROBLEM_WRONG_TOKENS,
+			"you have shown too many wrong tokens; one each %u seconds is looked at "
+			"now",
+			ACCESS_WRONG_EACH_S);
+	return access_show(h, r->bearer, asker) ? NULL : wrong_token(h, r, asker, now);
+}
+
+/* What cannot be seen is not there. */
+static json_t *judge_site(struct hub *h, const struct imsg_api_request *r,
+	const struct asker *asker, struct site **site)
+{
+	const struct verb_row *row = &verbs[r->verb];
+
+	*site = site_find(access_seen(h), r->site);
+	if (!*site)
+		return refuse(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", r->site);
+	if (row->reach == REACH_SITES && !asker_may(asker, row->may, (*site)->conf.group))
+		return needs(row, (*site)->conf.group);
+	return NULL;
+}
+
+json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site **site)
+{
+	const struct verb_row *row = &verbs[r->verb];
+	struct asker asker;
+	json_t *refusal = identify(h, r, &asker);
+
+	*site = NULL;
+	if (refusal)
+		return refusal;
+	access_begin(h, &asker);
+	if (!row->may || row->reach == REACH_NOTHING ||
+		(row->reach == REACH_HUB ? !asker_may(&asker, row->may, "")
+					 : !asker_may_somewhere(&asker, row->may)))
+		return needs(row, "");
+	return r->site[0] ? judge_site(h, r, &asker, site) : NULL;
+}
+
+json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)
+{
+	const struct asker *asker = access_asker(h);
+
+	if (verbs[r->verb].right == RIGHT_READ)
+		return NULL;
+	if (!hub_audit_allows(h, asker->who.uid, clock_now())) {
+		log_warn("uid %u asks for more changes than one may make",
+			(unsigned int)asker->who.uid);
+		return problem_json(PROBLEM_TOO_MANY_CHANGES,
+			"nothing was changed: you have made too many changes; one each 10 seconds "
+			"is possible now");
+	}
+	if (hub_audit_begin(h, r, asker))
+		return NULL;
+	return refuse(PROBLEM_FAILED,
+		"nothing was changed, because the audit log cannot be written: %s",
+		strerror(errno));
+}
