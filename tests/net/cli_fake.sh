@@ -125,6 +125,15 @@ run token create --role king; exits 2 "token create: no such role"
 run token create --role viewer --scope north; exits 2 "token create: a scope is of a group"
 run token create --role viewer --days 367; exits 2 "token create: a year at most"
 run apply --role viewer; exits 2 "--role is for token create"
+run secret list; exits 0 "secret list"; asked 'GET /v1/secrets'; shows '^store-1.0 2026-11-30T00:06:12Z store-1 0, store-2 1$' "secret list: who uses it"
+run secret rotate store-1.0; exits 0 "secret rotate"; asked 'POST /v1/secrets/store-1.0/rotate'
+run secret delete store-1.0 --force; exits 0 "secret delete"; asked 'POST /v1/secrets/store-1.0/delete {"force":true}'
+run secret rotate; exits 2 "secret rotate: which"
+own() { timeout 20 "$SLUICE" secret "$@" >"$W/out" 2>"$W/err" </dev/null; status=$?; }
+own show a; exits 2 "secret show: --reveal is wanted"; grep -q -- '--reveal only' "$W/err"; say $? "secret show: says so"
+own set a --reveal; exits 2 "secret set: shows nothing"
+own set; exits 2 "secret set: which"
+own set a --socket "$W/none"; exits 3 "secret set: no daemon"
 run token list; exits 0 "token list"; asked 'GET /v1/tokens'; shows '^0badcafe operator group=north 2026-11-30T00:53:20Z' "token list: one"
 run token revoke 0badcafe; exits 0 "token revoke"; asked 'POST /v1/tokens/0badcafe/revoke'
 run token revoke; exits 2 "token revoke: which"
@@ -215,7 +224,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report plan apply confirm history diff rollback rekey tunnel release token top explain ca audit version help
+completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --confirm --next-start
 completes tunnel down up drain
@@ -223,6 +232,8 @@ completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
 completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json
 completes "show dataplane" --json
+completes "secret" list rotate delete set show
+completes "secret rotate" store-1.0 store-1.0.previous
 completes "token revoke" 0badcafe 0000000a
 completes "token create" --role --scope --days
 kill $daemon; wait $daemon 2>/dev/null

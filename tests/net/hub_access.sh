@@ -26,6 +26,7 @@ http() { # GROUP TOKEN PATH [curl's options]: the status
 	as "$group" curl -s -o /dev/null -w '%{http_code}' --max-time 20 --unix-socket /run/sluice/control.sock \
 		${token:+-H "Authorization: Bearer $token"} "$@" "http://localhost$path"
 }
+ask_own() { as "$1" /run/sluice/command secret show "${2:-lab}" --reveal; }
 is() { local want=$1; shift; local got; got=$("$@"); echo "$got"; [[ $got == $want ]]; }
 token() { in_hub "$BIN/sluice" token create "$@" 2>/dev/null; }
 
@@ -70,6 +71,20 @@ case_ "no token stands anywhere" hidden
 tired() { local i; for i in $(seq 12); do http adm wrong /v1/sites; echo; done | sort | uniq -c | tr -s ' \n' ' '; }
 case_ "wrong ones are looked at for a while only" is '*401*429*' tired
 case_ "who shows none is not concerned" is 200 http daemon "" /v1/bgp
+
+secret() { local group=$1 text=$2; shift 2; printf '%s\n' "$text" | as "$group" /run/sluice/command secret "$@"; }
+case_ "who is no admin sets no secret" is '*needs the role admin*' secret daemon a.secret_of.the.lab set lab
+case_ "a stranger does not get that far" is '*you may not ask sluiced*' secret nogroup a.secret_of.the.lab set lab
+case_ "an admin does" is 'it is set*' secret adm a.secret_of.the.lab set lab
+case_ "a viewer does not see it" is '*needs the role secret-reader*' ask_own daemon
+case_ "an admin does, by --reveal" is a.secret_of.the.lab ask_own adm
+case_ "the API has its name" is '*"lab"*' as daemon curl -s --unix-socket /run/sluice/control.sock http://localhost/v1/secrets
+sealed() { ! in_hub grep -rl a.secret_of.the.lab /var/lib/sluice /run/sluice && ! grep -q a.secret_of.the.lab "$LAB/sluiced.log" &&
+	[ "$(in_hub stat -c %a%a /var/lib/sluice/secrets /var/lib/sluice/secrets.key | tr '\n' ' ')" = "700700 600600 " ]; }
+case_ "it stands nowhere in clear" sealed
+rotated() { in_hub "$BIN/sluice" secret rotate lab && [ "$(ask_own adm lab.previous)" = a.secret_of.the.lab ] && [ "$(ask_own adm | wc -c)" = 33 ]; }
+case_ "rotated, the one of before is there" rotated
+case_ "the audit log has who saw it" is '*secret-show*lab*done*' in_hub "$BIN/sluice" audit show
 
 HUB_OPTIONS='access: [{group: daemon, role: operator}]'
 configure

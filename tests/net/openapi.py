@@ -131,7 +131,7 @@ def ask(method, path, query, body):
 
 def sample(name, schema):
     kind = resolve(schema)["type"]
-    text = {"prefix": "10.1.0.0/24", "role": "viewer", "scope": "group=a", "token": "0badcafe"}
+    text = {"prefix": "10.1.0.0/24", "role": "viewer", "scope": "group=a", "token": "0badcafe", "secret": "store-1.0"}
     return {"boolean": True, "integer": 1, "string": text.get(name, "store-1")}[kind]
 
 

@@ -18,6 +18,7 @@
 #include "hub/hub.h"
 #include "hub/revision.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/vault.h"
 #include "hub/site/admin_internal.h"
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
@@ -44,7 +45,7 @@ struct heard {
 
 static struct {
 	char dir[32], path[64]; /* of the configuration */
-	char audit[64], control[64], revisions[64];
+	char audit[64], control[64], revisions[64], secrets[64];
 	bool keeps_revisions; /* a start is with the newest one, and not with the files */
 	struct hub *hub;
 	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
@@ -362,6 +363,8 @@ static inline void world_directory(void)
 	snprintf(world.revisions, sizeof(world.revisions), "%s/revisions", world.dir);
 	snprintf(world.audit, sizeof(world.audit), "%s/audit", world.dir);
 	snprintf(world.control, sizeof(world.control), "%s/control", world.dir);
+	snprintf(world.secrets, sizeof(world.secrets), "%s/secrets", world.dir);
+	vault_use(world.secrets);
 	world_write("psk", "a.long_secret.of.tests\n");
 	world_device(0, "eth0", "198.51.100.1");
 	world_device(1, "eth1", "198.51.101.1");

@@ -90,6 +90,8 @@ static struct imsg_api_request request_of(int verb)
 		assert_true(prefix_parse("10.1.0.0/24", &r.prefix));
 	if (verbs[verb].object == OBJECT_REVISION)
 		r.revisions[0] = 99;
+	if (verbs[verb].object == OBJECT_SECRET)
+		strcpy(r.secret, "none");
 	if (verbs[verb].object == OBJECT_TOKEN)
 		strcpy(r.token, "00000000");
 	if (verbs[verb].options & VERB_FORCE)

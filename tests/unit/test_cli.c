@@ -74,6 +74,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_certificates.c"
 #include "../../tools/sluice/show_endpoints.c"
 #include "../../tools/sluice/show_plan.c"
+#include "../../tools/sluice/show_secrets.c"
 #include "../../tools/sluice/show_tokens.c"
 #include "../../tools/sluice/show_unknown.c"
 #include "../../tools/sluice/table.c"
@@ -105,6 +106,7 @@ static const struct {
 	{"history", print_history},
 	{"report", print_report},
 	{"report-since", print_report_since},
+	{"secret-list", print_secrets},
 	{"token-list", print_tokens},
 	{"token-create", print_token},
 };
@@ -246,7 +248,7 @@ static void nothing_is_said(void **state)
 		     "no sessions are configured", "no security associations", "no endpoints",
 		     "no processes", "no certificates are configured", "no unknown devices",
 		     "nothing is closed", "nothing changes", "no revisions", "no tokens are valid",
-		     NULL};
+		     "no secrets are sealed here", NULL};
 		*said; said++) {
 		if (!strstr(text, *said))
 			fail_msg("nobody says \"%s\"", *said);

@@ -248,6 +248,15 @@ static json_t *token_list(void)
 	return document;
 }
 
+/* As hub/api/secret_verbs.c makes it. */
+static json_t *secret_list(void)
+{
+	return json_pack("{s:[{s:s, s:s, s:[{s:s, s:i}, {s:s, s:i}]}, {s:s, s:s, s:[]}]}",
+		"secrets", "name", "store-1.0", "set", "2026-11-30T00:06:12Z", "used_by", "site",
+		"store-1", "tunnel", 0, "site", "store-2", "tunnel", 1, "name",
+		"store-1.0.previous", "set", "2026-11-29T00:06:12Z", "used_by");
+}
+
 static json_t *token_create(void)
 {
 	return json_pack("{s:s, s:s}", "ok",
@@ -279,6 +288,7 @@ static const struct {
 	{"plan", plan},
 	{"diff", diff},
 	{"history", history},
+	{"secret-list", secret_list},
 	{"token-list", token_list},
 	{"token-create", token_create},
 	{"report", report},

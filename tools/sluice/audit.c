@@ -112,8 +112,8 @@ static void add_object(struct table *t, const json_t *entry)
 			json_integer_value(tunnel));
 	else if (text_of(entry, "site")[0])
 		table_text(t, text_of(entry, "site"));
-	else if (text_of(entry, "token")[0])
-		table_text(t, text_of(entry, "token"));
+	else if (text_of(entry, "token")[0] || text_of(entry, "secret")[0])
+		table_text(t, text_of(entry, text_of(entry, "token")[0] ? "token" : "secret"));
 	else
 		table_text(t, text_of(entry, "prefix")[0] ? text_of(entry, "prefix") : "-");
 }

@@ -58,8 +58,8 @@ static void add_path(FILE *f, const char *template, const struct client_request 
 			fputs("%2F", f);
 		else if (!strncmp(template, "{tunnel}", 8))
 			fprintf(f, "%d", r->tunnel);
-		else if (!strncmp(template, "{token}", 7))
-			add_text(f, strchr(r->token, '/') ? "-" : r->token);
+		else if (!strncmp(template, "{token}", 7) || !strncmp(template, "{secret}", 8))
+			add_text(f, strchr(r->named, '/') ? "-" : r->named);
 		else
 			fprintf(f, "%ld", r->revisions[0]);
 		template = strchr(template, '}') + 1;

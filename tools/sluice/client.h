@@ -29,7 +29,7 @@ struct client_request {
 	int next_start;           /* of apply */
 	long confirm_s;           /* of apply and rollback; 0: it stays */
 	const char *role, *scope; /* of a new token; NULL: not said */
-	const char *token;        /* the id of one */
+	const char *named;        /* the id of a token, or a secret */
 	long days;                /* that a new one lasts; 0: not said */
 	long since_s;             /* of a report; 0: only the last second */
 };

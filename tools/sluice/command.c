@@ -14,6 +14,7 @@ static const struct {
 } others[] = {
 	{"explain [CODE]", "what a reason code means, what to do"},
 	{"ca COMMAND", "certificates: see sluice ca --help"},
+	{"secret set|show NAME", "what is sealed: see sluice secret set --help"},
 	{"audit show|verify", "who changed what: see sluice audit --help"},
 	{"version", "of this program"},
 	{"help", "this"},
@@ -84,6 +85,8 @@ static const char *arguments(const struct verb_row *c)
 		return " SITE [0|1]";
 	case OBJECT_PREFIX:
 		return " PREFIX|ADDRESS";
+	case OBJECT_SECRET:
+		return " NAME";
 	case OBJECT_TOKEN:
 		return " ID";
 	case OBJECT_REVISION:
@@ -148,16 +151,18 @@ static void complete_revisions(const char *socket_path)
 	json_decref(document);
 }
 
-static void complete_tokens(const char *socket_path)
+/* A member of each row of what a verb lists. */
+static void complete_named(
+	const char *socket_path, enum api_verb verb, const char *list, const char *member)
 {
-	struct client_request request = {.verb = API_TOKEN_LIST, .tunnel = -1};
-	json_t *document, *token;
+	struct client_request request = {.verb = verb, .tunnel = -1};
+	json_t *document, *o;
 	size_t i;
 
 	if (client_ask(socket_path, &request, &document) != CLIENT_OK)
 		return;
-	json_array_foreach(json_object_get(document, "tokens"), i, token)
-		puts(json_string_value(json_object_get(token, "id")));
+	json_array_foreach(json_object_get(document, list), i, o)
+		puts(json_string_value(json_object_get(o, member)));
 	json_decref(document);
 }
 
@@ -168,7 +173,9 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
 		complete_sites(socket_path);
 	if (given == 0 && c->object == OBJECT_TOKEN)
-		complete_tokens(socket_path);
+		complete_named(socket_path, API_TOKEN_LIST, "tokens", "id");
+	if (given == 0 && c->object == OBJECT_SECRET)
+		complete_named(socket_path, API_SECRET_LIST, "secrets", "name");
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		complete_revisions(socket_path);
 	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))
@@ -194,8 +201,11 @@ static void complete_command(const char *first)
 			printf("%.*s\n", (int)strcspn(next, " "), next);
 		said = next && !first ? next : "";
 	}
+	if (first && !strcmp(first, "secret"))
+		puts("set\nshow");
 	for (size_t i = 0; !first && i < sizeof(others) / sizeof(others[0]); i++)
-		printf("%.*s\n", (int)strcspn(others[i].words, " "), others[i].words);
+		if (strncmp(others[i].words, "secret ", 7) != 0) /* of the verbs, too */
+			printf("%.*s\n", (int)strcspn(others[i].words, " "), others[i].words);
 }
 
 void command_complete(int words, char **word)

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "command.h"
 #include "explain.h"
+#include "secret.h"
 #include "table.h"
 #include "top.h"
 
@@ -53,6 +54,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_PLAN] = print_plan,
 	[API_HISTORY] = print_history,
 	[API_DIFF] = print_plan,
+	[API_SECRET_LIST] = print_secrets,
 	[API_TOKEN_CREATE] = print_token,
 	[API_TOKEN_LIST] = print_tokens,
 };
@@ -231,10 +233,13 @@ static int read_arguments(
 
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		return read_revisions(c, words, word, request);
-	if (c->object == OBJECT_TOKEN) {
+	if (c->object == OBJECT_TOKEN || c->object == OBJECT_SECRET) {
 		if (at == words)
-			return usage("which token? `sluice token list` has their ids", NULL);
-		request->token = word[at++];
+			return usage(c->object == OBJECT_TOKEN
+					     ? "which token? `sluice token list` has their ids"
+					     : "which secret? `sluice secret list` has their names",
+				NULL);
+		request->named = word[at++];
 	} else if (c->object == OBJECT_PREFIX) {
 		if (at == words)
 			return usage("which prefix or address?", NULL);
@@ -354,6 +359,8 @@ int main(int argc, char **argv)
 		command_complete(argc - 2, argv + 2);
 		return CLIENT_OK;
 	}
+	if (argc > 2 && !strcmp(argv[1], "secret") && secret_is_own(argv[2]))
+		return secret_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "audit"))
 		return audit_main(argc - 1, argv + 1);
 	status = read_options(argc, argv, &o, &done);

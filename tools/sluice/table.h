@@ -59,6 +59,7 @@ void print_plan(const json_t *document);
 void print_history(const json_t *document);
 void print_report(const json_t *document);
 void print_report_since(const json_t *document);
+void print_secrets(const json_t *document);
 void print_token(const json_t *document);
 void print_tokens(const json_t *document);
 

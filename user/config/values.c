@@ -200,13 +200,15 @@ bool read_secret_ref(struct walk *w, const yaml_node_t *node, void *to)
 		strcpy(to, text);
 		return true;
 	}
-	if (!strncmp(text, "file:/", 6)) {
+	if (!strncmp(text, "file:/", 6) ||
+		(!strncmp(text, "secret:", 7) && name_is_valid(text + 7))) {
 		strcpy(to, text);
 		return true;
 	}
 	/* The value is not repeated: it may be the key itself. */
-	return walk_fail(
-		w, node, "a reference expected: file:/PATH or cred:NAME, not the secret itself");
+	return walk_fail(w, node,
+		"a reference expected: file:/PATH, secret:NAME or cred:NAME, not the secret "
+		"itself");
 }
 
 static bool read_ref_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)

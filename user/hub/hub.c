@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/secret_socket.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/confirm.h"
@@ -20,6 +21,7 @@
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 #include "ipc/msg_ike.h"
+#include "ipc/msg_secret.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -333,6 +335,7 @@ void hub_free(struct hub *h)
 	closed_free(h->closed);
 	route_rules_free(h->rules);
 	host_free(h->host);
+	secret_socket_close(h->secrets);
 	clients_free(h->clients);
 	access_free(h->access);
 	hub_audit_free(h->audit);
@@ -358,6 +361,9 @@ int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 	ok = h->certificates && hub_setup(h, error);
 	if (ok) {
 		hub_begin(h, verbose);
+		h->secrets = secret_socket_open(h, SECRET_SOCKET);
+		if (!h->secrets)
+			log_error("%s: %s", SECRET_SOCKET, strerror(errno));
 		config_doubts(h->config, hub_log_doubt, NULL);
 		run(h);
 	} else {

@@ -61,10 +61,11 @@ struct hub {
 	struct host *host; /* hub/host: how the host is watched, and what is open for children */
 
 	/* hub/api */
-	struct access *access;       /* who may ask for what */
-	struct clients *clients;     /* who is connected to the control socket */
-	struct hub_audit *audit;     /* who changed what */
-	struct bgp_queries *queries; /* what bgp was asked for operators */
+	struct access *access;         /* who may ask for what */
+	struct clients *clients;       /* who is connected to the control socket */
+	struct hub_audit *audit;       /* who changed what */
+	struct secret_socket *secrets; /* where they are set and shown */
+	struct bgp_queries *queries;   /* what bgp was asked for operators */
 };
 
 struct revision_start;

@@ -36,6 +36,9 @@ enum api_verb {
 	API_TUNNEL_UP,
 	API_TUNNEL_DRAIN,
 	API_RELEASE,
+	API_SECRET_LIST,
+	API_SECRET_ROTATE,
+	API_SECRET_DELETE,
 	API_TOKEN_CREATE,
 	API_TOKEN_LIST,
 	API_TOKEN_REVOKE,
@@ -73,6 +76,7 @@ struct imsg_api_request {
 	uint32_t confirm_s;        /* apply, rollback: back by itself after so many; 0: not */
 	/* What the client has shown as its token; "": none, "?": what can be none. */
 	char bearer[API_TOKEN_SIZE];
+	char secret[SITE_NAME_SIZE];   /* its name */
 	char token[API_TOKEN_ID_SIZE]; /* the id of one */
 	uint8_t role;                  /* enum role: of a new token */
 	char scope[SITE_NAME_SIZE];    /* its group of sites; "": all */

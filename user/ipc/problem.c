@@ -14,6 +14,7 @@ const struct problem_row problems[PROBLEMS] = {
 	[PROBLEM_NOT_CONNECTED] = {403, "Forbidden", "not-connected"},
 	[PROBLEM_WRONG_TOKEN] = {401, "Unauthorized", "wrong-token"},
 	[PROBLEM_FORBIDDEN] = {403, "Forbidden", "forbidden"},
+	[PROBLEM_NO_SUCH_SECRET] = {404, "Not Found", "no-such-secret"},
 	[PROBLEM_NO_SUCH_TOKEN] = {404, "Not Found", "no-such-token"},
 	[PROBLEM_WRONG_TOKENS] = {429, "Too Many Requests", "wrong-tokens"},
 	[PROBLEM_REFUSED] = {409, "Conflict", "refused"},

@@ -23,6 +23,7 @@ enum problem {
 	PROBLEM_NOT_CONNECTED,    /* hub does not know who asks */
 	PROBLEM_WRONG_TOKEN,      /* what is shown as one is none, or no longer */
 	PROBLEM_FORBIDDEN,        /* whoever asks may not */
+	PROBLEM_NO_SUCH_SECRET,   /* none is called that */
 	PROBLEM_NO_SUCH_TOKEN,    /* none has that id */
 	PROBLEM_WRONG_TOKENS,     /* too many of one user */
 	PROBLEM_REFUSED,          /* not now, or not without force */

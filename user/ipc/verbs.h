@@ -21,6 +21,7 @@ enum verb_object {
 	OBJECT_PREFIX,    /* a prefix or an address */
 	OBJECT_REVISION,  /* the number of one */
 	OBJECT_REVISIONS, /* nothing, or one, or two */
+	OBJECT_SECRET,    /* its name */
 	OBJECT_TOKEN,     /* the id of one */
 };
 
@@ -64,7 +65,8 @@ struct verb_row {
 	const char *help;     /* half a sentence */
 	/*
 	 * Where it is asked for over HTTP, from the one that names least on: GET what reads, POST what changes. {site},
-	 * {tunnel}, {token} and {revision} are what is named; all else comes in the query of a GET, in the JSON body of a POST.
+	 * {tunnel}, {secret}, {token} and {revision} are what is named; all else comes in the query of a GET, in the JSON
+	 * body of a POST.
 	 */
 	const char *paths[VERB_PATHS];
 };

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,13 +60,13 @@ static void add(struct acl *acl, uint16_t tag, uint16_t rights, uint32_t id)
 }
 
 /* acl(5): who is in one of the groups may open it, too; strangers may not even connect. */
-static void open_to_groups(const struct access *a)
+static void open_to_groups(const struct access *a, const char *path)
 {
 	static const char name[] = "system.posix_acl_access";
 	struct acl acl = {.head.a_version = htole32(POSIX_ACL_XATTR_VERSION)};
 
-	if (removexattr(a->path, name) && errno != ENODATA && errno != EOPNOTSUPP)
-		log_error("%s: %s", a->path, strerror(errno));
+	if (removexattr(path, name) && errno != ENODATA && errno != EOPNOTSUPP)
+		log_error("%s: %s", path, strerror(errno));
 	add(&acl, ACL_USER_OBJ, READ_WRITE, (uint32_t)-1);
 	add(&acl, ACL_GROUP_OBJ, READ_WRITE, (uint32_t)-1);
 	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++) {
@@ -74,10 +75,9 @@ static void open_to_groups(const struct access *a)
 	}
 	add(&acl, ACL_MASK, READ_WRITE, (uint32_t)-1);
 	add(&acl, ACL_OTHER, 0, (uint32_t)-1);
-	if (acl.count > 4 && setxattr(a->path, name, &acl.head,
+	if (acl.count > 4 && setxattr(path, name, &acl.head,
 				     sizeof(acl.head) + acl.count * sizeof(acl.entries[0]), 0))
-		log_error(
-			"%s: the groups of `access` cannot open it: %s", a->path, strerror(errno));
+		log_error("%s: the groups of `access` cannot open it: %s", path, strerror(errno));
 }
 
 void access_set(struct hub *h, int listener)
@@ -99,7 +99,19 @@ void access_set(struct hub *h, int listener)
 			log_warn("access: there is no group '%s'", conf->grants[i].group);
 	}
 	if (a->path[0])
-		open_to_groups(a);
+		open_to_groups(a, a->path);
+	if (a->other[0])
+		open_to_groups(a, a->other);
+}
+
+void access_also(struct hub *h, const char *path)
+{
+	struct access *a = h->access;
+
+	snprintf(a->other, sizeof(a->other), "%s", path);
+	if (a->owner != (gid_t)-1 && chown(path, 0, a->owner))
+		log_error("%s: %s", path, strerror(errno));
+	open_to_groups(a, path);
 }
 
 /* ---- users ---- */
@@ -127,6 +139,40 @@ void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *g
 		if (is_in(a->groups[i], who, groups, count))
 			asker->grants[asker->count++] = conf->grants[i].grant;
 	}
+}
+
+gid_t *access_groups_of(int fd, size_t *count)
+{
+	socklen_t len = 0;
+	gid_t *groups;
+
+	*count = 0;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) || errno != ERANGE || !len)
+		return NULL;
+	groups = malloc(len);
+	if (!groups)
+		abort();
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len)) {
+		free(groups);
+		return NULL;
+	}
+	*count = len / sizeof(*groups);
+	return groups;
+}
+
+bool access_of_peer(const struct hub *h, int fd, struct asker *asker)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	gid_t *groups;
+	size_t count;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
+		return false;
+	groups = access_groups_of(fd, &count);
+	access_of_user(h, &who, groups, count, asker);
+	free(groups);
+	return true;
 }
 
 bool access_show(const struct hub *h, const char *bearer, struct asker *asker)

@@ -36,6 +36,14 @@ void access_set(struct hub *h, int listener);
 void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *groups, size_t count,
 	struct asker *asker);
 
+/* The groups of whoever is connected, beside its own (unix(7)), for free(); NULL: none, or nobody can tell. */
+gid_t *access_groups_of(int fd, size_t *count);
+/* The same of whoever is connected to a socket of hub's. False: the kernel does not say who it is. */
+bool access_of_peer(const struct hub *h, int fd, struct asker *asker);
+
+/* Another socket that the same may open, from now on. */
+void access_also(struct hub *h, const char *path);
+
 /* Shows a token. False: it is wrong. */
 bool access_show(const struct hub *h, const char *bearer, struct asker *asker);
 

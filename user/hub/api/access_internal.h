@@ -9,6 +9,7 @@
 struct access {
 	struct tokens *tokens;
 	char path[128];                  /* of the control socket; "": there is none yet */
+	char other[128];                 /* of the one for secrets */
 	gid_t owner;                     /* its group */
 	gid_t groups[CONFIG_ACCESS_MAX]; /* of each grant of the configuration; -1: there is none */
 	struct wrong_tokens {

@@ -26,6 +26,11 @@ json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api
 json_t *hub_token_list(struct hub *h, struct site *site, const struct imsg_api_request *r);
 json_t *hub_token_revoke(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
+/* secret_verbs.c */
+json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_api_request *r);
+
 /* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_metrics(struct hub *h, uint32_t request, const char *text);
@@ -49,6 +54,9 @@ void hub_audit_free(struct hub_audit *a);
  * not 0, and of none that is open. */
 bool hub_audit_begin(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);
+/* Before a secret is set or shown: its number. 0 with errno: it could not be written down, so it must not be done. */
+uint64_t hub_audit_secret(
+	struct hub *h, const struct asker *who, const char *verb, const char *name);
 /* That a token was wrong. False with errno: it could not be written down. */
 bool hub_audit_wrong_token(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);

@@ -93,6 +93,8 @@ static json_t *request_json(const struct imsg_api_request *r, const struct asker
 		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
 	if (verbs[r->verb].object == OBJECT_TOKEN)
 		json_object_set_new(o, "token", json_string(r->token));
+	if (verbs[r->verb].object == OBJECT_SECRET)
+		json_object_set_new(o, "secret", json_string(r->secret));
 	if (verbs[r->verb].options & VERB_GRANT) {
 		json_object_set_new(o, "role", json_string(role_names[r->role]));
 		json_object_set_new(o, "scope", json_string(r->scope));
@@ -159,6 +161,17 @@ bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const stru
 		return false;
 	a->open[place].request = r->id;
 	return true;
+}
+
+uint64_t hub_audit_secret(
+	struct hub *h, const struct asker *who, const char *verb, const char *name)
+{
+	char clean[SITE_NAME_SIZE];
+
+	snprintf(clean, sizeof(clean), "%s", name);
+	utf8_clean(clean);
+	return note(h->audit, json_pack("{s:o, s:s, s:s, s:s}", "who", asker_json(who), "verb",
+				      verb, "secret", clean, "outcome", "asked"));
 }
 
 bool hub_audit_wrong_token(struct hub *h, const struct imsg_api_request *r, const struct asker *who)

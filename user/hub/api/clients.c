@@ -119,26 +119,6 @@ static void turn_away(int fd, uid_t uid)
 	json_decref(problem);
 }
 
-/* The groups that it was in when it connected (unix(7)); NULL: none, or nobody can tell. */
-static gid_t *groups_of(int fd, size_t *count)
-{
-	socklen_t len = 0;
-	gid_t *groups;
-
-	*count = 0;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) || errno != ERANGE || !len)
-		return NULL;
-	groups = malloc(len);
-	if (!groups)
-		abort();
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len)) {
-		free(groups);
-		return NULL;
-	}
-	*count = len / sizeof(*groups);
-	return groups;
-}
-
 static void hand_over(struct hub *h, int fd)
 {
 	struct clients *c = h->clients;
@@ -164,7 +144,7 @@ static void hand_over(struct hub *h, int fd)
 	c->connected[place].number = m.number;
 	c->connected[place].since_ns = now;
 	c->connected[place].who = who;
-	c->connected[place].groups = groups_of(fd, &c->connected[place].group_count);
+	c->connected[place].groups = access_groups_of(fd, &c->connected[place].group_count);
 	process_send(&h->processes[PROCESS_API], IMSG_API_CLIENT, fd, &m, sizeof(m));
 }
 

@@ -12,6 +12,12 @@ int public_ref_open(const char *ref);
 
 #define SECRET_FILE_MAX 80 /* bytes that are read: more than any secret may have */
 
+/*
+ * The reference of the key before, "" where there is none: what the configuration says, else what `sluice secret rotate`
+ * has kept.
+ */
+const char *secret_previous(const struct tunnel_conf *t, char ref[CONFIG_SECRET_REF_SIZE]);
+
 /* What is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
 const char *psk_fault(const uint8_t *key, size_t len);
 /*

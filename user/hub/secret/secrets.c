@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "hub/secret/vault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,8 @@ int public_ref_open(const char *ref)
 	char path[CONFIG_SECRET_REF_SIZE + 256];
 	struct stat st;
 
+	if (!strncmp(ref, "secret:", 7))
+		return vault_open(ref + 7);
 	if (!strncmp(ref, "file:", 5)) {
 		snprintf(path, sizeof(path), "%s", ref + 5);
 	} else {
@@ -51,10 +54,21 @@ int secret_ref_open(const char *ref)
 	int fd = public_ref_open(ref);
 	struct stat st;
 
-	if (fd >= 0 && !fstat(fd, &st) && st.st_mode & 077)
+	if (fd >= 0 && strncmp(ref, "secret:", 7) != 0 && !fstat(fd, &st) && st.st_mode & 077)
 		log_warn("%s can be read by others than its owner (mode %o, wanted 0600)", ref,
 			(unsigned int)(st.st_mode & 0777));
 	return fd;
+}
+
+const char *secret_previous(const struct tunnel_conf *t, char ref[CONFIG_SECRET_REF_SIZE])
+{
+	snprintf(ref, CONFIG_SECRET_REF_SIZE, "%s", t->psk_previous);
+	if (!ref[0] && !strncmp(t->psk, "secret:", 7)) {
+		snprintf(ref, CONFIG_SECRET_REF_SIZE, "%.200s" VAULT_PREVIOUS, t->psk);
+		if (!vault_has(ref + 7))
+			ref[0] = '\0';
+	}
+	return ref;
 }
 
 const char *psk_fault(const uint8_t *key, size_t len)
@@ -80,7 +94,7 @@ static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const
 	ssize_t n = fd >= 0 ? read(fd, bytes, SECRET_FILE_MAX) : -1;
 	size_t len;
 
-	*why = strerror(errno);
+	*why = strncmp(ref, "secret:", 7) ? strerror(errno) : vault_why(errno);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)

@@ -32,6 +32,7 @@ void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
+	char previous[CONFIG_SECRET_REF_SIZE];
 	int psk;
 
 	if (!hub_tunnel_secrets(h, site, t))
@@ -50,7 +51,7 @@ void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 	m.local_ts = conf->local_ts;
 	m.remote_ts = conf->remote_ts;
 	send_secret(h, m.tunnel, IMSG_IKE_PPK, conf->ppk);
-	send_secret(h, m.tunnel, IMSG_IKE_PSK_PREVIOUS, conf->psk_previous);
+	send_secret(h, m.tunnel, IMSG_IKE_PSK_PREVIOUS, secret_previous(conf, previous));
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL, psk, &m, sizeof(m));
 	certificates_send_tunnel(h, m.tunnel, conf);
 }

@@ -26,6 +26,7 @@ static const struct parameter {
 		REVISION_TO,
 		SINCE,
 		CONFIRM,
+		SECRET,
 		TOKEN,
 		ROLE,
 		SCOPE,
@@ -45,6 +46,7 @@ static const struct parameter {
 	{"to", REVISION_TO, OF(OBJECT_REVISIONS), 0},
 	{"since_s", SINCE, 0, VERB_SINCE},
 	{"confirm_s", CONFIRM, 0, VERB_CONFIRM},
+	{"secret", SECRET, 0, 0},
 	{"token", TOKEN, 0, 0},
 	{"role", ROLE, 0, VERB_GRANT},
 	{"scope", SCOPE, 0, VERB_GRANT},
@@ -203,6 +205,8 @@ static const char *take_value(
 			return "what is to be confirmed is so within 1 second to a day";
 		r->confirm_s = (uint32_t)n;
 		return NULL;
+	case SECRET:
+		return read_site(text_of(v), r->secret) ? NULL : "no secret has such a name";
 	case TOKEN:
 	case ROLE:
 	case SCOPE:
@@ -248,6 +252,7 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 			of                  ? PROBLEM_BAD_REQUEST
 			: p->kind == SITE   ? PROBLEM_NO_SUCH_SITE
 			: p->kind == TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
+			: p->kind == SECRET ? PROBLEM_NO_SUCH_SECRET
 			: p->kind == TOKEN  ? PROBLEM_NO_SUCH_TOKEN
 					    : PROBLEM_NO_SUCH_REVISION,
 			"%s: %s", p->name, wrong);

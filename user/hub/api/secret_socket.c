@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whoever sets or reads a secret does so here: hub reads a struct of fixed size and knows by the kernel who has sent it.
+ * It is written into the audit log first.
+ */
+#include "hub/api/secret_socket.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/api/access.h"
+#include "hub/api/api.h"
+#include "hub/secret/secret.h"
+#include "hub/secret/vault.h"
+#include "ipc/msg_secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PEERS_MAX 8 /* at a time; then the oldest ends */
+#define WITHIN_S  5 /* a request comes until then */
+#define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+struct peer {
+	struct hub *h;
+	int fd; /* -1: free */
+	struct event *event;
+	uint64_t since_ns;
+	struct asker asker;
+};
+
+struct secret_socket {
+	struct hub *h;
+	int listener;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct event *accept;
+	struct peer peers[PEERS_MAX];
+};
+
+static void end(struct peer *p)
+{
+	if (p->event)
+		event_free(p->event);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->event = NULL;
+	p->fd = -1;
+}
+
+/* ---- one request ---- */
+
+/* What is wrong with the bytes; NULL: nothing. A memfd never makes hub wait, as a file of somebody's may. */
+static const char *read_sealed(int fd, struct secret *out)
+{
+	uint8_t bytes[SECRET_FILE_MAX];
+	const char *why = NULL;
+	struct stat st;
+	ssize_t n;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st))
+		return "the secret must come in a sealed memfd";
+	n = st.st_size > (off_t)sizeof(bytes) ? (ssize_t)sizeof(bytes)
+					      : pread(fd, bytes, sizeof(bytes), 0);
+	n = n > 0 ? (ssize_t)secret_text_len(bytes, (size_t)n) : 0;
+	if (n < 8 || n > VAULT_LEN_MAX)
+		why = "it has not 8 to 64 characters";
+	else
+		why = psk_fault(bytes, (size_t)n);
+	if (!why)
+		(void)secret_set(out, bytes, (size_t)n);
+	secret_wipe(bytes, sizeof(bytes));
+	return why;
+}
+
+static const char *set(const char *name, int fd)
+{
+	struct secret s = {0};
+	const char *why = fd < 0 ? "no secret came with it" : read_sealed(fd, &s);
+
+	if (!why && !vault_set(name, s.bytes, s.len))
+		why = vault_why(errno);
+	secret_clear(&s);
+	return why;
+}
+
+/* Why not; NULL: it was done, and *out is what goes with the answer. */
+static const char *carry_out(const struct secret_request *r, int fd, int *out)
+{
+	if (r->verb == SECRET_SET)
+		return set(r->name, fd);
+	*out = vault_open(r->name);
+	return *out < 0 ? vault_why(errno) : NULL;
+}
+
+static const char *judge(struct peer *p, const struct secret_request *r)
+{
+	enum may right = r->verb == SECRET_SET ? MAY_ADMINISTER : MAY_READ_SECRETS;
+
+	if (r->verb != SECRET_SET && r->verb != SECRET_REVEAL)
+		return "that is not understood";
+	if (!asker_may(&p->asker, right, ""))
+		return r->verb == SECRET_SET
+			       ? "you may not do that: it needs the role admin without a scope"
+			       : "you may not do that: it needs the role secret-reader without a "
+				 "scope";
+	if (!hub_audit_allows(p->h, p->asker.who.uid, clock_now()))
+		return "you have made too many requests; one each 10 seconds is possible now";
+	return NULL;
+}
+
+static const char *handle(struct peer *p, struct secret_request *r, int fd, int *out)
+{
+	const char *why;
+	uint64_t entry;
+
+	r->name[sizeof(r->name) - 1] = '\0';
+	why = judge(p, r);
+	if (why)
+		return why;
+	entry = hub_audit_secret(
+		p->h, &p->asker, r->verb == SECRET_SET ? "secret-set" : "secret-show", r->name);
+	if (!entry)
+		return "the audit log cannot be written, so it is not done";
+	why = carry_out(r, fd, out);
+	hub_audit_note_end(p->h, entry, why ? "refused" : "done", why ? why : "");
+	return why;
+}
+
+static void answer(const struct peer *p, const char *why, int fd)
+{
+	struct secret_answer a = {.refused = why != NULL};
+	struct iovec bytes = {&a, sizeof(a)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
+
+	snprintf(a.text, sizeof(a.text), "%s", why ? why : "");
+	if (fd >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control.room);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	}
+	(void)sendmsg(p->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Room is for one descriptor: the kernel closes what is more. */
+static ssize_t receive(int from, struct secret_request *r, int *fd)
+{
+	struct iovec bytes = {r, sizeof(*r)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr m = {.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.room)};
+	ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	*fd = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return m.msg_flags & MSG_TRUNC ? -1 : n;
+}
+
+static void on_request(evutil_socket_t from, short what, void *arg)
+{
+	struct secret_request r;
+	struct peer *p = arg;
+	int fd = -1, out = -1;
+
+	if (what & EV_READ) {
+		ssize_t n = receive(from, &r, &fd);
+
+		const char *why =
+			n == sizeof(r) ? handle(p, &r, fd, &out) : "that is not understood";
+
+		if (n > 0)
+			answer(p, why, out);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (out >= 0)
+		close(out);
+	end(p);
+}
+
+/* ---- connections ---- */
+
+static struct peer *place(struct secret_socket *s)
+{
+	struct peer *oldest = s->peers;
+
+	for (struct peer *p = s->peers; p < s->peers + PEERS_MAX; p++) {
+		if (p->fd < 0)
+			return p;
+		if (p->since_ns < oldest->since_ns)
+			oldest = p;
+	}
+	end(oldest);
+	return oldest;
+}
+
+static void on_connection(evutil_socket_t listener, short what, void *arg)
+{
+	const struct timeval within = {.tv_sec = WITHIN_S};
+	struct secret_socket *s = arg;
+	struct asker asker;
+	struct peer *p;
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (fd < 0)
+		return;
+	if (!access_of_peer(s->h, fd, &asker)) {
+		close(fd);
+		return;
+	}
+	p = place(s);
+	p->fd = fd;
+	p->h = s->h;
+	p->since_ns = clock_now();
+	p->asker = asker;
+	p->event = event_new(s->h->base, fd, EV_READ, on_request, p);
+	event_add(p->event, &within);
+}
+
+struct secret_socket *secret_socket_open(struct hub *h, const char *path)
+{
+	struct secret_socket *s = calloc(1, sizeof(*s));
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	mode_t old;
+	int r;
+
+	if (!s)
+		abort();
+	for (int i = 0; i < PEERS_MAX; i++)
+		s->peers[i].fd = -1;
+	s->h = h;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	memcpy(s->path, un.sun_path, sizeof(s->path));
+	s->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)unlink(path);
+	old = umask(0117);
+	r = s->listener < 0 ? -1 : bind(s->listener, (struct sockaddr *)&un, sizeof(un));
+	umask(old);
+	if (r || listen(s->listener, PEERS_MAX)) {
+		r = errno;
+		if (s->listener >= 0)
+			close(s->listener);
+		free(s);
+		errno = r;
+		return NULL;
+	}
+	access_also(h, path);
+	s->accept = event_new(h->base, s->listener, EV_READ | EV_PERSIST, on_connection, s);
+	event_add(s->accept, NULL);
+	return s;
+}
+
+void secret_socket_close(struct secret_socket *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < PEERS_MAX; i++)
+		end(&s->peers[i]);
+	event_free(s->accept);
+	close(s->listener);
+	(void)unlink(s->path);
+	free(s);
+}
