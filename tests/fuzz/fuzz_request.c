@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *head = calloc(1, len + 1), *target, *body = malloc(size - len + 1);
 	struct imsg_api_request request;
 	struct request_refusal why;
+	struct rows rows;
 
 	if (!head || !body)
 		abort();
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	target = strchr(head, ' ');
 	if (target)
 		*target++ = '\0';
-	if (request_read(head, target ? target : "", body, size - len, &request, &why))
+	if (request_read(head, target ? target : "", body, size - len, &request, &rows, &why))
 		check(&request);
 	else if (why.problem == PROBLEM_NONE || why.problem >= PROBLEMS || !why.detail[0])
 		abort();

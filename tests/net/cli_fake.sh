@@ -115,6 +115,29 @@ run history; exits 0 "history"; asked 'GET /v1/revisions'
 run rollback 3 --force --confirm 10m; exits 0 "rollback"; asked 'POST /v1/revisions/3/rollback {"confirm_s":600,"force":true}'
 run apply --next-start; exits 0 "apply --next-start"; asked 'POST /v1/apply {"next_start":true}'
 run confirm; exits 0 "confirm"; asked 'POST /v1/confirm'
+run site list; exits 0 "site list"; asked 'GET /v1/documents'
+shows '^store-1 up 65010 200.0 Mbit/s region=north cost-centre=4711 yes /etc/sluice/sites/store-1.yaml$' "site list: a site with labels"
+run site list --where state=up,label.region=north --columns site,label.region,as; exits 0 "site list --where"
+[ "$(tr -s ' ' <"$W/out")" = $'SITE label.region AS\nstore-1 north 65010' ]; say $? "site list: the lines and columns that are asked for"
+run site list --where label.region=south; shows '^no site is so$' "site list: none"
+run site list --sort state --columns site; [ "$(tail -n 1 "$W/out")" = store-1 ]; say $? "site list: sorted"
+run site list --where nonsense=1; exits 2 "site list: no such field"
+run site show store-1; exits 0 "site show"; asked 'GET /v1/sites/store-1/document'
+[ "$(head -n 1 "$W/out")" = "# the shop" ]; say $? "site show: as it is written"
+run site create new; exits 0 "site create"; asked 'POST /v1/sites {"site":"new"}'
+run site create new --as 65001 --address 192.0.2.1 --label a=b --prefix 10.1.0.0/24 --prefix 10.2.0.0/24 --rate=5M --static --dry-run
+asked 'POST /v1/sites {"site":"new","values":{"asn":"65001","address":"192.0.2.1","labels.a":"b","rate":"5M","routing":"static","class":"gateway","static_routes":["10.1.0.0/24","10.2.0.0/24"]},"dry_run":true}'
+run site set store-1 rate=7M tunnels.1.med=5 group= 'bfd={interval: 300ms}' --allow tunnel; exits 0 "site set"
+asked 'PATCH /v1/sites/store-1 {"values":{"rate":"7M","tunnels.1.med":"5","group":null,"bfd":{"interval":"300ms"}},"allow":"tunnel"}'
+run site set store-1; exits 2 "site set: what?"
+run site set store-1 rate; exits 2 "site set: KEY=VALUE"
+run site set store-1 'prefixes=[x'; exits 2 "site set: that is no list"
+echo 'asn: 65009' >"$W/site.yaml"
+run site put store-1 "$W/site.yaml"; exits 0 "site put"; asked 'PUT /v1/sites/store-1 {"values":{"asn":"65009"}}'
+run site put store-1 "$W/nothing"; exits 2 "site put: no such file"
+run site delete store-1 --allow tunnel --dry-run; asked 'DELETE /v1/sites/store-1?allow=tunnel&dry_run=true'
+run site delete; exits 2 "site delete: which"
+run site create; exits 2 "site create: which"
 run release 10.1.0.0/24; exits 0 "release"; asked 'POST /v1/release {"prefix":"10.1.0.0/24"}'
 run token create --role operator --scope group=north --days 7; exits 0 "token create"
 asked 'POST /v1/tokens/create {"role":"operator","scope":"group=north","days":7}'
@@ -224,10 +247,14 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token top explain ca audit version help
+completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --confirm --next-start
 completes tunnel down up drain
+completes site list show create set put delete
+completes "site list" --where --columns --sort --json
+completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --dry-run --allow
+"$SLUICE" --complete --socket "$W/sock" site set store-1 | grep -qx tunnels.1.med=; say $? "completion of keys"
 completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force
 completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json

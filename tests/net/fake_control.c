@@ -104,13 +104,14 @@ static struct answer answer(char *head, const char *body)
 	char *target = strchr(head, ' '), *end = target ? strchr(target + 1, ' ') : NULL;
 	struct imsg_api_request request;
 	struct request_refusal why;
+	struct rows rows;
 
 	if (!end)
 		return refusal(PROBLEM_BAD_REQUEST, "that is no HTTP", NULL);
 	*target++ = *end = '\0';
 	printf("%s %s%s%s\n", head, target, *body ? " " : "", body);
 	fflush(stdout);
-	if (!request_read(head, target, body, strlen(body), &request, &why))
+	if (!request_read(head, target, body, strlen(body), &request, &rows, &why))
 		return refusal(why.problem, why.detail, NULL);
 	return answer_to(&request);
 }

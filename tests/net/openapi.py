@@ -81,7 +81,12 @@ say(len(ids) == len(set(ids)), "operations have names of their own", ids)
 
 # ---- what the sources say ----
 rows = re.findall(r"\t\[API_\w+\] = \{(.*?)\n?\},\n(?=\t\[|\})", open("user/ipc/verbs.c").read(), re.S)
-paths = {(p, "get" if "RIGHT_READ" in row else "post"): row for row in rows for p in re.findall(r'"(/v1/[^"]*)"', row)}
+def method_of(row):
+    own = re.search(r'\.method = "([A-Z]+)"', row)
+    return own[1].lower() if own else "get" if "RIGHT_READ" in row else "post"
+
+
+paths = {(p, method_of(row)): row for row in rows for p in re.findall(r'"(/v1/[^"]*)"', row)}
 say(len(rows) > 20 and set(paths) == {(p, m) for p, m, _ in operations}, "each path of a verb is in it, and no other",
     set(paths) ^ {(p, m) for p, m, _ in operations})
 problems = re.findall(r'\{(\d+), "(.*?)", "(.*?)"\}', open("user/ipc/problem.c").read())
@@ -121,6 +126,7 @@ class Control(http.client.HTTPConnection):
 
 def ask(method, path, query, body):
     c = Control("localhost", timeout=20)
+    query = {n: "true" if v is True else v for n, v in query.items()}
     url = path + ("?" + urllib.parse.urlencode(query) if query else "")
     c.request(method.upper(), url, json.dumps(body) if body else None)
     r = c.getresponse()
@@ -131,8 +137,9 @@ def ask(method, path, query, body):
 
 def sample(name, schema):
     kind = resolve(schema)["type"]
-    text = {"prefix": "10.1.0.0/24", "role": "viewer", "scope": "group=a", "token": "0badcafe", "secret": "store-1.0"}
-    return {"boolean": True, "integer": 1, "string": text.get(name, "store-1")}[kind]
+    text = {"prefix": "10.1.0.0/24", "role": "viewer", "scope": "group=a", "token": "0badcafe", "secret": "store-1.0",
+            "allow": "tunnel", "If-Match": '"1"'}
+    return {"boolean": True, "integer": 1, "string": text.get(name, "store-1"), "object": {"rate": "5M"}}[kind]
 
 
 def parameters(operation):
@@ -150,7 +157,7 @@ if sys.argv[2:] == ["live"]:
     for path, method, o in operations:
         named = {"site": "site-1", "prefix": "10.1.0.10", "tunnel": 0}
         own = {n: named.get(n, v) for n, (_, _, v) in parameters(o).items()}
-        if method == "post":
+        if method != "get":
             continue
         url = re.sub(r"\{(\w+)\}", lambda m: str(own[m[1]]), path)
         needed = {n: own[n] for n, (at, required, _) in parameters(o).items() if at == "query" and required}
@@ -168,7 +175,7 @@ every = {name: value for _, _, o in operations for name, value in parameters(o).
 for path, method, o in operations:
     own = parameters(o)
     url = re.sub(r"\{(\w+)\}", lambda m: str(own[m[1]][2]), path)
-    where = "query" if method == "get" else "body"
+    where = "query" if method in ("get", "delete") else "body"
     needed = {n: v for n, (at, required, v) in own.items() if at == where and required}
     taken = [{}] + [{n: v} for n, (at, _, v) in own.items() if at == where]
     bad = []
@@ -180,7 +187,7 @@ for path, method, o in operations:
             why = wrong(schema_of(o), json.loads(text))
         bad += [f"{given}: {why}"] if why else []
     say(not bad, f"{method} {path}: taken and answered as it says", bad)
-    for name in set(every) - set(own) | {"nonsense"}:
+    for name in {n for n, (at, _, _) in every.items() if at != "header"} - set(own) | {"nonsense"}:
         given = {**needed, name: every.get(name, (0, 0, 1))[2]}
         status, text = ask(method, url, given if where == "query" else {}, given if where == "body" else {})
         why = status != 400 and text or wrong({"$ref": "#/components/schemas/Problem"}, json.loads(text))
@@ -189,6 +196,6 @@ for path, method, o in operations:
     for name in needed:
         status, text = ask(method, url, {}, {})
         say(status == 400, f"{method} {path} without {name} is refused", text)
-    other = "POST" if method == "get" else "GET"
+    other = next(m for m in ("post", "get", "delete") if m not in contract["paths"][path])
     say(ask(other, url, {}, {})[0] == 405, f"{other} {path} is refused")
 sys.exit(failed)

@@ -124,9 +124,9 @@ static inline void world_configure(const char *concentrator, const char *sites)
 #define WORLD_APPLIES 5 /* what hub is to give back, as it is */
 
 static inline void world_applied(struct hub *h, uint64_t of, enum problem problem,
-	const char *summary, const json_t *warnings)
+	const char *summary, const json_t *warnings, const json_t *more)
 {
-	(void)h;
+	(void)h, (void)more;
 	assert_int_equal(of, WORLD_APPLIES);
 	world.applied.calls++;
 	world.applied.ok = problem == PROBLEM_NONE;

@@ -76,6 +76,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_plan.c"
 #include "../../tools/sluice/show_secrets.c"
 #include "../../tools/sluice/show_tokens.c"
+#include "../../tools/sluice/show_site.c"
 #include "../../tools/sluice/show_unknown.c"
 #include "../../tools/sluice/table.c"
 
@@ -109,6 +110,8 @@ static const struct {
 	{"secret-list", print_secrets},
 	{"token-list", print_tokens},
 	{"token-create", print_token},
+	{"site-list", print_site_list},
+	{"site-show", print_site_document},
 };
 
 #define VIEWS (sizeof(views) / sizeof(views[0]))

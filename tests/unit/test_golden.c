@@ -266,6 +266,32 @@ static json_t *token_create(void)
 		"token", "sluice_0badcafe_" DIGITS16 DIGITS16 DIGITS16 DIGITS16);
 }
 
+static const struct document_view places[] = {
+	{.site = "store-1", .file = "/etc/sluice/sites/store-1.yaml", .etag = 37, .pending = true},
+	{.site = "store-2", .file = "/etc/sluice/sluice.yaml", .etag = 3, .line = 42},
+};
+
+static json_t *site_list(void)
+{
+	json_t *o;
+
+	golden.sites[0].conf.labels =
+		(struct labels_conf){2, {{"region", "north"}, {"cost-centre", "4711"}}};
+	golden.sites[1].conf.site_class = SITE_GATEWAY;
+	o = view_site_list(model, places, 2);
+	golden.sites[1].conf.site_class = SITE_CONCENTRATOR;
+	return o;
+}
+
+static json_t *site_show(void)
+{
+	static const char text[] = "# the shop\nasn: 65010\ntunnels: [ { med: 5 } ]\n";
+
+	return view_site_document(&places[1],
+		json_pack("{s:s, s:[{s:s}]}", "asn", "65010", "tunnels", "med", "5"), text,
+		strlen(text));
+}
+
 static const struct {
 	const char *name; /* of the file, and of the verb that it answers */
 	json_t *(*make)(void);
@@ -291,6 +317,8 @@ static const struct {
 	{"secret-list", secret_list},
 	{"token-list", token_list},
 	{"token-create", token_create},
+	{"site-list", site_list},
+	{"site-show", site_show},
 	{"report", report},
 	{"report-since", report_since},
 };
@@ -428,7 +456,8 @@ static void every_word_is_in_a_document(void **state)
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
 		"user/view/endpoints.c", "user/view/metrics.c", "user/view/paths.c",
 		"user/view/plan.c", "user/view/reason.c", "user/view/report.c", "user/view/show.c",
-		"user/view/unknown.c", "user/hub/secret/certificates_show.c"};
+		"user/view/site_documents.c", "user/view/unknown.c",
+		"user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 
 	(void)state;

@@ -7,15 +7,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 static struct imsg_api_request request;
 static struct request_refusal why;
+static struct rows sent;
 
 static bool reads(const char *method, const char *target, const char *body)
 {
-	return request_read(method, target, body, strlen(body), &request, &why);
+	return request_read(method, target, body, strlen(body), &request, &sent, &why);
 }
 
 static void each_verb_has_paths_of_its_own(void **state)
@@ -33,7 +35,9 @@ static void each_verb_has_paths_of_its_own(void **state)
 				fail_msg("%s names no site", path);
 			for (int w = 1; w < v; w++) {
 				for (int q = 0; q < VERB_PATHS && verbs[w].paths[q]; q++)
-					assert_string_not_equal(path, verbs[w].paths[q]);
+					assert_true(strcmp(path, verbs[w].paths[q]) ||
+						    strcmp(verb_method(&verbs[v]),
+							    verb_method(&verbs[w])));
 			}
 		}
 	}
@@ -164,9 +168,32 @@ static void what_is_wrong_is_said(void **state)
 		{"GET", "/v1/sites/a%00b", "", PROBLEM_NO_SUCH_PATH, ""},
 		{"GET", "/v1/sites/%ff", "", PROBLEM_NO_SUCH_PATH, ""},
 		{"GET", "/v1/sites/a%0ab", "", PROBLEM_NO_SUCH_PATH, ""},
-		{"POST", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
+		{"POST", "/v1/endpoints", "", PROBLEM_WRONG_METHOD, "only GET is"},
+		{"POST", "/v1/sites", "", PROBLEM_BAD_REQUEST, "the name of the site"},
+		{"POST", "/v1/sites/a", "", PROBLEM_WRONG_METHOD, "GET, PATCH, PUT, DELETE"},
+		{"PATCH", "/v1/sites/a", "", PROBLEM_BAD_REQUEST, "values are expected"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{}}", PROBLEM_BAD_REQUEST,
+			"values are expected"},
+		{"PATCH", "/v1/sites/a", "{\"values\":[]}", PROBLEM_BAD_REQUEST, "an object"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a/b\":1}}", PROBLEM_BAD_REQUEST, "no key"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a..b\":1}}", PROBLEM_BAD_REQUEST,
+			"no key"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"\":1}}", PROBLEM_BAD_REQUEST, "no key"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a\":1.5}}", PROBLEM_BAD_REQUEST,
+			"whole one"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a\":\"x\\ny\"}}", PROBLEM_BAD_REQUEST,
+			"printable"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a\":[null]}}", PROBLEM_BAD_REQUEST,
+			"no null"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a\":[[[[[[[[1]]]]]]]]}}",
+			PROBLEM_BAD_REQUEST, "nested"},
+		{"PATCH", "/v1/sites/a", "{\"values\":{\"a\":1},\"allow\":\"A\"}",
+			PROBLEM_BAD_REQUEST, "effect"},
+		{"DELETE", "/v1/sites/a", "{}", PROBLEM_BAD_REQUEST, "no body"},
+		{"DELETE", "/v1/sites/a?values=1", "", PROBLEM_BAD_REQUEST, "'values'"},
+		{"DELETE", "/v1/sites/a?dry_run=1", "", PROBLEM_BAD_REQUEST, "true or false"},
 		{"GET", "/v1/apply", "", PROBLEM_WRONG_METHOD, "only POST"},
-		{"HEAD", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
+		{"HEAD", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET, POST"},
 		{"get", "/v1/sites", "", PROBLEM_WRONG_METHOD, "only GET"},
 		{"GET", "/v1/sites/a/tunnels/2", "", PROBLEM_NO_SUCH_TUNNEL, "0 or 1"},
 		{"GET", "/v1/sites/a/tunnels/-1", "", PROBLEM_NO_SUCH_TUNNEL, "0 or 1"},
@@ -217,8 +244,84 @@ static void what_is_wrong_is_said(void **state)
 			fail_msg("%s %s %s: problem %u, %s", rows[i].method, rows[i].target,
 				rows[i].body, why.problem, why.detail);
 		assert_memory_equal(&request, &none, sizeof(none));
-		assert_true(!why.allow == (why.problem != PROBLEM_WRONG_METHOD));
+		assert_true(!why.allow[0] == (why.problem != PROBLEM_WRONG_METHOD));
 	}
+}
+
+/* Each value becomes a row, in the order of the document. */
+static void values_become_rows(void **state)
+{
+	static const char body[] =
+		"{\"values\":{\"asn\":65001,\"prefixes\":[\"10.0.0.0/8\"],"
+		"\"bfd\":{\"multiplier\":3},\"labels\":{},\"rate\":null,"
+		"\"tunnels.0.esn\":false},\"dry_run\":true,\"allow\":\"tunnel\"}";
+	static const struct row wanted[] = {{ROW_TEXT, "asn", "65001"}, {ROW_LIST, "prefixes", ""},
+		{ROW_TEXT, "prefixes.0", "10.0.0.0/8"}, {ROW_TEXT, "bfd.multiplier", "3"},
+		{ROW_MAPPING, "labels", ""}, {ROW_NOTHING, "rate", ""},
+		{ROW_TEXT, "tunnels.0.esn", "false"}};
+	const char *at = sent.bytes;
+	struct row row;
+
+	(void)state;
+	assert_true(reads("PATCH", "/v1/sites/a", body));
+	assert_int_equal(request.verb, API_SITE_SET);
+	assert_int_equal(request.rows, sent.len);
+	assert_true(request.dry_run);
+	assert_string_equal(request.allow, "tunnel");
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		assert_true(rows_next(&at, sent.bytes + sent.len, &row));
+		assert_int_equal(row.kind, wanted[i].kind);
+		assert_string_equal(row.path, wanted[i].path);
+		assert_string_equal(row.text, wanted[i].text);
+	}
+	assert_ptr_equal(at, sent.bytes + sent.len);
+	assert_true(reads("POST", "/v1/sites", "{\"site\":\"a\"}"));
+	assert_int_equal(request.verb, API_SITE_CREATE);
+	assert_int_equal(request.rows, 0);
+	assert_true(reads("PUT", "/v1/sites/a", "{\"values\":{\"asn\":1}}"));
+	assert_int_equal(request.verb, API_SITE_PUT);
+	assert_true(reads("DELETE", "/v1/sites/a?dry_run=true&allow=tunnel", ""));
+	assert_int_equal(request.verb, API_SITE_DELETE);
+	assert_true(reads("GET", "/v1/sites/a/document", ""));
+	assert_int_equal(request.verb, API_SITE_SHOW);
+}
+
+static void more_than_a_request_can_have(void **state)
+{
+	char *body = malloc(1 << 16);
+	size_t n = 0;
+
+	(void)state;
+	n += (size_t)sprintf(body, "{\"values\":{\"a\":[0");
+	while (n < 60000)
+		n += (size_t)sprintf(body + n, ",1");
+	strcpy(body + n, "]}}");
+	assert_false(reads("PATCH", "/v1/sites/a", body));
+	assert_non_null(strstr(why.detail, "more than a request can have"));
+	n = (size_t)sprintf(body, "{\"values\":{\"a\":\"");
+	memset(body + n, 'x', 1025);
+	strcpy(body + n + 1025, "\"}}");
+	assert_false(reads("PATCH", "/v1/sites/a", body));
+	assert_non_null(strstr(why.detail, "1024 printable"));
+	free(body);
+}
+
+static void if_match(void **state)
+{
+	static const char *const bad[] = {"", "*", "3", "\"x\"", "W/\"3\"", "\"0\"", "\"3\", \"4\"",
+		"\"99999999999999999999\"", "\"\""};
+
+	(void)state;
+	assert_true(reads("DELETE", "/v1/sites/a", ""));
+	assert_true(request_match(NULL, &request, &why));
+	assert_true(request_match("\"37\"", &request, &why));
+	assert_int_equal(request.if_match, 37);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (request_match(bad[i], &request, &why) || why.problem != PROBLEM_BAD_REQUEST)
+			fail_msg("%s", bad[i]);
+	}
+	assert_true(reads("GET", "/v1/sites", ""));
+	assert_false(request_match("\"37\"", &request, &why));
 }
 
 static void a_long_target_is_refused(void **state)
@@ -315,6 +418,9 @@ int main(void)
 		cmocka_unit_test(what_changes_is_posted),
 		cmocka_unit_test(what_is_asked_for_may_be_narrowed),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(values_become_rows),
+		cmocka_unit_test(more_than_a_request_can_have),
+		cmocka_unit_test(if_match),
 		cmocka_unit_test(a_long_target_is_refused),
 		cmocka_unit_test(a_problem_is_told_apart_from_an_answer),
 	};

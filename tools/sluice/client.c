@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include "ipc/problem.h"
+#include "table.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -97,6 +98,12 @@ static json_t *parameters_of(
 		json_object_set_new(o, "next_start", json_true());
 	if (r->force)
 		json_object_set_new(o, "force", json_true());
+	if (r->values)
+		json_object_set(o, "values", r->values);
+	if (r->allow)
+		json_object_set_new(o, "allow", json_string(r->allow));
+	if (r->dry_run)
+		json_object_set_new(o, "dry_run", json_true());
 	return o;
 }
 
@@ -110,10 +117,17 @@ static void add_query(FILE *f, json_t *parameters)
 		fprintf(f, "%c%s=", sign, name);
 		if (json_is_string(value))
 			add_text(f, json_string_value(value));
+		else if (json_is_boolean(value))
+			fputs(json_is_true(value) ? "true" : "false", f);
 		else
 			fprintf(f, "%lld", (long long)json_integer_value(value));
 		sign = '&';
 	}
+}
+
+static bool has_body(const struct verb_row *verb)
+{
+	return verb->right == RIGHT_CHANGE && strcmp(verb_method(verb), "DELETE") != 0;
 }
 
 /* *url and *body, malloc'ed: NULL is no body. */
@@ -132,7 +146,7 @@ static void write_request(const struct client_request *r, char **url, char **bod
 	parameters = parameters_of(verb, verb->paths[last], r);
 	add_path(f, verb->paths[last], r);
 	*body = NULL;
-	if (verb->right == RIGHT_READ)
+	if (!has_body(verb))
 		add_query(f, parameters);
 	else
 		*body = json_object_size(parameters) ? json_dumps(parameters, JSON_COMPACT)
@@ -189,6 +203,9 @@ static enum client_status understand(const struct reply *r, json_t **reply)
 	}
 	print_warnings(o);
 	if (problem_status(o) != 200) {
+		if (json_object_get(o, "plan"))
+			print_plan(json_object_get(o, "plan"));
+		fflush(stdout);
 		fprintf(stderr, "sluice: %s\n", refusal ? refusal : "sluiced refuses");
 		json_decref(o);
 		return CLIENT_REFUSED;
@@ -276,6 +293,7 @@ enum client_status client_ask(
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, verb_method(&verbs[request->verb]));
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	if (body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);

@@ -32,6 +32,9 @@ struct client_request {
 	const char *named;        /* the id of a token, or a secret */
 	long days;                /* that a new one lasts; 0: not said */
 	long since_s;             /* of a report; 0: only the last second */
+	json_t *values;           /* what an object is to say; NULL: nothing is said of it */
+	const char *allow;        /* the strongest effect it may have; NULL: the usual one */
+	int dry_run;              /* what it would do, and nothing more */
 };
 
 /* Asks and waits. On CLIENT_OK *reply is a document that the caller frees; otherwise the reason has

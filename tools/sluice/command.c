@@ -3,6 +3,8 @@
 
 #include "client.h"
 
+#include "config/options.h"
+
 #include <string.h>
 
 static const struct verb_row top = {"top", OBJECT_SITES, RIGHT_READ, MAY_VIEW, REACH_SITES,
@@ -33,6 +35,11 @@ static const struct {
 	{VERB_GRANT, "--role", " viewer|operator|secret-reader|admin"},
 	{VERB_GRANT, "--scope", " group=NAME"},
 	{VERB_GRANT, "--days", " N"},
+	{VERB_DRY_RUN, "--dry-run", ""},
+	{VERB_ALLOW, "--allow", " EFFECT"},
+	{VERB_WHERE, "--where", " FIELD=VALUE,..."},
+	{VERB_WHERE, "--columns", " FIELD,..."},
+	{VERB_WHERE, "--sort", " FIELD"},
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -93,6 +100,10 @@ static const char *arguments(const struct verb_row *c)
 		return " N";
 	case OBJECT_REVISIONS:
 		return c->options & VERB_ONE_REVISION ? " [N]" : " [N [M]]";
+	case OBJECT_SITE:
+		return c->options & VERB_VALUES ? " SITE KEY=VALUE..." : " SITE";
+	case OBJECT_NEW_SITE:
+		return c->options & VERB_DOCUMENT ? " SITE FILE" : " SITE [KEY=VALUE...]";
 	default:
 		return "";
 	}
@@ -166,11 +177,25 @@ static void complete_named(
 	json_decref(document);
 }
 
+/* What a document may have, in front of its value. */
+static void complete_keys(void)
+{
+	for (const struct walk_field *f = options_site; f->key; f++) {
+		if (strcmp(f->key, "name") && strcmp(f->key, "tunnels"))
+			printf("%s=\n", f->key);
+	}
+	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
+		for (const struct walk_field *f = options_tunnel; f->key; f++)
+			printf("tunnels.%d.%s=\n", t, f->key);
+	}
+}
+
 static void complete_arguments(const struct verb_row *c, int given, const char *socket_path)
 {
 	bool tunnels = takes_one_tunnel(c) || c->object == OBJECT_TUNNELS;
 
-	if (given == 0 && (tunnels || c->object == OBJECT_SITES))
+	if (given == 0 && (tunnels || c->object == OBJECT_SITES || c->object == OBJECT_SITE ||
+				  (c->object == OBJECT_NEW_SITE && c->options & VERB_DOCUMENT)))
 		complete_sites(socket_path);
 	if (given == 0 && c->object == OBJECT_TOKEN)
 		complete_named(socket_path, API_TOKEN_LIST, "tokens", "id");
@@ -178,6 +203,8 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 		complete_named(socket_path, API_SECRET_LIST, "secrets", "name");
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		complete_revisions(socket_path);
+	if (given && c->options & VERB_VALUES)
+		complete_keys();
 	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))
 		puts("0\n1");
 	for (size_t i = 0; i < OPTIONS; i++) {

@@ -6,8 +6,10 @@
 #include "command.h"
 #include "explain.h"
 #include "secret.h"
+#include "show_site.h"
 #include "table.h"
 #include "top.h"
+#include "values.h"
 
 #include "base/version.h"
 
@@ -30,6 +32,11 @@ static const struct option long_options[] = {
 	{"days", required_argument, NULL, 'd'},
 	{"token", required_argument, NULL, 't'},
 	{"iterations", required_argument, NULL, 'n'},
+	{"dry-run", no_argument, NULL, 'D'},
+	{"allow", required_argument, NULL, 'A'},
+	{"where", required_argument, NULL, 'w'},
+	{"columns", required_argument, NULL, 'C'},
+	{"sort", required_argument, NULL, 'O'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
@@ -57,6 +64,9 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SECRET_LIST] = print_secrets,
 	[API_TOKEN_CREATE] = print_token,
 	[API_TOKEN_LIST] = print_tokens,
+	[API_SITE_LIST] = print_site_list,
+	[API_SITE_SHOW] = print_site_document,
+	[API_SITE_CREATE] = print_site_changed,
 };
 
 struct options {
@@ -66,6 +76,8 @@ struct options {
 	unsigned long iterations;
 	long since_s, confirm_s, days;
 	const char *role, *scope;
+	bool dry_run;
+	const char *allow, *where, *columns, *sort;
 };
 
 static int usage(const char *wrong, const char *what)
@@ -90,6 +102,28 @@ static long read_duration(const char *text)
 			return n * units[i].seconds;
 	}
 	return 0;
+}
+
+/* Of what is done to sites, and of their list. */
+static void read_site_option(int option, struct options *o)
+{
+	switch (option) {
+	case 'D':
+		o->dry_run = true;
+		break;
+	case 'A':
+		o->allow = optarg;
+		break;
+	case 'w':
+		o->where = optarg;
+		break;
+	case 'C':
+		o->columns = optarg;
+		break;
+	default:
+		o->sort = optarg;
+		break;
+	}
 }
 
 /* Of a new token. */
@@ -140,6 +174,13 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			break;
 		case 'N':
 			o->next_start = true;
+			break;
+		case 'D':
+		case 'A':
+		case 'w':
+		case 'C':
+		case 'O':
+			read_site_option(option, o);
 			break;
 		case 'n':
 			o->iterations = strtoul(optarg, &end, 10);
@@ -224,6 +265,27 @@ static int read_revisions(
 	return words > most ? usage("unexpected word", word[most]) : CLIENT_OK;
 }
 
+/* KEY=VALUE for each key, or a file of them. */
+static int read_values(
+	const struct verb_row *c, int words, char **word, struct client_request *request)
+{
+	if (c->options & VERB_DOCUMENT) {
+		if (words != 1)
+			return usage(words ? "unexpected word" : "which file? - is standard input",
+				words ? word[1] : NULL);
+		request->values = values_of_file(word[0]);
+		return request->values ? CLIENT_OK : CLIENT_USAGE;
+	}
+	if (!words && c->object == OBJECT_SITE)
+		return usage("KEY=VALUE is expected", NULL);
+	request->values = words ? json_object() : NULL;
+	for (int i = 0; i < words; i++) {
+		if (!values_add(request->values, word[i]))
+			return usage("KEY=VALUE is expected, not", word[i]);
+	}
+	return CLIENT_OK;
+}
+
 static int read_arguments(
 	const struct verb_row *c, int words, char **word, struct client_request *request)
 {
@@ -246,7 +308,9 @@ static int read_arguments(
 		request->prefix = word[at++];
 	} else if (c->object != OBJECT_NONE && at < words)
 		request->site = word[at++];
-	if (tunnels && !request->site)
+	if (c->options & (VERB_VALUES | VERB_DOCUMENT) && request->site)
+		return read_values(c, words - at, word + at, request);
+	if ((tunnels || c->object == OBJECT_SITE || c->object == OBJECT_NEW_SITE) && !request->site)
 		return usage("which site?", NULL);
 	if ((tunnels || (c->options & VERB_TUNNEL && request->site)) && at < words) {
 		if (strcmp(word[at], "0") && strcmp(word[at], "1"))
@@ -270,6 +334,17 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--force is not for", c->words);
 	if (o->next_start && !(c->options & VERB_NEXT_START))
 		return usage("--next-start is not for", c->words);
+	if (o->dry_run && !(c->options & VERB_DRY_RUN))
+		return usage("--dry-run is not for", c->words);
+	if (o->allow && !(c->options & VERB_ALLOW))
+		return usage("--allow is not for", c->words);
+	if ((o->where || o->columns || o->sort) && !(c->options & VERB_WHERE))
+		return usage("--where, --columns and --sort are not for", c->words);
+	if (!site_list_has(o->where) || !site_list_has(o->columns) || !site_list_has(o->sort))
+		return usage(
+			"a site has no such field; it has site, state, as, class, group, rate, "
+			"labels, label.KEY, revision, pending, file",
+			NULL);
 	if (o->next_start && o->confirm_s)
 		return usage("--next-start and --confirm exclude each other", NULL);
 	if (o->confirm_s && !(c->options & VERB_CONFIRM))
@@ -305,6 +380,8 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 	if (o->json) {
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		puts("");
+	} else if (o->dry_run) {
+		print_plan(document);
 	} else if (o->since_s) {
 		print_report_since(document);
 	} else if (view) {
@@ -332,6 +409,9 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->role = o->role;
 	request->scope = o->scope;
 	request->days = o->days;
+	request->dry_run = o->dry_run;
+	request->allow = o->allow;
+	site_list_choose(o->where, o->columns, o->sort);
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;
@@ -343,6 +423,16 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 		return CLIENT_REFUSED;
 	}
 	return CLIENT_OK;
+}
+
+/* That is no option; "": there is none. */
+static const char *first_word(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-')
+		i += !strcmp(argv[i], "--socket") || !strcmp(argv[i], "-s") ? 2 : 1;
+	return i < argc ? argv[i] : "";
 }
 
 int main(int argc, char **argv)
@@ -363,6 +453,8 @@ int main(int argc, char **argv)
 		return secret_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "audit"))
 		return audit_main(argc - 1, argv + 1);
+	if (!strcmp(first_word(argc, argv), "site"))
+		argv = values_words(&argc, argv);
 	status = read_options(argc, argv, &o, &done);
 	if (status != CLIENT_OK || done)
 		return status;
@@ -392,5 +484,8 @@ int main(int argc, char **argv)
 	status = read_arguments(c, words - used, argv + optind + used, &request);
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);
-	return status == CLIENT_OK ? run(c, &o, &request) : status;
+	if (status == CLIENT_OK)
+		status = run(c, &o, &request);
+	json_decref(request.values);
+	return status;
 }

@@ -25,6 +25,9 @@
 #define CONFIG_ACCESS_MAX       16  /* groups of users */
 #define CONFIG_NETWORKS_MAX     64  /* prefixes of one list */
 #define CONFIG_STATICS_MAX      100 /* static routes of a site */
+#define CONFIG_LABELS_MAX       16
+#define CONFIG_LABEL_SIZE       32 /* of a label's key */
+#define CONFIG_LABEL_VALUE_SIZE 64
 #define CONFIG_ENDPOINTS        2
 #define CONFIG_ADDRESSES_MAX    2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE      16
@@ -96,6 +99,14 @@ struct accept_conf {
 struct statics_conf {
 	uint32_t count;
 	struct ip_prefix prefixes[CONFIG_STATICS_MAX];
+};
+
+/* What people sort sites by; the hub does nothing by it. */
+struct labels_conf {
+	uint32_t count;
+	struct label_conf {
+		char key[CONFIG_LABEL_SIZE], value[CONFIG_LABEL_VALUE_SIZE];
+	} labels[CONFIG_LABELS_MAX];
 };
 
 /* One of many small sites, or a connection of its own with more to choose. */
@@ -226,6 +237,7 @@ struct site_conf {
 	struct statics_conf statics;               /* with ROUTING_STATIC */
 	struct accept_conf accept;                 /* what it may announce */
 	struct networks_conf prefixes; /* pain 14: what it owns; none: first come, first served */
+	struct labels_conf labels;
 	struct tunnel_conf tunnels[TUNNELS_PER_SITE];
 };
 

@@ -165,6 +165,7 @@ const struct walk_field options_site[] = {
 		.effect = CHANGE_SITE},
 	{"asn", TYPE(asn, "1 to 4294967294"), SITE(asn), .effect = CHANGE_SESSION},
 	{"group", TYPE(name, "a name"), SITE(group), .effect = CHANGE_LIVE},
+	{"labels", TYPE(labels, "a mapping of words to text"), SITE(labels), .effect = CHANGE_LIVE},
 	{"address", TYPE(address, "an address, or any"), SITE(address), .effect = CHANGE_ELSEWHERE},
 	{"outer", TYPE(family, "ipv4 or ipv6"), SITE(outer_family), .effect = CHANGE_TUNNEL},
 	{"rate", TYPE(rate, "64k to 400G"), SITE(rate), .effect = CHANGE_LIVE},
@@ -309,3 +310,8 @@ const struct walk_field options_concentrator[] = {
 	{"crl_required", SWITCH, HUB(crl_required), .initial = "false", .effect = CHANGE_JUDGED},
 	{.key = NULL},
 };
+
+bool option_names_file(const struct walk_field *f)
+{
+	return f->read == read_secret_ref || f->read == read_refs || f->read == read_directory;
+}

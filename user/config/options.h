@@ -16,4 +16,7 @@ extern const struct walk_field *const options_default_tunnel;
 bool read_tunnel_options(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
 	struct tunnel_conf *t);
 
+/* Whether its values name files, which whoever may not read these must not choose. */
+bool option_names_file(const struct walk_field *f);
+
 #endif

@@ -2,6 +2,7 @@
 #include "config/values.h"
 
 #include "base/identity.h"
+#include "base/utf8.h"
 #include "config/config.h"
 
 #include <ctype.h>
@@ -368,4 +369,47 @@ bool read_ppk_id(struct walk *w, const yaml_node_t *node, void *to)
 	memcpy(o->ppk_id, text, len);
 	o->ppk_id_len = (uint8_t)len;
 	return true;
+}
+
+static bool read_label(struct walk *w, const yaml_node_t *key, const yaml_node_t *value,
+	struct labels_conf *labels)
+{
+	const char *name = walk_scalar(w, key), *text = name ? walk_scalar(w, value) : NULL;
+	struct label_conf *l = &labels->labels[labels->count];
+
+	if (!text)
+		return false;
+	if (labels->count == CONFIG_LABELS_MAX)
+		return walk_fail(w, key, "more than %d labels", CONFIG_LABELS_MAX);
+	if (!isalnum((unsigned char)name[0]) || strlen(name) >= sizeof(l->key) ||
+		name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+				  "_")])
+		return walk_fail(w, key, "'%.40s': a label has 1 to %zu letters, digits, '-', '_'",
+			name, sizeof(l->key) - 1);
+	for (uint32_t i = 0; i < labels->count; i++) {
+		if (!strcmp(labels->labels[i].key, name))
+			return walk_fail(w, key, "label '%s' stands twice", name);
+	}
+	for (size_t i = 0, n; text[i]; i += n) {
+		n = utf8_printable((const uint8_t *)text + i, strlen(text + i));
+		if (!n || strlen(text) >= sizeof(l->value))
+			return walk_fail(w, value, "a label has at most %zu printable characters",
+				sizeof(l->value) - 1);
+	}
+	strcpy(l->key, name);
+	strcpy(l->value, text);
+	labels->count++;
+	return true;
+}
+
+bool read_labels(struct walk *w, const yaml_node_t *node, void *to)
+{
+	bool ok = true;
+
+	if (node->type != YAML_MAPPING_NODE)
+		return walk_fail(w, node, "a mapping (key: value) expected");
+	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
+		p < node->data.mapping.pairs.top; p++)
+		ok &= read_label(w, walk_node(w, node, p->key), walk_node(w, node, p->value), to);
+	return ok;
 }

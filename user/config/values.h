@@ -34,6 +34,7 @@ walk_reader read_table;        /* uint32_t, or "main" */
 walk_reader read_family;       /* uint8_t: ipv4, ipv6 */
 walk_reader read_bfd_interval; /* uint32_t microseconds: 300ms */
 walk_reader read_directory;    /* char[CONFIG_PATH_SIZE]: absolute */
+walk_reader read_labels;       /* struct labels_conf: KEY: TEXT */
 
 walk_reader read_encryption; /* struct algorithm_set each */
 walk_reader read_integrity;
@@ -49,7 +50,7 @@ walk_reader read_ppk_id;       /* struct tunnel_conf: options.ppk_id, RFC 8784 *
 walk_writer write_bool, write_name, write_asn, write_router_id, write_address, write_endpoint,
 	write_endpoints, write_inside4, write_inside6, write_identity, write_secret_ref, write_refs,
 	write_rate, write_bytes, write_pps, write_horizon, write_workers, write_table, write_family,
-	write_directory, write_selectors, write_ike_versions, write_ppk_id;
+	write_directory, write_labels, write_selectors, write_ike_versions, write_ppk_id;
 walk_writer write_encryption, write_integrity, write_prf, write_p1_groups, write_p2_groups;
 
 /* Sorts every set of the options. */

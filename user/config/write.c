@@ -243,6 +243,19 @@ void write_services(const void *from, char *text, size_t size)
 	add(text, size, "]");
 }
 
+void write_labels(const void *from, char *text, size_t size)
+{
+	const struct labels_conf *l = from;
+
+	add(text, size, "{");
+	for (unsigned int i = 0; i < l->count; i++) {
+		add(text, size, "%s%s: ", i ? ", " : "", l->labels[i].key);
+		add_quoted(text, size, "", (const uint8_t *)l->labels[i].value,
+			strlen(l->labels[i].value));
+	}
+	add(text, size, "}");
+}
+
 void write_rate(const void *from, char *text, size_t size)
 {
 	static const char *const suffixes[] = {"", "k", "M", "G", NULL};

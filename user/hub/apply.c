@@ -4,6 +4,7 @@
  * A bad one changes nothing; what did not change is not touched.
  */
 #include "hub/apply.h"
+#include "hub/apply_files.h"
 
 #include "hub/api/access.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
 {
@@ -107,13 +109,13 @@ struct apply_pending {
 	hub_apply_done *done;
 	uint64_t of;
 	struct event *timer; /* until it is written, then until they have left */
-	json_t *warnings;
+	json_t *warnings, *more;
 	unsigned int unheard; /* warnings that were more than are told */
 
 	/* While a job runs, its thread reads these, and writes what follows them. */
 	struct job *job;
 	const char *directory, *path; /* of the revisions, and of sluice.yaml; they outlive hub */
-	json_t *info;
+	json_t *info, *writes, *keys;
 	int error;                        /* 0: it is written */
 	char restored[CONFIG_ERROR_SIZE]; /* what could not be written back; "": all was */
 
@@ -148,12 +150,19 @@ static void hear(void *context, const char *text)
 static void finish(
 	struct hub *h, struct apply_pending *p, enum problem problem, const char *summary)
 {
+	const json_t *path;
+	size_t i;
+
 	log_hear(NULL, NULL);
+	json_array_foreach(p->keys, i, path) {
+		if (problem != PROBLEM_NONE)
+			(void)unlink(json_string_value(path));
+	}
 	if (p->unheard)
 		json_array_append_new(p->warnings,
 			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
 	if (p->done)
-		p->done(h, p->of, problem, summary, p->warnings);
+		p->done(h, p->of, problem, summary, p->warnings, p->more);
 }
 
 /* Checks everything; changes nothing. With a sentence why not. */
@@ -180,28 +189,6 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	return p->live || p->next_start ? PROBLEM_NONE : PROBLEM_REFUSED;
 }
 
-/* What a person has changed in files of sites is not written over. */
-static bool may_restore(const struct hub *h, char summary[CONFIG_ERROR_SIZE])
-{
-	struct documents *files = documents_load(revision_path(h), false, summary);
-	json_t *names = files ? revision_files_differ(revision_documents(h), files) : NULL, *name;
-	bool ok = files;
-	size_t i;
-
-	json_array_foreach(names, i, name) {
-		if (!ok || !strcmp(json_string_value(name), "sluice.yaml"))
-			continue;
-		ok = false;
-		snprintf(summary, CONFIG_ERROR_SIZE,
-			"%s has edits that are not in force, and would be written over; apply or "
-			"undo them first",
-			json_string_value(name));
-	}
-	json_decref(names);
-	documents_free(files);
-	return ok;
-}
-
 static void pending_free(struct apply_pending *p)
 {
 	if (p->timer)
@@ -211,6 +198,9 @@ static void pending_free(struct apply_pending *p)
 	certificates_free(p->certificates);
 	live_free(p->live);
 	json_decref(p->info);
+	json_decref(p->writes);
+	json_decref(p->keys);
+	json_decref(p->more);
 	json_decref(p->warnings);
 	free(p);
 }
@@ -322,7 +312,9 @@ static void write_it(void *arg)
 	struct apply_pending *p = arg;
 	const struct revisions store = {.directory = p->directory};
 
-	p->error = revisions_write(&store, p->documents, p->info) ? 0 : errno;
+	p->error = apply_files_on_disk(p->keys) && revisions_write(&store, p->documents, p->info)
+			   ? 0
+			   : errno;
 }
 
 static void settle_it(void *arg)
@@ -331,8 +323,8 @@ static void settle_it(void *arg)
 	const struct revisions store = {.directory = p->directory};
 
 	revisions_settle(&store);
-	if (p->restore)
-		(void)documents_restore(p->documents, p->path, p->restored);
+	if (p->restore || p->writes)
+		(void)documents_restore(p->documents, p->path, p->writes, p->restored);
 }
 
 static void job_over(struct apply_pending *p)
@@ -401,6 +393,9 @@ static void on_unsettled(evutil_socket_t fd, short what, void *arg)
 	p->certificates = NULL;
 	p->live = NULL;
 	p->info = p->warnings = NULL;
+	own->writes = json_deep_copy(p->writes);
+	own->keys = json_deep_copy(p->keys);
+	p->more = NULL;
 	if (job_end(p->job, pending_left))
 		pending_free(p);
 	own->hub->applying = own;
@@ -469,6 +464,9 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->of = order->of;
 	p->asked = order->who;
 	p->restore = order->restore;
+	p->writes = order->writes;
+	p->keys = order->keys;
+	p->more = order->more;
 	p->in_any_case = order->in_any_case;
 	p->directory = revision_directory(h);
 	p->path = revision_path(h);
@@ -485,7 +483,7 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 	if (h->applying) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
 			"another configuration is being applied; try again");
-		return PROBLEM_REFUSED;
+		return PROBLEM_BUSY;
 	}
 	if (order->confirm_s && !revision_number(h)) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
@@ -494,7 +492,8 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 		return PROBLEM_REFUSED;
 	}
 	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE) ||
-		(order->restore && !order->over_edits && !may_restore(h, summary)))
+		((order->restore || order->writes) && !order->over_edits &&
+			!apply_may_write(h, order, summary)))
 		return PROBLEM_REFUSED;
 	if (!p->documents)
 		p->documents = documents_load(revision_path(h), false, summary);
@@ -525,6 +524,9 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 		return;
 	}
 	p->info = revision_info(h, order->who, order->why, order->confirm_s);
+	revision_note_since(h, p->info, p->documents);
+	if (p->writes)
+		json_object_set(p->info, "writes", p->writes);
 	if (!begin_job(p, write_it, on_written, on_standstill))
 		not_written(p, strerror(errno));
 }

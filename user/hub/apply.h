@@ -11,16 +11,23 @@
 
 /*
  * Called once, with a sentence; PROBLEM_NONE: it is in force. `warnings` is an array of what was warned of meanwhile, or
- * NULL.
+ * NULL; `more` is that of the order.
  */
 typedef void hub_apply_done(struct hub *h, uint64_t of, enum problem problem, const char *summary,
-	const json_t *warnings);
+	const json_t *warnings, const json_t *more);
 
 /* What is to be in force. */
 struct apply_order {
 	struct documents *documents; /* taken over; NULL: the files as they are now */
 	uint64_t back_to;            /* the revision that they are of; 0: of none */
 	bool restore; /* files of sites are written back as they are in the documents; sluice.yaml is left alone */
+	/*
+	 * Names of documents whose files are written then, "" of sluice.yaml; taken over. NULL: none. Such a file must
+	 * have no edits that are not in force.
+	 */
+	json_t *writes;
+	json_t *keys; /* paths of files that are on the disk before it is in force, and else removed; taken over */
+	json_t *more;       /* what the answer has beside; taken over */
 	bool over_edits;    /* also over files of sites that a person has edited meanwhile */
 	bool in_any_case;   /* also if it cannot be written: it goes back */
 	bool next_start;    /* it is in force when hub starts again; nothing changes now */

@@ -12,11 +12,11 @@
 enum { AGAIN_S = 60 }; /* what cannot go back is tried again */
 
 static void on_gone_back(struct hub *h, uint64_t entry, enum problem problem, const char *summary,
-	const json_t *warnings)
+	const json_t *warnings, const json_t *more)
 {
 	bool ok = problem == PROBLEM_NONE;
 
-	(void)warnings; /* they are in the log */
+	(void)warnings, (void)more; /* they are in the log */
 	hub_audit_note_end(h, entry, ok ? "done" : "refused", summary);
 	if (ok)
 		return;
@@ -39,7 +39,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 	order.why = why;
 	order.documents = revision_get(h, order.back_to, error);
 	if (!order.documents) {
-		on_gone_back(h, 0, false, error, NULL);
+		on_gone_back(h, 0, PROBLEM_FAILED, error, NULL, NULL);
 		return;
 	}
 	/* Also where it cannot be written down: who waits is cut off, perhaps. */

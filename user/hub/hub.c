@@ -148,11 +148,11 @@ static void log_mistakes(const char *what, const char *text)
 }
 
 static void on_reloaded(struct hub *h, uint64_t entry, enum problem problem, const char *summary,
-	const json_t *warnings)
+	const json_t *warnings, const json_t *more)
 {
 	bool ok = problem == PROBLEM_NONE;
 
-	(void)warnings; /* they are in the log */
+	(void)warnings, (void)more; /* they are in the log */
 	hub_audit_note_end(h, entry, ok ? "done" : "refused", summary);
 	if (!ok)
 		log_mistakes("configuration refused, nothing changed", summary);

@@ -235,6 +235,29 @@ json_t *revision_info(const struct hub *h, const json_t *who, const char *why, u
 	return info;
 }
 
+uint64_t revision_since(const struct hub *h, const char *site)
+{
+	const json_t *since = json_object_get(h->revision->info, "since");
+	uint64_t number = (uint64_t)number_in(since, site);
+
+	return number ? number : revision_number(h);
+}
+
+void revision_note_since(const struct hub *h, json_t *info, const struct documents *documents)
+{
+	json_t *since = json_object();
+
+	for (size_t i = 0; i < documents->count; i++) {
+		const char *site = documents->list[i].site;
+		const struct document *was = documents_find(h->revision->documents, site);
+
+		if (was && revision_number(h) && document_equal(was, &documents->list[i]))
+			json_object_set_new(
+				since, site, json_integer((json_int_t)revision_since(h, site)));
+	}
+	json_object_set_new(info, "since", since);
+}
+
 void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
 {
 	struct revision *v = h->revision;
@@ -304,12 +327,40 @@ static void tell_pending(const struct hub *h)
 	documents_free(files);
 }
 
+/* A file that a command was about to write when hub ended: it is what it was before, and no edit of a person. */
+static void write_what_is_left(struct hub *h)
+{
+	struct revision *v = h->revision;
+	const json_t *writes = json_object_get(v->info, "writes"), *name;
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *before = writes ? revision_get(h, revision_before(h), error) : NULL;
+	struct documents *files = before ? documents_load(v->path, false, error) : NULL;
+	json_t *left = json_array();
+	size_t i;
+
+	json_array_foreach(writes, i, name) {
+		const char *site = json_string_value(name);
+		const struct document *was = files ? documents_find(before, site) : NULL;
+		const struct document *is = files ? documents_find(files, site) : NULL;
+
+		if (files && (was ? is && document_equal(was, is) : !is))
+			json_array_append(left, (json_t *)name);
+	}
+	if (json_array_size(left) && !documents_restore(v->documents, v->path, left, error))
+		log_warn("%s", error);
+	json_decref(left);
+	documents_free(files);
+	documents_free(before);
+}
+
 void revision_begin(struct hub *h)
 {
-	if (h->revision->why[0])
+	if (h->revision->why[0]) {
 		become_a_revision(h);
-	else
+	} else {
 		revision_set(h, NULL, json_incref(h->revision->info));
+		write_what_is_left(h);
+	}
 	tell_pending(h);
 }
 
@@ -362,6 +413,9 @@ json_t *revision_history(const struct hub *h)
 	for (uint64_t n = UINT64_MAX; (n = revisions_before(store, n));) {
 		json_t *info = revisions_info(store, n);
 
+		/* What is for hub itself. */
+		json_object_del(info, "since");
+		json_object_del(info, "writes");
 		json_array_append_new(
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
 	}

@@ -77,6 +77,12 @@ uint64_t revision_before(const struct hub *h);
 /* revision.json of one that is to come. With `confirm_s` it goes back by itself after so many seconds. */
 json_t *revision_info(const struct hub *h, const json_t *who, const char *why, uint32_t confirm_s);
 
+/* Notes in revision.json which documents are older than it is. */
+void revision_note_since(const struct hub *h, json_t *info, const struct documents *documents);
+
+/* The revision in which a document that is in force was changed last; "": sluice.yaml. */
+uint64_t revision_since(const struct hub *h, const char *site);
+
 /* This is in force now. Takes over both. */
 void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info);
 

@@ -111,7 +111,7 @@ enum imsg_type {
 	IMSG_API_CLIENT,  /* struct imsg_api_client, fd: connection to the control socket */
 	IMSG_API_GONE,    /* struct imsg_api_client: it is closed */
 	IMSG_API_HTTP,    /* none, fd: listening TCP socket for metrics */
-	IMSG_API_REQUEST, /* struct imsg_api_request */
+	IMSG_API_REQUEST, /* struct imsg_api_request, bytes */
 	IMSG_API_REPLY,   /* struct imsg_api_reply, bytes */
 
 	IMSG_TYPES

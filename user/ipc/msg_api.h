@@ -42,11 +42,18 @@ enum api_verb {
 	API_TOKEN_CREATE,
 	API_TOKEN_LIST,
 	API_TOKEN_REVOKE,
+	API_SITE_LIST,
+	API_SITE_SHOW,
+	API_SITE_CREATE,
+	API_SITE_SET,
+	API_SITE_PUT,
+	API_SITE_DELETE,
 	API_METRICS, /* Prometheus text */
 	API_VERBS,
 };
 
 #define API_BODY_MAX       (64u << 10) /* bytes of a request, without its head */
+#define API_EFFECT_SIZE    20          /* of what an effect is called */
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
@@ -82,14 +89,19 @@ struct imsg_api_request {
 	char scope[SITE_NAME_SIZE];    /* its group of sites; "": all */
 	uint32_t days;                 /* that it lasts; 0: as long as one does */
 	bool ike;                      /* rekey: of the IKE SA instead */
-	bool next_start; /* apply: in force when sluiced starts again, and not before */
-	bool force;      /* also where it leaves a site without a tunnel */
+	bool next_start;             /* apply: in force when sluiced starts again, and not before */
+	bool force;                  /* also where it leaves a site without a tunnel */
+	bool dry_run;                /* what it would do, and nothing more */
+	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */
+	uint64_t if_match; /* it is refused unless the document is of that revision; 0: of any */
+	uint32_t rows;     /* bytes that follow: what the object is to say (ipc/rows.h) */
 };
 
 struct imsg_api_reply {
 	uint32_t id;
 	uint32_t len;    /* bytes that follow */
 	uint32_t status; /* of HTTP; other than 200 it is a problem (ipc/problem.h) */
+	uint64_t etag;   /* of the document; 0: it has none */
 	bool metrics;    /* text of Prometheus in place of JSON */
 	bool last;
 };

@@ -27,6 +27,13 @@ enum problem {
 	PROBLEM_NO_SUCH_TOKEN,    /* none has that id */
 	PROBLEM_WRONG_TOKENS,     /* too many of one user */
 	PROBLEM_REFUSED,          /* not now, or not without force */
+	PROBLEM_BUSY,             /* another change is under way */
+	PROBLEM_EXISTS,           /* a site of that name */
+	PROBLEM_IN_MAIN_FILE,     /* the site has no document of its own */
+	PROBLEM_PENDING,          /* the file has edits that are not in force */
+	PROBLEM_EXCEEDS,          /* it would interrupt more than is allowed */
+	PROBLEM_FOR_ROOT,         /* what names a file is for who owns files */
+	PROBLEM_CHANGED,          /* it is not what it was, If-Match says */
 	PROBLEM_INVALID,          /* what the files say cannot be in force */
 	PROBLEM_TOO_MANY_CHANGES, /* of one user */
 	PROBLEM_TOO_MANY,         /* connections, questions */

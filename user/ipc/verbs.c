@@ -79,6 +79,25 @@ const struct verb_row verbs[API_VERBS] = {
 		.help = "those that are valid, until when, and for what", .paths = {"/v1/tokens"}},
 	[API_TOKEN_REVOKE] = {"token revoke", OBJECT_TOKEN, RIGHT_CHANGE, MAY_ADMINISTER, REACH_HUB,
 		.help = "it is worth nothing from now on", .paths = {"/v1/tokens/{token}/revoke"}},
+	[API_SITE_LIST] = {"site list", OBJECT_NONE, RIGHT_READ, MAY_VIEW, REACH_HUB, VERB_WHERE,
+		"sites, their labels, and where their documents are", .paths = {"/v1/documents"}},
+	[API_SITE_SHOW] = {"site show", OBJECT_SITE, RIGHT_READ, MAY_VIEW, REACH_HUB,
+		.help = "the document of a site as it is in force",
+		.paths = {"/v1/sites/{site}/document"}},
+	[API_SITE_CREATE] = {"site create", OBJECT_NEW_SITE, RIGHT_CHANGE, MAY_ADMINISTER,
+		REACH_HUB, VERB_VALUES | VERB_DRY_RUN | VERB_ALLOW,
+		"a new one; what is not said is chosen, keys are made", .paths = {"/v1/sites"}},
+	[API_SITE_SET] = {"site set", OBJECT_SITE, RIGHT_CHANGE, MAY_ADMINISTER, REACH_HUB,
+		VERB_VALUES | VERB_DRY_RUN | VERB_ALLOW | VERB_MATCH,
+		"change keys of its document; KEY= takes one away", .paths = {"/v1/sites/{site}"},
+		.method = "PATCH"},
+	[API_SITE_PUT] = {"site put", OBJECT_NEW_SITE, RIGHT_CHANGE, MAY_ADMINISTER, REACH_HUB,
+		VERB_DOCUMENT | VERB_DRY_RUN | VERB_ALLOW | VERB_MATCH,
+		"its document says what that of a file says, or standard input",
+		.paths = {"/v1/sites/{site}"}, .method = "PUT"},
+	[API_SITE_DELETE] = {"site delete", OBJECT_SITE, RIGHT_CHANGE, MAY_ADMINISTER, REACH_HUB,
+		VERB_DRY_RUN | VERB_ALLOW | VERB_MATCH, "end it, and remove its document",
+		.paths = {"/v1/sites/{site}"}, .method = "DELETE"},
 	[API_METRICS] = {.words = NULL,
 		.object = OBJECT_NONE,
 		.right = RIGHT_READ,
@@ -86,6 +105,13 @@ const struct verb_row verbs[API_VERBS] = {
 		.reach = REACH_SITES,
 		.paths = {"/v1/metrics"}},
 };
+
+const char *verb_method(const struct verb_row *row)
+{
+	if (row->method)
+		return row->method;
+	return row->right == RIGHT_READ ? "GET" : "POST";
+}
 
 const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE])
 {

@@ -23,6 +23,8 @@ enum verb_object {
 	OBJECT_REVISIONS, /* nothing, or one, or two */
 	OBJECT_SECRET,    /* its name */
 	OBJECT_TOKEN,     /* the id of one */
+	OBJECT_SITE,      /* a site */
+	OBJECT_NEW_SITE,  /* a name that a site has, or may have */
 };
 
 /* What it does. A change is written into the audit log first. */
@@ -50,6 +52,12 @@ enum verb_option {
 	VERB_NEXT_START = 1 << 8,   /* --next-start */
 	VERB_TUNNEL = 1 << 5,       /* a site that is named may be followed by one of its tunnels */
 	VERB_GRANT = 1 << 9,        /* --role, --scope, --days */
+	VERB_DRY_RUN = 1 << 10,     /* --dry-run: what it would do */
+	VERB_ALLOW = 1 << 11,       /* --allow: the strongest effect it may have */
+	VERB_VALUES = 1 << 12,      /* what the object is to say: KEY=VALUE */
+	VERB_DOCUMENT = 1 << 13,    /* the same, of the command a file */
+	VERB_MATCH = 1 << 14,       /* If-Match: of one revision of the document only */
+	VERB_WHERE = 1 << 15,       /* the command can choose lines and columns */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };
@@ -64,14 +72,18 @@ struct verb_row {
 	unsigned int options; /* enum verb_option, or'ed */
 	const char *help;     /* half a sentence */
 	/*
-	 * Where it is asked for over HTTP, from the one that names least on: GET what reads, POST what changes. {site},
-	 * {tunnel}, {secret}, {token} and {revision} are what is named; all else comes in the query of a GET, in the JSON
-	 * body of a POST.
+	 * Where it is asked for over HTTP, from the one that names least on: GET what reads, POST what changes, but where
+	 * there is another method. {site}, {tunnel}, {secret}, {token} and {revision} are what is named; all else comes in
+	 * the query of a GET or a DELETE, in the JSON body of others.
 	 */
 	const char *paths[VERB_PATHS];
+	const char *method; /* NULL: GET or POST */
 };
 
 extern const struct verb_row verbs[API_VERBS];
+
+/* That of HTTP. */
+const char *verb_method(const struct verb_row *row);
 
 /* "show-sites" of {"show sites"}. */
 const char *verb_name(const struct verb_row *row, char name[VERB_NAME_SIZE]);

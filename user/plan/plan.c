@@ -20,6 +20,21 @@ const char *const plan_effects[CHANGE_EFFECTS] = {
 	[CHANGE_RESTART] = "refused",
 };
 
+bool plan_effect_named(const char *name, enum change_effect *most)
+{
+	bool found = false;
+
+	if (!strcmp(name, "rekey"))
+		name = plan_effects[CHANGE_NEXT];
+	for (int e = 0; e < CHANGE_SITE; e++) {
+		if (strcmp(plan_effects[e], name) != 0)
+			continue;
+		*most = (enum change_effect)e;
+		found = true;
+	}
+	return found;
+}
+
 /* Structs of a configuration are zeroed before they are filled, so bytes tell. */
 static bool differs(const struct walk_field *f, const void *was, const void *is)
 {

@@ -37,6 +37,12 @@ struct plan {
 /* What an effect is called: see sluice(1), plan. */
 extern const char *const plan_effects[CHANGE_EFFECTS];
 
+/*
+ * The strongest effect that a name permits: "rekey" is what may be heard of when keys are next made anew. False: no effect
+ * is called so, or it is refused in any case.
+ */
+bool plan_effect_named(const char *name, enum change_effect *most);
+
 /* Compares two configurations. For plan_free(). */
 struct plan *plan_make(const struct config *was, const struct config *is);
 void plan_free(struct plan *plan);

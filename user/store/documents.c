@@ -225,7 +225,7 @@ const struct document *documents_find(const struct documents *d, const char *sit
 	return NULL;
 }
 
-static bool is_same(const struct document *a, const struct document *b)
+bool document_equal(const struct document *a, const struct document *b)
 {
 	return a->len == b->len && !memcmp(a->text, b->text, a->len);
 }
@@ -238,7 +238,7 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 	for (size_t i = 0; i < is->count; i++) {
 		const struct document *old = documents_find(was, is->list[i].site);
 
-		if (old && is_same(old, &is->list[i]))
+		if (old && document_equal(old, &is->list[i]))
 			continue;
 		any = true;
 		if (tell)
@@ -270,39 +270,87 @@ bool document_write(int fd, const char *text, size_t len)
 	return !fsync(fd);
 }
 
+/* What a file was is what it stays: whose it is, and who may read it. */
+static bool keep_owner(int fd, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return errno == ENOENT;
+	return !fchmod(fd, st.st_mode & 07777) && !fchown(fd, st.st_uid, st.st_gid);
+}
+
 /* Whole, or as it was. */
 static bool replace_file(const char *path, const struct document *d)
 {
-	char beside[PATH_MAX];
+	char beside[PATH_MAX + SITE_NAME_SIZE + 16], *real = realpath(path, NULL);
+	bool ok = false;
 	int fd, why;
-	bool ok;
 
-	/* The name is none of a document. */
-	if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside)) {
-		errno = ENAMETOOLONG;
+	if (!real && errno != ENOENT)
 		return false;
-	}
+	/* Behind a link: that stays one. The name is none of a document. */
+	snprintf(beside, sizeof(beside), "%s.new", real ? real : path);
 	(void)unlink(beside);
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	ok = document_write(fd, d->text, d->len);
+	if (fd >= 0) {
+		ok = keep_owner(fd, real ? real : path) && document_write(fd, d->text, d->len);
+		why = errno;
+		close(fd);
+		errno = why;
+	}
+	if (ok && rename(beside, real ? real : path))
+		ok = false;
 	why = errno;
-	close(fd);
-	if (ok && !rename(beside, path))
-		return true;
-	errno = ok ? errno : why;
-	why = errno;
-	(void)unlink(beside);
+	if (!ok && fd >= 0)
+		(void)unlink(beside);
+	free(real);
 	errno = why;
-	return false;
+	return ok;
+}
+
+bool document_sync_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && !fsync(fd);
+	int why = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	return ok;
+}
+
+/* The directory is one of that name in its parent, which has to be on the disk as well. */
+static bool make_directory(const char *path)
+{
+	char parent[PATH_MAX + 4];
+
+	if (mkdir(path, 0755))
+		return errno == EEXIST;
+	snprintf(parent, sizeof(parent), "%s/..", path);
+	return document_sync_directory(parent);
 }
 
 struct restoring {
 	char directory[PATH_MAX]; /* of the documents of sites */
+	const char *main;         /* where sluice.yaml is */
+	const json_t *only;       /* names of them, "" of sluice.yaml; NULL: all but that */
 	char *error;
-	bool ok;
+	bool ok, any;
 };
+
+static bool is_meant(const json_t *only, const char *site)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(only, i, name) {
+		if (!strcmp(json_string_value(name), site))
+			return true;
+	}
+	return !only && site[0];
+}
 
 static void restore_one(
 	void *context, const char *site, const struct document *was, const struct document *is)
@@ -311,30 +359,100 @@ static void restore_one(
 	char path[PATH_MAX + SITE_NAME_SIZE + 8];
 
 	(void)was;
-	if (!site[0] || !r->ok)
+	if (!r->ok || !is_meant(r->only, site))
 		return;
-	snprintf(path, sizeof(path), "%s/%s." SUFFIX, r->directory, site);
+	if (site[0])
+		snprintf(path, sizeof(path), "%s/%s." SUFFIX, r->directory, site);
+	else
+		snprintf(path, sizeof(path), "%s", r->main);
 	if (is)
-		r->ok = (!mkdir(r->directory, 0755) || errno == EEXIST) && replace_file(path, is);
+		r->ok = (!site[0] || make_directory(r->directory)) && replace_file(path, is);
 	else
 		r->ok = !unlink(path);
+	r->any = true;
 	if (!r->ok)
 		snprintf(r->error, CONFIG_ERROR_SIZE, "%.200s could not be written back: %s", path,
 			strerror(errno));
 }
 
-bool documents_restore(const struct documents *d, const char *path, char error[CONFIG_ERROR_SIZE])
+/* The directory that a file stands in, or one in it. */
+static void beside(const char *path, const char *name, char to[PATH_MAX])
 {
-	struct documents *files = documents_load(path, false, error);
-	struct restoring r = {.error = error, .ok = files != NULL};
 	char *copy = strdup(path);
 
 	if (!copy)
 		abort();
-	snprintf(r.directory, sizeof(r.directory), "%s/sites", dirname(copy));
+	snprintf(to, PATH_MAX, "%.3800s/%.200s", dirname(copy), name);
 	free(copy);
+}
+
+bool documents_restore(const struct documents *d, const char *path, const json_t *only,
+	char error[CONFIG_ERROR_SIZE])
+{
+	struct documents *files = documents_load(path, false, error);
+	struct restoring r = {.main = path, .only = only, .error = error, .ok = files != NULL};
+	char main_directory[PATH_MAX];
+
+	beside(path, "sites", r.directory);
+	beside(path, ".", main_directory);
 	if (r.ok)
 		(void)documents_differ(files, d, restore_one, &r);
 	documents_free(files);
+	if (r.any && r.ok &&
+		((!document_sync_directory(r.directory) && errno != ENOENT) ||
+			!document_sync_directory(main_directory))) {
+		snprintf(error, CONFIG_ERROR_SIZE, "%.200s: %s", r.directory, strerror(errno));
+		r.ok = false;
+	}
 	return r.ok;
+}
+
+/* ---- one of them changed ---- */
+
+void documents_stand(struct documents *d, const char *path)
+{
+	char directory[PATH_MAX];
+
+	beside(path, "sites", directory);
+	for (size_t i = 0; i < d->count; i++) {
+		struct document *it = &d->list[i];
+
+		if (it->site[0])
+			snprintf(it->path, sizeof(it->path), "%.200s/%s." SUFFIX, directory,
+				it->site);
+		else
+			snprintf(it->path, sizeof(it->path), "%s", path);
+	}
+}
+
+static int by_site(const void *a, const void *b)
+{
+	const struct document *x = a, *y = b;
+
+	return strcmp(x->site, y->site);
+}
+
+void documents_put(struct documents *d, const char *site, char *own_text, size_t len)
+{
+	struct document *it = (struct document *)documents_find(d, site);
+
+	if (it && own_text) {
+		free(it->text);
+	} else if (it) {
+		free(it->text);
+		*it = d->list[--d->count];
+	} else if (own_text) {
+		d->list = reallocarray(d->list, d->count + 1, sizeof(*d->list));
+		if (!d->list)
+			abort();
+		it = &d->list[d->count++];
+		memset(it, 0, sizeof(*it));
+		snprintf(it->site, sizeof(it->site), "%s", site);
+	}
+	if (own_text) {
+		it->text = own_text;
+		it->len = len;
+	}
+	/* sluice.yaml has no name, and is the first. */
+	qsort(d->list, d->count, sizeof(*d->list), by_site);
 }

@@ -5,6 +5,8 @@
 
 #include "config/config.h"
 
+#include <jansson.h>
+
 struct document {
 	char path[CONFIG_PATH_SIZE]; /* of its file, which stands in messages */
 	char site[SITE_NAME_SIZE];   /* whose it is; "": sluice.yaml */
@@ -35,6 +37,9 @@ struct config *documents_config_of(const char *path, char error[CONFIG_ERROR_SIZ
 /* The one of a site, or sluice.yaml with ""; NULL: there is none. */
 const struct document *documents_find(const struct documents *d, const char *site);
 
+/* Byte for byte. */
+bool document_equal(const struct document *a, const struct document *b);
+
 /*
  * Whether any byte of them differs. `tell` hears of each document that does: `was` is NULL where it is new, `is`
  * where it is gone.
@@ -47,10 +52,21 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 /* All of the text into an open file, and that to the disk. False with errno. */
 bool document_write(int fd, const char *text, size_t len);
 
+/* What has come into a directory, or left it, is on the disk. False with errno. */
+bool document_sync_directory(const char *path);
+
 /*
- * Makes the documents of sites beside the file `path` what they are here; sluice.yaml is left alone. Waits for the disk.
- * False with what could not be written, in a sentence.
+ * Makes the documents of sites beside the file `path` what they are here, or, with `only`, an array of names, those of
+ * that name, where "" is sluice.yaml, which is left alone else. A file that is there keeps its owner and its mode, and a
+ * link leads to it as before. Waits for the disk. False with what could not be written, in a sentence.
  */
-bool documents_restore(const struct documents *d, const char *path, char error[CONFIG_ERROR_SIZE]);
+bool documents_restore(const struct documents *d, const char *path, const json_t *only,
+	char error[CONFIG_ERROR_SIZE]);
+
+/* Messages about them name the files beside the file `path`, from wherever they were read. */
+void documents_stand(struct documents *d, const char *path);
+
+/* The document of a site becomes that text, malloc'ed; NULL: there is none any more. */
+void documents_put(struct documents *d, const char *site, char *own_text, size_t len);
 
 #endif

@@ -83,18 +83,6 @@ uint64_t revisions_before(const struct revisions *r, uint64_t number)
 
 /* ---- writing ---- */
 
-static bool sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && !fsync(fd);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = why;
-	return ok;
-}
-
 static bool write_file(const char *path, const char *text, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -150,8 +138,8 @@ static bool write_documents(const struct revisions *r, const struct documents *d
 		if (!path_of(path, r, NEW_NAME, file) || !write_file(path, d->text, d->len))
 			return false;
 	}
-	return path_of(path, r, NEW_NAME, "sites") && sync_directory(path) &&
-	       path_of(path, r, NEW_NAME, "") && sync_directory(path);
+	return path_of(path, r, NEW_NAME, "sites") && document_sync_directory(path) &&
+	       path_of(path, r, NEW_NAME, "") && document_sync_directory(path);
 }
 
 static bool make_directories(const struct revisions *r)
@@ -161,7 +149,7 @@ static bool make_directories(const struct revisions *r)
 	if (mkdir(r->directory, 0700)) {
 		if (errno != EEXIST)
 			return false;
-	} else if (!path_of(path, r, "..", "") || !sync_directory(path)) {
+	} else if (!path_of(path, r, "..", "") || !document_sync_directory(path)) {
 		return false;
 	}
 	return remove_tree(r, NEW_NAME) && path_of(path, r, NEW_NAME, "") && !mkdir(path, 0700);
@@ -213,7 +201,7 @@ uint64_t revisions_place(const struct revisions *r, json_t *info)
 
 void revisions_settle(const struct revisions *r)
 {
-	(void)sync_directory(r->directory);
+	(void)document_sync_directory(r->directory);
 	forget_old(r);
 }
 
@@ -224,7 +212,7 @@ bool revisions_note(const struct revisions *r, uint64_t number, const json_t *in
 	name_of(number, name);
 	return write_info(r, name, INFO_FILE ".new", info) &&
 	       path_of(from, r, name, INFO_FILE ".new") && path_of(to, r, name, INFO_FILE) &&
-	       !rename(from, to) && path_of(to, r, name, "") && sync_directory(to);
+	       !rename(from, to) && path_of(to, r, name, "") && document_sync_directory(to);
 }
 
 /* ---- reading ---- */

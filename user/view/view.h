@@ -47,6 +47,21 @@ json_t *view_closed(
 json_t *view_plan(const struct plan *plan, const struct config *was, const struct config *is,
 	json_t *own_files);
 
+/* Where the document of a site is. */
+struct document_view {
+	const char *site, *file;
+	uint64_t etag;     /* the revision of its last change */
+	unsigned int line; /* where it stands in sluice.yaml; 0: the file is its own */
+	bool pending;      /* the file has edits that are not in force */
+};
+
+/* All sites, of which each has a document. */
+json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count);
+
+/* What a document says: as a tree, which is taken over, and as it is written. */
+json_t *view_site_document(
+	const struct document_view *d, json_t *own_tree, const char *text, size_t len);
+
 /* What was in force, the newest first: revision.json of each. Takes the list over. */
 json_t *view_history(uint64_t in_force, json_t *own_revisions);
 

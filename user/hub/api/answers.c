@@ -2,9 +2,12 @@
 /* How an answer goes back to the api process, in parts that fit a message. */
 #include "hub/api/api.h"
 
+#include "base/utf8.h"
+#include "config/config.h"
 #include "ipc/msg_api.h"
 #include "ipc/problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,12 +57,62 @@ void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 	hub_audit_end(h, id, own_document);
 	add_silent(h, own_document);
 
+	uint64_t etag = (uint64_t)json_integer_value(json_object_get(own_document, "etag"));
 	unsigned int status = problem_status(own_document);
 	char *text = json_dumps(own_document, JSON_COMPACT);
 
 	if (!text)
 		status = problems[PROBLEM_FAILED].status;
-	send_parts(h, (struct imsg_api_reply){.id = id, .status = status}, text ? text : "{}");
+	send_parts(h, (struct imsg_api_reply){.id = id, .status = status, .etag = etag},
+		text ? text : "{}");
 	free(text);
 	json_decref(own_document);
+}
+
+/* What was cut within a character is told all the same, and its lines stay. */
+static void clean_lines(char *text)
+{
+	for (char *end; (end = strchr(text, '\n')); text = end + 1) {
+		*end = '\0';
+		utf8_clean(text);
+		*end = '\n';
+	}
+	utf8_clean(text);
+}
+
+/* "FILE:LINE: WHAT", a line each (config/node.h), for programs. */
+static json_t *mistakes(const char *text)
+{
+	json_t *list = json_array();
+
+	for (const char *next; *text; text = next) {
+		int len = (int)strcspn(text, "\n"), file = 0, line = 0, what = 0;
+
+		next = text + len + (text[len] == '\n');
+		if (sscanf(text, "%*[^:\n]%n:%d:%n", &file, &line, &what) < 1 || !what ||
+			what > len)
+			continue;
+		what += text[what] == ' ';
+		json_array_append_new(
+			list, json_pack("{s:s%, s:i, s:s%}", "file", text, (size_t)file, "line",
+				      line, "detail", text + what, (size_t)(len - what)));
+	}
+	return list;
+}
+
+json_t *api_refused(enum problem problem, const char *text)
+{
+	char clean[CONFIG_ERROR_SIZE + 256];
+	json_t *document, *list;
+
+	snprintf(clean, sizeof(clean), "%s", text);
+	clean_lines(clean);
+	document = problem_json(problem, clean);
+	if (problem != PROBLEM_INVALID)
+		return document;
+	list = mistakes(clean);
+	if (json_array_size(list))
+		json_object_set(document, "errors", list);
+	json_decref(list);
+	return document;
 }

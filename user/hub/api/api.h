@@ -7,6 +7,7 @@
 #include "hub/hub.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_bgp.h"
+#include "ipc/problem.h"
 
 #include <jansson.h>
 #include <sys/socket.h>
@@ -34,6 +35,9 @@ json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_ap
 /* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_metrics(struct hub *h, uint32_t request, const char *text);
+
+/* A problem with a text of somebody else; of PROBLEM_INVALID with its mistakes one by one. */
+json_t *api_refused(enum problem problem, const char *text);
 
 /* clients.c: who is connected to the control socket. */
 struct clients *clients_new(void);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "ipc/problem.h"
+#include "ipc/rows.h"
 #include "ipc/verbs.h"
 
 #include <errno.h>
@@ -75,6 +76,18 @@ static uint64_t note(struct hub_audit *a, json_t *own_entry)
 	return number;
 }
 
+/* Which keys are set, without their values: as many as a line of the log takes. */
+static json_t *keys_json(const struct imsg_api_request *r)
+{
+	const char *at = (const char *)(r + 1), *end = at + r->rows;
+	char keys[DETAIL_MAX] = "";
+	struct row row;
+
+	for (size_t n = 0; n < sizeof(keys) && rows_next(&at, end, &row);)
+		n += (size_t)snprintf(keys + n, sizeof(keys) - n, "%s%s", n ? " " : "", row.path);
+	return json_string(keys);
+}
+
 static json_t *request_json(const struct imsg_api_request *r, const struct asker *who)
 {
 	char prefix[PREFIX_STR_SIZE], verb[VERB_NAME_SIZE];
@@ -106,6 +119,10 @@ static json_t *request_json(const struct imsg_api_request *r, const struct asker
 		json_object_set_new(o, "next_start", json_true());
 	if (r->force)
 		json_object_set_new(o, "force", json_true());
+	if (r->allow[0])
+		json_object_set_new(o, "allow", json_string(r->allow));
+	if (r->rows)
+		json_object_set_new(o, "keys", keys_json(r));
 	json_object_set_new(o, "outcome", json_string("asked"));
 	return o;
 }

@@ -88,6 +88,9 @@ static json_t *judge_site(struct hub *h, const struct imsg_api_request *r,
 	const struct verb_row *row = &verbs[r->verb];
 
 	*site = site_find(access_seen(h), r->site);
+	/* What has no site yet is about the whole hub. */
+	if (!*site && row->object == OBJECT_NEW_SITE && row->reach == REACH_HUB)
+		return NULL;
 	if (!*site)
 		return refuse(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", r->site);
 	if (row->reach == REACH_SITES && !asker_may(asker, row->may, (*site)->conf.group))
@@ -116,7 +119,7 @@ json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)
 {
 	const struct asker *asker = access_asker(h);
 
-	if (verbs[r->verb].right == RIGHT_READ)
+	if (verbs[r->verb].right == RIGHT_READ || r->dry_run)
 		return NULL;
 	if (!hub_audit_allows(h, asker->who.uid, clock_now())) {
 		log_warn("uid %u asks for more changes than one may make",

@@ -4,7 +4,7 @@
 #include "hub/api/api.h"
 
 #include "base/log.h"
-#include "base/utf8.h"
+#include "hub/api/site_change.h"
 #include "hub/apply.h"
 #include "hub/revision.h"
 #include "hub/route/closed.h"
@@ -25,32 +25,21 @@
 
 static_assert(API_SINCE_MAX_S <= HISTORY_MINUTES * 60, "a report is of what is remembered");
 
-/* What was cut within a character is told all the same, and its lines stay. */
-static void clean_lines(char *text)
-{
-	for (char *end; (end = strchr(text, '\n')); text = end + 1) {
-		*end = '\0';
-		utf8_clean(text);
-		*end = '\n';
-	}
-	utf8_clean(text);
-}
-
 static json_t *refused(enum problem problem, const char *format, const char *detail)
 {
 	char text[CONFIG_ERROR_SIZE + 64];
 
 	snprintf(text, sizeof(text), format, detail);
-	clean_lines(text);
-	return problem_json(problem, text);
+	return api_refused(problem, text);
 }
 
 static void on_applied(struct hub *h, uint64_t of, enum problem problem, const char *summary,
-	const json_t *warnings)
+	const json_t *warnings, const json_t *more)
 {
 	json_t *document = problem == PROBLEM_NONE ? json_pack("{s:s}", "ok", summary)
 						   : refused(problem, "%s", summary);
 
+	(void)more;
 	if (json_array_size(warnings))
 		json_object_set(document, "warnings", (json_t *)warnings);
 	status_reply(h, (uint32_t)of, document);
@@ -401,6 +390,12 @@ static json_t *(*const answers[API_VERBS])(
 	[API_TOKEN_CREATE] = hub_token_create,
 	[API_TOKEN_LIST] = hub_token_list,
 	[API_TOKEN_REVOKE] = hub_token_revoke,
+	[API_SITE_LIST] = site_list,
+	[API_SITE_SHOW] = site_document,
+	[API_SITE_CREATE] = site_create,
+	[API_SITE_SET] = site_set,
+	[API_SITE_PUT] = site_put,
+	[API_SITE_DELETE] = site_delete,
 };
 
 static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)
@@ -417,6 +412,10 @@ static json_t *lacks(const struct site *site, const struct imsg_api_request *r)
 	if (r->confirm_s && (!(verbs[r->verb].options & VERB_CONFIRM) || r->next_start ||
 				    r->confirm_s > API_CONFIRM_MAX_S))
 		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be confirmed");
+	if (r->dry_run && !(verbs[r->verb].options & VERB_DRY_RUN))
+		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be tried");
+	if (verbs[r->verb].object == OBJECT_SITE && !site)
+		return refused(PROBLEM_BAD_REQUEST, "%s", "a site must be named");
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&
 		!(verbs[r->verb].options & VERB_TUNNEL && r->tunnel >= 0))
 		return NULL;

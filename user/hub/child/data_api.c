@@ -27,7 +27,12 @@ static void on_path(void *context, struct imsg *m)
 
 static void on_request(void *context, struct imsg *m)
 {
-	hub_api_request(context, m->payload);
+	const struct imsg_api_request *r = m->payload;
+
+	if (m->len - sizeof(*r) != r->rows)
+		log_error("api: a request of another length than it says");
+	else
+		hub_api_request(context, r);
 }
 
 static void on_client_gone(void *context, struct imsg *m)
@@ -56,12 +61,14 @@ static const struct imsg_field request_fields[] = {
 	IMSG_BOOL(struct imsg_api_request, ike),
 	IMSG_BOOL(struct imsg_api_request, force),
 	IMSG_BOOL(struct imsg_api_request, next_start),
+	IMSG_BOOL(struct imsg_api_request, dry_run),
+	IMSG_TEXT(struct imsg_api_request, allow),
 	{0},
 };
 
 const struct imsg_row api_requests[] = {
 	{IMSG_READY, .take = child_ready},
-	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), .fields = request_fields,
+	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), IMSG_BYTES, .fields = request_fields,
 		.take = on_request},
 	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_client_gone},
 	{.type = IMSG_INVALID},

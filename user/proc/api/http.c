@@ -60,7 +60,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 bool http_answer(struct http *h, uint32_t id, const void *bytes, size_t len, bool last)
 {
-	static const struct server_answer text = {200, HTTP_METRICS};
+	static const struct server_answer text = {.status = 200, .type = HTTP_METRICS};
 
 	return server_answer(h->server, id, bytes, len, last ? &text : NULL);
 }

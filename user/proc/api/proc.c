@@ -27,12 +27,13 @@ struct api {
 };
 
 /* The number by which the answer comes. */
-static uint32_t ask_hub(struct api *api, struct imsg_api_request *request)
+static uint32_t ask_hub(struct api *api, struct imsg_api_request *request, const struct rows *rows)
 {
 	if (!++api->next_id)
 		api->next_id = 1;
 	request->id = api->next_id;
-	imsg_send(api->hub, IMSG_API_REQUEST, -1, request, sizeof(*request));
+	imsg_send_bytes(
+		api->hub, IMSG_API_REQUEST, request, sizeof(*request), rows->bytes, rows->len);
 	return request->id;
 }
 
@@ -40,14 +41,16 @@ static void take_request(void *context, struct exchange *e, const struct server_
 {
 	struct request_refusal why;
 	struct imsg_api_request request;
+	struct rows rows;
 
-	if (!request_read(r->method, r->target, r->body, r->len, &request, &why)) {
+	if (!request_read(r->method, r->target, r->body, r->len, &request, &rows, &why) ||
+		!request_match(r->if_match, &request, &why)) {
 		exchange_refuse(e, why.problem, why.detail, why.allow);
 		return;
 	}
 	request_bearer(r->authorization, request.bearer);
 	request.client = exchange_client(e);
-	exchange_wait(e, ask_hub(context, &request));
+	exchange_wait(e, ask_hub(context, &request, &rows));
 }
 
 static void on_client_gone(void *context, uint32_t number)
@@ -78,14 +81,16 @@ static void on_client(void *context, struct imsg *m)
 static uint32_t ask_metrics(void *context)
 {
 	struct imsg_api_request ask = {.verb = API_METRICS, .tunnel = -1};
+	static const struct rows none;
 
-	return ask_hub(context, &ask);
+	return ask_hub(context, &ask, &none);
 }
 
 static void on_reply(void *context, struct imsg *m)
 {
 	const struct imsg_api_reply *reply = m->payload;
 	const struct server_answer answer = {.status = reply->status,
+		.etag = reply->etag,
 		.type = reply->metrics         ? HTTP_METRICS
 			: reply->status == 200 ? "application/json"
 					       : "application/problem+json"};

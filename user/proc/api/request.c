@@ -33,12 +33,15 @@ static const struct parameter {
 		DAYS,
 		IKE,
 		FORCE,
-		NEXT_START
+		NEXT_START,
+		DRY_RUN,
+		ALLOW,
+		VALUES
 	} kind;
 	unsigned int objects; /* verbs that take it where it is not in their path */
 	unsigned int options; /* or by one of these */
 } parameters[] = {
-	{"site", SITE, OF(OBJECT_SITES), 0},
+	{"site", SITE, OF(OBJECT_SITES) | OF(OBJECT_NEW_SITE), 0},
 	{"tunnel", TUNNEL, 0, 0},
 	{"prefix", PREFIX, OF(OBJECT_PREFIX), 0},
 	{"revision", REVISION, 0, VERB_ONE_REVISION},
@@ -54,6 +57,9 @@ static const struct parameter {
 	{"ike", IKE, 0, VERB_IKE},
 	{"force", FORCE, 0, VERB_FORCE},
 	{"next_start", NEXT_START, 0, VERB_NEXT_START},
+	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
+	{"allow", ALLOW, 0, VERB_ALLOW},
+	{"values", VALUES, 0, VERB_VALUES | VERB_DOCUMENT},
 };
 
 #define PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
@@ -66,6 +72,7 @@ struct value {
 
 struct reading {
 	struct imsg_api_request *request;
+	struct rows *rows;
 	struct request_refusal *why;
 	unsigned int seen; /* bit n: parameters[n] */
 };
@@ -171,6 +178,16 @@ static const char *take_grant(
 	}
 }
 
+static bool read_effect(const char *text, char effect[API_EFFECT_SIZE])
+{
+	size_t len = strlen(text);
+
+	if (!len || len >= API_EFFECT_SIZE || text[strspn(text, "abcdefghijklmnopqrstuvwxyz-")])
+		return false;
+	memcpy(effect, text, len + 1);
+	return true;
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *take_value(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
@@ -218,6 +235,13 @@ static const char *take_value(
 		return read_flag(v, &r->force) ? NULL : flag;
 	case NEXT_START:
 		return read_flag(v, &r->next_start) ? NULL : flag;
+	case DRY_RUN:
+		return read_flag(v, &r->dry_run) ? NULL : flag;
+	case ALLOW:
+		return read_effect(text_of(v), r->allow) ? NULL
+							 : "the name of an effect is expected";
+	case VALUES:
+		break;
 	}
 	return "it is unknown";
 }
@@ -227,6 +251,17 @@ static bool takes(const struct verb_row *verb, const struct parameter *p)
 	if (p->kind == REVISION_FROM || p->kind == REVISION_TO)
 		return verb->object == OBJECT_REVISIONS && !(verb->options & VERB_ONE_REVISION);
 	return p->objects & OF(verb->object) || p->options & verb->options;
+}
+
+static bool take_rows(struct reading *to, const struct value *v)
+{
+	char why[ROW_WHY_SIZE];
+
+	if (!v->json || !rows_of_json(v->json, to->rows, why))
+		return refuse(to->why, PROBLEM_BAD_REQUEST, "values: %s",
+			v->json ? why : "they belong into the body of the request");
+	to->request->rows = (uint32_t)to->rows->len;
+	return true;
 }
 
 /* `of` NULL: of a path, whose template has named it. */
@@ -244,6 +279,8 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 		if (of && !takes(of, p))
 			break;
 		to->seen |= 1u << i;
+		if (p->kind == VALUES)
+			return take_rows(to, v);
 		wrong = take_value(p->kind, v, to->request);
 		if (!wrong)
 			return true;
@@ -344,11 +381,6 @@ static bool matches(const char *template, char *const segments[], size_t count)
 	return !*template;
 }
 
-static const char *method_of(const struct verb_row *verb)
-{
-	return verb->right == RIGHT_READ ? "GET" : "POST";
-}
-
 /* The verb and the template of a path and a method; API_INVALID: there is none. */
 static enum api_verb route(const char *method, char *const segments[], size_t count,
 	const char **template, struct request_refusal *why)
@@ -357,14 +389,16 @@ static enum api_verb route(const char *method, char *const segments[], size_t co
 		for (int p = 0; p < VERB_PATHS && verbs[v].paths[p]; p++) {
 			if (!matches(verbs[v].paths[p], segments, count))
 				continue;
-			if (!strcmp(method, method_of(&verbs[v]))) {
+			if (!strcmp(method, verb_method(&verbs[v]))) {
 				*template = verbs[v].paths[p];
 				return (enum api_verb)v;
 			}
-			why->allow = method_of(&verbs[v]);
+			snprintf(why->allow + strlen(why->allow),
+				sizeof(why->allow) - strlen(why->allow), "%s%s",
+				why->allow[0] ? ", " : "", verb_method(&verbs[v]));
 		}
 	}
-	if (why->allow)
+	if (why->allow[0])
 		(void)refuse(why, PROBLEM_WRONG_METHOD, "only %s is for that path", why->allow);
 	else
 		(void)refuse(why, PROBLEM_NO_SUCH_PATH, "nothing is at that path");
@@ -394,7 +428,7 @@ static bool read_query(struct reading *to, const struct verb_row *verb, char *qu
 			continue;
 		if (!text || !decode(name) || !decode(text))
 			return refuse(to->why, PROBLEM_BAD_REQUEST, "the query is not understood");
-		if (verb->right == RIGHT_CHANGE)
+		if (verb->right == RIGHT_CHANGE && strcmp(verb_method(verb), "DELETE") != 0)
 			return refuse(to->why, PROBLEM_BAD_REQUEST,
 				"'%s' belongs into the body of the request", name);
 		if (!take(to, verb, name, strlen(name), &v))
@@ -412,8 +446,8 @@ static bool read_body(struct reading *to, const struct verb_row *verb, const cha
 
 	if (!len)
 		return true;
-	if (verb->right == RIGHT_READ)
-		return refuse(to->why, PROBLEM_BAD_REQUEST, "a GET has no body");
+	if (verb->right == RIGHT_READ || !strcmp(verb_method(verb), "DELETE"))
+		return refuse(to->why, PROBLEM_BAD_REQUEST, "a %s has no body", verb_method(verb));
 	o = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(o)) {
 		json_decref(o);
@@ -438,6 +472,11 @@ static bool is_whole(const struct verb_row *verb, const struct reading *r)
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "a prefix or an address is expected");
 	if (verb->options & VERB_GRANT && q->role == ROLES)
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "a role is expected");
+	if (verb->object == OBJECT_NEW_SITE && !q->site[0])
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "the name of the site is expected");
+	if ((verb->options & VERB_DOCUMENT || verb->object == OBJECT_SITE) && !q->rows &&
+		verb->options & (VERB_VALUES | VERB_DOCUMENT))
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "values are expected");
 	if (q->revisions[1] && !q->revisions[0])
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "'to' needs 'from'");
 	if (q->confirm_s && q->next_start)
@@ -465,17 +504,18 @@ void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE])
 }
 
 bool request_read(const char *method, const char *target, const char *body, size_t len,
-	struct imsg_api_request *request, struct request_refusal *why)
+	struct imsg_api_request *request, struct rows *rows, struct request_refusal *why)
 {
 	char copy[TARGET_MAX], *path, *query, *segments[SEGMENTS_MAX];
 	struct imsg_api_request read = {.tunnel = -1, .role = ROLES};
-	struct reading to = {.request = &read, .why = why};
+	struct reading to = {.request = &read, .rows = rows, .why = why};
 	const char *template = NULL;
 	const struct verb_row *verb;
 	size_t count = 0;
 
 	memset(request, 0, sizeof(*request));
 	memset(why, 0, sizeof(*why));
+	rows->len = 0;
 	if (strlen(target) >= sizeof(copy))
 		return refuse(why, PROBLEM_NO_SUCH_PATH, "no path is that long");
 	strcpy(copy, target);
@@ -487,6 +527,7 @@ bool request_read(const char *method, const char *target, const char *body, size
 	read.verb = route(method, segments, count, &template, why);
 	if (read.verb == API_INVALID)
 		return false;
+	why->allow[0] = '\0';
 	verb = &verbs[read.verb];
 	if (!read_path(&to, template, segments) || !read_query(&to, verb, query) ||
 		!read_body(&to, verb, body, len) || !is_whole(verb, &to))
@@ -494,5 +535,24 @@ bool request_read(const char *method, const char *target, const char *body, size
 	if (read.role == ROLES)
 		read.role = 0;
 	*request = read;
+	return true;
+}
+
+bool request_match(
+	const char *header, struct imsg_api_request *request, struct request_refusal *why)
+{
+	size_t len = header ? strlen(header) : 0;
+	char number[24];
+	const struct value v = {.text = number};
+
+	if (!header)
+		return true;
+	if (!(verbs[request->verb].options & VERB_MATCH))
+		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match is not for this request");
+	if (len < 3 || len >= sizeof(number) || header[0] != '"' || header[len - 1] != '"')
+		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match: one entity tag is expected");
+	snprintf(number, sizeof(number), "%.*s", (int)len - 2, header + 1);
+	if (!read_number(&v, 1, INT64_MAX, &request->if_match))
+		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match: that is no entity tag of ours");
 	return true;
 }

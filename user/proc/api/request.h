@@ -5,21 +5,27 @@
 
 #include "ipc/msg_api.h"
 #include "ipc/problem.h"
+#include "ipc/rows.h"
 
 #include <stddef.h>
 
 struct request_refusal {
 	enum problem problem;
-	const char *allow; /* PROBLEM_WRONG_METHOD: the right one */
+	char allow[40]; /* PROBLEM_WRONG_METHOD: the right ones; else "" */
 	char detail[PROBLEM_TEXT_SIZE];
 };
 
 /*
- * `target` is as it came (RFC 9112 3.2): a path or an http URL, with its query, with what is percent-encoded. False: it
- * is refused, and nothing is in *request. `id` and `client` are the caller's to fill in.
+ * `target` is as it came (RFC 9112 3.2): a path or an http URL, with its query, with what is percent-encoded. What the
+ * object is to say goes into *rows. False: it is refused, and nothing is in *request. `id` and `client` are the caller's
+ * to fill in.
  */
 bool request_read(const char *method, const char *target, const char *body, size_t len,
-	struct imsg_api_request *request, struct request_refusal *why);
+	struct imsg_api_request *request, struct rows *rows, struct request_refusal *why);
+
+/* The header If-Match of a request that was read (RFC 9110 13.1.1): one entity tag of ours. NULL: it has none. */
+bool request_match(
+	const char *header, struct imsg_api_request *request, struct request_refusal *why);
 
 /* The token of a header Authorization (RFC 6750 2.1); NULL: there is none. "?": it has something else, or too much. */
 void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE]);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -37,7 +39,7 @@ struct exchange {
 	bool begun, too_long, suspended, answered;
 	struct buffer body, answer;
 	struct server_answer head;
-	const char *allow;
+	char allow[40];
 };
 
 TAILQ_HEAD(exchange_list, exchange);
@@ -214,13 +216,18 @@ static enum MHD_Result send_answer(struct exchange *e)
 	struct MHD_Response *r = MHD_create_response_from_buffer(
 		e->answer.len, e->answer.bytes, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result ok;
+	char tag[24];
 
 	if (!r)
 		return MHD_NO;
 	e->answer = (struct buffer){0}; /* it is the response's */
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, e->head.type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
-	if (e->allow)
+	if (e->head.etag) {
+		snprintf(tag, sizeof(tag), "\"%" PRIu64 "\"", e->head.etag);
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ETAG, tag);
+	}
+	if (e->allow[0])
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, e->allow);
 	if (e->head.status == 401) /* RFC 9110 11.6.1 */
 		MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
@@ -246,6 +253,8 @@ static void on_whole(struct exchange *e, const char *method)
 		.target = e->target ? e->target : "",
 		.authorization = MHD_lookup_connection_value(
 			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+		.if_match = MHD_lookup_connection_value(
+			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH),
 		.body = e->body.bytes ? e->body.bytes : "",
 		.len = e->body.len};
 	struct server *s = e->server;
@@ -311,8 +320,8 @@ void exchange_refuse(
 	e->answer.len = 0;
 	append(&e->answer, text ? text : "", text ? strlen(text) : 0);
 	append(&e->answer, "\n", 1);
-	e->head = (struct server_answer){problems[problem].status, PROBLEM};
-	e->allow = allow;
+	e->head = (struct server_answer){.status = problems[problem].status, .type = PROBLEM};
+	snprintf(e->allow, sizeof(e->allow), "%s", allow ? allow : "");
 	e->answered = true;
 	free(text);
 	json_decref(document);

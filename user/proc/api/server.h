@@ -23,6 +23,7 @@ struct server;
 struct server_request {
 	const char *method, *target; /* as they came */
 	const char *authorization;   /* the header; NULL: there is none */
+	const char *if_match;        /* the header; NULL: there is none */
 	const char *body;
 	size_t len;
 };
@@ -57,6 +58,7 @@ void exchange_wait(struct exchange *e, uint32_t id);
 struct server_answer {
 	unsigned int status;
 	const char *type; /* of the content; lives as long as the program */
+	uint64_t etag;    /* 0: none */
 };
 
 /* A part of an answer; the last one says what all of it is. False: nobody waits for that number. */

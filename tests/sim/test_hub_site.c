@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that change one site: what they write, what they refuse, and what is left when something goes wrong. */
+#include "api_world.h"
+
+#include "config/options.h"
+#include "ipc/rows.h"
+#include "store/revisions.h"
+
+#define OWN(name, number)                                                                          \
+	"  - name: " name "\n"                                                                     \
+	"    asn: 6500" number "\n"                                                                \
+	"    tunnels:\n"                                                                           \
+	"      - { identity: a" number ".example.net, inside: 169.254.10" number                   \
+	".0/30, psk: 'file:DIR/secret' }\n"
+
+/* api_world.h has a file where keys would go. */
+static int begins(void **state)
+{
+	char path[96];
+
+	(void)state;
+	world_begin("", SITES);
+	world.keeps_revisions = true;
+	world_write("secret", "correcthorsebattery\n");
+	world_configure("", OWN("one", "1"));
+	snprintf(path, sizeof(path), "%s/psk", world.dir);
+	assert_int_equal(unlink(path), 0);
+	world_apply();
+	assert_true(world.applied.ok);
+	client.number = world_connect(&client.fd);
+	return client.number ? 0 : -1;
+}
+
+static int ends(void **state)
+{
+	close(client.fd);
+	return world_finish(state);
+}
+
+/* ---- requests ---- */
+
+static char bearer[API_TOKEN_SIZE]; /* that is shown; "": none */
+
+/* Sends it with what the object is to say, in YAML; the answer, when all is written. */
+static json_t *does(struct imsg_api_request r, const char *site, const char *values)
+{
+	json_t *o = values ? json_loads(values, 0, NULL) : NULL;
+	char why[ROW_WHY_SIZE], *text = calloc(1, 1 << 20);
+	struct rows rows = {.len = 0};
+	json_t *document = NULL;
+	size_t n = 0;
+
+	assert_non_null(text);
+	assert_true(!values || o);
+	if (o && !rows_of_json(o, &rows, why))
+		fail_msg("%s", why);
+	json_decref(o);
+	world_forget();
+	snprintf(r.site, sizeof(r.site), "%s", site);
+	memcpy(r.bearer, bearer, sizeof(bearer));
+	r.id = 77;
+	r.client = client.number;
+	r.tunnel = -1;
+	r.rows = (uint32_t)rows.len;
+	imsg_send_bytes(
+		world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r), rows.bytes, rows.len);
+	world_written();
+	for (int turn = 0; turn < 300 && !document; turn++) {
+		world_wait(10);
+		n = 0;
+		for (size_t i = 0; i < world.heard_count; i++) {
+			const struct heard *h = &world.heard[i];
+			const struct imsg_api_reply *reply = h->payload;
+
+			if (h->role != PROCESS_API || h->type != IMSG_API_REPLY)
+				continue;
+			memcpy(text + n, reply + 1, reply->len);
+			n += reply->len;
+			text[n] = '\0';
+			if (reply->last)
+				document = json_loads(text, 0, NULL);
+		}
+	}
+	if (!document)
+		fail_msg("no answer: %s", text);
+	free(text);
+	return document;
+}
+
+#define CREATE ((struct imsg_api_request){.verb = API_SITE_CREATE})
+#define SET    ((struct imsg_api_request){.verb = API_SITE_SET})
+#define PUT    ((struct imsg_api_request){.verb = API_SITE_PUT})
+#define SHOW   ((struct imsg_api_request){.verb = API_SITE_SHOW})
+#define DELETE ((struct imsg_api_request){.verb = API_SITE_DELETE, .allow = "tunnel"})
+
+static void done(struct imsg_api_request r, const char *site, const char *values)
+{
+	json_t *answer = does(r, site, values);
+
+	if (!json_object_get(answer, "ok"))
+		fail_msg("%s", json_string_value(json_object_get(answer, "detail")));
+	json_decref(answer);
+}
+
+static json_t *not_done(struct imsg_api_request r, const char *site, const char *values,
+	const char *code, const char *part)
+{
+	uint64_t number = revision_number(world.hub);
+	json_t *answer = does(r, site, values);
+	const char *said = json_string_value(json_object_get(answer, "code"));
+	const char *detail = json_string_value(json_object_get(answer, "detail"));
+
+	if (!said || strcmp(said, code) != 0 || !strstr(detail, part))
+		fail_msg("not %s, %s, but %s, %s", code, part, said ? said : "done", detail);
+	assert_int_equal(revision_number(world.hub), number);
+	return answer;
+}
+
+static void refused(struct imsg_api_request r, const char *site, const char *values,
+	const char *code, const char *part)
+{
+	json_decref(not_done(r, site, values, code, part));
+}
+
+/* ---- files ---- */
+
+static char *content(const char *name)
+{
+	static char text[4096];
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
+	f = fopen(path, "re");
+	if (!f)
+		return NULL;
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void has(const char *file, const char *part)
+{
+	const char *text = content(file);
+
+	if (!text || !strstr(text, part))
+		fail_msg("%s is not with \"%s\" but \"%s\"", file, part, text ? text : "not there");
+}
+
+static void again(void)
+{
+	close(client.fd);
+	world_stop();
+	world_run();
+	client.number = world_connect(&client.fd);
+}
+
+static struct stat status_of(const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
+	assert_int_equal(lstat(path, &st), 0);
+	return st;
+}
+
+/* ---- tests ---- */
+
+static void from_nothing(void **state)
+{
+	json_t *answer = does(CREATE, "two", "{\"labels.region\": \"north\"}"), *more;
+	const struct site_conf *conf;
+	char *key;
+
+	(void)state;
+	if (!json_object_get(answer, "ok"))
+		fail_msg("%s", json_string_value(json_object_get(answer, "detail")));
+	assert_int_equal(json_array_size(json_object_get(answer, "keys")), 2);
+	assert_int_equal(json_integer_value(json_object_get(answer, "revision")), 3);
+	conf = config_site(world.hub->config, "two");
+	assert_non_null(conf);
+	assert_int_equal(conf->asn, 65000);
+	assert_string_equal(conf->labels.labels[0].value, "north");
+	assert_true(conf->tunnels[0].configured && conf->tunnels[1].configured);
+	assert_memory_equal(conf->tunnels[0].identity.bytes, "two-0.example.net", 17);
+	assert_int_equal(conf->tunnels[0].inside6.len, 126);
+	assert_int_equal(status_of("psk/two.0").st_mode & 07777, 0600);
+	key = content("psk/two.0");
+	assert_int_equal(strlen(key), 33);
+	/* Neither the document nor the answer has a key. */
+	key[32] = '\0';
+	char *said = json_dumps(answer, 0);
+
+	assert_null(strstr(said, key));
+	free(said);
+	json_decref(answer);
+	/* The next one gets none of the same. */
+	done(CREATE, "three", NULL);
+	more = does(SHOW, "three", NULL);
+	assert_int_equal(json_integer_value(json_object_get(more, "etag")), 4);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(more, "document"), "asn")),
+		"65002");
+	json_decref(more);
+	/* It stays, and comes again. */
+	again();
+	assert_non_null(world_site("two"));
+	assert_int_equal(revision_number(world.hub), 4);
+	has("sites/two.yaml", "labels: { region: north }");
+	/* A key of before is not written over. */
+	done(DELETE, "two", NULL);
+	assert_null(world_site("two"));
+	assert_null(content("sites/two.yaml"));
+	done(CREATE, "two", NULL);
+	has("sites/two.yaml", "psk/two.0-2");
+}
+
+static void one_key_of_a_person_s_file(void **state)
+{
+	struct stat before, after;
+	char path[128], link_path[128];
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(path, sizeof(path), "%s/sites/two.yaml", world.dir);
+	/* As a person would keep it: elsewhere, with comments, for a group to read. */
+	world_write("two.mine",
+		"# the shop\nasn: 65007 # theirs\nrate: 5M\ntunnels:\n  - identity: x.example\n"
+		"    inside: 169.254.44.0/30\n    psk: file:/tmp/nowhere\n");
+	char *text = strdup(content("two.mine")), *full;
+	size_t size;
+	FILE *f = open_memstream(&full, &size);
+
+	fprintf(f, "%.*s%s/secret\n", (int)(strstr(text, "/tmp") - text), text, world.dir);
+	fclose(f);
+	world_write("two.mine", full);
+	free(text);
+	free(full);
+	assert_int_equal(unlink(path), 0);
+	snprintf(link_path, sizeof(link_path), "../two.mine");
+	assert_int_equal(symlink(link_path, path), 0);
+	snprintf(path, sizeof(path), "%s/two.mine", world.dir);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(getuid() ? 0 : chown(path, 0, 65534), 0);
+	world_apply();
+	assert_true(world.applied.ok);
+	before = status_of("two.mine");
+	done(SET, "two", "{\"rate\": \"7M\", \"labels.region\": \"south\", \"max_prefixes\": 5}");
+	has("two.mine", "# the shop\nasn: 65007 # theirs\nrate: 7M\ntunnels:\n");
+	after = status_of("two.mine");
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_int_equal(after.st_gid, before.st_gid);
+	assert_true(S_ISLNK(status_of("sites/two.yaml").st_mode));
+	assert_int_equal(config_site(world.hub->config, "two")->rate, 7000000);
+	done(SET, "two", "{\"labels\": null, \"rate\": null}");
+	has("two.mine", "# the shop\nasn: 65007 # theirs\ntunnels:\n");
+	again();
+	assert_int_equal(config_site(world.hub->config, "two")->max_prefixes_in, 5);
+}
+
+static void others_edits_are_left_alone(void **state)
+{
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(CREATE, "three", NULL);
+	world_write("sites/three.yaml", "nonsense: 1\n");
+	world_configure("  nonsense: 1\n", OWN("one", "1"));
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	assert_string_equal(content("sites/three.yaml"), "nonsense: 1\n");
+	has("sluice.yaml", "nonsense");
+	refused(SET, "three", "{\"rate\": \"7M\"}", "pending-edits", "sites/three.yaml has edits");
+	refused(DELETE, "three", NULL, "pending-edits", "sites/three.yaml");
+	world_write("sites/four.yaml", "nonsense: 1\n");
+	refused(CREATE, "four", NULL, "pending-edits", "sites/four.yaml");
+}
+
+static void what_is_refused(void **state)
+{
+	json_t *answer;
+	struct imsg_api_request r = SET;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	refused(CREATE, "two", NULL, "site-exists", "already");
+	refused(CREATE, "one", NULL, "site-exists", "already");
+	refused(CREATE, "../x", NULL, "bad-request", "cannot have this name");
+	refused(CREATE, ".x", NULL, "bad-request", "cannot have this name");
+	refused(SET, "one", "{\"rate\": \"7M\"}", "in-sluice-yaml", "sluice.yaml:12");
+	refused(SET, "nobody", "{\"rate\": \"7M\"}", "no-such-site", "nobody");
+	answer = not_done(SET, "two", "{\"rat\": \"7M\"}", "invalid-configuration",
+		"unknown key 'rat'; did you mean 'rate'?");
+	answer = (json_decref(answer), not_done(SET, "two", "{\"rate\": \"7 apples\"}",
+					       "invalid-configuration", "sites/two.yaml:"));
+	assert_int_equal(json_array_size(json_object_get(answer, "errors")), 1);
+	json_decref(answer);
+	refused(SET, "two", "{\"tunnels.5.med\": \"7\"}", "bad-request", "no such place");
+	refused(SET, "two", "{\"name\": \"three\"}", "invalid-configuration",
+		"not that of the file");
+	/* What a device would notice has to be allowed. */
+	answer = not_done(SET, "two", "{\"asn\": 65009}", "exceeds-allowed", "'bgp-session'");
+	assert_non_null(json_object_get(answer, "plan"));
+	json_decref(answer);
+	refused((struct imsg_api_request){.verb = API_SITE_DELETE}, "two", NULL, "exceeds-allowed",
+		"'tunnel'");
+	strcpy(r.allow, "rekey");
+	refused(r, "two", "{\"asn\": 65009}", "exceeds-allowed", "'bgp-session'");
+	strcpy(r.allow, "refused");
+	refused(r, "two", "{\"asn\": 65009}", "bad-request", "no effect");
+	strcpy(r.allow, "bgp-session");
+	done(r, "two", "{\"asn\": 65009}");
+	/* A key file that cannot be had. */
+	strcpy(r.allow, "tunnel");
+	refused(r, "two", "{\"tunnels.0.psk\": \"file:/nonexistent\"}", "invalid-configuration",
+		"/nonexistent");
+}
+
+static void a_try_changes_nothing(void **state)
+{
+	struct imsg_api_request r = CREATE;
+	json_t *plan;
+
+	(void)state;
+	r.dry_run = true;
+	plan = does(r, "two", NULL);
+	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "none");
+	assert_int_equal(json_array_size(json_object_get(plan, "files")), 1);
+	json_decref(plan);
+	assert_null(content("psk/two.0"));
+	assert_null(content("sites/two.yaml"));
+	done(CREATE, "two", NULL);
+	r = DELETE;
+	r.dry_run = true;
+	r.allow[0] = '\0';
+	plan = does(r, "two", NULL);
+	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "tunnel");
+	json_decref(plan);
+	assert_non_null(content("sites/two.yaml"));
+	assert_int_equal(revision_number(world.hub), 3);
+}
+
+static void only_what_was_seen(void **state)
+{
+	struct imsg_api_request r = SET;
+	json_t *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(CREATE, "three", NULL);
+	/* Another site is no conflict. */
+	r.if_match = 3;
+	done(r, "two", "{\"rate\": \"7M\"}");
+	answer = not_done(r, "two", "{\"rate\": \"8M\"}", "changed", "changed in revision 5");
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(answer, "plan"), "changes")), 1);
+	json_decref(answer);
+	/* Over a restart, too. */
+	again();
+	r.if_match = 4;
+	done(r, "three", "{\"rate\": \"7M\"}");
+	r.if_match = 5;
+	done(r, "two", "{\"rate\": \"8M\"}");
+}
+
+static void the_whole_document(void **state)
+{
+	(void)state;
+	done(CREATE, "two", NULL);
+	refused(PUT, "two", "{\"asn\": 65009}", "invalid-configuration", "'tunnels' is missing");
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		"{\"asn\": 65000, \"tunnels\": [{\"inside\": \"169.254.55.0/30\", \"identity\": "
+		"\"x\", \"psk\": \"file:%s/secret\"}]}",
+		world.dir);
+	struct imsg_api_request r = PUT;
+
+	strcpy(r.allow, "tunnel");
+	done(r, "two", text);
+	assert_false(config_site(world.hub->config, "two")->tunnels[1].configured);
+	snprintf(text, sizeof(text),
+		"{\"asn\": 65010, \"tunnels\": [{\"inside\": \"169.254.56.0/30\", \"identity\": "
+		"\"y\", \"psk\": \"file:%s/secret\"}]}",
+		world.dir);
+	done(r, "new", text);
+	assert_non_null(world_site("new"));
+}
+
+/* Whoever may not read root's files does not have them read. */
+static void files_are_for_root(void **state)
+{
+	(void)state;
+	struct imsg_api_request ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN};
+	json_t *answer;
+
+	done(CREATE, "two", NULL);
+	/* Somebody who may do all, but by a token, has no files. */
+	answer = does(ask, "", NULL);
+	snprintf(bearer, sizeof(bearer), "%s", json_string_value(json_object_get(answer, "token")));
+	assert_int_not_equal(bearer[0], 0);
+	json_decref(answer);
+	for (const struct walk_field *f = options_tunnel; f->key; f++) {
+		char values[128];
+
+		snprintf(
+			values, sizeof(values), "{\"tunnels.0.%s\": \"file:/etc/shadow\"}", f->key);
+		if (option_names_file(f))
+			refused(SET, "two", values, "for-root", "only root");
+		else
+			json_decref(does(SET, "two", values));
+	}
+	for (const struct walk_field *f = options_site; f->key; f++) {
+		char values[128];
+
+		snprintf(values, sizeof(values), "{\"%s\": \"file:/etc/shadow\"}", f->key);
+		if (option_names_file(f))
+			refused(SET, "two", values, "for-root", "only root");
+		else
+			json_decref(does(SET, "two", values));
+	}
+	assert_null(strstr(content("sites/two.yaml"), "shadow"));
+	refused(PUT, "two", "{\"asn\": 1, \"tunnels\": [{\"psk\": \"file:/etc/shadow\"}]}",
+		"for-root", "tunnels.0.psk");
+	done(SET, "two", "{\"rate\": \"9M\"}");
+	done(CREATE, "three", NULL);
+	bearer[0] = '\0';
+}
+
+static void at_once(void **state)
+{
+	struct imsg_api_request r = SET;
+	struct rows rows;
+	char why[ROW_WHY_SIZE];
+	json_t *o = json_pack("{s:s}", "rate", "7M");
+	unsigned int ok = 0, busy = 0;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	assert_true(rows_of_json(o, &rows, why));
+	json_decref(o);
+	world_forget();
+	strcpy(r.site, "two");
+	r.client = client.number;
+	r.rows = (uint32_t)rows.len;
+	for (r.id = 1; r.id <= 2; r.id++)
+		imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r),
+			rows.bytes, rows.len);
+	world_written();
+	world_wait(100);
+	for (size_t i = 0; i < world.heard_count; i++) {
+		const struct imsg_api_reply *reply = world.heard[i].payload;
+
+		if (world.heard[i].role != PROCESS_API || world.heard[i].type != IMSG_API_REPLY)
+			continue;
+		ok += reply->status == 200;
+		busy += reply->status == 409;
+	}
+	assert_int_equal(ok, 1);
+	assert_int_equal(busy, 1);
+}
+
+/* What cannot be written leaves neither a key nor a document. */
+static void without_a_disk(void **state)
+{
+	char command[256];
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(command, sizeof(command), "mv %s %s.kept && : >%s", world.revisions,
+		world.revisions, world.revisions);
+	assert_int_equal(system(command), 0);
+	json_decref(does(CREATE, "three", NULL));
+	assert_null(world_site("three"));
+	assert_null(content("psk/three.0"));
+	assert_null(content("sites/three.yaml"));
+	snprintf(command, sizeof(command), "rm %s && mv %s.kept %s", world.revisions,
+		world.revisions, world.revisions);
+	assert_int_equal(system(command), 0);
+	done(CREATE, "three", NULL);
+	assert_non_null(content("psk/three.0"));
+}
+
+/* Hub ends when the revision is in force and the file is not written: the next one writes it. */
+static void an_end_between_the_two(void **state)
+{
+	char *text;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	text = strdup(content("sites/two.yaml"));
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	world_write("sites/two.yaml", text);
+	again();
+	has("sites/two.yaml", "rate: 7M");
+	/* What a person has changed since is an edit. */
+	world_write("sites/two.yaml", "asn: 65001\n");
+	again();
+	assert_string_equal(content("sites/two.yaml"), "asn: 65001\n");
+	free(text);
+}
+
+/* What a taken api process could send. */
+static void rows_that_are_none(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} bad[] = {{"=asn", 4},
+		{"=asn\0"
+		 "1",
+			6},
+		{"?asn\0", 5},
+		{"=a/b\0"
+		 "1\0",
+			7},
+		{"=asn\0\x01\0", 7}, {"\0", 1}, {"=..\0x\0", 6}};
+	struct imsg_api_request r = SET;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	strcpy(r.site, "two");
+	r.id = 9;
+	r.client = client.number;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		world_forget();
+		r.rows = (uint32_t)bad[i].len;
+		imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r),
+			bad[i].bytes, bad[i].len);
+		world_written();
+		world_wait(20);
+		const struct imsg_api_reply *reply = world_told(PROCESS_API, IMSG_API_REPLY, -1);
+
+		assert_non_null(reply);
+		assert_int_equal(reply->status, 400);
+	}
+	/* Of another length than it says: nobody answers. */
+	world_forget();
+	r.rows = 100;
+	imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r), "=asn", 4);
+	world_wait(20);
+	assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), 0);
+	assert_int_equal(revision_number(world.hub), 3);
+}
+
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begins, ends)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(from_nothing),
+		TEST(one_key_of_a_person_s_file),
+		TEST(others_edits_are_left_alone),
+		TEST(what_is_refused),
+		TEST(a_try_changes_nothing),
+		TEST(only_what_was_seen),
+		TEST(the_whole_document),
+		TEST(files_are_for_root),
+		TEST(at_once),
+		TEST(without_a_disk),
+		TEST(an_end_between_the_two),
+		TEST(rows_that_are_none),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_site", tests, NULL, NULL);
+}

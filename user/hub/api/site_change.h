@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers to commands about one site; NULL: the answer comes later (see requests.c). */
+#ifndef SLUICE_HUB_API_SITE_CHANGE_H
+#define SLUICE_HUB_API_SITE_CHANGE_H
+
+#include "hub/hub.h"
+#include "ipc/msg_api.h"
+
+#include <jansson.h>
+
+typedef json_t *site_verb(struct hub *h, struct site *site, const struct imsg_api_request *r);
+
+site_verb site_create, site_set, site_put, site_delete; /* site_change.c */
+site_verb site_list, site_document;                     /* site_documents.c */
+
+#endif

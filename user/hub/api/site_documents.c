@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where documents of sites are, and what they say. */
+#include "hub/api/site_change.h"
+
+#include "hub/api/api.h"
+#include "hub/api/site_files.h"
+#include "hub/revision.h"
+#include "ipc/problem.h"
+#include "store/inside.h"
+#include "view/view.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void site_file(const struct hub *h, const char *name, char path[PATH_MAX])
+{
+	char *copy = strdup(revision_path(h));
+
+	if (!copy)
+		abort();
+	snprintf(path, PATH_MAX, "%.3800s/%.200s", dirname(copy), name);
+	free(copy);
+}
+
+void site_document_file(const struct hub *h, const char *site, char path[PATH_MAX])
+{
+	char name[SITE_NAME_SIZE + 16];
+
+	snprintf(name, sizeof(name), "sites/%s.yaml", site);
+	site_file(h, name, path);
+}
+
+bool document_is_pending(const struct document *was, const struct document *is)
+{
+	return was ? !is || !document_equal(was, is) : is != NULL;
+}
+
+/* Of each site that stands in sluice.yaml, as that is in force. */
+static json_t *lines_in_main(const struct hub *h)
+{
+	const struct document *d = documents_find(revision_documents(h), "");
+
+	return d ? inside_lines(d->text, d->len) : json_object();
+}
+
+static struct document_view place_of(const struct hub *h, const struct documents *files,
+	const json_t *lines, const char *site, char path[PATH_MAX])
+{
+	const struct document *own = documents_find(revision_documents(h), site);
+	const char *name = own ? site : "";
+	struct document_view v = {.site = site, .file = path, .etag = revision_since(h, name)};
+
+	if (own) {
+		site_document_file(h, site, path);
+	} else {
+		snprintf(path, PATH_MAX, "%s", revision_path(h));
+		v.line = (unsigned int)json_integer_value(json_object_get(lines, site));
+	}
+	v.pending = files && document_is_pending(documents_find(revision_documents(h), name),
+				     documents_find(files, name));
+	return v;
+}
+
+json_t *site_list(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	char error[CONFIG_ERROR_SIZE], (*paths)[PATH_MAX];
+	struct documents *files = documents_load(revision_path(h), false, error);
+	struct document_view *list;
+	uint32_t count = h->config->site_count;
+	json_t *document, *lines = lines_in_main(h);
+
+	(void)site, (void)r;
+	list = calloc(count + 1, sizeof(*list));
+	paths = calloc(count + 1, sizeof(*paths));
+	if (!list || !paths)
+		abort();
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = place_of(h, files, lines, h->config->sites[i].name, paths[i]);
+	document = view_site_list(&h->model, list, count);
+	json_decref(lines);
+	free(list);
+	free(paths);
+	documents_free(files);
+	return document;
+}
+
+json_t *site_document(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	const struct document *own = documents_find(revision_documents(h), r->site);
+	char error[CONFIG_ERROR_SIZE], path[PATH_MAX], *text = NULL;
+	struct documents *files = documents_load(revision_path(h), false, error);
+	json_t *tree = NULL, *document, *lines = lines_in_main(h);
+	struct document_view v = place_of(h, files, lines, r->site, path);
+	const struct document *main = documents_find(revision_documents(h), "");
+	size_t len = 0;
+
+	(void)site;
+	json_decref(lines);
+	documents_free(files);
+	if (own)
+		tree = tree_read(own->text, own->len);
+	else
+		tree = main ? inside_read(main->text, main->len, r->site, &v.line) : NULL;
+	if (!tree)
+		return api_refused(PROBLEM_FAILED, "its document cannot be read");
+	if (!own)
+		text = tree_text(tree, &len);
+	document = view_site_document(&v, tree, own ? own->text : text, own ? own->len : len);
+	free(text);
+	return document;
+}

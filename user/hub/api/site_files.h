@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_HUB_API_SITE_FILES_H
+#define SLUICE_HUB_API_SITE_FILES_H
+
+#include "hub/hub.h"
+#include "store/documents.h"
+
+#include <limits.h>
+
+/* A file of the directory of sluice.yaml, and the document of a site there. */
+void site_file(const struct hub *h, const char *name, char path[PATH_MAX]);
+void site_document_file(const struct hub *h, const char *site, char path[PATH_MAX]);
+
+/* Whether a file is not what is in force; NULL: it is not there. */
+bool document_is_pending(const struct document *was, const struct document *is);
+
+#endif

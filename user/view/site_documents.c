@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents of sites: where they are, and what they say. */
+#include "view/view.h"
+
+#include "base/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *labels_json(const struct labels_conf *labels)
+{
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; i < labels->count; i++)
+		json_object_set_new(o, labels->labels[i].key, json_string(labels->labels[i].value));
+	return o;
+}
+
+static json_t *place_json(const struct document_view *d)
+{
+	json_t *o = json_pack("{s:s, s:o, s:s, s:b}", "site", d->site, "etag", view_number(d->etag),
+		"file", d->file, "pending", (int)d->pending);
+
+	if (d->line)
+		json_object_set_new(o, "line", json_integer(d->line));
+	return o;
+}
+
+json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count)
+{
+	static const char *const classes[] = {
+		[SITE_CONCENTRATOR] = "concentrator", [SITE_GATEWAY] = "gateway"};
+	json_t *shown = view_sites(m, NULL), *site, *sites = json_array();
+	size_t i;
+
+	json_array_foreach(json_object_get(shown, "sites"), i, site) {
+		const char *name = json_string_value(json_object_get(site, "name"));
+		const struct site *of = site_find(m, name);
+		const struct site_conf *conf = of ? &of->conf : NULL;
+		size_t k = 0;
+		json_t *o;
+
+		while (k < count && strcmp(list[k].site, name) != 0)
+			k++;
+		if (k == count || !conf)
+			continue;
+		o = place_json(&list[k]);
+		json_object_set_new(o, "state", json_incref(json_object_get(site, "state")));
+		json_object_set_new(o, "asn", view_number(conf->asn));
+		json_object_set_new(o, "class", json_string(classes[conf->site_class]));
+		json_object_set_new(o, "group", json_string(conf->group));
+		json_object_set_new(o, "rate_bps", view_number(conf->rate));
+		json_object_set_new(o, "labels", labels_json(&conf->labels));
+		json_array_append_new(sites, o);
+	}
+	json_decref(shown);
+	return json_pack("{s:o}", "sites", sites);
+}
+
+json_t *view_site_document(
+	const struct document_view *d, json_t *own_tree, const char *text, size_t len)
+{
+	json_t *o = place_json(d);
+	char *clean = strndup(text, len);
+
+	if (!clean)
+		abort();
+	/* Lines stay lines. */
+	for (char *line = clean, *end; line; line = end ? end + 1 : NULL) {
+		end = strchr(line, '\n');
+		if (end)
+			*end = '\0';
+		utf8_clean(line);
+		if (end)
+			*end = '\n';
+	}
+	json_object_set_new(o, "document", own_tree);
+	json_object_set_new(o, "text", json_string(clean));
+	free(clean);
+	return o;
+}
