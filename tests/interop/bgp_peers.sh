@@ -253,9 +253,12 @@ kill -9 "$gobgp_pid"
 expect "GoBGP is killed: its routes are kept" grep 'site gobgp tunnel 0: BGP: its routes are kept for 60 s' "$W/hub.log"
 sleep 1; unseen '^unroute 10.2.0.0/24'; say $? "and none is withdrawn"
 frr_has "ipv4 unicast 10.2.0.0/24" '64512 65011' >/dev/null; say $? "FRR does not notice"
+# No session comes up before it has its route again: a GoBGP without one says that it has none.
+in_ns gobgp nft "table inet late { chain in { type filter hook input priority 0; tcp dport 179 drop; }; chain out { type filter hook output priority 0; tcp dport 179 drop; }; }"
 gobgp_start -r
 wait_for 10 gobgp_ global
 gobgp_ global rib add 10.2.0.0/24 nexthop 169.254.1.2 med 72 >/dev/null
+in_ns gobgp nft delete table inet late
 wait_for 60 seen '^route 10.2.0.0/24 tunnel 2 med 72'; say $? "GoBGP is back"
 wait_for 60 seen '^unroute fd02:1::/48'; say $? "what it no longer announces is removed"
 unseen '^unroute 10.2.0.0/24'; say $? "what it announces again was never gone"
