@@ -205,7 +205,7 @@ static void what_is_not_understood_is_left_alone(void **state)
 		assert_false(tokens_make(tokens, north, NOW, NOW + 10, text));
 		f = fopen(path, "re");
 		memset(file, 0, sizeof(file));
-		(void)fread(file, 1, sizeof(file) - 1, f);
+		assert_int_equal(fread(file, 1, sizeof(file) - 1, f), strlen(texts[i]));
 		fclose(f);
 		assert_string_equal(file, texts[i]);
 	}
