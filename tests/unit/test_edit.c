@@ -109,6 +109,18 @@ static void what_is_not_meant_stays(void **state)
 		"# the end\n");
 }
 
+/* A '#' of a text is none of a comment. */
+static void texts_with_a_hash(void **state)
+{
+	(void)state;
+	becomes("a: 'Berlin #2'\nb: 1\n", VALUES("a=Berlin"), "a: Berlin\nb: 1\n");
+	becomes("l: { a: \"x # \\xe4\", b: 1 }\n", VALUES("l.a"), "l: { b: 1 }\n");
+	becomes("b: 1\n\xc3\xa4: \"x # y\"\n", VALUES("\xc3\xa4"), "b: 1\n");
+	becomes("a: |\n  x\n  # y\nb: 1\n", VALUES("a=z"), "a: z\nb: 1\n");
+	assert_null(edited("a: | # why\n  x\nb: 1\n", VALUES("a=z")));
+	assert_null(edited("a: ['#1', # why\n  x]\nb: 1\n", VALUES("a=z")));
+}
+
 static void lists_and_mappings(void **state)
 {
 	(void)state;
@@ -208,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_meant_stays),
+		cmocka_unit_test(texts_with_a_hash),
 		cmocka_unit_test(lists_and_mappings),
 		cmocka_unit_test(what_would_be_lost_is_refused),
 		cmocka_unit_test(what_is_no_document),

@@ -117,11 +117,34 @@ static bool is_first(const struct edit *e, size_t at)
 	return start + strspn(e->text + start, " ") >= at;
 }
 
+/* Whether it is part of a text that is quoted, or of a block behind its '|' or '>', whose line may have a comment. */
+static bool is_in_text(const struct edit *e, size_t at)
+{
+	size_t index = 0, line = 0;
+
+	for (size_t i = 0; i < at; i++) {
+		index += ((unsigned char)e->text[i] & 0xc0) != 0x80;
+		line += e->text[i] == '\n';
+	}
+	for (const yaml_node_t *n = e->yaml.nodes.start; n < e->yaml.nodes.top; n++) {
+		yaml_scalar_style_t style = n->data.scalar.style;
+
+		if (n->type == YAML_SCALAR_NODE && style != YAML_PLAIN_SCALAR_STYLE &&
+			index > n->start_mark.index && index < n->end_mark.index &&
+			(style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+				style == YAML_DOUBLE_QUOTED_SCALAR_STYLE ||
+				line > n->start_mark.line))
+			return true;
+	}
+	return false;
+}
+
 /* Whether a part of the text may have a comment. */
 static bool has_comment(const struct edit *e, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
-		if (e->text[i] == '#' && (!i || strchr(" \t\n", e->text[i - 1])))
+		if (e->text[i] == '#' && (!i || strchr(" \t\n", e->text[i - 1])) &&
+			!is_in_text(e, i))
 			return true;
 	}
 	return false;
