@@ -1,169 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that change one site: what they write, what they refuse, and what is left when something goes wrong. */
-#include "api_world.h"
-
-#include "config/options.h"
-#include "ipc/rows.h"
-#include "store/revisions.h"
-
-#define OWN(name, number)                                                                          \
-	"  - name: " name "\n"                                                                     \
-	"    asn: 6500" number "\n"                                                                \
-	"    tunnels:\n"                                                                           \
-	"      - { identity: a" number ".example.net, inside: 169.254.10" number                   \
-	".0/30, psk: 'file:DIR/secret' }\n"
-
-/* api_world.h has a file where keys would go. */
-static int begins(void **state)
-{
-	char path[96];
-
-	(void)state;
-	world_begin("", SITES);
-	world.keeps_revisions = true;
-	world_write("secret", "correcthorsebattery\n");
-	world_configure("", OWN("one", "1"));
-	snprintf(path, sizeof(path), "%s/psk", world.dir);
-	assert_int_equal(unlink(path), 0);
-	world_apply();
-	assert_true(world.applied.ok);
-	client.number = world_connect(&client.fd);
-	return client.number ? 0 : -1;
-}
-
-static int ends(void **state)
-{
-	close(client.fd);
-	return world_finish(state);
-}
-
-/* ---- requests ---- */
-
-static char bearer[API_TOKEN_SIZE]; /* that is shown; "": none */
-
-/* Sends it with what the object is to say, in YAML; the answer, when all is written. */
-static json_t *does(struct imsg_api_request r, const char *site, const char *values)
-{
-	json_t *o = values ? json_loads(values, 0, NULL) : NULL;
-	char why[ROW_WHY_SIZE], *text = calloc(1, 1 << 20);
-	struct rows rows = {.len = 0};
-	json_t *document = NULL;
-	size_t n = 0;
-
-	assert_non_null(text);
-	assert_true(!values || o);
-	if (o && !rows_of_json(o, &rows, why))
-		fail_msg("%s", why);
-	json_decref(o);
-	world_forget();
-	snprintf(r.site, sizeof(r.site), "%s", site);
-	memcpy(r.bearer, bearer, sizeof(bearer));
-	r.id = 77;
-	r.client = client.number;
-	r.tunnel = -1;
-	r.rows = (uint32_t)rows.len;
-	imsg_send_bytes(
-		world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r), rows.bytes, rows.len);
-	world_written();
-	for (int turn = 0; turn < 300 && !document; turn++) {
-		world_wait(10);
-		n = 0;
-		for (size_t i = 0; i < world.heard_count; i++) {
-			const struct heard *h = &world.heard[i];
-			const struct imsg_api_reply *reply = h->payload;
-
-			if (h->role != PROCESS_API || h->type != IMSG_API_REPLY)
-				continue;
-			memcpy(text + n, reply + 1, reply->len);
-			n += reply->len;
-			text[n] = '\0';
-			if (reply->last)
-				document = json_loads(text, 0, NULL);
-		}
-	}
-	if (!document)
-		fail_msg("no answer: %s", text);
-	free(text);
-	return document;
-}
-
-#define CREATE ((struct imsg_api_request){.verb = API_SITE_CREATE})
-#define SET    ((struct imsg_api_request){.verb = API_SITE_SET})
-#define PUT    ((struct imsg_api_request){.verb = API_SITE_PUT})
-#define SHOW   ((struct imsg_api_request){.verb = API_SITE_SHOW})
-#define DELETE ((struct imsg_api_request){.verb = API_SITE_DELETE, .allow = "tunnel"})
-
-static void done(struct imsg_api_request r, const char *site, const char *values)
-{
-	json_t *answer = does(r, site, values);
-
-	if (!json_object_get(answer, "ok"))
-		fail_msg("%s", json_string_value(json_object_get(answer, "detail")));
-	json_decref(answer);
-}
-
-static json_t *not_done(struct imsg_api_request r, const char *site, const char *values,
-	const char *code, const char *part)
-{
-	uint64_t number = revision_number(world.hub);
-	json_t *answer = does(r, site, values);
-	const char *said = json_string_value(json_object_get(answer, "code"));
-	const char *detail = json_string_value(json_object_get(answer, "detail"));
-
-	if (!said || strcmp(said, code) != 0 || !strstr(detail, part))
-		fail_msg("not %s, %s, but %s, %s", code, part, said ? said : "done", detail);
-	assert_int_equal(revision_number(world.hub), number);
-	return answer;
-}
-
-static void refused(struct imsg_api_request r, const char *site, const char *values,
-	const char *code, const char *part)
-{
-	json_decref(not_done(r, site, values, code, part));
-}
-
-/* ---- files ---- */
-
-static char *content(const char *name)
-{
-	static char text[4096];
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
-	f = fopen(path, "re");
-	if (!f)
-		return NULL;
-	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-	fclose(f);
-	return text;
-}
-
-static void has(const char *file, const char *part)
-{
-	const char *text = content(file);
-
-	if (!text || !strstr(text, part))
-		fail_msg("%s is not with \"%s\" but \"%s\"", file, part, text ? text : "not there");
-}
-
-static void again(void)
-{
-	close(client.fd);
-	world_stop();
-	world_run();
-	client.number = world_connect(&client.fd);
-}
-
-static struct stat status_of(const char *name)
-{
-	char path[128];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/%s", world.dir, name);
-	assert_int_equal(lstat(path, &st), 0);
-	return st;
-}
+#include "site_world.h"
 
 /* ---- tests ---- */
 
@@ -325,6 +162,10 @@ static void a_try_changes_nothing(void **state)
 	plan = does(r, "two", NULL);
 	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "none");
 	assert_int_equal(json_array_size(json_object_get(plan, "files")), 1);
+	assert_int_equal(json_array_size(json_object_get(plan, "needs")), 4);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(plan, "document"), "asn")),
+		"65000");
 	json_decref(plan);
 	assert_null(content("psk/two.0"));
 	assert_null(content("sites/two.yaml"));
@@ -336,13 +177,19 @@ static void a_try_changes_nothing(void **state)
 	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "tunnel");
 	json_decref(plan);
 	assert_non_null(content("sites/two.yaml"));
+	/* What would fail fails. */
+	r = SET;
+	r.dry_run = true;
+	strcpy(r.allow, "tunnel");
+	refused(r, "two", "{\"tunnels.0.psk\": \"file:/nonexistent\"}", "invalid-configuration",
+		"/nonexistent");
 	assert_int_equal(revision_number(world.hub), 3);
 }
 
 static void only_what_was_seen(void **state)
 {
-	struct imsg_api_request r = SET;
-	json_t *answer;
+	struct imsg_api_request r = SET, other = SET;
+	json_t *answer, *plan;
 
 	(void)state;
 	done(CREATE, "two", NULL);
@@ -350,16 +197,29 @@ static void only_what_was_seen(void **state)
 	/* Another site is no conflict. */
 	r.if_match = 3;
 	done(r, "two", "{\"rate\": \"7M\"}");
+	strcpy(other.allow, "bgp-session");
+	done(other, "three", "{\"asn\": 65017}");
+	/* What changes nothing has the tag of what is there. */
+	answer = does(SET, "two", "{\"rate\": \"7M\"}");
+	assert_int_equal(json_integer_value(json_object_get(answer, "etag")), 5);
+	json_decref(answer);
 	answer = not_done(r, "two", "{\"rate\": \"8M\"}", "changed", "changed in revision 5");
-	assert_int_equal(
-		json_array_size(json_object_get(json_object_get(answer, "plan"), "changes")), 1);
+	plan = json_object_get(answer, "plan");
+	assert_int_equal(json_array_size(json_object_get(plan, "changes")), 1);
+	/* Of the other site, nothing. */
+	assert_int_equal(json_array_size(json_object_get(plan, "files")), 1);
+	assert_string_not_equal(json_string_value(json_object_get(plan, "effect")), "bgp-session");
 	json_decref(answer);
 	/* Over a restart, too. */
 	again();
-	r.if_match = 4;
+	r.if_match = 6;
 	done(r, "three", "{\"rate\": \"7M\"}");
 	r.if_match = 5;
 	done(r, "two", "{\"rate\": \"8M\"}");
+	answer = does(DELETE, "two", NULL);
+	assert_non_null(json_object_get(answer, "ok"));
+	assert_null(json_object_get(answer, "etag"));
+	json_decref(answer);
 }
 
 static void the_whole_document(void **state)
@@ -390,7 +250,7 @@ static void the_whole_document(void **state)
 static void files_are_for_root(void **state)
 {
 	(void)state;
-	struct imsg_api_request ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN};
+	struct imsg_api_request ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN}, kept = SET;
 	json_t *answer;
 
 	done(CREATE, "two", NULL);
@@ -419,6 +279,13 @@ static void files_are_for_root(void **state)
 			json_decref(does(SET, "two", values));
 	}
 	assert_null(strstr(content("sites/two.yaml"), "shadow"));
+	strcpy(kept.allow, "tunnel");
+	/* A secret that hub keeps is no file of root's. */
+	refused(kept, "two", "{\"tunnels.0.psk\": \"secret:nobody\"}", "invalid-configuration",
+		"nobody");
+	refused(kept, "two", "{\"tunnels.0.psk\": \"secret:../x\"}", "for-root", "only root");
+	refused(kept, "two", "{\"tunnels.0.psk\": \"cred:x\"}", "for-root", "only root");
+	refused(kept, "two", "{\"tunnels.0.psk\": \"exec:x\"}", "for-root", "only root");
 	refused(PUT, "two", "{\"asn\": 1, \"tunnels\": [{\"psk\": \"file:/etc/shadow\"}]}",
 		"for-root", "tunnels.0.psk");
 	done(SET, "two", "{\"rate\": \"9M\"}");
@@ -453,7 +320,8 @@ static void at_once(void **state)
 		if (world.heard[i].role != PROCESS_API || world.heard[i].type != IMSG_API_REPLY)
 			continue;
 		ok += reply->status == 200;
-		busy += reply->status == 409;
+		busy += reply->status == 409 &&
+			memmem(reply + 1, reply->len, "\"busy\"", 6) != NULL;
 	}
 	assert_int_equal(ok, 1);
 	assert_int_equal(busy, 1);
@@ -478,25 +346,6 @@ static void without_a_disk(void **state)
 	assert_int_equal(system(command), 0);
 	done(CREATE, "three", NULL);
 	assert_non_null(content("psk/three.0"));
-}
-
-/* Hub ends when the revision is in force and the file is not written: the next one writes it. */
-static void an_end_between_the_two(void **state)
-{
-	char *text;
-
-	(void)state;
-	done(CREATE, "two", NULL);
-	text = strdup(content("sites/two.yaml"));
-	done(SET, "two", "{\"rate\": \"7M\"}");
-	world_write("sites/two.yaml", text);
-	again();
-	has("sites/two.yaml", "rate: 7M");
-	/* What a person has changed since is an edit. */
-	world_write("sites/two.yaml", "asn: 65001\n");
-	again();
-	assert_string_equal(content("sites/two.yaml"), "asn: 65001\n");
-	free(text);
 }
 
 /* What a taken api process could send. */
@@ -542,9 +391,6 @@ static void rows_that_are_none(void **state)
 	assert_int_equal(revision_number(world.hub), 3);
 }
 
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begins, ends)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,7 +404,6 @@ int main(int argc, char **argv)
 		TEST(files_are_for_root),
 		TEST(at_once),
 		TEST(without_a_disk),
-		TEST(an_end_between_the_two),
 		TEST(rows_that_are_none),
 	};
 

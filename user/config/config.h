@@ -245,6 +245,7 @@ struct config {
 	struct concentrator_conf concentrator;
 	uint32_t site_count;
 	struct site_conf sites[CONFIG_SITES_MAX];
+	uint8_t tunnel_auth; /* enum auth: of a tunnel that does not say, by defaults.tunnel */
 };
 
 /* A document of the configuration: sluice.yaml, or the one of a site. */

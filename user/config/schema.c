@@ -172,6 +172,7 @@ bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 	bool ok = read_part(w, root, "concentrator", read_concentrator, d);
 
 	ok &= read_part(w, root, "defaults", read_defaults, d);
+	d->config->tunnel_auth = d->tunnel.options.auth;
 	return walk_mapping(w, root, fields, d) && ok;
 }
 

@@ -23,7 +23,6 @@
 #include "plan/plan.h"
 #include "store/documents.h"
 #include "store/revisions.h"
-#include "view/view.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -106,6 +105,7 @@ struct apply_pending {
 	struct live *live;
 	bool restore, next_start;
 	bool asked; /* over the control socket */
+	bool only_tried;
 	hub_apply_done *done;
 	uint64_t of;
 	struct event *timer; /* until it is written, then until they have left */
@@ -116,6 +116,9 @@ struct apply_pending {
 	struct job *job;
 	const char *directory, *path; /* of the revisions, and of sluice.yaml; they outlive hub */
 	json_t *info, *writes, *keys;
+	struct documents *
+		seen; /* the files, which are written over if they are still so; NULL: in any case */
+	json_t *settled;                  /* revision.json when they are written; NULL: as it is */
 	int error;                        /* 0: it is written */
 	char restored[CONFIG_ERROR_SIZE]; /* what could not be written back; "": all was */
 
@@ -180,6 +183,8 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	plan_free(plan);
 	if (refused)
 		return PROBLEM_REFUSED;
+	if (p->only_tried)
+		apply_leave_out(p->config, p->keys);
 	if (!secrets_check(p->config, old, summary))
 		return PROBLEM_INVALID;
 	p->certificates = certificates_load(p->config, false, summary);
@@ -195,9 +200,11 @@ static void pending_free(struct apply_pending *p)
 		event_free(p->timer);
 	config_free(p->config);
 	documents_free(p->documents);
+	documents_free(p->seen);
 	certificates_free(p->certificates);
 	live_free(p->live);
 	json_decref(p->info);
+	json_decref(p->settled);
 	json_decref(p->writes);
 	json_decref(p->keys);
 	json_decref(p->more);
@@ -317,14 +324,26 @@ static void write_it(void *arg)
 			   : errno;
 }
 
+static uint64_t number_of(const json_t *info)
+{
+	return (uint64_t)json_integer_value(json_object_get(info, "number"));
+}
+
 static void settle_it(void *arg)
 {
 	struct apply_pending *p = arg;
 	const struct revisions store = {.directory = p->directory};
 
 	revisions_settle(&store);
-	if (p->restore || p->writes)
-		(void)documents_restore(p->documents, p->path, p->writes, p->restored);
+	if ((p->restore || p->writes) &&
+		!documents_restore(p->documents, p->path, p->writes, p->seen, p->restored))
+		return;
+	if (p->settled && !revisions_note(&store, number_of(p->settled), p->settled) &&
+		!p->restored[0])
+		snprintf(p->restored, sizeof(p->restored),
+			"%.200s: %s; files that are edited now may be taken for unwritten at the "
+			"next start",
+			p->directory, strerror(errno));
 }
 
 static void job_over(struct apply_pending *p)
@@ -359,8 +378,7 @@ static void go_on(struct apply_pending *p)
 		return;
 	}
 	snprintf(summary, sizeof(summary),
-		"revision %" PRIu64 " is in force when sluiced starts again",
-		(uint64_t)json_integer_value(json_object_get(p->info, "number")));
+		"revision %" PRIu64 " is in force when sluiced starts again", number_of(p->info));
 	log_info("configuration: %s", summary);
 	end(p->hub, p, true, summary);
 }
@@ -370,6 +388,8 @@ static void on_settled(void *arg)
 	struct apply_pending *p = arg;
 
 	job_over(p);
+	if (p->settled)
+		json_object_del(p->info, "writes");
 	go_on(p);
 }
 
@@ -389,6 +409,8 @@ static void on_unsettled(evutil_socket_t fd, short what, void *arg)
 	*own = *p;
 	own->job = NULL;
 	own->documents = documents_copy(p->documents);
+	own->seen = NULL;
+	own->settled = NULL;
 	p->config = NULL;
 	p->certificates = NULL;
 	p->live = NULL;
@@ -432,6 +454,10 @@ static void on_written(void *arg)
 		else
 			not_written(p, strerror(error));
 		return;
+	}
+	if (p->writes) {
+		p->settled = json_deep_copy(p->info);
+		json_object_del(p->settled, "writes");
 	}
 	if (!begin_job(p, settle_it, on_settled, on_unsettled))
 		go_on(p);
@@ -491,9 +517,12 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 			"apply without --confirm first");
 		return PROBLEM_REFUSED;
 	}
-	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE) ||
-		((order->restore || order->writes) && !order->over_edits &&
-			!apply_may_write(h, order, summary)))
+	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE))
+		return PROBLEM_REFUSED;
+	if (order->restore || order->writes)
+		p->seen = documents_load(revision_path(h), false, summary);
+	if ((order->restore || order->writes) && !order->over_edits &&
+		!apply_may_write(h, order, p->seen, summary))
 		return PROBLEM_REFUSED;
 	if (!p->documents)
 		p->documents = documents_load(revision_path(h), false, summary);
@@ -531,6 +560,19 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 		not_written(p, strerror(errno));
 }
 
+enum problem hub_try(struct hub *h, struct documents *own_documents, const json_t *keys,
+	char summary[CONFIG_ERROR_SIZE])
+{
+	struct apply_pending *p = pending_new(
+		h, &(struct apply_order){.documents = own_documents, .keys = json_deep_copy(keys)});
+	enum problem problem;
+
+	p->only_tried = true;
+	problem = prepare(h, p, summary);
+	pending_free(p);
+	return problem;
+}
+
 void hub_apply_nobody_waits(struct hub *h)
 {
 	if (h->applying && h->applying->asked)
@@ -540,44 +582,6 @@ void hub_apply_nobody_waits(struct hub *h)
 bool hub_apply_is_writing(const struct hub *h)
 {
 	return h->applying && h->applying->job;
-}
-
-json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
-{
-	struct config *c = documents_config(own_documents, error);
-	struct plan *plan = c ? plan_make(h->config, c) : NULL;
-	json_t *document = NULL;
-
-	if (plan)
-		document = view_plan(plan, h->config, c,
-			revision_files_differ(revision_documents(h), own_documents));
-	plan_free(plan);
-	config_free(c);
-	documents_free(own_documents);
-	return document;
-}
-
-json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ERROR_SIZE])
-{
-	struct documents *is = revision_get(h, to ? to : revision_number(h), error), *was = NULL;
-	struct config *new = is ? documents_config(is, error) : NULL, *old = NULL;
-	json_t *document = NULL;
-
-	if (new)
-		was = revision_get(h, from ? from : revision_before(h), error);
-	if (was)
-		old = documents_config(was, error);
-	if (old) {
-		struct plan *plan = plan_make(old, new);
-
-		document = view_plan(plan, old, new, revision_files_differ(was, is));
-		plan_free(plan);
-	}
-	config_free(old);
-	config_free(new);
-	documents_free(was);
-	documents_free(is);
-	return document;
 }
 
 void hub_apply_give_up(struct hub *h)

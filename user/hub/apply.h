@@ -62,6 +62,17 @@ json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONF
  */
 json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ERROR_SIZE]);
 
+/* Of one site: what its document has become since revision `from`. NULL with a sentence. */
+json_t *hub_diff_site(
+	struct hub *h, const char *site, uint64_t from, char error[CONFIG_ERROR_SIZE]);
+
+/*
+ * Whether an order would be taken: the same checks, but that nothing of it is on the disk; `keys` are files that it would
+ * make. Takes the documents over. With a sentence why not.
+ */
+enum problem hub_try(struct hub *h, struct documents *own_documents, const json_t *keys,
+	char summary[CONFIG_ERROR_SIZE]);
+
 /* Of what config_doubts() tells, a line of the log. */
 void hub_log_doubt(void *context, const char *text);
 /* When hub ends. */

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,9 @@ static bool is_written(const struct apply_order *order, const char *file)
 	return order->restore && !main;
 }
 
-bool apply_may_write(
-	const struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE])
+bool apply_may_write(const struct hub *h, const struct apply_order *order,
+	const struct documents *files, char summary[CONFIG_ERROR_SIZE])
 {
-	struct documents *files = documents_load(revision_path(h), false, summary);
 	json_t *names = files ? revision_files_differ(revision_documents(h), files) : NULL, *name;
 	bool ok = files;
 	size_t i;
@@ -43,8 +43,16 @@ bool apply_may_write(
 			json_string_value(name));
 	}
 	json_decref(names);
-	documents_free(files);
 	return ok;
+}
+
+/* The directory may be as new as what is in it. */
+static bool sync_directories(const char *directory)
+{
+	char parent[PATH_MAX];
+
+	snprintf(parent, sizeof(parent), "%s/..", directory);
+	return document_sync_directory(directory) && document_sync_directory(parent);
 }
 
 bool apply_files_on_disk(const json_t *paths)
@@ -59,10 +67,27 @@ bool apply_files_on_disk(const json_t *paths)
 
 		if (!copy)
 			abort();
-		ok = ok && fd >= 0 && !fsync(fd) && document_sync_directory(dirname(copy));
+		ok = ok && fd >= 0 && !fsync(fd) && sync_directories(dirname(copy));
 		if (fd >= 0)
 			close(fd);
 		free(copy);
 	}
 	return ok;
+}
+
+void apply_leave_out(struct config *c, const json_t *keys)
+{
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach(keys, i, path) {
+		for (uint32_t t = 0; t < c->site_count * TUNNELS_PER_SITE; t++) {
+			struct tunnel_conf *tunnel =
+				&c->sites[t / TUNNELS_PER_SITE].tunnels[t % TUNNELS_PER_SITE];
+
+			if (!strncmp(tunnel->psk, "file:", 5) &&
+				!strcmp(tunnel->psk + 5, json_string_value(path)))
+				tunnel->configured = false;
+		}
+	}
 }

@@ -5,11 +5,17 @@
 
 #include "hub/apply.h"
 
-/* What a person has changed in files that the order writes is not written over. False with a sentence. */
-bool apply_may_write(
-	const struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE]);
+/*
+ * What a person has changed in files that the order writes is not written over. `files` is how they are; NULL: they cannot
+ * be read, as `summary` says already. False with a sentence.
+ */
+bool apply_may_write(const struct hub *h, const struct apply_order *order,
+	const struct documents *files, char summary[CONFIG_ERROR_SIZE]);
 
-/* Brings files to the disk, and what says in their directory that they are there. Waits for it. False with errno. */
+/* Brings files to the disk, and their directories, which may be new themselves. Waits for it. False with errno. */
 bool apply_files_on_disk(const json_t *paths);
+
+/* Tunnels whose key would be one of these files, which are not there yet, are left out: nothing of them can be looked at. */
+void apply_leave_out(struct config *c, const json_t *keys);
 
 #endif

@@ -327,6 +327,18 @@ static void tell_pending(const struct hub *h)
 	documents_free(files);
 }
 
+/* From now on it is a person who makes a file what it was before. */
+static void forget_writes(struct hub *h)
+{
+	struct revision *v = h->revision;
+
+	json_object_del(v->info, "writes");
+	if (!revisions_note(&v->store, revision_number(h), v->info))
+		log_error("%s: %s; files that are edited now may be taken for unwritten at the "
+			  "next start",
+			v->store.directory, strerror(errno));
+}
+
 /* A file that a command was about to write when hub ended: it is what it was before, and no edit of a person. */
 static void write_what_is_left(struct hub *h)
 {
@@ -338,15 +350,26 @@ static void write_what_is_left(struct hub *h)
 	json_t *left = json_array();
 	size_t i;
 
+	if (writes && !files)
+		log_warn("files of revision %" PRIu64 " may not be written: %s", revision_number(h),
+			error);
 	json_array_foreach(writes, i, name) {
 		const char *site = json_string_value(name);
 		const struct document *was = files ? documents_find(before, site) : NULL;
 		const struct document *is = files ? documents_find(files, site) : NULL;
 
-		if (files && (was ? is && document_equal(was, is) : !is))
-			json_array_append(left, (json_t *)name);
+		if (!files || (was ? !is || !document_equal(was, is) : is != NULL))
+			continue;
+		log_warn("sites/%s.yaml was not written when revision %" PRIu64
+			 " came into force: it is now",
+			site, revision_number(h));
+		json_array_append(left, (json_t *)name);
 	}
-	if (json_array_size(left) && !documents_restore(v->documents, v->path, left, error))
+	error[0] = '\0';
+	if (files && (!json_array_size(left) ||
+			     documents_restore(v->documents, v->path, left, files, error)))
+		forget_writes(h);
+	if (files && error[0])
 		log_warn("%s", error);
 	json_decref(left);
 	documents_free(files);

@@ -280,7 +280,19 @@ static bool keep_owner(int fd, const char *path)
 	return !fchmod(fd, st.st_mode & 07777) && !fchown(fd, st.st_uid, st.st_gid);
 }
 
-/* Whole, or as it was. */
+bool document_sync_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && !fsync(fd);
+	int why = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	return ok;
+}
+
+/* Whole, or as it was; a file that was there is on the disk then, wherever a link leads to. */
 static bool replace_file(const char *path, const struct document *d)
 {
 	char beside[PATH_MAX + SITE_NAME_SIZE + 16], *real = realpath(path, NULL);
@@ -301,22 +313,12 @@ static bool replace_file(const char *path, const struct document *d)
 	}
 	if (ok && rename(beside, real ? real : path))
 		ok = false;
+	if (ok && real)
+		ok = document_sync_directory(dirname(real));
 	why = errno;
 	if (!ok && fd >= 0)
 		(void)unlink(beside);
 	free(real);
-	errno = why;
-	return ok;
-}
-
-bool document_sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && !fsync(fd);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
 	errno = why;
 	return ok;
 }
@@ -333,9 +335,10 @@ static bool make_directory(const char *path)
 }
 
 struct restoring {
-	char directory[PATH_MAX]; /* of the documents of sites */
-	const char *main;         /* where sluice.yaml is */
-	const json_t *only;       /* names of them, "" of sluice.yaml; NULL: all but that */
+	char directory[PATH_MAX];     /* of the documents of sites */
+	const char *main;             /* where sluice.yaml is */
+	const json_t *only;           /* names of them, "" of sluice.yaml; NULL: all but that */
+	const struct documents *seen; /* what the files may be replaced from; NULL: anything */
 	char *error;
 	bool ok, any;
 };
@@ -352,15 +355,27 @@ static bool is_meant(const json_t *only, const char *site)
 	return !only && site[0];
 }
 
+/* NULL: there was none. */
+static bool is_as_seen(const struct document *seen, const struct document *is)
+{
+	return seen && is ? document_equal(seen, is) : !seen && !is;
+}
+
 static void restore_one(
 	void *context, const char *site, const struct document *was, const struct document *is)
 {
 	struct restoring *r = context;
 	char path[PATH_MAX + SITE_NAME_SIZE + 8];
 
-	(void)was;
 	if (!r->ok || !is_meant(r->only, site))
 		return;
+	if (r->seen && !is_as_seen(documents_find(r->seen, site), was)) {
+		snprintf(r->error, CONFIG_ERROR_SIZE,
+			"%s%.31s." SUFFIX
+			" was edited meanwhile, and stays as it is: the edit is not in force",
+			site[0] ? "sites/" : "", site[0] ? site : "sluice");
+		return;
+	}
 	if (site[0])
 		snprintf(path, sizeof(path), "%s/%s." SUFFIX, r->directory, site);
 	else
@@ -387,10 +402,11 @@ static void beside(const char *path, const char *name, char to[PATH_MAX])
 }
 
 bool documents_restore(const struct documents *d, const char *path, const json_t *only,
-	char error[CONFIG_ERROR_SIZE])
+	const struct documents *seen, char error[CONFIG_ERROR_SIZE])
 {
 	struct documents *files = documents_load(path, false, error);
-	struct restoring r = {.main = path, .only = only, .error = error, .ok = files != NULL};
+	struct restoring r = {
+		.main = path, .only = only, .seen = seen, .error = error, .ok = files != NULL};
 	char main_directory[PATH_MAX];
 
 	beside(path, "sites", r.directory);

@@ -58,10 +58,11 @@ bool document_sync_directory(const char *path);
 /*
  * Makes the documents of sites beside the file `path` what they are here, or, with `only`, an array of names, those of
  * that name, where "" is sluice.yaml, which is left alone else. A file that is there keeps its owner and its mode, and a
- * link leads to it as before. Waits for the disk. False with what could not be written, in a sentence.
+ * link leads to it as before. One that is not what it was in `seen` any more is left alone, and `error` says so; NULL:
+ * none is. Waits for the disk. False with what could not be written, in a sentence.
  */
 bool documents_restore(const struct documents *d, const char *path, const json_t *only,
-	char error[CONFIG_ERROR_SIZE]);
+	const struct documents *seen, char error[CONFIG_ERROR_SIZE]);
 
 /* Messages about them name the files beside the file `path`, from wherever they were read. */
 void documents_stand(struct documents *d, const char *path);

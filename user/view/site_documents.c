@@ -65,14 +65,17 @@ json_t *view_site_document(
 
 	if (!clean)
 		abort();
-	/* Lines stay lines. */
-	for (char *line = clean, *end; line; line = end ? end + 1 : NULL) {
-		end = strchr(line, '\n');
+	/* Lines stay lines, and what is set in columns stays there. */
+	for (char *part = clean, *end; part; part = end ? end + 1 : NULL) {
+		end = strpbrk(part, "\n\r\t");
+
+		char kept = end ? *end : '\0';
+
 		if (end)
 			*end = '\0';
-		utf8_clean(line);
+		utf8_clean(part);
 		if (end)
-			*end = '\n';
+			*end = kept;
 	}
 	json_object_set_new(o, "document", own_tree);
 	json_object_set_new(o, "text", json_string(clean));

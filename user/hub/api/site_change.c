@@ -82,24 +82,6 @@ static bool has_edits(struct site_change *c)
 		c->r->site);
 }
 
-/* Leaves of a plan what is of one site. */
-static void narrow(json_t *plan, const char *site)
-{
-	static const char *const lists[] = {"changes", "tunnels"};
-
-	for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
-		json_t *list = json_object_get(plan, lists[l]);
-
-		for (size_t i = json_array_size(list); i-- > 0;) {
-			const char *of =
-				json_string_value(json_object_get(json_array_get(list, i), "site"));
-
-			if (!of || strcmp(of, site) != 0)
-				json_array_remove(list, i);
-		}
-	}
-}
-
 /* What it said at that revision is what it says now; else what is different. */
 static bool is_as_expected(struct site_change *c)
 {
@@ -115,11 +97,9 @@ static bool is_as_expected(struct site_change *c)
 		"the document of site '%s' was changed in revision %llu; that of revision %llu is "
 		"expected",
 		c->r->site, (unsigned long long)since, (unsigned long long)c->r->if_match);
-	diff = hub_diff(c->h, c->r->if_match, 0, error);
-	if (diff) {
-		narrow(diff, c->r->site);
+	diff = hub_diff_site(c->h, c->r->site, c->r->if_match, error);
+	if (diff)
 		json_object_set_new(c->refusal, "plan", diff);
-	}
 	return false;
 }
 
@@ -131,6 +111,9 @@ static bool begin(struct site_change *c, bool new)
 	if (!name_is_valid(site))
 		return refuse(c, PROBLEM_BAD_REQUEST,
 			"a site cannot have this name: 1 to 31 letters, digits, '-', '_', '.'");
+	/* Else the files that it has written would be taken for a person's edits. */
+	if (c->h->applying)
+		return refuse(c, PROBLEM_BUSY, "another configuration is being applied; try again");
 	c->was = documents_find(revision_documents(c->h), site);
 	line = c->was ? 0 : line_in_main(c->h, site);
 	if (new && (c->was || line))
@@ -162,6 +145,13 @@ static const struct walk_field *option_of(const char *path)
 	return f->key ? f : NULL;
 }
 
+/* One that hub keeps, which whoever may change sites may use; it is never shown. */
+static bool is_kept_secret(const struct row *row)
+{
+	return row->kind == ROW_TEXT && !strncmp(row->text, "secret:", 7) &&
+	       name_is_valid(row->text + 7);
+}
+
 /* Who may not read files as root has no file of root read by naming it here. */
 static bool may_set(struct site_change *c, const struct row *row)
 {
@@ -170,7 +160,7 @@ static bool may_set(struct site_change *c, const struct row *row)
 	const json_t *was = tree_get(c->before, row->path);
 
 	if ((who->who.uid == 0 && !who->by_token) || row->kind == ROW_NOTHING || !f ||
-		!option_names_file(f) ||
+		!option_names_file(f) || is_kept_secret(row) ||
 		(was && row->kind == ROW_TEXT && !strcmp(json_string_value(was), row->text)))
 		return true;
 	return refuse(c, PROBLEM_FOR_ROOT, "%s names a file, which only root may say", row->path);
@@ -210,13 +200,9 @@ static bool take_rows(struct site_change *c)
 
 static bool wants_key(const struct site_change *c, const json_t *tunnel)
 {
-	const struct document *main = documents_find(revision_documents(c->h), "");
-	json_t *all = main ? tree_read(main->text, main->len) : NULL;
 	const char *own = json_string_value(json_object_get(tunnel, "auth"));
-	const char *usual = json_string_value(tree_get(all, "defaults.tunnel.auth"));
-	bool cert = !strcmp(own ? own : usual ? usual : "psk", "cert");
+	bool cert = own ? !strcmp(own, "cert") : c->h->config->tunnel_auth == AUTH_CERT;
 
-	json_decref(all);
 	return json_is_object(tunnel) && !cert && !json_object_get(tunnel, "psk");
 }
 
@@ -261,16 +247,43 @@ static void on_changed(struct hub *h, uint64_t of, enum problem problem, const c
 {
 	json_t *document = problem == PROBLEM_NONE ? json_pack("{s:s}", "ok", summary)
 						   : api_refused(problem, summary);
+	const char *site = json_string_value(json_object_get(more, "site"));
 
 	if (problem == PROBLEM_NONE) {
 		json_object_set_new(
 			document, "revision", json_integer((json_int_t)revision_number(h)));
-		json_object_set_new(document, "etag", json_integer((json_int_t)revision_number(h)));
+		/* What is gone has none. */
+		if (site && documents_find(revision_documents(h), site))
+			json_object_set_new(document, "etag",
+				json_integer((json_int_t)revision_since(h, site)));
 		json_object_update(document, (json_t *)more);
 	}
 	if (json_array_size(warnings))
 		json_object_set(document, "warnings", (json_t *)warnings);
 	status_reply(h, (uint32_t)of, document);
+}
+
+/* The answer is the plan, with what was chosen, unless the change cannot be made; what a plan refuses it says itself. */
+static void try_it(struct site_change *c, const struct documents *candidate, json_t *own_plan)
+{
+	static const char *const chosen[] = {"document", "needs"};
+	char why[CONFIG_ERROR_SIZE];
+	enum problem problem = hub_try(c->h, documents_copy(candidate), c->keys, why);
+
+	if (problem != PROBLEM_NONE && problem != PROBLEM_REFUSED) {
+		json_decref(own_plan);
+		(void)refuse(c, problem, "%s", why);
+		return;
+	}
+	if (problem == PROBLEM_REFUSED)
+		json_object_set_new(own_plan, "refused", json_string(why));
+	for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
+		json_t *value = json_object_get(c->more, chosen[i]);
+
+		if (value)
+			json_object_set(own_plan, chosen[i], value);
+	}
+	c->refusal = own_plan;
 }
 
 /* False: the plan is what there is to say, as an answer or as a refusal. */
@@ -287,7 +300,7 @@ static bool may_go_on(struct site_change *c, const struct documents *candidate)
 	if (!plan)
 		return refuse(c, PROBLEM_INVALID, "%s", error);
 	if (c->r->dry_run) {
-		c->refusal = plan;
+		try_it(c, candidate, plan);
 		return false;
 	}
 	effect = json_string_value(json_object_get(plan, "effect"));

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of sites that commands write, and persons as well: what is on the disk, and whose word counts. */
+#include "site_world.h"
+
+#include <limits.h>
+#include <sys/syscall.h>
+
+/* ---- what is brought to the disk ---- */
+
+static char synced[64][PATH_MAX];
+static unsigned int synced_count;
+
+/* In the place of the one of libc, of which threads make use as well. */
+int fsync(int fd)
+{
+	unsigned int i = __atomic_fetch_add(&synced_count, 1, __ATOMIC_SEQ_CST);
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (i < 64 && (n = readlink(link, synced[i], PATH_MAX - 1)) > 0)
+		synced[i][n] = '\0';
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* As which one a file of the world's directory was; 64: it was not. */
+static unsigned int was_synced(const char *name)
+{
+	char path[PATH_MAX];
+	unsigned int i = 0;
+
+	snprintf(path, sizeof(path), "%s%s", world.dir, name);
+	while (i < 64 && strcmp(synced[i], path) != 0)
+		i++;
+	return i;
+}
+
+static void directories_are_on_the_disk(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	memset(synced, 0, sizeof(synced));
+	synced_count = 0;
+	done(CREATE, "two", NULL);
+	/* The key, and the directory that is made for it, before anything says that they are there. */
+	assert_in_range(was_synced("/psk/two.0"), 0, 63);
+	assert_in_range(was_synced(""), 0, was_synced("/revisions/.new/revision.json") - 1);
+	/* Behind a link it is another directory. */
+	snprintf(path, sizeof(path), "%s/mine", world.dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	world_write("mine/two", content("sites/two.yaml"));
+	snprintf(path, sizeof(path), "%s/sites/two.yaml", world.dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("../mine/two", path), 0);
+	memset(synced, 0, sizeof(synced));
+	synced_count = 0;
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	has("mine/two", "rate: 7M");
+	assert_in_range(was_synced("/mine"), 0, 63);
+}
+
+/* ---- an end of hub, and edits ---- */
+
+static json_t *note(void)
+{
+	json_t *info = revisions_info(
+		&(struct revisions){.directory = world.revisions}, revision_number(world.hub));
+
+	assert_non_null(info);
+	return info;
+}
+
+/* Hub ends when the revision is in force and the file is not written. */
+static void ends_before_it_is_written(const char *site)
+{
+	json_t *info = note();
+
+	assert_null(json_object_get(info, "writes"));
+	json_object_set_new(info, "writes", json_pack("[s]", site));
+	assert_true(revisions_note(&(struct revisions){.directory = world.revisions},
+		revision_number(world.hub), info));
+	json_decref(info);
+}
+
+static void assert_nothing_is_left(void)
+{
+	json_t *info = note();
+
+	assert_null(json_object_get(info, "writes"));
+	json_decref(info);
+}
+
+static void an_end_between_the_two(void **state)
+{
+	char *text;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	text = strdup(content("sites/two.yaml"));
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	ends_before_it_is_written("two");
+	world_write("sites/two.yaml", text);
+	again();
+	has("sites/two.yaml", "rate: 7M");
+	assert_nothing_is_left();
+	/* What a person has changed since is an edit. */
+	ends_before_it_is_written("two");
+	world_write("sites/two.yaml", "asn: 65001\n");
+	again();
+	assert_string_equal(content("sites/two.yaml"), "asn: 65001\n");
+	assert_nothing_is_left();
+	free(text);
+}
+
+/* What was written once is not written again: it is a person who puts the text of before back. */
+static void what_a_person_puts_back(void **state)
+{
+	char *text, path[128];
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	text = strdup(content("sites/two.yaml"));
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	world_write("sites/two.yaml", text);
+	again();
+	assert_string_equal(content("sites/two.yaml"), text);
+	world_apply();
+	assert_true(world.applied.ok);
+	done(DELETE, "two", NULL);
+	world_write("sites/two.yaml", text);
+	again();
+	assert_non_null(content("sites/two.yaml"));
+	free(text);
+	done(CREATE, "three", NULL);
+	snprintf(path, sizeof(path), "%s/sites/three.yaml", world.dir);
+	assert_int_equal(unlink(path), 0);
+	again();
+	assert_null(content("sites/three.yaml"));
+	assert_non_null(world_site("three"));
+}
+
+/* Saved when the order was given already, and the file not yet written. */
+static void an_edit_in_between(void **state)
+{
+	struct documents *candidate;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(CREATE, "three", NULL);
+	candidate = documents_copy(revision_documents(world.hub));
+	for (int i = 0; i < 2; i++) {
+		const char *site = i ? "three" : "two";
+		const struct document *was = documents_find(candidate, site);
+		char *text = NULL;
+		size_t len = 0;
+		FILE *f = open_memstream(&text, &len);
+
+		fwrite(was->text, 1, was->len, f);
+		fputs("rate: 7M\n", f);
+		fclose(f);
+		documents_put(candidate, site, text, len);
+	}
+	hub_apply(world.hub, &(struct apply_order){.documents = candidate,
+				     .writes = json_pack("[s, s]", "two", "three"),
+				     .why = "test"});
+	world_write("sites/two.yaml", "asn: 65009\n");
+	world_written();
+	assert_int_equal(revision_number(world.hub), 5);
+	assert_string_equal(content("sites/two.yaml"), "asn: 65009\n");
+	has("sites/three.yaml", "rate: 7M");
+	assert_nothing_is_left();
+	refused(SET, "two", "{\"rate\": \"8M\"}", "pending-edits", "sites/two.yaml");
+}
+
+/* ---- what a document says ---- */
+
+static void as_it_is_written(void **state)
+{
+	char text[8192];
+	json_t *shown;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(text, sizeof(text), "# the\tshop\r\n%s", content("sites/two.yaml"));
+	world_write("sites/two.yaml", text);
+	world_apply();
+	assert_true(world.applied.ok);
+	shown = does(SHOW, "two", NULL);
+	assert_memory_equal(
+		json_string_value(json_object_get(shown, "text")), "# the\tshop\r\nasn", 14);
+	json_decref(shown);
+}
+
+/* What every tunnel begins as is known of a configuration of any size. */
+static void the_default_of_many_sites(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	world_configure("", "  - name: one\n    asn: 65001\n    tunnels:\n      - { auth: psk, "
+			    "identity: a1, inside: "
+			    "169.254.101.0/30, psk: 'file:DIR/secret' }\n");
+	fputs(content("sluice.yaml"), f);
+	for (int i = 0; i < 90; i++) {
+		fprintf(f,
+			"  - { name: g%d, asn: %d, class: %s, tunnels: [{ auth: psk, "
+			"identity: g%d, inside: 169.254.%d.%d/30, psk: 'file:%s/secret' }], "
+			"labels: { ",
+			i, 65100 + i, i % 2 ? "gateway" : "concentrator", i, 120 + i / 50,
+			i % 50 * 4, world.dir);
+		for (int k = 0; k < 16; k++)
+			fprintf(f, "l%d: x%s", k, k < 15 ? ", " : " } }\n");
+	}
+	fputs("defaults: { tunnel: { auth: cert } }\n", f);
+	fclose(f);
+	world_write("sluice.yaml", text);
+	free(text);
+	world_apply();
+	if (!world.applied.ok)
+		fail_msg("%s", world.applied.summary);
+	refused(CREATE, "two", NULL, "invalid-configuration", "the hub has no certificate");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(directories_are_on_the_disk),
+		TEST(an_end_between_the_two),
+		TEST(what_a_person_puts_back),
+		TEST(an_edit_in_between),
+		TEST(as_it_is_written),
+		TEST(the_default_of_many_sites),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_site_files", tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What would change, and what was changed: configurations compared, of which none is touched. */
+#include "hub/apply.h"
+#include "hub/revision.h"
+#include "plan/plan.h"
+#include "view/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
+{
+	struct config *c = documents_config(own_documents, error);
+	struct plan *plan = c ? plan_make(h->config, c) : NULL;
+	json_t *document = NULL;
+
+	if (plan)
+		document = view_plan(plan, h->config, c,
+			revision_files_differ(revision_documents(h), own_documents));
+	plan_free(plan);
+	config_free(c);
+	documents_free(own_documents);
+	return document;
+}
+
+/* Takes both over; either may be NULL. */
+static json_t *compare(
+	struct documents *own_was, struct documents *own_is, char error[CONFIG_ERROR_SIZE])
+{
+	struct config *new = own_was &&own_is ? documents_config(own_is, error) : NULL;
+	struct config *old = new ? documents_config(own_was, error) : NULL;
+	json_t *document = NULL;
+
+	if (old) {
+		struct plan *plan = plan_make(old, new);
+
+		document = view_plan(plan, old, new, revision_files_differ(own_was, own_is));
+		plan_free(plan);
+	}
+	config_free(old);
+	config_free(new);
+	documents_free(own_was);
+	documents_free(own_is);
+	return document;
+}
+
+json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ERROR_SIZE])
+{
+	struct documents *is = revision_get(h, to ? to : revision_number(h), error);
+
+	return compare(
+		is ? revision_get(h, from ? from : revision_before(h), error) : NULL, is, error);
+}
+
+/* A finding names the sites that it is of. */
+static void keep_findings(json_t *plan, const char *site)
+{
+	json_t *findings = json_object_get(plan, "findings");
+	char name[SITE_NAME_SIZE + 2];
+
+	snprintf(name, sizeof(name), "'%s'", site);
+	for (size_t i = json_array_size(findings); i-- > 0;) {
+		if (!strstr(json_string_value(json_array_get(findings, i)), name))
+			json_array_remove(findings, i);
+	}
+}
+
+/* It is as if all others had been then what they are now. */
+json_t *hub_diff_site(struct hub *h, const char *site, uint64_t from, char error[CONFIG_ERROR_SIZE])
+{
+	struct documents *then = revision_get(h, from, error), *was;
+	const struct document *d = then ? documents_find(then, site) : NULL;
+	char *text = d ? malloc(d->len + 1) : NULL;
+	json_t *plan, *tunnels, *tunnel;
+	size_t i;
+
+	if (!then)
+		return NULL;
+	if (d && !text)
+		abort();
+	if (d)
+		memcpy(text, d->text, d->len);
+	was = documents_copy(revision_documents(h));
+	documents_put(was, site, text, d ? d->len : 0);
+	documents_free(then);
+	plan = compare(was, documents_copy(revision_documents(h)), error);
+	keep_findings(plan, site);
+	/* Of others there is nothing but that they go on. */
+	tunnels = json_object_get(plan, "tunnels");
+	for (i = json_array_size(tunnels); i-- > 0;) {
+		tunnel = json_array_get(tunnels, i);
+		if (strcmp(json_string_value(json_object_get(tunnel, "site")), site) != 0)
+			json_array_remove(tunnels, i);
+	}
+	return plan;
+}
