@@ -7,10 +7,12 @@
 #include "hub/secret/vault.h"
 #include "ipc/msg_secret.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define SEALED                                                                                     \
 	"  - name: sealed\n    asn: 65004\n    tunnels:\n"                                         \
@@ -25,6 +27,20 @@
 #define KEY "a.sealed_secret.of.tests"
 
 static char path[64];
+
+/* ---- a host without descriptors ---- */
+
+static bool no_room;
+static unsigned int tried; /* meanwhile */
+
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	if (!no_room)
+		return (int)syscall(SYS_accept4, fd, addr, len, flags);
+	tried++;
+	errno = EMFILE;
+	return -1;
+}
 
 static int begin(void **state)
 {
@@ -169,6 +185,8 @@ static void what_is_set_is_used_and_shown(void **state)
 
 static void what_no_device_takes_is_refused(void **state)
 {
+	char longest[200] = "";
+
 	(void)state;
 	for (const char *const *key = (const char *const[]){"short", "0leading.zero", "with space",
 		     "with-dash-in-it", "",
@@ -183,6 +201,9 @@ static void what_no_device_takes_is_refused(void **state)
 		assert_false(vault_has("store"));
 	}
 	heard(sets("store", -1), "no secret came with it");
+	memset(longest, '\n', sizeof(longest) - 1);
+	memcpy(longest, KEY, strlen(KEY));
+	heard(sets("store", memfd_of(longest, SEALS)), "8 to 64 characters");
 	heard(sets("../x", memfd_of(KEY, SEALS)), "no secret can be called that");
 }
 
@@ -274,6 +295,146 @@ static void what_cannot_be_written_down_is_not_shown(void **state)
 	assert_false(vault_has("other"));
 }
 
+static unsigned int open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static int connected(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	if (as)
+		assert_int_equal(seteuid(as), 0);
+	assert_int_equal(connect(s, (struct sockaddr *)&un, sizeof(un)), 0);
+	if (as)
+		assert_int_equal(seteuid(0), 0);
+	return s;
+}
+
+/* Hub keeps none of them, and does not do what came with more than one. */
+static void descriptors_that_nobody_asked_for_are_closed(void **state)
+{
+	struct secret_request r = {.verb = SECRET_SET, .name = "store"};
+
+	(void)state;
+	for (size_t count = 1; count <= 3; count++) {
+		union {
+			struct cmsghdr head;
+			char room[CMSG_SPACE(3 * sizeof(int))];
+		} control = {0};
+		int fds[3], s = connected();
+		struct iovec bytes = {&r, sizeof(r)};
+		struct msghdr m = {.msg_iov = &bytes,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = CMSG_SPACE(count * sizeof(int))};
+		unsigned int before;
+
+		world_turn();
+		before = open_descriptors();
+		for (size_t i = 0; i < count; i++)
+			fds[i] = memfd_of(KEY, SEALS);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+		assert_int_equal(sendmsg(s, &m, MSG_NOSIGNAL), sizeof(r));
+		for (size_t i = 0; i < count; i++)
+			close(fds[i]);
+		world_turn();
+		assert_int_equal(open_descriptors(), before - 1); /* the connection is over */
+		close(s);
+		assert_int_equal(vault_has("store"), count == 1);
+		if (count == 1)
+			assert_true(vault_delete("store"));
+	}
+}
+
+static void without_descriptors_hub_waits(void **state)
+{
+	char text[80];
+	int s;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	no_room = true;
+	tried = 0;
+	s = connected();
+	for (int i = 0; i < 5; i++)
+		world_turn();
+	assert_int_equal(tried, 1);
+	no_room = false;
+	usleep(1100 * 1000);
+	world_turn();
+	assert_string_equal(reveals("store", text), "");
+	close(s);
+}
+
+/* Whether hub still waits for a request of the connection; it is closed in either case. */
+static bool is_waited_for(int s)
+{
+	struct secret_request r = {.verb = 99};
+	bool waited;
+
+	(void)send(s, &r, sizeof(r), MSG_NOSIGNAL);
+	world_turn();
+	waited = recv(s, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer);
+	close(s);
+	return waited;
+}
+
+static void nobody_takes_the_place_of_another(void **state)
+{
+	int own[32], first, root;
+
+	(void)state;
+	if (getuid())
+		skip();
+	assert_int_equal(chmod(world.dir, 0755), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	as = 4711;
+	first = connected();
+	world_turn();
+	as = 4712;
+	for (int i = 0; i < 32; i++) {
+		own[i] = connected();
+		world_turn();
+	}
+	as = 0;
+	assert_true(is_waited_for(first));
+	/* Its own oldest ones have made room. */
+	assert_false(is_waited_for(own[0]));
+	assert_true(is_waited_for(own[31]));
+	for (int i = 1; i < 31; i++)
+		close(own[i]);
+	world_turn();
+	/* However many users come, there is a place for root. */
+	for (int i = 0; i < 32; i++) {
+		as = (uid_t)(5000 + i);
+		own[i] = connected();
+		world_turn();
+	}
+	as = 0;
+	root = connected();
+	world_turn();
+	assert_true(is_waited_for(own[0]));
+	assert_false(is_waited_for(own[31]));
+	assert_true(is_waited_for(root));
+	for (int i = 1; i < 31; i++)
+		close(own[i]);
+	world_turn();
+}
+
 /* ---- by the API ---- */
 
 static json_t *asks_for(enum api_verb verb, const char *name, bool force)
@@ -342,6 +503,9 @@ int main(int argc, char **argv)
 		HUB_TEST(what_is_no_request_is_refused),
 		HUB_TEST(roles_hold_there_too),
 		HUB_TEST(what_cannot_be_written_down_is_not_shown),
+		HUB_TEST(descriptors_that_nobody_asked_for_are_closed),
+		HUB_TEST(without_descriptors_hub_waits),
+		HUB_TEST(nobody_takes_the_place_of_another),
 		HUB_TEST(a_rotation_keeps_the_one_of_before),
 	};
 

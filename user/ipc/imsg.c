@@ -100,20 +100,29 @@ static void on_writable(int fd, short what, void *arg)
 	event_del(c->writable);
 }
 
-/* Keeps the first; alignment leaves room for a second one that nobody asked for. */
-static void take_descriptors(const struct cmsghdr *h, int *passed_fd)
+bool imsg_take_descriptor(struct msghdr *m, int *passed_fd)
 {
-	size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool alone = !(m->msg_flags & MSG_CTRUNC);
 
-	for (size_t i = 0; i < count; i++) {
-		int fd;
+	*passed_fd = -1;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-		if (*passed_fd < 0)
-			*passed_fd = fd;
-		else
-			close(fd);
+		for (size_t i = 0;
+			h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && i < count;
+			i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+			if (*passed_fd < 0) {
+				*passed_fd = fd;
+			} else {
+				close(fd);
+				alone = false;
+			}
+		}
 	}
+	return alone;
 }
 
 static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *passed_fd)
@@ -135,10 +144,7 @@ static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *pa
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n;
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h; h = CMSG_NXTHDR(&msg, h)) {
-		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-			take_descriptors(h, passed_fd);
-	}
+	(void)imsg_take_descriptor(&msg, passed_fd);
 	return n;
 }
 

@@ -11,6 +11,7 @@
 #include "hub/api/api.h"
 #include "hub/secret/secret.h"
 #include "hub/secret/vault.h"
+#include "ipc/imsg.h"
 #include "ipc/msg_secret.h"
 
 #include <errno.h>
@@ -23,9 +24,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PEERS_MAX 8 /* at a time; then the oldest ends */
-#define WITHIN_S  5 /* a request comes until then */
-#define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+#define PEERS_MAX  32 /* at a time */
+#define PEERS_ROOT 4  /* of them for root alone */
+#define PEERS_USER 4  /* of one user; then its oldest ends */
+#define WITHIN_S   5  /* a request comes until then */
+#define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 struct peer {
 	struct hub *h;
@@ -39,7 +42,7 @@ struct secret_socket {
 	struct hub *h;
 	int listener;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	struct event *accept;
+	struct event *accept, *again;
 	struct peer peers[PEERS_MAX];
 };
 
@@ -66,8 +69,7 @@ static const char *read_sealed(int fd, struct secret *out)
 
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st))
 		return "the secret must come in a sealed memfd";
-	n = st.st_size > (off_t)sizeof(bytes) ? (ssize_t)sizeof(bytes)
-					      : pread(fd, bytes, sizeof(bytes), 0);
+	n = st.st_size > (off_t)sizeof(bytes) ? 0 : pread(fd, bytes, sizeof(bytes), 0);
 	n = n > 0 ? (ssize_t)secret_text_len(bytes, (size_t)n) : 0;
 	if (n < 8 || n > VAULT_LEN_MAX)
 		why = "it has not 8 to 64 characters";
@@ -155,7 +157,7 @@ static void answer(const struct peer *p, const char *why, int fd)
 	(void)sendmsg(p->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Room is for one descriptor: the kernel closes what is more. */
+/* -1 also for what is too long, or has more than one descriptor with it. */
 static ssize_t receive(int from, struct secret_request *r, int *fd)
 {
 	struct iovec bytes = {r, sizeof(*r)};
@@ -168,13 +170,10 @@ static ssize_t receive(int from, struct secret_request *r, int *fd)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control.room)};
 	ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
-	*fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	return m.msg_flags & MSG_TRUNC ? -1 : n;
+	if (n < 0)
+		return -1;
+	return imsg_take_descriptor(&m, fd) && !(m.msg_flags & MSG_TRUNC) ? n : -1;
 }
 
 static void on_request(evutil_socket_t from, short what, void *arg)
@@ -201,36 +200,60 @@ static void on_request(evutil_socket_t from, short what, void *arg)
 
 /* ---- connections ---- */
 
-static struct peer *place(struct secret_socket *s)
+/* NULL: there is none. Nobody but root can take all places, and no user those of another one. */
+static struct peer *place(struct secret_socket *s, uid_t uid)
 {
-	struct peer *oldest = s->peers;
+	struct peer *oldest = NULL, *free_one = NULL;
+	unsigned int own = 0, others = 0;
 
 	for (struct peer *p = s->peers; p < s->peers + PEERS_MAX; p++) {
-		if (p->fd < 0)
-			return p;
-		if (p->since_ns < oldest->since_ns)
+		if (p->fd < 0) {
+			free_one = p;
+			continue;
+		}
+		others += p->asker.who.uid != 0;
+		if (p->asker.who.uid != uid)
+			continue;
+		own++;
+		if (!oldest || p->since_ns < oldest->since_ns)
 			oldest = p;
 	}
-	end(oldest);
-	return oldest;
+	if (own >= PEERS_USER) {
+		end(oldest);
+		return oldest;
+	}
+	return uid && others >= PEERS_MAX - PEERS_ROOT ? NULL : free_one;
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct secret_socket *s = arg;
+
+	(void)fd, (void)what;
+	event_add(s->accept, NULL);
 }
 
 static void on_connection(evutil_socket_t listener, short what, void *arg)
 {
-	const struct timeval within = {.tv_sec = WITHIN_S};
+	const struct timeval within = {.tv_sec = WITHIN_S}, pause = {.tv_sec = 1};
 	struct secret_socket *s = arg;
 	struct asker asker;
 	struct peer *p;
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
+	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+		log_error("socket for secrets: %s", strerror(errno));
+		event_del(s->accept);
+		event_add(s->again, &pause);
+	}
 	if (fd < 0)
 		return;
-	if (!access_of_peer(s->h, fd, &asker)) {
+	p = access_of_peer(s->h, fd, &asker) ? place(s, asker.who.uid) : NULL;
+	if (!p) {
 		close(fd);
 		return;
 	}
-	p = place(s);
 	p->fd = fd;
 	p->h = s->h;
 	p->since_ns = clock_now();
@@ -268,6 +291,7 @@ struct secret_socket *secret_socket_open(struct hub *h, const char *path)
 	}
 	access_also(h, path);
 	s->accept = event_new(h->base, s->listener, EV_READ | EV_PERSIST, on_connection, s);
+	s->again = event_new(h->base, -1, 0, on_again, s);
 	event_add(s->accept, NULL);
 	return s;
 }
@@ -279,6 +303,7 @@ void secret_socket_close(struct secret_socket *s)
 	for (int i = 0; i < PEERS_MAX; i++)
 		end(&s->peers[i]);
 	event_free(s->accept);
+	event_free(s->again);
 	close(s->listener);
 	(void)unlink(s->path);
 	free(s);
