@@ -173,6 +173,31 @@ static void an_edit_in_between(void **state)
 	refused(SET, "two", "{\"rate\": \"8M\"}", "pending-edits", "sites/two.yaml");
 }
 
+/* The file is written, and not yet what is in force: that is no edit of a person. */
+static void a_second_writer(void **state)
+{
+	struct documents *candidate;
+	char *text = NULL;
+	json_t *answer;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	fprintf(f, "%srate: 7M\n", content("sites/two.yaml"));
+	fclose(f);
+	candidate = documents_copy(revision_documents(world.hub));
+	documents_put(candidate, "two", strdup(text), len);
+	hub_apply(world.hub,
+		&(struct apply_order){
+			.documents = candidate, .writes = json_pack("[s]", "two"), .why = "test"});
+	world_write("sites/two.yaml", text);
+	free(text);
+	answer = does(SET, "two", "{\"rate\": \"8M\"}");
+	assert_string_equal(json_string_value(json_object_get(answer, "code")), "busy");
+	json_decref(answer);
+}
+
 /* ---- what a document says ---- */
 
 static void as_it_is_written(void **state)
@@ -231,6 +256,7 @@ int main(int argc, char **argv)
 		TEST(an_end_between_the_two),
 		TEST(what_a_person_puts_back),
 		TEST(an_edit_in_between),
+		TEST(a_second_writer),
 		TEST(as_it_is_written),
 		TEST(the_default_of_many_sites),
 	};
