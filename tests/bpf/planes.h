@@ -144,6 +144,25 @@ static inline bool is_attached(const struct bpf_plane *p)
 	return p->inside_link[0] >= 0 || p->clsact_ifindex;
 }
 
+/* By their members: what memory holds between them may differ. */
+static inline bool same_live(const struct bpf_live *a, const struct bpf_live *b)
+{
+	const struct packet_options *p = &a->packets, *q = &b->packets;
+
+	return p->pacing_horizon_us == q->pacing_horizon_us && p->ecn_marking == q->ecn_marking &&
+	       p->rate_bytes == q->rate_bytes && p->df == q->df &&
+	       a->outside_forwarding == b->outside_forwarding && a->sites_apart == b->sites_apart;
+}
+
+static inline bool same_options(const struct bpf_options *a, const struct bpf_options *b)
+{
+	return a->workers == b->workers && same_live(&a->live, &b->live) &&
+	       a->bgp_uid == b->bgp_uid && a->outside_count == b->outside_count &&
+	       !memcmp(a->outside_ifindex, b->outside_ifindex, sizeof(a->outside_ifindex)) &&
+	       a->esp_cpus == b->esp_cpus && a->ike_per_second == b->ike_per_second &&
+	       a->ike_burst == b->ike_burst && a->ike_first_per_second == b->ike_first_per_second;
+}
+
 /* Whose options these are, or a free place. */
 static inline struct kept_plane *place_of(const struct bpf_options *o)
 {
@@ -154,7 +173,7 @@ static inline struct kept_plane *place_of(const struct bpf_options *o)
 
 		if (!k->plane)
 			unused = unused ? unused : k;
-		else if (!memcmp(&k->options, o, sizeof(*o)))
+		else if (same_options(&k->options, o))
 			return k;
 	}
 	assert_non_null(unused);
