@@ -94,10 +94,10 @@ ROWS = [
     hub("certificate", CERT["certificate"], also=CERT), hub("private_key", CERT["private_key"], also=CERT),
     hub("ca", [file("ca/root/ca.pem"), file("ca/branches/ca.pem")], sees="none"),
     hub("crl", [file("ca/root/crl.pem")], sees="none"),
-    hub("crl_required", True, sees="none"),
+    hub("crl_required", True, sees="none"), hub("access", [{"group": "daemon", "role": "viewer"}]),
 
     site("name", lambda h: f"other-{h[0]}"), site("class", "gateway", here=1), site("bandwidth", "large", here=2),
-    site("asn", 65099), site("group", "town"),
+    site("asn", 65099), site("group", "town"), site("labels", {"region": "north"}),
     site("address", "203.0.113.9"), site("outer", "ipv6"), site("rate", "80M"),
     site("packets_per_second", "100k"), site("max_prefixes", 500), site("max_prefixes_out", 500),
     site("allow_default", True), site("share_default", True, also={"allow_default": True}),
