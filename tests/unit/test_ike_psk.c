@@ -29,24 +29,28 @@ static void rotate(unsigned int version)
 	give(l, HUB, "key", "");
 	site_starts(l);
 	assert_up(l);
+	assert_int_equal(l->state[HUB].key, EFFECT_KEY_PRESENT);
 	adds = l->adds[HUB];
-	/* The hub is first. Nothing happens to what is up. */
+	/* The hub is first. Nothing happens to what is up, and it is known by which key that is. */
 	give(l, HUB, "new key", "key");
 	pass(l, 5 * S);
 	assert_up(l);
 	assert_int_equal(l->adds[HUB], adds);
 	assert_false(l->seen[HUB][REASON_PREVIOUS_PSK]);
+	assert_int_equal(l->state[HUB].key, EFFECT_KEY_PREVIOUS);
 	/* A device that comes back with the old one is let in, and that is said. */
 	dial(l, SITE);
 	assert_up(l);
 	assert_int_equal(l->adds[HUB], adds + 1);
 	assert_true(l->seen[HUB][REASON_PREVIOUS_PSK]);
+	assert_int_equal(l->state[HUB].key, EFFECT_KEY_PREVIOUS);
 	/* With the new one it is a device like any other. */
 	l->seen[HUB][REASON_PREVIOUS_PSK] = false;
 	configure(l, SITE, "new key");
 	dial(l, SITE);
 	assert_up(l);
 	assert_false(l->seen[HUB][REASON_PREVIOUS_PSK]);
+	assert_int_equal(l->state[HUB].key, EFFECT_KEY_PRESENT);
 	/* The end of the old one: the tunnel stays, and who has only that is out. */
 	adds = l->adds[HUB];
 	give(l, HUB, "new key", "");
@@ -57,6 +61,55 @@ static void rotate(unsigned int version)
 	dial(l, SITE);
 	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
 	assert_true(l->notes[HUB][REASON_WRONG_PSK] > 0);
+	lab_free(l);
+}
+
+/* A rekeyed SA is the one of before: its device has shown no other key. */
+static void a_rekey_shows_no_key(void **state)
+{
+	struct lab *l = lab_new();
+
+	(void)state;
+	give(l, HUB, "key", "");
+	site_starts(l);
+	give(l, HUB, "new key", "key");
+	pass(l, 5 * S);
+	assert_int_equal(l->state[HUB].key, EFFECT_KEY_PREVIOUS);
+	for (int i = 0; i < 2; i++) {
+		engine_command(l->e[i], l->conf[i].number, ENGINE_REKEY_IKE, l->now);
+		pass(l, 5 * S);
+		assert_up(l);
+		assert_int_equal(l->state[HUB].key, EFFECT_KEY_PREVIOUS);
+	}
+	lab_free(l);
+}
+
+/* Keys may have changed while there was no process. */
+static void a_restart_forgets_no_key(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_env env = {.random = lab_random};
+	struct engine_limits limits = engine_limits_default();
+	size_t size = ENGINE_CHECKPOINT_SIZE(1), len;
+	uint8_t *bytes = malloc(size);
+
+	(void)state;
+	assert_non_null(bytes);
+	give(l, HUB, "key", "");
+	site_starts(l);
+	len = engine_checkpoint(l->e[HUB], bytes, size, l->now);
+	for (int turn = 0; turn < 2; turn++) {
+		engine_free(l->e[HUB]);
+		l->e[HUB] = engine_new(&env, &limits);
+		give(l, HUB, turn ? "new key" : "key", turn ? "key" : "");
+		assert_true(engine_restore(l->e[HUB], bytes, len, l->now));
+		engine_start(l->e[HUB], l->now);
+		pass(l, 1 * S);
+		assert_up(l);
+		assert_int_equal(
+			l->state[HUB].key, turn ? EFFECT_KEY_PREVIOUS : EFFECT_KEY_PRESENT);
+	}
+	free(bytes);
 	lab_free(l);
 }
 
@@ -209,6 +262,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotate),
+		cmocka_unit_test(a_rekey_shows_no_key),
+		cmocka_unit_test(a_restart_forgets_no_key),
 		cmocka_unit_test(test_hub_dials),
 		cmocka_unit_test(test_strangers_key),
 		cmocka_unit_test(test_ppk),

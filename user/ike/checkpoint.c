@@ -6,7 +6,7 @@
  */
 #include "ike/former.h"
 
-#define CHECKPOINT_VERSION 4
+#define CHECKPOINT_VERSION 5
 #define CACHED_MAX         2048 /* bytes of one cached message; longer ones are left out */
 
 static void put_addr(struct wr *w, const struct ip_addr *a)
@@ -133,6 +133,7 @@ static void put_sa(struct wr *w, const struct ike_sa *sa)
 	wr_u8(w, sa->forced_encap);
 	wr_u8(w, sa->fragmentation);
 	wr_u8(w, sa->rekey_descendant);
+	wr_u64(w, sa->key_print);
 	wr_u32(w, sa->send_id);
 	wr_u32(w, sa->recv_id);
 	checkpoint_put_blob(w, &sa->response);
@@ -172,6 +173,7 @@ static struct ike_sa *get_sa(struct engine *e, struct tunnel *t, struct rd *r, u
 	sa->forced_encap = rd_u8(r);
 	sa->fragmentation = rd_u8(r);
 	sa->rekey_descendant = rd_u8(r);
+	sa->key_print = rd_u64(r);
 	sa->send_id = rd_u32(r);
 	sa->recv_id = rd_u32(r);
 	checkpoint_get_blob(r, &sa->response);

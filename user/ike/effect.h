@@ -56,10 +56,14 @@ struct effect_sa_ref {
 	struct ip_endpoint remote; /* SA_MOVED */
 };
 
+/* Which pre-shared key of a tunnel its peer has shown last. */
+enum effect_key { EFFECT_KEY_NONE, EFFECT_KEY_PRESENT, EFFECT_KEY_PREVIOUS };
+
 struct effect_tunnel_state {
 	enum effect_phase phase;
 	struct ip_endpoint peer;
 	uint8_t ike_version;
+	enum effect_key key;
 	bool nat_detected;
 	bool afresh;        /* up as before, but by a peer that has begun anew */
 	enum reason reason; /* when up, of trouble that it has or will have; REASON_NONE: none */

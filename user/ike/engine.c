@@ -215,12 +215,16 @@ void engine_tunnel_set(
 	t->present = true;
 	tunnel_configure(e, t, conf);
 	t->psk = *psk;
+	t->psk_print = psk_print(psk);
 	t->try_previous = false;
 	if (conf->options.auth == AUTH_CERT) {
 		/* Not an empty key, which somebody could guess: one that nobody has. */
 		t->psk.len = 32;
 		e->env.random(e->env.context, t->psk.bytes, t->psk.len);
 	}
+	/* Which of its keys the peer has shown may have changed with them. */
+	if (t->reported && same)
+		tunnel_report_again(e, t);
 	/* Before the start a checkpoint may still bring it up: nobody should hear "down" first. */
 	if (!t->reported && e->started)
 		tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));

@@ -190,6 +190,8 @@ void child_expire(struct engine *e, struct tunnel *t, int slot, uint64_t now);
 /* ---- tunnel.c ---- */
 
 /* The PSK of an SA; the previous one where the peer was found to have that. */
+/* What tells one pre-shared key from another, and survives the process in its checkpoint; never 0. */
+uint64_t psk_print(const struct secret *psk);
 const struct secret *tunnel_psk(const struct ike_sa *sa);
 /* It failed with this key: the next attempt takes the other one, if there is one. */
 void tunnel_other_key(struct tunnel *t);

@@ -91,8 +91,9 @@ static bool is_of_peer(enum reason r)
 static bool same_state(const struct effect_tunnel_state *a, const struct effect_tunnel_state *b)
 {
 	return a->phase == b->phase && a->reason == b->reason && a->ike_version == b->ike_version &&
-	       a->nat_detected == b->nat_detected && endpoint_equal(&a->peer, &b->peer) &&
-	       strcmp(a->detail, b->detail) == 0 && strcmp(a->ike_proposal, b->ike_proposal) == 0;
+	       a->key == b->key && a->nat_detected == b->nat_detected &&
+	       endpoint_equal(&a->peer, &b->peer) && strcmp(a->detail, b->detail) == 0 &&
+	       strcmp(a->ike_proposal, b->ike_proposal) == 0;
 }
 
 static void tell(
@@ -101,6 +102,9 @@ static void tell(
 	if (sa) {
 		s->peer = sa->remote;
 		s->ike_version = sa->version->number;
+		s->key = !sa->key_print                  ? EFFECT_KEY_NONE
+			 : sa->key_print == t->psk_print ? EFFECT_KEY_PRESENT
+							 : EFFECT_KEY_PREVIOUS;
 		s->nat_detected = sa->nat_here || sa->nat_there;
 		suite_format(&sa->suite, s->ike_proposal);
 	}

@@ -344,6 +344,7 @@ void ike_sa_establish(struct engine *e, struct ike_sa *sa, bool initial_contact,
 	char suite[SUITE_STR_SIZE];
 
 	ike_set_state(sa, IKE_ESTABLISHED);
+	sa->key_print = t->conf.options.auth == AUTH_PSK ? psk_print(tunnel_psk(sa)) : 0;
 	admission_leave(e, sa);
 	ike_sa_announce(e, sa, ENGINE_SPI_IN_FORCE);
 	forget_handshake(sa);

@@ -103,6 +103,7 @@ struct rivals {
 struct tunnel {
 	struct engine_tunnel conf;
 	struct secret psk;
+	uint64_t psk_print;                     /* of that */
 	bool try_previous;                      /* our next attempt uses the previous key */
 	struct credential *own;                 /* NULL: the engine's */
 	struct blob peer_chain[CERT_CHAIN_MAX]; /* what the peer authenticated with last */
@@ -193,9 +194,10 @@ struct ike_sa {
 	};
 	struct v1_sa *v1; /* what only IKEv1 has; NULL with IKEv2 */
 	bool nat_here, nat_there, forced_encap;
-	bool previous_key;             /* the peer has, or gets, proof by the previous PSK */
-	bool ppk_announced;            /* by both ends; RFC 8784 3 */
-	bool fragmentation;            /* both ends take fragments; RFC 7383 2.3 */
+	uint64_t key_print; /* psk_print() of what it was authenticated by; 0: not by a PSK */
+	bool previous_key;  /* the peer has, or gets, proof by the previous PSK */
+	bool ppk_announced; /* by both ends; RFC 8784 3 */
+	bool fragmentation; /* both ends take fragments; RFC 7383 2.3 */
 	struct reassembly *partial[2]; /* of a request, of a response */
 	uint32_t send_id, recv_id;     /* next of ours, next expected */
 	struct blob response;          /* to request recv_id - 1 */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tunnels: when we initiate, what follows the end of an SA. */
+#include "crypto/hash.h"
 #include "ike/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 struct tunnel *tunnel_find(const struct engine *e, uint32_t number)
 {
@@ -21,6 +25,20 @@ bool tunnel_may_rekey(
 	}
 	t->rekeys_until = used + REKEY_EVERY;
 	return true;
+}
+
+uint64_t psk_print(const struct secret *psk)
+{
+	static const char what[] = "sluice pre-shared key";
+	const struct chunk chunks[] = {{what, sizeof(what)}, {psk->bytes, psk->len}};
+	uint8_t hash[SHA256_LEN];
+	uint64_t print;
+
+	if (!hash_sha256(chunks, 2, hash))
+		abort();
+	memcpy(&print, hash, sizeof(print));
+	secret_wipe(hash, sizeof(hash));
+	return print ? print : 1;
 }
 
 const struct secret *tunnel_psk(const struct ike_sa *sa)

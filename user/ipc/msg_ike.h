@@ -73,11 +73,20 @@ enum tunnel_phase {
 	TUNNEL_PHASES,
 };
 
+/* Which pre-shared key the site has shown last. */
+enum tunnel_key {
+	TUNNEL_KEY_NONE, /* it has no IKE SA, or has shown a certificate */
+	TUNNEL_KEY_PRESENT,
+	TUNNEL_KEY_PREVIOUS, /* one that was given to it before */
+	TUNNEL_KEYS,
+};
+
 struct imsg_tunnel_state {
 	uint32_t tunnel;
 	uint32_t phase; /* enum tunnel_phase */
 	struct ip_endpoint peer;
 	uint8_t ike_version; /* 1, 2; 0 when none */
+	uint8_t key;         /* enum tunnel_key */
 	bool nat_detected;
 	bool afresh; /* up as before, but by a peer that has begun anew */
 	char reason

@@ -26,6 +26,7 @@ struct tunnel_ike {
 	enum tunnel_phase phase;
 	struct ip_endpoint peer;
 	uint8_t ike_version; /* 1, 2; 0 when none */
+	enum tunnel_key key; /* that the site has shown */
 	bool nat_detected;
 	char reason
 		[REASON_CODE_SIZE]; /* a code of the catalogue; when up, of trouble, "" without */

@@ -35,6 +35,7 @@ static void on_tunnel_state(void *context, struct imsg *message)
 	t->ike = (struct tunnel_ike){.phase = (enum tunnel_phase)m->phase,
 		.peer = m->peer,
 		.ike_version = m->ike_version,
+		.key = (enum tunnel_key)m->key,
 		.nat_detected = m->nat_detected};
 	if (addr_is_set(&m->peer.addr))
 		t->last_peer = m->peer;
@@ -128,6 +129,7 @@ static void on_heard(void *context, struct imsg *m)
 static const struct imsg_field state_fields[] = {
 	IMSG_ENUM(struct imsg_tunnel_state, phase, TUNNEL_PHASES),
 	IMSG_ADDR(struct imsg_tunnel_state, peer.addr),
+	IMSG_ENUM(struct imsg_tunnel_state, key, TUNNEL_KEYS),
 	IMSG_BOOL(struct imsg_tunnel_state, nat_detected),
 	IMSG_BOOL(struct imsg_tunnel_state, afresh),
 	IMSG_TEXT(struct imsg_tunnel_state, reason),

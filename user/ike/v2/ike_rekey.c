@@ -18,6 +18,7 @@ static struct ike_sa *make_successor(struct engine *e, const struct ike_sa *old,
 	sa->forced_encap = old->forced_encap;
 	sa->fragmentation = old->fragmentation;
 	sa->rekey_descendant = true;
+	sa->key_print = old->key_print;
 	ike_set_state(sa, IKE_ESTABLISHED);
 	ike_sa_schedule(e, sa, now);
 	return sa;

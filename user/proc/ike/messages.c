@@ -12,6 +12,7 @@
 #define OUTER_MTU 1500
 
 static_assert((int)PHASE_UP == (int)TUNNEL_UP, "phase numbers");
+static_assert((int)EFFECT_KEY_PREVIOUS == (int)TUNNEL_KEY_PREVIOUS, "key numbers");
 
 void ike_message_sa_add(const struct effect *f, struct imsg_sa_add *m)
 {
@@ -56,6 +57,7 @@ void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m)
 	m->phase = f->state.phase;
 	m->peer = f->state.peer;
 	m->ike_version = f->state.ike_version;
+	m->key = f->state.key;
 	m->nat_detected = f->state.nat_detected;
 	m->afresh = f->state.afresh;
 	snprintf(m->reason, sizeof(m->reason), "%s", reason_code(f->state.reason));
