@@ -214,7 +214,7 @@ static void a_longer_prefix_takes_nothing(void **state)
 	assert_int_equal(events.count, 2);
 	assert_int_equal(events.tunnels, 3); /* tunnels 0 and 1 */
 	assert_string_equal(events.last.details, "it is quarantined: it lies within 10.2.0.0/24, "
-						 "which was announced first by site s1");
+						 "which was announced first by site 's1'");
 	/* His own longer one stays possible, in that quarter too. */
 	announce_site(1, "10.2.0.0/26", true);
 	assert_true(hub_has("10.2.0.0/26", 2));
@@ -228,7 +228,7 @@ static void a_longer_prefix_takes_nothing(void **state)
 	announce_site(1, "10.2.0.0/24", true);
 	assert_true(quarantined("10.2.0.0/24", 2) && quarantined("10.2.0.0/24", 3));
 	assert_string_equal(events.last.details, "it is quarantined: it lies around 10.2.0.0/25, "
-						 "which was announced first by site s0");
+						 "which was announced first by site 's0'");
 	assert_int_equal(events.count, 2);
 	announce_site(1, "10.2.0.128/25", true); /* the other half is free */
 	assert_true(hub_has("10.2.0.128/25", 2));
@@ -274,7 +274,7 @@ static void each_is_told_of_his_own_rival(void **state)
 		assert_int_equal(prefix_compare(&views[t].rival, rival), 0);
 	}
 	assert_string_equal(events.last.details, "it is quarantined: it lies around 10.1.2.0/24, "
-						 "which was announced first by site s2");
+						 "which was announced first by site 's2'");
 }
 
 /* Sites of one location, declared owners, static routes, defaults: all of them may lie within others. */
@@ -428,7 +428,7 @@ static void an_owner_without_a_session_stays_the_owner(void **state)
 	assert_int_equal(events.count, 6);
 	assert_string_equal(events.last.details,
 		"it is quarantined: it lies around 10.2.0.0/24, which was announced first by site "
-		"s0, which has no session now");
+		"'s0', which has no session now");
 	tunnels(0, true);
 	assert_true(hub_has("10.1.0.0/24", 0) && hub_has("10.2.0.0/24", 0));
 	assert_true(quarantined("10.1.0.0/24", 2) && quarantined("10.2.0.0/16", 2));

@@ -498,7 +498,7 @@ static void test_identity_of_another_kind(void **state)
 	l->conf[SITE].local_id.type = IKE_ID_KEY_ID;
 	configure(l, HUB, "key");
 	site_starts(l);
-	assert_string_equal(l->last[HUB], "identity keyid:s; site shop has fqdn:s");
+	assert_string_equal(l->last[HUB], "identity keyid:s; site 'shop' has fqdn:s");
 	lab_free(l);
 	l = lab_new();
 	strcpy(l->conf[HUB].site, "shop");
@@ -506,7 +506,7 @@ static void test_identity_of_another_kind(void **state)
 	l->conf[SITE].local_id = (struct ike_identity){IKE_ID_FQDN, 8, "10.1.1.1"};
 	configure(l, HUB, "key");
 	site_starts(l);
-	assert_string_equal(l->last[HUB], "identity fqdn:10.1.1.1; site shop has ipv4:10.1.1.1");
+	assert_string_equal(l->last[HUB], "identity fqdn:10.1.1.1; site 'shop' has ipv4:10.1.1.1");
 	lab_free(l);
 }
 

@@ -101,7 +101,7 @@ static void test_device_at_another_address(void **state)
 	d = only_unknown(l);
 	assert_int_equal(d->reason, REASON_UNKNOWN_ID);
 	assert_string_equal(d->detail,
-		"identity fqdn:s: it is site shop tunnel 0's, whose address is 198.51.100.7");
+		"identity fqdn:s: it is site 'shop' tunnel 0's, whose address is 198.51.100.7");
 	assert_says(l, REASON_OTHER_ADDRESS, "it came from 192.0.2.2 to 192.0.2.1");
 	assert_int_equal(l->state[SITE].reason, REASON_PEER_REFUSED);
 	assert_string_equal(
@@ -120,7 +120,7 @@ static void test_who_only_says_so_changes_no_tunnel(void **state)
 	configure(l, SITE, "wrong");
 	engine_command(l->e[SITE], l->conf[SITE].number, ENGINE_UP, l->now);
 	pass(l, S);
-	assert_non_null(strstr(only_unknown(l)->detail, "it is site shop tunnel 0's"));
+	assert_non_null(strstr(only_unknown(l)->detail, "it is site 'shop' tunnel 0's"));
 	assert_int_equal(l->told[HUB][l->conf[HUB].number], 0);
 	assert_int_equal(l->notes[HUB][REASON_OTHER_ADDRESS], 0);
 	lab_free(l);
@@ -141,7 +141,7 @@ static void test_device_at_the_other_address_of_the_hub(void **state)
 	engine_tunnel_set(l->e[HUB], &c, &psk, l->now);
 	site_starts(l);
 	assert_string_equal(only_unknown(l)->detail,
-		"identity fqdn:s: it is site shop tunnel 0's, on 198.51.100.1 of the hub");
+		"identity fqdn:s: it is site 'shop' tunnel 0's, on 198.51.100.1 of the hub");
 	assert_says(l, REASON_OTHER_ADDRESS, "it came from 192.0.2.2 to 192.0.2.1");
 	lab_free(l);
 }
@@ -188,10 +188,11 @@ static void test_key_of_another_tunnel(void **state)
 {
 	(void)state;
 	has_key_of_other(NULL,
-		"identity fqdn:s: it is site shop tunnel 0's, whose pre-shared key is "
+		"identity fqdn:s: it is site 'shop' tunnel 0's, whose pre-shared key is "
 		"another one");
-	has_key_of_other(make_v2, "identity fqdn:s: it is site shop tunnel 0's, which has another "
-				  "version of IKE");
+	has_key_of_other(make_v2,
+		"identity fqdn:s: it is site 'shop' tunnel 0's, which has another "
+		"version of IKE");
 }
 
 int main(void)

@@ -90,7 +90,7 @@ static void say_why(const struct bgp *b, const struct rib_prefix *e, const struc
 		snprintf(text, REASON_TEXT_SIZE, "it is not used: %s",
 			policy_reason(policy_import(&b->policy, path->peer, &prefix, path->attrs)));
 	else if (rival == e)
-		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site %s%s",
+		snprintf(text, REASON_TEXT_SIZE, "it is quarantined: %s site '%s'%s",
 			claims_find(&b->claims, &prefix) ? "it belongs to"
 							 : "it was announced first by",
 			owner ? owner->rib.conf.site : "-", silent);
@@ -98,7 +98,8 @@ static void say_why(const struct bgp *b, const struct rib_prefix *e, const struc
 		const struct ip_prefix p = rib_prefix_of(rival);
 
 		snprintf(text, REASON_TEXT_SIZE,
-			"it is quarantined: it lies %s %s, which was announced first by site %s%s",
+			"it is quarantined: it lies %s %s, which was announced first by site "
+			"'%s'%s",
 			rival->len < e->len ? "within" : "around", prefix_format(&p, other),
 			owner ? owner->rib.conf.site : "-", silent);
 	}

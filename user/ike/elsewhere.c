@@ -43,7 +43,7 @@ const char *elsewhere_format(const struct tunnel *t, const struct ip_endpoint *l
 	bool hub = is_other_hub(t, local), peer = is_other_peer(t, remote);
 	char address[ADDR_STR_SIZE], ours[ADDR_STR_SIZE];
 
-	snprintf(text, REASON_TEXT_SIZE, "it is site %.60s tunnel %u's%s%s%s%s%s", t->conf.site,
+	snprintf(text, REASON_TEXT_SIZE, "it is site '%.60s' tunnel %u's%s%s%s%s%s", t->conf.site,
 		t->conf.number % TUNNELS_PER_SITE, peer ? ", whose address is " : "",
 		peer ? addr_format(&t->conf.remote, address) : "", hub ? ", on " : "",
 		hub ? addr_format(&t->conf.local, ours) : "",

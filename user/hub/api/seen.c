@@ -3,6 +3,7 @@
 #include "hub/api/access_internal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +66,29 @@ static bool mentions(const char *text, const char *name)
 	return false;
 }
 
+/*
+ * A process tells of a site as: site 'NAME'. Only those that are seen may be named so: hub does not know what was
+ * called so once and is gone.
+ */
+static bool names_unseen(const struct model *seen, const char *text)
+{
+	static const char mark[] = "site '";
+
+	for (const char *at = text; (at = strstr(at, mark));) {
+		size_t len = strcspn(at += sizeof(mark) - 1, "'");
+		char name[SITE_NAME_SIZE];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		if (len >= sizeof(name) || !site_find(seen, name))
+			return true;
+	}
+	return false;
+}
+
 static bool mentions_hidden(const struct hub *h, const struct model *seen, const char *text)
 {
+	if (names_unseen(seen, text))
+		return true;
 	/* Words by themselves are what the contract lists. */
 	for (uint32_t i = 0; strchr(text, ' ') && i < SITE_SLOTS; i++) {
 		const struct site *site = h->model.sites[i];

@@ -186,8 +186,9 @@ static void note_unknown(struct engine *e, const struct ike_sa *sa, const struct
 			elsewhere_format(elsewhere, &m->local, &m->remote,
 				", which has another version of IKE", where));
 	} else if (like) {
-		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.80s; site %s has %.80s",
-			text, like->conf.site, identity_format(&like->conf.remote_id, other));
+		stranger_refused(e, m, true, REASON_UNKNOWN_ID,
+			"identity %.80s; site '%s' has %.80s", text, like->conf.site,
+			identity_format(&like->conf.remote_id, other));
 	} else if (here) {
 		stranger_refused(e, m, true, REASON_UNKNOWN_ID, "identity %.90s, expected %.90s",
 			text, identity_format(&here->conf.remote_id, other));
