@@ -148,7 +148,7 @@ run token create --role king; exits 2 "token create: no such role"
 run token create --role viewer --scope north; exits 2 "token create: a scope is of a group"
 run token create --role viewer --days 367; exits 2 "token create: a year at most"
 run apply --role viewer; exits 2 "--role is for token create"
-run secret list; exits 0 "secret list"; asked 'GET /v1/secrets'; shows '^store-1.0 2026-11-30T00:06:12Z store-1 0, store-2 1$' "secret list: who uses it"
+run secret list; exits 0 "secret list"; asked 'GET /v1/secrets'; shows '^store-1.0 2026-11-30T00:06:12Z store-1 0, store-2 1, store-2 1 \(BGP\)$' "secret list: who uses it"
 run secret rotate store-1.0; exits 0 "secret rotate"; asked 'POST /v1/secrets/store-1.0/rotate'
 run secret delete store-1.0 --force; exits 0 "secret delete"; asked 'POST /v1/secrets/store-1.0/delete {"force":true}'
 run secret rotate; exits 2 "secret rotate: which"
@@ -260,7 +260,7 @@ completes "tunnel down store-1" 0 1 --force
 completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json
 completes "show dataplane" --json
 completes "secret" list rotate delete set show
-completes "secret rotate" store-1.0 store-1.0.previous
+completes "secret rotate" store-1.0 store-1.0.previous store-3.next
 completes "token revoke" 0badcafe 0000000a
 completes "token create" --role --scope --days
 kill $daemon; wait $daemon 2>/dev/null

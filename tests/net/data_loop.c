@@ -24,6 +24,7 @@
 #include "esp/esp.h"
 #include "ipc/data_saved.h"
 #include "ipc/datagram.h"
+#include "ipc/descriptor.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_sa.h"
 #include "proc/roles.h"
@@ -70,27 +71,10 @@ static void message(int fd, enum imsg_type type, int pass, const void *payload, 
 		uint32_t type, len;
 		uint8_t bytes[8192];
 	} m = {.type = type, .len = (uint32_t)len};
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {.iov_base = &m, .iov_len = 8 + len};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (len)
 		memcpy(m.bytes, payload, len);
-	if (pass >= 0) {
-		struct cmsghdr *c;
-
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &pass, sizeof(int));
-	}
-	if (sendmsg(fd, &h, 0) < 0)
+	if (descriptor_send(fd, &m, 8 + len, pass, 0) < 0)
 		die("sendmsg");
 }
 

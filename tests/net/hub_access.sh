@@ -75,15 +75,17 @@ case_ "who shows none is not concerned" is 200 http daemon "" /v1/bgp
 secret() { local group=$1 text=$2; shift 2; printf '%s\n' "$text" | as "$group" /run/sluice/command secret "$@"; }
 case_ "who is no admin sets no secret" is '*needs the role admin*' secret daemon a.secret_of.the.lab set lab
 case_ "a stranger does not get that far" is '*you may not ask sluiced*' secret nogroup a.secret_of.the.lab set lab
-case_ "an admin does" is 'it is set*' secret adm a.secret_of.the.lab set lab
+case_ "an admin does" is 'the secret lab is there*' secret adm a.secret_of.the.lab set lab
 case_ "a viewer does not see it" is '*needs the role secret-reader*' ask_own daemon
 case_ "an admin does, by --reveal" is a.secret_of.the.lab ask_own adm
 case_ "the API has its name" is '*"lab"*' as daemon curl -s --unix-socket /run/sluice/control.sock http://localhost/v1/secrets
 sealed() { ! in_hub grep -rl a.secret_of.the.lab /var/lib/sluice /run/sluice && ! grep -q a.secret_of.the.lab "$LAB/sluiced.log" &&
 	[ "$(in_hub stat -c %a%a /var/lib/sluice/secrets /var/lib/sluice/secrets.key | tr '\n' ' ')" = "700700 600600 " ]; }
 case_ "it stands nowhere in clear" sealed
-rotated() { in_hub "$BIN/sluice" secret rotate lab && [ "$(ask_own adm lab.previous)" = a.secret_of.the.lab ] && [ "$(ask_own adm | wc -c)" = 33 ]; }
-case_ "rotated, the one of before is there" rotated
+rotated() { in_hub "$BIN/sluice" secret rotate lab && [ "$(ask_own adm)" = a.secret_of.the.lab ] && [ "$(ask_own adm lab.next | wc -c)" = 33 ]; }
+case_ "rotated, the new one waits" rotated
+applied() { in_hub "$BIN/sluice" apply && [ "$(ask_own adm lab.previous)" = a.secret_of.the.lab ] && [ "$(ask_own adm | wc -c)" = 33 ]; }
+case_ "applied, it is there, and the one of before too" applied
 case_ "the audit log has who saw it" is '*secret-show*lab*done*' in_hub "$BIN/sluice" audit show
 
 HUB_OPTIONS='access: [{group: daemon, role: operator}]'

@@ -10,6 +10,7 @@
 
 #include "audit/log.h"
 #include "base/clock.h"
+#include "hub/api/access_internal.h"
 #include "hub/api/api.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
@@ -138,7 +139,9 @@ static inline void world_applied(struct hub *h, uint64_t of, enum problem proble
 static inline void world_written(void)
 {
 	world_turn();
-	for (int i = 0; hub_apply_is_writing(world.hub) && i < 5000; i++) {
+	for (int i = 0; i < 5000 && (hub_apply_is_writing(world.hub) ||
+					    groups_are_looked_up(world.hub->access->groups_known));
+		i++) {
 		usleep(1000);
 		world_turn();
 	}
@@ -203,6 +206,18 @@ static inline void world_peer(
 	assert_true(addr_parse(peer, &m.peer.addr));
 	m.peer.port = 4500;
 	snprintf(m.reason, sizeof(m.reason), "%s", phase == TUNNEL_UP ? "" : "DPD_TIMEOUT");
+	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
+	world_turn();
+}
+
+/* It is up, by that key. */
+static inline void world_shows(uint32_t tunnel, enum tunnel_key key)
+{
+	struct imsg_tunnel_state m = {
+		.tunnel = tunnel, .phase = TUNNEL_UP, .ike_version = 2, .key = (uint8_t)key};
+
+	assert_true(addr_parse("203.0.113.7", &m.peer.addr));
+	m.peer.port = 4500;
 	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
 	world_turn();
 }
@@ -345,7 +360,7 @@ static inline void world_load(void)
 	world.hub = hub_new(world.revisions, world.path, &start);
 	world.hub->admin->directory = world.dir;
 	access_free(world.hub->access);
-	world.hub->access = access_new(world.dir);
+	world.hub->access = access_new(world.dir, world.hub);
 	hub_audit_free(world.hub->audit);
 	world.hub->audit = hub_audit_new(world.audit);
 	world_set_up(world.hub);
@@ -382,7 +397,7 @@ static inline void world_run(void)
 		imsg_send(world.children[i], IMSG_READY, -1, &ready,
 			i == PROCESS_BGP ? sizeof(ready) : 0);
 	}
-	world_turn();
+	world_written();
 }
 
 static inline void world_begin(const char *concentrator, const char *sites)

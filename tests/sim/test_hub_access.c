@@ -159,7 +159,14 @@ static void no_other_site_is_seen(void **state)
 
 	(void)state;
 	snprintf(event.event.details, sizeof(event.event.details),
-		"it is quarantined: it was announced first by site two");
+		"it is quarantined: it was announced first by site 'two'");
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &event, sizeof(event));
+	/* Also of one that is gone. */
+	snprintf(event.event.details, sizeof(event.event.details),
+		"it is quarantined: it was announced first by site 'three.b', which has no session "
+		"now");
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &event, sizeof(event));
+	snprintf(event.event.details, sizeof(event.event.details), "it belongs to site 'one'");
 	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &event, sizeof(event));
 	for (uint32_t t = 0; t < 6; t++) {
 		struct imsg_sa_info sa = {.tunnel = t, .spi_in = 9, .in_use = true};
@@ -192,6 +199,8 @@ static void no_other_site_is_seen(void **state)
 		if (verbs[v].object == OBJECT_SITES && v != API_SHOW_CLOSED && v != API_SHOW_LOG &&
 			!has(text, "one"))
 			fail_msg("verb %d: its own site is not there", v);
+		if (v == API_SHOW_BGP_LOG && !has(text, "it belongs to site 'one'"))
+			fail_msg("what is of its own site is hidden: %.600s", text);
 		free(text);
 		if (verbs[v].object != OBJECT_SITES)
 			continue;
@@ -445,6 +454,31 @@ static void a_token_ends(void **state)
 	hears(r, "detail", "no token has that id");
 }
 
+/* No verb takes a file that it cannot read for one without tokens. */
+static void a_broken_file_is_told(void **state)
+{
+	struct imsg_api_request revoke = {.verb = API_TOKEN_REVOKE, .tunnel = -1},
+				list = {.verb = API_TOKEN_LIST, .tunnel = -1};
+	char file[96];
+
+	(void)state;
+	world_write("tokens.json", "[{}]");
+	access_free(world.hub->access);
+	world.hub->access = access_new(world.dir, world.hub);
+	strcpy(revoke.token, "0badcafe");
+	hears(list, "detail", "it is not understood; no token is valid");
+	assert_int_equal(client.status, 500);
+	hears(revoke, "detail", "it is not understood");
+	assert_int_equal(client.status, 500);
+	json_decref(makes(ROLE_VIEWER, "", 1, ""));
+	assert_int_equal(client.status, 500);
+	snprintf(file, sizeof(file), "%s/tokens.json", world.dir);
+	assert_int_equal(remove(file), 0);
+	free(asks(list));
+	assert_int_equal(client.status, 200);
+	hears(revoke, "detail", "no token has that id");
+}
+
 /* Whoever shows wrong ones is not listened to for long, and does not fill the log. */
 static void wrong_tokens_are_counted(void **state)
 {
@@ -520,6 +554,7 @@ int main(int argc, char **argv)
 		HUB_TEST(a_token_is_less_than_its_user),
 		HUB_TEST(no_token_makes_one_that_may_more),
 		HUB_TEST(a_token_ends),
+		HUB_TEST(a_broken_file_is_told),
 		HUB_TEST(wrong_tokens_are_counted),
 		HUB_TEST(the_audit_log_names_the_token),
 		HUB_TEST(metrics_without_a_port_are_for_who_may),

@@ -251,10 +251,23 @@ static json_t *token_list(void)
 /* As hub/api/secret_verbs.c makes it. */
 static json_t *secret_list(void)
 {
-	return json_pack("{s:[{s:s, s:s, s:[{s:s, s:i}, {s:s, s:i}]}, {s:s, s:s, s:[]}]}",
-		"secrets", "name", "store-1.0", "set", "2026-11-30T00:06:12Z", "used_by", "site",
-		"store-1", "tunnel", 0, "site", "store-2", "tunnel", 1, "name",
-		"store-1.0.previous", "set", "2026-11-29T00:06:12Z", "used_by");
+	json_t *list = json_array();
+
+	json_array_append_new(
+		list, json_pack("{s:s, s:s, s:b, s:[{s:s, s:i, s:s, s:s}, {s:s, s:i, s:s, s:s}, "
+				"{s:s, s:i, s:s}]}",
+			      "name", "store-1.0", "set", "2026-11-30T00:06:12Z", "waits", 0,
+			      "used_by", "site", "store-1", "tunnel", 0, "as", "psk", "shown",
+			      "present", "site", "store-2", "tunnel", 1, "as", "psk", "shown",
+			      "previous", "site", "store-2", "tunnel", 1, "as", "bgp_password"));
+	json_array_append_new(list,
+		json_pack("{s:s, s:s, s:b, s:[{s:s, s:i, s:s, s:s}, {s:s, s:i, s:s, s:s}]}", "name",
+			"store-1.0.previous", "set", "2026-11-29T00:06:12Z", "waits", 0, "used_by",
+			"site", "store-1", "tunnel", 0, "as", "psk_previous", "shown", "present",
+			"site", "store-2", "tunnel", 1, "as", "psk_previous", "shown", "previous"));
+	json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:[]}", "name", "store-3.next",
+					    "set", "2026-11-30T00:06:12Z", "waits", 1, "used_by"));
+	return json_pack("{s:o}", "secrets", list);
 }
 
 static json_t *token_create(void)

@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/descriptor.h"
 #include "ipc/msg_ike.h"
 #include "ipc/msg_sa.h"
 #include "ipc/privsep.h"
@@ -58,27 +59,10 @@ static void send_message(int fd, enum imsg_type type, int pass, const void *body
 		uint32_t type, len;
 		uint8_t body[4096];
 	} m = {.type = type, .len = (uint32_t)len};
-	struct iovec iov = {.iov_base = &m, .iov_len = 8 + len};
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (len)
 		memcpy(m.body, body, len);
-	if (pass >= 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &pass, sizeof(int));
-	}
-	assert_true(sendmsg(fd, &msg, MSG_NOSIGNAL) > 0);
+	assert_true(descriptor_send(fd, &m, 8 + len, pass, 0) > 0);
 }
 
 static int bind_udp(const struct ip_addr *a, uint16_t port)

@@ -2,54 +2,18 @@
 /* Revisions on a disk: written whole or not at all, whatever happens meanwhile. */
 #include "store/revisions.h"
 
-#include <errno.h>
+#include "faulty_disk.h"
+
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-/* ---- calls that change a disk: the n'th one kills the process, or fails ---- */
-
-static int calls, dies_at, fails_at;
-
-static bool faulty(void)
-{
-	calls++;
-	if (calls == dies_at)
-		kill(getpid(), SIGKILL);
-	if (calls != fails_at)
-		return false;
-	errno = EIO;
-	return true;
-}
-
-int rename(const char *from, const char *to)
-{
-	return faulty() ? -1 : (int)syscall(SYS_rename, from, to);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-	return faulty() ? -1 : (int)syscall(SYS_mkdir, path, mode);
-}
-
-int fsync(int fd)
-{
-	return faulty() ? -1 : (int)syscall(SYS_fsync, fd);
-}
-
-ssize_t write(int fd, const void *bytes, size_t len)
-{
-	return faulty() ? -1 : (ssize_t)syscall(SYS_write, fd, bytes, len);
-}
 
 static char directory[64], place[80];
 static struct revisions r;
@@ -62,7 +26,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(place, sizeof(place), "%s/revisions", directory);
 	r.directory = place;
-	calls = dies_at = fails_at = 0;
+	disk_fails_at(0);
 	return 0;
 }
 
@@ -181,17 +145,17 @@ static void every_step(bool kill_it)
 	uint64_t n = 2;
 
 	assert_int_equal(put("one"), 1);
-	calls = 0;
+	disk_fails_at(0);
 	assert_int_equal(put("two"), 2);
-	steps = calls;
+	steps = disk.calls;
 	assert_true(steps > 10);
 	for (int i = 1; i <= steps; i++) {
 		pid_t pid = fork();
 
-		calls = 0;
+		disk_fails_at(0);
 		if (!pid) {
-			dies_at = kill_it ? i : 0;
-			fails_at = kill_it ? 0 : i;
+			disk.dies_at = kill_it ? i : 0;
+			disk.fails_at = kill_it ? 0 : i;
 			_exit(put("next") != 0);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);

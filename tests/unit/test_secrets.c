@@ -116,7 +116,7 @@ static void all_that_is_missing_is_said(void **state)
 		c->sites[0].tunnels[t].configured = true;
 		set_ref(c->sites[0].tunnels[t].psk, ".none");
 	}
-	assert_false(secrets_check(c, NULL, error));
+	assert_false(secrets_check(c, NULL, false, error));
 	assert_non_null(strstr(error, "site 'a' tunnel 0: psk"));
 	assert_non_null(strstr(error, "\nsite 'a' tunnel 1: psk"));
 	free(c);

@@ -2,45 +2,18 @@
 /* Tokens on a disk: whose text it is, until when, and what a crash or a full disk leaves of them. */
 #include "hub/api/tokens.h"
 
-#include <errno.h>
+#include "faulty_disk.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #define NOW 1796000000
-
-/* ---- calls that change a disk: the n'th one fails ---- */
-
-static int calls, fails_at;
-
-static bool faulty(void)
-{
-	if (++calls != fails_at)
-		return false;
-	errno = EIO;
-	return true;
-}
-
-int rename(const char *from, const char *to)
-{
-	return faulty() ? -1 : (int)syscall(SYS_rename, from, to);
-}
-
-int fsync(int fd)
-{
-	return faulty() ? -1 : (int)syscall(SYS_fsync, fd);
-}
-
-ssize_t write(int fd, const void *bytes, size_t len)
-{
-	return faulty() ? -1 : (ssize_t)syscall(SYS_write, fd, bytes, len);
-}
 
 static char directory[64], path[80];
 static const struct grant north = {ROLE_OPERATOR, "north"};
@@ -53,7 +26,7 @@ static int setup(void **state)
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(path, sizeof(path), "%s/tokens.json", directory);
-	calls = fails_at = 0;
+	disk_fails_at(0);
 	tokens = tokens_new(directory);
 	return 0;
 }
@@ -150,35 +123,84 @@ static void one_that_is_revoked_is_worth_nothing(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
-/* Whichever call fails, what was there is there, and what could not be written is worth nothing. */
+static void id_of(const char *text, char id[API_TOKEN_ID_SIZE])
+{
+	snprintf(id, API_TOKEN_ID_SIZE, "%.8s", text + 7);
+}
+
+/* Whichever call fails, what was there is there, and nothing else. */
 static void a_disk_that_fails_costs_nothing(void **state)
 {
-	char kept[TOKEN_TEXT_SIZE], text[TOKEN_TEXT_SIZE], id[API_TOKEN_ID_SIZE];
+	char kept[TOKEN_TEXT_SIZE], text[TOKEN_TEXT_SIZE];
 	bool ok = false;
 	int at;
 
 	(void)state;
 	assert_true(tokens_make(tokens, north, NOW, NOW + 10, kept));
 	for (at = 1; !ok; at++) {
-		calls = 0;
-		fails_at = at;
+		disk_fails_at(at);
 		ok = tokens_make(tokens, north, NOW, NOW + 10, text);
+		disk_fails_at(0);
 		if (!ok) {
 			assert_int_equal(errno, EIO);
 			assert_string_equal(text, "");
 		}
-		assert_non_null(tokens_find(tokens, kept, NOW));
-		assert_true(ok || count(NOW) >= 1); /* one that is written may be told to nobody */
-		again();
-		assert_non_null(tokens_find(tokens, kept, NOW));
+		for (int turn = 0; turn < 2; turn++, again()) {
+			assert_non_null(tokens_find(tokens, kept, NOW));
+			assert_int_equal(count(NOW), ok ? 2 : 1);
+		}
 	}
 	assert_true(at > 4);
-	/* A revocation holds at once, whether it could be written or not. */
-	snprintf(id, sizeof(id), "%.8s", text + 7);
-	calls = 0;
-	fails_at = 1;
+}
+
+/* It holds at once, and is asked for again until it is on the disk. */
+static void a_revocation_can_be_repeated(void **state)
+{
+	char text[TOKEN_TEXT_SIZE], other[TOKEN_TEXT_SIZE], id[API_TOKEN_ID_SIZE];
+	bool ok = false;
+	int at;
+
+	(void)state;
+	for (at = 1; !ok; at++) {
+		assert_true(tokens_make(tokens, north, NOW, NOW + 10, text));
+		id_of(text, id);
+		disk_fails_at(at);
+		ok = tokens_revoke(tokens, id, NOW);
+		disk_fails_at(0);
+		assert_null(tokens_find(tokens, text, NOW));
+		assert_int_equal(count(NOW), 0);
+		if (!ok)
+			assert_true(tokens_revoke(tokens, id, NOW));
+		assert_false(tokens_revoke(tokens, id, NOW));
+		assert_int_equal(errno, ENOENT);
+		again();
+		assert_null(tokens_find(tokens, text, NOW));
+	}
+	assert_true(at > 4);
+	/* Whatever writes the file next has revoked it as well. */
+	assert_true(tokens_make(tokens, north, NOW, NOW + 10, text));
+	id_of(text, id);
+	disk_fails_at(1);
 	assert_false(tokens_revoke(tokens, id, NOW));
+	disk_fails_at(0);
+	assert_true(tokens_make(tokens, north, NOW, NOW + 10, other));
+	again();
 	assert_null(tokens_find(tokens, text, NOW));
+	assert_non_null(tokens_find(tokens, other, NOW));
+}
+
+/* The file and its directory, which was not there before, survive a loss of power. */
+static void what_is_made_is_on_the_disk(void **state)
+{
+	char text[TOKEN_TEXT_SIZE], below[80];
+
+	(void)state;
+	snprintf(below, sizeof(below), "%s/new", directory);
+	tokens_free(tokens);
+	tokens = tokens_new(below);
+	disk_fails_at(0);
+	assert_true(tokens_make(tokens, north, NOW, NOW + 10, text));
+	assert_int_equal(disk.syncs, 3);
 }
 
 static void what_is_not_understood_is_left_alone(void **state)
@@ -202,13 +224,21 @@ static void what_is_not_understood_is_left_alone(void **state)
 		fclose(f);
 		again();
 		assert_int_equal(count(NOW), 0);
+		assert_int_equal(tokens_broken(tokens), EUCLEAN);
 		assert_false(tokens_make(tokens, north, NOW, NOW + 10, text));
+		assert_int_equal(errno, EUCLEAN);
+		assert_false(tokens_revoke(tokens, "0badcafe", NOW));
+		assert_int_equal(errno, EUCLEAN);
 		f = fopen(path, "re");
 		memset(file, 0, sizeof(file));
 		assert_int_equal(fread(file, 1, sizeof(file) - 1, f), strlen(texts[i]));
 		fclose(f);
 		assert_string_equal(file, texts[i]);
 	}
+	/* Taken away, it is at an end without a restart. */
+	assert_int_equal(remove(path), 0);
+	assert_int_equal(tokens_broken(tokens), 0);
+	assert_true(tokens_make(tokens, north, NOW, NOW + 10, text));
 }
 
 static void there_are_only_so_many(void **state)
@@ -253,6 +283,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			one_that_is_revoked_is_worth_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_that_fails_costs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_revocation_can_be_repeated, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_made_is_on_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_is_not_understood_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(there_are_only_so_many, setup, teardown),

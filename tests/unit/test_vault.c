@@ -2,9 +2,10 @@
 /* The sealed store: what was changed on the disk is noticed, and a disk that fails costs nothing. */
 #include "hub/secret/vault.h"
 
+#include "faulty_disk.h"
+#include "hub/secret/rotation.h"
 #include "hub/secret/secret.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,44 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #define KEY_TEXT  "a.long_secret.of.tests"
-#define FILE_SIZE (8 + 12 + sizeof(KEY_TEXT) - 1 + 16)
-
-/* ---- calls that change a disk: the n'th one fails ---- */
-
-static int calls, fails_at;
-
-static bool faulty(void)
-{
-	if (++calls != fails_at)
-		return false;
-	errno = EIO;
-	return true;
-}
-
-int rename(const char *from, const char *to)
-{
-	return faulty() ? -1 : (int)syscall(SYS_rename, from, to);
-}
-
-int fsync(int fd)
-{
-	return faulty() ? -1 : (int)syscall(SYS_fsync, fd);
-}
-
-ssize_t write(int fd, const void *bytes, size_t len)
-{
-	return faulty() ? -1 : (ssize_t)syscall(SYS_write, fd, bytes, len);
-}
-
-int unlink(const char *path)
-{
-	return faulty() ? -1 : (int)syscall(SYS_unlink, path);
-}
+#define KEY_ID    8 /* where it stands */
+#define NONCE     16
+#define FILE_SIZE (8 + 8 + 12 + sizeof(KEY_TEXT) - 1 + 16)
 
 static char place[64], directory[80];
 
@@ -62,7 +32,7 @@ static int setup(void **state)
 	snprintf(directory, sizeof(directory), "%s/secrets", place);
 	vault_use(directory);
 	unsetenv("CREDENTIALS_DIRECTORY");
-	calls = fails_at = 0;
+	disk_fails_at(0);
 	return 0;
 }
 
@@ -71,7 +41,7 @@ static int teardown(void **state)
 	char command[100];
 
 	(void)state;
-	fails_at = 0;
+	disk_fails_at(0);
 	snprintf(command, sizeof(command), "rm -rf %s", place);
 	return system(command);
 }
@@ -146,7 +116,7 @@ static void what_is_set_can_be_had(void **state)
 	assert_null(memmem(raw, FILE_SIZE, "secret", 6));
 	put("psk", KEY_TEXT);
 	assert_int_equal(read_raw("psk", again), FILE_SIZE);
-	assert_memory_not_equal(raw + 8, again + 8, 12); /* no nonce twice */
+	assert_memory_not_equal(raw + NONCE, again + NONCE, 12); /* no nonce twice */
 	for (const char *const *name =
 			(const char *const[]){"secrets", "secrets/psk", "secrets.key", NULL};
 		*name; name++) {
@@ -177,7 +147,7 @@ static void any_change_is_noticed(void **state)
 		memcpy(bad, raw, sizeof(bad));
 		bad[i / 8] ^= (uint8_t)(1u << i % 8);
 		write_raw("psk", bad, FILE_SIZE);
-		fails("psk", EBADMSG);
+		fails("psk", i / 8 < KEY_ID || i / 8 >= NONCE ? EBADMSG : EKEYREJECTED);
 	}
 	for (size_t len = 0; len <= 200; len++) {
 		write_raw("psk", raw, len);
@@ -202,7 +172,7 @@ static void the_key_is_needed(void **state)
 	len = read_raw("../secrets.key", key);
 	assert_int_equal(len, 32);
 	write_raw("../secrets.key", other, 32);
-	fails("psk", EBADMSG);
+	fails("psk", EKEYREJECTED);
 	write_raw("../secrets.key", key, 31);
 	fails("psk", ENOKEY);
 	write_raw("../secrets.key", key, 33);
@@ -240,25 +210,172 @@ static void a_disk_that_fails_costs_nothing(void **state)
 	(void)state;
 	/* The first one, with its key. */
 	for (at = 1; !ok; at++) {
-		calls = 0;
-		fails_at = at;
+		disk_fails_at(at);
 		ok = vault_set("first", KEY_TEXT, sizeof(KEY_TEXT) - 1);
 		assert_true(is("first", KEY_TEXT) || !ok);
 	}
 	assert_true(at > 4);
 	for (at = 1, ok = false; !ok; at++) {
-		calls = fails_at = 0;
+		disk_fails_at(0);
 		put("psk", "the.old_secret");
-		calls = 0;
-		fails_at = at;
+		disk_fails_at(at);
 		ok = vault_set("psk", KEY_TEXT, sizeof(KEY_TEXT) - 1);
 		assert_true(is("psk", KEY_TEXT) || (!ok && is("psk", "the.old_secret")));
 		assert_true(is("first", KEY_TEXT));
 	}
-	calls = 0;
-	fails_at = 1;
-	assert_false(vault_delete("psk"));
-	assert_true(is("psk", KEY_TEXT));
+	disk_fails_at(0);
+	/* What is gone, and may come back with a loss of power, can be deleted again. */
+	for (at = 1, ok = false; !ok; at++) {
+		put("psk", KEY_TEXT);
+		disk_fails_at(at);
+		ok = vault_delete("psk");
+		disk_fails_at(0);
+		assert_int_equal(is("psk", KEY_TEXT), !ok && at == 1);
+		assert_true(ok || vault_delete("psk"));
+		assert_false(vault_delete("psk"));
+		assert_int_equal(errno, ENOENT);
+	}
+	assert_true(at > 2);
+}
+
+static void what_is_set_is_on_the_disk(void **state)
+{
+	(void)state;
+	disk_fails_at(0);
+	put("first", KEY_TEXT);
+	assert_int_equal(
+		disk.syncs, 5); /* where the directory stands, the key twice, the secret twice */
+	disk_fails_at(0);
+	put("second", KEY_TEXT);
+	assert_int_equal(disk.syncs, 2);
+	disk_fails_at(0);
+	assert_true(vault_delete("first"));
+	assert_int_equal(disk.syncs, 1);
+}
+
+/* ---- one is replaced ---- */
+
+static const struct secret fresh = {.len = 14, .bytes = "the.new_secret"};
+
+static enum rotation replace(const char *name, bool over)
+{
+	char why[ROTATION_WHY_SIZE];
+
+	return rotation_set(name, &fresh, over, why);
+}
+
+static void count_told(void *context, const char *name, const char *why)
+{
+	unsigned int *told = context;
+
+	assert_string_equal(name, "psk");
+	told[why != NULL]++;
+}
+
+static void one_that_is_replaced_waits_first(void **state)
+{
+	unsigned int told[2] = {0};
+
+	(void)state;
+	assert_int_equal(replace("psk", false), ROTATION_DONE);
+	assert_true(is("psk", "the.new_secret"));
+	put("psk", KEY_TEXT);
+	assert_int_equal(replace("psk", false), ROTATION_WAITS);
+	assert_int_equal(replace("psk", false), ROTATION_REFUSED);
+	assert_int_equal(replace("psk", true), ROTATION_WAITS);
+	assert_true(is("psk", KEY_TEXT) && is("psk.next", "the.new_secret"));
+	fails("psk.previous", ENOENT);
+	rotation_apply(count_told, told);
+	assert_true(told[0] == 1 && !told[1]);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+	fails("psk.next", ENOENT);
+	/* One overlap after the other. */
+	assert_int_equal(replace("psk", true), ROTATION_REFUSED);
+	put("psk.next", "the.third_secret");
+	rotation_apply(count_told, told);
+	assert_true(told[0] == 1 && told[1] == 1);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+	/* Nothing of it is left for the next one that is called so. */
+	assert_true(rotation_delete("psk"));
+	fails("psk", ENOENT);
+	fails("psk.next", ENOENT);
+	fails("psk.previous", ENOENT);
+	assert_false(rotation_delete("psk"));
+	assert_int_equal(errno, ENOENT);
+}
+
+static void names_that_are_replaced(void **state)
+{
+	(void)state;
+	for (const char *const *name = (const char *const[]){"", "../x", "x.next", "x.previous",
+		     "x y", "a2345678901234567890123", NULL};
+		*name; name++)
+		assert_int_equal(replace(*name, false), ROTATION_BAD);
+	assert_int_equal(replace("a234567890123456789012", false), ROTATION_DONE);
+	assert_int_equal(replace("a234567890123456789012", false), ROTATION_WAITS);
+}
+
+/* Nobody could use it, so nobody loses by it. */
+static void one_that_is_damaged_is_replaced_at_once(void **state)
+{
+	(void)state;
+	put("psk", KEY_TEXT);
+	write_raw("psk", (const uint8_t *)"x", 1);
+	assert_int_equal(replace("psk", false), ROTATION_DONE);
+	assert_true(is("psk", "the.new_secret"));
+}
+
+/* Whichever call fails: all is as it was, or it is done; and nothing that looks like the one of before is left. */
+static void a_failing_disk_rotates_nothing(void **state)
+{
+	unsigned int told[2] = {0};
+	enum rotation r = ROTATION_FAILED;
+	int at;
+
+	(void)state;
+	put("psk", KEY_TEXT);
+	for (at = 1; r == ROTATION_FAILED; at++) {
+		disk_fails_at(at);
+		r = replace("psk", false);
+		disk_fails_at(0);
+		assert_true(is("psk", KEY_TEXT));
+		assert_int_equal(is("psk.next", "the.new_secret"), r == ROTATION_WAITS);
+		fails("psk.previous", ENOENT);
+	}
+	assert_true(r == ROTATION_WAITS && at > 4);
+	for (at = 1; !told[0]; at++) {
+		disk_fails_at(at);
+		rotation_apply(count_told, told);
+		disk_fails_at(0);
+		if (told[0])
+			break;
+		assert_true(is("psk", KEY_TEXT) && is("psk.next", "the.new_secret"));
+		fails("psk.previous", ENOENT);
+	}
+	assert_true(at > 8);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+	/* Whatever is left of the one that waited is taken away by the next apply. */
+	rotation_apply(count_told, told);
+	fails("psk.next", ENOENT);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+}
+
+/* A hub that is killed between two steps goes on with the next apply. */
+static void what_was_begun_is_ended(void **state)
+{
+	unsigned int told[2] = {0};
+
+	(void)state;
+	put("psk", KEY_TEXT);
+	put("psk.previous", KEY_TEXT);
+	put("psk.next", "the.new_secret");
+	rotation_apply(count_told, told);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+	put("psk.next", "the.new_secret");
+	rotation_apply(count_told, told);
+	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+	fails("psk.next", ENOENT);
+	assert_true(told[0] == 2 && !told[1]);
 }
 
 static void names_stay_in_the_directory(void **state)
@@ -324,6 +441,12 @@ int main(void)
 		TEST(the_key_is_needed),
 		TEST(a_credential_is_the_key),
 		TEST(a_disk_that_fails_costs_nothing),
+		TEST(what_is_set_is_on_the_disk),
+		TEST(one_that_is_replaced_waits_first),
+		TEST(names_that_are_replaced),
+		TEST(one_that_is_damaged_is_replaced_at_once),
+		TEST(a_failing_disk_rotates_nothing),
+		TEST(what_was_begun_is_ended),
 		TEST(names_stay_in_the_directory),
 		TEST(one_that_is_made_can_be_given_to_devices),
 		TEST(the_one_of_before_is_found_by_its_name),

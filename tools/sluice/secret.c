@@ -3,11 +3,14 @@
 
 #include "base/secret.h"
 #include "client.h"
+#include "ipc/descriptor.h"
 #include "ipc/msg_secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,29 +43,78 @@ bool secret_is_own(const char *word)
 
 /* ---- what is set ---- */
 
-/* A line from a terminal, which does not show it; else all there is. */
-static size_t read_input(char bytes[READ_MAX])
+static volatile sig_atomic_t interrupted; /* by that signal */
+
+static void on_signal(int signal)
 {
-	struct termios shown, hidden;
-	bool terminal = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &shown);
+	interrupted = signal;
+}
+
+/* While it waits only, so that none is missed. */
+static bool wait_for_input(const sigset_t *mask)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return ppoll(&p, 1, NULL, mask) > 0 && !interrupted;
+}
+
+static size_t read_all(char bytes[READ_MAX], bool line, const sigset_t *mask)
+{
 	size_t len = 0;
 	ssize_t n = 1;
 
-	if (terminal) {
-		fputs("secret: ", stderr);
-		hidden = shown;
-		hidden.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-	}
-	while (n > 0 && len < READ_MAX && !(terminal && len && bytes[len - 1] == '\n')) {
+	while (n > 0 && len < READ_MAX && !(line && len && bytes[len - 1] == '\n') &&
+		wait_for_input(mask)) {
 		n = read(STDIN_FILENO, bytes + len, READ_MAX - len);
 		len += n > 0 ? (size_t)n : 0;
 	}
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-		fputs("\n", stderr);
+	return len;
+}
+
+/* A line from a terminal, which does not show it, and shows again what follows, whatever ends it. */
+static size_t read_line(char bytes[READ_MAX], const struct termios *shown)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	enum { SIGNALS = sizeof(signals) / sizeof(signals[0]) };
+	const struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction before[SIGNALS];
+	struct termios hidden = *shown;
+	sigset_t held, mask;
+	size_t len;
+
+	sigemptyset(&held);
+	for (int i = 0; i < SIGNALS; i++)
+		sigaddset(&held, signals[i]);
+	sigprocmask(SIG_BLOCK, &held, &mask);
+	for (int i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &act, &before[i]);
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	fputs("secret: ", stderr);
+	len = read_all(bytes, true, &mask);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, shown);
+	fputs("\n", stderr);
+	for (int i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &before[i], NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (interrupted) {
+		secret_wipe(bytes, READ_MAX);
+		raise(interrupted);
+		_exit(CLIENT_USAGE); /* who started it has that ignored */
 	}
 	return len;
+}
+
+/* Else all there is. */
+static size_t read_input(char bytes[READ_MAX])
+{
+	struct termios shown;
+	sigset_t mask;
+
+	if (isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &shown))
+		return read_line(bytes, &shown);
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	return read_all(bytes, false, &mask);
 }
 
 /* In a memfd that nobody can change; -1 with errno. */
@@ -93,47 +145,6 @@ static int no_daemon(const char *path)
 	return CLIENT_NO_DAEMON;
 }
 
-union control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
-static bool send_request(int to, struct secret_request *r, int fd)
-{
-	struct iovec bytes = {r, sizeof(*r)};
-	union control control = {0};
-	struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
-
-	if (fd >= 0) {
-		m.msg_control = &control;
-		m.msg_controllen = sizeof(control.room);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	}
-	return sendmsg(to, &m, MSG_NOSIGNAL) == sizeof(*r);
-}
-
-/* *fd is what came with it, or -1. */
-static bool receive_answer(int from, struct secret_answer *a, int *fd)
-{
-	struct iovec bytes = {a, sizeof(*a)};
-	union control control = {0};
-	struct msghdr m = {.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.room)};
-	bool ok = recvmsg(from, &m, MSG_CMSG_CLOEXEC) == sizeof(*a);
-	struct cmsghdr *c = ok ? CMSG_FIRSTHDR(&m) : NULL;
-
-	*fd = -1;
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	a->text[sizeof(a->text) - 1] = '\0';
-	return ok;
-}
-
 static void print_secret(int own_fd)
 {
 	char bytes[READ_MAX];
@@ -145,7 +156,21 @@ static void print_secret(int own_fd)
 	close(own_fd);
 }
 
-static int ask(const char *path, struct secret_request *r, int own_fd)
+/* False: it does not answer. *fd is what came with the answer, or -1. */
+static bool exchange(
+	int s, const struct secret_request *r, int own_fd, struct secret_answer *a, int *fd)
+{
+	bool whole;
+
+	*fd = -1;
+	if (descriptor_send(s, r, sizeof(*r), own_fd, 0) != sizeof(*r) ||
+		descriptor_receive(s, a, sizeof(*a), 0, fd, &whole) != sizeof(*a))
+		return false;
+	a->text[sizeof(a->text) - 1] = '\0';
+	return whole;
+}
+
+static int ask(const char *path, const struct secret_request *r, int own_fd)
 {
 	const struct timeval within = {.tv_sec = ANSWER_WITHIN_S};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -156,7 +181,7 @@ static int ask(const char *path, struct secret_request *r, int own_fd)
 	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &within, sizeof(within));
 	if (connect(s, (struct sockaddr *)&un, sizeof(un))) {
 		status = no_daemon(path);
-	} else if (!send_request(s, r, own_fd) || !receive_answer(s, &a, &fd)) {
+	} else if (!exchange(s, r, own_fd, &a, &fd)) {
 		fputs("sluice: sluiced does not answer; its log may say why\n", stderr);
 		status = CLIENT_NO_DAEMON;
 	} else if (a.refused) {
@@ -165,7 +190,7 @@ static int ask(const char *path, struct secret_request *r, int own_fd)
 	} else if (fd >= 0) {
 		print_secret(fd);
 	} else {
-		puts("it is set; `sluice apply` puts it in force where it is used");
+		puts(a.text);
 	}
 	close(s);
 	if (own_fd >= 0)

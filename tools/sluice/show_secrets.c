@@ -6,18 +6,37 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *users_text(const json_t *list, char text[256])
+#define USERS_SIZE 4096
+
+/* What is to be known of a use beside who it is. */
+static const char *remark(const json_t *user)
+{
+	const char *as = field_text(user, "as"), *shown = field_text(user, "shown");
+
+	if (!strcmp(as, "psk_previous") && !strcmp(shown, "previous"))
+		return " (old)";
+	if (!strcmp(as, "psk_previous") && !strcmp(shown, "present"))
+		return " (new)";
+	if (!strcmp(as, "psk_previous") && !strcmp(shown, "none"))
+		return " (down)";
+	return !strcmp(as, "ppk") ? " (ppk)" : !strcmp(as, "bgp_password") ? " (BGP)" : "";
+}
+
+static const char *users_text(const json_t *secret, char text[USERS_SIZE])
 {
 	const json_t *o;
 	size_t i;
 
 	text[0] = '\0';
-	json_array_foreach(list, i, o) {
+	json_array_foreach(json_object_get(secret, "used_by"), i, o) {
 		size_t n = strlen(text);
 
-		snprintf(text + n, 256 - n, "%s%s %llu", n ? ", " : "", field_text(o, "site"),
-			(unsigned long long)field_number(o, "tunnel"));
+		snprintf(text + n, USERS_SIZE - n, "%s%s %llu%s", n ? ", " : "",
+			field_text(o, "site"), (unsigned long long)field_number(o, "tunnel"),
+			remark(o));
 	}
+	if (json_is_true(json_object_get(secret, "waits")))
+		return "waits for `sluice apply`";
 	return text[0] ? text : "-";
 }
 
@@ -25,7 +44,7 @@ void print_secrets(const json_t *document)
 {
 	static const struct table_column columns[] = {{.name = "NAME"}, {.name = "SET"},
 		{.name = "USED BY", .wrap = true}, {.name = NULL}};
-	char text[256];
+	char text[USERS_SIZE];
 	const json_t *o;
 	struct table t;
 	size_t i;
@@ -35,7 +54,7 @@ void print_secrets(const json_t *document)
 		table_row(&t);
 		table_text(&t, field_text(o, "name"));
 		table_text(&t, field_text(o, "set"));
-		table_text(&t, users_text(json_object_get(o, "used_by"), text));
+		table_text(&t, users_text(o, text));
 	}
 	table_print(&t, "no secrets are sealed here");
 }

@@ -7,6 +7,7 @@
 #include "hub/apply_files.h"
 
 #include "hub/api/access.h"
+#include "hub/api/secret_overlap.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/host/host.h"
@@ -19,7 +20,6 @@
 #include "hub/secret/secret.h"
 #include "hub/site/admin.h"
 #include "hub/site/site.h"
-#include "ipc/msg_bgp.h"
 #include "plan/plan.h"
 #include "store/documents.h"
 #include "store/revisions.h"
@@ -30,28 +30,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
-{
-	for (uint32_t i = 0; i < n->count; i++) {
-		if (prefix_equal(&n->prefixes[i], p))
-			return true;
-	}
-	return false;
-}
-
-/* Tells bgp about the networks of `from` that `others` does not have. */
-static void send_networks(struct hub *h, const struct networks_conf *from,
-	const struct networks_conf *others, bool present)
-{
-	for (uint32_t i = 0; i < from->count; i++) {
-		struct imsg_bgp_network m = {.prefix = from->prefixes[i], .present = present};
-
-		if (!has_network(others, &from->prefixes[i]))
-			process_send(
-				&h->processes[PROCESS_BGP], IMSG_BGP_NETWORK, -1, &m, sizeof(m));
-	}
-}
 
 struct changes {
 	unsigned int added, changed, removed;
@@ -104,7 +82,9 @@ struct apply_pending {
 	struct certificates *certificates;
 	struct live *live;
 	bool restore, next_start;
-	bool asked; /* over the control socket */
+	bool only_some; /* the documents that it writes; files that others refer to are left alone */
+	bool takes_secrets; /* also those that wait to be in force */
+	bool asked;         /* over the control socket */
 	bool only_tried;
 	hub_apply_done *done;
 	uint64_t of;
@@ -168,6 +148,19 @@ static void finish(
 		p->done(h, p->of, problem, summary, p->warnings, p->more);
 }
 
+/*
+ * All are read again; but a command that changes one site has nothing to do with what has become of the files of others.
+ */
+static bool prepare_certificates(
+	struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
+{
+	if (p->only_some && h->certificates &&
+		certificates_suffice(h->certificates, &h->config->concentrator, p->config))
+		return certificates_fit(h->certificates, p->config, summary);
+	p->certificates = certificates_load(p->config, false, summary);
+	return p->certificates;
+}
+
 /* Checks everything; changes nothing. With a sentence why not. */
 static enum problem prepare(struct hub *h, struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
 {
@@ -185,11 +178,13 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 		return PROBLEM_REFUSED;
 	if (p->only_tried)
 		apply_leave_out(p->config, p->keys);
-	if (!secrets_check(p->config, old, summary))
+	if (!secrets_check(p->config, old, p->only_some, summary))
 		return PROBLEM_INVALID;
-	p->certificates = certificates_load(p->config, false, summary);
-	if (!p->certificates)
+	if (!prepare_certificates(h, p, summary))
 		return PROBLEM_INVALID;
+	if (!p->only_tried)
+		secrets_exposed(
+			p->config, p->documents, p->only_some ? revision_documents(h) : NULL);
 	p->live = p->next_start ? NULL : hub_live_prepare(h, &p->config->concentrator, summary);
 	return p->live || p->next_start ? PROBLEM_NONE : PROBLEM_REFUSED;
 }
@@ -247,16 +242,19 @@ static void commit(struct hub *h, struct apply_pending *own)
 
 	log_hear(hear, own);
 	h->applying = NULL;
-	certificates_free(h->certificates);
-	h->certificates = own->certificates;
 	h->config = c;
 	h->model.config = c;
 	if (own->documents)
 		revision_set(h, own->documents, own->info);
-	certificates_send(h);
-	certificates_warn(h);
-	send_networks(h, &old->concentrator.networks, &c->concentrator.networks, false);
-	send_networks(h, &c->concentrator.networks, &old->concentrator.networks, true);
+	if (own->takes_secrets)
+		secret_take_over(h);
+	if (own->certificates) {
+		certificates_free(h->certificates);
+		h->certificates = own->certificates;
+		certificates_send(h);
+		certificates_warn(h);
+	}
+	hub_live_networks(h, &old->concentrator.networks, &c->concentrator.networks);
 	if (!eventlog_open(h->events, c->concentrator.log_directory))
 		log_error("log_directory %s: %s; events of tunnels are in no file",
 			c->concentrator.log_directory, strerror(errno));
@@ -490,6 +488,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->of = order->of;
 	p->asked = order->who;
 	p->restore = order->restore;
+	p->only_some = order->writes;
 	p->writes = order->writes;
 	p->keys = order->keys;
 	p->more = order->more;
@@ -498,6 +497,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->path = revision_path(h);
 	p->next_start = order->next_start;
 	p->documents = order->documents;
+	p->takes_secrets = !order->documents && !order->next_start;
 	p->warnings = json_array();
 	return p;
 }
@@ -544,6 +544,7 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	}
 	log_hear(NULL, NULL);
 	h->applying = p;
+	access_look_up(h, &p->config->concentrator.access);
 	if (revision_is_newest(h) && !order->confirm_s && !order->next_start && !order->back_to &&
 		!documents_differ(revision_documents(h), p->documents, NULL, NULL)) {
 		/* What the documents refer to may have changed. */
@@ -567,7 +568,7 @@ enum problem hub_try(struct hub *h, struct documents *own_documents, const json_
 		h, &(struct apply_order){.documents = own_documents, .keys = json_deep_copy(keys)});
 	enum problem problem;
 
-	p->only_tried = true;
+	p->only_tried = p->only_some = true;
 	problem = prepare(h, p, summary);
 	pending_free(p);
 	return problem;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/apply_files.h"
 
+#include "base/file.h"
 #include "hub/revision.h"
 
 #include <fcntl.h>
@@ -52,7 +53,7 @@ static bool sync_directories(const char *directory)
 	char parent[PATH_MAX];
 
 	snprintf(parent, sizeof(parent), "%s/..", directory);
-	return document_sync_directory(directory) && document_sync_directory(parent);
+	return file_sync_directory(directory) && file_sync_directory(parent);
 }
 
 bool apply_files_on_disk(const json_t *paths)

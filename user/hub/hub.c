@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
@@ -17,6 +18,7 @@
 #include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/secret.h"
 #include "hub/site/admin.h"
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
@@ -203,6 +205,8 @@ void hub_second(struct hub *h)
 	hub_host_look(h);
 	if (second % SECRETS_AGAIN_S == 0)
 		hub_secrets_again(h);
+	if (second % SECRET_OVERLAP_LOOK_S == 0)
+		secret_overlaps_look(h, (int64_t)(clock_wall() / CLOCK_SECOND));
 	h->model.events_lost += eventlog_look(h->events);
 	hub_sample(h);
 	hub_ike_reach_look(h, now);
@@ -255,6 +259,7 @@ void hub_begin(struct hub *h, bool verbose)
 	hub_aggregate_set(h);
 	confirm_watch(h);
 	revision_begin(h);
+	access_look_up(h, &h->config->concentrator.access);
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i]);
@@ -296,7 +301,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->bfd_sockets = bfd_sockets_new();
 	h->md5 = md5_seen_new();
 	h->host = host_new();
-	h->access = access_new(STATE_DIR);
+	h->access = access_new(STATE_DIR, h);
 	h->clients = clients_new();
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
@@ -365,6 +370,7 @@ int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 		if (!h->secrets)
 			log_error("%s: %s", SECRET_SOCKET, strerror(errno));
 		config_doubts(h->config, hub_log_doubt, NULL);
+		secrets_exposed(h->config, revision_documents(h), NULL);
 		run(h);
 	} else {
 		log_mistakes("cannot start", error);

@@ -4,6 +4,7 @@
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
+#include "ipc/msg_bgp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,35 @@ static void move_metrics(struct hub *h, struct live *live)
 	child_configure(h, PROCESS_API);
 	if (before >= 0)
 		close(before);
+}
+
+static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < n->count; i++) {
+		if (prefix_equal(&n->prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+/* Tells bgp about the networks of `from` that `others` does not have. */
+static void send_networks(struct hub *h, const struct networks_conf *from,
+	const struct networks_conf *others, bool present)
+{
+	for (uint32_t i = 0; i < from->count; i++) {
+		struct imsg_bgp_network m = {.prefix = from->prefixes[i], .present = present};
+
+		if (!has_network(others, &from->prefixes[i]))
+			process_send(
+				&h->processes[PROCESS_BGP], IMSG_BGP_NETWORK, -1, &m, sizeof(m));
+	}
+}
+
+void hub_live_networks(
+	struct hub *h, const struct networks_conf *old, const struct networks_conf *new)
+{
+	send_networks(h, old, new, false);
+	send_networks(h, new, old, true);
 }
 
 void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct live *live)

@@ -13,6 +13,10 @@ struct live *hub_live_prepare(
 	struct hub *h, const struct concentrator_conf *next, char error[CONFIG_ERROR_SIZE]);
 void live_free(struct live *own_live);
 
+/* Tells bgp which networks of the hub are new, and which are gone. */
+void hub_live_networks(
+	struct hub *h, const struct networks_conf *old, const struct networks_conf *new);
+
 /*
  * The data plane and the children as h->config has it, which was `was` before; takes what is needed of `live`, which
  * was prepared for that.

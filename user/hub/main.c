@@ -64,20 +64,24 @@ static void print_doubt(void *context, const char *text)
 static int check(const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config *c = documents_config_of(path, error);
-	bool ok = c && secrets_check(c, NULL, error) && certificates_check(c, error);
+	struct documents *d = documents_load(path, true, error);
+	struct config *c = d ? documents_config(d, error) : NULL;
+	bool ok = c && secrets_check(c, NULL, false, error) && certificates_check(c, error);
 	int why;
 
 	why = ok ? event_files_probe(c->concentrator.log_directory) : 0;
 	if (why)
 		log_warn("log_directory %s: %s", c->concentrator.log_directory, strerror(why));
-	if (ok)
+	if (ok) {
 		config_doubts(c, print_doubt, NULL);
+		secrets_exposed(c, d, NULL);
+	}
 	if (ok)
 		printf("%s: %u sites, no errors\n", path, c->site_count);
 	else
 		fprintf(stderr, "sluiced: %s\n", error);
 	config_free(c);
+	documents_free(d);
 	return ok ? 0 : 1;
 }
 

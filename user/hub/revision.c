@@ -177,7 +177,7 @@ bool revision_is_held(const struct hub *h, uint64_t to, char *text, size_t size)
 	const json_t *info = h->revision->info, *who = json_object_get(info, "who");
 	char date[DATE_TEXT_SIZE], name[64] = "sluiced";
 
-	if (!event_pending(h->revision->late, EV_TIMEOUT, NULL) || (to && to == revision_before(h)))
+	if (!revision_waits(h) || (to && to == revision_before(h)))
 		return false;
 	if (json_is_object(who))
 		snprintf(name, sizeof(name), "uid %d", (int)number_in(who, "uid"));
@@ -194,7 +194,7 @@ bool revision_confirm(struct hub *h, char *text, size_t size)
 	struct revision *v = h->revision;
 	json_t *confirmed;
 
-	if (!event_pending(v->late, EV_TIMEOUT, NULL)) {
+	if (!revision_waits(h)) {
 		snprintf(text, size, "no revision waits to be confirmed");
 		return false;
 	}
@@ -421,11 +421,21 @@ void revision_tell_start_failed(const struct hub *h)
 			revision_number(h));
 }
 
+uint64_t revision_newest(const struct hub *h)
+{
+	return revisions_newest(&h->revision->store);
+}
+
+bool revision_waits(const struct hub *h)
+{
+	return event_pending(h->revision->late, EV_TIMEOUT, NULL);
+}
+
 bool revision_is_newest(const struct hub *h)
 {
 	uint64_t number = revision_number(h);
 
-	return number && number == revisions_newest(&h->revision->store);
+	return number && number == revision_newest(h);
 }
 
 json_t *revision_history(const struct hub *h)

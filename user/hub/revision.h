@@ -57,8 +57,13 @@ uint64_t revision_number(const struct hub *h);
 /* Hub could not start: where what it started with is from, if not from the files. */
 void revision_tell_start_failed(const struct hub *h);
 
+/* The number of the one that the next start begins with; 0: there is none. */
+uint64_t revision_newest(const struct hub *h);
 /* No newer one waits for the next start. */
 bool revision_is_newest(const struct hub *h);
+
+/* Whether what is in force goes back by itself to the one before. */
+bool revision_waits(const struct hub *h);
 
 /*
  * Whether another configuration must not take the place of the one that waits to be confirmed; then `text` says why. Back

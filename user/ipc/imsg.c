@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "ipc/descriptor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,32 +46,9 @@ struct imsg_channel {
 /* One datagram out. 0: taken, 1: would block, -1: peer gone. */
 static int send_one(int fd, const struct imsg_out *out)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = (void *)out->bytes, .iov_len = out->len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (out->fd >= 0) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.space);
-
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &out->fd, sizeof(int));
-	}
-	for (;;) {
-		if (sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-			return 0;
-		if (errno == EINTR)
-			continue;
-		return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 1 : -1;
-	}
+	if (descriptor_send(fd, out->bytes, out->len, out->fd, MSG_DONTWAIT) >= 0)
+		return 0;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 1 : -1;
 }
 
 static void out_free(struct imsg_out *out)
@@ -100,54 +78,6 @@ static void on_writable(int fd, short what, void *arg)
 	event_del(c->writable);
 }
 
-bool imsg_take_descriptor(struct msghdr *m, int *passed_fd)
-{
-	bool alone = !(m->msg_flags & MSG_CTRUNC);
-
-	*passed_fd = -1;
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		for (size_t i = 0;
-			h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && i < count;
-			i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-			if (*passed_fd < 0) {
-				*passed_fd = fd;
-			} else {
-				close(fd);
-				alone = false;
-			}
-		}
-	}
-	return alone;
-}
-
-static ssize_t receive_one(int fd, void *buffer, size_t size, int flags, int *passed_fd)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = buffer, .iov_len = size};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.space)};
-	ssize_t n;
-
-	*passed_fd = -1;
-	do {
-		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n;
-	(void)imsg_take_descriptor(&msg, passed_fd);
-	return n;
-}
-
 static bool unpack(void *buffer, ssize_t n, int passed_fd, struct imsg *m)
 {
 	struct imsg_head head;
@@ -174,8 +104,10 @@ static void on_readable(int fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < MESSAGES_PER_TURN && !freed; i++) {
+		bool whole;
 		int passed_fd;
-		ssize_t n = receive_one(fd, start, IMSG_MAX_SIZE, MSG_DONTWAIT, &passed_fd);
+		ssize_t n = descriptor_receive(
+			fd, start, IMSG_MAX_SIZE, MSG_DONTWAIT, &passed_fd, &whole);
 		struct imsg m;
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -301,8 +233,9 @@ size_t imsg_queued(const struct imsg_channel *c)
 
 bool imsg_receive_blocking(int fd, struct imsg *m, void *buffer, size_t size)
 {
+	bool whole;
 	int passed_fd;
-	ssize_t n = receive_one(fd, buffer, size, 0, &passed_fd);
+	ssize_t n = descriptor_receive(fd, buffer, size, 0, &passed_fd, &whole);
 
 	return n > 0 && unpack(buffer, n, passed_fd, m);
 }

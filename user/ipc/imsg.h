@@ -144,13 +144,6 @@ struct imsg {
 	void *payload; /* the receiver's, until its handler returns */
 };
 
-/*
- * Keeps the first descriptor that came with what recvmsg() has received, or -1, and closes all others: alignment leaves
- * room for a second one that nobody asked for. False: there were others.
- */
-struct msghdr;
-bool imsg_take_descriptor(struct msghdr *m, int *passed_fd);
-
 struct imsg_channel;
 
 /* Called for each message. Takes over m->fd. */

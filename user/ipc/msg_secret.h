@@ -22,7 +22,7 @@ struct secret_request {
 
 struct secret_answer {
 	uint32_t refused; /* 0: it was done */
-	char text[240];   /* a sentence */
+	char text[560];   /* sentences, in lines */
 };
 
 #endif

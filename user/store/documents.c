@@ -2,6 +2,7 @@
 /* Finds and reads the files of a configuration: sluice.yaml, and the directory sites/ beside it. */
 #include "store/documents.h"
 
+#include "base/file.h"
 #include "config/values.h"
 
 #include <dirent.h>
@@ -280,18 +281,6 @@ static bool keep_owner(int fd, const char *path)
 	return !fchmod(fd, st.st_mode & 07777) && !fchown(fd, st.st_uid, st.st_gid);
 }
 
-bool document_sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && !fsync(fd);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = why;
-	return ok;
-}
-
 /* Whole, or as it was; a file that was there is on the disk then, wherever a link leads to. */
 static bool replace_file(const char *path, const struct document *d)
 {
@@ -314,7 +303,7 @@ static bool replace_file(const char *path, const struct document *d)
 	if (ok && rename(beside, real ? real : path))
 		ok = false;
 	if (ok && real)
-		ok = document_sync_directory(dirname(real));
+		ok = file_sync_directory(dirname(real));
 	why = errno;
 	if (!ok && fd >= 0)
 		(void)unlink(beside);
@@ -331,7 +320,7 @@ static bool make_directory(const char *path)
 	if (mkdir(path, 0755))
 		return errno == EEXIST;
 	snprintf(parent, sizeof(parent), "%s/..", path);
-	return document_sync_directory(parent);
+	return file_sync_directory(parent);
 }
 
 struct restoring {
@@ -415,8 +404,8 @@ bool documents_restore(const struct documents *d, const char *path, const json_t
 		(void)documents_differ(files, d, restore_one, &r);
 	documents_free(files);
 	if (r.any && r.ok &&
-		((!document_sync_directory(r.directory) && errno != ENOENT) ||
-			!document_sync_directory(main_directory))) {
+		((!file_sync_directory(r.directory) && errno != ENOENT) ||
+			!file_sync_directory(main_directory))) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%.200s: %s", r.directory, strerror(errno));
 		r.ok = false;
 	}

@@ -52,9 +52,6 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 /* All of the text into an open file, and that to the disk. False with errno. */
 bool document_write(int fd, const char *text, size_t len);
 
-/* What has come into a directory, or left it, is on the disk. False with errno. */
-bool document_sync_directory(const char *path);
-
 /*
  * Makes the documents of sites beside the file `path` what they are here, or, with `only`, an array of names, those of
  * that name, where "" is sluice.yaml, which is left alone else. A file that is there keeps its owner and its mode, and a

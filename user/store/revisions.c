@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/revisions.h"
 
+#include "base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -138,8 +140,8 @@ static bool write_documents(const struct revisions *r, const struct documents *d
 		if (!path_of(path, r, NEW_NAME, file) || !write_file(path, d->text, d->len))
 			return false;
 	}
-	return path_of(path, r, NEW_NAME, "sites") && document_sync_directory(path) &&
-	       path_of(path, r, NEW_NAME, "") && document_sync_directory(path);
+	return path_of(path, r, NEW_NAME, "sites") && file_sync_directory(path) &&
+	       path_of(path, r, NEW_NAME, "") && file_sync_directory(path);
 }
 
 static bool make_directories(const struct revisions *r)
@@ -149,7 +151,7 @@ static bool make_directories(const struct revisions *r)
 	if (mkdir(r->directory, 0700)) {
 		if (errno != EEXIST)
 			return false;
-	} else if (!path_of(path, r, "..", "") || !document_sync_directory(path)) {
+	} else if (!path_of(path, r, "..", "") || !file_sync_directory(path)) {
 		return false;
 	}
 	return remove_tree(r, NEW_NAME) && path_of(path, r, NEW_NAME, "") && !mkdir(path, 0700);
@@ -201,7 +203,7 @@ uint64_t revisions_place(const struct revisions *r, json_t *info)
 
 void revisions_settle(const struct revisions *r)
 {
-	(void)document_sync_directory(r->directory);
+	(void)file_sync_directory(r->directory);
 	forget_old(r);
 }
 
@@ -212,7 +214,7 @@ bool revisions_note(const struct revisions *r, uint64_t number, const json_t *in
 	name_of(number, name);
 	return write_info(r, name, INFO_FILE ".new", info) &&
 	       path_of(from, r, name, INFO_FILE ".new") && path_of(to, r, name, INFO_FILE) &&
-	       !rename(from, to) && path_of(to, r, name, "") && document_sync_directory(to);
+	       !rename(from, to) && path_of(to, r, name, "") && file_sync_directory(to);
 }
 
 /* ---- reading ---- */

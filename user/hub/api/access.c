@@ -7,7 +7,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <grp.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <stdio.h>
@@ -20,14 +19,19 @@
 
 #define READ_WRITE (ACL_READ | ACL_WRITE)
 
-struct access *access_new(const char *directory)
+static void on_groups(void *context);
+
+struct access *access_new(const char *directory, struct hub *h)
 {
 	struct access *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		abort();
 	a->tokens = tokens_new(directory);
+	a->groups_known = groups_new(on_groups, h);
 	a->owner = (gid_t)-1;
+	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++)
+		a->groups[i] = (gid_t)-1;
 	return a;
 }
 
@@ -36,6 +40,7 @@ void access_free(struct access *a)
 	if (!a)
 		return;
 	tokens_free(a->tokens);
+	groups_free(a->groups_known);
 	free(a->seen);
 	free(a);
 }
@@ -92,16 +97,29 @@ void access_set(struct hub *h, int listener)
 		memcpy(a->path, un.sun_path, sizeof(un.sun_path));
 	a->owner = a->path[0] && !stat(a->path, &st) ? st.st_gid : (gid_t)-1;
 	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++) {
-		const struct group *g = i < conf->count ? getgrnam(conf->grants[i].group) : NULL;
+		gid_t gid = (gid_t)-1;
+		enum group_known known =
+			i < conf->count ? groups_find(a->groups_known, conf->grants[i].group, &gid)
+					: GROUP_UNKNOWN;
 
-		a->groups[i] = g ? g->gr_gid : (gid_t)-1;
-		if (!g && i < conf->count)
+		a->groups[i] = known == GROUP_FOUND ? gid : (gid_t)-1;
+		if (known == GROUP_NONE)
 			log_warn("access: there is no group '%s'", conf->grants[i].group);
 	}
 	if (a->path[0])
 		open_to_groups(a, a->path);
 	if (a->other[0])
 		open_to_groups(a, a->other);
+}
+
+static void on_groups(void *context)
+{
+	access_set(context, -1);
+}
+
+void access_look_up(struct hub *h, const struct access_conf *conf)
+{
+	groups_look_up(h->access->groups_known, h->base, conf);
 }
 
 void access_also(struct hub *h, const char *path)

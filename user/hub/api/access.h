@@ -22,13 +22,16 @@ struct asker {
 };
 
 /* Tokens are those of the directory. */
-struct access *access_new(const char *directory);
+struct access *access_new(const char *directory, struct hub *h);
 void access_free(struct access *a);
 struct tokens *access_tokens(const struct hub *h);
 
+/* Has the groups of a configuration looked up, which is or will be in force; waits for nobody. */
+void access_look_up(struct hub *h, const struct access_conf *conf);
+
 /*
- * The configuration or the listener of the control socket (-1: it is the same) is another one: groups are looked up, and
- * the socket can be opened by those that it names.
+ * The configuration or the listener of the control socket (-1: it is the same) is another one: the socket can be opened by
+ * the groups that it names, as far as they are known, and by the others as soon as they are.
  */
 void access_set(struct hub *h, int listener);
 

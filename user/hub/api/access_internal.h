@@ -3,13 +3,15 @@
 #define SLUICE_HUB_API_ACCESS_INTERNAL_H
 
 #include "hub/api/access.h"
+#include "hub/api/groups.h"
 
 #define WRONG_USERS_MAX 64 /* who have shown wrong tokens lately */
 
 struct access {
 	struct tokens *tokens;
-	char path[128];                  /* of the control socket; "": there is none yet */
-	char other[128];                 /* of the one for secrets */
+	char path[128];  /* of the control socket; "": there is none yet */
+	char other[128]; /* of the one for secrets */
+	struct groups *groups_known;
 	gid_t owner;                     /* its group */
 	gid_t groups[CONFIG_ACCESS_MAX]; /* of each grant of the configuration; -1: there is none */
 	struct wrong_tokens {

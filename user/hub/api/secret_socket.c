@@ -9,9 +9,10 @@
 #include "base/log.h"
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/secret_overlap.h"
 #include "hub/secret/secret.h"
 #include "hub/secret/vault.h"
-#include "ipc/imsg.h"
+#include "ipc/descriptor.h"
 #include "ipc/msg_secret.h"
 
 #include <errno.h>
@@ -24,11 +25,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PEERS_MAX  32 /* at a time */
-#define PEERS_ROOT 4  /* of them for root alone */
-#define PEERS_USER 4  /* of one user; then its oldest ends */
-#define WITHIN_S   5  /* a request comes until then */
-#define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+#define PEERS_MAX   32 /* at a time */
+#define PEERS_ROOT  4  /* of them for root alone */
+#define PEERS_USER  4  /* of one user; then its oldest ends */
+#define WITHIN_S    5  /* a request comes until then */
+#define ANSWER_SIZE sizeof(((struct secret_answer *)NULL)->text)
+#define SEALS       (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 struct peer {
 	struct hub *h;
@@ -58,7 +60,10 @@ static void end(struct peer *p)
 
 /* ---- one request ---- */
 
-/* What is wrong with the bytes; NULL: nothing. A memfd never makes hub wait, as a file of somebody's may. */
+/*
+ * What is wrong with the bytes; NULL: nothing. A memfd never makes hub wait, as a file of somebody's may. They are not
+ * what not every device takes is told of, and not refused: who sets it may have such a device.
+ */
 static const char *read_sealed(int fd, struct secret *out)
 {
 	uint8_t bytes[SECRET_FILE_MAX];
@@ -69,36 +74,57 @@ static const char *read_sealed(int fd, struct secret *out)
 
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st))
 		return "the secret must come in a sealed memfd";
-	n = st.st_size > (off_t)sizeof(bytes) ? 0 : pread(fd, bytes, sizeof(bytes), 0);
+	if (st.st_size > (off_t)sizeof(bytes))
+		return "more has come than a secret can be: it has 8 to 64 characters";
+	n = pread(fd, bytes, sizeof(bytes), 0);
 	n = n > 0 ? (ssize_t)secret_text_len(bytes, (size_t)n) : 0;
 	if (n < 8 || n > VAULT_LEN_MAX)
 		why = "it has not 8 to 64 characters";
-	else
-		why = psk_fault(bytes, (size_t)n);
+	for (ssize_t i = 0; !why && i < n; i++) {
+		if (bytes[i] < ' ' || bytes[i] == 0x7f)
+			why = "a character of it is none that can be typed";
+	}
 	if (!why)
 		(void)secret_set(out, bytes, (size_t)n);
 	secret_wipe(bytes, sizeof(bytes));
 	return why;
 }
 
-static const char *set(const char *name, int fd)
+/* False: `text` says why not. */
+static bool set(struct hub *h, const char *name, int fd, char text[ANSWER_SIZE])
 {
+	char why[ROTATION_WHY_SIZE], done[SECRET_SENTENCE_SIZE];
 	struct secret s = {0};
-	const char *why = fd < 0 ? "no secret came with it" : read_sealed(fd, &s);
+	const char *fault = fd < 0 ? "no secret came with it" : read_sealed(fd, &s), *doubt;
+	enum rotation r;
 
-	if (!why && !vault_set(name, s.bytes, s.len))
-		why = vault_why(errno);
+	if (fault) {
+		snprintf(text, ANSWER_SIZE, "%s", fault);
+		return false;
+	}
+	doubt = psk_fault(s.bytes, s.len);
+	r = rotation_set(name, &s, true, why);
 	secret_clear(&s);
-	return why;
+	if (r != ROTATION_DONE && r != ROTATION_WAITS) {
+		snprintf(text, ANSWER_SIZE, "%s", why);
+		return false;
+	}
+	snprintf(text, ANSWER_SIZE, "%s%s%s", secret_set_sentence(h, name, r, done),
+		doubt ? "\nas a pre-shared key, a new tunnel is refused with it: " : "",
+		doubt ? doubt : "");
+	return true;
 }
 
-/* Why not; NULL: it was done, and *out is what goes with the answer. */
-static const char *carry_out(const struct secret_request *r, int fd, int *out)
+/* False: `text` says why not; else *out is what goes with the answer, or -1. */
+static bool carry_out(
+	struct hub *h, const struct secret_request *r, int fd, int *out, char text[ANSWER_SIZE])
 {
 	if (r->verb == SECRET_SET)
-		return set(r->name, fd);
+		return set(h, r->name, fd, text);
 	*out = vault_open(r->name);
-	return *out < 0 ? vault_why(errno) : NULL;
+	if (*out < 0)
+		snprintf(text, ANSWER_SIZE, "%s", vault_why(errno));
+	return *out >= 0;
 }
 
 static const char *judge(struct peer *p, const struct secret_request *r)
@@ -117,79 +143,45 @@ static const char *judge(struct peer *p, const struct secret_request *r)
 	return NULL;
 }
 
-static const char *handle(struct peer *p, struct secret_request *r, int fd, int *out)
+static bool handle(
+	struct peer *p, struct secret_request *r, int fd, int *out, char text[ANSWER_SIZE])
 {
 	const char *why;
 	uint64_t entry;
+	bool done;
 
 	r->name[sizeof(r->name) - 1] = '\0';
 	why = judge(p, r);
-	if (why)
-		return why;
-	entry = hub_audit_secret(
-		p->h, &p->asker, r->verb == SECRET_SET ? "secret-set" : "secret-show", r->name);
-	if (!entry)
-		return "the audit log cannot be written, so it is not done";
-	why = carry_out(r, fd, out);
-	hub_audit_note_end(p->h, entry, why ? "refused" : "done", why ? why : "");
-	return why;
-}
-
-static void answer(const struct peer *p, const char *why, int fd)
-{
-	struct secret_answer a = {.refused = why != NULL};
-	struct iovec bytes = {&a, sizeof(a)};
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
-
-	snprintf(a.text, sizeof(a.text), "%s", why ? why : "");
-	if (fd >= 0) {
-		m.msg_control = &control;
-		m.msg_controllen = sizeof(control.room);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	entry = why ? 0
+		    : hub_audit_secret(p->h, &p->asker,
+			      r->verb == SECRET_SET ? "secret-set" : "secret-show", r->name);
+	if (!entry) {
+		snprintf(text, ANSWER_SIZE, "%s",
+			why ? why : "the audit log cannot be written, so it is not done");
+		return false;
 	}
-	(void)sendmsg(p->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* -1 also for what is too long, or has more than one descriptor with it. */
-static ssize_t receive(int from, struct secret_request *r, int *fd)
-{
-	struct iovec bytes = {r, sizeof(*r)};
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct msghdr m = {.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.room)};
-	ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return -1;
-	return imsg_take_descriptor(&m, fd) && !(m.msg_flags & MSG_TRUNC) ? n : -1;
+	done = carry_out(p->h, r, fd, out, text);
+	hub_audit_note_end(p->h, entry, done ? "done" : "refused", done ? "" : text);
+	return done;
 }
 
 static void on_request(evutil_socket_t from, short what, void *arg)
 {
+	struct secret_answer a = {.refused = 1, .text = "that is not understood"};
 	struct secret_request r;
 	struct peer *p = arg;
 	int fd = -1, out = -1;
 
 	if (what & EV_READ) {
-		ssize_t n = receive(from, &r, &fd);
+		bool whole;
+		ssize_t n = descriptor_receive(from, &r, sizeof(r), MSG_DONTWAIT, &fd, &whole);
 
-		const char *why =
-			n == sizeof(r) ? handle(p, &r, fd, &out) : "that is not understood";
-
+		if (whole && n == sizeof(r)) {
+			a.text[0] = '\0';
+			a.refused = !handle(p, &r, fd, &out, a.text);
+		}
 		if (n > 0)
-			answer(p, why, out);
+			(void)descriptor_send(p->fd, &a, sizeof(a), out, MSG_DONTWAIT);
 	}
 	if (fd >= 0)
 		close(fd);

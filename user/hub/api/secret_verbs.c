@@ -4,8 +4,9 @@
 #include "hub/api/api.h"
 
 #include "base/date.h"
-#include "hub/secret/secret.h"
-#include "hub/secret/vault.h"
+#include "hub/api/secret_overlap.h"
+#include "hub/api/secret_users.h"
+#include "hub/secret/rotation.h"
 #include "ipc/problem.h"
 
 #include <errno.h>
@@ -20,48 +21,48 @@ static json_t *refused(enum problem problem, const char *format, const char *det
 	return problem_json(problem, text);
 }
 
-static bool is_ref(const char *ref, const char *name)
-{
-	return !strncmp(ref, "secret:", 7) && !strcmp(ref + 7, name);
-}
-
-/* Of the configuration in force. */
-static json_t *users_of(const struct hub *h, const char *name)
-{
-	json_t *list = json_array();
-
-	for (uint32_t s = 0; s < h->config->site_count; s++) {
-		const struct site_conf *site = &h->config->sites[s];
-
-		for (int t = 0; t < TUNNELS_PER_SITE; t++) {
-			const struct tunnel_conf *c = &site->tunnels[t];
-			char previous[CONFIG_SECRET_REF_SIZE];
-
-			if (!c->configured)
-				continue;
-			if (is_ref(c->psk, name) || is_ref(c->ppk, name) ||
-				is_ref(site->bgp_password, name) ||
-				is_ref(secret_previous(c, previous), name))
-				json_array_append_new(list,
-					json_pack("{s:s, s:i}", "site", site->name, "tunnel", t));
-		}
-	}
-	return list;
-}
+/* ---- the list ---- */
 
 struct listing {
 	const struct hub *h;
-	json_t *list;
+	json_t *list, *users;
+	char name
+		[SITE_NAME_SIZE]; /* of the present one, of which NAME.previous was the one before */
+	bool previous;
 };
+
+static const char *shown_name(const struct listing *l, const struct secret_user *user)
+{
+	static const char *const names[TUNNEL_KEYS] = {
+		[TUNNEL_KEY_NONE] = "none",
+		[TUNNEL_KEY_PRESENT] = "present",
+		[TUNNEL_KEY_PREVIOUS] = "previous",
+	};
+
+	return names[secret_shown_by(l->h, user)];
+}
+
+static void add_user(void *context, const struct secret_user *user)
+{
+	struct listing *l = context;
+	json_t *o = json_pack("{s:s, s:i, s:s}", "site", user->site->name, "tunnel",
+		(int)user->tunnel, "as", secret_use_name(user->use));
+
+	if (user->use == SECRET_AS_PSK || user->use == SECRET_IN_OVERLAP)
+		json_object_set_new(o, "shown", json_string(shown_name(l, user)));
+	json_array_append_new(l->users, o);
+}
 
 static void add(void *context, const char *name, int64_t set_s)
 {
 	struct listing *l = context;
-	char set[DATE_TEXT_SIZE];
+	char set[DATE_TEXT_SIZE], base[SITE_NAME_SIZE];
 
-	json_array_append_new(
-		l->list, json_pack("{s:s, s:s, s:o}", "name", name, "set", date_format(set_s, set),
-				 "used_by", users_of(l->h, name)));
+	l->users = json_array();
+	secret_users_each(l->h->config, name, add_user, l);
+	json_array_append_new(l->list,
+		json_pack("{s:s, s:s, s:b, s:o}", "name", name, "set", date_format(set_s, set),
+			"waits", rotation_base(name, VAULT_NEXT, base), "used_by", l->users));
 }
 
 json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -75,67 +76,60 @@ json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_
 	return refused(PROBLEM_FAILED, "the secrets cannot be read: %s", strerror(errno));
 }
 
-/* The one of before stays, and is good for devices that still have it. */
-static bool keep_previous(const char *name, const char *previous)
-{
-	struct secret s = {0};
-	bool ok = vault_get(name, &s) && vault_set(previous, s.bytes, s.len);
-	int why = errno;
-
-	secret_clear(&s);
-	errno = why;
-	return ok;
-}
+/* ---- changes ---- */
 
 json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	char previous[2 * SITE_NAME_SIZE];
+	char why[ROTATION_WHY_SIZE], text[SECRET_SENTENCE_SIZE];
 	struct secret s = {0};
-	bool had = vault_has(r->secret), ok;
-	int why;
+	enum rotation done;
 
-	(void)h, (void)site;
-	snprintf(previous, sizeof(previous), "%s" VAULT_PREVIOUS, r->secret);
-	if (strlen(previous) > VAULT_NAME_MAX)
-		return problem_json(PROBLEM_BAD_REQUEST, "the name is too long to be rotated: 22 "
-							 "characters at most");
-	if (had && vault_has(previous))
-		return refused(PROBLEM_REFUSED,
-			"%s is there still: delete it when all devices have the present secret",
-			previous);
-	if (had && !keep_previous(r->secret, previous))
-		return refused(PROBLEM_FAILED, "nothing was changed: %s", vault_why(errno));
+	(void)site;
 	vault_make(&s);
-	ok = vault_set(r->secret, s.bytes, s.len);
-	why = errno;
+	done = rotation_set(r->secret, &s, false, why);
 	secret_clear(&s);
-	if (!ok)
-		return refused(PROBLEM_FAILED, "it could not be written: %s", vault_why(why));
-	if (!had)
-		return json_pack("{s:s}", "ok",
-			"a new secret is there; `sluice secret show --reveal` tells it");
-	return json_pack("{s:s}", "ok",
-		"`sluice apply` puts the new secret in force; devices may use the one of before "
-		"until "
-		"its name with .previous is deleted");
+	switch (done) {
+	case ROTATION_BAD:
+		return refused(PROBLEM_BAD_REQUEST, "%s", why);
+	case ROTATION_REFUSED:
+		return refused(PROBLEM_REFUSED, "%s", why);
+	case ROTATION_FAILED:
+		return refused(PROBLEM_FAILED, "nothing was changed: %s", why);
+	default:
+		return json_pack("{s:s}", "ok", secret_set_sentence(h, r->secret, done, text));
+	}
+}
+
+/* Ends a rotation, or takes back what waits. */
+static json_t *delete_one(struct hub *h, const char *name, bool is_previous)
+{
+	if (!vault_delete(name))
+		return errno == ENOENT
+			       ? refused(PROBLEM_NO_SUCH_SECRET, "no secret is named '%s'", name)
+			       : refused(PROBLEM_FAILED, "it could not be deleted: %s",
+					 vault_why(errno));
+	if (is_previous)
+		secret_overlap_ended(h, name);
+	return json_pack("{s:s}", "ok", "it is deleted");
 }
 
 json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	json_t *users = users_of(h, r->secret);
-	bool used = json_array_size(users);
+	char base[SITE_NAME_SIZE], why[PROBLEM_TEXT_SIZE / 2];
+	bool previous = rotation_base(r->secret, VAULT_PREVIOUS, base);
+	bool next = rotation_base(r->secret, VAULT_NEXT, base);
 
 	(void)site;
-	json_decref(users);
-	if (!vault_has(r->secret))
-		return refused(PROBLEM_NO_SUCH_SECRET, "no secret is named '%s'", r->secret);
-	if (used && !r->force)
-		return refused(PROBLEM_REFUSED,
-			"'%s' is used by the configuration in force; with --force it is deleted "
-			"all "
-			"the same",
-			r->secret);
-	if (vault_delete(r->secret))
+	if (h->applying)
+		return problem_json(PROBLEM_BUSY,
+			"a configuration is being applied, which may use it; try again");
+	if (!r->force && vault_has(r->secret) && secret_is_needed(h, r->secret, why, sizeof(why)))
+		return refused(PROBLEM_REFUSED, "%s; with --force it is deleted all the same", why);
+	if (previous || next)
+		return delete_one(h, r->secret, previous);
+	if (rotation_delete(r->secret))
 		return json_pack("{s:s}", "ok", "it is deleted");
+	if (errno == ENOENT || errno == EINVAL)
+		return refused(PROBLEM_NO_SUCH_SECRET, "no secret is named '%s'", r->secret);
 	return refused(PROBLEM_FAILED, "it could not be deleted: %s", vault_why(errno));
 }

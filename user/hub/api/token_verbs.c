@@ -19,15 +19,25 @@ static int64_t wall_s(void)
 	return (int64_t)(clock_wall() / CLOCK_SECOND);
 }
 
+/* One %s in the format is why. */
 static json_t *failed(const char *format, int error)
 {
 	char text[PROBLEM_TEXT_SIZE];
 
 	snprintf(text, sizeof(text), format,
-		error == ENOSPC    ? "there are too many, or the disk is full"
-		: error == EUCLEAN ? "/var/lib/sluice/tokens.json is not understood"
-				   : strerror(error));
+		error == ENOSPC ? "there are too many, or the disk is full" : tokens_why(error));
 	return problem_json(PROBLEM_FAILED, text);
+}
+
+/* NULL: the file can be read. */
+static json_t *refuse_broken(struct hub *h)
+{
+	int error = tokens_broken(access_tokens(h));
+
+	return error ? failed("/var/lib/sluice/tokens.json: %s; no token is valid until you "
+			      "repair it or move it away",
+			       error)
+		     : NULL;
 }
 
 json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -48,6 +58,9 @@ json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api
 	if (asker->by_token && until > asker->token.until_s)
 		return problem_json(PROBLEM_FORBIDDEN,
 			"a token that is made by a token cannot last longer than that one");
+	answer = refuse_broken(h);
+	if (answer)
+		return answer;
 	if (!tokens_make(access_tokens(h), grant, now, until, text))
 		return failed("no token was made: %s", errno);
 	snprintf(ok, sizeof(ok), "token %.8s: %s%s%s, until %s; it is not told again", text + 7,
@@ -60,18 +73,25 @@ json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api
 
 json_t *hub_token_list(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	json_t *refusal = refuse_broken(h);
+
 	(void)site, (void)r;
-	return tokens_list(access_tokens(h), wall_s());
+	return refusal ? refusal : tokens_list(access_tokens(h), wall_s());
 }
 
 json_t *hub_token_revoke(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	json_t *refusal = refuse_broken(h);
+
 	(void)site;
+	if (refusal)
+		return refusal;
 	if (tokens_revoke(access_tokens(h), r->token, wall_s()))
 		return json_pack("{s:s}", "ok", "the token is worth nothing from now on");
 	if (errno == ENOENT)
 		return problem_json(PROBLEM_NO_SUCH_TOKEN, "no token has that id");
-	return failed("the token is worth nothing until sluiced ends, but that could not be "
-		      "written: %s",
+	return failed("the token is worth nothing now, but lives again when sluiced starts again, "
+		      "because "
+		      "that could not be written: %s; revoke it again",
 		errno);
 }

@@ -2,17 +2,15 @@
 #include "hub/api/tokens.h"
 
 #include "base/date.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FILE_NAME "tokens.json"
 #define PREFIX    "sluice_"
@@ -20,15 +18,10 @@
 
 struct tokens {
 	char directory[PATH_MAX];
-	bool broken; /* the file is not understood */
+	int broken; /* errno why the file cannot be had; EUCLEAN: it is not understood */
 	size_t count;
 	struct token list[TOKENS_MAX];
 };
-
-static void path_of(const struct tokens *t, const char *suffix, char path[PATH_MAX + 32])
-{
-	snprintf(path, PATH_MAX + 32, "%s/" FILE_NAME "%s", t->directory, suffix);
-}
 
 /* ---- text ---- */
 
@@ -105,57 +98,71 @@ static bool read_file(struct tokens *t, FILE *f)
 	return ok;
 }
 
-/* The whole file or the one of before; it is on the disk then. */
+/* What was revoked is in it no more. */
 static bool write_file(const struct tokens *t)
 {
-	char path[PATH_MAX + 32], beside[PATH_MAX + 32];
 	json_t *all = json_array();
 	char *text;
-	int fd, directory;
 	bool ok;
 
-	for (size_t i = 0; i < t->count; i++)
-		json_array_append_new(all, token_json(&t->list[i]));
+	for (size_t i = 0; i < t->count; i++) {
+		if (!t->list[i].revoked)
+			json_array_append_new(all, token_json(&t->list[i]));
+	}
 	text = json_dumps(all, JSON_INDENT(1));
 	json_decref(all);
 	if (!text)
 		abort();
-	path_of(t, "", path);
-	path_of(t, ".new", beside);
-	(void)mkdir(t->directory, 0755);
-	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !fsync(fd);
-	if (fd >= 0)
-		close(fd);
+	ok = file_make_directory(t->directory, 0755) &&
+	     file_replace(t->directory, FILE_NAME, text, strlen(text));
 	free(text);
-	if (!ok || rename(beside, path))
-		return false;
-	directory = open(t->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = directory >= 0 && !fsync(directory);
-	if (directory >= 0)
-		close(directory);
 	return ok;
+}
+
+/* What the file says; none is valid if that cannot be found out. */
+static void load(struct tokens *t)
+{
+	char path[PATH_MAX + 32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/" FILE_NAME, t->directory);
+	t->count = 0;
+	f = fopen(path, "re");
+	t->broken = f ? read_file(t, f) ? 0 : EUCLEAN : errno == ENOENT ? 0 : errno;
+	if (f)
+		fclose(f);
+	if (t->broken)
+		t->count = 0;
 }
 
 struct tokens *tokens_new(const char *directory)
 {
 	struct tokens *t = calloc(1, sizeof(*t));
-	char path[PATH_MAX + 32];
-	FILE *f;
 
 	if (!t)
 		abort();
 	snprintf(t->directory, sizeof(t->directory), "%s", directory);
-	path_of(t, "", path);
-	f = fopen(path, "re");
-	t->broken = f ? !read_file(t, f) : errno != ENOENT;
-	if (t->broken) {
-		log_error("%s: it is not understood, so no token is valid", path);
-		t->count = 0;
-	}
-	if (f)
-		fclose(f);
+	load(t);
+	if (t->broken)
+		log_error("%s/" FILE_NAME ": %s; no token is valid", directory,
+			tokens_why(t->broken));
 	return t;
+}
+
+const char *tokens_why(int error)
+{
+	return error == EUCLEAN ? "it is not understood" : strerror(error);
+}
+
+int tokens_broken(struct tokens *t)
+{
+	if (!t->broken)
+		return 0;
+	load(t);
+	if (!t->broken)
+		log_info("%s/" FILE_NAME ": it can be read again, %zu tokens", t->directory,
+			t->count);
+	return t->broken;
 }
 
 void tokens_free(struct tokens *t)
@@ -167,7 +174,7 @@ void tokens_free(struct tokens *t)
 
 static bool is_valid(const struct token *k, int64_t now_s)
 {
-	return now_s < k->until_s;
+	return !k->revoked && now_s < k->until_s;
 }
 
 const struct token *tokens_find(const struct tokens *t, const char *text, int64_t now_s)
@@ -208,15 +215,25 @@ static void forget_old(struct tokens *t, int64_t now_s)
 	}
 }
 
+/* The file has them no more. */
+static void forget_revoked(struct tokens *t)
+{
+	for (size_t i = t->count; i-- > 0;) {
+		if (t->list[i].revoked)
+			remove_at(t, i);
+	}
+}
+
 bool tokens_make(struct tokens *t, struct grant grant, int64_t now_s, int64_t until_s,
 	char text[TOKEN_TEXT_SIZE])
 {
 	struct token *k;
 	uint8_t bytes[SHA256_LEN], id[4];
 	char digits[DIGITS + 1];
+	int why;
 
 	forget_old(t, now_s);
-	errno = t->broken ? EUCLEAN : ENOSPC;
+	errno = t->broken ? t->broken : ENOSPC;
 	if (t->broken || t->count == TOKENS_MAX)
 		return false;
 	k = &t->list[t->count];
@@ -233,9 +250,15 @@ bool tokens_make(struct tokens *t, struct grant grant, int64_t now_s, int64_t un
 	if (!hash_of(text, k->hash))
 		abort();
 	t->count++;
-	if (write_file(t))
+	if (write_file(t)) {
+		forget_revoked(t);
 		return true;
+	}
+	/* It may stand in the file, if only that is not on the disk. */
+	why = errno;
 	t->count--;
+	(void)write_file(t);
+	errno = why;
 	secret_wipe(text, TOKEN_TEXT_SIZE);
 	return false;
 }
@@ -244,13 +267,15 @@ bool tokens_revoke(struct tokens *t, const char *id, int64_t now_s)
 {
 	struct token *k = of_id(t, id);
 
-	if (!k || now_s >= k->until_s) {
-		errno = ENOENT;
+	errno = t->broken ? t->broken : ENOENT;
+	if (!k || now_s >= k->until_s)
 		return false;
-	}
-	remove_at(t, (size_t)(k - t->list));
+	k->revoked = true;
 	forget_old(t, now_s);
-	return write_file(t);
+	if (!write_file(t))
+		return false;
+	forget_revoked(t);
+	return true;
 }
 
 json_t *tokens_list(const struct tokens *t, int64_t now_s)

@@ -20,16 +20,22 @@ struct token {
 	struct grant grant;
 	int64_t made_s, until_s; /* of the wall clock */
 	uint8_t hash[SHA256_LEN];
+	bool revoked; /* worth nothing, and in the file still: that could not be written */
 };
 
 struct tokens;
 
 /*
- * Those of a directory, which need not be there yet. A file that is not understood is left alone: until somebody takes
- * it away no token is valid and none is made.
+ * Those of a directory, which need not be there yet. A file that cannot be read is left alone: until somebody repairs it
+ * or takes it away no token is valid and none is made.
  */
 struct tokens *tokens_new(const char *directory);
 void tokens_free(struct tokens *t);
+
+/* Looks whether the file can be read by now, if it could not. 0: it can; else errno why not. */
+int tokens_broken(struct tokens *t);
+/* Half a sentence for such an errno. */
+const char *tokens_why(int error);
 
 /* Whose text it is; NULL: of none that is valid now. How long that takes says nothing about the digits. */
 const struct token *tokens_find(const struct tokens *t, const char *text, int64_t now_s);
@@ -43,7 +49,7 @@ bool tokens_make(struct tokens *t, struct grant grant, int64_t now_s, int64_t un
 
 /*
  * It is worth nothing from then on. False with errno: ENOENT, there is none of that id; else the file could not be
- * written, and has it still when the daemon starts again.
+ * written, and has it still when the daemon starts again: so it can be revoked once more, until it is written.
  */
 bool tokens_revoke(struct tokens *t, const char *id, int64_t now_s);
 

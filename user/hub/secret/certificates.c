@@ -128,6 +128,19 @@ static bool check_identity(
 	return true;
 }
 
+bool certificates_fit(
+	const struct certificates *all, const struct config *c, char error[CONFIG_ERROR_SIZE])
+{
+	for (uint32_t s = 0; s < c->site_count; s++) {
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			if (c->sites[s].tunnels[t].configured &&
+				!check_identity(all, &c->sites[s], t, error))
+				return false;
+		}
+	}
+	return true;
+}
+
 static bool load(struct certificates *all, const struct config *c, bool lenient, char *error)
 {
 	const struct concentrator_conf *hub = &c->concentrator;
@@ -140,16 +153,12 @@ static bool load(struct certificates *all, const struct config *c, bool lenient,
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			const struct tunnel_conf *conf = &c->sites[s].tunnels[t];
 
-			if (!conf->configured)
-				continue;
-			if (conf->options.auth == AUTH_CERT &&
+			if (conf->configured && conf->options.auth == AUTH_CERT &&
 				!load_own(all, &conf->certificate, error) && !lenient)
-				return false;
-			if (!check_identity(all, &c->sites[s], t, error))
 				return false;
 		}
 	}
-	return true;
+	return certificates_fit(all, c, error);
 }
 
 struct certificates *certificates_load(
@@ -163,6 +172,34 @@ struct certificates *certificates_load(
 		return all;
 	certificates_free(all);
 	return NULL;
+}
+
+static bool same_refs(const struct refs_conf *a, const struct refs_conf *b)
+{
+	bool same = a->count == b->count;
+
+	for (uint32_t i = 0; same && i < a->count; i++)
+		same = !strcmp(a->refs[i], b->refs[i]);
+	return same;
+}
+
+bool certificates_suffice(
+	const struct certificates *all, const struct concentrator_conf *was, const struct config *c)
+{
+	const struct concentrator_conf *is = &c->concentrator;
+	bool all_there = same_refs(&was->ca, &is->ca) && same_refs(&was->crl, &is->crl) &&
+			 was->crl_required == is->crl_required &&
+			 (!is->certificate.chain[0] || certificates_find(all, &is->certificate));
+
+	for (uint32_t s = 0; s < c->site_count; s++) {
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			const struct tunnel_conf *conf = &c->sites[s].tunnels[t];
+
+			if (conf->configured && conf->options.auth == AUTH_CERT)
+				all_there &= certificates_find(all, &conf->certificate) != NULL;
+		}
+	}
+	return all_there;
 }
 
 void certificates_free(struct certificates *all)

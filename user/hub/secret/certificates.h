@@ -22,6 +22,13 @@ struct certificates *certificates_load(
 	const struct config *c, bool lenient, char error[CONFIG_ERROR_SIZE]);
 void certificates_free(struct certificates *all);
 
+/* Whether what was read for `was` is all that another configuration needs. */
+bool certificates_suffice(const struct certificates *all, const struct concentrator_conf *was,
+	const struct config *c);
+/* Whether they are of the identities that it wants; a sentence why not. */
+bool certificates_fit(
+	const struct certificates *all, const struct config *c, char error[CONFIG_ERROR_SIZE]);
+
 /* The same for a look only; logs what ends soon. */
 bool certificates_check(const struct config *c, char error[CONFIG_ERROR_SIZE]);
 

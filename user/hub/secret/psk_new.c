@@ -2,44 +2,29 @@
 #include "hub/secret/psk_new.h"
 
 #include "base/secret.h"
+#include "hub/secret/vault.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEN       32  /* characters, of almost 6 bits each */
 #define FILES_MAX 100 /* of one name */
-
-/* Letters and digits, which every device takes, and a first one that no device takes for the start of a number. */
-static bool random_key(char key[LEN])
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-	uint8_t byte;
-
-	for (int i = 0; i < LEN;) {
-		if (getrandom(&byte, sizeof(byte), 0) != sizeof(byte))
-			return false;
-		byte &= 63;
-		if (byte < sizeof(letters) - 1 && (i || letters[byte] != '0'))
-			key[i++] = letters[byte];
-	}
-	return true;
-}
 
 static bool fill(int fd)
 {
-	char key[LEN + 1];
+	char line[VAULT_MADE_LEN + 1];
+	struct secret key = {0};
 	bool ok;
 
-	key[LEN] = '\n';
-	ok = random_key(key) && write(fd, key, sizeof(key)) == sizeof(key);
-	secret_wipe(key, sizeof(key));
+	vault_make(&key);
+	memcpy(line, key.bytes, VAULT_MADE_LEN);
+	line[VAULT_MADE_LEN] = '\n';
+	secret_clear(&key);
+	ok = write(fd, line, sizeof(line)) == sizeof(line);
+	secret_wipe(line, sizeof(line));
 	return ok;
 }
 

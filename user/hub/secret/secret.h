@@ -4,6 +4,7 @@
 #define SLUICE_HUB_SECRET_SECRET_H
 
 #include "hub/hub.h"
+#include "store/documents.h"
 
 /* secrets.c: a descriptor of a secret that the reference names, or -1 with errno set. */
 int secret_ref_open(const char *ref);
@@ -21,14 +22,21 @@ const char *secret_previous(const struct tunnel_conf *t, char ref[CONFIG_SECRET_
 /* What is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
 const char *psk_fault(const uint8_t *key, size_t len);
 /*
- * False with a line for each secret of a tunnel, or of the whole configuration, that cannot be had. Which
- * lengths and characters a key may have is a rule for keys that differ from those `in_force` (NULL: all are); others
- * are only warned of.
+ * False with a line for each secret of a tunnel that cannot be had. Which characters a key may have is a rule for keys
+ * that differ from those `in_force` (NULL: all are); others are only warned of.
  */
 bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
 	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE]);
-bool secrets_check(
-	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE]);
+/* The same of all sites; `only_changed`: of those that are not what they are in force. */
+bool secrets_check(const struct config *c, const struct config *in_force, bool only_changed,
+	char error[CONFIG_ERROR_SIZE]);
+
+/*
+ * exposed.c: logs each document that has one of the secrets in its text. Those that are what they were are not looked at;
+ * `was` NULL: all are.
+ */
+void secrets_exposed(
+	const struct config *c, const struct documents *in, const struct documents *was);
 
 /* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
 bool hub_tunnel_secrets(struct hub *h, const struct site *site, unsigned int t);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "hub/secret/rotation.h"
 #include "hub/secret/vault.h"
 
 #include <errno.h>
@@ -115,14 +116,30 @@ static bool add_mistake(char error[CONFIG_ERROR_SIZE], const struct site_conf *s
 	return false;
 }
 
-/* The rule holds for new pre-shared keys; one that devices have already goes on, with a warning. */
+/* Whether another reference names the same secret: it has moved, and devices keep it. */
+static bool is_same(const char *ref, const uint8_t *bytes, size_t len)
+{
+	uint8_t other[SECRET_FILE_MAX];
+	const char *why;
+	bool same =
+		ref[0] && read_secret(ref, other, &why) == len && secret_equal(other, bytes, len);
+
+	secret_wipe(other, sizeof(other));
+	return same;
+}
+
+/*
+ * The rule holds for new pre-shared keys; one that devices have already, by the reference `had` (NULL: this one), goes
+ * on, with a warning.
+ */
 static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
-	const char *ref, bool fresh, char error[CONFIG_ERROR_SIZE])
+	const char *ref, const char *had, char error[CONFIG_ERROR_SIZE])
 {
 	uint8_t bytes[SECRET_FILE_MAX];
 	const char *why;
 	size_t len = read_secret(ref, bytes, &why);
 	const char *fault = len && !strncmp(what, "psk", 3) ? psk_fault(bytes, len) : NULL;
+	bool fresh = fault && had && !is_same(had, bytes, len);
 
 	secret_wipe(bytes, sizeof(bytes));
 	if (!len)
@@ -138,18 +155,18 @@ bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
 	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE])
 {
 	const struct tunnel_conf *tunnel = &site->tunnels[t];
-	bool fresh = in_force && strcmp(in_force->psk, tunnel->psk) &&
+	bool other = in_force && strcmp(in_force->psk, tunnel->psk) &&
 		     strcmp(in_force->psk_previous, tunnel->psk);
 	bool ok = true;
 
 	if (tunnel->options.auth == AUTH_PSK)
-		ok &= secret_ok(site, t, "psk", tunnel->psk, fresh, error);
+		ok &= secret_ok(site, t, "psk", tunnel->psk, other ? in_force->psk : NULL, error);
 	if (site->bgp_password[0])
-		ok &= secret_ok(site, t, "bgp_password", site->bgp_password, false, error);
+		ok &= secret_ok(site, t, "bgp_password", site->bgp_password, NULL, error);
 	if (tunnel->psk_previous[0])
-		ok &= secret_ok(site, t, "psk_previous", tunnel->psk_previous, false, error);
+		ok &= secret_ok(site, t, "psk_previous", tunnel->psk_previous, NULL, error);
 	if (tunnel->ppk[0])
-		ok &= secret_ok(site, t, "ppk", tunnel->ppk, false, error);
+		ok &= secret_ok(site, t, "ppk", tunnel->ppk, NULL, error);
 	return ok;
 }
 
@@ -166,15 +183,18 @@ static const struct tunnel_conf *same_tunnel(
 	return &none;
 }
 
-bool secrets_check(
-	const struct config *c, const struct config *in_force, char error[CONFIG_ERROR_SIZE])
+bool secrets_check(const struct config *c, const struct config *in_force, bool only_changed,
+	char error[CONFIG_ERROR_SIZE])
 {
 	bool ok = true;
 
 	error[0] = '\0';
 	for (uint32_t s = 0; s < c->site_count; s++) {
 		const struct site_conf *site = &c->sites[s];
+		const struct site_conf *was = in_force ? config_site(in_force, site->name) : NULL;
 
+		if (only_changed && was && !memcmp(was, site, sizeof(*was)))
+			continue;
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			if (site->tunnels[t].configured)
 				ok &= tunnel_secrets_check(site, t,

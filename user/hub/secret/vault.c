@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/secret/vault.h"
 
+#include "base/file.h"
 #include "config/values.h"
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
@@ -20,11 +21,13 @@
 #define KEY_LEN         32
 #define NONCE_LEN       12 /* drawn anew each time a file is written */
 #define TAG_LEN         16
-#define FILE_MAX        (sizeof(magic) + NONCE_LEN + VAULT_LEN_MAX + TAG_LEN)
+#define KEY_ID_LEN      8
 
-static const uint8_t magic[8] = {'S', 'L', 'S', 'E', 'A', 'L', '1', '\n'};
+static const uint8_t magic[8] = {'S', 'L', 'S', 'E', 'A', 'L', '2', '\n'};
 
 static const char *directory = VAULT_DIRECTORY;
+static char unsettled
+	[SITE_NAME_SIZE]; /* what was deleted while the directory could not be brought to the disk */
 
 void vault_use(const char *other)
 {
@@ -57,46 +60,6 @@ static ssize_t read_file(const char *path, uint8_t *bytes, size_t size)
 	return n;
 }
 
-static bool sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && !fsync(fd);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = why;
-	return ok;
-}
-
-/* The whole file or the one of before; on the disk with the next sync of its directory. */
-static bool write_file(const char *path, const char *beside, const uint8_t *bytes, size_t len)
-{
-	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool ok = fd >= 0 && write(fd, bytes, len) == (ssize_t)len && !fsync(fd);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = why;
-	return ok && !rename(beside, path);
-}
-
-static bool sync_parent(void)
-{
-	char path[PATH_MAX];
-
-	path_of(path, "..");
-	return sync_directory(path);
-}
-
-static bool make_directory(void)
-{
-	if (!mkdir(directory, 0700))
-		return sync_parent();
-	return errno == EEXIST;
-}
-
 /* ---- the key ---- */
 
 /* A credential that is there and not a key is no reason to take another one. */
@@ -120,33 +83,53 @@ static bool has_files(void)
 	bool any = false;
 
 	for (struct dirent *e; d && (e = readdir(d));)
-		any = any || name_is_valid(e->d_name);
+		any = any || is_name(e->d_name);
 	if (d)
 		closedir(d);
 	return any;
 }
 
+/* The key stands beside the directory, as DIRECTORY.key. */
+static bool make_key(const char *name, uint8_t key[KEY_LEN])
+{
+	char parent[PATH_MAX];
+
+	path_of(parent, "..");
+	random_bytes(key, KEY_LEN);
+	return file_replace(parent, name, key, KEY_LEN);
+}
+
 /* A key that is lost is not made anew while something is sealed with it. */
 static bool load_key(uint8_t key[KEY_LEN + 1], bool make)
 {
-	char path[PATH_MAX], beside[PATH_MAX];
+	const char *slash = strrchr(directory, '/');
+	char path[PATH_MAX], name[NAME_MAX];
 	bool ok = false;
 	ssize_t n;
 
 	if (!key_of_service(key, &ok)) {
 		snprintf(path, sizeof(path), "%s.key", directory);
-		snprintf(beside, sizeof(beside), "%s.key.new", directory);
+		snprintf(name, sizeof(name), "%s.key", slash ? slash + 1 : directory);
 		n = read_file(path, key, KEY_LEN + 1);
 		ok = n == KEY_LEN;
-		if (n < 0 && errno == ENOENT && make && !has_files()) {
-			random_bytes(key, KEY_LEN);
-			if (!write_file(path, beside, key, KEY_LEN) || !sync_parent())
-				return false;
-			ok = true;
-		}
+		if (n < 0 && errno == ENOENT && make && !has_files())
+			return make_key(name, key);
 	}
 	if (!ok)
 		errno = ENOKEY;
+	return ok;
+}
+
+/* By which a file tells that it was sealed with another key. Says nothing about the key. */
+static bool id_of(const uint8_t key[KEY_LEN], uint8_t id[KEY_ID_LEN])
+{
+	static const char what[] = "sluice secrets key";
+	const struct chunk chunks[] = {{what, sizeof(what)}, {key, KEY_LEN}};
+	uint8_t hash[SHA256_LEN];
+	bool ok = hash_sha256(chunks, 2, hash);
+
+	memcpy(id, hash, KEY_ID_LEN);
+	secret_wipe(hash, sizeof(hash));
 	return ok;
 }
 
@@ -154,6 +137,7 @@ static bool load_key(uint8_t key[KEY_LEN + 1], bool make)
 
 struct sealed {
 	uint8_t magic[sizeof(magic)];
+	uint8_t key_id[KEY_ID_LEN];
 	uint8_t nonce[NONCE_LEN];
 	uint8_t bytes[VAULT_LEN_MAX + TAG_LEN]; /* the tag follows the last of them */
 };
@@ -161,7 +145,7 @@ struct sealed {
 /* What is bound to it: the format and the name. */
 static size_t bound(const char *name, char text[64])
 {
-	return (size_t)snprintf(text, 64, "sluice secret 1 %s", name);
+	return (size_t)snprintf(text, 64, "sluice secret 2 %s", name);
 }
 
 static bool seal(const char *name, const uint8_t *key, struct sealed *s, size_t len)
@@ -171,8 +155,16 @@ static bool seal(const char *name, const uint8_t *key, struct sealed *s, size_t 
 
 	memcpy(s->magic, magic, sizeof(magic));
 	random_bytes(s->nonce, sizeof(s->nonce));
-	return c && cipher_seal(c, key, s->nonce, s->nonce + c->salt_len, aad, bound(name, aad),
-			    s->bytes, len, s->bytes + len);
+	return c && id_of(key, s->key_id) &&
+	       cipher_seal(c, key, s->nonce, s->nonce + c->salt_len, aad, bound(name, aad),
+		       s->bytes, len, s->bytes + len);
+}
+
+static bool is_of_key(const struct sealed *s, const uint8_t *key)
+{
+	uint8_t id[KEY_ID_LEN];
+
+	return id_of(key, id) && !memcmp(s->key_id, id, sizeof(id));
 }
 
 static bool unseal(const char *name, const uint8_t *key, struct sealed *s, size_t len)
@@ -180,9 +172,8 @@ static bool unseal(const char *name, const uint8_t *key, struct sealed *s, size_
 	const struct cipher *c = cipher_find(ENCR_AES_GCM_16, 8 * KEY_LEN);
 	char aad[64];
 
-	return c && !memcmp(s->magic, magic, sizeof(magic)) &&
-	       cipher_open(c, key, s->nonce, s->nonce + c->salt_len, aad, bound(name, aad),
-		       s->bytes, len, s->bytes + len);
+	return c && cipher_open(c, key, s->nonce, s->nonce + c->salt_len, aad, bound(name, aad),
+			    s->bytes, len, s->bytes + len);
 }
 
 bool vault_get(const char *name, struct secret *out)
@@ -195,7 +186,7 @@ bool vault_get(const char *name, struct secret *out)
 	char path[PATH_MAX];
 	ssize_t n;
 	size_t len;
-	bool ok;
+	bool ok, other_key;
 
 	secret_clear(out);
 	if (!is_name(name))
@@ -206,11 +197,14 @@ bool vault_get(const char *name, struct secret *out)
 		return false;
 	len = (size_t)n - offsetof(struct sealed, bytes) - TAG_LEN;
 	ok = n > (ssize_t)(offsetof(struct sealed, bytes) + TAG_LEN) && len <= VAULT_LEN_MAX &&
-	     unseal(name, key, &file.sealed, len) && secret_set(out, file.sealed.bytes, len);
+	     !memcmp(file.sealed.magic, magic, sizeof(magic));
+	other_key = ok && !is_of_key(&file.sealed, key);
+	ok = ok && !other_key && unseal(name, key, &file.sealed, len) &&
+	     secret_set(out, file.sealed.bytes, len);
 	secret_wipe(key, sizeof(key));
 	secret_wipe(&file, sizeof(file));
 	if (!ok)
-		errno = EBADMSG;
+		errno = other_key ? EKEYREJECTED : EBADMSG;
 	return ok;
 }
 
@@ -220,7 +214,9 @@ const char *vault_why(int error)
 	case ENOENT:
 		return "there is no secret of that name";
 	case EBADMSG:
-		return "the secret was changed on the disk, or is sealed with another key";
+		return "the secret was changed on the disk, or is the file of another one";
+	case EKEYREJECTED:
+		return "the secret is sealed with another key than the one that is there";
 	case ENOKEY:
 		return "the key of the sealed secrets cannot be had";
 	case EINVAL:
@@ -258,7 +254,6 @@ bool vault_set(const char *name, const void *bytes, size_t len)
 {
 	uint8_t key[KEY_LEN + 1];
 	struct sealed s = {0};
-	char path[PATH_MAX], beside[PATH_MAX];
 	bool ok;
 
 	if (!is_name(name))
@@ -266,7 +261,7 @@ bool vault_set(const char *name, const void *bytes, size_t len)
 	errno = EINVAL;
 	if (!len || len > VAULT_LEN_MAX)
 		return false;
-	if (!make_directory() || !load_key(key, true))
+	if (!file_make_directory(directory, 0700) || !load_key(key, true))
 		return false;
 	memcpy(s.bytes, bytes, len);
 	ok = seal(name, key, &s, len);
@@ -276,21 +271,22 @@ bool vault_set(const char *name, const void *bytes, size_t len)
 		errno = EIO;
 		return false;
 	}
-	path_of(path, name);
-	path_of(beside, ".new");
-	return write_file(path, beside, (const uint8_t *)&s,
-		       offsetof(struct sealed, bytes) + len + TAG_LEN) &&
-	       sync_directory(directory);
+	return file_replace(directory, name, &s, offsetof(struct sealed, bytes) + len + TAG_LEN);
 }
 
 bool vault_delete(const char *name)
 {
 	char path[PATH_MAX];
+	bool ok;
 
 	if (!is_name(name))
 		return false;
 	path_of(path, name);
-	return !unlink(path) && sync_directory(directory);
+	if (unlink(path) && (errno != ENOENT || strcmp(unsettled, name) != 0))
+		return false;
+	ok = file_sync_directory(directory);
+	snprintf(unsettled, sizeof(unsettled), "%s", ok ? "" : name);
+	return ok;
 }
 
 bool vault_has(const char *name)

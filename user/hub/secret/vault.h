@@ -17,7 +17,6 @@
 
 #define VAULT_DIRECTORY "/var/lib/sluice/secrets"
 #define VAULT_KEY       "secrets-key" /* of the credential; beside the directory: secrets.key */
-#define VAULT_PREVIOUS  ".previous"   /* the secret of before, until it is deleted */
 #define VAULT_NAME_MAX  (SITE_NAME_SIZE - 1)
 #define VAULT_LEN_MAX   64 /* bytes of one: what a pre-shared key may have */
 
@@ -25,16 +24,21 @@
 void vault_use(const char *directory);
 
 /*
- * False with errno: ENOENT, there is none of that name; EBADMSG, it was changed, has another name, or was sealed with
- * another key; ENOKEY, the key cannot be had; EINVAL, it cannot be called that; else the disk.
+ * False with errno: ENOENT, there is none of that name; EBADMSG, it was changed or has another name; EKEYREJECTED, it was
+ * sealed with another key; ENOKEY, the key cannot be had; EINVAL, it cannot be called that; else the disk.
  */
 bool vault_get(const char *name, struct secret *out);
 
 /* The same as a sealed memfd; -1 with errno. */
 int vault_open(const char *name);
 
-/* The whole of it is on the disk then, or what was there is. False with errno. */
+/*
+ * It is on the disk then. False with errno: what was there is, or, where only the directory could not be brought to the
+ * disk, the new one, see file_replace().
+ */
 bool vault_set(const char *name, const void *bytes, size_t len);
+
+/* False with errno; where it is gone, and only that is not on the disk, it can be deleted once more. */
 bool vault_delete(const char *name);
 
 bool vault_has(const char *name);

@@ -2,6 +2,7 @@
 /* What operators have asked of tunnels, kept in a file over a restart of the daemon. */
 #include "hub/site/site.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "hub/site/admin_internal.h"
 
@@ -15,29 +16,18 @@
 
 #define STATE_FILE "tunnels.json"
 
-static void state_path(const struct hub *h, const char *suffix, char path[PATH_MAX])
-{
-	snprintf(path, PATH_MAX, "%s/" STATE_FILE "%s", h->admin->directory, suffix);
-}
-
 /* The whole file or the one of before: a crash in between leaves no half of it. */
 static bool write_state(const struct hub *h)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
-	FILE *f;
+	char *text = json_dumps(h->admin->words, JSON_COMPACT | JSON_SORT_KEYS);
 	bool ok;
 
-	state_path(h, "", path);
-	state_path(h, ".new", temporary);
-	if (mkdir(h->admin->directory, 0755) && errno != EEXIST)
-		return false;
-	f = fopen(temporary, "we");
-	if (!f)
-		return false;
-	ok = !json_dumpf(h->admin->words, f, JSON_COMPACT | JSON_SORT_KEYS) &&
-	     fputc('\n', f) == '\n' && !fflush(f) && !fsync(fileno(f));
-	ok = !fclose(f) && ok;
-	return ok && !rename(temporary, path);
+	if (!text)
+		abort();
+	ok = file_make_directory(h->admin->directory, 0755) &&
+	     file_replace(h->admin->directory, STATE_FILE, text, strlen(text));
+	free(text);
+	return ok;
 }
 
 /* Clears the words of tunnels that the site does not have. True: there was one. */
@@ -104,7 +94,7 @@ void admin_load(struct hub *h)
 	json_error_t error;
 	json_t *all;
 
-	state_path(h, "", path);
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, h->admin->directory);
 	all = json_load_file(path, 0, &error);
 	if (!json_is_object(all)) {
 		if (all || access(path, F_OK) == 0)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files that are replaced as a whole: what a crash, a full disk or a loss of power leaves is one or the other. */
+#ifndef SLUICE_BASE_FILE_H
+#define SLUICE_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Makes the file `name` of a directory these bytes, which its owner alone may read. It is written beside as .NAME.new.
+ * False with errno: it is what it was, or, if only the directory could not be brought to the disk, the new one, which a
+ * loss of power may undo. Waits for the disk.
+ */
+bool file_replace(const char *directory, const char *name, const void *bytes, size_t len);
+
+/* What has come into a directory, or left it, is on the disk. False with errno. */
+bool file_sync_directory(const char *path);
+
+/* Makes a directory in one that is there, on the disk, too; or it was there. False with errno. */
+bool file_make_directory(const char *path, mode_t mode);
+
+#endif

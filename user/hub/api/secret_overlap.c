@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/api/secret_overlap.h"
+
+#include "base/log.h"
+#include "hub/api/api.h"
+#include "hub/api/secret_users.h"
+#include "hub/site/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what is said ---- */
+
+struct uses {
+	unsigned int psk;             /* tunnels */
+	const struct site_conf *hard; /* the first with a use that knows no second key */
+	enum secret_use hard_use;
+};
+
+static void count(void *context, const struct secret_user *user)
+{
+	struct uses *u = context;
+
+	if (user->use == SECRET_AS_PSK)
+		u->psk++;
+	if (u->hard || (user->use != SECRET_AS_PPK && user->use != SECRET_AS_BGP_PASSWORD))
+		return;
+	u->hard = user->site;
+	u->hard_use = user->use;
+}
+
+const char *secret_set_sentence(
+	struct hub *h, const char *name, enum rotation done, char text[SECRET_SENTENCE_SIZE])
+{
+	struct uses u = {0};
+	int n;
+
+	if (done == ROTATION_DONE) {
+		snprintf(text, SECRET_SENTENCE_SIZE, "the secret %s is there", name);
+		return text;
+	}
+	secret_users_each(h->config, name, count, &u);
+	n = snprintf(text, SECRET_SENTENCE_SIZE,
+		"it waits as %s" VAULT_NEXT ": `sluice apply` puts it in force", name);
+	if (u.psk)
+		n += snprintf(text + n, SECRET_SENTENCE_SIZE - (size_t)n,
+			"; as psk, devices may then use the present one as well, until all of them "
+			"(%u) have shown the new one",
+			u.psk);
+	if (u.hard)
+		snprintf(text + n, SECRET_SENTENCE_SIZE - (size_t)n,
+			"; as %s (site '%s') there is no overlap: its device must have it when it "
+			"is applied",
+			secret_use_name(u.hard_use), u.hard->name);
+	return text;
+}
+
+/* ---- the beginning ---- */
+
+static void taken(void *context, const char *name, const char *why)
+{
+	(void)context;
+	if (why)
+		log_warn("secret %s: the one that waits is not in force: %s", name, why);
+	else
+		log_info("secret %s: the one that waited is in force", name);
+}
+
+void secret_take_over(struct hub *h)
+{
+	rotation_apply(taken, h);
+}
+
+/* ---- the end ---- */
+
+static void tell(void *context, const struct secret_user *user)
+{
+	struct hub *h = context;
+	struct site *site = site_find(&h->model, user->site->name);
+
+	if (site && user->use == SECRET_IN_OVERLAP)
+		hub_ike_tunnel_send(h, site, user->tunnel);
+}
+
+void secret_overlap_ended(struct hub *h, const char *previous)
+{
+	secret_users_each(h->config, previous, tell, h);
+}
+
+struct ending {
+	struct hub *h;
+	int64_t wall_s;
+	char name[SITE_NAME_SIZE]; /* "": none is over */
+};
+
+static void find_over(void *context, const char *name, int64_t set_s)
+{
+	struct ending *e = context;
+	char base[SITE_NAME_SIZE], why[256];
+
+	if (e->name[0] || !rotation_base(name, VAULT_PREVIOUS, base) ||
+		e->wall_s - set_s < SECRET_OVERLAP_S ||
+		secret_is_needed(e->h, name, why, sizeof(why)))
+		return;
+	snprintf(e->name, sizeof(e->name), "%s", name);
+}
+
+void secret_overlaps_look(struct hub *h, int64_t wall_s)
+{
+	struct ending e = {.h = h, .wall_s = wall_s};
+
+	/* What devices have shown is told by ike; and what is being applied may use anything. */
+	if (!h->processes[PROCESS_IKE].channel || h->applying || !vault_each(find_over, &e) ||
+		!e.name[0])
+		return;
+	if (!hub_audit_note(h, "secret-overlap-ends", "done", e.name))
+		return;
+	if (!vault_delete(e.name)) {
+		log_error("secret %s: it could not be deleted: %s", e.name, vault_why(errno));
+		return;
+	}
+	log_info("secret %s: no device needs it any more, and it is deleted", e.name);
+	secret_overlap_ended(h, e.name);
+}

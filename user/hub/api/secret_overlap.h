@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* While devices may have either of two secrets: what is said of it, and its end. */
+#ifndef SLUICE_HUB_API_SECRET_OVERLAP_H
+#define SLUICE_HUB_API_SECRET_OVERLAP_H
+
+#include "hub/hub.h"
+#include "hub/secret/rotation.h"
+
+#define SECRET_SENTENCE_SIZE 400
+
+/* What has become of a secret that was set, and of what it means for who uses it. */
+const char *secret_set_sentence(
+	struct hub *h, const char *name, enum rotation done, char text[SECRET_SENTENCE_SIZE]);
+
+/* What waits is used from now on: before tunnels are told of their secrets. */
+void secret_take_over(struct hub *h);
+
+/* NAME.previous is gone: who could use it is told. */
+void secret_overlap_ended(struct hub *h, const char *previous);
+
+/*
+ * Ends overlaps that nobody needs any more: SECRET_OVERLAP_S have passed, and each device has shown the present
+ * secret.
+ */
+#define SECRET_OVERLAP_S      3600
+#define SECRET_OVERLAP_LOOK_S 60
+void secret_overlaps_look(struct hub *h, int64_t wall_s);
+
+#endif
