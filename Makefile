@@ -1,4 +1,4 @@
-# Sluice: make deps | all | demo | test | plan-table | interop | vmtest | bench | fuzz | golden | mutate | coverage | lint | install. See README.md.
+# Sluice: make deps | all | demo | test | plan-table | interop | vmtest | soak | bench | fuzz | golden | mutate | coverage | lint | install. See README.md.
 # V=1 shows commands. Variants: build/release (all), build/asan (test), build/fuzz (fuzz), build/cov (coverage).
 
 BUILD    ?= build
@@ -38,7 +38,7 @@ UNIT     := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c t
 HELPERS  := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/net/*.c tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all deps demo test plan-table interop vmtest bench fuzz fuzz-build golden mutate coverage lint install clean tests
+.PHONY: all deps demo test plan-table interop vmtest soak bench fuzz fuzz-build golden mutate coverage lint install clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -117,6 +117,14 @@ interop:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/%.c,$(BUILD)/release/tests/%,$(wildcard tests/net/*.c))
 	@tests/interop/run.sh $(BUILD)/release $(CASE)
+
+# SEQUENCES=1000 CALLS=20000 SEED=1: sites that come, change and go at random, and calls of the API that are made up.
+soak:
+	@tools/deps.sh test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) tests
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=asan tests
+	@BIN=$(CURDIR)/$(BUILD)/asan CALLS=$${CALLS:-20000} tests/soak/api.sh
+	@BIN=$(CURDIR)/$(BUILD)/release tests/soak/sites.sh
 
 # KERNEL=6.12 CASE=name: one kernel, one case
 vmtest:

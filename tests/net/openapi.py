@@ -1,58 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: openapi.py SOCKET, of fake_control; see openapi.sh
 #        openapi.py SOCKET live, of sluiced with a site-1: only that what is there to read is what the contract says
-import copy
-import http.client
 import json
 import pathlib
 import re
-import socket
 import sys
-import urllib.parse
 
-import yaml
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
+
+import contract as api
+from contract import contract, nodes, operations, resolve, schema_of, wrong
 
 failed = 0
-contract = yaml.safe_load(open("docs/openapi.yaml"))
 golden = {f.stem: json.loads(f.read_text()) for f in pathlib.Path("tests/golden").glob("*.json")}
-formats = FormatChecker(formats=())
-formats.checks("date-time")(
-    lambda v: not isinstance(v, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", v)))
 
 
 def say(ok, what, why=""):
     global failed
     failed |= not ok
     print(f"ok   {what}" if ok else f"FAIL {what}: {why}")
-
-
-def nodes(o, at=""):
-    yield at, o
-    for k, v in o.items() if isinstance(o, dict) else enumerate(o) if isinstance(o, list) else ():
-        yield from nodes(v, f"{at}/{k}")
-
-
-def resolve(o):
-    while isinstance(o, dict) and "$ref" in o:
-        at = contract
-        for name in o["$ref"].removeprefix("#/").split("/"):
-            at = at[name]
-        o = at
-    return o
-
-
-# A member that the contract does not name is a mistake here, though clients are to expect it.
-closed = copy.deepcopy(contract["components"])
-for _, o in nodes(closed):
-    if isinstance(o, dict) and isinstance(o.get("properties"), dict) and "required" not in o["properties"]:
-        o.setdefault("additionalProperties", False)
-
-
-def wrong(schema, document):
-    """What is wrong with a document; "": nothing"""
-    v = Draft202012Validator({**schema, "components": closed}, format_checker=formats)
-    return "; ".join(f"{e.json_path}: {e.message[:200]}" for e in v.iter_errors(document))
 
 
 # ---- the contract itself ----
@@ -75,7 +41,6 @@ for kind, things in contract["components"].items():
             say(False, f"components/{kind}/{name}", "nothing refers to it")
 for name, schema in contract["components"]["schemas"].items():
     Draft202012Validator.check_schema(schema)
-operations = [(path, method, o) for path, methods in contract["paths"].items() for method, o in methods.items()]
 ids = [o["operationId"] for _, _, o in operations]
 say(len(ids) == len(set(ids)), "operations have names of their own", ids)
 
@@ -95,10 +60,6 @@ say({c for _, _, c in problems} == set(problem["properties"]["code"]["enum"]), "
 
 
 # ---- documents ----
-def schema_of(operation):
-    return operation["responses"]["200"]["content"]["application/json"]["schema"]
-
-
 by_verb = {}
 for (path, method), row in paths.items():
     words = re.match(r'\s*"([a-z -]+)"', row)
@@ -118,21 +79,8 @@ for name, document in golden.items():
 
 
 # ---- requests, understood by the daemon's own parser ----
-class Control(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(sys.argv[1])
-
-
 def ask(method, path, query, body):
-    c = Control("localhost", timeout=20)
-    query = {n: "true" if v is True else v for n, v in query.items()}
-    url = path + ("?" + urllib.parse.urlencode(query) if query else "")
-    c.request(method.upper(), url, json.dumps(body) if body else None)
-    r = c.getresponse()
-    text = r.read().decode()
-    c.close()
-    return r.status, text
+    return api.ask(sys.argv[1], method, path, query, body or None)[:2]
 
 
 def sample(name, schema):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revisions on a disk: written whole or not at all, whatever happens meanwhile. */
-#include "store/revisions.h"
+#include "store/made.h"
 
 #include "faulty_disk.h"
 
@@ -55,21 +55,28 @@ static struct documents *documents(const char *text)
 	return d;
 }
 
-static uint64_t put(const char *text)
+/* With paths of keys that are made with it; NULL: none are. */
+static uint64_t put_with(const char *text, json_t *own_keys)
 {
 	struct documents *d = documents(text);
-	json_t *info = json_pack("{s:s}", "why", text);
+	json_t *info = json_pack("{s:s s:s++ s:o*}", "why", text, "file", directory, "/",
+		"sluice.yaml", "keys", own_keys);
 	uint64_t n = revisions_write(&r, d, info) ? revisions_place(&r, info) : 0;
 	int why = errno;
 
 	if (n)
-		revisions_settle(&r);
+		revisions_settle(&r, made_pass_on);
 	assert_int_equal(json_integer_value(json_object_get(info, "number")), n);
 
 	json_decref(info);
 	documents_free(d);
 	errno = why;
 	return n;
+}
+
+static uint64_t put(const char *text)
+{
+	return put_with(text, NULL);
 }
 
 static void assert_is(uint64_t number, const char *text)
@@ -214,6 +221,121 @@ static void test_old_ones_go(void **state)
 	assert_int_equal(revisions_newest(&r), REVISIONS_KEPT + 3);
 }
 
+/* ---- keys that were made for sites ---- */
+
+static const char *file_of(const char *name)
+{
+	static char path[4][160];
+	static int next;
+	char *p = path[next++ % 4];
+
+	snprintf(p, sizeof(path[0]), "%s/%s", directory, name);
+	return p;
+}
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(file_of(name), "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static bool is_there(const char *name)
+{
+	return !access(file_of(name), F_OK);
+}
+
+static bool is_kept(uint64_t number)
+{
+	json_t *info = revisions_info(&r, number);
+	bool there = info;
+
+	json_decref(info);
+	return there;
+}
+
+static void put_keys(const char *a, const char *b)
+{
+	char text[400];
+	json_t *keys = json_pack("[s s]", file_of(a), file_of(b));
+
+	write_file(a, "key");
+	write_file(b, "key");
+	snprintf(text, sizeof(text), "psk: 'file:%s', psk: file:%s\n", file_of(a), file_of(b));
+	assert_true(put_with(text, keys));
+}
+
+static void test_keys_stay_as_long_as_they_can_come_back(void **state)
+{
+	char text[200];
+
+	(void)state;
+	write_file("sluice.yaml", "sites: []\n");
+	put_keys("gone", "again");    /* revision 1, which goes with number KEPT + 1 */
+	put_keys("gone-2", "edited"); /* 2; another site of that name */
+	write_file("a-persons-own", "");
+	for (int i = 3; i <= REVISIONS_KEPT; i++) {
+		snprintf(text, sizeof(text), "psk: file:%s",
+			file_of(i == 100 ? "again" : "a-persons-own"));
+		assert_true(put(text));
+	}
+	assert_true(is_there("gone") && is_there("again"));
+	assert_true(put("x"));
+	assert_false(is_there("gone"));
+	assert_true(is_there("again") && is_there("gone-2"));
+	snprintf(text, sizeof(text), "sites: [{psk: 'file:%s'}]\n", file_of("edited"));
+	write_file("sluice.yaml", text); /* is not in force yet */
+	assert_true(put("x"));
+	assert_false(is_there("gone-2"));
+	assert_true(is_there("edited"));
+	write_file("sluice.yaml", "sites: []\n");
+	assert_true(put("x"));
+	assert_false(is_there("edited"));
+	for (int i = 4; i < 100; i++) {
+		assert_true(is_there("again"));
+		assert_true(put("x"));
+	}
+	assert_true(is_there("again"));
+	assert_true(put("x"));
+	assert_false(is_there("again"));
+	assert_true(is_there("a-persons-own"));
+}
+
+/* Nothing is removed unless it is known that nothing names it. */
+static void test_keys_stay_where_a_file_cannot_be_read(void **state)
+{
+	(void)state;
+	put_keys("a", "b");
+	for (int i = 2; i <= REVISIONS_KEPT + 2; i++)
+		assert_true(put("x"));
+	assert_false(is_kept(1));
+	assert_true(is_there("a") && is_there("b"));
+	write_file("sluice.yaml", "sites: []\n");
+	assert_true(put("x"));
+	assert_false(is_there("a") || is_there("b"));
+}
+
+/* Also when the disk lets it write nothing down: the old one stays until it does. */
+static void test_keys_are_not_forgotten(void **state)
+{
+	(void)state;
+	write_file("sluice.yaml", "sites: []\n");
+	put_keys("gone", "again");
+	for (int i = 2; i <= REVISIONS_KEPT; i++)
+		assert_true(put(file_of("again")));
+	for (int at = 1; is_kept(1); at++) {
+		disk_fails_at(at);
+		(void)put(file_of("again"));
+		disk_fails_at(0);
+		assert_true(is_there("again"));
+	}
+	for (uint64_t last = revisions_newest(&r), i = 0; i <= REVISIONS_KEPT; i++)
+		assert_true(put("x") > last);
+	assert_false(is_there("again") || is_there("gone"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +345,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failing_at_every_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_ones_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_keys_stay_as_long_as_they_can_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_keys_stay_where_a_file_cannot_be_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keys_are_not_forgotten, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

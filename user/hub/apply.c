@@ -22,6 +22,7 @@
 #include "hub/site/site.h"
 #include "plan/plan.h"
 #include "store/documents.h"
+#include "store/made.h"
 #include "store/revisions.h"
 
 #include <errno.h>
@@ -332,7 +333,7 @@ static void settle_it(void *arg)
 	struct apply_pending *p = arg;
 	const struct revisions store = {.directory = p->directory};
 
-	revisions_settle(&store);
+	revisions_settle(&store, made_pass_on);
 	if ((p->restore || p->writes) &&
 		!documents_restore(p->documents, p->path, p->writes, p->seen, p->restored))
 		return;
@@ -557,6 +558,8 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	revision_note_since(h, p->info, p->documents);
 	if (p->writes)
 		json_object_set(p->info, "writes", p->writes);
+	if (json_array_size(p->keys))
+		json_object_set(p->info, "keys", p->keys); /* see store/made.h */
 	if (!begin_job(p, write_it, on_written, on_standstill))
 		not_written(p, strerror(errno));
 }

@@ -5,6 +5,7 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "hub/hub.h"
+#include "store/made.h"
 #include "store/revisions.h"
 #include "view/view.h"
 
@@ -302,7 +303,7 @@ static void become_a_revision(struct hub *h)
 		json_object_set_new(info, "before", json_integer((json_int_t)newest));
 		if (revisions_write(&v->store, v->documents, info) &&
 			revisions_place(&v->store, info))
-			revisions_settle(&v->store);
+			revisions_settle(&v->store, made_pass_on);
 		else
 			log_error("%s: %s; what is in force is no revision", v->store.directory,
 				strerror(errno));
@@ -449,6 +450,7 @@ json_t *revision_history(const struct hub *h)
 		/* What is for hub itself. */
 		json_object_del(info, "since");
 		json_object_del(info, "writes");
+		json_object_del(info, "keys");
 		json_array_append_new(
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
 	}

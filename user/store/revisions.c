@@ -168,16 +168,19 @@ static void remove_revision(const struct revisions *r, uint64_t number)
 }
 
 /* What cannot be removed is tried again with the next one. */
-static void forget_old(const struct revisions *r)
+static void forget_old(const struct revisions *r, revision_goes *goes)
 {
-	uint64_t n = UINT64_MAX;
+	uint64_t oldest = UINT64_MAX, n;
 	size_t count;
 
 	(void)remove_tree(r, OLD_NAME);
-	(void)highest(r, n, &count);
-	for (size_t i = 0; i < count; i++) {
-		n = revisions_before(r, n);
-		if (i >= REVISIONS_KEPT)
+	(void)highest(r, oldest, &count);
+	if (count <= REVISIONS_KEPT)
+		return;
+	for (size_t i = 0; i < REVISIONS_KEPT; i++)
+		oldest = revisions_before(r, oldest);
+	for (n = oldest; (n = revisions_before(r, n));) {
+		if (goes(r, n, oldest))
 			remove_revision(r, n);
 	}
 }
@@ -201,10 +204,10 @@ uint64_t revisions_place(const struct revisions *r, json_t *info)
 	return number;
 }
 
-void revisions_settle(const struct revisions *r)
+void revisions_settle(const struct revisions *r, revision_goes *goes)
 {
 	(void)file_sync_directory(r->directory);
-	forget_old(r);
+	forget_old(r, goes);
 }
 
 bool revisions_note(const struct revisions *r, uint64_t number, const json_t *info)

@@ -37,8 +37,11 @@ bool revisions_write(
  */
 uint64_t revisions_place(const struct revisions *r, json_t *info);
 
-/* Has what was placed on the disk, and removes the oldest ones. Waits for the disk. */
-void revisions_settle(const struct revisions *r);
+/* Revision `from` is about to go, and `to` is the oldest one that stays. False: it has to stay as well. */
+typedef bool revision_goes(const struct revisions *r, uint64_t from, uint64_t to);
+
+/* Has what was placed on the disk, and removes the oldest ones, of which `goes` hears before. Waits for the disk. */
+void revisions_settle(const struct revisions *r, revision_goes *goes);
 
 /* Its documents; NULL with a sentence. For documents_free(). */
 struct documents *revisions_get(

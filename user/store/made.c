@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/made.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Not only the beginning of a longer name. */
+static bool text_names(const char *text, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (const char *at = text; (at = strstr(at, path)); at++) {
+		unsigned char next = (unsigned char)at[len];
+
+		if (!next || (!isalnum(next) && !strchr("._-", next)))
+			return true;
+	}
+	return false;
+}
+
+static bool documents_name(const struct documents *d, const char *path)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		char *text = strndup(d->list[i].text, d->list[i].len);
+		bool found;
+
+		if (!text)
+			abort();
+		found = text_names(text, path);
+		free(text);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* What cannot be read may name it. */
+static bool revision_names(const struct revisions *r, uint64_t number, const char *path)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *d = revisions_get(r, number, error);
+	bool found = !d || documents_name(d, path);
+
+	documents_free(d);
+	return found;
+}
+
+/* Nor is anything of the files as they are, which revision.json says the place of, removed unread. */
+static bool files_name(const json_t *info, const char *path)
+{
+	const char *file = json_string_value(json_object_get(info, "file"));
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *d = file ? documents_load(file, false, error) : NULL;
+	bool found = !d || documents_name(d, path);
+
+	documents_free(d);
+	return found;
+}
+
+/* Of those that stay. The oldest one is the most likely to name it. */
+static bool is_named(
+	const struct revisions *r, uint64_t oldest, const json_t *info, const char *path)
+{
+	if (revision_names(r, oldest, path) || files_name(info, path))
+		return true;
+	for (uint64_t n = UINT64_MAX; (n = revisions_before(r, n)) > oldest;) {
+		if (revision_names(r, n, path))
+			return true;
+	}
+	return false;
+}
+
+bool made_pass_on(const struct revisions *r, uint64_t from, uint64_t to)
+{
+	json_t *was = revisions_info(r, from), *is = revisions_info(r, to), *keys, *path;
+	const json_t *made = json_object_get(was, "keys");
+	bool ok = true;
+	size_t i;
+
+	if (json_array_size(made) && !is) {
+		ok = false;
+	} else if (json_array_size(made)) {
+		keys = json_object_get(is, "keys");
+		if (!keys)
+			json_object_set_new(is, "keys", keys = json_array());
+		json_array_foreach(made, i, path) {
+			const char *name = json_string_value(path);
+
+			if (name &&
+				(is_named(r, to, is, name) || (unlink(name) && errno != ENOENT)))
+				json_array_append(keys, path);
+		}
+		ok = revisions_note(r, to, is);
+	}
+	json_decref(was);
+	json_decref(is);
+	return ok;
+}
