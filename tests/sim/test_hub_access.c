@@ -9,7 +9,9 @@
 #include "hub/api/access_internal.h"
 #include "ipc/verbs.h"
 
+#include <dlfcn.h>
 #include <grp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define ACCESS                                                                                     \
@@ -336,6 +338,55 @@ static void what_is_in_force_holds(void **state)
 	assert_int_equal(may(API_SHOW_SITES), '-');
 }
 
+/* ---- whoever knows the groups of the host ---- */
+
+static atomic_bool silent;
+
+int getgrnam_r(const char *name, struct group *group, char *room, size_t size, struct group **found)
+{
+	int (*real)(const char *, struct group *, char *, size_t, struct group **);
+
+	while (atomic_load(&silent))
+		usleep(1000);
+	*(void **)&real = dlsym(RTLD_NEXT, "getgrnam_r");
+	return real(name, group, room, size, found);
+}
+
+static bool group_may(const char *name, enum may right)
+{
+	const struct group *g = getgrnam(name);
+	struct ucred who = {.uid = 4711, .gid = g ? g->gr_gid : 4711};
+	struct asker asker;
+
+	access_of_user(world.hub, &who, NULL, 0, &asker);
+	return asker_may(&asker, right, "");
+}
+
+/* Hub goes on with what it knows, and learns the rest when somebody answers. */
+static void an_answer_that_does_not_come_keeps_nobody_waiting(void **state)
+{
+	struct apply_order order = {.why = "test", .done = world_applied, .of = WORLD_APPLIES};
+
+	(void)state;
+	atomic_store(&silent, true);
+	world_configure(
+		"  access: [{ group: bin, role: operator }, { group: games, role: admin }]\n",
+		NORTH_SOUTH);
+	world.applied.calls = 0;
+	hub_apply(world.hub, &order);
+	for (int i = 0; i < 3000 && !world.applied.calls; i++) {
+		usleep(1000);
+		world_turn();
+	}
+	assert_true(world.applied.ok);
+	assert_true(group_may("bin", MAY_OPERATE));
+	assert_false(group_may("games", MAY_ADMINISTER));
+	atomic_store(&silent, false);
+	world_written();
+	assert_true(group_may("bin", MAY_OPERATE));
+	assert_true(group_may("games", MAY_ADMINISTER));
+}
+
 /* ---- tokens ---- */
 
 static json_t *makes(enum role role, const char *scope, uint32_t days, const char *bearer)
@@ -551,6 +602,7 @@ int main(int argc, char **argv)
 		HUB_TEST(the_sockets_group_may_all),
 		HUB_TEST(groups_are_the_kernels),
 		HUB_TEST(what_is_in_force_holds),
+		HUB_TEST(an_answer_that_does_not_come_keeps_nobody_waiting),
 		HUB_TEST(a_token_is_less_than_its_user),
 		HUB_TEST(no_token_makes_one_that_may_more),
 		HUB_TEST(a_token_ends),

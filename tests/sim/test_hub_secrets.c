@@ -75,6 +75,60 @@ static void a_key_may_come_later(void **state)
 	assert_string_equal(world_state(2)->ike.reason, "");
 }
 
+/* In a label, a name or a remark, where everybody can read it. */
+static void a_secret_in_a_document_is_told(void **state)
+{
+	(void)state;
+	world_configure("", ONE);
+	world_run();
+	assert_true(vault_set("sealed", "another.secret", 14));
+	world_configure("", WORLD_SITE("one", "1",
+				    "    labels: { note: the key is a.long_secret.of.tests }\n"));
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(world_warned("it has the secret file:"), 1);
+	assert_int_equal(world_warned("a.long_secret.of.tests"), 0);
+	world_configure("", ONE "# another.secret\n");
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(world_warned("it has the secret secret:sealed"), 1);
+	assert_int_equal(world_warned("sluice.yaml:"), 1);
+	world_configure("", ONE);
+	world_apply();
+	assert_int_equal(world_warned("it has the secret"), 0);
+}
+
+/* As a command of one site does. */
+static bool applies_one(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	world_apply_order(
+		(struct apply_order){.documents = documents_load(world.path, false, error),
+			.writes = json_pack("[s]", ""),
+			.over_edits = true});
+	return world.applied.ok;
+}
+
+/* What has become of the files of another site is none of its business. */
+static void a_change_of_one_site_reads_no_other(void **state)
+{
+	char file[96];
+
+	(void)state;
+	psk("late", "a.late_secret.of.tests");
+	psk("ppk", "a.post_quantum_secret\n");
+	world_configure("", ONE WAITS);
+	world_run();
+	snprintf(file, sizeof(file), "%s/late", world.dir);
+	assert_int_equal(remove(file), 0);
+	world_configure("", WORLD_SITE("one", "1", "    rate: 50M\n") WAITS);
+	assert_true(applies_one());
+	world_configure("", WORLD_SITE("one", "1", "    rate: 60M\n") WAITS);
+	world_apply();
+	assert_false(world.applied.ok);
+}
+
 /* ---- certificates ---- */
 
 static struct {
@@ -264,6 +318,23 @@ static void a_certificate_may_come_later(void **state)
 	assert_false(world_state(2)->no_secret);
 }
 
+static void a_change_of_one_site_reads_no_certificate(void **state)
+{
+	(void)state;
+	world_write("root.pem", "no certificate");
+	world_configure(CERT, WORLD_SITE("one", "1", "    rate: 50M\n") CERT_SITE(""));
+	world_forget();
+	assert_true(applies_one());
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_CREDENTIAL), 0);
+	/* But one that nobody has read is. */
+	world_configure(CERT,
+		ONE CERT_SITE(
+			", certificate: 'file:DIR/own.pem', private_key: 'file:DIR/own.key'"));
+	assert_false(applies_one());
+	world_apply();
+	assert_false(world.applied.ok);
+}
+
 #define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, world_finish)
 #define CERTS(name) cmocka_unit_test_setup_teardown(name, setup_certs, finish_certs)
 
@@ -271,6 +342,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_key_may_come_later),
+		TEST(a_secret_in_a_document_is_told),
+		TEST(a_change_of_one_site_reads_no_other),
+		CERTS(a_change_of_one_site_reads_no_certificate),
 		CERTS(certificates_are_given_to_ike),
 		CERTS(certificates_are_shown),
 		CERTS(what_ends_is_said_in_time),

@@ -103,6 +103,25 @@ static void keys_that_not_every_device_takes(void **state)
 	}
 }
 
+/* Moved to another place it is no new one. */
+static void a_key_that_moves_is_the_same(void **state)
+{
+	struct site_conf site = {.name = "a"};
+	struct tunnel_conf before = {.configured = true};
+	char error[CONFIG_ERROR_SIZE] = "", copy[64];
+
+	(void)state;
+	write_key("secret-secret");
+	snprintf(copy, sizeof(copy), "%s.copy", path);
+	assert_int_equal(link(path, copy), 0);
+	site.tunnels[0].configured = true;
+	set_ref(site.tunnels[0].psk, "");
+	set_ref(before.psk, ".copy");
+	assert_true(tunnel_secrets_check(&site, 0, &before, error));
+	assert_int_equal(unlink(copy), 0);
+	assert_false(tunnel_secrets_check(&site, 0, &before, error));
+}
+
 static void all_that_is_missing_is_said(void **state)
 {
 	struct config *c = calloc(1, sizeof(*c));
@@ -127,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_end_is_not_part_of_a_key),
 		cmocka_unit_test(keys_that_not_every_device_takes),
+		cmocka_unit_test(a_key_that_moves_is_the_same),
 		cmocka_unit_test(all_that_is_missing_is_said),
 	};
 

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sealed secret takes the place of another: when it is used, what stays good, and when that ends. */
+#include "vault_world.h"
+
+#include "hub/api/secret_overlap.h"
+
+static json_t *asks_for(enum api_verb verb, const char *name, bool force)
+{
+	struct imsg_api_request r = {.verb = verb, .tunnel = -1, .force = force};
+
+	snprintf(r.secret, sizeof(r.secret), "%s", name);
+	return asked(r);
+}
+
+static bool holds(const char *name, const char *text)
+{
+	struct secret s = {0};
+	bool same = vault_get(name, &s) && s.len == strlen(text) && !memcmp(s.bytes, text, s.len);
+
+	secret_clear(&s);
+	return same;
+}
+
+/* What stands in the list of a name: of its first user, or of itself. */
+static json_t *listed(const char *name)
+{
+	json_t *all = asked((struct imsg_api_request){.verb = API_SECRET_LIST, .tunnel = -1});
+	json_t *o, *found = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "secrets"), i, o) {
+		if (!strcmp(json_string_value(json_object_get(o, "name")), name))
+			found = json_incref(o);
+	}
+	json_decref(all);
+	return found;
+}
+
+static void user_of(const char *name, const char *member, const char *expected)
+{
+	json_t *o = listed(name);
+	json_t *user = json_array_get(json_object_get(o, "used_by"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(user, member)), expected);
+	json_decref(o);
+}
+
+static void a_rotation_waits_for_apply(void **state)
+{
+	struct secret now = {0};
+	json_t *o;
+	char *text;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	o = asks_for(API_SECRET_ROTATE, "store", false);
+	assert_int_equal(client.status, 200);
+	heard(json_string_value(json_object_get(o, "ok")), "it waits as store.next");
+	heard(json_string_value(json_object_get(o, "ok")), "devices may then use the present one");
+	json_decref(o);
+	o = listed("store.next");
+	assert_true(json_is_true(json_object_get(o, "waits")));
+	json_decref(o);
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	assert_int_equal(client.status, 409);
+	/* Nobody uses it before, whatever else is applied, and whoever is started again. */
+	world_forget();
+	world_apply_order(
+		(struct apply_order){.documents = documents_copy(revision_documents(world.hub))});
+	assert_true(holds("store", KEY));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	assert_true(vault_get("store", &now) && holds("store.previous", KEY));
+	assert_int_equal(now.len, VAULT_MADE_LEN);
+	assert_false(vault_has("store.next"));
+	/* No answer has any of them. */
+	text = asks((struct imsg_api_request){.verb = API_SECRET_LIST, .tunnel = -1});
+	assert_non_null(strstr(text, "\"store.previous\""));
+	assert_null(memmem(text, strlen(text), now.bytes, now.len));
+	assert_null(strstr(text, KEY));
+	free(text);
+	secret_clear(&now);
+	for (const char *const *name = (const char *const[]){"../../etc/x", "", "x.next",
+		     "a23456789012345678901234567", NULL};
+		*name; name++) {
+		json_decref(asks_for(API_SECRET_ROTATE, *name, false));
+		assert_int_equal(client.status, 400);
+	}
+	json_decref(asks_for(API_SECRET_ROTATE, "fresh", false));
+	assert_int_equal(client.status, 200);
+	assert_true(vault_has("fresh") && !vault_has("fresh.next"));
+}
+
+static void what_is_set_over_another_waits_too(void **state)
+{
+	char text[80];
+
+	(void)state;
+	assert_string_equal(sets("store", memfd_of(KEY, SEALS)), "");
+	heard(answer.text, "the secret store is there");
+	assert_string_equal(sets("store", memfd_of("the.next-secret", SEALS)), "");
+	heard(answer.text, "it waits as store.next");
+	heard(answer.text, "a new tunnel is refused with it: a character is no letter");
+	assert_string_equal(reveals("store", text), "");
+	assert_string_equal(text, KEY);
+	assert_string_equal(reveals("store.next", text), "");
+	assert_string_equal(text, "the.next-secret");
+	/* Whoever has mistyped it types it again. */
+	assert_string_equal(sets("store", memfd_of("the.next_secret", SEALS)), "");
+	assert_null(strstr(answer.text, "refused"));
+	world_apply();
+	assert_true(holds("store", "the.next_secret") && holds("store.previous", KEY));
+	heard(sets("store", memfd_of("the.last_secret", SEALS)),
+		"devices may still use store.previous");
+	heard(sets("store.next", memfd_of(KEY, SEALS)), "given by sluiced");
+}
+
+/* Which uses have no second key is said by their names. */
+static void what_knows_no_second_key_is_told(void **state)
+{
+	json_t *o;
+
+	(void)state;
+	assert_true(vault_set("md5", KEY, strlen(KEY)));
+	world_configure(ACCESS, WORLD_SITE("one", "1", "    bgp_password: 'secret:md5'\n"));
+	world_apply();
+	assert_true(world.applied.ok);
+	o = asks_for(API_SECRET_ROTATE, "md5", false);
+	heard(json_string_value(json_object_get(o, "ok")),
+		"as bgp_password (site 'one') there is no overlap");
+	assert_null(strstr(json_string_value(json_object_get(o, "ok")), "as psk"));
+	json_decref(o);
+	user_of("md5", "as", "bgp_password");
+}
+
+static void an_overlap_ends_by_itself(void **state)
+{
+	const int64_t now = (int64_t)(clock_wall() / CLOCK_SECOND);
+	json_t *entries;
+	char *line;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	world_shows(2, TUNNEL_KEY_PRESENT);
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world_apply();
+	world_shows(2, TUNNEL_KEY_PREVIOUS);
+	user_of("store.previous", "shown", "previous");
+	/* A device that has the old one, or has not been heard of, needs it. */
+	secret_overlaps_look(world.hub, now + 2 * SECRET_OVERLAP_S);
+	assert_true(vault_has("store.previous"));
+	json_decref(asks_for(API_SECRET_DELETE, "store.previous", false));
+	assert_int_equal(client.status, 409);
+	world_tunnel(2, TUNNEL_DOWN);
+	user_of("store.previous", "shown", "none");
+	secret_overlaps_look(world.hub, now + 2 * SECRET_OVERLAP_S);
+	assert_true(vault_has("store.previous"));
+	/* Nor is it over at once: the one that it was put back from may come back. */
+	world_shows(2, TUNNEL_KEY_PRESENT);
+	user_of("store.previous", "shown", "present");
+	secret_overlaps_look(world.hub, now + SECRET_OVERLAP_S / 2);
+	assert_true(vault_has("store.previous"));
+	world_forget();
+	secret_overlaps_look(world.hub, now + 2 * SECRET_OVERLAP_S);
+	world_turn();
+	assert_false(vault_has("store.previous"));
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	entries = world_entries();
+	line = json_dumps(json_array_get(entries, json_array_size(entries) - 1), 0);
+	assert_non_null(strstr(line, "store.previous"));
+	free(line);
+	json_decref(entries);
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	assert_int_equal(client.status, 200);
+}
+
+static void a_person_ends_an_overlap(void **state)
+{
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world_apply();
+	world_forget();
+	json_decref(asks_for(API_SECRET_DELETE, "store.previous", true));
+	assert_int_equal(client.status, 200);
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	json_decref(asks_for(API_SECRET_DELETE, "store.previous", true));
+	assert_int_equal(client.status, 404);
+}
+
+static void deleted(const char *name, bool force, unsigned int status, const char *detail)
+{
+	json_t *o = asks_for(API_SECRET_DELETE, name, force);
+
+	assert_int_equal(client.status, status);
+	heard(json_string_value(json_object_get(o, status == 200 ? "ok" : "detail")), detail);
+	json_decref(o);
+}
+
+/* Also by a configuration that is not in force now. */
+static void what_is_needed_is_not_deleted(void **state)
+{
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	deleted("store", false, 409,
+		"site 'sealed' tunnel 0 has it as psk in the configuration in force");
+	/* It goes back, if nobody confirms. */
+	world_configure(ACCESS, WORLD_SITE("one", "1", ""));
+	world_apply_order((struct apply_order){.confirm_s = 600});
+	assert_true(world.applied.ok);
+	deleted("store", false, 409, "that comes back if nobody confirms, revision 1");
+	world_apply_order((struct apply_order){.back_to = revision_before(world.hub),
+		.documents = documents_copy(revision_documents(world.hub))});
+	assert_true(world.applied.ok);
+	/* The next start has it. */
+	world_configure(ACCESS, WORLD_SITE("one", "1", "") SEALED);
+	world_apply_order((struct apply_order){.next_start = true});
+	assert_true(world.applied.ok);
+	deleted("store", false, 409, "of the next start, revision");
+	deleted("store", true, 200, "deleted");
+	deleted("store", true, 404, "no secret is named 'store'");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		HUB_TEST(a_rotation_waits_for_apply),
+		HUB_TEST(what_is_set_over_another_waits_too),
+		HUB_TEST(what_knows_no_second_key_is_told),
+		HUB_TEST(an_overlap_ends_by_itself),
+		HUB_TEST(a_person_ends_an_overlap),
+		HUB_TEST(what_is_needed_is_not_deleted),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_rotation", tests, NULL, NULL);
+}
