@@ -76,3 +76,8 @@ bool file_make_directory(const char *path, mode_t mode)
 	snprintf(parent, sizeof(parent), "%.*s/..", PATH_MAX - 4, path);
 	return file_sync_directory(parent);
 }
+
+bool file_is_of_root(const struct stat *st)
+{
+	return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & 022);
+}

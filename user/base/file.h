@@ -17,6 +17,10 @@ bool file_replace(const char *directory, const char *name, const void *bytes, si
 /* What has come into a directory, or left it, is on the disk. False with errno. */
 bool file_sync_directory(const char *path);
 
+/* Whether nobody but root, or who this is, can have written it. */
+struct stat;
+bool file_is_of_root(const struct stat *st);
+
 /* Makes a directory in one that is there, on the disk, too; or it was there. False with errno. */
 bool file_make_directory(const char *path, mode_t mode);
 

@@ -43,10 +43,10 @@ const struct walk_field options_tunnel[] = {
 		.effect = CHANGE_TUNNEL},
 	{"address", TYPE(address, "an address, or any"), AT(tunnel_conf, address),
 		.effect = CHANGE_JUDGED},
-	{"psk", TYPE(secret_ref, "a reference"), AT(tunnel_conf, psk), .effect = CHANGE_JUDGED},
-	{"psk_previous", TYPE(secret_ref, "a reference"), AT(tunnel_conf, psk_previous),
+	{"psk", TYPE(key_ref, "a reference"), AT(tunnel_conf, psk), .effect = CHANGE_JUDGED},
+	{"psk_previous", TYPE(key_ref, "a reference"), AT(tunnel_conf, psk_previous),
 		.effect = CHANGE_JUDGED},
-	{"ppk", TYPE(secret_ref, "a reference"), AT(tunnel_conf, ppk), .effect = CHANGE_ANEW},
+	{"ppk", TYPE(key_ref, "a reference"), AT(tunnel_conf, ppk), .effect = CHANGE_ANEW},
 	{"ppk_identity", TYPE(ppk_id, "1 to 64 characters"), .whole = true,
 		SPAN(tunnel_conf, options.ppk_id_len, options.ppk_id), .effect = CHANGE_ANEW},
 
@@ -184,7 +184,7 @@ const struct walk_field options_site[] = {
 	{"bgp_transport", TYPE(family, "ipv4 or ipv6"), SITE(bgp_family), .initial = "ipv4",
 		.effect = CHANGE_SESSION},
 	{"ttl_security", SWITCH, SITE(ttl_security), .initial = "off", .effect = CHANGE_SESSION},
-	{"bgp_password", TYPE(secret_ref, "a reference"), SITE(bgp_password),
+	{"bgp_password", TYPE(key_ref, "a reference"), SITE(bgp_password),
 		.effect = CHANGE_SESSION},
 	{"bfd", TYPE(bfd, "on, off, or an interval and a multiplier"), SITE(bfd), .initial = "off",
 		.effect = CHANGE_LIVE},
@@ -313,5 +313,6 @@ const struct walk_field options_concentrator[] = {
 
 bool option_names_file(const struct walk_field *f)
 {
-	return f->read == read_secret_ref || f->read == read_refs || f->read == read_directory;
+	return f->read == read_secret_ref || f->read == read_key_ref || f->read == read_refs ||
+	       f->read == read_directory;
 }

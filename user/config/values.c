@@ -208,8 +208,30 @@ bool read_secret_ref(struct walk *w, const yaml_node_t *node, void *to)
 	}
 	/* The value is not repeated: it may be the key itself. */
 	return walk_fail(w, node,
-		"a reference expected: file:/PATH, secret:NAME or cred:NAME, not the secret "
-		"itself");
+		"a reference expected, file:/PATH, secret:NAME or cred:NAME, of a key also "
+		"exec:/PROGRAM, not the secret itself");
+}
+
+/* Words with one space between them: nothing here is for a shell. */
+static bool is_program(const char *text)
+{
+	if (strncmp(text, "exec:/", 6) != 0)
+		return false;
+	for (const char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~' || (*c == ' ' && (c[1] == ' ' || !c[1])))
+			return false;
+	}
+	return true;
+}
+
+bool read_key_ref(struct walk *w, const yaml_node_t *node, void *to)
+{
+	const char *text = walk_scalar(w, node);
+
+	if (!text || !is_program(text) || strlen(text) >= CONFIG_SECRET_REF_SIZE)
+		return text && read_secret_ref(w, node, to);
+	strcpy(to, text);
+	return true;
 }
 
 static bool read_ref_item(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)

@@ -24,6 +24,7 @@ walk_reader read_inside4;      /* struct ip_prefix: a /30 */
 walk_reader read_inside6;      /* struct ip_prefix: a /126 */
 walk_reader read_identity;     /* struct ike_identity */
 walk_reader read_secret_ref;   /* char[CONFIG_SECRET_REF_SIZE] */
+walk_reader read_key_ref;      /* the same, and what a program prints */
 walk_reader read_refs;         /* struct refs_conf */
 walk_reader read_rate;         /* uint64_t bit/s: 100M, 5G, 1.25G */
 walk_reader read_bytes;        /* uint64_t: 250k */
@@ -48,9 +49,10 @@ walk_reader read_ppk_id;       /* struct tunnel_conf: options.ppk_id, RFC 8784 *
 
 /* write.c, algorithms.c: the same types as a file would have them. */
 walk_writer write_bool, write_name, write_asn, write_router_id, write_address, write_endpoint,
-	write_endpoints, write_inside4, write_inside6, write_identity, write_secret_ref, write_refs,
-	write_rate, write_bytes, write_pps, write_horizon, write_workers, write_table, write_family,
-	write_directory, write_labels, write_selectors, write_ike_versions, write_ppk_id;
+	write_endpoints, write_inside4, write_inside6, write_identity, write_secret_ref,
+	write_key_ref, write_refs, write_rate, write_bytes, write_pps, write_horizon, write_workers,
+	write_table, write_family, write_directory, write_labels, write_selectors,
+	write_ike_versions, write_ppk_id;
 walk_writer write_encryption, write_integrity, write_prf, write_p1_groups, write_p2_groups;
 
 /* Sorts every set of the options. */

@@ -92,6 +92,11 @@ void write_secret_ref(const void *from, char *text, size_t size)
 	write_name(from, text, size);
 }
 
+void write_key_ref(const void *from, char *text, size_t size)
+{
+	write_name(from, text, size);
+}
+
 void write_directory(const void *from, char *text, size_t size)
 {
 	write_name(from, text, size);

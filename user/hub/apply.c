@@ -263,6 +263,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	apply_sites(h, c, &n);
 	set_all_rates(h);
 	access_set(h, -1);
+	hub_programs_ask(h, !own->only_some);
 	hub_host_look(h);
 	config_free(old);
 	snprintf(summary, sizeof(summary),

@@ -18,6 +18,7 @@
 #include "hub/route/closed.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/secret.h"
 #include "hub/site/admin.h"
 #include "hub/site/bfd_sockets.h"
@@ -34,6 +35,7 @@
 #define STATE_DIR           "/var/lib/sluice"
 #define CERTIFICATES_LOOK_S 3600
 #define SECRETS_AGAIN_S     5
+#define PROGRAMS_AGAIN_S    30
 #define QUERY_WITHIN_S      5   /* bgp answers until then, or not at all */
 #define FAREWELL_MS         100 /* until what bgp wrote has left */
 #define STOP_WITHIN_S       3   /* children that take longer to say goodbye are ended */
@@ -84,11 +86,13 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 	int status, left = 0;
 
 	(void)signal, (void)what;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (int i = 0; i < PROCESS_ROLES; i++) {
-			if (process_reap(&h->processes[i], pid, status))
-				break;
-		}
+	/* Others are those of who has started them. */
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		struct process *p = &h->processes[i];
+
+		pid = p->pid > 0 ? waitpid(p->pid, &status, WNOHANG) : 0;
+		if (pid > 0)
+			(void)process_reap(p, pid, status);
 	}
 	if (start_failed(h)) {
 		event_base_loopbreak(h->base);
@@ -205,6 +209,8 @@ void hub_second(struct hub *h)
 	hub_host_look(h);
 	if (second % SECRETS_AGAIN_S == 0)
 		hub_secrets_again(h);
+	if (second % PROGRAMS_AGAIN_S == PROGRAMS_AGAIN_S - 1)
+		hub_programs_ask(h, false);
 	if (second % SECRET_OVERLAP_LOOK_S == 0)
 		secret_overlaps_look(h, (int64_t)(clock_wall() / CLOCK_SECOND));
 	h->model.events_lost += eventlog_look(h->events);
@@ -263,6 +269,7 @@ void hub_begin(struct hub *h, bool verbose)
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i]);
+	hub_programs_ask(h, true);
 	hub_claims_collect(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);
@@ -341,6 +348,7 @@ void hub_free(struct hub *h)
 	route_rules_free(h->rules);
 	host_free(h->host);
 	secret_socket_close(h->secrets);
+	exec_forget();
 	clients_free(h->clients);
 	access_free(h->access);
 	hub_audit_free(h->audit);

@@ -6,6 +6,7 @@
 #include "hub/event/event_files.h"
 #include "hub/revision.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/secret.h"
 #include "ipc/privsep.h"
 #include "proc/roles.h"
@@ -66,9 +67,12 @@ static int check(const char *path)
 	char error[CONFIG_ERROR_SIZE];
 	struct documents *d = documents_load(path, true, error);
 	struct config *c = d ? documents_config(d, error) : NULL;
-	bool ok = c && secrets_check(c, NULL, false, error) && certificates_check(c, error);
+	bool ok;
 	int why;
 
+	if (c)
+		exec_ask_and_wait(c);
+	ok = c && secrets_check(c, NULL, false, error) && certificates_check(c, error);
 	why = ok ? event_files_probe(c->concentrator.log_directory) : 0;
 	if (why)
 		log_warn("log_directory %s: %s", c->concentrator.log_directory, strerror(why));

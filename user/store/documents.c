@@ -53,6 +53,7 @@ static bool read_open(struct reading *f, struct document *to, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return say(f, to->path, strerror(errno));
+	to->of_root = file_is_of_root(&st);
 	if (f->wait && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
 		return read_stream(f, to, fd);
 	if (S_ISFIFO(st.st_mode) && !to->site[0])
@@ -188,6 +189,40 @@ void documents_free(struct documents *d)
 	free(d);
 }
 
+static bool runs(const char *ref)
+{
+	return !strncmp(ref, "exec:", 5);
+}
+
+static bool runs_any(const struct site_conf *site)
+{
+	bool any = runs(site->bgp_password);
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		any |= runs(site->tunnels[t].psk) || runs(site->tunnels[t].psk_previous) ||
+		       runs(site->tunnels[t].ppk);
+	return any;
+}
+
+static bool programs_are_roots(
+	const struct documents *d, const struct config *c, char error[CONFIG_ERROR_SIZE])
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		const struct document *it = documents_find(d, c->sites[i].name);
+
+		if (!it)
+			it = documents_find(d, "");
+		if (!runs_any(&c->sites[i]) || !it || it->of_root)
+			continue;
+		snprintf(error, CONFIG_ERROR_SIZE,
+			"%s: site '%s': exec: may stand only in a file that is root's, and that "
+			"nobody else can write",
+			it->path, c->sites[i].name);
+		return false;
+	}
+	return true;
+}
+
 struct config *documents_config(const struct documents *d, char error[CONFIG_ERROR_SIZE])
 {
 	struct config_text *texts = calloc(d->count, sizeof(*texts));
@@ -205,7 +240,10 @@ struct config *documents_config(const struct documents *d, char error[CONFIG_ERR
 	}
 	c = config_read(texts, d->count, error);
 	free(texts);
-	return c;
+	if (!c || programs_are_roots(d, c, error))
+		return c;
+	config_free(c);
+	return NULL;
 }
 
 struct config *documents_config_of(const char *path, char error[CONFIG_ERROR_SIZE])
@@ -457,6 +495,7 @@ void documents_put(struct documents *d, const char *site, char *own_text, size_t
 	if (own_text) {
 		it->text = own_text;
 		it->len = len;
+		it->of_root = true; /* whoever sets it has been judged */
 	}
 	/* sluice.yaml has no name, and is the first. */
 	qsort(d->list, d->count, sizeof(*d->list), by_site);

@@ -10,6 +10,7 @@
 struct document {
 	char path[CONFIG_PATH_SIZE]; /* of its file, which stands in messages */
 	char site[SITE_NAME_SIZE];   /* whose it is; "": sluice.yaml */
+	bool of_root;                /* nobody else could have written its file */
 	char *text;                  /* without an end of its own */
 	size_t len;                  /* bytes */
 };
@@ -28,7 +29,7 @@ struct documents *documents_load(const char *path, bool wait, char error[CONFIG_
 void documents_free(struct documents *d);
 struct documents *documents_copy(const struct documents *d);
 
-/* What they say, like config_read(). */
+/* What they say, like config_read(). Which program is run (`exec:`) only root may have written. */
 struct config *documents_config(const struct documents *d, char error[CONFIG_ERROR_SIZE]);
 
 /* Both at once, of the files; waits for a pipe. */

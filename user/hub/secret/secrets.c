@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/rotation.h"
 #include "hub/secret/vault.h"
 
@@ -25,6 +26,8 @@ int public_ref_open(const char *ref)
 
 	if (!strncmp(ref, "secret:", 7))
 		return vault_open(ref + 7);
+	if (exec_is_ref(ref))
+		return exec_open(ref);
 	if (!strncmp(ref, "file:", 5)) {
 		snprintf(path, sizeof(path), "%s", ref + 5);
 	} else {
@@ -55,7 +58,8 @@ int secret_ref_open(const char *ref)
 	int fd = public_ref_open(ref);
 	struct stat st;
 
-	if (fd >= 0 && strncmp(ref, "secret:", 7) != 0 && !fstat(fd, &st) && st.st_mode & 077)
+	if (fd >= 0 && strncmp(ref, "secret:", 7) != 0 && !exec_is_ref(ref) && !fstat(fd, &st) &&
+		st.st_mode & 077)
 		log_warn("%s can be read by others than its owner (mode %o, wanted 0600)", ref,
 			(unsigned int)(st.st_mode & 0777));
 	return fd;
@@ -95,7 +99,9 @@ static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const
 	ssize_t n = fd >= 0 ? read(fd, bytes, SECRET_FILE_MAX) : -1;
 	size_t len;
 
-	*why = strncmp(ref, "secret:", 7) ? strerror(errno) : vault_why(errno);
+	*why = exec_is_ref(ref)              ? exec_why(ref)
+	       : !strncmp(ref, "secret:", 7) ? vault_why(errno)
+					     : strerror(errno);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
@@ -133,7 +139,7 @@ static bool is_same(const char *ref, const uint8_t *bytes, size_t len)
  * on, with a warning.
  */
 static bool secret_ok(const struct site_conf *site, unsigned int t, const char *what,
-	const char *ref, const char *had, char error[CONFIG_ERROR_SIZE])
+	const char *ref, const char *had, bool waits, char error[CONFIG_ERROR_SIZE])
 {
 	uint8_t bytes[SECRET_FILE_MAX];
 	const char *why;
@@ -142,6 +148,11 @@ static bool secret_ok(const struct site_conf *site, unsigned int t, const char *
 	bool fresh = fault && had && !is_same(had, bytes, len);
 
 	secret_wipe(bytes, sizeof(bytes));
+	/* It is asked when the configuration is in force, and what it is for waits. */
+	if (!len && exec_is_ref(ref) && waits) {
+		log_warn("site %s tunnel %u: %s %s: %s", site->name, t, what, ref, why);
+		return true;
+	}
 	if (!len)
 		return add_mistake(error, site, t, what, ref, why);
 	if (fault && fresh)
@@ -151,8 +162,9 @@ static bool secret_ok(const struct site_conf *site, unsigned int t, const char *
 	return true;
 }
 
-bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
-	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE])
+/* `waits`: a program that has not answered yet is no mistake. */
+static bool check_tunnel(const struct site_conf *site, unsigned int t,
+	const struct tunnel_conf *in_force, bool waits, char error[CONFIG_ERROR_SIZE])
 {
 	const struct tunnel_conf *tunnel = &site->tunnels[t];
 	bool other = in_force && strcmp(in_force->psk, tunnel->psk) &&
@@ -160,14 +172,21 @@ bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
 	bool ok = true;
 
 	if (tunnel->options.auth == AUTH_PSK)
-		ok &= secret_ok(site, t, "psk", tunnel->psk, other ? in_force->psk : NULL, error);
+		ok &= secret_ok(
+			site, t, "psk", tunnel->psk, other ? in_force->psk : NULL, waits, error);
 	if (site->bgp_password[0])
-		ok &= secret_ok(site, t, "bgp_password", site->bgp_password, NULL, error);
+		ok &= secret_ok(site, t, "bgp_password", site->bgp_password, NULL, waits, error);
 	if (tunnel->psk_previous[0])
-		ok &= secret_ok(site, t, "psk_previous", tunnel->psk_previous, NULL, error);
+		ok &= secret_ok(site, t, "psk_previous", tunnel->psk_previous, NULL, waits, error);
 	if (tunnel->ppk[0])
-		ok &= secret_ok(site, t, "ppk", tunnel->ppk, NULL, error);
+		ok &= secret_ok(site, t, "ppk", tunnel->ppk, NULL, waits, error);
 	return ok;
+}
+
+bool tunnel_secrets_check(const struct site_conf *site, unsigned int t,
+	const struct tunnel_conf *in_force, char error[CONFIG_ERROR_SIZE])
+{
+	return check_tunnel(site, t, in_force, false, error);
 }
 
 /* The same tunnel in the other configuration; an empty one where it is new. */
@@ -197,8 +216,9 @@ bool secrets_check(const struct config *c, const struct config *in_force, bool o
 			continue;
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			if (site->tunnels[t].configured)
-				ok &= tunnel_secrets_check(site, t,
-					in_force ? same_tunnel(in_force, site, t) : NULL, error);
+				ok &= check_tunnel(site, t,
+					in_force ? same_tunnel(in_force, site, t) : NULL, in_force,
+					error);
 		}
 	}
 	return ok;

@@ -3,6 +3,7 @@
 #include "hub/site/site.h"
 
 #include "hub/secret/certificates.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/secret.h"
 
 void hub_secrets_again(struct hub *h)
@@ -26,4 +27,33 @@ void hub_secrets_again(struct hub *h)
 				hub_tunnel_send(h, h->model.sites[i], t);
 		}
 	}
+}
+
+static bool uses_new(const struct site_conf *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->tunnels[t];
+
+	return conf->configured &&
+	       (exec_is_new(conf->psk) || exec_is_new(conf->psk_previous) ||
+		       exec_is_new(conf->ppk) || exec_is_new(site->bgp_password));
+}
+
+static void on_told(void *context)
+{
+	struct hub *h = context;
+
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			const struct site *site = h->model.sites[i];
+
+			/* Who waits further shows the reason of now. */
+			if (uses_new(&site->conf, t) || site->tunnels[t].no_secret)
+				hub_tunnel_send(h, site, t);
+		}
+	}
+}
+
+void hub_programs_ask(struct hub *h, bool all)
+{
+	exec_ask(h->base, h->config, all, on_told, h);
 }

@@ -129,5 +129,7 @@ void hub_through_judge(struct hub *h, uint32_t tunnel, const struct tunnel_stats
 
 /* secrets_again.c: looks for the secrets that tunnels wait for. */
 void hub_secrets_again(struct hub *h);
+/* Has programs asked for the secrets that they tell: all, or those that have not told theirs yet. Waits for none. */
+void hub_programs_ask(struct hub *h, bool all);
 
 #endif

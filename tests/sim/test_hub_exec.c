@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets that programs tell: tunnels wait for them, and hub waits for nobody. Needs root. */
+#include "hub_world.h"
+
+#include "../unit/exec_lab.h"
+
+#define SITE_OF_PROGRAM                                                                            \
+	"  - name: told\n    asn: 65004\n    tunnels:\n"                                           \
+	"      - { identity: t.example.net, inside: 169.254.104.0/30, psk: 'exec:%s/tell x' }\n"
+
+static char sites[2048];
+
+static int begin(void **state)
+{
+	(void)state;
+	if (getuid())
+		return 0;
+	programs_begin();
+	world_directory();
+	snprintf(sites, sizeof(sites), WORLD_SITE("one", "1", "") SITE_OF_PROGRAM, programs);
+	world_configure("", sites);
+	return 0;
+}
+
+static int finish(void **state)
+{
+	if (getuid())
+		return 0;
+	programs_end();
+	return world_finish(state);
+}
+
+/* Until the tunnel has its key, or has not. */
+static bool waits_for(bool secret)
+{
+	for (int i = 0; i < 4000 && world_state(2)->no_secret == secret; i++) {
+		usleep(1000);
+		world_turn();
+	}
+	return world_state(2)->no_secret != secret;
+}
+
+static void a_tunnel_waits_for_its_program(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "sleep 0.5; echo a.secret_of.$1");
+	began = clock_now();
+	world_run();
+	world_forget();
+	assert_true(clock_now() - began < 400 * CLOCK_MILLISECOND || !world_state(2)->no_secret);
+	if (world_state(2)->no_secret)
+		assert_non_null(strstr(world_state(2)->ike.detail, "has not answered yet"));
+	assert_true(waits_for(true));
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+}
+
+static void who_fails_is_asked_again(void **state)
+{
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "exit 7");
+	world_run();
+	for (int i = 0; i < 2000 && !strstr(world_state(2)->ike.detail, "status 7"); i++) {
+		usleep(1000);
+		world_turn();
+		if (i % 100 == 0)
+			world_second();
+	}
+	assert_non_null(strstr(world_state(2)->ike.detail, "it ended with status 7"));
+	program("tell", "echo a.secret_of.$1");
+	hub_programs_ask(world.hub, false);
+	assert_true(waits_for(true));
+}
+
+/* What was told is used until something else is told; then the tunnel is told of it. */
+static void an_apply_asks_again(void **state)
+{
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "echo a.secret_of.$1");
+	world_run();
+	assert_true(waits_for(true));
+	program("tell", "exit 7");
+	world_apply();
+	assert_true(world.applied.ok);
+	for (int i = 0; i < 300; i++) {
+		usleep(1000);
+		world_turn();
+	}
+	assert_false(world_state(2)->no_secret);
+	program("tell", "sleep 0.2; echo a.secret_of.$1.2");
+	world_apply();
+	assert_true(world.applied.ok);
+	world_forget();
+	for (int i = 0; i < 4000 && !world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2); i++) {
+		usleep(1000);
+		world_turn();
+	}
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 0));
+}
+
+static void only_root_names_programs(void **state)
+{
+	char file[96];
+
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "echo a.secret_of.$1");
+	world_configure("", WORLD_SITE("one", "1", ""));
+	world_run();
+	world_configure("", sites);
+	snprintf(file, sizeof(file), "%s/sluice.yaml", world.dir);
+	assert_int_equal(chown(file, 65534, 0), 0);
+	world_apply();
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "only in a file that is root's"));
+	assert_int_equal(chown(file, 0, 0), 0);
+	assert_int_equal(chmod(file, 0664), 0);
+	world_apply();
+	assert_false(world.applied.ok);
+	assert_int_equal(chmod(file, 0644), 0);
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_true(waits_for(true));
+}
+
+#define HUB_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		HUB_TEST(a_tunnel_waits_for_its_program),
+		HUB_TEST(who_fails_is_asked_again),
+		HUB_TEST(an_apply_asks_again),
+		HUB_TEST(only_root_names_programs),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_exec", tests, NULL, NULL);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/secret/exec.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "hub/secret/exec_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (EXEC_KEY_MAX + 2) /* with a line end of any system */
+
+static const char *user_name = EXEC_USER;
+static unsigned int seconds = EXEC_WITHIN_S;
+
+void exec_use(const char *user, unsigned int within_s)
+{
+	user_name = user;
+	seconds = within_s;
+}
+
+static bool fail(struct exec_call *c, const char *format, const char *detail)
+{
+	secret_clear(&c->secret);
+	snprintf(c->why, sizeof(c->why), format, detail);
+	return false;
+}
+
+/* ---- what may be run ---- */
+
+/* Nobody but root can put another program into its place. */
+static bool look_at_program(struct exec_call *c, char path[PATH_MAX], const char *program)
+{
+	struct stat st;
+
+	if (!realpath(program, path) || stat(path, &st))
+		return fail(c, "the program: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return fail(c, "the program cannot be run%s", "");
+	if (!file_is_of_root(&st))
+		return fail(c, "the program must be root's, and nobody else may write it%s", "");
+	for (char above[PATH_MAX];;) {
+		char *slash;
+
+		snprintf(above, sizeof(above), "%s", path);
+		for (slash = strrchr(above, '/'); slash; slash = strrchr(above, '/')) {
+			slash[slash == above] = '\0';
+			if (stat(above, &st))
+				return fail(
+					c, "a directory above the program: %s", strerror(errno));
+			if (!file_is_of_root(&st))
+				return fail(c,
+					"all directories above the program must be root's, and "
+					"nobody else may write them%s",
+					"");
+			if (slash == above)
+				return true;
+		}
+		return true;
+	}
+}
+
+static bool find_user(struct exec_call *c, struct exec_start *s)
+{
+	char room[4096];
+	struct passwd entry, *found = NULL;
+
+	if (geteuid() != 0) {
+		s->uid = geteuid();
+		s->gid = getegid();
+		return true;
+	}
+	if (getpwnam_r(user_name, &entry, room, sizeof(room), &found) || !found)
+		return fail(c, "the user %s does not exist: systemd-sysusers makes it", user_name);
+	if (found->pw_uid == 0)
+		return fail(c, "the user %s must not be root", user_name);
+	s->uid = found->pw_uid;
+	s->gid = found->pw_gid;
+	return true;
+}
+
+/* ---- one that runs ---- */
+
+struct run {
+	struct exec_call *call; /* NULL: none */
+	pid_t pid;
+	int pidfd, out; /* -1: it prints no more */
+	uint64_t until_ns;
+	size_t len;
+	uint8_t bytes[OUTPUT_MAX + 1]; /* one more than there may be */
+};
+
+static bool start(struct run *r, struct exec_call *c)
+{
+	char words[CONFIG_SECRET_REF_SIZE], path[PATH_MAX], *rest = words;
+	struct exec_start s = {.path = path};
+	size_t count = 0;
+	int pipe_fds[2];
+
+	snprintf(words, sizeof(words), "%s", c->ref + strlen("exec:"));
+	for (char *word; count < EXEC_WORDS_MAX && (word = strsep(&rest, " "));) {
+		if (*word)
+			s.argv[count++] = word;
+	}
+	if (!count || rest)
+		return fail(c, "it has more than %s words", "16");
+	if (!look_at_program(c, path, s.argv[0]) || !find_user(c, &s))
+		return false;
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return fail(c, "%s", strerror(errno));
+	s.out = pipe_fds[1];
+	r->pid = exec_child_start(&s, &r->pidfd);
+	if (r->pid < 0)
+		fail(c, "%s", strerror(errno));
+	close(pipe_fds[1]);
+	if (r->pid < 0 || fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK)) {
+		close(pipe_fds[0]);
+		return false;
+	}
+	r->call = c;
+	r->out = pipe_fds[0];
+	r->len = 0;
+	r->until_ns = clock_now() + seconds * CLOCK_SECOND;
+	return true;
+}
+
+/* With all that it has started, and reaps it. */
+static void end(struct run *r, siginfo_t *info)
+{
+	(void)kill(-r->pid, SIGKILL);
+	(void)kill(r->pid, SIGKILL);
+	while (waitid(P_PID, (id_t)r->pid, info, WEXITED) && errno == EINTR)
+		;
+	close(r->pidfd);
+	if (r->out >= 0)
+		close(r->out);
+	secret_wipe(r->bytes, sizeof(r->bytes));
+	r->call = NULL;
+}
+
+static void give_up(struct run *r, const char *why)
+{
+	siginfo_t info;
+
+	fail(r->call, "%s", why);
+	end(r, &info);
+}
+
+/* False: it has printed too much. */
+static bool read_more(struct run *r)
+{
+	ssize_t n;
+
+	while (r->out >= 0 && r->len < sizeof(r->bytes)) {
+		n = read(r->out, r->bytes + r->len, sizeof(r->bytes) - r->len);
+		if (n < 0)
+			break;
+		if (!n) {
+			close(r->out);
+			r->out = -1;
+		}
+		r->len += (size_t)n;
+	}
+	return r->len < sizeof(r->bytes);
+}
+
+static void take_secret(struct exec_call *c, const uint8_t *bytes, size_t printed)
+{
+	size_t len = secret_text_len(bytes, printed);
+
+	if (len < EXEC_KEY_MIN || len > EXEC_KEY_MAX || memchr(bytes, '\0', len))
+		fail(c, "it printed no 8 to 64 characters%s", "");
+	else if (memchr(bytes, '\n', len))
+		fail(c, "it printed more than one line%s", "");
+	else if (secret_set(&c->secret, bytes, len))
+		c->why[0] = '\0';
+}
+
+static void has_ended(struct run *r)
+{
+	struct exec_call *c = r->call;
+	uint8_t bytes[OUTPUT_MAX + 1];
+	siginfo_t info = {0};
+	char text[16];
+	bool fits = read_more(r);
+	size_t len = r->len;
+
+	memcpy(bytes, r->bytes, sizeof(bytes));
+	end(r, &info);
+	snprintf(text, sizeof(text), "%d", info.si_status);
+	if (info.si_code == CLD_EXITED && info.si_status == EXEC_NOT_STARTED)
+		fail(c, "it could not be started%s", "");
+	else if (info.si_code != CLD_EXITED)
+		fail(c, "it was ended by signal %s", text);
+	else if (info.si_status)
+		fail(c, "it ended with status %s", text);
+	else if (!fits)
+		fail(c, "it printed more than a secret can be%s", "");
+	else
+		take_secret(c, bytes, len);
+	secret_wipe(bytes, sizeof(bytes));
+}
+
+/* ---- all ---- */
+
+static void look(struct run *r, const struct pollfd *out, const struct pollfd *ended, uint64_t now)
+{
+	if (out->revents && !read_more(r))
+		give_up(r, "it printed more than a secret can be");
+	else if (ended->revents)
+		has_ended(r);
+	else if (now >= r->until_ns)
+		give_up(r, "it has not ended in time");
+}
+
+/* How many run. */
+static size_t fill(
+	struct run runs[EXEC_AT_ONCE], struct exec_call *calls, size_t count, size_t *next)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < EXEC_AT_ONCE; i++) {
+		while (!runs[i].call && *next < count)
+			(void)start(&runs[i], &calls[(*next)++]);
+		active += runs[i].call != NULL;
+	}
+	return active;
+}
+
+void exec_run(struct exec_call *calls, size_t count)
+{
+	struct run runs[EXEC_AT_ONCE] = {0};
+	struct pollfd fds[2 * EXEC_AT_ONCE];
+	size_t next = 0;
+
+	while (fill(runs, calls, count, &next)) {
+		uint64_t now = clock_now(), until = UINT64_MAX;
+
+		for (size_t i = 0; i < EXEC_AT_ONCE; i++) {
+			const struct run *r = &runs[i];
+
+			fds[2 * i] = (struct pollfd){.fd = r->call ? r->out : -1, .events = POLLIN};
+			fds[2 * i + 1] =
+				(struct pollfd){.fd = r->call ? r->pidfd : -1, .events = POLLIN};
+			if (r->call && r->until_ns < until)
+				until = r->until_ns;
+		}
+		(void)poll(fds, 2 * EXEC_AT_ONCE,
+			until > now ? (int)((until - now) / CLOCK_MILLISECOND) + 1 : 0);
+		now = clock_now();
+		for (size_t i = 0; i < EXEC_AT_ONCE; i++) {
+			if (runs[i].call)
+				look(&runs[i], &fds[2 * i], &fds[2 * i + 1], now);
+		}
+	}
+}

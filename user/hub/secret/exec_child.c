@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hub has threads: between fork(2) and execve(2) a child may do what a signal handler may, so all of it is system calls.
+ */
+#include "hub/secret/exec_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MEMORY_MAX    (4096ull << 20)
+#define PROCESSES_MAX 64 /* of its user */
+#define FILES_MAX     64
+#define CPU_S         10
+
+static bool limit(int what, rlim_t most)
+{
+	const struct rlimit r = {most, most};
+
+	return !syscall(SYS_prlimit64, 0, what, &r, NULL);
+}
+
+/* Nothing of hub's is left open: descriptors 0 to 2 are /dev/null, the pipe, and /dev/null. */
+static bool set_descriptors(int out)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	return null >= 0 && dup2(out, 1) == 1 && dup2(null, 0) == 0 && dup2(null, 2) == 2 &&
+	       !syscall(SYS_close_range, 3u, ~0u, 0u);
+}
+
+/* From the last privilege on, nothing can bring one back. */
+static bool drop(const struct exec_start *s)
+{
+	if (geteuid() == 0 && (syscall(SYS_setgroups, 0, NULL) ||
+				      syscall(SYS_setresgid, s->gid, s->gid, s->gid) ||
+				      syscall(SYS_setresuid, s->uid, s->uid, s->uid)))
+		return false;
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_PDEATHSIG, SIGKILL) &&
+	       !prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static void default_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+__attribute__((noreturn)) static void become(const struct exec_start *s)
+{
+	static char *const empty[] = {NULL};
+
+	(void)setsid();
+	default_signals();
+	umask(077);
+	if (!chdir("/") && set_descriptors(s->out) && limit(RLIMIT_CORE, 0) &&
+		limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, CPU_S) &&
+		limit(RLIMIT_AS, MEMORY_MAX) && limit(RLIMIT_NOFILE, FILES_MAX) &&
+		limit(RLIMIT_NPROC, PROCESSES_MAX) && drop(s))
+		execve(s->path, s->argv, empty);
+	_exit(EXEC_NOT_STARTED);
+}
+
+pid_t exec_child_start(const struct exec_start *s, int *pidfd)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int why;
+
+	/* No handler of hub's runs in the child. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (!pid)
+		become(s);
+	why = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = why;
+	if (pid < 0)
+		return -1;
+	*pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (*pidfd >= 0)
+		return pid;
+	why = errno;
+	(void)kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	errno = why;
+	return -1;
+}
