@@ -66,6 +66,9 @@ static void a_rotation_waits_for_apply(void **state)
 	json_decref(o);
 	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
 	assert_int_equal(client.status, 409);
+	text = asks((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1});
+	heard(text, "secret store is another one then; 1 tunnels have it as psk, and stay");
+	free(text);
 	/* Nobody uses it before, whatever else is applied, and whoever is started again. */
 	world_forget();
 	world_apply_order(
@@ -136,6 +139,8 @@ static void what_knows_no_second_key_is_told(void **state)
 	assert_null(strstr(json_string_value(json_object_get(o, "ok")), "as psk"));
 	json_decref(o);
 	user_of("md5", "as", "bgp_password");
+	hears((struct imsg_api_request){.verb = API_SECRET_DELETE, .tunnel = -1, .secret = "md5"},
+		"detail", "site 'one' tunnel 0 has it as bgp_password");
 }
 
 static void an_overlap_ends_by_itself(void **state)

@@ -183,6 +183,9 @@ static void take_hub(struct side *s, const struct imsg *m)
 		break;
 	case IMSG_TUNNEL_STATE:
 		s->phase = state->phase;
+		if (state->phase == TUNNEL_UP)
+			assert_int_equal(
+				state->key, s == sides ? TUNNEL_KEY_PRESENT : TUNNEL_KEY_PREVIOUS);
 		s->ups += state->phase == TUNNEL_UP;
 		s->downs += state->phase == TUNNEL_DOWN;
 		memcpy(s->reason, state->reason, sizeof(s->reason));

@@ -4,6 +4,7 @@
 #include "hub/api/api.h"
 
 #include "base/log.h"
+#include "hub/api/secret_overlap.h"
 #include "hub/api/site_change.h"
 #include "hub/apply.h"
 #include "hub/revision.h"
@@ -191,6 +192,8 @@ static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_requ
 	json_t *document = d ? hub_plan(h, d, error) : NULL;
 
 	(void)site;
+	if (document && !r->revisions[0])
+		secret_add_findings(h, document);
 	return document ? document : refused(problem, "%s", error);
 }
 

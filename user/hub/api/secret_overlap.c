@@ -56,6 +56,39 @@ const char *secret_set_sentence(
 	return text;
 }
 
+struct finding {
+	struct hub *h;
+	json_t *list;
+};
+
+static void add_finding(void *context, const char *name, int64_t set_s)
+{
+	struct finding *f = context;
+	char base[SITE_NAME_SIZE], text[SECRET_SENTENCE_SIZE];
+	struct uses u = {0};
+	size_t n;
+
+	(void)set_s;
+	if (!rotation_base(name, VAULT_NEXT, base))
+		return;
+	secret_users_each(f->h->config, base, count, &u);
+	n = (size_t)snprintf(text, sizeof(text),
+		"secret %s is another one then; %u tunnels have it as psk, and stay", base, u.psk);
+	if (u.hard && n < sizeof(text))
+		snprintf(text + n, sizeof(text) - n, "; site '%s' has it as %s, and %s",
+			u.hard->name, secret_use_name(u.hard_use),
+			u.hard_use == SECRET_AS_PPK ? "its tunnel is set up anew"
+						    : "its BGP sessions start again");
+	json_array_append_new(f->list, json_string(text));
+}
+
+void secret_add_findings(struct hub *h, json_t *plan)
+{
+	struct finding f = {.h = h, .list = json_object_get(plan, "findings")};
+
+	(void)vault_each(add_finding, &f);
+}
+
 /* ---- the beginning ---- */
 
 static void taken(void *context, const char *name, const char *why)

@@ -6,11 +6,16 @@
 #include "hub/hub.h"
 #include "hub/secret/rotation.h"
 
+#include <jansson.h>
+
 #define SECRET_SENTENCE_SIZE 400
 
 /* What has become of a secret that was set, and of what it means for who uses it. */
 const char *secret_set_sentence(
 	struct hub *h, const char *name, enum rotation done, char text[SECRET_SENTENCE_SIZE]);
+
+/* What waits, for the plan of an apply that would put it in force: a finding for each. */
+void secret_add_findings(struct hub *h, json_t *plan);
 
 /* What waits is used from now on: before tunnels are told of their secrets. */
 void secret_take_over(struct hub *h);
