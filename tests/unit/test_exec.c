@@ -178,20 +178,27 @@ static void is_gone(const char *word)
 static void who_hangs_is_ended_with_all_that_is_its(void **state)
 {
 	uint64_t began = clock_now();
+	char script[128], words[3][16];
 
 	(void)state;
 	if (getuid())
 		skip();
-	program("hang", "echo hunter2.hunter2; sleep 31234 & sleep 31235");
+	/* Of this run and no other. */
+	for (int i = 0; i < 3; i++)
+		snprintf(words[i], sizeof(words[i]), "%d.%d", 9000000 + (int)getpid(), i);
+	snprintf(script, sizeof(script), "echo hunter2.hunter2; sleep %s & sleep %s", words[0],
+		words[1]);
+	program("hang", script);
 	refused("hang", "has not ended in time");
 	assert_in_range(clock_now() - began, CLOCK_SECOND, 5 * CLOCK_SECOND);
-	is_gone("31234");
-	is_gone("31235");
+	is_gone(words[0]);
+	is_gone(words[1]);
 	/* What it leaves behind keeps nobody waiting. */
-	program("leave", "sleep 31236 & echo a.long_secret");
+	snprintf(script, sizeof(script), "sleep %s & echo a.long_secret", words[2]);
+	program("leave", script);
 	tells("leave", "", "a.long_secret");
-	is_gone("31236");
-	program("quiet", "exec >&-; sleep 31237");
+	is_gone(words[2]);
+	program("quiet", "exec >&-; sleep 100");
 	refused("quiet", "has not ended in time");
 }
 
