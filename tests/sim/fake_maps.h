@@ -129,9 +129,10 @@ double maps_aggregate_used(const struct maps *m, enum sluice_direction direction
 bool maps_offered(struct maps *m, enum sluice_direction direction, uint32_t around, uint64_t *bytes,
 	uint32_t count)
 {
-	(void)m, (void)around;
+	(void)m;
 	for (uint32_t i = 0; i < count; i++)
-		bytes[i] = fake.site_stats[direction][i].offered.bytes;
+		bytes[i] = fake.site_stats[direction][i].offered.bytes +
+			   fake.site_stats[direction][i].offered.packets * around;
 	return true;
 }
 

@@ -87,6 +87,56 @@ static void a_short_aggregate_is_shared(void **state)
 	assert_int_equal(limit(SLUICE_IN, 1), 100000000);
 }
 
+static void packets_count(const char *concentrator)
+{
+	world_configure(concentrator, SITES);
+	world_apply();
+	assert_true(world.applied.ok);
+	/* No turn later is one in which a site wants more than it has. */
+	for (int i = 0; i < 40; i++) {
+		world_wait(3);
+		for (uint32_t slot = 0; slot < 2; slot++) {
+			assert_int_equal(limit(SLUICE_IN, slot), 100000000);
+			assert_true(world.hub->model.fair[SLUICE_IN]->sites[slot].rate < 1e6);
+		}
+		assert_false(fair_short(world.hub->model.fair[SLUICE_IN]));
+	}
+}
+
+/* Counters are of all packets ever: counting them in another way is no traffic, whoever has had how much. */
+static void to_count_in_another_way_offers_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t slot = 0; slot < SITE_SLOTS; slot++)
+		fake.site_stats[SLUICE_IN][slot].offered =
+			(struct traffic){UINT64_C(1000000000000), UINT64_C(700000000000000)};
+	world_wait(100);
+	for (int i = 0; i < 40; i++)
+		world_wait(20);
+	packets_count("  rate_bytes: outer\n");
+	packets_count("  rate_bytes: inner\n");
+	packets_count("  rate_bytes: outer\n");
+}
+
+/* Its slot may have been another one's, whose packets it has not sent. */
+static void a_new_site_has_sent_nothing(void **state)
+{
+	(void)state;
+	fake.site_stats[SLUICE_IN][3].offered =
+		(struct traffic){UINT64_C(1000000000000), UINT64_C(700000000000000)};
+	world_configure("  rate_bytes: outer\n", SITES);
+	world_apply();
+	world_wait(50);
+	world_configure("  rate_bytes: outer\n", SITES WORLD_SITE("four", "4", ""));
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(world_site("four")->slot, 3);
+	for (int i = 0; i < 40; i++) {
+		world_wait(3);
+		assert_true(world.hub->model.fair[SLUICE_IN]->sites[3].rate < 1e6);
+	}
+}
+
 static void a_removed_site_has_no_share(void **state)
 {
 	(void)state;
@@ -173,6 +223,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(every_site_has_its_own),
 		ALONE(a_short_aggregate_is_shared),
+		TEST(to_count_in_another_way_offers_nothing),
+		TEST(a_new_site_has_sent_nothing),
 		TEST(a_removed_site_has_no_share),
 		TEST(what_is_counted_is_of_the_last_second),
 		ALONE(sources_are_declared),

@@ -129,6 +129,13 @@ static double measure(struct fair *f, const uint64_t offered[SLUICE_MAX_SITES], 
 	return sum;
 }
 
+void fair_recount(struct fair *f, const uint64_t offered[SLUICE_MAX_SITES], uint64_t now)
+{
+	for (uint32_t i = 0; i < SLUICE_MAX_SITES; i++)
+		f->sites[i].offered = offered[i];
+	f->turned_ns = now;
+}
+
 static uint64_t to_give(const struct fair *f, double burst_used)
 {
 	double over = burst_used > 1 ? 1 - BURST_FREE : burst_used - BURST_FREE;

@@ -62,6 +62,12 @@ void fair_site_remove(struct fair *f, uint32_t site);
 uint64_t fair_turn(
 	struct fair *f, const uint64_t offered[SLUICE_MAX_SITES], double burst_used, uint64_t now);
 
+/*
+ * What each slot was offered is counted in another way from now on, as here: nothing is measured by it but what is
+ * offered after that, and limits stay as they are.
+ */
+void fair_recount(struct fair *f, const uint64_t offered[SLUICE_MAX_SITES], uint64_t now);
+
 /* True while the aggregate is short for what is offered. */
 bool fair_short(const struct fair *f);
 

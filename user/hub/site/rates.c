@@ -15,6 +15,7 @@
 
 struct rates {
 	struct fair *fair[SLUICE_DIRECTIONS]; /* the model has them as const */
+	uint32_t around[SLUICE_DIRECTIONS];   /* what was added to each packet at the last turn */
 	struct event *turn;                   /* of fair sharing */
 };
 
@@ -89,6 +90,11 @@ static void write_changed(struct hub *h, enum sluice_direction d, uint64_t level
  */
 #define AROUND_USUALLY 64
 
+static uint32_t around(const struct hub *h)
+{
+	return h->config->concentrator.packets.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0;
+}
+
 static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 {
 	static uint64_t offered[SLUICE_MAX_SITES];
@@ -98,12 +104,13 @@ static uint64_t turn(struct hub *h, enum sluice_direction d, uint64_t now)
 
 	while (count && !h->model.sites[count - 1])
 		count--;
-	if (maps_offered(h->maps, d,
-		    h->config->concentrator.packets.rate_bytes == RATE_OUTER ? AROUND_USUALLY : 0,
-		    offered, count))
-		next = fair_turn(f, offered, maps_aggregate_used(h->maps, d, now), now);
-	else
+	if (!maps_offered(h->maps, d, around(h), offered, count))
 		log_warn("what sites were offered could not be read: %s", strerror(errno));
+	else if (h->rates->around[d] == around(h))
+		next = fair_turn(f, offered, maps_aggregate_used(h->maps, d, now), now);
+	else /* the configuration has changed: the counters are of all packets ever */
+		fair_recount(f, offered, now);
+	h->rates->around[d] = around(h);
 	if (f->level != before)
 		write_changed(h, d, before);
 	return next;
@@ -148,7 +155,7 @@ void hub_rates_set(struct hub *h, const struct site *site)
 		if (!gateway(site)) {
 			maps_site_stats(h->maps, d, site->slot, &stats);
 			fair_site_set(h->rates->fair[d], site->slot, site->conf.rate,
-				stats.offered.bytes);
+				stats.offered.bytes + stats.offered.packets * around(h));
 		}
 		write_limit(h, site, d, rate_limit(&h->model, d, site->slot));
 	}
