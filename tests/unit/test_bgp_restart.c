@@ -275,6 +275,77 @@ static void what_of_an_option_a_session_sees(void **state)
 	assert_int_equal(peer_established(lab.hub->peers[0])->keepalive_s, 7);
 }
 
+/* What was agreed holds for the session, whatever the configuration is since. */
+static void an_option_that_changes_leaves_what_was_agreed(void **state)
+{
+	struct bgp_config config;
+
+	(void)state;
+	join_restarting(0);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	config = lab.hub->config;
+	config.graceful_restart = false;
+	bgp_configure(lab.hub, &config, lab.now);
+	kill_site(0);
+	assert_true(hub_has("10.1.0.0/24", 0));
+	/* The next session is without: a site that goes takes its routes with it, also if they come on again. */
+	restart_site(0, true);
+	announce(0, "10.1.0.0/24", true);
+	pass(MINUTE);
+	assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
+	config.graceful_restart = true;
+	bgp_configure(lab.hub, &config, lab.now);
+	kill_site(0);
+	assert_true(hub_lacks("10.1.0.0/24"));
+}
+
+/* As an operator does it just when our OPEN is on its way. */
+static void change_timers(const struct bgp_effect *e)
+{
+	struct bgp_config config = lab.hub->config;
+
+	(void)e;
+	for (int d = 0; d < BGP_DIRECTIONS; d++) {
+		if (lab.hub->peers[0]->sessions[d].state != FSM_OPEN_SENT)
+			continue;
+		config.hold_s = 9;
+		config.keepalive_s = 1;
+		bgp_configure(lab.hub, &config, lab.now);
+	}
+}
+
+static void both_ends_have_the_same_hold_time(void **state)
+{
+	(void)state;
+	lab.on_event = change_timers;
+	join(0);
+	pass(MINUTE);
+	assert_int_equal(lab.hub->config.hold_s, 9);
+	assert_int_equal(peer_established(lab.hub->peers[0])->hold_s, 30);
+	assert_int_equal(peer_established(lab.hub->peers[0])->keepalive_s, 10);
+	assert_int_equal(peer_established(lab.site[0]->peers[0])->hold_s, 30);
+}
+
+/* A process that has no neighbour yet is none that has just started. */
+static void a_process_starts_once(void **state)
+{
+	struct bgp_config config = lab.hub->config;
+
+	(void)state;
+	assert_int_equal(lab.hub->peer_slots, 0);
+	config.restarted = config.graceful_restart = true;
+	bgp_configure(lab.hub, &config, lab.now);
+	assert_int_equal(lab.hub->defer_until, 0);
+	assert_false(lab.hub->config.restarted);
+	restart_hub();
+	assert_int_not_equal(lab.hub->defer_until, 0);
+	lab.now += 5 * CLOCK_SECOND;
+	config.restarted = false;
+	bgp_configure(lab.hub, &config, lab.now);
+	assert_true(lab.hub->config.restarted);
+}
+
 static void sites_keep_routes_while_the_hub_restarts(void **state)
 {
 	(void)state;
@@ -603,6 +674,9 @@ int main(void)
 		lab_test(sites_keep_routes_while_the_hub_restarts),
 		lab_test(another_option_makes_no_other_restart),
 		lab_test(what_of_an_option_a_session_sees),
+		lab_test(an_option_that_changes_leaves_what_was_agreed),
+		lab_test(both_ends_have_the_same_hold_time),
+		lab_test(a_process_starts_once),
 		lab_test(own_networks_do_not_wait),
 		lab_test(decisions_wait_for_all_that_were_there),
 		lab_test(two_that_restart_do_not_wait_for_each_other),

@@ -101,7 +101,7 @@ static void send_notify(struct bgp *b, struct bgp_peer *p, struct bgp_session *s
 	const struct bgp_notify *n, enum fsm_event event, uint64_t now)
 {
 	struct wr w = session_writer(s, 0);
-	bool hard = peer_can_restart(b, s) && s->remote.restart_on_notify && is_final(n);
+	bool hard = peer_can_restart(s) && s->remote.restart_on_notify && is_final(n);
 	struct bgp_notify sent = hard ? notify_hard(n) : *n;
 	const char *why = why_ended(p, event);
 	char text[NOTIFY_TEXT_SIZE];
@@ -135,6 +135,9 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 		open.forwarding[f] = open.restarting || p->established_at;
 	}
 	s->remote = (struct bgp_open){0};
+	s->offered.hold_s = open.hold_s;
+	s->offered.keepalive_s = b->config.keepalive_s;
+	s->offered.graceful_restart = open.graceful_restart;
 	if (!s->out) {
 		s->out = malloc(SESSION_OUT_SIZE);
 		s->in = malloc(MESSAGE_MAX);
@@ -158,20 +161,19 @@ static void send_open(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 }
 
 /* RFC 4271 4.2: the smaller hold time; KEEPALIVE at a third of it, or as configured. */
-static void negotiate_timers(const struct bgp *b, struct bgp_session *s)
+static void negotiate_timers(struct bgp_session *s)
 {
-	uint16_t hold = s->remote.hold_s < b->config.hold_s ? s->remote.hold_s : b->config.hold_s;
+	uint16_t ours = s->offered.hold_s, keepalive = s->offered.keepalive_s;
+	uint16_t hold = s->remote.hold_s < ours ? s->remote.hold_s : ours;
 	uint16_t third = hold / 3;
 
 	s->hold_s = hold;
-	s->keepalive_s = b->config.keepalive_s && b->config.keepalive_s < third
-				 ? b->config.keepalive_s
-				 : third;
+	s->keepalive_s = keepalive && keepalive < third ? keepalive : third;
 }
 
 static void accept_open(struct bgp *b, struct bgp_session *s, uint64_t now)
 {
-	negotiate_timers(b, s);
+	negotiate_timers(s);
 	send_keepalive(b, s, now);
 	restart_hold(s, now);
 }
@@ -208,7 +210,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	p->last_notify = (struct bgp_notify){0};
 	p->rib.identifier = s->remote.identifier;
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-		bool kept = peer_can_restart(b, s) && s->remote.restart_family[f] &&
+		bool kept = peer_can_restart(s) && s->remote.restart_family[f] &&
 			    s->remote.forwarding[f];
 
 		/* RFC 4724 4.2: it did not go on forwarding, or does not say so. */
@@ -262,7 +264,7 @@ static bool may_return(const struct bgp *b, const struct bgp_peer *p, const stru
 {
 	const struct bgp_notify *n = &p->last_notify;
 
-	if (!peer_can_restart(b, s) || !p->tunnel_up || b->stopped)
+	if (!peer_can_restart(s) || !p->tunnel_up || b->stopped)
 		return false;
 	if (event == FSM_TCP_FAILED)
 		return true;

@@ -38,6 +38,11 @@ struct bgp_session {
 	enum fsm_state state;
 	enum bgp_direction direction;
 	bool tcp; /* a connection or an attempt exists at the caller's */
+	/* What our OPEN said: the configuration may be another one since. */
+	struct {
+		uint16_t hold_s, keepalive_s;
+		bool graceful_restart;
+	} offered;
 	struct bgp_open remote;
 	uint16_t hold_s, keepalive_s; /* negotiated */
 	uint64_t retry_at, hold_at, keepalive_at, send_hold_at;
@@ -99,6 +104,7 @@ struct bgp {
 	uint64_t random;
 	uint64_t now; /* of the last call that had it: for the limit of events */
 	bool stopped, paused;
+	bool configured; /* once at least */
 	bool networks_changed;
 	bool absent[POLICY_GROUPS];   /* for the policy, see owners.c */
 	uint32_t held[POLICY_GROUPS]; /* prefixes, of each location */
@@ -186,9 +192,9 @@ void peer_set_notify(struct bgp_peer *p, const struct bgp_notify *n, uint64_t no
 /* RFC 4724 4.2: the routes of families that are now stale for good go. */
 void peer_drop_stale(struct bgp *b, struct bgp_peer *p);
 
-static inline bool peer_can_restart(const struct bgp *b, const struct bgp_session *s)
+static inline bool peer_can_restart(const struct bgp_session *s)
 {
-	return b->config.graceful_restart && s->remote.graceful_restart;
+	return s->offered.graceful_restart && s->remote.graceful_restart;
 }
 
 static inline struct bgp_session *peer_other(struct bgp_peer *p, const struct bgp_session *s)

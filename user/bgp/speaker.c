@@ -94,12 +94,13 @@ void bgp_configure(struct bgp *b, const struct bgp_config *config, uint64_t now)
 		b->config.local_as != config->local_as || b->config.router_id != config->router_id;
 	bool reach = b->config.site_to_site != config->site_to_site;
 	/* Whether there was another process before this one does not change while it runs. */
-	bool restarted = b->peer_slots ? b->config.restarted : config->restarted;
+	bool restarted = b->configured ? b->config.restarted : config->restarted;
 
-	if (restarted && !b->peer_slots)
+	if (restarted && !b->configured)
 		b->defer_until = now + DEFER_S * CLOCK_SECOND;
 	b->config = *config;
 	b->config.restarted = restarted;
+	b->configured = true;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		struct bgp_peer *p = b->peers[i];
 
@@ -394,9 +395,9 @@ void bgp_shutdown(struct bgp *b, uint64_t now)
 /* ---- connections ---- */
 
 /* RFC 4724 4.2: a peer that connects anew has restarted, and its old connection just lingers. */
-static bool has_restarted(const struct bgp *b, struct bgp_peer *p, uint64_t now)
+static bool has_restarted(struct bgp_peer *p, uint64_t now)
 {
-	return peer_can_restart(b, peer_established(p)) &&
+	return peer_can_restart(peer_established(p)) &&
 	       now - p->established_at >= SETTLED_MS * CLOCK_MILLISECOND;
 }
 
@@ -420,7 +421,7 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 		*tunnel = p->rib.conf.tunnel;
 		return p->tunnel_up && !p->rib.conf.is_static && !b->stopped &&
 		       now >= p->refused_until && !is_confirming(p, now) &&
-		       (!peer_established(p) || has_restarted(b, p, now));
+		       (!peer_established(p) || has_restarted(p, now));
 	}
 	return false;
 }
