@@ -21,6 +21,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define QUIET_MS 2000
 
@@ -47,6 +49,28 @@ static bool says(const char *command, const char *what)
 	return strstr(text, what);
 }
 
+/* In a process that may not. */
+static void as_nobody(void (*what)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534))
+			_exit(71);
+		what();
+		_exit(72);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void closed_cannot_be_opened(void)
+{
+	_exit(host_forward_closed("d0", false) ? 1 : 0);
+}
+
 /* By name, so it holds for a device that is not there yet. */
 static void a_closed_device_forwards_nothing(void **context)
 {
@@ -67,6 +91,7 @@ static void a_closed_device_forwards_nothing(void **context)
 		   "ip addr add 10.0.0.1/24 dev d0 && ip addr add fd00:10::1/64 dev d0 nodad &&"
 		   "ip link set d1 up");
 	}
+	as_nobody(closed_cannot_be_opened);
 	assert_true(host_forward_closed("d0", false));
 	assert_true(host_forward_closed("d0", false));
 	for (int i = 0; i < 2; i++)

@@ -65,9 +65,10 @@ bool host_forward_closed(const char *device, bool closed)
 {
 	struct fake_device *d = fake_device(device);
 
-	if (d)
-		d->closed = closed;
-	return d;
+	if (!d || d->unruly)
+		return false;
+	d->closed = closed;
+	return true;
 }
 
 void host_forward_forget(const char *const *names, size_t count)

@@ -43,6 +43,7 @@ struct fake_device {
 	char name[16];
 	struct link_device is; /* ifindex 0: it is not there */
 	bool closed;           /* nothing that comes by its name is forwarded */
+	bool unruly;           /* and that cannot be changed now */
 	bool detached;         /* somebody has taken our programs off */
 	bool unattachable;
 	bool gone_since; /* and may be there again */

@@ -305,6 +305,25 @@ static void who_lets_others_pass_opens(void **state)
 	assert_false(fake.devices[0].closed);
 }
 
+/* What the kernel does not do when it is asked is asked for again, until it is as configured. */
+static void a_rule_that_stays_is_taken_off_later(void **state)
+{
+	(void)state;
+	assert_true(fake.devices[0].closed && fake.devices[1].closed);
+	fake.devices[0].unruly = true;
+	world_configure("  outside_forwarding: true\n", SITES);
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(world_warned("eth0: the kernel does not give up the rule"), 1);
+	assert_true(fake.devices[0].closed);
+	assert_false(fake.devices[1].closed);
+	world_second();
+	assert_true(fake.devices[0].closed);
+	fake.devices[0].unruly = false;
+	world_second();
+	assert_false(fake.devices[0].closed);
+}
+
 /* At its start an outside device may be away: the hub serves by the other. */
 static void a_device_may_come_later(void **state)
 {
@@ -457,6 +476,7 @@ int main(int argc, char **argv)
 		TEST(a_source_is_chosen),
 		cmocka_unit_test_setup_teardown(a_device_may_come_later, NULL, world_finish),
 		TEST(who_lets_others_pass_opens),
+		TEST(a_rule_that_stays_is_taken_off_later),
 		XFRM_TEST(tunnels_have_interfaces),
 		XFRM_TEST(interfaces_follow_their_device),
 		XFRM_TEST(a_tunnel_without_interface_carries_nothing),

@@ -4,7 +4,9 @@
 
 #include "hub/route/route.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #define ONE WORLD_SITE("one", "1", "")
 #define STATIC                                                                                     \
@@ -135,6 +137,103 @@ static void without_a_disk_the_port_is_free_again(void **state)
 	close(fd);
 }
 
+/* A revision that nobody has confirmed goes back, whoever has the port of the one before meanwhile. */
+static void to_go_back_needs_no_port(void **state)
+{
+	char text[128];
+	int taken;
+
+	(void)state;
+	apply(a_port(NULL));
+	assert_int_equal(told_port(), 1);
+	snprintf(text, sizeof(text), "%s  hold_time: 33\n", a_port(&taken));
+	world_configure(text, ONE STATIC);
+	world_forget();
+	world_apply_order((struct apply_order){.in_any_case = true});
+	assert_true(world.applied.ok);
+	assert_int_equal(world_warned("it is tried again each second"), 1);
+	assert_int_equal(world.hub->config->concentrator.hold_s, 33);
+	assert_int_equal(told_port(), 0);
+	assert_int_equal(world.hub->host->metrics_fd, -1);
+	world_forget();
+	world_second();
+	assert_int_equal(told_port(), -1);
+	close(taken);
+	world_second();
+	assert_int_equal(told_port(), 1);
+	assert_true(world.hub->host->metrics_fd >= 0);
+	world_forget();
+	world_second();
+	assert_int_equal(told_port(), -1);
+	nothing_was_interrupted();
+}
+
+/* So many descriptors may be open from now on, and no more; what was allowed before. */
+static rlim_t allow_only(rlim_t descriptors)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = descriptors;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+/* "No descriptor" is what api is told where there is to be no port. */
+static void without_a_descriptor_the_port_stays(void **state)
+{
+	const char *text = a_port(NULL);
+	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	rlim_t before;
+
+	(void)state;
+	apply(text);
+	assert_int_equal(told_port(), 1);
+	close(lowest);
+	lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(lowest);
+	world_configure(a_port(NULL), ONE STATIC);
+	world_forget();
+	before = allow_only((rlim_t)lowest + 1);
+	world_apply();
+	(void)allow_only(before);
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "metrics: Too many open files"));
+	assert_int_equal(told_port(), -1);
+
+	/* The same when a new api process starts. */
+	before = allow_only(3);
+	child_configure(world.hub, PROCESS_API);
+	(void)allow_only(before);
+	world_turn();
+	assert_int_equal(told_port(), -1);
+	world_second();
+	assert_int_equal(told_port(), 1);
+}
+
+/* Who connects before the revision is written would wait for nobody if it is not. */
+static void nobody_connects_before_it_is_in_force(void **state)
+{
+	const char *text = a_port(NULL);
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	at.sin_port = htons((uint16_t)atoi(strrchr(text, ':') + 1));
+	world_configure(text, ONE STATIC);
+	hub_apply(world.hub,
+		&(struct apply_order){.why = "test", .done = world_applied, .of = WORLD_APPLIES});
+	assert_true(hub_apply_is_writing(world.hub));
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	world_written();
+	assert_true(world.applied.ok);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	close(fd);
+}
+
 static bool stands_elsewhere(const struct ip_prefix *p)
 {
 	return fake_find(&fake.elsewhere, p) >= 0 || fake_find(&fake.kernel, p) >= 0;
@@ -197,6 +296,9 @@ int main(int argc, char **argv)
 		TEST(metrics_come_move_and_go),
 		TEST(a_port_that_is_taken_changes_nothing),
 		TEST(without_a_disk_the_port_is_free_again),
+		TEST(to_go_back_needs_no_port),
+		TEST(without_a_descriptor_the_port_stays),
+		TEST(nobody_connects_before_it_is_in_force),
 		TEST(routes_move_to_another_table),
 		TEST(one_that_is_not_taken_there_is_tried_again),
 	};

@@ -282,8 +282,8 @@ bool host_forward_closed(const char *device, bool closed)
 		int r = write_rule(sock, families[i], device, closed);
 
 		/* There already, not there any longer, or no IPv6 here. */
-		ok = r >= 0 || r == -NLE_EXIST || r == -NLE_OPNOTSUPP || r == -NLE_AF_NOSUPPORT ||
-		     !closed;
+		ok = r >= 0 || r == (closed ? -NLE_EXIST : -NLE_OBJ_NOTFOUND) ||
+		     r == -NLE_OPNOTSUPP || r == -NLE_AF_NOSUPPORT;
 	}
 	nl_socket_free(sock);
 	return ok;

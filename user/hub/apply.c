@@ -186,8 +186,10 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	if (!p->only_tried)
 		secrets_exposed(
 			p->config, p->documents, p->only_some ? revision_documents(h) : NULL);
-	p->live = p->next_start ? NULL : hub_live_prepare(h, &p->config->concentrator, summary);
-	return p->live || p->next_start ? PROBLEM_NONE : PROBLEM_REFUSED;
+	if (p->next_start)
+		return PROBLEM_NONE;
+	p->live = hub_live_prepare(h, &p->config->concentrator, p->in_any_case, summary);
+	return p->live ? PROBLEM_NONE : PROBLEM_REFUSED;
 }
 
 static void pending_free(struct apply_pending *p)

@@ -13,6 +13,7 @@
 #include "hub/confirm.h"
 #include "hub/event/eventlog.h"
 #include "hub/host/host.h"
+#include "hub/live.h"
 #include "hub/notify.h"
 #include "hub/revision.h"
 #include "hub/route/closed.h"
@@ -207,6 +208,7 @@ void hub_second(struct hub *h)
 	for (int i = 0; i < PROCESS_ROLES; i++)
 		process_watch(&h->processes[i], now);
 	hub_host_look(h);
+	hub_live_look(h);
 	if (second % SECRETS_AGAIN_S == 0)
 		hub_secrets_again(h);
 	if (second % PROGRAMS_AGAIN_S == PROGRAMS_AGAIN_S - 1)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/live.h"
 
+#include "base/log.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
 #include "ipc/msg_bgp.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +28,8 @@ static bool other_packets(const struct packet_options *a, const struct packet_op
 }
 
 struct live {
-	int metrics_fd; /* -1: there is to be none, or it is the one that is there */
+	int metrics_fd; /* bound; -1: there is to be none, or it is the one that is there */
+	int api_fd;     /* the same, for api */
 };
 
 static bool same_metrics(const struct concentrator_conf *a, const struct concentrator_conf *b)
@@ -32,38 +37,92 @@ static bool same_metrics(const struct concentrator_conf *a, const struct concent
 	return a->metrics.port == b->metrics.port && addr_equal(&a->metrics.addr, &b->metrics.addr);
 }
 
-struct live *hub_live_prepare(
-	struct hub *h, const struct concentrator_conf *next, char error[CONFIG_ERROR_SIZE])
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static bool bind_metrics(
+	struct live *live, const struct ip_endpoint *at, char error[CONFIG_ERROR_SIZE])
+{
+	if (!hub_metrics_bind(at, &live->metrics_fd, error))
+		return false;
+	if (live->metrics_fd < 0)
+		return true;
+	live->api_fd = fcntl(live->metrics_fd, F_DUPFD_CLOEXEC, 0);
+	if (live->api_fd >= 0)
+		return true;
+	snprintf(error, CONFIG_ERROR_SIZE, "metrics: %s", strerror(errno));
+	close_fd(&live->metrics_fd);
+	return false;
+}
+
+struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next, bool in_any_case,
+	char error[CONFIG_ERROR_SIZE])
 {
 	struct live *live = calloc(1, sizeof(*live));
 
 	if (!live)
 		abort();
-	live->metrics_fd = -1;
+	live->metrics_fd = live->api_fd = -1;
 	if (same_metrics(&h->config->concentrator, next) ||
-		hub_metrics_listen(&next->metrics, &live->metrics_fd, error))
+		bind_metrics(live, &next->metrics, error))
 		return live;
+	if (in_any_case) {
+		log_warn("%s; it is tried again each second", error);
+		return live;
+	}
 	live_free(live);
 	return NULL;
 }
 
 void live_free(struct live *own_live)
 {
-	if (own_live && own_live->metrics_fd >= 0)
-		close(own_live->metrics_fd);
+	if (!own_live)
+		return;
+	close_fd(&own_live->metrics_fd);
+	close_fd(&own_live->api_fd);
 	free(own_live);
 }
 
 /* The next listener is there before the one before goes. */
-static void move_metrics(struct hub *h, struct live *live)
+static void move_metrics(struct hub *h, const struct ip_endpoint *at, struct live *live)
 {
 	int before = h->host->metrics_fd;
+	char error[CONFIG_ERROR_SIZE];
 
+	if (live->metrics_fd >= 0 && !hub_metrics_listen(at, live->metrics_fd, error)) {
+		log_warn("%s; it is tried again each second", error);
+		close_fd(&live->metrics_fd);
+		close_fd(&live->api_fd);
+	}
+	process_send(&h->processes[PROCESS_API], IMSG_API_HTTP, live->api_fd, NULL, 0);
 	h->host->metrics_fd = live->metrics_fd;
-	live->metrics_fd = -1;
-	child_configure(h, PROCESS_API);
-	if (before >= 0)
-		close(before);
+	h->host->metrics_untold = false;
+	live->metrics_fd = live->api_fd = -1;
+	close_fd(&before);
+}
+
+void hub_live_look(struct hub *h)
+{
+	const struct ip_endpoint *at = &h->config->concentrator.metrics;
+	char text[ENDPOINT_STR_SIZE], error[CONFIG_ERROR_SIZE];
+	int *fd = &h->host->metrics_fd;
+
+	if (*fd < 0 && addr_is_set(&at->addr)) {
+		if (!hub_metrics_bind(at, fd, error))
+			return;
+		if (!hub_metrics_listen(at, *fd, error)) {
+			close_fd(fd);
+			return;
+		}
+		log_info("metrics are served at %s now", endpoint_format(at, text));
+		h->host->metrics_untold = true;
+	}
+	if (h->host->metrics_untold)
+		child_configure(h, PROCESS_API);
 }
 
 static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
@@ -104,10 +163,10 @@ void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct 
 
 	/* What is forbidden from now on is closed first, and what is allowed is opened last. */
 	if (was->outside_forwarding && !is->outside_forwarding)
-		hub_outside_forward(h, false);
+		hub_outside_forward(h);
 	bpf_plane_live_set(h->plane, &programs);
 	if (!was->outside_forwarding && is->outside_forwarding)
-		hub_outside_forward(h, true);
+		hub_outside_forward(h);
 	if (other_packets(&was->packets, &is->packets))
 		child_configure(h, PROCESS_DATA);
 	if (was->packets.df != is->packets.df) /* the MTU of routes follows from it */
@@ -117,5 +176,5 @@ void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct 
 	if (was->route_table != is->route_table)
 		hub_routes_move(h, is->route_table);
 	if (!same_metrics(was, is))
-		move_metrics(h, live);
+		move_metrics(h, &is->metrics, live);
 }

@@ -8,9 +8,12 @@
 /* What it needs of the host, and might not get; it is made before anything changes. */
 struct live;
 
-/* NULL with a sentence: it cannot be had, and nothing is changed. live_free() gives it back. */
-struct live *hub_live_prepare(
-	struct hub *h, const struct concentrator_conf *next, char error[CONFIG_ERROR_SIZE]);
+/*
+ * NULL with a sentence: it cannot be had, and nothing is changed; `in_any_case` it is done without what cannot be had
+ * now, with a warning. live_free() gives it back.
+ */
+struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next, bool in_any_case,
+	char error[CONFIG_ERROR_SIZE]);
 void live_free(struct live *own_live);
 
 /* Tells bgp which networks of the hub are new, and which are gone. */
@@ -22,5 +25,8 @@ void hub_live_networks(
  * was prepared for that.
  */
 void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct live *live);
+
+/* Once a second: what could not be had is tried again. */
+void hub_live_look(struct hub *h);
 
 #endif

@@ -12,7 +12,10 @@ void hub_children_init(struct hub *h, bool verbose);
 /* start.c: sends a child that has just started all that it has to know; context is hub. */
 void child_start(void *context, struct process *p);
 
-/* configure.c: the options that data or bgp, or the listener that api got at its start, as they are now. */
+/*
+ * configure.c: the options that data or bgp got at its start, as they are now; to api, the listener for metrics, where
+ * there is one.
+ */
 void child_configure(struct hub *h, enum process_role role);
 
 /* ready.c: a child is ready. With the last of them the start is over, and the service manager is told. */

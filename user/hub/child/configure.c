@@ -2,10 +2,12 @@
 /* Options of the concentrator that children get at their start, and again when they change. */
 #include "hub/child/child.h"
 
+#include "base/log.h"
 #include "hub/host/host.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -37,12 +39,16 @@ static void configure_bgp(struct hub *h, struct process *p)
 	process_send(p, IMSG_BGP_CONF, -1, &conf, sizeof(conf));
 }
 
-/* Without a descriptor there is no port. */
+/* A message without a descriptor means that there is no port. */
 static void configure_api(struct hub *h, struct process *p)
 {
-	int fd = h->host->metrics_fd >= 0 ? fcntl(h->host->metrics_fd, F_DUPFD_CLOEXEC, 0) : -1;
+	int fd = fcntl(h->host->metrics_fd, F_DUPFD_CLOEXEC, 0);
 
-	process_send(p, IMSG_API_HTTP, fd, NULL, 0);
+	h->host->metrics_untold = fd < 0;
+	if (fd < 0)
+		log_error("metrics: %s; it is tried again each second", strerror(errno));
+	else
+		process_send(p, IMSG_API_HTTP, fd, NULL, 0);
 }
 
 void child_configure(struct hub *h, enum process_role role)

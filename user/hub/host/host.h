@@ -31,6 +31,7 @@ struct host {
 	uint32_t socket_count;
 	int too_big[2];              /* ICMP, ICMPv6: data hears of smaller MTUs by them */
 	int control_fd, metrics_fd;  /* listeners of api */
+	bool metrics_untold;         /* api does not have it yet, for want of a descriptor */
 	int checkpoint_fd, saved_fd; /* memfds that outlive ike and data */
 
 	/* look.c and outside.c: others may change the host at any time. */
@@ -44,6 +45,7 @@ struct host {
 	struct ike_reach ike_reach;
 	bool outside_closed
 		[CONFIG_ENDPOINTS]; /* our programs keep the device closed for what is in clear */
+	bool rule_refused[CONFIG_ENDPOINTS]; /* the kernel's rule is not as it should be */
 };
 
 /* Nothing is open or watched yet. hub_teardown() closes what is; free frees the rest. */
@@ -54,15 +56,19 @@ void host_free(struct host *host);
 bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
 
-/* A listener for metrics, or -1 where there is to be none. False with a sentence. */
-bool hub_metrics_listen(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
+/*
+ * A socket that is bound for metrics, or -1 where there is to be none; and it listens from then on. Before that nobody
+ * connects to it who would be left alone if it is not used. False with a sentence.
+ */
+bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
+bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE]);
 
 /* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
 bool hub_outside_find(struct hub *h, uint32_t i);
 /* Closes them, those that are not there too. False with a sentence. */
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
-/* Whether others may use the outside devices in clear has changed. */
-void hub_outside_forward(struct hub *h, bool allowed);
+/* Whether others may use the outside devices in clear has changed: the kernel's rules follow h->config. */
+void hub_outside_forward(struct hub *h);
 /* What the kernel was told to keep closed is ours no longer. */
 void hub_outside_open(struct hub *h);
 /* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */

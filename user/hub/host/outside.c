@@ -34,12 +34,23 @@ bool hub_outside_find(struct hub *h, uint32_t i)
 	return true;
 }
 
-/* First of all, before anything by the next device of that name is forwarded. */
-static void close_forwarding(struct hub *h, uint32_t i)
+/*
+ * The kernel's rule, by the name of the device: it stands but where our programs are on the device and others may use
+ * it. What cannot be done now is done later: hub_outside_look() comes every second.
+ */
+static void set_rule(struct hub *h, uint32_t i)
 {
-	if (!host_forward_closed(h->model.host.outside[i].name, true))
-		log_error("%s: the kernel takes no rule that keeps it closed until it is there",
-			h->model.host.outside[i].name);
+	const char *name = h->model.host.outside[i].name;
+	bool closed = !h->host->outside_closed[i] || !h->config->concentrator.outside_forwarding;
+	bool refused = !host_forward_closed(name, closed);
+
+	if (refused && !h->host->rule_refused[i])
+		log_error("%s: the kernel does not %s the rule that lets nothing be forwarded; it "
+			  "is tried again each second",
+			name, closed ? "take" : "give up");
+	else if (!refused && h->host->rule_refused[i])
+		log_info("%s: the kernel's rule is as it should be now", name);
+	h->host->rule_refused[i] = refused;
 }
 
 static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
@@ -49,7 +60,7 @@ static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])
 	h->host->outside_closed[i] =
 		bpf_plane_attach_outside(h->plane, i, &h->model.host.outside_mode[i], why);
 	if (h->host->outside_closed[i]) {
-		(void)host_forward_closed(o->name, !h->config->concentrator.outside_forwarding);
+		set_rule(h, i);
 		log_info("%s: XDP attached (%s), %u receive queues", o->name,
 			h->model.host.outside_mode[i], o->queues);
 	}
@@ -64,7 +75,7 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
 		host_watch_device(h->host->watch, h->model.host.outside[i].name);
 		if (!h->model.host.outside[i].ifindex) {
-			close_forwarding(h, i);
+			set_rule(h, i);
 			log_warn("%s: there is no such device; its tunnels wait for it",
 				h->model.host.outside[i].name);
 		} else if (!attach(h, i, why)) {
@@ -79,28 +90,33 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	return true;
 }
 
-/* A device that is not closed by our programs stays closed by the kernel. */
-void hub_outside_forward(struct hub *h, bool allowed)
+void hub_outside_forward(struct hub *h)
 {
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
-		(void)host_forward_closed(
-			h->model.host.outside[i].name, !allowed || !h->host->outside_closed[i]);
+		set_rule(h, i);
 }
 
 void hub_outside_open(struct hub *h)
 {
-	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
-		(void)host_forward_closed(h->model.host.outside[i].name, false);
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		const char *name = h->model.host.outside[i].name;
+
+		if (!host_forward_closed(name, false))
+			log_error("%s: the kernel does not give up the rule that lets nothing be "
+				  "forwarded: ip rule delete iif %s",
+				name, name);
+	}
 }
 
 static void lose(struct hub *h, uint32_t i)
 {
 	struct imsg_data_outside *o = &h->model.host.outside[i];
 
-	close_forwarding(h, i);
+	/* First of all, before anything by the next device of that name is forwarded. */
+	h->host->outside_closed[i] = false;
+	set_rule(h, i);
 	bpf_plane_move_outside(h->plane, i, 0);
 	o->ifindex = 0;
-	h->host->outside_closed[i] = false;
 	h->model.host.outside_mode[i] = NULL;
 	log_warn("%s has gone: closed until there is such a device again", o->name);
 }
@@ -161,7 +177,7 @@ static void look_at_device(struct hub *h, uint32_t i)
 	if (now && h->host->outside_closed[i] && !bpf_plane_outside_holds(h->plane, i)) {
 		log_warn("%s: our programs were taken off; they are attached again", o->name);
 		h->host->outside_closed[i] = false;
-		(void)host_forward_closed(o->name, true);
+		set_rule(h, i);
 	}
 	if (now && !ifindex) {
 		take_up(h, i);
@@ -175,8 +191,7 @@ static void look_at_device(struct hub *h, uint32_t i)
 	 * Again and again: others flush rules. The kernel's rule stays while our programs are on the device, for
 	 * nobody tells in time when they are taken off.
 	 */
-	if (!h->host->outside_closed[i] || !h->config->concentrator.outside_forwarding)
-		(void)host_forward_closed(o->name, true);
+	set_rule(h, i);
 }
 
 static bool has_address(const struct host_address *list, size_t count, uint32_t ifindex,

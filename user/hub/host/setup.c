@@ -32,6 +32,8 @@
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
 #define INSIDE_MTU    1500
 
+#define METRICS_BACKLOG 64
+
 struct host *host_new(void)
 {
 	struct host *host = calloc(1, sizeof(*host));
@@ -191,10 +193,16 @@ static bool open_control(struct hub *h, char *error)
 	return true;
 }
 
-bool hub_metrics_listen(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
+static bool fail_metrics(const struct ip_endpoint *at, char error[CONFIG_ERROR_SIZE])
+{
+	char text[ENDPOINT_STR_SIZE];
+
+	return fail(error, "cannot listen for metrics on", endpoint_format(at, text));
+}
+
+bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
 {
 	struct sockaddr_storage ss;
-	char text[ENDPOINT_STR_SIZE];
 	socklen_t len = endpoint_to_sockaddr(at, &ss);
 	int on = 1;
 
@@ -205,18 +213,26 @@ bool hub_metrics_listen(const struct ip_endpoint *at, int *fd, char error[CONFIG
 	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* All addresses instead of one: the next listener is there before this one goes. */
 	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	if (*fd >= 0 && !bind(*fd, (struct sockaddr *)&ss, len) && !listen(*fd, 64))
+	if (*fd >= 0 && !bind(*fd, (struct sockaddr *)&ss, len))
 		return true;
-	(void)fail(error, "cannot listen for metrics on", endpoint_format(at, text));
+	(void)fail_metrics(at, error);
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
 	return false;
 }
 
+bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE])
+{
+	return !listen(fd, METRICS_BACKLOG) || fail_metrics(at, error);
+}
+
 static bool open_metrics(struct hub *h, char *error)
 {
-	return hub_metrics_listen(&h->config->concentrator.metrics, &h->host->metrics_fd, error);
+	const struct ip_endpoint *at = &h->config->concentrator.metrics;
+
+	return hub_metrics_bind(at, &h->host->metrics_fd, error) &&
+	       (h->host->metrics_fd < 0 || hub_metrics_listen(at, h->host->metrics_fd, error));
 }
 
 static bool watch_host(struct hub *h, char *error)
