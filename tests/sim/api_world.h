@@ -36,9 +36,38 @@ static inline int teardown(void **state)
 	return world_finish(state);
 }
 
+/* Who is connected, as hub knows it; false: nobody who may ask. */
+static inline bool is_there(struct ucred *who)
+{
+	const struct ucred *known = hub_client_who(world.hub, client.number, clock_now());
+
+	if (known)
+		*who = *known;
+	return known;
+}
+
+/* A connection has one request: whoever has asked comes again for the next one, as the same user. */
+static inline void comes_again(const struct ucred *as)
+{
+	const struct imsg_api_client gone = {.number = client.number};
+	struct ucred *who;
+
+	if (hub_client_who(world.hub, client.number, clock_now()))
+		return;
+	imsg_send(world.children[PROCESS_API], IMSG_API_GONE, -1, &gone, sizeof(gone));
+	world_turn();
+	close(client.fd);
+	client.number = world_connect(&client.fd);
+	who = (struct ucred *)hub_client_who(world.hub, client.number, clock_now());
+	assert_non_null(who);
+	*who = *as;
+}
+
 /* Asks, and puts the parts of the answer together; NULL: there is none yet. */
 static inline char *asks(struct imsg_api_request r)
 {
+	struct ucred who;
+	bool was_there = is_there(&who);
 	char *text = calloc(1, 1 << 20);
 	bool last = false;
 	size_t n = 0;
@@ -63,6 +92,8 @@ static inline char *asks(struct imsg_api_request r)
 		last = reply->last;
 		client.status = reply->status;
 	}
+	if (was_there)
+		comes_again(&who);
 	if (last)
 		return text;
 	free(text);

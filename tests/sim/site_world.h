@@ -52,6 +52,8 @@ static inline json_t *does(struct imsg_api_request r, const char *site, const ch
 	struct rows rows = {.len = 0};
 	json_t *document = NULL;
 	size_t n = 0;
+	struct ucred who;
+	bool was_there = is_there(&who);
 
 	assert_non_null(text);
 	assert_true(!values || o);
@@ -86,6 +88,8 @@ static inline json_t *does(struct imsg_api_request r, const char *site, const ch
 	}
 	if (!document)
 		fail_msg("no answer: %s", text);
+	if (was_there)
+		comes_again(&who);
 	free(text);
 	return document;
 }

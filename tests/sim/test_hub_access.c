@@ -316,7 +316,7 @@ static void groups_are_the_kernels(void **state)
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(setegid(0), 0);
 	assert_int_equal(setgroups(0, NULL), 0);
-	assert_true(hub_client_asker(world.hub, number, clock_now(), &asker));
+	assert_true(hub_client_asks(world.hub, number, clock_now(), &asker));
 	assert_int_equal(asker.who.uid, 4711);
 	assert_int_equal(asker.count, 2);
 	assert_int_equal(asker.grants[0].role, ROLE_OPERATOR);

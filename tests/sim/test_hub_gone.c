@@ -38,6 +38,34 @@ static void a_change_ends_with_the_process_that_asked(void **state)
 	assert_false(hub_audit_is_open(world.hub, 1));
 }
 
+/* What bgp answers then is not for whoever has the same number in the next process. */
+static void a_question_ends_with_the_process_that_asked(void **state)
+{
+	struct imsg_api_request r = {.id = 1, .verb = API_SHOW_BGP, .tunnel = -1};
+	struct imsg_bgp_answer answer = {.last = true};
+	const struct imsg_bgp_query *query;
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 2 * BGP_QUERIES_MAX; i++) {
+		r.client = world_connect(&fd);
+		world_forget();
+		imsg_send(world.children[PROCESS_API], IMSG_API_REQUEST, -1, &r, sizeof(r));
+		world_turn();
+		query = world_told(PROCESS_BGP, IMSG_BGP_QUERY, -1);
+		assert_non_null(query);
+		answer.id = query->id;
+		world_end(PROCESS_API, 10 * CLOCK_SECOND);
+		world_start(PROCESS_API);
+		world_forget();
+		imsg_send(
+			world.children[PROCESS_BGP], IMSG_BGP_ANSWER, -1, &answer, sizeof(answer));
+		world_turn();
+		assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), 0);
+		close(fd);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_finish)
 
 int main(int argc, char **argv)
@@ -45,6 +73,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_number_has_its_time),
 		TEST(a_change_ends_with_the_process_that_asked),
+		TEST(a_question_ends_with_the_process_that_asked),
 	};
 
 	world_be_child(argc, argv);

@@ -216,6 +216,12 @@ static void only_what_was_seen(void **state)
 	done(r, "three", "{\"rate\": \"7M\"}");
 	r.if_match = 5;
 	done(r, "two", "{\"rate\": \"8M\"}");
+	/* Any there is; but not one that is made. */
+	r.if_match = API_MATCH_ANY;
+	done(r, "two", "{\"rate\": \"9M\"}");
+	r = PUT;
+	r.if_match = API_MATCH_ANY;
+	json_decref(not_done(r, "none", "{\"asn\": 65018}", "changed", "has no document"));
 	answer = does(DELETE, "two", NULL);
 	assert_non_null(json_object_get(answer, "ok"));
 	assert_null(json_object_get(answer, "etag"));
@@ -300,18 +306,22 @@ static void at_once(void **state)
 	char why[ROW_WHY_SIZE];
 	json_t *o = json_pack("{s:s}", "rate", "7M");
 	unsigned int ok = 0, busy = 0;
+	uint32_t other;
+	int fd;
 
 	(void)state;
 	done(CREATE, "two", NULL);
 	assert_true(rows_of_json(o, &rows, why));
 	json_decref(o);
+	other = world_connect(&fd);
 	world_forget();
 	strcpy(r.site, "two");
-	r.client = client.number;
 	r.rows = (uint32_t)rows.len;
-	for (r.id = 1; r.id <= 2; r.id++)
+	for (r.id = 1; r.id <= 2; r.id++) {
+		r.client = r.id == 1 ? client.number : other;
 		imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r),
 			rows.bytes, rows.len);
+	}
 	world_written();
 	world_wait(100);
 	for (size_t i = 0; i < world.heard_count; i++) {
@@ -325,6 +335,7 @@ static void at_once(void **state)
 	}
 	assert_int_equal(ok, 1);
 	assert_int_equal(busy, 1);
+	close(fd);
 }
 
 /* What cannot be written leaves neither a key nor a document. */
@@ -369,9 +380,10 @@ static void rows_that_are_none(void **state)
 	done(CREATE, "two", NULL);
 	strcpy(r.site, "two");
 	r.id = 9;
-	r.client = client.number;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		comes_again(&(struct ucred){.pid = getpid(), .uid = getuid()});
 		world_forget();
+		r.client = client.number;
 		r.rows = (uint32_t)bad[i].len;
 		imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r),
 			bad[i].bytes, bad[i].len);

@@ -98,69 +98,185 @@ static void a_request_of_nobody_is_refused(void **state)
 	hears(r, "detail", "not connected");
 }
 
-/* What the one who is not let in reads. */
+static void sends_by(uint32_t number)
+{
+	struct imsg_api_request r = {
+		.id = 78, .client = number, .verb = API_SHOW_SITES, .tunnel = -1};
+
+	imsg_send(world.children[PROCESS_API], IMSG_API_REQUEST, -1, &r, sizeof(r));
+	world_turn();
+}
+
+/* Api is in the hands of a client: those whose answer is on its way have said what they want. */
+static void a_number_is_good_for_one_request(void **state)
+{
+	struct imsg_api_request r = {
+		.verb = API_TUNNEL_DOWN, .tunnel = 0, .site = "one", .force = true};
+
+	(void)state;
+	sends_by(client.number);
+	hears(r, "detail", "not connected");
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_COMMAND), 0);
+}
+
+/* ---- how many may come ---- */
+
+#define REST_MS 25 /* hub rests after one that was too many, for a tick of the clock */
+
+/* What the one who is not let in reads, also if he sends what he wants only then. */
 static void is_turned_away(int fd)
 {
+	static const char request[] = "GET /v1/sites HTTP/1.1\r\n\r\n";
 	char text[1024];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+	ssize_t n;
 
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	world_turn();
+	n = recv(fd, text, sizeof(text) - 1, 0);
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_int_equal(strncmp(text, "HTTP/1.1 503 ", 13), 0);
 	assert_non_null(strstr(text, "\r\n\r\n{\"type\":"));
 	assert_non_null(strstr(text, "\"detail\":\"too many connections to sluiced\""));
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 0);
 	close(fd);
 }
 
-/* Connects as somebody else, which only root can do. */
+/* Connects as somebody, which is somebody else only for root; 0: it is not let in. */
 static uint32_t connects_as(uid_t uid, int *fd)
 {
 	uint32_t number;
 
+	world_wait(REST_MS);
 	assert_int_equal(seteuid(uid), 0);
 	number = world_connect(fd);
 	assert_int_equal(seteuid(0), 0);
 	return number;
 }
 
-static void more_than_so_many_are_not_let_in(void **state)
+static void one_is_let_in_at_a_time(void **state)
 {
-	int fds[API_CLIENTS_MAX], count = 0;
+	int fds[20];
 
 	(void)state;
-	while (world_connect(&fds[count]))
-		count++;
-	is_turned_away(fds[count]);
-	/* One was there before. */
-	assert_int_equal(count + 1, getuid() ? API_CLIENTS_USER : API_CLIENTS_MAX);
-	while (count-- > 0)
-		close(fds[count]);
-	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "ok", "untouched");
+	for (int i = 0; i < 20; i++) {
+		struct sockaddr_un un = world_control();
+
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&un, sizeof(un)), 0);
+	}
+	for (uint32_t i = 1; i <= 8; i++) {
+		event_base_loop(world.hub->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		assert_non_null(hub_client_who(world.hub, client.number + i, clock_now()));
+		assert_null(hub_client_who(world.hub, client.number + i + 1, clock_now()));
+	}
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
 }
 
+static void more_than_so_many_are_not_let_in(void **state)
+{
+	int fds[API_CLIENTS_MAX], count = 0, most = getuid() ? API_CLIENTS_USER : API_CLIENTS_MAX;
+	uint32_t number;
+
+	(void)state;
+	/* One was there before. */
+	while (count < most - 1 && (number = world_connect(&fds[count]))) {
+		sends_by(number);
+		count++;
+	}
+	assert_int_equal(count + 1, most);
+	/* That one has not asked, and gives way. */
+	number = world_connect(&fds[count]);
+	assert_true(number > 0);
+	assert_null(hub_client_who(world.hub, client.number, clock_now()));
+	sends_by(number);
+	for (int i = 0; i < 20; i++) {
+		int fd;
+
+		world_wait(REST_MS);
+		assert_int_equal(world_connect(&fd), 0);
+		is_turned_away(fd);
+	}
+	for (; count >= 0; count--)
+		close(fds[count]);
+}
+
+/* Of users who have not asked yet, the one who has most loses his oldest place. */
 static void one_user_leaves_places_to_others(void **state)
 {
-	int fds[API_CLIENTS_MAX], count = 0;
+	enum { USERS = 3 };
+	static uint32_t numbers[USERS][API_CLIENTS_USER];
+	static int fds[USERS + 2][API_CLIENTS_USER];
+	uint32_t more;
+	int fd, roots[API_CLIENTS_ROOT];
 
 	(void)state;
 	if (getuid())
 		skip();
 	assert_int_equal(chmod(world.dir, 0755), 0);
 	assert_int_equal(chmod(world.control, 0666), 0);
-	for (uid_t uid = 1000; uid < 1004; uid++) {
-		int own = 0;
-
-		while (connects_as(uid, &fds[count])) {
-			count++;
-			own++;
+	/* Root has as many as each of them, and the oldest: they are no business of others. */
+	for (int i = 1; i < API_CLIENTS_ROOT; i++)
+		assert_true(world_connect(&roots[i]) > 0);
+	for (uid_t u = 0; u < USERS; u++) {
+		for (int i = 0; i < API_CLIENTS_USER; i++) {
+			numbers[u][i] = connects_as(1000 + u, &fds[u][i]);
+			assert_true(numbers[u][i] > 0);
 		}
-		is_turned_away(fds[count]);
-		assert_int_equal(own, uid < 1003 ? API_CLIENTS_USER : 0);
 	}
-	assert_int_equal(count, API_CLIENTS_MAX - API_CLIENTS_ROOT);
-	assert_true(world_connect(&fds[count]) > 0);
-	for (; count >= 0; count--)
-		close(fds[count]);
+	/* One of his own goes for his next one. */
+	more = connects_as(1001, &fd);
+	assert_true(more > 0);
+	assert_null(hub_client_who(world.hub, numbers[1][0], clock_now()));
+	assert_non_null(hub_client_who(world.hub, numbers[0][0], clock_now()));
+	assert_int_equal(
+		((const struct imsg_api_client *)world_told(PROCESS_API, IMSG_API_GONE, -1))
+			->number,
+		numbers[1][0]);
+	close(fd);
+	/* A fourth user is let in until he has as many as the others. */
+	for (int i = 0; i < API_CLIENTS_USER - 4; i++)
+		assert_true(connects_as(1003, &fds[USERS][i]) > 0);
+	assert_null(hub_client_who(world.hub, numbers[0][0], clock_now()));
+	assert_non_null(hub_client_who(world.hub, more, clock_now()));
+	assert_non_null(hub_client_who(world.hub, client.number, clock_now()));
+	/* Those who have asked keep their places. */
+	for (int i = 1; i < API_CLIENTS_USER; i++)
+		sends_by(numbers[0][i]);
+	assert_true(connects_as(0, &fd) > 0);
+	close(fd);
+	for (int i = 1; i < API_CLIENTS_ROOT; i++)
+		close(roots[i]);
+	for (int u = 0; u < USERS; u++) {
+		for (int i = 0; i < API_CLIENTS_USER; i++)
+			close(fds[u][i]);
+	}
+	for (int i = 0; i < API_CLIENTS_USER - 4; i++)
+		close(fds[USERS][i]);
+}
+
+/* Of one who has all his requests on their way. */
+static void who_has_asked_keeps_his_place(void **state)
+{
+	uint32_t numbers[API_CLIENTS_USER];
+	int fds[API_CLIENTS_USER], fd;
+
+	(void)state;
+	if (getuid())
+		skip();
+	assert_int_equal(chmod(world.dir, 0755), 0);
+	assert_int_equal(chmod(world.control, 0666), 0);
+	for (int i = 0; i < API_CLIENTS_USER; i++) {
+		numbers[i] = connects_as(1000, &fds[i]);
+		sends_by(numbers[i]);
+	}
+	assert_int_equal(connects_as(1000, &fd), 0);
+	is_turned_away(fd);
+	assert_true(connects_as(1001, &fd) > 0);
+	close(fd);
+	for (int i = 0; i < API_CLIENTS_USER; i++)
+		close(fds[i]);
 }
 
 /* A user who may change can neither fill the log nor put out of it what others did. */
@@ -207,8 +323,11 @@ int main(int argc, char **argv)
 		TEST(each_change_is_written_down),
 		TEST(what_cannot_be_written_down_is_not_done),
 		TEST(a_request_of_nobody_is_refused),
+		TEST(a_number_is_good_for_one_request),
+		TEST(one_is_let_in_at_a_time),
 		TEST(more_than_so_many_are_not_let_in),
 		TEST(one_user_leaves_places_to_others),
+		TEST(who_has_asked_keeps_his_place),
 		TEST(one_user_makes_so_many_changes),
 		TEST(too_many_changes_are_refused),
 	};

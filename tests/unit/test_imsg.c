@@ -21,6 +21,7 @@ static struct {
 	unsigned int heard, gone, descriptors;
 	struct imsg_channel **freed; /* by the handler; NULL: none */
 	uint32_t type, next;         /* of the last message; what the next one must begin with */
+	unsigned int answers;        /* large messages, to each one that comes */
 } lab;
 
 static void on_message(void *context, const struct imsg *m)
@@ -33,6 +34,11 @@ static void on_message(void *context, const struct imsg *m)
 	if (m->fd >= 0) {
 		lab.descriptors++;
 		close(m->fd);
+	}
+	for (unsigned int i = 0; i < lab.answers; i++) {
+		static const uint8_t body[IMSG_MAX_SIZE - 64];
+
+		imsg_send(lab.channel, IMSG_API_REPLY, -1, body, sizeof(body));
 	}
 	if (lab.freed) {
 		imsg_channel_free(*lab.freed);
@@ -225,6 +231,47 @@ static void who_never_reads_is_given_up(void **state)
 	imsg_send(lab.channel, IMSG_ROUTES, -1, body, sizeof(body)); /* dropped */
 }
 
+/* Who asks for much and does not read is not listened to until it does. */
+static void who_does_not_read_is_not_heard(void **state)
+{
+	enum { ASKED = 30, ANSWERS = 50, PACE = 2 << 20 };
+	const uint32_t start[] = {IMSG_START, 0};
+	static uint8_t body[IMSG_MAX_SIZE];
+	unsigned int got = 0;
+
+	(void)state;
+	imsg_channel_pace(lab.channel, PACE);
+	lab.answers = ANSWERS;
+	for (int i = 0; i < ASKED; i++)
+		assert_int_equal(send(lab.other, start, sizeof(start), 0), sizeof(start));
+	event_base_loop(lab.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(lab.heard, 1);
+	turn();
+	assert_in_range(imsg_queued(lab.channel), PACE, PACE + ANSWERS * IMSG_MAX_SIZE);
+	assert_in_range(lab.heard, 2, 5);
+	for (int i = 0; i < 5 * ASKED * ANSWERS && got < ASKED * ANSWERS; i++) {
+		got += recv(lab.other, body, sizeof(body), MSG_DONTWAIT) > 0;
+		turn();
+		assert_true(imsg_queued(lab.channel) <= PACE + ANSWERS * IMSG_MAX_SIZE);
+	}
+	assert_int_equal(got, ASKED * ANSWERS);
+	assert_int_equal(lab.heard, ASKED);
+	assert_int_equal(lab.gone, 0);
+	close(lab.other);
+	lab.other = -1;
+	turn();
+	assert_int_equal(lab.gone, 1);
+}
+
+/* What it has queued already ends it also where it is not listened to. */
+static void who_is_not_heard_is_given_up(void **state)
+{
+	imsg_channel_pace(lab.channel, 1);
+	who_never_reads_is_given_up(state);
+	turn();
+	assert_int_equal(lab.gone, 1);
+}
+
 static void the_end_is_told_once(void **state)
 {
 	(void)state;
@@ -247,6 +294,8 @@ int main(void)
 		TEST(a_slow_reader_gets_all_in_order),
 		TEST(a_handler_may_free_the_channel),
 		TEST(who_never_reads_is_given_up),
+		TEST(who_does_not_read_is_not_heard),
+		TEST(who_is_not_heard_is_given_up),
 		TEST(the_end_is_told_once),
 	};
 

@@ -38,7 +38,9 @@ struct imsg_channel {
 	void *context;
 	struct imsg_queue queue;
 	size_t queued; /* bytes in it */
+	size_t pace;   /* see imsg_channel_pace(); 0: as much as comes */
 	bool gone;
+	bool ended;   /* on_gone was called */
 	bool answers; /* IMSG_PING */
 	bool *freed;  /* set while a handler runs: the channel was freed in it */
 };
@@ -59,6 +61,17 @@ static void out_free(struct imsg_out *out)
 	free(out);
 }
 
+/* Whether more is read from the other end, which takes what it gets too slowly. */
+static void follow_queue(struct imsg_channel *c)
+{
+	if (c->ended)
+		return;
+	if (c->queued > c->pace && !c->gone)
+		event_del(c->readable);
+	else
+		event_add(c->readable, NULL);
+}
+
 static void on_writable(int fd, short what, void *arg)
 {
 	struct imsg_channel *c = arg;
@@ -69,13 +82,16 @@ static void on_writable(int fd, short what, void *arg)
 		int r = send_one(fd, out);
 
 		if (r > 0)
-			return;
+			break;
 		/* r < 0: the reader side notices and tells on_gone; nothing can be delivered. */
 		TAILQ_REMOVE(&c->queue, out, link);
 		c->queued -= out->len;
 		out_free(out);
 	}
-	event_del(c->writable);
+	if (!out)
+		event_del(c->writable);
+	if (c->pace)
+		follow_queue(c);
 }
 
 static bool unpack(void *buffer, ssize_t n, int passed_fd, struct imsg *m)
@@ -100,10 +116,11 @@ static void on_readable(int fd, short what, void *arg)
 	struct imsg_channel *c = arg;
 	_Alignas(16) uint8_t buffer[IMSG_MAX_SIZE + 8];
 	uint8_t *start = buffer + 8; /* payload after the 8-byte header is 16-aligned */
+	const int most = c->pace ? 1 : MESSAGES_PER_TURN;
 	bool freed = false;
 
 	(void)what;
-	for (int i = 0; i < MESSAGES_PER_TURN && !freed; i++) {
+	for (int i = 0; i < most && !freed; i++) {
 		bool whole;
 		int passed_fd;
 		ssize_t n = descriptor_receive(
@@ -114,7 +131,7 @@ static void on_readable(int fd, short what, void *arg)
 			break;
 		if (n <= 0) {
 			event_del(c->readable);
-			c->gone = true;
+			c->gone = c->ended = true;
 			c->on_gone(c->context);
 			return;
 		}
@@ -162,6 +179,11 @@ void imsg_channel_answer(struct imsg_channel *c)
 	c->answers = true;
 }
 
+void imsg_channel_pace(struct imsg_channel *c, size_t most)
+{
+	c->pace = most;
+}
+
 void imsg_channel_free(struct imsg_channel *c)
 {
 	struct imsg_out *out;
@@ -207,11 +229,14 @@ static void send_parts(struct imsg_channel *c, enum imsg_type type, int own_fd, 
 	TAILQ_INSERT_TAIL(&c->queue, out, link);
 	event_add(c->writable, NULL);
 	c->queued += total;
-	if (c->queued <= IMSG_QUEUE_MAX)
-		return;
-	log_error("%zu bytes wait for a process that does not read: it is given up", c->queued);
-	c->gone = true;
-	(void)shutdown(c->fd, SHUT_RDWR); /* on_gone follows from the loop */
+	if (c->queued > IMSG_QUEUE_MAX) {
+		log_error("%zu bytes wait for a process that does not read: it is given up",
+			c->queued);
+		c->gone = true;
+		(void)shutdown(c->fd, SHUT_RDWR); /* on_gone follows from the loop */
+	}
+	if (c->pace)
+		follow_queue(c);
 }
 
 void imsg_send(

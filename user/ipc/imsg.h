@@ -109,7 +109,7 @@ enum imsg_type {
 
 	/* hub <-> api */
 	IMSG_API_CLIENT,  /* struct imsg_api_client, fd: connection to the control socket */
-	IMSG_API_GONE,    /* struct imsg_api_client: it is closed */
+	IMSG_API_GONE,    /* struct imsg_api_client, both ways: it is closed; it is to give way */
 	IMSG_API_HTTP,    /* none, fd: listening TCP socket for metrics */
 	IMSG_API_REQUEST, /* struct imsg_api_request, bytes */
 	IMSG_API_REPLY,   /* struct imsg_api_reply, bytes */
@@ -164,6 +164,12 @@ void imsg_channel_free(struct imsg_channel *c);
 
 /* In a child: the channel answers IMSG_PING of hub by itself, and its handler does not see it. */
 void imsg_channel_answer(struct imsg_channel *c);
+
+/*
+ * Of a process whose messages make long answers: one is taken in a turn of the loop, and none while more than `most`
+ * bytes wait for the other end.
+ */
+void imsg_channel_pace(struct imsg_channel *c, size_t most);
 
 /* Sends a message of the fixed struct `payload` and optional trailing bytes. Takes over own_fd (-1:
  * none). A message to a peer that is gone is dropped: its on_gone is about to be called. */

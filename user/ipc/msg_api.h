@@ -52,19 +52,24 @@ enum api_verb {
 	API_VERBS,
 };
 
-#define API_BODY_MAX       (64u << 10) /* bytes of a request, without its head */
-#define API_EFFECT_SIZE    20          /* of what an effect is called */
+#define API_BODY_MAX   (64u << 10) /* bytes of a request, without its head */
+#define API_ANSWER_MAX (48u << 20) /* bytes of one: room for all routes */
+#define API_WAITING_MAX                                                                            \
+	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
+#define API_EFFECT_SIZE    20 /* of what an effect is called */
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
 #define API_CLIENTS_ROOT   16             /* of them for root alone */
 #define API_CLIENTS_USER   16             /* of one other user */
 #define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
+#define API_MATCH_ANY      UINT64_MAX     /* If-Match: *, there must be a document */
 #define API_TOKEN_SIZE     96             /* of what a client shows as a token, with its NUL */
 #define API_TOKEN_ID_SIZE  9
 #define API_TOKEN_DAYS_MAX 366
 #define API_TOKEN_DAYS     30 /* where nothing is said */
-#define API_HTTP_MAX       8  /* scrapes at a time: they never take an operator's place */
+
+#define API_HTTP_MAX 8 /* scrapes at a time: they never take an operator's place */
 
 /* A connection to the control socket. Hub, which accepted it, knows who is there. */
 struct imsg_api_client {
@@ -93,8 +98,9 @@ struct imsg_api_request {
 	bool force;                  /* also where it leaves a site without a tunnel */
 	bool dry_run;                /* what it would do, and nothing more */
 	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */
-	uint64_t if_match; /* it is refused unless the document is of that revision; 0: of any */
-	uint32_t rows;     /* bytes that follow: what the object is to say (ipc/rows.h) */
+	/* It is refused unless the document is of that revision; 0: of any, or there is none. */
+	uint64_t if_match;
+	uint32_t rows; /* bytes that follow: what the object is to say (ipc/rows.h) */
 };
 
 struct imsg_api_reply {

@@ -31,6 +31,23 @@ static void send_parts(struct hub *h, struct imsg_api_reply reply, const char *t
 	} while (left);
 }
 
+/* The channel to api takes no more, and api would keep no more. */
+static char *shortened(char *own_text, unsigned int *status)
+{
+	const char *why = own_text ? "the answer is too long; ask for one site"
+				   : "the answer cannot be written as JSON";
+	json_t *problem;
+
+	if (own_text && strlen(own_text) <= API_ANSWER_MAX)
+		return own_text;
+	free(own_text);
+	problem = problem_json(PROBLEM_FAILED, why);
+	*status = problems[PROBLEM_FAILED].status;
+	own_text = json_dumps(problem, JSON_COMPACT);
+	json_decref(problem);
+	return own_text;
+}
+
 void status_reply_metrics(struct hub *h, uint32_t id, const char *text)
 {
 	send_parts(h, (struct imsg_api_reply){.id = id, .status = 200, .metrics = true}, text);
@@ -59,11 +76,11 @@ void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 
 	uint64_t etag = (uint64_t)json_integer_value(json_object_get(own_document, "etag"));
 	unsigned int status = problem_status(own_document);
-	char *text = json_dumps(own_document, JSON_COMPACT);
+	char *text = shortened(json_dumps(own_document, JSON_COMPACT), &status);
 
-	if (!text)
-		status = problems[PROBLEM_FAILED].status;
-	send_parts(h, (struct imsg_api_reply){.id = id, .status = status, .etag = etag},
+	send_parts(h,
+		(struct imsg_api_reply){
+			.id = id, .status = status, .etag = status == 200 ? etag : 0},
 		text ? text : "{}");
 	free(text);
 	json_decref(own_document);

@@ -45,11 +45,11 @@ void clients_free(struct clients *c);
 /* A new api process: nobody is connected to it yet. `listener` stays the caller's. */
 void hub_clients_begin(struct hub *h, int listener);
 void hub_client_gone(struct hub *h, uint32_t number);
-/* NULL: nobody who is connected has this number, or has it no longer. */
-const struct ucred *hub_client_who(const struct hub *h, uint32_t number, uint64_t now);
+/* NULL: nobody who is connected has this number and may still ask. */
+const struct ucred *hub_client_who(struct hub *h, uint32_t number, uint64_t now);
 
-/* The same with what it may do. False: nobody. */
-bool hub_client_asker(const struct hub *h, uint32_t number, uint64_t now, struct asker *asker);
+/* The same with what it may do, for its one request: the number is used up. False: nobody. */
+bool hub_client_asks(struct hub *h, uint32_t number, uint64_t now, struct asker *asker);
 
 /* audit.c: the audit log of audit/log.h in a directory. */
 struct hub_audit *hub_audit_new(const char *directory);
@@ -93,6 +93,8 @@ struct bgp_queries *bgp_queries_new(void);
 void bgp_queries_free(struct bgp_queries *q);
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
+/* The api process has ended: what bgp still answers is for nobody. */
+void hub_bgp_queries_forget(struct hub *h);
 /* Gives up those that are older than `age_ns`: 0 when bgp has ended. */
 void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
 

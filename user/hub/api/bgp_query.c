@@ -130,6 +130,17 @@ void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 	add_path(h, p, &answer->path);
 }
 
+void hub_bgp_queries_forget(struct hub *h)
+{
+	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
+		struct bgp_query *p = &h->queries->list[i];
+
+		if (p->id)
+			json_decref(p->paths);
+		*p = (struct bgp_query){0};
+	}
+}
+
 void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns)
 {
 	uint64_t now = clock_now();

@@ -69,7 +69,7 @@ static json_t *identify(struct hub *h, const struct imsg_api_request *r, struct 
 		*asker = (struct asker){.count = 1, .grants = {{.role = ROLE_VIEWER}}};
 		return NULL;
 	}
-	if (!hub_client_asker(h, r->client, now, asker))
+	if (!hub_client_asks(h, r->client, now, asker))
 		return refuse(PROBLEM_NOT_CONNECTED, "whoever asks is not connected");
 	if (!r->bearer[0])
 		return NULL;

@@ -8,6 +8,7 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/site/site.h"
+#include "ipc/msg_api.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
@@ -187,6 +188,7 @@ static void start_bgp(struct hub *h, struct process *p)
 
 static void start_api(struct hub *h, struct process *p)
 {
+	imsg_channel_pace(p->channel, API_WAITING_MAX);
 	hub_clients_begin(h, h->host->control_fd);
 	if (h->host->metrics_fd >= 0)
 		child_configure(h, p->role);
