@@ -228,6 +228,15 @@ static void what_is_not_understood_is_refused(void **state)
 		{"POST /v1/apply" HOST "Content-Length: 65537" CRLF CRLF, "HTTP/1.1 413 ",
 			"too-long"},
 		{"GET /v1/sites SMTP" CRLF CRLF, "HTTP/1.", " 400 "},
+		{"DELETE /v1/sites/a" HOST "If-Match: \"3\"" CRLF "If-Match: \"4\"" CRLF CRLF,
+			"HTTP/1.1 400 ", "application/problem+json"},
+		{"DELETE /v1/sites/a" HOST "if-match: *" CRLF "If-match: *" CRLF CRLF,
+			"HTTP/1.1 400 ", "If-Match may be there once"},
+		{"GET /v1/sites" HOST "Authorization: Bearer x" CRLF
+		 "Authorization: Bearer y" CRLF CRLF,
+			"HTTP/1.1 400 ", "Authorization"},
+		{"DELETE /v1/sites/a" HOST "If-Match: W/\"3\"" CRLF CRLF, "HTTP/1.1 412 ",
+			"\"code\":\"changed\""},
 	};
 
 	(void)state;

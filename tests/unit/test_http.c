@@ -6,6 +6,7 @@
 #include "ipc/msg_api.h"
 #include "proc/api/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -21,6 +22,8 @@
 #define ASK  "GET /metrics" REST
 #define HALF "GET /metrics HTTP/1.1\r\nHost: "
 #define BODY "a 1\nb 2\n"
+
+static const struct server_answer ok = {.status = 200, .type = HTTP_METRICS};
 
 static struct {
 	struct event_base *base;
@@ -68,9 +71,8 @@ static void turn(void)
 		uint32_t asked = lab.asked;
 
 		event_base_loop(lab.base, EVLOOP_NONBLOCK);
-		while (!lab.later && lab.asked > 0 &&
-			http_answer(lab.http, lab.asked, BODY, strlen(BODY), true))
-			;
+		if (!lab.later && lab.asked > 0)
+			(void)http_answer(lab.http, lab.asked, BODY, strlen(BODY), &ok);
 		if (asked != lab.asked)
 			i = 0;
 	}
@@ -148,7 +150,8 @@ static void each_request_has_its_answer(void **state)
 			!strstr(said, rows[i].part))
 			fail_msg("%s: %s", rows[i].request, said);
 	}
-	assert_int_equal(lab.asked, 6);
+	/* Those who ask soon after another get what he got. */
+	assert_int_equal(lab.asked, 1);
 }
 
 static void a_request_may_come_in_pieces_and_be_too_long(void **state)
@@ -211,24 +214,127 @@ static void a_request_that_drips_ends(void **state)
 	close(fd);
 }
 
-static void so_many_are_asked_for_at_a_time(void **state)
+/* Hub is asked once for all who wait, and again when what it has said is old. */
+static void they_are_asked_for_once(void **state)
 {
-	int fds[API_HTTP_MAX];
+	int fds[HTTP_ASKED_MAX];
+	uint64_t begun;
 
 	(void)state;
 	lab.later = true;
-	for (int i = 0; i < API_HTTP_MAX; i++)
+	for (int i = 0; i < HTTP_ASKED_MAX; i++)
 		fds[i] = connects(ASK);
-	assert_int_equal(lab.asked, API_HTTP_MAX);
-	assert_non_null(strstr(said_to(connects(ASK)), " 503 "));
-	assert_int_equal(lab.asked, API_HTTP_MAX);
-	assert_false(http_answer(lab.http, 77, BODY, 1, true));
-	for (uint32_t i = 0; i < API_HTTP_MAX; i++) {
-		assert_true(http_answer(lab.http, i + 1, BODY, 4, false));
-		assert_true(http_answer(lab.http, i + 1, &BODY[4], 4, true));
-		assert_non_null(strstr(said_to(fds[i]), "\r\n\r\n" BODY));
+	assert_int_equal(lab.asked, 1);
+	assert_false(http_answer(lab.http, 77, BODY, 1, &ok));
+	assert_true(http_answer(lab.http, 1, BODY, 4, NULL));
+	assert_true(http_answer(lab.http, 1, &BODY[4], 4, &ok));
+	begun = clock_now();
+	/* Of those of one address who do not read, the first have given way to the last. */
+	for (int i = 0; i < HTTP_ASKED_MAX; i++) {
+		const char *said = said_to(fds[i]);
+
+		if (i >= HTTP_ASKED_MAX - HTTP_SENDING_MAX)
+			assert_non_null(strstr(said, "\r\n\r\n" BODY));
 	}
-	assert_false(http_answer(lab.http, 1, BODY, 1, true));
+	assert_false(http_answer(lab.http, 1, BODY, 1, &ok));
+	if (clock_now() - begun < HTTP_YOUNG_MS * CLOCK_MILLISECOND / 2) {
+		assert_non_null(strstr(said_to(connects(ASK)), "\r\n\r\n" BODY));
+		assert_int_equal(lab.asked, 1);
+	}
+	usleep((HTTP_YOUNG_MS + 100) * 1000);
+	close(connects(ASK));
+	assert_int_equal(lab.asked, 2);
+}
+
+/* What hub answers instead is no metrics, for those who wait and for nobody after them. */
+static void a_refusal_is_a_refusal(void **state)
+{
+	static const char problem[] = "{\"code\":\"forbidden\"}";
+	static const struct server_answer no = {.status = 403, .type = "application/problem+json"};
+	const char *said;
+	int fd;
+
+	(void)state;
+	lab.later = true;
+	fd = connects(ASK);
+	assert_true(http_answer(lab.http, 1, problem, strlen(problem), &no));
+	said = said_to(fd);
+	assert_int_equal(strncmp(said, "HTTP/1.1 403 ", 13), 0);
+	assert_non_null(strstr(said, "\r\nContent-Type: application/problem+json\r\n"));
+	fd = connects(ASK);
+	assert_int_equal(lab.asked, 2);
+	assert_true(http_answer(lab.http, 2, BODY, strlen(BODY), &ok));
+	assert_non_null(strstr(said_to(fd), "HTTP/1.1 200 OK\r\n"));
+}
+
+static int connects_from(const char *address, const char *request)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&lab.at, sizeof(lab.at)), 0);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	turn();
+	return fd;
+}
+
+/* Whoever takes all places takes them from himself. */
+static void one_address_leaves_places_to_others(void **state)
+{
+	enum { MANY = HTTP_ASKED_MAX * 2 };
+	int fds[MANY], other;
+
+	(void)state;
+	lab.later = true;
+	other = connects_from("127.0.0.2", ASK);
+	for (int i = 0; i < MANY; i++)
+		fds[i] = connects(ASK);
+	assert_false(has_ended(other));
+	assert_true(has_ended(fds[0]));
+	assert_true(http_answer(lab.http, 1, BODY, strlen(BODY), &ok));
+	assert_non_null(strstr(said_to(other), "\r\n\r\n" BODY));
+	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
+}
+
+static void one_is_let_in_at_a_time(void **state)
+{
+	int fds[20];
+	unsigned int ended = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&lab.at, sizeof(lab.at)), 0);
+		assert_int_equal(send(fds[i], "x\r\n\r\n", 5, 0), 5);
+	}
+	/* The library answers each of those that it has with an error. */
+	event_base_loop(lab.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	event_base_loop(lab.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	for (int i = 0; i < 20; i++)
+		ended += has_ended(fds[i]) || recv(fds[i], (char[1]){0}, 1, MSG_DONTWAIT) > 0;
+	assert_in_range(ended, 0, 2);
+	turn();
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+}
+
+/* The kernel has connected them already when the socket goes. */
+static void who_waits_when_the_port_moves_is_answered(void **state)
+{
+	int fds[20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&lab.at, sizeof(lab.at)), 0);
+		assert_int_equal(send(fds[i], ASK, strlen(ASK), 0), strlen(ASK));
+	}
+	http_listen(lab.http, -1);
+	for (int i = 0; i < 20; i++)
+		assert_non_null(strstr(said_to(fds[i]), "\r\n\r\n" BODY));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -240,7 +346,11 @@ int main(void)
 		TEST(a_request_may_come_in_pieces_and_be_too_long),
 		TEST(half_requests_give_way),
 		TEST(a_request_that_drips_ends),
-		TEST(so_many_are_asked_for_at_a_time),
+		TEST(they_are_asked_for_once),
+		TEST(a_refusal_is_a_refusal),
+		TEST(one_address_leaves_places_to_others),
+		TEST(one_is_let_in_at_a_time),
+		TEST(who_waits_when_the_port_moves_is_answered),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);

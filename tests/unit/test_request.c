@@ -308,8 +308,9 @@ static void more_than_a_request_can_have(void **state)
 
 static void if_match(void **state)
 {
-	static const char *const bad[] = {"", "*", "3", "\"x\"", "W/\"3\"", "\"0\"", "\"3\", \"4\"",
-		"\"99999999999999999999\"", "\"\""};
+	static const char *const bad[] = {"", "**", "3", "\"3\", \"4\"", "\"3", "\"\""};
+	static const char *const never[] = {
+		"\"x\"", "W/\"3\"", "\"0\"", "\"99999999999999999999\""};
 
 	(void)state;
 	assert_true(reads("DELETE", "/v1/sites/a", ""));
@@ -320,6 +321,13 @@ static void if_match(void **state)
 		if (request_match(bad[i], &request, &why) || why.problem != PROBLEM_BAD_REQUEST)
 			fail_msg("%s", bad[i]);
 	}
+	/* RFC 9110 13.1.1 */
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (request_match(never[i], &request, &why) || why.problem != PROBLEM_CHANGED)
+			fail_msg("%s", never[i]);
+	}
+	assert_true(request_match("*", &request, &why));
+	assert_true(request.if_match == API_MATCH_ANY);
 	assert_true(reads("GET", "/v1/sites", ""));
 	assert_false(request_match("\"37\"", &request, &why));
 }

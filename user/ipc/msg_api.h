@@ -69,8 +69,6 @@ enum api_verb {
 #define API_TOKEN_DAYS_MAX 366
 #define API_TOKEN_DAYS     30 /* where nothing is said */
 
-#define API_HTTP_MAX 8 /* scrapes at a time: they never take an operator's place */
-
 /* A connection to the control socket. Hub, which accepted it, knows who is there. */
 struct imsg_api_client {
 	uint32_t number; /* not 0 */

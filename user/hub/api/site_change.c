@@ -89,10 +89,12 @@ static bool is_as_expected(struct site_change *c)
 	char error[CONFIG_ERROR_SIZE];
 	json_t *diff;
 
-	if (!c->r->if_match || (c->was && c->r->if_match == since))
+	if (!c->r->if_match)
+		return true;
+	if (c->was && (c->r->if_match == since || c->r->if_match == API_MATCH_ANY))
 		return true;
 	if (!c->was)
-		return refuse(c, PROBLEM_CHANGED, "site '%s' has no document any more", c->r->site);
+		return refuse(c, PROBLEM_CHANGED, "site '%s' has no document", c->r->site);
 	(void)refuse(c, PROBLEM_CHANGED,
 		"the document of site '%s' was changed in revision %llu; that of revision %llu is "
 		"expected",

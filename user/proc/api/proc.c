@@ -5,6 +5,7 @@
  */
 #include "proc/roles.h"
 
+#include "base/clock.h"
 #include "ipc/imsg.h"
 #include "ipc/privsep.h"
 #include "ipc/table.h"
@@ -65,6 +66,7 @@ static void on_client_gone(void *context, uint32_t number)
 static const struct server_kind control = {.reading = API_CLIENTS_MAX,
 	.asked = API_CLIENTS_MAX,
 	.sending = API_CLIENTS_MAX,
+	.held = 2 * API_ANSWER_MAX,
 	.body = API_BODY_MAX,
 	.take = take_request,
 	.gone = on_client_gone};
@@ -74,7 +76,15 @@ static void on_client(void *context, struct imsg *m)
 	const struct imsg_api_client *it = m->payload;
 	struct api *api = context;
 
-	server_add(api->control, imsg_take_fd(m), it->number);
+	server_add(api->control, imsg_take_fd(m), it->number, NULL);
+}
+
+static void on_gives_way(void *context, struct imsg *m)
+{
+	const struct imsg_api_client *it = m->payload;
+	struct api *api = context;
+
+	server_end(api->control, it->number);
 }
 
 /* Of the port for metrics, where nobody is a client that hub knows. */
@@ -94,15 +104,15 @@ static void on_reply(void *context, struct imsg *m)
 		.type = reply->metrics         ? HTTP_METRICS
 			: reply->status == 200 ? "application/json"
 					       : "application/problem+json"};
+	const struct server_answer *last = reply->last ? &answer : NULL;
 	struct api *api = context;
 
 	if (m->len - sizeof(*reply) < reply->len)
 		return;
-	if (http_answer(api->http, reply->id, reply + 1, reply->len, reply->last))
+	if (http_answer(api->http, reply->id, reply + 1, reply->len, last))
 		return;
 	/* Or the client did not wait. */
-	(void)server_answer(
-		api->control, reply->id, reply + 1, reply->len, reply->last ? &answer : NULL);
+	(void)server_answer(api->control, reply->id, reply + 1, reply->len, last);
 }
 
 static void on_start(void *context, struct imsg *m)
@@ -137,6 +147,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_START, .take = on_start},
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_API_CLIENT, sizeof(struct imsg_api_client), .fd = IMSG_NEEDS_FD, .take = on_client},
+	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_gives_way},
 	{IMSG_API_HTTP, .fd = IMSG_MAY_FD, .take = on_http},
 	{IMSG_API_REPLY, sizeof(struct imsg_api_reply), IMSG_BYTES, .take = on_reply},
 	{.type = IMSG_INVALID},
@@ -158,6 +169,8 @@ int proc_api_run(int hub_fd)
 {
 	struct api api = {0};
 
+	/* What is still answered to the process before this one must find nobody here. */
+	api.next_id = (uint32_t)clock_now();
 	api.base = event_base_new();
 	api.hub = imsg_channel_new(api.base, hub_fd, on_message, on_gone, &api);
 	api.control = server_new(api.base, &control, &api);

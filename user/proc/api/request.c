@@ -549,10 +549,19 @@ bool request_match(
 		return true;
 	if (!(verbs[request->verb].options & VERB_MATCH))
 		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match is not for this request");
+	/* RFC 9110 13.1.1: any document; and a weak tag, or one that we have not given, is that of none. */
+	if (!strcmp(header, "*")) {
+		request->if_match = API_MATCH_ANY;
+		return true;
+	}
+	if (!strncmp(header, "W/\"", 3))
+		return refuse(why, PROBLEM_CHANGED, "If-Match: a weak entity tag matches nothing");
 	if (len < 3 || len >= sizeof(number) || header[0] != '"' || header[len - 1] != '"')
 		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match: one entity tag is expected");
 	snprintf(number, sizeof(number), "%.*s", (int)len - 2, header + 1);
+	if (strchr(number, '"'))
+		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match: one entity tag is expected");
 	if (!read_number(&v, 1, INT64_MAX, &request->if_match))
-		return refuse(why, PROBLEM_BAD_REQUEST, "If-Match: that is no entity tag of ours");
+		return refuse(why, PROBLEM_CHANGED, "If-Match: no document has that entity tag");
 	return true;
 }

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_MAX  (64u << 20) /* bytes of one */
-#define CONNECTIONS 64          /* that have been ended, and the library has not let go of yet */
+#define CONNECTIONS 64 /* that have been ended, and the library has not let go of yet */
 #define PROBLEM     "application/problem+json"
+#define ONCE        2 /* headers that may be there once */
 
 enum state { READING, ASKED, SENDING, ENDED, STATES };
 
@@ -32,12 +33,14 @@ struct exchange {
 	struct server *server;
 	enum state state;
 	uint32_t client, id;
+	struct ip_prefix from; /* see network_of() */
 	int fd; /* the library's, which is open until it has said that the connection is over */
 	struct MHD_Connection *connection; /* NULL: the library has not begun with it */
 	struct event *deadline;
 	char *target;
 	bool begun, too_long, suspended, answered;
 	struct buffer body, answer;
+	size_t held; /* bytes of the answer, also when it is the library's */
 	struct server_answer head;
 	char allow[40];
 };
@@ -52,6 +55,7 @@ struct server {
 	struct event *ready, *timer;
 	struct exchange_list lists[STATES]; /* the oldest first */
 	unsigned int counts[STATES];
+	size_t held;
 	bool running;
 };
 
@@ -101,10 +105,35 @@ static void end(struct exchange *e)
 	}
 }
 
+/* The oldest one of the address that has most of them. */
+static struct exchange *gives_way(struct exchange_list *list)
+{
+	struct exchange *found = NULL, *e, *other;
+	unsigned int most = 0;
+
+	TAILQ_FOREACH(e, list, link) {
+		unsigned int n = 0;
+
+		TAILQ_FOREACH(other, list, link)
+			n += prefix_equal(&other->from, &e->from);
+		if (n > most) {
+			most = n;
+			found = e;
+		}
+	}
+	return found;
+}
+
 static void make_room(struct server *s, enum state state, unsigned int most)
 {
 	if (s->counts[state] >= most)
-		end(TAILQ_FIRST(&s->lists[state]));
+		end(gives_way(&s->lists[state]));
+}
+
+static void hold(struct exchange *e, size_t len)
+{
+	e->held += len;
+	e->server->held += len;
 }
 
 static void exchange_free(struct exchange *e)
@@ -115,6 +144,7 @@ static void exchange_free(struct exchange *e)
 	s->counts[e->state]--;
 	if (s->kind->gone && e->client)
 		s->kind->gone(s->context, e->client);
+	s->held -= e->held;
 	event_free(e->deadline);
 	free(e->target);
 	free(e->body.bytes);
@@ -141,6 +171,22 @@ static void run(struct server *s)
 	limit = (struct timeval){
 		.tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000};
 	evtimer_add(s->timer, &limit);
+}
+
+/* Not in a call of the library. False: there is no room for so many bytes more of answers. */
+static bool make_room_for(struct server *s, size_t len)
+{
+	while (s->held + len > s->kind->held) {
+		size_t before = s->held;
+
+		if (TAILQ_EMPTY(&s->lists[SENDING]))
+			return false;
+		end(TAILQ_FIRST(&s->lists[SENDING]));
+		run(s);
+		if (s->held == before)
+			return false;
+	}
+	return true;
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -247,6 +293,27 @@ static bool says_too_much(struct exchange *e)
 	return length && strtoull(length, NULL, 10) > e->server->kind->body;
 }
 
+/* A second line of a header would be looked over, and nobody told of it. */
+static enum MHD_Result count(
+	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	static const char *const once[] = {MHD_HTTP_HEADER_AUTHORIZATION, MHD_HTTP_HEADER_IF_MATCH};
+	unsigned int *seen = context;
+
+	(void)kind, (void)value;
+	for (size_t i = 0; i < ONCE; i++)
+		seen[i] += !strcasecmp(name, once[i]);
+	return MHD_YES;
+}
+
+static bool repeats(struct exchange *e)
+{
+	unsigned int seen[ONCE] = {0};
+
+	MHD_get_connection_values(e->connection, MHD_HEADER_KIND, count, seen);
+	return seen[0] > 1 || seen[1] > 1;
+}
+
 static void on_whole(struct exchange *e, const char *method)
 {
 	const struct server_request request = {.method = method,
@@ -260,10 +327,12 @@ static void on_whole(struct exchange *e, const char *method)
 	struct server *s = e->server;
 
 	set_deadline(e, API_CLIENT_TOTAL_S - SERVER_REQUEST_S);
-	if (s->counts[ASKED] >= s->kind->asked) {
-		exchange_refuse(e, PROBLEM_TOO_MANY, "too many questions at a time", NULL);
+	if (repeats(e)) {
+		exchange_refuse(e, PROBLEM_BAD_REQUEST,
+			"Authorization and If-Match may be there once", NULL);
 		return;
 	}
+	make_room(s, ASKED, s->kind->asked);
 	move(e, ASKED);
 	s->kind->take(s->context, e, &request);
 }
@@ -327,13 +396,21 @@ void exchange_refuse(
 	json_decref(document);
 }
 
+void exchange_answer(
+	struct exchange *e, const void *bytes, size_t len, const struct server_answer *head)
+{
+	append(&e->answer, bytes, len);
+	hold(e, len);
+	e->head = *head;
+	e->answered = true;
+}
+
 void exchange_wait(struct exchange *e, uint32_t id)
 {
 	e->id = id;
 }
 
-bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
-	const struct server_answer *last)
+static struct exchange *waits_for(struct server *s, uint32_t id)
 {
 	struct exchange *e;
 
@@ -341,12 +418,23 @@ bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
 		if (e->id == id && !e->answered)
 			break;
 	}
+	return e;
+}
+
+bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
+	const struct server_answer *last)
+{
+	struct exchange *e = waits_for(s, id);
+	bool room = e && make_room_for(s, len);
+
+	e = waits_for(s, id); /* it may have ended meanwhile */
 	if (!e)
 		return false;
-	if (e->answer.len + len > ANSWER_MAX) {
-		exchange_refuse(e, PROBLEM_FAILED, "the answer is too long", NULL);
+	if (!room) {
+		exchange_refuse(e, PROBLEM_TOO_MANY, "too many answers wait to be read", NULL);
 	} else {
 		append(&e->answer, bytes, len);
+		hold(e, len);
 		if (!last)
 			return true;
 		e->head = *last;
@@ -360,7 +448,17 @@ bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
 	return true;
 }
 
-void server_add(struct server *s, int own_fd, uint32_t client)
+/* Of IPv6 somebody has all addresses of a network; of IPv4 that came over IPv6 (RFC 4291 2.5.5.2), one. */
+static struct ip_prefix network_of(const struct ip_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (a->family == AF_INET6 && memcmp(a->bytes, mapped, sizeof(mapped)) != 0)
+		return prefix_make(a, 64);
+	return prefix_make(a, addr_bits(a));
+}
+
+void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_addr *from)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNIX};
 	struct exchange *e = calloc(1, sizeof(*e));
@@ -371,6 +469,8 @@ void server_add(struct server *s, int own_fd, uint32_t client)
 	e->server = s;
 	e->client = client;
 	e->fd = own_fd;
+	if (from)
+		e->from = network_of(from);
 	e->deadline = evtimer_new(s->base, on_deadline, e);
 	TAILQ_INSERT_TAIL(&s->lists[READING], e, link);
 	s->counts[READING]++;
@@ -383,6 +483,20 @@ void server_add(struct server *s, int own_fd, uint32_t client)
 		log_warn("a connection cannot be taken: %s", strerror(errno));
 		exchange_free(e);
 	}
+}
+
+void server_end(struct server *s, uint32_t client)
+{
+	struct exchange *e;
+
+	TAILQ_FOREACH(e, &s->lists[READING], link) {
+		if (e->client == client)
+			break;
+	}
+	if (!e)
+		return;
+	end(e);
+	run(s);
 }
 
 struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context)

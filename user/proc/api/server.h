@@ -7,6 +7,7 @@
 #ifndef SLUICE_PROC_API_SERVER_H
 #define SLUICE_PROC_API_SERVER_H
 
+#include "base/addr.h"
 #include "ipc/problem.h"
 
 #include <stdbool.h>
@@ -29,12 +30,15 @@ struct server_request {
 };
 
 struct server_kind {
-	unsigned int reading; /* connections whose request is not whole; then the oldest ends */
-	unsigned int asked;   /* whose answer is not there; one more is refused */
-	unsigned int sending; /* whose answer is not gone; then the oldest ends */
-	size_t body;          /* bytes of a request's; one more is refused */
+	/*
+	 * So many connections at a time whose request is not whole, whose answer is not there, and whose answer is not
+	 * gone. Then one ends: of the address that has most of them, the oldest.
+	 */
+	unsigned int reading, asked, sending;
+	size_t body; /* bytes of a request's; one more is refused */
+	size_t held; /* bytes of answers that are not gone; then the oldest ends that is being sent */
 
-	/* A request is whole: it calls exchange_refuse() or exchange_wait(). */
+	/* A request is whole: it calls exchange_refuse(), exchange_answer() or exchange_wait(). */
 	void (*take)(void *context, struct exchange *e, const struct server_request *request);
 	/* NULL: nobody wants to know. The connection of a number has ended. */
 	void (*gone)(void *context, uint32_t client);
@@ -44,8 +48,11 @@ struct server_kind {
 struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context);
 void server_free(struct server *s);
 
-/* A connection, by a number of the caller. */
-void server_add(struct server *s, int own_fd, uint32_t client);
+/* A connection, by a number of the caller. `from`: its address, where that means something; else NULL. */
+void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_addr *from);
+
+/* The connection of a number gives way: what it has not said yet is not asked. */
+void server_end(struct server *s, uint32_t client);
 
 uint32_t exchange_client(const struct exchange *e);
 /* `allow`: of PROBLEM_WRONG_METHOD, which one is right. */
@@ -61,7 +68,14 @@ struct server_answer {
 	uint64_t etag;    /* 0: none */
 };
 
-/* A part of an answer; the last one says what all of it is. False: nobody waits for that number. */
+/* It is answered at once. */
+void exchange_answer(
+	struct exchange *e, const void *bytes, size_t len, const struct server_answer *head);
+
+/*
+ * A part of an answer; the last one says what all of it is. False: nobody waits for that number. Where several do, one
+ * after the other gets it.
+ */
 bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
 	const struct server_answer *last);
 
