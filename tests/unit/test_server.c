@@ -81,8 +81,7 @@ static void is_told(uint32_t id, size_t len)
 	assert_non_null(part);
 	memset(part, 'a', len / PARTS);
 	for (int i = 0; i < PARTS; i++)
-		(void)server_answer(
-			lab.server, id, part, len / PARTS, i + 1 == PARTS ? &ok : NULL);
+		(void)server_answer(lab.server, id, part, len / PARTS, i + 1 == PARTS ? &ok : NULL);
 	free(part);
 	event_base_loop(lab.base, EVLOOP_NONBLOCK);
 }

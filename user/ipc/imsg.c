@@ -66,7 +66,7 @@ static void follow_queue(struct imsg_channel *c)
 {
 	if (c->ended)
 		return;
-	if (c->queued > c->pace && !c->gone)
+	if (c->queued > c->pace)
 		event_del(c->readable);
 	else
 		event_add(c->readable, NULL);
