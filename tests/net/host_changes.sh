@@ -27,6 +27,9 @@ lab_hub_net
 hub_config 1 2 >"$LAB/sluice.yaml"
 sed -i "s|$LAB/psk/2.0|$LAB/late|" "$LAB/sluice.yaml"
 in_ns hub ip link del wan1
+in_ns_exec hub python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 9469)); time.sleep(600)' >/dev/null 2>&1 & taker=$!; remember $taker
+until_true 5 eval 'in_ns hub ss -Hltn "sport = 9469" | grep -q 9469'
 must "sluiced starts without wan1 and without a key of site 2" hub_start
 ip -n "$P-hub" route replace default via 198.51.100.2
 closed_for() { [ "$({ in_ns hub ip rule show; in_ns hub ip -6 rule show; } | grep -c "iif $1.*blackhole")" = 2 ]; }
@@ -38,6 +41,9 @@ branch_up 1; branch_up 2
 case_ "what can be there is there" until_true 30 sessions 0 1
 case_ "the device that is missing is said" eval 'is_state wan1 "no such device" && logged "warning: wan1: there is no such device"'
 case_ "the key that is missing is said" eval 'logged "psk file:$LAB/late: No such file" && [[ $(json_of show tunnels ".tunnels[] | select(.site == \"site-2\" and .tunnel == 0).detail") == *"No such file"* ]]'
+served() { in_hub curl -sf http://127.0.0.1:9469/metrics | grep -q sluice_; }
+port_is_had_later() { logged "cannot listen for metrics on 127.0.0.1:9469: Address already in use; it is tried again" && kill "$taker" && until_true 5 served; }
+case_ "the port for metrics that somebody else has is said, and had when it is free" port_is_had_later
 wan 1
 cp -p "$LAB/psk/2.0" "$LAB/late"
 must "the key is read when it is there" until_true 10 logged "site-2 tunnel 0: its keys can be read now"

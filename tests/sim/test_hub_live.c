@@ -158,8 +158,10 @@ static void to_go_back_needs_no_port(void **state)
 	world_forget();
 	world_second();
 	assert_int_equal(told_port(), -1);
+	assert_true(world.hub->model.host.metrics_missing);
 	close(taken);
 	world_second();
+	assert_false(world.hub->model.host.metrics_missing);
 	assert_int_equal(told_port(), 1);
 	assert_true(world.hub->host->metrics_fd >= 0);
 	world_forget();
@@ -211,6 +213,21 @@ static void without_a_descriptor_the_port_stays(void **state)
 	assert_int_equal(told_port(), -1);
 	world_second();
 	assert_int_equal(told_port(), 1);
+}
+
+/* Nobody would know what it lacks. */
+static void a_child_does_not_start_without_its_descriptors(void **state)
+{
+	struct process *p = &world.hub->processes[PROCESS_IKE];
+	int status = 0;
+	rlim_t before = allow_only(3);
+
+	(void)state;
+	child_start(world.hub, p);
+	(void)allow_only(before);
+	for (int i = 0; i < 500 && waitpid(p->pid, &status, WNOHANG) != p->pid; i++)
+		usleep(10000);
+	assert_true(WIFSIGNALED(status));
 }
 
 /* Who connects before the revision is written would wait for nobody if it is not. */
@@ -298,6 +315,7 @@ int main(int argc, char **argv)
 		TEST(without_a_disk_the_port_is_free_again),
 		TEST(to_go_back_needs_no_port),
 		TEST(without_a_descriptor_the_port_stays),
+		TEST(a_child_does_not_start_without_its_descriptors),
 		TEST(nobody_connects_before_it_is_in_force),
 		TEST(routes_move_to_another_table),
 		TEST(one_that_is_not_taken_there_is_tried_again),

@@ -363,6 +363,8 @@ static void set_plane(void)
 	golden.hub.model.host.rp_filter_strict = true;
 	golden.hub.model.host.ike_unheard = true;
 	golden.hub.model.host.inside_gone = true;
+	golden.hub.model.host.metrics_missing = true;
+	golden.hub.model.host.rule_wrong[0] = true;
 	snprintf(golden.hub.model.host.inside, sizeof(golden.hub.model.host.inside), "sluice0");
 }
 

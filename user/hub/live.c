@@ -109,15 +109,12 @@ void hub_live_look(struct hub *h)
 {
 	const struct ip_endpoint *at = &h->config->concentrator.metrics;
 	char text[ENDPOINT_STR_SIZE], error[CONFIG_ERROR_SIZE];
-	int *fd = &h->host->metrics_fd;
 
-	if (*fd < 0 && addr_is_set(&at->addr)) {
-		if (!hub_metrics_bind(at, fd, error))
+	h->model.host.metrics_missing = false;
+	if (h->host->metrics_fd < 0 && addr_is_set(&at->addr)) {
+		h->model.host.metrics_missing = !hub_metrics_open(h, error);
+		if (h->model.host.metrics_missing)
 			return;
-		if (!hub_metrics_listen(at, *fd, error)) {
-			close_fd(fd);
-			return;
-		}
 		log_info("metrics are served at %s now", endpoint_format(at, text));
 		h->host->metrics_untold = true;
 	}

@@ -26,6 +26,9 @@ struct model_host {
 	bool rp_filter_strict;    /* it is strict, and cannot be made loose */
 	bool ike_unheard;         /* IKE comes in, and does not reach ike */
 	bool inside_gone;         /* and cannot be made again */
+	bool metrics_missing;     /* the address that they are served at cannot be had */
+	bool rule_wrong
+		[CONFIG_ENDPOINTS]; /* that forwards nothing from the device: it stands, or does not */
 };
 
 struct model_process {

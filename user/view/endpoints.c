@@ -81,6 +81,17 @@ json_t *view_endpoints(const struct model *m)
 			NULL);
 	if (m->host.inside_gone)
 		warn(warnings, "%s has gone and cannot be made again", m->host.inside, NULL);
+	for (uint32_t i = 0; i < m->host.outside_count; i++) {
+		if (m->host.rule_wrong[i])
+			warn(warnings,
+				"%s: the kernel's rule that lets nothing be forwarded is not as it "
+				"should be, see the log",
+				m->host.outside[i].name, NULL);
+	}
+	if (m->host.metrics_missing)
+		warn(warnings, "%s",
+			"metrics are not served: their address cannot be had now, see the log",
+			NULL);
 	return json_pack("{s:o, s:o, s:o, s:o}", "endpoints", list, "source",
 		address_json(&m->host.source[0]), "source6", address_json(&m->host.source[1]),
 		"warnings", warnings);

@@ -15,12 +15,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
+static bool lacks_descriptors; /* of the child that is being told */
+
+/* -1 where there is none to give, as for one that is not open here. */
 static int dup_fd(int fd)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	lacks_descriptors |= fd >= 0 && copy < 0;
+	return copy;
 }
 
 /* A fresh ike <-> data channel; whichever of the two is there already gets its end now. */
@@ -32,6 +39,7 @@ static void connect_ike_and_data(struct hub *h)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
 		log_error("socketpair: %s", strerror(errno));
+		lacks_descriptors = true;
 		return;
 	}
 	process_send(&h->processes[PROCESS_DATA], IMSG_CHANNEL, pair[0], NULL, 0);
@@ -203,6 +211,14 @@ void child_start(void *context, struct process *p)
 		[PROCESS_API] = start_api,
 	};
 
+	lacks_descriptors = false;
 	starts[p->role](context, p);
 	process_send(p, IMSG_START, -1, NULL, 0);
+	if (!lacks_descriptors)
+		return;
+	/* It would serve without a socket, and nobody would know. */
+	log_error("%s: there are no descriptors for what it needs: it is ended, and started again",
+		process_names[p->role]);
+	if (p->pid > 0)
+		kill(p->pid, SIGKILL);
 }

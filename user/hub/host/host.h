@@ -45,7 +45,6 @@ struct host {
 	struct ike_reach ike_reach;
 	bool outside_closed
 		[CONFIG_ENDPOINTS]; /* our programs keep the device closed for what is in clear */
-	bool rule_refused[CONFIG_ENDPOINTS]; /* the kernel's rule is not as it should be */
 };
 
 /* Nothing is open or watched yet. hub_teardown() closes what is; free frees the rest. */
@@ -58,10 +57,12 @@ void hub_teardown(struct hub *h);
 
 /*
  * A socket that is bound for metrics, or -1 where there is to be none; and it listens from then on. Before that nobody
- * connects to it who would be left alone if it is not used. False with a sentence.
+ * connects to it who would be left alone if it is not used. Both, for h->host, by the configuration in force. False with
+ * a sentence.
  */
 bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
 bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE]);
+bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
 /* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
 bool hub_outside_find(struct hub *h, uint32_t i);

@@ -44,13 +44,13 @@ static void set_rule(struct hub *h, uint32_t i)
 	bool closed = !h->host->outside_closed[i] || !h->config->concentrator.outside_forwarding;
 	bool refused = !host_forward_closed(name, closed);
 
-	if (refused && !h->host->rule_refused[i])
+	if (refused && !h->model.host.rule_wrong[i])
 		log_error("%s: the kernel does not %s the rule that lets nothing be forwarded; it "
 			  "is tried again each second",
 			name, closed ? "take" : "give up");
-	else if (!refused && h->host->rule_refused[i])
+	else if (!refused && h->model.host.rule_wrong[i])
 		log_info("%s: the kernel's rule is as it should be now", name);
-	h->host->rule_refused[i] = refused;
+	h->model.host.rule_wrong[i] = refused;
 }
 
 static bool attach(struct hub *h, uint32_t i, char why[DATAPLANE_ERROR_SIZE])

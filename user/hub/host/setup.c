@@ -227,12 +227,27 @@ bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_
 	return !listen(fd, METRICS_BACKLOG) || fail_metrics(at, error);
 }
 
-static bool open_metrics(struct hub *h, char *error)
+bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
 	const struct ip_endpoint *at = &h->config->concentrator.metrics;
+	int *fd = &h->host->metrics_fd;
 
-	return hub_metrics_bind(at, &h->host->metrics_fd, error) &&
-	       (h->host->metrics_fd < 0 || hub_metrics_listen(at, h->host->metrics_fd, error));
+	if (!hub_metrics_bind(at, fd, error))
+		return false;
+	if (*fd < 0 || hub_metrics_listen(at, *fd, error))
+		return true;
+	close(*fd);
+	*fd = -1;
+	return false;
+}
+
+/* Tunnels do not wait for it: its address may come later, as those of endpoints may. */
+static void open_metrics(struct hub *h)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	if (!hub_metrics_open(h, error))
+		log_warn("%s; it is tried again each second", error);
 }
 
 static bool watch_host(struct hub *h, char *error)
@@ -269,12 +284,15 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	if (!watch_host(h, error))
 		return false;
 	find_outside(h);
-	return open_events(h, error) && make_run_dir(error) && hub_dataplane_probe(h, error) &&
-	       (h->workers = choose_workers(h)) && load_plane(h, error) &&
-	       hub_interfaces_open(h, error) && hub_outside_sockets_open(h, error) &&
-	       open_bgp(h, error) && open_control(h, error) && open_metrics(h, error) &&
-	       (hub_memfds_open(h) || fail(error, "memfd", "sluice")) &&
-	       hub_outside_attach(h, error) && forward(h, error);
+	if (!(open_events(h, error) && make_run_dir(error) && hub_dataplane_probe(h, error) &&
+		    (h->workers = choose_workers(h)) && load_plane(h, error) &&
+		    hub_interfaces_open(h, error) && hub_outside_sockets_open(h, error) &&
+		    open_bgp(h, error) && open_control(h, error) &&
+		    (hub_memfds_open(h) || fail(error, "memfd", "sluice")) &&
+		    hub_outside_attach(h, error) && forward(h, error)))
+		return false;
+	open_metrics(h);
+	return true;
 }
 
 static void close_fd(int *fd)
