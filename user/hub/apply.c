@@ -179,9 +179,8 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 		return PROBLEM_REFUSED;
 	if (p->only_tried)
 		apply_leave_out(p->config, p->keys);
-	if (!secrets_check(p->config, old, p->only_some, summary))
-		return PROBLEM_INVALID;
-	if (!prepare_certificates(h, p, summary))
+	if (!secrets_check(p->config, old, p->only_some, summary) ||
+		!prepare_certificates(h, p, summary))
 		return PROBLEM_INVALID;
 	if (!p->only_tried)
 		secrets_exposed(
