@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(&request);
 	else if (why.problem == PROBLEM_NONE || why.problem >= PROBLEMS || !why.detail[0])
 		abort();
+	free(rows.many);
 	free(body);
 	free(head);
 	return 0;

@@ -138,6 +138,34 @@ run site put store-1 "$W/nothing"; exits 2 "site put: no such file"
 run site delete store-1 --allow tunnel --dry-run; asked 'DELETE /v1/sites/store-1?allow=tunnel&dry_run=true'
 run site delete; exits 2 "site delete: which"
 run site create; exits 2 "site create: which"
+run site adopt store-1 --dry-run; asked 'POST /v1/sites/store-1/adopt {"dry_run":true}'
+run site export; exits 0 "site export"; asked 'GET /v1/export'
+[ "$(head -n 5 "$W/out")" = "$(printf '%s\n' 'sites:' '  - name: store-1' "    asn: '65010'" "    prefixes: [10.1.0.0/24, 'fd00:10:1::/64']" "    labels: { region: 'north, by the sea' }" | sed "s/'65010'/65010/")" ]; say $? "site export: as in sluice.yaml"
+cp "$W/out" "$W/again.yaml"; run site import "$W/again.yaml"; exits 0 "site import: what was exported"
+asked 'POST /v1/import {"sites":[{"site":"store-1","at":"'"$W"'/again.yaml:2","values":{"asn":"65010","prefixes":["10.1.0.0/24","fd00:10:1::/64"],"labels.region":"north, by the sea","tunnels.0.psk":"file:/etc/sluice/psk/store-1.0","tunnels.1.med":"5"}},{"site":"store-2","at":"'"$W"'/again.yaml:7","values":{"asn":"65011"}}]}'
+run site export --format csv --where label.region=north; [ "$(head -n 1 "$W/out")" = name,asn,prefixes,labels.region,tunnels.0.psk,tunnels.1.med ]; say $? "site export: a head of CSV"
+[ "$(tail -n 1 "$W/out")" = "store-1,65010,\"[10.1.0.0/24, 'fd00:10:1::/64']\",\"north, by the sea\",file:/etc/sluice/psk/store-1.0,5" ]; say $? "site export: a line of CSV, and only the site that is asked for"
+cp "$W/out" "$W/again.csv"; run site import "$W/again.csv" --dry-run --allow tunnel; exits 0 "site import: CSV"
+asked 'POST /v1/import {"sites":[{"site":"store-1","at":"'"$W"'/again.csv:2","values":{"asn":"65010","prefixes":["10.1.0.0/24","fd00:10:1::/64"],"labels.region":"north, by the sea","tunnels.0.psk":"file:/etc/sluice/psk/store-1.0","tunnels.1.med":"5"}}],"allow":"tunnel","dry_run":true}'
+printf 'name,town,asn\na,Ulm,\nb,Jena,65007\n' >"$W/t.csv"
+printf 'asn: 65000\nlabels: { town: "${town}", id: "${name}-${town}" }\n' >"$W/t.yaml"
+run site import "$W/t.csv" --template "$W/t.yaml" --template 'prefixes=[10.1.0.0/24]'; exits 0 "site import --template"
+asked 'POST /v1/import {"sites":[{"site":"a","at":"'"$W"'/t.csv:2","values":{"asn":"65000","labels.town":"Ulm","labels.id":"a-Ulm","prefixes":["10.1.0.0/24"]}},{"site":"b","at":"'"$W"'/t.csv:3","values":{"asn":"65007","labels.town":"Jena","labels.id":"b-Jena","prefixes":["10.1.0.0/24"]}}]}'
+printf 'name,town,rat,rate\na,,1,5M\n,x,1,[5\nb,y,1,2,3\n' >"$W/bad.csv"
+run site import "$W/bad.csv" --template 'labels.town=${town}'; exits 2 "site import: mistakes"
+[ "$(sed "s,$W/,," "$W/err")" = "$(printf 'sluice: bad.csv:%s\n' "1: column 3: 'rat' is no key of a site, and the template does not use it" '2: column town: the template wants a value of it' '3: column name: the site has none' "3: column rate: '[5' is no list and no mapping" '4: there are more cells than columns')" ]; say $? "site import: all mistakes at once, with line and column"
+printf 'name,"x\n' >"$W/bad.csv"; run site import "$W/bad.csv"; exits 2 "site import: a quote that does not end"
+echo '{"sites": [{"name": "a", "asn": 1}, {"asn": 2}]}' >"$W/s.json"; run site import "$W/s.json"; exits 2 "site import: without a name"
+echo 'sites: [' | run site import - ; exits 2 "site import: no YAML"
+run site import "$W/nothing.csv"; exits 2 "site import: no such file"
+run site list --format csv; exits 2 "--format is for import and export"
+run hub show; exits 0 "hub show"; asked 'GET /v1/hub'
+shows '^networks \[10.0.0.0/16, .fd00:10::/48.\] sluice.yaml:2$' "hub show: where a value is from"
+shows '^tunnel.med 70 hub.yaml:2$' "hub show: what a command has said"
+run hub set site_rate=50M tunnel.med=70 defaults.tunnel.esn= --allow tunnel; exits 0 "hub set"
+asked 'PATCH /v1/hub {"values":{"concentrator.site_rate":"50M","defaults.tunnel.med":"70","defaults.tunnel.esn":null},"allow":"tunnel"}'
+run hub set; exits 2 "hub set: what?"
+run hub set site_rate; exits 2 "hub set: KEY=VALUE"
 run release 10.1.0.0/24; exits 0 "release"; asked 'POST /v1/release {"prefix":"10.1.0.0/24"}'
 run token create --role operator --scope group=north --days 7; exits 0 "token create"
 asked 'POST /v1/tokens/create {"role":"operator","scope":"group=north","days":7}'
@@ -247,11 +275,14 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site top explain ca audit version help
+completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --confirm --next-start
 completes tunnel down up drain
-completes site list show create set put delete
+completes site list show create set put delete adopt export import
+completes hub show set
+completes "hub show" --json
+"$SLUICE" --complete --socket "$W/sock" hub set | grep -qx tunnel.med=; say $? "completion of keys of the hub"
 completes "site list" --where --columns --sort --json
 completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --dry-run --allow
 "$SLUICE" --complete --socket "$W/sock" site set store-1 | grep -qx tunnels.1.med=; say $? "completion of keys"

@@ -43,6 +43,7 @@ static inline int ends(void **state)
 /* ---- requests ---- */
 
 static char bearer[API_TOKEN_SIZE]; /* that is shown; "": none */
+static int sealed = -1; /* what the next one has to say, with its length; -1: rows of its own */
 
 /* Sends it with what the object is to say, in YAML; the answer, when all is written. */
 static inline json_t *does(struct imsg_api_request r, const char *site, const char *values)
@@ -66,9 +67,14 @@ static inline json_t *does(struct imsg_api_request r, const char *site, const ch
 	r.id = 77;
 	r.client = client.number;
 	r.tunnel = -1;
-	r.rows = (uint32_t)rows.len;
-	imsg_send_bytes(
-		world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r), rows.bytes, rows.len);
+	if (sealed < 0)
+		r.rows = (uint32_t)rows.len;
+	if (sealed < 0)
+		imsg_send_bytes(world.children[PROCESS_API], IMSG_API_REQUEST, &r, sizeof(r),
+			rows.bytes, rows.len);
+	else
+		imsg_send(world.children[PROCESS_API], IMSG_API_REQUEST, sealed, &r, sizeof(r));
+	sealed = -1;
 	world_written();
 	for (int turn = 0; turn < 300 && !document; turn++) {
 		world_wait(10);

@@ -198,6 +198,90 @@ static void a_second_writer(void **state)
 	json_decref(answer);
 }
 
+/* ---- out of sluice.yaml ---- */
+
+#define ADOPT ((struct imsg_api_request){.verb = API_SITE_ADOPT})
+
+static void it_moves_out(void **state)
+{
+	struct imsg_api_request r = ADOPT, back = {.verb = API_ROLLBACK, .revisions = {2}};
+	char *before = strdup(content("sluice.yaml")), *commented = NULL, path[128];
+	const struct site *site = world_site("one");
+	size_t size;
+	json_t *plan;
+	FILE *f = open_memstream(&commented, &size);
+
+	(void)state;
+	refused(SET, "one", "{\"rate\": \"7M\"}", "in-sluice-yaml", "`sluice site adopt one`");
+	r.dry_run = true;
+	plan = does(r, "one", NULL);
+	assert_int_equal(json_array_size(json_object_get(plan, "changes")), 0);
+	assert_int_equal(json_array_size(json_object_get(plan, "files")), 2);
+	json_decref(plan);
+	assert_string_equal(content("sluice.yaml"), before);
+	/* What a person is about to change is not moved. */
+	fprintf(f, "%s# mine\n", before);
+	fclose(f);
+	world_write("sluice.yaml", commented);
+	refused(ADOPT, "one", NULL, "pending-edits", "sluice.yaml has edits");
+	world_write("sluice.yaml", before);
+	done(ADOPT, "one", NULL);
+	assert_ptr_equal(world_site("one"), site);
+	has("sites/one.yaml", "name: one\nasn: 65001\ntunnels:\n  - { identity: a1.example.net");
+	has("sluice.yaml", "sites: []\n");
+	assert_int_equal(revision_number(world.hub), 3);
+	assert_nothing_is_left();
+	refused(ADOPT, "one", NULL, "site-exists", "already");
+	done(SET, "one", "{\"rate\": \"7M\"}");
+	again();
+	assert_int_equal(world_site("one")->conf.rate, 7000000);
+	/* The way back leads over the command that wrote sluice.yaml, and so to that as well. */
+	done(back, "", NULL);
+	assert_string_equal(content("sluice.yaml"), before);
+	assert_null(content("sites/one.yaml"));
+	back.revisions[0] = 4;
+	done(back, "", NULL);
+	has("sites/one.yaml", "rate: 7M");
+	has("sluice.yaml", "sites: []\n");
+	/* But not over what a person has written. */
+	world_write("sluice.yaml", commented);
+	snprintf(path, sizeof(path), "%s/sites/one.yaml", world.dir);
+	assert_int_equal(unlink(path), 0);
+	world_apply();
+	assert_true(world.applied.ok);
+	back.revisions[0] = 2;
+	done(back, "", NULL);
+	assert_string_equal(content("sluice.yaml"), commented);
+	free(before);
+	free(commented);
+}
+
+/* At no moment is it nowhere: it stands in both first. */
+static void an_end_while_it_moves(void **state)
+{
+	char *before = strdup(content("sluice.yaml")), path[128];
+	json_t *info;
+
+	(void)state;
+	done(ADOPT, "one", NULL);
+	for (int i = 0; i < 2; i++) {
+		info = note();
+		json_object_set_new(info, "writes", json_pack("[s, s]", "", "one"));
+		assert_true(revisions_note(&(struct revisions){.directory = world.revisions},
+			revision_number(world.hub), info));
+		json_decref(info);
+		world_write("sluice.yaml", before);
+		snprintf(path, sizeof(path), "%s/sites/one.yaml", world.dir);
+		if (i)
+			assert_int_equal(unlink(path), 0);
+		again();
+		has("sluice.yaml", "sites: []\n");
+		has("sites/one.yaml", "asn: 65001");
+		assert_nothing_is_left();
+	}
+	free(before);
+}
+
 /* ---- what a document says ---- */
 
 static void as_it_is_written(void **state)
@@ -257,6 +341,8 @@ int main(int argc, char **argv)
 		TEST(what_a_person_puts_back),
 		TEST(an_edit_in_between),
 		TEST(a_second_writer),
+		TEST(it_moves_out),
+		TEST(an_end_while_it_moves),
 		TEST(as_it_is_written),
 		TEST(the_default_of_many_sites),
 	};

@@ -73,6 +73,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_bgp.c"
 #include "../../tools/sluice/show_certificates.c"
 #include "../../tools/sluice/show_endpoints.c"
+#include "../../tools/sluice/show_hub.c"
 #include "../../tools/sluice/show_plan.c"
 #include "../../tools/sluice/show_secrets.c"
 #include "../../tools/sluice/show_tokens.c"
@@ -112,6 +113,7 @@ static const struct {
 	{"token-create", print_token},
 	{"site-list", print_site_list},
 	{"site-show", print_site_document},
+	{"hub-show", print_hub},
 };
 
 #define VIEWS (sizeof(views) / sizeof(views[0]))

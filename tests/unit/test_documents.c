@@ -34,6 +34,14 @@ static struct config_text text_of(const char *name, const char *site, const char
 	return (struct config_text){.name = name, .site = site, .text = text, .len = strlen(text)};
 }
 
+static struct config *read_hub(const char *main, const char *hub, char error[CONFIG_ERROR_SIZE])
+{
+	struct config_text texts[] = {
+		text_of("sluice.yaml", NULL, main), text_of("hub.yaml", NULL, hub)};
+
+	return config_read(texts, 2, error);
+}
+
 static struct config *read_two(const char *hub, const char *site, char error[CONFIG_ERROR_SIZE])
 {
 	struct config_text texts[] = {
@@ -115,6 +123,79 @@ static void test_where_mistakes_stand(void **state)
 		    "a.example, psk: 'file:/k' } ]\n",
 		SITE_B,
 		(const char *const[]){"sluice.yaml:8: sites[0]: key 'name' is missing", NULL});
+}
+
+/* What two files say of the concentrator is what one of them would say. */
+static void test_hub_of_its_own(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c = read_hub(HUB SITE_A,
+		"concentrator: { aggregate_rate: 1G }\ndefaults:\n  tunnel: { algorithms: "
+		"compatible, "
+		"esn: off }\n",
+		error);
+	struct config *one = config_parse("t",
+		"concentrator: { name: hub, aggregate_rate: 1G, site_rate: 50M, endpoints: [ { "
+		"device: wan0, addresses: [198.51.100.1] } ] }\n"
+		"defaults: { tunnel: { med: 70, esn: off, algorithms: compatible } }\n" SITE_A,
+		strlen("concentrator: { name: hub, aggregate_rate: 1G, site_rate: 50M, endpoints: "
+		       "[ { device: wan0, addresses: [198.51.100.1] } ] }\n"
+		       "defaults: { tunnel: { med: 70, esn: off, algorithms: compatible } "
+		       "}\n" SITE_A),
+		error);
+
+	(void)state;
+	if (!c || !one)
+		fail_msg("%s", error);
+	assert_memory_equal(c, one, sizeof(*c));
+	config_free(c);
+	config_free(one);
+	c = read_hub(HUB SITE_A, "{}", error);
+	assert_non_null(c);
+	config_free(c);
+	/* All of it may stand there. */
+	c = read_hub(SITE_A, HUB, error);
+	if (!c)
+		fail_msg("%s", error);
+	assert_int_equal(c->sites[0].tunnels[0].med, 70);
+	config_free(c);
+}
+
+static void test_where_mistakes_of_the_hub_stand(void **state)
+{
+	static const struct {
+		const char *main, *hub, *wanted[3];
+	} cases[] = {
+		{HUB SITE_A, "concentrator:\n  burst: 300k\n  site_rate: 60M\n",
+			{"hub.yaml:3: concentrator: key 'site_rate' stands in sluice.yaml:3 as "
+			 "well, and can stand in one only"}},
+		{HUB SITE_A, "defaults:\n  tunnel:\n    med: 80\n",
+			{"hub.yaml:3: defaults.tunnel: key 'med' stands in sluice.yaml:6 as well"}},
+		{HUB SITE_A, "concentrator: { burst: 1k, burts: 2 }\n",
+			{"hub.yaml:1: concentrator.burst: ", "unknown key 'burts'; did you mean"}},
+		{HUB SITE_A, "sites: []\n", {"hub.yaml:1: unknown key 'sites'"}},
+		{HUB SITE_A, "[]", {"hub.yaml:1: a mapping with 'concentrator'"}},
+		{HUB SITE_A, "concentrator: 5\n", {"hub.yaml:1: concentrator: a mapping"}},
+		{HUB SITE_A, "concentrator: { keepalive: 20 }\n",
+			{"hub.yaml:1: keepalive 20 s must be at most half"}},
+		{HUB SITE_A, "concentrator: { networks: [127.0.0.0/8] }\n",
+			{"hub.yaml:1: networks: 127.0.0.0/8 is"}},
+		{SITE_A, "defaults: { tunnel: { med: 80 } }\n",
+			{"sluice.yaml:1: key 'concentrator' is missing"}},
+		{HUB "defaults: {}\n" SITE_A, "{}", {"key 'defaults' stands twice"}},
+		{HUB SITE_A, "defaults: { tunnel: {}, tunnel: {} }\n",
+			{"hub.yaml:1: defaults: key 'tunnel' stands twice"}},
+	};
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_null(read_hub(cases[i].main, cases[i].hub, error));
+		for (size_t k = 0; k < 3 && cases[i].wanted[k]; k++) {
+			if (!strstr(error, cases[i].wanted[k]))
+				fail_msg("message: %s\nwanted: %s", error, cases[i].wanted[k]);
+		}
+	}
 }
 
 static void test_too_many(void **state)
@@ -282,6 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_site_of_its_own),
 		cmocka_unit_test(test_where_mistakes_stand),
+		cmocka_unit_test(test_hub_of_its_own),
+		cmocka_unit_test(test_where_mistakes_of_the_hub_stand),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test_setup_teardown(test_files, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(

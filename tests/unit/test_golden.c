@@ -8,6 +8,7 @@
 
 #include "hub/api/tokens.h"
 #include "ipc/verbs.h"
+#include "store/inside.h"
 
 #include <ctype.h>
 
@@ -305,6 +306,32 @@ static json_t *site_show(void)
 		strlen(text));
 }
 
+static json_t *site_export(void)
+{
+	return json_pack(
+		"{s:[{s:s, s:{s:s, s:[s, s], s:{s:s}, s:[{s:s}, {s:s}]}}, {s:s, s:{s:s}}]}",
+		"sites", "site", "store-1", "values", "asn", "65010", "prefixes", "10.1.0.0/24",
+		"fd00:10:1::/64", "labels", "region", "north, by the sea", "tunnels", "psk",
+		"file:/etc/sluice/psk/store-1.0", "med", "5", "site", "store-2", "values", "asn",
+		"65011");
+}
+
+static json_t *hub_show(void)
+{
+	static const char main[] = "concentrator:\n  networks: [10.0.0.0/16, fd00:10::/48]\n",
+			  own[] = "# commands\ndefaults: { tunnel: { med: 70 } }\n";
+	struct hub_view v = {.etag = 38,
+		.file = "/etc/sluice/hub.yaml",
+		.pending = true,
+		.sources = {{"/etc/sluice/sluice.yaml", inside_keys(main, strlen(main))},
+			{"/etc/sluice/hub.yaml", inside_keys(own, strlen(own))}}};
+	json_t *o = view_hub(&v, model->config, tree_read(own, strlen(own)));
+
+	json_decref(v.sources[0].keys);
+	json_decref(v.sources[1].keys);
+	return o;
+}
+
 static const struct {
 	const char *name; /* of the file, and of the verb that it answers */
 	json_t *(*make)(void);
@@ -332,6 +359,8 @@ static const struct {
 	{"token-create", token_create},
 	{"site-list", site_list},
 	{"site-show", site_show},
+	{"hub-show", hub_show},
+	{"site-export", site_export},
 	{"report", report},
 	{"report-since", report_since},
 };
@@ -467,9 +496,9 @@ static void assert_words_are_seen(const char *source, const char *documents_text
 static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
-		"user/view/endpoints.c", "user/view/metrics.c", "user/view/paths.c",
-		"user/view/plan.c", "user/view/reason.c", "user/view/report.c", "user/view/show.c",
-		"user/view/site_documents.c", "user/view/unknown.c",
+		"user/view/endpoints.c", "user/view/hub.c", "user/view/metrics.c",
+		"user/view/paths.c", "user/view/plan.c", "user/view/reason.c", "user/view/report.c",
+		"user/view/show.c", "user/view/site_documents.c", "user/view/unknown.c",
 		"user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 

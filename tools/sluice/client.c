@@ -99,7 +99,7 @@ static json_t *parameters_of(
 	if (r->force)
 		json_object_set_new(o, "force", json_true());
 	if (r->values)
-		json_object_set(o, "values", r->values);
+		json_object_set(o, verb->options & VERB_SITES ? "sites" : "values", r->values);
 	if (r->allow)
 		json_object_set_new(o, "allow", json_string(r->allow));
 	if (r->dry_run)

@@ -23,7 +23,7 @@ static const struct {
 };
 
 static const struct {
-	enum verb_option option;
+	unsigned int option; /* enum verb_option, or'ed: one of these */
 	const char *word, *value;
 } options[] = {
 	{VERB_SINCE, "--since", " 15m|2h"},
@@ -37,7 +37,9 @@ static const struct {
 	{VERB_GRANT, "--days", " N"},
 	{VERB_DRY_RUN, "--dry-run", ""},
 	{VERB_ALLOW, "--allow", " EFFECT"},
-	{VERB_WHERE, "--where", " FIELD=VALUE,..."},
+	{VERB_WHERE | VERB_CHOOSE, "--where", " FIELD=VALUE,..."},
+	{VERB_FORMAT, "--format", " csv|json|yaml"},
+	{VERB_SITES, "--template", " FILE|KEY=VALUE"},
 	{VERB_WHERE, "--columns", " FIELD,..."},
 	{VERB_WHERE, "--sort", " FIELD"},
 };
@@ -105,7 +107,9 @@ static const char *arguments(const struct verb_row *c)
 	case OBJECT_NEW_SITE:
 		return c->options & VERB_DOCUMENT ? " SITE FILE" : " SITE [KEY=VALUE...]";
 	default:
-		return "";
+		return c->options & VERB_VALUES  ? " KEY=VALUE..."
+		       : c->options & VERB_SITES ? " FILE"
+						 : "";
 	}
 }
 
@@ -190,6 +194,14 @@ static void complete_keys(void)
 	}
 }
 
+static void complete_hub_keys(void)
+{
+	for (const struct walk_field *f = options_concentrator; f->key; f++)
+		printf("%s=\n", f->key);
+	for (const struct walk_field *f = options_default_tunnel; f->key; f++)
+		printf("tunnel.%s=\n", f->key);
+}
+
 static void complete_arguments(const struct verb_row *c, int given, const char *socket_path)
 {
 	bool tunnels = takes_one_tunnel(c) || c->object == OBJECT_TUNNELS;
@@ -203,7 +215,9 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 		complete_named(socket_path, API_SECRET_LIST, "secrets", "name");
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		complete_revisions(socket_path);
-	if (given && c->options & VERB_VALUES)
+	if (c->object == OBJECT_NONE && c->options & VERB_VALUES)
+		complete_hub_keys();
+	else if (given && c->options & VERB_VALUES)
 		complete_keys();
 	if (given == 1 && (tunnels || c->options & VERB_TUNNEL))
 		puts("0\n1");

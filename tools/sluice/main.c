@@ -5,6 +5,7 @@
 #include "client.h"
 #include "command.h"
 #include "explain.h"
+#include "import.h"
 #include "secret.h"
 #include "show_site.h"
 #include "table.h"
@@ -37,6 +38,8 @@ static const struct option long_options[] = {
 	{"where", required_argument, NULL, 'w'},
 	{"columns", required_argument, NULL, 'C'},
 	{"sort", required_argument, NULL, 'O'},
+	{"format", required_argument, NULL, 'F'},
+	{"template", required_argument, NULL, 'T'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
@@ -67,6 +70,9 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SITE_LIST] = print_site_list,
 	[API_SITE_SHOW] = print_site_document,
 	[API_SITE_CREATE] = print_site_changed,
+	[API_SITE_EXPORT] = print_export,
+	[API_SITE_IMPORT] = print_imported,
+	[API_HUB_SHOW] = print_hub,
 };
 
 struct options {
@@ -78,6 +84,8 @@ struct options {
 	const char *role, *scope;
 	bool dry_run;
 	const char *allow, *where, *columns, *sort;
+	const char *format;
+	bool template;
 };
 
 static int usage(const char *wrong, const char *what)
@@ -124,6 +132,18 @@ static void read_site_option(int option, struct options *o)
 		o->sort = optarg;
 		break;
 	}
+}
+
+/* Of many sites. */
+static int read_import_option(int option, struct options *o)
+{
+	if (option == 'T') {
+		o->template = true;
+		return import_template(optarg) ? CLIENT_OK : CLIENT_USAGE;
+	}
+	o->format = optarg;
+	return import_format(optarg) ? CLIENT_OK
+				     : usage("csv, json or yaml is expected, not", optarg);
 }
 
 /* Of a new token. */
@@ -202,6 +222,11 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 					     "expected, not",
 					optarg);
 			break;
+		case 'F':
+		case 'T':
+			if (read_import_option(option, o) != CLIENT_OK)
+				return CLIENT_USAGE;
+			break;
 		case 't':
 			client_show(optarg);
 			break;
@@ -276,14 +301,24 @@ static int read_values(
 		request->values = values_of_file(word[0]);
 		return request->values ? CLIENT_OK : CLIENT_USAGE;
 	}
-	if (!words && c->object == OBJECT_SITE)
+	if (!words && c->object != OBJECT_NEW_SITE)
 		return usage("KEY=VALUE is expected", NULL);
 	request->values = words ? json_object() : NULL;
 	for (int i = 0; i < words; i++) {
-		if (!values_add(request->values, word[i]))
+		if (!values_add(request->values,
+			    c->object == OBJECT_NONE ? values_of_hub(word[i]) : "", word[i]))
 			return usage("KEY=VALUE is expected, not", word[i]);
 	}
 	return CLIENT_OK;
+}
+
+static int read_sites(int words, char **word, struct client_request *request)
+{
+	if (words != 1)
+		return usage(words ? "unexpected word" : "which file? - is standard input",
+			words ? word[1] : NULL);
+	request->values = import_read(word[0]);
+	return request->values ? CLIENT_OK : CLIENT_USAGE;
 }
 
 static int read_arguments(
@@ -295,6 +330,8 @@ static int read_arguments(
 
 	if (c->object == OBJECT_REVISION || c->object == OBJECT_REVISIONS)
 		return read_revisions(c, words, word, request);
+	if (c->options & VERB_SITES)
+		return read_sites(words, word, request);
 	if (c->object == OBJECT_TOKEN || c->object == OBJECT_SECRET) {
 		if (at == words)
 			return usage(c->object == OBJECT_TOKEN
@@ -308,7 +345,8 @@ static int read_arguments(
 		request->prefix = word[at++];
 	} else if (c->object != OBJECT_NONE && at < words)
 		request->site = word[at++];
-	if (c->options & (VERB_VALUES | VERB_DOCUMENT) && request->site)
+	if (c->options & (VERB_VALUES | VERB_DOCUMENT) &&
+		(request->site || c->object == OBJECT_NONE))
 		return read_values(c, words - at, word + at, request);
 	if ((tunnels || c->object == OBJECT_SITE || c->object == OBJECT_NEW_SITE) && !request->site)
 		return usage("which site?", NULL);
@@ -338,8 +376,14 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--dry-run is not for", c->words);
 	if (o->allow && !(c->options & VERB_ALLOW))
 		return usage("--allow is not for", c->words);
-	if ((o->where || o->columns || o->sort) && !(c->options & VERB_WHERE))
-		return usage("--where, --columns and --sort are not for", c->words);
+	if (o->where && !(c->options & (VERB_WHERE | VERB_CHOOSE)))
+		return usage("--where is not for", c->words);
+	if ((o->columns || o->sort) && !(c->options & VERB_WHERE))
+		return usage("--columns and --sort are not for", c->words);
+	if (o->format && !(c->options & VERB_FORMAT))
+		return usage("--format is not for", c->words);
+	if (o->template && !(c->options & VERB_SITES))
+		return usage("--template is not for", c->words);
 	if (!site_list_has(o->where) || !site_list_has(o->columns) || !site_list_has(o->sort))
 		return usage(
 			"a site has no such field; it has site, state, as, class, group, rate, "
@@ -382,6 +426,8 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 		puts("");
 	} else if (o->dry_run) {
 		print_plan(document);
+		if (c->options & VERB_SITES)
+			print_imported(document);
 	} else if (o->since_s) {
 		print_report_since(document);
 	} else if (view) {
@@ -395,6 +441,7 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 
 static int run(const struct verb_row *c, const struct options *o, struct client_request *request)
 {
+	const struct client_request list = {.verb = API_SITE_LIST, .tunnel = -1};
 	json_t *document;
 	int status;
 
@@ -412,6 +459,12 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->dry_run = o->dry_run;
 	request->allow = o->allow;
 	site_list_choose(o->where, o->columns, o->sort);
+	if (o->where && c->options & VERB_CHOOSE) {
+		status = client_ask(o->socket_path, &list, &document);
+		if (status != CLIENT_OK)
+			return status;
+		export_choose(document);
+	}
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;

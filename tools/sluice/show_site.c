@@ -122,6 +122,18 @@ static bool is_chosen(const json_t *site)
 	return ok;
 }
 
+bool site_list_is_chosen(const json_t *list, const char *site)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(list, "sites"), i, o) {
+		if (!strcmp(field_text(o, "site"), site))
+			return is_chosen(o);
+	}
+	return false;
+}
+
 static int by_chosen(const void *a, const void *b)
 {
 	const json_t *const *x = a, *const *y = b;

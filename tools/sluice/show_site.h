@@ -11,8 +11,14 @@ bool site_list_has(const char *names);
 /* Which lines of the list are shown, with which columns, in which order; NULL: the usual. */
 void site_list_choose(const char *where, const char *columns, const char *sort);
 
+/* Whether one of the list is shown. */
+bool site_list_is_chosen(const json_t *list, const char *site);
+
 void print_site_list(const json_t *document);
 void print_site_document(const json_t *document);
+
+/* The options of the concentrator, in the same words as `hub set` takes them. */
+void print_hub(const json_t *document);
 
 /* What came of a command that changes a site, and what is left to do. */
 void print_site_changed(const json_t *document);

@@ -10,7 +10,14 @@
 
 enum { FILE_MAX = 64 << 10 }; /* more than the daemon takes */
 
-bool values_add(json_t *values, const char *word)
+const char *values_of_hub(const char *word)
+{
+	if (!strncmp(word, "concentrator.", 13) || !strncmp(word, "defaults.", 9))
+		return "";
+	return strncmp(word, "tunnel.", 7) ? "concentrator." : "defaults.";
+}
+
+bool values_add(json_t *values, const char *before, const char *word)
 {
 	const char *equals = strchr(word, '=');
 	json_t *value;
@@ -26,8 +33,7 @@ bool values_add(json_t *values, const char *word)
 		value = json_string(equals + 1);
 	if (!value)
 		return false;
-	key = strndup(word, (size_t)(equals - word));
-	if (!key)
+	if (asprintf(&key, "%s%.*s", before, (int)(equals - word), word) < 0)
 		abort();
 	json_object_set_new(values, key, value);
 	free(key);
@@ -67,7 +73,7 @@ json_t *values_of_file(const char *path)
 static bool is_option(const char *word)
 {
 	static const char *const options[] = {"--socket=", "--allow=", "--where=", "--columns=",
-		"--sort=", "--confirm=", "--since=", "--iterations="};
+		"--sort=", "--format=", "--template=", "--confirm=", "--since=", "--iterations="};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (!strncmp(word, options[i], strlen(options[i])))

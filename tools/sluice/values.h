@@ -8,9 +8,12 @@
 
 /*
  * "KEY=VALUE", such as tunnels.1.med=50: a VALUE that begins with '[' or '{' is read as in a file, all else is text; none
- * takes the key away. False: it is no such word, or that is no YAML.
+ * takes the key away. What leads to the key comes before it. False: it is no such word, or that is no YAML.
  */
-bool values_add(json_t *values, const char *word);
+bool values_add(json_t *values, const char *before, const char *word);
+
+/* What leads to the key of a word of `hub set`, where site_rate and tunnel.med are short. */
+const char *values_of_hub(const char *word);
 
 /* All of a file of YAML, "-": standard input. NULL: a line on standard error. */
 json_t *values_of_file(const char *path);

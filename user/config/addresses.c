@@ -40,10 +40,10 @@ static bool check_outside(
 				addr_format(a, text), name);
 }
 
-static bool check_networks(struct walk *w, const yaml_node_t *node, const char *key,
+/* at: the list, or what it is missing in */
+static bool check_networks(struct walk *w, const yaml_node_t *at, const char *key,
 	const struct ip_prefix *list, unsigned int count)
 {
-	const yaml_node_t *at = walk_find(w, node, key);
 	char text[PREFIX_STR_SIZE];
 	bool ok = true;
 
@@ -51,11 +51,11 @@ static bool check_networks(struct walk *w, const yaml_node_t *node, const char *
 		const char *name = list[i].len ? special_name(&list[i]) : NULL;
 
 		if (name)
-			ok = walk_fail(w, at ? at : node, "%s: %s is %s, nothing is routed there",
-				key, prefix_format(&list[i], text), name);
+			ok = walk_fail(w, at, "%s: %s is %s, nothing is routed there", key,
+				prefix_format(&list[i], text), name);
 		for (unsigned int k = 0; k < i; k++) {
 			if (prefix_equal(&list[i], &list[k]))
-				ok = walk_fail(w, at ? at : node, "%s: %s stands twice", key,
+				ok = walk_fail(w, at, "%s: %s stands twice", key,
 					prefix_format(&list[i], text));
 		}
 	}
@@ -92,21 +92,21 @@ static bool check_site_address(
 bool check_addresses(struct walk *w, const struct draft *d)
 {
 	const struct concentrator_conf *c = &d->config->concentrator;
-	bool ok = check_networks(
-		w, d->concentrator, "networks", c->networks.prefixes, c->networks.count);
+	bool ok = check_networks(w, schema_hub_value(w, d, "networks"), "networks",
+		c->networks.prefixes, c->networks.count);
 
 	for (unsigned int e = 0; e < c->endpoint_count; e++) {
 		for (unsigned int i = 0; i < c->endpoints[e].address_count; i++)
-			ok &= check_outside(w, walk_find(w, d->concentrator, "endpoints"),
+			ok &= check_outside(w, schema_hub_value(w, d, "endpoints"),
 				"concentrator.endpoints", &c->endpoints[e].addresses[i]);
 	}
 	for (unsigned int s = 0; s < d->config->site_count; s++) {
 		const struct site_conf *site = &d->config->sites[s];
 
-		ok &= check_networks(
-			w, d->sites[s], "prefixes", site->prefixes.prefixes, site->prefixes.count);
-		ok &= check_networks(w, d->sites[s], "static_routes", site->statics.prefixes,
-			site->statics.count);
+		ok &= check_networks(w, walk_find(w, d->sites[s], "prefixes"), "prefixes",
+			site->prefixes.prefixes, site->prefixes.count);
+		ok &= check_networks(w, walk_find(w, d->sites[s], "static_routes"), "static_routes",
+			site->statics.prefixes, site->statics.count);
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 			ok &= !site->tunnels[t].configured || check_site_address(w, d, s, t);
 	}

@@ -6,7 +6,7 @@
 static bool check_endpoints(struct walk *w, const struct draft *d)
 {
 	const struct concentrator_conf *c = &d->config->concentrator;
-	const yaml_node_t *node = walk_find(w, d->concentrator, "endpoints");
+	const yaml_node_t *node = schema_hub_value(w, d, "endpoints");
 
 	if (!c->endpoint_count)
 		return walk_fail(w, node, "concentrator.endpoints: the list is empty");
@@ -35,9 +35,9 @@ static bool check_endpoints(struct walk *w, const struct draft *d)
 /* Where a value of the concentrator stands; the concentrator itself when it is a default. */
 static const yaml_node_t *value_node(struct walk *w, const struct draft *d, const char *key)
 {
-	const yaml_node_t *node = walk_find(w, d->concentrator, key);
+	const yaml_node_t *node = schema_hub_value(w, d, key);
 
-	return node ? node : d->concentrator;
+	return node ? node : d->concentrator.nodes[0];
 }
 
 static bool check_timers(struct walk *w, const struct draft *d)
@@ -71,7 +71,7 @@ static bool check_certificate(struct walk *w, const struct draft *d)
 	const struct certificate_conf *own = &d->config->concentrator.certificate;
 
 	if (!own->chain[0] != !own->key[0])
-		return walk_fail(w, d->concentrator,
+		return walk_fail(w, d->concentrator.nodes[0],
 			"concentrator: certificate and private_key come together");
 	return true;
 }

@@ -54,6 +54,7 @@ static bool load_yaml(struct walk *w, const struct config_text *t)
 
 static bool read_all(struct walk *w, const struct config_text *texts, size_t count, struct draft *d)
 {
+	const yaml_node_t *hub = NULL;
 	bool ok = true;
 
 	/* Nodes are found by their document, so all are there before one is read. */
@@ -61,10 +62,17 @@ static bool read_all(struct walk *w, const struct config_text *texts, size_t cou
 		ok &= load_yaml(w, &texts[i]);
 	if (!ok)
 		return false;
-	(void)schema_read(w, yaml_document_get_root_node(&w->documents[0].yaml), d);
-	for (size_t i = 1; i < count; i++)
-		(void)schema_read_site(
-			w, yaml_document_get_root_node(&w->documents[i].yaml), texts[i].site, d);
+	for (size_t i = 1; i < count; i++) {
+		if (!texts[i].site)
+			hub = yaml_document_get_root_node(&w->documents[i].yaml);
+	}
+	(void)schema_read(w, yaml_document_get_root_node(&w->documents[0].yaml), hub, d);
+	for (size_t i = 1; i < count; i++) {
+		if (texts[i].site)
+			(void)schema_read_site(w,
+				yaml_document_get_root_node(&w->documents[i].yaml), texts[i].site,
+				d);
+	}
 	/* What an unknown key should have said is a default: the rest can be compared. */
 	if (!w->values_bad)
 		(void)check_all(w, d);

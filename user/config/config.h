@@ -248,16 +248,17 @@ struct config {
 	uint8_t tunnel_auth; /* enum auth: of a tunnel that does not say, by defaults.tunnel */
 };
 
-/* A document of the configuration: sluice.yaml, or the one of a site. */
+/* A document of the configuration: sluice.yaml, hub.yaml, or the one of a site. */
 struct config_text {
 	const char *name; /* stands in messages: "NAME:LINE: WHERE: WHAT" */
-	const char *site; /* whose document it is; NULL: sluice.yaml */
+	const char *site; /* whose document it is; NULL: sluice.yaml, and of a later one hub.yaml */
 	const char *text;
 	size_t len; /* bytes */
 };
 
 /*
- * Reads and checks a whole configuration; texts[0] is sluice.yaml, the others are documents of sites.
+ * Reads and checks a whole configuration; texts[0] is sluice.yaml, the others are hub.yaml, if there is one,
+ * and documents of sites.
  * Returns the configuration, for config_free(), or NULL with a line for each mistake in `error`.
  */
 struct config *config_read(

@@ -244,11 +244,25 @@ static const struct walk_field *find_field(const struct walk_field *fields, cons
 	return NULL;
 }
 
-bool walk_mapping(
-	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to)
+/* A key of before: of this mapping, or of another one that is read into the same. */
+static bool refuse_again(struct walk *w, const yaml_node_t *mapping, const yaml_node_t *key,
+	const yaml_node_t *before)
 {
-	bool seen[KEYS_MAX] = {false}, all_read = true;
+	const char *text = (const char *)key->data.scalar.value;
+	char place[WALK_PLACE_SIZE];
+
+	if (document_of(w, before) == document_of(w, mapping))
+		return walk_fail(w, key, "key '%s' stands twice", text);
+	return walk_fail(w, key, "key '%s' stands in %s as well, and can stand in one only", text,
+		walk_place(w, key, before, place));
+}
+
+/* seen: the keys of each field so far */
+static bool read_mapping(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
+	void *to, const yaml_node_t *seen[KEYS_MAX])
+{
 	size_t depth = strlen(w->where);
+	bool all_read = true;
 
 	if (node->type != YAML_MAPPING_NODE)
 		return walk_fail(w, node, "a mapping (key: value) expected");
@@ -262,23 +276,40 @@ bool walk_mapping(
 
 		if (!f || seen[f - fields]) {
 			if (f)
-				walk_fail(w, key, "key '%s' stands twice", text);
+				refuse_again(w, node, key, seen[f - fields]);
 			else if (text)
 				say_known_keys(w, key, text, fields);
 			all_read = false;
 			continue;
 		}
-		seen[f - fields] = true;
+		seen[f - fields] = key;
 		snprintf(
 			w->where + depth, sizeof(w->where) - depth, "%s%s", depth ? "." : "", text);
 		all_read &= read_value(w, value, f, to);
 		w->where[depth] = '\0';
 	}
-	for (const struct walk_field *f = fields; f->key; f++) {
-		if (f->required && !seen[f - fields])
-			all_read = walk_fail(w, node, "key '%s' is missing", f->key);
+	return all_read;
+}
+
+bool walk_mappings(struct walk *w, const yaml_node_t *const *nodes, size_t count,
+	const struct walk_field *fields, void *to)
+{
+	const yaml_node_t *seen[KEYS_MAX] = {NULL};
+	bool all_read = true;
+
+	for (size_t i = 0; i < count; i++)
+		all_read &= read_mapping(w, nodes[i], fields, to, seen);
+	for (const struct walk_field *f = fields; count && f->key; f++) {
+		if (f->required && !seen[f - fields] && nodes[0]->type == YAML_MAPPING_NODE)
+			all_read = walk_fail(w, nodes[0], "key '%s' is missing", f->key);
 	}
 	return all_read;
+}
+
+bool walk_mapping(
+	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to)
+{
+	return walk_mappings(w, &node, 1, fields, to);
 }
 
 bool walk_key(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,

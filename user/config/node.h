@@ -62,6 +62,10 @@ struct walk_field {
 bool walk_mapping(
 	struct walk *w, const yaml_node_t *node, const struct walk_field *fields, void *to);
 
+/* The same of several mappings that are one, in different documents: a key stands in one of them only. */
+bool walk_mappings(struct walk *w, const yaml_node_t *const *nodes, size_t count,
+	const struct walk_field *fields, void *to);
+
 /* Reads one key of a mapping by its row, ahead of the others; true when it is not there. */
 bool walk_key(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
 	const char *key, void *to);

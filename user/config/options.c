@@ -120,16 +120,17 @@ const struct walk_field options_tunnel[] = {
 
 const struct walk_field *const options_default_tunnel = options_tunnel + TUNNEL_ALONE;
 
-bool read_tunnel_options(struct walk *w, const yaml_node_t *node, const struct walk_field *fields,
-	struct tunnel_conf *t)
+bool read_tunnel_options(struct walk *w, const yaml_node_t *const *nodes, size_t count,
+	const struct walk_field *fields, struct tunnel_conf *t)
 {
 	/* The profile comes first wherever it stands: single sets change it. */
-	const yaml_node_t *profile =
-		node->type == YAML_MAPPING_NODE ? walk_find(w, node, "algorithms") : NULL;
+	const yaml_node_t *profile = NULL;
 
+	for (size_t i = 0; i < count && !profile; i++)
+		profile = walk_find(w, nodes[i], "algorithms");
 	if (profile && !read_algorithms(w, profile, &t->options))
 		return false;
-	return walk_mapping(w, node, fields, t);
+	return walk_mappings(w, nodes, count, fields, t);
 }
 
 static bool read_tunnel(struct walk *w, const yaml_node_t *node, unsigned int index, void *to)
@@ -138,7 +139,7 @@ static bool read_tunnel(struct walk *w, const yaml_node_t *node, unsigned int in
 	struct tunnel_conf *t = &site->tunnels[index];
 
 	t->configured = true;
-	return read_tunnel_options(w, node, options_tunnel, t);
+	return read_tunnel_options(w, &node, 1, options_tunnel, t);
 }
 
 static bool read_tunnels(struct walk *w, const yaml_node_t *node, void *to)

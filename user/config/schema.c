@@ -13,25 +13,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_concentrator(struct walk *w, const yaml_node_t *node, void *to)
+/* Part of what is read as one when all of it is found. */
+static bool note_part(struct walk *w, const yaml_node_t *node, void *to)
 {
-	struct draft *d = to;
+	struct draft_part *part = to;
 
-	return walk_mapping(w, node, options_concentrator, &d->config->concentrator);
+	(void)w;
+	part->nodes[part->count++] = node;
+	return true;
 }
 
-static bool read_default_tunnel(struct walk *w, const yaml_node_t *node, void *to)
-{
-	return read_tunnel_options(w, node, options_default_tunnel, to);
-}
-
-static bool read_defaults(struct walk *w, const yaml_node_t *node, void *to)
+static bool find_default_tunnel(struct walk *w, const yaml_node_t *node, struct draft *d)
 {
 	static const struct walk_field fields[] = {
-		{"tunnel", .read = read_default_tunnel}, {.key = NULL}};
-	struct draft *d = to;
+		{"tunnel", .read = note_part, .whole = true}, {.key = NULL}};
 
-	return walk_mapping(w, node, fields, &d->tunnel);
+	return walk_mapping(w, node, fields, &d->default_tunnel);
+}
+
+const yaml_node_t *schema_hub_value(struct walk *w, const struct draft *d, const char *key)
+{
+	const yaml_node_t *value = NULL;
+
+	for (size_t i = 0; i < d->concentrator.count && !value; i++)
+		value = walk_find(w, d->concentrator.nodes[i], key);
+	return value;
 }
 
 /* What a tunnel inherits from its site and from the concentrator when it does not say. */
@@ -136,28 +142,53 @@ static bool read_sites(struct walk *w, const yaml_node_t *node, void *to)
 	return walk_sequence(w, node, CONFIG_SITES_MAX, read_site, to);
 }
 
-/* Reads one part of the document ahead of the rest; absent is fine here. */
-static bool read_part(struct walk *w, const yaml_node_t *root, const char *key, walk_reader *read,
-	struct draft *d)
+/* What sites inherit, wherever it stands: it is read before them. */
+static bool read_parts(struct walk *w, const yaml_node_t *root, struct draft *d)
 {
-	const yaml_node_t *node = walk_find(w, root, key);
+	const yaml_node_t *concentrator = walk_find(w, root, "concentrator");
+	const yaml_node_t *defaults = walk_find(w, root, "defaults");
+	bool ok = true;
 
-	snprintf(w->where, sizeof(w->where), "%s", key);
-
-	bool ok = !node || read(w, node, d);
-
+	if (concentrator)
+		note_part(w, concentrator, &d->concentrator);
+	strcpy(w->where, "defaults");
+	if (defaults)
+		ok = find_default_tunnel(w, defaults, d);
 	w->where[0] = '\0';
 	return ok;
 }
 
-bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
+static bool read_hub(struct walk *w, const yaml_node_t *root, struct draft *d)
+{
+	bool ok;
+
+	if (!d->concentrator.count)
+		return walk_fail(w, root, "key 'concentrator' is missing");
+	strcpy(w->where, "concentrator");
+	ok = walk_mappings(w, d->concentrator.nodes, d->concentrator.count, options_concentrator,
+		&d->config->concentrator);
+	strcpy(w->where, "defaults.tunnel");
+	ok &= read_tunnel_options(w, d->default_tunnel.nodes, d->default_tunnel.count,
+		options_default_tunnel, &d->tunnel);
+	w->where[0] = '\0';
+	d->config->tunnel_auth = d->tunnel.options.auth;
+	return ok;
+}
+
+bool schema_read(struct walk *w, const yaml_node_t *root, const yaml_node_t *hub, struct draft *d)
 {
 	static const struct walk_field fields[] = {
-		{"concentrator", .read = read_nothing, .required = true},
+		{"concentrator", .read = read_nothing},
 		{"defaults", .read = read_nothing},
 		{"sites", .read = read_sites},
 		{.key = NULL},
 	};
+	static const struct walk_field hub_fields[] = {
+		{"concentrator", .read = read_nothing},
+		{"defaults", .read = read_nothing},
+		{.key = NULL},
+	};
+	bool ok;
 
 	memset(&d->site, 0, sizeof(d->site));
 	memset(&d->tunnel, 0, sizeof(d->tunnel));
@@ -167,12 +198,11 @@ bool schema_read(struct walk *w, const yaml_node_t *root, struct draft *d)
 	walk_initials(options_tunnel, &d->tunnel);
 	if (root->type != YAML_MAPPING_NODE)
 		return walk_fail(w, root, "a mapping with 'concentrator' and 'sites' expected");
-	d->concentrator = walk_find(w, root, "concentrator");
-	/* Sites inherit from the other two, wherever those stand in the file. */
-	bool ok = read_part(w, root, "concentrator", read_concentrator, d);
-
-	ok &= read_part(w, root, "defaults", read_defaults, d);
-	d->config->tunnel_auth = d->tunnel.options.auth;
+	if (hub && hub->type != YAML_MAPPING_NODE)
+		return walk_fail(w, hub, "a mapping with 'concentrator' and 'defaults' expected");
+	ok = read_parts(w, root, d) && (!hub || read_parts(w, hub, d));
+	ok &= read_hub(w, root, d);
+	ok &= !hub || walk_mapping(w, hub, hub_fields, d);
 	return walk_mapping(w, root, fields, d) && ok;
 }
 

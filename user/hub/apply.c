@@ -82,7 +82,7 @@ struct apply_pending {
 	struct documents *documents;
 	struct certificates *certificates;
 	struct live *live;
-	bool restore, next_start;
+	bool restore, restore_main, next_start;
 	bool only_some; /* the documents that it writes; files that others refer to are left alone */
 	bool takes_secrets; /* also those that wait to be in force */
 	bool asked;         /* over the control socket */
@@ -336,8 +336,8 @@ static void settle_it(void *arg)
 	const struct revisions store = {.directory = p->directory};
 
 	revisions_settle(&store, made_pass_on);
-	if ((p->restore || p->writes) &&
-		!documents_restore(p->documents, p->path, p->writes, p->seen, p->restored))
+	if ((p->restore || p->writes) && !documents_restore(p->documents, p->path, p->restore_main,
+						 p->writes, p->seen, p->restored))
 		return;
 	if (p->settled && !revisions_note(&store, number_of(p->settled), p->settled) &&
 		!p->restored[0])
@@ -492,6 +492,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->asked = order->who;
 	p->restore = order->restore;
 	p->only_some = order->writes;
+	p->restore_main = order->restore_main;
 	p->writes = order->writes;
 	p->keys = order->keys;
 	p->more = order->more;
@@ -562,6 +563,8 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 		json_object_set(p->info, "writes", p->writes);
 	if (json_array_size(p->keys))
 		json_object_set(p->info, "keys", p->keys); /* see store/made.h */
+	if (p->restore_main || apply_writes_main(p->writes))
+		json_object_set_new(p->info, "wrote_main", json_true());
 	if (!begin_job(p, write_it, on_written, on_standstill))
 		not_written(p, strerror(errno));
 }

@@ -20,7 +20,8 @@ typedef void hub_apply_done(struct hub *h, uint64_t of, enum problem problem, co
 struct apply_order {
 	struct documents *documents; /* taken over; NULL: the files as they are now */
 	uint64_t back_to;            /* the revision that they are of; 0: of none */
-	bool restore; /* files of sites are written back as they are in the documents; sluice.yaml is left alone */
+	bool restore; /* files are written back as they are in the documents; sluice.yaml is left alone, but for this: */
+	bool restore_main;
 	/*
 	 * Names of documents whose files are written then, "" of sluice.yaml; taken over. NULL: none. Such a file must
 	 * have no edits that are not in force.

@@ -14,17 +14,28 @@
 
 static bool is_written(const struct apply_order *order, const char *file)
 {
-	bool main = !strcmp(file, "sluice.yaml");
 	const json_t *name;
-	char text[SITE_NAME_SIZE + 16];
+	char text[DOCUMENT_FILE_SIZE];
 	size_t i;
 
 	json_array_foreach(order->writes, i, name) {
-		snprintf(text, sizeof(text), "sites/%s.yaml", json_string_value(name));
-		if (!strcmp(text, file) || (main && !json_string_length(name)))
+		if (!strcmp(document_file(json_string_value(name), text), file))
 			return true;
 	}
-	return order->restore && !main;
+	return order->restore &&
+	       (order->restore_main || strcmp(document_file("", text), file) != 0);
+}
+
+bool apply_writes_main(const json_t *names)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		if (!json_string_length(name))
+			return true;
+	}
+	return false;
 }
 
 bool apply_may_write(const struct hub *h, const struct apply_order *order,
@@ -56,6 +67,16 @@ static bool sync_directories(const char *directory)
 	return file_sync_directory(directory) && file_sync_directory(parent);
 }
 
+/* By another one of the same directory, which is brought to the disk once then. */
+static bool is_followed_by(const json_t *paths, size_t i, const char *directory)
+{
+	const char *next = json_string_value(json_array_get(paths, i + 1));
+	size_t len = strlen(directory);
+
+	return next && !strncmp(next, directory, len) && next[len] == '/' &&
+	       !strchr(next + len + 1, '/');
+}
+
 bool apply_files_on_disk(const json_t *paths)
 {
 	const json_t *path;
@@ -68,7 +89,8 @@ bool apply_files_on_disk(const json_t *paths)
 
 		if (!copy)
 			abort();
-		ok = ok && fd >= 0 && !fsync(fd) && sync_directories(dirname(copy));
+		ok = ok && fd >= 0 && !fsync(fd) &&
+		     (is_followed_by(paths, i, dirname(copy)) || sync_directories(copy));
 		if (fd >= 0)
 			close(fd);
 		free(copy);

@@ -12,6 +12,9 @@
 bool apply_may_write(const struct hub *h, const struct apply_order *order,
 	const struct documents *files, char summary[CONFIG_ERROR_SIZE]);
 
+/* Whether sluice.yaml is one of the documents. */
+bool apply_writes_main(const json_t *names);
+
 /* Brings files to the disk, and their directories, which may be new themselves. Waits for it. False with errno. */
 bool apply_files_on_disk(const json_t *paths);
 

@@ -276,6 +276,34 @@ void revision_set(struct hub *h, struct documents *own_documents, json_t *own_in
 		wait_s(v, by - wall_s() < most ? by - wall_s() : most);
 }
 
+/* The revision in which sluice.yaml became what it is in one of them. */
+static uint64_t main_since(const json_t *info)
+{
+	uint64_t since = (uint64_t)number_in(json_object_get(info, "since"), "");
+
+	return since ? since : (uint64_t)number_in(info, "number");
+}
+
+bool revision_main_was_written(const struct hub *h, uint64_t back_to)
+{
+	const struct revisions *store = &h->revision->store;
+	json_t *info = json_incref(h->revision->info), *at;
+	uint64_t number = main_since(info);
+	bool ours = number > back_to;
+
+	/* Each change of it since then was by a command. */
+	while (ours && number > back_to) {
+		at = revisions_info(store, number);
+		json_decref(info);
+		info = revisions_info(store, (uint64_t)number_in(at, "before"));
+		ours = info && json_is_true(json_object_get(at, "wrote_main"));
+		json_decref(at);
+		number = main_since(info);
+	}
+	json_decref(info);
+	return ours;
+}
+
 /* The files as they were at the end of the run before, perhaps: then nothing new has come. */
 static bool is_the_newest(const struct revision *v, uint64_t newest)
 {
@@ -345,7 +373,7 @@ static void write_what_is_left(struct hub *h)
 {
 	struct revision *v = h->revision;
 	const json_t *writes = json_object_get(v->info, "writes"), *name;
-	char error[CONFIG_ERROR_SIZE];
+	char error[CONFIG_ERROR_SIZE], file[DOCUMENT_FILE_SIZE];
 	struct documents *before = writes ? revision_get(h, revision_before(h), error) : NULL;
 	struct documents *files = before ? documents_load(v->path, false, error) : NULL;
 	json_t *left = json_array();
@@ -361,14 +389,13 @@ static void write_what_is_left(struct hub *h)
 
 		if (!files || (was ? !is || !document_equal(was, is) : is != NULL))
 			continue;
-		log_warn("sites/%s.yaml was not written when revision %" PRIu64
-			 " came into force: it is now",
-			site, revision_number(h));
+		log_warn("%s was not written when revision %" PRIu64 " came into force: it is now",
+			document_file(site, file), revision_number(h));
 		json_array_append(left, (json_t *)name);
 	}
 	error[0] = '\0';
 	if (files && (!json_array_size(left) ||
-			     documents_restore(v->documents, v->path, left, files, error)))
+			     documents_restore(v->documents, v->path, false, left, files, error)))
 		forget_writes(h);
 	if (files && error[0])
 		log_warn("%s", error);
@@ -451,6 +478,7 @@ json_t *revision_history(const struct hub *h)
 		json_object_del(info, "since");
 		json_object_del(info, "writes");
 		json_object_del(info, "keys");
+		json_object_del(info, "wrote_main");
 		json_array_append_new(
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
 	}
@@ -460,9 +488,10 @@ json_t *revision_history(const struct hub *h)
 static void add_name(
 	void *context, const char *site, const struct document *was, const struct document *is)
 {
+	char file[DOCUMENT_FILE_SIZE];
+
 	(void)was, (void)is;
-	json_array_append_new(context,
-		site[0] ? json_sprintf("sites/%s.yaml", site) : json_string("sluice.yaml"));
+	json_array_append_new(context, json_string(document_file(site, file)));
 }
 
 json_t *revision_files_differ(const struct documents *was, const struct documents *is)

@@ -85,8 +85,11 @@ json_t *revision_info(const struct hub *h, const json_t *who, const char *why, u
 /* Notes in revision.json which documents are older than it is. */
 void revision_note_since(const struct hub *h, json_t *info, const struct documents *documents);
 
-/* The revision in which a document that is in force was changed last; "": sluice.yaml. */
+/* The revision in which a document that is in force was changed last; its name is as documents_find() has it. */
 uint64_t revision_since(const struct hub *h, const char *site);
+
+/* Whether it was commands alone that made sluice.yaml of what it was in a revision what it is now. */
+bool revision_main_was_written(const struct hub *h, uint64_t back_to);
 
 /* This is in force now. Takes over both. */
 void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info);

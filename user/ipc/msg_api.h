@@ -48,12 +48,17 @@ enum api_verb {
 	API_SITE_SET,
 	API_SITE_PUT,
 	API_SITE_DELETE,
+	API_SITE_ADOPT,
+	API_SITE_EXPORT,
+	API_SITE_IMPORT,
+	API_HUB_SHOW,
+	API_HUB_SET,
 	API_METRICS, /* Prometheus text */
 	API_VERBS,
 };
 
-#define API_BODY_MAX   (64u << 10) /* bytes of a request, without its head */
-#define API_ANSWER_MAX (48u << 20) /* bytes of one: room for all routes */
+#define API_BODY_MAX   (256u << 10) /* bytes of a request, without its head */
+#define API_ANSWER_MAX (48u << 20)  /* bytes of one: room for all routes */
 #define API_WAITING_MAX                                                                            \
 	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
 #define API_EFFECT_SIZE    20 /* of what an effect is called */
@@ -98,7 +103,11 @@ struct imsg_api_request {
 	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */
 	/* It is refused unless the document is of that revision; 0: of any, or there is none. */
 	uint64_t if_match;
-	uint32_t rows; /* bytes that follow: what the object is to say (ipc/rows.h) */
+	/*
+	 * Bytes that follow: what the object is to say (ipc/rows.h). Of many sites they do not follow, but are in a memfd
+	 * that comes along, which nobody can change.
+	 */
+	uint32_t rows;
 };
 
 struct imsg_api_reply {

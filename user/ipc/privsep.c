@@ -48,8 +48,11 @@ static const int bgp_calls[] = {SC(bind), SC(connect), SC(accept4), SC(getsockop
 static const int data_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(getcpu),
 	SC(sched_getaffinity), SC(membarrier), -1};
 
-/* Whom hub hands over it answers and ends; of its own it accepts those who want metrics. */
-static const int api_calls[] = {SC(accept4), SC(shutdown), -1};
+/*
+ * Whom hub hands over it answers and ends; of its own it accepts those who want metrics. What is too large for a message
+ * goes to hub in a memfd.
+ */
+static const int api_calls[] = {SC(accept4), SC(shutdown), SC(memfd_create), -1};
 
 static const struct role_calls roles[] = {
 	{"ike", ike_calls, NULL},

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define ROWS_MAX      (16u << 10) /* bytes of all rows of a request */
+#define ROWS_MANY_MAX (1u << 20)  /* of one about many sites */
 #define ROW_PATH_SIZE 64
 #define ROW_TEXT_MAX  1024 /* bytes of a value */
 #define ROW_WHY_SIZE  160
@@ -20,6 +21,8 @@ enum row_kind {
 	ROW_LIST = '[',    /* is a list, empty so far */
 	ROW_MAPPING = '{', /* is a mapping, empty so far */
 	ROW_NOTHING = '-', /* is not there any more */
+	ROW_SITE = '#',    /* what follows is of the site of that name */
+	ROW_PLACE = '@',   /* where a person has written it, for messages */
 };
 
 struct row {
@@ -29,6 +32,7 @@ struct row {
 
 struct rows {
 	char bytes[ROWS_MAX];
+	char *many; /* malloc'ed, in the place of `bytes`; NULL: these */
 	size_t len;
 };
 
@@ -37,6 +41,18 @@ struct rows {
  * a list takes the place of another, null takes away (RFC 7396). False with a sentence.
  */
 bool rows_of_json(const json_t *values, struct rows *rows, char why[ROW_WHY_SIZE]);
+
+/*
+ * The same of many sites: [{"site": NAME, "at": where it is written, "values": {...}}], where the last two may be missing.
+ * Into rows->many.
+ */
+bool rows_of_sites(const json_t *sites, struct rows *rows, char why[ROW_WHY_SIZE]);
+
+/* rows->many in a memfd that nobody can change; -1 with errno. */
+int rows_seal(const struct rows *rows);
+
+/* All that is in such a one, malloc'ed behind `before` bytes. NULL: it is none, or not of that length. */
+char *rows_unseal(int fd, size_t before, size_t len);
 
 /*
  * The row at *at, which becomes where the next one begins. False at the end, and where there is no row: then *at is not

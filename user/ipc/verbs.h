@@ -58,6 +58,9 @@ enum verb_option {
 	VERB_DOCUMENT = 1 << 13,    /* the same, of the command a file */
 	VERB_MATCH = 1 << 14,       /* If-Match: of one revision of the document only */
 	VERB_WHERE = 1 << 15,       /* the command can choose lines and columns */
+	VERB_SITES = 1 << 16,       /* many sites at once: of the command a file */
+	VERB_FORMAT = 1 << 17,      /* --format: of the command's file, or of what it prints */
+	VERB_CHOOSE = 1 << 18,      /* the command can choose sites */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

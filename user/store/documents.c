@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds and reads the files of a configuration: sluice.yaml, and the directory sites/ beside it. */
+/* Finds and reads the files of a configuration: sluice.yaml, and hub.yaml and the directory sites/ beside it. */
 #include "store/documents.h"
 
 #include "base/file.h"
@@ -17,6 +17,31 @@
 #include <unistd.h>
 
 #define SUFFIX "yaml"
+
+static bool is_site(const char *site)
+{
+	return site[0] && strcmp(site, DOCUMENT_HUB) != 0;
+}
+
+const char *document_file(const char *site, char file[DOCUMENT_FILE_SIZE])
+{
+	if (is_site(site))
+		snprintf(file, DOCUMENT_FILE_SIZE, "sites/%.31s." SUFFIX, site);
+	else
+		strcpy(file, site[0] ? "hub." SUFFIX : "sluice." SUFFIX);
+	return file;
+}
+
+/* The directory that a file stands in, or one in it. */
+static void beside(const char *path, const char *name, char to[PATH_MAX])
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		abort();
+	snprintf(to, PATH_MAX, "%.3800s/%.200s", dirname(copy), name);
+	free(copy);
+}
 
 struct reading {
 	struct documents *to;
@@ -150,13 +175,17 @@ static bool read_documents(struct reading *f, const char *path)
 struct documents *documents_load(const char *path, bool wait, char error[CONFIG_ERROR_SIZE])
 {
 	struct reading f = {.to = calloc(1, sizeof(*f.to)), .error = error, .wait = wait};
+	char hub[PATH_MAX];
 	bool ok;
 
 	if (!f.to)
 		abort();
 	error[0] = '\0';
 	ok = read_file(&f, path, "");
-	f.wait = false; /* documents of sites are files */
+	f.wait = false; /* all others are files */
+	beside(path, "hub." SUFFIX, hub);
+	if (ok && (!access(hub, F_OK) || errno != ENOENT))
+		ok = read_file(&f, hub, DOCUMENT_HUB);
 	if (ok && read_documents(&f, path))
 		return f.to;
 	documents_free(f.to);
@@ -234,7 +263,7 @@ struct config *documents_config(const struct documents *d, char error[CONFIG_ERR
 		const struct document *it = &d->list[i];
 
 		texts[i] = (struct config_text){.name = it->path,
-			.site = it->site[0] ? it->site : NULL,
+			.site = is_site(it->site) ? it->site : NULL,
 			.text = it->text,
 			.len = it->len};
 	}
@@ -362,24 +391,28 @@ static bool make_directory(const char *path)
 }
 
 struct restoring {
-	char directory[PATH_MAX];     /* of the documents of sites */
-	const char *main;             /* where sluice.yaml is */
-	const json_t *only;           /* names of them, "" of sluice.yaml; NULL: all but that */
+	char directory[PATH_MAX]; /* of the documents of sites */
+	const char *main;         /* where sluice.yaml is */
+	const json_t *only;       /* names of documents; NULL: all, and sluice.yaml if `main` */
+	bool with_main;
+	bool main_now; /* it is written last: a site that moves out of it stands twice until then, and never nowhere */
 	const struct documents *seen; /* what the files may be replaced from; NULL: anything */
 	char *error;
 	bool ok, any;
 };
 
-static bool is_meant(const json_t *only, const char *site)
+static bool is_meant(const struct restoring *r, const char *site)
 {
 	const json_t *name;
 	size_t i;
 
-	json_array_foreach(only, i, name) {
+	if (r->main_now != !site[0])
+		return false;
+	json_array_foreach(r->only, i, name) {
 		if (!strcmp(json_string_value(name), site))
 			return true;
 	}
-	return !only && site[0];
+	return !r->only && (site[0] || r->with_main);
 }
 
 /* NULL: there was none. */
@@ -392,23 +425,23 @@ static void restore_one(
 	void *context, const char *site, const struct document *was, const struct document *is)
 {
 	struct restoring *r = context;
-	char path[PATH_MAX + SITE_NAME_SIZE + 8];
+	char path[PATH_MAX], file[DOCUMENT_FILE_SIZE];
 
-	if (!r->ok || !is_meant(r->only, site))
+	if (!r->ok || !is_meant(r, site))
 		return;
+	document_file(site, file);
 	if (r->seen && !is_as_seen(documents_find(r->seen, site), was)) {
 		snprintf(r->error, CONFIG_ERROR_SIZE,
-			"%s%.31s." SUFFIX
-			" was edited meanwhile, and stays as it is: the edit is not in force",
-			site[0] ? "sites/" : "", site[0] ? site : "sluice");
+			"%s was edited meanwhile, and stays as it is: the edit is not in force",
+			file);
 		return;
 	}
 	if (site[0])
-		snprintf(path, sizeof(path), "%s/%s." SUFFIX, r->directory, site);
+		beside(r->main, file, path);
 	else
 		snprintf(path, sizeof(path), "%s", r->main);
 	if (is)
-		r->ok = (!site[0] || make_directory(r->directory)) && replace_file(path, is);
+		r->ok = (!is_site(site) || make_directory(r->directory)) && replace_file(path, is);
 	else
 		r->ok = !unlink(path);
 	r->any = true;
@@ -417,27 +450,23 @@ static void restore_one(
 			strerror(errno));
 }
 
-/* The directory that a file stands in, or one in it. */
-static void beside(const char *path, const char *name, char to[PATH_MAX])
-{
-	char *copy = strdup(path);
-
-	if (!copy)
-		abort();
-	snprintf(to, PATH_MAX, "%.3800s/%.200s", dirname(copy), name);
-	free(copy);
-}
-
-bool documents_restore(const struct documents *d, const char *path, const json_t *only,
+bool documents_restore(const struct documents *d, const char *path, bool main, const json_t *only,
 	const struct documents *seen, char error[CONFIG_ERROR_SIZE])
 {
 	struct documents *files = documents_load(path, false, error);
-	struct restoring r = {
-		.main = path, .only = only, .seen = seen, .error = error, .ok = files != NULL};
+	struct restoring r = {.main = path,
+		.only = only,
+		.with_main = main,
+		.seen = seen,
+		.error = error,
+		.ok = files != NULL};
 	char main_directory[PATH_MAX];
 
 	beside(path, "sites", r.directory);
 	beside(path, ".", main_directory);
+	if (r.ok)
+		(void)documents_differ(files, d, restore_one, &r);
+	r.main_now = true;
 	if (r.ok)
 		(void)documents_differ(files, d, restore_one, &r);
 	documents_free(files);
@@ -454,17 +483,14 @@ bool documents_restore(const struct documents *d, const char *path, const json_t
 
 void documents_stand(struct documents *d, const char *path)
 {
-	char directory[PATH_MAX];
+	char place[PATH_MAX], file[DOCUMENT_FILE_SIZE];
 
-	beside(path, "sites", directory);
 	for (size_t i = 0; i < d->count; i++) {
 		struct document *it = &d->list[i];
 
-		if (it->site[0])
-			snprintf(it->path, sizeof(it->path), "%.200s/%s." SUFFIX, directory,
-				it->site);
-		else
-			snprintf(it->path, sizeof(it->path), "%s", path);
+		beside(path, document_file(it->site, file), place);
+		snprintf(it->path, sizeof(it->path), "%.*s", CONFIG_PATH_SIZE - 1,
+			it->site[0] ? place : path);
 	}
 }
 

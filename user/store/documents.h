@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The texts of a configuration: sluice.yaml, and a document of its own for each site that has one. */
+/*
+ * The texts of a configuration: sluice.yaml, hub.yaml, which is what commands have changed of the concentrator, and a
+ * document of its own for each site that has one.
+ */
 #ifndef SLUICE_STORE_DOCUMENTS_H
 #define SLUICE_STORE_DOCUMENTS_H
 
@@ -7,9 +10,12 @@
 
 #include <jansson.h>
 
+#define DOCUMENT_HUB       "/hub" /* in the place of a site's name, which none can have */
+#define DOCUMENT_FILE_SIZE (SITE_NAME_SIZE + 16)
+
 struct document {
 	char path[CONFIG_PATH_SIZE]; /* of its file, which stands in messages */
-	char site[SITE_NAME_SIZE];   /* whose it is; "": sluice.yaml */
+	char site[SITE_NAME_SIZE];   /* whose it is; "": sluice.yaml, DOCUMENT_HUB: hub.yaml */
 	bool of_root;                /* nobody else could have written its file */
 	char *text;                  /* without an end of its own */
 	size_t len;                  /* bytes */
@@ -20,8 +26,11 @@ struct documents {
 	struct document *list;
 };
 
+/* "sluice.yaml", "hub.yaml" or "sites/NAME.yaml", which messages about a document begin with. */
+const char *document_file(const char *site, char file[DOCUMENT_FILE_SIZE]);
+
 /*
- * Reads the file `path` and all sites/NAME.yaml beside it. For documents_free(); NULL with a line for the first
+ * Reads the file `path`, hub.yaml and all sites/NAME.yaml beside it. For documents_free(); NULL with a line for the first
  * mistake in `error`. What they say is not looked at. With `wait`, `path` may be a pipe or a terminal, which is read to its
  * end.
  */
@@ -35,7 +44,7 @@ struct config *documents_config(const struct documents *d, char error[CONFIG_ERR
 /* Both at once, of the files; waits for a pipe. */
 struct config *documents_config_of(const char *path, char error[CONFIG_ERROR_SIZE]);
 
-/* The one of a site, or sluice.yaml with ""; NULL: there is none. */
+/* The one of a site, sluice.yaml with "", hub.yaml with DOCUMENT_HUB; NULL: there is none. */
 const struct document *documents_find(const struct documents *d, const char *site);
 
 /* Byte for byte. */
@@ -54,18 +63,18 @@ bool documents_differ(const struct documents *was, const struct documents *is,
 bool document_write(int fd, const char *text, size_t len);
 
 /*
- * Makes the documents of sites beside the file `path` what they are here, or, with `only`, an array of names, those of
- * that name, where "" is sluice.yaml, which is left alone else. A file that is there keeps its owner and its mode, and a
- * link leads to it as before. One that is not what it was in `seen` any more is left alone, and `error` says so; NULL:
- * none is. Waits for the disk. False with what could not be written, in a sentence.
+ * Makes the documents beside the file `path` what they are here, or, with `only`, an array of names, those of that
+ * name, where "" is sluice.yaml; without, that is left alone unless `main`. A file that is there keeps its owner and its
+ * mode, and a link leads to it as before. One that is not what it was in `seen` any more is left alone, and `error` says
+ * so; NULL: none is. Waits for the disk. False with what could not be written, in a sentence.
  */
-bool documents_restore(const struct documents *d, const char *path, const json_t *only,
+bool documents_restore(const struct documents *d, const char *path, bool main, const json_t *only,
 	const struct documents *seen, char error[CONFIG_ERROR_SIZE]);
 
 /* Messages about them name the files beside the file `path`, from wherever they were read. */
 void documents_stand(struct documents *d, const char *path);
 
-/* The document of a site becomes that text, malloc'ed; NULL: there is none any more. */
+/* A document becomes that text, malloc'ed; NULL: there is none any more. */
 void documents_put(struct documents *d, const char *site, char *own_text, size_t len);
 
 #endif

@@ -32,6 +32,10 @@ static bool asn_is_taken(const struct fill *f, uint32_t asn)
 				return true;
 		}
 	}
+	for (size_t i = 0; i < f->asns_count; i++) {
+		if (f->asns[i] == asn)
+			return true;
+	}
 	return false;
 }
 
@@ -116,7 +120,7 @@ static bool block_is_taken(const struct fill *f, const struct ip_prefix *block)
 				return true;
 		}
 	}
-	return any_meets(f->connected, f->connected_count, block);
+	return any_meets(f->taken, f->taken_count, block);
 }
 
 /* Block number n of one of the two kinds. */

@@ -11,9 +11,11 @@
 /* What a new site must not take. */
 struct fill {
 	const struct config *in_force;
-	const struct config *edited;       /* what the files say; NULL: it cannot be read */
-	const struct ip_prefix *connected; /* networks of the host */
-	size_t connected_count;
+	const struct config *edited;   /* what the files say; NULL: it cannot be read */
+	const struct ip_prefix *taken; /* networks of the host, and blocks of others that are new */
+	size_t taken_count;
+	const uint32_t *asns; /* of others that are new */
+	size_t asns_count;
 };
 
 /* Adds what is missing to the document of a site. False with a sentence: nothing is free. */

@@ -18,7 +18,7 @@ static const yaml_node_t *value_of(yaml_document_t *yaml, const yaml_node_t *nod
 	return NULL;
 }
 
-/* Calls `each` for every site until that returns false. */
+/* Calls `each` for every site until that returns false; one without a name is called "". */
 static void walk_sites(const char *text, size_t len,
 	bool (*each)(
 		void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name),
@@ -36,13 +36,15 @@ static void walk_sites(const char *text, size_t len,
 		for (size_t i = 0; sites && sites->type == YAML_SEQUENCE_NODE; i++) {
 			const yaml_node_item_t *at = sites->data.sequence.items.start + i;
 			const yaml_node_t *item;
+			bool named;
 
 			if (at == sites->data.sequence.items.top)
 				break;
 			item = yaml_document_get_node(&yaml, *at);
 			name = value_of(&yaml, item, "name");
-			if (name && name->type == YAML_SCALAR_NODE &&
-				!each(context, &yaml, item, (const char *)name->data.scalar.value))
+			named = name && name->type == YAML_SCALAR_NODE;
+			if (!each(context, &yaml, item,
+				    named ? (const char *)name->data.scalar.value : ""))
 				break;
 		}
 		yaml_document_delete(&yaml);
@@ -78,11 +80,43 @@ json_t *inside_read(const char *text, size_t len, const char *site, unsigned int
 	return f.tree;
 }
 
+static bool note_one(
+	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
+{
+	json_t *tree = tree_of_node(yaml, item);
+
+	json_array_append_new(context,
+		json_pack("{s:s, s:I, s:o}", "name", name, "line",
+			(json_int_t)item->start_mark.line + 1, "tree", tree ? tree : json_null()));
+	return true;
+}
+
+json_t *inside_list(const char *text, size_t len)
+{
+	json_t *list = json_array();
+
+	walk_sites(text, len, note_one, list);
+	return list;
+}
+
+json_t *inside_all(const char *text, size_t len)
+{
+	json_t *list = inside_list(text, len), *sites = json_object(), *o;
+	size_t i;
+
+	json_array_foreach(list, i, o)
+		json_object_set(sites, json_string_value(json_object_get(o, "name")), o);
+	json_decref(list);
+	return sites;
+}
+
 static bool note_line(
 	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
 {
 	(void)yaml;
-	json_object_set_new(context, name, json_integer((json_int_t)item->start_mark.line + 1));
+	if (*name)
+		json_object_set_new(
+			context, name, json_integer((json_int_t)item->start_mark.line + 1));
 	return true;
 }
 
@@ -92,4 +126,69 @@ json_t *inside_lines(const char *text, size_t len)
 
 	walk_sites(text, len, note_line, lines);
 	return lines;
+}
+
+/* As in one line. */
+static json_t *text_of(const json_t *value)
+{
+	char *text = NULL;
+	size_t len;
+	json_t *o;
+	FILE *f;
+
+	if (json_is_string(value))
+		return json_incref((json_t *)value);
+	f = open_memstream(&text, &len);
+	if (!f)
+		abort();
+	tree_write_flow(f, value);
+	fclose(f);
+	o = json_string(text);
+	free(text);
+	return o;
+}
+
+static void add_keys(
+	json_t *keys, yaml_document_t *yaml, const yaml_node_t *mapping, const char *before)
+{
+	char name[128];
+
+	if (!mapping || mapping->type != YAML_MAPPING_NODE)
+		return;
+	for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+		p < mapping->data.mapping.pairs.top; p++) {
+		const yaml_node_t *key = yaml_document_get_node(yaml, p->key);
+		json_t *value = tree_of_node(yaml, yaml_document_get_node(yaml, p->value));
+
+		if (!value || key->type != YAML_SCALAR_NODE) {
+			json_decref(value);
+			continue;
+		}
+		snprintf(name, sizeof(name), "%s%s", before, (const char *)key->data.scalar.value);
+		json_object_set_new(keys, name,
+			json_pack("{s:I, s:o}", "line", (json_int_t)key->start_mark.line + 1,
+				"value", text_of(value)));
+		json_decref(value);
+	}
+}
+
+json_t *inside_keys(const char *text, size_t len)
+{
+	json_t *keys = json_object();
+	const yaml_node_t *root;
+	yaml_document_t yaml;
+	yaml_parser_t parser;
+
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (yaml_parser_load(&parser, &yaml)) {
+		root = yaml_document_get_root_node(&yaml);
+		add_keys(keys, &yaml, value_of(&yaml, root, "concentrator"), "concentrator.");
+		add_keys(keys, &yaml, value_of(&yaml, value_of(&yaml, root, "defaults"), "tunnel"),
+			"defaults.tunnel.");
+		yaml_document_delete(&yaml);
+	}
+	yaml_parser_delete(&parser);
+	return keys;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A site that stands in sluice.yaml, and not in a document of its own. Pure. */
+/* What stands in sluice.yaml or hub.yaml, and where: sites without a document of their own, and keys. Pure. */
 #ifndef SLUICE_STORE_INSIDE_H
 #define SLUICE_STORE_INSIDE_H
 
@@ -8,7 +8,16 @@
 /* What it says there, and in *line where it begins; NULL: it is not there. */
 json_t *inside_read(const char *text, size_t len, const char *site, unsigned int *line);
 
+/* [{"name", "line": where it begins, "tree": what it says}] of all that stand there; "" and null: it has none. */
+json_t *inside_list(const char *text, size_t len);
+
+/* The same by their names. */
+json_t *inside_all(const char *text, size_t len);
+
 /* {NAME: the line where it begins} of all that stand there. */
 json_t *inside_lines(const char *text, size_t len);
+
+/* {"concentrator.KEY" or "defaults.tunnel.KEY": {"line": N, "value": text}} of all that stand there. */
+json_t *inside_keys(const char *text, size_t len);
 
 #endif

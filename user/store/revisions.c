@@ -126,18 +126,15 @@ static bool remove_tree(const struct revisions *r, const char *name)
 
 static bool write_documents(const struct revisions *r, const struct documents *documents)
 {
-	char path[PATH_MAX], file[SITE_NAME_SIZE + 16];
+	char path[PATH_MAX], file[DOCUMENT_FILE_SIZE];
 
 	if (!path_of(path, r, NEW_NAME, "sites") || mkdir(path, 0700))
 		return false;
 	for (size_t i = 0; i < documents->count; i++) {
 		const struct document *d = &documents->list[i];
 
-		if (d->site[0])
-			snprintf(file, sizeof(file), "sites/%s.yaml", d->site);
-		else
-			strcpy(file, MAIN_FILE);
-		if (!path_of(path, r, NEW_NAME, file) || !write_file(path, d->text, d->len))
+		if (!path_of(path, r, NEW_NAME, document_file(d->site, file)) ||
+			!write_file(path, d->text, d->len))
 			return false;
 	}
 	return path_of(path, r, NEW_NAME, "sites") && file_sync_directory(path) &&

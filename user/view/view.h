@@ -62,6 +62,20 @@ json_t *view_site_list(const struct model *m, const struct document_view *list, 
 json_t *view_site_document(
 	const struct document_view *d, json_t *own_tree, const char *text, size_t len);
 
+/* What is said of the concentrator, and where: sluice.yaml and hub.yaml, with their keys as inside_keys() has them. */
+struct hub_view {
+	uint64_t etag;
+	const char *file; /* hub.yaml */
+	bool pending;     /* it has edits that are not in force */
+	struct hub_source {
+		const char *file;
+		json_t *keys;
+	} sources[2];
+};
+
+/* All options of the concentrator and of defaults.tunnel. Takes over what hub.yaml says; NULL: there is none. */
+json_t *view_hub(const struct hub_view *v, const struct config *c, json_t *own_tree);
+
 /* What was in force, the newest first: revision.json of each. Takes the list over. */
 json_t *view_history(uint64_t in_force, json_t *own_revisions);
 

@@ -76,15 +76,20 @@ static uint64_t note(struct hub_audit *a, json_t *own_entry)
 	return number;
 }
 
-/* Which keys are set, without their values: as many as a line of the log takes. */
+/* Which keys are set, without their values, or of which sites: as many as a line of the log takes. */
 static json_t *keys_json(const struct imsg_api_request *r)
 {
 	const char *at = (const char *)(r + 1), *end = at + r->rows;
 	char keys[DETAIL_MAX] = "";
+	bool many = false;
 	struct row row;
 
-	for (size_t n = 0; n < sizeof(keys) && rows_next(&at, end, &row);)
-		n += (size_t)snprintf(keys + n, sizeof(keys) - n, "%s%s", n ? " " : "", row.path);
+	for (size_t n = 0; n < sizeof(keys) && rows_next(&at, end, &row);) {
+		many = many || row.kind == ROW_SITE;
+		if (!many || row.kind == ROW_SITE)
+			n += (size_t)snprintf(keys + n, sizeof(keys) - n, "%s%s", n ? " " : "",
+				many ? row.text : row.path);
+	}
 	return json_string(keys);
 }
 

@@ -163,10 +163,12 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 {
 	char why[CONFIG_ERROR_SIZE];
 	struct documents *d = revision_get(h, r->revisions[0], why);
+	bool main = d && revision_main_was_written(h, r->revisions[0]);
 	json_t *who = asker_json(access_asker(h));
 	struct apply_order order = {.documents = d,
 		.back_to = r->revisions[0],
 		.restore = true,
+		.restore_main = main,
 		.over_edits = r->force,
 		.confirm_s = r->confirm_s,
 		.who = who,
@@ -399,6 +401,11 @@ static json_t *(*const answers[API_VERBS])(
 	[API_SITE_SET] = site_set,
 	[API_SITE_PUT] = site_put,
 	[API_SITE_DELETE] = site_delete,
+	[API_SITE_ADOPT] = site_adopt,
+	[API_SITE_EXPORT] = site_export,
+	[API_SITE_IMPORT] = site_import,
+	[API_HUB_SHOW] = hub_show,
+	[API_HUB_SET] = hub_set,
 };
 
 static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers to commands about one site; NULL: the answer comes later (see requests.c). */
+/* Answers to commands about documents; NULL: the answer comes later (see requests.c). */
 #ifndef SLUICE_HUB_API_SITE_CHANGE_H
 #define SLUICE_HUB_API_SITE_CHANGE_H
 
@@ -10,7 +10,9 @@
 
 typedef json_t *site_verb(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
-site_verb site_create, site_set, site_put, site_delete; /* site_change.c */
-site_verb site_list, site_document;                     /* site_documents.c */
+site_verb site_create, site_set, site_put, site_delete, site_adopt; /* site_change.c */
+site_verb site_list, site_document;                                 /* site_documents.c */
+site_verb site_import, site_export;                                 /* import.c */
+site_verb hub_set, hub_show;                                        /* hub_change.c */
 
 #endif

@@ -38,6 +38,16 @@ bool document_is_pending(const struct document *was, const struct document *is)
 	return was ? !is || !document_equal(was, is) : is != NULL;
 }
 
+uint64_t hub_document_etag(const struct hub *h)
+{
+	uint64_t main = revision_since(h, "");
+	uint64_t own = documents_find(revision_documents(h), DOCUMENT_HUB)
+			       ? revision_since(h, DOCUMENT_HUB)
+			       : 0;
+
+	return own > main ? own : main;
+}
+
 /* Of each site that stands in sluice.yaml, as that is in force. */
 static json_t *lines_in_main(const struct hub *h)
 {

@@ -8,8 +8,11 @@
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_data.h"
+#include "ipc/rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void on_mode(void *context, struct imsg *message)
 {
@@ -25,11 +28,27 @@ static void on_path(void *context, struct imsg *m)
 	hub_tunnel_path(context, m->payload);
 }
 
+/* They stand behind the request there as well. */
+static void take_many(struct hub *h, int fd, const struct imsg_api_request *r)
+{
+	char *bytes = rows_unseal(fd, sizeof(*r), r->rows);
+
+	if (!bytes) {
+		log_error("api: rows that are not sealed, or are of another length");
+		return;
+	}
+	memcpy(bytes, r, sizeof(*r));
+	hub_api_request(h, (const struct imsg_api_request *)bytes);
+	free(bytes);
+}
+
 static void on_request(void *context, struct imsg *m)
 {
 	const struct imsg_api_request *r = m->payload;
 
-	if (m->len - sizeof(*r) != r->rows)
+	if (m->fd >= 0 && m->len == sizeof(*r))
+		take_many(context, m->fd, r);
+	else if (m->len - sizeof(*r) != r->rows)
 		log_error("api: a request of another length than it says");
 	else
 		hub_api_request(context, r);
@@ -68,8 +87,8 @@ static const struct imsg_field request_fields[] = {
 
 const struct imsg_row api_requests[] = {
 	{IMSG_READY, .take = child_ready},
-	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), IMSG_BYTES, .fields = request_fields,
-		.take = on_request},
+	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), IMSG_BYTES, IMSG_MAY_FD, request_fields,
+		on_request},
 	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_client_gone},
 	{.type = IMSG_INVALID},
 };

@@ -27,14 +27,21 @@ struct api {
 	bool started;
 };
 
-/* The number by which the answer comes. */
+/* The number by which the answer comes; 0 with errno: hub cannot be asked. */
 static uint32_t ask_hub(struct api *api, struct imsg_api_request *request, const struct rows *rows)
 {
+	int fd = rows->many ? rows_seal(rows) : -1;
+
+	if (rows->many && fd < 0)
+		return 0;
 	if (!++api->next_id)
 		api->next_id = 1;
 	request->id = api->next_id;
-	imsg_send_bytes(
-		api->hub, IMSG_API_REQUEST, request, sizeof(*request), rows->bytes, rows->len);
+	if (fd >= 0)
+		imsg_send(api->hub, IMSG_API_REQUEST, fd, request, sizeof(*request));
+	else
+		imsg_send_bytes(api->hub, IMSG_API_REQUEST, request, sizeof(*request), rows->bytes,
+			rows->len);
 	return request->id;
 }
 
@@ -43,15 +50,22 @@ static void take_request(void *context, struct exchange *e, const struct server_
 	struct request_refusal why;
 	struct imsg_api_request request;
 	struct rows rows;
+	uint32_t id;
 
 	if (!request_read(r->method, r->target, r->body, r->len, &request, &rows, &why) ||
 		!request_match(r->if_match, &request, &why)) {
+		free(rows.many);
 		exchange_refuse(e, why.problem, why.detail, why.allow);
 		return;
 	}
 	request_bearer(r->authorization, request.bearer);
 	request.client = exchange_client(e);
-	exchange_wait(e, ask_hub(context, &request, &rows));
+	id = ask_hub(context, &request, &rows);
+	free(rows.many);
+	if (id)
+		exchange_wait(e, id);
+	else
+		exchange_refuse(e, PROBLEM_TOO_MANY, "there is no room for that", "");
 }
 
 static void on_client_gone(void *context, uint32_t number)

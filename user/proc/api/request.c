@@ -36,7 +36,8 @@ static const struct parameter {
 		NEXT_START,
 		DRY_RUN,
 		ALLOW,
-		VALUES
+		VALUES,
+		SITES
 	} kind;
 	unsigned int objects; /* verbs that take it where it is not in their path */
 	unsigned int options; /* or by one of these */
@@ -60,6 +61,7 @@ static const struct parameter {
 	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
 	{"allow", ALLOW, 0, VERB_ALLOW},
 	{"values", VALUES, 0, VERB_VALUES | VERB_DOCUMENT},
+	{"sites", SITES, 0, VERB_SITES},
 };
 
 #define PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
@@ -241,6 +243,7 @@ static const char *take_value(
 		return read_effect(text_of(v), r->allow) ? NULL
 							 : "the name of an effect is expected";
 	case VALUES:
+	case SITES:
 		break;
 	}
 	return "it is unknown";
@@ -264,6 +267,17 @@ static bool take_rows(struct reading *to, const struct value *v)
 	return true;
 }
 
+static bool take_sites(struct reading *to, const struct value *v)
+{
+	char why[ROW_WHY_SIZE];
+
+	if (!v->json || !rows_of_sites(v->json, to->rows, why))
+		return refuse(to->why, PROBLEM_BAD_REQUEST, "sites: %s",
+			v->json ? why : "they belong into the body of the request");
+	to->request->rows = (uint32_t)to->rows->len;
+	return true;
+}
+
 /* `of` NULL: of a path, whose template has named it. */
 static bool take(struct reading *to, const struct verb_row *of, const char *name, size_t len,
 	const struct value *v)
@@ -281,6 +295,8 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 		to->seen |= 1u << i;
 		if (p->kind == VALUES)
 			return take_rows(to, v);
+		if (p->kind == SITES)
+			return take_sites(to, v);
 		wrong = take_value(p->kind, v, to->request);
 		if (!wrong)
 			return true;
@@ -474,8 +490,10 @@ static bool is_whole(const struct verb_row *verb, const struct reading *r)
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "a role is expected");
 	if (verb->object == OBJECT_NEW_SITE && !q->site[0])
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "the name of the site is expected");
-	if ((verb->options & VERB_DOCUMENT || verb->object == OBJECT_SITE) && !q->rows &&
-		verb->options & (VERB_VALUES | VERB_DOCUMENT))
+	if (!q->rows && verb->options & VERB_SITES)
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "sites are expected");
+	if (!q->rows && (verb->options & VERB_DOCUMENT ||
+				(verb->options & VERB_VALUES && verb->object != OBJECT_NEW_SITE)))
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "values are expected");
 	if (q->revisions[1] && !q->revisions[0])
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "'to' needs 'from'");
@@ -516,6 +534,7 @@ bool request_read(const char *method, const char *target, const char *body, size
 	memset(request, 0, sizeof(*request));
 	memset(why, 0, sizeof(*why));
 	rows->len = 0;
+	rows->many = NULL;
 	if (strlen(target) >= sizeof(copy))
 		return refuse(why, PROBLEM_NO_SUCH_PATH, "no path is that long");
 	strcpy(copy, target);
@@ -530,8 +549,11 @@ bool request_read(const char *method, const char *target, const char *body, size
 	why->allow[0] = '\0';
 	verb = &verbs[read.verb];
 	if (!read_path(&to, template, segments) || !read_query(&to, verb, query) ||
-		!read_body(&to, verb, body, len) || !is_whole(verb, &to))
+		!read_body(&to, verb, body, len) || !is_whole(verb, &to)) {
+		free(rows->many);
+		rows->many = NULL;
 		return false;
+	}
 	if (read.role == ROLES)
 		read.role = 0;
 	*request = read;

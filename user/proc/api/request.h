@@ -17,8 +17,8 @@ struct request_refusal {
 
 /*
  * `target` is as it came (RFC 9112 3.2): a path or an http URL, with its query, with what is percent-encoded. What the
- * object is to say goes into *rows. False: it is refused, and nothing is in *request. `id` and `client` are the caller's
- * to fill in.
+ * object is to say goes into *rows, whose `many` is the caller's to free. False: it is refused, and nothing is in *request.
+ * `id` and `client` are the caller's to fill in.
  */
 bool request_read(const char *method, const char *target, const char *body, size_t len,
 	struct imsg_api_request *request, struct rows *rows, struct request_refusal *why);
