@@ -34,7 +34,7 @@ static struct exec_call asked(const char *name, const char *words)
 	struct exec_call c = {0};
 
 	snprintf(c.ref, sizeof(c.ref), "exec:%s/%s%s", programs, name, words);
-	exec_run(&c, 1);
+	exec_run(&c, 1, 0);
 	return c;
 }
 
@@ -227,7 +227,7 @@ static void many_are_asked_at_once(void **state)
 	program("slow", "sleep 0.5; echo a.secret_of.$1");
 	for (size_t i = 0; i < 3 * EXEC_AT_ONCE; i++)
 		snprintf(calls[i].ref, sizeof(calls[i].ref), "exec:%s/slow %zu", programs, i);
-	exec_run(calls, 3 * EXEC_AT_ONCE);
+	exec_run(calls, 3 * EXEC_AT_ONCE, 0);
 	for (size_t i = 0; i < 3 * EXEC_AT_ONCE; i++) {
 		char secret[32];
 
@@ -236,8 +236,27 @@ static void many_are_asked_at_once(void **state)
 		assert_int_equal(calls[i].secret.len, strlen(secret));
 		assert_memory_equal(calls[i].secret.bytes, secret, strlen(secret));
 	}
-	/* One after the other would be 12 s. */
+	/* One after the other would be 24 s. */
 	assert_true(clock_now() - began < 9 * CLOCK_SECOND);
+}
+
+/* Who starts has so much time for all of them. */
+static void all_have_a_time_together(void **state)
+{
+	struct exec_call calls[EXEC_AT_ONCE + 1] = {0};
+	uint64_t began = clock_now();
+
+	(void)state;
+	if (getuid())
+		skip();
+	exec_use("nobody", 100);
+	program("hang", "sleep 100");
+	for (size_t i = 0; i <= EXEC_AT_ONCE; i++)
+		snprintf(calls[i].ref, sizeof(calls[i].ref), "exec:%s/hang", programs);
+	exec_run(calls, EXEC_AT_ONCE + 1, 1);
+	assert_in_range(clock_now() - began, CLOCK_SECOND, 6 * CLOCK_SECOND);
+	assert_string_equal(calls[0].why, "it has not ended in time");
+	assert_string_equal(calls[EXEC_AT_ONCE].why, "there was no time to ask it");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -252,6 +271,7 @@ int main(void)
 		TEST(who_hangs_is_ended_with_all_that_is_its),
 		TEST(who_chatters_is_ended),
 		TEST(many_are_asked_at_once),
+		TEST(all_have_a_time_together),
 	};
 
 	return cmocka_run_group_tests_name("exec", tests, NULL, NULL);

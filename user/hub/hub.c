@@ -271,7 +271,7 @@ void hub_begin(struct hub *h, bool verbose)
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i]);
-	hub_programs_ask(h, true);
+	hub_programs_ask(h, false);
 	hub_claims_collect(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);
@@ -375,6 +375,8 @@ int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 	h->certificates = certificates_load(h->config, true, error);
 	ok = h->certificates && hub_setup(h, error);
 	if (ok) {
+		/* A device that is refused meanwhile may not come again by itself. */
+		exec_ask_and_wait(h->config, EXEC_WITHIN_S);
 		hub_begin(h, verbose);
 		h->secrets = secret_socket_open(h, SECRET_SOCKET);
 		if (!h->secrets)

@@ -71,7 +71,7 @@ static int check(const char *path)
 	int why;
 
 	if (c)
-		exec_ask_and_wait(c);
+		exec_ask_and_wait(c, 0);
 	ok = c && secrets_check(c, NULL, false, error) && certificates_check(c, error);
 	why = ok ? event_files_probe(c->concentrator.log_directory) : 0;
 	if (why)

@@ -100,12 +100,16 @@ struct run {
 	uint8_t bytes[OUTPUT_MAX + 1]; /* one more than there may be */
 };
 
-static bool start(struct run *r, struct exec_call *c)
+static bool start(struct run *r, struct exec_call *c, uint64_t over_ns)
 {
 	char words[CONFIG_SECRET_REF_SIZE], path[PATH_MAX], *rest = words;
 	struct exec_start s = {.path = path};
+	uint64_t now = clock_now();
 	size_t count = 0;
 	int pipe_fds[2];
+
+	if (now >= over_ns)
+		return fail(c, "there was no time to ask it%s", "");
 
 	snprintf(words, sizeof(words), "%s", c->ref + strlen("exec:"));
 	for (char *word; count < EXEC_WORDS_MAX && (word = strsep(&rest, " "));) {
@@ -130,7 +134,9 @@ static bool start(struct run *r, struct exec_call *c)
 	r->call = c;
 	r->out = pipe_fds[0];
 	r->len = 0;
-	r->until_ns = clock_now() + seconds * CLOCK_SECOND;
+	r->until_ns = now + seconds * CLOCK_SECOND;
+	if (r->until_ns > over_ns)
+		r->until_ns = over_ns;
 	return true;
 }
 
@@ -224,26 +230,27 @@ static void look(struct run *r, const struct pollfd *out, const struct pollfd *e
 }
 
 /* How many run. */
-static size_t fill(
-	struct run runs[EXEC_AT_ONCE], struct exec_call *calls, size_t count, size_t *next)
+static size_t fill(struct run runs[EXEC_AT_ONCE], struct exec_call *calls, size_t count,
+	size_t *next, uint64_t over_ns)
 {
 	size_t active = 0;
 
 	for (size_t i = 0; i < EXEC_AT_ONCE; i++) {
 		while (!runs[i].call && *next < count)
-			(void)start(&runs[i], &calls[(*next)++]);
+			(void)start(&runs[i], &calls[(*next)++], over_ns);
 		active += runs[i].call != NULL;
 	}
 	return active;
 }
 
-void exec_run(struct exec_call *calls, size_t count)
+void exec_run(struct exec_call *calls, size_t count, unsigned int all_within_s)
 {
 	struct run runs[EXEC_AT_ONCE] = {0};
 	struct pollfd fds[2 * EXEC_AT_ONCE];
+	uint64_t over_ns = all_within_s ? clock_now() + all_within_s * CLOCK_SECOND : UINT64_MAX;
 	size_t next = 0;
 
-	while (fill(runs, calls, count, &next)) {
+	while (fill(runs, calls, count, &next, over_ns)) {
 		uint64_t now = clock_now(), until = UINT64_MAX;
 
 		for (size_t i = 0; i < EXEC_AT_ONCE; i++) {

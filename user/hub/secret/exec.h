@@ -15,7 +15,7 @@
 
 #define EXEC_USER     "sluice-exec"
 #define EXEC_WITHIN_S 10
-#define EXEC_AT_ONCE  8
+#define EXEC_AT_ONCE  16
 #define EXEC_WHY_SIZE 160
 
 struct exec_call {
@@ -24,8 +24,11 @@ struct exec_call {
 	char why[EXEC_WHY_SIZE]; /* "": it was */
 };
 
-/* Waits for all of them; each ends EXEC_WITHIN_S after its start, one way or the other. Any thread may. */
-void exec_run(struct exec_call *calls, size_t count);
+/*
+ * Waits for all of them; each ends EXEC_WITHIN_S after its start, one way or the other. With `all_within_s` those that are
+ * not done then are given up, or were never begun; 0: however long it takes. Any thread may.
+ */
+void exec_run(struct exec_call *calls, size_t count, unsigned int all_within_s);
 
 /* Another user than EXEC_USER, and another time, for tests. */
 void exec_use(const char *user, unsigned int within_s);

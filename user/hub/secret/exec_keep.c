@@ -146,7 +146,7 @@ static void ask(void *arg)
 {
 	struct question *q = arg;
 
-	exec_run(q->calls, q->count);
+	exec_run(q->calls, q->count, 0);
 }
 
 /* A secret that was told stays, if it is not told again. */
@@ -222,13 +222,13 @@ void exec_ask(
 		kept.again |= all;
 }
 
-void exec_ask_and_wait(const struct config *c)
+void exec_ask_and_wait(const struct config *c, unsigned int all_within_s)
 {
 	struct question *q;
 
 	match(c);
 	q = question_new(true);
-	exec_run(q->calls, q->count);
+	exec_run(q->calls, q->count, all_within_s);
 	take_all(q);
 }
 

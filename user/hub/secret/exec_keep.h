@@ -27,8 +27,8 @@ void exec_ask(
 /* Whether the last answer is another one than before. */
 bool exec_is_new(const char *ref);
 
-/* The same at once, without a loop. */
-void exec_ask_and_wait(const struct config *c);
+/* The same at once, without a loop; see exec_run(). */
+void exec_ask_and_wait(const struct config *c, unsigned int all_within_s);
 
 /* Forgets everything; `told` is not called any more. */
 void exec_forget(void);
