@@ -120,6 +120,8 @@ shows '^store-1 up 65010 200.0 Mbit/s region=north cost-centre=4711 yes /etc/slu
 run site list --where state=up,label.region=north --columns site,label.region,as; exits 0 "site list --where"
 [ "$(tr -s ' ' <"$W/out")" = $'SITE label.region AS\nstore-1 north 65010' ]; say $? "site list: the lines and columns that are asked for"
 run site list --where label.region=south; shows '^no site is so$' "site list: none"
+run site list --where state=deleted --columns site,state,since,as; [ "$(tr -s ' ' <"$W/out")" = $'SITE STATE DELETED AS\nstore-9 deleted 2025-11-30T00:00:00Z -' ]; say $? "site list: what has gone"
+run site list --where state=pending --columns site; [ "$(tail -n 1 "$W/out")" = store-8 ]; say $? "site list: what is about to come"
 run site list --sort state --columns site; [ "$(tail -n 1 "$W/out")" = store-1 ]; say $? "site list: sorted"
 run site list --where nonsense=1; exits 2 "site list: no such field"
 run site show store-1; exits 0 "site show"; asked 'GET /v1/sites/store-1/document'

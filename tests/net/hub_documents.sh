@@ -58,5 +58,7 @@ fast() { timed sluice site list >"$LAB/list" && [ "$(grep -vc ms "$LAB/list")" =
 case_ "all are listed" fast
 gone() { sluice rollback "$(($(revision) - 2))" && [ "$(json_of site list '.sites | length')" = 1 ] && unnoticed && no_edit; }
 case_ "the way back takes all of them away, and the one that is up stays" gone
+told() { sluice site list --where state=deleted --columns site,state >"$LAB/list"; [ "$(grep -c '^store-[0-9]* *deleted$' "$LAB/list")" = 99 ] && hub_stop && hub_start && sluice site list --where state=deleted >"$LAB/list" && [ "$(wc -l <"$LAB/list")" = 100 ]; }
+case_ "those that have gone are told of, after a restart as well" told
 case_ "the audit log holds" in_hub "$BIN/sluice" audit verify
 cases_end

@@ -338,6 +338,59 @@ static void at_once(void **state)
 	close(fd);
 }
 
+/* `life` NULL: nothing is told of it. */
+static void is_listed(const char *site, const char *list, const char *life)
+{
+	json_t *document = does((struct imsg_api_request){.verb = API_SITE_LIST}, "", NULL), *o;
+	const char *said = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, list), i, o) {
+		if (!strcmp(json_string_value(json_object_get(o, "site")), site))
+			said = json_string_value(json_object_get(o, "lifecycle"));
+	}
+	if (life ? !said || strcmp(said, life) != 0 : said != NULL)
+		fail_msg("%s of %s: %s", site, list, said ? said : "not there");
+	json_decref(document);
+}
+
+/* What has gone is told of for an hour, over an end of hub as well. */
+static void what_has_gone(void **state)
+{
+	const struct revisions store = {.directory = world.revisions};
+	json_t *info, *gone;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(CREATE, "three", NULL);
+	is_listed("two", "sites", "available");
+	is_listed("two", "others", NULL);
+	done(DELETE, "two", NULL);
+	is_listed("two", "sites", NULL);
+	is_listed("two", "others", "deleted");
+	done(SET, "three", "{\"rate\": \"7M\"}");
+	again();
+	is_listed("two", "others", "deleted");
+	/* It is there again. */
+	done(CREATE, "two", NULL);
+	is_listed("two", "sites", "available");
+	is_listed("two", "others", NULL);
+	done(DELETE, "two", NULL);
+	/* An hour later. */
+	info = revisions_info(&store, revision_number(world.hub));
+	gone = json_object_get(info, "gone");
+	json_object_set_new(
+		gone, "two", json_integer(json_integer_value(json_object_get(gone, "two")) - 3600));
+	assert_true(revisions_note(&store, revision_number(world.hub), info));
+	json_decref(info);
+	again();
+	is_listed("two", "others", NULL);
+	done(SET, "three", "{\"rate\": \"8M\"}");
+	info = revisions_info(&store, revision_number(world.hub));
+	assert_null(json_object_get(json_object_get(info, "gone"), "two"));
+	json_decref(info);
+}
+
 /* What cannot be written leaves neither a key nor a document. */
 static void without_a_disk(void **state)
 {
@@ -415,6 +468,7 @@ int main(int argc, char **argv)
 		TEST(the_whole_document),
 		TEST(files_are_for_root),
 		TEST(at_once),
+		TEST(what_has_gone),
 		TEST(without_a_disk),
 		TEST(rows_that_are_none),
 	};

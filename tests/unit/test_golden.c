@@ -282,7 +282,11 @@ static json_t *token_create(void)
 
 static const struct document_view places[] = {
 	{.site = "store-1", .file = "/etc/sluice/sites/store-1.yaml", .etag = 37, .pending = true},
-	{.site = "store-2", .file = "/etc/sluice/sluice.yaml", .etag = 3, .line = 42},
+	{.site = "store-2",
+		.file = "/etc/sluice/sluice.yaml",
+		.etag = 3,
+		.line = 42,
+		.deleting = true},
 };
 
 static json_t *site_list(void)
@@ -292,7 +296,8 @@ static json_t *site_list(void)
 	golden.sites[0].conf.labels =
 		(struct labels_conf){2, {{"region", "north"}, {"cost-centre", "4711"}}};
 	golden.sites[1].conf.site_class = SITE_GATEWAY;
-	o = view_site_list(model, places, 2);
+	o = view_site_list(model, places, 2, json_pack("[s]", "store-8"),
+		json_pack("{s:i}", "store-9", 1764460800));
 	golden.sites[1].conf.site_class = SITE_CONCENTRATOR;
 	return o;
 }

@@ -387,7 +387,7 @@ static int check_options(const struct verb_row *c, const struct options *o)
 	if (!site_list_has(o->where) || !site_list_has(o->columns) || !site_list_has(o->sort))
 		return usage(
 			"a site has no such field; it has site, state, as, class, group, rate, "
-			"labels, label.KEY, revision, pending, file",
+			"labels, label.KEY, revision, pending, since, file",
 			NULL);
 	if (o->next_start && o->confirm_s)
 		return usage("--next-start and --confirm exclude each other", NULL);

@@ -24,6 +24,7 @@ static const struct field {
 	{"labels", {"LABELS", 0, 1, 0}},
 	{"revision", {"REVISION", 1, 0, 2}},
 	{"pending", {"EDITED", 0, 0, 0}},
+	{"since", {"DELETED", 0, 0, 0}},
 	{"file", {"DOCUMENT", 0, 0, 1}},
 };
 
@@ -77,12 +78,26 @@ static void add_labels(const json_t *labels, char text[FIELD_SIZE * 4])
 	}
 }
 
+/* In a word: what it is, and when it is there for good, whether it is up. */
+static const char *state_of(const json_t *site)
+{
+	const char *life = field_text(site, "lifecycle");
+
+	return strcmp(life, "available") ? life : field_text(site, "state");
+}
+
 static void text_of(const json_t *site, const char *name, char text[FIELD_SIZE * 4])
 {
 	const char *own = NULL;
 	char rate[FORMAT_SIZE];
 
 	text[0] = '\0';
+	/* Of what has no document, there is this. */
+	if (!json_object_get(site, "state") && strcmp(name, "site") && strcmp(name, "state") &&
+		strcmp(name, "since")) {
+		strcpy(text, "-");
+		return;
+	}
 	if (!strncmp(name, "label.", 6))
 		own = json_string_value(json_object_get(json_object_get(site, "labels"), name + 6));
 	else if (!strcmp(name, "labels"))
@@ -95,6 +110,8 @@ static void text_of(const json_t *site, const char *name, char text[FIELD_SIZE *
 		own = format_quantity(field_number(site, "rate_bps"), "bit/s", rate);
 	else if (!strcmp(name, "pending"))
 		own = json_is_true(json_object_get(site, "pending")) ? "yes" : "no";
+	else if (!strcmp(name, "state"))
+		own = state_of(site);
 	else if (field_of(name))
 		own = field_text(site, field_of(name)->name);
 	if (own)
@@ -145,9 +162,10 @@ static int by_chosen(const void *a, const void *b)
 }
 
 /* The sites that are shown, in their order; malloc'ed. */
-static const json_t **choose(const json_t *list, size_t *count)
+static const json_t **choose(const json_t *list, const json_t *others, size_t *count)
 {
-	const json_t **sites = calloc(json_array_size(list) + 1, sizeof(json_t *));
+	const json_t **sites =
+		calloc(json_array_size(list) + json_array_size(others) + 1, sizeof(json_t *));
 	json_t *site;
 	size_t i;
 
@@ -155,6 +173,10 @@ static const json_t **choose(const json_t *list, size_t *count)
 		abort();
 	*count = 0;
 	json_array_foreach(list, i, site) {
+		if (is_chosen(site))
+			sites[(*count)++] = site;
+	}
+	json_array_foreach(others, i, site) {
 		if (is_chosen(site))
 			sites[(*count)++] = site;
 	}
@@ -170,7 +192,8 @@ void print_site_list(const json_t *document)
 	const char *names[FIELDS_MAX];
 	char text[FIELD_SIZE * 4];
 	size_t count = 0, sites_count;
-	const json_t **sites = choose(json_object_get(document, "sites"), &sites_count);
+	const json_t **sites = choose(json_object_get(document, "sites"),
+		json_object_get(document, "others"), &sites_count);
 	struct table t;
 
 	for (char *name; count < FIELDS_MAX && (name = strsep(&rest, ","));) {

@@ -559,6 +559,7 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	}
 	p->info = revision_info(h, order->who, order->why, order->confirm_s);
 	revision_note_since(h, p->info, p->documents);
+	revision_note_gone(h, p->info, p->config);
 	if (p->writes)
 		json_object_set(p->info, "writes", p->writes);
 	if (json_array_size(p->keys))
@@ -586,6 +587,13 @@ void hub_apply_nobody_waits(struct hub *h)
 {
 	if (h->applying && h->applying->asked)
 		h->applying->done = NULL;
+}
+
+const struct config *hub_apply_next(const struct hub *h)
+{
+	const struct apply_pending *p = h->applying;
+
+	return p && !p->next_start && !p->late ? p->config : NULL;
 }
 
 bool hub_apply_is_writing(const struct hub *h)

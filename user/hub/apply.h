@@ -48,6 +48,9 @@ void hub_apply(struct hub *h, const struct apply_order *order);
 /* Who asked over the control socket is gone, and the numbers of requests begin anew. */
 void hub_apply_nobody_waits(struct hub *h);
 
+/* What is about to be in force; NULL: nothing else. */
+const struct config *hub_apply_next(const struct hub *h);
+
 /* Whether one is still on its way to the disk. */
 bool hub_apply_is_writing(const struct hub *h);
 

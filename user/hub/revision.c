@@ -259,6 +259,29 @@ void revision_note_since(const struct hub *h, json_t *info, const struct documen
 	json_object_set_new(info, "since", since);
 }
 
+json_t *revision_gone(const struct hub *h)
+{
+	json_t *all = json_object_get(h->revision->info, "gone"), *gone = json_object(), *at;
+	const char *name;
+
+	json_object_foreach(all, name, at) {
+		if (wall_s() - json_integer_value(at) < REVISION_GONE_S)
+			json_object_set(gone, name, at);
+	}
+	return gone;
+}
+
+void revision_note_gone(const struct hub *h, json_t *info, const struct config *is)
+{
+	json_t *gone = revision_gone(h);
+
+	for (uint32_t i = 0; i < h->config->site_count; i++)
+		json_object_set_new(gone, h->config->sites[i].name, json_integer(wall_s()));
+	for (uint32_t i = 0; i < is->site_count; i++)
+		json_object_del(gone, is->sites[i].name);
+	json_object_set_new(info, "gone", gone);
+}
+
 void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
 {
 	struct revision *v = h->revision;
@@ -479,6 +502,7 @@ json_t *revision_history(const struct hub *h)
 		json_object_del(info, "writes");
 		json_object_del(info, "keys");
 		json_object_del(info, "wrote_main");
+		json_object_del(info, "gone");
 		json_array_append_new(
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
 	}

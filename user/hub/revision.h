@@ -85,6 +85,17 @@ json_t *revision_info(const struct hub *h, const json_t *who, const char *why, u
 /* Notes in revision.json which documents are older than it is. */
 void revision_note_since(const struct hub *h, json_t *info, const struct documents *documents);
 
+#define REVISION_GONE_S 3600 /* for so long a site that was removed is told of */
+
+/*
+ * Notes in revision.json the sites that it removes, {NAME: when}, and those that the ones before it have removed since
+ * then, but for those that are there again.
+ */
+void revision_note_gone(const struct hub *h, json_t *info, const struct config *is);
+
+/* {NAME: seconds of 1970} of sites that were removed in the last hour; a reference of the caller's own. */
+json_t *revision_gone(const struct hub *h);
+
 /* The revision in which a document that is in force was changed last; its name is as documents_find() has it. */
 uint64_t revision_since(const struct hub *h, const char *site);
 

@@ -2,6 +2,7 @@
 /* Documents of sites: where they are, and what they say. */
 #include "view/view.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -26,7 +27,27 @@ static json_t *place_json(const struct document_view *d)
 	return o;
 }
 
-json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count)
+/* What has no document that is in force. */
+static json_t *others_json(json_t *own_coming, json_t *own_gone)
+{
+	json_t *others = json_array(), *o;
+	const char *name;
+	size_t i;
+
+	json_array_foreach(own_coming, i, o)
+		json_array_append_new(
+			others, json_pack("{s:O, s:s}", "site", o, "lifecycle", "pending"));
+	json_object_foreach(own_gone, name, o)
+		json_array_append_new(others,
+			json_pack("{s:s, s:s, s:o}", "site", name, "lifecycle", "deleted", "since",
+				view_time((uint64_t)json_integer_value(o) * CLOCK_SECOND)));
+	json_decref(own_coming);
+	json_decref(own_gone);
+	return others;
+}
+
+json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count,
+	json_t *own_coming, json_t *own_gone)
 {
 	static const char *const classes[] = {
 		[SITE_CONCENTRATOR] = "concentrator", [SITE_GATEWAY] = "gateway"};
@@ -45,6 +66,8 @@ json_t *view_site_list(const struct model *m, const struct document_view *list, 
 		if (k == count || !conf)
 			continue;
 		o = place_json(&list[k]);
+		json_object_set_new(
+			o, "lifecycle", json_string(list[k].deleting ? "deleting" : "available"));
 		json_object_set_new(o, "state", json_incref(json_object_get(site, "state")));
 		json_object_set_new(o, "asn", view_number(conf->asn));
 		json_object_set_new(o, "class", json_string(classes[conf->site_class]));
@@ -54,7 +77,7 @@ json_t *view_site_list(const struct model *m, const struct document_view *list, 
 		json_array_append_new(sites, o);
 	}
 	json_decref(shown);
-	return json_pack("{s:o}", "sites", sites);
+	return json_pack("{s:o, s:o}", "sites", sites, "others", others_json(own_coming, own_gone));
 }
 
 json_t *view_site_document(

@@ -53,10 +53,15 @@ struct document_view {
 	uint64_t etag;     /* the revision of its last change */
 	unsigned int line; /* where it stands in sluice.yaml; 0: the file is its own */
 	bool pending;      /* the file has edits that are not in force */
+	bool deleting;     /* its tunnels are told that they end */
 };
 
-/* All sites, of which each has a document. */
-json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count);
+/*
+ * All sites, of which each has a document. Takes over names of those that are about to come, [NAME], and of those that
+ * have gone, {NAME: seconds of 1970}.
+ */
+json_t *view_site_list(const struct model *m, const struct document_view *list, size_t count,
+	json_t *own_coming, json_t *own_gone);
 
 /* What a document says: as a tree, which is taken over, and as it is written. */
 json_t *view_site_document(

@@ -4,6 +4,7 @@
 
 #include "hub/api/api.h"
 #include "hub/api/site_files.h"
+#include "hub/apply.h"
 #include "hub/revision.h"
 #include "ipc/problem.h"
 #include "store/inside.h"
@@ -74,6 +75,19 @@ static struct document_view place_of(const struct hub *h, const struct documents
 	return v;
 }
 
+/* Names of sites that are about to come. */
+static json_t *coming(const struct hub *h)
+{
+	const struct config *next = hub_apply_next(h);
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; next && i < next->site_count; i++) {
+		if (!config_site(h->config, next->sites[i].name))
+			json_array_append_new(names, json_string(next->sites[i].name));
+	}
+	return names;
+}
+
 json_t *site_list(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	char error[CONFIG_ERROR_SIZE], (*paths)[PATH_MAX];
@@ -81,15 +95,20 @@ json_t *site_list(struct hub *h, struct site *site, const struct imsg_api_reques
 	struct document_view *list;
 	uint32_t count = h->config->site_count;
 	json_t *document, *lines = lines_in_main(h);
+	const struct config *next = hub_apply_next(h);
 
 	(void)site, (void)r;
 	list = calloc(count + 1, sizeof(*list));
 	paths = calloc(count + 1, sizeof(*paths));
 	if (!list || !paths)
 		abort();
-	for (uint32_t i = 0; i < count; i++)
-		list[i] = place_of(h, files, lines, h->config->sites[i].name, paths[i]);
-	document = view_site_list(&h->model, list, count);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = h->config->sites[i].name;
+
+		list[i] = place_of(h, files, lines, name, paths[i]);
+		list[i].deleting = next && !config_site(next, name);
+	}
+	document = view_site_list(&h->model, list, count, coming(h), revision_gone(h));
 	json_decref(lines);
 	free(list);
 	free(paths);
