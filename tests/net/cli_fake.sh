@@ -85,6 +85,7 @@ run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z token 0badcafe a
 run diff 1 3; exits 0 "diff"; asked 'GET /v1/diff?from=1&to=3'
 run apply --confirm 10m; exits 0 "apply --confirm"; asked 'POST /v1/apply {"confirm_s":600}'
 run apply --next-start; asked 'POST /v1/apply {"next_start":true}'
+run apply --force; asked 'POST /v1/apply {"force":true}'
 run apply --next-start --confirm 1m; exits 2 "apply: not both"
 run rollback 2 --force; asked 'POST /v1/revisions/2/rollback {"force":true}'
 run rollback; exits 2 "rollback: which"
@@ -279,7 +280,7 @@ shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it tak
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
 completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
-completes apply --confirm --next-start
+completes apply --force --confirm --next-start
 completes tunnel down up drain
 completes site list show create set put delete adopt export import
 completes hub show set

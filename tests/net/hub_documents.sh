@@ -56,7 +56,14 @@ mistakes() { printf 'name,rate,tunnels.1.inside\nstore-2,fast,\nstore-3,5M,10.0.
 case_ "mistakes are told with their lines, and nothing is changed" mistakes
 fast() { timed sluice site list >"$LAB/list" && [ "$(grep -vc ms "$LAB/list")" = 101 ] && tail -n 1 "$LAB/list"; }
 case_ "all are listed" fast
-gone() { sluice rollback "$(($(revision) - 2))" && [ "$(json_of site list '.sites | length')" = 1 ] && unnoticed && no_edit; }
+policy() {
+	printf 'max: { site.rate: 100M }\ndeny:\n  tunnel.p1_dh_groups: [2]\n' >"$LAB/policy.yaml"
+	! sluice site set site-1 rate=200M 2>"$LAB/said" && grep -q "policy.yaml:1: max site.rate: site 'site-1' would have 200M; the most is 100M" "$LAB/said" || return 1
+	! sluice site set store-2 tunnels.0.algorithms=compatible --allow tunnel 2>"$LAB/said" && grep -q "policy.yaml:3: deny tunnel.p1_dh_groups: site 'store-2' tunnel 0 would have 2" "$LAB/said" || return 1
+	sluice site set site-1 rate=6M && unnoticed && no_edit && rm "$LAB/policy.yaml"
+}
+case_ "what the policy does not permit is refused with its line" policy
+gone() { sluice rollback "$(($(revision) - 3))" && [ "$(json_of site list '.sites | length')" = 1 ] && unnoticed && no_edit; }
 case_ "the way back takes all of them away, and the one that is up stays" gone
 told() { sluice site list --where state=deleted --columns site,state >"$LAB/list"; [ "$(grep -c '^store-[0-9]* *deleted$' "$LAB/list")" = 99 ] && hub_stop && hub_start && sluice site list --where state=deleted >"$LAB/list" && [ "$(wc -l <"$LAB/list")" = 100 ]; }
 case_ "those that have gone are told of, after a restart as well" told

@@ -186,6 +186,54 @@ static void files_are_for_root(void **state)
 	bearer[0] = '\0';
 }
 
+/* Rules are for everybody, and root alone goes past them. */
+static void policy(void **state)
+{
+	struct imsg_api_request apply = {.verb = API_APPLY}, r = SET, plan = {.verb = API_PLAN},
+				ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN},
+				back = {.verb = API_ROLLBACK, .revisions = {3}};
+	json_t *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	world_write("policy.yaml", "max:\n  site.rate: 100M\ndeny: { tunnel.esn: [off] }\n");
+	r.dry_run = true;
+	refused(r, "two", "{\"rate\": \"200M\"}", "against-policy",
+		"policy.yaml:2: max site.rate: site 'two' would have 200M; the most is 100M");
+	answer = not_done(SET, "two", "{\"rate\": \"200M\"}", "against-policy", "policy.yaml:2: ");
+	assert_int_equal(json_array_size(json_object_get(answer, "errors")), 1);
+	json_decref(answer);
+	refused(CREATE, "three", "{\"rate\": \"200M\"}", "against-policy", "site 'three'");
+	assert_null(content("psk/three.0"));
+	refused(HUB_SET, "", "{\"defaults.tunnel.esn\": \"off\"}", "exceeds-allowed", "");
+	done(SET, "two", "{\"rate\": \"90M\"}");
+	/* Files of root, too, until root says that it is meant. */
+	world_write(
+		"hub.yaml", "concentrator: { burst: 300k }\ndefaults: { tunnel: { esn: off } }\n");
+	answer = does(plan, "", NULL);
+	assert_non_null(
+		strstr(json_string_value(json_array_get(json_object_get(answer, "findings"), 0)),
+			"policy.yaml:3: deny tunnel.esn: "));
+	json_decref(answer);
+	refused(apply, "", NULL, "against-policy", "policy.yaml:3: deny tunnel.esn: ");
+	apply.force = true;
+	answer = does(ask, "", NULL);
+	snprintf(bearer, sizeof(bearer), "%s", json_string_value(json_object_get(answer, "token")));
+	json_decref(answer);
+	refused(apply, "", NULL, "for-root", "only root");
+	bearer[0] = '\0';
+	done(apply, "", NULL);
+	assert_int_equal(world.hub->config->concentrator.burst, 300000);
+	/* What is there stays, and other things can be changed. */
+	done(SET, "two", "{\"rate\": \"80M\"}");
+	done(back, "", NULL);
+	/* What cannot be trusted or read permits nothing. */
+	world_write("policy.yaml", "max: { site.rat: 5M }\n");
+	refused(SET, "two", "{\"rate\": \"70M\"}", "against-policy", "policy.yaml:1: 'site.rat'");
+	assert_int_equal(chmod(strcat(strcpy((char[128]){0}, world.dir), "/policy.yaml"), 0666), 0);
+	refused(SET, "two", "{\"rate\": \"70M\"}", "against-policy", "root alone");
+}
+
 /* Hub ends when the revision is in force and hub.yaml is not written. */
 static void an_end_between_the_two(void **state)
 {
@@ -214,6 +262,7 @@ int main(int argc, char **argv)
 		TEST(a_try_and_a_way_back),
 		TEST(only_what_was_seen),
 		TEST(files_are_for_root),
+		TEST(policy),
 		TEST(an_end_between_the_two),
 	};
 

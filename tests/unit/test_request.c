@@ -230,7 +230,7 @@ static void what_is_wrong_is_said(void **state)
 		{"POST", "/v1/apply", "{\"next_start\":1}", PROBLEM_BAD_REQUEST, "true or false"},
 		{"POST", "/v1/apply", "{\"confirm_s\":60,\"next_start\":true}", PROBLEM_BAD_REQUEST,
 			"cannot be confirmed"},
-		{"POST", "/v1/apply", "{\"force\":true}", PROBLEM_BAD_REQUEST, "'force'"},
+		{"POST", "/v1/confirm", "{\"force\":true}", PROBLEM_BAD_REQUEST, "'force'"},
 		{"POST", "/v1/sites/a/rekey", "{\"site\":\"b\"}", PROBLEM_BAD_REQUEST, "twice"},
 		{"POST", "/v1/release", "", PROBLEM_BAD_REQUEST, "a prefix"},
 		{"POST", "/v1/release", "{\"prefix\":7}", PROBLEM_BAD_REQUEST, "a prefix"},

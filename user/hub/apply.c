@@ -5,6 +5,7 @@
  */
 #include "hub/apply.h"
 #include "hub/apply_files.h"
+#include "hub/guard.h"
 
 #include "hub/api/access.h"
 #include "hub/api/secret_overlap.h"
@@ -104,7 +105,7 @@ struct apply_pending {
 	char restored[CONFIG_ERROR_SIZE]; /* what could not be written back; "": all was */
 
 	bool late; /* the disk stands still, and nobody waits for the job any more */
-	bool in_any_case;
+	bool in_any_case, past_policy;
 };
 
 enum { WRITTEN_WITHIN_S = 5 };
@@ -172,6 +173,8 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	p->config = documents_config(p->documents, summary);
 	if (!p->config)
 		return PROBLEM_INVALID;
+	if (!p->past_policy && !hub_guard(h, p->config, summary))
+		return PROBLEM_POLICY;
 	plan = plan_make(old, p->config);
 	refused = plan_refusal(plan, p->next_start, summary, CONFIG_ERROR_SIZE);
 	plan_free(plan);
@@ -497,6 +500,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->keys = order->keys;
 	p->more = order->more;
 	p->in_any_case = order->in_any_case;
+	p->past_policy = order->past_policy || order->in_any_case;
 	p->directory = revision_directory(h);
 	p->path = revision_path(h);
 	p->next_start = order->next_start;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What would change, and what was changed: configurations compared, of which none is touched. */
 #include "hub/apply.h"
+#include "hub/guard.h"
 #include "hub/revision.h"
 #include "plan/plan.h"
 #include "view/view.h"
@@ -8,15 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What policy.yaml does not permit of it. */
+static void add_policy(const struct hub *h, const struct config *c, json_t *document)
+{
+	char error[CONFIG_ERROR_SIZE], *rest = error;
+
+	if (hub_guard(h, c, error))
+		return;
+	for (char *line; (line = strsep(&rest, "\n"));)
+		json_array_append_new(json_object_get(document, "findings"), json_string(line));
+}
+
 json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
 {
 	struct config *c = documents_config(own_documents, error);
 	struct plan *plan = c ? plan_make(h->config, c) : NULL;
 	json_t *document = NULL;
 
-	if (plan)
+	if (plan) {
 		document = view_plan(plan, h->config, c,
 			revision_files_differ(revision_documents(h), own_documents));
+		add_policy(h, c, document);
+	}
 	plan_free(plan);
 	config_free(c);
 	documents_free(own_documents);

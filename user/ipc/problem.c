@@ -24,6 +24,7 @@ const struct problem_row problems[PROBLEMS] = {
 	[PROBLEM_PENDING] = {409, "Conflict", "pending-edits"},
 	[PROBLEM_EXCEEDS] = {409, "Conflict", "exceeds-allowed"},
 	[PROBLEM_FOR_ROOT] = {403, "Forbidden", "for-root"},
+	[PROBLEM_POLICY] = {403, "Forbidden", "against-policy"},
 	[PROBLEM_CHANGED] = {412, "Precondition Failed", "changed"},
 	[PROBLEM_INVALID] = {422, "Unprocessable Content", "invalid-configuration"},
 	[PROBLEM_TOO_MANY_CHANGES] = {429, "Too Many Requests", "too-many-changes"},

@@ -33,6 +33,7 @@ enum problem {
 	PROBLEM_PENDING,          /* the file has edits that are not in force */
 	PROBLEM_EXCEEDS,          /* it would interrupt more than is allowed */
 	PROBLEM_FOR_ROOT,         /* what names a file is for who owns files */
+	PROBLEM_POLICY,           /* policy.yaml does not permit a value */
 	PROBLEM_CHANGED,          /* it is not what it was, If-Match says */
 	PROBLEM_INVALID,          /* what the files say cannot be in force */
 	PROBLEM_TOO_MANY_CHANGES, /* of one user */

@@ -125,7 +125,7 @@ json_t *api_refused(enum problem problem, const char *text)
 	snprintf(clean, sizeof(clean), "%s", text);
 	clean_lines(clean);
 	document = problem_json(problem, clean);
-	if (problem != PROBLEM_INVALID)
+	if (problem != PROBLEM_INVALID && problem != PROBLEM_POLICY)
 		return document;
 	list = mistakes(clean);
 	if (json_array_size(list))

@@ -134,17 +134,29 @@ static json_t *release(struct hub *h, struct site *site, const struct imsg_api_r
 	return done_or(problem, why, "released");
 }
 
+static bool is_root(const struct hub *h)
+{
+	const struct asker *who = access_asker(h);
+
+	return who->who.uid == 0 && !who->by_token;
+}
+
 static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	json_t *who = asker_json(access_asker(h));
 	struct apply_order order = {.confirm_s = r->confirm_s,
 		.next_start = r->next_start,
+		.past_policy = r->force,
 		.who = who,
 		.why = "apply",
 		.done = on_applied,
 		.of = r->id};
 
 	(void)site;
+	if (r->force && !is_root(h)) {
+		json_decref(who);
+		return refused(PROBLEM_FOR_ROOT, "%s", "only root may go past policy.yaml");
+	}
 	hub_apply(h, &order);
 	json_decref(who);
 	return NULL;
@@ -170,6 +182,7 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 		.restore = true,
 		.restore_main = main,
 		.over_edits = r->force,
+		.past_policy = r->force && is_root(h),
 		.confirm_s = r->confirm_s,
 		.who = who,
 		.done = on_applied,

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guard rails: what rules permit, of what would be in force and was not before. */
+#include "plan/guard.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define HUB                                                                                        \
+	"concentrator: { name: hub, endpoints: [ { device: wan0, addresses: [198.51.100.1] } ]%s " \
+	"}\n"
+#define SITE                                                                                       \
+	"  - { name: %s, asn: %u, %s tunnels: [ { inside: 169.254.%u.0/30, identity: %s, psk: "    \
+	"'file:/k', %s } ] }\n"
+
+/* Of a hub with these options and one or two sites with theirs. */
+static struct config *hub_with(const char *hub, const char *site, const char *tunnel, bool two)
+{
+	char text[2048], error[CONFIG_ERROR_SIZE];
+	int n = snprintf(
+		text, sizeof(text), HUB "sites:\n" SITE, hub, "a", 65001u, site, 10u, "a", tunnel);
+	struct config *c;
+
+	if (two)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, SITE, "b", 65002u, site, 11u, "b",
+			tunnel);
+	c = config_parse("t", text, (size_t)n, error);
+	if (!c)
+		fail_msg("%s\n%s", text, error);
+	return c;
+}
+
+static struct guard *rules(const char *text)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct guard *g = guard_read("policy.yaml", text, strlen(text), error);
+
+	if (!g)
+		fail_msg("%s: %s", text, error);
+	return g;
+}
+
+struct case_ {
+	const char *rules, *hub, *site, *tunnel;
+	const char *says; /* "": it is permitted */
+};
+
+static void judge(const struct case_ *c)
+{
+	struct config *was = hub_with("", "", "p1_lifetime: 7200", false);
+	struct config *is = hub_with(c->hub, c->site, c->tunnel, false);
+	struct guard *g = rules(c->rules);
+	char error[CONFIG_ERROR_SIZE];
+	bool ok = guard_check(g, was, is, error);
+
+	if (ok != !c->says[0] || (!ok && strcmp(error, c->says) != 0))
+		fail_msg("%s\n%s\nis not\n%s", c->rules, error, c->says);
+	guard_free(g);
+	config_free(was);
+	config_free(is);
+}
+
+static void what_is_permitted(void **state)
+{
+	static const struct case_ cases[] = {
+		{"allow: { tunnel.p1_dh_groups: [14, 19, 20] }", "", "", "p1_dh_groups: [19, 14]",
+			""},
+		{"\nallow:\n  tunnel.p1_dh_groups: [14, 19, 20]\n", "", "",
+			"p1_dh_groups: [19, 2, 22]",
+			"policy.yaml:3: allow tunnel.p1_dh_groups: site 'a' tunnel 0 would have 2; "
+			"allowed are only 14, 19, 20\n"
+			"policy.yaml:3: allow tunnel.p1_dh_groups: site 'a' tunnel 0 would have "
+			"22; "
+			"allowed are only 14, 19, 20"},
+		/* By a profile, too. */
+		{"deny: { tunnel.p1_dh_groups: 2 }", "", "", "algorithms: compatible",
+			"policy.yaml:1: deny tunnel.p1_dh_groups: site 'a' tunnel 0 would have 2; "
+			"not allowed are 2"},
+		{"deny: { tunnel.p1_dh_groups: 2 }", "", "", "esn: false", ""},
+		{"min: { tunnel.p1_lifetime: 7200 }", "", "", "p1_lifetime: 7000",
+			"policy.yaml:1: min tunnel.p1_lifetime: site 'a' tunnel 0 would have 7000; "
+			"the least is 7200"},
+		{"min: { tunnel.p1_lifetime: 7200 }", "", "", "p1_lifetime: 7201", ""},
+		{"max: { site.rate: 50M }", "", "rate: 50M,", "p1_lifetime: 7200", ""},
+		{"max: { site.rate: 50M }", "", "rate: 50001k,", "p1_lifetime: 7200",
+			"policy.yaml:1: max site.rate: site 'a' would have 50001k; the most is "
+			"50M"},
+		{"allow: { site.routing: bgp, tunnel.auth: psk }", "",
+			"class: gateway, routing: static, static_routes: [10.0.0.0/8],",
+			"p1_lifetime: 7200",
+			"policy.yaml:1: allow site.routing: site 'a' would have static; allowed "
+			"are "
+			"only bgp"},
+		{"max: { hub.hold_time: 60 }", ", hold_time: 90", "", "p1_lifetime: 7200",
+			"policy.yaml:1: max hub.hold_time: the hub would have 90; the most is 60"},
+		{"allow: { tunnel.ike_versions: [ikev2] }", "", "", "ike_versions: [ikev2]", ""},
+		{"# nothing yet\n", ", hold_time: 90", "",
+			"p1_lifetime: 3600, p2_lifetime: 900, "
+			"rekey_margin: 60",
+			""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		judge(&cases[i]);
+}
+
+/* What it is already does not keep other things from being changed; what is new is held to it. */
+static void what_is_there_already(void **state)
+{
+	struct config *was = hub_with("", "", "p1_dh_groups: [2]", false);
+	struct config *is = hub_with("", "rate: 5M,", "p1_dh_groups: [2]", true);
+	struct guard *g = rules("deny: { tunnel.p1_dh_groups: [2] }");
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	assert_true(guard_check(g, was, was, error));
+	assert_false(guard_check(g, was, is, error));
+	assert_string_equal(error,
+		"policy.yaml:1: deny tunnel.p1_dh_groups: site 'b' tunnel 0 would "
+		"have 2; not allowed are 2");
+	guard_free(g);
+	config_free(was);
+	config_free(is);
+}
+
+static void mistakes_of_a_policy(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{"allow: { tunnel.p1_dh: [14] }\ndeny: { rate: 5M }\n",
+			"policy.yaml:1: 'tunnel.p1_dh' is no key: hub.KEY, site.KEY or tunnel.KEY "
+			"is "
+			"expected\npolicy.yaml:2: 'rate' is no key: hub.KEY, site.KEY or "
+			"tunnel.KEY is "
+			"expected"},
+		{"allow: { tunnel.p1_dh_groups: [14,\n  4] }",
+			"policy.yaml:2: p1_dh_groups: '4' is no value of it"},
+		{"min: { tunnel.auth: psk }",
+			"policy.yaml:1: auth: it is no number, and has no min"},
+		{"max: { site.rate: [5M, 6M] }", "policy.yaml:1: rate: '' is no value of it"},
+		{"forbid: { site.rate: 5M }", "policy.yaml:1: allow, deny, min or max is expected, "
+					      "each with KEY: VALUES"},
+		{"allow: 5", "policy.yaml:1: allow, deny, min or max is expected, each with KEY: "
+			     "VALUES"},
+		{"[]", "policy.yaml:1: a mapping of allow, deny, min and max is expected"},
+		{"allow: [", "policy.yaml:2: not YAML"},
+	};
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_null(guard_read("policy.yaml", cases[i].text, strlen(cases[i].text), error));
+		if (strncmp(error, cases[i].says, strlen(cases[i].says)) != 0)
+			fail_msg("%s: %s, not %s", cases[i].text, error, cases[i].says);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_permitted),
+		cmocka_unit_test(what_is_there_already),
+		cmocka_unit_test(mistakes_of_a_policy),
+	};
+
+	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}

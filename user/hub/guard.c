@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/guard.h"
+
+#include "base/file.h"
+#include "hub/revision.h"
+#include "plan/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define POLICY     "policy.yaml"
+#define POLICY_MAX (256 << 10)
+
+/* Beside sluice.yaml. */
+static void path_of(const struct hub *h, char path[CONFIG_PATH_SIZE])
+{
+	char *copy = strdup(revision_path(h));
+
+	if (!copy)
+		abort();
+	snprintf(path, CONFIG_PATH_SIZE, "%.200s/" POLICY, dirname(copy));
+	free(copy);
+}
+
+/* What is wrong with it; NULL: nothing. Whoever could write it could do what it forbids. */
+static const char *read_policy(int fd, char *text, size_t *len)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode) || !file_is_of_root(&st))
+		return "it is not a file that root alone can write";
+	n = read(fd, text, POLICY_MAX);
+	if (n < 0 || n == POLICY_MAX)
+		return n < 0 ? strerror(errno) : "larger than 256 KiB";
+	*len = (size_t)n;
+	return NULL;
+}
+
+bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_ERROR_SIZE])
+{
+	char path[CONFIG_PATH_SIZE], *text;
+	const char *why;
+	struct guard *g = NULL;
+	size_t len = 0;
+	bool ok;
+	int fd;
+
+	path_of(h, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return true;
+	text = malloc(POLICY_MAX);
+	if (!text)
+		abort();
+	why = fd < 0 ? strerror(errno) : read_policy(fd, text, &len);
+	if (why)
+		snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, why);
+	else
+		g = guard_read(path, text, len, error);
+	ok = g && guard_check(g, h->config, is, error);
+	guard_free(g);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
