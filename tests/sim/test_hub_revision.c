@@ -4,6 +4,8 @@
 
 #include "store/revisions.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 
 /* ---- a disk that is slow: each fsync takes so long ---- */
@@ -17,8 +19,21 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-#define ONE WORLD_SITE("one", "1", "")
-#define TWO WORLD_SITE("two", "2", "")
+/* ---- how often a directory is read ---- */
+
+static unsigned int scans;
+
+DIR *opendir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	scans++;
+	return fd < 0 ? NULL : fdopendir(fd);
+}
+
+#define ONE   WORLD_SITE("one", "1", "")
+#define TWO   WORLD_SITE("two", "2", "")
+#define THREE WORLD_SITE("three", "3", "")
 #define DOCUMENT(n)                                                                                \
 	"asn: 6500" n "\ntunnels: [ { inside: 169.254.10" n ".0/30, identity: d" n ".example, "    \
 	"psk: 'file:DIR/psk' } ]\n"
@@ -270,6 +285,24 @@ static void what_is_not_confirmed_goes_back(void **state)
 	in_force(4, true, false, false);
 }
 
+/* Two hundred revisions are one look at their directory. */
+static void the_history_is_one_look(void **state)
+{
+	json_t *history;
+
+	(void)state;
+	world_configure("", ONE);
+	world_apply();
+	world_configure("", TWO);
+	world_apply();
+	in_force(3, false, true, false);
+	scans = 0;
+	history = revision_history(world.hub);
+	assert_int_equal(scans, 1);
+	assert_int_equal(json_array_size(json_object_get(history, "revisions")), 3);
+	json_decref(history);
+}
+
 static void so_it_does_while_nobody_runs(void **state)
 {
 	(void)state;
@@ -354,7 +387,7 @@ static void a_disk_that_stands_still(void **state)
 		world_wait(10);
 	refused("nothing was applied: the disk stands still");
 	world_apply();
-	refused("another configuration is being applied");
+	refused("the disk stands still on which another configuration");
 	disk_s = 0;
 	for (int i = 0; i < 2000 && world.hub->applying; i++)
 		world_wait(10);
@@ -388,6 +421,61 @@ static void back_without_a_disk(void **state)
 	snprintf(command, sizeof(command), "umount %s/.new", world.revisions);
 	assert_int_equal(system(command), 0);
 	again();
+	in_force(3, true, true, false);
+}
+
+/* Longer than hub waits for a disk. */
+#define disk_until(condition)                                                                      \
+	do {                                                                                       \
+		for (int i = 0; i < 3000 && !(condition); i++)                                     \
+			world_wait(10);                                                            \
+		assert_true(condition);                                                            \
+	} while (0)
+
+/* A disk that stands still keeps nobody cut off; what is in force is written when it goes on. */
+static void back_though_the_disk_stands_still(void **state)
+{
+	json_t *info;
+
+	(void)state;
+	world_configure("", ONE);
+	world_apply_order((struct apply_order){.confirm_s = 2});
+	in_force(2, true, false, false);
+	disk_s = 12;
+	disk_until(world_site("two"));
+	in_force(0, true, true, false);
+	world_apply();
+	refused("the disk stands still");
+	disk_s = 0;
+	disk_until(revision_number(world.hub));
+	in_force(3, true, true, false);
+	info = info_of(3);
+	assert_string_equal(json_string_value(json_object_get(info, "why")),
+		"revision 2 was not confirmed in time");
+	assert_int_equal(json_integer_value(json_object_get(info, "before")), 2);
+	json_decref(info);
+	again();
+	in_force(3, true, true, false);
+}
+
+/* Nor does it when a person has tried to go back, and waits for the disk. */
+static void back_though_another_one_waits_for_the_disk(void **state)
+{
+	(void)state;
+	world_configure("", ONE);
+	world_apply_order((struct apply_order){.confirm_s = 8});
+	in_force(2, true, false, false);
+	disk_s = 9;
+	go_back(1, (struct apply_order){0});
+	refused("nothing was applied: the disk stands still");
+	in_force(2, true, false, false);
+	disk_until(world_site("two"));
+	in_force(0, true, true, false);
+	/* It ends meanwhile. */
+	world_stop();
+	disk_s = 0;
+	sleep(10);
+	world_run();
 	in_force(3, true, true, false);
 }
 
@@ -463,12 +551,15 @@ int main(int argc, char **argv)
 		TEST(an_edit_is_not_written_over),
 		TEST(confirmed_it_stays),
 		TEST(what_is_not_confirmed_goes_back),
+		TEST(the_history_is_one_look),
 		TEST(so_it_does_while_nobody_runs),
 		TEST(back_before_it_is_confirmed),
 		TEST(at_the_next_start),
 		TEST(without_a_disk_nothing_changes),
 		TEST(a_disk_that_stands_still),
 		TEST(back_without_a_disk),
+		TEST(back_though_the_disk_stands_still),
+		TEST(back_though_another_one_waits_for_the_disk),
 		TEST(confirming_needs_a_disk),
 		TEST(back_to_what_is_in_force),
 		TEST(an_end_while_it_is_written),

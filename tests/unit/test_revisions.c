@@ -98,6 +98,7 @@ static void assert_is(uint64_t number, const char *text)
 static void test_one_after_the_other(void **state)
 {
 	char error[CONFIG_ERROR_SIZE];
+	uint64_t *numbers;
 	json_t *info;
 
 	(void)state;
@@ -105,8 +106,10 @@ static void test_one_after_the_other(void **state)
 	assert_int_equal(put("one"), 1);
 	assert_int_equal(put("two"), 2);
 	assert_int_equal(revisions_newest(&r), 2);
-	assert_int_equal(revisions_before(&r, 2), 1);
-	assert_int_equal(revisions_before(&r, 1), 0);
+	assert_int_equal(revisions_list(&r, &numbers), 2);
+	assert_int_equal(numbers[0], 2);
+	assert_int_equal(numbers[1], 1);
+	free(numbers);
 	assert_is(1, "one");
 	assert_is(2, "two");
 	info = revisions_info(&r, 1);

@@ -117,4 +117,6 @@ void print_history(const json_t *document)
 								    : "in force");
 	}
 	table_print(&t, "no revisions");
+	if (!now)
+		printf("what is in force is on no disk\n");
 }

@@ -106,6 +106,8 @@ struct apply_pending {
 
 	bool late; /* the disk stands still, and nobody waits for the job any more */
 	bool in_any_case, past_policy;
+	struct apply_pending *stuck; /* the late one, whose place this one has without a disk */
+	bool write_down;             /* that has ended meanwhile */
 };
 
 enum { WRITTEN_WITHIN_S = 5 };
@@ -239,14 +241,34 @@ void hub_log_doubt(void *context, const char *text)
 	log_warn("%s", text);
 }
 
+/* What has come into force while a disk stood still is written when that goes on. */
+static void write_down(struct hub *h)
+{
+	hub_apply(h, &(struct apply_order){.documents = documents_copy(revision_documents(h)),
+			     .why = revision_why(h)});
+}
+
+static void summarize(const struct hub *h, const struct changes *n, char summary[CONFIG_ERROR_SIZE])
+{
+	uint64_t number = revision_number(h);
+	char which[40] = "on no disk";
+
+	if (number)
+		snprintf(which, sizeof(which), "revision %" PRIu64, number);
+	snprintf(summary, CONFIG_ERROR_SIZE,
+		"%s: %u sites added, %u changed, %u removed, %u untouched", which, n->added,
+		n->changed, n->removed, h->config->site_count - n->added - n->changed);
+}
+
 static void commit(struct hub *h, struct apply_pending *own)
 {
 	struct config *old = h->config, *c = own->config;
 	char summary[CONFIG_ERROR_SIZE];
+	bool unwritten = own->write_down;
 	struct changes n = {0};
 
 	log_hear(hear, own);
-	h->applying = NULL;
+	h->applying = own->stuck;
 	h->config = c;
 	h->model.config = c;
 	if (own->documents)
@@ -270,10 +292,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	hub_programs_ask(h, !own->only_some);
 	hub_host_look(h);
 	config_free(old);
-	snprintf(summary, sizeof(summary),
-		"revision %" PRIu64 ": %u sites added, %u changed, %u removed, %u untouched",
-		revision_number(h), n.added, n.changed, n.removed,
-		c->site_count - n.added - n.changed);
+	summarize(h, &n, summary);
 	log_info("configuration applied: %s", summary);
 	config_doubts(c, hub_log_doubt, NULL);
 	if (own->restored[0])
@@ -284,6 +303,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	own->certificates = NULL;
 	own->info = NULL;
 	pending_free(own);
+	if (unwritten)
+		write_down(h);
 }
 
 static void on_left(evutil_socket_t fd, short what, void *arg)
@@ -397,34 +418,42 @@ static void on_settled(void *arg)
 	go_on(p);
 }
 
-/* It has been decided, and a kill of hub changes nothing of that; only a loss of power might. */
-static void on_unsettled(evutil_socket_t fd, short what, void *arg)
+/* The thread keeps `p`, and whatever it reads; what goes on is another one. */
+static struct apply_pending *go_on_without(struct apply_pending *p)
 {
-	struct apply_pending *p = arg, *own = calloc(1, sizeof(*own));
+	struct apply_pending *own = calloc(1, sizeof(*own));
 
-	(void)fd, (void)what;
 	if (!own)
 		abort();
-	log_warn("%s: the disk stands still: after a loss of power the revision before is in force",
-		p->directory);
-	/* The thread keeps `p`; what goes on is another one. */
 	event_free(p->timer);
 	p->timer = NULL;
 	*own = *p;
 	own->job = NULL;
 	own->documents = documents_copy(p->documents);
+	own->info = json_deep_copy(p->info);
+	own->writes = json_deep_copy(p->writes);
+	own->keys = json_deep_copy(p->keys);
 	own->seen = NULL;
 	own->settled = NULL;
 	p->config = NULL;
 	p->certificates = NULL;
 	p->live = NULL;
-	p->info = p->warnings = NULL;
-	own->writes = json_deep_copy(p->writes);
-	own->keys = json_deep_copy(p->keys);
+	p->warnings = NULL;
 	p->more = NULL;
+	own->hub->applying = own;
+	return own;
+}
+
+/* It has been decided, and a kill of hub changes nothing of that; only a loss of power might. */
+static void on_unsettled(evutil_socket_t fd, short what, void *arg)
+{
+	struct apply_pending *p = arg, *own = go_on_without(p);
+
+	(void)fd, (void)what;
+	log_warn("%s: the disk stands still: after a loss of power the revision before is in force",
+		own->directory);
 	if (job_end(p->job, pending_left))
 		pending_free(p);
-	own->hub->applying = own;
 	go_on(own);
 }
 
@@ -438,6 +467,23 @@ static void not_written(struct apply_pending *p, const char *why)
 	end(p->hub, p, false, text);
 }
 
+/* The disk goes on; what it kept was never placed, and what has gone back without it is written now. */
+static void late_is_over(struct apply_pending *own)
+{
+	struct hub *h = own->hub;
+	bool leaving = h->applying != own;
+
+	if (leaving) {
+		h->applying->stuck = NULL;
+		h->applying->write_down = true;
+	} else {
+		h->applying = NULL;
+	}
+	pending_free(own);
+	if (!leaving && !revision_number(h))
+		write_down(h);
+}
+
 static void on_written(void *arg)
 {
 	struct apply_pending *p = arg;
@@ -445,8 +491,7 @@ static void on_written(void *arg)
 
 	job_over(p);
 	if (p->late) {
-		p->hub->applying = NULL;
-		pending_free(p);
+		late_is_over(p);
 		return;
 	}
 	if (p->error || !revisions_place(&store, p->info)) {
@@ -467,6 +512,16 @@ static void on_written(void *arg)
 		go_on(p);
 }
 
+/* It goes back, though nothing of that is on a disk before this one goes on; a start before that goes back as well. */
+static void go_back_without_disk(struct apply_pending *p, struct apply_pending *stuck)
+{
+	log_error("%s: the disk stands still: what was in force before is so again, and on no "
+		  "disk; it is written when that goes on",
+		p->directory);
+	p->stuck = stuck;
+	leave_and_commit(p->hub, p);
+}
+
 /* The thread cannot be ended, and until it has there is no other; what it writes is not placed. */
 static void on_standstill(evutil_socket_t fd, short what, void *arg)
 {
@@ -475,6 +530,13 @@ static void on_standstill(evutil_socket_t fd, short what, void *arg)
 	struct apply_pending *p = arg;
 
 	(void)fd, (void)what;
+	if (p->in_any_case) {
+		struct apply_pending *own = go_on_without(p);
+
+		p->late = true;
+		go_back_without_disk(own, p);
+		return;
+	}
 	p->late = true;
 	log_error("%s: %s", p->directory, why);
 	log_hear(hear, p);
@@ -514,9 +576,11 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 static enum problem take(struct hub *h, struct apply_pending *p, const struct apply_order *order,
 	char summary[CONFIG_ERROR_SIZE])
 {
-	if (h->applying) {
+	if (h->applying && !(order->in_any_case && h->applying->late)) {
 		snprintf(summary, CONFIG_ERROR_SIZE,
-			"another configuration is being applied; try again");
+			h->applying->late ? "the disk stands still on which another configuration "
+					    "was to be written; try again"
+					  : "another configuration is being applied; try again");
 		return PROBLEM_BUSY;
 	}
 	if (order->confirm_s && !revision_number(h)) {
@@ -539,7 +603,7 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 
 void hub_apply(struct hub *h, const struct apply_order *order)
 {
-	struct apply_pending *p = pending_new(h, order);
+	struct apply_pending *p = pending_new(h, order), *stuck = h->applying;
 	char summary[CONFIG_ERROR_SIZE];
 	enum problem problem;
 
@@ -570,7 +634,9 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 		json_object_set(p->info, "keys", p->keys); /* see store/made.h */
 	if (p->restore_main || apply_writes_main(p->writes))
 		json_object_set_new(p->info, "wrote_main", json_true());
-	if (!begin_job(p, write_it, on_written, on_standstill))
+	if (stuck)
+		go_back_without_disk(p, stuck);
+	else if (!begin_job(p, write_it, on_written, on_standstill))
 		not_written(p, strerror(errno));
 }
 
@@ -605,15 +671,22 @@ bool hub_apply_is_writing(const struct hub *h)
 	return h->applying && h->applying->job;
 }
 
+static void give_up(struct apply_pending *p)
+{
+	if (p->timer)
+		event_free(p->timer);
+	p->timer = NULL;
+	if (!p->job || job_end(p->job, pending_left))
+		pending_free(p);
+}
+
 void hub_apply_give_up(struct hub *h)
 {
-	struct apply_pending *p = h->applying;
+	struct apply_pending *p = h->applying, *stuck = p ? p->stuck : NULL;
 
 	h->applying = NULL;
-	if (p && p->timer)
-		event_free(p->timer);
+	if (stuck)
+		give_up(stuck);
 	if (p)
-		p->timer = NULL;
-	if (p && (!p->job || job_end(p->job, pending_left)))
-		pending_free(p);
+		give_up(p);
 }

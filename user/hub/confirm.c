@@ -9,20 +9,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { AGAIN_S = 60 }; /* what cannot go back is tried again */
+/* What cannot go back is tried again, soon if it is only in another one's way. */
+enum { AGAIN_S = 60, AGAIN_BUSY_S = 2 };
 
 static void on_gone_back(struct hub *h, uint64_t entry, enum problem problem, const char *summary,
 	const json_t *warnings, const json_t *more)
 {
 	bool ok = problem == PROBLEM_NONE;
+	unsigned int again = problem == PROBLEM_BUSY ? AGAIN_BUSY_S : AGAIN_S;
 
 	(void)warnings, (void)more; /* they are in the log */
 	hub_audit_note_end(h, entry, ok ? "done" : "refused", summary);
 	if (ok)
 		return;
-	log_error("what was not confirmed is still in force: %s; tried again in %d s", summary,
-		AGAIN_S);
-	revision_late_again(h, AGAIN_S);
+	log_error("what was not confirmed is still in force: %s; tried again in %u s", summary,
+		again);
+	revision_late_again(h, again);
 }
 
 /* Files stay as a person has edited them: what was not confirmed is a pending edit from then on. */
@@ -37,7 +39,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 	snprintf(why, sizeof(why), "revision %" PRIu64 " was not confirmed in time",
 		revision_number(h));
 	order.why = why;
-	order.documents = revision_get(h, order.back_to, error);
+	order.documents = revision_documents_before(h, error);
 	if (!order.documents) {
 		on_gone_back(h, 0, PROBLEM_FAILED, error, NULL, NULL);
 		return;

@@ -20,6 +20,8 @@ struct revision {
 	struct revisions store;
 	const char *path; /* of sluice.yaml */
 	struct documents *documents;
+	struct documents
+		*before;    /* what it would go back to, which needs no disk; NULL: it stays */
 	json_t *info;       /* without a number: it is on no disk */
 	char why[128];      /* of the first one; "": it is a revision already */
 	struct event *late; /* added: what is in force waits to be confirmed until then */
@@ -145,6 +147,7 @@ void revision_free(struct revision *v)
 	if (v->late)
 		event_free(v->late);
 	documents_free(v->documents);
+	documents_free(v->before);
 	json_decref(v->info);
 	free(v);
 }
@@ -227,7 +230,9 @@ json_t *revision_info(const struct hub *h, const json_t *who, const char *why, u
 
 	json_object_set_new(info, "file", file ? file : json_string("?"));
 	json_object_set_new(info, "who", who ? json_deep_copy(who) : json_string("sluiced"));
-	json_object_set_new(info, "before", json_integer((json_int_t)revision_number(h)));
+	json_object_set_new(info, "before",
+		json_integer((
+			json_int_t)(revision_number(h) ? revision_number(h) : revision_before(h))));
 	if (confirm_s) {
 		json_object_set_new(info, "confirm_s", json_integer(confirm_s));
 		json_object_set_new(
@@ -287,8 +292,13 @@ void revision_set(struct hub *h, struct documents *own_documents, json_t *own_in
 	struct revision *v = h->revision;
 	int64_t by = number_in(own_info, "confirm_by_s"), most = number_in(own_info, "confirm_s");
 
+	documents_free(v->before);
+	v->before = NULL;
 	if (own_documents) {
-		documents_free(v->documents);
+		if (by)
+			v->before = v->documents;
+		else
+			documents_free(v->documents);
 		v->documents = own_documents;
 	}
 	json_decref(v->info);
@@ -432,7 +442,11 @@ void revision_begin(struct hub *h)
 	if (h->revision->why[0]) {
 		become_a_revision(h);
 	} else {
+		char why[CONFIG_ERROR_SIZE];
+
 		revision_set(h, NULL, json_incref(h->revision->info));
+		if (json_object_get(h->revision->info, "confirm_by_s"))
+			h->revision->before = revision_get(h, revision_before(h), why);
 		write_what_is_left(h);
 	}
 	tell_pending(h);
@@ -451,6 +465,17 @@ const char *revision_path(const struct hub *h)
 struct documents *revision_get(const struct hub *h, uint64_t number, char error[CONFIG_ERROR_SIZE])
 {
 	return revisions_get(&h->revision->store, number, error);
+}
+
+struct documents *revision_documents_before(const struct hub *h, char error[CONFIG_ERROR_SIZE])
+{
+	return h->revision->before ? documents_copy(h->revision->before)
+				   : revision_get(h, revision_before(h), error);
+}
+
+const char *revision_why(const struct hub *h)
+{
+	return text_in(h->revision->info, "why");
 }
 
 const struct documents *revision_documents(const struct hub *h)
@@ -493,9 +518,11 @@ json_t *revision_history(const struct hub *h)
 {
 	const struct revisions *store = &h->revision->store;
 	json_t *list = json_array();
+	uint64_t *numbers;
+	size_t count = revisions_list(store, &numbers);
 
-	for (uint64_t n = UINT64_MAX; (n = revisions_before(store, n));) {
-		json_t *info = revisions_info(store, n);
+	for (size_t i = 0; i < count; i++) {
+		json_t *info = revisions_info(store, numbers[i]);
 
 		/* What is for hub itself. */
 		json_object_del(info, "since");
@@ -504,8 +531,9 @@ json_t *revision_history(const struct hub *h)
 		json_object_del(info, "wrote_main");
 		json_object_del(info, "gone");
 		json_array_append_new(
-			list, info ? info : json_pack("{s:I}", "number", (json_int_t)n));
+			list, info ? info : json_pack("{s:I}", "number", (json_int_t)numbers[i]));
 	}
+	free(numbers);
 	return view_history(revision_number(h), list);
 }
 

@@ -50,9 +50,13 @@ const char *revision_path(const struct hub *h);
 /* One that was in force; NULL with a sentence. For documents_free(). */
 struct documents *revision_get(const struct hub *h, uint64_t number, char error[CONFIG_ERROR_SIZE]);
 
-/* What is in force, and its number; 0: it is on no disk. */
+/* What is in force, its number, and why it is; 0: it is on no disk. */
 const struct documents *revision_documents(const struct hub *h);
 uint64_t revision_number(const struct hub *h);
+const char *revision_why(const struct hub *h);
+
+/* What the one that waits to be confirmed goes back to. Like revision_get(). */
+struct documents *revision_documents_before(const struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
 /* Hub could not start: where what it started with is from, if not from the files. */
 void revision_tell_start_failed(const struct hub *h);

@@ -64,13 +64,17 @@ static bool files_name(const json_t *info, const char *path)
 static bool is_named(
 	const struct revisions *r, uint64_t oldest, const json_t *info, const char *path)
 {
-	if (revision_names(r, oldest, path) || files_name(info, path))
+	uint64_t *numbers;
+	size_t count;
+	bool named = revision_names(r, oldest, path) || files_name(info, path);
+
+	if (named)
 		return true;
-	for (uint64_t n = UINT64_MAX; (n = revisions_before(r, n)) > oldest;) {
-		if (revision_names(r, n, path))
-			return true;
-	}
-	return false;
+	count = revisions_list(r, &numbers);
+	for (size_t i = 0; i < count && numbers[i] > oldest && !named; i++)
+		named = revision_names(r, numbers[i], path);
+	free(numbers);
+	return named;
 }
 
 bool made_pass_on(const struct revisions *r, uint64_t from, uint64_t to)

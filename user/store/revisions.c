@@ -49,38 +49,49 @@ static uint64_t number_of(const char *name)
 	return !errno && !*end && !strcmp(name, again) ? n : 0;
 }
 
-/* The highest number below `limit`, and in *count how many are below. */
-static uint64_t highest(const struct revisions *r, uint64_t limit, size_t *count)
+static int higher_first(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? 1 : *x > *y ? -1 : 0;
+}
+
+size_t revisions_list(const struct revisions *r, uint64_t **numbers)
 {
 	DIR *d = opendir(r->directory);
 	int why = d || errno == ENOENT ? 0 : errno;
-	uint64_t most = 0;
+	size_t count = 0, room = 0;
 
-	*count = 0;
+	*numbers = NULL;
 	for (struct dirent *e; d && (e = readdir(d));) {
 		uint64_t n = number_of(e->d_name);
 
-		if (!n || n >= limit)
+		if (!n)
 			continue;
-		++*count;
-		most = n > most ? n : most;
+		if (count == room) {
+			room = room ? 2 * room : 64;
+			*numbers = realloc(*numbers, room * sizeof(**numbers));
+			if (!*numbers)
+				abort();
+		}
+		(*numbers)[count++] = n;
 	}
 	if (d)
 		closedir(d);
+	if (count)
+		qsort(*numbers, count, sizeof(**numbers), higher_first);
 	errno = why;
-	return most;
+	return count;
 }
 
 uint64_t revisions_newest(const struct revisions *r)
 {
-	return revisions_before(r, UINT64_MAX);
-}
+	uint64_t *numbers, newest = revisions_list(r, &numbers) ? numbers[0] : 0;
+	int why = errno;
 
-uint64_t revisions_before(const struct revisions *r, uint64_t number)
-{
-	size_t count;
-
-	return highest(r, number, &count);
+	free(numbers);
+	errno = why;
+	return newest;
 }
 
 /* ---- writing ---- */
@@ -167,19 +178,16 @@ static void remove_revision(const struct revisions *r, uint64_t number)
 /* What cannot be removed is tried again with the next one. */
 static void forget_old(const struct revisions *r, revision_goes *goes)
 {
-	uint64_t oldest = UINT64_MAX, n;
+	uint64_t *numbers;
 	size_t count;
 
 	(void)remove_tree(r, OLD_NAME);
-	(void)highest(r, oldest, &count);
-	if (count <= REVISIONS_KEPT)
-		return;
-	for (size_t i = 0; i < REVISIONS_KEPT; i++)
-		oldest = revisions_before(r, oldest);
-	for (n = oldest; (n = revisions_before(r, n));) {
-		if (goes(r, n, oldest))
-			remove_revision(r, n);
+	count = revisions_list(r, &numbers);
+	for (size_t i = REVISIONS_KEPT; i < count; i++) {
+		if (goes(r, numbers[i], numbers[REVISIONS_KEPT - 1]))
+			remove_revision(r, numbers[i]);
 	}
+	free(numbers);
 }
 
 bool revisions_write(

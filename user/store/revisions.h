@@ -21,8 +21,8 @@ struct revisions {
 /* The number of the newest one; 0: there is none, or with errno they cannot be looked at. */
 uint64_t revisions_newest(const struct revisions *r);
 
-/* The highest number below `number`; 0: there is none. */
-uint64_t revisions_before(const struct revisions *r, uint64_t number);
+/* The numbers of all of them, the highest first, in *numbers; for free(). 0: there is none. */
+size_t revisions_list(const struct revisions *r, uint64_t **numbers);
 
 /*
  * Writes documents beside the revisions, with what revision.json is to say, and has them on the disk. Waits for it.
