@@ -385,7 +385,7 @@ static void a_tunnel_without_interface_carries_nothing(void **state)
 	(void)state;
 	hub_site_remove(world.hub, world_site("one"));
 	fake.no_interfaces = true;
-	hub_site_add(world.hub, &conf);
+	hub_site_add(world.hub, &conf, SITE_SLOTS);
 	world_turn();
 	assert_int_equal(world_site("one")->tunnels[0].ifindex, 0);
 	/* The kernel goes on by itself when data ends: what is on its way is not lost. */

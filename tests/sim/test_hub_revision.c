@@ -315,6 +315,41 @@ static void so_it_does_while_nobody_runs(void **state)
 	in_force(3, true, true, false);
 }
 
+static void slots_are(int one, int two, int three)
+{
+	const struct site *sites[] = {world_site("one"), world_site("two"), world_site("three")};
+	int wanted[] = {one, two, three};
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sites[i] ? (int)sites[i]->slot : -1, wanted[i]);
+}
+
+/* Neither a restart nor another order or company changes which one it is. */
+static void a_slot_stays_with_its_site(void **state)
+{
+	(void)state;
+	slots_are(0, 1, -1);
+	world_configure("", THREE ONE TWO);
+	world_apply();
+	slots_are(0, 1, 2);
+	world_configure("", THREE TWO);
+	world_apply();
+	slots_are(-1, 1, 2);
+	again();
+	slots_are(-1, 1, 2);
+	world_configure("", ONE THREE TWO);
+	world_apply();
+	again();
+	slots_are(world_site("one")->slot, 1, 2);
+	assert_true(world_site("one")->slot == 0 || world_site("one")->slot > 2);
+	/* Also where a start takes files that were never applied. */
+	world_configure("", THREE TWO);
+	world_write("revisions/4/sluice.yaml", "concentrator: {\n");
+	again();
+	in_force(5, false, true, true);
+	slots_are(-1, 1, 2);
+}
+
 static void back_before_it_is_confirmed(void **state)
 {
 	(void)state;
@@ -553,6 +588,7 @@ int main(int argc, char **argv)
 		TEST(what_is_not_confirmed_goes_back),
 		TEST(the_history_is_one_look),
 		TEST(so_it_does_while_nobody_runs),
+		TEST(a_slot_stays_with_its_site),
 		TEST(back_before_it_is_confirmed),
 		TEST(at_the_next_start),
 		TEST(without_a_disk_nothing_changes),

@@ -168,7 +168,7 @@ static void a_removed_site_takes_it_along(void **state)
 			hub_site_remove(world.hub, world_site("one"));
 			assert_null(world_site("one"));
 		}
-		hub_site_add(world.hub, &conf);
+		hub_site_add(world.hub, &conf, SITE_SLOTS);
 		assert_false(world_site("one")->tunnels[1].admin_down);
 	}
 }

@@ -51,7 +51,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 
 		if (!site) {
 			log_info("site %s: added", c->sites[i].name);
-			hub_site_add(h, &c->sites[i]);
+			hub_site_add(h, &c->sites[i], revision_slot(h, c->sites[i].name));
 			n->added++;
 		} else if (memcmp(&site->conf, &c->sites[i], sizeof(site->conf))) {
 			log_info("site %s: changed", c->sites[i].name);
@@ -628,6 +628,7 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	p->info = revision_info(h, order->who, order->why, order->confirm_s);
 	revision_note_since(h, p->info, p->documents);
 	revision_note_gone(h, p->info, p->config);
+	revision_note_slots(h, p->info, p->config);
 	if (p->writes)
 		json_object_set(p->info, "writes", p->writes);
 	if (json_array_size(p->keys))

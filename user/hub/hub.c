@@ -270,7 +270,7 @@ void hub_begin(struct hub *h, bool verbose)
 	access_look_up(h, &h->config->concentrator.access);
 	admin_load(h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
-		hub_site_add(h, &h->config->sites[i]);
+		hub_site_add(h, &h->config->sites[i], revision_slot(h, h->config->sites[i].name));
 	hub_programs_ask(h, false);
 	hub_claims_collect(h);
 	hub_sources_set(h);

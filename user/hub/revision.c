@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/hub.h"
 #include "store/made.h"
+#include "hub/slots.h"
 #include "store/revisions.h"
 #include "view/view.h"
 
@@ -23,6 +24,7 @@ struct revision {
 	struct documents
 		*before;    /* what it would go back to, which needs no disk; NULL: it stays */
 	json_t *info;       /* without a number: it is on no disk */
+	json_t *slots;      /* of its sites */
 	char why[128];      /* of the first one; "": it is a revision already */
 	struct event *late; /* added: what is in force waits to be confirmed until then */
 };
@@ -149,6 +151,7 @@ void revision_free(struct revision *v)
 	documents_free(v->documents);
 	documents_free(v->before);
 	json_decref(v->info);
+	json_decref(v->slots);
 	free(v);
 }
 
@@ -287,6 +290,26 @@ void revision_note_gone(const struct hub *h, json_t *info, const struct config *
 	json_object_set_new(info, "gone", gone);
 }
 
+void revision_note_slots(const struct hub *h, json_t *info, const struct config *c)
+{
+	json_object_set_new(info, "slots", slots_choose(&h->model, c, h->revision->slots));
+}
+
+uint32_t revision_slot(const struct hub *h, const char *site)
+{
+	return slots_find(h->revision->slots, site);
+}
+
+static void take_slots(struct revision *v, const json_t *info)
+{
+	json_t *slots = json_object_get(info, "slots");
+
+	if (!json_is_object(slots))
+		return;
+	json_decref(v->slots);
+	v->slots = json_incref(slots);
+}
+
 void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
 {
 	struct revision *v = h->revision;
@@ -301,6 +324,7 @@ void revision_set(struct hub *h, struct documents *own_documents, json_t *own_in
 			documents_free(v->documents);
 		v->documents = own_documents;
 	}
+	take_slots(v, own_info);
 	json_decref(v->info);
 	v->info = own_info;
 	event_del(v->late);
@@ -362,6 +386,7 @@ static void become_a_revision(struct hub *h)
 	if (!info) {
 		info = revision_info(h, NULL, v->why, 0);
 		json_object_set_new(info, "before", json_integer((json_int_t)newest));
+		revision_note_slots(h, info, h->config);
 		if (revisions_write(&v->store, v->documents, info) &&
 			revisions_place(&v->store, info))
 			revisions_settle(&v->store, made_pass_on);
@@ -437,8 +462,23 @@ static void write_what_is_left(struct hub *h)
 	documents_free(before);
 }
 
+/* Those of the newest revision, also where the files are in force instead. */
+static void keep_slots(struct hub *h)
+{
+	struct revision *v = h->revision;
+	uint64_t newest = revision_number(h) ? 0 : revisions_newest(&v->store);
+	json_t *info = newest ? revisions_info(&v->store, newest) : json_incref(v->info);
+
+	take_slots(v, info);
+	json_decref(info);
+	info = slots_choose(&h->model, h->config, v->slots);
+	json_decref(v->slots);
+	v->slots = info;
+}
+
 void revision_begin(struct hub *h)
 {
+	keep_slots(h);
 	if (h->revision->why[0]) {
 		become_a_revision(h);
 	} else {
@@ -530,6 +570,7 @@ json_t *revision_history(const struct hub *h)
 		json_object_del(info, "keys");
 		json_object_del(info, "wrote_main");
 		json_object_del(info, "gone");
+		json_object_del(info, "slots");
 		json_array_append_new(
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)numbers[i]));
 	}

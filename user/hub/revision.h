@@ -100,6 +100,10 @@ void revision_note_gone(const struct hub *h, json_t *info, const struct config *
 /* {NAME: seconds of 1970} of sites that were removed in the last hour; a reference of the caller's own. */
 json_t *revision_gone(const struct hub *h);
 
+/* And which slot each site of it has; and what that is of a site of the one that is in force, SITE_SLOTS: any. */
+void revision_note_slots(const struct hub *h, json_t *info, const struct config *c);
+uint32_t revision_slot(const struct hub *h, const char *site);
+
 /* The revision in which a document that is in force was changed last; its name is as documents_find() has it. */
 uint64_t revision_since(const struct hub *h, const char *site);
 

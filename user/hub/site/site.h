@@ -11,7 +11,7 @@
  * sites.c: a site of the configuration comes, goes, or is another one now. It and its tunnels are told to the
  * children.
  */
-void hub_site_add(struct hub *h, const struct site_conf *conf);
+void hub_site_add(struct hub *h, const struct site_conf *conf, uint32_t slot); /* SITE_SLOTS: any */
 void hub_site_remove(struct hub *h, struct site *site);
 /* Tunnels that become others are replaced. Those that stay are told of in hub_sites_settle(). */
 void hub_site_change(struct hub *h, struct site *site, const struct site_conf *conf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sites and their tunnels. A site keeps its slot as long as it exists; slots of removed sites are
+ * Sites and their tunnels. A site keeps its slot as long as it exists (hub/slots.h); slots of removed sites are
  * taken again last, so that a counter in a dump rarely changes its owner.
  */
 #include "hub/site/bfd_sockets.h"
@@ -43,13 +43,13 @@ void hub_sample(struct hub *h)
 	}
 }
 
-static uint32_t free_slot(struct hub *h)
+/* The one that is wanted, if it is free. */
+static uint32_t take_slot(struct hub *h, uint32_t wanted)
 {
-	while (h->model.sites[h->model.next_slot])
-		h->model.next_slot = (h->model.next_slot + 1) % SITE_SLOTS;
+	uint32_t slot = wanted < SITE_SLOTS ? wanted : h->model.next_slot;
 
-	uint32_t slot = h->model.next_slot;
-
+	while (h->model.sites[slot])
+		slot = (slot + 1) % SITE_SLOTS;
 	h->model.next_slot = (slot + 1) % SITE_SLOTS;
 	return slot;
 }
@@ -111,13 +111,13 @@ static void stop_tunnel(struct hub *h, struct site *site, unsigned int t)
 	hub_interface_del(h, m.tunnel);
 }
 
-void hub_site_add(struct hub *h, const struct site_conf *conf)
+void hub_site_add(struct hub *h, const struct site_conf *conf, uint32_t slot)
 {
 	struct site *site = calloc(1, sizeof(*site));
 
 	if (!site)
 		abort();
-	site->slot = free_slot(h);
+	site->slot = take_slot(h, slot);
 	memcpy(&site->conf, conf, sizeof(*conf));
 	hub_group_choose(h, site);
 	admin_restore(h, site);
