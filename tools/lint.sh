@@ -21,7 +21,7 @@ declare -A may=(
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
 	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base ipc proc proc/api"
 	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike ipc plan state view sluice"
-	[plan]="base config plan" [store]="base config store" [audit]="base crypto audit"
+	[plan]="base bgp config crypto dataplane ike ipc plan state sluice" [store]="base config store" [audit]="base crypto audit"
 )
 # Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
 below="base crypto audit esp ike bgp config dataplane ipc state plan store view sluice hub"

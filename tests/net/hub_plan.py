@@ -48,7 +48,7 @@ def base():
 
 
 # Row: where, key, edits {key: value}. `here` says which site or tunnel, where it matters; `sees` what must be
-# seen where the plan leaves it open; `reach` False: what goes to hosts of the site may stop, because it is told to.
+# seen where it depends on what was negotiated; `reach` False: what goes to hosts of the site may stop, because it is told to.
 class Row:
     def __init__(self, where, key, edits, here=None, sees=None, reach=True, unlike=None):
         self.where, self.key, self.edits, self.here, self.sees, self.reach = where, key, edits, here, sees, reach
@@ -99,7 +99,8 @@ ROWS = [
     site("name", lambda h: f"other-{h[0]}"), site("class", "gateway", here=1), site("bandwidth", "large", here=2),
     site("asn", 65099), site("group", "town"), site("labels", {"region": "north"}),
     site("address", "203.0.113.9"), site("outer", "ipv6"), site("rate", "80M"),
-    site("packets_per_second", "100k"), site("max_prefixes", 500), site("max_prefixes_out", 500),
+    site("packets_per_second", "100k"), site("max_prefixes", 500),
+    site("max_prefixes", 1, here=1, sees="bgp-session", reach=False, unlike="less than it announces"), site("max_prefixes_out", 500),
     site("allow_default", True), site("share_default", True, also={"allow_default": True}),
     site("source_check", "loose"), site("propagate", False, reach=False), site("as_override", True),
     site("allow_as_in", 3), site("bgp_transport", "ipv6"), site("ttl_security", True),
@@ -262,8 +263,7 @@ class Table:
         for k in sorted(up):             # what was down already cannot be interrupted
             want = "none" if refused else said.get(k, "none")
             want = "none" if want in QUIET else want
-            ok = seen[k] in ("none", "tunnel") if want == "tunnel-if-needed" else seen[k] == want
-            if not ok:
+            if seen[k] != want:
                 wrong.append(f"site-{k[0]} tunnel {k[1]}: said {want}, was {seen[k]}")
             lost = self.trains[k].lost(marks[k])
             if seen[k] != "tunnel" and lost:
@@ -350,7 +350,7 @@ class Table:
 
 
 def is_quiet(row):
-    return row.effect in QUIET or row.effect == "tunnel-if-needed" and row.sees == "none"
+    return row.effect in QUIET
 
 
 def places(row, k):

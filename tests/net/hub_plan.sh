@@ -27,6 +27,7 @@ umask 022
 tests/net/hub_plan.py --base
 must "sluiced starts" hub_start
 branch_up 1; branch_up 2
+in_ns b1 ip addr add 10.1.200.1/24 dev lan # two of IPv4, for max_prefixes
 must "both tunnels and sessions of both sites are up" until_true 60 all_up 4
 # shellcheck disable=SC2086
 if [ -n "${ALL:-}" ]; then tests/net/hub_plan.py; else tests/net/hub_plan.py ${ROWS:---sample}; fi

@@ -30,7 +30,8 @@ struct lab {
 	unsigned int told[2][8];             /* notes about the tunnel of this number */
 	bool seen[2][REASONS];               /* in a note or as a state's reason */
 	struct effect_tunnel_state state[2];
-	unsigned int afresh[2]; /* states that said so */
+	struct effect_sa_info pair[2]; /* that is in use */
+	unsigned int afresh[2];        /* states that said so */
 	struct ip_endpoint
 		nat; /* what the hub sees instead of the site's address; family 0: no NAT */
 	uint32_t gate[2];
@@ -168,6 +169,10 @@ static inline void settle(struct lab *l)
 				l->state[i] = f->state;
 				l->afresh[i] += f->state.afresh;
 				l->seen[i][f->state.reason] = true;
+				break;
+			case EFFECT_SA_INFO:
+				if (f->info.in_use)
+					l->pair[i] = f->info;
 				break;
 			case EFFECT_SA_MOVED:
 				l->moved[i]++;

@@ -259,9 +259,11 @@ static void test_certificates(void **state)
 static unsigned int doubts;
 static char doubted[4][CONFIG_DOUBT_SIZE];
 
-static void keep_doubt(void *context, const char *text)
+static void keep_doubt(
+	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text)
 {
-	(void)context;
+	(void)context, (void)kind;
+	assert_non_null(site);
 	assert_true(doubts < 4);
 	snprintf(doubted[doubts++], CONFIG_DOUBT_SIZE, "%s", text);
 }

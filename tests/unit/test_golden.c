@@ -167,6 +167,7 @@ static json_t *plan_between(const char *before, const char *after)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct config *was = config_parse("before", before, strlen(before), error), *is;
+	struct findings *found;
 	struct plan *plan;
 	json_t *document;
 
@@ -175,8 +176,11 @@ static json_t *plan_between(const char *before, const char *after)
 	is = config_parse("after", after, strlen(after), error);
 	if (!is)
 		fail_msg("%s", error);
-	plan = plan_make(was, is);
-	document = view_plan(plan, was, is, json_pack("[s, s]", "sluice.yaml", "sites/new.yaml"));
+	plan = plan_make(was, is, NULL);
+	found = findings_make(
+		&(struct findings_of){.config = was}, &(struct findings_of){.config = is});
+	document = view_plan(plan, found, json_pack("[s, s]", "sluice.yaml", "sites/new.yaml"));
+	findings_free(found);
 	plan_free(plan);
 	config_free(was);
 	config_free(is);

@@ -84,7 +84,7 @@ static void check_row(const struct walk_field *f, struct config *c, void *object
 	if (!walk_text(f, after, there) || memcmp(again, c, sizeof(*c)) != 0)
 		fail_msg("%s: %s was read and %s was written", f->key, other, after);
 
-	p = plan_make(old, c);
+	p = plan_make(old, c, NULL);
 	change = find_change(p, f);
 	if (strcmp(f->key, "name") || (void *)&c->concentrator == object) {
 		if (!change || p->count != 1)
@@ -201,7 +201,7 @@ static void what_is_inherited_has_an_effect(void **state)
 		snprintf(text, sizeof(text), "concentrator:\n  %s\n%s", rows[i].line,
 			&TEXT[strlen("concentrator:\n")]);
 		is = parse(text);
-		p = plan_make(was, is);
+		p = plan_make(was, is, NULL);
 		for (size_t k = 0; k < p->count; k++) {
 			const struct change *c = &p->changes[k];
 
@@ -226,7 +226,7 @@ static void the_order_of_sites_is_nothing(void **state)
 	(void)state;
 	memcpy(&is->sites[0], &was->sites[1], sizeof(was->sites[1]));
 	memcpy(&is->sites[1], &was->sites[0], sizeof(was->sites[0]));
-	p = plan_make(was, is);
+	p = plan_make(was, is, NULL);
 	assert_int_equal(p->count, 0);
 	plan_free(p);
 	config_free(was);
@@ -241,19 +241,118 @@ static void effects_of_the_concentrator_on_a_tunnel(void **state)
 	struct site_conf *site = &is->sites[0];
 
 	(void)state;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_UNSAID);
 	c->packets.df = DF_SET;
 	c->crl_required = true;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_UNSAID);
 	c->hold_s++;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_NEXT);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_NEXT);
 	c->router_id.bytes[3]++;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_SESSION);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_SESSION);
 	site->tunnels[1].options.auth = AUTH_CERT;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_SESSION);
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 1), CHANGE_JUDGED);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_SESSION);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 1), CHANGE_JUDGED);
 	site->routing = ROUTING_STATIC;
-	assert_int_equal(plan_hub_effect(&was->concentrator, c, site, 0), CHANGE_UNSAID);
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_UNSAID);
+	config_free(was);
+	config_free(is);
+}
+
+/* Where the row leaves it open, what is known of the tunnel decides. */
+static void what_is_known_decides(void **state)
+{
+	static struct model m;
+	static struct site a;
+	struct tunnel_facts facts[2][TUNNELS_PER_SITE] = {0};
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct plan_known k = {.model = &m, .candidate = is, .facts = facts};
+	struct plan *p;
+
+	(void)state;
+	m.sites[7] = &a;
+	a.conf = was->sites[0];
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		facts[0][t] = facts[1][t] = (struct tunnel_facts){true, true, ""};
+	is->sites[0].max_prefixes_in = 3;
+	strcpy(is->sites[0].tunnels[1].psk, "file:/other");
+	is->sites[0].tunnels[1].options.ikev1 = false;
+
+	/* What is down is not interrupted. */
+	p = plan_make(was, is, &k);
+	assert_int_equal(p->most, CHANGE_NEXT);
+	assert_int_equal(p->tunnel_count, 2);
+	assert_int_equal(p->tunnels[0].effect, CHANGE_LIVE);
+	plan_free(p);
+
+	/* Three prefixes of each family are allowed. */
+	a.tunnels[0].bgp =
+		(struct tunnel_bgp){.state = BGP_ESTABLISHED, .prefixes_in = 6, .prefixes_in6 = 3};
+	p = plan_make(was, is, &k);
+	assert_int_equal(p->tunnels[0].effect, CHANGE_LIVE);
+	plan_free(p);
+	for (int i = 0; i < 2; i++) {
+		a.tunnels[0].bgp.prefixes_in = i ? 4 : 5;
+		a.tunnels[0].bgp.prefixes_in6 = i ? 4 : 1;
+		p = plan_make(was, is, &k);
+		assert_int_equal(p->changes[0].effect, CHANGE_SESSION);
+		assert_int_equal(p->tunnels[0].effect, CHANGE_SESSION);
+		assert_int_equal(p->tunnels[1].effect, CHANGE_NEXT);
+		plan_free(p);
+	}
+
+	/* Its key would be another one; and so it is when only the content of the file has changed. */
+	a.tunnels[1].ike = (struct tunnel_ike){.phase = TUNNEL_UP,
+		.ike_version = 2,
+		.suite = {.encryption = 20, .key_bits = 256, .prf = 5, .group = 19}};
+	p = plan_make(was, is, &k);
+	assert_int_equal(p->most, CHANGE_SESSION);
+	plan_free(p);
+	facts[0][1].key_fits = false;
+	p = plan_make(was, is, &k);
+	assert_int_equal(find_change(p, options_tunnel + 4)->effect, CHANGE_ANEW);
+	assert_int_equal(p->tunnels[1].effect, CHANGE_ANEW);
+	plan_free(p);
+	p = plan_make(
+		was, was, &(struct plan_known){.model = &m, .candidate = was, .facts = facts});
+	assert_int_equal(p->count, 0);
+	assert_int_equal(p->most, CHANGE_ANEW);
+	plan_free(p);
+	config_free(was);
+	config_free(is);
+}
+
+/* Authorities and lists concern who has shown a certificate that they do not stand for any longer. */
+static void whom_authorities_end(void **state)
+{
+	static struct model m;
+	static struct site a;
+	struct tunnel_facts facts[2][TUNNELS_PER_SITE] = {0};
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct plan_known k = {.model = &m, .candidate = is, .facts = facts};
+	struct plan *p;
+
+	(void)state;
+	m.sites[0] = &a;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		was->sites[0].tunnels[t].options.auth = AUTH_CERT;
+		is->sites[0].tunnels[t].options.auth = AUTH_CERT;
+		a.tunnels[t].ike = (struct tunnel_ike){.phase = TUNNEL_UP,
+			.ike_version = 2,
+			.suite = {.encryption = 20, .key_bits = 256, .prf = 5, .group = 19}};
+	}
+	a.conf = was->sites[0];
+	facts[0][0].cert_fits = true;
+	is->concentrator.crl_required = true;
+	p = plan_make(was, is, &k);
+	assert_int_equal(p->changes[0].effect, CHANGE_ANEW);
+	assert_int_equal(p->tunnels[0].effect, CHANGE_NEXT);
+	assert_int_equal(p->tunnels[1].effect, CHANGE_ANEW);
+	plan_free(p);
+	facts[0][1].cert_fits = true;
+	p = plan_make(was, is, &k);
+	assert_int_equal(p->changes[0].effect, CHANGE_NEXT);
+	assert_int_equal(p->most, CHANGE_NEXT);
+	plan_free(p);
 	config_free(was);
 	config_free(is);
 }
@@ -268,9 +367,9 @@ static void a_session_that_is_not_there_does_not_end(void **state)
 	was->routing = ROUTING_STATIC;
 	memcpy(&is, was, sizeof(is));
 	is.asn++;
-	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_LIVE);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 0), CHANGE_LIVE);
 	is.routing = ROUTING_BGP;
-	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_SESSION);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 0), CHANGE_SESSION);
 	config_free(c);
 }
 
@@ -281,20 +380,20 @@ static void effects_on_a_tunnel(void **state)
 
 	(void)state;
 	memcpy(&is, was, sizeof(is));
-	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_UNSAID);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 0), CHANGE_UNSAID);
 	is.tunnels[1].options.p1_lifetime_s--;
 	is.rate--;
-	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_LIVE);
-	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_NEXT);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 0), CHANGE_LIVE);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 1), CHANGE_NEXT);
 	is.ttl_security = true;
-	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_SESSION);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 1), CHANGE_SESSION);
 	is.tunnels[1].inside.addr.bytes[2]++;
-	assert_int_equal(plan_tunnel_effect(was, &is, 0), CHANGE_SESSION);
-	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_TUNNEL);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 0), CHANGE_SESSION);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 1), CHANGE_TUNNEL);
 	memset(&is.tunnels[1], 0, sizeof(is.tunnels[1]));
-	assert_int_equal(plan_tunnel_effect(was, &is, 1), CHANGE_TUNNEL);
-	assert_int_equal(plan_tunnel_effect(&is, was, 1), CHANGE_TUNNEL);
-	assert_int_equal(plan_tunnel_effect(&is, &is, 1), CHANGE_UNSAID);
+	assert_int_equal(plan_tunnel_effect(NULL, was, &is, 1), CHANGE_TUNNEL);
+	assert_int_equal(plan_tunnel_effect(NULL, &is, was, 1), CHANGE_TUNNEL);
+	assert_int_equal(plan_tunnel_effect(NULL, &is, &is, 1), CHANGE_UNSAID);
 	config_free(c);
 }
 
@@ -309,6 +408,8 @@ int main(void)
 		cmocka_unit_test(the_order_of_sites_is_nothing),
 		cmocka_unit_test(effects_on_a_tunnel),
 		cmocka_unit_test(effects_of_the_concentrator_on_a_tunnel),
+		cmocka_unit_test(what_is_known_decides),
+		cmocka_unit_test(whom_authorities_end),
 		cmocka_unit_test(a_session_that_is_not_there_does_not_end),
 	};
 

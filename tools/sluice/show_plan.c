@@ -56,13 +56,25 @@ static void print_interrupted(const json_t *document)
 	}
 }
 
-static void print_each(const json_t *document, const char *list, const char *word)
+static void print_files(const json_t *document)
 {
 	const json_t *o;
 	size_t i;
 
-	json_array_foreach(json_object_get(document, list), i, o)
-		printf("%s: %s\n", word, json_string_value(o));
+	json_array_foreach(json_object_get(document, "files"), i, o)
+		printf("edited: %s\n", json_string_value(o));
+}
+
+/* They come with the worst first. */
+static void print_findings(const json_t *document)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "findings"), i, o)
+		printf("%s: %s%s (%s)\n", field_text(o, "severity"), field_text(o, "text"),
+			json_is_true(json_object_get(o, "new")) ? "" : "; so it is already",
+			field_text(o, "kind"));
 }
 
 void print_plan(const json_t *document)
@@ -70,9 +82,9 @@ void print_plan(const json_t *document)
 	const char *refused = json_string_value(json_object_get(document, "refused"));
 
 	print_changes(document);
-	print_each(document, "files", "edited");
+	print_files(document);
 	print_interrupted(document);
-	print_each(document, "findings", "warning");
+	print_findings(document);
 	if (refused)
 		printf("refused: %s\n", refused);
 }

@@ -71,6 +71,12 @@ struct algorithm_set {
 	} items[ALGORITHMS_MAX];
 };
 
+/* What two ends have agreed upon, in the same numbers; 0 where there is none of the kind. */
+struct suite_numbers {
+	uint16_t encryption, key_bits, prf, integrity, group;
+	bool esn;
+};
+
 enum dpd_action {
 	DPD_CLEAR,
 	DPD_NONE,

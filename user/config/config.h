@@ -269,11 +269,16 @@ struct config *config_parse(
 	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
 
 /*
- * What is allowed and hardly meant: tells each in a sentence, which names the sites. Two sites with one AS do not hear
- * of each other, for example.
+ * What is allowed and hardly meant: tells each in a sentence, which names the sites, and one that has it. Two sites with one
+ * AS do not hear of each other, for example.
  */
 #define CONFIG_DOUBT_SIZE 400
-typedef void config_doubt(void *context, const char *text);
+enum config_doubt_kind {
+	DOUBT_SELECTORS, /* they leave out what BGP runs between */
+	DOUBT_SAME_AS,
+};
+typedef void config_doubt(
+	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text);
 void config_doubts(const struct config *c, config_doubt *tell, void *context);
 
 void config_free(struct config *c);

@@ -13,8 +13,8 @@ struct telling {
 	void *context;
 };
 
-__attribute__((format(printf, 2, 3))) static void doubt(
-	const struct telling *t, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void doubt(const struct telling *t,
+	enum config_doubt_kind kind, const struct site_conf *site, const char *format, ...)
 {
 	char text[CONFIG_DOUBT_SIZE];
 	va_list args;
@@ -22,7 +22,7 @@ __attribute__((format(printf, 2, 3))) static void doubt(
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	t->tell(t->context, text);
+	t->tell(t->context, kind, site, text);
 }
 
 static bool lets_through(const struct selector_set *set, const struct ip_addr *a)
@@ -51,7 +51,7 @@ static void look_at_selectors(
 
 	for (int i = 0; conf->configured && site->routing == ROUTING_BGP && i < 2; i++) {
 		if (!lets_through(sets[i], &ends[i]))
-			doubt(t,
+			doubt(t, DOUBT_SELECTORS, site,
 				"site '%s' tunnel %u: %s leaves out %s, the %s inside address: no "
 				"BGP passes through the tunnel",
 				site->name, number, i ? "site_cidrs" : "hub_cidrs",
@@ -81,7 +81,7 @@ static void look_at_as(const struct telling *t, const struct config *c, uint32_t
 			snprintf(names + n, sizeof(names) - n, "%s'%s'", n ? ", " : "", site->name);
 	}
 	if (all > 1 && refusing)
-		doubt(t,
+		doubt(t, DOUBT_SAME_AS, &c->sites[s],
 			"%u sites have AS %u, and %s%s no as_override: what the others announce "
 			"looks like a loop there and is refused",
 			all, asn, names,

@@ -177,7 +177,7 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 		return PROBLEM_INVALID;
 	if (!p->past_policy && !hub_guard(h, p->config, summary))
 		return PROBLEM_POLICY;
-	plan = plan_make(old, p->config);
+	plan = plan_make(old, p->config, NULL);
 	refused = plan_refusal(plan, p->next_start, summary, CONFIG_ERROR_SIZE);
 	plan_free(plan);
 	if (refused)
@@ -235,9 +235,10 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 	return any;
 }
 
-void hub_log_doubt(void *context, const char *text)
+void hub_log_doubt(
+	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text)
 {
-	(void)context;
+	(void)context, (void)kind, (void)site;
 	log_warn("%s", text);
 }
 

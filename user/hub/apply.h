@@ -79,7 +79,8 @@ enum problem hub_try(struct hub *h, struct documents *own_documents, const json_
 	char summary[CONFIG_ERROR_SIZE]);
 
 /* Of what config_doubts() tells, a line of the log. */
-void hub_log_doubt(void *context, const char *text);
+void hub_log_doubt(
+	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text);
 /* When hub ends. */
 void hub_apply_give_up(struct hub *h);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What would change, and what was changed: configurations compared, of which none is touched. */
 #include "hub/apply.h"
+#include "hub/facts.h"
 #include "hub/guard.h"
 #include "hub/revision.h"
+#include "plan/findings.h"
 #include "plan/plan.h"
 #include "view/view.h"
 
@@ -13,31 +15,50 @@
 static void add_policy(const struct hub *h, const struct config *c, json_t *document)
 {
 	char error[CONFIG_ERROR_SIZE], *rest = error;
+	json_t *findings = json_object_get(document, "findings");
+	size_t at = 0;
 
 	if (hub_guard(h, c, error))
 		return;
 	for (char *line; (line = strsep(&rest, "\n"));)
-		json_array_append_new(json_object_get(document, "findings"), json_string(line));
+		json_array_insert_new(findings, at++,
+			json_pack("{s:s, s:s, s:b, s:[], s:s}", "kind", "policy", "severity",
+				"error", "new", true, "sites", "text", line));
+}
+
+static json_t *document_of(
+	const struct findings_of *was, const struct findings_of *is, json_t *own_files)
+{
+	struct plan *plan = plan_make(was->config, is->config, is->known);
+	struct findings *found = findings_make(was, is);
+	json_t *document = view_plan(plan, found, own_files);
+
+	findings_free(found);
+	plan_free(plan);
+	return document;
 }
 
 json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
 {
 	struct config *c = documents_config(own_documents, error);
-	struct plan *plan = c ? plan_make(h->config, c) : NULL;
 	json_t *document = NULL;
 
-	if (plan) {
-		document = view_plan(plan, h->config, c,
+	if (c) {
+		struct facts *now = facts_look(h, h->config), *then = facts_look(h, c);
+
+		document = document_of(&(struct findings_of){h->config, &now->known},
+			&(struct findings_of){c, &then->known},
 			revision_files_differ(revision_documents(h), own_documents));
 		add_policy(h, c, document);
+		free(now);
+		free(then);
 	}
-	plan_free(plan);
 	config_free(c);
 	documents_free(own_documents);
 	return document;
 }
 
-/* Takes both over; either may be NULL. */
+/* Takes both over; either may be NULL. Of the tunnels as they are now nothing counts. */
 static json_t *compare(
 	struct documents *own_was, struct documents *own_is, char error[CONFIG_ERROR_SIZE])
 {
@@ -45,12 +66,10 @@ static json_t *compare(
 	struct config *old = new ? documents_config(own_was, error) : NULL;
 	json_t *document = NULL;
 
-	if (old) {
-		struct plan *plan = plan_make(old, new);
-
-		document = view_plan(plan, old, new, revision_files_differ(own_was, own_is));
-		plan_free(plan);
-	}
+	if (old)
+		document = document_of(&(struct findings_of){.config = old},
+			&(struct findings_of){.config = new},
+			revision_files_differ(own_was, own_is));
 	config_free(old);
 	config_free(new);
 	documents_free(own_was);
@@ -66,15 +85,24 @@ json_t *hub_diff(struct hub *h, uint64_t from, uint64_t to, char error[CONFIG_ER
 		is ? revision_get(h, from ? from : revision_before(h), error) : NULL, is, error);
 }
 
-/* A finding names the sites that it is of. */
+static bool is_of(const json_t *finding, const char *site)
+{
+	const json_t *sites = json_object_get(finding, "sites"), *name;
+	size_t i;
+
+	json_array_foreach(sites, i, name) {
+		if (!strcmp(json_string_value(name), site))
+			return true;
+	}
+	return false;
+}
+
 static void keep_findings(json_t *plan, const char *site)
 {
 	json_t *findings = json_object_get(plan, "findings");
-	char name[SITE_NAME_SIZE + 2];
 
-	snprintf(name, sizeof(name), "'%s'", site);
 	for (size_t i = json_array_size(findings); i-- > 0;) {
-		if (!strstr(json_string_value(json_array_get(findings, i)), name))
+		if (!is_of(json_array_get(findings, i), site))
 			json_array_remove(findings, i);
 	}
 }

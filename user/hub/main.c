@@ -56,9 +56,10 @@ static int run_role(const char *role)
 	return EXIT_USAGE;
 }
 
-static void print_doubt(void *context, const char *text)
+static void print_doubt(
+	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text)
 {
-	(void)context;
+	(void)context, (void)kind, (void)site;
 	printf("warning: %s\n", text);
 }
 

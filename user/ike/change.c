@@ -4,6 +4,7 @@
  * what could be negotiated now: an order, a wider set or a version that nobody uses interrupts no
  * traffic. What is new counts from the next negotiation on.
  */
+#include "ike/allowed.h"
 #include "ike/internal.h"
 
 static bool same_selectors(const struct selector_set *a, const struct selector_set *b)
@@ -55,31 +56,20 @@ static bool same_offer(const struct engine_tunnel *a, const struct engine_tunnel
 
 static bool ike_allowed(const struct ike_sa *sa, const struct engine_tunnel *conf)
 {
-	const struct ike_options *o = &conf->options;
-	struct proposal_policy policy;
+	struct negotiated_ike n = {.version = sa->version->number,
+		.peer = sa->remote.addr,
+		.udp_encap = sa->local.port == IKE_PORT_NAT &&
+			     (sa->forced_encap || sa->nat_here || sa->nat_there),
+		.suite = suite_numbers(&sa->suite)};
 
-	if (!(sa->version == &ike_v1 ? o->ikev1 : o->ikev2))
-		return false;
-	if (addr_is_set(&conf->remote) && !addr_equal(&conf->remote, &sa->remote.addr))
-		return false;
-	if (o->encap == ENCAP_FORCE && !(sa->local.port == IKE_PORT_NAT &&
-					       (sa->forced_encap || sa->nat_here || sa->nat_there)))
-		return false;
-	sa->version->policy_ike(o, &policy);
-	return proposal_allows(&policy, &sa->suite);
+	return ike_options_allow(&conf->options, &conf->remote, &n);
 }
 
 static bool child_allowed(const struct child *c, const struct engine_tunnel *conf)
 {
-	struct proposal_policy policy;
+	struct suite_numbers suite = suite_numbers(&c->suite);
 
-	c->ike->version->policy_esp(&conf->options, &policy);
-	/* The pair of IKE_AUTH never has a group of its own: RFC 7296 1.2. */
-	if (c->ike->version == &ike_v2 && !c->suite.ke)
-		policy.ke_wanted = false;
-	else if (!policy.ke.count)
-		policy.ke_wanted = c->suite.ke != NULL;
-	return proposal_allows(&policy, &c->suite);
+	return ike_options_allow_pair(&conf->options, c->ike->version->number, &suite);
 }
 
 static bool all_allowed(const struct tunnel *t, const struct engine_tunnel *conf)

@@ -95,6 +95,7 @@ void child_info(struct engine *e, const struct tunnel *t, int slot)
 		.outer_v6 = t->conf.local.family == AF_INET6,
 		.in_use = t->in_use == slot};
 	suite_format(&c->suite, f->info.proposal);
+	f->info.suite = suite_numbers(&c->suite);
 	selectors_format(&c->local_ts, f->info.local_ts, sizeof(f->info.local_ts));
 	selectors_format(&c->remote_ts, f->info.remote_ts, sizeof(f->info.remote_ts));
 }

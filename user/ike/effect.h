@@ -69,11 +69,13 @@ struct effect_tunnel_state {
 	enum reason reason; /* when up, of trouble that it has or will have; REASON_NONE: none */
 	char detail[REASON_TEXT_SIZE];
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 };
 
 struct effect_sa_info {
 	uint32_t spi_in, spi_out;
 	char proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 	char local_ts[SELECTORS_TEXT_SIZE], remote_ts[SELECTORS_TEXT_SIZE];
 	const struct cipher *cipher;
 	const struct integ *integ;

@@ -476,6 +476,27 @@ bool proposal_allows(const struct proposal_policy *p, const struct suite *s)
 	       (!p->ke_wanted || has(&p->ke, s->ke ? s->ke->id : 0, 0)) && (p->esn || !s->esn);
 }
 
+struct suite_numbers suite_numbers(const struct suite *s)
+{
+	return (struct suite_numbers){.encryption = s->cipher ? s->cipher->id : 0,
+		.key_bits = s->cipher ? s->cipher->key_bits : 0,
+		.prf = s->prf ? s->prf->id : 0,
+		.integrity = s->integ ? s->integ->id : 0,
+		.group = s->ke ? s->ke->id : 0,
+		.esn = s->esn};
+}
+
+bool suite_of_numbers(const struct suite_numbers *n, enum ike_protocol protocol, struct suite *s)
+{
+	*s = (struct suite){.protocol = protocol,
+		.cipher = cipher_find(n->encryption, n->key_bits),
+		.prf = n->prf ? prf_find(n->prf) : NULL,
+		.integ = n->integrity ? integ_find(n->integrity) : NULL,
+		.ke = n->group ? dh_group_find(n->group) : NULL,
+		.esn = n->esn};
+	return s->cipher && !n->prf == !s->prf && !n->integrity == !s->integ && !n->group == !s->ke;
+}
+
 const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE])
 {
 	size_t at = append(text, SUITE_STR_SIZE, 0, s->cipher->name);

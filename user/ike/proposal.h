@@ -93,6 +93,10 @@ const struct dh_group *proposal_first_group(const struct proposal_policy *p);
 /* True when the suite could have come from this policy. */
 bool proposal_allows(const struct proposal_policy *p, const struct suite *s);
 
+/* A suite in numbers; and the other way round, false when this build does not have all of it. */
+struct suite_numbers suite_numbers(const struct suite *s);
+bool suite_of_numbers(const struct suite_numbers *n, enum ike_protocol protocol, struct suite *s);
+
 /* "aes128gcm16-prfsha256-ecp256". */
 const char *suite_format(const struct suite *s, char text[SUITE_STR_SIZE]);
 

@@ -107,6 +107,7 @@ static void tell(
 							 : EFFECT_KEY_PREVIOUS;
 		s->nat_detected = sa->nat_here || sa->nat_there;
 		suite_format(&sa->suite, s->ike_proposal);
+		s->suite = suite_numbers(&sa->suite);
 	}
 	s->afresh = t->afresh && s->phase == PHASE_UP;
 	if (t->reported && !s->afresh && same_state(s, &t->told))

@@ -93,6 +93,7 @@ struct imsg_tunnel_state {
 		[REASON_CODE_SIZE]; /* a code of the catalogue; when up, of trouble, "" without */
 	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 };
 
 /* Something that happened to a tunnel, for its activity log. */
@@ -129,6 +130,7 @@ struct imsg_sa_info {
 	uint32_t spi_in; /* host order */
 	uint32_t spi_out;
 	char proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 	char local_ts[SELECTORS_TEXT_SIZE], remote_ts[SELECTORS_TEXT_SIZE];
 	uint64_t created_wall_ns;
 	uint32_t rekey_in_s; /* from creation */

@@ -41,6 +41,33 @@ static bool differs(const struct walk_field *f, const void *was, const void *is)
 	return memcmp((const char *)was + f->offset, (const char *)is + f->offset, f->size) != 0;
 }
 
+/* What the row says, or, where that depends on what is there, what it comes to for tunnel t of the site. */
+static enum change_effect row_effect(const struct plan_known *k, const struct walk_field *f,
+	const struct site_conf *site, unsigned int t)
+{
+	if (!k)
+		return f->effect;
+	if (!strcmp(f->key, "max_prefixes") && known_prefixes_over(k, site, t))
+		return CHANGE_SESSION;
+	/* Whether a tunnel ends is found out by all that concerns it: known_tunnel_ends(). */
+	return f->effect == CHANGE_JUDGED ? CHANGE_NEXT : f->effect;
+}
+
+/* Of what certificates are judged by, nothing else is the tunnels' own. */
+static bool any_cert_ends(const struct plan_known *k, const struct config *is)
+{
+	for (uint32_t i = 0; i < is->site_count; i++) {
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			const struct site_conf *site = &is->sites[i];
+
+			if (site->tunnels[t].options.auth == AUTH_CERT &&
+				known_cert_ends(k, site, t))
+				return true;
+		}
+	}
+	return false;
+}
+
 static struct change *add(
 	struct plan *p, enum change_kind kind, const struct site_conf *site, int tunnel)
 {
@@ -58,61 +85,142 @@ static struct change *add(
 	return c;
 }
 
-static void compare(struct plan *p, const struct walk_field *fields, const struct site_conf *site,
-	int tunnel, const void *was, const void *is)
+/* NULL: it is the same. */
+static struct change *compare(struct plan *p, const struct walk_field *f,
+	const struct site_conf *site, int tunnel, const void *was, const void *is)
 {
-	for (const struct walk_field *f = fields; f->key; f++) {
-		struct change *c;
+	struct change *c;
 
-		if (!differs(f, was, is))
-			continue;
-		c = add(p, CHANGE_OF_OPTION, site, tunnel);
-		c->option = f;
-		c->effect = f->effect;
-		(void)walk_write(f, was, c->was, sizeof(c->was));
-		(void)walk_write(f, is, c->is, sizeof(c->is));
+	if (!differs(f, was, is))
+		return NULL;
+	c = add(p, CHANGE_OF_OPTION, site, tunnel);
+	c->option = f;
+	c->effect = f->effect;
+	(void)walk_write(f, was, c->was, sizeof(c->was));
+	(void)walk_write(f, is, c->is, sizeof(c->is));
+	return c;
+}
+
+static void compare_tunnels(struct plan *p, const struct plan_known *k, const struct site_conf *was,
+	const struct site_conf *is, unsigned int t)
+{
+	for (const struct walk_field *f = options_tunnel; f->key; f++) {
+		struct change *c = compare(p, f, is, (int)t, &was->tunnels[t], &is->tunnels[t]);
+
+		if (c && k && c->effect == CHANGE_JUDGED)
+			c->effect = known_option_ends(k, f, was, is, t) ? CHANGE_ANEW : CHANGE_NEXT;
 	}
 }
 
-static void compare_sites(struct plan *p, const struct site_conf *was, const struct site_conf *is)
+static void compare_sites(struct plan *p, const struct plan_known *k, const struct site_conf *was,
+	const struct site_conf *is)
 {
-	compare(p, options_site, is, -1, was, is);
-	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
-		const struct tunnel_conf *old = &was->tunnels[t], *new = &is->tunnels[t];
+	for (const struct walk_field *f = options_site; f->key; f++) {
+		struct change *c = compare(p, f, is, -1, was, is);
 
-		if (old->configured && new->configured)
-			compare(p, options_tunnel, is, t, old, new);
-		else if (old->configured != new->configured)
-			(void)add(p, new->configured ? CHANGE_ADDED : CHANGE_REMOVED, is, t);
+		for (unsigned int t = 0; c && t < TUNNELS_PER_SITE; t++) {
+			if (row_effect(k, f, is, t) > c->effect)
+				c->effect = row_effect(k, f, is, t);
+		}
+	}
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		bool old = was->tunnels[t].configured, new = is->tunnels[t].configured;
+
+		if (old && new)
+			compare_tunnels(p, k, was, is, t);
+		else if (old != new)
+			(void)add(p, new ? CHANGE_ADDED : CHANGE_REMOVED, is, (int)t);
 	}
 }
 
-struct plan *plan_make(const struct config *was, const struct config *is)
+static void compare_concentrators(struct plan *p, const struct plan_known *k,
+	const struct config *was, const struct config *is)
+{
+	for (const struct walk_field *f = options_concentrator; f->key; f++) {
+		struct change *c = compare(p, f, NULL, -1, &was->concentrator, &is->concentrator);
+
+		if (c && k && c->effect == CHANGE_JUDGED)
+			c->effect = any_cert_ends(k, is) ? CHANGE_ANEW : CHANGE_NEXT;
+	}
+}
+
+static void add_tunnel(
+	struct plan *p, const struct site_conf *site, unsigned int t, enum change_effect effect)
+{
+	p->tunnels = realloc(p->tunnels, (p->tunnel_count + 1) * sizeof(*p->tunnels));
+	if (!p->tunnels)
+		abort();
+	p->tunnels[p->tunnel_count] = (struct tunnel_effect){.tunnel = t, .effect = effect};
+	memcpy(p->tunnels[p->tunnel_count++].site, site->name, sizeof(site->name));
+}
+
+/* The tunnels of a site that goes on as `is`, or ends. */
+static void add_tunnels(struct plan *p, const struct plan_known *k, const struct config *was,
+	const struct config *is, const struct site_conf *old)
+{
+	static const struct site_conf none;
+	const struct site_conf *new = config_site(is, old->name);
+
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		enum change_effect effect = plan_tunnel_effect(k, old, new ? new : &none, t), all;
+
+		if (!old->tunnels[t].configured)
+			continue; /* what begins interrupts nothing */
+		if (new &&new->tunnels[t].configured) {
+			all = plan_hub_effect(k, &was->concentrator, &is->concentrator, new, t);
+			if (all > effect && all < CHANGE_SITE)
+				effect = all;
+			if (effect < CHANGE_ANEW && known_tunnel_ends(k, old, new, t))
+				effect = CHANGE_ANEW;
+		}
+		if (effect != CHANGE_UNSAID)
+			add_tunnel(p, old, t, effect);
+	}
+}
+
+static void find_most(struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->changes[i].kind == CHANGE_OF_OPTION && p->changes[i].effect > p->most)
+			p->most = p->changes[i].effect;
+	}
+	for (size_t i = 0; i < p->tunnel_count; i++) {
+		if (p->tunnels[i].effect > p->most)
+			p->most = p->tunnels[i].effect;
+	}
+}
+
+struct plan *plan_make(
+	const struct config *was, const struct config *is, const struct plan_known *k)
 {
 	struct plan *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		abort();
-	compare(p, options_concentrator, NULL, -1, &was->concentrator, &is->concentrator);
+	compare_concentrators(p, k, was, is);
 	for (uint32_t i = 0; i < is->site_count; i++) {
 		const struct site_conf *old = config_site(was, is->sites[i].name);
 
 		if (old)
-			compare_sites(p, old, &is->sites[i]);
+			compare_sites(p, k, old, &is->sites[i]);
 		else
 			(void)add(p, CHANGE_ADDED, &is->sites[i], -1);
 	}
 	for (uint32_t i = 0; i < was->site_count; i++) {
 		if (!config_site(is, was->sites[i].name))
 			(void)add(p, CHANGE_REMOVED, &was->sites[i], -1);
+		add_tunnels(p, k, was, is, &was->sites[i]);
 	}
+	find_most(p);
 	return p;
 }
 
 void plan_free(struct plan *plan)
 {
-	if (plan)
-		free(plan->changes);
+	if (!plan)
+		return;
+	free(plan->changes);
+	free(plan->tunnels);
 	free(plan);
 }
 
@@ -139,20 +247,22 @@ bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t s
 	return false;
 }
 
-static enum change_effect strongest(
-	const struct walk_field *fields, const void *was, const void *is)
+static enum change_effect strongest(const struct plan_known *k, const struct walk_field *fields,
+	const struct site_conf *site, unsigned int t, const void *was, const void *is)
 {
-	enum change_effect effect = CHANGE_UNSAID;
+	enum change_effect effect = CHANGE_UNSAID, row;
 
 	for (const struct walk_field *f = fields; f->key; f++) {
-		if (f->effect > effect && differs(f, was, is))
-			effect = f->effect;
+		if (!differs(f, was, is))
+			continue;
+		row = row_effect(k, f, site, t);
+		effect = row > effect ? row : effect;
 	}
 	return effect;
 }
 
-enum change_effect plan_tunnel_effect(
-	const struct site_conf *was, const struct site_conf *is, unsigned int t)
+enum change_effect plan_tunnel_effect(const struct plan_known *k, const struct site_conf *was,
+	const struct site_conf *is, unsigned int t)
 {
 	const struct tunnel_conf *old = &was->tunnels[t], *new = &is->tunnels[t];
 	enum change_effect all, own;
@@ -161,10 +271,10 @@ enum change_effect plan_tunnel_effect(
 		return CHANGE_UNSAID;
 	if (old->configured != new->configured)
 		return CHANGE_TUNNEL;
-	all = strongest(options_site, was, is);
+	all = strongest(k, options_site, is, t, was, is);
 	if (all == CHANGE_SESSION && was->routing == ROUTING_STATIC && is->routing == was->routing)
 		all = CHANGE_LIVE; /* there is no session */
-	own = strongest(options_tunnel, old, new);
+	own = strongest(k, options_tunnel, is, t, old, new);
 	return all > own ? all : own;
 }
 
@@ -182,15 +292,16 @@ static bool concerns(
 	}
 }
 
-enum change_effect plan_hub_effect(const struct concentrator_conf *was,
+enum change_effect plan_hub_effect(const struct plan_known *k, const struct concentrator_conf *was,
 	const struct concentrator_conf *is, const struct site_conf *site, unsigned int t)
 {
-	enum change_effect effect = CHANGE_UNSAID;
+	enum change_effect effect = CHANGE_UNSAID, row;
 
 	for (const struct walk_field *f = options_concentrator; f->key; f++) {
-		if (f->effect > effect && concerns(f->effect, site, &site->tunnels[t]) &&
-			differs(f, was, is))
-			effect = f->effect;
+		if (!concerns(f->effect, site, &site->tunnels[t]) || !differs(f, was, is))
+			continue;
+		row = row_effect(k, f, site, t);
+		effect = row > effect ? row : effect;
 	}
 	return effect;
 }

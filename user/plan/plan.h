@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a new configuration changes, and what that means for a hub that runs with the old one. Whether a change
- * is refused or interrupts something is said by the rows of the options (config/options.h), and by nothing else.
- * No I/O.
+ * is refused or interrupts something is said by the rows of the options (config/options.h), and, where they leave it
+ * open, by what is known of the tunnels (known.h). No I/O.
  */
 #ifndef SLUICE_PLAN_PLAN_H
 #define SLUICE_PLAN_PLAN_H
 
 #include "config/config.h"
 #include "config/node.h"
+#include "plan/known.h"
 
 #define CHANGE_TEXT_SIZE 256
 
@@ -28,10 +29,20 @@ struct change {
 		is[CHANGE_TEXT_SIZE]; /* as the file has it, cut off if it is long */
 };
 
+/* A tunnel that something differs of, or that ends because what it refers to has changed. */
+struct tunnel_effect {
+	char site[SITE_NAME_SIZE];
+	unsigned int tunnel;
+	enum change_effect effect;
+};
+
 /* The concentrator's changes first, then those of sites in the order of the new configuration, then sites that go. */
 struct plan {
 	size_t count;
 	struct change *changes;
+	size_t tunnel_count; /* in the order of the configuration before; none that begins */
+	struct tunnel_effect *tunnels;
+	enum change_effect most; /* of all of them; that something begins is none */
 };
 
 /* What an effect is called: see sluice(1), plan. */
@@ -43,8 +54,12 @@ extern const char *const plan_effects[CHANGE_EFFECTS];
  */
 bool plan_effect_named(const char *name, enum change_effect *most);
 
-/* Compares two configurations. For plan_free(). */
-struct plan *plan_make(const struct config *was, const struct config *is);
+/*
+ * Compares two configurations. With what is known (`was` is in force then) what depends on it is decided; with NULL it
+ * stays CHANGE_JUDGED. For plan_free().
+ */
+struct plan *plan_make(
+	const struct config *was, const struct config *is, const struct plan_known *known);
 void plan_free(struct plan *plan);
 
 /*
@@ -56,14 +71,15 @@ bool plan_refusal(const struct plan *plan, bool next_start, char *text, size_t s
  * The strongest effect on tunnel t of a site when its configuration becomes another one: CHANGE_TUNNEL when it
  * has the tunnel only before or only afterwards, CHANGE_UNSAID when nothing differs that concerns the tunnel.
  */
-enum change_effect plan_tunnel_effect(
-	const struct site_conf *was, const struct site_conf *is, unsigned int t);
+enum change_effect plan_tunnel_effect(const struct plan_known *known, const struct site_conf *was,
+	const struct site_conf *is, unsigned int t);
 
 /*
  * The same of what differs in the concentrator, for a tunnel that `site` has before and afterwards; what is in force at
  * once concerns no tunnel.
  */
-enum change_effect plan_hub_effect(const struct concentrator_conf *was,
-	const struct concentrator_conf *is, const struct site_conf *site, unsigned int t);
+enum change_effect plan_hub_effect(const struct plan_known *known,
+	const struct concentrator_conf *was, const struct concentrator_conf *is,
+	const struct site_conf *site, unsigned int t);
 
 #endif

@@ -44,6 +44,24 @@ const struct endpoint *endpoint_of(const struct model *m, const struct site *sit
 	return &m->endpoints[t][0];
 }
 
+struct site_rates sum_rates_now(const struct model *m, enum sluice_direction d)
+{
+	struct site_rates sum = {0};
+
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		/* The aggregate is none of a gateway. */
+		if (!m->sites[i] || m->sites[i]->conf.site_class == SITE_GATEWAY)
+			continue;
+
+		struct site_rates r = site_rates_now(m->sites[i], d);
+
+		sum.offered_bps += r.offered_bps;
+		sum.delivered_bps += r.delivered_bps;
+		sum.dropped_bps += r.dropped_bps;
+	}
+	return sum;
+}
+
 uint64_t rate_limit(const struct model *m, enum sluice_direction d, uint32_t slot)
 {
 	const struct site *site = m->sites[slot];

@@ -86,6 +86,9 @@ const struct tunnel_conf *site_tunnel_conf(const struct model *m, uint32_t tunne
 /* Where tunnel t of the site ends. */
 const struct endpoint *endpoint_of(const struct model *m, const struct site *site, unsigned int t);
 
+/* The rates of all sites that share the aggregate together, over the last second. */
+struct site_rates sum_rates_now(const struct model *m, enum sluice_direction d);
+
 /* Bits per second that a site may have now, of a gateway by each tunnel; 0: no limit. */
 uint64_t rate_limit(const struct model *m, enum sluice_direction d, uint32_t slot);
 

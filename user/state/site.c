@@ -74,6 +74,32 @@ struct tunnel_stats tunnel_counted(const struct site *site, unsigned int t)
 	return s;
 }
 
+static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
+{
+	return interval_ns ? (uint64_t)((double)bytes * 8e9 / (double)interval_ns) : 0;
+}
+
+uint64_t tunnel_rate_now(const struct site *site, unsigned int t, enum sluice_direction d)
+{
+	const struct tunnel_sample *now = &site->tunnels[t].latest, *was = &site->tunnels[t].before;
+
+	if (!was->at_ns || now->bytes[d] < was->bytes[d])
+		return 0;
+	return per_second(now->bytes[d] - was->bytes[d], now->at_ns - was->at_ns);
+}
+
+struct site_rates site_rates_now(const struct site *site, enum sluice_direction d)
+{
+	uint64_t interval = site->latest.at_ns - site->before.at_ns;
+	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
+
+	return (struct site_rates){
+		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
+		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
+		.dropped_bps =
+			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
+}
+
 uint64_t site_cap(const struct site *site)
 {
 	bool both = site->conf.site_class == SITE_GATEWAY && site->conf.tunnels[1].configured;

@@ -32,12 +32,14 @@ struct tunnel_ike {
 		[REASON_CODE_SIZE]; /* a code of the catalogue; when up, of trouble, "" without */
 	char detail[2 * REASON_TEXT_SIZE]; /* the sentence, and offered against expected */
 	char ike_proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 };
 
 /* An SA pair: what may be shown of it. */
 struct tunnel_sa {
 	uint32_t spi_in, spi_out; /* host order */
 	char proposal[PROPOSAL_TEXT_SIZE];
+	struct suite_numbers suite; /* the same in numbers */
 	char local_ts[SELECTORS_TEXT_SIZE],
 		remote_ts[SELECTORS_TEXT_SIZE]; /* what may go through */
 	uint64_t created_wall_ns;
@@ -87,9 +89,15 @@ struct site_cert {
 	struct cert_chain chain;
 };
 
+/* What a tunnel had carried at one moment, in bytes. */
+struct tunnel_sample {
+	uint64_t at_ns, bytes[SLUICE_DIRECTIONS];
+};
+
 struct site_tunnel {
 	bool admin_down;
 	bool no_secret;       /* its keys cannot be read: ike does not know of it */
+	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool undrain;         /* no longer, once it carries */
 	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
@@ -124,12 +132,13 @@ struct site_tunnel {
 	uint64_t wrong_source_ns;
 	uint64_t stray_bfd_ns; /* when BFD packets came that nobody here waits for; 0: never */
 	struct tunnel_bfd bfd;
-	struct imsg_bfd_resume bfd_resume; /* of the bgp process before, for the next one only */
-	uint64_t activity_seen_ns;         /* last_in_ns that ike was told of */
-	struct tunnel_stats counted;       /* since the start of the slot, as read last */
-	struct tunnel_stats base;          /* what of that the tunnel did not count */
-	struct site_cert *cert;            /* or NULL: 13 kB */
-	int64_t cert_warned_s;             /* when its end was warned of last */
+	struct imsg_bfd_resume bfd_resume;   /* of the bgp process before, for the next one only */
+	uint64_t activity_seen_ns;           /* last_in_ns that ike was told of */
+	struct tunnel_stats counted;         /* since the start of the slot, as read last */
+	struct tunnel_sample before, latest; /* a second apart; at_ns 0: there is none */
+	struct tunnel_stats base;            /* what of that the tunnel did not count */
+	struct site_cert *cert;              /* or NULL: 13 kB */
+	int64_t cert_warned_s;               /* when its end was warned of last */
 };
 
 /* Counters of a site at one moment, less what the slot had before the site got it. */
@@ -171,6 +180,13 @@ bool tunnel_is_routed(const struct site *site, unsigned int t);
 /* Counters since the site was configured; of a tunnel, since it began. */
 struct site_stats site_counted(const struct site *site, enum sluice_direction d);
 struct tunnel_stats tunnel_counted(const struct site *site, unsigned int t);
+
+/* Bits per second over the last second: the difference of the two newest samples. */
+struct site_rates {
+	uint64_t offered_bps, delivered_bps, dropped_bps;
+};
+uint64_t tunnel_rate_now(const struct site *site, unsigned int t, enum sluice_direction d);
+struct site_rates site_rates_now(const struct site *site, enum sluice_direction d);
 
 /* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
 uint64_t site_cap(const struct site *site);

@@ -193,7 +193,7 @@ void view_metrics(FILE *f, const struct model *m)
 
 	write_head(f, bandwidth, "gauge", "Bits a second delivered to or from all sites together.");
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_rates r = view_sum_rates(m, (enum sluice_direction)d);
+		struct site_rates r = sum_rates_now(m, (enum sluice_direction)d);
 
 		fprintf(f, "%s{direction=\"%s\"} %llu\n", bandwidth, direction_names[d],
 			(unsigned long long)r.delivered_bps);

@@ -6,6 +6,7 @@
 #include "config/options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static json_t *text_json(const char *text)
 {
@@ -36,59 +37,37 @@ static json_t *change_json(const struct change *c)
 	return o;
 }
 
-/* Adds the tunnels of a site that become another one's, and remembers the strongest effect. */
-static void add_tunnels(json_t *list, const struct concentrator_conf *hub_was,
-	const struct concentrator_conf *hub_is, const struct site_conf *was,
-	const struct site_conf *is, enum change_effect *most)
+static json_t *finding_json(const struct finding *f)
 {
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		enum change_effect effect = plan_tunnel_effect(was, is, t);
-		enum change_effect all = plan_hub_effect(hub_was, hub_is, is, t);
+	char clean[FINDING_TEXT_SIZE];
+	json_t *sites = json_array();
 
-		if (all > effect && all < CHANGE_SITE && is->tunnels[t].configured)
-			effect = all;
-		/* What begins interrupts nothing. */
-		if (!was->tunnels[t].configured || effect == CHANGE_UNSAID)
-			continue;
-		if (effect > *most)
-			*most = effect;
-		json_array_append_new(
-			list, json_pack("{s:s, s:i, s:s}", "site", was->name, "tunnel", (int)t,
-				      "effect", plan_effects[effect]));
-	}
-}
-
-static void add_finding(void *context, const char *text)
-{
-	char clean[CONFIG_DOUBT_SIZE];
-
-	snprintf(clean, sizeof(clean), "%s", text);
+	memcpy(clean, f->text, sizeof(clean));
 	utf8_clean(clean);
-	json_array_append_new(context, json_string(clean));
+	for (uint32_t i = 0; i < f->site_count; i++)
+		json_array_append_new(sites, json_string(f->sites[i]));
+	return json_pack("{s:s, s:s, s:b, s:o, s:s}", "kind", f->kind, "severity",
+		finding_severities[f->severity], "new", f->fresh, "sites", sites, "text", clean);
 }
 
-json_t *view_plan(const struct plan *plan, const struct config *was, const struct config *is,
-	json_t *own_files)
+json_t *view_plan(const struct plan *plan, const struct findings *found, json_t *own_files)
 {
-	static const struct site_conf none;
 	json_t *changes = json_array(), *tunnels = json_array(), *findings = json_array(), *o;
-	enum change_effect most = CHANGE_UNSAID;
 	char refusal[CONFIG_ERROR_SIZE];
 
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count; i++)
 		json_array_append_new(changes, change_json(&plan->changes[i]));
-		if (plan->changes[i].effect > most && plan->changes[i].kind == CHANGE_OF_OPTION)
-			most = plan->changes[i].effect;
-	}
-	for (uint32_t i = 0; i < was->site_count; i++) {
-		const struct site_conf *next = config_site(is, was->sites[i].name);
+	for (size_t i = 0; i < plan->tunnel_count; i++) {
+		const struct tunnel_effect *t = &plan->tunnels[i];
 
-		add_tunnels(tunnels, &was->concentrator, &is->concentrator, &was->sites[i],
-			next ? next : &none, &most);
+		json_array_append_new(
+			tunnels, json_pack("{s:s, s:i, s:s}", "site", t->site, "tunnel",
+					 (int)t->tunnel, "effect", plan_effects[t->effect]));
 	}
-	config_doubts(is, add_finding, findings);
-	o = json_pack("{s:s, s:o, s:o, s:o, s:o}", "effect", plan_effects[most], "changes", changes,
-		"files", own_files, "tunnels", tunnels, "findings", findings);
+	for (size_t i = 0; i < found->count; i++)
+		json_array_append_new(findings, finding_json(&found->list[i]));
+	o = json_pack("{s:s, s:o, s:o, s:o, s:o}", "effect", plan_effects[plan->most], "changes",
+		changes, "files", own_files, "tunnels", tunnels, "findings", findings);
 	if (plan_refusal(plan, false, refusal, sizeof(refusal)))
 		json_object_set_new(o, "refused", json_string(refusal));
 	return o;

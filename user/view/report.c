@@ -13,37 +13,6 @@ static uint64_t per_second(uint64_t bytes, uint64_t interval_ns)
 	return interval_ns ? (uint64_t)((double)bytes * 8e9 / (double)interval_ns) : 0;
 }
 
-/* Over the last second: the difference of the two newest samples. */
-static struct site_rates rates_of(const struct site *site, enum sluice_direction d)
-{
-	uint64_t interval = site->latest.at_ns - site->before.at_ns;
-	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
-
-	return (struct site_rates){
-		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
-		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
-		.dropped_bps =
-			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
-}
-
-struct site_rates view_sum_rates(const struct model *m, enum sluice_direction d)
-{
-	struct site_rates sum = {0};
-
-	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		/* The aggregate is none of a gateway. */
-		if (!m->sites[i] || m->sites[i]->conf.site_class == SITE_GATEWAY)
-			continue;
-
-		struct site_rates r = rates_of(m->sites[i], d);
-
-		sum.offered_bps += r.offered_bps;
-		sum.delivered_bps += r.delivered_bps;
-		sum.dropped_bps += r.dropped_bps;
-	}
-	return sum;
-}
-
 static double percent(uint64_t part, uint64_t whole)
 {
 	return whole ? (double)(part * 1000 / whole) / 10 : 0;
@@ -58,7 +27,7 @@ static json_t *traffic(const struct traffic *t)
 static json_t *direction(const struct model *m, const struct site *site, enum sluice_direction d)
 {
 	struct site_stats total = site_counted(site, d);
-	struct site_rates r = rates_of(site, d);
+	struct site_rates r = site_rates_now(site, d);
 	json_t *dropped = json_object();
 
 	for (const struct stats_field *f = site_drop_fields; f->name; f++) {
@@ -106,7 +75,7 @@ static void add_site(const struct model *m, const struct site *site, json_t *lis
 
 static json_t *aggregate(const struct model *m, enum sluice_direction d)
 {
-	struct site_rates r = view_sum_rates(m, d);
+	struct site_rates r = sum_rates_now(m, d);
 
 	return json_pack("{s:o, s:o, s:f, s:o}", "offered_bps", view_number(r.offered_bps),
 		"delivered_bps", view_number(r.delivered_bps), "share_percent",

@@ -6,6 +6,7 @@
 #ifndef SLUICE_VIEW_VIEW_H
 #define SLUICE_VIEW_VIEW_H
 
+#include "plan/findings.h"
 #include "plan/plan.h"
 #include "state/model.h"
 
@@ -41,11 +42,10 @@ json_t *view_closed(
 	const struct model *m, const struct site *site, struct closed_view *list, size_t count);
 
 /*
- * What a change of the configuration would do: of each key, and of each tunnel that it concerns. Takes over the names of the
- * files that differ.
+ * What a change of the configuration would do: of each key, and of each tunnel that it concerns; and what is to be said of
+ * it. Takes over the names of the files that differ.
  */
-json_t *view_plan(const struct plan *plan, const struct config *was, const struct config *is,
-	json_t *own_files);
+json_t *view_plan(const struct plan *plan, const struct findings *found, json_t *own_files);
 
 /* Where the document of a site is. */
 struct document_view {
@@ -90,13 +90,6 @@ void view_unknown_metrics(FILE *f, const struct model *m);
 void view_endpoints_metrics(FILE *f, const struct model *m);
 
 /* ---- what several documents have in common ---- */
-
-struct site_rates {
-	uint64_t offered_bps, delivered_bps, dropped_bps;
-};
-
-/* The rates of all sites that share the aggregate together, over the last second. */
-struct site_rates view_sum_rates(const struct model *m, enum sluice_direction d);
 
 /* Calls visit for the site, or for each when site is NULL, in the order of slots. */
 void view_each_site(const struct model *m, const struct site *site,

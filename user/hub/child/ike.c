@@ -42,6 +42,7 @@ static void on_tunnel_state(void *context, struct imsg *message)
 	memcpy(t->ike.reason, m->reason, sizeof(t->ike.reason));
 	memcpy(t->ike.detail, m->detail, sizeof(t->ike.detail));
 	memcpy(t->ike.ike_proposal, m->ike_proposal, sizeof(t->ike.ike_proposal));
+	t->ike.suite = m->suite;
 	/* Without an SA pair it carries nothing, whether or not its IKE SA lives. */
 	if (m->phase != TUNNEL_UP)
 		hub_tunnel_close(h, m->tunnel);
@@ -135,6 +136,7 @@ static const struct imsg_field state_fields[] = {
 	IMSG_TEXT(struct imsg_tunnel_state, reason),
 	IMSG_TEXT(struct imsg_tunnel_state, detail),
 	IMSG_TEXT(struct imsg_tunnel_state, ike_proposal),
+	IMSG_BOOL(struct imsg_tunnel_state, suite.esn),
 	{0},
 };
 
@@ -162,6 +164,7 @@ static const struct imsg_field cert_fields[] = {
 
 static const struct imsg_field sa_fields[] = {
 	IMSG_TEXT(struct imsg_sa_info, proposal),
+	IMSG_BOOL(struct imsg_sa_info, suite.esn),
 	IMSG_TEXT(struct imsg_sa_info, local_ts),
 	IMSG_TEXT(struct imsg_sa_info, remote_ts),
 	IMSG_BOOL(struct imsg_sa_info, udp_encap),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/secret/certificates.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/wire.h"
 #include "crypto/trust.h"
 #include "hub/secret/certificates_internal.h"
 #include "hub/secret/secret.h"
@@ -231,6 +233,28 @@ struct certificate_entry *certificates_find(
 			return (struct certificate_entry *)&all->own[i];
 	}
 	return NULL;
+}
+
+bool certificates_trust(const struct certificates *all, const struct cert_chain *chain)
+{
+	struct rd r = rd_init(chain->bytes, sizeof(chain->bytes));
+	struct chunk ders[CERT_CHAIN_MAX];
+	char text[TRUST_TEXT_SIZE];
+	struct cert *leaf = NULL;
+	size_t count = 0;
+	bool ok;
+
+	for (; count < chain->count && count < CERT_CHAIN_MAX; count++) {
+		const uint8_t *der = rd_bytes(&r, chain->lens[count]);
+
+		if (!der)
+			return false;
+		ders[count] = (struct chunk){der, chain->lens[count]};
+	}
+	ok = trust_verify(all->trust, ders, count, (int64_t)(clock_wall() / CLOCK_SECOND), &leaf,
+		     text) == TRUST_OK;
+	cert_free(leaf);
+	return ok;
 }
 
 /* ---- identities ---- */

@@ -47,6 +47,14 @@ struct ike_identity certificates_identity(
 struct ike_identity certificates_local_id(const struct certificates *all,
 	const struct tunnel_conf *conf, const struct ip_addr *address);
 
+/* Whether a device would be trusted that comes with this chain now. */
+bool certificates_trust(const struct certificates *all, const struct cert_chain *chain);
+
+/* When what is not a site's ends, and from when on that is near: seconds since the epoch. */
+void certificates_ends(const struct certificates *all,
+	void (*tell)(void *context, const char *what, int64_t warn_from, int64_t at),
+	void *context);
+
 /* Logs what ends soon, each once a day. */
 void certificates_warn(struct hub *h);
 

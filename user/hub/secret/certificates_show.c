@@ -131,6 +131,39 @@ void certificates_warn(struct hub *h)
 	visit_sites(h, warn_one, &now);
 }
 
+struct teller {
+	void (*tell)(void *context, const char *what, int64_t warn_from, int64_t at);
+	void *context;
+};
+
+static void tell_one(void *context, const struct shown *s)
+{
+	const struct cert_facts *f = s->facts;
+	const struct teller *t = context;
+	char what[REASON_TEXT_SIZE];
+
+	snprintf(what, sizeof(what), "the certificate of %s, %.150s",
+		strcmp(s->kind, "ca") ? "the hub" : "an authority", f->subject);
+	t->tell(t->context, what, cert_warn_from(f->not_before, f->not_after), f->not_after);
+}
+
+void certificates_ends(const struct certificates *all,
+	void (*tell)(void *context, const char *what, int64_t warn_from, int64_t at), void *context)
+{
+	struct teller t = {tell, context};
+
+	visit_own((struct certificates *)all, tell_one, &t);
+	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
+		struct trust_crl_facts f;
+		char what[REASON_TEXT_SIZE];
+
+		trust_crl(all->trust, i, &f);
+		snprintf(what, sizeof(what), "the revocation list of %.180s", f.issuer);
+		if (f.next_update)
+			tell(context, what, f.next_update, f.next_update);
+	}
+}
+
 /* ---- the document ---- */
 
 struct list {

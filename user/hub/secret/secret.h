@@ -19,6 +19,13 @@ int public_ref_open(const char *ref);
  */
 const char *secret_previous(const struct tunnel_conf *t, char ref[CONFIG_SECRET_REF_SIZE]);
 
+/*
+ * Another number for another secret, which says nothing of it, as long as hub runs; never 0. And the same of what a
+ * reference names, of which nothing is logged: 0 with a reason when it cannot be had.
+ */
+uint64_t secret_print(const uint8_t *key, size_t len);
+uint64_t secret_ref_print(const char *ref, const char **why);
+
 /* What is wrong with the characters of a pre-shared key of len > 0; NULL: nothing. */
 const char *psk_fault(const uint8_t *key, size_t len);
 /*

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "crypto/hmac.h"
 #include "hub/secret/exec_keep.h"
 #include "hub/secret/rotation.h"
 #include "hub/secret/vault.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,10 +94,28 @@ const char *psk_fault(const uint8_t *key, size_t len)
 	return NULL;
 }
 
-/* Reads what `ref` names, without a line end; 0 with a reason when it cannot be a secret. */
-static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const char **why)
+/* Without the number that is drawn once nobody can try secrets out on it. */
+uint64_t secret_print(const uint8_t *key, size_t len)
 {
-	int fd = secret_ref_open(ref);
+	static uint8_t drawn[32];
+	static bool is_drawn;
+	const struct chunk chunk = {key, len};
+	const struct prf *prf = prf_find(PRF_HMAC_SHA2_256);
+	uint8_t out[64] = {0};
+	uint64_t print;
+
+	if (!is_drawn && getrandom(drawn, sizeof(drawn), 0) != sizeof(drawn))
+		abort();
+	is_drawn = true;
+	if (!prf || !prf_compute(prf, drawn, sizeof(drawn), &chunk, 1, out))
+		abort();
+	memcpy(&print, out, sizeof(print));
+	return print ? print : 1;
+}
+
+/* Reads what was opened for `ref`, without a line end; 0 with a reason when it cannot be a secret. */
+static size_t read_secret(int fd, const char *ref, uint8_t bytes[SECRET_FILE_MAX], const char **why)
+{
 	ssize_t n = fd >= 0 ? read(fd, bytes, SECRET_FILE_MAX) : -1;
 	size_t len;
 
@@ -109,6 +129,16 @@ static size_t read_secret(const char *ref, uint8_t bytes[SECRET_FILE_MAX], const
 	len = secret_text_len(bytes, (size_t)n);
 	*why = "8 to 64 characters expected";
 	return len >= 8 && len <= 64 ? len : 0;
+}
+
+uint64_t secret_ref_print(const char *ref, const char **why)
+{
+	uint8_t bytes[SECRET_FILE_MAX];
+	size_t len = read_secret(public_ref_open(ref), ref, bytes, why);
+	uint64_t print = len ? secret_print(bytes, len) : 0;
+
+	secret_wipe(bytes, sizeof(bytes));
+	return print;
 }
 
 /* A line for each mistake. */
@@ -127,8 +157,8 @@ static bool is_same(const char *ref, const uint8_t *bytes, size_t len)
 {
 	uint8_t other[SECRET_FILE_MAX];
 	const char *why;
-	bool same =
-		ref[0] && read_secret(ref, other, &why) == len && secret_equal(other, bytes, len);
+	bool same = ref[0] && read_secret(public_ref_open(ref), ref, other, &why) == len &&
+		    secret_equal(other, bytes, len);
 
 	secret_wipe(other, sizeof(other));
 	return same;
@@ -143,7 +173,7 @@ static bool secret_ok(const struct site_conf *site, unsigned int t, const char *
 {
 	uint8_t bytes[SECRET_FILE_MAX];
 	const char *why;
-	size_t len = read_secret(ref, bytes, &why);
+	size_t len = read_secret(secret_ref_open(ref), ref, bytes, &why);
 	const char *fault = len && !strncmp(what, "psk", 3) ? psk_fault(bytes, len) : NULL;
 	bool fresh = fault && had && !is_same(had, bytes, len);
 

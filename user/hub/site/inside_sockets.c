@@ -66,25 +66,6 @@ bool hub_bgp_listen(struct hub *h, int family)
 	       !bind(fd, address, len) && !listen(fd, 512);
 }
 
-/* Without the number that is drawn once nobody can try secrets out on it. */
-static uint64_t print_of(const uint8_t *key, size_t len)
-{
-	static uint8_t drawn[32];
-	static bool is_drawn;
-	const struct chunk chunk = {key, len};
-	const struct prf *prf = prf_find(PRF_HMAC_SHA2_256);
-	uint8_t out[64] = {0};
-	uint64_t print;
-
-	if (!is_drawn && getrandom(drawn, sizeof(drawn), 0) != sizeof(drawn))
-		abort();
-	is_drawn = true;
-	if (!prf || !prf_compute(prf, drawn, sizeof(drawn), &chunk, 1, out))
-		abort();
-	memcpy(&print, out, sizeof(print));
-	return print ? print : 1;
-}
-
 bool hub_bgp_password(
 	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print)
 {
@@ -104,7 +85,7 @@ bool hub_bgp_password(
 		if (getrandom(m.tcpm_key, sizeof(m.tcpm_key), 0) < 0)
 			abort();
 	}
-	*print = m.tcpm_keylen ? print_of(m.tcpm_key, m.tcpm_keylen) : 0;
+	*print = m.tcpm_keylen ? secret_print(m.tcpm_key, m.tcpm_keylen) : 0;
 	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m.tcpm_addr);
 	/* Taking away a key that is not there is an error that does not matter. */
 	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)

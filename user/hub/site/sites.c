@@ -152,7 +152,7 @@ void hub_site_remove(struct hub *h, struct site *site)
 bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struct site_conf *is)
 {
 	return site->conf.tunnels[t].configured &&
-	       (!is || plan_tunnel_effect(&site->conf, is, t) >= CHANGE_TUNNEL);
+	       (!is || plan_tunnel_effect(NULL, &site->conf, is, t) >= CHANGE_TUNNEL);
 }
 
 static void replace_tunnel(
@@ -195,7 +195,7 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 			admin_forget_tunnel(h, site, t);
 	}
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (plan_tunnel_effect(&old, conf, t) >= CHANGE_TUNNEL)
+		if (plan_tunnel_effect(NULL, &old, conf, t) >= CHANGE_TUNNEL)
 			replace_tunnel(h, site, t, &old);
 	}
 }

@@ -33,10 +33,13 @@ void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
 	char previous[CONFIG_SECRET_REF_SIZE];
+	const char *why;
 	int psk;
 
 	if (!hub_tunnel_secrets(h, site, t))
 		return;
+	site_tunnel_find(&h->model, tunnel_number(site, t))->psk_print =
+		conf->options.auth == AUTH_CERT ? 0 : secret_ref_print(conf->psk, &why);
 	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
 	if (psk < 0 && conf->options.auth != AUTH_CERT)
 		return; /* gone at this very moment: it is looked for again */

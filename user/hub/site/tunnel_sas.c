@@ -42,6 +42,7 @@ void hub_sa_info(struct hub *h, const struct imsg_sa_info *m)
 		sa = &t->sas[t->sa_count++];
 	*sa = (struct tunnel_sa){.spi_in = m->spi_in,
 		.spi_out = m->spi_out,
+		.suite = m->suite,
 		.created_wall_ns = m->created_wall_ns,
 		.rekey_in_s = m->rekey_in_s,
 		.expires_in_s = m->expires_in_s,

@@ -63,6 +63,7 @@ void ike_message_state(const struct effect *f, struct imsg_tunnel_state *m)
 	snprintf(m->reason, sizeof(m->reason), "%s", reason_code(f->state.reason));
 	fact(f->state.reason, f->state.detail, m->detail, sizeof(m->detail));
 	memcpy(m->ike_proposal, f->state.ike_proposal, sizeof(m->ike_proposal));
+	m->suite = f->state.suite;
 }
 
 void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struct imsg_sa_info *m)
@@ -81,6 +82,7 @@ void ike_message_info(const struct effect *f, uint64_t now, uint64_t wall, struc
 	m->inner_mtu = (uint16_t)esp_inner_mtu(i->cipher->id, i->integ ? i->integ->id : 0,
 		i->udp_encap, i->outer_v6 ? 6 : 4, OUTER_MTU);
 	memcpy(m->proposal, i->proposal, sizeof(m->proposal));
+	m->suite = i->suite;
 	memcpy(m->local_ts, i->local_ts, sizeof(m->local_ts));
 	memcpy(m->remote_ts, i->remote_ts, sizeof(m->remote_ts));
 }

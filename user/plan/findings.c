@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/findings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OF_A_RULE_MAX 20 /* more of one kind are told as one */
+#define MORE          "more"
+
+const char *const finding_severities[FINDING_SEVERITIES] = {
+	[FINDING_NOTE] = "note",
+	[FINDING_WARNING] = "warning",
+	[FINDING_ERROR] = "error",
+};
+
+/* ---- making ---- */
+
+static struct finding *push(struct finding_scope *s, const char *about)
+{
+	struct findings *into = s->into;
+	struct finding *f;
+
+	into->list = realloc(into->list, (into->count + 1) * sizeof(*into->list));
+	if (!into->list)
+		abort();
+	f = &into->list[into->count++];
+	*f = (struct finding){.kind = s->rule->kind, .severity = s->rule->severity};
+	snprintf(f->about, sizeof(f->about), "%s", about);
+	return f;
+}
+
+struct finding *finding_add(struct finding_scope *s, const char *about, const char *format, ...)
+{
+	struct finding *f;
+	va_list args;
+
+	if (++s->of_rule > OF_A_RULE_MAX) { /* the last one stands for all that are too many */
+		f = &s->into->list[s->into->count - 1];
+		if (s->of_rule == OF_A_RULE_MAX + 1)
+			f = push(s, MORE);
+		snprintf(f->text, sizeof(f->text), "%u more of this kind",
+			s->of_rule - OF_A_RULE_MAX);
+		return f;
+	}
+	f = push(s, about);
+	va_start(args, format);
+	vsnprintf(f->text, sizeof(f->text), format, args);
+	va_end(args);
+	return f;
+}
+
+void finding_is_of(struct finding *f, const char *site)
+{
+	if (f->site_count && !strcmp(f->sites[f->site_count - 1], site))
+		return;
+	f->sites = realloc(f->sites, (f->site_count + 1) * sizeof(*f->sites));
+	if (!f->sites)
+		abort();
+	snprintf(f->sites[f->site_count++], SITE_NAME_SIZE, "%s", site);
+}
+
+void finding_text(struct finding *f, const char *format, ...)
+{
+	size_t at = strlen(f->text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(f->text + at, sizeof(f->text) - at, format, args);
+	va_end(args);
+}
+
+/* ---- what is new, and the order ---- */
+
+static bool has_site(const struct finding *f, const char *site)
+{
+	for (uint32_t i = 0; i < f->site_count; i++) {
+		if (!strcmp(f->sites[i], site))
+			return true;
+	}
+	return false;
+}
+
+/* One of all these sites, or of more. */
+static bool stood_already(const struct findings *was, const struct finding *f)
+{
+	for (size_t i = 0; i < was->count; i++) {
+		const struct finding *old = &was->list[i];
+		bool all = true;
+
+		if (strcmp(old->kind, f->kind) || strcmp(old->about, f->about))
+			continue;
+		for (uint32_t s = 0; s < f->site_count; s++)
+			all = all && has_site(old, f->sites[s]);
+		if (all)
+			return true;
+	}
+	return false;
+}
+
+static size_t rank_of(const char *kind)
+{
+	size_t rank = 0;
+
+	while (finding_rules[rank].kind && strcmp(finding_rules[rank].kind, kind))
+		rank++;
+	return rank;
+}
+
+static bool is_more(const struct finding *f)
+{
+	return !strcmp(f->about, MORE);
+}
+
+static int worse_first(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+	size_t i, k;
+
+	if (x->severity != y->severity)
+		return x->severity < y->severity ? 1 : -1;
+	if (x->fresh != y->fresh)
+		return x->fresh ? -1 : 1;
+	i = rank_of(x->kind);
+	k = rank_of(y->kind);
+	if (i != k)
+		return i < k ? -1 : 1;
+	if (is_more(x) != is_more(y))
+		return is_more(x) ? 1 : -1;
+	return strcmp(x->text, y->text);
+}
+
+static struct findings *look(const struct findings_of *of)
+{
+	struct findings *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	for (const struct finding_rule *rule = finding_rules; rule->kind; rule++) {
+		struct finding_scope scope = {
+			.config = of->config, .known = of->known, .rule = rule, .into = f};
+
+		rule->look(&scope);
+	}
+	return f;
+}
+
+struct findings *findings_make(const struct findings_of *was, const struct findings_of *is)
+{
+	struct findings *before = look(was), *f = look(is);
+
+	for (size_t i = 0; i < f->count; i++)
+		f->list[i].fresh = !stood_already(before, &f->list[i]);
+	if (f->count)
+		qsort(f->list, f->count, sizeof(*f->list), worse_first);
+	findings_free(before);
+	return f;
+}
+
+void findings_free(struct findings *f)
+{
+	for (size_t i = 0; f && i < f->count; i++)
+		free(f->list[i].sites);
+	if (f)
+		free(f->list);
+	free(f);
+}

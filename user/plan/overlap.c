@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prefixes of two sites, or of a site and the hub, of which one lies in the other: declared, static, or announced now. All of
+ * them are sorted, so that whatever one lies in stands before it.
+ */
+#include "plan/findings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 512 /* prefixes around one another, equal ones too */
+
+struct prefix_claim {
+	struct ip_prefix prefix;
+	const struct site_conf *site; /* NULL: the hub's network */
+	const char *how;
+};
+
+struct claim_list {
+	const struct config *config;
+	const struct model *model;
+	struct prefix_claim *list;
+	size_t count, room;
+};
+
+static void claim(struct claim_list *c, const struct ip_prefix *p, const struct site_conf *site,
+	const char *how)
+{
+	if (!p->len)
+		return; /* a default route lies around everything, and is allowed by a key of its own */
+	if (c->count == c->room) {
+		c->room = c->room ? 2 * c->room : 256;
+		c->list = realloc(c->list, c->room * sizeof(*c->list));
+		if (!c->list)
+			abort();
+	}
+	c->list[c->count++] = (struct prefix_claim){*p, site, how};
+}
+
+static void claim_route(void *context, const struct route_entry *e)
+{
+	struct claim_list *c = context;
+	const struct site *from = site_of_tunnel(c->model, e->tunnel);
+	const struct site_conf *site = from ? config_site(c->config, from->conf.name) : NULL;
+	const struct ip_prefix p = route_prefix(e);
+
+	if (site && site->routing == ROUTING_BGP)
+		claim(c, &p, site, "announces");
+}
+
+static void claim_all(struct claim_list *c)
+{
+	const struct networks_conf *own = &c->config->concentrator.networks;
+
+	for (uint32_t i = 0; i < own->count; i++)
+		claim(c, &own->prefixes[i], NULL, "has");
+	for (uint32_t s = 0; s < c->config->site_count; s++) {
+		const struct site_conf *site = &c->config->sites[s];
+
+		for (uint32_t i = 0; i < site->prefixes.count; i++)
+			claim(c, &site->prefixes.prefixes[i], site, "declares");
+		for (uint32_t i = 0; site->routing == ROUTING_STATIC && i < site->statics.count;
+			i++)
+			claim(c, &site->statics.prefixes[i], site, "has a static route to");
+	}
+	if (c->model && c->model->routes)
+		route_table_read(c->model->routes, claim_route, c);
+}
+
+static int by_prefix(const void *a, const void *b)
+{
+	const struct prefix_claim *x = a, *y = b;
+	int order = prefix_compare(&x->prefix, &y->prefix);
+
+	return order ? order : x->site < y->site ? -1 : x->site > y->site;
+}
+
+static bool are_one(const struct prefix_claim *a, const struct prefix_claim *b)
+{
+	return a->site == b->site ||
+	       (a->site && b->site && a->site->group[0] && !strcmp(a->site->group, b->site->group));
+}
+
+static void tell(
+	struct finding_scope *s, const struct prefix_claim *in, const struct prefix_claim *around)
+{
+	char one[PREFIX_STR_SIZE], other[PREFIX_STR_SIZE], about[2 * PREFIX_STR_SIZE];
+	struct finding *f;
+
+	if (!in->site) { /* whose it is stands first */
+		const struct prefix_claim *x = in;
+
+		in = around;
+		around = x;
+	}
+	prefix_format(&in->prefix, one);
+	prefix_format(&around->prefix, other);
+	snprintf(about, sizeof(about), "%s %s", one, other);
+	f = finding_add(s, about, "site '%s' %s %s, and ", in->site->name, in->how, one);
+	finding_is_of(f, in->site->name);
+	if (around->site) {
+		finding_text(f, "site '%s' %s %s", around->site->name, around->how, other);
+		finding_is_of(f, around->site->name);
+	} else {
+		finding_text(f, "%s is a network of the hub", other);
+	}
+}
+
+void finding_overlaps(struct finding_scope *s)
+{
+	struct claim_list c = {.config = s->config, .model = s->known ? s->known->model : NULL};
+	const struct prefix_claim *stack[DEPTH_MAX];
+	size_t depth = 0, places = s->config->site_count + 1;
+	bool *told = calloc(places * places, sizeof(*told));
+
+	if (!told)
+		abort();
+	claim_all(&c);
+	if (c.count)
+		qsort(c.list, c.count, sizeof(*c.list), by_prefix);
+	for (size_t i = 0; i < c.count; i++) {
+		const struct prefix_claim *x = &c.list[i];
+		size_t a = x->site ? 1 + (size_t)(x->site - s->config->sites) : 0;
+
+		while (depth && !prefix_covers(&stack[depth - 1]->prefix, &x->prefix))
+			depth--;
+		for (size_t k = 0; k < depth; k++) {
+			const struct prefix_claim *y = stack[k];
+			size_t b = y->site ? 1 + (size_t)(y->site - s->config->sites) : 0;
+
+			/* One of two sites is enough to look at both. */
+			if (are_one(x, y) || told[a * places + b])
+				continue;
+			told[a * places + b] = told[b * places + a] = true;
+			tell(s, x, y);
+		}
+		if (depth < DEPTH_MAX)
+			stack[depth++] = x;
+	}
+	free(told);
+	free(c.list);
+}
