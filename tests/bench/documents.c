@@ -130,7 +130,7 @@ static void round_of(const char *directory, double ms[STAGES])
 	ms[EDIT] += ms_since(start);
 	is = documents_config(candidate, error);
 	start = clock_now();
-	plan_free(plan_make(was, is));
+	plan_free(plan_make(was, is, NULL));
 	ms[PLAN] += ms_since(start);
 	start = clock_now();
 	if (!revisions_write(&r, candidate, info) || !revisions_place(&r, info))

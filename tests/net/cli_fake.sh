@@ -81,6 +81,14 @@ shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
 run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
 shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
 run plan 2; asked 'GET /v1/plan?revision=2'
+run plan --fail endpoint 0; exits 0 "plan --fail"; asked 'GET /v1/plan?fail=endpoint:0'
+shows '^store-1 moves 0 ' "plan --fail: a site"
+shows '^endpoint 1, eth1: .* of 10.0 Mbit/s, which is not enough$' "plan --fail: the other endpoint"
+run plan --fail hub; asked 'GET /v1/plan?fail=hub'; shows '^no site reaches 10.0.0.0/16$' "plan --fail hub: what it has"
+run plan --fail tunnel store-1/0; asked 'GET /v1/plan?fail=tunnel:store-1/0'
+run plan --fail site; exits 2 "plan --fail: which site"
+run plan --fail moon; exits 2 "plan --fail: what"
+run diff --fail hub; exits 2 "diff --fail"
 run history; exits 0 "history"; shows '^ 3 2026-11-30T00:06:12Z token 0badcafe apply in force, to be confirmed' "history: in force"
 run diff 1 3; exits 0 "diff"; asked 'GET /v1/diff?from=1&to=3'
 run apply --confirm 10m; exits 0 "apply --confirm"; asked 'POST /v1/apply {"confirm_s":600}'

@@ -91,6 +91,8 @@ static struct answer answer_to(const struct imsg_api_request *r)
 		return (struct answer){200, strdup("a 1\n")};
 	if (r->verb == API_REPORT)
 		o = r->since_s ? document_of("report-since") : report();
+	else if (r->fail[0])
+		o = document_of(strcmp(r->fail, "hub") ? "plan-fail" : "plan-fail-hub");
 	else
 		o = document_of(verb_name(&verbs[r->verb], name));
 	a.text = o ? json_dumps(o, JSON_COMPACT) : strdup("{\"ok\":\"asked\"}");

@@ -104,6 +104,8 @@ static const struct {
 	{"show-unknown", print_unknown},
 	{"show-closed", print_closed},
 	{"plan", print_plan},
+	{"plan-fail", print_failure},
+	{"plan-fail-hub", print_failure},
 	{"diff", print_plan},
 	{"history", print_history},
 	{"report", print_report},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Findings of a plan: each rule with something that it finds, and without. */
 #include "plan/findings.h"
+#include "plan/rules.h"
 
 #include "base/clock.h"
 

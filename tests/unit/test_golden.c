@@ -215,6 +215,35 @@ static json_t *diff(void)
 				 0, "") "] }\n");
 }
 
+/* The sites of the model, and a device that is slower than what goes over it. */
+static json_t *failure_by(const char *text)
+{
+	struct failure what;
+	struct failure_effect *effect;
+	json_t *document;
+
+	assert_true(failure_read(text, &what));
+	golden.hub.model.host.speed_bps[1] = 10000000;
+	for (uint32_t n = 0; n < 2; n++) {
+		tunnel(n)->before = (struct tunnel_sample){NOW - CLOCK_SECOND, {0}};
+		tunnel(n)->latest = (struct tunnel_sample){NOW, {1000000, 2000000}};
+	}
+	effect = failure_of(model, &what);
+	document = view_failure(model, effect);
+	free(effect);
+	return document;
+}
+
+static json_t *plan_fail(void)
+{
+	return failure_by("endpoint:0");
+}
+
+static json_t *plan_fail_hub(void)
+{
+	return failure_by("hub");
+}
+
 static json_t *history(void)
 {
 	return view_history(
@@ -361,6 +390,8 @@ static const struct {
 	{"show-unknown", unknown},
 	{"show-closed", closed},
 	{"plan", plan},
+	{"plan-fail", plan_fail},
+	{"plan-fail-hub", plan_fail_hub},
 	{"diff", diff},
 	{"history", history},
 	{"secret-list", secret_list},
@@ -505,9 +536,10 @@ static void assert_words_are_seen(const char *source, const char *documents_text
 static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
-		"user/view/endpoints.c", "user/view/hub.c", "user/view/metrics.c",
-		"user/view/paths.c", "user/view/plan.c", "user/view/reason.c", "user/view/report.c",
-		"user/view/show.c", "user/view/site_documents.c", "user/view/unknown.c",
+		"user/view/endpoints.c", "user/view/failure.c", "user/view/hub.c",
+		"user/view/metrics.c", "user/view/paths.c", "user/view/plan.c",
+		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
+		"user/view/site_documents.c", "user/view/unknown.c",
 		"user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 

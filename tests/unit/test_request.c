@@ -132,6 +132,8 @@ static void what_is_asked_for_may_be_narrowed(void **state)
 	assert_true(reads("GET", "/v1/report?since_s=900&site=a", ""));
 	assert_int_equal(request.since_s, 900);
 	assert_string_equal(request.site, "a");
+	assert_true(reads("GET", "/v1/plan?fail=tunnel:store-042%2F0", ""));
+	assert_string_equal(request.fail, "tunnel:store-042/0");
 	assert_true(reads("GET", "/v1/plan?revision=3", ""));
 	assert_int_equal(request.revisions[0], 3);
 	assert_true(reads("GET", "/v1/diff?to=4&from=3", ""));
@@ -216,6 +218,8 @@ static void what_is_wrong_is_said(void **state)
 		{"GET", "/v1/diff?to=3", "", PROBLEM_BAD_REQUEST, "'from'"},
 		{"GET", "/v1/diff?revision=3", "", PROBLEM_BAD_REQUEST, "'revision'"},
 		{"GET", "/v1/plan?from=3", "", PROBLEM_BAD_REQUEST, "'from'"},
+		{"GET", "/v1/plan?fail=a%20b", "", PROBLEM_BAD_REQUEST, "endpoint:0"},
+		{"GET", "/v1/apply?fail=hub", "", PROBLEM_WRONG_METHOD, ""},
 		{"GET", "/v1/plan?revision=99999999999999999999", "", PROBLEM_BAD_REQUEST, ""},
 		{"GET", "/v1/sites", "{}", PROBLEM_BAD_REQUEST, "no body"},
 		{"POST", "/v1/apply?confirm_s=5", "", PROBLEM_BAD_REQUEST, "body"},

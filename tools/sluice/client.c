@@ -102,6 +102,8 @@ static json_t *parameters_of(
 		json_object_set(o, verb->options & VERB_SITES ? "sites" : "values", r->values);
 	if (r->allow)
 		json_object_set_new(o, "allow", json_string(r->allow));
+	if (r->fail)
+		json_object_set_new(o, "fail", json_string(r->fail));
 	if (r->dry_run)
 		json_object_set_new(o, "dry_run", json_true());
 	return o;

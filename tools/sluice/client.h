@@ -34,6 +34,7 @@ struct client_request {
 	long since_s;             /* of a report; 0: only the last second */
 	json_t *values;           /* what an object is to say; NULL: nothing is said of it */
 	const char *allow;        /* the strongest effect it may have; NULL: the usual one */
+	const char *fail;         /* of plan; NULL: nothing does */
 	int dry_run;              /* what it would do, and nothing more */
 };
 

@@ -37,6 +37,7 @@ static const struct {
 	{VERB_GRANT, "--days", " N"},
 	{VERB_DRY_RUN, "--dry-run", ""},
 	{VERB_ALLOW, "--allow", " EFFECT"},
+	{VERB_FAIL, "--fail", " hub|endpoint N|site NAME|tunnel NAME/N"},
 	{VERB_WHERE | VERB_CHOOSE, "--where", " FIELD=VALUE,..."},
 	{VERB_FORMAT, "--format", " csv|json|yaml"},
 	{VERB_SITES, "--template", " FILE|KEY=VALUE"},

@@ -35,6 +35,7 @@ static const struct option long_options[] = {
 	{"iterations", required_argument, NULL, 'n'},
 	{"dry-run", no_argument, NULL, 'D'},
 	{"allow", required_argument, NULL, 'A'},
+	{"fail", required_argument, NULL, 'x'},
 	{"where", required_argument, NULL, 'w'},
 	{"columns", required_argument, NULL, 'C'},
 	{"sort", required_argument, NULL, 'O'},
@@ -86,6 +87,8 @@ struct options {
 	const char *allow, *where, *columns, *sort;
 	const char *format;
 	bool template;
+	const char *fail;
+	char failing[API_FAILURE_SIZE]; /* the same with what follows it */
 };
 
 static int usage(const char *wrong, const char *what)
@@ -195,6 +198,9 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 		case 'N':
 			o->next_start = true;
 			break;
+		case 'x':
+			o->fail = optarg;
+			break;
 		case 'D':
 		case 'A':
 		case 'w':
@@ -290,6 +296,30 @@ static int read_revisions(
 	return words > most ? usage("unexpected word", word[most]) : CLIENT_OK;
 }
 
+/* "endpoint" with "0" is "endpoint:0"; what has been read is no word any more. */
+static int read_failure(struct options *o, int *words, char **word)
+{
+	static const char *const kinds[] = {"endpoint", "site", "tunnel"};
+	bool alone = !strcmp(o->fail, "hub"), known = alone;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		known = known || !strcmp(o->fail, kinds[i]);
+	if (!known)
+		return usage("hub, endpoint, site or tunnel fails, and no", o->fail);
+	if (!alone && *words != 1)
+		return usage(*words ? "unexpected word"
+				    : "which one fails? Its name or number "
+				      "follows",
+			*words ? word[1] : NULL);
+	if (alone && *words)
+		return usage("unexpected word", word[0]);
+	if (snprintf(o->failing, sizeof(o->failing), alone ? "%s" : "%s:%s", o->fail, word[0]) >=
+		(int)sizeof(o->failing))
+		return usage("there is no such name:", word[0]);
+	*words = 0;
+	return CLIENT_OK;
+}
+
 /* KEY=VALUE for each key, or a file of them. */
 static int read_values(
 	const struct verb_row *c, int words, char **word, struct client_request *request)
@@ -374,6 +404,8 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--next-start is not for", c->words);
 	if (o->dry_run && !(c->options & VERB_DRY_RUN))
 		return usage("--dry-run is not for", c->words);
+	if (o->fail && !(c->options & VERB_FAIL))
+		return usage("--fail is not for", c->words);
 	if (o->allow && !(c->options & VERB_ALLOW))
 		return usage("--allow is not for", c->words);
 	if (o->where && !(c->options & (VERB_WHERE | VERB_CHOOSE)))
@@ -428,6 +460,8 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 		print_plan(document);
 		if (c->options & VERB_SITES)
 			print_imported(document);
+	} else if (o->fail) {
+		print_failure(document);
 	} else if (o->since_s) {
 		print_report_since(document);
 	} else if (view) {
@@ -458,6 +492,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->days = o->days;
 	request->dry_run = o->dry_run;
 	request->allow = o->allow;
+	request->fail = o->fail ? o->failing : NULL;
 	site_list_choose(o->where, o->columns, o->sort);
 	if (o->where && c->options & VERB_CHOOSE) {
 		status = client_ask(o->socket_path, &list, &document);
@@ -534,7 +569,11 @@ int main(int argc, char **argv)
 	c = command_find(words, argv + optind, &used);
 	if (!c)
 		return unknown_command(words, argv + optind);
-	status = read_arguments(c, words - used, argv + optind + used, &request);
+	words -= used;
+	status = o.fail && c->options & VERB_FAIL ? read_failure(&o, &words, argv + optind + used)
+						  : CLIENT_OK;
+	if (status == CLIENT_OK)
+		status = read_arguments(c, words, argv + optind + used, &request);
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);
 	if (status == CLIENT_OK)

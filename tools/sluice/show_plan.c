@@ -3,6 +3,7 @@
 #include "format.h"
 #include "table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,104 @@ void print_plan(const json_t *document)
 	print_findings(document);
 	if (refused)
 		printf("refused: %s\n", refused);
+}
+
+static void print_failing_sites(const json_t *document)
+{
+	static const struct table_column columns[] = {{"SITE", 0, 0, 0}, {"OUTCOME", 0, 0, 0},
+		{"TUNNELS", 0, 0, 0}, {"MOVED", 1, 0, 0}, {"LOST", 1, 0, 0}, {"IN", 1, 0, 0},
+		{"OUT", 1, 0, 0}, {"NOTICED", 1, 0, 0}, {NULL, 0, 0, 0}};
+	struct table t;
+	const json_t *o;
+	size_t i;
+
+	table_init(&t, columns);
+	json_array_foreach(json_object_get(document, "sites"), i, o) {
+		const json_t *tunnels = json_object_get(o, "tunnels");
+		const json_t *traffic = json_object_get(
+			o, strcmp(field_text(o, "outcome"), "lost") ? "moved" : "lost");
+		char in[FORMAT_SIZE], out[FORMAT_SIZE];
+
+		table_row(&t);
+		table_text(&t, field_text(o, "site"));
+		table_text(&t, field_text(o, "outcome"));
+		table_text(&t, json_array_size(tunnels) > 1                     ? "both"
+			       : json_integer_value(json_array_get(tunnels, 0)) ? "1"
+										: "0");
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "routes_moved"));
+		table_cell(&t, "%llu", (unsigned long long)field_number(o, "routes_lost"));
+		table_text(&t, format_quantity(field_number(traffic, "in_bps"), "bit/s", in));
+		table_text(&t, format_quantity(field_number(traffic, "out_bps"), "bit/s", out));
+		table_cell(&t, "%.1f s", (double)field_number(o, "noticed_within_ms") / 1000);
+	}
+	table_print(&t, "no site carries anything over it");
+}
+
+static void print_over(const json_t *document)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "sites"), i, o) {
+		const json_t *over = json_object_get(o, "over");
+		char in[FORMAT_SIZE], out[FORMAT_SIZE];
+
+		if (field_number(over, "in_bps") || field_number(over, "out_bps"))
+			printf("%s: its other tunnel may not carry all of it: %s in and %s out are "
+			       "too much\n",
+				field_text(o, "site"),
+				format_quantity(field_number(over, "in_bps"), "bit/s", in),
+				format_quantity(field_number(over, "out_bps"), "bit/s", out));
+	}
+}
+
+static bool carries_more(const json_t *now, const json_t *then)
+{
+	return field_number(then, "in_bps") > field_number(now, "in_bps") ||
+	       field_number(then, "out_bps") > field_number(now, "out_bps");
+}
+
+static void print_endpoints_then(const json_t *document)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "endpoints"), i, o) {
+		const json_t *now = json_object_get(o, "now"), *then = json_object_get(o, "then");
+		const json_t *holds = json_object_get(o, "holds");
+		char text[5][FORMAT_SIZE];
+
+		printf("endpoint %llu, %s: in %s now, %s then; out %s now, %s then",
+			(unsigned long long)field_number(o, "endpoint"), field_text(o, "device"),
+			format_quantity(field_number(now, "in_bps"), "bit/s", text[0]),
+			format_quantity(field_number(then, "in_bps"), "bit/s", text[1]),
+			format_quantity(field_number(now, "out_bps"), "bit/s", text[2]),
+			format_quantity(field_number(then, "out_bps"), "bit/s", text[3]));
+		if (json_is_boolean(holds) && carries_more(now, then))
+			printf("; of %s, which %s enough",
+				format_quantity(field_number(o, "speed_bps"), "bit/s", text[4]),
+				json_is_true(holds) ? "is" : "is not");
+		puts("");
+	}
+}
+
+void print_failure(const json_t *document)
+{
+	const json_t *networks = json_object_get(document, "networks"), *o;
+	size_t i;
+
+	printf("if %s%s fails now:\n", networks ? "the " : "", field_text(document, "fails"));
+	print_failing_sites(document);
+	printf("sites that go on as they do: %llu\n",
+		(unsigned long long)field_number(document, "untouched"));
+	print_over(document);
+	print_endpoints_then(document);
+	json_array_foreach(networks, i, o)
+		printf("no site reaches %s\n", json_string_value(o));
+	if (networks && strcmp(field_text(document, "services"), "[]") != 0)
+		printf("nothing answers for %s\n", field_text(document, "services"));
+	if (json_is_true(json_object_get(document, "site_to_site")))
+		puts("no site reaches another");
 }
 
 static const char *who_text(const json_t *o, char text[32])

@@ -56,6 +56,7 @@ void print_closed(const json_t *document);
 void print_certificates(const json_t *document);
 void print_unknown(const json_t *document);
 void print_plan(const json_t *document);
+void print_failure(const json_t *document);
 void print_history(const json_t *document);
 void print_report(const json_t *document);
 void print_report_since(const json_t *document);

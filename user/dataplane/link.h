@@ -105,6 +105,9 @@ struct link_device {
 };
 bool link_device(const char *name, struct link_device *device);
 
+/* What its driver says of its speed, bits per second; 0: it does not. */
+uint64_t link_speed_bps(const char *name);
+
 /* Whether the device is a bond or a team, of which each member would run a native XDP program, as a device of its own. */
 bool link_has_members(uint32_t ifindex);
 

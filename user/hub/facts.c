@@ -3,19 +3,24 @@
 
 #include "base/clock.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The print of a secret; one that cannot be had is noted, the first of a tunnel. */
-static uint64_t look_at(struct tunnel_facts *f, const char *what, const char *ref)
+/*
+ * The print of a secret; one that cannot be had is noted, the first of a tunnel. What a program tells is not known before an
+ * apply has asked it: *asked is false then.
+ */
+static uint64_t look_at(struct tunnel_facts *f, const char *what, const char *ref, bool *asked)
 {
 	const char *why;
 	uint64_t print = ref[0] ? secret_ref_print(ref, &why) : 0;
 
-	if (ref[0] && !print && !f->missing[0])
+	*asked = print || !exec_is_ref(ref);
+	if (ref[0] && !print && *asked && !f->missing[0])
 		snprintf(f->missing, sizeof(f->missing), "%s %.150s: %s", what, ref, why);
 	return print;
 }
@@ -25,15 +30,16 @@ static void look_at_secrets(struct tunnel_facts *f, const struct site_conf *site
 {
 	const struct tunnel_conf *conf = &site->tunnels[t];
 	char previous[CONFIG_SECRET_REF_SIZE];
+	bool asked = true, asked_before, any;
 	uint64_t now = 0, before;
 
 	if (conf->options.auth == AUTH_PSK)
-		now = look_at(f, "psk", conf->psk);
-	before = look_at(f, "psk_previous", secret_previous(conf, previous));
-	(void)look_at(f, "ppk", conf->ppk);
-	(void)look_at(f, "bgp_password", site->bgp_password);
-	f->key_fits = !state || !state->psk_print || state->psk_print == now ||
-		      state->psk_print == before;
+		now = look_at(f, "psk", conf->psk, &asked);
+	before = look_at(f, "psk_previous", secret_previous(conf, previous), &asked_before);
+	(void)look_at(f, "ppk", conf->ppk, &any);
+	(void)look_at(f, "bgp_password", site->bgp_password, &any);
+	f->key_fits = !state || !state->psk_print || !asked || !asked_before ||
+		      state->psk_print == now || state->psk_print == before;
 }
 
 static void add_end(void *context, const char *what, int64_t warn_from, int64_t at)

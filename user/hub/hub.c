@@ -185,6 +185,10 @@ static void tell_activity(struct hub *h, struct site *site, unsigned int t, uint
 	uint64_t last_in_ns;
 
 	maps_tunnel_stats(h->maps, tunnel_number(site, t), &state->counted);
+	state->before = state->latest;
+	state->latest = (struct tunnel_sample){.at_ns = now,
+		.bytes = {[SLUICE_IN] = state->counted.in.bytes,
+			[SLUICE_OUT] = state->counted.out.bytes}};
 	hub_through_look(h, tunnel_number(site, t), &state->counted, now);
 	last_in_ns = state->counted.last_in_ns;
 	if (last_in_ns == state->activity_seen_ns)

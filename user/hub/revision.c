@@ -5,8 +5,8 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "hub/hub.h"
-#include "store/made.h"
 #include "hub/slots.h"
+#include "store/made.h"
 #include "store/revisions.h"
 #include "view/view.h"
 

@@ -11,8 +11,8 @@
 #include <jansson.h>
 
 /*
- * {"NAME": slot} of each site of a configuration: the one that it has, else the one that `kept` says (NULL: nothing), else one
- * that nobody has, the one that was given back last at last.
+ * {"NAME": slot} of each site of a configuration: the one that it has, else the one that `kept` says (NULL: nothing), else
+ * one that nobody has, the one that was given back last at last.
  */
 json_t *slots_choose(const struct model *m, const struct config *c, const json_t *kept);
 

@@ -62,6 +62,7 @@ enum api_verb {
 #define API_WAITING_MAX                                                                            \
 	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
 #define API_EFFECT_SIZE    20 /* of what an effect is called */
+#define API_FAILURE_SIZE   (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
@@ -96,6 +97,7 @@ struct imsg_api_request {
 	uint8_t role;                  /* enum role: of a new token */
 	char scope[SITE_NAME_SIZE];    /* its group of sites; "": all */
 	uint32_t days;                 /* that it lasts; 0: as long as one does */
+	char fail[API_FAILURE_SIZE];   /* plan: what an outage of this would do; "": it is none */
 	bool ike;                      /* rekey: of the IKE SA instead */
 	bool next_start;             /* apply: in force when sluiced starts again, and not before */
 	bool force;                  /* also where it leaves a site without a tunnel */

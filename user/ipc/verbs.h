@@ -61,6 +61,7 @@ enum verb_option {
 	VERB_SITES = 1 << 16,       /* many sites at once: of the command a file */
 	VERB_FORMAT = 1 << 17,      /* --format: of the command's file, or of what it prints */
 	VERB_CHOOSE = 1 << 18,      /* the command can choose sites */
+	VERB_FAIL = 1 << 19,        /* --fail: what an outage would do */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

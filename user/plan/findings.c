@@ -1,77 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/findings.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "plan/rules.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#define OF_A_RULE_MAX 20 /* more of one kind are told as one */
-#define MORE          "more"
-
-const char *const finding_severities[FINDING_SEVERITIES] = {
-	[FINDING_NOTE] = "note",
-	[FINDING_WARNING] = "warning",
-	[FINDING_ERROR] = "error",
-};
-
-/* ---- making ---- */
-
-static struct finding *push(struct finding_scope *s, const char *about)
-{
-	struct findings *into = s->into;
-	struct finding *f;
-
-	into->list = realloc(into->list, (into->count + 1) * sizeof(*into->list));
-	if (!into->list)
-		abort();
-	f = &into->list[into->count++];
-	*f = (struct finding){.kind = s->rule->kind, .severity = s->rule->severity};
-	snprintf(f->about, sizeof(f->about), "%s", about);
-	return f;
-}
-
-struct finding *finding_add(struct finding_scope *s, const char *about, const char *format, ...)
-{
-	struct finding *f;
-	va_list args;
-
-	if (++s->of_rule > OF_A_RULE_MAX) { /* the last one stands for all that are too many */
-		f = &s->into->list[s->into->count - 1];
-		if (s->of_rule == OF_A_RULE_MAX + 1)
-			f = push(s, MORE);
-		snprintf(f->text, sizeof(f->text), "%u more of this kind",
-			s->of_rule - OF_A_RULE_MAX);
-		return f;
-	}
-	f = push(s, about);
-	va_start(args, format);
-	vsnprintf(f->text, sizeof(f->text), format, args);
-	va_end(args);
-	return f;
-}
-
-void finding_is_of(struct finding *f, const char *site)
-{
-	if (f->site_count && !strcmp(f->sites[f->site_count - 1], site))
-		return;
-	f->sites = realloc(f->sites, (f->site_count + 1) * sizeof(*f->sites));
-	if (!f->sites)
-		abort();
-	snprintf(f->sites[f->site_count++], SITE_NAME_SIZE, "%s", site);
-}
-
-void finding_text(struct finding *f, const char *format, ...)
-{
-	size_t at = strlen(f->text);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(f->text + at, sizeof(f->text) - at, format, args);
-	va_end(args);
-}
-
-/* ---- what is new, and the order ---- */
 
 static bool has_site(const struct finding *f, const char *site)
 {
@@ -110,7 +43,7 @@ static size_t rank_of(const char *kind)
 
 static bool is_more(const struct finding *f)
 {
-	return !strcmp(f->about, MORE);
+	return !strcmp(f->about, FINDING_MORE);
 }
 
 static int worse_first(const void *a, const void *b)

@@ -6,31 +6,7 @@
 #ifndef SLUICE_PLAN_FINDINGS_H
 #define SLUICE_PLAN_FINDINGS_H
 
-#include "plan/known.h"
-
-#define FINDING_TEXT_SIZE 512
-
-enum finding_severity {
-	FINDING_NOTE,    /* so it is */
-	FINDING_WARNING, /* something may come of it */
-	FINDING_ERROR,   /* something does not work, or will not */
-	FINDING_SEVERITIES,
-};
-
-struct finding {
-	const char *kind;
-	enum finding_severity severity;
-	bool fresh; /* the configuration before does not have it */
-	uint32_t site_count;
-	char (*sites)[SITE_NAME_SIZE]; /* all that it is of */
-	char about[112];               /* what tells it from others of its kind and its sites */
-	char text[FINDING_TEXT_SIZE];
-};
-
-struct findings {
-	size_t count;
-	struct finding *list; /* the worst first; among equals what is new */
-};
+#include "plan/finding.h"
 
 /* A side of a plan: a configuration, and what is known with it; NULL: nothing. */
 struct findings_of {
@@ -41,37 +17,5 @@ struct findings_of {
 /* What is to be said of `is`; it is fresh where nothing of the kind is to be said of `was`. For findings_free(). */
 struct findings *findings_make(const struct findings_of *was, const struct findings_of *is);
 void findings_free(struct findings *f);
-
-extern const char *const finding_severities[FINDING_SEVERITIES];
-
-/* ---- for the rules ---- */
-
-struct finding_rule;
-
-/* What a rule looks at, and where it puts what it finds. */
-struct finding_scope {
-	const struct config *config;
-	const struct plan_known *known; /* NULL: only the configuration is */
-	const struct finding_rule *rule;
-	struct findings *into;
-	unsigned int of_rule; /* found so far */
-};
-
-struct finding_rule {
-	const char *kind;
-	enum finding_severity severity;
-	void (*look)(struct finding_scope *s);
-};
-
-extern const struct finding_rule finding_rules[]; /* ends with one without a kind */
-
-/* Adds one; finding_is_of() says whose it is, findings_text() appends to its text. */
-__attribute__((format(printf, 3, 4))) struct finding *finding_add(
-	struct finding_scope *s, const char *about, const char *format, ...);
-void finding_is_of(struct finding *f, const char *site);
-__attribute__((format(printf, 2, 3))) void finding_text(struct finding *f, const char *format, ...);
-
-/* overlap.c */
-void finding_overlaps(struct finding_scope *s);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prefixes of two sites, or of a site and the hub, of which one lies in the other: declared, static, or announced now. All of
- * them are sorted, so that whatever one lies in stands before it.
+ * Prefixes of two sites, or of a site and the hub, of which one lies in the other: declared, static, or announced now. They
+ * are sorted, so that whatever one lies in stands before it.
  */
-#include "plan/findings.h"
+#include "plan/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of findings: what each looks at, and the sentence it makes of that. */
-#include "plan/findings.h"
+#include "plan/rules.h"
 
 #include "base/clock.h"
 #include "base/date.h"

@@ -21,6 +21,7 @@ struct model_host {
 	uint32_t outside_count; /* devices, each once, whatever ends on it */
 	struct imsg_data_outside outside[CONFIG_ENDPOINTS]; /* ifindex 0: it is not there */
 	const char *outside_mode[CONFIG_ENDPOINTS]; /* how XDP is attached; NULL: it is not */
+	uint64_t speed_bps[CONFIG_ENDPOINTS];       /* of an endpoint's device; 0: not known */
 	struct ip_addr source[2]; /* IPv4, IPv6: what the hub itself sends to sites from */
 	bool settings_wrong;      /* forwarding is switched off, and cannot be switched on */
 	bool rp_filter_strict;    /* it is strict, and cannot be made loose */

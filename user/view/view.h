@@ -6,6 +6,7 @@
 #ifndef SLUICE_VIEW_VIEW_H
 #define SLUICE_VIEW_VIEW_H
 
+#include "plan/failure.h"
 #include "plan/findings.h"
 #include "plan/plan.h"
 #include "state/model.h"
@@ -46,6 +47,9 @@ json_t *view_closed(
  * it. Takes over the names of the files that differ.
  */
 json_t *view_plan(const struct plan *plan, const struct findings *found, json_t *own_files);
+
+/* What an outage would do. */
+json_t *view_failure(const struct model *m, const struct failure_effect *e);
 
 /* Where the document of a site is. */
 struct document_view {

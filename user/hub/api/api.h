@@ -86,6 +86,7 @@ void hub_audit_note_end(struct hub *h, uint64_t of, const char *outcome, const c
 void hub_look_at_tunnels(struct hub *h);
 void hub_look_at_processes(struct hub *h);
 void hub_look_at_plane(struct hub *h);
+void hub_look_at_speeds(struct hub *h); /* of outside devices */
 
 /* bgp_query.c: questions that only bgp can answer. */
 #define BGP_QUERIES_MAX 8 /* of operators, at a time */

@@ -76,3 +76,11 @@ void hub_look_at_plane(struct hub *h)
 	maps_inside_stats(h->maps, &p->inside);
 	p->reassembly = snmp_reassembly();
 }
+
+void hub_look_at_speeds(struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++)
+		h->model.host.speed_bps[e] = link_speed_bps(c->endpoints[e].device);
+}

@@ -198,15 +198,44 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 	return d ? NULL : refused(PROBLEM_NO_SUCH_REVISION, "%s", why);
 }
 
+static json_t *failure(struct hub *h, const struct imsg_api_request *r)
+{
+	struct failure_effect *effect;
+	struct failure what;
+	json_t *document;
+
+	if (r->revisions[0] || !failure_read(r->fail, &what))
+		return refused(PROBLEM_BAD_REQUEST, "%s",
+			r->revisions[0] ? "what fails is what is in force, and no revision"
+					: "fail: hub, endpoint:0, site:NAME or tunnel:NAME/0 is "
+					  "expected");
+	hub_look_at_speeds(h);
+	effect = failure_of(&h->model, &what);
+	if (!effect)
+		return refused(what.kind == FAILURE_SITE     ? PROBLEM_NO_SUCH_SITE
+			       : what.kind == FAILURE_TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
+							     : PROBLEM_BAD_REQUEST,
+			"fail: there is no %s", r->fail);
+	document = view_failure(&h->model, effect);
+	free(effect);
+	return document;
+}
+
 static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct documents *d = r->revisions[0] ? revision_get(h, r->revisions[0], error)
-					      : documents_load(revision_path(h), false, error);
-	enum problem problem = !d && r->revisions[0] ? PROBLEM_NO_SUCH_REVISION : PROBLEM_INVALID;
-	json_t *document = d ? hub_plan(h, d, error) : NULL;
+	enum problem problem = PROBLEM_INVALID;
+	struct documents *d;
+	json_t *document;
 
 	(void)site;
+	if (r->fail[0])
+		return failure(h, r);
+	d = r->revisions[0] ? revision_get(h, r->revisions[0], error)
+			    : documents_load(revision_path(h), false, error);
+	if (!d && r->revisions[0])
+		problem = PROBLEM_NO_SUCH_REVISION;
+	document = d ? hub_plan(h, d, error) : NULL;
 	if (document && !r->revisions[0])
 		secret_add_findings(h, document);
 	return document ? document : refused(problem, "%s", error);

@@ -56,14 +56,14 @@ const char *secret_set_sentence(
 	return text;
 }
 
-struct finding {
+struct adding {
 	struct hub *h;
 	json_t *list;
 };
 
 static void add_finding(void *context, const char *name, int64_t set_s)
 {
-	struct finding *f = context;
+	struct adding *f = context;
 	char base[SITE_NAME_SIZE], text[SECRET_SENTENCE_SIZE];
 	struct uses u = {0};
 	size_t n;
@@ -79,12 +79,16 @@ static void add_finding(void *context, const char *name, int64_t set_s)
 			u.hard->name, secret_use_name(u.hard_use),
 			u.hard_use == SECRET_AS_PPK ? "its tunnel is set up anew"
 						    : "its BGP sessions start again");
-	json_array_append_new(f->list, json_string(text));
+	/* As the rules of a plan tell theirs (plan/findings.h). */
+	json_array_append_new(f->list,
+		json_pack("{s:s, s:s, s:b, s:o, s:s}", "kind", "secret-replaced", "severity",
+			u.hard ? "warning" : "note", "new", true, "sites",
+			u.hard ? json_pack("[s]", u.hard->name) : json_array(), "text", text));
 }
 
 void secret_add_findings(struct hub *h, json_t *plan)
 {
-	struct finding f = {.h = h, .list = json_object_get(plan, "findings")};
+	struct adding f = {.h = h, .list = json_object_get(plan, "findings")};
 
 	(void)vault_each(add_finding, &f);
 }

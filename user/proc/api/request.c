@@ -36,6 +36,7 @@ static const struct parameter {
 		NEXT_START,
 		DRY_RUN,
 		ALLOW,
+		FAIL,
 		VALUES,
 		SITES
 	} kind;
@@ -60,6 +61,7 @@ static const struct parameter {
 	{"next_start", NEXT_START, 0, VERB_NEXT_START},
 	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
 	{"allow", ALLOW, 0, VERB_ALLOW},
+	{"fail", FAIL, 0, VERB_FAIL},
 	{"values", VALUES, 0, VERB_VALUES | VERB_DOCUMENT},
 	{"sites", SITES, 0, VERB_SITES},
 };
@@ -190,6 +192,19 @@ static bool read_effect(const char *text, char effect[API_EFFECT_SIZE])
 	return true;
 }
 
+/* What it means is hub's to say. */
+static bool read_failure(const char *text, char fail[API_FAILURE_SIZE])
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-:/";
+	size_t len = strlen(text);
+
+	if (!len || len >= API_FAILURE_SIZE || text[strspn(text, allowed)])
+		return false;
+	memcpy(fail, text, len + 1);
+	return true;
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *take_value(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
@@ -242,6 +257,10 @@ static const char *take_value(
 	case ALLOW:
 		return read_effect(text_of(v), r->allow) ? NULL
 							 : "the name of an effect is expected";
+	case FAIL:
+		return read_failure(text_of(v), r->fail)
+			       ? NULL
+			       : "hub, endpoint:0, site:NAME or tunnel:NAME/0 is expected";
 	case VALUES:
 	case SITES:
 		break;
