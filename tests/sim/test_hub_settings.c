@@ -205,14 +205,15 @@ static void policy(void **state)
 	json_decref(answer);
 	refused(CREATE, "three", "{\"rate\": \"200M\"}", "against-policy", "site 'three'");
 	assert_null(content("psk/three.0"));
-	refused(HUB_SET, "", "{\"defaults.tunnel.esn\": \"off\"}", "exceeds-allowed", "");
+	refused(HUB_SET, "", "{\"defaults.tunnel.esn\": \"off\"}", "against-policy", "");
 	done(SET, "two", "{\"rate\": \"90M\"}");
 	/* Files of root, too, until root says that it is meant. */
 	world_write(
 		"hub.yaml", "concentrator: { burst: 300k }\ndefaults: { tunnel: { esn: off } }\n");
 	answer = does(plan, "", NULL);
 	assert_non_null(
-		strstr(json_string_value(json_array_get(json_object_get(answer, "findings"), 0)),
+		strstr(json_string_value(json_object_get(
+			       json_array_get(json_object_get(answer, "findings"), 0), "text")),
 			"policy.yaml:3: deny tunnel.esn: "));
 	json_decref(answer);
 	refused(apply, "", NULL, "against-policy", "policy.yaml:3: deny tunnel.esn: ");

@@ -246,6 +246,7 @@ void hub_log_doubt(
 static void write_down(struct hub *h)
 {
 	hub_apply(h, &(struct apply_order){.documents = documents_copy(revision_documents(h)),
+			     .past_policy = true, /* it is in force */
 			     .why = revision_why(h)});
 }
 
