@@ -168,6 +168,16 @@ run site import "$W/bad.csv" --template 'labels.town=${town}'; exits 2 "site imp
 printf 'name,"x\n' >"$W/bad.csv"; run site import "$W/bad.csv"; exits 2 "site import: a quote that does not end"
 echo '{"sites": [{"name": "a", "asn": 1}, {"asn": 2}]}' >"$W/s.json"; run site import "$W/s.json"; exits 2 "site import: without a name"
 echo 'sites: [' | run site import - ; exits 2 "site import: no YAML"
+refuses() { run site import - "${@:3}"; exits 2 "site import: $1"; [ "$(<"$W/err")" = "sluice: input:$2" ]; say $? "site import: says of $1 $2"; }
+one='sites: [ { name: a, rate: 5M } ]'
+refuses "a second document" "2: a second document begins here; a file has one" < <(printf '%s\n---\n%s\n' "$one" "$one")
+refuses "JSON behind JSON" "2: a second document begins here; a file has one" < <(printf '{"sites": [{"name": "a"}]}\n{"sites": [{"name": "b"}]}\n')
+refuses "two files in one" "2: key 'sites' stands twice" < <(printf '%s\n%s\n' "$one" "$one")
+refuses "another key" "1: unknown key 'defaults'; an import has 'sites' only" < <(printf 'defaults: {}\n%s\n' "$one")
+refuses "a line that is cut off" "3: there are fewer cells than columns" --format csv < <(printf 'name,rate,asn\na,5M,65001\nb,5\n')
+refuses "two columns of names" "1: column 3: 'site' is the name, as a column before it is" --format csv < <(printf 'name,rate,site\na,5M,b\n')
+refuses "a NUL" "2: a cell has a NUL in it" --format csv < <(printf 'name,rate\na,5M\0x\n')
+refuses "what would paint the terminal" "1: column 2: '?[31mrat' is no key of a site" --format csv < <(printf 'name,\033[31mrat\na,5M\n')
 run site import "$W/nothing.csv"; exits 2 "site import: no such file"
 run site list --format csv; exits 2 "--format is for import and export"
 run hub show; exits 0 "hub show"; asked 'GET /v1/hub'

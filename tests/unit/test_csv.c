@@ -63,6 +63,8 @@ static void what_is_none(void **state)
 	unsigned int line;
 
 	(void)state;
+	assert_null(csv_read("a\n\0b\n", 5, &line, why));
+	assert_non_null(strstr(why, "NUL"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_null(csv_read(cases[i].text, strlen(cases[i].text), &line, why));
 		if (!strstr(why, cases[i].why) || line != cases[i].line)

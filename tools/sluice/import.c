@@ -6,6 +6,7 @@
 #include "show_site.h"
 #include "values.h"
 
+#include "base/utf8.h"
 #include "store/csv.h"
 #include "store/inside.h"
 #include "store/tree.h"
@@ -31,13 +32,14 @@ static json_t *template; /* {path: text or list}, or NULL */
 __attribute__((format(printf, 3, 4))) static void say(
 	struct import *m, unsigned int line, const char *format, ...)
 {
+	char what[1024];
 	va_list args;
 
-	fprintf(stderr, "sluice: %s:%u: ", m->path, line);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	putc('\n', stderr);
+	utf8_clean(what); /* the file is of somebody else */
+	fprintf(stderr, "sluice: %s:%u: %s\n", m->path, line, what);
 	m->mistakes++;
 }
 
@@ -165,14 +167,17 @@ static bool judge_head(struct import *m, const json_t *head, unsigned int line)
 
 	json_array_foreach(head, i, cell) {
 		const char *column = json_string_value(cell);
-		bool twice = false;
+		bool twice = false, is = is_name(column);
 
 		for (size_t k = 0; k < i; k++)
 			twice = twice || json_equal(json_array_get(head, k), cell);
 		if (twice)
 			say(m, line, "column %zu: '%s' stands twice", i + 1, column);
-		named = named || is_name(column);
-		if (!is_name(column) && !flat_is_key(column) && !json_object_get(m->used, column))
+		if (is && named && !twice)
+			say(m, line, "column %zu: '%s' is the name, as a column before it is",
+				i + 1, column);
+		named = named || is;
+		if (!is && !flat_is_key(column) && !json_object_get(m->used, column))
 			say(m, line, "column %zu: '%s' is no key of a site%s", i + 1, column,
 				template ? ", and the template does not use it" : "");
 	}
@@ -203,6 +208,8 @@ static void add_record(struct import *m, const json_t *head, const json_t *recor
 
 	if (json_array_size(list) > json_array_size(head))
 		say(m, line, "there are more cells than columns");
+	if (json_array_size(list) < json_array_size(head)) /* the file is cut off, perhaps */
+		say(m, line, "there are fewer cells than columns");
 	json_array_foreach(list, i, cell) {
 		const char *column = json_string_value(json_array_get(head, i));
 
@@ -252,9 +259,13 @@ static void read_csv(struct import *m, const char *text, size_t len)
 static void read_yaml(struct import *m, const char *text, size_t len)
 {
 	json_t *list = inside_list(text, len), *o;
+	char why[INSIDE_WHY_SIZE];
+	unsigned int at;
 	size_t i;
 
-	if (!json_array_size(list))
+	if (!inside_sites_only(text, len, &at, why))
+		say(m, at, "%s", why);
+	else if (!json_array_size(list))
 		say(m, 1,
 			"it is no YAML or JSON with a list of sites, {\"sites\": [{\"name\": "
 			"...}]}");

@@ -57,6 +57,8 @@ static bool read_cell(struct reading *r, json_t *cells)
 	}
 	if (!ok)
 		return false;
+	if (memchr(r->cell, '\0', n))
+		return fail(r, "a cell has a NUL in it");
 	return !json_array_append_new(cells, json_stringn(r->cell, n)) ||
 	       fail(r, "a cell is no text in UTF-8");
 }

@@ -12,7 +12,7 @@
 /*
  * [{"line": N, "cells": [text, ...]}]: a record for each line that is not empty, and where it begins. Lines end with LF or
  * CRLF; a byte order mark goes before. NULL with a sentence, and in *line where: a quote that does not end, or is no quote;
- * what is no UTF-8.
+ * what is no UTF-8, or a NUL.
  */
 json_t *csv_read(const char *text, size_t len, unsigned int *line, char why[CSV_WHY_SIZE]);
 

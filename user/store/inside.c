@@ -110,6 +110,71 @@ json_t *inside_all(const char *text, size_t len)
 	return sites;
 }
 
+static bool has_only_sites(
+	yaml_document_t *yaml, const yaml_node_t *root, unsigned int *line, char *why)
+{
+	bool any = false;
+
+	if (!root || root->type != YAML_MAPPING_NODE)
+		return true;
+	for (const yaml_node_pair_t *p = root->data.mapping.pairs.start;
+		p < root->data.mapping.pairs.top; p++) {
+		const yaml_node_t *key = yaml_document_get_node(yaml, p->key);
+		const char *name =
+			key->type == YAML_SCALAR_NODE ? (const char *)key->data.scalar.value : "?";
+		bool is = !strcmp(name, "sites");
+
+		*line = (unsigned int)key->start_mark.line + 1;
+		if (is && !any) {
+			any = true;
+			continue;
+		}
+		if (is)
+			snprintf(why, INSIDE_WHY_SIZE, "key 'sites' stands twice");
+		else
+			snprintf(why, INSIDE_WHY_SIZE,
+				"unknown key '%.60s'; an import has 'sites' only", name);
+		return false;
+	}
+	return true;
+}
+
+/* What follows without "---" is no YAML any more. */
+static bool ends_here(yaml_parser_t *parser, unsigned int *line, char *why)
+{
+	yaml_document_t next;
+	bool more = true;
+
+	if (yaml_parser_load(parser, &next)) {
+		more = yaml_document_get_root_node(&next) != NULL;
+		*line = (unsigned int)next.start_mark.line + 1;
+		yaml_document_delete(&next);
+	} else {
+		*line = (unsigned int)parser->problem_mark.line + 1;
+	}
+	if (more)
+		snprintf(why, INSIDE_WHY_SIZE, "a second document begins here; a file has one");
+	return !more;
+}
+
+bool inside_sites_only(const char *text, size_t len, unsigned int *line, char why[INSIDE_WHY_SIZE])
+{
+	yaml_document_t yaml;
+	yaml_parser_t parser;
+	bool ok = true;
+
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (yaml_parser_load(&parser, &yaml)) {
+		ok = has_only_sites(&yaml, yaml_document_get_root_node(&yaml), line, why);
+		yaml_document_delete(&yaml);
+		ok = ok && ends_here(&parser, line, why);
+	}
+	yaml_parser_delete(&parser);
+	return ok;
+}
+
 static bool note_line(
 	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
 {

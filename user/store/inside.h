@@ -5,6 +5,8 @@
 
 #include "store/tree.h"
 
+#define INSIDE_WHY_SIZE 160
+
 /* What it says there, and in *line where it begins; NULL: it is not there. */
 json_t *inside_read(const char *text, size_t len, const char *site, unsigned int *line);
 
@@ -13,6 +15,12 @@ json_t *inside_list(const char *text, size_t len);
 
 /* The same by their names. */
 json_t *inside_all(const char *text, size_t len);
+
+/*
+ * Whether nothing is in it but one list of sites, as those are to be that are imported. False with a sentence, and in
+ * *line where it begins: another key, a key twice, a second document. What is no YAML at all is not judged.
+ */
+bool inside_sites_only(const char *text, size_t len, unsigned int *line, char why[INSIDE_WHY_SIZE]);
 
 /* {NAME: the line where it begins} of all that stand there. */
 json_t *inside_lines(const char *text, size_t len);
