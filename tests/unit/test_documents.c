@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -258,6 +259,17 @@ static struct config *load(char error[CONFIG_ERROR_SIZE])
 	return documents_config_of(path, error);
 }
 
+/* Somebody saves this file while a document is on its way to the disk. */
+static const char *edited_meanwhile;
+
+int fsync(int fd)
+{
+	if (edited_meanwhile)
+		put(edited_meanwhile, "asn: 65099\n");
+	edited_meanwhile = NULL;
+	return (int)syscall(SYS_fsync, fd);
+}
+
 static int make_directory(void **state)
 {
 	(void)state;
@@ -358,6 +370,114 @@ static void test_files_that_are_none(void **state)
 	drop("sites");
 }
 
+/* ---- writing ---- */
+
+static void says(const char *name, const char *wanted)
+{
+	char path[128], text[512] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	assert_string_equal(text, wanted);
+}
+
+static bool is_there(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return !access(path, F_OK);
+}
+
+/* Of a site b that is there, and one c that is not, in files as they are seen now. */
+static void see(struct documents **seen, struct documents **made, char path[128])
+{
+	char error[CONFIG_ERROR_SIZE], sites[128];
+
+	snprintf(sites, sizeof(sites), "%s/sites", directory);
+	assert_int_equal(mkdir(sites, 0700), 0);
+	put("sites/b.yaml", SITE_B);
+	snprintf(path, 128, "%s/sluice.yaml", directory);
+	*seen = documents_load(path, false, error);
+	assert_non_null(*seen);
+	*made = documents_copy(*seen);
+	documents_put(*made, "", strdup("new\n"), 4);
+	documents_put(*made, "b", strdup("new\n"), 4);
+	documents_put(*made, "c", strdup("new\n"), 4);
+}
+
+static void restore(const struct documents *made, const char *path, json_t *own_only,
+	const struct documents *seen, const char *why)
+{
+	char error[CONFIG_ERROR_SIZE] = "";
+
+	assert_true(documents_restore(made, path, false, own_only, seen, error));
+	if (!*why != !*error || !strstr(error, why))
+		fail_msg("not \"%s\" but \"%s\"", why, error);
+	json_decref(own_only);
+}
+
+static void forget(struct documents *seen, struct documents *made)
+{
+	drop("sites/b.yaml");
+	drop("sites");
+	documents_free(seen);
+	documents_free(made);
+}
+
+/* A site that moves out of sluice.yaml would stand in both. */
+static void test_sluice_yaml_was_edited(void **state)
+{
+	struct documents *seen, *made;
+	char path[128];
+
+	(void)state;
+	see(&seen, &made, path);
+	put("sluice.yaml", HUB);
+	restore(made, path, json_pack("[s, s]", "c", ""), seen, "sluice.yaml was edited meanwhile");
+	assert_false(is_there("sites/c.yaml"));
+	says("sluice.yaml", HUB);
+	forget(seen, made);
+}
+
+static void test_one_is_edited_at_the_last_moment(void **state)
+{
+	struct documents *seen, *made;
+	char path[128];
+
+	(void)state;
+	see(&seen, &made, path);
+	edited_meanwhile = "sites/b.yaml";
+	restore(made, path, json_pack("[s]", "b"), seen, "sites/b.yaml was edited meanwhile");
+	says("sites/b.yaml", "asn: 65099\n");
+	put("sites/b.yaml", SITE_B);
+	edited_meanwhile = "sites/c.yaml";
+	restore(made, path, json_pack("[s]", "c"), seen, "sites/c.yaml was edited meanwhile");
+	says("sites/c.yaml", "asn: 65099\n");
+	drop("sites/c.yaml");
+	forget(seen, made);
+}
+
+/* What a person keeps beside a document is his. */
+static void test_a_copy_beside_it(void **state)
+{
+	struct documents *seen, *made;
+	char path[128];
+
+	(void)state;
+	see(&seen, &made, path);
+	put("sites/b.yaml.new", "mine\n");
+	restore(made, path, json_pack("[s]", "b"), seen, "");
+	says("sites/b.yaml", "new\n");
+	says("sites/b.yaml.new", "mine\n");
+	drop("sites/b.yaml.new");
+	forget(seen, made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +489,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 			test_files_that_are_none, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+			test_sluice_yaml_was_edited, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+			test_one_is_edited_at_the_last_moment, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+			test_a_copy_beside_it, make_directory, remove_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

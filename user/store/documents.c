@@ -348,37 +348,6 @@ static bool keep_owner(int fd, const char *path)
 	return !fchmod(fd, st.st_mode & 07777) && !fchown(fd, st.st_uid, st.st_gid);
 }
 
-/* Whole, or as it was; a file that was there is on the disk then, wherever a link leads to. */
-static bool replace_file(const char *path, const struct document *d)
-{
-	char beside[PATH_MAX + SITE_NAME_SIZE + 16], *real = realpath(path, NULL);
-	bool ok = false;
-	int fd, why;
-
-	if (!real && errno != ENOENT)
-		return false;
-	/* Behind a link: that stays one. The name is none of a document. */
-	snprintf(beside, sizeof(beside), "%s.new", real ? real : path);
-	(void)unlink(beside);
-	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0) {
-		ok = keep_owner(fd, real ? real : path) && document_write(fd, d->text, d->len);
-		why = errno;
-		close(fd);
-		errno = why;
-	}
-	if (ok && rename(beside, real ? real : path))
-		ok = false;
-	if (ok && real)
-		ok = file_sync_directory(dirname(real));
-	why = errno;
-	if (!ok && fd >= 0)
-		(void)unlink(beside);
-	free(real);
-	errno = why;
-	return ok;
-}
-
 /* The directory is one of that name in its parent, which has to be on the disk as well. */
 static bool make_directory(const char *path)
 {
@@ -399,6 +368,7 @@ struct restoring {
 	const struct documents *seen; /* what the files may be replaced from; NULL: anything */
 	char *error;
 	bool ok, any;
+	bool edited; /* the last one, at the last moment */
 };
 
 static bool is_meant(const struct restoring *r, const char *site)
@@ -421,6 +391,82 @@ static bool is_as_seen(const struct document *seen, const struct document *is)
 	return seen && is ? document_equal(seen, is) : !seen && !is;
 }
 
+/* The file, once more; NULL: there was none. What cannot be read any more is another one. */
+static bool is_still(const char *path, const struct document *was)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct reading f = {.to = calloc(1, sizeof(*f.to)), .error = error};
+	bool same;
+
+	if (!f.to)
+		abort();
+	if (access(path, F_OK) && errno == ENOENT)
+		same = !was;
+	else
+		same = was && read_file(&f, path, was->site) && document_equal(was, &f.to->list[0]);
+	documents_free(f.to);
+	return same;
+}
+
+/* One that was saved while the new text went to the disk stays, and r->edited is set. */
+static bool is_edited(struct restoring *r, const char *path, const struct document *was)
+{
+	r->edited = r->seen && !is_still(path, was);
+	return r->edited;
+}
+
+/* Its name is none of a document, and nobody else's; it stands in the same directory. */
+static int open_beside(const char *target, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(target, '/');
+	size_t before = slash ? (size_t)(slash - target) + 1 : 0;
+
+	if (snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", (int)before, target, target + before) >=
+		PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return mkostemp(beside, O_CLOEXEC);
+}
+
+/* Whole, or as it was; a file that was there is on the disk then, wherever a link leads to. */
+static bool replace_file(struct restoring *r, const char *path, const struct document *was,
+	const struct document *is)
+{
+	char beside[PATH_MAX], *real = realpath(path, NULL);
+	const char *target = real ? real : path; /* behind a link: that stays one */
+	bool ok = false;
+	int fd, why;
+
+	if (!real && errno != ENOENT)
+		return false;
+	fd = open_beside(target, beside);
+	if (fd >= 0) {
+		ok = keep_owner(fd, target) && document_write(fd, is->text, is->len);
+		why = errno;
+		close(fd);
+		errno = why;
+	}
+	if (ok && (is_edited(r, path, was) || rename(beside, target)))
+		ok = false;
+	why = errno;
+	if (!ok && fd >= 0)
+		(void)unlink(beside);
+	errno = why;
+	if (ok && real)
+		ok = file_sync_directory(dirname(real));
+	why = errno;
+	free(real);
+	errno = why;
+	return ok;
+}
+
+static void say_edited(struct restoring *r, const char *file)
+{
+	snprintf(r->error, CONFIG_ERROR_SIZE,
+		"%s was edited meanwhile, and stays as it is: the edit is not in force", file);
+}
+
 static void restore_one(
 	void *context, const char *site, const struct document *was, const struct document *is)
 {
@@ -431,23 +477,43 @@ static void restore_one(
 		return;
 	document_file(site, file);
 	if (r->seen && !is_as_seen(documents_find(r->seen, site), was)) {
-		snprintf(r->error, CONFIG_ERROR_SIZE,
-			"%s was edited meanwhile, and stays as it is: the edit is not in force",
-			file);
+		say_edited(r, file);
 		return;
 	}
 	if (site[0])
 		beside(r->main, file, path);
 	else
 		snprintf(path, sizeof(path), "%s", r->main);
+	r->edited = false;
 	if (is)
-		r->ok = (!is_site(site) || make_directory(r->directory)) && replace_file(path, is);
+		r->ok = (!is_site(site) || make_directory(r->directory)) &&
+			replace_file(r, path, was, is);
 	else
-		r->ok = !unlink(path);
+		r->ok = !is_edited(r, path, was) && !unlink(path);
 	r->any = true;
-	if (!r->ok)
+	if (r->edited) {
+		r->ok = true;
+		say_edited(r, file);
+	} else if (!r->ok) {
 		snprintf(r->error, CONFIG_ERROR_SIZE, "%.200s could not be written back: %s", path,
 			strerror(errno));
+	}
+}
+
+/* A site that moves out of sluice.yaml would stand in both then. */
+static bool main_is_edited(
+	struct restoring *r, const struct documents *files, const struct documents *d)
+{
+	const struct document *was = documents_find(files, ""), *is = documents_find(d, "");
+
+	r->main_now = true;
+	if (!r->seen || !is_meant(r, "") || is_as_seen(is, was) ||
+		is_as_seen(documents_find(r->seen, ""), was))
+		return false;
+	snprintf(r->error, CONFIG_ERROR_SIZE,
+		"sluice.yaml was edited meanwhile: no file was written, and the edit is not in "
+		"force");
+	return true;
 }
 
 bool documents_restore(const struct documents *d, const char *path, bool main, const json_t *only,
@@ -464,6 +530,11 @@ bool documents_restore(const struct documents *d, const char *path, bool main, c
 
 	beside(path, "sites", r.directory);
 	beside(path, ".", main_directory);
+	if (r.ok && main_is_edited(&r, files, d)) {
+		documents_free(files);
+		return true;
+	}
+	r.main_now = false;
 	if (r.ok)
 		(void)documents_differ(files, d, restore_one, &r);
 	r.main_now = true;

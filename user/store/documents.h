@@ -66,7 +66,7 @@ bool document_write(int fd, const char *text, size_t len);
  * Makes the documents beside the file `path` what they are here, or, with `only`, an array of names, those of that
  * name, where "" is sluice.yaml; without, that is left alone unless `main`. A file that is there keeps its owner and its
  * mode, and a link leads to it as before. One that is not what it was in `seen` any more is left alone, and `error` says
- * so; NULL: none is. Waits for the disk. False with what could not be written, in a sentence.
+ * so; if it is sluice.yaml, all are. NULL: none is. Waits for the disk. False with what could not be written, in a sentence.
  */
 bool documents_restore(const struct documents *d, const char *path, bool main, const json_t *only,
 	const struct documents *seen, char error[CONFIG_ERROR_SIZE]);
