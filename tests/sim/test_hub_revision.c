@@ -10,12 +10,21 @@
 
 /* ---- a disk that is slow: each fsync takes so long ---- */
 
-static unsigned int disk_s;
+static unsigned int disk_s, disk_ms;
+static const char *slow; /* only what has that in its path; NULL: all */
+
+static bool is_slow(int fd)
+{
+	char link[40], path[128] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return !slow || (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, slow));
+}
 
 int fsync(int fd)
 {
-	if (disk_s)
-		sleep(disk_s);
+	if ((disk_s || disk_ms) && is_slow(fd))
+		usleep(disk_s * 1000000 + disk_ms * 1000);
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -434,6 +443,75 @@ static void a_disk_that_stands_still(void **state)
 	in_force(2, true, false, false);
 }
 
+/* Many files take their time, of which each has some. */
+static void many_files_take_longer(void **state)
+{
+	char name[8], text[192];
+
+	(void)state;
+	for (unsigned int i = 0; i < 80; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		snprintf(text, sizeof(text),
+			"asn: %u\ntunnels: [ { inside: 169.254.%u.%u/30, identity: %s.example, "
+			"psk: 'file:DIR/psk' } ]\n",
+			64600 + i, 110 + i / 64, i % 64 * 4, name);
+		put_site(name, text);
+	}
+	disk_ms = 75;
+	world.applied.calls = 0;
+	hub_apply(world.hub,
+		&(struct apply_order){.why = "test", .done = world_applied, .of = WORLD_APPLIES});
+	for (int i = 0; i < 2000 && !world.applied.calls; i++)
+		world_wait(10);
+	disk_ms = 0;
+	taken();
+	in_force(2, true, true, false);
+	assert_non_null(world_site("m79"));
+}
+
+/* A revision that is in force before its files are on a slow disk: until then they are not read as edits of a person. */
+static void files_that_are_still_written(void **state)
+{
+	char sites[80];
+
+	(void)state;
+	put_site("three", DOCUMENT("3"));
+	world_apply();
+	put_site("three", NULL);
+	world_apply();
+	in_force(3, true, true, false);
+	snprintf(sites, sizeof(sites), "%s/sites/", world.dir);
+	slow = sites;
+	disk_s = 9;
+	world.applied.calls = 0;
+	char error[CONFIG_ERROR_SIZE];
+
+	hub_apply(world.hub, &(struct apply_order){.why = "test",
+				     .done = world_applied,
+				     .of = WORLD_APPLIES,
+				     .documents = revision_get(world.hub, 2, error),
+				     .back_to = 2,
+				     .restore = true});
+	for (int i = 0; i < 2000 && !world.applied.calls; i++)
+		world_wait(10);
+	taken();
+	in_force(4, true, true, true);
+	assert_false(has_site("three"));
+	world.applied.calls = 0;
+	hub_apply(world.hub,
+		&(struct apply_order){.why = "test", .done = world_applied, .of = WORLD_APPLIES});
+	disk_s = 0;
+	slow = NULL;
+	refused("files of the configuration are still being written");
+	world_written();
+	assert_true(has_site("three"));
+	world_apply();
+	taken();
+	in_force(4, true, true, true);
+	again();
+	in_force(4, true, true, true);
+}
+
 /* It has to go back, though nothing can be written; a start does as well. */
 static void back_without_a_disk(void **state)
 {
@@ -593,6 +671,8 @@ int main(int argc, char **argv)
 		TEST(at_the_next_start),
 		TEST(without_a_disk_nothing_changes),
 		TEST(a_disk_that_stands_still),
+		TEST(many_files_take_longer),
+		TEST(files_that_are_still_written),
 		TEST(back_without_a_disk),
 		TEST(back_though_the_disk_stands_still),
 		TEST(back_though_another_one_waits_for_the_disk),

@@ -104,13 +104,13 @@ struct apply_pending {
 	int error;                        /* 0: it is written */
 	char restored[CONFIG_ERROR_SIZE]; /* what could not be written back; "": all was */
 
-	bool late; /* the disk stands still, and nobody waits for the job any more */
+	bool late; /* the disk stands still, and nobody waits for the job any more, but for who would apply the next one */
 	bool in_any_case, past_policy;
-	struct apply_pending *stuck; /* the late one, whose place this one has without a disk */
-	bool write_down;             /* that has ended meanwhile */
+	struct apply_pending *stuck; /* the late one, whose place this one has without it */
+	bool write_down;             /* that has ended meanwhile, and this one is on no disk */
 };
 
-enum { WRITTEN_WITHIN_S = 5 };
+enum { WRITTEN_WITHIN_MS = 5000, EACH_FILE_MS = 50 };
 enum { WARNINGS_MAX = 100, WARNING_SIZE = 1024 };
 
 /* Who applies it is to see what would else be in the log of the daemon only. */
@@ -333,7 +333,7 @@ static void leave_and_commit(struct hub *h, struct apply_pending *p)
 /* Nothing of it is in force now. */
 static void end(struct hub *h, struct apply_pending *own, bool ok, const char *summary)
 {
-	h->applying = NULL;
+	h->applying = own->stuck;
 	log_hear(hear, own);
 	finish(h, own, ok ? PROBLEM_NONE : PROBLEM_FAILED, summary);
 	pending_free(own);
@@ -386,7 +386,10 @@ static void job_over(struct apply_pending *p)
 static bool begin_job(
 	struct apply_pending *p, void (*work)(void *), void (*done)(void *), event_callback_fn late)
 {
-	struct timeval limit = {.tv_sec = WRITTEN_WITHIN_S};
+	size_t files = p->documents->count + json_array_size(p->keys) + json_array_size(p->writes);
+	size_t ms = WRITTEN_WITHIN_MS + EACH_FILE_MS * files;
+	struct timeval limit = {
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 
 	p->job = job_start(p->hub->base, work, done, p);
 	if (!p->job)
@@ -410,11 +413,34 @@ static void go_on(struct apply_pending *p)
 	end(p->hub, p, true, summary);
 }
 
+/* The disk goes on; what has come into force without it is written down now, where it is on no disk. */
+static void late_is_over(struct apply_pending *own)
+{
+	struct hub *h = own->hub;
+	bool leaving = h->applying != own;
+
+	if (leaving) {
+		h->applying->stuck = NULL;
+		h->applying->write_down = !number_of(h->applying->info);
+	} else {
+		h->applying = NULL;
+	}
+	if (own->restored[0])
+		log_warn("%s", own->restored);
+	pending_free(own);
+	if (!leaving && !revision_number(h))
+		write_down(h);
+}
+
 static void on_settled(void *arg)
 {
 	struct apply_pending *p = arg;
 
 	job_over(p);
+	if (p->late) {
+		late_is_over(p);
+		return;
+	}
 	if (p->settled)
 		json_object_del(p->info, "writes");
 	go_on(p);
@@ -454,8 +480,11 @@ static void on_unsettled(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	log_warn("%s: the disk stands still: after a loss of power the revision before is in force",
 		own->directory);
-	if (job_end(p->job, pending_left))
-		pending_free(p);
+	/* Files that are still being written are no edits of a person: until then nothing else is applied. */
+	p->late = true;
+	own->stuck = p;
+	if (p->settled)
+		json_object_del(own->info, "writes");
 	go_on(own);
 }
 
@@ -467,23 +496,6 @@ static void not_written(struct apply_pending *p, const char *why)
 		"the revision could not be written, nothing was applied: %.200s: %s", p->directory,
 		why);
 	end(p->hub, p, false, text);
-}
-
-/* The disk goes on; what it kept was never placed, and what has gone back without it is written now. */
-static void late_is_over(struct apply_pending *own)
-{
-	struct hub *h = own->hub;
-	bool leaving = h->applying != own;
-
-	if (leaving) {
-		h->applying->stuck = NULL;
-		h->applying->write_down = true;
-	} else {
-		h->applying = NULL;
-	}
-	pending_free(own);
-	if (!leaving && !revision_number(h))
-		write_down(h);
 }
 
 static void on_written(void *arg)
@@ -579,10 +591,12 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 	char summary[CONFIG_ERROR_SIZE])
 {
 	if (h->applying && !(order->in_any_case && h->applying->late)) {
-		snprintf(summary, CONFIG_ERROR_SIZE,
-			h->applying->late ? "the disk stands still on which another configuration "
-					    "was to be written; try again"
-					  : "another configuration is being applied; try again");
+		snprintf(summary, CONFIG_ERROR_SIZE, "%s; try again",
+			!h->applying->late ? "another configuration is being applied"
+			: number_of(h->applying->info)
+				? "files of the configuration are still being written"
+				: "the disk stands still on which another configuration was to be "
+				  "written");
 		return PROBLEM_BUSY;
 	}
 	if (order->confirm_s && !revision_number(h)) {
