@@ -192,6 +192,7 @@ static void policy(void **state)
 	struct imsg_api_request apply = {.verb = API_APPLY}, r = SET, plan = {.verb = API_PLAN},
 				ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN},
 				back = {.verb = API_ROLLBACK, .revisions = {3}};
+	char path[128];
 	json_t *answer;
 
 	(void)state;
@@ -233,6 +234,12 @@ static void policy(void **state)
 	refused(SET, "two", "{\"rate\": \"70M\"}", "against-policy", "policy.yaml:1: 'site.rat'");
 	assert_int_equal(chmod(strcat(strcpy((char[128]){0}, world.dir), "/policy.yaml"), 0666), 0);
 	refused(SET, "two", "{\"rate\": \"70M\"}", "against-policy", "root alone");
+	/* A link to nothing is no policy that is not there. */
+	assert_int_equal(unlink(strcat(strcpy(path, world.dir), "/policy.yaml")), 0);
+	assert_int_equal(symlink("policy.mounted", path), 0);
+	refused(SET, "two", "{\"rate\": \"70M\"}", "against-policy", "No such file");
+	assert_int_equal(unlink(path), 0);
+	done(SET, "two", "{\"rate\": \"70M\"}");
 }
 
 /* Hub ends when the revision is in force and hub.yaml is not written. */

@@ -49,9 +49,10 @@ struct case_ {
 	const char *says; /* "": it is permitted */
 };
 
-static void judge(const struct case_ *c)
+/* before: of the site */
+static void judge(const struct case_ *c, const char *before)
 {
-	struct config *was = hub_with("", "", "p1_lifetime: 7200", false);
+	struct config *was = hub_with("", before, "p1_lifetime: 7200", false);
 	struct config *is = hub_with(c->hub, c->site, c->tunnel, false);
 	struct guard *g = rules(c->rules);
 	char error[CONFIG_ERROR_SIZE];
@@ -98,6 +99,29 @@ static void what_is_permitted(void **state)
 		{"max: { hub.hold_time: 60 }", ", hold_time: 90", "", "p1_lifetime: 7200",
 			"policy.yaml:1: max hub.hold_time: the hub would have 90; the most is 60"},
 		{"allow: { tunnel.ike_versions: [ikev2] }", "", "", "ike_versions: [ikev2]", ""},
+		/* What is no number is neither small nor large. */
+		{"max: { hub.workers: 4 }", ", workers: auto", "", "p1_lifetime: 7200",
+			"policy.yaml:1: max hub.workers: the hub would have auto; the most is 4"},
+		/* What one class of sites has and the other has not. */
+		{"allow: { site.routing: [bgp, static] }\ndeny: { site.bandwidth: large, "
+		 "site.static_routes: 10.0.0.0/8, site.ecmp: true }",
+			"", "class: gateway, routing: static, static_routes: [10.0.0.0/8],",
+			"esn: true",
+			"policy.yaml:2: deny site.static_routes: site 'a' would have '10.0.0.0/8'; "
+			"not allowed are '10.0.0.0/8'"},
+		/* A mapping is one value, and a comma in a text parts nothing. */
+		{"allow: { site.bfd: [off, {interval: 300ms, multiplier: 3}] }", "", "bfd: on,",
+			"esn: true", ""},
+		{"allow: { site.bfd: off }", "", "bfd: on,", "esn: true",
+			"policy.yaml:1: allow site.bfd: site 'a' would have {interval: 300ms, "
+			"multiplier: 3}; allowed are only off"},
+		{"deny:\n  hub.access:\n    - group: ops\n      role: admin\n",
+			", access: [{group: noc, role: viewer}, {group: ops, role: admin}]", "",
+			"p1_lifetime: 7200",
+			"policy.yaml:2: deny hub.access: the hub would have {group: ops, role: "
+			"admin}; not allowed are {group: ops, role: admin}"},
+		{"allow: { tunnel.psk: 'file:/k', tunnel.psk_previous: ['', 'exec:/p a, b'] }", "",
+			"", "psk_previous: 'exec:/p a, b'", ""},
 		{"# nothing yet\n", ", hold_time: 90", "",
 			"p1_lifetime: 3600, p2_lifetime: 900, "
 			"rekey_margin: 60",
@@ -106,7 +130,48 @@ static void what_is_permitted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		judge(&cases[i]);
+		judge(&cases[i], "");
+}
+
+/* What is not set any more has no value, which is one, too. */
+static void what_is_not_set(void **state)
+{
+	static const struct {
+		struct case_ c;
+		const char *before;
+	} cases[] = {
+		{{"allow: { site.accept: [10.0.0.0/8 le 24] }", "", "", "esn: true",
+			 "policy.yaml:1: allow site.accept: site 'a' would have ''; allowed are "
+			 "only '10.0.0.0/8 le 24'"},
+			"accept: [10.0.0.0/9],"},
+		{{"allow: { site.accept: [[], 10.0.0.0/8 le 24] }", "", "", "esn: true", ""},
+			"accept: [10.0.0.0/9],"},
+		{{"allow: { site.group: ['', x] }", "", "", "esn: true", ""}, "group: y,"},
+		{{"allow: { site.labels: [{}, {a: b}] }", "", "", "esn: true", ""},
+			"labels: {c: d},"},
+		{{"allow: { site.group: x }", "", "", "esn: true",
+			 "policy.yaml:1: allow site.group: site 'a' would have ''; allowed are "
+			 "only "
+			 "x"},
+			"group: y,"},
+		{{"deny: { site.accept: [] }", "", "", "esn: true",
+			 "policy.yaml:1: deny site.accept: site 'a' would have ''; not allowed are "
+			 "''"},
+			"accept: [10.0.0.0/9],"},
+		{{"deny: { site.accept: [] }", "", "accept: [10.0.0.0/8],", "esn: true", ""},
+			"accept: [10.0.0.0/9],"},
+		{{"min: { site.allow_as_in: 2 }", "", "", "esn: true",
+			 "policy.yaml:1: min site.allow_as_in: site 'a' would have 0; the least is "
+			 "2"},
+			"allow_as_in: 3,"},
+		{{"allow: { site.allow_as_in: ['', 1] }", "", "", "esn: true", ""},
+			"allow_as_in: 3,"},
+		{{"max: { site.allow_as_in: 2 }", "", "", "esn: true", ""}, "allow_as_in: 3,"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		judge(&cases[i].c, cases[i].before);
 }
 
 /* What it is already does not keep other things from being changed; what is new is held to it. */
@@ -143,7 +208,19 @@ static void mistakes_of_a_policy(void **state)
 			"policy.yaml:2: p1_dh_groups: '4' is no value of it"},
 		{"min: { tunnel.auth: psk }",
 			"policy.yaml:1: auth: it is no number, and has no min"},
-		{"max: { site.rate: [5M, 6M] }", "policy.yaml:1: rate: '' is no value of it"},
+		{"max: { site.rate: [5M, 6M] }",
+			"policy.yaml:1: rate: ['5M', '6M'] is no value of it"},
+		{"allow: { tunnel.p1_dh_groups: [[14, 19]] }",
+			"policy.yaml:1: p1_dh_groups: ['14', '19'] is no value of it"},
+		{"allow: { site.group: }", "policy.yaml:1: group: '' is no value of it"},
+		{"max: { site.rate: '' }", "policy.yaml:1: rate: it is no number, and has no max"},
+		{"max: { site.rate: 5M }\n---\ndeny: { tunnel.esn: off }\n",
+			"policy.yaml:2: a second document begins here; a file has one"},
+		{"max: { site.rate: 5M }\n--- [", "policy.yaml:3: not YAML"},
+		{"max: { site.rate: 5M }\nmin: { site.rate: 1M }\nmax: { hub.burst: 5M }\n",
+			"policy.yaml:3: 'max' stands twice"},
+		{"max:\n  site.rate: 5M\n  hub.burst: 5M\n  site.rate: 6M\n",
+			"policy.yaml:4: 'site.rate' stands twice"},
 		{"forbid: { site.rate: 5M }", "policy.yaml:1: allow, deny, min or max is expected, "
 					      "each with KEY: VALUES"},
 		{"allow: 5", "policy.yaml:1: allow, deny, min or max is expected, each with KEY: "
@@ -165,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_permitted),
+		cmocka_unit_test(what_is_not_set),
 		cmocka_unit_test(what_is_there_already),
 		cmocka_unit_test(mistakes_of_a_policy),
 	};

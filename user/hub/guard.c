@@ -18,15 +18,23 @@
 #define POLICY     "policy.yaml"
 #define POLICY_MAX (256 << 10)
 
-/* Beside sluice.yaml. */
-static void path_of(const struct hub *h, char path[CONFIG_PATH_SIZE])
+/* Beside sluice.yaml; to be freed. */
+static char *path_of(const struct hub *h)
 {
-	char *copy = strdup(revision_path(h));
+	char *copy = strdup(revision_path(h)), *path = NULL;
 
-	if (!copy)
+	if (!copy || asprintf(&path, "%s/" POLICY, dirname(copy)) < 0)
 		abort();
-	snprintf(path, CONFIG_PATH_SIZE, "%.200s/" POLICY, dirname(copy));
 	free(copy);
+	return path;
+}
+
+/* A link to what is not there (yet) is something: only where nothing at all has the name is there no policy. */
+static bool is_absent(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) && errno == ENOENT;
 }
 
 /* What is wrong with it; NULL: nothing. Whoever could write it could do what it forbids. */
@@ -48,21 +56,24 @@ static const char *read_policy(int fd, char *text, size_t *len)
 
 bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_ERROR_SIZE])
 {
-	char path[CONFIG_PATH_SIZE], *text;
+	char *path = path_of(h), *text;
 	const char *why;
 	struct guard *g = NULL;
 	size_t len = 0;
 	bool ok;
 	int fd;
 
-	path_of(h, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
+	why = fd < 0 ? strerror(errno) : NULL;
+	if (fd < 0 && errno == ENOENT && is_absent(path)) {
+		free(path);
 		return true;
+	}
 	text = malloc(POLICY_MAX);
 	if (!text)
 		abort();
-	why = fd < 0 ? strerror(errno) : read_policy(fd, text, &len);
+	if (!why)
+		why = read_policy(fd, text, &len);
 	if (why)
 		snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, why);
 	else
@@ -70,6 +81,7 @@ bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_E
 	ok = g && guard_check(g, h->config, is, error);
 	guard_free(g);
 	free(text);
+	free(path);
 	if (fd >= 0)
 		close(fd);
 	return ok;
