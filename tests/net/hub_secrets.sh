@@ -9,12 +9,12 @@ P=slsc LAB=$(mktemp -d /tmp/slsc.XXXXXX) BIN=${BIN:-$PWD/build/asan}
 cases_start
 
 lab_hub_net
-hub_config 1 1 | sed "s|file:$LAB/psk/1.0|secret:lab|; s|file:$LAB/psk/1.1|exec:/run/sluice/programs/tell site-1 1|" >"$LAB/sluice.yaml"
+hub_config 1 1 | sed "s|file:$LAB/psk/1.0|secret:lab|; s|file:$LAB/psk/1.1|exec:/var/lib/sluice/programs/tell site-1 1|" >"$LAB/sluice.yaml"
 # Nobody but root may write above a program.
 in_hub chmod 755 /run
-in_hub install -d -m 755 /run/sluice /run/sluice/programs
+in_hub install -d -m 755 /var/lib/sluice /var/lib/sluice/programs
 printf '#!/bin/sh\n[ "$*" = "site-1 1" ] && [ "$(id -un)" = sluice-exec ] && echo %s\n' "$(<"$LAB/psk/1.1")" >"$LAB/tell"
-in_hub install -m 755 "$LAB/tell" /run/sluice/programs/tell
+in_hub install -m 755 "$LAB/tell" /var/lib/sluice/programs/tell
 must "sluiced starts" hub_start
 waits() { [ "$(json_of show tunnels '[.tunnels[] | select(.reason == "NO_SECRET") | .tunnel] | join(" ")')" = "$1" ]; }
 case_ "one tunnel has been told its key, the other waits" until_true 20 waits 0

@@ -15,7 +15,7 @@ static char programs[64]; /* "": none */
 
 static inline void programs_begin(void)
 {
-	strcpy(programs, "/run/sluice-exec.XXXXXX");
+	strcpy(programs, "/var/lib/sluice-exec.XXXXXX");
 	assert_non_null(mkdtemp(programs));
 	assert_int_equal(chmod(programs, 0755), 0);
 	exec_use("nobody", 1);
