@@ -84,6 +84,32 @@ static void a_rekey_shows_no_key(void **state)
 	lab_free(l);
 }
 
+/* A key that is taken away is not good any more for what it has let in. */
+static void ends_with_its_key(unsigned int version)
+{
+	struct lab *l = lab_of(version);
+	unsigned int adds;
+
+	give(l, HUB, "key", "");
+	site_starts(l);
+	give(l, HUB, "new key", "key");
+	pass(l, 5 * S);
+	assert_up(l);
+	adds = l->adds[HUB];
+	give(l, HUB, "new key", "");
+	pass(l, 40 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_equal(l->adds[HUB], adds);
+	lab_free(l);
+}
+
+static void test_ends_with_its_key(void **state)
+{
+	(void)state;
+	ends_with_its_key(2);
+	ends_with_its_key(1);
+}
+
 /* Keys may have changed while there was no process. */
 static void a_restart_forgets_no_key(void **state)
 {
@@ -263,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotate),
 		cmocka_unit_test(a_rekey_shows_no_key),
+		cmocka_unit_test(test_ends_with_its_key),
 		cmocka_unit_test(a_restart_forgets_no_key),
 		cmocka_unit_test(test_hub_dials),
 		cmocka_unit_test(test_strangers_key),

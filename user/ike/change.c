@@ -95,6 +95,22 @@ bool tunnel_may_stay(
 	return same_ends(t, conf, psk) && all_allowed(t, conf);
 }
 
+void tunnel_end_unproven(struct engine *e, struct tunnel *t, uint64_t now)
+{
+	uint64_t previous = t->conf.psk_previous.len ? psk_print(&t->conf.psk_previous) : 0;
+	struct ike_sa *sa, *next;
+
+	for (sa = TAILQ_FIRST(&t->sas); sa; sa = next) {
+		next = TAILQ_NEXT(sa, of_tunnel);
+		if (sa->free_me || sa->state != IKE_ESTABLISHED || !sa->key_print ||
+			sa->key_print == t->psk_print || sa->key_print == previous)
+			continue;
+		engine_note(e, t, &sa->remote, false, REASON_CONFIG_CHANGED,
+			"ended by the hub: the key that it was set up by is not its key any more");
+		ike_sa_close(e, sa, REASON_CONFIG_CHANGED, now);
+	}
+}
+
 void tunnel_end_attempts(
 	struct engine *e, struct tunnel *t, const struct engine_tunnel *conf, uint64_t now)
 {

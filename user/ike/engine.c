@@ -217,6 +217,8 @@ void engine_tunnel_set(
 	t->psk = *psk;
 	t->psk_print = psk_print(psk);
 	t->try_previous = false;
+	if (conf->options.auth == AUTH_PSK)
+		tunnel_end_unproven(e, t, now);
 	if (conf->options.auth == AUTH_CERT) {
 		/* Not an empty key, which somebody could guess: one that nobody has. */
 		t->psk.len = 32;

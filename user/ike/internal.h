@@ -250,6 +250,8 @@ bool tunnel_may_stay(
 /* Ends what we are negotiating by an offer that the new configuration would not make. */
 void tunnel_end_attempts(
 	struct engine *e, struct tunnel *t, const struct engine_tunnel *conf, uint64_t now);
+/* Ends what a key has let in that is not the tunnel's any more. */
+void tunnel_end_unproven(struct engine *e, struct tunnel *t, uint64_t now);
 
 /* ---- tunnel_index.c ---- */
 
