@@ -106,6 +106,48 @@ static void an_apply_asks_again(void **state)
 	assert_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 0));
 }
 
+/* What it was told before is of another key; until the program has failed it may be the same. */
+static void a_tunnel_has_no_key_of_before(void **state)
+{
+	const char *file =
+		WORLD_SITE("one", "1", "") "  - name: told\n    asn: 65004\n    tunnels:\n"
+					   "      - { identity: t.example.net, inside: "
+					   "169.254.104.0/30, psk: 'file:DIR/psk' }\n";
+
+	(void)state;
+	if (getuid())
+		skip();
+	world_configure("", file);
+	world_run();
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	world_tunnel(2, TUNNEL_UP);
+	program("tell", "sleep 0.3; exit 7");
+	world_forget();
+	world_configure("", sites);
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, 2));
+	for (int i = 0; i < 4000 && !world_told(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, 2); i++) {
+		usleep(1000);
+		world_turn();
+	}
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, 2));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, 0));
+	world_tunnel(2, TUNNEL_DOWN);
+	assert_string_equal(world_state(2)->ike.reason, "NO_SECRET");
+	assert_int_not_equal(world_state(2)->ike.phase, TUNNEL_UP);
+	/* Once is enough; and it comes back. */
+	world_forget();
+	hub_secrets_again(world.hub);
+	world_turn();
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, 2));
+	program("tell", "echo a.secret_of.$1");
+	hub_programs_ask(world.hub, false);
+	assert_true(waits_for(true));
+	world_turn();
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+}
+
 static void only_root_names_programs(void **state)
 {
 	char file[96];
@@ -140,6 +182,7 @@ int main(int argc, char **argv)
 		HUB_TEST(a_tunnel_waits_for_its_program),
 		HUB_TEST(who_fails_is_asked_again),
 		HUB_TEST(an_apply_asks_again),
+		HUB_TEST(a_tunnel_has_no_key_of_before),
 		HUB_TEST(only_root_names_programs),
 	};
 

@@ -96,7 +96,8 @@ struct tunnel_sample {
 
 struct site_tunnel {
 	bool admin_down;
-	bool no_secret;       /* its keys cannot be read: ike does not know of it */
+	bool no_secret;       /* its keys cannot be read: ike has it as before, or not at all */
+	uint64_t ike_refs;    /* of the references to keys by which ike has it; 0: it has not */
 	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool undrain;         /* no longer, once it carries */

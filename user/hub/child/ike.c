@@ -20,9 +20,11 @@ static void on_tunnel_state(void *context, struct imsg *message)
 	const struct imsg_tunnel_state *m = message->payload;
 	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
 	char peer[ENDPOINT_STR_SIZE];
+	struct tunnel_ike was;
 
 	if (!t)
 		return;
+	was = t->ike;
 	if (t->ike.phase != m->phase || m->afresh) {
 		t->since_wall_ns = clock_wall();
 		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s",
@@ -41,6 +43,11 @@ static void on_tunnel_state(void *context, struct imsg *message)
 		t->last_peer = m->peer;
 	memcpy(t->ike.reason, m->reason, sizeof(t->ike.reason));
 	memcpy(t->ike.detail, m->detail, sizeof(t->ike.detail));
+	/* Taken from ike: that its keys cannot be had is why. */
+	if (t->no_secret && !t->ike_refs) {
+		memcpy(t->ike.reason, was.reason, sizeof(t->ike.reason));
+		memcpy(t->ike.detail, was.detail, sizeof(t->ike.detail));
+	}
 	memcpy(t->ike.ike_proposal, m->ike_proposal, sizeof(t->ike.ike_proposal));
 	t->ike.suite = m->suite;
 	/* Without an SA pair it carries nothing, whether or not its IKE SA lives. */

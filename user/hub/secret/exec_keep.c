@@ -63,6 +63,13 @@ const char *exec_why(const char *ref)
 	return e && e->last.why[0] ? e->last.why : "the program has not answered yet";
 }
 
+bool exec_has_failed(const char *ref)
+{
+	const struct entry *e = find(ref);
+
+	return e && !e->told && e->last.why[0];
+}
+
 bool exec_is_new(const char *ref)
 {
 	const struct entry *e = find(ref);
@@ -72,6 +79,21 @@ bool exec_is_new(const char *ref)
 
 /* ---- which there are ---- */
 
+/* A place more. What has moved is left nowhere. */
+static void grow(void)
+{
+	struct entry *more = calloc(kept.count + 1, sizeof(*more));
+
+	if (!more)
+		abort();
+	for (size_t i = 0; i < kept.count; i++)
+		more[i] = kept.entries[i];
+	if (kept.count)
+		secret_wipe(kept.entries, kept.count * sizeof(*kept.entries));
+	free(kept.entries);
+	kept.entries = more;
+}
+
 static void add(const char *ref, bool **present)
 {
 	struct entry *e = exec_is_ref(ref) ? find(ref) : NULL;
@@ -79,12 +101,11 @@ static void add(const char *ref, bool **present)
 	if (!exec_is_ref(ref))
 		return;
 	if (!e) {
-		kept.entries = reallocarray(kept.entries, kept.count + 1, sizeof(*kept.entries));
+		grow();
 		*present = reallocarray(*present, kept.count + 1, sizeof(**present));
-		if (!kept.entries || !*present)
+		if (!*present)
 			abort();
 		e = &kept.entries[kept.count++];
-		memset(e, 0, sizeof(*e));
 		snprintf(e->last.ref, sizeof(e->last.ref), "%s", ref);
 	}
 	(*present)[e - kept.entries] = true;
@@ -108,8 +129,8 @@ static void match(const struct config *c)
 	for (size_t i = kept.count; i-- > 0;) {
 		if (present[i])
 			continue;
-		secret_clear(&kept.entries[i].last.secret);
 		kept.entries[i] = kept.entries[--kept.count];
+		secret_wipe(&kept.entries[kept.count], sizeof(*kept.entries));
 		present[i] = present[kept.count];
 	}
 	free(present);

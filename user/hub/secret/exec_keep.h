@@ -16,6 +16,9 @@ bool exec_is_ref(const char *ref);
 int exec_open(const char *ref);
 const char *exec_why(const char *ref);
 
+/* Whether its program has answered, and never with a secret. */
+bool exec_has_failed(const char *ref);
+
 /*
  * Asks for all that a configuration refers to, or, if not `all`, for what was not told. What it does not refer to is
  * forgotten. `told` hears when they have answered, and may call exec_is_new().

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/secret.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
@@ -28,21 +29,55 @@ static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, con
 		process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
 }
 
+static uint64_t refs_print(const struct site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	char text[4 * CONFIG_SECRET_REF_SIZE];
+	int len = snprintf(text, sizeof(text), "%s\n%s\n%s\n%s", conf->psk, conf->psk_previous,
+		conf->ppk, site->conf.bgp_password);
+
+	return secret_print((const uint8_t *)text, (size_t)len);
+}
+
+/*
+ * A program does not tell a key of it. Where ike has the tunnel by the same references it goes on; else it would run by
+ * keys and options that its configuration names no longer.
+ */
+static void withdraw(struct hub *h, const struct site *site, unsigned int t)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	struct imsg_tunnel m = {.tunnel = tunnel_number(site, t)};
+	struct site_tunnel *state = site_tunnel_find(&h->model, m.tunnel);
+	bool failed = exec_has_failed(conf->psk) || exec_has_failed(conf->psk_previous) ||
+		      exec_has_failed(conf->ppk) || exec_has_failed(site->conf.bgp_password);
+
+	if (!failed || !state->ike_refs || state->ike_refs == refs_print(site, t))
+		return;
+	log_warn("site %s tunnel %u: ended, because its keys are others now and a program does not "
+		 "tell them",
+		site->conf.name, t);
+	state->ike_refs = state->psk_print = 0;
+	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
+}
+
 void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_ike_tunnel m;
 	char previous[CONFIG_SECRET_REF_SIZE];
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel_number(site, t));
 	const char *why;
 	int psk;
 
-	if (!hub_tunnel_secrets(h, site, t))
+	if (!hub_tunnel_secrets(h, site, t)) {
+		withdraw(h, site, t);
 		return;
-	site_tunnel_find(&h->model, tunnel_number(site, t))->psk_print =
-		conf->options.auth == AUTH_CERT ? 0 : secret_ref_print(conf->psk, &why);
+	}
+	state->psk_print = conf->options.auth == AUTH_CERT ? 0 : secret_ref_print(conf->psk, &why);
 	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
 	if (psk < 0 && conf->options.auth != AUTH_CERT)
 		return; /* gone at this very moment: it is looked for again */
+	state->ike_refs = refs_print(site, t);
 	memset(&m, 0, sizeof(m));
 	m.tunnel = tunnel_number(site, t);
 	snprintf(m.site, sizeof(m.site), "%s", site->conf.name);
