@@ -3,6 +3,25 @@
 #include "vault_world.h"
 
 #include "hub/api/secret_overlap.h"
+#include "hub/revision.h"
+
+#include <limits.h>
+#include <sys/syscall.h>
+
+/* ---- a disk that keeps no directory ---- */
+
+static bool directories_fail;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (directories_fail && !fstat(fd, &st) && S_ISDIR(st.st_mode)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static json_t *asks_for(enum api_verb verb, const char *name, bool force)
 {
@@ -140,7 +159,7 @@ static void what_knows_no_second_key_is_told(void **state)
 	json_decref(o);
 	user_of("md5", "as", "bgp_password");
 	hears((struct imsg_api_request){.verb = API_SECRET_DELETE, .tunnel = -1, .secret = "md5"},
-		"detail", "site 'one' tunnel 0 has it as bgp_password");
+		"detail", "site 'one' tunnel 0 has md5 as bgp_password");
 }
 
 static void an_overlap_ends_by_itself(void **state)
@@ -218,7 +237,7 @@ static void what_is_needed_is_not_deleted(void **state)
 	assert_true(vault_set("store", KEY, strlen(KEY)));
 	world_apply();
 	deleted("store", false, 409,
-		"site 'sealed' tunnel 0 has it as psk in the configuration in force");
+		"site 'sealed' tunnel 0 has store as psk in the configuration in force");
 	/* It goes back, if nobody confirms. */
 	world_configure(ACCESS, WORLD_SITE("one", "1", ""));
 	world_apply_order((struct apply_order){.confirm_s = 600});
@@ -236,6 +255,119 @@ static void what_is_needed_is_not_deleted(void **state)
 	deleted("store", true, 404, "no secret is named 'store'");
 }
 
+/* What goes back by itself is documents: a secret that was taken over would not come back with them. */
+static void an_apply_to_be_confirmed_leaves_it_waiting(void **state)
+{
+	char text[SECRET_SENTENCE_SIZE];
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world_configure(ACCESS, WORLD_SITE("two", "1", "") SEALED);
+	world_apply_order((struct apply_order){.confirm_s = 600});
+	assert_true(world.applied.ok);
+	assert_true(holds("store", KEY) && vault_has("store.next"));
+	assert_true(world_warned("secret store: another one waits further"));
+	assert_true(revision_confirm(world.hub, text, sizeof(text)));
+	assert_true(vault_has("store.next"));
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_true(holds("store.previous", KEY) && !vault_has("store.next"));
+}
+
+/* What is being applied may use either. */
+static void nothing_is_set_during_an_apply(void **state)
+{
+	struct apply_pending *applying = world.hub->applying;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	assert_null(applying);
+	world.hub->applying = (struct apply_pending *)&applying;
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world.hub->applying = NULL;
+	assert_int_equal(client.status, 409);
+	assert_false(vault_has("store.next"));
+	world.hub->applying = (struct apply_pending *)&applying;
+	(void)sets("store", memfd_of("the.next_secret", SEALS));
+	world.hub->applying = NULL;
+	heard(answer.text, "a configuration is being applied");
+	assert_false(vault_has("store.next"));
+}
+
+/* Nobody knows what it needs. */
+static void a_revision_that_cannot_be_read_needs_it(void **state)
+{
+	char file[PATH_MAX + 40];
+	FILE *f;
+
+	(void)state;
+	assert_true(vault_set("other", KEY, strlen(KEY)));
+	world_configure(ACCESS, WORLD_SITE("one", "1", "") WORLD_SITE("two", "2", ""));
+	world_apply_order((struct apply_order){.next_start = true});
+	assert_true(world.applied.ok);
+	snprintf(file, sizeof(file), "%s/%llu/sluice.yaml", revision_directory(world.hub),
+		(unsigned long long)revision_newest(world.hub));
+	f = fopen(file, "we");
+	assert_non_null(f);
+	fputs("concentrator: [", f);
+	fclose(f);
+	deleted("other", false, 409, "cannot be read, and may need it");
+	deleted("other", true, 200, "deleted");
+}
+
+/* It is gone, whether or not that is on the disk. */
+static void an_end_that_is_not_on_the_disk_is_told(void **state)
+{
+	const int64_t now = (int64_t)(clock_wall() / CLOCK_SECOND);
+	json_t *entries;
+	char *lines;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world_apply();
+	world_shows(2, TUNNEL_KEY_PRESENT);
+	world_forget();
+	directories_fail = true;
+	secret_overlaps_look(world.hub, now + 2 * SECRET_OVERLAP_S);
+	directories_fail = false;
+	world_turn();
+	assert_false(vault_has("store.previous"));
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+	entries = world_entries();
+	lines = json_dumps(entries, 0);
+	heard(lines, "\"outcome\": \"asked\", \"detail\": \"store.previous\"");
+	heard(lines, "store.previous: it is gone, and after a loss of power it may be there again");
+	free(lines);
+	json_decref(entries);
+	/* A person's, too. */
+	assert_true(vault_set("store.previous", KEY, strlen(KEY)));
+	world_forget();
+	directories_fail = true;
+	json_decref(asks_for(API_SECRET_DELETE, "store.previous", true));
+	directories_fail = false;
+	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
+}
+
+/* Also of what goes with it somebody may have need. */
+static void what_goes_with_it_is_not_deleted(void **state)
+{
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	assert_true(vault_set("md5", KEY, strlen(KEY)));
+	assert_true(vault_set("md5.previous", KEY, strlen(KEY)));
+	world_configure(
+		ACCESS, WORLD_SITE("one", "1", "    bgp_password: 'secret:md5.previous'\n"));
+	world_apply();
+	assert_true(world.applied.ok);
+	deleted("md5", false, 409, "site 'one' tunnel 0 has md5.previous as bgp_password");
+	assert_true(vault_has("md5.previous"));
+	deleted("md5", true, 200, "deleted");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +377,11 @@ int main(int argc, char **argv)
 		HUB_TEST(an_overlap_ends_by_itself),
 		HUB_TEST(a_person_ends_an_overlap),
 		HUB_TEST(what_is_needed_is_not_deleted),
+		HUB_TEST(an_apply_to_be_confirmed_leaves_it_waiting),
+		HUB_TEST(nothing_is_set_during_an_apply),
+		HUB_TEST(a_revision_that_cannot_be_read_needs_it),
+		HUB_TEST(an_end_that_is_not_on_the_disk_is_told),
+		HUB_TEST(what_goes_with_it_is_not_deleted),
 	};
 
 	world_be_child(argc, argv);

@@ -125,6 +125,9 @@ static void roles_hold_there_too(void **state)
 	} rows[] = {{"daemon", false, false}, {"bin", false, false}, {"sys", false, true},
 		{"adm", true, true}, {"lp", false, false}, {NULL, false, false}};
 
+	json_t *entries;
+	char *lines;
+
 	(void)state;
 	if (getuid())
 		skip();
@@ -151,6 +154,35 @@ static void roles_hold_there_too(void **state)
 				rows[i].group ? rows[i].group : "nobody", revealed, set,
 				answer.text);
 	}
+	entries = world_entries();
+	lines = json_dumps(entries, 0);
+	heard(lines, "\"verb\": \"secret-show\", \"secret\": \"store\", \"outcome\": \"refused\"");
+	heard(lines, "it needs the role secret-reader without a scope");
+	free(lines);
+	json_decref(entries);
+}
+
+/* Who asks again and again does not fill it. */
+static void refusals_are_written_down_in_time(void **state)
+{
+	json_t *entries;
+	char text[80];
+
+	(void)state;
+	if (getuid())
+		skip();
+	assert_int_equal(chmod(world.dir, 0755), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(setegid(65534), 0);
+	as = 4712;
+	for (int i = 0; i < AUDIT_BURST + 30; i++)
+		heard(reveals("store", text), "you may not do that");
+	as = 0;
+	assert_int_equal(setegid(0), 0);
+	entries = world_entries();
+	assert_in_range(json_array_size(entries), 1, AUDIT_BURST + 5);
+	json_decref(entries);
 }
 
 static void what_cannot_be_written_down_is_not_shown(void **state)
@@ -308,6 +340,7 @@ int main(int argc, char **argv)
 		HUB_TEST(only_sealed_memory_is_read),
 		HUB_TEST(what_is_no_request_is_refused),
 		HUB_TEST(roles_hold_there_too),
+		HUB_TEST(refusals_are_written_down_in_time),
 		HUB_TEST(what_cannot_be_written_down_is_not_shown),
 		HUB_TEST(descriptors_that_nobody_asked_for_are_closed),
 		HUB_TEST(without_descriptors_hub_waits),

@@ -86,6 +86,7 @@ struct apply_pending {
 	bool restore, restore_main, next_start;
 	bool only_some; /* the documents that it writes; files that others refer to are left alone */
 	bool takes_secrets; /* also those that wait to be in force */
+	bool to_confirm;    /* it goes back by itself, and secrets do not: those wait further */
 	bool asked;         /* over the control socket */
 	bool only_tried;
 	hub_apply_done *done;
@@ -275,7 +276,9 @@ static void commit(struct hub *h, struct apply_pending *own)
 	h->model.config = c;
 	if (own->documents)
 		revision_set(h, own->documents, own->info);
-	if (own->takes_secrets)
+	if (own->takes_secrets && own->to_confirm)
+		secret_say_waiting();
+	else if (own->takes_secrets)
 		secret_take_over(h);
 	if (own->certificates) {
 		certificates_free(h->certificates);
@@ -582,6 +585,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->next_start = order->next_start;
 	p->documents = order->documents;
 	p->takes_secrets = !order->documents && !order->next_start;
+	p->to_confirm = order->confirm_s;
 	p->warnings = json_array();
 	return p;
 }

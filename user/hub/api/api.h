@@ -58,9 +58,10 @@ void hub_audit_free(struct hub_audit *a);
  * not 0, and of none that is open. */
 bool hub_audit_begin(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);
-/* Before a secret is set or shown: its number. 0 with errno: it could not be written down, so it must not be done. */
-uint64_t hub_audit_secret(
-	struct hub *h, const struct asker *who, const char *verb, const char *name);
+/* Before a secret is set or shown: its number. 0 with errno: it could not be written down, so it must not be done.
+ * With `refusal` that it was not, and why. */
+uint64_t hub_audit_secret(struct hub *h, const struct asker *who, const char *verb,
+	const char *name, const char *refusal);
 /* That a token was wrong. False with errno: it could not be written down. */
 bool hub_audit_wrong_token(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);

@@ -185,15 +185,19 @@ bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const stru
 	return true;
 }
 
-uint64_t hub_audit_secret(
-	struct hub *h, const struct asker *who, const char *verb, const char *name)
+uint64_t hub_audit_secret(struct hub *h, const struct asker *who, const char *verb,
+	const char *name, const char *refusal)
 {
 	char clean[SITE_NAME_SIZE];
+	json_t *o;
 
 	snprintf(clean, sizeof(clean), "%s", name);
 	utf8_clean(clean);
-	return note(h->audit, json_pack("{s:o, s:s, s:s, s:s}", "who", asker_json(who), "verb",
-				      verb, "secret", clean, "outcome", "asked"));
+	o = json_pack("{s:o, s:s, s:s, s:s}", "who", asker_json(who), "verb", verb, "secret", clean,
+		"outcome", refusal ? "refused" : "asked");
+	if (refusal)
+		json_object_set_new(o, "detail", json_string(refusal));
+	return note(h->audit, o);
 }
 
 bool hub_audit_wrong_token(struct hub *h, const struct imsg_api_request *r, const struct asker *who)

@@ -109,6 +109,22 @@ void secret_take_over(struct hub *h)
 	rotation_apply(taken, h);
 }
 
+static void say_waiting(void *context, const char *name, int64_t set_s)
+{
+	char base[SITE_NAME_SIZE];
+
+	(void)context, (void)set_s;
+	if (rotation_base(name, VAULT_NEXT, base))
+		log_warn("secret %s: another one waits further, because an apply with --confirm "
+			 "puts none in force; after `sluice confirm`, `sluice apply` does",
+			base);
+}
+
+void secret_say_waiting(void)
+{
+	(void)vault_each(say_waiting, NULL);
+}
+
 /* ---- the end ---- */
 
 static void tell(void *context, const struct secret_user *user)
@@ -120,9 +136,21 @@ static void tell(void *context, const struct secret_user *user)
 		hub_ike_tunnel_send(h, site, user->tunnel);
 }
 
-void secret_overlap_ended(struct hub *h, const char *previous)
+bool secret_overlap_end(struct hub *h, const char *previous, char why[ROTATION_WHY_SIZE])
 {
-	secret_users_each(h->config, previous, tell, h);
+	bool had = vault_has(previous), ok = vault_delete(previous);
+	int error = ok ? 0 : errno;
+
+	if (!vault_has(previous) && (had || ok))
+		secret_users_each(h->config, previous, tell, h);
+	if (!ok)
+		snprintf(why, ROTATION_WHY_SIZE,
+			had && !vault_has(previous)
+				? "it is gone, and after a loss of power it may be there again: %s"
+				: "it could not be deleted: %s",
+			vault_why(error));
+	errno = error;
+	return ok;
 }
 
 struct ending {
@@ -146,17 +174,23 @@ static void find_over(void *context, const char *name, int64_t set_s)
 void secret_overlaps_look(struct hub *h, int64_t wall_s)
 {
 	struct ending e = {.h = h, .wall_s = wall_s};
+	char why[ROTATION_WHY_SIZE], detail[2 * SITE_NAME_SIZE + ROTATION_WHY_SIZE];
+	uint64_t entry;
+	bool ok;
 
 	/* What devices have shown is told by ike; and what is being applied may use anything. */
 	if (!h->processes[PROCESS_IKE].channel || h->applying || !vault_each(find_over, &e) ||
 		!e.name[0])
 		return;
-	if (!hub_audit_note(h, "secret-overlap-ends", "done", e.name))
+	entry = hub_audit_note(h, "secret-overlap-ends", "asked", e.name);
+	if (!entry)
 		return;
-	if (!vault_delete(e.name)) {
-		log_error("secret %s: it could not be deleted: %s", e.name, vault_why(errno));
-		return;
-	}
-	log_info("secret %s: no device needs it any more, and it is deleted", e.name);
-	secret_overlap_ended(h, e.name);
+	ok = secret_overlap_end(h, e.name, why);
+	if (ok)
+		log_info("secret %s: no device needs it any more, and it is deleted", e.name);
+	else
+		log_error("secret %s: %s", e.name, why);
+	snprintf(detail, sizeof(detail), "%s%s%s", e.name, ok ? "" : ": ", ok ? "" : why);
+	/* Whoever reads the two as one sees the detail of this one. */
+	hub_audit_note_end(h, entry, ok ? "done" : "refused", detail);
 }

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #define SECRET_SENTENCE_SIZE 400
+#define SECRET_BUSY          "a configuration is being applied, which may use it; try again"
 
 /* What has become of a secret that was set, and of what it means for who uses it. */
 const char *secret_set_sentence(
@@ -19,9 +20,14 @@ void secret_add_findings(struct hub *h, json_t *plan);
 
 /* What waits is used from now on: before tunnels are told of their secrets. */
 void secret_take_over(struct hub *h);
+/* Or it is not: a warning of each, when what is applied is to be confirmed and would go back without them. */
+void secret_say_waiting(void);
 
-/* NAME.previous is gone: who could use it is told. */
-void secret_overlap_ended(struct hub *h, const char *previous);
+/*
+ * Deletes NAME.previous. Who could use it is told as soon as it is gone, whether or not its directory is on the disk.
+ * False with errno, and `why` says what is so now.
+ */
+bool secret_overlap_end(struct hub *h, const char *previous, char why[ROTATION_WHY_SIZE]);
 
 /*
  * Ends overlaps that nobody needs any more: SECRET_OVERLAP_S have passed, and each device has shown the present

@@ -119,6 +119,10 @@ static bool set(struct hub *h, const char *name, int fd, char text[ANSWER_SIZE])
 static bool carry_out(
 	struct hub *h, const struct secret_request *r, int fd, int *out, char text[ANSWER_SIZE])
 {
+	if (r->verb == SECRET_SET && h->applying) {
+		snprintf(text, ANSWER_SIZE, "%s", SECRET_BUSY);
+		return false;
+	}
 	if (r->verb == SECRET_SET)
 		return set(h, r->name, fd, text);
 	*out = vault_open(r->name);
@@ -127,17 +131,36 @@ static bool carry_out(
 	return *out >= 0;
 }
 
+static const char *verb_of(const struct secret_request *r)
+{
+	return r->verb == SECRET_SET ? "secret-set" : "secret-show";
+}
+
+/* Also who may not, as often as one may who may. */
+static void note_refusal(struct peer *p, const struct secret_request *r, const char *why)
+{
+	if (hub_audit_allows(p->h, p->asker.who.uid, clock_now()) &&
+		!hub_audit_secret(p->h, &p->asker, verb_of(r), r->name, why))
+		log_error("audit log: that uid %u was refused a secret could not be written: %s",
+			(unsigned int)p->asker.who.uid, strerror(errno));
+}
+
 static const char *judge(struct peer *p, const struct secret_request *r)
 {
 	enum may right = r->verb == SECRET_SET ? MAY_ADMINISTER : MAY_READ_SECRETS;
 
 	if (r->verb != SECRET_SET && r->verb != SECRET_REVEAL)
 		return "that is not understood";
-	if (!asker_may(&p->asker, right, ""))
-		return r->verb == SECRET_SET
-			       ? "you may not do that: it needs the role admin without a scope"
-			       : "you may not do that: it needs the role secret-reader without a "
-				 "scope";
+	if (!asker_may(&p->asker, right, "")) {
+		const char *why =
+			r->verb == SECRET_SET
+				? "you may not do that: it needs the role admin without a scope"
+				: "you may not do that: it needs the role secret-reader without a "
+				  "scope";
+
+		note_refusal(p, r, why);
+		return why;
+	}
 	if (!hub_audit_allows(p->h, p->asker.who.uid, clock_now()))
 		return "you have made too many requests; one each 10 seconds is possible now";
 	return NULL;
@@ -152,9 +175,7 @@ static bool handle(
 
 	r->name[sizeof(r->name) - 1] = '\0';
 	why = judge(p, r);
-	entry = why ? 0
-		    : hub_audit_secret(p->h, &p->asker,
-			      r->verb == SECRET_SET ? "secret-set" : "secret-show", r->name);
+	entry = why ? 0 : hub_audit_secret(p->h, &p->asker, verb_of(r), r->name, NULL);
 	if (!entry) {
 		snprintf(text, ANSWER_SIZE, "%s",
 			why ? why : "the audit log cannot be written, so it is not done");

@@ -68,7 +68,7 @@ enum tunnel_key secret_shown_by(const struct hub *h, const struct secret_user *u
 
 struct need {
 	const struct hub *h;
-	const char *of; /* which configuration */
+	const char *name, *of; /* of the secret, and which configuration */
 	char *text;
 	size_t size;
 	bool found;
@@ -83,28 +83,34 @@ static void look(void *context, const struct secret_user *user)
 				secret_shown_by(n->h, user) == TUNNEL_KEY_PRESENT))
 		return;
 	n->found = true;
-	snprintf(n->text, n->size, "site '%s' tunnel %u has it as %s in the configuration %s",
-		user->site->name, user->tunnel, secret_use_name(user->use), n->of);
+	snprintf(n->text, n->size, "site '%s' tunnel %u has %s as %s in the configuration %s",
+		user->site->name, user->tunnel, n->name, secret_use_name(user->use), n->of);
 }
 
-static bool is_needed_by(struct hub *h, uint64_t revision, struct need *n, const char *name)
+/* What cannot be read may need it. */
+static bool is_needed_by(struct need *n, struct documents *own_documents, const char *error)
 {
-	char error[CONFIG_ERROR_SIZE];
-	struct documents *d = revision ? revision_get(h, revision, error) : NULL;
-	struct config *c = d ? documents_config(d, error) : NULL;
+	char why[CONFIG_ERROR_SIZE];
+	struct config *c = own_documents ? documents_config(own_documents, why) : NULL;
 
-	if (c)
-		secret_users_each(c, name, look, n);
+	if (c) {
+		secret_users_each(c, n->name, look, n);
+	} else {
+		n->found = true;
+		snprintf(n->text, n->size,
+			"the configuration %s cannot be read, and may need it: %.100s", n->of,
+			own_documents ? why : error);
+	}
 	config_free(c);
-	documents_free(d);
+	documents_free(own_documents);
 	return n->found;
 }
 
 bool secret_is_needed(struct hub *h, const char *name, char *text, size_t size)
 {
 	uint64_t newest = revision_newest(h);
-	char of[80];
-	struct need n = {.h = h, .text = text, .size = size, .of = "in force"};
+	char of[80], error[CONFIG_ERROR_SIZE];
+	struct need n = {.h = h, .text = text, .size = size, .name = name, .of = "in force"};
 
 	secret_users_each(h->config, name, look, &n);
 	if (n.found)
@@ -112,8 +118,9 @@ bool secret_is_needed(struct hub *h, const char *name, char *text, size_t size)
 	n.of = of;
 	snprintf(of, sizeof(of), "that comes back if nobody confirms, revision %" PRIu64,
 		revision_before(h));
-	if (revision_waits(h) && is_needed_by(h, revision_before(h), &n, name))
+	if (revision_waits(h) && is_needed_by(&n, revision_documents_before(h, error), error))
 		return true;
 	snprintf(of, sizeof(of), "of the next start, revision %" PRIu64, newest);
-	return newest != revision_number(h) && is_needed_by(h, newest, &n, name);
+	return newest && newest != revision_number(h) &&
+	       is_needed_by(&n, revision_get(h, newest, error), error);
 }

@@ -32,7 +32,7 @@ enum tunnel_key secret_shown_by(const struct hub *h, const struct secret_user *u
 
 /*
  * Whether some configuration cannot do without the secret: the one in force, the one that it goes back to if it is not
- * confirmed, and the one of the next start. `text` says which tunnel of which.
+ * confirmed, and the one of the next start; also one of these that cannot be read. `text` says which tunnel of which.
  */
 bool secret_is_needed(struct hub *h, const char *name, char *text, size_t size);
 

@@ -85,6 +85,8 @@ json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_ap
 	enum rotation done;
 
 	(void)site;
+	if (h->applying)
+		return problem_json(PROBLEM_BUSY, SECRET_BUSY);
 	vault_make(&s);
 	done = rotation_set(r->secret, &s, false, why);
 	secret_clear(&s);
@@ -103,14 +105,30 @@ json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_ap
 /* Ends a rotation, or takes back what waits. */
 static json_t *delete_one(struct hub *h, const char *name, bool is_previous)
 {
-	if (!vault_delete(name))
-		return errno == ENOENT
-			       ? refused(PROBLEM_NO_SUCH_SECRET, "no secret is named '%s'", name)
-			       : refused(PROBLEM_FAILED, "it could not be deleted: %s",
-					 vault_why(errno));
-	if (is_previous)
-		secret_overlap_ended(h, name);
-	return json_pack("{s:s}", "ok", "it is deleted");
+	char why[ROTATION_WHY_SIZE];
+	bool ok = is_previous ? secret_overlap_end(h, name, why) : vault_delete(name);
+
+	if (ok)
+		return json_pack("{s:s}", "ok", "it is deleted");
+	if (errno == ENOENT)
+		return refused(PROBLEM_NO_SUCH_SECRET, "no secret is named '%s'", name);
+	return is_previous
+		       ? refused(PROBLEM_FAILED, "%s", why)
+		       : refused(PROBLEM_FAILED, "it could not be deleted: %s", vault_why(errno));
+}
+
+/* What goes with it may be named by itself. */
+static bool one_is_needed(struct hub *h, const char *name, bool alone, char *why, size_t size)
+{
+	static const char *const with_it[] = {"", VAULT_NEXT, VAULT_PREVIOUS};
+	char which[2 * SITE_NAME_SIZE];
+
+	for (size_t i = 0; i < (alone ? 1 : 3); i++) {
+		snprintf(which, sizeof(which), "%s%s", name, with_it[i]);
+		if (vault_has(which) && secret_is_needed(h, which, why, size))
+			return true;
+	}
+	return false;
 }
 
 json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -121,9 +139,8 @@ json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_ap
 
 	(void)site;
 	if (h->applying)
-		return problem_json(PROBLEM_BUSY,
-			"a configuration is being applied, which may use it; try again");
-	if (!r->force && vault_has(r->secret) && secret_is_needed(h, r->secret, why, sizeof(why)))
+		return problem_json(PROBLEM_BUSY, SECRET_BUSY);
+	if (!r->force && one_is_needed(h, r->secret, previous || next, why, sizeof(why)))
 		return refused(PROBLEM_REFUSED, "%s; with --force it is deleted all the same", why);
 	if (previous || next)
 		return delete_one(h, r->secret, previous);
