@@ -16,7 +16,7 @@ HOLDER = open(LAB + "/hub.holder").read().strip()
 LOG = LAB + "/sluiced.log"
 TUNNELS = [(n, t) for n in (1, 2) for t in (0, 1)]
 QUIET = ("none", "next")          # what a plan calls a change that interrupts nothing
-SAMPLE = ("hub.identity", "site.asn", "site.bgp_transport", "tunnel.inside", "tunnel.ike_versions", "tunnel.hub_cidrs")
+SAMPLE = ("hub.identity", "hub.endpoints", "site.asn", "site.bgp_transport", "tunnel.inside", "tunnel.ike_versions", "tunnel.hub_cidrs")
 ON_ITS_WAY = 10                   # echoes, a fifth of a second
 WATCH_S = 2.5                     # for so long after an apply; what leaves takes a second
 
@@ -30,6 +30,10 @@ def inside(n, t, host=0):
     return f"169.254.{100 + k // 64}.{k % 64 * 4 + host}"
 
 
+def endpoints(first=("198.51.100.1", "2001:db8:a::1"), second=("198.51.101.1", "2001:db8:b::1")):
+    return [{"device": "wan0", "addresses": list(first)}, {"device": "wan1", "addresses": list(second)}]
+
+
 def base():
     def tunnel(n, t):
         return {"identity": f"s{n}.t{t}.sluice.test", "inside": inside(n, t) + "/30",
@@ -37,8 +41,7 @@ def base():
     return {
         "concentrator": {
             "name": "lab", "asn": HUB_AS,
-            "endpoints": [{"device": "wan0", "addresses": ["198.51.100.1", "2001:db8:a::1"]},
-                          {"device": "wan1", "addresses": ["198.51.101.1", "2001:db8:b::1"]}],
+            "endpoints": endpoints(),
             "networks": ["10.0.0.0/24", "fd00:10::/64"], "identity": HUB_ID, "hold_time": 9, "keepalive": 3,
             "metrics": "127.0.0.1:9469", "log_directory": LAB + "/log",
             "ca": [file("ca/root/ca.pem")], "dataplane": os.environ.get("BACKEND", "auto")},
@@ -81,8 +84,9 @@ CERT = {"certificate": file("hub.pem"), "private_key": file("hub.key")}
 # What the sites have negotiated: AES-GCM-128, PRF-SHA-256, ECP-256; no ESN.
 ROWS = [
     hub("name", "other"), hub("asn", 64998), hub("router_id", "192.0.2.9"),
-    hub("endpoints", [{"device": "wan0", "addresses": ["198.51.100.1", "2001:db8:a::1"]},
-                      {"device": "wan1", "addresses": ["198.51.101.1"]}]),
+    hub("endpoints", endpoints(second=["198.51.101.1"]), sees="none", unlike="one that no tunnel ends at goes"),
+    hub("endpoints", endpoints(second=["198.51.101.9", "2001:db8:b::1"]), sees="tunnel", unlike="the second"),
+    hub("endpoints", endpoints(first=["198.51.100.9", "2001:db8:a::1"]), sees="tunnel", unlike="the first"),
     hub("networks", ["10.0.0.0/24", "fd00:10::/64", "10.200.0.0/16"]),
     hub("identity", "other.sluice.test"), hub("site_rate", "90M"), hub("site_packets_per_second", "130000"),
     hub("aggregate_rate", "4G"), hub("burst", "300k"), hub("rate_bytes", "outer"), hub("pacing_horizon", "20ms"),

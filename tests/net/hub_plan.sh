@@ -13,6 +13,7 @@ cases_start
 lab_hub_net
 for f in -4 -6; do ip $f -n "$P-hub" rule add pref 100 lookup 100; done # what changes route_table adds such a rule
 ca() { "$BIN/sluice" ca "$@" --dir "$LAB/ca" >/dev/null; }
+for a in 198.51.100.9/32@wan0 198.51.101.9/32@wan1; do ip -n "$P-hub" addr add "${a%@*}" dev "${a#*@}"; done
 make_pki() {
 	ca init && ca subordinate branches && ca issue hub --identity "$HUB_ID" && ca revoke hub &&
 		cp "$LAB/ca/root/issued/hub.pem" "$LAB/hub.pem" && install -m 600 "$LAB/ca/root/issued/hub.key" "$LAB/hub.key"

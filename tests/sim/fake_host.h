@@ -27,6 +27,11 @@ void host_watch_device(struct host_watch *w, const char *name)
 	(void)w, (void)name;
 }
 
+void host_watch_forget(struct host_watch *w, const char *name)
+{
+	(void)w, (void)name;
+}
+
 bool host_watch_read(struct host_watch *w)
 {
 	(void)w;

@@ -57,17 +57,20 @@ static struct {
 		bool ok;
 		char summary[CONFIG_ERROR_SIZE];
 		json_t *warnings;
-	} applied; /* what came of world_apply() */
+	} applied;             /* what came of world_apply() */
+	const char *endpoints; /* of the configuration; NULL: WORLD_ENDPOINTS */
 } world;
 
-/* %s: what else the concentrator has; sites. */
+#define WORLD_ENDPOINTS                                                                            \
+	"    - { device: eth0, addresses: [198.51.100.1] }\n"                                      \
+	"    - { device: eth1, addresses: [198.51.101.1] }\n"
+
+/* %s: its endpoints; what else the concentrator has; sites. */
 #define WORLD_CONFIG                                                                               \
 	"concentrator:\n"                                                                          \
 	"  name: hub-1\n"                                                                          \
 	"  asn: 64512\n"                                                                           \
-	"  endpoints:\n"                                                                           \
-	"    - { device: eth0, addresses: [198.51.100.1] }\n"                                      \
-	"    - { device: eth1, addresses: [198.51.101.1] }\n"                                      \
+	"  endpoints:\n%s"                                                                         \
 	"  networks: [10.0.0.0/16]\n"                                                              \
 	"  identity: hub.example.net\n"                                                            \
 	"  site_rate: 100M\n"                                                                      \
@@ -105,7 +108,10 @@ static inline void world_configure(const char *concentrator, const char *sites)
 	char *text = calloc(2, size), *out = text + size;
 
 	assert_non_null(text);
-	assert_in_range(snprintf(text, size, WORLD_CONFIG, concentrator, sites), 1, size - 1);
+	assert_in_range(
+		snprintf(text, size, WORLD_CONFIG,
+			world.endpoints ? world.endpoints : WORLD_ENDPOINTS, concentrator, sites),
+		1, size - 1);
 	for (const char *at = text; *at && n + sizeof(world.dir) < size;) {
 		if (!strncmp(at, "DIR", 3)) {
 			n += (size_t)snprintf(out + n, size - n, "%s", world.dir);
@@ -335,12 +341,7 @@ static inline void world_set_up(struct hub *h)
 	h->model.plane.inside_mode = "tcx";
 	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
 	snprintf(h->model.host.inside, sizeof(h->model.host.inside), "sluice0");
-	for (uint32_t i = 0; i < h->config->concentrator.endpoint_count; i++) {
-		snprintf(h->model.host.outside[i].name, sizeof(h->model.host.outside[i].name), "%s",
-			h->config->concentrator.endpoints[i].device);
-		h->model.host.outside_count++;
-		(void)hub_outside_find(h, i);
-	}
+	hub_outside_name(h);
 	world_listen(h);
 	assert_true(eventlog_open(h->events, h->config->concentrator.log_directory));
 	assert_true(hub_interfaces_open(h, error));

@@ -148,7 +148,11 @@ static void what_a_change_does(void **state)
 	for (int e = CHANGE_ELSEWHERE; e < CHANGE_EFFECTS; e++) {
 		char *item = NULL;
 		size_t size;
-		FILE *out = open_memstream(&item, &size);
+		FILE *out;
+
+		if (e == CHANGE_PAUSE)
+			continue; /* no key has it of itself */
+		out = open_memstream(&item, &size);
 
 		write_item(out, (enum change_effect)e, heads[e]);
 		fclose(out);

@@ -109,6 +109,7 @@ static void check_table(const struct walk_field *fields, size_t offset)
 	for (const struct walk_field *f = fields; f->key; f++) {
 		struct config *c = parse(TEXT);
 
+		c->concentrator.router_id_follows = false; /* it is chosen */
 		if (is_collection(f))
 			assert_int_equal(f->effect, CHANGE_ELSEWHERE);
 		else
@@ -217,6 +218,76 @@ static void what_is_inherited_has_an_effect(void **state)
 	config_free(was);
 }
 
+static enum change_effect of_endpoints(const char *endpoints, enum change_effect effects[3])
+{
+	static const struct {
+		const char *site;
+		unsigned int tunnel;
+	} tunnels[] = {{"a", 0}, {"a", 1}, {"b", 0}};
+	const char *from = strstr(TEXT, "  endpoints:"), *to = strstr(TEXT, "sites:");
+	struct config *was = parse(TEXT), *is;
+	enum change_effect most;
+	char text[2048];
+	struct plan *p;
+
+	snprintf(text, sizeof(text), "%.*s  endpoints: %s\n%s", (int)(from - TEXT), TEXT, endpoints,
+		to);
+	is = parse(text);
+	p = plan_make(was, is, NULL);
+	assert_int_equal(p->count, 1);
+	assert_string_equal(p->changes[0].option->key, "endpoints");
+	most = p->changes[0].effect;
+	assert_int_equal(p->most, most);
+	for (int i = 0; i < 3; i++) {
+		effects[i] = CHANGE_UNSAID;
+		for (size_t k = 0; k < p->tunnel_count; k++) {
+			if (!strcmp(p->tunnels[k].site, tunnels[i].site) &&
+				p->tunnels[k].tunnel == tunnels[i].tunnel)
+				effects[i] = p->tunnels[k].effect;
+		}
+	}
+	assert_false(plan_refusal(p, false, text, sizeof(text)));
+	plan_free(p);
+	config_free(was);
+	config_free(is);
+	return most;
+}
+
+/*
+ * The tunnels of an endpoint whose address is another one, and no others: not by a router ID that follows from an address
+ * either. Another device makes no other tunnels.
+ */
+static void endpoints_concern_those_who_end_there(void **state)
+{
+	static const struct {
+		const char *is;
+		enum change_effect most, of[3];
+	} rows[] = {
+		{"[{ device: wan0, addresses: [198.51.100.9] }, { device: wan1, addresses: "
+		 "[198.51.101.1] }]",
+			CHANGE_TUNNEL, {CHANGE_TUNNEL, CHANGE_UNSAID, CHANGE_TUNNEL}},
+		{"[{ device: wan0, addresses: [198.51.100.1] }, { device: wan1, addresses: "
+		 "[198.51.101.9, '2001:db8::1'] }]",
+			CHANGE_TUNNEL, {CHANGE_UNSAID, CHANGE_TUNNEL, CHANGE_UNSAID}},
+		{"[{ device: wan0, addresses: [198.51.100.1, '2001:db8::1'] }, { device: wan1, "
+		 "addresses: [198.51.101.1] }]",
+			CHANGE_LIVE, {CHANGE_UNSAID, CHANGE_UNSAID, CHANGE_UNSAID}},
+		{"[{ device: wan1, addresses: [198.51.100.1] }, { device: wan1, addresses: "
+		 "[198.51.101.1] }]",
+			CHANGE_PAUSE, {CHANGE_PAUSE, CHANGE_UNSAID, CHANGE_PAUSE}},
+		{"[{ device: wan0, addresses: [198.51.100.1] }, { device: wan2, addresses: "
+		 "[198.51.101.1] }]",
+			CHANGE_PAUSE, {CHANGE_PAUSE, CHANGE_PAUSE, CHANGE_PAUSE}},
+	};
+	enum change_effect effects[3];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(of_endpoints(rows[i].is, effects), rows[i].most);
+		assert_memory_equal(effects, rows[i].of, sizeof(effects));
+	}
+}
+
 /* Sites are known by their names: in another order nothing is another. */
 static void the_order_of_sites_is_nothing(void **state)
 {
@@ -247,7 +318,9 @@ static void effects_of_the_concentrator_on_a_tunnel(void **state)
 	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_UNSAID);
 	c->hold_s++;
 	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_NEXT);
-	c->router_id.bytes[3]++;
+	c->router_id.bytes[3]++; /* of an address; it stays what it is */
+	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_NEXT);
+	c->router_id_follows = false;
 	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_SESSION);
 	site->tunnels[1].options.auth = AUTH_CERT;
 	assert_int_equal(plan_hub_effect(NULL, &was->concentrator, c, site, 0), CHANGE_SESSION);
@@ -405,6 +478,7 @@ int main(void)
 		cmocka_unit_test(every_option_of_a_tunnel),
 		cmocka_unit_test(what_holds_without_a_key),
 		cmocka_unit_test(what_is_inherited_has_an_effect),
+		cmocka_unit_test(endpoints_concern_those_who_end_there),
 		cmocka_unit_test(the_order_of_sites_is_nothing),
 		cmocka_unit_test(effects_on_a_tunnel),
 		cmocka_unit_test(effects_of_the_concentrator_on_a_tunnel),

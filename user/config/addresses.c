@@ -113,15 +113,19 @@ bool check_addresses(struct walk *w, const struct draft *d)
 	return ok;
 }
 
-struct ip_addr config_local_address(
-	const struct config *c, const struct site_conf *site, unsigned int t)
+struct ip_addr concentrator_local_address(
+	const struct concentrator_conf *hub, const struct site_conf *site, unsigned int t)
 {
-	const struct concentrator_conf *hub = &c->concentrator;
-
 	for (unsigned int a = 0; t < hub->endpoint_count && a < hub->endpoints[t].address_count;
 		a++) {
 		if (hub->endpoints[t].addresses[a].family == site->outer_family)
 			return hub->endpoints[t].addresses[a];
 	}
 	return (struct ip_addr){0};
+}
+
+struct ip_addr config_local_address(
+	const struct config *c, const struct site_conf *site, unsigned int t)
+{
+	return concentrator_local_address(&c->concentrator, site, t);
 }

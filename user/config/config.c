@@ -79,8 +79,15 @@ static bool read_all(struct walk *w, const struct config_text *texts, size_t cou
 	return !w->error[0];
 }
 
+void config_keep_router_id(struct concentrator_conf *is, const struct concentrator_conf *was)
+{
+	if (is->router_id_follows && was->router_id_follows)
+		is->router_id = was->router_id;
+}
+
 static void set_router_id(struct concentrator_conf *c)
 {
+	c->router_id_follows = !addr_is_set(&c->router_id);
 	for (unsigned int e = 0; e < c->endpoint_count; e++) {
 		for (unsigned int a = 0; a < c->endpoints[e].address_count; a++) {
 			if (!addr_is_set(&c->router_id) &&

@@ -141,6 +141,7 @@ struct concentrator_conf {
 	char name[SITE_NAME_SIZE];
 	uint32_t asn;
 	struct ip_addr router_id; /* IPv4 */
+	bool router_id_follows;   /* it was not chosen, but follows from the addresses or the AS */
 	uint32_t endpoint_count;
 	struct endpoint_conf endpoints[CONFIG_ENDPOINTS];
 	struct networks_conf networks; /* behind the hub, announced to every site */
@@ -293,5 +294,13 @@ struct ip_addr config_inside_site(const struct ip_prefix *inside);
 /* The hub's outside address that tunnel t of a site ends on; family 0 when it has none. */
 struct ip_addr config_local_address(
 	const struct config *c, const struct site_conf *site, unsigned int t);
+struct ip_addr concentrator_local_address(
+	const struct concentrator_conf *c, const struct site_conf *site, unsigned int t);
+
+/*
+ * A router ID that nobody has chosen stays as it was when the hub began: sessions are not to end because an address that
+ * they have nothing to do with is another one.
+ */
+void config_keep_router_id(struct concentrator_conf *is, const struct concentrator_conf *was);
 
 #endif

@@ -58,8 +58,8 @@ bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const c
 	char error[DATAPLANE_ERROR_SIZE]);
 
 /*
- * Device number `outside` is another one now, or gone (ifindex 0): what was attached to the one before is
- * let go. Attaching follows.
+ * Device number `outside` is another one now, gone, or no outside device any more (ifindex 0): what was attached to the
+ * one before is let go. Attaching follows.
  */
 void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex);
 

@@ -181,6 +181,17 @@ static void let_go(const struct bpf_plane *p, const char *kind, uint32_t i, int 
 	*link = -1;
 }
 
+static void detach_guard_filter(struct bpf_plane *p, uint32_t outside)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[outside],
+		.attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = GUARD_FILTER, .priority = GUARD_FILTER);
+
+	if (p->guard_clsact[outside])
+		(void)bpf_tc_detach(&hook, &opts);
+	p->guard_clsact[outside] = false;
+}
+
 void bpf_plane_move_outside(struct bpf_plane *p, uint32_t outside, uint32_t ifindex)
 {
 	if (p->ifindex[outside] == ifindex)
@@ -188,7 +199,7 @@ void bpf_plane_move_outside(struct bpf_plane *p, uint32_t outside, uint32_t ifin
 	if (p->ifindex[outside]) {
 		let_go(p, XDP_LINK, outside, &p->outside_link[outside]);
 		let_go(p, GUARD_LINK, outside, &p->guard_link[outside]);
-		p->guard_clsact[outside] = false;
+		detach_guard_filter(p, outside);
 	}
 	p->ifindex[outside] = ifindex;
 	p->outside->bss->outside_ifindex[outside] = ifindex;
@@ -196,14 +207,8 @@ void bpf_plane_move_outside(struct bpf_plane *p, uint32_t outside, uint32_t ifin
 
 void bpf_plane_open_outside(struct bpf_plane *p)
 {
-	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)p->ifindex[i],
-			.attach_point = BPF_TC_EGRESS);
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = GUARD_FILTER, .priority = GUARD_FILTER);
-
-		if (p->guard_clsact[i])
-			(void)bpf_tc_detach(&hook, &opts);
-	}
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE; i++)
+		detach_guard_filter(p, i);
 }
 
 int bpf_plane_outside_fd(const struct bpf_plane *p)

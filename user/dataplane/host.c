@@ -162,6 +162,16 @@ void host_watch_device(struct host_watch *w, const char *name)
 	w->count++;
 }
 
+void host_watch_forget(struct host_watch *w, const char *name)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (!strcmp(w->devices[i].name, name)) {
+			w->devices[i] = w->devices[--w->count];
+			return;
+		}
+	}
+}
+
 bool host_watch_read(struct host_watch *w)
 {
 	int r;

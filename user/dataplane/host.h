@@ -24,6 +24,7 @@ int host_watch_fd(const struct host_watch *w);
 
 /* Whose changes are of interest: the devices of these names. */
 void host_watch_device(struct host_watch *w, const char *name);
+void host_watch_forget(struct host_watch *w, const char *name);
 
 /*
  * Reads all that has been told. True when a device of interest, one of its addresses or a setting of

@@ -59,6 +59,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 			n->changed++;
 		}
 	}
+	hub_tunnels_moved(h);
 	hub_claims_collect(h);
 	hub_sites_settle(h);
 	hub_sources_set(h);
@@ -176,6 +177,7 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	p->config = documents_config(p->documents, summary);
 	if (!p->config)
 		return PROBLEM_INVALID;
+	config_keep_router_id(&p->config->concentrator, &old->concentrator);
 	if (!p->past_policy && !hub_guard(h, p->config, summary))
 		return PROBLEM_POLICY;
 	plan = plan_make(old, p->config, NULL);
@@ -229,7 +231,12 @@ static bool tell_leavers(struct hub *h, const struct config *c)
 		struct site *site = h->model.sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
-			if (hub_tunnel_is_replaced(site, t, config_site(c, site->conf.name)))
+			bool moves = site->conf.tunnels[t].configured &&
+				     plan_endpoint_moves(&h->config->concentrator, &c->concentrator,
+					     &site->conf, t);
+
+			if (moves ||
+				hub_tunnel_is_replaced(site, t, config_site(c, site->conf.name)))
 				any |= tunnel_leave(h, tunnel_number(site, t));
 		}
 	}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/live.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
+#include "hub/site/site.h"
 #include "ipc/msg_bgp.h"
 
 #include <errno.h>
@@ -28,6 +30,8 @@ static bool other_packets(const struct packet_options *a, const struct packet_op
 }
 
 struct live {
+	struct outside_sockets sockets; /* at addresses that are new */
+	bool lacks_sockets;
 	int metrics_fd; /* bound; -1: there is to be none, or it is the one that is there */
 	int api_fd;     /* the same, for api */
 };
@@ -59,6 +63,19 @@ static bool bind_metrics(
 	return false;
 }
 
+static bool same_endpoints(const struct concentrator_conf *a, const struct concentrator_conf *b)
+{
+	return a->endpoint_count == b->endpoint_count &&
+	       !memcmp(a->endpoints, b->endpoints, sizeof(a->endpoints));
+}
+
+static bool may_lack(bool in_any_case, const char *what)
+{
+	if (in_any_case)
+		log_warn("%s; it is tried again each second", what);
+	return in_any_case;
+}
+
 struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next, bool in_any_case,
 	char error[CONFIG_ERROR_SIZE])
 {
@@ -67,13 +84,14 @@ struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *nex
 	if (!live)
 		abort();
 	live->metrics_fd = live->api_fd = -1;
+	live->lacks_sockets = !same_endpoints(&h->config->concentrator, next) &&
+			      !hub_outside_sockets_open(h, next, &live->sockets, error);
+	if (live->lacks_sockets && !may_lack(in_any_case, error))
+		goto fail;
 	if (same_metrics(&h->config->concentrator, next) ||
-		bind_metrics(live, &next->metrics, error))
+		bind_metrics(live, &next->metrics, error) || may_lack(in_any_case, error))
 		return live;
-	if (in_any_case) {
-		log_warn("%s; it is tried again each second", error);
-		return live;
-	}
+fail:
 	live_free(live);
 	return NULL;
 }
@@ -84,6 +102,7 @@ void live_free(struct live *own_live)
 		return;
 	close_fd(&own_live->metrics_fd);
 	close_fd(&own_live->api_fd);
+	outside_sockets_close(&own_live->sockets);
 	free(own_live);
 }
 
@@ -113,13 +132,13 @@ void hub_live_look(struct hub *h)
 	h->model.host.metrics_missing = false;
 	if (h->host->metrics_fd < 0 && addr_is_set(&at->addr)) {
 		h->model.host.metrics_missing = !hub_metrics_open(h, error);
-		if (h->model.host.metrics_missing)
-			return;
-		log_info("metrics are served at %s now", endpoint_format(at, text));
-		h->host->metrics_untold = true;
+		h->host->metrics_untold = !h->model.host.metrics_missing;
+		if (h->host->metrics_untold)
+			log_info("metrics are served at %s now", endpoint_format(at, text));
 	}
 	if (h->host->metrics_untold)
 		child_configure(h, PROCESS_API);
+	hub_outside_sockets_look(h, clock_now());
 }
 
 static bool has_network(const struct networks_conf *n, const struct ip_prefix *p)
@@ -151,6 +170,18 @@ void hub_live_networks(
 	send_networks(h, new, old, true);
 }
 
+/*
+ * Tunnels that end at an address that goes say so by its sockets before these go; with nothing of theirs left, the new
+ * addresses are taken up.
+ */
+static void move_endpoints(struct hub *h, const struct concentrator_conf *was, struct live *live)
+{
+	hub_tunnels_move(h, was);
+	hub_outside_sockets_change(h, &live->sockets);
+	h->host->sockets_missing = live->lacks_sockets;
+	hub_outside_change(h, was);
+}
+
 void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct live *live)
 {
 	const struct concentrator_conf *is = &h->config->concentrator;
@@ -174,4 +205,6 @@ void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct 
 		hub_routes_move(h, is->route_table);
 	if (!same_metrics(was, is))
 		move_metrics(h, &is->metrics, live);
+	if (!same_endpoints(was, is))
+		move_endpoints(h, was, live);
 }

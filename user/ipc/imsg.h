@@ -34,9 +34,10 @@ enum imsg_type {
 	IMSG_PONG,  /* none */
 
 	/* hub -> ike */
-	IMSG_IKE_SOCKET, /* struct imsg_socket, fd */
-	IMSG_IKE_TUNNEL, /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
-	IMSG_IKE_PPK,    /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
+	IMSG_IKE_SOCKET,      /* struct imsg_socket, fd */
+	IMSG_IKE_SOCKET_GONE, /* struct imsg_socket: nothing is at that address any more */
+	IMSG_IKE_TUNNEL,      /* struct imsg_ike_tunnel, fd: the secret, to read once and close */
+	IMSG_IKE_PPK,         /* struct imsg_tunnel, fd: its post-quantum key; before the tunnel */
 	IMSG_IKE_PSK_PREVIOUS, /* struct imsg_tunnel, fd: the key before the present one; before the tunnel */
 	IMSG_IKE_TUNNEL_DEL,  /* struct imsg_tunnel */
 	IMSG_IKE_ACTIVITY,    /* struct imsg_activity: ESP arrived (RFC 7296 2.4: life) */
@@ -72,9 +73,10 @@ enum imsg_type {
 	IMSG_PEER_MOVED,   /* struct imsg_peer_moved, both ways: authenticated from a new address */
 
 	/* hub -> data */
-	IMSG_DATA_CONF,    /* struct imsg_data_conf */
-	IMSG_DATA_MAP,     /* struct imsg_data_map, fd: a BPF map */
-	IMSG_DATA_SOCKET,  /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
+	IMSG_DATA_CONF,        /* struct imsg_data_conf */
+	IMSG_DATA_MAP,         /* struct imsg_data_map, fd: a BPF map */
+	IMSG_DATA_SOCKET,      /* struct imsg_socket, fd: UDP 4500 or raw ESP to send by */
+	IMSG_DATA_SOCKET_GONE, /* struct imsg_socket: the SAs that sent by it have ended */
 	IMSG_DATA_TOO_BIG, /* struct imsg_index, fd: socket for ICMP (0) or ICMPv6 (1) of routers */
 	IMSG_DATA_TAP,     /* struct imsg_index, fd: queue of the inside device */
 	IMSG_DATA_OUTSIDE, /* struct imsg_data_outside: a device to open AF_XDP on; again: it has changed */
@@ -127,7 +129,6 @@ struct imsg_index {
 
 struct imsg_socket {
 	struct ip_endpoint local; /* port 0 for raw ESP */
-	uint16_t endpoint;        /* index of the outside address: 0 or 1, families apart */
 	bool whole; /* data sends with DF by this one; by the other, what may be fragmented */
 };
 

@@ -22,10 +22,11 @@ struct imsg_data_map {
 };
 
 struct imsg_data_outside {
+	uint32_t place;   /* among the outside devices, below SLUICE_MAX_OUTSIDE */
 	uint32_t ifindex; /* 0: it is not there; hub starts data again when it is */
 	uint32_t mtu;
 	uint32_t queues;
-	char name[16];
+	char name[16];    /* "": the place is free */
 	bool esp_offload; /* kernel ESP: the device does the crypto */
 	uint32_t address_count;
 	struct ip_addr addresses[IMSG_OUTSIDE_ADDRESSES]; /* of the hub on it */

@@ -3,6 +3,7 @@
 
 #include "config/options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ const char *const plan_effects[CHANGE_EFFECTS] = {
 	[CHANGE_ELSEWHERE] = "none",
 	[CHANGE_LIVE] = "none",
 	[CHANGE_NEXT] = "next",
+	[CHANGE_PAUSE] = "pause",
 	[CHANGE_SESSION] = "bgp-session",
 	[CHANGE_JUDGED] = "tunnel-if-needed",
 	[CHANGE_ANEW] = "tunnel",
@@ -51,6 +53,77 @@ static enum change_effect row_effect(const struct plan_known *k, const struct wa
 		return CHANGE_SESSION;
 	/* Whether a tunnel ends is found out by all that concerns it: known_tunnel_ends(). */
 	return f->effect == CHANGE_JUDGED ? CHANGE_NEXT : f->effect;
+}
+
+static bool is_endpoints(const struct walk_field *f)
+{
+	return f->offset == offsetof(struct concentrator_conf, endpoint_count);
+}
+
+/* See config_keep_router_id(). */
+static bool stays(const struct walk_field *f, const struct concentrator_conf *was,
+	const struct concentrator_conf *is)
+{
+	return f->offset == offsetof(struct concentrator_conf, router_id) &&
+	       was->router_id_follows && is->router_id_follows;
+}
+
+bool plan_endpoint_moves(const struct concentrator_conf *was, const struct concentrator_conf *is,
+	const struct site_conf *site, unsigned int t)
+{
+	struct ip_addr old = concentrator_local_address(was, site, t),
+		       new = concentrator_local_address(is, site, t);
+
+	return !addr_equal(&old, &new);
+}
+
+static bool has_device(const struct concentrator_conf *c, const char *name)
+{
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		if (!strcmp(c->endpoints[e].device, name))
+			return true;
+	}
+	return false;
+}
+
+/* The data process gets its AF_XDP sockets at its start only, and starts anew for a device that was not there before. */
+static bool data_starts_anew(
+	const struct concentrator_conf *was, const struct concentrator_conf *is)
+{
+	for (uint32_t e = 0; is->dataplane != DATAPLANE_XFRM && e < is->endpoint_count; e++) {
+		if (!has_device(was, is->endpoints[e].device))
+			return true;
+	}
+	return false;
+}
+
+static enum change_effect endpoint_effect(const struct concentrator_conf *was,
+	const struct concentrator_conf *is, const struct site_conf *site, unsigned int t)
+{
+	if (plan_endpoint_moves(was, is, site, t))
+		return CHANGE_TUNNEL;
+	if (data_starts_anew(was, is) || t >= was->endpoint_count || t >= is->endpoint_count ||
+		strcmp(was->endpoints[t].device, is->endpoints[t].device))
+		return CHANGE_PAUSE;
+	return CHANGE_UNSAID;
+}
+
+/* What it comes to for those whom it concerns most. */
+static enum change_effect endpoints_effect(const struct config *was, const struct config *is)
+{
+	enum change_effect most = CHANGE_LIVE, effect;
+
+	for (uint32_t i = 0; i < was->site_count; i++) {
+		const struct site_conf *site = &was->sites[i];
+
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			if (!site->tunnels[t].configured)
+				continue;
+			effect = endpoint_effect(&was->concentrator, &is->concentrator, site, t);
+			most = effect > most ? effect : most;
+		}
+	}
+	return most;
 }
 
 /* Of what certificates are judged by, nothing else is the tunnels' own. */
@@ -137,8 +210,13 @@ static void compare_concentrators(struct plan *p, const struct plan_known *k,
 	const struct config *was, const struct config *is)
 {
 	for (const struct walk_field *f = options_concentrator; f->key; f++) {
-		struct change *c = compare(p, f, NULL, -1, &was->concentrator, &is->concentrator);
+		struct change *c;
 
+		if (stays(f, &was->concentrator, &is->concentrator))
+			continue;
+		c = compare(p, f, NULL, -1, &was->concentrator, &is->concentrator);
+		if (c && is_endpoints(f))
+			c->effect = endpoints_effect(was, is);
 		if (c && k && c->effect == CHANGE_JUDGED)
 			c->effect = any_cert_ends(k, is) ? CHANGE_ANEW : CHANGE_NEXT;
 	}
@@ -298,9 +376,11 @@ enum change_effect plan_hub_effect(const struct plan_known *k, const struct conc
 	enum change_effect effect = CHANGE_UNSAID, row;
 
 	for (const struct walk_field *f = options_concentrator; f->key; f++) {
-		if (!concerns(f->effect, site, &site->tunnels[t]) || !differs(f, was, is))
+		if (!concerns(f->effect, site, &site->tunnels[t]) || !differs(f, was, is) ||
+			stays(f, was, is))
 			continue;
-		row = row_effect(k, f, site, t);
+		row = is_endpoints(f) ? endpoint_effect(was, is, site, t)
+				      : row_effect(k, f, site, t);
 		effect = row > effect ? row : effect;
 	}
 	return effect;

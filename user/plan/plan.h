@@ -75,6 +75,13 @@ enum change_effect plan_tunnel_effect(const struct plan_known *known, const stru
 	const struct site_conf *is, unsigned int t);
 
 /*
+ * Whether tunnel t, as `site` has it, ends at another outside address of the hub than before, and so is another one. What
+ * its endpoint's device is changes nothing of that.
+ */
+bool plan_endpoint_moves(const struct concentrator_conf *was, const struct concentrator_conf *is,
+	const struct site_conf *site, unsigned int t);
+
+/*
  * The same of what differs in the concentrator, for a tunnel that `site` has before and afterwards; what is in force at
  * once concerns no tunnel.
  */

@@ -100,6 +100,7 @@ struct site_tunnel {
 	uint64_t ike_refs;    /* of the references to keys by which ike has it; 0: it has not */
 	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
+	bool moves;           /* it has ended, and begins again at another outside address */
 	bool undrain;         /* no longer, once it carries */
 	uint64_t leave_at_ns; /* when a tunnel that was told goodbye closes; 0: it was not */
 	uint32_t ifindex;     /* kernel ESP: of its xfrm interface; 0: none */

@@ -433,18 +433,25 @@ static const char *xdp_mode(const struct model_host *host, uint32_t device)
 /* How XDP is attached: in a word where it is the same on all devices, else of each by its name. */
 static void xdp_modes(const struct model_host *host, char *text, size_t size)
 {
+	const char *first = NULL;
 	bool same = true;
 	size_t n = 0;
 
-	for (uint32_t i = 1; i < host->outside_count; i++)
-		same &= !strcmp(xdp_mode(host, i), xdp_mode(host, 0));
+	for (uint32_t i = 0; i < host->outside_count; i++) {
+		if (!host->outside[i].name[0])
+			continue;
+		first = first ? first : xdp_mode(host, i);
+		same &= !strcmp(xdp_mode(host, i), first);
+	}
 	if (same) {
-		snprintf(text, size, "%s", xdp_mode(host, 0));
+		snprintf(text, size, "%s", first ? first : "-");
 		return;
 	}
-	for (uint32_t i = 0; i < host->outside_count && n < size; i++)
-		n += (size_t)snprintf(text + n, size - n, "%s%s %s", i ? ", " : "",
-			host->outside[i].name, xdp_mode(host, i));
+	for (uint32_t i = 0; i < host->outside_count && n < size; i++) {
+		if (host->outside[i].name[0])
+			n += (size_t)snprintf(text + n, size - n, "%s%s %s", n ? ", " : "",
+				host->outside[i].name, xdp_mode(host, i));
+	}
 }
 
 json_t *view_dataplane(const struct model *m)

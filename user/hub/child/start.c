@@ -48,8 +48,8 @@ static void connect_ike_and_data(struct hub *h)
 
 static void send_sockets(struct hub *h, struct process *p)
 {
-	for (uint32_t i = 0; i < h->host->socket_count; i++) {
-		const struct outside_socket *s = &h->host->sockets[i];
+	for (uint32_t i = 0; i < h->host->sockets.count; i++) {
+		const struct outside_socket *s = &h->host->sockets.list[i];
 
 		if (p->role == PROCESS_IKE && s->for_ike)
 			process_send(

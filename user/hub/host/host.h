@@ -12,7 +12,14 @@
 struct outside_socket {
 	int fd;
 	struct imsg_socket address;
+	char device[16];
 	bool for_ike, for_data;
+};
+
+/* What hub opens and gives to each process that needs it; ike and data have the same ones. */
+struct outside_sockets {
+	struct outside_socket list[OUTSIDE_SOCKETS_MAX];
+	uint32_t count;
 };
 
 /* ike_reach.c: whether IKE that XDP has let through comes to ike. */
@@ -26,9 +33,12 @@ struct ike_reach {
 };
 
 struct host {
-	/* What hub opens at its start and gives to each process that needs it; -1: not open. */
-	struct outside_socket sockets[OUTSIDE_SOCKETS_MAX];
-	uint32_t socket_count;
+	struct outside_sockets sockets;
+	struct outside_sockets
+		retired; /* ike and data are told to close them, and may not have yet */
+	uint64_t retired_ns;
+	bool sockets_missing; /* some that the configuration asks for could not be had */
+	/* -1: not open. */
 	int too_big[2];              /* ICMP, ICMPv6: data hears of smaller MTUs by them */
 	int control_fd, metrics_fd;  /* listeners of api */
 	bool metrics_untold;         /* api does not have it yet, for want of a descriptor */
@@ -64,7 +74,12 @@ bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_E
 bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE]);
 bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
-/* outside.c: the outside devices. Whether device i is there; what is known of it is brought up to date. */
+/*
+ * outside.c: the outside devices. What h->config calls them takes a place in the model; each keeps its own as long as it
+ * is an outside device, and a place without a name is free.
+ */
+void hub_outside_name(struct hub *h);
+/* Whether device i is there; what is known of it is brought up to date. */
 bool hub_outside_find(struct hub *h, uint32_t i);
 /* Closes them, those that are not there too. False with a sentence. */
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
@@ -75,8 +90,26 @@ void hub_outside_open(struct hub *h);
 /* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
 
-/* outside_sockets.c: for ike and data. A device is another one now, or there is none: they follow it. */
-bool hub_outside_sockets_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+/*
+ * Endpoints are others than in the configuration before: devices that are used no longer are let go, new ones are closed
+ * for what is in clear, and data is told, which starts anew for a new one. No tunnel is closed by it.
+ */
+void hub_outside_change(struct hub *h, const struct concentrator_conf *was);
+
+/*
+ * outside_sockets.c: for ike and data. Opens those that `c` needs and that are not open yet; false with a sentence, and
+ * what was opened is in `fresh` all the same.
+ */
+bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c,
+	struct outside_sockets *fresh, char error[CONFIG_ERROR_SIZE]);
+/* By the configuration in force now: what it does not need is retired, and `fresh` is taken over; ike and data are told. */
+void hub_outside_sockets_change(struct hub *h, struct outside_sockets *fresh);
+/* What is retired for long enough is closed; what could not be had is tried again. Once a second. */
+void hub_outside_sockets_look(struct hub *h, uint64_t now);
+void outside_sockets_close(struct outside_sockets *s);
+/* The raw ones that routers are heard by. */
+bool hub_too_big_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+/* A device is another one now, or there is none: they follow it. */
 bool hub_outside_sockets_follow(struct hub *h, const char *device);
 
 /* look.c: all of the above, and what else the hub needs of its host. From now on; once, now. */

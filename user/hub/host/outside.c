@@ -20,6 +20,53 @@
 
 #define WAY_AGAIN_S 10 /* routes by the devices are looked for so often */
 
+/* The device of an address is how data finds whom to hand its crypto to. */
+static void note_addresses(struct imsg_data_outside *o, const struct concentrator_conf *c)
+{
+	o->address_count = 0;
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		for (uint32_t a = 0; !strcmp(c->endpoints[e].device, o->name) &&
+				     a < c->endpoints[e].address_count;
+			a++) {
+			if (o->address_count < IMSG_OUTSIDE_ADDRESSES)
+				o->addresses[o->address_count++] = c->endpoints[e].addresses[a];
+		}
+	}
+}
+
+/* Where the device stands; outside_count: nowhere. */
+static uint32_t place_of(const struct hub *h, const char *name)
+{
+	uint32_t i = 0;
+
+	while (i < h->model.host.outside_count && strcmp(h->model.host.outside[i].name, name))
+		i++;
+	return i;
+}
+
+void hub_outside_name(struct hub *h)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	struct model_host *host = &h->model.host;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		uint32_t i = place_of(h, c->endpoints[e].device);
+
+		if (i == host->outside_count)
+			i = place_of(h, "");
+		if (i == host->outside_count)
+			host->outside_count++;
+		if (host->outside[i].name[0])
+			continue;
+		host->outside[i] = (struct imsg_data_outside){.place = i};
+		snprintf(host->outside[i].name, sizeof(host->outside[i].name), "%s",
+			c->endpoints[e].device);
+		(void)hub_outside_find(h, i); /* it may come later */
+	}
+	for (uint32_t i = 0; i < host->outside_count; i++)
+		note_addresses(&host->outside[i], c);
+}
+
 bool hub_outside_find(struct hub *h, uint32_t i)
 {
 	struct imsg_data_outside *o = &h->model.host.outside[i];
@@ -42,7 +89,7 @@ static void set_rule(struct hub *h, uint32_t i)
 {
 	const char *name = h->model.host.outside[i].name;
 	bool closed = !h->host->outside_closed[i] || !h->config->concentrator.outside_forwarding;
-	bool refused = !host_forward_closed(name, closed);
+	bool refused = name[0] && !host_forward_closed(name, closed);
 
 	if (refused && !h->model.host.rule_wrong[i])
 		log_error("%s: the kernel does not %s the rule that lets nothing be forwarded; it "
@@ -96,15 +143,19 @@ void hub_outside_forward(struct hub *h)
 		set_rule(h, i);
 }
 
+static void give_up_rule(const char *name)
+{
+	if (!host_forward_closed(name, false))
+		log_error("%s: the kernel does not give up the rule that lets nothing be "
+			  "forwarded: ip rule delete iif %s",
+			name, name);
+}
+
 void hub_outside_open(struct hub *h)
 {
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
-		const char *name = h->model.host.outside[i].name;
-
-		if (!host_forward_closed(name, false))
-			log_error("%s: the kernel does not give up the rule that lets nothing be "
-				  "forwarded: ip rule delete iif %s",
-				name, name);
+		if (h->model.host.outside[i].name[0])
+			give_up_rule(h->model.host.outside[i].name);
 	}
 }
 
@@ -158,6 +209,77 @@ static void take_up(struct hub *h, uint32_t i)
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, o, sizeof(*o));
 	else
 		process_restart(&h->processes[PROCESS_DATA], "it needs sockets on another device");
+}
+
+/* It is no outside device any more, and anybody's: nothing of ours is left on it. */
+static void give_up(struct hub *h, uint32_t i)
+{
+	struct imsg_data_outside *o = &h->model.host.outside[i];
+
+	bpf_plane_move_outside(h->plane, i, 0);
+	host_watch_forget(h->host->watch, o->name);
+	give_up_rule(o->name);
+	log_info("%s is no outside device any more", o->name);
+	h->host->outside_closed[i] = false;
+	h->model.host.outside_mode[i] = NULL;
+	h->model.host.rule_wrong[i] = false;
+	*o = (struct imsg_data_outside){.place = i};
+}
+
+static bool is_used(const struct concentrator_conf *c, const char *device)
+{
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		if (!strcmp(c->endpoints[e].device, device))
+			return true;
+	}
+	return false;
+}
+
+/* What is known of an address stays with it; what nobody has looked at yet is fine. */
+static void keep_endpoints(struct hub *h, const struct concentrator_conf *was)
+{
+	const struct concentrator_conf *is = &h->config->concentrator;
+	struct endpoint old[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
+
+	memcpy(old, h->model.endpoints, sizeof(old));
+	memset(h->model.endpoints, 0, sizeof(h->model.endpoints));
+	for (uint32_t e = 0; e < is->endpoint_count && e < was->endpoint_count; e++) {
+		for (uint32_t a = 0; a < is->endpoints[e].address_count; a++) {
+			for (uint32_t b = 0; b < was->endpoints[e].address_count; b++) {
+				if (addr_equal(&is->endpoints[e].addresses[a],
+					    &was->endpoints[e].addresses[b]))
+					h->model.endpoints[e][a] = old[e][b];
+			}
+		}
+	}
+}
+
+void hub_outside_change(struct hub *h, const struct concentrator_conf *was)
+{
+	const struct concentrator_conf *is = &h->config->concentrator;
+	struct model_host *host = &h->model.host;
+
+	keep_endpoints(h, was);
+	for (uint32_t i = 0; i < host->outside_count; i++) {
+		if (host->outside[i].name[0] && !is_used(is, host->outside[i].name))
+			give_up(h, i);
+	}
+	hub_outside_name(h);
+	for (uint32_t i = 0; i < host->outside_count; i++) {
+		if (host->outside[i].name[0] && !is_used(was, host->outside[i].name)) {
+			host_watch_device(h->host->watch, host->outside[i].name);
+			set_rule(h, i); /* before anything by it is forwarded */
+			if (host->outside[i].ifindex)
+				take_up(h, i);
+		}
+		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, &host->outside[i],
+			sizeof(host->outside[i]));
+	}
+	for (uint32_t e = 0; e < is->endpoint_count && e < was->endpoint_count; e++) {
+		if (strcmp(is->endpoints[e].device, was->endpoints[e].device) &&
+			is_used(was, is->endpoints[e].device))
+			remake_interfaces(h, is->endpoints[e].device);
+	}
 }
 
 static void look_at_device(struct hub *h, uint32_t i)
@@ -289,20 +411,11 @@ static void look_for_way(struct hub *h, unsigned int e, unsigned int a, uint32_t
 	endpoint->no_way = no_way;
 }
 
-static uint32_t device_of(const struct hub *h, const char *name)
-{
-	uint32_t i = 0;
-
-	while (i < h->model.host.outside_count && strcmp(h->model.host.outside[i].name, name))
-		i++;
-	return i;
-}
-
 static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_address *list,
 	size_t count, bool way_is_due)
 {
 	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	uint32_t i = device_of(h, c->device);
+	uint32_t i = place_of(h, c->device);
 	struct link_device d;
 	bool there = i < h->model.host.outside_count && h->model.host.outside[i].ifindex &&
 		     link_device(c->device, &d);
@@ -341,8 +454,10 @@ void hub_outside_look(struct hub *h, const struct host_address *list, size_t cou
 {
 	bool way_is_due = now >= h->host->way_again_ns || lacks_way(h);
 
-	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
-		look_at_device(h, i);
+	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
+		if (h->model.host.outside[i].name[0])
+			look_at_device(h, i);
+	}
 	if (way_is_due)
 		h->host->way_again_ns = now + WAY_AGAIN_S * CLOCK_SECOND;
 	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++)

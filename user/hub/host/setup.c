@@ -64,40 +64,6 @@ static bool fail(char *error, const char *what, const char *name)
 	return false;
 }
 
-/* The device of an address is how data finds whom to hand its crypto to. */
-static void note_addresses(struct imsg_data_outside *o, const struct endpoint_conf *e)
-{
-	for (uint32_t a = 0; a < e->address_count; a++) {
-		if (o->address_count < IMSG_OUTSIDE_ADDRESSES)
-			o->addresses[o->address_count++] = e->addresses[a];
-	}
-}
-
-static void find_outside(struct hub *h)
-{
-	const struct concentrator_conf *c = &h->config->concentrator;
-
-	for (uint32_t e = 0; e < c->endpoint_count; e++) {
-		const char *name = c->endpoints[e].device;
-		bool known = false;
-
-		for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
-			if (strcmp(h->model.host.outside[i].name, name))
-				continue;
-			known = true;
-			note_addresses(&h->model.host.outside[i], &c->endpoints[e]);
-		}
-		if (known)
-			continue;
-
-		struct imsg_data_outside *o = &h->model.host.outside[h->model.host.outside_count];
-
-		snprintf(o->name, sizeof(o->name), "%s", name);
-		note_addresses(o, &c->endpoints[e]);
-		(void)hub_outside_find(h, h->model.host.outside_count++); /* it may come later */
-	}
-}
-
 /*
  * As many as we have CPUs. More than one receive queue of an outside device has to offer would have
  * nothing to decrypt; with kernel ESP tunnels are spread over CPUs whatever the queues are.
@@ -283,10 +249,12 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 	h->kernel_esp = h->config->concentrator.dataplane == DATAPLANE_XFRM;
 	if (!watch_host(h, error))
 		return false;
-	find_outside(h);
+	hub_outside_name(h);
 	if (!(open_events(h, error) && make_run_dir(error) && hub_dataplane_probe(h, error) &&
 		    (h->workers = choose_workers(h)) && load_plane(h, error) &&
-		    hub_interfaces_open(h, error) && hub_outside_sockets_open(h, error) &&
+		    hub_interfaces_open(h, error) && hub_too_big_open(h, error) &&
+		    hub_outside_sockets_open(
+			    h, &h->config->concentrator, &h->host->sockets, error) &&
 		    open_bgp(h, error) && open_control(h, error) &&
 		    (hub_memfds_open(h) || fail(error, "memfd", "sluice")) &&
 		    hub_outside_attach(h, error) && forward(h, error)))
@@ -315,8 +283,8 @@ void hub_teardown(struct hub *h)
 	h->link = NULL;
 	h->maps = NULL;
 	h->plane = NULL;
-	for (uint32_t i = 0; i < h->host->socket_count; i++)
-		close_fd(&h->host->sockets[i].fd);
+	outside_sockets_close(&h->host->sockets);
+	outside_sockets_close(&h->host->retired);
 	inside_sockets_free(h->inside);
 	h->inside = NULL;
 	bfd_sockets_free(h->bfd_sockets);

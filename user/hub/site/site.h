@@ -21,6 +21,12 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
  */
 bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struct site_conf *is);
 /*
+ * The hub's outside addresses are others: tunnels that end at one that changes end, and when sites and sockets are as
+ * h->config has them those of them that are still there begin again. In between nothing else is done to them.
+ */
+void hub_tunnels_move(struct hub *h, const struct concentrator_conf *was);
+void hub_tunnels_moved(struct hub *h);
+/*
  * After a change of several sites: what one gave up another may have taken, group numbers may have
  * moved, a key file may have another content. Repeating what did not change does nothing.
  */

@@ -100,6 +100,8 @@ static void stop_tunnel(struct hub *h, struct site *site, unsigned int t)
 {
 	struct imsg_tunnel m = {.tunnel = tunnel_number(site, t)};
 
+	if (site->tunnels[t].moves)
+		return;
 	hub_tunnel_close(h, m.tunnel);
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
 	process_send(&h->processes[PROCESS_BGP], IMSG_BGP_NEIGHBOR_DEL, -1, &m, sizeof(m));
@@ -197,6 +199,33 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if (plan_tunnel_effect(NULL, &old, conf, t) >= CHANGE_TUNNEL)
 			replace_tunnel(h, site, t, &old);
+	}
+}
+
+void hub_tunnels_move(struct hub *h, const struct concentrator_conf *was)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct site *site = h->model.sites[i];
+
+			if (!site->conf.tunnels[t].configured ||
+				!plan_endpoint_moves(was, &h->config->concentrator, &site->conf, t))
+				continue;
+			stop_tunnel(h, site, t);
+			site->tunnels[t].moves = true;
+		}
+	}
+}
+
+void hub_tunnels_moved(struct hub *h)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			struct site *site = h->model.sites[i];
+
+			if (site->conf.tunnels[t].configured && site->tunnels[t].moves)
+				start_tunnel(h, site, t);
+		}
 	}
 }
 

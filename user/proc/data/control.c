@@ -112,10 +112,9 @@ static void set_ike(struct proc_data *d, int own_fd)
 
 static void take_outside(struct proc_data *d, const struct imsg_data_outside *o)
 {
-	for (uint32_t i = 0; i < d->outside_count; i++) {
-		if (!strncmp(d->outside[i].name, o->name, sizeof(o->name)))
-			d->outside[i] = *o;
-	}
+	if (o->place >= SLUICE_MAX_OUTSIDE)
+		return;
+	d->outside[o->place] = *o;
 	if (!d->xfrm)
 		data_path_measure(d);
 }
@@ -166,6 +165,9 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_DATA_CONF, sizeof(struct imsg_data_conf), .take = on_conf},
+	{IMSG_DATA_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD,
+		.take = data_socket_take},
+	{IMSG_DATA_SOCKET_GONE, sizeof(struct imsg_socket), .take = data_socket_gone},
 	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
 	{IMSG_DATA_TUNNEL, sizeof(struct imsg_data_tunnel), .take = on_tunnel},
 	{.type = IMSG_INVALID},

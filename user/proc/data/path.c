@@ -57,7 +57,7 @@ void data_path_measure(struct proc_data *d)
 	uint32_t before = d->path_mtu;
 
 	d->path_mtu = PATH_MTU_FALLBACK;
-	for (uint32_t i = 0; i < d->outside_count; i++) {
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
 		const struct imsg_data_outside *o = &d->outside[i];
 
 		if (o->ifindex && o->mtu && o->mtu < d->path_mtu)

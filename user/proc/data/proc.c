@@ -28,9 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TICK_MS      200
-#define RAW_PER_TURN 64
-#define DATAGRAM_MAX 65536
+#define TICK_MS 200
 
 static void esp_slow(struct proc_data *d, const struct imsg_esp_slow *e)
 {
@@ -110,53 +108,11 @@ static void on_tick(int fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	sadb_collect(d->sadb);
+	data_sockets_collect(d, clock_now());
 	data_path_expire(d, clock_now());
 }
 
-/* Native ESP that the kernel reassembled; whole packets never come here, XDP takes them. */
-static void on_raw(int fd, short what, void *arg)
-{
-	struct data_socket *s = arg;
-	struct proc_data *d = s->proc;
-
-	(void)what;
-	for (int i = 0; i < RAW_PER_TURN; i++) {
-		if (recv(fd, d->datagram, 0, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-			break; /* the kernel has learned from the others */
-	}
-	for (int i = 0; i < RAW_PER_TURN; i++) {
-		struct ip_endpoint remote;
-		uint8_t class;
-		ssize_t n = datagram_receive(fd, d->datagram, DATAGRAM_MAX, &remote, &class);
-		size_t header;
-
-		if (n <= 0)
-			return;
-		header = datagram_header_end(d->datagram, (size_t)n, &remote);
-		if ((size_t)n == header || !addr_is_set(&remote.addr))
-			continue;
-		if (remote.addr.family == AF_INET)
-			class = d->datagram[1];
-		remote.port = 0;
-		worker_slow(d->slow, d->datagram + header, (uint32_t)((size_t)n - header), &remote,
-			false, class);
-	}
-}
-
 /* ---- hub ---- */
-
-static void on_socket(void *context, struct imsg *m)
-{
-	struct proc_data *d = context;
-	const struct imsg_socket *s = m->payload;
-
-	if (d->socket_count == DATA_SOCKETS_MAX) {
-		log_error("more than %u sockets", DATA_SOCKETS_MAX);
-		return;
-	}
-	d->sockets[d->socket_count++] = (struct data_socket){
-		.proc = d, .local = s->local, .fd = imsg_take_fd(m), .whole = s->whole};
-}
 
 /* Into a place of so many. */
 static void keep_fd(int *slots, uint32_t at, uint32_t count, struct imsg *m)
@@ -209,10 +165,11 @@ static void on_tap(void *context, struct imsg *m)
 static void on_outside(void *context, struct imsg *m)
 {
 	struct proc_data *d = context;
-	const struct imsg_data_outside *outside = m->payload;
+	const struct imsg_data_outside *o = m->payload;
 
-	if (d->outside_count < SLUICE_MAX_OUTSIDE)
-		d->outside[d->outside_count++] = *outside;
+	if (o->place >= SLUICE_MAX_OUTSIDE)
+		return;
+	d->outside[o->place] = *o;
 }
 
 static void on_too_big(void *context, struct imsg *m)
@@ -244,7 +201,8 @@ static const struct imsg_row initial[] = {
 	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
 	{IMSG_DATA_CONF, sizeof(struct imsg_data_conf), .take = on_conf},
 	{IMSG_DATA_MAP, sizeof(struct imsg_data_map), .fd = IMSG_NEEDS_FD, .take = on_map},
-	{IMSG_DATA_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_DATA_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD,
+		.take = data_socket_take},
 	{IMSG_DATA_TAP, sizeof(struct imsg_index), .fd = IMSG_NEEDS_FD, .take = on_tap},
 	{IMSG_DATA_TOO_BIG, sizeof(struct imsg_index), .fd = IMSG_NEEDS_FD, .take = on_too_big},
 	{IMSG_DATA_OUTSIDE, sizeof(struct imsg_data_outside), .take = on_outside},
@@ -303,7 +261,7 @@ static bool open_xsks(
 {
 	char error[DATAPLANE_ERROR_SIZE] = "no memory";
 
-	for (uint32_t o = 0; o < d->outside_count; o++) {
+	for (uint32_t o = 0; o < SLUICE_MAX_OUTSIDE; o++) {
 		uint32_t queues = d->outside[o].queues;
 		if (!d->outside[o].ifindex)
 			continue;
@@ -363,18 +321,8 @@ static bool start_events(struct proc_data *d)
 	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
 	if (!d->events || !d->tick || event_add(d->events, NULL) || event_add(d->tick, &tick))
 		return false;
-	for (uint32_t i = 0; i < d->socket_count; i++) {
-		struct data_socket *s = &d->sockets[i];
-
-		if (s->local.port || s->whole)
-			continue; /* ike reads UDP; these descriptors are for sending */
-		/* hub gave a filter that drops everything; from here on somebody reads. */
-		(void)setsockopt(s->fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
-		/* Without it, the kernel does not hear what routers say of ESP: it would not fragment. */
-		if (s->local.addr.family == AF_INET6)
-			(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVERR, &(int){1}, sizeof(int));
-		s->readable = event_new(d->base, s->fd, EV_READ | EV_PERSIST, on_raw, s);
-		if (!s->readable || event_add(s->readable, NULL))
+	for (uint32_t i = 0; i < DATA_SOCKETS_MAX; i++) {
+		if (!data_socket_read(&d->sockets[i]))
 			return false;
 	}
 	return data_path_start(d);
@@ -450,7 +398,7 @@ static void proc_free(struct proc_data *d)
 	for (uint32_t t = 0; d->sa_in && t < SLUICE_MAX_TUNNELS; t++)
 		data_sa_del(d, t, 0, 0);
 	sadb_free(d->sadb);
-	for (uint32_t i = 0; i < d->socket_count; i++)
+	for (uint32_t i = 0; i < DATA_SOCKETS_MAX; i++)
 		free_event(d->sockets[i].readable);
 	for (int i = 0; i < 2; i++)
 		free_event(d->too_big[i]);

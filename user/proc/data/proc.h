@@ -12,14 +12,16 @@
 #include "ipc/msg_data.h"
 #include "ipc/msg_sa.h"
 
-#define DATA_SOCKETS_MAX 32
+#define DATA_SOCKETS_MAX 64 /* with those of addresses that were given up a moment ago */
+#define DATAGRAM_MAX     65536
 #define DATA_TOO_BIG_MAX 1500 /* more of what a message quotes says nothing more */
 
 struct data_socket {
-	struct proc_data *proc;
+	struct proc_data *proc; /* NULL: the place is free */
 	struct ip_endpoint local;
 	int fd;
 	bool whole;             /* DF; the others fragment */
+	uint64_t gone_ns;       /* hub has given up the address since then; 0: it has not */
 	struct event *readable; /* raw ESP only: fragments that the kernel put together */
 };
 
@@ -41,13 +43,11 @@ struct proc_data {
 	int ike_fd;               /* of the channel that was there at the start; -1: none */
 	struct imsg_data_conf conf;
 	struct imsg_data_outside outside[SLUICE_MAX_OUTSIDE];
-	uint32_t outside_count;
 	uint32_t path_mtu;                         /* the smallest of the outside devices */
 	struct path_mtu paths[SLUICE_MAX_TUNNELS]; /* what routers said */
 	int too_big_fd[2];                         /* ICMP, ICMPv6; -1: none */
 	struct event *too_big[2];
 	struct data_socket sockets[DATA_SOCKETS_MAX];
-	uint32_t socket_count;
 	int taps[SLUICE_MAX_WORKERS];
 	struct data_map_memory maps[DATA_MAPS];
 	struct sa_in *sa_in;
@@ -105,6 +105,14 @@ void data_path_forget(struct proc_data *d, uint32_t tunnel);
 /* Begins to listen to routers; forgets what they said long ago. */
 bool data_path_start(struct proc_data *d);
 void data_path_expire(struct proc_data *d, uint64_t now);
+
+/* sockets.c: IMSG_DATA_SOCKET and IMSG_DATA_SOCKET_GONE. */
+void data_socket_take(void *context, struct imsg *m);
+void data_socket_gone(void *context, struct imsg *m);
+/* Reads from it what the kernel put together of fragments, if it is one for that. False: no memory. */
+bool data_socket_read(struct data_socket *s);
+/* Closes those that no worker can be sending by any more. */
+void data_sockets_collect(struct proc_data *d, uint64_t now);
 
 /* How packets are moved: by which kind of sockets, workers, cipher, as `sluice show dataplane` says it. */
 void data_mode_format(const struct proc_data *d, char *text, size_t size);

@@ -12,9 +12,11 @@
 static int socket_for(
 	const struct proc_data *d, const struct ip_endpoint *local, bool udp_encap, bool whole)
 {
-	for (uint32_t i = 0; i < d->socket_count; i++) {
+	for (uint32_t i = 0; i < DATA_SOCKETS_MAX; i++) {
 		const struct data_socket *s = &d->sockets[i];
 
+		if (!s->proc || s->gone_ns)
+			continue;
 		if ((s->local.port != 0) == udp_encap && s->whole == whole &&
 			addr_equal(&s->local.addr, &local->addr))
 			return s->fd;

@@ -76,7 +76,7 @@ static const char *offload_text(const struct proc_xfrm *x)
 {
 	bool able = false;
 
-	for (uint32_t i = 0; i < x->d->outside_count; i++)
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE; i++)
 		able = able || x->d->outside[i].esp_offload;
 	if (!able)
 		return "no device with ESP offload";

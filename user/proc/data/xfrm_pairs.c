@@ -68,7 +68,7 @@ static void selectors_write(struct proc_xfrm *x, const struct imsg_sa_add *a)
 
 static uint32_t offload_device(const struct proc_xfrm *x, const struct imsg_sa_add *a)
 {
-	for (uint32_t i = 0; i < x->d->outside_count; i++) {
+	for (uint32_t i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
 		const struct imsg_data_outside *o = &x->d->outside[i];
 
 		for (uint32_t k = 0; o->esp_offload && k < o->address_count; k++) {

@@ -41,8 +41,8 @@ static void transmit(void *context, const struct effect_send *s)
 	socklen_t len = endpoint_to_sockaddr(&s->remote, &ss);
 	char text[ENDPOINT_STR_SIZE];
 
-	for (unsigned int i = 0; i < p->socket_count; i++) {
-		if (!endpoint_equal(&p->sockets[i].local, &s->local))
+	for (unsigned int i = 0; i < IKE_SOCKETS_MAX; i++) {
+		if (!p->sockets[i].readable || !endpoint_equal(&p->sockets[i].local, &s->local))
 			continue;
 		/* A datagram that does not go out is like one lost on the way: it is repeated. */
 		if (sendto(p->sockets[i].fd, s->bytes, s->len, MSG_DONTWAIT, (struct sockaddr *)&ss,
@@ -270,17 +270,44 @@ static void on_channel(void *context, struct imsg *m)
 
 /* ---- messages from hub ---- */
 
+static struct ike_socket *socket_at(struct proc_ike *p, const struct ip_endpoint *local)
+{
+	for (unsigned int i = 0; i < IKE_SOCKETS_MAX; i++) {
+		if (p->sockets[i].readable && endpoint_equal(&p->sockets[i].local, local))
+			return &p->sockets[i];
+	}
+	return NULL;
+}
+
+static void close_socket(struct ike_socket *s)
+{
+	event_free(s->readable);
+	close(s->fd);
+	s->readable = NULL;
+}
+
+static void on_socket_gone(void *context, struct imsg *m)
+{
+	struct proc_ike *p = context;
+	const struct imsg_socket *s = m->payload;
+	struct ike_socket *slot = socket_at(p, &s->local);
+
+	if (slot)
+		close_socket(slot);
+}
+
 static void on_socket(void *context, struct imsg *m)
 {
 	struct proc_ike *p = context;
 	const struct imsg_socket *s = m->payload;
-	struct ike_socket *slot = &p->sockets[p->socket_count];
+	struct ike_socket *slot = p->sockets;
 
-	if (p->socket_count == IKE_SOCKETS_MAX) {
+	while (slot < &p->sockets[IKE_SOCKETS_MAX] && slot->readable)
+		slot++;
+	if (slot == &p->sockets[IKE_SOCKETS_MAX]) {
 		log_error("more than %u sockets", IKE_SOCKETS_MAX);
 		return;
 	}
-	p->socket_count++;
 	*slot = (struct ike_socket){.proc = p, .local = s->local, .fd = imsg_take_fd(m)};
 	slot->readable = event_new(p->base, slot->fd, EV_READ | EV_PERSIST, on_readable, slot);
 	if (p->started)
@@ -340,8 +367,10 @@ static void on_start(void *context, struct imsg *m)
 	imsg_send(p->hub, IMSG_READY, -1, NULL, 0);
 	p->started = true;
 	agree_with_data(p);
-	for (unsigned int i = 0; i < p->socket_count; i++)
-		event_add(p->sockets[i].readable, NULL);
+	for (unsigned int i = 0; i < IKE_SOCKETS_MAX; i++) {
+		if (p->sockets[i].readable)
+			event_add(p->sockets[i].readable, NULL);
+	}
 	engine_start(p->engine, clock_now());
 }
 
@@ -354,8 +383,10 @@ static void on_shutdown(void *context, struct imsg *m)
 	p->stopping = true;
 	p->status = 0;
 	/* Peers that are told goodbye dial again at once: nobody listens any more. */
-	for (unsigned int i = 0; i < p->socket_count; i++)
-		event_del(p->sockets[i].readable);
+	for (unsigned int i = 0; i < IKE_SOCKETS_MAX; i++) {
+		if (p->sockets[i].readable)
+			event_del(p->sockets[i].readable);
+	}
 	engine_shutdown(p->engine, clock_now());
 	event_base_loopexit(p->base, &wait);
 }
@@ -426,6 +457,7 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_CHANNEL, .fd = IMSG_NEEDS_FD, .take = on_channel},
 	{IMSG_IKE_SOCKET, sizeof(struct imsg_socket), .fd = IMSG_NEEDS_FD, .take = on_socket},
+	{IMSG_IKE_SOCKET_GONE, sizeof(struct imsg_socket), .take = on_socket_gone},
 	{IMSG_IKE_PPK, sizeof(struct imsg_tunnel), .fd = IMSG_MAY_FD, .take = on_secret},
 	{IMSG_IKE_PSK_PREVIOUS, sizeof(struct imsg_tunnel), .fd = IMSG_MAY_FD, .take = on_secret},
 	{IMSG_IKE_TUNNEL, sizeof(struct imsg_ike_tunnel), .fd = IMSG_MAY_FD, .take = on_tunnel},
@@ -460,9 +492,9 @@ static void on_hub_gone(void *context)
 static void tear_down(struct proc_ike *p)
 {
 	ike_hold_fini(&p->hold);
-	for (unsigned int i = 0; i < p->socket_count; i++) {
-		event_free(p->sockets[i].readable);
-		close(p->sockets[i].fd);
+	for (unsigned int i = 0; i < IKE_SOCKETS_MAX; i++) {
+		if (p->sockets[i].readable)
+			close_socket(&p->sockets[i]);
 	}
 	ike_credentials_fini(&p->credentials);
 	engine_free(p->engine);

@@ -24,7 +24,7 @@ struct ike_socket {
 	struct proc_ike *proc;
 	struct ip_endpoint local;
 	int fd;
-	struct event *readable;
+	struct event *readable; /* NULL: the place is free */
 };
 
 struct proc_ike {
@@ -33,7 +33,6 @@ struct proc_ike {
 	struct engine *engine;
 	struct event *timer;
 	struct ike_socket sockets[IKE_SOCKETS_MAX];
-	unsigned int socket_count;
 	struct ike_hold hold;
 	struct ike_checkpoint checkpoint;
 	struct ike_spis spis;

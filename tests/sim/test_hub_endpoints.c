@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hub's outside addresses and devices become others while it runs. */
+#include "hub_world.h"
+
+#include "hub/site/admin.h"
+
+#include <arpa/inet.h>
+
+#define ONE                     WORLD_SITE("one", "1", "")
+#define LOOPBACK                1 /* the sockets are real, and nobody else's addresses are bound to it */
+#define FIRST                   "    - { device: eth0, addresses: [198.51.100.1] }\n"
+#define SECOND(device, address) "    - { device: " device ", addresses: [" address "] }\n"
+
+static void come_up(void)
+{
+	for (uint32_t t = 0; t < 2; t++) {
+		world_tunnel(t, TUNNEL_UP);
+		world_session(t, BGP_ESTABLISHED);
+	}
+	world_forget();
+}
+
+static void change_to(const char *endpoints)
+{
+	world.endpoints = endpoints;
+	world_configure("", ONE);
+	world_forget();
+	world_apply();
+	if (world.hub->applying)
+		world_wait(LEAVE_MS + 50);
+}
+
+/* By the first change sockets are opened that a start would have opened. */
+static int setup(void **state)
+{
+	(void)state;
+	world_directory();
+	for (int i = 0; i < 2; i++)
+		fake.devices[i].is.ifindex = fake.addresses[i].ifindex = LOOPBACK;
+	world_configure("", ONE);
+	world_run();
+	change_to(FIRST SECOND("eth1", "198.51.101.8"));
+	assert_true(world.applied.ok);
+	change_to(NULL);
+	assert_true(world.applied.ok);
+	come_up();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	outside_sockets_close(&world.hub->host->sockets);
+	outside_sockets_close(&world.hub->host->retired);
+	return world_finish(state);
+}
+
+/* Of what was heard, the number of the first of this type that is about the address, or of the tunnel; 0: none. */
+static size_t when(enum process_role role, uint32_t type, const char *address, uint32_t tunnel)
+{
+	struct ip_addr a;
+
+	for (size_t i = 0; i < world.heard_count; i++) {
+		const struct heard *h = &world.heard[i];
+		const struct imsg_socket *s = h->payload;
+
+		if (h->role != role || h->type != type)
+			continue;
+		if (address) {
+			assert_true(addr_parse(address, &a));
+			if (addr_equal(&s->local.addr, &a))
+				return i + 1;
+		} else if (*(const uint32_t *)h->payload == tunnel) {
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+static void only_tunnel_1_ended(void)
+{
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 1);
+	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_NEIGHBOR_DEL), 1);
+	assert_true(when(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, NULL, 1));
+	assert_true(world_state(0)->open);
+	assert_false(world_state(1)->open);
+	assert_int_equal(world_state(0)->bgp.state, BGP_ESTABLISHED);
+}
+
+/* It says goodbye by the old socket, which goes then; the new one is there before the tunnel that needs it. */
+static void another_address(void **state)
+{
+	const struct imsg_ike_tunnel *m;
+	char text[ADDR_STR_SIZE];
+	size_t ended, gone, came, began;
+
+	(void)state;
+	change_to(FIRST SECOND("eth1", "198.51.101.9"));
+	assert_true(world.applied.ok);
+	only_tunnel_1_ended();
+	ended = when(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, NULL, 1);
+	gone = when(PROCESS_IKE, IMSG_IKE_SOCKET_GONE, "198.51.101.1", 0);
+	came = when(PROCESS_IKE, IMSG_IKE_SOCKET, "198.51.101.9", 0);
+	m = world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 1);
+	assert_non_null(m);
+	assert_string_equal(addr_format(&m->local, text), "198.51.101.9");
+	began = when(PROCESS_IKE, IMSG_IKE_TUNNEL, NULL, 1);
+	assert_true(ended && ended < gone && gone < came && came < began);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET_GONE), 2);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET), 2);
+	assert_int_equal(world_count(PROCESS_DATA, IMSG_DATA_SOCKET_GONE), 4);
+	assert_int_equal(world_count(PROCESS_DATA, IMSG_DATA_SOCKET), 4);
+	assert_false(when(PROCESS_IKE, IMSG_IKE_SOCKET_GONE, "198.51.100.1", 0));
+	assert_int_equal(world.hub->host->sockets.count, 10);
+	/* Nobody has given the host the address: that is a fault of the endpoint, and known. */
+	assert_int_equal(world.hub->model.endpoints[1][0].fault, ENDPOINT_NO_ADDRESS);
+	assert_int_equal(world.hub->model.endpoints[0][0].fault, ENDPOINT_FINE);
+	assert_int_equal(world.hub->processes[PROCESS_DATA].restarts, 0);
+	assert_false(world.hub->processes[PROCESS_DATA].asked);
+}
+
+/* The router ID follows from the first address, and the sessions of the second are not to end by that. */
+static void the_first_address_is_not_in_the_way_of_the_second(void **state)
+{
+	struct ip_addr id = world.hub->config->concentrator.router_id;
+
+	(void)state;
+	change_to("    - { device: eth0, addresses: [198.51.100.9] }\n" SECOND(
+		"eth1", "198.51.101.1"));
+	assert_true(world.applied.ok);
+	assert_true(when(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL, NULL, 0));
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 1);
+	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_CONF), 0);
+	assert_true(addr_equal(&id, &world.hub->config->concentrator.router_id));
+	assert_true(world_state(1)->open);
+}
+
+/* Who goes back at once has the sockets that the children have still. */
+static void back_at_once(void **state)
+{
+	int fds[OUTSIDE_SOCKETS_MAX];
+	uint32_t n = world.hub->host->sockets.count;
+
+	(void)state;
+	for (uint32_t i = 0; i < n; i++)
+		fds[i] = world.hub->host->sockets.list[i].fd;
+	change_to(FIRST SECOND("eth1", "198.51.101.9"));
+	assert_true(world.hub->host->retired.count);
+	change_to(NULL);
+	assert_true(world.applied.ok);
+	assert_int_equal(world.hub->host->sockets.count, n);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(fds[i], world.hub->host->sockets.list[i].fd);
+	come_up();
+	assert_true(world_state(1)->open);
+	hub_outside_sockets_look(world.hub, clock_now() + 4 * CLOCK_SECOND);
+	assert_int_equal(world.hub->host->retired.count, 0);
+}
+
+static int take_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+		.sin_port = htons(500),
+		.sin_addr.s_addr = inet_addr("198.51.101.9")};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+/* It is known before anything changes. To go back needs no port: it is had when it is free. */
+static void a_port_that_is_taken(void **state)
+{
+	int taken = take_port();
+	const char *other = FIRST SECOND("eth1", "198.51.101.9");
+
+	(void)state;
+	change_to(other);
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "cannot bind 198.51.101.9:500: "));
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET), 0);
+	for (uint32_t t = 0; t < 2; t++)
+		assert_true(world_state(t)->open);
+	world_apply_order((struct apply_order){.in_any_case = true});
+	world_wait(LEAVE_MS + 50);
+	assert_true(world.applied.ok);
+	assert_int_equal(world_warned("cannot bind 198.51.101.9:500: "), 1);
+	only_tunnel_1_ended();
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET), 0);
+	hub_outside_sockets_look(world.hub, clock_now());
+	assert_true(world.hub->host->sockets_missing);
+	close(taken);
+	hub_outside_sockets_look(world.hub, clock_now());
+	world_turn();
+	assert_false(world.hub->host->sockets_missing);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET), 2);
+}
+
+/* The address stays, and so do the tunnels; data starts anew for the device, and goes on with its SAs. */
+static void another_device(void **state)
+{
+	struct process *data = &world.hub->processes[PROCESS_DATA];
+
+	(void)state;
+	world_device(2, "eth2", "198.51.101.1");
+	fake.devices[2].is.ifindex = fake.addresses[2].ifindex = LOOPBACK;
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	assert_true(world.applied.ok);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET_GONE), 0);
+	assert_false(fake.devices[1].closed); /* it is anybody's now */
+	assert_true(fake.devices[2].closed);
+	assert_int_equal(fake_outside[1], LOOPBACK);
+	assert_string_equal(world.hub->model.host.outside[1].name, "eth2");
+	assert_int_equal(world.hub->model.host.outside_count, 2);
+	world_until(data->restarts == 1);
+	for (uint32_t t = 0; t < 2; t++)
+		assert_true(world_state(t)->open);
+}
+
+/* Both on one: nothing of ours is left on the other, and its place is free until there is another again. */
+static void a_device_less_and_again(void **state)
+{
+	const struct model_host *host = &world.hub->model.host;
+
+	(void)state;
+	change_to("    - { device: eth1, addresses: [198.51.100.1] }\n" SECOND(
+		"eth1", "198.51.101.1"));
+	assert_true(world.applied.ok);
+	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
+	assert_false(fake.devices[0].closed);
+	assert_true(fake.devices[1].closed);
+	assert_string_equal(host->outside[0].name, "");
+	assert_string_equal(host->outside[1].name, "eth1");
+	assert_int_equal(host->outside[1].address_count, 2);
+	assert_int_equal(world.hub->processes[PROCESS_DATA].restarts, 0);
+	assert_false(world.hub->processes[PROCESS_DATA].asked);
+	hub_host_look(world.hub);
+	change_to(NULL);
+	assert_true(world.applied.ok);
+	assert_string_equal(host->outside[0].name, "eth0");
+	assert_int_equal(host->outside[0].address_count, 1);
+	assert_true(fake.devices[0].closed);
+	world_until(world.hub->processes[PROCESS_DATA].restarts == 1);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(another_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_first_address_is_not_in_the_way_of_the_second, setup, teardown),
+		cmocka_unit_test_setup_teardown(back_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_port_that_is_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_device_less_and_again, setup, teardown),
+	};
+
+	world_be_child(argc, argv);
+	if (geteuid() != 0) {
+		puts("SKIP: needs root for ports below 1024 and raw sockets");
+		return 77;
+	}
+	return cmocka_run_group_tests_name("hub_endpoints", tests, NULL, NULL);
+}
