@@ -47,7 +47,8 @@ struct heard {
 static struct {
 	char dir[32], path[64]; /* of the configuration */
 	char audit[64], control[64], revisions[64], secrets[64];
-	bool keeps_revisions; /* a start is with the newest one, and not with the files */
+	bool keeps_revisions;   /* a start is with the newest one, and not with the files */
+	bool without_processes; /* of children there are channels only, which is faster */
 	struct hub *hub;
 	struct imsg_channel *children[PROCESS_ROLES]; /* their ends */
 	struct heard heard[HEARD_MAX];

@@ -113,6 +113,36 @@ static void an_end_between_the_two(void **state)
 	free(text);
 }
 
+/* A loss of power as well: what was being written goes, also where a link leads to, and nothing that is another's. */
+static void what_an_end_has_left(void **state)
+{
+	static const char *const ours[] = {"sites/.two.yaml.sluice-aB3dE6",
+		".hub.yaml.sluice-123456", "psk/.two.0.sluice-abcdef", "mine/.far.sluice-abcdef",
+		".tokens.sluice-abcdef"},
+				 *const others[] = {"sites/.two.yaml.swp", "sites/.two.yaml.aB3dE6",
+					 "mine/two.sluice-abcdef", ".x.sluice-abcdefg"};
+	char path[PATH_MAX];
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(path, sizeof(path), "%s/mine", world.dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	world_write("mine/far", content("sites/two.yaml"));
+	snprintf(path, sizeof(path), "%s/sites/two.yaml", world.dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("../mine/far", path), 0);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		world_write(ours[i], "half");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		world_write(others[i], "mine");
+	again();
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (content(ours[i]))
+			fail_msg("%s is left", ours[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_string_equal(content(others[i]), "mine");
+}
+
 /* What was written once is not written again: it is a person who puts the text of before back. */
 static void what_a_person_puts_back(void **state)
 {
@@ -338,6 +368,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(directories_are_on_the_disk),
 		TEST(an_end_between_the_two),
+		TEST(what_an_end_has_left),
 		TEST(what_a_person_puts_back),
 		TEST(an_edit_in_between),
 		TEST(a_second_writer),

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <libgen.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +37,53 @@ static bool write_all(int fd, const uint8_t *bytes, size_t len)
 	return !fsync(fd);
 }
 
+/* Before the six characters that mkostemp() chooses. */
+#define MARK ".sluice-"
+
+int file_open_beside(const char *target, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(target, '/');
+	size_t before = slash ? (size_t)(slash - target) + 1 : 0;
+
+	if (snprintf(beside, PATH_MAX, "%.*s.%s" MARK "XXXXXX", (int)before, target,
+		    target + before) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return mkostemp(beside, O_CLOEXEC);
+}
+
+static bool is_left(const char *name)
+{
+	size_t len = strlen(name), end = strlen(MARK) + 6;
+
+	return name[0] == '.' && len > end && !strncmp(name + len - end, MARK, strlen(MARK));
+}
+
+static void sweep(const char *directory, bool links)
+{
+	char path[PATH_MAX], *real;
+	DIR *d = opendir(directory);
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (snprintf(path, sizeof(path), "%s/%s", directory, e->d_name) >= PATH_MAX)
+			continue;
+		if (e->d_type == DT_REG && is_left(e->d_name)) {
+			(void)unlink(path);
+		} else if (e->d_type == DT_LNK && links && (real = realpath(path, NULL))) {
+			sweep(dirname(real), false);
+			free(real);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
+void file_sweep(const char *directory)
+{
+	sweep(directory, true);
+}
+
 bool file_replace(const char *directory, const char *name, const void *bytes, size_t len)
 {
 	char path[PATH_MAX], beside[PATH_MAX];
@@ -41,11 +91,9 @@ bool file_replace(const char *directory, const char *name, const void *bytes, si
 	int fd, why;
 
 	errno = ENAMETOOLONG;
-	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path) ||
-		snprintf(beside, sizeof(beside), "%s/.%s.new", directory, name) >=
-			(int)sizeof(beside))
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
 		return false;
-	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = file_open_beside(path, beside);
 	if (fd < 0)
 		return false;
 	ok = write_all(fd, bytes, len);

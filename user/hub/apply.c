@@ -147,6 +147,8 @@ static void finish(
 		if (problem != PROBLEM_NONE)
 			(void)unlink(json_string_value(path));
 	}
+	if (json_array_size(p->keys))
+		made_noted(&(struct revisions){.directory = p->directory});
 	if (p->unheard)
 		json_array_append_new(p->warnings,
 			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
@@ -528,7 +530,7 @@ static void on_written(void *arg)
 			not_written(p, strerror(error));
 		return;
 	}
-	if (p->writes) {
+	if (json_object_get(p->info, "writes")) {
 		p->settled = json_deep_copy(p->info);
 		json_object_del(p->settled, "writes");
 	}
@@ -656,8 +658,7 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	revision_note_since(h, p->info, p->documents);
 	revision_note_gone(h, p->info, p->config);
 	revision_note_slots(h, p->info, p->config);
-	if (p->writes)
-		json_object_set(p->info, "writes", p->writes);
+	apply_note_writes(order, p->seen, p->documents, p->info);
 	if (json_array_size(p->keys))
 		json_object_set(p->info, "keys", p->keys); /* see store/made.h */
 	if (p->restore_main || apply_writes_main(p->writes))

@@ -58,6 +58,35 @@ bool apply_may_write(const struct hub *h, const struct apply_order *order,
 	return ok;
 }
 
+static void add_name(
+	void *context, const char *site, const struct document *was, const struct document *is)
+{
+	(void)was, (void)is;
+	json_array_append_new(context, json_string(site));
+}
+
+void apply_note_writes(const struct apply_order *order, const struct documents *files,
+	const struct documents *is, json_t *info)
+{
+	json_t *all = json_array(), *names = json_array(), *name;
+	char file[DOCUMENT_FILE_SIZE];
+	size_t i;
+
+	if (order->writes) {
+		json_array_extend(names, order->writes);
+	} else if (order->restore && files) {
+		documents_differ(files, is, add_name, all);
+		json_array_foreach(all, i, name) {
+			if (is_written(order, document_file(json_string_value(name), file)))
+				json_array_append(names, name);
+		}
+	}
+	if (json_array_size(names))
+		json_object_set(info, "writes", names);
+	json_decref(names);
+	json_decref(all);
+}
+
 /* The directory may be as new as what is in it. */
 static bool sync_directories(const char *directory)
 {

@@ -12,6 +12,13 @@
 bool apply_may_write(const struct hub *h, const struct apply_order *order,
 	const struct documents *files, char summary[CONFIG_ERROR_SIZE]);
 
+/*
+ * Notes in revision.json which documents it writes, and has not written yet: a start after a kill does that. `files` is
+ * how they are.
+ */
+void apply_note_writes(const struct apply_order *order, const struct documents *files,
+	const struct documents *is, json_t *info);
+
 /* Whether sluice.yaml is one of the documents. */
 bool apply_writes_main(const json_t *names);
 

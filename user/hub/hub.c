@@ -3,11 +3,13 @@
 
 #include "audit/log.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "hub/api/access.h"
 #include "hub/api/api.h"
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
+#include "hub/api/site_files.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/confirm.h"
@@ -20,12 +22,15 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/exec_keep.h"
+#include "hub/secret/rotation.h"
 #include "hub/secret/secret.h"
+#include "hub/secret/vault.h"
 #include "hub/site/admin.h"
 #include "hub/site/bfd_sockets.h"
 #include "hub/site/site.h"
 #include "ipc/msg_ike.h"
 #include "ipc/msg_secret.h"
+#include "store/made.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -264,12 +269,28 @@ static void watch_events(struct hub *h)
 	h->loop->give_up = event_new(h->base, -1, 0, on_give_up, h);
 }
 
+/* What a kill, or a loss of power, has left half written. */
+static void sweep(const struct hub *h)
+{
+	const struct revisions store = {.directory = revision_directory(h)};
+	char keys[PATH_MAX];
+
+	documents_sweep(revision_path(h));
+	revisions_sweep(&store);
+	site_file(h, "psk", keys);
+	file_sweep(keys);
+	made_sweep(&store);
+	vault_sweep();
+	rotation_mend();
+}
+
 void hub_begin(struct hub *h, bool verbose)
 {
 	hub_children_init(h, verbose);
 	watch_events(h);
 	hub_aggregate_set(h);
 	confirm_watch(h);
+	sweep(h);
 	revision_begin(h);
 	access_look_up(h, &h->config->concentrator.access);
 	admin_load(h);

@@ -415,43 +415,29 @@ static bool is_edited(struct restoring *r, const char *path, const struct docume
 	return r->edited;
 }
 
-/* Its name is none of a document, and nobody else's; it stands in the same directory. */
-static int open_beside(const char *target, char beside[PATH_MAX])
-{
-	const char *slash = strrchr(target, '/');
-	size_t before = slash ? (size_t)(slash - target) + 1 : 0;
-
-	if (snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", (int)before, target, target + before) >=
-		PATH_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return mkostemp(beside, O_CLOEXEC);
-}
-
 /* Whole, or as it was; a file that was there is on the disk then, wherever a link leads to. */
 static bool replace_file(struct restoring *r, const char *path, const struct document *was,
 	const struct document *is)
 {
-	char beside[PATH_MAX], *real = realpath(path, NULL);
+	char temporary[PATH_MAX], *real = realpath(path, NULL);
 	const char *target = real ? real : path; /* behind a link: that stays one */
 	bool ok = false;
 	int fd, why;
 
 	if (!real && errno != ENOENT)
 		return false;
-	fd = open_beside(target, beside);
+	fd = file_open_beside(target, temporary);
 	if (fd >= 0) {
 		ok = keep_owner(fd, target) && document_write(fd, is->text, is->len);
 		why = errno;
 		close(fd);
 		errno = why;
 	}
-	if (ok && (is_edited(r, path, was) || rename(beside, target)))
+	if (ok && (is_edited(r, path, was) || rename(temporary, target)))
 		ok = false;
 	why = errno;
 	if (!ok && fd >= 0)
-		(void)unlink(beside);
+		(void)unlink(temporary);
 	errno = why;
 	if (ok && real)
 		ok = file_sync_directory(dirname(real));
@@ -548,6 +534,16 @@ bool documents_restore(const struct documents *d, const char *path, bool main, c
 		r.ok = false;
 	}
 	return r.ok;
+}
+
+void documents_sweep(const char *path)
+{
+	char directory[PATH_MAX];
+
+	beside(path, ".", directory);
+	file_sweep(directory);
+	beside(path, "sites", directory);
+	file_sweep(directory);
 }
 
 /* ---- one of them changed ---- */

@@ -71,6 +71,9 @@ bool document_write(int fd, const char *text, size_t len);
 bool documents_restore(const struct documents *d, const char *path, bool main, const json_t *only,
 	const struct documents *seen, char error[CONFIG_ERROR_SIZE]);
 
+/* Removes files that a documents_restore() of before was killed in the middle of. */
+void documents_sweep(const char *path);
+
 /* Messages about them name the files beside the file `path`, from wherever they were read. */
 void documents_stand(struct documents *d, const char *path);
 

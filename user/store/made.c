@@ -3,8 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Not only the beginning of a longer name. */
@@ -102,4 +107,76 @@ bool made_pass_on(const struct revisions *r, uint64_t from, uint64_t to)
 	json_decref(was);
 	json_decref(is);
 	return ok;
+}
+
+/* ---- until a revision names them ---- */
+
+#define NOTES ".keys" /* a line for each: inode, device, path */
+
+static bool notes_path(char path[PATH_MAX], const struct revisions *r)
+{
+	errno = ENAMETOOLONG;
+	return snprintf(path, PATH_MAX, "%s/" NOTES, r->directory) < PATH_MAX;
+}
+
+bool made_note(const struct revisions *r, int fd, const char *path)
+{
+	char notes[PATH_MAX], line[PATH_MAX + 64];
+	bool ok = false;
+	struct stat st;
+	int to, len, why;
+
+	if (fstat(fd, &st) || !notes_path(notes, r))
+		return false;
+	to = open(notes, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (to < 0)
+		return false;
+	len = snprintf(line, sizeof(line), "%ju %ju %s\n", (uintmax_t)st.st_ino,
+		(uintmax_t)st.st_dev, path);
+	ok = write(to, line, (size_t)len) == len;
+	why = errno;
+	close(to);
+	errno = why;
+	return ok;
+}
+
+void made_noted(const struct revisions *r)
+{
+	char notes[PATH_MAX];
+
+	if (notes_path(notes, r))
+		(void)unlink(notes);
+}
+
+/* Half a line is one whose file never got its path. */
+static void sweep_noted(const struct revisions *r, uint64_t newest, char *line)
+{
+	json_t *info = revisions_info(r, newest);
+	uintmax_t inode, device;
+	struct stat st;
+	int path = 0;
+
+	if (sscanf(line, "%ju %ju %n", &inode, &device, &path) == 2 && path &&
+		!lstat(line + path, &st) && st.st_ino == inode && st.st_dev == device &&
+		!is_named(r, newest, info, line + path))
+		(void)unlink(line + path);
+	json_decref(info);
+}
+
+void made_sweep(const struct revisions *r)
+{
+	uint64_t newest = revisions_newest(r);
+	char notes[PATH_MAX], line[PATH_MAX + 64], *end;
+	FILE *f = notes_path(notes, r) ? fopen(notes, "re") : NULL;
+
+	while (f && newest && fgets(line, sizeof(line), f)) {
+		end = strchr(line, '\n');
+		if (end) {
+			*end = '\0';
+			sweep_noted(r, newest, line);
+		}
+	}
+	if (f)
+		fclose(f);
+	made_noted(r);
 }

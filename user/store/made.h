@@ -15,4 +15,16 @@
  */
 bool made_pass_on(const struct revisions *r, uint64_t from, uint64_t to);
 
+/*
+ * Between the moment when a key is made and the one when a revision names it, its file is noted beside the revisions: the
+ * one that is open as `fd`, and is about to get that path. False with errno.
+ */
+bool made_note(const struct revisions *r, int fd, const char *path);
+
+/* The change that they were made for has ended, in one way or the other. */
+void made_noted(const struct revisions *r);
+
+/* Hub was killed before that: those go that neither the newest revision nor a file names. */
+void made_sweep(const struct revisions *r);
+
 #endif

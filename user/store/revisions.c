@@ -225,6 +225,22 @@ bool revisions_note(const struct revisions *r, uint64_t number, const json_t *in
 	       !rename(from, to) && path_of(to, r, name, "") && file_sync_directory(to);
 }
 
+void revisions_sweep(const struct revisions *r)
+{
+	uint64_t *numbers;
+	size_t count = revisions_list(r, &numbers);
+	char name[24], path[PATH_MAX];
+
+	(void)remove_tree(r, NEW_NAME);
+	(void)remove_tree(r, OLD_NAME);
+	for (size_t i = 0; i < count; i++) {
+		name_of(numbers[i], name);
+		if (path_of(path, r, name, INFO_FILE ".new"))
+			(void)unlink(path);
+	}
+	free(numbers);
+}
+
 /* ---- reading ---- */
 
 struct documents *revisions_get(

@@ -43,6 +43,9 @@ typedef bool revision_goes(const struct revisions *r, uint64_t from, uint64_t to
 /* Has what was placed on the disk, and removes the oldest ones, of which `goes` hears before. Waits for the disk. */
 void revisions_settle(const struct revisions *r, revision_goes *goes);
 
+/* Removes what was half written, or half removed, when whoever did so was killed. */
+void revisions_sweep(const struct revisions *r);
+
 /* Its documents; NULL with a sentence. For documents_free(). */
 struct documents *revisions_get(
 	const struct revisions *r, uint64_t number, char error[CONFIG_ERROR_SIZE]);

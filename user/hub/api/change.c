@@ -12,6 +12,7 @@
 #include "ipc/rows.h"
 #include "plan/plan.h"
 #include "store/edit.h"
+#include "store/made.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -185,6 +186,7 @@ static bool wants_key(const struct hub *h, const json_t *tunnel)
 
 bool change_add_keys(struct document_change *c, const char *site, json_t *tree)
 {
+	const struct revisions store = {.directory = revision_directory(c->h)};
 	char directory[PATH_MAX], name[SITE_NAME_SIZE + 8], path[CONFIG_SECRET_REF_SIZE - 8];
 	json_t *tunnel;
 	size_t t;
@@ -194,7 +196,7 @@ bool change_add_keys(struct document_change *c, const char *site, json_t *tree)
 		if (!wants_key(c->h, tunnel))
 			continue;
 		snprintf(name, sizeof(name), "%s.%u", site, (unsigned int)t & 1);
-		if (!psk_new(directory, name, !c->r->dry_run, path, sizeof(path)))
+		if (!psk_new(directory, name, c->r->dry_run ? NULL : &store, path, sizeof(path)))
 			return change_refuse(c, PROBLEM_FAILED, "no key could be made: %.200s: %s",
 				directory, strerror(errno));
 		json_array_append_new(c->keys, json_string(path));
@@ -320,6 +322,8 @@ json_t *change_end(struct document_change *c)
 		if (c->refusal && !c->r->dry_run)
 			(void)unlink(json_string_value(path));
 	}
+	if (c->refusal && !c->r->dry_run && json_array_size(c->keys))
+		made_noted(&(struct revisions){.directory = revision_directory(c->h)});
 	documents_free(c->files);
 	documents_free(c->candidate);
 	json_decref(c->writes);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/secret/psk_new.h"
 
+#include "base/file.h"
 #include "base/secret.h"
 #include "hub/secret/vault.h"
+#include "store/made.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,37 +30,70 @@ static bool fill(int fd)
 	return ok;
 }
 
-bool psk_new(const char *directory, const char *name, bool make, char *path, size_t size)
+/* NAME, NAME-2, ...; false: it is too long. */
+static bool path_of(
+	const char *directory, const char *name, unsigned int n, char *path, size_t size)
 {
+	char more[12] = "";
+
+	if (n > 1)
+		snprintf(more, sizeof(more), "-%u", n);
+	errno = ENAMETOOLONG;
+	return snprintf(path, size, "%s/%s%s", directory, name, more) < (int)size;
+}
+
+/* It gets a name that is free when it is whole. */
+static bool place(int fd, const char *beside, const char *directory, const char *name,
+	const struct revisions *noted, char *path, size_t size)
+{
+	for (unsigned int n = 1; n <= FILES_MAX; n++) {
+		if (!path_of(directory, name, n, path, size))
+			return false;
+		if (!access(path, F_OK))
+			continue;
+		if (!made_note(noted, fd, path))
+			return false;
+		if (!link(beside, path))
+			return true;
+		if (errno != EEXIST)
+			return false;
+	}
+	errno = EEXIST;
+	return false;
+}
+
+static bool make(const char *directory, const char *name, const struct revisions *noted, char *path,
+	size_t size)
+{
+	char target[PATH_MAX], beside[PATH_MAX];
 	int fd = -1, why;
 	bool ok;
 
-	if (make && mkdir(directory, 0700) && errno != EEXIST)
+	if (mkdir(directory, 0700) && errno != EEXIST)
 		return false;
-	for (int n = 1; n <= FILES_MAX; n++) {
-		char more[8] = "";
-
-		if (n > 1)
-			snprintf(more, sizeof(more), "-%d", n);
-		if (snprintf(path, size, "%s/%s%s", directory, name, more) >= (int)size) {
-			errno = ENAMETOOLONG;
-			return false;
-		}
-		if (!make && access(path, F_OK) && errno == ENOENT)
-			return true;
-		if (make)
-			fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd >= 0 || (make && errno != EEXIST))
-			break;
-	}
+	if (path_of(directory, name, 1, target, sizeof(target)))
+		fd = file_open_beside(target, beside);
 	if (fd < 0)
 		return false;
-	ok = fill(fd);
+	ok = fill(fd) && place(fd, beside, directory, name, noted, path, size);
 	why = errno;
-	if (close(fd) || !ok) {
-		(void)unlink(path);
-		errno = why;
-		return false;
+	(void)unlink(beside);
+	close(fd);
+	errno = why;
+	return ok;
+}
+
+bool psk_new(const char *directory, const char *name, const struct revisions *noted, char *path,
+	size_t size)
+{
+	if (noted)
+		return make(directory, name, noted, path, size);
+	for (unsigned int n = 1; n <= FILES_MAX; n++) {
+		if (!path_of(directory, name, n, path, size))
+			return false;
+		if (access(path, F_OK))
+			return errno == ENOENT;
 	}
-	return true;
+	errno = EEXIST;
+	return false;
 }

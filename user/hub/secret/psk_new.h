@@ -8,8 +8,11 @@
 
 /*
  * Writes a random key into a new file of `directory`, which is made if need be: NAME, or NAME-2 and so on where there is
- * one already. With `make` false it is only told what its path would be. It is not on the disk yet. False with errno.
+ * one already. It is noted beside these revisions (store/made.h); NULL: it is only told what its path would be. It is not
+ * on the disk yet. False with errno.
  */
-bool psk_new(const char *directory, const char *name, bool make, char *path, size_t size);
+struct revisions;
+bool psk_new(const char *directory, const char *name, const struct revisions *noted, char *path,
+	size_t size);
 
 #endif

@@ -163,6 +163,31 @@ void rotation_apply(rotation_told *tell, void *context)
 	free(w.names);
 }
 
+static void mend(const char *name)
+{
+	char next[2 * SITE_NAME_SIZE], previous[2 * SITE_NAME_SIZE];
+	struct secret now = {0};
+
+	with(name, VAULT_NEXT, next);
+	with(name, VAULT_PREVIOUS, previous);
+	if (vault_get(name, &now) && is(next, &now))
+		(void)vault_delete(next);
+	else if (is(previous, &now))
+		(void)vault_delete(previous);
+	secret_clear(&now);
+}
+
+void rotation_mend(void)
+{
+	struct waiting w = {0};
+
+	if (vault_each(add, &w)) {
+		for (size_t i = 0; i < w.count; i++)
+			mend(w.names[i]);
+	}
+	free(w.names);
+}
+
 bool rotation_delete(const char *name)
 {
 	static const char *const with_it[] = {VAULT_NEXT, VAULT_PREVIOUS};

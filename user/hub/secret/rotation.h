@@ -40,6 +40,12 @@ bool rotation_base(const char *name, const char *suffix, char base[SITE_NAME_SIZ
 typedef void rotation_told(void *context, const char *name, const char *why);
 void rotation_apply(rotation_told *tell, void *context);
 
+/*
+ * For the start: hub was killed while one that waited took the place of another. Where it is used already it waits no more,
+ * and where it is not, the one that is used is none of before.
+ */
+void rotation_mend(void);
+
 /* Deletes a secret, with what waits to be it and what it was before. False with errno. */
 bool rotation_delete(const char *name);
 

@@ -289,6 +289,11 @@ bool vault_delete(const char *name)
 	return ok;
 }
 
+void vault_sweep(void)
+{
+	file_sweep(directory);
+}
+
 bool vault_has(const char *name)
 {
 	char path[PATH_MAX];

@@ -41,6 +41,9 @@ bool vault_set(const char *name, const void *bytes, size_t len);
 /* False with errno; where it is gone, and only that is not on the disk, it can be deleted once more. */
 bool vault_delete(const char *name);
 
+/* Removes what is left of one that was being written when hub was killed. */
+void vault_sweep(void);
+
 bool vault_has(const char *name);
 
 /* False with errno. The names in no order; when each was set, in seconds since the epoch. */

@@ -94,6 +94,7 @@ void admin_load(struct hub *h)
 	json_error_t error;
 	json_t *all;
 
+	file_sweep(h->admin->directory);
 	snprintf(path, sizeof(path), "%s/" STATE_FILE, h->admin->directory);
 	all = json_load_file(path, 0, &error);
 	if (!json_is_object(all)) {
