@@ -9,7 +9,7 @@ CLANG    ?= clang
 ARCH     := $(shell uname -m)
 Q        := $(if $(V),,@)
 
-PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent libmicrohttpd \
+PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent libmicrohttpd gnutls \
             yaml-0.1 jansson smartcols libseccomp libcap
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 DEFS     := -D_GNU_SOURCE -Iuser -Iinclude -I$(OUT)

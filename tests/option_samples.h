@@ -17,8 +17,13 @@ static const struct {
 	const char *key, *text;
 } option_samples[] = {
 	{"accept", "['10.0.0.0/8 le 24', 'fd00::/8 le 64']"},
-	{"access", "[{group: netops, role: operator, scope: north}, {group: watch, role: viewer}]"},
+	{"access", "[{group: netops, role: operator, scope: north}, {certificate: 'O=It''s, CN=a', "
+		   "role: viewer}]"},
 	{"address", "203.0.113.7"},
+	{"api", "'[2001:db8::1]:8443'"},
+	{"api_ca", "['file:/clients']"},
+	{"api_certificate", "file:/api"},
+	{"api_private_key", "file:/api.key"},
 	{"aggregate_rate", "1250M"},
 	{"asn", "65100"},
 	{"bandwidth", "large"},

@@ -44,6 +44,7 @@ def base():
             "endpoints": endpoints(),
             "networks": ["10.0.0.0/24", "fd00:10::/64"], "identity": HUB_ID, "hold_time": 9, "keepalive": 3,
             "metrics": "127.0.0.1:9469", "log_directory": LAB + "/log",
+            "api": "127.0.0.1:9471", "api_certificate": file("hub.pem"), "api_private_key": file("hub.key"),
             "ca": [file("ca/root/ca.pem")], "dataplane": os.environ.get("BACKEND", "auto")},
         "defaults": {"tunnel": {"dpd_interval": 3, "dpd_timeout": 30}},
         "sites": [dict({"name": f"site-{n}", "asn": 65000 + n}, **({"class": "gateway"} if n == 2 else {}),
@@ -99,6 +100,8 @@ ROWS = [
     hub("ca", [file("ca/root/ca.pem"), file("ca/branches/ca.pem")], sees="none"),
     hub("crl", [file("ca/root/crl.pem")], sees="none"),
     hub("crl_required", True, sees="none"), hub("access", [{"group": "daemon", "role": "viewer"}]),
+    hub("api", "127.0.0.1:9472"), hub("api_role", "operator"), hub("api_certificate", file("hub.pem.again")),
+    hub("api_private_key", file("hub.key.again")), hub("api_ca", [file("ca/root/ca.pem")]),
 
     site("name", lambda h: f"other-{h[0]}"), site("class", "gateway", here=1), site("bandwidth", "large", here=2),
     site("asn", 65099), site("group", "town"), site("labels", {"region": "north"}),

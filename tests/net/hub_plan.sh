@@ -16,7 +16,8 @@ ca() { "$BIN/sluice" ca "$@" --dir "$LAB/ca" >/dev/null; }
 for a in 198.51.100.9/32@wan0 198.51.101.9/32@wan1; do ip -n "$P-hub" addr add "${a%@*}" dev "${a#*@}"; done
 make_pki() {
 	ca init && ca subordinate branches && ca issue hub --identity "$HUB_ID" && ca revoke hub &&
-		cp "$LAB/ca/root/issued/hub.pem" "$LAB/hub.pem" && install -m 600 "$LAB/ca/root/issued/hub.key" "$LAB/hub.key"
+		cp "$LAB/ca/root/issued/hub.pem" "$LAB/hub.pem" && install -m 600 "$LAB/ca/root/issued/hub.key" "$LAB/hub.key" &&
+		cp "$LAB/hub.pem" "$LAB/hub.pem.again" && cp -p "$LAB/hub.key" "$LAB/hub.key.again"
 }
 must "an authority" make_pki
 umask 077

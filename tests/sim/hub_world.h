@@ -391,11 +391,15 @@ static inline void world_directory(void)
 static inline void world_run(void)
 {
 	world_load();
-	for (int i = 0; i < PROCESS_ROLES; i++)
-		world_start((enum process_role)i);
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		if (!world.hub->processes[i].off)
+			world_start((enum process_role)i);
+	}
 	for (int i = 0; i < PROCESS_ROLES; i++) {
 		struct imsg_bgp_ready ready = {0};
 
+		if (world.hub->processes[i].off)
+			continue;
 		imsg_send(world.children[i], IMSG_READY, -1, &ready,
 			i == PROCESS_BGP ? sizeof(ready) : 0);
 	}

@@ -364,6 +364,7 @@ static void set_plane(void)
 	golden.hub.model.host.ike_unheard = true;
 	golden.hub.model.host.inside_gone = true;
 	golden.hub.model.host.metrics_missing = true;
+	golden.hub.model.host.api_missing = true;
 	golden.hub.model.host.rule_wrong[0] = true;
 	snprintf(golden.hub.model.host.inside, sizeof(golden.hub.model.host.inside), "sluice0");
 }

@@ -45,7 +45,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&lab, 0, sizeof(lab));
 	lab.base = event_base_new();
-	lab.server = server_new(lab.base, &kind, NULL);
+	lab.server = server_new(lab.base, &kind, NULL, NULL);
 	return lab.server ? 0 : -1;
 }
 

@@ -82,7 +82,7 @@ static void join(json_t *all)
 	json_decref(asked);
 }
 
-/* The user and the process, of which each has a column. */
+/* The user and the process, of which each has a column; over TCP where it came from, and what it has shown. */
 static void add_who(struct table *t, const json_t *entry)
 {
 	const json_t *who = json_object_get(entry, "who");
@@ -92,11 +92,14 @@ static void add_who(struct table *t, const json_t *entry)
 
 	if (!json_is_object(who))
 		table_text(t, text_of(entry, "who"));
+	else if (text_of(who, "from")[0])
+		table_cell(t, "%s%s%s%s%s", text_of(who, "from"), token[0] ? " " : "", token,
+			text_of(who, "certificate")[0] ? " " : "", text_of(who, "certificate"));
 	else if (user)
 		table_cell(t, "%s%s%s", user->pw_name, token[0] ? " " : "", token);
 	else
 		table_cell(t, "uid %" JSON_INTEGER_FORMAT "%s%s", uid, token[0] ? " " : "", token);
-	if (json_is_object(who))
+	if (json_object_get(who, "pid"))
 		table_cell(t, "%" JSON_INTEGER_FORMAT,
 			json_integer_value(json_object_get(who, "pid")));
 	else

@@ -44,9 +44,28 @@ static void add_text(FILE *f, const char *text)
 	}
 }
 
+static struct {
+	const char *url; /* NULL: the control socket of this host */
+	const char *ca, *cert, *key;
+} elsewhere;
+
+bool client_elsewhere(const char *url, const char *ca, const char *cert, const char *key)
+{
+	static const char https[] = "https://";
+
+	if (strncmp(url, https, sizeof(https) - 1) || !url[sizeof(https) - 1] ||
+		strpbrk(url + sizeof(https) - 1, "/?#@"))
+		return false;
+	elsewhere.url = url;
+	elsewhere.ca = ca;
+	elsewhere.cert = cert;
+	elsewhere.key = key;
+	return true;
+}
+
 static void add_path(FILE *f, const char *template, const struct client_request *r)
 {
-	fputs("http://localhost", f);
+	fputs(elsewhere.url ? elsewhere.url : "http://localhost", f);
 	while (*template) {
 		if (*template != '{') {
 			putc(*template ++, f);
@@ -229,6 +248,12 @@ static enum client_status judge(CURL *curl, CURLcode code, const char *path)
 	case CURLE_GOT_NOTHING:
 		fprintf(stderr, "sluice: sluiced does not answer; its log may say why\n");
 		return CLIENT_NO_DAEMON;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+		fprintf(stderr, "sluice: %s: %s\n", path, curl_easy_strerror(code));
+		return CLIENT_NO_DAEMON;
 	default:
 		fprintf(stderr, "sluice: no answer from sluiced: %s\n", curl_easy_strerror(code));
 		return CLIENT_NO_DAEMON;
@@ -265,6 +290,22 @@ static bool add_bearer(struct curl_slist **headers)
 	return *headers != NULL;
 }
 
+/* By the socket, or over TCP, where whoever answers must be who was named. */
+static void set_way(CURL *curl, const char *socket_path)
+{
+	if (!elsewhere.url) {
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+		return;
+	}
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (elsewhere.ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, elsewhere.ca);
+	if (elsewhere.cert)
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, elsewhere.cert);
+	if (elsewhere.key)
+		curl_easy_setopt(curl, CURLOPT_SSLKEY, elsewhere.key);
+}
+
 enum client_status client_ask(
 	const char *socket_path, const struct client_request *request, json_t **reply)
 {
@@ -281,12 +322,12 @@ enum client_status client_ask(
 		curl_slist_free_all(headers);
 		return CLIENT_REFUSED;
 	}
-	curl_global_init(CURL_GLOBAL_NOTHING); /* nothing of it is for TLS */
+	curl_global_init(elsewhere.url ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING);
 	curl = curl_easy_init();
 	if (!curl || !headers)
 		abort();
 	write_request(request, &url, &body);
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+	set_way(curl, socket_path);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(
 		curl, CURLOPT_PATH_AS_IS, 1L); /* a site may not be named "..", but be asked for */
@@ -299,7 +340,7 @@ enum client_status client_ask(
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	if (body)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-	status = judge(curl, curl_easy_perform(curl), socket_path);
+	status = judge(curl, curl_easy_perform(curl), elsewhere.url ? elsewhere.url : socket_path);
 	if (status == CLIENT_OK)
 		status = understand(&r, reply);
 	curl_easy_cleanup(curl);

@@ -43,6 +43,13 @@ struct client_request {
 enum client_status client_ask(
 	const char *socket_path, const struct client_request *request, json_t **reply);
 
+/*
+ * What is asked from then on is asked of a hub elsewhere: "https://NAME[:PORT]", whose certificate must be of the
+ * authorities in `ca` (NULL: of those that this host trusts), and who is shown a certificate (NULL: none). PEM files;
+ * `key` NULL: it is in `cert`. False: that is no such URL.
+ */
+bool client_elsewhere(const char *url, const char *ca, const char *cert, const char *key);
+
 /* What is asked from then on is asked with the token that stands in a file; NULL: without. */
 void client_show(const char *file);
 

@@ -117,7 +117,8 @@ static const char *arguments(const struct verb_row *c)
 void command_usage(FILE *out)
 {
 	fputs("usage: sluice COMMAND [--socket PATH] [--token FILE]   the socket is " CLIENT_SOCKET
-	      "\n",
+	      "\n       sluice COMMAND --host https://NAME:PORT [--ca FILE] [--token FILE] [--cert "
+	      "FILE [--key FILE]]\n",
 		out);
 	fputs("what is shown is shown as a JSON document with --json; -s, -j, -n and -h are short "
 	      "for --socket, "

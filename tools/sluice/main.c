@@ -32,6 +32,10 @@ static const struct option long_options[] = {
 	{"scope", required_argument, NULL, 'o'},
 	{"days", required_argument, NULL, 'd'},
 	{"token", required_argument, NULL, 't'},
+	{"host", required_argument, NULL, 'H'},
+	{"ca", required_argument, NULL, 'a'},
+	{"cert", required_argument, NULL, 'e'},
+	{"key", required_argument, NULL, 'k'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"dry-run", no_argument, NULL, 'D'},
 	{"allow", required_argument, NULL, 'A'},
@@ -78,6 +82,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 
 struct options {
 	const char *socket_path;
+	const char *host, *ca, *cert, *key; /* of a hub elsewhere */
 	bool json, ike, force, next_start;
 	bool iterations_given;
 	unsigned long iterations;
@@ -174,6 +179,27 @@ static int read_grant(int option, struct options *o)
 	}
 }
 
+static void read_way_option(int option, struct options *o)
+{
+	const char **to = option == 'H'   ? &o->host
+			  : option == 'a' ? &o->ca
+			  : option == 'e' ? &o->cert
+					  : &o->key;
+
+	*to = optarg;
+}
+
+static int check_way(const struct options *o)
+{
+	if (!o->host && (o->ca || o->cert || o->key))
+		return usage("--ca, --cert and --key belong to --host", NULL);
+	if (o->key && !o->cert)
+		return usage("--key belongs to --cert", NULL);
+	if (o->host && !client_elsewhere(o->host, o->ca, o->cert, o->key))
+		return usage("https://NAME:PORT is expected, not", o->host);
+	return CLIENT_OK;
+}
+
 /* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
 static int read_options(int argc, char **argv, struct options *o, bool *done)
 {
@@ -235,6 +261,12 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			break;
 		case 't':
 			client_show(optarg);
+			break;
+		case 'H':
+		case 'a':
+		case 'e':
+		case 'k':
+			read_way_option(option, o);
 			break;
 		case 'r':
 		case 'o':
@@ -513,13 +545,26 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	return CLIENT_OK;
 }
 
+/* Of how sluiced is asked: what follows is its value. */
+static bool has_value(const char *option)
+{
+	static const char *const with[] = {
+		"--socket", "-s", "--token", "--host", "--ca", "--cert", "--key"};
+
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		if (!strcmp(option, with[i]))
+			return true;
+	}
+	return false;
+}
+
 /* That is no option; "": there is none. */
 static const char *first_word(int argc, char **argv)
 {
 	int i = 1;
 
 	while (i < argc && argv[i][0] == '-')
-		i += !strcmp(argv[i], "--socket") || !strcmp(argv[i], "-s") ? 2 : 1;
+		i += has_value(argv[i]) ? 2 : 1;
 	return i < argc ? argv[i] : "";
 }
 
@@ -576,6 +621,8 @@ int main(int argc, char **argv)
 		status = read_arguments(c, words, argv + optind + used, &request);
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);
+	if (status == CLIENT_OK)
+		status = check_way(&o);
 	if (status == CLIENT_OK)
 		status = run(c, &o, &request);
 	json_decref(request.values);

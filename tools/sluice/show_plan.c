@@ -198,6 +198,8 @@ static const char *who_text(const json_t *o, char text[32])
 	token = json_string_value(json_object_get(who, "token"));
 	if (token)
 		snprintf(text, 32, "token %s", token);
+	else if (json_object_get(who, "certificate"))
+		snprintf(text, 32, "%s", field_text(who, "certificate"));
 	else
 		snprintf(text, 32, "uid %lld", (long long)field_number(who, "uid"));
 	return text;

@@ -72,8 +72,9 @@ json_t *values_of_file(const char *path)
 /* Options of every command; all others are keys. */
 static bool is_option(const char *word)
 {
-	static const char *const options[] = {"--socket=", "--allow=", "--where=", "--columns=",
-		"--sort=", "--format=", "--template=", "--confirm=", "--since=", "--iterations="};
+	static const char *const options[] = {"--socket=", "--host=", "--ca=", "--cert=", "--key=",
+		"--token=", "--allow=", "--where=", "--columns=", "--sort=", "--format=",
+		"--template=", "--confirm=", "--since=", "--iterations="};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (!strncmp(word, options[i], strlen(options[i])))

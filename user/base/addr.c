@@ -65,6 +65,15 @@ struct ip_prefix prefix_make(const struct ip_addr *a, unsigned int len)
 	return p;
 }
 
+struct ip_prefix addr_network(const struct ip_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (a->family == AF_INET6 && memcmp(a->bytes, mapped, sizeof(mapped)) != 0)
+		return prefix_make(a, 64);
+	return prefix_make(a, addr_bits(a));
+}
+
 bool prefix_parse(const char *text, struct ip_prefix *p)
 {
 	char head[ADDR_STR_SIZE];

@@ -65,6 +65,12 @@ bool prefix_parse(const char *text, struct ip_prefix *p);
 /* The prefix of `len` bits that contains a (host bits cleared). */
 struct ip_prefix prefix_make(const struct ip_addr *a, unsigned int len);
 
+/*
+ * What one host may choose its address of: of IPv6 all of a /64, of IPv4, also where it came over IPv6 (RFC 4291 2.5.5.2),
+ * one address.
+ */
+struct ip_prefix addr_network(const struct ip_addr *a);
+
 /* Whether the address lies within the prefix; false when the families differ. */
 bool prefix_contains(const struct ip_prefix *p, const struct ip_addr *a);
 

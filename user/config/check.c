@@ -76,6 +76,25 @@ static bool check_certificate(struct walk *w, const struct draft *d)
 	return true;
 }
 
+/* TLS needs who the hub is; who its clients are may be said by tokens alone. */
+static bool check_api(struct walk *w, const struct draft *d)
+{
+	const struct concentrator_conf *c = &d->config->concentrator;
+	const struct certificate_conf *own = &c->api_certificate;
+
+	if (!own->chain[0] != !own->key[0])
+		return walk_fail(w, d->concentrator.nodes[0],
+			"concentrator: api_certificate and api_private_key come together");
+	if (!addr_is_set(&c->api.addr))
+		return true;
+	if (!own->chain[0])
+		return walk_fail(w, value_node(w, d, "api"),
+			"api needs api_certificate and api_private_key");
+	if (addr_equal(&c->api.addr, &c->metrics.addr) && c->api.port == c->metrics.port)
+		return walk_fail(w, value_node(w, d, "api"), "api and metrics have one address");
+	return true;
+}
+
 static bool has_aead(const struct algorithm_set *set)
 {
 	for (unsigned int i = 0; i < set->count; i++) {
@@ -307,6 +326,7 @@ bool check_all(struct walk *w, const struct draft *d)
 	ok &= check_timers(w, d);
 	ok &= check_df(w, d);
 	ok &= check_certificate(w, d);
+	ok &= check_api(w, d);
 	ok &= check_addresses(w, d);
 	ok &= check_sites(w, d);
 	ok &= check_site_pairs(w, d);

@@ -32,6 +32,7 @@
 #define CONFIG_ADDRESSES_MAX    2 /* of an endpoint: one per family */
 #define CONFIG_DEVICE_SIZE      16
 #define CONFIG_SECRET_REF_SIZE  256
+#define CONFIG_DN_SIZE          256  /* of a distinguished name as text */
 #define CONFIG_CERT_FILES_MAX   16   /* of authorities, and of revocation lists */
 #define CONFIG_ERROR_SIZE       4096 /* several mistakes, a line each */
 #define CONFIG_PATH_SIZE        256
@@ -75,9 +76,10 @@ struct services_conf {
 	struct service_conf services[CONFIG_SERVICES_MAX];
 };
 
-/* What the members of a group of users may do. */
+/* What the members of a group of users may do, or over TCP whoever has a certificate. */
 struct user_grant {
-	char group[SITE_NAME_SIZE];
+	char group[SITE_NAME_SIZE];       /* "": of users, none */
+	char certificate[CONFIG_DN_SIZE]; /* its subject; "": none */
 	struct grant grant;
 };
 
@@ -169,6 +171,10 @@ struct concentrator_conf {
 	uint8_t source_check;  /* enum source_choice, of a site without its own */
 	struct services_conf site_services;
 	struct access_conf access;
+	struct ip_endpoint api; /* HTTP over TLS; family 0: on the control socket only */
+	uint8_t api_role;       /* enum role: whoever comes that way may no more */
+	struct certificate_conf api_certificate;
+	struct refs_conf api_ca; /* whom certificates of clients must come from */
 };
 
 /* Which member of a set is chosen when the peer offers several. */

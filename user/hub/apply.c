@@ -8,6 +8,7 @@
 #include "hub/guard.h"
 
 #include "hub/api/access.h"
+#include "hub/api/remote.h"
 #include "hub/api/secret_overlap.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -293,6 +294,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 		certificates_free(h->certificates);
 		h->certificates = own->certificates;
 		certificates_send(h);
+		remote_send_certificate(h);
 		certificates_warn(h);
 	}
 	hub_live_networks(h, &old->concentrator.networks, &c->concentrator.networks);
@@ -682,9 +684,9 @@ enum problem hub_try(struct hub *h, struct documents *own_documents, const json_
 	return problem;
 }
 
-void hub_apply_nobody_waits(struct hub *h)
+void hub_apply_nobody_waits(struct hub *h, uint32_t of)
 {
-	if (h->applying && h->applying->asked)
+	if (h->applying && h->applying->asked && (h->applying->of & API_OF_REMOTE) == of)
 		h->applying->done = NULL;
 }
 

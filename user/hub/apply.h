@@ -46,8 +46,8 @@ struct apply_order {
  */
 void hub_apply(struct hub *h, const struct apply_order *order);
 
-/* Who asked over the control socket is gone, and the numbers of requests begin anew. */
-void hub_apply_nobody_waits(struct hub *h);
+/* Who asked over the control socket, or by API_OF_REMOTE, is gone, and the numbers of requests begin anew. */
+void hub_apply_nobody_waits(struct hub *h, uint32_t of);
 
 /* What is about to be in force; NULL: nothing else. */
 const struct config *hub_apply_next(const struct hub *h);

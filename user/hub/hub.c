@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/remote.h"
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
 #include "hub/api/site_files.h"
@@ -77,7 +78,8 @@ static void say_goodbye_by_ike(struct hub *h)
 static bool start_failed(struct hub *h)
 {
 	for (int i = 0; !h->started && !h->stopping && i < PROCESS_ROLES; i++) {
-		if (!process_failed_early(&h->processes[i]))
+		/* Tunnels do not wait for what is asked over TCP. */
+		if (i == PROCESS_REMOTE || !process_failed_early(&h->processes[i]))
 			continue;
 		log_error("cannot start: %s ended before it was ready", process_names[i]);
 		h->failed = true;
@@ -141,6 +143,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	h->processes[PROCESS_DATA].stopping = true;
 	h->processes[PROCESS_IKE].stopping = true;
 	process_stop(&h->processes[PROCESS_API]);
+	process_stop(&h->processes[PROCESS_REMOTE]);
 	process_stop(&h->processes[PROCESS_BGP]);
 	if (h->processes[PROCESS_BGP].pid <= 0)
 		say_goodbye_by_ike(h);
@@ -306,8 +309,10 @@ void hub_begin(struct hub *h, bool verbose)
 
 static void run(struct hub *h)
 {
-	for (int i = 0; i < PROCESS_ROLES; i++)
-		process_start(&h->processes[i]);
+	for (int i = 0; i < PROCESS_ROLES; i++) {
+		if (!h->processes[i].off)
+			process_start(&h->processes[i]);
+	}
 	hub_host_watch(h);
 	event_base_dispatch(h->base);
 	for (int i = 0; i < PROCESS_ROLES; i++)
@@ -337,6 +342,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->host = host_new();
 	h->access = access_new(STATE_DIR, h);
 	h->clients = clients_new();
+	h->remote = remote_new();
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
 	h->model.config = start->config;
@@ -377,6 +383,7 @@ void hub_free(struct hub *h)
 	secret_socket_close(h->secrets);
 	exec_forget();
 	clients_free(h->clients);
+	remote_free(h->remote);
 	access_free(h->access);
 	hub_audit_free(h->audit);
 	bgp_queries_free(h->queries);
@@ -403,6 +410,7 @@ int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 		/* A device that is refused meanwhile may not come again by itself. */
 		exec_ask_and_wait(h->config, EXEC_WITHIN_S);
 		hub_begin(h, verbose);
+		hub_live_look(h);
 		h->secrets = secret_socket_open(h, SECRET_SOCKET);
 		if (!h->secrets)
 			log_error("%s: %s", SECRET_SOCKET, strerror(errno));

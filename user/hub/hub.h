@@ -63,6 +63,7 @@ struct hub {
 	/* hub/api */
 	struct access *access;         /* who may ask for what */
 	struct clients *clients;       /* who is connected to the control socket */
+	struct remote *remote;         /* who comes over TCP */
 	struct hub_audit *audit;       /* who changed what */
 	struct secret_socket *secrets; /* where they are set and shown */
 	struct bgp_queries *queries;   /* what bgp was asked for operators */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/api/remote.h"
 #include "hub/child/child.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
@@ -34,11 +35,12 @@ struct live {
 	bool lacks_sockets;
 	int metrics_fd; /* bound; -1: there is to be none, or it is the one that is there */
 	int api_fd;     /* the same, for api */
+	int remote_fd;  /* bound for the API over TCP; -1 as above */
 };
 
-static bool same_metrics(const struct concentrator_conf *a, const struct concentrator_conf *b)
+static bool same_port(const struct ip_endpoint *a, const struct ip_endpoint *b)
 {
-	return a->metrics.port == b->metrics.port && addr_equal(&a->metrics.addr, &b->metrics.addr);
+	return a->port == b->port && addr_equal(&a->addr, &b->addr);
 }
 
 static void close_fd(int *fd)
@@ -51,7 +53,7 @@ static void close_fd(int *fd)
 static bool bind_metrics(
 	struct live *live, const struct ip_endpoint *at, char error[CONFIG_ERROR_SIZE])
 {
-	if (!hub_metrics_bind(at, &live->metrics_fd, error))
+	if (!hub_tcp_bind("metrics", at, &live->metrics_fd, error))
 		return false;
 	if (live->metrics_fd < 0)
 		return true;
@@ -69,29 +71,33 @@ static bool same_endpoints(const struct concentrator_conf *a, const struct conce
 	       !memcmp(a->endpoints, b->endpoints, sizeof(a->endpoints));
 }
 
-static bool may_lack(bool in_any_case, const char *what)
+/* False: it cannot be had, and must be. */
+static bool is_had(bool had, bool in_any_case, const char *error)
 {
-	if (in_any_case)
-		log_warn("%s; it is tried again each second", what);
-	return in_any_case;
+	if (!had && in_any_case)
+		log_warn("%s; it is tried again each second", error);
+	return had || in_any_case;
 }
 
 struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next, bool in_any_case,
 	char error[CONFIG_ERROR_SIZE])
 {
+	const struct concentrator_conf *is = &h->config->concentrator;
 	struct live *live = calloc(1, sizeof(*live));
 
 	if (!live)
 		abort();
-	live->metrics_fd = live->api_fd = -1;
-	live->lacks_sockets = !same_endpoints(&h->config->concentrator, next) &&
+	live->metrics_fd = live->api_fd = live->remote_fd = -1;
+	live->lacks_sockets = !same_endpoints(is, next) &&
 			      !hub_outside_sockets_open(h, next, &live->sockets, error);
-	if (live->lacks_sockets && !may_lack(in_any_case, error))
-		goto fail;
-	if (same_metrics(&h->config->concentrator, next) ||
-		bind_metrics(live, &next->metrics, error) || may_lack(in_any_case, error))
+	if (is_had(!live->lacks_sockets, in_any_case, error) &&
+		is_had(same_port(&is->metrics, &next->metrics) ||
+				bind_metrics(live, &next->metrics, error),
+			in_any_case, error) &&
+		is_had(same_port(&is->api, &next->api) ||
+				hub_tcp_bind("api", &next->api, &live->remote_fd, error),
+			in_any_case, error))
 		return live;
-fail:
 	live_free(live);
 	return NULL;
 }
@@ -102,6 +108,7 @@ void live_free(struct live *own_live)
 		return;
 	close_fd(&own_live->metrics_fd);
 	close_fd(&own_live->api_fd);
+	close_fd(&own_live->remote_fd);
 	outside_sockets_close(&own_live->sockets);
 	free(own_live);
 }
@@ -112,7 +119,7 @@ static void move_metrics(struct hub *h, const struct ip_endpoint *at, struct liv
 	int before = h->host->metrics_fd;
 	char error[CONFIG_ERROR_SIZE];
 
-	if (live->metrics_fd >= 0 && !hub_metrics_listen(at, live->metrics_fd, error)) {
+	if (live->metrics_fd >= 0 && !hub_tcp_listen("metrics", at, live->metrics_fd, error)) {
 		log_warn("%s; it is tried again each second", error);
 		close_fd(&live->metrics_fd);
 		close_fd(&live->api_fd);
@@ -124,11 +131,46 @@ static void move_metrics(struct hub *h, const struct ip_endpoint *at, struct liv
 	close_fd(&before);
 }
 
+/* As for metrics; hub itself accepts who comes, and the remote process begins with the port. */
+static void move_api(struct hub *h, const struct ip_endpoint *at, struct live *live)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	if (live->remote_fd >= 0 && !hub_tcp_listen("api", at, live->remote_fd, error)) {
+		log_warn("%s; it is tried again each second", error);
+		close_fd(&live->remote_fd);
+	}
+	remote_listen(h, live->remote_fd);
+	live->remote_fd = -1;
+	process_switch(&h->processes[PROCESS_REMOTE], addr_is_set(&at->addr));
+}
+
+static void look_at_api(struct hub *h)
+{
+	const struct ip_endpoint *at = &h->config->concentrator.api;
+	bool was_missing = h->model.host.api_missing;
+	char text[ENDPOINT_STR_SIZE], error[CONFIG_ERROR_SIZE];
+	int fd;
+
+	h->model.host.api_missing = false;
+	if (remote_listens(h) || !addr_is_set(&at->addr))
+		return;
+	if (hub_tcp_open("api", at, &fd, error)) {
+		remote_listen(h, fd);
+		log_info("the API is served at %s now", endpoint_format(at, text));
+		return;
+	}
+	h->model.host.api_missing = true;
+	if (!was_missing)
+		log_warn("%s; it is tried again each second", error);
+}
+
 void hub_live_look(struct hub *h)
 {
 	const struct ip_endpoint *at = &h->config->concentrator.metrics;
 	char text[ENDPOINT_STR_SIZE], error[CONFIG_ERROR_SIZE];
 
+	look_at_api(h);
 	h->model.host.metrics_missing = false;
 	if (h->host->metrics_fd < 0 && addr_is_set(&at->addr)) {
 		h->model.host.metrics_missing = !hub_metrics_open(h, error);
@@ -203,8 +245,10 @@ void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct 
 		child_configure(h, PROCESS_BGP);
 	if (was->route_table != is->route_table)
 		hub_routes_move(h, is->route_table);
-	if (!same_metrics(was, is))
+	if (!same_port(&was->metrics, &is->metrics))
 		move_metrics(h, &is->metrics, live);
 	if (!same_endpoints(was, is))
 		move_endpoints(h, was, live);
+	if (!same_port(&was->api, &is->api))
+		move_api(h, &is->api, live);
 }

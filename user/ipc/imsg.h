@@ -110,11 +110,13 @@ enum imsg_type {
 	IMSG_BFD_SESSION, /* struct imsg_bfd_session, fd: UDP 3784 of the inside address */
 
 	/* hub <-> api */
-	IMSG_API_CLIENT,  /* struct imsg_api_client, fd: connection to the control socket */
-	IMSG_API_GONE,    /* struct imsg_api_client, both ways: it is closed; it is to give way */
-	IMSG_API_HTTP,    /* none, fd: listening TCP socket for metrics */
-	IMSG_API_REQUEST, /* struct imsg_api_request, bytes */
-	IMSG_API_REPLY,   /* struct imsg_api_reply, bytes */
+	IMSG_API_CLIENT, /* struct imsg_api_client, fd: connection of somebody's */
+	IMSG_API_GONE,   /* struct imsg_api_client, both ways: it is closed; it is to give way */
+	IMSG_API_HTTP,   /* none, fd: listening TCP socket for metrics */
+	IMSG_API_CREDENTIAL, /* struct imsg_api_credential, fd: a part of what remote speaks TLS with */
+	IMSG_API_CERTIFICATE, /* struct imsg_api_certificate, of remote: what a client has shown */
+	IMSG_API_REQUEST,     /* struct imsg_api_request, bytes */
+	IMSG_API_REPLY,       /* struct imsg_api_reply, bytes */
 
 	IMSG_TYPES
 };

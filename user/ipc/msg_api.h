@@ -6,6 +6,7 @@
 #ifndef SLUICE_IPC_MSG_API_H
 #define SLUICE_IPC_MSG_API_H
 
+#include "crypto/cert.h"
 #include "ipc/imsg.h"
 
 /* Each has a row in verbs.c, and an answer in hub/api/requests.c. */
@@ -69,15 +70,37 @@ enum api_verb {
 #define API_CLIENTS_ROOT   16             /* of them for root alone */
 #define API_CLIENTS_USER   16             /* of one other user */
 #define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
+#define API_REMOTE_MAX     256            /* connections over TCP at a time */
+#define API_REMOTE_NETWORK 32             /* of them from one address; of IPv6: from one /64 */
 #define API_MATCH_ANY      UINT64_MAX     /* If-Match: *, there must be a document */
 #define API_TOKEN_SIZE     96             /* of what a client shows as a token, with its NUL */
 #define API_TOKEN_ID_SIZE  9
 #define API_TOKEN_DAYS_MAX 366
 #define API_TOKEN_DAYS     30 /* where nothing is said */
 
-/* A connection to the control socket. Hub, which accepted it, knows who is there. */
+/*
+ * Numbers of api, and of remote, which has those who come over TCP, are below this one. Hub adds it to all that remote
+ * says, so that neither can speak of what belongs to the other.
+ */
+#define API_OF_REMOTE 0x80000000u
+
+/* A connection. Hub, which accepted it, knows who is there. */
 struct imsg_api_client {
-	uint32_t number; /* not 0 */
+	uint32_t number;     /* not 0 */
+	struct ip_addr from; /* over TCP; else of no family */
+};
+
+/* What remote speaks TLS with, in parts: the chain first. It takes effect when no part is left. */
+struct imsg_api_credential {
+	uint32_t part; /* enum credential_part */
+	uint32_t left; /* that follow */
+};
+
+/* A client's certificate, which remote has verified. So it is remote's word, and hub gives what remote may, no more. */
+struct imsg_api_certificate {
+	uint32_t client;
+	char subject[CERT_NAME_SIZE];
+	char fingerprint[CERT_PRINT_SIZE];
 };
 
 struct imsg_api_request {

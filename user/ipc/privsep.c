@@ -54,11 +54,16 @@ static const int data_calls[] = {SC(recvmmsg), SC(sendmmsg), SC(getsockopt), SC(
  */
 static const int api_calls[] = {SC(accept4), SC(shutdown), SC(memfd_create), -1};
 
+/* The same; TLS is set up anew with each certificate. */
+static const int remote_calls[] = {SC(shutdown), SC(memfd_create), SC(epoll_create1),
+	SC(getsockopt), SC(getpeername), SC(getrusage), -1};
+
 static const struct role_calls roles[] = {
 	{"ike", ike_calls, NULL},
 	{"bgp", bgp_calls, allow_ip_sockets},
 	{"data", data_calls, NULL},
 	{"api", api_calls, NULL},
+	{"remote", remote_calls, NULL},
 };
 
 #define ROLES (sizeof(roles) / sizeof(roles[0]))

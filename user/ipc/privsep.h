@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api". */
+/* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api", "sluice-remote". */
 const char *privsep_user(const char *role, char name[32]);
 
 /* Its number; 0 when it does not exist. */

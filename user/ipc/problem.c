@@ -13,6 +13,7 @@ const struct problem_row problems[PROBLEMS] = {
 	[PROBLEM_NO_SUCH_REVISION] = {404, "Not Found", "no-such-revision"},
 	[PROBLEM_NOT_CONNECTED] = {403, "Forbidden", "not-connected"},
 	[PROBLEM_WRONG_TOKEN] = {401, "Unauthorized", "wrong-token"},
+	[PROBLEM_UNKNOWN] = {401, "Unauthorized", "not-signed-in"},
 	[PROBLEM_FORBIDDEN] = {403, "Forbidden", "forbidden"},
 	[PROBLEM_NO_SUCH_SECRET] = {404, "Not Found", "no-such-secret"},
 	[PROBLEM_NO_SUCH_TOKEN] = {404, "Not Found", "no-such-token"},

@@ -22,6 +22,7 @@ enum problem {
 	PROBLEM_NO_SUCH_REVISION, /* it is not kept, or never was */
 	PROBLEM_NOT_CONNECTED,    /* hub does not know who asks */
 	PROBLEM_WRONG_TOKEN,      /* what is shown as one is none, or no longer */
+	PROBLEM_UNKNOWN,          /* it is not said who asks, or nobody vouches for it */
 	PROBLEM_FORBIDDEN,        /* whoever asks may not */
 	PROBLEM_NO_SUCH_SECRET,   /* none is called that */
 	PROBLEM_NO_SUCH_TOKEN,    /* none has that id */

@@ -24,6 +24,7 @@ const char *const process_names[PROCESS_ROLES] = {
 	[PROCESS_IKE] = "ike",
 	[PROCESS_BGP] = "bgp",
 	[PROCESS_API] = "api",
+	[PROCESS_REMOTE] = "remote",
 };
 
 __attribute__((noreturn)) static void run_child(const struct process *p, int channel_fd)
@@ -80,7 +81,7 @@ static void on_restart(int fd, short what, void *arg)
 	struct process *p = arg;
 
 	(void)fd, (void)what;
-	if (p->stopping || p->pid > 0)
+	if (p->stopping || p->off || p->pid > 0)
 		return;
 	p->restarts++;
 	process_start(p);
@@ -142,7 +143,7 @@ bool process_reap(struct process *p, pid_t pid, int status)
 	p->ready = false;
 	imsg_channel_free(p->channel);
 	p->channel = NULL;
-	if (!p->stopping && !p->asked) {
+	if (!p->stopping && !p->asked && !p->off) {
 		if (WIFSIGNALED(status))
 			log_error("%s was ended by signal %d (%s), starting it again",
 				process_names[p->role], WTERMSIG(status),
@@ -152,9 +153,20 @@ bool process_reap(struct process *p, pid_t pid, int status)
 				process_names[p->role], WEXITSTATUS(status));
 	}
 	p->on_end(p->context, p);
-	if (!p->stopping)
+	if (!p->stopping && !p->off)
 		schedule_restart(p);
 	return true;
+}
+
+void process_switch(struct process *p, bool on)
+{
+	if (p->off == !on)
+		return;
+	p->off = !on;
+	if (!on)
+		process_send(p, IMSG_SHUTDOWN, -1, NULL, 0);
+	else if (p->pid <= 0 && !p->stopping)
+		process_start(p);
 }
 
 void process_restart(struct process *p, const char *why)
@@ -168,7 +180,7 @@ void process_restart(struct process *p, const char *why)
 
 bool process_failed_early(const struct process *p)
 {
-	return p->pid <= 0 && !p->was_ready && !p->asked;
+	return p->pid <= 0 && !p->was_ready && !p->asked && !p->off;
 }
 
 void process_watch(struct process *p, uint64_t now)

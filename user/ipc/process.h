@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The four children of `hub`: started as fresh executions of the same binary, restarted when they
+ * The children of `hub`: started as fresh executions of the same binary, restarted when they
  * end, with a pause that grows while they keep ending soon after their start.
  */
 #ifndef SLUICE_IPC_PROCESS_H
@@ -18,6 +18,7 @@ enum process_role {
 	PROCESS_IKE,
 	PROCESS_BGP,
 	PROCESS_API,
+	PROCESS_REMOTE, /* as api, for who comes over TCP; only where that is configured */
 	PROCESS_ROLES,
 };
 
@@ -32,6 +33,7 @@ struct process {
 	bool ready;                   /* IMSG_READY came */
 	bool was_ready;               /* at some time */
 	bool stopping;
+	bool off; /* it is not there, and is not to be */
 	struct watchdog watchdog;
 	bool asked; /* to end, so that it starts again */
 	uint64_t started_ns;
@@ -48,6 +50,9 @@ struct process {
 
 /* Starts the child. The callbacks and role must be set. */
 void process_start(struct process *p);
+
+/* From now on it is to be there, or not; it starts, or is asked to end. */
+void process_switch(struct process *p, bool on);
 
 /* To be called for a pid that waitpid() returned; true when it was this child's. */
 bool process_reap(struct process *p, pid_t pid, int status);

@@ -62,6 +62,7 @@ enum verb_option {
 	VERB_FORMAT = 1 << 17,      /* --format: of the command's file, or of what it prints */
 	VERB_CHOOSE = 1 << 18,      /* the command can choose sites */
 	VERB_FAIL = 1 << 19,        /* --fail: what an outage would do */
+	VERB_LOCAL = 1 << 20,       /* not over TCP: it is about keys, or who may what */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

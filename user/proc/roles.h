@@ -12,5 +12,6 @@ int proc_ike_run(int hub_fd);
 int proc_bgp_run(int hub_fd);
 int proc_data_run(int hub_fd);
 int proc_api_run(int hub_fd);
+int proc_remote_run(int hub_fd);
 
 #endif

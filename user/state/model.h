@@ -13,7 +13,7 @@
 #include "state/site.h"
 #include "state/unknown.h"
 
-#define MODEL_PROCESSES 5
+#define MODEL_PROCESSES 6
 
 /* What the hub needs of its host, as it was when hub looked last. */
 struct model_host {
@@ -28,13 +28,14 @@ struct model_host {
 	bool ike_unheard;         /* IKE comes in, and does not reach ike */
 	bool inside_gone;         /* and cannot be made again */
 	bool metrics_missing;     /* the address that they are served at cannot be had */
+	bool api_missing;         /* the same of the API over TCP */
 	bool rule_wrong
 		[CONFIG_ENDPOINTS]; /* that forwards nothing from the device: it stands, or does not */
 };
 
 struct model_process {
-	const char *name;
-	int pid; /* 0: it is not there */
+	const char *name; /* NULL: none */
+	int pid;          /* 0: it is not there */
 	unsigned int restarts, silent_s;
 	uint64_t uptime_s, rss_kb;
 };

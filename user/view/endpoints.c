@@ -88,6 +88,9 @@ json_t *view_endpoints(const struct model *m)
 				"should be, see the log",
 				m->host.outside[i].name, NULL);
 	}
+	if (m->host.api_missing)
+		warn(warnings, "%s", "the API over TCP: its address cannot be had now, see the log",
+			NULL);
 	if (m->host.metrics_missing)
 		warn(warnings, "%s",
 			"metrics are not served: their address cannot be had now, see the log",

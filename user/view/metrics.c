@@ -202,7 +202,7 @@ void view_metrics(FILE *f, const struct model *m)
 		"Events of tunnels that could not be written into the files of log_directory.");
 	fprintf(f, "sluice_log_events_lost_total %llu\n", (unsigned long long)m->events_lost);
 	write_head(f, silent, "gauge", "How long a process has not answered hub.");
-	for (int i = 1; i < MODEL_PROCESSES; i++)
+	for (int i = 1; i < MODEL_PROCESSES && m->plane.processes[i].name; i++)
 		fprintf(f, "%s{process=\"%s\"} %u\n", silent, m->plane.processes[i].name,
 			m->plane.processes[i].silent_s);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {

@@ -463,8 +463,10 @@ json_t *view_dataplane(const struct model *m)
 	if (p->bfd_unhurried)
 		snprintf(
 			bfd, sizeof(bfd), "no real-time priority (%s)", strerror(p->bfd_unhurried));
-	for (int i = 0; i < MODEL_PROCESSES; i++)
-		json_array_append_new(processes, process_json(&p->processes[i], i > 0));
+	for (int i = 0; i < MODEL_PROCESSES; i++) {
+		if (p->processes[i].name)
+			json_array_append_new(processes, process_json(&p->processes[i], i > 0));
+	}
 	xdp_modes(&m->host, xdp, sizeof(xdp));
 	snprintf(mode, sizeof(mode), "XDP %s, TC %s, offloads %s, %s", xdp, p->inside_mode,
 		p->offloads, p->data_mode);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/api/access_internal.h"
+#include "hub/secret/certificates.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* Of nobody; over TCP changes are counted as its. */
+#define REMOTE_UID ((uid_t)-1)
 #define READ_WRITE (ACL_READ | ACL_WRITE)
 
 static void on_groups(void *context);
@@ -99,8 +102,9 @@ void access_set(struct hub *h, int listener)
 	for (size_t i = 0; i < CONFIG_ACCESS_MAX; i++) {
 		gid_t gid = (gid_t)-1;
 		enum group_known known =
-			i < conf->count ? groups_find(a->groups_known, conf->grants[i].group, &gid)
-					: GROUP_UNKNOWN;
+			i < conf->count && conf->grants[i].group[0]
+				? groups_find(a->groups_known, conf->grants[i].group, &gid)
+				: GROUP_UNKNOWN;
 
 		a->groups[i] = known == GROUP_FOUND ? gid : (gid_t)-1;
 		if (known == GROUP_NONE)
@@ -159,6 +163,26 @@ void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *g
 	}
 }
 
+void access_of_remote(const struct hub *h, const struct ip_endpoint *from, const char *subject,
+	const char *fingerprint, struct asker *asker)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+
+	memset(asker, 0, sizeof(*asker));
+	asker->who = (struct ucred){.uid = REMOTE_UID, .gid = (gid_t)-1};
+	asker->remote = true;
+	asker->cap.role = c->api_role;
+	asker->from = *from;
+	snprintf(asker->subject, sizeof(asker->subject), "%s", subject);
+	snprintf(asker->fingerprint, sizeof(asker->fingerprint), "%s", fingerprint);
+	for (uint32_t i = 0; subject[0] && i < c->access.count; i++) {
+		const struct user_grant *g = &c->access.grants[i];
+
+		if (g->certificate[0] && certificates_same_subject(g->certificate, subject))
+			asker->grants[asker->count++] = g->grant;
+	}
+}
+
 gid_t *access_groups_of(int fd, size_t *count)
 {
 	socklen_t len = 0;
@@ -205,34 +229,47 @@ bool access_show(const struct hub *h, const char *bearer, struct asker *asker)
 }
 
 /* Its own place, or the one of who has been quiet for longest. */
-static struct wrong_tokens *wrong_of(const struct hub *h, uid_t uid)
+static struct wrong_tokens *wrong_of(const struct hub *h, uint64_t who)
 {
 	struct wrong_tokens *all = h->access->wrong, *w = all;
 
-	for (size_t i = 0; i < WRONG_USERS_MAX && w->uid != uid; i++) {
-		if (all[i].uid == uid || all[i].paid_ns < w->paid_ns)
+	for (size_t i = 0; i < WRONG_USERS_MAX && w->who != who; i++) {
+		if (all[i].who == who || all[i].paid_ns < w->paid_ns)
 			w = &all[i];
 	}
 	return w;
 }
 
-bool access_tired(const struct hub *h, uid_t uid, uint64_t now)
+bool access_tired(const struct hub *h, uint64_t who, uint64_t now)
 {
 	const uint64_t each = ACCESS_WRONG_EACH_S * CLOCK_SECOND;
-	const struct wrong_tokens *w = wrong_of(h, uid);
+	const struct wrong_tokens *w = wrong_of(h, who);
 
-	return w->uid == uid && w->paid_ns > now &&
+	return w->who == who && w->paid_ns > now &&
 	       w->paid_ns - now > (ACCESS_WRONG_BURST - 1) * each;
 }
 
-void access_was_wrong(struct hub *h, uid_t uid, uint64_t now)
+void access_was_wrong(struct hub *h, uint64_t who, uint64_t now)
 {
-	struct wrong_tokens *w = wrong_of(h, uid);
+	struct wrong_tokens *w = wrong_of(h, who);
 
-	if (w->uid != uid || w->paid_ns < now)
+	if (w->who != who || w->paid_ns < now)
 		w->paid_ns = now;
-	w->uid = uid;
+	w->who = who;
 	w->paid_ns += ACCESS_WRONG_EACH_S * CLOCK_SECOND;
+}
+
+uint64_t asker_number(const struct asker *a)
+{
+	struct ip_prefix network;
+	uint64_t n = 14695981039346656037u; /* FNV-1a */
+
+	if (!a->remote)
+		return a->who.uid;
+	network = addr_network(&a->from.addr);
+	for (unsigned int i = 0; i < addr_len(&network.addr); i++)
+		n = (n ^ network.addr.bytes[i]) * 1099511628211u;
+	return n | 1ull << 63;
 }
 
 /* ---- what may be done ---- */
@@ -243,7 +280,8 @@ bool asker_may(const struct asker *a, enum may right, const char *group)
 
 	for (unsigned int i = 0; i < a->count; i++)
 		may = may || grant_covers(&a->grants[i], right, group);
-	return may && (!a->by_token || grant_covers(&a->token.grant, right, group));
+	return may && (!a->by_token || grant_covers(&a->token.grant, right, group)) &&
+	       (!a->remote || grant_covers(&a->cap, right, group));
 }
 
 bool asker_may_somewhere(const struct asker *a, enum may right)
@@ -262,15 +300,40 @@ bool asker_has(const struct asker *a, const struct grant *grant)
 
 	for (unsigned int i = 0; i < a->count; i++)
 		has = has || grant_within(grant, &a->grants[i]);
-	return has && (!a->by_token || grant_within(grant, &a->token.grant));
+	return has && (!a->by_token || grant_within(grant, &a->token.grant)) &&
+	       (!a->remote || grant_within(grant, &a->cap));
+}
+
+static json_t *remote_json(const struct asker *a)
+{
+	char from[ENDPOINT_STR_SIZE];
+	json_t *o = json_pack("{s:s}", "from", endpoint_format(&a->from, from));
+
+	if (!a->subject[0])
+		return o;
+	json_object_set_new(o, "certificate", json_string(a->subject));
+	json_object_set_new(o, "fingerprint", json_string(a->fingerprint));
+	return o;
 }
 
 json_t *asker_json(const struct asker *a)
 {
-	json_t *o = json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)a->who.uid, "gid",
-		(json_int_t)a->who.gid, "pid", (json_int_t)a->who.pid);
+	json_t *o = a->remote ? remote_json(a)
+			      : json_pack("{s:I, s:I, s:I}", "uid", (json_int_t)a->who.uid, "gid",
+					(json_int_t)a->who.gid, "pid", (json_int_t)a->who.pid);
 
 	if (a->by_token && a->token.id[0])
 		json_object_set_new(o, "token", json_string(a->token.id));
 	return o;
+}
+
+const char *asker_text(const struct asker *a, char text[ASKER_TEXT_SIZE])
+{
+	char from[ENDPOINT_STR_SIZE];
+
+	if (a->remote)
+		snprintf(text, ASKER_TEXT_SIZE, "%s", endpoint_format(&a->from, from));
+	else
+		snprintf(text, ASKER_TEXT_SIZE, "uid %u", (unsigned int)a->who.uid);
+	return text;
 }

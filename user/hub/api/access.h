@@ -14,12 +14,19 @@
 
 /* Somebody, and what was granted. */
 struct asker {
-	struct ucred who;
+	struct ucred who; /* of nobody, where it came over TCP */
 	unsigned int count;
 	struct grant grants[CONFIG_ACCESS_MAX + 1]; /* each alone */
 	bool by_token;
 	struct token token; /* then: within its grant only */
+	bool remote;        /* over TCP: within `cap` only, whatever else */
+	struct grant cap;
+	struct ip_endpoint from;
+	char subject[CERT_NAME_SIZE],
+		fingerprint[CERT_PRINT_SIZE]; /* of its certificate; "": none */
 };
+
+#define ASKER_TEXT_SIZE (ENDPOINT_STR_SIZE + 8)
 
 /* Tokens are those of the directory. */
 struct access *access_new(const char *directory, struct hub *h);
@@ -41,6 +48,9 @@ void access_of_user(const struct hub *h, const struct ucred *who, const gid_t *g
 
 /* The groups of whoever is connected, beside its own (unix(7)), for free(); NULL: none, or nobody can tell. */
 gid_t *access_groups_of(int fd, size_t *count);
+/* The same of who comes over TCP: what `access` grants to its certificate, whose subject is "" where there is none. */
+void access_of_remote(const struct hub *h, const struct ip_endpoint *from, const char *subject,
+	const char *fingerprint, struct asker *asker);
 /* The same of whoever is connected to a socket of hub's. False: the kernel does not say who it is. */
 bool access_of_peer(const struct hub *h, int fd, struct asker *asker);
 
@@ -53,8 +63,10 @@ bool access_show(const struct hub *h, const char *bearer, struct asker *asker);
 /* Whether so many wrong ones were shown by a user lately that no more are looked at. One that is wrong is counted. */
 #define ACCESS_WRONG_BURST  10
 #define ACCESS_WRONG_EACH_S 10
-bool access_tired(const struct hub *h, uid_t uid, uint64_t now);
-void access_was_wrong(struct hub *h, uid_t uid, uint64_t now);
+bool access_tired(const struct hub *h, uint64_t who, uint64_t now);
+void access_was_wrong(struct hub *h, uint64_t who, uint64_t now);
+/* The number of a user for that: its uid, or another one of the network that it comes from. */
+uint64_t asker_number(const struct asker *a);
 
 /* Whether it may do so with sites of a group; "": with the whole hub. */
 bool asker_may(const struct asker *a, enum may right, const char *group);
@@ -63,8 +75,10 @@ bool asker_may_somewhere(const struct asker *a, enum may right);
 /* Whether all of `grant` is within what it has been granted. */
 bool asker_has(const struct asker *a, const struct grant *grant);
 
-/* {"uid", "gid", "pid", "token"}, the last one of who has shown one */
+/* {"uid", "gid", "pid"}, or over TCP {"from", "certificate", "fingerprint"}; "token" of who has shown one */
 json_t *asker_json(const struct asker *a);
+/* "uid 1000", or where it comes from */
+const char *asker_text(const struct asker *a, char text[ASKER_TEXT_SIZE]);
 
 /* ---- seen.c ---- */
 

@@ -15,7 +15,7 @@ struct access {
 	gid_t owner;                     /* its group */
 	gid_t groups[CONFIG_ACCESS_MAX]; /* of each grant of the configuration; -1: there is none */
 	struct wrong_tokens {
-		uid_t uid;
+		uint64_t who;     /* asker_number() */
 		uint64_t paid_ns; /* when all of them will have had their time */
 	} wrong[WRONG_USERS_MAX];
 	struct asker asker; /* who asks now */

@@ -15,8 +15,11 @@
 
 static void send_parts(struct hub *h, struct imsg_api_reply reply, const char *text)
 {
-	struct process *api = &h->processes[PROCESS_API];
+	struct process *api =
+		&h->processes[reply.id & API_OF_REMOTE ? PROCESS_REMOTE : PROCESS_API];
 	size_t left = strlen(text);
+
+	reply.id &= ~API_OF_REMOTE;
 
 	do {
 		size_t n = left < REPLY_CHUNK ? left : REPLY_CHUNK;

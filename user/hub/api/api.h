@@ -44,6 +44,8 @@ struct clients *clients_new(void);
 void clients_free(struct clients *c);
 /* A new api process: nobody is connected to it yet. `listener` stays the caller's. */
 void hub_clients_begin(struct hub *h, int listener);
+/* Nobody waits any more for what the api process has asked, or with API_OF_REMOTE the one for TCP. */
+void hub_clients_forget(struct hub *h, uint32_t of);
 void hub_client_gone(struct hub *h, uint32_t number);
 /* NULL: nobody who is connected has this number and may still ask. */
 const struct ucred *hub_client_who(struct hub *h, uint32_t number, uint64_t now);
@@ -76,8 +78,8 @@ bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now);
 bool hub_audit_is_open(const struct hub *h, uint32_t request);
 /* What came of it; nothing happens for a request that was not begun. */
 void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer);
-/* The api process has ended: its ids mean nothing any more. */
-void hub_audit_forget(struct hub *h);
+/* The api process has ended, or the one of API_OF_REMOTE: its ids mean nothing any more. */
+void hub_audit_forget(struct hub *h, uint32_t of);
 /* What the daemon does by itself: its number. 0, after a line of the log: it could not be written down. */
 uint64_t hub_audit_note(struct hub *h, const char *verb, const char *outcome, const char *detail);
 /* What came of that. */
@@ -95,8 +97,8 @@ struct bgp_queries *bgp_queries_new(void);
 void bgp_queries_free(struct bgp_queries *q);
 void hub_bgp_ask(struct hub *h, const struct imsg_api_request *request);
 void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer);
-/* The api process has ended: what bgp still answers is for nobody. */
-void hub_bgp_queries_forget(struct hub *h);
+/* The api process has ended, or the one of API_OF_REMOTE: what bgp still answers it is for nobody. */
+void hub_bgp_queries_forget(struct hub *h, uint32_t of);
 /* Gives up those that are older than `age_ns`: 0 when bgp has ended. */
 void hub_bgp_queries_expire(struct hub *h, uint64_t age_ns);
 

@@ -249,14 +249,15 @@ void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
 		      : "");
 }
 
-void hub_audit_forget(struct hub *h)
+void hub_audit_forget(struct hub *h, uint32_t of)
 {
 	struct hub_audit *a = h->audit;
 
 	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++) {
-		if (a->open[i].request)
-			note_outcome(a, a->open[i].number, "unknown",
-				"the api process ended before the change did");
+		if (!a->open[i].request || (a->open[i].request & API_OF_REMOTE) != of)
+			continue;
+		note_outcome(a, a->open[i].number, "unknown",
+			"the api process ended before the change did");
 		a->open[i].request = 0;
 	}
 }

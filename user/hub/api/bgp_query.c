@@ -130,13 +130,14 @@ void hub_bgp_answer(struct hub *h, const struct imsg_bgp_answer *answer)
 	add_path(h, p, &answer->path);
 }
 
-void hub_bgp_queries_forget(struct hub *h)
+void hub_bgp_queries_forget(struct hub *h, uint32_t of)
 {
 	for (int i = 0; i < BGP_QUERIES_MAX; i++) {
 		struct bgp_query *p = &h->queries->list[i];
 
-		if (p->id)
-			json_decref(p->paths);
+		if (!p->id || (p->request & API_OF_REMOTE) != of)
+			continue;
+		json_decref(p->paths);
 		*p = (struct bgp_query){0};
 	}
 }

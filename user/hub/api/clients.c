@@ -10,6 +10,7 @@
 #include "hub/api/api.h"
 
 #include "hub/api/access.h"
+#include "hub/api/remote.h"
 #include "hub/apply.h"
 
 #include "base/clock.h"
@@ -300,6 +301,13 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	event_add(c->accept, NULL);
 }
 
+void hub_clients_forget(struct hub *h, uint32_t of)
+{
+	hub_audit_forget(h, of);
+	hub_apply_nobody_waits(h, of);
+	hub_bgp_queries_forget(h, of);
+}
+
 void hub_clients_begin(struct hub *h, int listener)
 {
 	struct clients *c = h->clients;
@@ -307,9 +315,7 @@ void hub_clients_begin(struct hub *h, int listener)
 	for (unsigned int i = 0; i < API_CLIENTS_MAX; i++)
 		let_go(&c->connected[i]);
 	access_set(h, listener);
-	hub_audit_forget(h);
-	hub_apply_nobody_waits(h);
-	hub_bgp_queries_forget(h);
+	hub_clients_forget(h, 0);
 	if (c->accept)
 		event_free(c->accept);
 	if (!c->again)
@@ -346,8 +352,11 @@ const struct ucred *hub_client_who(struct hub *h, uint32_t number, uint64_t now)
 
 bool hub_client_asks(struct hub *h, uint32_t number, uint64_t now, struct asker *asker)
 {
-	struct client *c = who_may_ask(h, number, now);
+	struct client *c;
 
+	if (number & API_OF_REMOTE)
+		return remote_asks(h, number & ~API_OF_REMOTE, now, asker);
+	c = who_may_ask(h, number, now);
 	if (!c)
 		return false;
 	c->asked = true;

@@ -160,9 +160,11 @@ void groups_look_up(struct groups *g, struct event_base *base, const struct acce
 	if (!l)
 		abort();
 	l->of = g;
-	for (; l->count < conf->count; l->count++)
-		memcpy(l->list[l->count].name, conf->grants[l->count].group,
-			sizeof(l->list[0].name));
+	for (uint32_t i = 0; i < conf->count; i++) {
+		if (conf->grants[i].group[0])
+			memcpy(l->list[l->count++].name, conf->grants[i].group,
+				sizeof(l->list[0].name));
+	}
 	g->base = base;
 	if (!g->job) {
 		begin(g, l);

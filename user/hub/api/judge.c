@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WRONG_REMOTE_UID ((uid_t)-2) /* of nobody */
+
 __attribute__((format(printf, 2, 3))) static json_t *refuse(
 	enum problem problem, const char *format, ...)
 {
@@ -53,10 +55,14 @@ static bool is_of_the_port(const struct hub *h, const struct imsg_api_request *r
 static json_t *wrong_token(
 	struct hub *h, const struct imsg_api_request *r, const struct asker *asker, uint64_t now)
 {
-	access_was_wrong(h, asker->who.uid, now);
-	if (hub_audit_allows(h, asker->who.uid, now) && !hub_audit_wrong_token(h, r, asker))
-		log_error("audit log: that uid %u has shown a wrong token could not be written: %s",
-			(unsigned int)asker->who.uid, strerror(errno));
+	/* Whoever floods the log over TCP must not use up the changes of those who may make some. */
+	uid_t counted = asker->remote ? WRONG_REMOTE_UID : asker->who.uid;
+	char text[ASKER_TEXT_SIZE];
+
+	access_was_wrong(h, asker_number(asker), now);
+	if (hub_audit_allows(h, counted, now) && !hub_audit_wrong_token(h, r, asker))
+		log_error("audit log: that %s has shown a wrong token could not be written: %s",
+			asker_text(asker, text), strerror(errno));
 	return refuse(PROBLEM_WRONG_TOKEN, "the token is wrong, or is valid no longer");
 }
 
@@ -71,14 +77,37 @@ static json_t *identify(struct hub *h, const struct imsg_api_request *r, struct 
 	}
 	if (!hub_client_asks(h, r->client, now, asker))
 		return refuse(PROBLEM_NOT_CONNECTED, "whoever asks is not connected");
+	if (!r->bearer[0] && asker->remote && !asker->subject[0])
+		return refuse(PROBLEM_UNKNOWN,
+			"it is not said who asks: a token or a certificate is needed here");
 	if (!r->bearer[0])
 		return NULL;
-	if (access_tired(h, asker->who.uid, now))
+	if (access_tired(h, asker_number(asker), now))
 		return refuse(PROBLEM_WRONG_TOKENS,
 			"you have shown too many wrong tokens; one each %u seconds is looked at "
 			"now",
 			ACCESS_WRONG_EACH_S);
-	return access_show(h, r->bearer, asker) ? NULL : wrong_token(h, r, asker, now);
+	if (!access_show(h, r->bearer, asker))
+		return wrong_token(h, r, asker, now);
+	/* Without a certificate, from which it would take away, it is all that there is. */
+	if (asker->remote && !asker->subject[0])
+		asker->grants[asker->count++] = asker->cap;
+	return NULL;
+}
+
+/* What is refused over TCP, whatever was granted. */
+static json_t *judge_remote(const struct asker *asker, const struct verb_row *row)
+{
+	if (!asker->remote)
+		return NULL;
+	if (row->options & VERB_LOCAL)
+		return refuse(PROBLEM_FORBIDDEN,
+			"you may not do that: it is done at the hub's control socket only");
+	if (!asker->count)
+		return refuse(PROBLEM_FORBIDDEN,
+			"you may not do that: `access` has nothing for the certificate %.120s",
+			asker->subject);
+	return NULL;
 }
 
 /* What cannot be seen is not there. */
@@ -105,6 +134,8 @@ json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site *
 	json_t *refusal = identify(h, r, &asker);
 
 	*site = NULL;
+	if (!refusal)
+		refusal = judge_remote(&asker, row);
 	if (refusal)
 		return refusal;
 	access_begin(h, &asker);
@@ -118,12 +149,12 @@ json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site *
 json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)
 {
 	const struct asker *asker = access_asker(h);
+	char text[ASKER_TEXT_SIZE];
 
 	if (verbs[r->verb].right == RIGHT_READ || r->dry_run)
 		return NULL;
 	if (!hub_audit_allows(h, asker->who.uid, clock_now())) {
-		log_warn("uid %u asks for more changes than one may make",
-			(unsigned int)asker->who.uid);
+		log_warn("%s asks for more changes than one may make", asker_text(asker, text));
 		return problem_json(PROBLEM_TOO_MANY_CHANGES,
 			"nothing was changed: you have made too many changes; one each 10 seconds "
 			"is possible now");

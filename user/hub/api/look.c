@@ -54,6 +54,10 @@ void hub_look_at_processes(struct hub *h)
 		const struct process *p = &h->processes[i];
 		bool there = p->pid > 0;
 
+		if (p->off && !there) {
+			to[i + 1] = (struct model_process){0};
+			continue;
+		}
 		to[i + 1] = (struct model_process){.name = process_names[i],
 			.pid = (int)p->pid,
 			.restarts = p->restarts,

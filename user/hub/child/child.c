@@ -100,6 +100,7 @@ ON_MESSAGE(data, data_reports)
 ON_MESSAGE(ike, ike_reports)
 ON_MESSAGE(bgp, bgp_reports)
 ON_MESSAGE(api, api_requests)
+ON_MESSAGE(remote, remote_requests)
 
 void hub_children_init(struct hub *h, bool verbose)
 {
@@ -108,6 +109,7 @@ void hub_children_init(struct hub *h, bool verbose)
 		[PROCESS_IKE] = on_ike_message,
 		[PROCESS_BGP] = on_bgp_message,
 		[PROCESS_API] = on_api_message,
+		[PROCESS_REMOTE] = on_remote_message,
 	};
 
 	for (int i = 0; i < PROCESS_ROLES; i++) {
@@ -119,4 +121,5 @@ void hub_children_init(struct hub *h, bool verbose)
 			.context = h,
 			.verbose = verbose};
 	}
+	h->processes[PROCESS_REMOTE].off = !addr_is_set(&h->config->concentrator.api.addr);
 }

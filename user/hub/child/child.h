@@ -22,6 +22,7 @@ void child_configure(struct hub *h, enum process_role role);
 void child_ready(void *context, struct imsg *m);
 
 /* What each child may say, and who takes it; context is hub. */
-extern const struct imsg_row ike_reports[], bgp_reports[], data_reports[], api_requests[];
+extern const struct imsg_row ike_reports[], bgp_reports[], data_reports[], api_requests[],
+	remote_requests[];
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/role.h"
 #include "hub/api/api.h"
+#include "hub/api/remote.h"
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_data.h"
@@ -42,16 +43,55 @@ static void take_many(struct hub *h, int fd, const struct imsg_api_request *r)
 	free(bytes);
 }
 
+/* `r` is what the message has, with the rows behind it. */
+static void take_request(struct hub *h, const struct imsg *m, const struct imsg_api_request *r)
+{
+	if (m->fd >= 0 && m->len == sizeof(*r))
+		take_many(h, m->fd, r);
+	else if (m->len - sizeof(*r) != r->rows)
+		log_error("api: a request of another length than it says");
+	else
+		hub_api_request(h, r);
+}
+
 static void on_request(void *context, struct imsg *m)
 {
 	const struct imsg_api_request *r = m->payload;
 
-	if (m->fd >= 0 && m->len == sizeof(*r))
-		take_many(context, m->fd, r);
-	else if (m->len - sizeof(*r) != r->rows)
-		log_error("api: a request of another length than it says");
+	if ((r->id | r->client) & API_OF_REMOTE)
+		log_error("api: a number that is none of its own");
 	else
-		hub_api_request(context, r);
+		take_request(context, m, r);
+}
+
+/* Its numbers become those that hub knows it by, whatever it says. */
+static void on_remote_request(void *context, struct imsg *m)
+{
+	struct imsg_api_request *r = calloc(1, m->len);
+
+	if (!r)
+		abort();
+	memcpy(r, m->payload, m->len);
+	if (r->id && !(r->id & API_OF_REMOTE)) {
+		r->id |= API_OF_REMOTE;
+		r->client |= API_OF_REMOTE;
+		take_request(context, m, r);
+	} else {
+		log_error("remote: a request without a number of its own");
+	}
+	free(r);
+}
+
+static void on_remote_gone(void *context, struct imsg *m)
+{
+	const struct imsg_api_client *gone = m->payload;
+
+	remote_gone(context, gone->number);
+}
+
+static void on_certificate(void *context, struct imsg *m)
+{
+	remote_certificate(context, m->payload);
 }
 
 static void on_client_gone(void *context, struct imsg *m)
@@ -83,6 +123,22 @@ static const struct imsg_field request_fields[] = {
 	IMSG_BOOL(struct imsg_api_request, dry_run),
 	IMSG_TEXT(struct imsg_api_request, allow),
 	{0},
+};
+
+static const struct imsg_field certificate_fields[] = {
+	IMSG_TEXT(struct imsg_api_certificate, subject),
+	IMSG_TEXT(struct imsg_api_certificate, fingerprint),
+	{0},
+};
+
+const struct imsg_row remote_requests[] = {
+	{IMSG_READY, .take = child_ready},
+	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), IMSG_BYTES, IMSG_MAY_FD, request_fields,
+		on_remote_request},
+	{IMSG_API_CERTIFICATE, sizeof(struct imsg_api_certificate), .fields = certificate_fields,
+		.take = on_certificate},
+	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_remote_gone},
+	{.type = IMSG_INVALID},
 };
 
 const struct imsg_row api_requests[] = {

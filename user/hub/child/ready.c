@@ -13,7 +13,7 @@ void child_ready(void *context, struct imsg *m)
 
 	(void)m;
 	for (int i = 0; i < PROCESS_ROLES; i++)
-		all &= h->processes[i].was_ready;
+		all &= h->processes[i].was_ready || i == PROCESS_REMOTE;
 	if (!all || h->started)
 		return;
 	h->started = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each child is told when it starts: all that it has to know, for it knows nothing of before. */
 #include "hub/api/api.h"
+#include "hub/api/remote.h"
 #include "hub/child/child.h"
 
 #include "base/log.h"
@@ -202,6 +203,14 @@ static void start_api(struct hub *h, struct process *p)
 		child_configure(h, p->role);
 }
 
+static void start_remote(struct hub *h, struct process *p)
+{
+	imsg_channel_pace(p->channel, API_WAITING_MAX);
+	remote_begin(h);
+	hub_clients_forget(h, API_OF_REMOTE);
+	remote_send_certificate(h);
+}
+
 void child_start(void *context, struct process *p)
 {
 	static void (*const starts[PROCESS_ROLES])(struct hub *, struct process *) = {
@@ -209,6 +218,7 @@ void child_start(void *context, struct process *p)
 		[PROCESS_IKE] = start_ike,
 		[PROCESS_BGP] = start_bgp,
 		[PROCESS_API] = start_api,
+		[PROCESS_REMOTE] = start_remote,
 	};
 
 	lacks_descriptors = false;

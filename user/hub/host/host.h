@@ -66,12 +66,16 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_teardown(struct hub *h);
 
 /*
- * A socket that is bound for metrics, or -1 where there is to be none; and it listens from then on. Before that nobody
- * connects to it who would be left alone if it is not used. Both, for h->host, by the configuration in force. False with
- * a sentence.
+ * A socket that is bound for "metrics", or -1 where there is to be none; and it listens from then on. Before that nobody
+ * connects to it who would be left alone if it is not used. Both at once; and of the metrics, for h->host, by the
+ * configuration in force. False with a sentence.
  */
-bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
-bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE]);
+bool hub_tcp_bind(
+	const char *what, const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
+bool hub_tcp_listen(
+	const char *what, const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE]);
+bool hub_tcp_open(
+	const char *what, const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE]);
 bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 
 /*

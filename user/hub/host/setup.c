@@ -32,7 +32,7 @@
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
 #define INSIDE_MTU    1500
 
-#define METRICS_BACKLOG 64
+#define TCP_BACKLOG 64
 
 struct host *host_new(void)
 {
@@ -159,14 +159,17 @@ static bool open_control(struct hub *h, char *error)
 	return true;
 }
 
-static bool fail_metrics(const struct ip_endpoint *at, char error[CONFIG_ERROR_SIZE])
+static bool fail_listen(
+	const char *what, const struct ip_endpoint *at, char error[CONFIG_ERROR_SIZE])
 {
-	char text[ENDPOINT_STR_SIZE];
+	char text[ENDPOINT_STR_SIZE], cannot[60];
 
-	return fail(error, "cannot listen for metrics on", endpoint_format(at, text));
+	snprintf(cannot, sizeof(cannot), "cannot listen for %s on", what);
+	return fail(error, cannot, endpoint_format(at, text));
 }
 
-bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
+bool hub_tcp_bind(
+	const char *what, const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
 {
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(at, &ss);
@@ -181,30 +184,35 @@ bool hub_metrics_bind(const struct ip_endpoint *at, int *fd, char error[CONFIG_E
 	(void)setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (*fd >= 0 && !bind(*fd, (struct sockaddr *)&ss, len))
 		return true;
-	(void)fail_metrics(at, error);
+	(void)fail_listen(what, at, error);
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
 	return false;
 }
 
-bool hub_metrics_listen(const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE])
+bool hub_tcp_listen(
+	const char *what, const struct ip_endpoint *at, int fd, char error[CONFIG_ERROR_SIZE])
 {
-	return !listen(fd, METRICS_BACKLOG) || fail_metrics(at, error);
+	return !listen(fd, TCP_BACKLOG) || fail_listen(what, at, error);
 }
 
-bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE])
+bool hub_tcp_open(
+	const char *what, const struct ip_endpoint *at, int *fd, char error[CONFIG_ERROR_SIZE])
 {
-	const struct ip_endpoint *at = &h->config->concentrator.metrics;
-	int *fd = &h->host->metrics_fd;
-
-	if (!hub_metrics_bind(at, fd, error))
+	if (!hub_tcp_bind(what, at, fd, error))
 		return false;
-	if (*fd < 0 || hub_metrics_listen(at, *fd, error))
+	if (*fd < 0 || hub_tcp_listen(what, at, *fd, error))
 		return true;
 	close(*fd);
 	*fd = -1;
 	return false;
+}
+
+bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE])
+{
+	return hub_tcp_open(
+		"metrics", &h->config->concentrator.metrics, &h->host->metrics_fd, error);
 }
 
 /* Tunnels do not wait for it: its address may come later, as those of endpoints may. */

@@ -130,6 +130,40 @@ static bool check_identity(
 	return true;
 }
 
+bool certificates_same_subject(const char *configured, const char *subject)
+{
+	struct ike_identity a, b;
+
+	return dn_from_text(configured, &a) && dn_from_text(subject, &b) &&
+	       dn_equal(a.bytes, a.len, b.bytes, b.len);
+}
+
+/* What clients of the API are known by. */
+static bool check_clients(const struct concentrator_conf *c, char *error)
+{
+	struct trust *trust = trust_new(false);
+	struct ike_identity id;
+	char why[200];
+	bool ok = true;
+
+	for (uint32_t i = 0; i < c->access.count && ok; i++) {
+		const char *subject = c->access.grants[i].certificate;
+
+		ok = !subject[0] || dn_from_text(subject, &id) ||
+		     fail(error, "access: certificate", subject, "it is no distinguished name");
+	}
+	for (uint32_t i = 0; i < c->api_ca.count && ok; i++) {
+		struct credential_text text;
+
+		ok = read_ref(c->api_ca.refs[i], CREDENTIAL_CA, "api_ca", &text, error);
+		if (ok && !trust_add_ca(trust, text.bytes, text.len, why, sizeof(why)))
+			ok = fail(error, "api_ca", c->api_ca.refs[i], why);
+		credential_text_free(&text);
+	}
+	trust_free(trust);
+	return ok;
+}
+
 bool certificates_fit(
 	const struct certificates *all, const struct config *c, char error[CONFIG_ERROR_SIZE])
 {
@@ -151,6 +185,12 @@ static bool load(struct certificates *all, const struct config *c, bool lenient,
 		return false;
 	if (!load_trust(all, hub, error))
 		return false;
+	if ((hub->api_certificate.chain[0] && !load_own(all, &hub->api_certificate, error)) ||
+		!check_clients(hub, error)) {
+		if (!lenient)
+			return false;
+		log_error("api: %s", error);
+	}
 	for (uint32_t s = 0; s < c->site_count; s++) {
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			const struct tunnel_conf *conf = &c->sites[s].tunnels[t];
@@ -189,9 +229,12 @@ bool certificates_suffice(
 	const struct certificates *all, const struct concentrator_conf *was, const struct config *c)
 {
 	const struct concentrator_conf *is = &c->concentrator;
-	bool all_there = same_refs(&was->ca, &is->ca) && same_refs(&was->crl, &is->crl) &&
-			 was->crl_required == is->crl_required &&
-			 (!is->certificate.chain[0] || certificates_find(all, &is->certificate));
+	bool all_there =
+		same_refs(&was->ca, &is->ca) && same_refs(&was->crl, &is->crl) &&
+		was->crl_required == is->crl_required &&
+		(!is->certificate.chain[0] || certificates_find(all, &is->certificate)) &&
+		same_refs(&was->api_ca, &is->api_ca) &&
+		(!is->api_certificate.chain[0] || certificates_find(all, &is->api_certificate));
 
 	for (uint32_t s = 0; s < c->site_count; s++) {
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {

@@ -40,6 +40,9 @@ void certificates_send_tunnel(struct hub *h, uint32_t tunnel, const struct tunne
 struct ike_identity certificates_identity(
 	const struct ike_identity *id, const struct ip_addr *address);
 
+/* Whether a subject of the configuration is that of a certificate, as cert_facts() has it. */
+bool certificates_same_subject(const char *configured, const char *subject);
+
 /*
  * Our identity for a tunnel: what is configured, or the address; with a certificate that does not
  * have the address, its first name.

@@ -6,7 +6,7 @@
 #include "crypto/trust.h"
 #include "hub/secret/certificates.h"
 
-/* A certificate of the hub: the common one, and those of tunnels with their own. */
+/* A certificate of the hub: the common one, that of its API, and those of tunnels with their own. */
 struct certificate_entry {
 	struct certificate_conf conf;
 	struct credential *credential;
@@ -16,7 +16,7 @@ struct certificate_entry {
 
 struct certificates {
 	size_t own_count;
-	struct certificate_entry own[1 + CONFIG_SITES_MAX * TUNNELS_PER_SITE];
+	struct certificate_entry own[2 + CONFIG_SITES_MAX * TUNNELS_PER_SITE];
 	struct trust *trust;
 	int64_t ca_warned_s[TRUST_CAS_MAX];
 	int64_t crl_warned_s[TRUST_CRLS_MAX];

@@ -175,7 +175,7 @@ struct http *http_new(struct event_base *base, http_ask *ask, void *context)
 	h->listener = -1;
 	h->ask = ask;
 	h->context = context;
-	h->server = server_new(base, &metrics, h);
+	h->server = server_new(base, &metrics, NULL, h);
 	if (!h->server) {
 		free(h);
 		return NULL;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "ipc/msg_api.h"
+#include "proc/api/tls.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -33,7 +34,7 @@ struct exchange {
 	struct server *server;
 	enum state state;
 	uint32_t client, id;
-	struct ip_prefix from; /* see network_of() */
+	struct ip_prefix from; /* see addr_network() */
 	int fd; /* the library's, which is open until it has said that the connection is over */
 	struct MHD_Connection *connection; /* NULL: the library has not begun with it */
 	struct event *deadline;
@@ -56,7 +57,8 @@ struct server {
 	struct exchange_list lists[STATES]; /* the oldest first */
 	unsigned int counts[STATES];
 	size_t held;
-	bool running;
+	bool running, tls;
+	char *ca; /* the library looks whether there is one with each connection */
 };
 
 static void append(struct buffer *b, const void *bytes, size_t len)
@@ -314,8 +316,23 @@ static bool repeats(struct exchange *e)
 	return seen[0] > 1 || seen[1] > 1;
 }
 
+/* False: what it has shown is no certificate of a client's. */
+static bool has_proved(struct exchange *e, struct cert_facts *facts, char why[TLS_TEXT_SIZE])
+{
+	const union MHD_ConnectionInfo *info =
+		e->server->tls
+			? MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+			: NULL;
+
+	facts->subject[0] = '\0';
+	return !info || tls_client(info->tls_session, facts, why);
+}
+
 static void on_whole(struct exchange *e, const char *method)
 {
+	struct cert_facts facts;
+	char why[TLS_TEXT_SIZE];
+	bool proved = has_proved(e, &facts, why);
 	const struct server_request request = {.method = method,
 		.target = e->target ? e->target : "",
 		.authorization = MHD_lookup_connection_value(
@@ -323,7 +340,9 @@ static void on_whole(struct exchange *e, const char *method)
 		.if_match = MHD_lookup_connection_value(
 			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH),
 		.body = e->body.bytes ? e->body.bytes : "",
-		.len = e->body.len};
+		.len = e->body.len,
+		.certificate = facts.subject[0] ? &facts : NULL,
+		.certificate_fault = proved ? NULL : why};
 	struct server *s = e->server;
 
 	set_deadline(e, API_CLIENT_TOTAL_S - SERVER_REQUEST_S);
@@ -448,16 +467,6 @@ bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
 	return true;
 }
 
-/* Of IPv6 somebody has all addresses of a network; of IPv4 that came over IPv6 (RFC 4291 2.5.5.2), one. */
-static struct ip_prefix network_of(const struct ip_addr *a)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (a->family == AF_INET6 && memcmp(a->bytes, mapped, sizeof(mapped)) != 0)
-		return prefix_make(a, 64);
-	return prefix_make(a, addr_bits(a));
-}
-
 void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_addr *from)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNIX};
@@ -470,7 +479,7 @@ void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_a
 	e->client = client;
 	e->fd = own_fd;
 	if (from)
-		e->from = network_of(from);
+		e->from = addr_network(from);
 	e->deadline = evtimer_new(s->base, on_deadline, e);
 	TAILQ_INSERT_TAIL(&s->lists[READING], e, link);
 	s->counts[READING]++;
@@ -499,9 +508,36 @@ void server_end(struct server *s, uint32_t client)
 	run(s);
 }
 
-struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context)
+static struct MHD_Daemon *start(struct server *s, const struct server_tls *tls)
 {
+	const struct server_kind *kind = s->kind;
 	const unsigned int most = kind->reading + kind->asked + kind->sending + CONNECTIONS;
+	const unsigned int flags = MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL |
+				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+	struct MHD_OptionItem secure[5] = {{MHD_OPTION_END, 0, NULL}};
+	size_t n = 0;
+
+	if (tls) {
+		secure[n++] =
+			(struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)tls->chain};
+		secure[n++] =
+			(struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)tls->key};
+		secure[n++] = (struct MHD_OptionItem){
+			MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
+		if (s->ca)
+			secure[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->ca};
+		secure[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	}
+	return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+		MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)SERVER_HEADER_MAX, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_ARRAY, secure,
+		MHD_OPTION_END);
+}
+
+struct server *server_new(struct event_base *base, const struct server_kind *kind,
+	const struct server_tls *tls, void *context)
+{
 	const union MHD_DaemonInfo *info;
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -512,16 +548,14 @@ struct server *server_new(struct event_base *base, const struct server_kind *kin
 	s->context = context;
 	for (int i = 0; i < STATES; i++)
 		TAILQ_INIT(&s->lists[i]);
-	s->daemon =
-		MHD_start_daemon(MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL |
-					 MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
-			0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, most,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADER_MAX,
-			MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_URI_LOG_CALLBACK,
-			on_target, s, MHD_OPTION_END);
+	s->tls = tls;
+	s->ca = tls && tls->ca ? strdup(tls->ca) : NULL;
+	s->daemon = start(s, tls);
 	info = s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
-		log_error("HTTP cannot be served");
+		log_error("HTTP cannot be served%s",
+			tls ? ": TLS does not take the certificate and its key" : "");
+		free(s->ca);
 		free(s);
 		return NULL;
 	}
@@ -544,5 +578,6 @@ void server_free(struct server *s)
 		exchange_free(TAILQ_FIRST(&s->lists[ENDED]));
 	event_free(s->ready);
 	event_free(s->timer);
+	free(s->ca);
 	free(s);
 }

@@ -8,6 +8,7 @@
 #define SLUICE_PROC_API_SERVER_H
 
 #include "base/addr.h"
+#include "crypto/cert.h"
 #include "ipc/problem.h"
 
 #include <stdbool.h>
@@ -22,9 +23,11 @@ struct exchange;
 struct server;
 
 struct server_request {
-	const char *method, *target; /* as they came */
-	const char *authorization;   /* the header; NULL: there is none */
-	const char *if_match;        /* the header; NULL: there is none */
+	const char *method, *target;          /* as they came */
+	const char *authorization;            /* the header; NULL: there is none */
+	const char *if_match;                 /* the header; NULL: there is none */
+	const struct cert_facts *certificate; /* over TLS: what was shown and is good; NULL: none */
+	const char *certificate_fault;        /* what was shown is not good; NULL: it is */
 	const char *body;
 	size_t len;
 };
@@ -44,8 +47,15 @@ struct server_kind {
 	void (*gone)(void *context, uint32_t client);
 };
 
-/* NULL with a line in the log. `kind` stays the caller's. */
-struct server *server_new(struct event_base *base, const struct server_kind *kind, void *context);
+/* PEM texts. */
+struct server_tls {
+	const char *chain, *key; /* who the hub is */
+	const char *ca; /* whom certificates of clients must come from; NULL: none are asked for */
+};
+
+/* NULL with a line in the log. `kind` and `tls` (NULL: in clear), which is not needed afterwards, stay the caller's. */
+struct server *server_new(struct event_base *base, const struct server_kind *kind,
+	const struct server_tls *tls, void *context);
 void server_free(struct server *s);
 
 /* A connection, by a number of the caller. `from`: its address, where that means something; else NULL. */
