@@ -287,13 +287,14 @@ static json_t *secret_list(void)
 {
 	json_t *list = json_array();
 
-	json_array_append_new(
-		list, json_pack("{s:s, s:s, s:b, s:[{s:s, s:i, s:s, s:s}, {s:s, s:i, s:s, s:s}, "
-				"{s:s, s:i, s:s}]}",
-			      "name", "store-1.0", "set", "2026-11-30T00:06:12Z", "waits", 0,
-			      "used_by", "site", "store-1", "tunnel", 0, "as", "psk", "shown",
-			      "present", "site", "store-2", "tunnel", 1, "as", "psk", "shown",
-			      "previous", "site", "store-2", "tunnel", 1, "as", "bgp_password"));
+	json_array_append_new(list,
+		json_pack("{s:s, s:s, s:s, s:b, s:[{s:s, s:i, s:s, s:s}, {s:s, s:i, s:s, s:s}, "
+			  "{s:s, s:i, s:s}]}",
+			"name", "store-1.0", "set", "2026-11-30T00:06:12Z", "read",
+			"2026-11-30T00:07:00Z", "waits", 0, "used_by", "site", "store-1", "tunnel",
+			0, "as", "psk", "shown", "present", "site", "store-2", "tunnel", 1, "as",
+			"psk", "shown", "previous", "site", "store-2", "tunnel", 1, "as",
+			"bgp_password"));
 	json_array_append_new(list,
 		json_pack("{s:s, s:s, s:b, s:[{s:s, s:i, s:s, s:s}, {s:s, s:i, s:s, s:s}]}", "name",
 			"store-1.0.previous", "set", "2026-11-29T00:06:12Z", "waits", 0, "used_by",

@@ -43,7 +43,7 @@ static const char *users_text(const json_t *secret, char text[USERS_SIZE])
 void print_secrets(const json_t *document)
 {
 	static const struct table_column columns[] = {{.name = "NAME"}, {.name = "SET"},
-		{.name = "USED BY", .wrap = true}, {.name = NULL}};
+		{.name = "READ", .rank = 1}, {.name = "USED BY", .wrap = true}, {.name = NULL}};
 	char text[USERS_SIZE];
 	const json_t *o;
 	struct table t;
@@ -54,6 +54,7 @@ void print_secrets(const json_t *document)
 		table_row(&t);
 		table_text(&t, field_text(o, "name"));
 		table_text(&t, field_text(o, "set"));
+		table_text(&t, json_object_get(o, "read") ? field_text(o, "read") : "-");
 		table_text(&t, users_text(o, text));
 	}
 	table_print(&t, "no secrets are sealed here");

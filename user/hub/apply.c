@@ -19,6 +19,7 @@
 #include "hub/revision.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 #include "hub/site/admin.h"
 #include "hub/site/site.h"
@@ -282,6 +283,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 
 	log_hear(hear, own);
 	h->applying = own->stuck;
+	secret_reads_at("by apply");
 	h->config = c;
 	h->model.config = c;
 	if (own->documents)
@@ -305,6 +307,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	apply_sites(h, c, &n);
 	set_all_rates(h);
 	access_set(h, -1);
+	secret_reads_match(c);
+	secret_reads_at("while sluiced runs");
 	hub_programs_ask(h, !own->only_some);
 	hub_host_look(h);
 	config_free(old);

@@ -23,6 +23,7 @@
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/exec_keep.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/rotation.h"
 #include "hub/secret/secret.h"
 #include "hub/secret/vault.h"
@@ -297,6 +298,7 @@ void hub_begin(struct hub *h, bool verbose)
 	revision_begin(h);
 	access_look_up(h, &h->config->concentrator.access);
 	admin_load(h);
+	secret_reads_tell(hub_audit_read, h);
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i], revision_slot(h, h->config->sites[i].name));
 	hub_programs_ask(h, false);
@@ -381,6 +383,8 @@ void hub_free(struct hub *h)
 	route_rules_free(h->rules);
 	host_free(h->host);
 	secret_socket_close(h->secrets);
+	secret_reads_tell(NULL, NULL);
+	secret_reads_match(NULL);
 	exec_forget();
 	clients_free(h->clients);
 	remote_free(h->remote);

@@ -82,6 +82,11 @@ void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer);
 void hub_audit_forget(struct hub *h, uint32_t of);
 /* What the daemon does by itself: its number. 0, after a line of the log: it could not be written down. */
 uint64_t hub_audit_note(struct hub *h, const char *verb, const char *outcome, const char *detail);
+/*
+ * What hub itself has read of secrets, as secret_reads_tell() wants it. Where that cannot be written the log has it, and the
+ * secret is used: no tunnel goes down for that.
+ */
+void hub_audit_read(void *context, const char *ref, const char *why);
 /* What came of that. */
 void hub_audit_note_end(struct hub *h, uint64_t of, const char *outcome, const char *detail);
 

@@ -273,6 +273,18 @@ uint64_t hub_audit_note(struct hub *h, const char *verb, const char *outcome, co
 	return number;
 }
 
+void hub_audit_read(void *context, const char *ref, const char *why)
+{
+	struct hub *h = context;
+	const char *name = strncmp(ref, "secret:", 7) ? ref : ref + 7;
+
+	if (!note(h->audit,
+		    json_pack("{s:s, s:s, s:o, s:s, s:s}", "who", "sluiced", "verb", "secret-read",
+			    "secret", detail_json(name), "outcome", "done", "detail", why)))
+		log_error("audit log: that %s was read could not be written: %s", name,
+			strerror(errno));
+}
+
 void hub_audit_note_end(struct hub *h, uint64_t of, const char *outcome, const char *detail)
 {
 	note_outcome(h->audit, of, outcome, detail);

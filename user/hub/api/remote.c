@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 #include "ipc/msg_ike.h"
 
@@ -232,6 +233,8 @@ static void send_part(struct hub *h, enum credential_part part, const char *ref,
 	/* Without a descriptor remote keeps what it has and says so. */
 	if (fd < 0)
 		log_error("%s: %s", ref, strerror(errno));
+	if (part == CREDENTIAL_KEY)
+		secret_file_was_read(ref, fd);
 	process_send(&h->processes[PROCESS_REMOTE], IMSG_API_CREDENTIAL, fd, &m, sizeof(m));
 }
 

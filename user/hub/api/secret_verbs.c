@@ -6,6 +6,7 @@
 #include "base/date.h"
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_users.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/rotation.h"
 #include "ipc/problem.h"
 
@@ -56,13 +57,20 @@ static void add_user(void *context, const struct secret_user *user)
 static void add(void *context, const char *name, int64_t set_s)
 {
 	struct listing *l = context;
-	char set[DATE_TEXT_SIZE], base[SITE_NAME_SIZE];
+	char set[DATE_TEXT_SIZE], read[DATE_TEXT_SIZE], base[SITE_NAME_SIZE];
+	char ref[CONFIG_SECRET_REF_SIZE];
+	int64_t read_s;
 
+	snprintf(ref, sizeof(ref), "secret:%s", name);
+	read_s = secret_read_s(ref);
 	l->users = json_array();
 	secret_users_each(l->h->config, name, add_user, l);
 	json_array_append_new(l->list,
 		json_pack("{s:s, s:s, s:b, s:o}", "name", name, "set", date_format(set_s, set),
 			"waits", rotation_base(name, VAULT_NEXT, base), "used_by", l->users));
+	if (read_s)
+		json_object_set_new(json_array_get(l->list, json_array_size(l->list) - 1), "read",
+			json_string(date_format(read_s, read)));
 }
 
 json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_request *r)

@@ -5,6 +5,7 @@
 #include "hub/api/api.h"
 #include "hub/notify.h"
 #include "hub/revision.h"
+#include "hub/secret/reads.h"
 
 void child_ready(void *context, struct imsg *m)
 {
@@ -17,6 +18,7 @@ void child_ready(void *context, struct imsg *m)
 	if (!all || h->started)
 		return;
 	h->started = true;
+	secret_reads_at("while sluiced runs");
 	log_info("concentrator %s: AS %u, %u sites", h->config->concentrator.name,
 		h->config->concentrator.asn, h->config->site_count);
 	notify_send("READY=1");

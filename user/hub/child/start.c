@@ -133,6 +133,9 @@ static void send_peer_certs(struct hub *h, struct process *p)
 
 static void start_ike(struct hub *h, struct process *p)
 {
+	if (h->started)
+		(void)hub_audit_note(h, "secret-read", "done",
+			"ike is started again, and is given all that it uses");
 	forget_sas(h);
 	unknown_list_clear(&h->model.unknown);
 	process_send(p, IMSG_IKE_CHECKPOINT, dup_fd(h->host->checkpoint_fd), NULL, 0);

@@ -6,6 +6,7 @@
 #include "base/wire.h"
 #include "crypto/trust.h"
 #include "hub/secret/certificates_internal.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 #include "ipc/credential_text.h"
 #include "ipc/msg_ike.h"
@@ -342,6 +343,8 @@ static void send_part(struct hub *h, enum credential_part part, const char *ref)
 	/* Without a descriptor ike keeps what it has and says so. */
 	if (fd < 0)
 		log_error("%s: %s", ref, strerror(errno));
+	if (part == CREDENTIAL_KEY)
+		secret_file_was_read(ref, fd);
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_CREDENTIAL, fd, &m, sizeof(m));
 }
 

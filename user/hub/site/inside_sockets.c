@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "crypto/hash.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 
 #include <errno.h>
@@ -91,5 +92,7 @@ bool hub_bgp_password(
 	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)
 		ok = false;
 	secret_wipe(&m, sizeof(m));
+	if (ok)
+		secret_was_read(ref, *print);
 	return ok;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/exec_keep.h"
+#include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
@@ -24,9 +25,12 @@ static_assert(CONFIG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "so are its static rou
 static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, const char *ref)
 {
 	struct imsg_tunnel m = {.tunnel = tunnel};
+	const char *why;
 
-	if (ref[0])
-		process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
+	if (!ref[0])
+		return;
+	secret_was_read(ref, secret_ref_print(ref, &why));
+	process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
 }
 
 static uint64_t refs_print(const struct site *site, unsigned int t)
@@ -77,6 +81,8 @@ void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
 	if (psk < 0 && conf->options.auth != AUTH_CERT)
 		return; /* gone at this very moment: it is looked for again */
+	if (psk >= 0)
+		secret_was_read(conf->psk, state->psk_print);
 	state->ike_refs = refs_print(site, t);
 	memset(&m, 0, sizeof(m));
 	m.tunnel = tunnel_number(site, t);
