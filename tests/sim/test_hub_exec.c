@@ -4,6 +4,10 @@
 
 #include "../unit/exec_lab.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+
 #define SITE_OF_PROGRAM                                                                            \
 	"  - name: told\n    asn: 65004\n    tunnels:\n"                                           \
 	"      - { identity: t.example.net, inside: 169.254.104.0/30, psk: 'exec:%s/tell x' }\n"
@@ -148,6 +152,61 @@ static void a_tunnel_has_no_key_of_before(void **state)
 	assert_non_null(world_told(PROCESS_IKE, IMSG_IKE_TUNNEL, 2));
 }
 
+/* ---- the password of a session ---- */
+
+static unsigned int md5_len; /* of what the kernel was given last */
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	if (level == IPPROTO_TCP && name == TCP_MD5SIG) {
+		md5_len = ((const struct tcp_md5sig *)value)->tcpm_keylen;
+		return 0;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+}
+
+#define SITE_WITH(password)                                                                        \
+	"  - name: told\n    asn: 65004\n    bgp_password: " password "\n    tunnels:\n"           \
+	"      - { identity: t.example.net, inside: 169.254.104.0/30, psk: 'file:DIR/psk' }\n"
+
+/* It moves to a program, which takes its time and tells the same: the session goes on by it meanwhile. */
+static void a_password_stays_until_its_program_answers(void **state)
+{
+	static const char key[] = "a.password_of.x";
+	uint64_t print;
+	char text[1024];
+
+	(void)state;
+	if (getuid())
+		skip();
+	world_write("bgp", "a.password_of.x\n");
+	world_configure("", SITE_WITH("'file:DIR/bgp'"));
+	world_run();
+	print = world_state(0)->md5_print;
+	assert_true(print);
+	assert_int_equal(md5_len, strlen(key));
+	md5_len = 0;
+	program("tell", "sleep 0.5; echo a.password_of.$1");
+	snprintf(text, sizeof(text), SITE_WITH("'exec:%s/tell x'"), programs);
+	world_configure("", text);
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(md5_len, 0); /* nothing was put in its place */
+	assert_int_equal(world_state(0)->md5_print, print);
+	world_until(md5_len);
+	assert_int_equal(md5_len, strlen(key));
+	assert_int_equal(world_state(0)->md5_print, print);
+	/* One that fails has said so: nobody gets in by what the configuration names no longer. */
+	program("other", "exit 7");
+	md5_len = 0;
+	snprintf(text, sizeof(text), SITE_WITH("'exec:%s/other x'"), programs);
+	world_configure("", text);
+	world_apply();
+	world_until(md5_len);
+	assert_int_equal(md5_len, TCP_MD5SIG_MAXKEYLEN);
+	assert_int_equal(world_state(0)->md5_print, 0);
+}
+
 static void only_root_names_programs(void **state)
 {
 	char file[96];
@@ -183,6 +242,7 @@ int main(int argc, char **argv)
 		HUB_TEST(who_fails_is_asked_again),
 		HUB_TEST(an_apply_asks_again),
 		HUB_TEST(a_tunnel_has_no_key_of_before),
+		HUB_TEST(a_password_stays_until_its_program_answers),
 		HUB_TEST(only_root_names_programs),
 	};
 

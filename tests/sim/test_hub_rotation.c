@@ -368,6 +368,54 @@ static void what_goes_with_it_is_not_deleted(void **state)
 	deleted("md5", true, 200, "deleted");
 }
 
+/* A psk_previous that stands in the document is the key before, and not what the secret was. */
+static void a_key_before_of_the_document_is_said(void **state)
+{
+	json_t *o;
+	char *text;
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_configure(ACCESS, "  - name: sealed\n    asn: 65004\n    tunnels:\n"
+				"      - { identity: s.example.net, inside: 169.254.104.0/30, psk: "
+				"'secret:store',\n"
+				"          psk_previous: 'file:DIR/psk' }\n");
+	world_apply();
+	assert_true(world.applied.ok);
+	o = asks_for(API_SECRET_ROTATE, "store", false);
+	text = json_dumps(o, 0);
+	heard(text, "site 'sealed' tunnel 0 has a psk_previous of its own in its document");
+	assert_null(strstr(text, "devices may then use the present one"));
+	free(text);
+	json_decref(o);
+	text = asks((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1});
+	heard(text, "0 tunnels have it as psk, and stay; site 'sealed' tunnel 0 has another "
+		    "psk_previous, and is set up anew");
+	free(text);
+}
+
+/* Who has the files read again, or a timer, has not asked for another secret. */
+static void a_reload_leaves_it_waiting(void **state)
+{
+	struct imsg_api_request r = {.verb = API_APPLY, .tunnel = -1, .without_secrets = true};
+
+	(void)state;
+	assert_true(vault_set("store", KEY, strlen(KEY)));
+	world_apply();
+	json_decref(asks_for(API_SECRET_ROTATE, "store", false));
+	world_forget();
+	assert_int_equal(kill(getpid(), SIGHUP), 0);
+	world_wait(20);
+	world_written();
+	assert_true(holds("store", KEY) && vault_has("store.next"));
+	json_decref(asked(r));
+	world_written();
+	assert_true(holds("store", KEY) && vault_has("store.next"));
+	assert_null(world_told(PROCESS_IKE, IMSG_IKE_PSK_PREVIOUS, 2));
+	world_apply();
+	assert_true(holds("store.previous", KEY) && !vault_has("store.next"));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +430,8 @@ int main(int argc, char **argv)
 		HUB_TEST(a_revision_that_cannot_be_read_needs_it),
 		HUB_TEST(an_end_that_is_not_on_the_disk_is_told),
 		HUB_TEST(what_goes_with_it_is_not_deleted),
+		HUB_TEST(a_key_before_of_the_document_is_said),
+		HUB_TEST(a_reload_leaves_it_waiting),
 	};
 
 	world_be_child(argc, argv);

@@ -97,6 +97,8 @@ static void what_changes_is_posted(void **state)
 			{.verb = API_APPLY, .tunnel = -1, .confirm_s = 600}},
 		{"/v1/apply", "{\"next_start\":true}",
 			{.verb = API_APPLY, .tunnel = -1, .next_start = true}},
+		{"/v1/apply", "{\"without_secrets\":true}",
+			{.verb = API_APPLY, .tunnel = -1, .without_secrets = true}},
 		{"/v1/confirm", "{}", {.verb = API_CONFIRM, .tunnel = -1}},
 		{"/v1/revisions/7/rollback", "{\"force\":true,\"confirm_s\":60}",
 			{.verb = API_ROLLBACK,

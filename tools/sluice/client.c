@@ -115,6 +115,8 @@ static json_t *parameters_of(
 		json_object_set_new(o, "ike", json_true());
 	if (r->next_start)
 		json_object_set_new(o, "next_start", json_true());
+	if (r->without_secrets)
+		json_object_set_new(o, "without_secrets", json_true());
 	if (r->force)
 		json_object_set_new(o, "force", json_true());
 	if (r->values)

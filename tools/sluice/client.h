@@ -27,6 +27,7 @@ struct client_request {
 	const char *prefix;       /* of a route */
 	long revisions[2];        /* 0: not named */
 	int next_start;           /* of apply */
+	bool without_secrets;     /* of apply */
 	long confirm_s;           /* of apply and rollback; 0: it stays */
 	const char *role, *scope; /* of a new token; NULL: not said */
 	const char *named;        /* the id of a token, or a secret */

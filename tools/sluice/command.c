@@ -32,6 +32,7 @@ static const struct {
 	{VERB_FORCE, "--force", ""},
 	{VERB_CONFIRM, "--confirm", " 10m"},
 	{VERB_NEXT_START, "--next-start", ""},
+	{VERB_NEXT_START, "--without-secrets", ""},
 	{VERB_GRANT, "--role", " viewer|operator|secret-reader|admin"},
 	{VERB_GRANT, "--scope", " group=NAME"},
 	{VERB_GRANT, "--days", " N"},

@@ -27,6 +27,7 @@ static const struct option long_options[] = {
 	{"force", no_argument, NULL, 'f'},
 	{"confirm", required_argument, NULL, 'c'},
 	{"next-start", no_argument, NULL, 'N'},
+	{"without-secrets", no_argument, NULL, 'W'},
 	{"since", required_argument, NULL, 'S'},
 	{"role", required_argument, NULL, 'r'},
 	{"scope", required_argument, NULL, 'o'},
@@ -83,7 +84,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 struct options {
 	const char *socket_path;
 	const char *host, *ca, *cert, *key; /* of a hub elsewhere */
-	bool json, ike, force, next_start;
+	bool json, ike, force, next_start, without_secrets;
 	bool iterations_given;
 	unsigned long iterations;
 	long since_s, confirm_s, days;
@@ -223,6 +224,9 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			break;
 		case 'N':
 			o->next_start = true;
+			break;
+		case 'W':
+			o->without_secrets = true;
 			break;
 		case 'x':
 			o->fail = optarg;
@@ -434,6 +438,8 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--force is not for", c->words);
 	if (o->next_start && !(c->options & VERB_NEXT_START))
 		return usage("--next-start is not for", c->words);
+	if (o->without_secrets && !(c->options & VERB_NEXT_START))
+		return usage("--without-secrets is not for", c->words);
 	if (o->dry_run && !(c->options & VERB_DRY_RUN))
 		return usage("--dry-run is not for", c->words);
 	if (o->fail && !(c->options & VERB_FAIL))
@@ -519,6 +525,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->since_s = o->since_s;
 	request->confirm_s = o->confirm_s;
 	request->next_start = o->next_start;
+	request->without_secrets = o->without_secrets;
 	request->role = o->role;
 	request->scope = o->scope;
 	request->days = o->days;

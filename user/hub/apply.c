@@ -88,9 +88,9 @@ struct apply_pending {
 	struct live *live;
 	bool restore, restore_main, next_start;
 	bool only_some; /* the documents that it writes; files that others refer to are left alone */
-	bool takes_secrets; /* also those that wait to be in force */
-	bool to_confirm;    /* it goes back by itself, and secrets do not: those wait further */
-	bool asked;         /* over the control socket */
+	bool takes_secrets;       /* also those that wait to be in force */
+	const char *secrets_wait; /* why they do all the same; NULL: they do not */
+	bool asked;               /* over the control socket */
 	bool only_tried;
 	hub_apply_done *done;
 	uint64_t of;
@@ -288,8 +288,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	h->model.config = c;
 	if (own->documents)
 		revision_set(h, own->documents, own->info);
-	if (own->takes_secrets && own->to_confirm)
-		secret_say_waiting();
+	if (own->takes_secrets && own->secrets_wait)
+		secret_say_waiting(own->secrets_wait);
 	else if (own->takes_secrets)
 		secret_take_over(h);
 	if (own->certificates) {
@@ -600,7 +600,12 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->next_start = order->next_start;
 	p->documents = order->documents;
 	p->takes_secrets = !order->documents && !order->next_start;
-	p->to_confirm = order->confirm_s;
+	if (order->without_secrets)
+		p->secrets_wait = "because what is applied is without them; `sluice apply` puts "
+				  "them in force";
+	if (order->confirm_s) /* it goes back by itself, and they would not */
+		p->secrets_wait = "because an apply with --confirm puts none in force; after "
+				  "`sluice confirm`, `sluice apply` does";
 	p->warnings = json_array();
 	return p;
 }

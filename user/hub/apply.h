@@ -28,13 +28,14 @@ struct apply_order {
 	 */
 	json_t *writes;
 	json_t *keys; /* paths of files that are on the disk before it is in force, and else removed; taken over */
-	json_t *more;       /* what the answer has beside; taken over */
-	bool over_edits;    /* also over files of sites that a person has edited meanwhile */
-	bool past_policy;   /* also what policy.yaml does not permit: root has said so */
-	bool in_any_case;   /* also if it cannot be written: it goes back */
-	bool next_start;    /* it is in force when hub starts again; nothing changes now */
-	uint32_t confirm_s; /* it goes back by itself after so many seconds; 0: it stays */
-	const json_t *who;  /* of revision.json; NULL: sluiced itself */
+	json_t *more;         /* what the answer has beside; taken over */
+	bool over_edits;      /* also over files of sites that a person has edited meanwhile */
+	bool past_policy;     /* also what policy.yaml does not permit: root has said so */
+	bool in_any_case;     /* also if it cannot be written: it goes back */
+	bool next_start;      /* it is in force when hub starts again; nothing changes now */
+	bool without_secrets; /* those that wait to be in force wait further */
+	uint32_t confirm_s;   /* it goes back by itself after so many seconds; 0: it stays */
+	const json_t *who;    /* of revision.json; NULL: sluiced itself */
 	const char *why;
 	hub_apply_done *done;
 	uint64_t of; /* the caller's own, by which `done` knows what it is the answer to */

@@ -184,7 +184,10 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 		log_error("configuration not applied: the audit log cannot be written");
 		return;
 	}
-	hub_apply(h, &(struct apply_order){.why = "SIGHUP", .done = on_reloaded, .of = entry});
+	hub_apply(h, &(struct apply_order){.why = "SIGHUP",
+			     .without_secrets = true,
+			     .done = on_reloaded,
+			     .of = entry});
 }
 
 /* ESP from a site counts as life (RFC 7296 2.4): ike need not probe. Silence is told, too. */

@@ -123,6 +123,7 @@ struct imsg_api_request {
 	char fail[API_FAILURE_SIZE];   /* plan: what an outage of this would do; "": it is none */
 	bool ike;                      /* rekey: of the IKE SA instead */
 	bool next_start;             /* apply: in force when sluiced starts again, and not before */
+	bool without_secrets;        /* apply: those that wait to be in force wait further */
 	bool force;                  /* also where it leaves a site without a tunnel */
 	bool dry_run;                /* what it would do, and nothing more */
 	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */

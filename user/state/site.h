@@ -98,6 +98,7 @@ struct site_tunnel {
 	bool admin_down;
 	bool no_secret;       /* its keys cannot be read: ike has it as before, or not at all */
 	uint64_t ike_refs;    /* of the references to keys by which ike has it; 0: it has not */
+	uint64_t md5_print;   /* of the password that the kernel has for its session; 0: none */
 	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool moves;           /* it has ended, and begins again at another outside address */

@@ -146,6 +146,7 @@ static json_t *apply(struct hub *h, struct site *site, const struct imsg_api_req
 	json_t *who = asker_json(access_asker(h));
 	struct apply_order order = {.confirm_s = r->confirm_s,
 		.next_start = r->next_start,
+		.without_secrets = r->without_secrets,
 		.past_policy = r->force,
 		.who = who,
 		.why = "apply",

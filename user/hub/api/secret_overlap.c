@@ -7,13 +7,17 @@
 #include "hub/site/site.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- what is said ---- */
 
 struct uses {
-	unsigned int psk;             /* tunnels */
+	unsigned int psk; /* tunnels whose devices may use either key */
+	const struct site_conf
+		*own; /* the first whose document names a psk_previous, which is another key */
+	unsigned int own_tunnel;
 	const struct site_conf *hard; /* the first with a use that knows no second key */
 	enum secret_use hard_use;
 };
@@ -22,34 +26,55 @@ static void count(void *context, const struct secret_user *user)
 {
 	struct uses *u = context;
 
-	if (user->use == SECRET_AS_PSK)
+	if (user->use == SECRET_AS_PSK && !user->site->tunnels[user->tunnel].psk_previous[0])
 		u->psk++;
+	if (user->use == SECRET_AS_PSK && user->site->tunnels[user->tunnel].psk_previous[0] &&
+		!u->own) {
+		u->own = user->site;
+		u->own_tunnel = user->tunnel;
+	}
 	if (u->hard || (user->use != SECRET_AS_PPK && user->use != SECRET_AS_BGP_PASSWORD))
 		return;
 	u->hard = user->site;
 	u->hard_use = user->use;
 }
 
+__attribute__((format(printf, 2, 3))) static void append(
+	char text[SECRET_SENTENCE_SIZE], const char *format, ...)
+{
+	size_t n = strlen(text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text + n, SECRET_SENTENCE_SIZE - n, format, args);
+	va_end(args);
+}
+
 const char *secret_set_sentence(
 	struct hub *h, const char *name, enum rotation done, char text[SECRET_SENTENCE_SIZE])
 {
 	struct uses u = {0};
-	int n;
 
 	if (done == ROTATION_DONE) {
 		snprintf(text, SECRET_SENTENCE_SIZE, "the secret %s is there", name);
 		return text;
 	}
 	secret_users_each(h->config, name, count, &u);
-	n = snprintf(text, SECRET_SENTENCE_SIZE,
+	snprintf(text, SECRET_SENTENCE_SIZE,
 		"it waits as %s" VAULT_NEXT ": `sluice apply` puts it in force", name);
 	if (u.psk)
-		n += snprintf(text + n, SECRET_SENTENCE_SIZE - (size_t)n,
+		append(text,
 			"; as psk, devices may then use the present one as well, until all of them "
 			"(%u) have shown the new one",
 			u.psk);
+	if (u.own)
+		append(text,
+			"; site '%s' tunnel %u has a psk_previous of its own in its document: "
+			"there the "
+			"present one ends when it is applied",
+			u.own->name, u.own_tunnel);
 	if (u.hard)
-		snprintf(text + n, SECRET_SENTENCE_SIZE - (size_t)n,
+		append(text,
 			"; as %s (site '%s') there is no overlap: its device must have it when it "
 			"is applied",
 			secret_use_name(u.hard_use), u.hard->name);
@@ -74,6 +99,10 @@ static void add_finding(void *context, const char *name, int64_t set_s)
 	secret_users_each(f->h->config, base, count, &u);
 	n = (size_t)snprintf(text, sizeof(text),
 		"secret %s is another one then; %u tunnels have it as psk, and stay", base, u.psk);
+	if (u.own && n < sizeof(text))
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+			"; site '%s' tunnel %u has another psk_previous, and is set up anew",
+			u.own->name, u.own_tunnel);
 	if (u.hard && n < sizeof(text))
 		snprintf(text + n, sizeof(text) - n, "; site '%s' has it as %s, and %s",
 			u.hard->name, secret_use_name(u.hard_use),
@@ -82,8 +111,11 @@ static void add_finding(void *context, const char *name, int64_t set_s)
 	/* As the rules of a plan tell theirs (plan/findings.h). */
 	json_array_append_new(f->list,
 		json_pack("{s:s, s:s, s:b, s:o, s:s}", "kind", "secret-replaced", "severity",
-			u.hard ? "warning" : "note", "new", true, "sites",
-			u.hard ? json_pack("[s]", u.hard->name) : json_array(), "text", text));
+			u.hard || u.own ? "warning" : "note", "new", true, "sites",
+			u.hard  ? json_pack("[s]", u.hard->name)
+			: u.own ? json_pack("[s]", u.own->name)
+				: json_array(),
+			"text", text));
 }
 
 void secret_add_findings(struct hub *h, json_t *plan)
@@ -113,16 +145,14 @@ static void say_waiting(void *context, const char *name, int64_t set_s)
 {
 	char base[SITE_NAME_SIZE];
 
-	(void)context, (void)set_s;
+	(void)set_s;
 	if (rotation_base(name, VAULT_NEXT, base))
-		log_warn("secret %s: another one waits further, because an apply with --confirm "
-			 "puts none in force; after `sluice confirm`, `sluice apply` does",
-			base);
+		log_warn("secret %s: another one waits further, %s", base, (const char *)context);
 }
 
-void secret_say_waiting(void)
+void secret_say_waiting(const char *why)
 {
-	(void)vault_each(say_waiting, NULL);
+	(void)vault_each(say_waiting, (void *)why);
 }
 
 /* ---- the end ---- */

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#define SECRET_SENTENCE_SIZE 400
+#define SECRET_SENTENCE_SIZE 560
 #define SECRET_BUSY          "a configuration is being applied, which may use it; try again"
 
 /* What has become of a secret that was set, and of what it means for who uses it. */
@@ -20,8 +20,8 @@ void secret_add_findings(struct hub *h, json_t *plan);
 
 /* What waits is used from now on: before tunnels are told of their secrets. */
 void secret_take_over(struct hub *h);
-/* Or it is not: a warning of each, when what is applied is to be confirmed and would go back without them. */
-void secret_say_waiting(void);
+/* Or it is not: a warning of each that says why. */
+void secret_say_waiting(const char *why);
 
 /*
  * Deletes NAME.previous. Who could use it is told as soon as it is gone, whether or not its directory is on the disk.

@@ -120,6 +120,7 @@ static const struct imsg_field request_fields[] = {
 	IMSG_BOOL(struct imsg_api_request, ike),
 	IMSG_BOOL(struct imsg_api_request, force),
 	IMSG_BOOL(struct imsg_api_request, next_start),
+	IMSG_BOOL(struct imsg_api_request, without_secrets),
 	IMSG_BOOL(struct imsg_api_request, dry_run),
 	IMSG_TEXT(struct imsg_api_request, allow),
 	{0},

@@ -63,6 +63,13 @@ const char *exec_why(const char *ref)
 	return e && e->last.why[0] ? e->last.why : "the program has not answered yet";
 }
 
+bool exec_is_awaited(const char *ref)
+{
+	const struct entry *e = find(ref);
+
+	return exec_is_ref(ref) && (!e || (!e->told && !e->last.why[0]));
+}
+
 bool exec_has_failed(const char *ref)
 {
 	const struct entry *e = find(ref);

@@ -16,6 +16,9 @@ bool exec_is_ref(const char *ref);
 int exec_open(const char *ref);
 const char *exec_why(const char *ref);
 
+/* Whether it is such a reference, whose program has not answered yet. */
+bool exec_is_awaited(const char *ref);
+
 /* Whether its program has answered, and never with a secret. */
 bool exec_has_failed(const char *ref);
 

@@ -132,6 +132,23 @@ static uint32_t med_out(const struct hub *h, const struct site *site, unsigned i
 	return own > step ? own - step : 0;
 }
 
+/* While a program is asked for the first time the password of before is good; it is most likely what will be told. */
+static void set_password(struct hub *h, const struct site *site, struct bgp_neighbor *n)
+{
+	struct site_tunnel *state = site_tunnel_find(&h->model, n->tunnel);
+
+	n->password_print = state->md5_print;
+	if (state->md5_print && exec_is_awaited(site->conf.bgp_password))
+		return;
+	if (hub_bgp_password(h, neighbor_peer(n), site->conf.bgp_password, &n->password_print)) {
+		state->md5_print = n->password_print;
+		return;
+	}
+	state->md5_print = 0;
+	log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
+		site->conf.name, site->conf.bgp_password);
+}
+
 void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -170,9 +187,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	memcpy(n->accept, site->conf.accept.rules, sizeof(n->accept));
 	n->transport6 = site->conf.bgp_family == AF_INET6;
 	n->passive = site->conf.bgp_password[0];
-	if (!hub_bgp_password(h, neighbor_peer(n), site->conf.bgp_password, &n->password_print))
-		log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
-			site->conf.name, site->conf.bgp_password);
+	set_password(h, site, n);
 	own = neighbor_local(n);
 	bfd_sockets_leave(h->bfd_sockets, n->transport6 ? &n->local4 : &n->local6, clock_now());
 	if (site->conf.bfd.multiplier)

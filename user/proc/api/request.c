@@ -34,6 +34,7 @@ static const struct parameter {
 		IKE,
 		FORCE,
 		NEXT_START,
+		WITHOUT_SECRETS,
 		DRY_RUN,
 		ALLOW,
 		FAIL,
@@ -59,6 +60,7 @@ static const struct parameter {
 	{"ike", IKE, 0, VERB_IKE},
 	{"force", FORCE, 0, VERB_FORCE},
 	{"next_start", NEXT_START, 0, VERB_NEXT_START},
+	{"without_secrets", WITHOUT_SECRETS, 0, VERB_NEXT_START},
 	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
 	{"allow", ALLOW, 0, VERB_ALLOW},
 	{"fail", FAIL, 0, VERB_FAIL},
@@ -252,6 +254,8 @@ static const char *take_value(
 		return read_flag(v, &r->force) ? NULL : flag;
 	case NEXT_START:
 		return read_flag(v, &r->next_start) ? NULL : flag;
+	case WITHOUT_SECRETS:
+		return read_flag(v, &r->without_secrets) ? NULL : flag;
 	case DRY_RUN:
 		return read_flag(v, &r->dry_run) ? NULL : flag;
 	case ALLOW:
