@@ -202,6 +202,41 @@ static void who_hangs_is_ended_with_all_that_is_its(void **state)
 	refused("quiet", "has not ended in time");
 }
 
+/* Also what has gone to a session of its own, whose parent has ended. */
+static void who_hides_is_ended_too(void **state)
+{
+	char script[160], word[16];
+
+	(void)state;
+	if (getuid())
+		skip();
+	snprintf(word, sizeof(word), "%d.3", 9000000 + (int)getpid());
+	snprintf(script, sizeof(script),
+		"(setsid sleep %s &) </dev/null >/dev/null; sleep 0.1; "
+		"echo a.long_secret",
+		word);
+	program("hide", script);
+	tells("hide", "", "a.long_secret");
+	is_gone(word);
+}
+
+/* Each may start as many as if it was alone. */
+static void no_program_uses_up_what_others_may(void **state)
+{
+	struct exec_call calls[EXEC_AT_ONCE] = {0};
+
+	(void)state;
+	if (getuid())
+		skip();
+	exec_use("nobody", 10);
+	program("wide", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait; echo a.secret_of.$1");
+	for (size_t i = 0; i < EXEC_AT_ONCE; i++)
+		snprintf(calls[i].ref, sizeof(calls[i].ref), "exec:%s/wide %zu", programs, i);
+	exec_run(calls, EXEC_AT_ONCE, 0);
+	for (size_t i = 0; i < EXEC_AT_ONCE; i++)
+		assert_string_equal(calls[i].why, "");
+}
+
 static void who_chatters_is_ended(void **state)
 {
 	uint64_t began = clock_now();
@@ -269,6 +304,8 @@ int main(void)
 		TEST(who_fails_is_told_without_what_it_said),
 		TEST(only_what_is_roots_is_run),
 		TEST(who_hangs_is_ended_with_all_that_is_its),
+		TEST(who_hides_is_ended_too),
+		TEST(no_program_uses_up_what_others_may),
 		TEST(who_chatters_is_ended),
 		TEST(many_are_asked_at_once),
 		TEST(all_have_a_time_together),

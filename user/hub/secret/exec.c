@@ -203,6 +203,11 @@ static void has_ended(struct run *r)
 
 	memcpy(bytes, r->bytes, sizeof(bytes));
 	end(r, &info);
+	if (info.si_code == CLD_EXITED && info.si_status > EXEC_BY_SIGNAL &&
+		info.si_status <= EXEC_BY_SIGNAL + EXEC_SIGNALS) {
+		info.si_code = CLD_KILLED;
+		info.si_status -= EXEC_BY_SIGNAL;
+	}
 	snprintf(text, sizeof(text), "%d", info.si_status);
 	if (info.si_code == CLD_EXITED && info.si_status == EXEC_NOT_STARTED)
 		fail(c, "it could not be started%s", "");

@@ -4,8 +4,11 @@
  */
 #include "hub/secret/exec_child.h"
 
+#include "hub/secret/exec.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -16,7 +19,7 @@
 #include <unistd.h>
 
 #define MEMORY_MAX    (4096ull << 20)
-#define PROCESSES_MAX 64 /* of its user */
+#define PROCESSES_MAX (64 * EXEC_AT_ONCE) /* the kernel counts those of its user, of all programs */
 #define FILES_MAX     64
 #define CPU_S         10
 
@@ -72,6 +75,51 @@ __attribute__((noreturn)) static void become(const struct exec_start *s)
 	_exit(EXEC_NOT_STARTED);
 }
 
+static void end_with_parent(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+/*
+ * The first process of a namespace of pids: when it ends, the kernel ends all others there. It stays root, so that the
+ * program has no power over it.
+ */
+__attribute__((noreturn)) static void be_first(const struct exec_start *s)
+{
+	pid_t program, ended;
+	int status = 0;
+
+	end_with_parent();
+	(void)setsid();
+	default_signals();
+	program = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!program)
+		become(s);
+	(void)syscall(SYS_close_range, 0u, ~0u, 0u);
+	if (program < 0)
+		_exit(EXEC_NOT_STARTED);
+	do
+		ended = waitpid(-1, &status, 0);
+	while (ended != program && (ended > 0 || errno == EINTR));
+	_exit(WIFSIGNALED(status) ? EXEC_BY_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Where there can be no namespace, who is not root and some containers, its group of processes is what ends. */
+static pid_t start(const struct exec_start *s)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid)
+		be_first(s);
+	if (pid > 0 || errno != EPERM)
+		return pid;
+	pid = fork();
+	if (!pid)
+		become(s);
+	return pid;
+}
+
 pid_t exec_child_start(const struct exec_start *s, int *pidfd)
 {
 	sigset_t all, before;
@@ -81,9 +129,7 @@ pid_t exec_child_start(const struct exec_start *s, int *pidfd)
 	/* No handler of hub's runs in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (!pid)
-		become(s);
+	pid = start(s);
 	why = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = why;
