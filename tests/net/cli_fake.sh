@@ -123,6 +123,10 @@ run diff 3 4; exits 0 "diff N M"; asked 'GET /v1/diff?from=3&to=4'
 run history; exits 0 "history"; asked 'GET /v1/revisions'
 run rollback 3 --force --confirm 10m; exits 0 "rollback"; asked 'POST /v1/revisions/3/rollback {"confirm_s":600,"force":true}'
 run apply --next-start; exits 0 "apply --next-start"; asked 'POST /v1/apply {"next_start":true}'
+run apply --without-secrets; exits 0 "apply --without-secrets"; asked 'POST /v1/apply {"without_secrets":true}'
+run rekey store-1 --without-secrets; exits 2 "--without-secrets is for apply"
+run show sites --ca ca.pem; exits 2 "--ca is for --host"
+run show sites --host http://hub; exits 2 "--host: https only"
 run confirm; exits 0 "confirm"; asked 'POST /v1/confirm'
 run site list; exits 0 "site list"; asked 'GET /v1/documents'
 shows '^store-1 up 65010 200.0 Mbit/s region=north cost-centre=4711 yes /etc/sluice/sites/store-1.yaml$' "site list: a site with labels"
@@ -197,7 +201,7 @@ run token create --role king; exits 2 "token create: no such role"
 run token create --role viewer --scope north; exits 2 "token create: a scope is of a group"
 run token create --role viewer --days 367; exits 2 "token create: a year at most"
 run apply --role viewer; exits 2 "--role is for token create"
-run secret list; exits 0 "secret list"; asked 'GET /v1/secrets'; shows '^store-1.0 2026-11-30T00:06:12Z store-1 0, store-2 1, store-2 1 \(BGP\)$' "secret list: who uses it"
+run secret list; exits 0 "secret list"; asked 'GET /v1/secrets'; shows '^store-1.0 2026-11-30T00:06:12Z (2026-11-30T00:07:00Z )?store-1 0, store-2 1, store-2 1 \(BGP\)$' "secret list: who uses it"
 run secret rotate store-1.0; exits 0 "secret rotate"; asked 'POST /v1/secrets/store-1.0/rotate'
 run secret delete store-1.0 --force; exits 0 "secret delete"; asked 'POST /v1/secrets/store-1.0/delete {"force":true}'
 run secret rotate; exits 2 "secret rotate: which"
@@ -298,7 +302,7 @@ shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it tak
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
 completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
-completes apply --force --confirm --next-start
+completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain
 completes site list show create set put delete adopt export import
 completes hub show set
