@@ -10,13 +10,13 @@
 
 static unsigned int said[TUNNELS];
 
-void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
+void hub_publish(struct hub *h, const struct happening *what)
 {
 	(void)h;
-	assert_int_equal(kind, EVENT_BGP);
-	assert_non_null(own_event);
-	said[tunnel]++;
-	json_decref(own_event);
+	assert_int_equal(what->log, EVENT_BGP);
+	assert_non_null(what->own_log);
+	said[tunnel_number(what->site, (unsigned int)what->tunnel)]++;
+	json_decref(what->own_log);
 }
 
 /* Nothing that it was sent was answered, since a while before now. */

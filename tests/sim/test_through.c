@@ -13,18 +13,19 @@ static unsigned int told[EVENT_KINDS];
 static char last[2][512];
 static struct tunnel_stats passed;
 
-void hub_event(struct hub *h, uint32_t tunnel, enum event_kind kind, json_t *own_event)
+void hub_publish(struct hub *h, const struct happening *what)
 {
-	json_t *message = json_object_get(own_event, "message");
+	json_t *message = json_object_get(what->own_log, "message");
 	const char *text =
-		json_string_value(json_object_get(message ? message : own_event, "details"));
+		json_string_value(json_object_get(message ? message : what->own_log, "details"));
 
 	(void)h;
-	assert_int_equal(tunnel, 1);
+	assert_int_equal(what->tunnel, 1);
 	assert_non_null(text);
-	told[kind]++;
-	snprintf(last[kind], sizeof(last[0]), "%s", text);
-	json_decref(own_event);
+	assert_string_equal(what->detail, text);
+	told[what->log]++;
+	snprintf(last[what->log], sizeof(last[0]), "%s", text);
+	json_decref(what->own_log);
 }
 
 static void begin(enum site_routing routing)

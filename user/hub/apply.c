@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/host/host.h"
+#include "hub/event/event.h"
 #include "hub/event/eventlog.h"
 #include "hub/job.h"
 #include "hub/live.h"
@@ -87,6 +88,7 @@ struct apply_pending {
 	struct certificates *certificates;
 	struct live *live;
 	bool restore, restore_main, next_start;
+	bool back_to;   /* a revision that was in force */
 	bool only_some; /* the documents that it writes; files that others refer to are left alone */
 	bool takes_secrets;       /* also those that wait to be in force */
 	const char *secrets_wait; /* why they do all the same; NULL: they do not */
@@ -274,11 +276,24 @@ static void summarize(const struct hub *h, const struct changes *n, char summary
 		n->changed, n->removed, h->config->site_count - n->added - n->changed);
 }
 
+static void publish_applied(struct hub *h, const struct apply_pending *p, const char *summary)
+{
+	const char *why = json_string_value(json_object_get(p->info, "why"));
+	char text[BUS_DETAIL_SIZE], actor[BUS_ACTOR_SIZE];
+
+	snprintf(text, sizeof(text), "%.200s%s%.200s%s", summary, why ? ": " : "", why ? why : "",
+		p->to_confirm ? "; it waits to be confirmed" : "");
+	hub_publish(h, &(struct happening){.kind = BUS_CONFIG,
+			       .reason = p->back_to ? "CONFIG_ROLLED_BACK" : "CONFIG_APPLIED",
+			       .detail = text,
+			       .actor = hub_actor(json_object_get(p->info, "who"), actor)});
+}
+
 static void commit(struct hub *h, struct apply_pending *own)
 {
 	struct config *old = h->config, *c = own->config;
 	char summary[CONFIG_ERROR_SIZE];
-	bool unwritten = own->write_down;
+	bool unwritten = own->write_down, is_new;
 	struct changes n = {0};
 
 	log_hear(hear, own);
@@ -286,7 +301,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	secret_reads_at("by apply");
 	h->config = c;
 	h->model.config = c;
-	if (own->documents)
+	is_new = own->documents;
+	if (is_new)
 		revision_set(h, own->documents, own->info);
 	if (own->takes_secrets && own->secrets_wait)
 		secret_say_waiting(own->secrets_wait);
@@ -314,6 +330,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 	config_free(old);
 	summarize(h, &n, summary);
 	log_info("configuration applied: %s", summary);
+	if (is_new)
+		publish_applied(h, own, summary);
 	config_doubts(c, hub_log_doubt, NULL);
 	if (own->restored[0])
 		log_warn("%s", own->restored);
@@ -590,6 +608,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->restore = order->restore;
 	p->only_some = order->writes;
 	p->restore_main = order->restore_main;
+	p->back_to = order->back_to;
 	p->writes = order->writes;
 	p->keys = order->keys;
 	p->more = order->more;

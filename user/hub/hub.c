@@ -14,6 +14,7 @@
 #include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/confirm.h"
+#include "hub/event/event.h"
 #include "hub/event/eventlog.h"
 #include "hub/host/host.h"
 #include "hub/live.h"
@@ -150,6 +151,9 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 		say_goodbye_by_ike(h);
 	event_add(h->loop->give_up, &limit);
 	(void)hub_audit_note(h, "stop", "done", "by a signal");
+	hub_publish(h, &(struct happening){.kind = BUS_PROCESS,
+			       .reason = "HUB_STOPPING",
+			       .detail = "sluiced stops: by a signal"});
 }
 
 /* A line of the log for each line of the text. */

@@ -140,6 +140,7 @@ bool process_reap(struct process *p, pid_t pid, int status)
 	if (pid != p->pid)
 		return false;
 	p->pid = 0;
+	p->status = status;
 	p->ready = false;
 	imsg_channel_free(p->channel);
 	p->channel = NULL;

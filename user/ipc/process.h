@@ -36,6 +36,7 @@ struct process {
 	bool off; /* it is not there, and is not to be */
 	struct watchdog watchdog;
 	bool asked; /* to end, so that it starts again */
+	int status; /* of waitpid(2), when it ended last */
 	uint64_t started_ns;
 	unsigned int restarts;
 	unsigned int quick_ends; /* in a row */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "hub/event/event.h"
 #include "ipc/problem.h"
 #include "ipc/rows.h"
 #include "ipc/verbs.h"
@@ -27,6 +28,10 @@ struct hub_audit {
 	struct {
 		uint32_t request; /* 0: free */
 		uint64_t number;  /* of the line that says what was asked */
+		/* What it was, for the event that says what came of it. */
+		uint32_t verb;
+		int32_t tunnel;
+		char site[SITE_NAME_SIZE], actor[BUS_ACTOR_SIZE];
 	} open[API_CLIENTS_MAX];
 	struct {
 		uid_t uid;
@@ -171,6 +176,15 @@ bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now)
 	return true;
 }
 
+static const char *actor_of(const struct asker *who, char actor[BUS_ACTOR_SIZE])
+{
+	json_t *json = asker_json(who);
+
+	hub_actor(json, actor);
+	json_decref(json);
+	return actor;
+}
+
 bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const struct asker *who)
 {
 	struct hub_audit *a = h->audit;
@@ -184,6 +198,10 @@ bool hub_audit_begin(struct hub *h, const struct imsg_api_request *r, const stru
 	if (!a->open[place].number)
 		return false;
 	a->open[place].request = r->id;
+	a->open[place].verb = r->verb;
+	a->open[place].tunnel = r->site[0] ? r->tunnel : -1;
+	memcpy(a->open[place].site, r->site, sizeof(r->site));
+	(void)actor_of(who, a->open[place].actor);
 	return true;
 }
 
@@ -233,6 +251,47 @@ static uint64_t note_outcome(
 	return number;
 }
 
+void hub_audit_tell_refused(struct hub *h, const struct imsg_api_request *r,
+	const struct asker *who, const json_t *problem)
+{
+	const char *code = json_string_value(json_object_get(problem, "code"));
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	char text[BUS_DETAIL_SIZE], actor[BUS_ACTOR_SIZE], verb[VERB_NAME_SIZE];
+
+	snprintf(text, sizeof(text), "%s: %s", verb_name(&verbs[r->verb], verb),
+		detail ? detail : "");
+	hub_publish(h, &(struct happening){.kind = BUS_AUDIT,
+			       .severity = BUS_WARNING,
+			       .site = r->site[0] ? site_find(&h->model, r->site) : NULL,
+			       .tunnel = -1,
+			       .reason = code,
+			       .detail = text,
+			       .actor = actor_of(who, actor)});
+}
+
+/* What is done to tunnels is told here; what changes the configuration is told when that is in force. */
+static void publish_outcome(struct hub *h, unsigned int place, const char *error, const char *ok)
+{
+	const struct verb_row *row = &verbs[h->audit->open[place].verb];
+	char text[BUS_DETAIL_SIZE], verb[VERB_NAME_SIZE];
+	int tunnel = h->audit->open[place].tunnel;
+
+	if (!error && row->may != MAY_OPERATE && h->audit->open[place].verb != API_CONFIRM)
+		return;
+	snprintf(text, sizeof(text), "%s: %s", verb_name(row, verb), error ? error : ok);
+	hub_publish(h, &(struct happening){.kind = error                     ? BUS_AUDIT
+						   : row->may == MAY_OPERATE ? BUS_MAINTENANCE
+									     : BUS_CONFIG,
+			       .severity = error ? BUS_WARNING : BUS_INFO,
+			       .site = site_find(&h->model, h->audit->open[place].site),
+			       .tunnel = tunnel,
+			       .reason = error                     ? "REFUSED"
+					 : row->may == MAY_OPERATE ? "OPERATOR"
+								   : "CONFIG_CONFIRMED",
+			       .detail = text,
+			       .actor = h->audit->open[place].actor});
+}
+
 void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
 {
 	const char *error = problem_status(answer) == 200
@@ -249,6 +308,7 @@ void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
 		error ? error
 		: ok  ? ok
 		      : "");
+	publish_outcome(h, place, error, ok ? ok : "");
 }
 
 void hub_audit_forget(struct hub *h, uint32_t of)

@@ -127,23 +127,40 @@ static json_t *judge_site(struct hub *h, const struct imsg_api_request *r,
 	return NULL;
 }
 
-json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site **site)
+static json_t *judge(
+	struct hub *h, const struct imsg_api_request *r, struct asker *asker, struct site **site)
 {
 	const struct verb_row *row = &verbs[r->verb];
-	struct asker asker;
-	json_t *refusal = identify(h, r, &asker);
+	json_t *refusal = identify(h, r, asker);
 
-	*site = NULL;
 	if (!refusal)
-		refusal = judge_remote(&asker, row);
+		refusal = judge_remote(asker, row);
 	if (refusal)
 		return refusal;
-	access_begin(h, &asker);
+	access_begin(h, asker);
 	if (!row->may || row->reach == REACH_NOTHING ||
-		(row->reach == REACH_HUB ? !asker_may(&asker, row->may, "")
-					 : !asker_may_somewhere(&asker, row->may)))
+		(row->reach == REACH_HUB ? !asker_may(asker, row->may, "")
+					 : !asker_may_somewhere(asker, row->may)))
 		return needs(row, "");
-	return r->site[0] ? judge_site(h, r, &asker, site) : NULL;
+	return r->site[0] ? judge_site(h, r, asker, site) : NULL;
+}
+
+json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site **site)
+{
+	struct asker asker = {0};
+	json_t *refusal;
+	unsigned int status;
+	const char *code;
+
+	*site = NULL;
+	refusal = judge(h, r, &asker, site);
+	status = refusal ? problem_status(refusal) : 200;
+	code = json_string_value(json_object_get(refusal, "code"));
+	/* Of whom nobody knows anything is told. */
+	if ((status == 401 || status == 403) &&
+		strcmp(code, problems[PROBLEM_NOT_CONNECTED].code) != 0)
+		hub_audit_tell_refused(h, r, &asker, refusal);
+	return refusal;
 }
 
 json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)

@@ -65,6 +65,24 @@ static void on_state(void *context, struct imsg *message)
 	}
 }
 
+/* What it goes through on its way up is no news. */
+static void publish_bfd(
+	struct hub *h, const struct site_tunnel *was, const struct imsg_bfd_state *m)
+{
+	bool up = m->present && m->state == BFD_UP;
+
+	if (!up && !(was->bfd.present && was->bfd.state == BFD_UP))
+		return;
+	hub_publish(h, &(struct happening){.kind = BUS_BFD,
+			       .severity = up || !m->present ? BUS_INFO : BUS_WARNING,
+			       .site = site_of_tunnel(&h->model, m->tunnel),
+			       .tunnel = (int)(m->tunnel % TUNNELS_PER_SITE),
+			       .reason = up           ? "BFD_UP"
+					 : m->present ? "BFD_DOWN"
+						      : "BFD_OFF",
+			       .detail = m->present && m->diag ? bfd_diag_name(m->diag) : NULL});
+}
+
 static void on_bfd_state(void *context, struct imsg *message)
 {
 	struct hub *h = context;
@@ -73,13 +91,15 @@ static void on_bfd_state(void *context, struct imsg *message)
 
 	if (!t)
 		return;
-	if (t->bfd.present != m->present || t->bfd.state != m->state)
+	if (t->bfd.present != m->present || t->bfd.state != m->state) {
+		publish_bfd(h, t, m);
 		log_info("site %s tunnel %u: BFD %s%s%s%s",
 			site_of_tunnel(&h->model, m->tunnel)->conf.name,
 			m->tunnel % TUNNELS_PER_SITE, m->present ? bfd_state_name(m->state) : "off",
 			m->present && m->diag ? " (" : "",
 			m->present && m->diag ? bfd_diag_name(m->diag) : "",
 			m->present && m->diag ? ")" : "");
+	}
 	t->bfd = (struct tunnel_bfd){.present = m->present,
 		.state = m->state,
 		.remote_state = m->remote_state,
@@ -114,6 +134,22 @@ static json_t *route_message(const struct bgp_effect_event *e)
 	return o;
 }
 
+/* A sentence for people: the prefix of a route, and whatever bgp says of it. */
+static const char *event_detail(
+	const struct bgp_effect_event *e, bool route, char detail[BUS_DETAIL_SIZE])
+{
+	char prefix[PREFIX_STR_SIZE], more[40] = "";
+
+	if (e->left_out)
+		snprintf(more, sizeof(more), " (%u more were left out)", e->left_out);
+	if (route)
+		snprintf(detail, BUS_DETAIL_SIZE, "%s%s%s%s", prefix_format(&e->prefix, prefix),
+			e->details[0] ? ": " : "", e->details, more);
+	else
+		snprintf(detail, BUS_DETAIL_SIZE, "%s%s", e->details, more);
+	return detail;
+}
+
 static void on_event(void *context, struct imsg *message)
 {
 	static const char *const statuses[BGP_EVENT_STATUSES] = {
@@ -123,11 +159,23 @@ static void on_event(void *context, struct imsg *message)
 		[BGP_EVENT_UPDATED] = "UPDATED",
 		[BGP_EVENT_WITHDRAWN] = "WITHDRAWN",
 	};
+	static const char *const reasons[BGP_EVENT_STATUSES] = {
+		[BGP_EVENT_DOWN] = "BGP_DOWN",
+		[BGP_EVENT_UP] = "BGP_UP",
+		[BGP_EVENT_ADVERTISED] = "ROUTE_ADVERTISED",
+		[BGP_EVENT_UPDATED] = "ROUTE_UPDATED",
+		[BGP_EVENT_WITHDRAWN] = "ROUTE_WITHDRAWN",
+	};
 	const struct imsg_bgp_event *m = message->payload;
 	const struct bgp_effect_event *e = &m->event;
 	bool route = e->status >= BGP_EVENT_ADVERTISED;
+	struct hub *h = context;
+	struct site *site = site_of_tunnel(&h->model, m->tunnel);
+	char detail[BUS_DETAIL_SIZE];
 	json_t *told;
 
+	if (!site)
+		return;
 	if (route && e->prefix.len > addr_bits(&e->prefix.addr))
 		return;
 	told = route ? route_message(e) : json_object();
@@ -135,9 +183,16 @@ static void on_event(void *context, struct imsg *message)
 		json_object_set_new(told, "details", json_string(e->details));
 	if (e->left_out)
 		json_object_set_new(told, "left_out", json_integer(e->left_out));
-	hub_event(context, m->tunnel, route ? EVENT_BGP_ROUTE : EVENT_BGP,
-		json_pack("{s:s, s:s, s:o}", "type", route ? "RouteStatus" : "BGPStatus", "status",
-			statuses[e->status], "message", told));
+	hub_publish(h, &(struct happening){.kind = route ? BUS_ROUTE : BUS_BGP,
+			       .severity = e->status == BGP_EVENT_DOWN ? BUS_WARNING : BUS_INFO,
+			       .site = site,
+			       .tunnel = (int)(m->tunnel % TUNNELS_PER_SITE),
+			       .reason = reasons[e->status],
+			       .detail = event_detail(e, route, detail),
+			       .log = route ? EVENT_BGP_ROUTE : EVENT_BGP,
+			       .own_log = json_pack("{s:s, s:s, s:o}", "type",
+				       route ? "RouteStatus" : "BGPStatus", "status",
+				       statuses[e->status], "message", told)});
 }
 
 static void on_routes(void *context, struct imsg *m)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/api/api.h"
+#include "hub/event/event.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
 #include "hub/site/site.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DATA_TRUST_NS (5 * CLOCK_SECOND)
@@ -68,12 +70,37 @@ static void on_data_end(struct hub *h, const struct process *p)
 		log_error("saved SAs: %s", strerror(errno));
 }
 
+static void publish_end(struct hub *h, const struct process *p)
+{
+	unsigned int silent = process_silent_s(p);
+	char text[128];
+
+	if (p->asked)
+		snprintf(text, sizeof(text), "%s ends, and starts with what has changed",
+			process_names[p->role]);
+	else if (WIFSIGNALED(p->status) && silent)
+		snprintf(text, sizeof(text), "%s had not answered for %u s, and was ended",
+			process_names[p->role], silent);
+	else if (WIFSIGNALED(p->status))
+		snprintf(text, sizeof(text), "%s was ended by signal %d (%s)",
+			process_names[p->role], WTERMSIG(p->status),
+			strsignal(WTERMSIG(p->status)));
+	else
+		snprintf(text, sizeof(text), "%s ended with status %d", process_names[p->role],
+			WEXITSTATUS(p->status));
+	hub_publish(h, &(struct happening){.kind = BUS_PROCESS,
+			       .severity = p->asked ? BUS_INFO : BUS_ERROR,
+			       .reason = "PROCESS_ENDED",
+			       .detail = text});
+}
+
 static void on_end(void *context, struct process *p)
 {
 	struct hub *h = context;
 
 	if (h->stopping)
 		return;
+	publish_end(h, p);
 	switch (p->role) {
 	case PROCESS_DATA:
 		on_data_end(h, p);

@@ -82,7 +82,16 @@ static void on_tunnel_event(void *context, struct imsg *message)
 	if (event && m->peer.port)
 		json_object_set_new(event, "peer", json_string(endpoint_format(&m->peer, peer)));
 	if (event)
-		hub_event(h, m->tunnel, EVENT_ACTIVITY, event);
+		hub_publish(h,
+			&(struct happening){.kind = BUS_ACTIVITY,
+				.severity = m->phase2 == SA_STATE_DOWN || m->refusal ? BUS_WARNING
+										     : BUS_INFO,
+				.site = site,
+				.tunnel = (int)(m->tunnel % TUNNELS_PER_SITE),
+				.reason = m->code,
+				.detail = m->detail,
+				.log = EVENT_ACTIVITY,
+				.own_log = event});
 }
 
 static void on_peer_cert(void *context, struct imsg *message)

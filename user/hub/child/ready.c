@@ -2,7 +2,9 @@
 #include "hub/child/child.h"
 
 #include "base/log.h"
+#include "base/version.h"
 #include "hub/api/api.h"
+#include "hub/event/event.h"
 #include "hub/notify.h"
 #include "hub/revision.h"
 #include "hub/secret/reads.h"
@@ -23,4 +25,7 @@ void child_ready(void *context, struct imsg *m)
 		h->config->concentrator.asn, h->config->site_count);
 	notify_send("READY=1");
 	(void)hub_audit_note(h, "start", "done", revision_path(h));
+	hub_publish(h, &(struct happening){.kind = BUS_PROCESS,
+			       .reason = "HUB_STARTED",
+			       .detail = "sluiced " SLUICE_VERSION " has started"});
 }

@@ -2,15 +2,22 @@
 #include "hub/event/eventlog.h"
 
 #include "base/clock.h"
+#include "state/site.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+/* Of the bus: sites by their slots, then their routes, then these two. */
+enum { BUS_OF_ROUTES = SITE_SLOTS, BUS_OF_HUB = 2 * SITE_SLOTS, BUS_OF_REFUSALS, BUS_OF_ALL };
+
 struct eventlog {
 	uint64_t number;
 	struct event_files *files;
+	struct bus *bus;
+	char sites[SITE_SLOTS]
+		  [SITE_NAME_SIZE]; /* who had a slot when something happened to it last */
 };
 
 /* Routes go where the session's events go. */
@@ -26,13 +33,17 @@ struct eventlog *eventlog_new(void)
 	if (!l)
 		abort();
 	l->files = event_files_new();
+	/* Greater than any of a hub before this one, which had no million events a second. */
+	l->bus = bus_new(BUS_OF_ALL, clock_wall() / 1000);
 	return l;
 }
 
 void eventlog_free(struct eventlog *l)
 {
-	if (l)
-		event_files_free(l->files);
+	if (!l)
+		return;
+	event_files_free(l->files);
+	bus_free(l->bus);
 	free(l);
 }
 
@@ -49,6 +60,29 @@ void eventlog_wait(struct eventlog *l)
 uint64_t eventlog_look(struct eventlog *l)
 {
 	return event_files_look(l->files);
+}
+
+struct bus *eventlog_bus(struct eventlog *l)
+{
+	return l->bus;
+}
+
+void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, uint64_t now)
+{
+	unsigned int source = slot;
+
+	if (slot >= SITE_SLOTS) {
+		source = BUS_OF_HUB;
+	} else if (strcmp(l->sites[slot], e->site) != 0) {
+		strcpy(l->sites[slot], e->site);
+		bus_source_is_new(l->bus, slot);
+		bus_source_is_new(l->bus, BUS_OF_ROUTES + slot);
+	}
+	if (e->kind == BUS_AUDIT)
+		source = BUS_OF_REFUSALS;
+	else if (e->kind == BUS_ROUTE && source != BUS_OF_HUB)
+		source += BUS_OF_ROUTES;
+	(void)bus_add(l->bus, source, e, now);
 }
 
 /* NAME=VALUE pairs; what has a blank, a quote or nothing in it stands as a JSON string. */

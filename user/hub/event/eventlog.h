@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "hub/event/event_files.h"
+#include "state/bus.h"
 #include "state/event_ring.h"
 
 struct eventlog;
@@ -20,6 +21,15 @@ void eventlog_free(struct eventlog *l);
 bool eventlog_open(struct eventlog *l, const char *directory);
 void eventlog_wait(struct eventlog *l);
 uint64_t eventlog_look(struct eventlog *l);
+
+/*
+ * The same event for whoever keeps the history: of the site of that slot, or of the hub (SITE_SLOTS). What routes do in a
+ * site, and what was refused to people, has a share of its own, so that it does not push out what else happens.
+ */
+void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, uint64_t now);
+
+/* Where those events wait. */
+struct bus *eventlog_bus(struct eventlog *l);
 
 /*
  * Records an event. The time (of `wall_ns`, nanoseconds since the epoch), the stream's name and a

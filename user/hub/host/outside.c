@@ -367,6 +367,21 @@ static unsigned int move_tunnels(
 	return count;
 }
 
+static void publish_endpoint(struct hub *h, unsigned int e, const char *address,
+	enum endpoint_fault fault, unsigned int tunnels)
+{
+	char text[BUS_DETAIL_SIZE];
+
+	snprintf(text, sizeof(text), "endpoint %u, %s %s: %s; %u tunnels end there", e,
+		h->config->concentrator.endpoints[e].device, address,
+		fault ? endpoint_fault_text(fault) : "up again", tunnels);
+	hub_publish(h,
+		&(struct happening){.kind = BUS_ENDPOINT,
+			.severity = fault ? BUS_ERROR : BUS_INFO,
+			.reason = reason_code(fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK),
+			.detail = text});
+}
+
 static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoint_fault fault)
 {
 	struct endpoint *endpoint = &h->model.endpoints[e][a];
@@ -384,6 +399,7 @@ static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoi
 		return;
 	}
 	tunnels = move_tunnels(h, e, endpoint, true);
+	publish_endpoint(h, e, text, fault, tunnels);
 	if (fault && !tunnels)
 		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
 			endpoint_fault_text(fault));

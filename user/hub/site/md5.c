@@ -74,9 +74,7 @@ static void say(struct hub *h, struct site *site, unsigned int t, unsigned int k
 		return;
 	state->md5_told_ns[kind] = now;
 	log_warn("site %s tunnel %u: %s", site->conf.name, t, state->md5_text);
-	hub_event(h, tunnel_number(site, t), EVENT_BGP,
-		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
-			"details", state->md5_text));
+	hub_note_bgp(h, tunnel_number(site, t), "BGP_MD5", state->md5_text);
 }
 
 void hub_md5_judge(struct hub *h, const uint64_t counts[MD5_KINDS], uint64_t now)

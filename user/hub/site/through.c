@@ -122,9 +122,7 @@ static void judge_ends(
 	snprintf(why, sizeof(why), "%s from other addresses than configured: %.180s",
 		x->protocol == IPPROTO_TCP ? "BGP" : "BFD", text);
 	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE, why);
-	hub_event(h, tunnel, EVENT_BGP,
-		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
-			"details", why));
+	hub_note_bgp(h, tunnel, "BGP_OTHER_ADDRESSES", why);
 }
 
 /*
@@ -160,9 +158,7 @@ static void judge_deafness(
 		return;
 	log_warn("site %s tunnel %u: %s", site->conf.name, tunnel % TUNNELS_PER_SITE,
 		state->deaf_text);
-	hub_event(h, tunnel, EVENT_BGP,
-		json_pack("{s:s, s:s, s:{s:s}}", "type", "BGPStatus", "status", "DOWN", "message",
-			"details", state->deaf_text));
+	hub_note_bgp(h, tunnel, "BGP_UNANSWERED", state->deaf_text);
 }
 
 /* What was there before the tunnel opened may have been of another site. */

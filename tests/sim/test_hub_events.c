@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whatever happens is told once, in one shape: by whom, of which site, and why. */
+#include "api_world.h"
+
+#include "bgp/bfd/packet.h"
+#include "hub/event/eventlog.h"
+#include "state/bus.h"
+
+struct search {
+	const char *reason;
+	struct bus_event found;
+	unsigned int count;
+};
+
+static void look_at(void *context, const struct bus_event *e)
+{
+	struct search *s = context;
+
+	if (strcmp(e->reason, s->reason) != 0)
+		return;
+	s->found = *e;
+	s->count++;
+}
+
+/* The last event with that reason. */
+static struct bus_event told(const char *reason)
+{
+	struct search s = {.reason = reason};
+
+	bus_each(eventlog_bus(world.hub->events), look_at, &s);
+	if (!s.count)
+		fail_msg("no event says %s", reason);
+	assert_true(s.found.number && s.found.wall_ns);
+	return s.found;
+}
+
+static unsigned int told_times(const char *reason)
+{
+	struct search s = {.reason = reason};
+
+	bus_each(eventlog_bus(world.hub->events), look_at, &s);
+	return s.count;
+}
+
+static void ike_tells_of_a_tunnel(void **state)
+{
+	struct imsg_tunnel_event said = {
+		.tunnel = 3, .refusal = 1, .code = "WRONG_PSK", .detail = "the key is wrong"};
+	struct bus_event e;
+
+	(void)state;
+	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	e = told("WRONG_PSK");
+	assert_string_equal(e.site, "two");
+	assert_int_equal(e.tunnel, 1);
+	assert_int_equal(e.kind, BUS_ACTIVITY);
+	assert_int_equal(e.severity, BUS_WARNING);
+	assert_string_equal(e.detail, "the key is wrong");
+	assert_string_equal(e.actor, "");
+	/* The gateway has no second tunnel: nothing happens to it, whatever a child says. */
+	said.tunnel = 5;
+	strcpy(said.code, "NO_TUNNEL");
+	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	assert_int_equal(told_times("NO_TUNNEL"), 0);
+}
+
+static void bgp_tells_of_sessions_and_routes(void **state)
+{
+	struct imsg_bgp_event said = {.tunnel = 0, .event = {.status = BGP_EVENT_DOWN}};
+	struct bus_event e;
+
+	(void)state;
+	strcpy(said.event.details, "hold timer expired");
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &said, sizeof(said));
+	said.event = (struct bgp_effect_event){.status = BGP_EVENT_WITHDRAWN};
+	assert_true(prefix_parse("10.1.0.0/24", &said.event.prefix));
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	e = told("BGP_DOWN");
+	assert_int_equal(e.kind, BUS_BGP);
+	assert_int_equal(e.severity, BUS_WARNING);
+	assert_string_equal(e.detail, "hold timer expired");
+	e = told("ROUTE_WITHDRAWN");
+	assert_int_equal(e.kind, BUS_ROUTE);
+	assert_string_equal(e.detail, "10.1.0.0/24");
+	assert_string_equal(e.site, "one");
+}
+
+static void bfd_is_up_or_it_is_not(void **state)
+{
+	struct imsg_bfd_state said = {.tunnel = 2, .present = true, .state = BFD_DOWN};
+
+	(void)state;
+	imsg_send(world.children[PROCESS_BGP], IMSG_BFD_STATE, -1, &said, sizeof(said));
+	world_turn();
+	assert_int_equal(told_times("BFD_DOWN"), 0); /* it is on its way */
+	said.state = BFD_UP;
+	imsg_send(world.children[PROCESS_BGP], IMSG_BFD_STATE, -1, &said, sizeof(said));
+	imsg_send(world.children[PROCESS_BGP], IMSG_BFD_STATE, -1, &said, sizeof(said));
+	world_turn();
+	assert_int_equal(told_times("BFD_UP"), 1);
+	said.state = BFD_DOWN;
+	imsg_send(world.children[PROCESS_BGP], IMSG_BFD_STATE, -1, &said, sizeof(said));
+	world_turn();
+	assert_int_equal(told("BFD_DOWN").severity, BUS_WARNING);
+}
+
+static void a_child_ends(void **state)
+{
+	struct bus_event e;
+
+	(void)state;
+	assert_int_equal(told("HUB_STARTED").kind, BUS_PROCESS);
+	world_end(PROCESS_IKE, 10 * CLOCK_SECOND);
+	e = told("PROCESS_ENDED");
+	assert_int_equal(e.severity, BUS_ERROR);
+	assert_non_null(strstr(e.detail, "ike was ended by signal 9"));
+	assert_string_equal(e.site, "");
+	assert_int_equal(e.tunnel, -1);
+}
+
+static void an_endpoint_is_lost(void **state)
+{
+	struct bus_event e;
+
+	(void)state;
+	fake.devices[1].is.running = false;
+	hub_host_look(world.hub);
+	e = told("ENDPOINT_LOST");
+	/* Of the tunnels that end there as well, later. */
+	assert_true(told_times("ENDPOINT_LOST") > 1);
+	fake.devices[1].is.running = true;
+	hub_host_look(world.hub);
+	e = told("ENDPOINT_BACK");
+	assert_int_equal(e.severity, BUS_INFO);
+	assert_int_equal(e.kind, BUS_ENDPOINT);
+	assert_non_null(strstr(e.detail, "endpoint 1, eth1 198.51.101.1: up again"));
+}
+
+static void a_configuration_comes_into_force(void **state)
+{
+	struct bus_event e;
+
+	(void)state;
+	world_configure("  site_to_site: false\n", SITES);
+	world_apply();
+	assert_true(world.applied.ok);
+	e = told("CONFIG_APPLIED");
+	assert_int_equal(e.kind, BUS_CONFIG);
+	assert_non_null(strstr(e.detail, "revision 2: "));
+	assert_non_null(strstr(e.detail, ": test"));
+	assert_string_equal(e.actor, "sluiced");
+	/* Nothing new is nothing that has happened. */
+	world_apply();
+	assert_int_equal(told_times("CONFIG_APPLIED"), 1);
+}
+
+static void operators_do_something_and_are_refused(void **state)
+{
+	struct imsg_api_request r = {.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "one"};
+	struct bus_event e;
+	struct ucred *who;
+
+	(void)state;
+	hears(r, "ok", "down");
+	e = told("OPERATOR");
+	assert_int_equal(e.kind, BUS_MAINTENANCE);
+	assert_string_equal(e.site, "one");
+	assert_int_equal(e.tunnel, 1);
+	assert_string_equal(e.actor, "uid 0");
+	assert_non_null(strstr(e.detail, "tunnel-down: "));
+	/* What cannot be done */
+	r.verb = API_TUNNEL_DRAIN;
+	hears(r, "detail", "");
+	e = told("REFUSED");
+	assert_int_equal(e.kind, BUS_AUDIT);
+	assert_non_null(strstr(e.detail, "tunnel-drain: the other tunnel"));
+	/* and who may not do it */
+	who = (struct ucred *)hub_client_who(world.hub, client.number, clock_now());
+	assert_non_null(who);
+	who->uid = who->gid = 65534;
+	hears(r, "code", "forbidden");
+	e = told("forbidden");
+	assert_int_equal(e.kind, BUS_AUDIT);
+	assert_int_equal(e.severity, BUS_WARNING);
+	assert_string_equal(e.actor, "uid 65534");
+	/* A question is nothing that happens. */
+	assert_int_equal(told_times("OPERATOR"), 1);
+}
+
+/* Of somebody whom hub does not know, nobody says that it was root. */
+static void whoever_is_not_connected_is_nobody(void **state)
+{
+	struct imsg_api_request r = {.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "one"};
+
+	(void)state;
+	client.number = 4711;
+	hears(r, "code", "not-connected");
+	assert_int_equal(told_times("not-connected"), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(ike_tells_of_a_tunnel),
+		TEST(bgp_tells_of_sessions_and_routes),
+		TEST(bfd_is_up_or_it_is_not),
+		TEST(a_child_ends),
+		TEST(an_endpoint_is_lost),
+		TEST(a_configuration_comes_into_force),
+		TEST(operators_do_something_and_are_refused),
+		TEST(whoever_is_not_connected_is_nobody),
+	};
+
+	world_be_child(argc, argv);
+	return cmocka_run_group_tests_name("hub_events", tests, NULL, NULL);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bus_event.h"
+
+#include <string.h>
+
+const char *const bus_kind_names[BUS_KINDS + 1] = {
+	[BUS_ACTIVITY] = "activity",
+	[BUS_BGP] = "bgp",
+	[BUS_BFD] = "bfd",
+	[BUS_ROUTE] = "route",
+	[BUS_CONFIG] = "config",
+	[BUS_AUDIT] = "audit",
+	[BUS_ALARM] = "alarm",
+	[BUS_HEALTH] = "health",
+	[BUS_MAINTENANCE] = "maintenance",
+	[BUS_CLUSTER] = "cluster",
+	[BUS_PROCESS] = "process",
+	[BUS_ENDPOINT] = "endpoint",
+};
+
+const char *const bus_severity_names[BUS_SEVERITIES + 1] = {
+	[BUS_INFO] = "info",
+	[BUS_WARNING] = "warning",
+	[BUS_ERROR] = "error",
+};
+
+enum bus_kind bus_kind_find(const char *name)
+{
+	int kind = 0;
+
+	while (kind < BUS_KINDS && strcmp(bus_kind_names[kind], name) != 0)
+		kind++;
+	return (enum bus_kind)kind;
+}
