@@ -10,7 +10,7 @@ ARCH     := $(shell uname -m)
 Q        := $(if $(V),,@)
 
 PACKAGES := libxdp libbpf libnl-3.0 libnl-route-3.0 libcrypto libevent libmicrohttpd gnutls \
-            yaml-0.1 jansson smartcols libseccomp libcap
+            yaml-0.1 sqlite3 jansson smartcols libseccomp libcap
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 DEFS     := -D_GNU_SOURCE -Iuser -Iinclude -I$(OUT)
 HARDEN_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES=(
 	gcc make pkg-config clang llvm libclang-rt-dev bpftool libbpf-dev libxdp-dev linux-libc-dev
-	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev
+	libnl-3-dev libnl-route-3-dev libssl-dev libipsec-mb-dev libevent-dev libyaml-dev libsqlite3-dev
 	libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libjansson-dev libsmartcols-dev libseccomp-dev libcap-dev
 )
 [ "${1:-}" = build ] || PACKAGES+=(

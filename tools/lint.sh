@@ -19,7 +19,7 @@ declare -A may=(
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
 	[ipc]="base crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
-	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base crypto ipc proc proc/api"
+	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base crypto ipc proc proc/api" [proc/watch]="base ipc proc proc/watch"
 	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane ike ipc plan state view sluice"
 	[plan]="base bgp config crypto dataplane ike ipc plan state sluice" [store]="base config store" [audit]="base crypto audit"
 )

@@ -3,6 +3,6 @@
 # as systemd-sysusers does from packaging/sysusers.conf.
 set -euo pipefail
 getent group sluice >/dev/null || groupadd --system sluice
-for user in sluice-ike sluice-bgp sluice-data sluice-api sluice-remote sluice-exec; do
+for user in sluice-ike sluice-bgp sluice-data sluice-api sluice-remote sluice-watch sluice-exec; do
 	getent passwd "$user" >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin "$user"
 done

@@ -20,7 +20,7 @@ reach() { local out; out=$(in_ns b1-h ping -q -c 3 -i 0.1 -W 1 10.0.0.10) && [[ 
 
 children_are_bare() { # own users, no capabilities, seccomp, in the empty root
 	local name pid
-	for name in ike bgp data api; do
+	for name in ike bgp data api watch; do
 		pid=$(pid_of $name)
 		[ "$(awk '/^CapEff|^CapPrm|^CapInh/ { s = s $2 } END { print s }' "/proc/$pid/status")" = 000000000000000000000000000000000000000000000000 ] &&
 			[ "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")" = 2 ] &&
@@ -39,6 +39,7 @@ lossless_kill() { # lossless_kill NAME: traffic both ways for 20 s, killed after
 	until_true 10 returned "$name" "$pid" && [ "$(jq .lost "$LAB/up.json")" = 0 ] && [ "$(jq .lost "$LAB/down.json")" = 0 ]
 }
 case_ "api is killed: no packet lost, it is back" lossless_kill api
+case_ "watch is killed: no packet lost, it is back" lossless_kill watch
 case_ "ike is killed: no packet lost, it is back" lossless_kill ike
 rekeys() { local s; s=$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in'); sluice rekey site-1 0 >/dev/null; sleep 3; [ "$s" != "$(json_of show sa '[.sas[] | select(.tunnel == 0 and .in_use)][0].spi_in')" ]; }
 case_ "the new ike process rekeys the old SA" rekeys

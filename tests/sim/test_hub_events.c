@@ -3,7 +3,9 @@
 #include "api_world.h"
 
 #include "bgp/bfd/packet.h"
+#include "hub/event/event.h"
 #include "hub/event/eventlog.h"
+#include "ipc/msg_watch.h"
 #include "state/bus.h"
 
 struct search {
@@ -201,6 +203,109 @@ static void whoever_is_not_connected_is_nobody(void **state)
 	assert_int_equal(told_times("not-connected"), 0);
 }
 
+/* ---- watch ---- */
+
+static void watch_opens(uint64_t newest)
+{
+	const struct imsg_watch_open opened = {.newest = newest};
+
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_OPEN, -1, &opened, sizeof(opened));
+	world_turn();
+}
+
+static void watch_stores(uint64_t number)
+{
+	const struct imsg_watch_stored stored = {.number = number};
+
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_STORED, -1, &stored, sizeof(stored));
+	world_turn();
+}
+
+static uint64_t last_sent(void)
+{
+	const struct bus_event *e = world_told(PROCESS_WATCH, IMSG_EVENT, -1);
+
+	assert_non_null(e);
+	return e->number;
+}
+
+static size_t waiting(void)
+{
+	return bus_waiting(eventlog_bus(world.hub->events));
+}
+
+static void something_happens(void)
+{
+	hub_publish(world.hub, &(struct happening){.kind = BUS_HEALTH, .reason = "TEST"});
+	world_turn();
+}
+
+/* What watch has not said to be stored is kept, and sent again to the next one. */
+static void nothing_is_lost_with_watch(void **state)
+{
+	uint64_t number;
+	size_t kept;
+
+	(void)state;
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), 0); /* its file is not open yet */
+	kept = waiting();
+	assert_true(kept > 0);
+	watch_opens(0);
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), kept);
+	something_happens();
+	number = last_sent();
+	watch_stores(number - 1);
+	assert_int_equal(waiting(), 1);
+	world_end(PROCESS_WATCH, 10 * CLOCK_SECOND);
+	something_happens();
+	assert_int_equal(waiting(), 3); /* its end is one, too */
+	world_forget();
+	world_start(PROCESS_WATCH);
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), 0);
+	watch_opens(number); /* it had it, and did not say so */
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), 3);
+	assert_int_equal(last_sent(), number + 2);
+	watch_stores(last_sent());
+	assert_int_equal(waiting(), 0);
+	/* It could not be written, and is opened again. */
+	something_happens();
+	world_forget();
+	watch_opens(number + 2);
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), 1);
+}
+
+/* A watch that is in somebody's hands loses what it has, and nothing else. */
+static void what_watch_says_is_looked_at(void **state)
+{
+	size_t kept = waiting();
+
+	(void)state;
+	watch_stores(UINT64_MAX);
+	watch_opens(UINT64_MAX);
+	watch_opens(BUS_NUMBER_MAX);
+	assert_int_equal(waiting(), kept);
+	watch_stores(last_sent() + 1);
+	watch_stores(UINT64_MAX);
+	assert_int_equal(waiting(), kept);
+	something_happens();
+	assert_true(last_sent() < BUS_NUMBER_MAX);
+}
+
+/* It stands still for long: memory has its bound, and it gets so much at a time. */
+static void a_slow_watch_keeps_nobody_waiting(void **state)
+{
+	(void)state;
+	watch_opens(0);
+	for (int i = 0; i < 3 * BUS_WAITING_MAX; i++)
+		hub_publish(world.hub, &(struct happening){.kind = BUS_ACTIVITY,
+					       .site = world_site(i % 2 ? "one" : "two"),
+					       .tunnel = 0,
+					       .reason = "TEST"});
+	world_turn();
+	assert_true(waiting() <= BUS_WAITING_MAX);
+	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), BUS_WINDOW);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +317,9 @@ int main(int argc, char **argv)
 		TEST(a_configuration_comes_into_force),
 		TEST(operators_do_something_and_are_refused),
 		TEST(whoever_is_not_connected_is_nobody),
+		TEST(nothing_is_lost_with_watch),
+		TEST(what_watch_says_is_looked_at),
+		TEST(a_slow_watch_keeps_nobody_waiting),
 	};
 
 	world_be_child(argc, argv);

@@ -297,7 +297,11 @@ static void the_end_has_an_order(void **state)
 	leaves(PROCESS_IKE);
 	assert_true(asked_to_end(PROCESS_DATA));
 	assert_false(event_base_got_break(world.hub->base));
-	kill(world.hub->processes[PROCESS_DATA].pid, SIGKILL);
+	assert_false(asked_to_end(PROCESS_WATCH)); /* it hears of all of that */
+	leaves(PROCESS_DATA);
+	assert_true(asked_to_end(PROCESS_WATCH));
+	assert_false(event_base_got_break(world.hub->base));
+	kill(world.hub->processes[PROCESS_WATCH].pid, SIGKILL);
 	event_base_loop(world.hub->base, 0); /* which ends with the last child */
 	assert_true(event_base_got_break(world.hub->base));
 }

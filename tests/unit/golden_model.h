@@ -331,7 +331,8 @@ static void set_counters(void)
 
 static void set_plane(void)
 {
-	static const char *const names[MODEL_PROCESSES] = {"hub", "data", "ike", "bgp", "api"};
+	static const char *const names[MODEL_PROCESSES] = {
+		"hub", "data", "ike", "bgp", "api", "remote", "watch"};
 	struct model_plane *p = &golden.hub.model.plane;
 
 	for (int i = 0; i < MODEL_PROCESSES; i++)

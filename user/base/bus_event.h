@@ -9,6 +9,7 @@
 
 #define BUS_DETAIL_SIZE 512
 #define BUS_ACTOR_SIZE  64
+#define BUS_WINDOW      256 /* events that are on their way to be stored at a time */
 #define BUS_NUMBER_MAX  (UINT64_C(1) << 52) /* JSON has no greater numbers that are exact */
 
 enum bus_kind {

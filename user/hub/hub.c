@@ -109,13 +109,16 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 		return;
 	}
 	for (int i = 0; i < PROCESS_ROLES; i++)
-		left += i != PROCESS_DATA && h->processes[i].pid > 0;
+		left += i != PROCESS_DATA && i != PROCESS_WATCH && h->processes[i].pid > 0;
 	if (h->stopping && h->processes[PROCESS_BGP].pid <= 0)
 		say_goodbye_by_ike(h);
 	if (!h->stopping || left)
 		return;
+	/* Whoever carries the farewells ends after them, and whoever remembers them last. */
 	if (h->processes[PROCESS_DATA].pid > 0)
 		process_stop(&h->processes[PROCESS_DATA]);
+	else if (h->processes[PROCESS_WATCH].pid > 0)
+		process_stop(&h->processes[PROCESS_WATCH]);
 	else
 		event_base_loopbreak(h->base);
 }
@@ -144,6 +147,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 	notify_send("STOPPING=1");
 	h->processes[PROCESS_DATA].stopping = true;
 	h->processes[PROCESS_IKE].stopping = true;
+	h->processes[PROCESS_WATCH].stopping = true;
 	process_stop(&h->processes[PROCESS_API]);
 	process_stop(&h->processes[PROCESS_REMOTE]);
 	process_stop(&h->processes[PROCESS_BGP]);

@@ -40,7 +40,8 @@ struct hub {
 	uint32_t workers;
 	bool kernel_esp;
 
-	struct eventlog *events;           /* hub/event: the files of what happens to tunnels */
+	struct eventlog *events; /* hub/event: what happens, on its way to whoever keeps it */
+	bool history_is_open;    /* watch hears of it */
 	struct certificates *certificates; /* hub/secret: those of the configuration in force */
 
 	/* hub/route */

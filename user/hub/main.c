@@ -46,7 +46,7 @@ static int run_role(const char *role)
 		const char *name;
 		int (*run)(int hub_fd);
 	} roles[] = {{"ike", proc_ike_run}, {"bgp", proc_bgp_run}, {"data", proc_data_run},
-		{"api", proc_api_run}, {"remote", proc_remote_run}};
+		{"api", proc_api_run}, {"remote", proc_remote_run}, {"watch", proc_watch_run}};
 
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (!strcmp(role, roles[i].name))

@@ -118,6 +118,16 @@ enum imsg_type {
 	IMSG_API_REQUEST,     /* struct imsg_api_request, bytes */
 	IMSG_API_REPLY,       /* struct imsg_api_reply, bytes */
 
+	/* hub -> watch */
+	IMSG_WATCH_DIRECTORY, /* none, fd: where the history is kept */
+	IMSG_EVENT,           /* struct bus_event */
+	IMSG_WATCH_QUERY,     /* struct imsg_watch_query, bytes */
+	/* watch -> hub */
+	IMSG_WATCH_OPEN,   /* struct imsg_watch_open */
+	IMSG_WATCH_STORED, /* struct imsg_watch_stored */
+	IMSG_WATCH_EVENT,  /* struct imsg_watch_event: of the answer to a query */
+	IMSG_WATCH_END,    /* struct imsg_watch_end: that was all of it */
+
 	IMSG_TYPES
 };
 

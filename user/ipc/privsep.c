@@ -58,12 +58,19 @@ static const int api_calls[] = {SC(accept4), SC(shutdown), SC(memfd_create), -1}
 static const int remote_calls[] = {SC(shutdown), SC(memfd_create), SC(epoll_create1),
 	SC(getsockopt), SC(getpeername), SC(getrusage), -1};
 
+/* Files of its directory, as SQLite uses them. */
+static const int watch_calls[] = {SC(open), SC(openat), SC(unlink), SC(unlinkat), SC(rename),
+	SC(renameat), SC(renameat2), SC(pread64), SC(pwrite64), SC(ftruncate), SC(fallocate),
+	SC(fsync), SC(fdatasync), SC(access), SC(faccessat), SC(faccessat2), SC(stat), SC(lstat),
+	SC(readlink), SC(readlinkat), SC(getcwd), SC(geteuid), SC(fchmod), SC(statx), -1};
+
 static const struct role_calls roles[] = {
 	{"ike", ike_calls, NULL},
 	{"bgp", bgp_calls, allow_ip_sockets},
 	{"data", data_calls, NULL},
 	{"api", api_calls, NULL},
 	{"remote", remote_calls, NULL},
+	{"watch", watch_calls, NULL},
 };
 
 #define ROLES (sizeof(roles) / sizeof(roles[0]))
@@ -185,11 +192,11 @@ static bool set_capabilities(int keep)
 	return ok;
 }
 
-static void drop_user(const struct passwd *user, int keep)
+/* root: a directory; -1: the empty one. */
+static void drop_user(const struct passwd *user, int keep, int root)
 {
-
-	if (chroot(EMPTY_ROOT) || chdir("/"))
-		give_up("chroot to " EMPTY_ROOT);
+	if (root >= 0 ? fchdir(root) || chroot(".") : chroot(EMPTY_ROOT) || chdir("/"))
+		give_up("chroot to %s", root >= 0 ? "its directory" : EMPTY_ROOT);
 	if (keep >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 		give_up("prctl");
 	if (setgroups(1, &user->pw_gid) || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) ||
@@ -209,7 +216,7 @@ void privsep_drop(const char *role)
 	privsep_drop_keeping(role, -1);
 }
 
-void privsep_drop_keeping(const char *role, int capability)
+static void drop(const char *role, int capability, int root)
 {
 	const struct role_calls *calls = NULL;
 	char name[32];
@@ -223,6 +230,16 @@ void privsep_drop_keeping(const char *role, int capability)
 		give_up("role %s is unknown", role);
 	if (!user)
 		give_up("user %s does not exist", name);
-	drop_user(user, capability);
+	drop_user(user, capability, root);
 	load_filter(calls);
+}
+
+void privsep_drop_keeping(const char *role, int capability)
+{
+	drop(role, capability, -1);
+}
+
+void privsep_drop_into(const char *role, int directory)
+{
+	drop(role, -1, directory);
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api", "sluice-remote". */
+/* The user that a role runs as: "sluice-ike", "sluice-bgp", "sluice-data", "sluice-api", "sluice-remote", "sluice-watch". */
 const char *privsep_user(const char *role, char name[32]);
 
 /* Its number; 0 when it does not exist. */
@@ -23,5 +23,8 @@ void privsep_drop(const char *role);
 
 /* The same but for one capability, such as CAP_NET_ADMIN; -1: none. */
 void privsep_drop_keeping(const char *role, int capability);
+
+/* The same with a directory as its root, which stays open; -1: the empty one. */
+void privsep_drop_into(const char *role, int directory);
 
 #endif

@@ -25,6 +25,7 @@ const char *const process_names[PROCESS_ROLES] = {
 	[PROCESS_BGP] = "bgp",
 	[PROCESS_API] = "api",
 	[PROCESS_REMOTE] = "remote",
+	[PROCESS_WATCH] = "watch",
 };
 
 __attribute__((noreturn)) static void run_child(const struct process *p, int channel_fd)

@@ -19,6 +19,7 @@ enum process_role {
 	PROCESS_BGP,
 	PROCESS_API,
 	PROCESS_REMOTE, /* as api, for who comes over TCP; only where that is configured */
+	PROCESS_WATCH,
 	PROCESS_ROLES,
 };
 

@@ -13,5 +13,6 @@ int proc_bgp_run(int hub_fd);
 int proc_data_run(int hub_fd);
 int proc_api_run(int hub_fd);
 int proc_remote_run(int hub_fd);
+int proc_watch_run(int hub_fd);
 
 #endif

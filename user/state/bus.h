@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #define BUS_WAITING_MAX 4096 /* events, 800 bytes each */
-#define BUS_WINDOW      256  /* that are sent and not stored yet */
 #define BUS_BURST       200  /* of a source; then two a second */
 
 struct bus;

@@ -13,7 +13,7 @@
 #include "state/site.h"
 #include "state/unknown.h"
 
-#define MODEL_PROCESSES 6
+#define MODEL_PROCESSES 7
 
 /* What the hub needs of its host, as it was when hub looked last. */
 struct model_host {

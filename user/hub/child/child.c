@@ -111,6 +111,9 @@ static void on_end(void *context, struct process *p)
 		h->bgp_settled = false;
 		hub_bgp_queries_expire(h, 0);
 		break;
+	case PROCESS_WATCH:
+		hub_events_unheard(h);
+		break;
 	default:
 		break; /* ike: SAs stay in data; api: holds nothing */
 	}
@@ -128,6 +131,7 @@ ON_MESSAGE(ike, ike_reports)
 ON_MESSAGE(bgp, bgp_reports)
 ON_MESSAGE(api, api_requests)
 ON_MESSAGE(remote, remote_requests)
+ON_MESSAGE(watch, watch_reports)
 
 void hub_children_init(struct hub *h, bool verbose)
 {
@@ -137,6 +141,7 @@ void hub_children_init(struct hub *h, bool verbose)
 		[PROCESS_BGP] = on_bgp_message,
 		[PROCESS_API] = on_api_message,
 		[PROCESS_REMOTE] = on_remote_message,
+		[PROCESS_WATCH] = on_watch_message,
 	};
 
 	for (int i = 0; i < PROCESS_ROLES; i++) {

@@ -23,6 +23,6 @@ void child_ready(void *context, struct imsg *m);
 
 /* What each child may say, and who takes it; context is hub. */
 extern const struct imsg_row ike_reports[], bgp_reports[], data_reports[], api_requests[],
-	remote_requests[];
+	remote_requests[], watch_reports[];
 
 #endif

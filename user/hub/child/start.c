@@ -214,6 +214,12 @@ static void start_remote(struct hub *h, struct process *p)
 	remote_send_certificate(h);
 }
 
+static void start_watch(struct hub *h, struct process *p)
+{
+	if (h->host->history_fd >= 0)
+		process_send(p, IMSG_WATCH_DIRECTORY, dup_fd(h->host->history_fd), NULL, 0);
+}
+
 void child_start(void *context, struct process *p)
 {
 	static void (*const starts[PROCESS_ROLES])(struct hub *, struct process *) = {
@@ -222,6 +228,7 @@ void child_start(void *context, struct process *p)
 		[PROCESS_BGP] = start_bgp,
 		[PROCESS_API] = start_api,
 		[PROCESS_REMOTE] = start_remote,
+		[PROCESS_WATCH] = start_watch,
 	};
 
 	lacks_descriptors = false;

@@ -23,6 +23,16 @@ struct happening {
 /* publish.c. The only way by which an event goes anywhere: to whoever keeps the history, and into the logs of tunnels. */
 void hub_publish(struct hub *h, const struct happening *what);
 
+/*
+ * send.c. Watch has opened its history, whose greatest number is `newest`, and hears events from now on; it has stored them up
+ * to one; it has ended. All of it is watch's word, which may be in somebody's hands.
+ */
+void hub_events_heard(struct hub *h, uint64_t newest);
+void hub_events_stored(struct hub *h, uint64_t number);
+void hub_events_unheard(struct hub *h);
+/* What waits goes to watch, as far as it can take it. */
+void hub_events_send(struct hub *h);
+
 /* Who it was, of asker_json(): "uid 0", "token 1a2b3c4d of uid 1000", "sluiced". */
 const char *hub_actor(const json_t *who, char actor[BUS_ACTOR_SIZE]);
 

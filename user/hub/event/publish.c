@@ -53,6 +53,7 @@ void hub_publish(struct hub *h, const struct happening *what)
 	copy(e.detail, sizeof(e.detail), what->detail);
 	copy(e.actor, sizeof(e.actor), what->actor);
 	eventlog_publish(h->events, &e, what->site ? what->site->slot : SITE_SLOTS, clock_now());
+	hub_events_send(h);
 }
 
 const char *hub_actor(const json_t *who, char actor[BUS_ACTOR_SIZE])

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The history in its file: found again, bounded, and there after kills, losses of power, full disks and worse. */
+#include "base/clock.h"
+#include "cut_vfs.h"
+#include "proc/watch/store.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define FIRST   1000
+#define ALL     ((1u << BUS_KINDS) - 1)
+#define MINUTE  (60 * CLOCK_SECOND)
+#define MORNING (UINT64_C(1790000000) * CLOCK_SECOND)
+
+static struct {
+	char directory[64];
+	struct store *store;
+	struct store_options options;
+	struct bus_event page[WATCH_PAGE_MAX];
+	size_t count;
+	bool more;
+} lab;
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&lab, 0, sizeof(lab));
+	strcpy(lab.directory, "/tmp/sluice-store.XXXXXX");
+	assert_non_null(mkdtemp(lab.directory));
+	lab.options = (struct store_options){.directory = lab.directory, .events_max = 1000};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	store_close(lab.store);
+	snprintf(command, sizeof(command), "rm -rf %s", lab.directory);
+	return system(command);
+}
+
+static void open_it(void)
+{
+	char why[STORE_WHY_SIZE];
+
+	lab.store = store_open(&lab.options, why);
+	if (!lab.store)
+		fail_msg("%s", why);
+}
+
+static void close_it(void)
+{
+	store_close(lab.store);
+	lab.store = NULL;
+}
+
+/* Number n happens n minutes after FIRST. */
+static struct bus_event event(uint64_t n, const char *site, enum bus_kind kind)
+{
+	struct bus_event e = {.number = n,
+		.wall_ns = MORNING + (n - FIRST) * MINUTE,
+		.kind = (uint8_t)kind,
+		.severity = BUS_WARNING,
+		.tunnel = site[0] ? 1 : -1,
+		.left_out = (uint32_t)n % 3};
+
+	snprintf(e.site, sizeof(e.site), "%s", site);
+	snprintf(e.group, sizeof(e.group), "%s", site[0] ? "paris" : "");
+	snprintf(e.reason, sizeof(e.reason), "REASON_%u", (unsigned int)n);
+	snprintf(e.detail, sizeof(e.detail), "it's \"%u\" \xe2\x82\xac", (unsigned int)n);
+	strcpy(e.actor, "uid 0");
+	return e;
+}
+
+static void write_one(uint64_t n, const char *site, enum bus_kind kind)
+{
+	struct bus_event e = event(n, site, kind);
+	char why[STORE_WHY_SIZE];
+
+	if (!store_write(lab.store, &e, 1, why))
+		fail_msg("%s", why);
+}
+
+static size_t read_it(struct imsg_watch_query q, const char (*sites)[SITE_NAME_SIZE])
+{
+	char why[STORE_WHY_SIZE];
+
+	q.limit = q.limit ? q.limit : WATCH_PAGE_MAX;
+	q.kinds = q.kinds ? q.kinds : ALL;
+	if (!store_read(lab.store, &q, sites, lab.page, &lab.count, &lab.more, why))
+		fail_msg("%s", why);
+	for (size_t i = 1; i < lab.count; i++)
+		assert_true(lab.page[i].number > lab.page[i - 1].number);
+	return lab.count;
+}
+
+static void what_is_written_is_read(void **state)
+{
+	struct bus_event e = event(FIRST, "one", BUS_BGP);
+
+	(void)state;
+	open_it();
+	assert_int_equal(store_newest(lab.store), 0);
+	write_one(FIRST, "one", BUS_BGP);
+	write_one(FIRST, "another", BUS_BGP); /* it has been told before */
+	write_one(FIRST + 7, "", BUS_CONFIG);
+	assert_int_equal(store_newest(lab.store), FIRST + 7);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 2);
+	assert_memory_equal(&lab.page[0], &e, sizeof(e));
+	assert_int_equal(lab.page[1].tunnel, -1);
+	close_it();
+	open_it();
+	assert_int_equal(store_newest(lab.store), FIRST + 7);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 2);
+	assert_memory_equal(&lab.page[0], &e, sizeof(e));
+}
+
+static void what_is_asked_for_is_found(void **state)
+{
+	static const char sites[2][SITE_NAME_SIZE] = {"one", "two"};
+
+	(void)state;
+	open_it();
+	for (uint64_t n = 0; n < 90; n++)
+		write_one(FIRST + n,
+			n % 3 == 0   ? "one"
+			: n % 3 == 1 ? "two"
+				     : "",
+			n % 2 ? BUS_BGP : BUS_CONFIG);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1}, sites), 30);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 2}, sites), 60);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1, .hub = true}, sites), 60);
+	assert_int_equal(read_it((struct imsg_watch_query){.kinds = 1 << BUS_BGP}, NULL), 45);
+	assert_int_equal(
+		read_it((struct imsg_watch_query){.kinds = 1 << BUS_BGP, .sites = 1}, sites), 15);
+	assert_int_equal(read_it((struct imsg_watch_query){.kinds = 1 << BUS_ALARM}, NULL), 0);
+	/* Page by page, from either end. */
+	assert_int_equal(read_it((struct imsg_watch_query){.limit = 10}, NULL), 10);
+	assert_true(lab.more);
+	assert_int_equal(lab.page[0].number, FIRST);
+	read_it((struct imsg_watch_query){.limit = 10, .after = lab.page[9].number}, NULL);
+	assert_int_equal(lab.page[0].number, FIRST + 10);
+	assert_int_equal(read_it((struct imsg_watch_query){.limit = 10, .newest = true}, NULL), 10);
+	assert_true(lab.more);
+	assert_int_equal(lab.page[9].number, FIRST + 89);
+	assert_int_equal(read_it((struct imsg_watch_query){.after = FIRST + 80}, NULL), 9);
+	assert_false(lab.more);
+	assert_int_equal(read_it((struct imsg_watch_query){.after = UINT64_MAX}, NULL), 0);
+	/* A time */
+	assert_int_equal(read_it((struct imsg_watch_query){.from_ns = MORNING + 10 * MINUTE,
+					 .to_ns = MORNING + 20 * MINUTE},
+				 NULL),
+		10);
+	assert_int_equal(lab.page[0].number, FIRST + 10);
+	assert_int_equal(
+		read_it((struct imsg_watch_query){.from_ns = MORNING + 900 * MINUTE}, NULL), 0);
+}
+
+/* One site in trouble for days, and others of which something happened once. */
+static void the_loud_one_loses_its_oldest(void **state)
+{
+	static const char quiet[1][SITE_NAME_SIZE] = {"quiet"}, loud[1][SITE_NAME_SIZE] = {"loud"};
+
+	(void)state;
+	lab.options.events_max = 200;
+	open_it();
+	for (uint64_t n = 0; n < 20; n++)
+		write_one(FIRST + n, "quiet", BUS_ACTIVITY);
+	for (uint64_t n = 20; n < 2000; n++)
+		write_one(FIRST + n, "loud", BUS_ACTIVITY);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1}, quiet), 20);
+	assert_in_range(read_it((struct imsg_watch_query){.sites = 1}, loud), 170, 180);
+	assert_int_equal(lab.page[lab.count - 1].number, FIRST + 1999);
+	/* It knows who has how many when it comes back. */
+	close_it();
+	open_it();
+	for (uint64_t n = 2000; n < 2500; n++)
+		write_one(FIRST + n, "loud", BUS_ACTIVITY);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1}, quiet), 20);
+}
+
+static void what_is_old_is_forgotten(void **state)
+{
+	(void)state;
+	open_it();
+	for (uint64_t n = 0; n < 10; n++)
+		write_one(FIRST + n, "one", BUS_ACTIVITY);
+	assert_false(store_expire(lab.store, MORNING + STORE_DAYS * 1440 * MINUTE));
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 10);
+	assert_false(store_expire(lab.store, MORNING + (STORE_DAYS * 1440 + 4) * MINUTE));
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 6);
+	assert_int_equal(lab.page[0].number, FIRST + 4);
+}
+
+/* ---- files that are of no use ---- */
+
+static void path_of(const char *name, char path[128])
+{
+	snprintf(path, 128, "%s/%s", lab.directory, name);
+}
+
+static void overwrite(off_t at, const char *with, size_t len)
+{
+	char path[128];
+	int fd;
+
+	path_of("events.db", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, with, len, at), len);
+	close(fd);
+}
+
+static void is_set_aside(bool it_is)
+{
+	char path[128];
+
+	path_of("events.db.aside", path);
+	assert_int_equal(access(path, F_OK), it_is ? 0 : -1);
+}
+
+static void begins_anew(void)
+{
+	open_it();
+	is_set_aside(true);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 0);
+	write_one(FIRST, "one", BUS_BGP);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 1);
+}
+
+static void what_is_no_database_is_set_aside(void **state)
+{
+	(void)state;
+	overwrite(0,
+		"root:x:0:0:root:/root:/bin/bash, and so on and on, for more than a header "
+		"of a database is long. And on.",
+		100);
+	begins_anew();
+}
+
+static void one_of_a_newer_version_is_set_aside(void **state)
+{
+	(void)state;
+	open_it();
+	write_one(FIRST, "one", BUS_BGP);
+	close_it();
+	is_set_aside(false);
+	overwrite(60, "\0\0\0\x63", 4); /* user_version, as the file format has it */
+	begins_anew();
+}
+
+static void tables_of_somebody_else_are_set_aside(void **state)
+{
+	char path[128];
+	sqlite3 *db;
+
+	(void)state;
+	path_of("events.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "CREATE TABLE events (a, b)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	begins_anew();
+}
+
+/* Pages in the middle: some operation meets them, and what is written then is not lost. */
+static void what_is_damaged_is_set_aside(void **state)
+{
+	char rubbish[8192];
+
+	(void)state;
+	open_it();
+	for (uint64_t n = 0; n < 500; n++)
+		write_one(FIRST + n, "one", BUS_BGP);
+	close_it();
+	memset(rubbish, 0xa5, sizeof(rubbish));
+	for (off_t at = 4096; at < 40000; at += (off_t)sizeof(rubbish))
+		overwrite(at, rubbish, sizeof(rubbish));
+	open_it();
+	for (uint64_t n = 500; n < 600; n++)
+		write_one(FIRST + n, "two", BUS_BGP);
+	is_set_aside(true);
+	(void)read_it((struct imsg_watch_query){.newest = true}, NULL);
+	assert_true(lab.count >= 1);
+	assert_int_equal(lab.page[lab.count - 1].number, FIRST + 599);
+}
+
+static void without_a_directory_there_is_a_reason(void **state)
+{
+	char why[STORE_WHY_SIZE] = "";
+
+	(void)state;
+	lab.options.directory = "/tmp/sluice-store.nowhere";
+	lab.store = store_open(&lab.options, why);
+	assert_null(lab.store);
+	assert_non_null(strstr(why, "No such file or directory"));
+}
+
+/* ---- a full disk ---- */
+
+static void fill_disk(void)
+{
+	char path[128], block[4096] = {0};
+	int fd;
+
+	path_of("others", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+}
+
+/* Others have filled it: the oldest events make room, as long as that lasts. */
+static void a_full_disk_loses_the_oldest(void **state)
+{
+	static const char quiet[1][SITE_NAME_SIZE] = {"quiet"};
+	char others[128];
+	struct stat st;
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNS) ||
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount("none", lab.directory, "tmpfs", 0, "size=6m"))
+		skip();
+	lab.options.events_max = 100000;
+	lab.options.reserve = 1 << 20;
+	open_it();
+	for (uint64_t n = 0; n < 1000; n++)
+		write_one(FIRST + n, n % 10 ? "loud" : "quiet", BUS_BGP);
+	fill_disk();
+	for (uint64_t n = 1000; n < 9000; n++)
+		write_one(FIRST + n, "loud", BUS_BGP);
+	read_it((struct imsg_watch_query){.newest = true}, NULL);
+	assert_int_equal(lab.page[lab.count - 1].number, FIRST + 8999);
+	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1}, quiet), 100);
+	/* There is room again, and some of it is kept for the next time. */
+	path_of("others", others);
+	assert_int_equal(unlink(others), 0);
+	store_reserve(lab.store);
+	path_of("reserve", others);
+	assert_int_equal(stat(others, &st), 0);
+	assert_int_equal(st.st_size, 1 << 20);
+	close_it();
+	assert_int_equal(umount(lab.directory), 0);
+}
+
+/* ---- losses of power ---- */
+
+/* Writes and says which number is stored for sure, until the power goes. */
+static uint64_t write_until_dark(uint64_t *begun)
+{
+	static const char *const sites[] = {"one", "two", "three", ""};
+	char why[STORE_WHY_SIZE];
+	uint64_t stored = 0, n = FIRST;
+
+	*begun = 0;
+	lab.store = store_open(&lab.options, why);
+	for (int batch = 0; lab.store && batch < 40; batch++) {
+		struct bus_event events[7];
+		size_t count = 1 + (size_t)batch % 7;
+
+		for (size_t i = 0; i < count; i++, n++)
+			events[i] = event(n, sites[n % 4], (enum bus_kind)(n % BUS_KINDS));
+		*begun = n - 1;
+		if (!store_write(lab.store, events, count, why))
+			break;
+		stored = n - 1;
+	}
+	close_it();
+	return stored;
+}
+
+static void the_power_may_go_at_any_write(void **state)
+{
+	unsigned int writes;
+	uint64_t stored, begun;
+
+	(void)state;
+	cut_register();
+	lab.options.vfs = "cut";
+	lab.options.directory = "";
+	lab.options.events_max = 60; /* some are lost meanwhile, in the same transaction */
+	cut_begin(0, 1);
+	assert_int_not_equal(write_until_dark(&begun), 0);
+	writes = cut.writes;
+	assert_in_range(writes, 100, 100000);
+	for (unsigned int at = 1; at <= writes; at++) {
+		for (unsigned int seed = 1; seed <= 2; seed++) {
+			cut_begin(at, seed * 7919 + at);
+			stored = write_until_dark(&begun);
+			cut_end();
+			open_it();
+			/* set_aside() renames files of another disk: here it would come to nothing, and fail. */
+			read_it((struct imsg_watch_query){0}, NULL);
+			assert_true(!stored || lab.count);
+			if (lab.count) {
+				assert_true(lab.page[lab.count - 1].number >= stored);
+				assert_true(lab.page[lab.count - 1].number <= begun);
+			}
+			for (size_t i = 0; i < lab.count; i++) {
+				struct bus_event is = lab.page[i], was = event(is.number, is.site,
+									   (enum bus_kind)is.kind);
+
+				assert_memory_equal(&is, &was, sizeof(is));
+			}
+			write_one(FIRST + 1000, "one", BUS_BGP);
+			close_it();
+		}
+	}
+	cut_free();
+}
+
+#define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(what_is_written_is_read),
+		STORE_TEST(what_is_asked_for_is_found),
+		STORE_TEST(the_loud_one_loses_its_oldest),
+		STORE_TEST(what_is_old_is_forgotten),
+		STORE_TEST(what_is_no_database_is_set_aside),
+		STORE_TEST(one_of_a_newer_version_is_set_aside),
+		STORE_TEST(tables_of_somebody_else_are_set_aside),
+		STORE_TEST(what_is_damaged_is_set_aside),
+		STORE_TEST(without_a_directory_there_is_a_reason),
+		STORE_TEST(a_full_disk_loses_the_oldest),
+		STORE_TEST(the_power_may_go_at_any_write),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory of the history: watch has it as its root, and nobody else has it. */
+#include "hub/host/host.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "ipc/privsep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool give_away(int fd)
+{
+	char name[32];
+	const struct passwd *user = getpwnam(privsep_user("watch", name));
+
+	errno = ENOENT;
+	return user && !fchown(fd, user->pw_uid, user->pw_gid) && !fchmod(fd, 0700);
+}
+
+void hub_history_open(struct hub *h, const char *directory)
+{
+	char above[PATH_MAX];
+	int fd = -1;
+
+	snprintf(above, sizeof(above), "%s", directory);
+	if (file_make_directory(dirname(above), 0755) && file_make_directory(directory, 0700))
+		fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && give_away(fd)) {
+		h->host->history_fd = fd;
+		return;
+	}
+	log_error("%s: %s; what happens is kept nowhere", directory, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has happened, as it is asked for. */
+#include "proc/watch/store_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SQL_MAX (512 + 4 * (BUS_KINDS + WATCH_SITES_MAX))
+
+/* The lowest number that an event from that time on can have, so that a short time is found without looking at all. */
+static bool first_since(
+	struct store *s, uint64_t wall_ns, uint64_t *number, char why[STORE_WHY_SIZE])
+{
+	sqlite3_stmt *q;
+	int r;
+
+	*number = 0;
+	if (!wall_ns)
+		return true;
+	if (sqlite3_prepare_v2(s->db,
+		    "SELECT number FROM events WHERE time >= ? ORDER BY time LIMIT 1", -1, &q,
+		    NULL))
+		return store_fail(s, "events", why);
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)wall_ns);
+	r = sqlite3_step(q);
+	*number = r == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : (uint64_t)INT64_MAX;
+	sqlite3_finalize(q);
+	return r == SQLITE_ROW || r == SQLITE_DONE || store_fail(s, "events", why);
+}
+
+static size_t add_list(char *sql, size_t n, const char *what, size_t count)
+{
+	n += (size_t)snprintf(sql + n, SQL_MAX - n, " AND %s IN (", what);
+	for (size_t i = 0; i < count; i++)
+		n += (size_t)snprintf(sql + n, SQL_MAX - n, "%s?", i ? "," : "");
+	return n + (size_t)snprintf(sql + n, SQL_MAX - n, ")");
+}
+
+static unsigned int count_kinds(uint32_t kinds)
+{
+	unsigned int n = 0;
+
+	for (int k = 0; k < BUS_KINDS; k++)
+		n += kinds >> k & 1;
+	return n;
+}
+
+static sqlite3_stmt *prepare(struct store *s, const struct imsg_watch_query *q)
+{
+	size_t names = q->sites ? q->sites + q->hub : 0, n;
+	unsigned int kinds = count_kinds(q->kinds);
+	sqlite3_stmt *statement = NULL;
+	char *sql = malloc(SQL_MAX);
+
+	if (!sql)
+		abort();
+	n = (size_t)snprintf(sql, SQL_MAX,
+		"SELECT number, time, kind, severity, site, site_group, tunnel, reason, detail,"
+		" actor, left_out FROM events WHERE number > ? AND number >= ?"
+		" AND time >= ? AND time < ?");
+	if (kinds < BUS_KINDS)
+		n = add_list(sql, n, "kind", kinds);
+	if (names)
+		n = add_list(sql, n, "site", names);
+	snprintf(sql + n, SQL_MAX - n, " ORDER BY number %s LIMIT ?", q->newest ? "DESC" : "ASC");
+	if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL))
+		statement = NULL;
+	free(sql);
+	return statement;
+}
+
+static void bind_all(sqlite3_stmt *to, const struct imsg_watch_query *q,
+	const char (*sites)[SITE_NAME_SIZE], uint64_t first, uint32_t limit)
+{
+	int n = 0;
+
+	sqlite3_bind_int64(to, ++n, (sqlite3_int64)(q->after & INT64_MAX));
+	sqlite3_bind_int64(to, ++n, (sqlite3_int64)first);
+	sqlite3_bind_int64(to, ++n, (sqlite3_int64)(q->from_ns & INT64_MAX));
+	sqlite3_bind_int64(
+		to, ++n, q->to_ns && q->to_ns < INT64_MAX ? (sqlite3_int64)q->to_ns : INT64_MAX);
+	for (int k = 0; count_kinds(q->kinds) < BUS_KINDS && k < BUS_KINDS; k++) {
+		if (q->kinds >> k & 1)
+			sqlite3_bind_int(to, ++n, k);
+	}
+	for (uint32_t i = 0; i < q->sites; i++)
+		sqlite3_bind_text(to, ++n, sites[i], -1, SQLITE_STATIC);
+	if (q->sites && q->hub)
+		sqlite3_bind_text(to, ++n, "", -1, SQLITE_STATIC);
+	sqlite3_bind_int64(to, ++n, limit);
+}
+
+static void copy(char *to, size_t size, sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static struct bus_event event_of(sqlite3_stmt *row)
+{
+	struct bus_event e = {.number = (uint64_t)sqlite3_column_int64(row, 0),
+		.wall_ns = (uint64_t)sqlite3_column_int64(row, 1),
+		.kind = (uint8_t)sqlite3_column_int(row, 2),
+		.severity = (uint8_t)sqlite3_column_int(row, 3),
+		.tunnel = (int8_t)sqlite3_column_int(row, 6),
+		.left_out = (uint32_t)sqlite3_column_int64(row, 10)};
+
+	copy(e.site, sizeof(e.site), row, 4);
+	copy(e.group, sizeof(e.group), row, 5);
+	copy(e.reason, sizeof(e.reason), row, 7);
+	copy(e.detail, sizeof(e.detail), row, 8);
+	copy(e.actor, sizeof(e.actor), row, 9);
+	return e;
+}
+
+static void turn_round(struct bus_event *events, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct bus_event e = events[i];
+
+		events[i] = events[count - 1 - i];
+		events[count - 1 - i] = e;
+	}
+}
+
+static bool read_page(struct store *s, const struct imsg_watch_query *q,
+	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
+	char why[STORE_WHY_SIZE])
+{
+	sqlite3_stmt *row;
+	uint64_t first;
+	int r;
+
+	if (!first_since(s, q->from_ns, &first, why))
+		return false;
+	row = prepare(s, q);
+	if (!row)
+		return store_fail(s, "events", why);
+	bind_all(row, q, sites, first, q->limit + 1);
+	while ((r = sqlite3_step(row)) == SQLITE_ROW) {
+		if (*count == q->limit)
+			*more = true;
+		else
+			events[(*count)++] = event_of(row);
+	}
+	if (r != SQLITE_DONE)
+		(void)store_fail(s, "events", why);
+	sqlite3_finalize(row);
+	if (q->newest)
+		turn_round(events, *count);
+	return r == SQLITE_DONE;
+}
+
+bool store_read(struct store *s, const struct imsg_watch_query *q,
+	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
+	char why[STORE_WHY_SIZE])
+{
+	*count = 0;
+	*more = false;
+	if (read_page(s, q, sites, events, count, more, why))
+		return true;
+	if (store_is_corrupt(s))
+		store_set_aside(s, why);
+	return false;
+}

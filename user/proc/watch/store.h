@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The history in a file of SQLite: events, each once by its number. What store_write() has said to be stored is on the
+ * disk, and is still there after a kill or a loss of power. The file is bounded: where there are too many events, or the
+ * disk is full, the site that has most loses its oldest.
+ */
+#ifndef SLUICE_PROC_WATCH_STORE_H
+#define SLUICE_PROC_WATCH_STORE_H
+
+#include "ipc/msg_watch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_EVENTS_MAX 500000              /* 200 bytes each */
+#define STORE_DAYS       455                 /* 15 months */
+#define STORE_RESERVE    (UINT64_C(4) << 20) /* bytes that are given back when the disk is full */
+#define STORE_WHY_SIZE   256
+
+struct store_options {
+	const char *directory; /* of the file; "" is the root */
+	const char *vfs;       /* sqlite3_vfs_find(3); NULL: the usual one */
+	uint64_t events_max;
+	uint64_t reserve; /* bytes; 0: none */
+};
+
+struct store;
+
+/* NULL with a sentence. A file that is corrupt, of a newer sluiced or of somebody else is set aside, with a line in the log. */
+struct store *store_open(const struct store_options *options, char why[STORE_WHY_SIZE]);
+void store_close(struct store *s);
+
+/*
+ * All of them, or none with a sentence: then the store is to be closed, and opened again after a while. Those that are
+ * there already stay as they are.
+ */
+bool store_write(
+	struct store *s, const struct bus_event *events, size_t count, char why[STORE_WHY_SIZE]);
+
+/* Forgets what is older than STORE_DAYS, some of it at a time: true when there is more. */
+bool store_expire(struct store *s, uint64_t now_wall_ns);
+
+/* Where the disk was full: keeps room again for the next time. */
+void store_reserve(struct store *s);
+
+/* The greatest number; 0: there is none. */
+uint64_t store_newest(const struct store *s);
+
+/*
+ * The events that a query asks for, the oldest first; at most q->limit of `events`. `sites` are its names. False with a
+ * sentence: then the store is to be closed.
+ */
+bool store_read(struct store *s, const struct imsg_watch_query *q,
+	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
+	char why[STORE_WHY_SIZE]);
+
+#endif
