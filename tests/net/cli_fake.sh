@@ -78,6 +78,17 @@ run report --since 2h store-1; exits 0 "report --since"
 asked 'GET /v1/report?site=store-1&since_s=7200'
 shows '^store-1 in 2h00m 20.8 kbit/s 13.8 kbit/s 12.5 MB 2026-12-05T10:59:59Z 150.0 Mbit/s 100.0 Mbit/s site_rate 4169, mtu 1$' "report --since: a site"
 shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
+run events; exits 0 "events"; asked 'GET /v1/events'
+shows '^2026-12-05T02:13:01.000Z warning bgp store-1 0 BGP_DOWN: hold timer expired \[3 before it were left out\]$' "events: a line"
+shows '^2026-12-05T02:13:00.123Z info config - CONFIG_APPLIED: revision 7: .* \(uid 0\)$' "events: who did it"
+run events --site store-1 --kind bgp,bfd; asked 'GET /v1/sites/store-1/events?kind=bgp%2Cbfd'
+run events store-1 --site store-2; exits 2 "events: one site"
+run events --since yesterday; exits 2 "events: since when"
+run timeline store-1 --around 2026-12-05T02:13:00+01:00 --within 1h; exits 0 "timeline"
+asked 'GET /v1/sites/store-1/timeline?around=2026-12-05T01:13:00.000Z&within_s=3600'
+shows '^ store-2 1 events, the first at 2026-12-05T02:13:02.000Z: DPD_TIMEOUT$' "timeline: who else"
+run timeline; exits 2 "timeline: which site"
+run show sites --around 02:13; exits 2 "--around is for timeline"
 run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
 shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
 run plan 2; asked 'GET /v1/plan?revision=2'
@@ -300,7 +311,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
+completes "" show events timeline report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain

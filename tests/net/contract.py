@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 contract = yaml.safe_load(open("docs/openapi.yaml"))
 formats = FormatChecker(formats=())
 formats.checks("date-time")(
-    lambda v: not isinstance(v, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", v)))
+    lambda v: not isinstance(v, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", v)))
 operations = [(path, method, o) for path, methods in contract["paths"].items() for method, o in methods.items()]
 
 

@@ -6,6 +6,7 @@
 #include "api_world.h"
 
 #include "bgp/decide.h"
+#include "hub/api/events.h"
 #include "hub/api/access_internal.h"
 #include "ipc/verbs.h"
 
@@ -185,7 +186,8 @@ static void no_other_site_is_seen(void **state)
 		char *text;
 
 		if (verbs[v].right != RIGHT_READ || verbs[v].reach != REACH_SITES ||
-			v == API_SHOW_BGP || v == API_SHOW_ROUTE)
+			v == API_SHOW_BGP || v == API_SHOW_ROUTE || v == API_EVENTS ||
+			v == API_TIMELINE)
 			continue;
 		is_of("daemon");
 		text = asks(r);
@@ -269,6 +271,169 @@ static void paths_of_others_are_left_out(void **state)
 	assert_false(has(text, "10.1.0.0/16"));
 	json_decref(document);
 	free(text);
+}
+
+static void watch_answers(uint32_t query, const char *site, const char *group, uint64_t number)
+{
+	struct imsg_watch_event said = {
+		.query = query, .event = {.number = number, .kind = BUS_BGP}};
+
+	strcpy(said.event.site, site);
+	strcpy(said.event.group, group);
+	snprintf(said.event.detail, sizeof(said.event.detail), "%s, as site 'two' does", site);
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_EVENT, -1, &said, sizeof(said));
+}
+
+/* The answer to the last question, when watch has given it. */
+static json_t *watch_ends(uint32_t query)
+{
+	const struct imsg_watch_end end = {.query = query, .more = true};
+	const struct imsg_api_reply *reply;
+
+	world_forget();
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_END, -1, &end, sizeof(end));
+	world_turn();
+	reply = world_told(PROCESS_API, IMSG_API_REPLY, -1);
+	return reply ? json_loadb((const char *)(reply + 1), reply->len, 0, NULL) : NULL;
+}
+
+static const struct imsg_watch_query *asks_for_events(struct imsg_api_request r)
+{
+	char *text = asks(r);
+
+	if (text)
+		fail_msg("%s", text);
+	return world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1);
+}
+
+/* Watch is asked for no other, and what it answers all the same, of whatever site, is not told. */
+static void what_happened_to_others_is_left_out(void **state)
+{
+	struct imsg_api_request r = {.verb = API_EVENTS, .tunnel = -1};
+	const struct imsg_watch_query *query;
+	json_t *document, *events;
+	uint32_t id;
+
+	(void)state;
+	is_of("tty");
+	query = asks_for_events(r);
+	assert_non_null(query);
+	assert_int_equal(query->sites, 1);
+	assert_string_equal((const char *)(query + 1), "one");
+	assert_false(query->hub);
+	id = query->id;
+	is_root();
+	watch_answers(id, "one", "north", 5);
+	watch_answers(id, "two", "south", 6);
+	watch_answers(id, "two", "north", 7);
+	watch_answers(id, "one", "south", 8); /* another one had that name then */
+	watch_answers(id, "", "", 9);         /* of the hub */
+	watch_answers(id, "gone", "north", 10);
+	watch_answers(id + 1, "one", "north", 11); /* nobody has asked that */
+	document = watch_ends(id);
+	events = json_object_get(document, "events");
+	assert_int_equal(json_array_size(events), 1);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(events, 0), "number")), 5);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(events, 0), "detail")),
+		"it is about a site that you may not see");
+	/* It goes on behind all that was looked at. */
+	assert_int_equal(json_integer_value(json_object_get(document, "cursor")), 10);
+	json_decref(document);
+	assert_null(watch_ends(id));
+	/* Who may see all does. */
+	query = asks_for_events(r);
+	assert_int_equal(query->sites, 0);
+	id = query->id;
+	watch_answers(id, "gone", "north", 5);
+	watch_answers(id, "", "", 9);
+	watch_answers(id, "two", "south", UINT64_MAX); /* which cannot be */
+	document = watch_ends(id);
+	assert_int_equal(json_array_size(json_object_get(document, "events")), 2);
+	json_decref(document);
+}
+
+static void a_timeline_is_of_what_may_be_seen(void **state)
+{
+	struct imsg_api_request r = {.verb = API_TIMELINE,
+		.tunnel = -1,
+		.site = "one",
+		.from_ns = 1000000 * CLOCK_SECOND};
+	struct imsg_watch_event said = {
+		.event = {.number = 7, .severity = BUS_WARNING, .site = "two"}};
+	const struct imsg_watch_query *query;
+	json_t *document, *others;
+	uint32_t id;
+
+	(void)state;
+	is_of("tty");
+	query = asks_for_events(r);
+	assert_string_equal((const char *)(query + 1), "one");
+	assert_false(query->hub);
+	assert_int_equal(query->from_ns, (1000000 - API_WITHIN_USUAL_S) * CLOCK_SECOND);
+	assert_int_equal(query->to_ns, (1000000 + API_WITHIN_USUAL_S) * CLOCK_SECOND);
+	watch_answers(query->id, "one", "north", 5);
+	assert_null(watch_ends(query->id));
+	/* Then who else: of those that may be seen. */
+	query = world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1);
+	assert_int_equal(query->sites, 1);
+	id = query->id;
+	document = watch_ends(id);
+	assert_int_equal(json_array_size(json_object_get(document, "events")), 1);
+	assert_int_equal(json_array_size(json_object_get(document, "others")), 0);
+	json_decref(document);
+	is_root();
+	query = asks_for_events(r);
+	assert_true(query->hub);
+	assert_null(watch_ends(query->id));
+	query = world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1);
+	assert_int_equal(query->sites, 0);
+	said.query = id = query->id;
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_EVENT, -1, &said, sizeof(said));
+	strcpy(said.event.site, "one"); /* it is itself */
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_EVENT, -1, &said, sizeof(said));
+	document = watch_ends(id);
+	others = json_object_get(document, "others");
+	assert_int_equal(json_array_size(others), 1);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(others, 0), "site")), "two");
+	json_decref(document);
+}
+
+/* Watch ends, or does not answer. */
+static void who_waits_for_watch_is_told(void **state)
+{
+	struct imsg_watch_end failed = {.failed = true};
+
+	(void)state;
+	is_root();
+	assert_null(asks((struct imsg_api_request){.verb = API_EVENTS, .tunnel = -1}));
+	world_end(PROCESS_WATCH, 10 * CLOCK_SECOND);
+	assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), 1);
+	is_root();
+	hears((struct imsg_api_request){.verb = API_EVENTS, .tunnel = -1}, "code", "starting");
+	world_start(PROCESS_WATCH);
+	is_root();
+	assert_null(asks((struct imsg_api_request){.verb = API_EVENTS, .tunnel = -1}));
+	failed.query =
+		((const struct imsg_watch_query *)world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1))
+			->id;
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_END, -1, &failed, sizeof(failed));
+	world_turn();
+	assert_int_equal(
+		((const struct imsg_api_reply *)world_told(PROCESS_API, IMSG_API_REPLY, -1))
+			->status,
+		500);
+	for (int i = 0; i < 8; i++) {
+		is_root();
+		assert_null(asks((struct imsg_api_request){.verb = API_EVENTS, .tunnel = -1}));
+	}
+	is_root();
+	hears((struct imsg_api_request){.verb = API_EVENTS, .tunnel = -1}, "code", "too-many");
+	world_forget();
+	hub_events_expire(world.hub, 0);
+	world_turn();
+	assert_int_equal(world_count(PROCESS_API, IMSG_API_REPLY), 8);
 }
 
 /* ---- users ---- */
@@ -599,6 +764,9 @@ int main(int argc, char **argv)
 		HUB_TEST(each_verb_by_each_role),
 		HUB_TEST(no_other_site_is_seen),
 		HUB_TEST(paths_of_others_are_left_out),
+		HUB_TEST(what_happened_to_others_is_left_out),
+		HUB_TEST(a_timeline_is_of_what_may_be_seen),
+		HUB_TEST(who_waits_for_watch_is_told),
 		HUB_TEST(a_stranger_may_nothing),
 		HUB_TEST(the_sockets_group_may_all),
 		HUB_TEST(groups_are_the_kernels),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Byte cursors, addresses and secrets. */
+#include "base/date.h"
 #include "base/addr.h"
 #include "base/secret.h"
 #include "base/wire.h"
@@ -142,6 +143,42 @@ static void test_secrets(void **state)
 	assert_int_equal(s.bytes[0], 0); /* the old one is gone too */
 }
 
+static void test_dates(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t wall_ns;
+	} good[] = {
+		{"1970-01-01T00:00:01Z", 1000000000}, {"1970-01-01t00:00:01.25z", 1250000000},
+		{"1970-01-01 01:00:01.000000001+01:00", 1000000001},
+		{"1969-12-31T23:00:01-01:00", 1000000000},
+		{"2028-02-29T12:00:00Z", UINT64_C(1835438400000000000)},
+		{"2026-06-30T23:59:60Z", UINT64_C(1782863999000000000)}, /* a leap second */
+	};
+	static const char *const bad[] = {"", "2026", "2026-11-30", "2026-11-30T02:13Z",
+		"2026-11-30T02:13:00", "2026-11-31T02:13:00Z", "2027-02-29T00:00:00Z",
+		"2026-13-01T00:00:00Z", "2026-11-30T24:00:00Z", "2026-11-30T02:13:00.Z",
+		"2026-11-30T02:13:00Zx", "2026-11-30T02:13:00+1:00", "2026-11-30T02:13:00+24:00",
+		"2026-11-30T02:13:00+01:00x", "1969-12-31T23:59:59Z", "+026-11-30T02:13:00Z",
+		"2026-11-30T-2:13:00Z", "2026- 1-30T02:13:00Z"};
+	char text[DATE_TEXT_SIZE];
+	uint64_t ns;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (!date_parse(good[i].text, &ns) || ns != good[i].wall_ns)
+			fail_msg("%s", good[i].text);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (date_parse(bad[i], &ns))
+			fail_msg("%s", bad[i]);
+	}
+	assert_string_equal(
+		date_format_ns(UINT64_C(1796000000123999999), text), "2026-11-30T00:53:20.123Z");
+	assert_true(date_parse(text, &ns));
+	assert_true(ns == UINT64_C(1796000000123000000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_containment),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_dates),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

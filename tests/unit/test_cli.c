@@ -68,6 +68,7 @@ static int print_to_terminal(struct libscols_table *t)
 #define scols_print_table(t)     print_to_terminal(t)
 
 #include "../../tools/sluice/format.c"
+#include "../../tools/sluice/show_events.c"
 #include "../../tools/sluice/report.c"
 #include "../../tools/sluice/show.c"
 #include "../../tools/sluice/show_bgp.c"
@@ -108,6 +109,8 @@ static const struct {
 	{"plan-fail-hub", print_failure},
 	{"diff", print_plan},
 	{"history", print_history},
+	{"events", print_events},
+	{"timeline", print_timeline},
 	{"report", print_report},
 	{"report-since", print_report_since},
 	{"secret-list", print_secrets},

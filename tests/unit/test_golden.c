@@ -371,6 +371,60 @@ static json_t *hub_show(void)
 	return o;
 }
 
+/* What happened to two sites in the same minute. */
+static json_t *golden_events(json_t *others)
+{
+	static const struct bus_event all[] = {
+		{.number = 1796043777566719,
+			.wall_ns = UINT64_C(1796436780123456789),
+			.kind = BUS_CONFIG,
+			.tunnel = -1,
+			.reason = "CONFIG_APPLIED",
+			.detail = "revision 7: 0 sites added, 1 changed, 0 removed, 5 untouched: "
+				  "apply",
+			.actor = "uid 0"},
+		{.number = 1796043777566721,
+			.wall_ns = UINT64_C(1796436781000000000),
+			.kind = BUS_BGP,
+			.severity = BUS_WARNING,
+			.site = "store-1",
+			.group = "north",
+			.left_out = 3,
+			.reason = "BGP_DOWN",
+			.detail = "hold timer expired"},
+		{.number = 1796043777566722,
+			.wall_ns = UINT64_C(1796436782000000000),
+			.kind = BUS_ACTIVITY,
+			.severity = BUS_WARNING,
+			.site = "store-2",
+			.tunnel = 1,
+			.reason = "DPD_TIMEOUT",
+			.detail = "the peer did not answer"},
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < (others ? 2 : 3); i++)
+		json_array_append_new(list, view_event(&all[i]));
+	if (others)
+		view_others(others, &all[2]);
+	return list;
+}
+
+static json_t *event_page(void)
+{
+	return view_events(golden_events(NULL), true, 1796043777566722);
+}
+
+static json_t *timeline(void)
+{
+	json_t *others = json_object(), *events = golden_events(others),
+	       *o = view_timeline("store-1", UINT64_C(1796436000000000000),
+		       UINT64_C(1796437800000000000), events, false, others);
+
+	json_decref(others);
+	return o;
+}
+
 static const struct {
 	const char *name; /* of the file, and of the verb that it answers */
 	json_t *(*make)(void);
@@ -402,6 +456,8 @@ static const struct {
 	{"site-show", site_show},
 	{"hub-show", hub_show},
 	{"site-export", site_export},
+	{"events", event_page},
+	{"timeline", timeline},
 	{"report", report},
 	{"report-since", report_since},
 };
@@ -537,8 +593,8 @@ static void assert_words_are_seen(const char *source, const char *documents_text
 static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
-		"user/view/endpoints.c", "user/view/failure.c", "user/view/hub.c",
-		"user/view/metrics.c", "user/view/paths.c", "user/view/plan.c",
+		"user/view/endpoints.c", "user/view/events.c", "user/view/failure.c",
+		"user/view/hub.c", "user/view/metrics.c", "user/view/paths.c", "user/view/plan.c",
 		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
 		"user/view/site_documents.c", "user/view/unknown.c",
 		"user/hub/secret/certificates_show.c"};

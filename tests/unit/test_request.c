@@ -2,6 +2,7 @@
 /* Requests over HTTP: each path leads to its verb, and what is not understood is refused by what is wrong with it. */
 #include "proc/api/request.h"
 
+#include "base/bus_event.h"
 #include "ipc/verbs.h"
 
 #include <setjmp.h>
@@ -133,6 +134,17 @@ static void what_is_asked_for_may_be_narrowed(void **state)
 	(void)state;
 	assert_true(reads("GET", "/v1/report?since_s=900&site=a", ""));
 	assert_int_equal(request.since_s, 900);
+	assert_true(reads("GET",
+		"/v1/events?kind=bgp,config&since=2026-11-30T02:13:00.5%2B01:00&limit=7&after=99",
+		""));
+	assert_int_equal(request.kinds, 1 << BUS_BGP | 1 << BUS_CONFIG);
+	assert_true(request.from_ns == UINT64_C(1796001180500000000));
+	assert_int_equal(request.limit, 7);
+	assert_int_equal(request.after, 99);
+	assert_true(
+		reads("GET", "/v1/sites/a/timeline?around=1970-01-01T00:00:01Z&within_s=60", ""));
+	assert_int_equal(request.from_ns, 1000000000);
+	assert_int_equal(request.within_s, 60);
 	assert_string_equal(request.site, "a");
 	assert_true(reads("GET", "/v1/plan?fail=tunnel:store-042%2F0", ""));
 	assert_string_equal(request.fail, "tunnel:store-042/0");
@@ -212,6 +224,14 @@ static void what_is_wrong_is_said(void **state)
 		{"GET", "/v1/sites/a?site=b", "", PROBLEM_BAD_REQUEST, "twice"},
 		{"GET", "/v1/sites?tunnel=0", "", PROBLEM_BAD_REQUEST, "'tunnel'"},
 		{"GET", "/v1/endpoints?site=a", "", PROBLEM_BAD_REQUEST, "'site'"},
+		{"GET", "/v1/events?kind=", "", PROBLEM_BAD_REQUEST, "kind: activity, "},
+		{"GET", "/v1/events?kind=bgp,", "", PROBLEM_BAD_REQUEST, "kind: "},
+		{"GET", "/v1/events?since=2026-11-30", "", PROBLEM_BAD_REQUEST, "since: "},
+		{"GET", "/v1/events?limit=1001", "", PROBLEM_BAD_REQUEST, "limit: "},
+		{"GET", "/v1/events?after=9007199254740993", "", PROBLEM_BAD_REQUEST, "after: "},
+		{"GET", "/v1/events?around=2026-11-30T00:00:00Z", "", PROBLEM_BAD_REQUEST,
+			"'around' is not"},
+		{"GET", "/v1/sites/a/timeline?within_s=0", "", PROBLEM_BAD_REQUEST, "within_s: "},
 		{"GET", "/v1/report?since_s=0", "", PROBLEM_BAD_REQUEST, "since_s: "},
 		{"GET", "/v1/report?since_s=86401", "", PROBLEM_BAD_REQUEST, "since_s: "},
 		{"GET", "/v1/report?since_s=+5", "", PROBLEM_BAD_REQUEST, "since_s: "},

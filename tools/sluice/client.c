@@ -125,6 +125,17 @@ static json_t *parameters_of(
 		json_object_set_new(o, "allow", json_string(r->allow));
 	if (r->fail)
 		json_object_set_new(o, "fail", json_string(r->fail));
+	if (r->kinds)
+		json_object_set_new(o, "kind", json_string(r->kinds));
+	if (r->from)
+		json_object_set_new(
+			o, verb->options & VERB_AROUND ? "around" : "since", json_string(r->from));
+	if (r->within_s)
+		json_object_set_new(o, "within_s", json_integer(r->within_s));
+	if (r->after)
+		json_object_set_new(o, "after", json_integer(r->after));
+	if (r->limit)
+		json_object_set_new(o, "limit", json_integer(r->limit));
 	if (r->dry_run)
 		json_object_set_new(o, "dry_run", json_true());
 	return o;

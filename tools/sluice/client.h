@@ -36,6 +36,11 @@ struct client_request {
 	json_t *values;           /* what an object is to say; NULL: nothing is said of it */
 	const char *allow;        /* the strongest effect it may have; NULL: the usual one */
 	const char *fail;         /* of plan; NULL: nothing does */
+	const char *kinds;        /* of events, separated by commas; NULL: all */
+	const char *from;         /* RFC 3339; NULL: not said. Of a timeline: what it is around */
+	long within_s;            /* of a timeline; 0: as usual */
+	long long after;          /* the number of an event; 0: not said */
+	long limit;               /* events; 0: as usual */
 	int dry_run;              /* what it would do, and nothing more */
 };
 

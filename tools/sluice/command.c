@@ -27,6 +27,10 @@ static const struct {
 	const char *word, *value;
 } options[] = {
 	{VERB_SINCE, "--since", " 15m|2h"},
+	{VERB_EVENTS, "--since", " 15m|02:13|TIME"},
+	{VERB_EVENTS, "--kind", " KIND,..."},
+	{VERB_AROUND, "--around", " 02:13|TIME"},
+	{VERB_AROUND, "--within", " 15m"},
 	{VERB_ITERATIONS, "--iterations", " N"},
 	{VERB_IKE, "--ike", ""},
 	{VERB_FORCE, "--force", ""},

@@ -4,6 +4,7 @@
 #include "ca.h"
 #include "client.h"
 #include "command.h"
+#include "events.h"
 #include "explain.h"
 #include "import.h"
 #include "secret.h"
@@ -37,6 +38,10 @@ static const struct option long_options[] = {
 	{"ca", required_argument, NULL, 'a'},
 	{"cert", required_argument, NULL, 'e'},
 	{"key", required_argument, NULL, 'k'},
+	{"site", required_argument, NULL, 'I'},
+	{"kind", required_argument, NULL, 'K'},
+	{"around", required_argument, NULL, 'R'},
+	{"within", required_argument, NULL, 'W'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"dry-run", no_argument, NULL, 'D'},
 	{"allow", required_argument, NULL, 'A'},
@@ -66,6 +71,8 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SHOW_BGP_LOG] = print_bgp_log,
 	[API_SHOW_CERTIFICATES] = print_certificates,
 	[API_SHOW_UNKNOWN] = print_unknown,
+	[API_EVENTS] = print_events,
+	[API_TIMELINE] = print_timeline,
 	[API_REPORT] = print_report,
 	[API_PLAN] = print_plan,
 	[API_HISTORY] = print_history,
@@ -93,6 +100,9 @@ struct options {
 	const char *allow, *where, *columns, *sort;
 	const char *format;
 	bool template;
+	const char *since, *site, *kinds, *around;
+	char when[DATE_TEXT_SIZE]; /* since or around */
+	long within_s;
 	const char *fail;
 	char failing[API_FAILURE_SIZE]; /* the same with what follows it */
 };
@@ -201,6 +211,31 @@ static int check_way(const struct options *o)
 	return CLIENT_OK;
 }
 
+/* Of events. */
+static int read_event_option(int option, struct options *o)
+{
+	switch (option) {
+	case 'S':
+		o->since = optarg;
+		return CLIENT_OK;
+	case 'I':
+		o->site = optarg;
+		return CLIENT_OK;
+	case 'K':
+		o->kinds = optarg;
+		return CLIENT_OK;
+	case 'R':
+		o->around = optarg;
+		return CLIENT_OK;
+	default:
+		o->within_s = read_duration(optarg);
+		return o->within_s ? CLIENT_OK
+				   : usage("a time such as 90s, 15m or 2h, at most 1d, is "
+					   "expected, not",
+					     optarg);
+	}
+}
+
 /* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
 static int read_options(int argc, char **argv, struct options *o, bool *done)
 {
@@ -245,11 +280,12 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 				return usage("a number of screens is expected, not", optarg);
 			break;
 		case 'S':
-			o->since_s = read_duration(optarg);
-			if (!o->since_s)
-				return usage("a time such as 90s, 15m or 2h, at most 1d, is "
-					     "expected, not",
-					optarg);
+		case 'I':
+		case 'K':
+		case 'R':
+		case 'W':
+			if (read_event_option(option, o) != CLIENT_OK)
+				return CLIENT_USAGE;
 			break;
 		case 'c':
 			o->confirm_s = read_duration(optarg);
@@ -428,6 +464,35 @@ static int read_arguments(
 	return CLIENT_OK;
 }
 
+/* Since when: of a report so long ago, of events any time. */
+static int check_times(const struct verb_row *c, struct options *o, struct client_request *request)
+{
+	const char *when = o->around ? o->around : o->since;
+
+	if (o->since && !(c->options & (VERB_SINCE | VERB_EVENTS)))
+		return usage("--since is not for", c->words);
+	if ((o->site || o->kinds) && !(c->options & VERB_EVENTS))
+		return usage("--site and --kind are not for", c->words);
+	if ((o->around || o->within_s) && !(c->options & VERB_AROUND))
+		return usage("--around and --within are not for", c->words);
+	if (o->site && request->site)
+		return usage("one site is enough:", o->site);
+	if (o->site)
+		request->site = o->site;
+	if (o->since && c->options & VERB_SINCE) {
+		o->since_s = read_duration(o->since);
+		return o->since_s ? CLIENT_OK
+				  : usage("a time such as 90s, 15m or 2h, at most 1d, is "
+					  "expected, not",
+					    o->since);
+	}
+	if (when && !events_when(when, o->when))
+		return usage("a time such as 15m, 30d, 02:13, '2026-11-30 02:13' or "
+			     "2026-11-30T02:13:00Z is expected, not",
+			when);
+	return CLIENT_OK;
+}
+
 static int check_options(const struct verb_row *c, const struct options *o)
 {
 	if (o->json && (c->right != RIGHT_READ || c->options & VERB_ITERATIONS))
@@ -467,8 +532,6 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return usage("--role, --scope and --days are not for", c->words);
 	if (!o->role && c->options & VERB_GRANT)
 		return usage("--role is needed for", c->words);
-	if (o->since_s && !(c->options & VERB_SINCE))
-		return usage("--since is not for", c->words);
 	if (o->iterations_given && !(c->options & VERB_ITERATIONS))
 		return usage("--iterations is not for", c->words);
 	return CLIENT_OK;
@@ -532,6 +595,11 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->dry_run = o->dry_run;
 	request->allow = o->allow;
 	request->fail = o->fail ? o->failing : NULL;
+	request->kinds = o->kinds;
+	request->from = o->when[0] ? o->when : NULL;
+	request->within_s = o->within_s;
+	if (c->options & VERB_EVENTS)
+		return events_run(o->socket_path, request, o->json);
 	site_list_choose(o->where, o->columns, o->sort);
 	if (o->where && c->options & VERB_CHOOSE) {
 		status = client_ask(o->socket_path, &list, &document);
@@ -626,6 +694,8 @@ int main(int argc, char **argv)
 						  : CLIENT_OK;
 	if (status == CLIENT_OK)
 		status = read_arguments(c, words, argv + optind + used, &request);
+	if (status == CLIENT_OK)
+		status = check_times(c, &o, &request);
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);
 	if (status == CLIENT_OK)

@@ -24,6 +24,12 @@ const char *const bus_severity_names[BUS_SEVERITIES + 1] = {
 	[BUS_ERROR] = "error",
 };
 
+bool bus_event_can_be(const struct bus_event *e)
+{
+	return e->number && e->number < BUS_NUMBER_MAX && e->kind < BUS_KINDS &&
+	       e->severity < BUS_SEVERITIES && e->tunnel >= -1 && e->tunnel < TUNNELS_PER_SITE;
+}
+
 enum bus_kind bus_kind_find(const char *name)
 {
 	int kind = 0;

@@ -5,6 +5,7 @@
 
 #include "base/types.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BUS_DETAIL_SIZE 512
@@ -51,6 +52,9 @@ struct bus_event {
 /* "activity", ..., "info", ...; NULL ends them. */
 extern const char *const bus_kind_names[BUS_KINDS + 1];
 extern const char *const bus_severity_names[BUS_SEVERITIES + 1];
+
+/* Whether numbers and enumerations have values that there are. */
+bool bus_event_can_be(const struct bus_event *e);
 
 /* BUS_KINDS: there is none of that name. */
 enum bus_kind bus_kind_find(const char *name);

@@ -8,6 +8,7 @@
 #include "hub/api/access.h"
 #include "hub/api/api.h"
 #include "hub/api/remote.h"
+#include "hub/api/events.h"
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
 #include "hub/api/site_files.h"
@@ -46,6 +47,7 @@
 #define SECRETS_AGAIN_S     5
 #define PROGRAMS_AGAIN_S    30
 #define QUERY_WITHIN_S      5   /* bgp answers until then, or not at all */
+#define EVENTS_WITHIN_S     20  /* and watch, which has a disk to wait for */
 #define FAREWELL_MS         100 /* until what bgp wrote has left */
 #define STOP_WITHIN_S       3   /* children that take longer to say goodbye are ended */
 
@@ -251,6 +253,7 @@ void hub_second(struct hub *h)
 	if (hub_connected_look(h, now))
 		hub_sources_set(h);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
+	hub_events_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
 			if (h->model.sites[i]->tunnels[t].open)
@@ -358,6 +361,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->remote = remote_new();
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
+	h->event_queries = event_queries_new();
 	h->model.config = start->config;
 	h->model.routes = fib_table(h->fib);
 	h->model.started_ns = clock_now();
@@ -402,6 +406,7 @@ void hub_free(struct hub *h)
 	access_free(h->access);
 	hub_audit_free(h->audit);
 	bgp_queries_free(h->queries);
+	event_queries_free(h->event_queries);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);
 	revision_free(h->revision);

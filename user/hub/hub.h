@@ -41,7 +41,7 @@ struct hub {
 	bool kernel_esp;
 
 	struct eventlog *events; /* hub/event: what happens, on its way to whoever keeps it */
-	bool history_is_open;    /* watch hears of it */
+	bool watch_hears;        /* watch hears of it */
 	struct certificates *certificates; /* hub/secret: those of the configuration in force */
 
 	/* hub/route */
@@ -62,12 +62,13 @@ struct hub {
 	struct host *host; /* hub/host: how the host is watched, and what is open for children */
 
 	/* hub/api */
-	struct access *access;         /* who may ask for what */
-	struct clients *clients;       /* who is connected to the control socket */
-	struct remote *remote;         /* who comes over TCP */
-	struct hub_audit *audit;       /* who changed what */
-	struct secret_socket *secrets; /* where they are set and shown */
-	struct bgp_queries *queries;   /* what bgp was asked for operators */
+	struct access *access;               /* who may ask for what */
+	struct clients *clients;             /* who is connected to the control socket */
+	struct remote *remote;               /* who comes over TCP */
+	struct hub_audit *audit;             /* who changed what */
+	struct secret_socket *secrets;       /* where they are set and shown */
+	struct bgp_queries *queries;         /* what bgp was asked for operators */
+	struct event_queries *event_queries; /* what watch was asked */
 };
 
 struct revision_start;

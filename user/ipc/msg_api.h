@@ -25,6 +25,8 @@ enum api_verb {
 	API_SHOW_BGP_LOG,
 	API_SHOW_CERTIFICATES,
 	API_SHOW_UNKNOWN,
+	API_EVENTS,
+	API_TIMELINE,
 	API_REPORT,
 	API_PLAN,
 	API_APPLY,
@@ -64,6 +66,10 @@ enum api_verb {
 	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
 #define API_EFFECT_SIZE    20 /* of what an effect is called */
 #define API_FAILURE_SIZE   (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
+#define API_EVENTS_MAX     1000                  /* of one answer */
+#define API_EVENTS_USUAL   100
+#define API_WITHIN_MAX_S   (24 * 60 * 60) /* of a timeline, to either side */
+#define API_WITHIN_USUAL_S (15 * 60)
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
 #define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
 #define API_CLIENTS_MAX    64             /* connections at a time */
@@ -127,6 +133,12 @@ struct imsg_api_request {
 	bool force;                  /* also where it leaves a site without a tunnel */
 	bool dry_run;                /* what it would do, and nothing more */
 	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */
+	/* Of events. */
+	uint32_t kinds;          /* 1 << enum bus_kind, or'ed; 0: all */
+	uint32_t limit;          /* 0: as many as usual */
+	uint64_t after;          /* the number of the event before the first; 0: none was named */
+	uint64_t from_ns, to_ns; /* since the epoch; 0: not said. A timeline is around from_ns */
+	uint32_t within_s; /* a timeline: so long before that, and after; 0: as long as usual */
 	/* It is refused unless the document is of that revision; 0: of any, or there is none. */
 	uint64_t if_match;
 	/*

@@ -63,6 +63,8 @@ enum verb_option {
 	VERB_CHOOSE = 1 << 18,      /* the command can choose sites */
 	VERB_FAIL = 1 << 19,        /* --fail: what an outage would do */
 	VERB_LOCAL = 1 << 20,       /* not over TCP: it is about keys, or who may what */
+	VERB_EVENTS = 1 << 21,      /* --since, --kind: of which time, and what */
+	VERB_AROUND = 1 << 22,      /* --around: of which time */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

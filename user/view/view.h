@@ -6,6 +6,7 @@
 #ifndef SLUICE_VIEW_VIEW_H
 #define SLUICE_VIEW_VIEW_H
 
+#include "base/bus_event.h"
 #include "plan/failure.h"
 #include "plan/findings.h"
 #include "plan/plan.h"
@@ -25,6 +26,15 @@ json_t *view_dataplane(const struct model *m);
 json_t *view_unknown(const struct model *m);
 /* The last events of tunnels. */
 json_t *view_log(const struct model *m, const struct site *site, enum event_kind kind);
+/* Something that has happened. */
+json_t *view_event(const struct bus_event *e);
+/* Counts it among those of its site, {SITE: how many, since when, what was first}; returns that of the site. */
+json_t *view_others(json_t *others, const struct bus_event *e);
+
+/* A page of them, and what is asked for next; what happened to a site, and to whom else. */
+json_t *view_events(json_t *own_events, bool more, uint64_t cursor);
+json_t *view_timeline(const char *site, uint64_t from_ns, uint64_t to_ns, json_t *own_events,
+	bool more, const json_t *others);
 json_t *view_report(const struct model *m, const struct site *site);
 /* Of the last so many seconds, from whole minutes (state/history.h). */
 json_t *view_report_since(const struct model *m, const struct site *site, uint32_t seconds);

@@ -270,7 +270,7 @@ void hub_audit_tell_refused(struct hub *h, const struct imsg_api_request *r,
 }
 
 /* What is done to tunnels is told here; what changes the configuration is told when that is in force. */
-static void publish_outcome(struct hub *h, unsigned int place, const char *error, const char *ok)
+static void publish_outcome(struct hub *h, unsigned int place, const char *error)
 {
 	const struct verb_row *row = &verbs[h->audit->open[place].verb];
 	char text[BUS_DETAIL_SIZE], verb[VERB_NAME_SIZE];
@@ -278,7 +278,8 @@ static void publish_outcome(struct hub *h, unsigned int place, const char *error
 
 	if (!error && row->may != MAY_OPERATE && h->audit->open[place].verb != API_CONFIRM)
 		return;
-	snprintf(text, sizeof(text), "%s: %s", verb_name(row, verb), error ? error : ok);
+	snprintf(text, sizeof(text), "%s%s%s", verb_name(row, verb), error ? ": " : "",
+		error ? error : "");
 	hub_publish(h, &(struct happening){.kind = error                     ? BUS_AUDIT
 						   : row->may == MAY_OPERATE ? BUS_MAINTENANCE
 									     : BUS_CONFIG,
@@ -308,7 +309,7 @@ void hub_audit_end(struct hub *h, uint32_t request, const json_t *answer)
 		error ? error
 		: ok  ? ok
 		      : "");
-	publish_outcome(h, place, error, ok ? ok : "");
+	publish_outcome(h, place, error);
 }
 
 void hub_audit_forget(struct hub *h, uint32_t of)

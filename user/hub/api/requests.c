@@ -2,6 +2,7 @@
 /* Requests of the control socket: looked up, carried out, answered. */
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/events.h"
 
 #include "base/log.h"
 #include "hub/api/secret_overlap.h"
@@ -420,6 +421,8 @@ static json_t *(*const answers[API_VERBS])(
 	[API_SHOW_UNKNOWN] = unknown,
 	[API_SHOW_CLOSED] = closed,
 	[API_RELEASE] = release,
+	[API_EVENTS] = hub_events_ask,
+	[API_TIMELINE] = hub_events_ask,
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
 	[API_PLAN] = plan,

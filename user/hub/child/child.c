@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/api/api.h"
+#include "hub/api/events.h"
 #include "hub/event/event.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
@@ -113,6 +114,7 @@ static void on_end(void *context, struct process *p)
 		break;
 	case PROCESS_WATCH:
 		hub_events_unheard(h);
+		hub_events_expire(h, 0);
 		break;
 	default:
 		break; /* ike: SAs stay in data; api: holds nothing */

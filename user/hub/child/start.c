@@ -216,8 +216,8 @@ static void start_remote(struct hub *h, struct process *p)
 
 static void start_watch(struct hub *h, struct process *p)
 {
-	if (h->host->history_fd >= 0)
-		process_send(p, IMSG_WATCH_DIRECTORY, dup_fd(h->host->history_fd), NULL, 0);
+	if (h->host->events_fd >= 0)
+		process_send(p, IMSG_WATCH_DIRECTORY, dup_fd(h->host->events_fd), NULL, 0);
 }
 
 void child_start(void *context, struct process *p)

@@ -2,7 +2,7 @@
 /* What watch reports. */
 #include "hub/child/child.h"
 
-#include "base/log.h"
+#include "hub/api/events.h"
 #include "hub/event/event.h"
 #include "ipc/msg_watch.h"
 
@@ -20,9 +20,39 @@ static void on_stored(void *context, struct imsg *m)
 	hub_events_stored(context, stored->number);
 }
 
+static void on_event(void *context, struct imsg *m)
+{
+	hub_events_one(context, m->payload);
+}
+
+static void on_end(void *context, struct imsg *m)
+{
+	hub_events_end(context, m->payload);
+}
+
+static const struct imsg_field event_fields[] = {
+	IMSG_ENUM(struct imsg_watch_event, event.kind, BUS_KINDS),
+	IMSG_ENUM(struct imsg_watch_event, event.severity, BUS_SEVERITIES),
+	IMSG_TEXT(struct imsg_watch_event, event.site),
+	IMSG_TEXT(struct imsg_watch_event, event.group),
+	IMSG_TEXT(struct imsg_watch_event, event.reason),
+	IMSG_TEXT(struct imsg_watch_event, event.detail),
+	IMSG_TEXT(struct imsg_watch_event, event.actor),
+	{0},
+};
+
+static const struct imsg_field end_fields[] = {
+	IMSG_BOOL(struct imsg_watch_end, failed),
+	IMSG_BOOL(struct imsg_watch_end, more),
+	{0},
+};
+
 const struct imsg_row watch_reports[] = {
 	{IMSG_READY, .take = child_ready},
 	{IMSG_WATCH_OPEN, sizeof(struct imsg_watch_open), .take = on_open},
 	{IMSG_WATCH_STORED, sizeof(struct imsg_watch_stored), .take = on_stored},
+	{IMSG_WATCH_EVENT, sizeof(struct imsg_watch_event), .fields = event_fields,
+		.take = on_event},
+	{IMSG_WATCH_END, sizeof(struct imsg_watch_end), .fields = end_fields, .take = on_end},
 	{.type = IMSG_INVALID},
 };

@@ -24,7 +24,7 @@ struct happening {
 void hub_publish(struct hub *h, const struct happening *what);
 
 /*
- * send.c. Watch has opened its history, whose greatest number is `newest`, and hears events from now on; it has stored them up
+ * send.c. Watch has opened its file, whose greatest number is `newest`, and hears events from now on; it has stored them up
  * to one; it has ended. All of it is watch's word, which may be in somebody's hands.
  */
 void hub_events_heard(struct hub *h, uint64_t newest);

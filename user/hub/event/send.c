@@ -9,7 +9,7 @@ void hub_events_send(struct hub *h)
 {
 	const struct bus_event *e;
 
-	if (!h->history_is_open)
+	if (!h->watch_hears)
 		return;
 	while ((e = bus_next(eventlog_bus(h->events))))
 		process_send(&h->processes[PROCESS_WATCH], IMSG_EVENT, -1, e, sizeof(*e));
@@ -21,9 +21,9 @@ void hub_events_heard(struct hub *h, uint64_t newest)
 
 	bus_rewind(bus);
 	if (!bus_follow(bus, newest))
-		log_error("watch: the history cannot have an event of number %llu",
+		log_error("watch: there cannot be an event of number %llu",
 			(unsigned long long)newest);
-	h->history_is_open = true;
+	h->watch_hears = true;
 	hub_events_send(h);
 }
 
@@ -36,6 +36,6 @@ void hub_events_stored(struct hub *h, uint64_t number)
 
 void hub_events_unheard(struct hub *h)
 {
-	h->history_is_open = false;
+	h->watch_hears = false;
 	bus_rewind(eventlog_bus(h->events));
 }

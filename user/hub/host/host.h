@@ -43,7 +43,7 @@ struct host {
 	int control_fd, metrics_fd;  /* listeners of api */
 	bool metrics_untold;         /* api does not have it yet, for want of a descriptor */
 	int checkpoint_fd, saved_fd; /* memfds that outlive ike and data */
-	int history_fd;              /* the directory of watch */
+	int events_fd;               /* the directory of watch */
 
 	/* look.c and outside.c: others may change the host at any time. */
 	struct host_watch *watch; /* the kernel says that something has changed */
@@ -129,8 +129,8 @@ void hub_ike_reach_heard(struct hub *h, uint64_t datagrams);
 void hub_ike_reach_look(struct hub *h, uint64_t now);
 void hub_ike_reach_judge(struct hub *h, uint64_t passed, uint64_t undelivered, uint64_t now);
 
-/* history.c: the directory that watch writes into. Without it, after a line in the log, the history is kept nowhere. */
-void hub_history_open(struct hub *h, const char *directory);
+/* events_directory.c: what watch writes into. Without it, after a line in the log, they are kept nowhere. */
+void hub_events_directory_open(struct hub *h, const char *directory);
 
 /* memfds.c: for the state of ike and data; forgets the SAs that a data process saved. False with errno set. */
 bool hub_memfds_open(struct hub *h);

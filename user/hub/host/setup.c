@@ -32,7 +32,7 @@
 #define CONTROL_GROUP "sluice" /* members may use the control socket */
 #define INSIDE_MTU    1500
 
-#define HISTORY_DIRECTORY "/var/lib/sluice/history"
+#define EVENTS_DIRECTORY "/var/lib/sluice/events"
 
 #define TCP_BACKLOG 64
 
@@ -44,7 +44,7 @@ struct host *host_new(void)
 		abort();
 	host->too_big[0] = host->too_big[1] = -1;
 	host->control_fd = host->metrics_fd = -1;
-	host->checkpoint_fd = host->saved_fd = host->history_fd = -1;
+	host->checkpoint_fd = host->saved_fd = host->events_fd = -1;
 	return host;
 }
 
@@ -270,7 +270,7 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 		    hub_outside_attach(h, error) && forward(h, error)))
 		return false;
 	open_metrics(h);
-	hub_history_open(h, HISTORY_DIRECTORY);
+	hub_events_directory_open(h, EVENTS_DIRECTORY);
 	return true;
 }
 
@@ -308,5 +308,5 @@ void hub_teardown(struct hub *h)
 	close_fd(&h->host->metrics_fd);
 	close_fd(&h->host->checkpoint_fd);
 	close_fd(&h->host->saved_fd);
-	close_fd(&h->host->history_fd);
+	close_fd(&h->host->events_fd);
 }

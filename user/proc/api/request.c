@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/api/request.h"
 
+#include "base/bus_event.h"
+#include "base/date.h"
 #include "base/utf8.h"
 #include "ipc/verbs.h"
 
@@ -38,6 +40,12 @@ static const struct parameter {
 		DRY_RUN,
 		ALLOW,
 		FAIL,
+		KINDS,
+		FROM,
+		UNTIL,
+		AFTER,
+		LIMIT,
+		WITHIN,
 		VALUES,
 		SITES
 	} kind;
@@ -64,6 +72,13 @@ static const struct parameter {
 	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
 	{"allow", ALLOW, 0, VERB_ALLOW},
 	{"fail", FAIL, 0, VERB_FAIL},
+	{"kind", KINDS, 0, VERB_EVENTS},
+	{"since", FROM, 0, VERB_EVENTS},
+	{"until", UNTIL, 0, VERB_EVENTS},
+	{"after", AFTER, 0, VERB_EVENTS},
+	{"limit", LIMIT, 0, VERB_EVENTS},
+	{"around", FROM, 0, VERB_AROUND},
+	{"within_s", WITHIN, 0, VERB_AROUND},
 	{"values", VALUES, 0, VERB_VALUES | VERB_DOCUMENT},
 	{"sites", SITES, 0, VERB_SITES},
 };
@@ -207,6 +222,58 @@ static bool read_failure(const char *text, char fail[API_FAILURE_SIZE])
 	return true;
 }
 
+/* "bgp,bfd" */
+static bool read_kinds(const char *text, uint32_t *kinds)
+{
+	char copy[256], *rest = copy;
+
+	if (strlen(text) >= sizeof(copy))
+		return false;
+	strcpy(copy, text);
+	for (char *word; (word = strsep(&rest, ","));) {
+		enum bus_kind kind = bus_kind_find(word);
+
+		if (kind == BUS_KINDS)
+			return false;
+		*kinds |= 1u << kind;
+	}
+	return *kinds;
+}
+
+/* Of what asks for events. */
+static const char *take_events(
+	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
+{
+	static const char time[] = "a time as 2026-11-30T02:13:00Z (RFC 3339) is expected";
+	uint64_t n = 0;
+
+	switch (kind) {
+	case KINDS:
+		return read_kinds(text_of(v), &r->kinds)
+			       ? NULL
+			       : "activity, bgp, bfd, route, config, audit, alarm, health, "
+				 "maintenance, cluster, process or endpoint is expected";
+	case FROM:
+		return date_parse(text_of(v), &r->from_ns) ? NULL : time;
+	case UNTIL:
+		return date_parse(text_of(v), &r->to_ns) ? NULL : time;
+	case AFTER:
+		return read_number(v, 0, BUS_NUMBER_MAX, &r->after)
+			       ? NULL
+			       : "the number of an event is expected";
+	case LIMIT:
+		if (!read_number(v, 1, API_EVENTS_MAX, &n))
+			return "1 to 1000 events are possible";
+		r->limit = (uint32_t)n;
+		return NULL;
+	default:
+		if (!read_number(v, 1, API_WITHIN_MAX_S, &n))
+			return "1 second to a day is possible";
+		r->within_s = (uint32_t)n;
+		return NULL;
+	}
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *take_value(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
@@ -265,6 +332,13 @@ static const char *take_value(
 		return read_failure(text_of(v), r->fail)
 			       ? NULL
 			       : "hub, endpoint:0, site:NAME or tunnel:NAME/0 is expected";
+	case KINDS:
+	case FROM:
+	case UNTIL:
+	case AFTER:
+	case LIMIT:
+	case WITHIN:
+		return take_events(kind, v, r);
 	case VALUES:
 	case SITES:
 		break;

@@ -49,7 +49,7 @@ static void after_ms(struct event *e, unsigned int ms)
 static void give_up(struct watch *w, const char *why)
 {
 	if (strcmp(w->said, why) != 0) {
-		log_error("the history cannot be used: %s; it is tried again", why);
+		log_error("events cannot be kept: %s; it is tried again", why);
 		snprintf(w->said, sizeof(w->said), "%s", why);
 	}
 	store_close(w->store);
@@ -73,7 +73,7 @@ static void open_store(struct watch *w)
 		return;
 	}
 	if (w->said[0])
-		log_info("the history is written again");
+		log_info("events are kept again");
 	w->said[0] = '\0';
 	opened.newest = store_newest(w->store);
 	imsg_send(w->hub, IMSG_WATCH_OPEN, -1, &opened, sizeof(opened));
@@ -179,7 +179,7 @@ static void on_start(void *context, struct imsg *m)
 		return;
 	w->started = true;
 	privsep_drop_into("watch", w->directory);
-	/* A disk that stands still keeps sluiced from nothing but its history. */
+	/* A disk that stands still keeps sluiced from nothing but its memory. */
 	imsg_send(w->hub, IMSG_READY, -1, NULL, 0);
 	after_ms(w->again, 0);
 	after_ms(w->keep, KEEP_S * 1000);

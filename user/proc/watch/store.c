@@ -197,7 +197,7 @@ void store_set_aside(struct store *s, const char *why)
 	char from[PATH_MAX], to[PATH_MAX];
 
 	close_database(s);
-	log_error("the history cannot be used: %s; it is set aside as " ASIDE
+	log_error("the file of events cannot be used: %s; it is set aside as " ASIDE
 		  ", and a new one begins",
 		why);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -392,7 +392,7 @@ static int write_on_full_disk(struct store *s, const struct bus_event *events, s
 
 	give_reserve_back(s);
 	if (!s->full_told)
-		log_error("the disk of the history is full: its oldest events make room for new "
+		log_error("the disk of the events is full: the oldest ones make room for new "
 			  "ones");
 	s->full_told = true;
 	/* What has been written is in the file, and its log begins anew. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The history in a file of SQLite: events, each once by its number. What store_write() has said to be stored is on the
+ * Events in a file of SQLite, each once by its number. What store_write() has said to be stored is on the
  * disk, and is still there after a kill or a loss of power. The file is bounded: where there are too many events, or the
  * disk is full, the site that has most loses its oldest.
  */

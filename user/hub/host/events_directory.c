@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory of the history: watch has it as its root, and nobody else has it. */
+/* Where events are kept: watch has it as its root, and nobody else has it. */
 #include "hub/host/host.h"
 
 #include "base/file.h"
@@ -25,7 +25,7 @@ static bool give_away(int fd)
 	return user && !fchown(fd, user->pw_uid, user->pw_gid) && !fchmod(fd, 0700);
 }
 
-void hub_history_open(struct hub *h, const char *directory)
+void hub_events_directory_open(struct hub *h, const char *directory)
 {
 	char above[PATH_MAX];
 	int fd = -1;
@@ -34,7 +34,7 @@ void hub_history_open(struct hub *h, const char *directory)
 	if (file_make_directory(dirname(above), 0755) && file_make_directory(directory, 0700))
 		fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && give_away(fd)) {
-		h->host->history_fd = fd;
+		h->host->events_fd = fd;
 		return;
 	}
 	log_error("%s: %s; what happens is kept nowhere", directory, strerror(errno));

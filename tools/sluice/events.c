@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "events.h"
+
+#include "table.h"
+
+#include "base/clock.h"
+#include "ipc/msg_api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- times ---- */
+
+static bool write_time(time_t t, char rfc3339[DATE_TEXT_SIZE])
+{
+	date_format(t, rfc3339);
+	return t > 0;
+}
+
+/* "15m" ago */
+static bool read_ago(const char *text, time_t now, time_t *t)
+{
+	static const struct {
+		char unit;
+		long seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (end[0] == units[i].unit && !end[1] && n > 0 &&
+			n <= 100000000 / units[i].seconds) {
+			*t = now - n * units[i].seconds;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* In the zone of whoever asks. */
+static bool read_local(const char *text, time_t now, time_t *t)
+{
+	static const char *const forms[] = {
+		"%H:%M", "%H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		bool of_today = forms[i][1] == 'H';
+		struct tm tm;
+		const char *end;
+
+		localtime_r(&now, &tm);
+		tm.tm_sec = 0;
+		if (!of_today)
+			tm.tm_hour = tm.tm_min = 0;
+		end = strptime(text, forms[i], &tm);
+		if (!end || *end)
+			continue;
+		tm.tm_isdst = -1;
+		*t = mktime(&tm);
+		if (of_today && *t > now) { /* yesterday */
+			tm.tm_mday--;
+			tm.tm_isdst = -1;
+			*t = mktime(&tm);
+		}
+		return true;
+	}
+	return false;
+}
+
+bool events_when(const char *text, char rfc3339[DATE_TEXT_SIZE])
+{
+	time_t now = time(NULL), t;
+	uint64_t wall_ns;
+
+	if (date_parse(text, &wall_ns))
+		return date_format_ns(wall_ns, rfc3339) != NULL;
+	return (read_ago(text, now, &t) || read_local(text, now, &t)) && write_time(t, rfc3339);
+}
+
+/* ---- pages ---- */
+
+int events_run(const char *socket_path, struct client_request *request, bool json)
+{
+	bool all = request->from, more;
+	json_t *document, *events = NULL;
+	int status;
+
+	if (all)
+		request->limit = API_EVENTS_MAX;
+	do {
+		status = client_ask(socket_path, request, &document);
+		if (status != CLIENT_OK)
+			break;
+		more = all && json_is_true(json_object_get(document, "more"));
+		request->after = json_integer_value(json_object_get(document, "cursor"));
+		if (!json && (!events || json_array_size(json_object_get(document, "events"))))
+			print_events(document);
+		if (json && events)
+			json_array_extend(events, json_object_get(document, "events"));
+		else if (!events)
+			events = json_incref(json_object_get(document, "events"));
+		if (json && !more) {
+			json_object_set(document, "events", events);
+			json_dumpf(document, stdout, JSON_INDENT(2));
+			puts("");
+		}
+		json_decref(document);
+	} while (more);
+	json_decref(events);
+	return status;
+}
