@@ -26,8 +26,8 @@ void hub_events_expire(struct hub *h, uint64_t age_ns);
 bool event_is_seen(const struct hub *h, const struct asker *asker, const struct bus_event *e);
 
 /*
- * Asks watch, of a site ("": of all that somebody may see); what it names of sites is filled in. False: there is nothing to be
- * seen, or nobody to be asked.
+ * Asks watch, of a site ("": of all that somebody may see); what it names of sites is filled in. False: there is nothing
+ * to be seen, or nobody to be asked.
  */
 bool event_query_send(struct hub *h, const struct asker *asker, const char *site,
 	const struct imsg_watch_query *query);

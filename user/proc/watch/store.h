@@ -27,7 +27,7 @@ struct store_options {
 
 struct store;
 
-/* NULL with a sentence. A file that is corrupt, of a newer sluiced or of somebody else is set aside, with a line in the log. */
+/* NULL with a sentence. A file that is damaged, of a newer sluiced or of somebody else is set aside, as the log says. */
 struct store *store_open(const struct store_options *options, char why[STORE_WHY_SIZE]);
 void store_close(struct store *s);
 
