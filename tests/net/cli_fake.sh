@@ -84,6 +84,7 @@ shows '^2026-12-05T02:13:00.123Z info config - CONFIG_APPLIED: revision 7: .* \(
 run events --site store-1 --kind bgp,bfd; asked 'GET /v1/sites/store-1/events?kind=bgp%2Cbfd'
 run events store-1 --site store-2; exits 2 "events: one site"
 run events --since yesterday; exits 2 "events: since when"
+run show sites --follow; exits 2 "--follow is for events"
 run timeline store-1 --around 2026-12-05T02:13:00+01:00 --within 1h; exits 0 "timeline"
 asked 'GET /v1/sites/store-1/timeline?around=2026-12-05T01:13:00.000Z&within_s=3600'
 shows '^ store-2 1 events, the first at 2026-12-05T02:13:02.000Z: DPD_TIMEOUT$' "timeline: who else"

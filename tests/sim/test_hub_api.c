@@ -16,7 +16,7 @@ static void each_verb_shows_what_it_says(void **state)
 		{API_SHOW_ROUTES, "routes", 3, 2},
 		{API_SHOW_SA, "sas", 1, 1},
 		{API_SHOW_ENDPOINTS, "endpoints", 2, 2},
-		{API_SHOW_DATAPLANE, "processes", 5, 5},
+		{API_SHOW_DATAPLANE, "processes", 6, 6},
 		{API_SHOW_LOG, "events", 1, 1},
 		{API_SHOW_BGP_LOG, "events", 1, 1},
 		{API_SHOW_CERTIFICATES, "certificates", 0, 0},

@@ -23,6 +23,7 @@ static struct {
 	struct server *server;
 	uint32_t asked;
 	unsigned int gone;
+	size_t taken; /* bytes of streams */
 } lab;
 
 static void take(void *context, struct exchange *e, const struct server_request *request)
@@ -37,8 +38,21 @@ static void on_gone(void *context, uint32_t client)
 	lab.gone++;
 }
 
-static const struct server_kind kind = {
-	.reading = 32, .asked = 32, .sending = 32, .held = HELD, .take = take, .gone = on_gone};
+static void on_taken(void *context, uint32_t id, size_t bytes)
+{
+	(void)context;
+	assert_true(id <= lab.asked);
+	lab.taken += bytes;
+}
+
+static const struct server_kind kind = {.reading = 32,
+	.asked = 32,
+	.sending = 32,
+	.streaming = 4,
+	.held = HELD,
+	.take = take,
+	.gone = on_gone,
+	.taken = on_taken};
 
 static int setup(void **state)
 {
@@ -162,6 +176,72 @@ static void one_that_gives_way_ends(void **state)
 	assert_true(reads(whole, start) > 1024);
 }
 
+/* What has come by now. */
+static const char *has_come(int fd)
+{
+	static char text[4096];
+	size_t n = 0;
+
+	for (int i = 0; i < 20; i++) {
+		ssize_t more = recv(fd, text + n, sizeof(text) - 1 - n, 0);
+
+		n += more > 0 ? (size_t)more : 0;
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static const struct server_answer events = {.status = 200, .type = "text/event-stream"};
+
+/* Each part at once; it may last for as long as it likes, and ends when it is said to. */
+static void a_stream_goes_as_it_comes(void **state)
+{
+	int fd = asks(1), other;
+	char start[64];
+
+	(void)state;
+	assert_true(server_stream(lab.server, 1, "one\n", 4, &events, false));
+	assert_non_null(strstr(has_come(fd), "one\n"));
+	assert_int_equal(lab.taken, 4);
+	assert_string_equal(has_come(fd), "");
+	assert_true(server_stream(lab.server, 1, "two\n", 4, &events, false));
+	assert_true(server_stream(lab.server, 1, "three\n", 6, &events, false));
+	assert_non_null(strstr(has_come(fd), "three\n"));
+	assert_int_equal(lab.taken, 14);
+	/* It is in nobody's way. */
+	other = asks(2);
+	is_told(2, LONG);
+	assert_true(reads(other, start) > LONG);
+	assert_int_equal(lab.gone, 1);
+	assert_true(server_stream(lab.server, 1, "end\n", 4, &events, true));
+	assert_false(server_stream(lab.server, 1, "more\n", 5, &events, false));
+	assert_true(reads(fd, start) > 4);
+	assert_int_equal(lab.gone, 2);
+}
+
+static void who_reads_a_stream_may_leave(void **state)
+{
+	int fd = asks(1);
+
+	(void)state;
+	assert_true(server_stream(lab.server, 1, "one\n", 4, &events, false));
+	has_come(fd);
+	close(fd);
+	event_base_loop(lab.base, EVLOOP_NONBLOCK);
+	(void)server_stream(lab.server, 1, "two\n", 4, &events, false);
+	for (int i = 0; i < 10; i++)
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+	assert_int_equal(lab.gone, 1);
+	assert_false(server_stream(lab.server, 1, "three\n", 6, &events, false));
+	/* One that nobody ends, and one that is not read, end with the server. */
+	fd = asks(2);
+	assert_true(server_stream(lab.server, 2, "one\n", 4, &events, false));
+	close(asks(3));
+	has_come(fd);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -170,6 +250,8 @@ int main(void)
 		TEST(the_oldest_that_is_not_read_gives_way),
 		TEST(one_that_has_no_room_at_all_is_refused),
 		TEST(one_that_gives_way_ends),
+		TEST(a_stream_goes_as_it_comes),
+		TEST(who_reads_a_stream_may_leave),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);

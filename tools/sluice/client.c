@@ -248,10 +248,13 @@ static enum client_status understand(const struct reply *r, json_t **reply)
 	return CLIENT_OK;
 }
 
+/* path NULL: an answer has begun, and it may end as it likes. */
 static enum client_status judge(CURL *curl, CURLcode code, const char *path)
 {
 	long error = 0;
 
+	if (!path)
+		return CLIENT_OK;
 	switch (code) {
 	case CURLE_OK:
 		return CLIENT_OK;
@@ -319,47 +322,150 @@ static void set_way(CURL *curl, const char *socket_path)
 		curl_easy_setopt(curl, CURLOPT_SSLKEY, elsewhere.key);
 }
 
-enum client_status client_ask(
-	const char *socket_path, const struct client_request *request, json_t **reply)
+/* Who is asked, for people. */
+static const char *way_name(const char *socket_path)
 {
-	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	char *url, *body;
-	struct reply r = {0};
-	enum client_status status;
+	return elsewhere.url ? elsewhere.url : socket_path;
+}
+
+/* A question with all that each has; NULL after a message, with *status. */
+static CURL *begin(const char *socket_path, const char *url, struct curl_slist **headers,
+	enum client_status *status)
+{
 	CURL *curl;
 
-	*reply = NULL;
-	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return no_daemon(socket_path, ENAMETOOLONG);
-	if (!add_bearer(&headers)) {
-		curl_slist_free_all(headers);
-		return CLIENT_REFUSED;
+	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
+		*status = no_daemon(socket_path, ENAMETOOLONG);
+		return NULL;
 	}
+	*status = CLIENT_REFUSED;
+	if (!add_bearer(headers))
+		return NULL;
 	curl_global_init(elsewhere.url ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING);
 	curl = curl_easy_init();
-	if (!curl || !headers)
+	if (!curl || !*headers)
 		abort();
-	write_request(request, &url, &body);
 	set_way(curl, socket_path);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(
 		curl, CURLOPT_PATH_AS_IS, 1L); /* a site may not be named "..", but be asked for */
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r);
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, verb_method(&verbs[request->verb]));
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	if (body)
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-	status = judge(curl, curl_easy_perform(curl), elsewhere.url ? elsewhere.url : socket_path);
-	if (status == CLIENT_OK)
-		status = understand(&r, reply);
-	curl_easy_cleanup(curl);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+	return curl;
+}
+
+enum client_status client_ask(
+	const char *socket_path, const struct client_request *request, json_t **reply)
+{
+	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+	enum client_status status;
+	struct reply r = {0};
+	char *url, *body;
+	CURL *curl;
+
+	*reply = NULL;
+	write_request(request, &url, &body);
+	curl = begin(socket_path, url, &headers, &status);
+	if (curl) {
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
+		curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+		curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r);
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, verb_method(&verbs[request->verb]));
+		if (body)
+			curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+		status = judge(curl, curl_easy_perform(curl), way_name(socket_path));
+		if (status == CLIENT_OK)
+			status = understand(&r, reply);
+		curl_easy_cleanup(curl);
+	}
 	curl_slist_free_all(headers);
 	free(url);
 	free(body);
 	free(r.text);
+	return status;
+}
+
+/* ---- streams ---- */
+
+struct stream {
+	CURL *curl;
+	struct reply line;
+	char name[32]; /* of the event; "": it is one of the bus */
+	void (*take)(void *context, const char *name, const json_t *event);
+	void *context;
+	bool begun;
+};
+
+/* WHATWG HTML 9.2.6, as far as sluiced makes use of it: an event has one line of data. */
+static void take_line(struct stream *s)
+{
+	static const char name[] = "event: ", data[] = "data: ";
+	const char *line = s->line.text;
+	json_t *event;
+
+	if (!*line) {
+		s->name[0] = '\0';
+	} else if (!strncmp(line, name, sizeof(name) - 1)) {
+		snprintf(s->name, sizeof(s->name), "%s", line + sizeof(name) - 1);
+	} else if (!strncmp(line, data, sizeof(data) - 1)) {
+		event = json_loads(line + sizeof(data) - 1, 0, NULL);
+		if (event)
+			s->take(s->context, s->name, event);
+		json_decref(event);
+	}
+}
+
+static size_t on_stream(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct stream *s = arg;
+	long status = 0;
+
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return on_bytes(bytes, size, n, &s->line);
+	s->begun = true;
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] != '\n') {
+			if (on_bytes(bytes + i, 1, 1, &s->line) != 1)
+				return 0;
+			s->line.text[s->line.len] = '\0';
+			continue;
+		}
+		if (s->line.text)
+			take_line(s);
+		s->line.len = 0;
+		if (s->line.text)
+			s->line.text[0] = '\0';
+	}
+	fflush(stdout);
+	return n;
+}
+
+enum client_status client_stream(const char *socket_path, const struct client_request *request,
+	void (*take)(void *context, const char *name, const json_t *event), void *context)
+{
+	struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
+	struct stream s = {.take = take, .context = context};
+	enum client_status status;
+	json_t *reply = NULL;
+	char *url, *body;
+
+	write_request(request, &url, &body);
+	s.curl = begin(socket_path, url, &headers, &status);
+	if (s.curl) {
+		curl_easy_setopt(s.curl, CURLOPT_WRITEFUNCTION, on_stream);
+		curl_easy_setopt(s.curl, CURLOPT_WRITEDATA, &s);
+		status = judge(
+			s.curl, curl_easy_perform(s.curl), s.begun ? NULL : way_name(socket_path));
+		if (status == CLIENT_OK && !s.begun)
+			status = understand(&s.line, &reply);
+		curl_easy_cleanup(s.curl);
+	}
+	json_decref(reply);
+	curl_slist_free_all(headers);
+	free(url);
+	free(body);
+	free(s.line.text);
 	return status;
 }

@@ -29,6 +29,7 @@ static const struct {
 	{VERB_SINCE, "--since", " 15m|2h"},
 	{VERB_EVENTS, "--since", " 15m|02:13|TIME"},
 	{VERB_EVENTS, "--kind", " KIND,..."},
+	{VERB_EVENTS, "--follow", ""},
 	{VERB_AROUND, "--around", " 02:13|TIME"},
 	{VERB_AROUND, "--within", " 15m"},
 	{VERB_ITERATIONS, "--iterations", " N"},

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- times ---- */
 
@@ -80,33 +81,108 @@ bool events_when(const char *text, char rfc3339[DATE_TEXT_SIZE])
 
 /* ---- pages ---- */
 
-int events_run(const char *socket_path, struct client_request *request, bool json)
+static void print_lines(const json_t *list)
 {
-	bool all = request->from, more;
-	json_t *document, *events = NULL;
-	int status;
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(list, i, e) {
+		json_dumpf(e, stdout, JSON_COMPACT);
+		puts("");
+	}
+}
+
+static void print_page(const json_t *document, bool json, bool follow, bool first)
+{
+	const json_t *list = json_object_get(document, "events");
+
+	if (json && follow)
+		print_lines(list);
+	else if (json_array_size(list) || (first && !follow))
+		print_events(document);
+}
+
+/* With --json and an end, all pages are one document. */
+static int show_pages(
+	const char *socket_path, struct client_request *request, bool json, bool follow)
+{
+	bool all = request->from, more = true, whole = json && !follow;
+	json_t *document, *events = json_array();
+	int status = CLIENT_OK;
 
 	if (all)
 		request->limit = API_EVENTS_MAX;
-	do {
+	for (bool first = true; more && status == CLIENT_OK; first = false) {
 		status = client_ask(socket_path, request, &document);
 		if (status != CLIENT_OK)
 			break;
 		more = all && json_is_true(json_object_get(document, "more"));
 		request->after = json_integer_value(json_object_get(document, "cursor"));
-		if (!json && (!events || json_array_size(json_object_get(document, "events"))))
-			print_events(document);
-		if (json && events)
+		if (!whole)
+			print_page(document, json, follow, first);
+		if (whole)
 			json_array_extend(events, json_object_get(document, "events"));
-		else if (!events)
-			events = json_incref(json_object_get(document, "events"));
-		if (json && !more) {
+		if (whole && !more) {
 			json_object_set(document, "events", events);
 			json_dumpf(document, stdout, JSON_INDENT(2));
 			puts("");
 		}
 		json_decref(document);
-	} while (more);
+	}
 	json_decref(events);
 	return status;
+}
+
+struct follower {
+	struct client_request *request;
+	bool json;
+};
+
+static void take(void *context, const char *name, const json_t *event)
+{
+	struct follower *f = context;
+
+	if (*name) {
+		fprintf(stderr, "sluice: %s\n",
+			json_string_value(json_object_get(event, "detail")));
+		return;
+	}
+	f->request->after = json_integer_value(json_object_get(event, "number"));
+	if (!f->json) {
+		print_event(event);
+		return;
+	}
+	json_dumpf(event, stdout, JSON_COMPACT);
+	puts("");
+}
+
+/* A stream ends, and the daemon may be started again meanwhile: it goes on behind the last event. */
+static int follow_them(const char *socket_path, struct client_request *request, bool json)
+{
+	struct follower f = {request, json};
+	int status;
+
+	request->limit = 0;
+	request->from = NULL;
+	do {
+		status = client_stream(socket_path, request, take, &f);
+		if (ferror(stdout))
+			return CLIENT_REFUSED;
+		if (status == CLIENT_NO_DAEMON)
+			sleep(2);
+		else if (status == CLIENT_OK)
+			usleep(200000);
+	} while (status == CLIENT_OK || status == CLIENT_NO_DAEMON);
+	return status;
+}
+
+int events_run(const char *socket_path, struct client_request *request, bool json, bool follow)
+{
+	int status = show_pages(socket_path, request, json, follow);
+
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("sluice: standard output");
+		return CLIENT_REFUSED;
+	}
+	return status == CLIENT_OK && follow ? follow_them(socket_path, request, json) : status;
 }

@@ -13,7 +13,7 @@
  */
 bool events_when(const char *text, char rfc3339[DATE_TEXT_SIZE]);
 
-/* Asks for events, page by page where there is a time since when, and prints them. */
-int events_run(const char *socket_path, struct client_request *request, bool json);
+/* Asks for events, page by page where there is a time since when, and prints them; then those that happen. */
+int events_run(const char *socket_path, struct client_request *request, bool json, bool follow);
 
 #endif

@@ -38,6 +38,7 @@ static const struct option long_options[] = {
 	{"ca", required_argument, NULL, 'a'},
 	{"cert", required_argument, NULL, 'e'},
 	{"key", required_argument, NULL, 'k'},
+	{"follow", no_argument, NULL, 'L'},
 	{"site", required_argument, NULL, 'I'},
 	{"kind", required_argument, NULL, 'K'},
 	{"around", required_argument, NULL, 'R'},
@@ -103,6 +104,7 @@ struct options {
 	const char *since, *site, *kinds, *around;
 	char when[DATE_TEXT_SIZE]; /* since or around */
 	long within_s;
+	bool follow;
 	const char *fail;
 	char failing[API_FAILURE_SIZE]; /* the same with what follows it */
 };
@@ -215,6 +217,9 @@ static int check_way(const struct options *o)
 static int read_event_option(int option, struct options *o)
 {
 	switch (option) {
+	case 'L':
+		o->follow = true;
+		return CLIENT_OK;
 	case 'S':
 		o->since = optarg;
 		return CLIENT_OK;
@@ -279,6 +284,7 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 			if (*end || !o->iterations || optarg[0] == '-')
 				return usage("a number of screens is expected, not", optarg);
 			break;
+		case 'L':
 		case 'S':
 		case 'I':
 		case 'K':
@@ -471,8 +477,8 @@ static int check_times(const struct verb_row *c, struct options *o, struct clien
 
 	if (o->since && !(c->options & (VERB_SINCE | VERB_EVENTS)))
 		return usage("--since is not for", c->words);
-	if ((o->site || o->kinds) && !(c->options & VERB_EVENTS))
-		return usage("--site and --kind are not for", c->words);
+	if ((o->site || o->kinds || o->follow) && !(c->options & VERB_EVENTS))
+		return usage("--site, --kind and --follow are not for", c->words);
 	if ((o->around || o->within_s) && !(c->options & VERB_AROUND))
 		return usage("--around and --within are not for", c->words);
 	if (o->site && request->site)
@@ -599,7 +605,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->from = o->when[0] ? o->when : NULL;
 	request->within_s = o->within_s;
 	if (c->options & VERB_EVENTS)
-		return events_run(o->socket_path, request, o->json);
+		return events_run(o->socket_path, request, o->json, o->follow);
 	site_list_choose(o->where, o->columns, o->sort);
 	if (o->where && c->options & VERB_CHOOSE) {
 		status = client_ask(o->socket_path, &list, &document);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_event(const json_t *e)
+void print_event(const json_t *e)
 {
 	const json_t *tunnel = json_object_get(e, "tunnel");
 	const char *actor = json_string_value(json_object_get(e, "actor")),

@@ -59,6 +59,7 @@ void print_plan(const json_t *document);
 void print_failure(const json_t *document);
 void print_history(const json_t *document);
 void print_events(const json_t *document);
+void print_event(const json_t *event);
 void print_timeline(const json_t *document);
 void print_report(const json_t *document);
 void print_report_since(const json_t *document);

@@ -10,6 +10,7 @@
 #include "hub/api/access.h"
 #include "hub/api/remote.h"
 #include "hub/api/secret_overlap.h"
+#include "hub/api/streams.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/host/host.h"
@@ -325,6 +326,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	access_set(h, -1);
 	secret_reads_match(c);
 	secret_reads_at("while sluiced runs");
+	hub_streams_judge(h);
 	hub_programs_ask(h, !own->only_some);
 	hub_host_look(h);
 	config_free(old);

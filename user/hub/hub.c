@@ -12,6 +12,7 @@
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
 #include "hub/api/site_files.h"
+#include "hub/api/streams.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/confirm.h"
@@ -253,6 +254,7 @@ void hub_second(struct hub *h)
 	if (hub_connected_look(h, now))
 		hub_sources_set(h);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
+	hub_streams_look(h, now);
 	hub_events_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
@@ -362,6 +364,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
 	h->event_queries = event_queries_new();
+	h->streams = streams_new(h);
 	h->model.config = start->config;
 	h->model.routes = fib_table(h->fib);
 	h->model.started_ns = clock_now();
@@ -407,6 +410,7 @@ void hub_free(struct hub *h)
 	hub_audit_free(h->audit);
 	bgp_queries_free(h->queries);
 	event_queries_free(h->event_queries);
+	streams_free(h->streams);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);
 	revision_free(h->revision);

@@ -68,6 +68,8 @@ struct hub {
 	struct hub_audit *audit;             /* who changed what */
 	struct secret_socket *secrets;       /* where they are set and shown */
 	struct bgp_queries *queries;         /* what bgp was asked for operators */
+	uint32_t event_query;                /* the number of the last question to watch */
+	struct streams *streams;             /* who hears of events as they happen */
 	struct event_queries *event_queries; /* what watch was asked */
 };
 

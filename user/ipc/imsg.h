@@ -117,6 +117,7 @@ enum imsg_type {
 	IMSG_API_CERTIFICATE, /* struct imsg_api_certificate, of remote: what a client has shown */
 	IMSG_API_REQUEST,     /* struct imsg_api_request, bytes */
 	IMSG_API_REPLY,       /* struct imsg_api_reply, bytes */
+	IMSG_API_TAKEN,       /* struct imsg_api_taken */
 
 	/* hub -> watch */
 	IMSG_WATCH_DIRECTORY, /* none, fd: where the history is kept */

@@ -68,6 +68,10 @@ enum api_verb {
 #define API_FAILURE_SIZE   (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
 #define API_EVENTS_MAX     1000                  /* of one answer */
 #define API_EVENTS_USUAL   100
+#define API_STREAMS_MAX    16  /* at a time */
+#define API_STREAMS_USER   8   /* of them of one user but root */
+#define API_STREAM_S       600 /* then it ends; whoever reads it comes again, and is judged again */
+#define API_STREAM_UNREAD  (256u << 10)   /* bytes; who lets more wait is dropped */
 #define API_WITHIN_MAX_S   (24 * 60 * 60) /* of a timeline, to either side */
 #define API_WITHIN_USUAL_S (15 * 60)
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
@@ -138,6 +142,7 @@ struct imsg_api_request {
 	uint32_t limit;          /* 0: as many as usual */
 	uint64_t after;          /* the number of the event before the first; 0: none was named */
 	uint64_t from_ns, to_ns; /* since the epoch; 0: not said. A timeline is around from_ns */
+	bool stream;             /* events as they happen, without an end */
 	uint32_t within_s; /* a timeline: so long before that, and after; 0: as long as usual */
 	/* It is refused unless the document is of that revision; 0: of any, or there is none. */
 	uint64_t if_match;
@@ -154,7 +159,14 @@ struct imsg_api_reply {
 	uint32_t status; /* of HTTP; other than 200 it is a problem (ipc/problem.h) */
 	uint64_t etag;   /* of the document; 0: it has none */
 	bool metrics;    /* text of Prometheus in place of JSON */
+	bool stream;     /* of events: each part goes on at once */
 	bool last;
+};
+
+/* Of a stream: so many bytes have been read by whoever it is for. */
+struct imsg_api_taken {
+	uint32_t id;
+	uint32_t bytes;
 };
 
 #endif

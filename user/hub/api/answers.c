@@ -13,7 +13,7 @@
 
 #define REPLY_CHUNK (IMSG_MAX_SIZE - 256)
 
-static void send_parts(struct hub *h, struct imsg_api_reply reply, const char *text)
+static void send_parts(struct hub *h, struct imsg_api_reply reply, const char *text, bool last)
 {
 	struct process *api =
 		&h->processes[reply.id & API_OF_REMOTE ? PROCESS_REMOTE : PROCESS_API];
@@ -25,7 +25,7 @@ static void send_parts(struct hub *h, struct imsg_api_reply reply, const char *t
 		size_t n = left < REPLY_CHUNK ? left : REPLY_CHUNK;
 
 		reply.len = (uint32_t)n;
-		reply.last = n == left;
+		reply.last = last && n == left;
 		if (api->channel)
 			imsg_send_bytes(
 				api->channel, IMSG_API_REPLY, &reply, sizeof(reply), text, n);
@@ -53,7 +53,13 @@ static char *shortened(char *own_text, unsigned int *status)
 
 void status_reply_metrics(struct hub *h, uint32_t id, const char *text)
 {
-	send_parts(h, (struct imsg_api_reply){.id = id, .status = 200, .metrics = true}, text);
+	send_parts(
+		h, (struct imsg_api_reply){.id = id, .status = 200, .metrics = true}, text, true);
+}
+
+void status_reply_stream(struct hub *h, uint32_t id, const char *text, bool last)
+{
+	send_parts(h, (struct imsg_api_reply){.id = id, .status = 200, .stream = true}, text, last);
 }
 
 /* Whoever reads what a child has said last must know that it says nothing now. */
@@ -84,7 +90,7 @@ void status_reply(struct hub *h, uint32_t id, json_t *own_document)
 	send_parts(h,
 		(struct imsg_api_reply){
 			.id = id, .status = status, .etag = status == 200 ? etag : 0},
-		text ? text : "{}");
+		text ? text : "{}", true);
 	free(text);
 	json_decref(own_document);
 }

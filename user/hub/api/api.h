@@ -35,6 +35,8 @@ json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_ap
 /* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_metrics(struct hub *h, uint32_t request, const char *text);
+/* A part of a stream (text/event-stream). */
+void status_reply_stream(struct hub *h, uint32_t request, const char *text, bool last);
 
 /* A problem with a text of somebody else; of PROBLEM_INVALID with its mistakes one by one. */
 json_t *api_refused(enum problem problem, const char *text);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/api/api.h"
+#include "hub/api/streams.h"
 #include "hub/event/event.h"
 #include "ipc/msg_watch.h"
 #include "view/view.h"
@@ -37,7 +38,6 @@ struct event_query {
 };
 
 struct event_queries {
-	uint32_t next; /* id */
 	struct event_query list[QUERIES_MAX];
 };
 
@@ -64,13 +64,6 @@ void event_queries_free(struct event_queries *q)
 	free(q);
 }
 
-static uint32_t new_id(struct hub *h)
-{
-	if (!++h->event_queries->next)
-		h->event_queries->next = 1;
-	return h->event_queries->next;
-}
-
 static struct event_query *query_of(struct hub *h, uint32_t id)
 {
 	for (int i = 0; i < QUERIES_MAX; i++) {
@@ -78,59 +71,6 @@ static struct event_query *query_of(struct hub *h, uint32_t id)
 			return &h->event_queries->list[i];
 	}
 	return NULL;
-}
-
-bool event_is_seen(const struct hub *h, const struct asker *asker, const struct bus_event *e)
-{
-	const struct site *site;
-
-	if (asker_may(asker, MAY_VIEW, ""))
-		return true;
-	site = e->site[0] ? site_find(&h->model, e->site) : NULL;
-	return site && asker_may(asker, MAY_VIEW, site->conf.group) &&
-	       asker_may(asker, MAY_VIEW, e->group);
-}
-
-static void add_name(char names[WATCH_SITES_MAX][SITE_NAME_SIZE], uint32_t *count, const char *name)
-{
-	if (*count < WATCH_SITES_MAX)
-		strncpy(names[(*count)++], name, SITE_NAME_SIZE);
-}
-
-/* Those that are asked for. False: there are none that who asks may see. */
-static bool choose_sites(struct hub *h, const struct asker *asker, const char *site,
-	char names[WATCH_SITES_MAX][SITE_NAME_SIZE], uint32_t *count)
-{
-	const struct model *seen = access_seen_by(h, asker);
-
-	*count = 0;
-	if (site[0]) {
-		add_name(names, count, site);
-		return true;
-	}
-	if (seen == &h->model)
-		return true;
-	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		if (seen->sites[i])
-			add_name(names, count, seen->sites[i]->conf.name);
-	}
-	return *count;
-}
-
-bool event_query_send(struct hub *h, const struct asker *asker, const char *site,
-	const struct imsg_watch_query *query)
-{
-	static char names[WATCH_SITES_MAX][SITE_NAME_SIZE];
-	struct imsg_watch_query q = *query;
-	struct process *watch = &h->processes[PROCESS_WATCH];
-
-	memset(names, 0, sizeof(names));
-	if (!choose_sites(h, asker, site, names, &q.sites) || !watch->channel)
-		return false;
-	hub_events_send(h);
-	imsg_send_bytes(watch->channel, IMSG_WATCH_QUERY, &q, sizeof(q), names,
-		q.sites * (size_t)SITE_NAME_SIZE);
-	return true;
 }
 
 static void finish(struct hub *h, struct event_query *p, bool more)
@@ -164,11 +104,13 @@ json_t *hub_events_ask(struct hub *h, struct site *site, const struct imsg_api_r
 	if (!q.kinds || q.limit > API_EVENTS_MAX || r->within_s > API_WITHIN_MAX_S ||
 		r->after > BUS_NUMBER_MAX)
 		return problem_json(PROBLEM_BAD_REQUEST, "there are no such events");
+	if (r->stream && !timeline)
+		return hub_stream_begin(h, site, r);
 	if (!p)
 		return problem_json(PROBLEM_TOO_MANY, "too many questions at a time");
 	if (!h->processes[PROCESS_WATCH].channel)
 		return problem_json(PROBLEM_STARTING, "the watch process is starting");
-	*p = (struct event_query){.id = new_id(h),
+	*p = (struct event_query){.id = event_query_id(h),
 		.request = r->id,
 		.timeline = timeline,
 		.asked_ns = clock_now(),
@@ -192,7 +134,7 @@ json_t *hub_events_ask(struct hub *h, struct site *site, const struct imsg_api_r
 
 static void ask_for_others(struct hub *h, struct event_query *p)
 {
-	const struct imsg_watch_query q = {.id = p->id = new_id(h),
+	const struct imsg_watch_query q = {.id = p->id = event_query_id(h),
 		.kinds = OF_OTHERS,
 		.limit = API_EVENTS_MAX,
 		.from_ns = p->from_ns,
@@ -210,6 +152,8 @@ void hub_events_one(struct hub *h, const struct imsg_watch_event *m)
 	struct event_query *p = m->query ? query_of(h, m->query) : NULL;
 	const struct bus_event *e = &m->event;
 
+	if (hub_stream_event(h, m))
+		return;
 	/* What watch has is what hub has told, if it is in nobody's hands. */
 	if (!p || !bus_event_can_be(e) || p->came >= p->limit)
 		return;
@@ -228,7 +172,7 @@ void hub_events_end(struct hub *h, const struct imsg_watch_end *m)
 {
 	struct event_query *p = m->query ? query_of(h, m->query) : NULL;
 
-	if (!p)
+	if (hub_stream_end(h, m) || !p)
 		return;
 	if (m->failed) {
 		status_reply(h, p->request,

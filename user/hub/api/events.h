@@ -22,6 +22,8 @@ void hub_events_forget(struct hub *h, uint32_t of);
 /* Gives up those that are older than `age_ns`: 0 when watch has ended. */
 void hub_events_expire(struct hub *h, uint64_t age_ns);
 
+/* ---- event_query.c ---- */
+
 /* Whether somebody may see an event: by whose site it is now, and by the group that this was in then. */
 bool event_is_seen(const struct hub *h, const struct asker *asker, const struct bus_event *e);
 
@@ -29,6 +31,7 @@ bool event_is_seen(const struct hub *h, const struct asker *asker, const struct 
  * Asks watch, of a site ("": of all that somebody may see); what it names of sites is filled in. False: there is nothing
  * to be seen, or nobody to be asked.
  */
+uint32_t event_query_id(struct hub *h); /* a new one */
 bool event_query_send(struct hub *h, const struct asker *asker, const char *site,
 	const struct imsg_watch_query *query);
 

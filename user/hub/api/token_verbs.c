@@ -2,6 +2,7 @@
 /* sluice token create, list, revoke. */
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/streams.h"
 
 #include "base/clock.h"
 #include "base/date.h"
@@ -86,6 +87,7 @@ json_t *hub_token_revoke(struct hub *h, struct site *site, const struct imsg_api
 	(void)site;
 	if (refusal)
 		return refusal;
+	hub_streams_judge(h);
 	if (tokens_revoke(access_tokens(h), r->token, wall_s()))
 		return json_pack("{s:s}", "ok", "the token is worth nothing from now on");
 	if (errno == ENOENT)

@@ -6,6 +6,7 @@
 #include "base/role.h"
 #include "hub/api/api.h"
 #include "hub/api/remote.h"
+#include "hub/api/streams.h"
 #include "hub/site/site.h"
 #include "ipc/msg_api.h"
 #include "ipc/msg_data.h"
@@ -87,6 +88,14 @@ static void on_remote_gone(void *context, struct imsg *m)
 	const struct imsg_api_client *gone = m->payload;
 
 	remote_gone(context, gone->number);
+	hub_stream_gone(context, gone->number | API_OF_REMOTE);
+}
+
+static void on_remote_taken(void *context, struct imsg *m)
+{
+	const struct imsg_api_taken *taken = m->payload;
+
+	hub_stream_taken(context, taken->id | API_OF_REMOTE, taken->bytes);
 }
 
 static void on_certificate(void *context, struct imsg *m)
@@ -99,6 +108,14 @@ static void on_client_gone(void *context, struct imsg *m)
 	const struct imsg_api_client *gone = m->payload;
 
 	hub_client_gone(context, gone->number);
+	hub_stream_gone(context, gone->number);
+}
+
+static void on_taken(void *context, struct imsg *m)
+{
+	const struct imsg_api_taken *taken = m->payload;
+
+	hub_stream_taken(context, taken->id, taken->bytes);
 }
 
 static const struct imsg_field mode_fields[] = {IMSG_TEXT(struct imsg_data_mode, text), {0}};
@@ -121,6 +138,7 @@ static const struct imsg_field request_fields[] = {
 	IMSG_BOOL(struct imsg_api_request, force),
 	IMSG_BOOL(struct imsg_api_request, next_start),
 	IMSG_BOOL(struct imsg_api_request, without_secrets),
+	IMSG_BOOL(struct imsg_api_request, stream),
 	IMSG_BOOL(struct imsg_api_request, dry_run),
 	IMSG_TEXT(struct imsg_api_request, allow),
 	{0},
@@ -139,6 +157,7 @@ const struct imsg_row remote_requests[] = {
 	{IMSG_API_CERTIFICATE, sizeof(struct imsg_api_certificate), .fields = certificate_fields,
 		.take = on_certificate},
 	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_remote_gone},
+	{IMSG_API_TAKEN, sizeof(struct imsg_api_taken), .take = on_remote_taken},
 	{.type = IMSG_INVALID},
 };
 
@@ -147,5 +166,6 @@ const struct imsg_row api_requests[] = {
 	{IMSG_API_REQUEST, sizeof(struct imsg_api_request), IMSG_BYTES, IMSG_MAY_FD, request_fields,
 		on_request},
 	{IMSG_API_GONE, sizeof(struct imsg_api_client), .take = on_client_gone},
+	{IMSG_API_TAKEN, sizeof(struct imsg_api_taken), .take = on_taken},
 	{.type = IMSG_INVALID},
 };

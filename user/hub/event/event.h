@@ -33,7 +33,7 @@ void hub_events_unheard(struct hub *h);
 /* What waits goes to watch, as far as it can take it. */
 void hub_events_send(struct hub *h);
 
-/* Who it was, of asker_json(): "uid 0", "token 1a2b3c4d of uid 1000", "sluiced". */
+/* Who it was, of asker_json(): "uid 0", "token 1a2b3c4d of uid 1000", "CN=ops", an address, "sluiced". */
 const char *hub_actor(const json_t *who, char actor[BUS_ACTOR_SIZE]);
 
 /* note.c. Into the activity log of a tunnel, what hub itself knows; carries: packets may go by its SA pair. */

@@ -16,6 +16,8 @@ struct eventlog {
 	uint64_t number;
 	struct event_files *files;
 	struct bus *bus;
+	void (*hear)(void *context, const struct bus_event *e);
+	void *context;
 	char sites[SITE_SLOTS]
 		  [SITE_NAME_SIZE]; /* who had a slot when something happened to it last */
 };
@@ -82,7 +84,15 @@ void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, ui
 		source = BUS_OF_REFUSALS;
 	else if (e->kind == BUS_ROUTE && source != BUS_OF_HUB)
 		source += BUS_OF_ROUTES;
-	(void)bus_add(l->bus, source, e, now);
+	if (bus_add(l->bus, source, e, now) && l->hear)
+		l->hear(l->context, e);
+}
+
+void eventlog_hear(
+	struct eventlog *l, void (*hear)(void *context, const struct bus_event *e), void *context)
+{
+	l->hear = hear;
+	l->context = context;
 }
 
 /* NAME=VALUE pairs; what has a blank, a quote or nothing in it stands as a JSON string. */

@@ -28,6 +28,10 @@ uint64_t eventlog_look(struct eventlog *l);
  */
 void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, uint64_t now);
 
+/* Whoever is to hear of each event that has got a number; one only. */
+void eventlog_hear(
+	struct eventlog *l, void (*hear)(void *context, const struct bus_event *e), void *context);
+
 /* Where those events wait. */
 struct bus *eventlog_bus(struct eventlog *l);
 

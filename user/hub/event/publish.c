@@ -59,14 +59,25 @@ void hub_publish(struct hub *h, const struct happening *what)
 const char *hub_actor(const json_t *who, char actor[BUS_ACTOR_SIZE])
 {
 	const char *text = json_string_value(who),
-		   *token = json_string_value(json_object_get(who, "token"));
+		   *token = json_string_value(json_object_get(who, "token")),
+		   *from = json_string_value(json_object_get(who, "from")),
+		   *subject = json_string_value(json_object_get(who, "certificate"));
 	json_int_t uid = json_integer_value(json_object_get(who, "uid"));
+	size_t n = 0;
 
-	if (!json_is_object(who))
+	if (!json_is_object(who)) {
 		snprintf(actor, BUS_ACTOR_SIZE, "%s", text ? text : "sluiced");
-	else if (token)
-		snprintf(actor, BUS_ACTOR_SIZE, "token %.20s of uid %lld", token, (long long)uid);
+		return actor;
+	}
+	if (token)
+		n = (size_t)snprintf(actor, BUS_ACTOR_SIZE, "token %.20s of ", token);
+	if (subject)
+		snprintf(actor + n, BUS_ACTOR_SIZE - n, "%.*s", (int)(BUS_ACTOR_SIZE - n) - 1,
+			subject);
+	else if (from)
+		snprintf(
+			actor + n, BUS_ACTOR_SIZE - n, "%.*s", (int)(BUS_ACTOR_SIZE - n) - 1, from);
 	else
-		snprintf(actor, BUS_ACTOR_SIZE, "uid %lld", (long long)uid);
+		snprintf(actor + n, BUS_ACTOR_SIZE - n, "uid %lld", (long long)uid);
 	return actor;
 }

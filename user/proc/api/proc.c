@@ -86,7 +86,8 @@ static void take_request(void *context, struct exchange *e, const struct server_
 	if (!says_who(context, e, r))
 		return;
 	if (!request_read(r->method, r->target, r->body, r->len, &request, &rows, &why) ||
-		!request_match(r->if_match, &request, &why)) {
+		!request_match(r->if_match, &request, &why) ||
+		!request_stream(r->accept, r->last_event_id, &request, &why)) {
 		free(rows.many);
 		exchange_refuse(e, why.problem, why.detail, why.allow);
 		return;
@@ -111,6 +112,14 @@ static void on_client_gone(void *context, uint32_t number)
 	imsg_send(api->hub, IMSG_API_GONE, -1, &gone, sizeof(gone));
 }
 
+static void on_taken(void *context, uint32_t id, size_t bytes)
+{
+	const struct imsg_api_taken taken = {.id = id, .bytes = (uint32_t)bytes};
+	struct api *api = context;
+
+	imsg_send(api->hub, IMSG_API_TAKEN, -1, &taken, sizeof(taken));
+}
+
 /* Hub has not let more in than it wants. */
 static const struct server_kind control = {.reading = API_CLIENTS_MAX,
 	.asked = API_CLIENTS_MAX,
@@ -118,7 +127,9 @@ static const struct server_kind control = {.reading = API_CLIENTS_MAX,
 	.held = 2 * API_ANSWER_MAX,
 	.body = API_BODY_MAX,
 	.take = take_request,
-	.gone = on_client_gone};
+	.gone = on_client_gone,
+	.streaming = API_STREAMS_MAX,
+	.taken = on_taken};
 
 /* Who comes over TCP may be anybody. */
 static const struct server_kind over_tcp = {.reading = API_REMOTE_MAX / 4,
@@ -127,7 +138,9 @@ static const struct server_kind over_tcp = {.reading = API_REMOTE_MAX / 4,
 	.held = 2 * API_ANSWER_MAX,
 	.body = API_BODY_MAX,
 	.take = take_request,
-	.gone = on_client_gone};
+	.gone = on_client_gone,
+	.streaming = API_STREAMS_MAX,
+	.taken = on_taken};
 
 static void on_client(void *context, struct imsg *m)
 {
@@ -224,12 +237,25 @@ static uint32_t ask_metrics(void *context)
 	return ask_hub(context, &ask, &none);
 }
 
+/* Of who came before the certificate was another one, too. */
+static void take_stream(
+	struct api *api, const struct imsg_api_reply *reply, const struct server_answer *answer)
+{
+	if (api->control &&
+		server_stream(api->control, reply->id, reply + 1, reply->len, answer, reply->last))
+		return;
+	if (api->before)
+		(void)server_stream(
+			api->before, reply->id, reply + 1, reply->len, answer, reply->last);
+}
+
 static void on_reply(void *context, struct imsg *m)
 {
 	const struct imsg_api_reply *reply = m->payload;
 	const struct server_answer answer = {.status = reply->status,
 		.etag = reply->etag,
 		.type = reply->metrics         ? HTTP_METRICS
+			: reply->stream        ? "text/event-stream"
 			: reply->status == 200 ? "application/json"
 					       : "application/problem+json"};
 	const struct server_answer *last = reply->last ? &answer : NULL;
@@ -237,6 +263,10 @@ static void on_reply(void *context, struct imsg *m)
 
 	if (m->len - sizeof(*reply) < reply->len)
 		return;
+	if (reply->stream) {
+		take_stream(api, reply, &answer);
+		return;
+	}
 	if (api->http && http_answer(api->http, reply->id, reply + 1, reply->len, last))
 		return;
 	/* Or the client did not wait. */

@@ -2,7 +2,6 @@
 #include "proc/api/request.h"
 
 #include "base/bus_event.h"
-#include "base/date.h"
 #include "base/utf8.h"
 #include "ipc/verbs.h"
 
@@ -222,41 +221,13 @@ static bool read_failure(const char *text, char fail[API_FAILURE_SIZE])
 	return true;
 }
 
-/* "bgp,bfd" */
-static bool read_kinds(const char *text, uint32_t *kinds)
-{
-	char copy[256], *rest = copy;
-
-	if (strlen(text) >= sizeof(copy))
-		return false;
-	strcpy(copy, text);
-	for (char *word; (word = strsep(&rest, ","));) {
-		enum bus_kind kind = bus_kind_find(word);
-
-		if (kind == BUS_KINDS)
-			return false;
-		*kinds |= 1u << kind;
-	}
-	return *kinds;
-}
-
 /* Of what asks for events. */
 static const char *take_events(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
 {
-	static const char time[] = "a time as 2026-11-30T02:13:00Z (RFC 3339) is expected";
 	uint64_t n = 0;
 
 	switch (kind) {
-	case KINDS:
-		return read_kinds(text_of(v), &r->kinds)
-			       ? NULL
-			       : "activity, bgp, bfd, route, config, audit, alarm, health, "
-				 "maintenance, cluster, process or endpoint is expected";
-	case FROM:
-		return date_parse(text_of(v), &r->from_ns) ? NULL : time;
-	case UNTIL:
-		return date_parse(text_of(v), &r->to_ns) ? NULL : time;
 	case AFTER:
 		return read_number(v, 0, BUS_NUMBER_MAX, &r->after)
 			       ? NULL
@@ -333,8 +304,11 @@ static const char *take_value(
 			       ? NULL
 			       : "hub, endpoint:0, site:NAME or tunnel:NAME/0 is expected";
 	case KINDS:
+		return request_kinds(text_of(v), &r->kinds);
 	case FROM:
+		return request_time(text_of(v), &r->from_ns);
 	case UNTIL:
+		return request_time(text_of(v), &r->to_ns);
 	case AFTER:
 	case LIMIT:
 	case WITHIN:

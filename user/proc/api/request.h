@@ -30,4 +30,15 @@ bool request_match(
 /* The token of a header Authorization (RFC 6750 2.1); NULL: there is none. "?": it has something else, or too much. */
 void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE]);
 
+/* "bgp,bfd", and a time (request_events.c). What is wrong with it; NULL: nothing. */
+const char *request_kinds(const char *text, uint32_t *kinds);
+const char *request_time(const char *text, uint64_t *wall_ns);
+
+/*
+ * What two headers say of events: that they are wanted as they happen (Accept: text/event-stream), and behind which one.
+ * NULL: there is none. False with why.
+ */
+bool request_stream(const char *accept, const char *last_event_id, struct imsg_api_request *request,
+	struct request_refusal *why);
+
 #endif

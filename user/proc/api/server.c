@@ -17,11 +17,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS 64 /* that have been ended, and the library has not let go of yet */
-#define PROBLEM     "application/problem+json"
-#define ONCE        2 /* headers that may be there once */
+#define CONNECTIONS  64 /* that have been ended, and the library has not let go of yet */
+#define PROBLEM      "application/problem+json"
+#define STREAM_BLOCK 4096
+#define ONCE         2 /* headers that may be there once */
 
-enum state { READING, ASKED, SENDING, ENDED, STATES };
+enum state { READING, ASKED, SENDING, STREAMING, ENDED, STATES };
 
 struct buffer {
 	char *bytes;
@@ -40,6 +41,7 @@ struct exchange {
 	struct event *deadline;
 	char *target;
 	bool begun, too_long, suspended, answered;
+	bool stream, last; /* its answer has no length; all of it is there */
 	struct buffer body, answer;
 	size_t held; /* bytes of the answer, also when it is the library's */
 	struct server_answer head;
@@ -259,16 +261,50 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	return NULL;
 }
 
+/* MHD_ContentReaderCallback: what there is of a stream; else it waits for more. */
+static ssize_t read_stream(void *arg, uint64_t at, char *to, size_t max)
+{
+	struct exchange *e = arg;
+	size_t n = e->answer.len < max ? e->answer.len : max;
+
+	(void)at;
+	if (!n && (e->last || e->state == ENDED))
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (!n) {
+		e->suspended = true;
+		MHD_suspend_connection(e->connection);
+		return 0;
+	}
+	memcpy(to, e->answer.bytes, n);
+	memmove(e->answer.bytes, e->answer.bytes + n, e->answer.len - n);
+	e->answer.len -= n;
+	e->held -= n;
+	e->server->held -= n;
+	e->server->kind->taken(e->server->context, e->id, n);
+	return (ssize_t)n;
+}
+
+static struct MHD_Response *response_of(struct exchange *e)
+{
+	struct MHD_Response *r;
+
+	if (e->stream)
+		return MHD_create_response_from_callback(
+			MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, e, NULL);
+	r = MHD_create_response_from_buffer(e->answer.len, e->answer.bytes, MHD_RESPMEM_MUST_FREE);
+	if (r)
+		e->answer = (struct buffer){0}; /* it is the response's */
+	return r;
+}
+
 static enum MHD_Result send_answer(struct exchange *e)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		e->answer.len, e->answer.bytes, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *r = response_of(e);
 	enum MHD_Result ok;
 	char tag[24];
 
 	if (!r)
 		return MHD_NO;
-	e->answer = (struct buffer){0}; /* it is the response's */
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, e->head.type);
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (e->head.etag) {
@@ -279,8 +315,13 @@ static enum MHD_Result send_answer(struct exchange *e)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, e->allow);
 	if (e->head.status == 401) /* RFC 9110 11.6.1 */
 		MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-	make_room(e->server, SENDING, e->server->kind->sending);
-	move(e, SENDING);
+	if (e->stream) {
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+		set_deadline(e, API_STREAM_S + SERVER_REQUEST_S);
+	} else {
+		make_room(e->server, SENDING, e->server->kind->sending);
+	}
+	move(e, e->stream ? STREAMING : SENDING);
 	ok = MHD_queue_response(e->connection, e->head.status, r);
 	MHD_destroy_response(r);
 	return ok;
@@ -339,6 +380,10 @@ static void on_whole(struct exchange *e, const char *method)
 			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
 		.if_match = MHD_lookup_connection_value(
 			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH),
+		.accept = MHD_lookup_connection_value(
+			e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
+		.last_event_id = MHD_lookup_connection_value(
+			e->connection, MHD_HEADER_KIND, "Last-Event-ID"),
 		.body = e->body.bytes ? e->body.bytes : "",
 		.len = e->body.len,
 		.certificate = facts.subject[0] ? &facts : NULL,
@@ -467,6 +512,33 @@ bool server_answer(struct server *s, uint32_t id, const void *bytes, size_t len,
 	return true;
 }
 
+bool server_stream(struct server *s, uint32_t id, const void *bytes, size_t len,
+	const struct server_answer *head, bool last)
+{
+	struct exchange *e = waits_for(s, id);
+
+	if (e) {
+		e->head = *head;
+		e->stream = e->answered = true;
+	} else {
+		TAILQ_FOREACH(e, &s->lists[STREAMING], link) {
+			if (e->id == id && !e->last)
+				break;
+		}
+	}
+	if (!e)
+		return false;
+	append(&e->answer, bytes, len);
+	hold(e, len);
+	e->last = last;
+	if (e->suspended) {
+		e->suspended = false;
+		MHD_resume_connection(e->connection);
+	}
+	run(s);
+	return true;
+}
+
 void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_addr *from)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNIX};
@@ -511,7 +583,8 @@ void server_end(struct server *s, uint32_t client)
 static struct MHD_Daemon *start(struct server *s, const struct server_tls *tls)
 {
 	const struct server_kind *kind = s->kind;
-	const unsigned int most = kind->reading + kind->asked + kind->sending + CONNECTIONS;
+	const unsigned int most =
+		kind->reading + kind->asked + kind->sending + kind->streaming + CONNECTIONS;
 	const unsigned int flags = MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL |
 				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 	struct MHD_OptionItem secure[5] = {{MHD_OPTION_END, 0, NULL}};

@@ -26,6 +26,7 @@ struct server_request {
 	const char *method, *target;          /* as they came */
 	const char *authorization;            /* the header; NULL: there is none */
 	const char *if_match;                 /* the header; NULL: there is none */
+	const char *accept, *last_event_id;   /* headers; NULL: there is none */
 	const struct cert_facts *certificate; /* over TLS: what was shown and is good; NULL: none */
 	const char *certificate_fault;        /* what was shown is not good; NULL: it is */
 	const char *body;
@@ -38,13 +39,16 @@ struct server_kind {
 	 * gone. Then one ends: of the address that has most of them, the oldest.
 	 */
 	unsigned int reading, asked, sending;
-	size_t body; /* bytes of a request's; one more is refused */
+	unsigned int streaming; /* so many streams beside these: whoever begins them counts */
+	size_t body;            /* bytes of a request's; one more is refused */
 	size_t held; /* bytes of answers that are not gone; then the oldest ends that is being sent */
 
 	/* A request is whole: it calls exchange_refuse(), exchange_answer() or exchange_wait(). */
 	void (*take)(void *context, struct exchange *e, const struct server_request *request);
 	/* NULL: nobody wants to know. The connection of a number has ended. */
 	void (*gone)(void *context, uint32_t client);
+	/* So many bytes of the stream of that number have gone. */
+	void (*taken)(void *context, uint32_t id, size_t bytes);
 };
 
 /* PEM texts. */
@@ -81,6 +85,13 @@ struct server_answer {
 /* It is answered at once. */
 void exchange_answer(
 	struct exchange *e, const void *bytes, size_t len, const struct server_answer *head);
+
+/*
+ * A part of an answer that has no length, and whose parts go as they come; the first one says what it is. False: nobody
+ * waits for that number.
+ */
+bool server_stream(struct server *s, uint32_t id, const void *bytes, size_t len,
+	const struct server_answer *head, bool last);
 
 /*
  * A part of an answer; the last one says what all of it is. False: nobody waits for that number. Where several do, one
