@@ -8,25 +8,48 @@
 
 #define SQL_MAX (512 + 4 * (BUS_KINDS + WATCH_SITES_MAX))
 
-/* The lowest number that an event from that time on can have, so that a short time is found without looking at all. */
-static bool first_since(
-	struct store *s, uint64_t wall_ns, uint64_t *number, char why[STORE_WHY_SIZE])
+/*
+ * Numbers grow as time does, but for a clock that was set back: what happened since a time, or before it, is looked for
+ * among these numbers only. The times themselves decide. Of the nearest 1000 are looked at, for such a clock.
+ */
+static bool number_at(struct store *s, const char *sql, uint64_t wall_ns, uint64_t none,
+	uint64_t *number, char why[STORE_WHY_SIZE])
 {
 	sqlite3_stmt *q;
 	int r;
 
-	*number = 0;
-	if (!wall_ns)
-		return true;
-	if (sqlite3_prepare_v2(s->db,
-		    "SELECT number FROM events WHERE time >= ? ORDER BY time LIMIT 1", -1, &q,
-		    NULL))
+	*number = none;
+	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
 		return store_fail(s, "events", why);
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)wall_ns);
 	r = sqlite3_step(q);
-	*number = r == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : (uint64_t)INT64_MAX;
+	if (r == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
+		*number = (uint64_t)sqlite3_column_int64(q, 0);
+	if (r != SQLITE_ROW)
+		(void)store_fail(s, "events", why);
 	sqlite3_finalize(q);
-	return r == SQLITE_ROW || r == SQLITE_DONE || store_fail(s, "events", why);
+	return r == SQLITE_ROW;
+}
+
+struct numbers {
+	uint64_t first, last;
+};
+
+static bool numbers_of(struct store *s, const struct imsg_watch_query *q, struct numbers *n,
+	char why[STORE_WHY_SIZE])
+{
+	*n = (struct numbers){0, INT64_MAX};
+	if (q->from_ns &&
+		!number_at(s,
+			"SELECT min(number) FROM (SELECT number FROM events WHERE time >= ?"
+			" ORDER BY time LIMIT 1000)",
+			q->from_ns & INT64_MAX, INT64_MAX, &n->first, why))
+		return false;
+	return !q->to_ns ||
+	       number_at(s,
+		       "SELECT max(number) FROM (SELECT number FROM events WHERE time < ?"
+		       " ORDER BY time DESC LIMIT 1000)",
+		       q->to_ns & INT64_MAX, 0, &n->last, why);
 }
 
 static size_t add_list(char *sql, size_t n, const char *what, size_t count)
@@ -58,7 +81,7 @@ static sqlite3_stmt *prepare(struct store *s, const struct imsg_watch_query *q)
 	n = (size_t)snprintf(sql, SQL_MAX,
 		"SELECT number, time, kind, severity, site, site_group, tunnel, reason, detail,"
 		" actor, left_out FROM events WHERE number > ? AND number >= ?"
-		" AND time >= ? AND time < ?");
+		" AND number <= ? AND +time >= ? AND +time < ?");
 	if (kinds < BUS_KINDS)
 		n = add_list(sql, n, "kind", kinds);
 	if (names)
@@ -71,12 +94,13 @@ static sqlite3_stmt *prepare(struct store *s, const struct imsg_watch_query *q)
 }
 
 static void bind_all(sqlite3_stmt *to, const struct imsg_watch_query *q,
-	const char (*sites)[SITE_NAME_SIZE], uint64_t first, uint32_t limit)
+	const char (*sites)[SITE_NAME_SIZE], const struct numbers *numbers, uint32_t limit)
 {
 	int n = 0;
 
 	sqlite3_bind_int64(to, ++n, (sqlite3_int64)(q->after & INT64_MAX));
-	sqlite3_bind_int64(to, ++n, (sqlite3_int64)first);
+	sqlite3_bind_int64(to, ++n, (sqlite3_int64)numbers->first);
+	sqlite3_bind_int64(to, ++n, (sqlite3_int64)numbers->last);
 	sqlite3_bind_int64(to, ++n, (sqlite3_int64)(q->from_ns & INT64_MAX));
 	sqlite3_bind_int64(
 		to, ++n, q->to_ns && q->to_ns < INT64_MAX ? (sqlite3_int64)q->to_ns : INT64_MAX);
@@ -130,15 +154,15 @@ static bool read_page(struct store *s, const struct imsg_watch_query *q,
 	char why[STORE_WHY_SIZE])
 {
 	sqlite3_stmt *row;
-	uint64_t first;
+	struct numbers numbers;
 	int r;
 
-	if (!first_since(s, q->from_ns, &first, why))
+	if (!numbers_of(s, q, &numbers, why))
 		return false;
 	row = prepare(s, q);
 	if (!row)
 		return store_fail(s, "events", why);
-	bind_all(row, q, sites, first, q->limit + 1);
+	bind_all(row, q, sites, &numbers, q->limit + 1);
 	while ((r = sqlite3_step(row)) == SQLITE_ROW) {
 		if (*count == q->limit)
 			*more = true;
