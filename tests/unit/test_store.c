@@ -165,6 +165,29 @@ static void what_is_asked_for_is_found(void **state)
 		read_it((struct imsg_watch_query){.from_ns = MORNING + 900 * MINUTE}, NULL), 0);
 }
 
+/* Numbers grow all the same: what happened at a time is found by that. */
+static void the_clock_was_set_back(void **state)
+{
+	struct bus_event e;
+	char why[STORE_WHY_SIZE];
+
+	(void)state;
+	open_it();
+	for (uint64_t n = 0; n < 40; n++) {
+		e = event(FIRST + n, "one", BUS_BGP);
+		if (n >= 20)
+			e.wall_ns -= 15 * MINUTE;
+		assert_true(store_write(lab.store, &e, 1, why));
+	}
+	/* Minutes 10 to 20: numbers 10 to 19, and again 25 to 34. */
+	assert_int_equal(read_it((struct imsg_watch_query){.from_ns = MORNING + 10 * MINUTE,
+					 .to_ns = MORNING + 20 * MINUTE},
+				 NULL),
+		20);
+	assert_int_equal(lab.page[0].number, FIRST + 10);
+	assert_int_equal(lab.page[19].number, FIRST + 34);
+}
+
 /* One site in trouble for days, and others of which something happened once. */
 static void the_loud_one_loses_its_oldest(void **state)
 {
@@ -427,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(what_is_written_is_read),
 		STORE_TEST(what_is_asked_for_is_found),
+		STORE_TEST(the_clock_was_set_back),
 		STORE_TEST(the_loud_one_loses_its_oldest),
 		STORE_TEST(what_is_old_is_forgotten),
 		STORE_TEST(what_is_no_database_is_set_aside),
