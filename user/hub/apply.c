@@ -283,7 +283,7 @@ static void publish_applied(struct hub *h, const struct apply_pending *p, const 
 	char text[BUS_DETAIL_SIZE], actor[BUS_ACTOR_SIZE];
 
 	snprintf(text, sizeof(text), "%.200s%s%.200s%s", summary, why ? ": " : "", why ? why : "",
-		p->to_confirm ? "; it waits to be confirmed" : "");
+		json_object_get(p->info, "confirm_s") ? "; it waits to be confirmed" : "");
 	hub_publish(h, &(struct happening){.kind = BUS_CONFIG,
 			       .reason = p->back_to ? "CONFIG_ROLLED_BACK" : "CONFIG_APPLIED",
 			       .detail = text,
