@@ -162,6 +162,8 @@ run site set store-1 'prefixes=[x'; exits 2 "site set: that is no list"
 echo 'asn: 65009' >"$W/site.yaml"
 run site put store-1 "$W/site.yaml"; exits 0 "site put"; asked 'PUT /v1/sites/store-1 {"values":{"asn":"65009"}}'
 run site put store-1 "$W/nothing"; exits 2 "site put: no such file"
+run site set store-1 'labels.a=[x' 'labels.b={'; exits 0 "site set: a label may begin with a bracket"
+asked 'PATCH /v1/sites/store-1 {"values":{"labels.a":"[x","labels.b":"{"}}'
 run site delete store-1 --allow tunnel --dry-run; asked 'DELETE /v1/sites/store-1?allow=tunnel&dry_run=true'
 run site delete; exits 2 "site delete: which"
 run site create; exits 2 "site create: which"

@@ -166,6 +166,25 @@ static void nobody_gets_what_another_has(void **state)
 	assert_true(world_site("a")->conf.tunnels[1].configured);
 }
 
+/* Who says which tunnels there are gets no other. */
+static void as_many_tunnels_as_it_says(void **state)
+{
+	(void)state;
+	assert_counts(
+		imports(IMPORT, of_text("[{\"site\": \"a\", \"values\": {\"tunnels.0.med\": 5, "
+					"\"tunnels.1\": null}}, {\"site\": \"b\", \"values\": "
+					"{\"tunnels\": [{\"med\": 5}]}}, {\"site\": \"c\", "
+					"\"values\": {\"tunnels.0.med\": 5}}]")),
+		3, 0, 0);
+	assert_false(world_site("a")->conf.tunnels[1].configured);
+	assert_false(world_site("b")->conf.tunnels[1].configured);
+	assert_true(world_site("c")->conf.tunnels[1].configured);
+	assert_null(content("psk/a.1"));
+	assert_counts(
+		imports(IMPORT, of_text("[{\"site\": \"a\", \"values\": {\"tunnels.1\": null}}]")),
+		0, 0, 1);
+}
+
 static void who_may(void **state)
 {
 	struct imsg_api_request ask = {.verb = API_TOKEN_CREATE, .role = ROLE_ADMIN};
@@ -195,6 +214,11 @@ static void what_interrupts(void **state)
 			   "\"s1\", \"values\": {\"rate\": \"7M\"}}]"));
 	assert_string_equal(json_string_value(json_object_get(answer, "code")), "pending-edits");
 	json_decref(answer);
+	/* What is not written has nothing to fear. */
+	assert_counts(imports(r, of_text("[{\"site\": \"s0\", \"values\": {\"rate\": \"7M\"}}, "
+					 "{\"site\": \"s1\"}]")),
+		0, 1, 1);
+	assert_string_equal(content("sites/s1.yaml"), "nonsense: 1\n");
 	answer = imports(r, of_text("[{\"site\": \"s0\", \"values\": {\"asn\": 65099}}, {\"site\": "
 				    "\"new\"}]"));
 	assert_string_equal(json_string_value(json_object_get(answer, "code")), "exceeds-allowed");
@@ -241,6 +265,7 @@ int main(int argc, char **argv)
 		TEST(many_at_once),
 		TEST(all_mistakes_at_once),
 		TEST(nobody_gets_what_another_has),
+		TEST(as_many_tunnels_as_it_says),
 		TEST(who_may),
 		TEST(what_interrupts),
 		TEST(what_is_no_import),

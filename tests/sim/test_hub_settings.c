@@ -138,16 +138,40 @@ static void only_what_was_seen(void **state)
 	json_t *answer;
 
 	(void)state;
-	/* Before there is a file, it is sluice.yaml that was seen. */
-	r.if_match = 2;
+	/* Before there is a file, it is sluice.yaml that was seen: what that says of the hub. */
+	r.if_match = 1;
 	done(r, "", "{\"concentrator.burst\": \"300k\"}");
 	answer = not_done(r, "", "{\"concentrator.burst\": \"310k\"}", "changed", "revision 3");
-	assert_int_equal(
-		json_array_size(json_object_get(json_object_get(answer, "plan"), "changes")), 1);
+	assert_int_not_equal(
+		json_array_size(json_object_get(json_object_get(answer, "plan"), "changes")), 0);
 	json_decref(answer);
 	done(CREATE, "two", NULL);
 	r.if_match = 3;
 	done(r, "", "{\"concentrator.burst\": \"310k\"}");
+	/* What sluice.yaml has of sites is nothing of the hub. */
+	r.if_match = 5;
+	world_configure("", OWN("one", "7"));
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_int_equal(revision_number(world.hub), 6);
+	done(r, "", "{\"concentrator.burst\": \"320k\"}");
+	r.if_match = 7;
+	world_configure("  hold_time: 60\n", OWN("one", "7"));
+	world_apply();
+	assert_true(world.applied.ok);
+	refused(r, "", "{\"concentrator.burst\": \"330k\"}", "changed", "revision 8");
+}
+
+/* A person has made the file, and written nothing but a remark. */
+static void a_file_that_says_nothing(void **state)
+{
+	(void)state;
+	world_write("hub.yaml", "# of the hub\n");
+	world_apply();
+	assert_true(world.applied.ok);
+	done(HUB_SET, "", "{\"concentrator.burst\": \"300k\"}");
+	has("hub.yaml", "# of the hub\nconcentrator: ");
+	assert_int_equal(world.hub->config->concentrator.burst, 300000);
 }
 
 /* As of a site: who is not root has no file of root's read or written. */
@@ -269,6 +293,7 @@ int main(int argc, char **argv)
 		TEST(what_is_refused),
 		TEST(a_try_and_a_way_back),
 		TEST(only_what_was_seen),
+		TEST(a_file_that_says_nothing),
 		TEST(files_are_for_root),
 		TEST(policy),
 		TEST(an_end_between_the_two),

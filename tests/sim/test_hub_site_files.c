@@ -143,6 +143,44 @@ static void what_an_end_has_left(void **state)
 		assert_string_equal(content(others[i]), "mine");
 }
 
+/* A site that was removed is told of for an hour, and not until that clock comes again. */
+static void a_clock_that_was_set_back(void **state)
+{
+	struct revisions store = {.directory = world.revisions};
+	json_t *info, *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(DELETE, "two", NULL);
+	answer = does((struct imsg_api_request){.verb = API_SITE_LIST}, "", NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "others")), 2);
+	json_decref(answer);
+	info = note();
+	json_object_set_new(json_object_get(info, "gone"), "two",
+		json_integer((json_int_t)(clock_wall() / CLOCK_SECOND) + 86400));
+	assert_true(revisions_note(&store, revision_number(world.hub), info));
+	json_decref(info);
+	again();
+	answer = does((struct imsg_api_request){.verb = API_SITE_LIST}, "", NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "others")), 1);
+	json_decref(answer);
+}
+
+/* A program in it would not be root's word any more, and the next start would refuse all. */
+static void a_file_of_another_one(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(path, sizeof(path), "%s/sites/two.yaml", world.dir);
+	assert_int_equal(chown(path, 1, 1), 0);
+	refused(SET, "two", "{\"tunnels.0.psk\": \"exec:/bin/true\"}", "invalid-configuration",
+		"exec: may stand only in a file that is root's");
+	done(SET, "two", "{\"rate\": \"7M\"}");
+	assert_int_equal(status_of("sites/two.yaml").st_uid, 1);
+}
+
 /* What was written once is not written again: it is a person who puts the text of before back. */
 static void what_a_person_puts_back(void **state)
 {
@@ -369,6 +407,8 @@ int main(int argc, char **argv)
 		TEST(directories_are_on_the_disk),
 		TEST(an_end_between_the_two),
 		TEST(what_an_end_has_left),
+		TEST(a_file_of_another_one),
+		TEST(a_clock_that_was_set_back),
 		TEST(what_a_person_puts_back),
 		TEST(an_edit_in_between),
 		TEST(a_second_writer),

@@ -273,6 +273,32 @@ static void a_body_has_its_limit(void **state)
 	}
 }
 
+/* Many sites are more than that, and one such request is read at a time. */
+static void an_import_may_be_long(void **state)
+{
+	enum { LEN = 300 << 10 };
+	static const char head[] = "POST /v1/import" HOST "Content-Length: %u" CRLF CRLF;
+	char *request = malloc(LEN + sizeof(head) + 16);
+	size_t n = (size_t)sprintf(request, head, LEN);
+	int fd, other;
+
+	(void)state;
+	memset(request + n, ' ', LEN);
+	memcpy(request + n, "{\"sites\":[{\"site\":\"a\"}]}", 24);
+	/* Without its last byte it is not whole. */
+	fd = connects(request, n + LEN - 1);
+	other = connects(request, n);
+	says(said_to(other), "HTTP/1.1 503 ", "try again");
+	assert_int_equal(write(fd, " ", 1), 1);
+	assert_true(turn_until(NULL, 1, &lab.requests));
+	assert_int_equal(lab.last.verb, API_SITE_IMPORT);
+	answers(200, "{\"ok\":\"done\"}");
+	says(said_to(fd), "HTTP/1.1 200 ", "");
+	n = (size_t)sprintf(request, head, API_IMPORT_MAX + 1);
+	says(said_to(connects(request, n)), "HTTP/1.1 413 ", "");
+	free(request);
+}
+
 /* Its answer comes when it is gone: that ends nothing but it. */
 static void a_client_may_leave(void **state)
 {
@@ -369,6 +395,7 @@ int main(void)
 		TEST(a_request_is_asked_and_answered),
 		TEST(what_is_not_understood_is_refused),
 		TEST(a_body_has_its_limit),
+		TEST(an_import_may_be_long),
 		TEST(a_client_may_leave),
 		TEST(a_request_that_drips_ends),
 		TEST(metrics_have_a_port),

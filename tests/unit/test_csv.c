@@ -89,12 +89,46 @@ static void cells(void **state)
 	free(text);
 }
 
+/* A spreadsheet runs what begins so. */
+static void formulas(void **state)
+{
+	static const char *const texts[] = {
+		"=1+1", "+49", "-", "@SUM", "'=x", "''@", "'x", "'", "x=1", "\t=", "-a,b"};
+	char *text = NULL, why[CSV_WHY_SIZE];
+	json_t *records, *cells;
+	unsigned int line;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (i)
+			putc(',', f);
+		csv_write_cell(f, texts[i]);
+	}
+	fclose(f);
+	assert_string_equal(text, "'=1+1,'+49,'-,'@SUM,''=x,'''@,'x,',x=1,'\t=,\"'-a,b\"");
+	records = csv_read(text, len, &line, why);
+	cells = json_object_get(json_array_get(records, 0), "cells");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_string_equal(json_string_value(json_array_get(cells, i)), texts[i]);
+	json_decref(records);
+	/* Without one it is what it says. */
+	records = csv_read("=1,-\n", 5, &line, why);
+	cells = json_object_get(json_array_get(records, 0), "cells");
+	assert_string_equal(json_string_value(json_array_get(cells, 0)), "=1");
+	assert_string_equal(json_string_value(json_array_get(cells, 1)), "-");
+	json_decref(records);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records),
 		cmocka_unit_test(what_is_none),
 		cmocka_unit_test(cells),
+		cmocka_unit_test(formulas),
 	};
 
 	return cmocka_run_group_tests_name("csv", tests, NULL, NULL);

@@ -170,7 +170,8 @@ static void what_would_be_lost_is_refused(void **state)
 static void what_is_no_document(void **state)
 {
 	static const char *const texts[] = {"", "a: [", "a: 1\na: 2\n", "a: 1\n---\nb: 1\n",
-		"&a [*a]", "[[[[[[[[[[]]]]]]]]]]", "[1]: 2\n", "a: \"\\0\"\n"};
+		"a: 1\n---\n[", "a: 1\n...\n}", "&a [*a]", "[[[[[[[[[[]]]]]]]]]]", "[1]: 2\n",
+		"a: \"\\0\"\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -180,6 +181,30 @@ static void what_is_no_document(void **state)
 			fail_msg("%s was read", texts[i]);
 		json_decref(tree);
 	}
+}
+
+static void what_says_nothing_yet(void **state)
+{
+	static const struct {
+		const char *was, *is;
+	} cases[] = {
+		{"", "a: 1\n"}, {"# mine\n", "# mine\na: 1\n"}, {"\n# mine", "\n# mine\na: 1\n"}};
+	json_t *tree = tree_of("a: 1\n");
+	char why[EDIT_WHY_SIZE], *made;
+	unsigned int line;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		made = edit_text(cases[i].was, strlen(cases[i].was), tree, &len, &line, why);
+		assert_non_null(made);
+		assert_int_equal(len, strlen(cases[i].is));
+		assert_memory_equal(made, cases[i].is, len);
+		free(made);
+	}
+	json_decref(tree);
+	assert_false(tree_is_blank("a: 1\n", 5));
+	assert_false(tree_is_blank("a: [", 4));
 }
 
 static void places(void **state)
@@ -224,6 +249,7 @@ int main(void)
 		cmocka_unit_test(lists_and_mappings),
 		cmocka_unit_test(what_would_be_lost_is_refused),
 		cmocka_unit_test(what_is_no_document),
+		cmocka_unit_test(what_says_nothing_yet),
 		cmocka_unit_test(places),
 		cmocka_unit_test(as_it_is_written),
 	};

@@ -43,6 +43,27 @@ void flat_add(json_t *flat, const json_t *document)
 	add(flat, "", document);
 }
 
+void flat_add_missing(json_t *flat, const json_t *document, json_t *value)
+{
+	const json_t *tunnels = json_object_get(document, "tunnels");
+	char path[16];
+
+	for (size_t t = json_array_size(tunnels); t && t < TUNNELS_PER_SITE; t++) {
+		snprintf(path, sizeof(path), "tunnels.%zu", t);
+		json_object_set(flat, path, value);
+	}
+}
+
+bool flat_is_tunnel(const char *path)
+{
+	return !strcmp(path, "tunnels.0") || !strcmp(path, "tunnels.1");
+}
+
+bool flat_is_text(const char *path)
+{
+	return !strncmp(path, "labels.", 7);
+}
+
 static bool has_key(const struct walk_field *fields, const char *path)
 {
 	for (const struct walk_field *f = fields; f->key; f++) {

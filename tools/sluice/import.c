@@ -177,7 +177,8 @@ static bool judge_head(struct import *m, const json_t *head, unsigned int line)
 			say(m, line, "column %zu: '%s' is the name, as a column before it is",
 				i + 1, column);
 		named = named || is;
-		if (!is && !flat_is_key(column) && !json_object_get(m->used, column))
+		if (!is && !flat_is_key(column) && !flat_is_tunnel(column) &&
+			!json_object_get(m->used, column))
 			say(m, line, "column %zu: '%s' is no key of a site%s", i + 1, column,
 				template ? ", and the template does not use it" : "");
 	}
@@ -189,10 +190,14 @@ static bool judge_head(struct import *m, const json_t *head, unsigned int line)
 static void add_cell(
 	struct import *m, unsigned int line, json_t *values, const char *column, const char *text)
 {
-	json_t *value = text[0] == '[' || text[0] == '{' ? tree_read(text, strlen(text))
-							 : json_string(text);
+	json_t *value = flat_is_tunnel(column) ? !strcmp(text, "none") ? json_null() : NULL
+			: (text[0] == '[' || text[0] == '{') && !flat_is_text(column)
+				? tree_read(text, strlen(text))
+				: json_string(text);
 
-	if (!value)
+	if (!value && flat_is_tunnel(column))
+		say(m, line, "column %s: 'none' is expected, or nothing", column);
+	else if (!value)
 		say(m, line, "column %s: '%.60s' is no list and no mapping", column, text);
 	else
 		json_object_set_new(values, column, value);
@@ -224,7 +229,8 @@ static void add_record(struct import *m, const json_t *head, const json_t *recor
 	json_array_foreach(list, i, cell) {
 		const char *column = json_string_value(json_array_get(head, i));
 
-		if (column && json_string_length(cell) && flat_is_key(column) && !is_name(column))
+		if (column && json_string_length(cell) && !is_name(column) &&
+			(flat_is_key(column) || flat_is_tunnel(column)))
 			add_cell(m, line, values, column, json_string_value(cell));
 	}
 	json_array_append_new(
@@ -258,7 +264,7 @@ static void read_csv(struct import *m, const char *text, size_t len)
 
 static void read_yaml(struct import *m, const char *text, size_t len)
 {
-	json_t *list = inside_list(text, len), *o;
+	json_t *list = inside_list_with_nulls(text, len), *o;
 	char why[INSIDE_WHY_SIZE];
 	unsigned int at;
 	size_t i;
@@ -281,6 +287,7 @@ static void read_yaml(struct import *m, const char *text, size_t len)
 			say(m, line, "it cannot be read");
 		add_template(m, line, values, cells);
 		flat_add(values, json_object_get(o, "tree"));
+		flat_add_missing(values, json_object_get(o, "tree"), json_null());
 		json_object_del(values, "name");
 		json_array_append_new(m->sites,
 			json_pack("{s:s, s:o, s:o}", "site", site, "at",
@@ -397,13 +404,15 @@ static void print_cell(const json_t *value)
 /* A column for each key that one of them has. */
 static void print_csv(const json_t *sites)
 {
-	json_t *columns = json_object(), *rows = json_array(), *site, *row, *unused;
+	json_t *columns = json_object(), *rows = json_array(), *none = json_string("none");
+	json_t *site, *row, *unused;
 	const char *column;
 	size_t i;
 
 	json_array_foreach(sites, i, site) {
 		row = json_object();
 		flat_add(row, site);
+		flat_add_missing(row, site, none);
 		json_object_update_missing(columns, row);
 		json_array_append_new(rows, row);
 	}
@@ -422,6 +431,7 @@ static void print_csv(const json_t *sites)
 		}
 		putchar('\n');
 	}
+	json_decref(none);
 	json_decref(rows);
 	json_decref(columns);
 }

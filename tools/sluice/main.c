@@ -584,6 +584,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 {
 	const struct client_request list = {.verb = API_SITE_LIST, .tunnel = -1};
 	json_t *document;
+	bool refused;
 	int status;
 
 	if (c->options & VERB_ITERATIONS)
@@ -618,12 +619,13 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 		return status;
 	print_silent(document);
 	print_answer(c, o, document);
+	refused = o->dry_run && json_object_get(document, "refused");
 	json_decref(document);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("sluice: standard output");
 		return CLIENT_REFUSED;
 	}
-	return CLIENT_OK;
+	return refused ? CLIENT_REFUSED : CLIENT_OK;
 }
 
 /* Of how sluiced is asked: what follows is its value. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "values.h"
 
+#include "flat.h"
+
 #include "store/tree.h"
 
 #include <errno.h>
@@ -27,7 +29,7 @@ bool values_add(json_t *values, const char *before, const char *word)
 		return false;
 	if (!equals[1])
 		value = json_null();
-	else if (equals[1] == '[' || equals[1] == '{')
+	else if ((equals[1] == '[' || equals[1] == '{') && !flat_is_text(word))
 		value = tree_read(equals + 1, strlen(equals + 1));
 	else
 		value = json_string(equals + 1);

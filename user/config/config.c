@@ -43,7 +43,8 @@ static bool load_yaml(struct walk *w, const struct config_text *t)
 	} else {
 		d->name = t->name;
 		w->count++;
-		if (!yaml_document_get_root_node(&d->yaml))
+		/* In hub.yaml nothing need be said. */
+		if (!yaml_document_get_root_node(&d->yaml) && (t->site || w->count == 1))
 			ok = walk_refuse(w, t->name, 1, "the file is empty");
 		else
 			ok = check_end(w, t->name, &parser);

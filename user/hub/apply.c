@@ -659,6 +659,8 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 		return PROBLEM_REFUSED;
 	if (!p->documents)
 		p->documents = documents_load(revision_path(h), false, summary);
+	else if (p->seen)
+		apply_keep_owners(order, p->seen, p->documents);
 	return p->documents ? prepare(h, p, summary) : PROBLEM_INVALID;
 }
 

@@ -58,6 +58,19 @@ bool apply_may_write(const struct hub *h, const struct apply_order *order,
 	return ok;
 }
 
+void apply_keep_owners(
+	const struct apply_order *order, const struct documents *files, struct documents *is)
+{
+	char file[DOCUMENT_FILE_SIZE];
+
+	for (size_t i = 0; i < files->count; i++) {
+		const char *site = files->list[i].site;
+
+		if (is_written(order, document_file(site, file)))
+			documents_keep_owner(is, files, site);
+	}
+}
+
 static void add_name(
 	void *context, const char *site, const struct document *was, const struct document *is)
 {

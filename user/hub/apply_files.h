@@ -12,6 +12,10 @@
 bool apply_may_write(const struct hub *h, const struct apply_order *order,
 	const struct documents *files, char summary[CONFIG_ERROR_SIZE]);
 
+/* What it writes into a file that is not root's is not root's. */
+void apply_keep_owners(
+	const struct apply_order *order, const struct documents *files, struct documents *is);
+
 /*
  * Notes in revision.json which documents it writes, and has not written yet: a start after a kill does that. `files` is
  * how they are.

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/hub.h"
 #include "hub/slots.h"
+#include "store/inside.h"
 #include "store/made.h"
 #include "store/revisions.h"
 #include "view/view.h"
@@ -252,9 +253,47 @@ uint64_t revision_since(const struct hub *h, const char *site)
 	return number ? number : revision_number(h);
 }
 
+/* In the place of a name, in "since": what both files say of the hub itself. */
+#define SAID_OF_HUB "/said"
+
+/* What sluice.yaml has of sites is none of it. */
+static json_t *said_of_hub(const struct documents *d)
+{
+	const struct document *main = documents_find(d, ""), *own = documents_find(d, DOCUMENT_HUB);
+	json_t *said = json_pack("[o, o]", main ? inside_keys(main->text, main->len) : json_null(),
+		own ? inside_keys(own->text, own->len) : json_null());
+	json_t *keys, *o;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(said, i, keys) {
+		json_object_foreach(keys, key, o)
+			json_object_del(o, "line");
+	}
+	return said;
+}
+
+uint64_t revision_since_hub(const struct hub *h)
+{
+	return revision_since(h, SAID_OF_HUB);
+}
+
+static void note_since_hub(const struct hub *h, json_t *since, const struct documents *documents)
+{
+	json_t *was = said_of_hub(h->revision->documents), *is = said_of_hub(documents);
+
+	if (revision_number(h) && json_equal(was, is))
+		json_object_set_new(
+			since, SAID_OF_HUB, json_integer((json_int_t)revision_since_hub(h)));
+	json_decref(was);
+	json_decref(is);
+}
+
 void revision_note_since(const struct hub *h, json_t *info, const struct documents *documents)
 {
 	json_t *since = json_object();
+
+	note_since_hub(h, since, documents);
 
 	for (size_t i = 0; i < documents->count; i++) {
 		const char *site = documents->list[i].site;
@@ -273,7 +312,10 @@ json_t *revision_gone(const struct hub *h)
 	const char *name;
 
 	json_object_foreach(all, name, at) {
-		if (wall_s() - json_integer_value(at) < REVISION_GONE_S)
+		int64_t ago = wall_s() - json_integer_value(at);
+
+		/* Of a clock that was set back since then nobody knows. */
+		if (ago >= 0 && ago < REVISION_GONE_S)
 			json_object_set(gone, name, at);
 	}
 	return gone;

@@ -107,6 +107,9 @@ uint32_t revision_slot(const struct hub *h, const char *site);
 /* The revision in which a document that is in force was changed last; its name is as documents_find() has it. */
 uint64_t revision_since(const struct hub *h, const char *site);
 
+/* The one in which what sluice.yaml and hub.yaml say of the hub itself was changed last. */
+uint64_t revision_since_hub(const struct hub *h);
+
 /* Whether it was commands alone that made sluice.yaml of what it was in a revision what it is now. */
 bool revision_main_was_written(const struct hub *h, uint64_t back_to);
 

@@ -60,8 +60,10 @@ enum api_verb {
 	API_VERBS,
 };
 
-#define API_BODY_MAX   (256u << 10) /* bytes of a request, without its head */
-#define API_ANSWER_MAX (48u << 20)  /* bytes of one: room for all routes */
+#define API_BODY_MAX    (256u << 10) /* bytes of a request, without its head */
+#define API_IMPORT_MAX  (2u << 20)   /* of the one about many sites, which is for: */
+#define API_IMPORT_PATH "/v1/import"
+#define API_ANSWER_MAX  (48u << 20) /* bytes of one: room for all routes */
 #define API_WAITING_MAX                                                                            \
 	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
 #define API_EFFECT_SIZE    20 /* of what an effect is called */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define ROWS_MAX      (16u << 10) /* bytes of all rows of a request */
-#define ROWS_MANY_MAX (1u << 20)  /* of one about many sites */
+#define ROWS_MANY_MAX (2u << 20)  /* of one about many sites */
 #define ROW_PATH_SIZE 64
 #define ROW_TEXT_MAX  1024 /* bytes of a value */
 #define ROW_WHY_SIZE  160

@@ -117,7 +117,7 @@ const struct verb_row verbs[API_VERBS] = {
 		.paths = {"/v1/export"}},
 	[API_SITE_IMPORT] = {"site import", OBJECT_NONE, RIGHT_CHANGE, MAY_ADMINISTER, REACH_HUB,
 		VERB_SITES | VERB_FORMAT | VERB_DRY_RUN | VERB_ALLOW,
-		"create and change many: of CSV, JSON or YAML", .paths = {"/v1/import"}},
+		"create and change many: of CSV, JSON or YAML", .paths = {API_IMPORT_PATH}},
 	[API_HUB_SHOW] = {"hub show", OBJECT_NONE, RIGHT_READ, MAY_VIEW, REACH_HUB,
 		.help = "what the concentrator is, and where each value comes from",
 		.paths = {"/v1/hub"}},

@@ -41,9 +41,17 @@ static bool read_quoted(struct reading *r, size_t *n)
 	return fail(r, "a quote does not end");
 }
 
+/* What a spreadsheet would take for a formula, and run; with such quotes in front it does not. */
+static bool is_formula(const char *text)
+{
+	char first = text[strspn(text, "'")];
+
+	return first && strchr("=+-@\t\r", first);
+}
+
 static bool read_cell(struct reading *r, json_t *cells)
 {
-	size_t n = 0;
+	size_t n = 0, taken;
 	bool ok = true;
 
 	if (r->at < r->end && *r->at == '"') {
@@ -59,7 +67,9 @@ static bool read_cell(struct reading *r, json_t *cells)
 		return false;
 	if (memchr(r->cell, '\0', n))
 		return fail(r, "a cell has a NUL in it");
-	return !json_array_append_new(cells, json_stringn(r->cell, n)) ||
+	r->cell[n] = '\0';
+	taken = r->cell[0] == '\'' && is_formula(r->cell); /* as csv_write_cell() has it */
+	return !json_array_append_new(cells, json_stringn(r->cell + taken, n - taken)) ||
 	       fail(r, "a cell is no text in UTF-8");
 }
 
@@ -112,11 +122,13 @@ json_t *csv_read(const char *text, size_t len, unsigned int *line, char why[CSV_
 
 void csv_write_cell(FILE *f, const char *text)
 {
+	const char *before = is_formula(text) ? "'" : "";
+
 	if (!text[strcspn(text, ",\"\r\n")] && text[0] != ' ') {
-		fputs(text, f);
+		fprintf(f, "%s%s", before, text);
 		return;
 	}
-	putc('"', f);
+	fprintf(f, "\"%s", before);
 	for (; *text; text++)
 		fprintf(f, "%s%c", *text == '"' ? "\"" : "", *text);
 	putc('"', f);

@@ -16,7 +16,10 @@
  */
 json_t *csv_read(const char *text, size_t len, unsigned int *line, char why[CSV_WHY_SIZE]);
 
-/* A cell, in quotes where it needs them. */
+/*
+ * A cell, in quotes where it needs them. One that begins with =, +, - or @ gets a ' in front, which csv_read() takes away:
+ * a spreadsheet would run it.
+ */
 void csv_write_cell(FILE *f, const char *text);
 
 #endif

@@ -561,6 +561,15 @@ void documents_stand(struct documents *d, const char *path)
 	}
 }
 
+void documents_keep_owner(struct documents *d, const struct documents *files, const char *site)
+{
+	struct document *it = (struct document *)documents_find(d, site);
+	const struct document *file = documents_find(files, site);
+
+	if (it && file && !file->of_root)
+		it->of_root = false;
+}
+
 static int by_site(const void *a, const void *b)
 {
 	const struct document *x = a, *y = b;

@@ -77,6 +77,9 @@ void documents_sweep(const char *path);
 /* Messages about them name the files beside the file `path`, from wherever they were read. */
 void documents_stand(struct documents *d, const char *path);
 
+/* A document whose file another than root may write is not root's either, whoever sets it. */
+void documents_keep_owner(struct documents *d, const struct documents *files, const char *site);
+
 /* A document becomes that text, malloc'ed; NULL: there is none any more. */
 void documents_put(struct documents *d, const char *site, char *own_text, size_t len);
 

@@ -432,13 +432,33 @@ static char *edit_parsed(struct edit *e, const json_t *tree, size_t *new_len)
 	return NULL;
 }
 
+/* Comments alone: they stay in front of what is said from now on. */
+static char *begin_text(const char *text, size_t len, const json_t *tree, size_t *new_len)
+{
+	char *made = NULL;
+	FILE *f = open_memstream(&made, new_len);
+
+	if (!f)
+		abort();
+	fwrite(text, 1, len, f);
+	if (len && text[len - 1] != '\n')
+		putc('\n', f);
+	tree_write(f, tree);
+	fclose(f);
+	return made;
+}
+
 char *edit_text(const char *text, size_t len, const json_t *tree, size_t *new_len,
 	unsigned int *line, char why[EDIT_WHY_SIZE])
 {
-	struct edit *e = calloc(1, sizeof(*e));
-	char *terminated = malloc(len + 1), *made = NULL;
+	struct edit *e;
+	char *terminated, *made = NULL;
 	yaml_parser_t parser;
 
+	if (tree_is_blank(text, len))
+		return begin_text(text, len, tree, new_len);
+	e = calloc(1, sizeof(*e));
+	terminated = malloc(len + 1);
 	if (!e || !terminated || !yaml_parser_initialize(&parser))
 		abort();
 	memcpy(terminated, text, len);

@@ -215,7 +215,8 @@ bool fill_site(json_t *tree, const char *name, const struct fill *f, char why[FI
 		tunnels = json_array();
 		json_object_set_new(tree, "tunnels", tunnels);
 	}
-	while (json_is_array(tunnels) && json_array_size(tunnels) < hub->endpoint_count)
+	while (!f->tunnels_are_said && json_is_array(tunnels) &&
+		json_array_size(tunnels) < hub->endpoint_count)
 		json_array_append_new(tunnels, json_object());
 	json_array_foreach(tunnels, i, tunnel) {
 		if (json_is_object(tunnel) && !fill_tunnel(tree, tunnel, name, i, f)) {

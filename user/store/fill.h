@@ -16,6 +16,7 @@ struct fill {
 	size_t taken_count;
 	const uint32_t *asns; /* of others that are new */
 	size_t asns_count;
+	bool tunnels_are_said; /* it has as many as are in it, and not one for each endpoint */
 };
 
 /* Adds what is missing to the document of a site. False with a sentence: nothing is free. */

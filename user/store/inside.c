@@ -80,22 +80,39 @@ json_t *inside_read(const char *text, size_t len, const char *site, unsigned int
 	return f.tree;
 }
 
-static bool note_one(
-	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
+static bool note(json_t *list, const yaml_node_t *item, const char *name, json_t *own_tree)
 {
-	json_t *tree = tree_of_node(yaml, item);
-
-	json_array_append_new(context,
-		json_pack("{s:s, s:I, s:o}", "name", name, "line",
-			(json_int_t)item->start_mark.line + 1, "tree", tree ? tree : json_null()));
+	json_array_append_new(list, json_pack("{s:s, s:I, s:o}", "name", name, "line",
+					    (json_int_t)item->start_mark.line + 1, "tree",
+					    own_tree ? own_tree : json_null()));
 	return true;
 }
 
-json_t *inside_list(const char *text, size_t len)
+static bool note_one(
+	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
+{
+	return note(context, item, name, tree_of_node(yaml, item));
+}
+
+static bool note_one_with_nulls(
+	void *context, yaml_document_t *yaml, const yaml_node_t *item, const char *name)
+{
+	return note(context, item, name, tree_of_node_with_nulls(yaml, item));
+}
+
+static json_t *inside_list(const char *text, size_t len)
 {
 	json_t *list = json_array();
 
 	walk_sites(text, len, note_one, list);
+	return list;
+}
+
+json_t *inside_list_with_nulls(const char *text, size_t len)
+{
+	json_t *list = json_array();
+
+	walk_sites(text, len, note_one_with_nulls, list);
 	return list;
 }
 

@@ -10,10 +10,13 @@
 /* What it says there, and in *line where it begins; NULL: it is not there. */
 json_t *inside_read(const char *text, size_t len, const char *site, unsigned int *line);
 
-/* [{"name", "line": where it begins, "tree": what it says}] of all that stand there; "" and null: it has none. */
-json_t *inside_list(const char *text, size_t len);
+/*
+ * [{"name", "line": where it begins, "tree": what it says}] of all that stand there; "" and null: it has none. What YAML
+ * takes for null is null, as in JSON.
+ */
+json_t *inside_list_with_nulls(const char *text, size_t len);
 
-/* The same by their names. */
+/* By their names, where null is a text like any other. */
 json_t *inside_all(const char *text, size_t len);
 
 /*

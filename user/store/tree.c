@@ -8,6 +8,7 @@
 struct reading {
 	yaml_document_t *yaml;
 	unsigned int nodes;
+	bool nulls;
 };
 
 static json_t *read_node(struct reading *r, const yaml_node_t *node, unsigned int depth);
@@ -49,6 +50,18 @@ static json_t *read_sequence(struct reading *r, const yaml_node_t *node, unsigne
 	return list;
 }
 
+static bool is_null(const yaml_node_t *node)
+{
+	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+	const char *text = (const char *)node->data.scalar.value;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(text, words[i]))
+			return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	}
+	return false;
+}
+
 static json_t *read_node(struct reading *r, const yaml_node_t *node, unsigned int depth)
 {
 	if (depth > TREE_DEPTH_MAX || r->nodes++ == TREE_NODES_MAX)
@@ -59,6 +72,8 @@ static json_t *read_node(struct reading *r, const yaml_node_t *node, unsigned in
 	case YAML_SEQUENCE_NODE:
 		return read_sequence(r, node, depth);
 	default: /* NULL where it is not text */
+		if (r->nulls && is_null(node))
+			return json_null();
 		return json_stringn(
 			(const char *)node->data.scalar.value, node->data.scalar.length);
 	}
@@ -71,12 +86,20 @@ json_t *tree_of_node(yaml_document_t *yaml, const yaml_node_t *node)
 	return read_node(&r, node, 0);
 }
 
+json_t *tree_of_node_with_nulls(yaml_document_t *yaml, const yaml_node_t *node)
+{
+	struct reading r = {.yaml = yaml, .nulls = true};
+
+	return read_node(&r, node, 0);
+}
+
 json_t *tree_read(const char *text, size_t len)
 {
 	const yaml_node_t *root;
 	yaml_document_t yaml;
 	yaml_parser_t parser;
 	json_t *tree = NULL;
+	bool ends;
 
 	if (!yaml_parser_initialize(&parser))
 		abort();
@@ -86,17 +109,33 @@ json_t *tree_read(const char *text, size_t len)
 		tree = root ? tree_of_node(&yaml, root) : NULL;
 		yaml_document_delete(&yaml);
 	}
-	if (tree && yaml_parser_load(&parser, &yaml)) {
-		root = yaml_document_get_root_node(&yaml);
+	ends = tree && yaml_parser_load(&parser, &yaml);
+	if (ends) {
+		ends = !yaml_document_get_root_node(&yaml);
 		yaml_document_delete(&yaml);
-	} else {
-		root = NULL;
 	}
 	yaml_parser_delete(&parser);
-	if (!root)
+	if (ends)
 		return tree;
-	json_decref(tree); /* a second document follows */
+	json_decref(tree); /* something follows, which need be no YAML */
 	return NULL;
+}
+
+bool tree_is_blank(const char *text, size_t len)
+{
+	yaml_document_t yaml;
+	yaml_parser_t parser;
+	bool blank = false;
+
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (yaml_parser_load(&parser, &yaml)) {
+		blank = !yaml_document_get_root_node(&yaml);
+		yaml_document_delete(&yaml);
+	}
+	yaml_parser_delete(&parser);
+	return blank;
 }
 
 /* ---- paths ---- */

@@ -18,7 +18,11 @@
 /* NULL: it is not one document of YAML, or larger than that, or has a key that is no text, or one twice. */
 json_t *tree_read(const char *text, size_t len);
 
-/* The same of a node of a document that has been parsed. */
+/* Whether there is nothing in it but comments. */
+bool tree_is_blank(const char *text, size_t len);
+
+/* The same of a node of a document that has been parsed; with nulls as such, and not as texts. */
+json_t *tree_of_node_with_nulls(yaml_document_t *yaml, const yaml_node_t *node);
 json_t *tree_of_node(yaml_document_t *yaml, const yaml_node_t *node);
 
 /*

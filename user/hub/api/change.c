@@ -157,6 +157,7 @@ bool change_take_rows(
 void change_put(struct document_change *c, const char *name, char *own_text, size_t len)
 {
 	documents_put(c->candidate, name, own_text, len);
+	documents_keep_owner(c->candidate, c->files, name);
 	json_array_append_new(c->writes, json_string(name));
 }
 

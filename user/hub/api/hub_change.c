@@ -97,7 +97,8 @@ json_t *hub_set(struct hub *h, struct site *site, const struct imsg_api_request 
 		site_file(h, "hub.yaml", path);
 		json_object_set_new(c.more, "file", json_string(path));
 		was = documents_find(revision_documents(h), DOCUMENT_HUB);
-		before = was ? tree_read(was->text, was->len) : json_object();
+		before = was && !tree_is_blank(was->text, was->len) ? tree_read(was->text, was->len)
+								    : json_object();
 		tree = json_deep_copy(before);
 		if (!tree)
 			(void)change_refuse(&c, PROBLEM_REFUSED, "hub.yaml cannot be read");

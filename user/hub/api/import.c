@@ -85,7 +85,8 @@ static void judge_site(struct import *m, struct imported *s)
 			"moves "
 			"it out",
 			revision_path(m->c.h), s->line, s->name);
-	else if (!s->line && !change_has_no_edits(&m->c, s->name))
+	else if (!s->line && !json_equal(s->before, s->tree) &&
+		 !change_has_no_edits(&m->c, s->name))
 		take_over_refusal(m, s);
 	for (struct imported *other = m->sites; other < s; other++) {
 		if (!strcmp(other->name, s->name))
@@ -212,6 +213,7 @@ static void fill_all(struct import *m)
 	if (!f.taken || !f.asns)
 		abort();
 	memcpy(f.taken, of_host, connected * sizeof(*f.taken));
+	f.f.tunnels_are_said = true; /* new_tree() has them all, but for those that are none */
 	f.f.edited = edited;
 	f.f.taken = f.taken;
 	f.f.taken_count = connected;

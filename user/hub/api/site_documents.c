@@ -41,12 +41,7 @@ bool document_is_pending(const struct document *was, const struct document *is)
 
 uint64_t hub_document_etag(const struct hub *h)
 {
-	uint64_t main = revision_since(h, "");
-	uint64_t own = documents_find(revision_documents(h), DOCUMENT_HUB)
-			       ? revision_since(h, DOCUMENT_HUB)
-			       : 0;
-
-	return own > main ? own : main;
+	return revision_since_hub(h);
 }
 
 /* Of each site that stands in sluice.yaml, as that is in force. */

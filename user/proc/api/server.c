@@ -40,8 +40,9 @@ struct exchange {
 	struct MHD_Connection *connection; /* NULL: the library has not begun with it */
 	struct event *deadline;
 	char *target;
-	bool begun, too_long, suspended, answered;
+	bool begun, is_long, too_long, suspended, answered;
 	bool stream, last; /* its answer has no length; all of it is there */
+	size_t body_max;
 	struct buffer body, answer;
 	size_t held; /* bytes of the answer, also when it is the library's */
 	struct server_answer head;
@@ -57,6 +58,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct event *ready, *timer;
 	struct exchange_list lists[STATES]; /* the oldest first */
+	struct exchange *long_one;          /* whose body may be long; NULL: nobody's */
 	unsigned int counts[STATES];
 	size_t held;
 	bool running, tls;
@@ -149,6 +151,8 @@ static void exchange_free(struct exchange *e)
 	if (s->kind->gone && e->client)
 		s->kind->gone(s->context, e->client);
 	s->held -= e->held;
+	if (s->long_one == e)
+		s->long_one = NULL;
 	event_free(e->deadline);
 	free(e->target);
 	free(e->body.bytes);
@@ -327,13 +331,39 @@ static enum MHD_Result send_answer(struct exchange *e)
 	return ok;
 }
 
+/* Who asks for the long one while another is there has as much as all others, and is told to come again. */
+static void set_body_max(struct exchange *e, const char *method)
+{
+	struct server *s = e->server;
+	const struct server_kind *k = s->kind;
+
+	e->body_max = k->body;
+	if (!k->long_path || strcmp(method, "POST") != 0 || !e->target ||
+		strcmp(e->target, k->long_path) != 0)
+		return;
+	e->is_long = true;
+	if (!s->long_one)
+		s->long_one = e;
+	if (s->long_one == e)
+		e->body_max = k->long_body;
+}
+
+static void refuse_long(struct exchange *e)
+{
+	if (e->is_long && e->body_max < e->server->kind->long_body)
+		exchange_refuse(
+			e, PROBLEM_TOO_MANY, "another long request is being read; try again", NULL);
+	else
+		exchange_refuse(e, PROBLEM_TOO_LONG, "the body is too long", NULL);
+}
+
 /* Without its body: it is refused by what its head says. */
 static bool says_too_much(struct exchange *e)
 {
 	const char *length = MHD_lookup_connection_value(
 		e->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	return length && strtoull(length, NULL, 10) > e->server->kind->body;
+	return length && strtoull(length, NULL, 10) > e->body_max;
 }
 
 /* A second line of a header would be looked over, and nobody told of it. */
@@ -412,20 +442,21 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_NO;
 	if (!e->begun) {
 		e->begun = true;
+		set_body_max(e, method);
 		if (!says_too_much(e))
 			return MHD_YES;
-		exchange_refuse(e, PROBLEM_TOO_LONG, "the body is too long", NULL);
+		refuse_long(e);
 		return send_answer(e);
 	}
 	if (*upload_len) {
-		e->too_long = e->too_long || *upload_len > e->server->kind->body - e->body.len;
+		e->too_long = e->too_long || *upload_len > e->body_max - e->body.len;
 		if (!e->too_long)
 			append(&e->body, upload, *upload_len);
 		*upload_len = 0;
 		return MHD_YES;
 	}
 	if (e->too_long)
-		exchange_refuse(e, PROBLEM_TOO_LONG, "the body is too long", NULL);
+		refuse_long(e);
 	else if (e->state == READING)
 		on_whole(e, method);
 	if (e->answered)

@@ -41,6 +41,9 @@ struct server_kind {
 	unsigned int reading, asked, sending;
 	unsigned int streaming; /* so many streams beside these: whoever begins them counts */
 	size_t body;            /* bytes of a request's; one more is refused */
+	/* But for those of a path, by POST, of which one is read at a time. NULL: there is none. */
+	const char *long_path;
+	size_t long_body;
 	size_t held; /* bytes of answers that are not gone; then the oldest ends that is being sent */
 
 	/* A request is whole: it calls exchange_refuse(), exchange_answer() or exchange_wait(). */
