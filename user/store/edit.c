@@ -433,9 +433,11 @@ static char *edit_parsed(struct edit *e, const json_t *tree, size_t *new_len)
 }
 
 /* Comments alone: they stay in front of what is said from now on. */
-static char *begin_text(const char *text, size_t len, const json_t *tree, size_t *new_len)
+static char *begin_text(
+	const char *text, size_t len, const json_t *tree, size_t *new_len, char why[EDIT_WHY_SIZE])
 {
 	char *made = NULL;
+	json_t *is;
 	FILE *f = open_memstream(&made, new_len);
 
 	if (!f)
@@ -445,6 +447,13 @@ static char *begin_text(const char *text, size_t len, const json_t *tree, size_t
 		putc('\n', f);
 	tree_write(f, tree);
 	fclose(f);
+	is = tree_read(made, *new_len);
+	if (!json_equal(is, tree)) {
+		snprintf(why, EDIT_WHY_SIZE, "no document can say that");
+		free(made);
+		made = NULL;
+	}
+	json_decref(is);
 	return made;
 }
 
@@ -455,8 +464,9 @@ char *edit_text(const char *text, size_t len, const json_t *tree, size_t *new_le
 	char *terminated, *made = NULL;
 	yaml_parser_t parser;
 
+	*line = 1;
 	if (tree_is_blank(text, len))
-		return begin_text(text, len, tree, new_len);
+		return begin_text(text, len, tree, new_len, why);
 	e = calloc(1, sizeof(*e));
 	terminated = malloc(len + 1);
 	if (!e || !terminated || !yaml_parser_initialize(&parser))
@@ -465,7 +475,6 @@ char *edit_text(const char *text, size_t len, const json_t *tree, size_t *new_le
 	terminated[len] = '\0';
 	e->text = terminated;
 	e->len = len;
-	*line = 1;
 	snprintf(why, EDIT_WHY_SIZE, "it is not YAML");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (yaml_parser_load(&parser, &e->yaml)) {
