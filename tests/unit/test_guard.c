@@ -238,10 +238,47 @@ static void mistakes_of_a_policy(void **state)
 	}
 }
 
+/* As the managed VPNs of the clouds reserve some, and have none of the upper half. */
+static void numbers_of_as(void **state)
+{
+	static const struct {
+		uint32_t asn;
+		const char *says;
+	} cases[] = {
+		{65001, ""},
+		{65000, ""},
+		{7224, "policy.yaml:1: deny site.asn: site 'a' would have 7224; not allowed are "
+		       "7224, 9059"},
+		{4200000000u,
+			"policy.yaml:2: max site.asn: site 'a' would have 4200000000; the most is "
+			"2147483647"},
+	};
+	struct guard *g =
+		rules("deny: { site.asn: [7224, 9059] }\nmax: { site.asn: 2147483647 }\n");
+	struct config *was = hub_with("", "", "p1_lifetime: 7200", false), *is;
+	char text[1024], error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int n = snprintf(text, sizeof(text), HUB "sites:\n" SITE, "", "a", cases[i].asn, "",
+			10u, "a", "p1_lifetime: 7200");
+
+		is = config_parse("t", text, (size_t)n, error);
+		assert_non_null(is);
+		error[0] = '\0';
+		assert_int_equal(guard_check(g, was, is, error), !cases[i].says[0]);
+		assert_string_equal(error, cases[i].says);
+		config_free(is);
+	}
+	config_free(was);
+	guard_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_permitted),
+		cmocka_unit_test(numbers_of_as),
 		cmocka_unit_test(what_is_not_set),
 		cmocka_unit_test(what_is_there_already),
 		cmocka_unit_test(mistakes_of_a_policy),
