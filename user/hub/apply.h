@@ -79,9 +79,10 @@ json_t *hub_diff_site(
 enum problem hub_try(struct hub *h, struct documents *own_documents, const json_t *keys,
 	char summary[CONFIG_ERROR_SIZE]);
 
-/* Of what config_doubts() tells, a line of the log. */
+/* apply_force.c. Of what config_doubts() tells, a line of the log. */
 void hub_log_doubt(
 	void *context, enum config_doubt_kind kind, const struct site_conf *site, const char *text);
+
 /* When hub ends. */
 void hub_apply_give_up(struct hub *h);
 
