@@ -323,7 +323,7 @@ static void print_route(const struct imsg_route *m)
 	printf("route %s tunnel %u med %u path ", text, m->tunnel, m->med);
 	for (int i = 0; i < m->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
 		printf("%s%u", i ? "," : "", m->as_path[i]);
-	printf(" candidates %u\n", m->candidates);
+	printf(" candidates %u\n", m->candidates.all);
 }
 
 static void print_bfd(const struct imsg_bfd_state *m)

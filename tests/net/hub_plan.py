@@ -15,6 +15,7 @@ HUB_AS, HUB_ID = int(os.environ["HUB_AS"]), os.environ["HUB_ID"]
 HOLDER = open(LAB + "/hub.holder").read().strip()
 LOG = LAB + "/sluiced.log"
 TUNNELS = [(n, t) for n in (1, 2) for t in (0, 1)]
+ANNOUNCED = {1: 3, 2: 2}          # prefixes of each site, of both families
 QUIET = ("none", "next")          # what a plan calls a change that interrupts nothing
 SAMPLE = ("hub.identity", "hub.endpoints", "site.asn", "site.bgp_transport", "tunnel.inside", "tunnel.ike_versions", "tunnel.hub_cidrs")
 ON_ITS_WAY = 10                   # echoes, a fifth of a second
@@ -200,7 +201,9 @@ def carrying():
 
 
 def all_up():
-    return len(carrying()) == 4
+    """All sessions are there, and have said again what they announce: a plan counts it."""
+    return len(carrying()) == 4 and all(t["prefixes_in"] == ANNOUNCED[int(t["site"][-1])]
+                                        for t in document("show", "tunnels")["tunnels"])
 
 
 def until(seconds, what):

@@ -247,7 +247,8 @@ static inline void world_session(uint32_t tunnel, enum bgp_state state)
 
 static inline void world_route(uint32_t tunnel, const char *prefix)
 {
-	struct imsg_route m = {.tunnel = tunnel, .source = SOURCE_BGP, .candidates = 1};
+	struct imsg_route m = {
+		.tunnel = tunnel, .source = SOURCE_BGP, .candidates = {.all = 1, .site = 1}};
 
 	assert_true(prefix_parse(prefix, &m.prefix));
 	imsg_send(world.children[PROCESS_BGP], IMSG_ROUTES, -1, &m, sizeof(m));

@@ -264,7 +264,7 @@ static void add_route(const char *text, uint32_t number, uint8_t other, uint32_t
 		.source = (uint8_t)(number / 2 == GATEWAY ? SOURCE_STATIC : SOURCE_BGP),
 		.other = other,
 		.med = med,
-		.candidates = 2,
+		.candidates = {.all = 2, .second = 1, .site = 2},
 		.as_path_len = number / 2 == GATEWAY ? 0 : 2,
 		.as_path = {65010, 4200000102}};
 	struct route_entry *e = route_table_get(golden.routes, &r.prefix);

@@ -201,7 +201,7 @@ static void guard_keeps_the_first_owner(void **state)
 	d = run(&e, &b, 0, 2); /* the other's path is shorter, and does not count */
 	assert_ptr_equal(d.best, &b.paths[0]);
 	assert_ptr_equal(d.quarantined, &b.paths[1]);
-	assert_int_equal(d.candidates, 1);
+	assert_int_equal(d.candidates.all, 1);
 	d = run(&e, &b, 1, 1); /* the owner withdrew */
 	assert_ptr_equal(d.best, &b.paths[1]);
 	assert_null(d.quarantined);
@@ -229,7 +229,7 @@ static void guard_lets_locations_share(void **state)
 	run(&e, &b, 0, 1);
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[1]);
-	assert_int_equal(d.candidates, 2);
+	assert_int_equal(d.candidates.all, 2);
 	attr_store_fini(&b.store);
 
 	/* The same AS originated both: a way round, not another owner. */
@@ -239,7 +239,7 @@ static void guard_lets_locations_share(void **state)
 	run(&e, &b, 0, 1);
 	d = run(&e, &b, 0, 2);
 	assert_ptr_equal(d.best, &b.paths[1]);
-	assert_int_equal(d.candidates, 2);
+	assert_int_equal(d.candidates.all, 2);
 	attr_store_fini(&b.store);
 }
 

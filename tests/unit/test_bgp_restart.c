@@ -135,7 +135,7 @@ static void a_tunnel_that_goes_down_ends_the_waiting(void **state)
 	bgp_tunnel_set(lab.hub, 0, false, lab.now);
 	settle();
 	assert_true(hub_has("10.1.0.0/24", 1));
-	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 1);
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates.all, 1);
 }
 
 static void bfd_down_is_no_restart(void **state)

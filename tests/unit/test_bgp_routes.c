@@ -256,11 +256,11 @@ static void second_claimant_is_kept_aside(void **state)
 	announce(2, "10.1.0.0/24", true);
 	settle();
 	assert_true(hub_has("10.1.0.0/24", 0));
-	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 1);
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates.all, 1);
 	n.group = hub_neighbor(0).group; /* now they are one location */
 	change(&n);
 	settle();
-	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 2);
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates.all, 2);
 	n.group = 99;
 	change(&n);
 	announce(0, "10.1.0.0/24", false);

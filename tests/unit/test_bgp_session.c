@@ -80,7 +80,7 @@ static void tunnel_down_ends_the_session_at_once(void **state)
 	announce(1, "10.1.0.0/24", true);
 	pass(MINUTE);
 	assert_true(hub_has("10.1.0.0/24", 0)); /* the lower tunnel */
-	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates, 2);
+	assert_int_equal(at(lab.hub, "10.1.0.0/24")->candidates.all, 2);
 	assert_non_null(site_has(2, "10.1.0.0/24"));
 	heard = lab.to_site[2];
 	bgp_tunnel_set(lab.hub, 0, false, lab.now);

@@ -32,9 +32,11 @@ static void carries(unsigned int s, unsigned int t, uint64_t in, uint64_t out)
 		.bytes = {[SLUICE_IN] = 1000 + in / 8, [SLUICE_OUT] = 1000 + out / 8}};
 }
 
-static void route(const char *text, unsigned int s, unsigned int t, uint32_t candidates)
+/* Of `all` paths to it, `second` are over endpoint 1 and `own` of its site. */
+static void route(const char *text, unsigned int s, unsigned int t, uint16_t all, uint16_t second,
+	uint16_t own)
 {
-	struct imsg_route r = {.tunnel = s * 2 + t, .candidates = candidates};
+	struct imsg_route r = {.tunnel = s * 2 + t, .candidates = {all, second, own}};
 	struct route_entry *e;
 
 	assert_true(prefix_parse(text, &r.prefix));
@@ -51,6 +53,8 @@ static int setup(void **state)
 	lab.model.config = &lab.config;
 	lab.model.routes = lab.routes;
 	lab.config.concentrator.endpoint_count = 2;
+	strcpy(lab.config.concentrator.endpoints[0].device, "eth0");
+	strcpy(lab.config.concentrator.endpoints[1].device, "eth1");
 	lab.config.concentrator.hold_s = 30;
 	for (unsigned int s = 0; s < SITES; s++) {
 		struct site *site = &lab.sites[s];
@@ -74,10 +78,11 @@ static int setup(void **state)
 	carries(3, 1, 0, 0);
 	carries(4, 0, 0, 0);
 	carries(4, 1, 0, 0);
-	route("10.1.0.0/24", 0, 0, 2);
-	route("10.1.1.0/24", 0, 0, 1);
-	route("10.2.0.0/24", 1, 0, 1);
-	route("10.4.0.0/24", 3, 0, 4); /* both of its group, over both */
+	route("10.1.0.0/24", 0, 0, 2, 1, 2);
+	route("10.1.1.0/24", 0, 0, 1, 0, 1);
+	route("10.2.0.0/24", 1, 0, 1, 0, 1);
+	route("10.4.0.0/24", 3, 0, 4, 2, 2); /* both of its group, over both */
+	route("10.5.0.0/24", 4, 0, 2, 1, 2); /* e's alone, over both */
 	return 0;
 }
 
@@ -119,15 +124,15 @@ static void what_each_does(void **state)
 		const char *what, *wanted;
 		unsigned int untouched;
 	} rows[] = {
-		{"hub", "a lost 01 0/2, b lost 0 0/1, d lost 01 0/1, e lost 01 0/0", 0},
-		{"endpoint:0",
-			"a moves-in-part 0 1/1, b lost 0 0/1, d moves 0 1/0, e spare-lost 0 0/0",
+		{"hub", "a lost 01 0/2, b lost 0 0/1, d lost 01 0/1, e lost 01 0/1", 0},
+		{"endpoint:0", "a moves-in-part 0 1/1, b lost 0 0/1, d moves 0 1/0, e moves 0 1/0",
 			0},
 		{"endpoint:1", "a moves 1 0/0, d spare-lost 1 0/0, e spare-lost 1 0/0", 1},
 		{"site:a", "a lost 01 0/2", 3},
 		{"site:b", "b lost 0 0/1", 3},
 		{"site:c", "", 4},
-		{"site:d", "d lost 01 1/0", 3}, /* the other one of its group goes on */
+		{"site:d", "d moves 01 1/0", 3}, /* the other one of its group goes on */
+		{"site:e", "e lost 01 0/1", 3},
 		{"tunnel:a/0", "a moves-in-part 0 1/1", 3},
 		{"tunnel:a/1", "a moves 1 0/0", 3},
 		{"tunnel:b/0", "b lost 0 0/1", 3},
@@ -145,6 +150,47 @@ static void what_each_does(void **state)
 			fail_msg("%s: %u go on", rows[i].what, e->untouched);
 		free(e);
 	}
+}
+
+/* Two addresses of one device fail together, and share its speed. */
+static void one_device_is_no_redundancy(void **state)
+{
+	struct endpoint_conf *conf = lab.config.concentrator.endpoints;
+	struct failure_effect *e;
+
+	(void)state;
+	strcpy(conf[1].device, "eth0");
+	e = fail_of("endpoint:0");
+	assert_string_equal(told(e), "a lost 01 0/2, b lost 0 0/1, d lost 01 0/1, e lost 01 0/1");
+	free(e);
+	lab.model.host.speed_bps[0] = lab.model.host.speed_bps[1] = 16080;
+	e = fail_of("tunnel:a/0");
+	assert_true(e->endpoints[1].holds);
+	free(e);
+	carries(3, 0, 0, 8);
+	e = fail_of("tunnel:a/0");
+	assert_false(e->endpoints[1].holds);
+	free(e);
+}
+
+/* A pair of gateways with a tunnel each, of one group: what goes over one goes over the other then. */
+static void a_group_takes_over(void **state)
+{
+	struct failure_effect *e;
+
+	(void)state;
+	lab.sites[3].tunnels[1].open = lab.sites[4].tunnels[0].open = false;
+	carries(3, 0, 8000, 0);
+	route("10.4.0.0/24", 3, 0, 2, 1, 1);
+	route("10.5.0.0/24", 4, 1, 1, 1, 1);
+	e = fail_of("endpoint:0");
+	assert_string_equal(told(e), "a moves-in-part 0 1/1, b lost 0 0/1, d moves 0 1/0");
+	assert_int_equal(e->sites[2].moved.bps[SLUICE_IN], 8000);
+	assert_int_equal(e->endpoints[1].then.bps[SLUICE_IN], 16000);
+	free(e);
+	e = fail_of("site:e");
+	assert_string_equal(told(e), "e lost 1 0/1");
+	free(e);
 }
 
 static void what_is_none(void **state)
@@ -211,6 +257,9 @@ static void how_soon_it_is_noticed(void **state)
 	struct failure_effect *e = fail_of("endpoint:0");
 
 	(void)state;
+	lab.sites[0].tunnels[0].bgp.hold_s = lab.sites[0].tunnels[1].bgp.hold_s =
+		30; /* negotiated */
+	lab.config.concentrator.hold_s = 3;
 	assert_int_equal(e->sites[0].noticed_ms, 0);
 	free(e);
 	e = fail_of("tunnel:a/0");
@@ -240,6 +289,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_each_does),
+		TEST(one_device_is_no_redundancy),
+		TEST(a_group_takes_over),
 		TEST(what_is_none),
 		TEST(traffic_moves_to_the_other_endpoint),
 		TEST(a_gateway_is_held_to_one_tunnel),

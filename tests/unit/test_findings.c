@@ -201,6 +201,28 @@ static void certificate_ends(void **state)
 	free(cert);
 }
 
+/* More than are told; what is new comes first, however many there were before. */
+static void many_overlap(void)
+{
+	struct networks_conf *in = &lab.is->sites[1].prefixes;
+
+	lab.is->sites[0].prefixes = (struct networks_conf){1, {prefix("10.8.0.0/14")}};
+	in->count = 26;
+	for (uint32_t i = 0; i < in->count; i++) {
+		in->prefixes[i] = prefix("10.8.0.0/24");
+		in->prefixes[i].addr.bytes[2] = (uint8_t)i;
+	}
+	lab.was->sites[0].prefixes = lab.is->sites[0].prefixes;
+	lab.was->sites[1].prefixes = *in;
+	lab.was->sites[1].prefixes.count--;
+	look();
+	assert_int_equal(lab.found->count, 21);
+	assert_true(lab.found->list[0].fresh);
+	assert_non_null(strstr(lab.found->list[0].text, "10.8.25.0/24"));
+	assert_string_equal(lab.found->list[20].text, "6 more of this kind");
+	lab.was->sites[0].prefixes.count = lab.was->sites[1].prefixes.count = 0;
+}
+
 static void overlap(void **state)
 {
 	struct site_conf *a = &lab.is->sites[0], *b = &lab.is->sites[1];
@@ -232,9 +254,19 @@ static void overlap(void **state)
 		"site 'b' announces 10.7.1.0/24, and site 'a'");
 	lab.was->sites[0].prefixes = a->prefixes;
 	only("overlap", FINDING_WARNING, false, "ba", "");
+	/* And hides nothing that is new. */
+	b->prefixes.prefixes[0] = prefix("10.7.128.0/17");
+	look();
+	assert_int_equal(lab.found->count, 2);
+	assert_true(lab.found->list[0].fresh);
+	assert_non_null(strstr(lab.found->list[0].text, "site 'b' declares 10.7.128.0/17"));
+	assert_false(lab.found->list[1].fresh);
+	b->prefixes.count = 0;
 	route_table_find(t, &r.prefix)->tunnel = 1;
 	nothing();
 	route_table_free(t);
+	lab.model.routes = NULL;
+	many_overlap();
 }
 
 static void selectors_closed(void **state)

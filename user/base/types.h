@@ -29,6 +29,13 @@ struct route_shares {
 	uint16_t tunnels[ROUTE_SHARES_MAX];
 };
 
+/* How many paths to a prefix were compared: all, and of these. */
+struct path_count {
+	uint16_t all;
+	uint16_t second; /* over tunnels of endpoint 1 */
+	uint16_t site;   /* of the site of the best one */
+};
+
 /* RFC 7296 3.5 identification types that a tunnel may have. */
 enum ike_id_type {
 	IKE_ID_NONE = 0,

@@ -349,6 +349,20 @@ static enum path_fate fate_of_other(const struct policy *policy, const struct po
 	return PATH_BEST;
 }
 
+static struct path_count count(
+	struct rib_path *const *paths, unsigned int n, const struct rib_path *best)
+{
+	struct path_count c = {.all = (uint16_t)n};
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct bgp_neighbor *b = &paths[i]->peer->conf;
+
+		c.second += b->tunnel % TUNNELS_PER_SITE;
+		c.site += neighbor_site(b) == neighbor_site(&best->peer->conf);
+	}
+	return c;
+}
+
 struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
@@ -373,8 +387,8 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 		n = keep_smallest(paths, n, source_of); /* static before BGP */
 	n = guard(policy, e, claim, paths, n, &d);
 	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
-	d.candidates = n;
 	d.best = choose(paths, n, &d.shares);
+	d.candidates = count(paths, n, d.best);
 	if (d.best)
 		d.other = (uint8_t)fate_of_other(policy, pool, e, d.best);
 	e->contested = d.quarantined;

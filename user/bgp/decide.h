@@ -21,7 +21,7 @@
 struct decision {
 	struct rib_path *best;      /* NULL: unreachable */
 	struct route_shares shares; /* of which best is one */
-	uint32_t candidates;        /* paths that were compared */
+	struct path_count candidates;
 	uint8_t other; /* enum path_fate: what kept the other tunnel of the site; BEST: no path */
 	const struct rib_path *quarantined; /* one that the guard kept out, or NULL */
 	const struct rib_prefix *rival;     /* then: the prefix whose owner was in its way */

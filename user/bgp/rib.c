@@ -565,7 +565,7 @@ bool rib_choose(struct rib *r, struct rib_prefix *e, const struct decision *d)
 	e->best = now ? attr_ref(now) : NULL;
 	e->best_tunnel = by_peer ? (uint16_t)best->peer->conf.tunnel : RIB_NO_TUNNEL;
 	e->best_group = by_peer ? (uint16_t)best->peer->conf.group : RIB_NO_TUNNEL;
-	e->candidates = (uint16_t)d->candidates;
+	e->candidates = d->candidates;
 	e->other = d->other;
 	e->shared = d->shares.count;
 

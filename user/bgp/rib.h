@@ -52,7 +52,7 @@ struct rib_prefix {
 	uint16_t best_tunnel; /* RIB_NO_TUNNEL: none */
 	uint16_t best_group;
 	uint16_t owner_group;
-	uint16_t candidates;
+	struct path_count candidates;
 	bool is_cursor : 1;
 	bool dirty : 1;     /* waits for a decision */
 	bool network : 1;   /* the hub's own: needs no path, is not learned */

@@ -58,6 +58,7 @@ struct bgp_effect_state {
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6: limits are of each family */
 	uint32_t kept_out;                    /* of those that came: not used */
 	bool out_limited;                     /* there are more than it may be told of */
+	uint16_t hold_s;                      /* negotiated; 0: BGP itself notices no silence */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	uint64_t error_at;                    /* when that was; 0: there was none */
 	uint64_t refused_until;               /* nobody is let in before; 0, or past: not so */
@@ -74,7 +75,7 @@ struct bgp_effect_route {
 	uint8_t as_path_len; /* as_path holds the first of them */
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
 	uint32_t med;
-	uint32_t candidates;
+	struct path_count candidates;
 	uint8_t other; /* enum path_fate, see struct decision */
 };
 

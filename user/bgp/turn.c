@@ -143,7 +143,7 @@ static void tell_kept_out(struct bgp *b, const struct rib_prefix *e)
 /* What the hub is told of a prefix. */
 struct shown_route {
 	uint32_t tunnel; /* RIB_NO_TUNNEL: none */
-	uint32_t candidates;
+	struct path_count candidates;
 	uint8_t other;
 	const struct attrs *attrs; /* compared only */
 	bool shared;               /* by whom, the hub looks itself */
@@ -202,7 +202,8 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 	if (is.tunnel != was.tunnel ||
 		(is.tunnel != RIB_NO_TUNNEL &&
 			(is.attrs != was.attrs || is.shared || was.shared ||
-				is.candidates != was.candidates || is.other != was.other)))
+				memcmp(&is.candidates, &was.candidates, sizeof(is.candidates)) ||
+				is.other != was.other)))
 		emit_route(b, e, is.tunnel != RIB_NO_TUNNEL ? is.tunnel : was.tunnel, &d.shares);
 	if (d.told_otherwise)
 		tell_kept_out(b, e);
@@ -306,8 +307,10 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 		.counts = p->counts};
 
 	for (int d = 0; d < BGP_DIRECTIONS; d++) {
-		if (p->sessions[d].state > s.state)
-			s.state = p->sessions[d].state;
+		if (p->sessions[d].state <= s.state)
+			continue;
+		s.state = p->sessions[d].state;
+		s.hold_s = p->sessions[d].hold_s;
 	}
 	for (int f = 0; f < BGP_FAMILIES; f++) {
 		s.prefixes_in += p->rib.family[f].prefixes_in;

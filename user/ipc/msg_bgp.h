@@ -122,6 +122,7 @@ struct imsg_bgp_state {
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6 */
 	uint32_t kept_out;                    /* of those that came: not used */
 	bool out_limited;                     /* there are more than the site may be told of */
+	uint16_t hold_s;                      /* negotiated; 0: BGP itself notices no silence */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */
@@ -140,8 +141,8 @@ struct imsg_route {
 	uint8_t as_path_len; /* true length; as_path holds the first of them */
 	uint8_t origin;
 	uint32_t as_path[ROUTE_AS_PATH_SHOWN];
-	uint32_t candidates; /* paths that were compared */
-	uint8_t other;       /* enum path_fate: why not by the other tunnel of the site */
+	struct path_count candidates;
+	uint8_t other; /* enum path_fate: why not by the other tunnel of the site */
 };
 
 static_assert(sizeof(struct imsg_bgp_neighbor) < IMSG_MAX_SIZE / 2, "a neighbour fits");

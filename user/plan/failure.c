@@ -73,7 +73,7 @@ static bool hits(const struct failure *f, const struct site *site, unsigned int 
 {
 	switch (f->kind) {
 	case FAILURE_ENDPOINT:
-		return f->number == t;
+		return f->both || f->number == t;
 	case FAILURE_SITE:
 		return !strcmp(f->site, site->conf.name);
 	case FAILURE_TUNNEL:
@@ -83,37 +83,36 @@ static bool hits(const struct failure *f, const struct site *site, unsigned int 
 	}
 }
 
+/* One device under both addresses: it is no redundancy. */
+static bool are_one_device(const struct model *m)
+{
+	const struct concentrator_conf *c = &m->config->concentrator;
+
+	return c->endpoint_count == CONFIG_ENDPOINTS &&
+	       !strcmp(c->endpoints[0].device, c->endpoints[1].device);
+}
+
+static bool carries_on(const struct failure *f, const struct site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (tunnel_is_routed(site, t) && !hits(f, site, t))
+			return true;
+	}
+	return false;
+}
+
 /* ---- routes ---- */
 
 struct route_count {
 	const struct model *m;
 	const struct failure *f;
 	struct {
-		unsigned int hit; /* tunnels that end, of the site and of those of its group */
 		uint32_t moved, lost;
 	} slots[SITE_SLOTS];
 };
 
-static bool are_one_place(const struct site *a, const struct site *b)
-{
-	return a == b || (a->conf.group[0] && !strcmp(a->conf.group, b->conf.group));
-}
-
-static void count_hits(struct route_count *c, const struct site *site)
-{
-	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		const struct site *other = c->m->sites[i];
-
-		for (unsigned int t = 0; other && t < TUNNELS_PER_SITE; t++)
-			c->slots[site->slot].hit += are_one_place(site, other) &&
-						    tunnel_is_routed(other, t) &&
-						    hits(c->f, other, t);
-	}
-}
-
-/* Another of the tunnels that share the route goes on, or more have a path to it than end. */
-static bool goes_on(
-	const struct route_count *c, const struct site *site, const struct route_entry *e)
+/* Another of the tunnels that share the route goes on, or another path to it. */
+static bool goes_on(const struct route_count *c, const struct route_entry *e)
 {
 	const struct route_shares *shares = route_table_sharing(c->m->routes, e);
 	const struct route_facts *facts = route_table_facts(c->m->routes, e);
@@ -124,7 +123,20 @@ static bool goes_on(
 		if (other && !hits(c->f, other, shares->tunnels[i] % TUNNELS_PER_SITE))
 			return true;
 	}
-	return facts && facts->candidates > c->slots[site->slot].hit;
+	if (!facts)
+		return false;
+	switch (c->f->kind) {
+	case FAILURE_ENDPOINT:
+		return !c->f->both &&
+		       (c->f->number ? facts->candidates.all > facts->candidates.second
+				     : facts->candidates.second);
+	case FAILURE_SITE:
+		return facts->candidates.all > facts->candidates.site;
+	case FAILURE_TUNNEL:
+		return facts->candidates.all > 1;
+	default:
+		return false;
+	}
 }
 
 static void count_route(void *context, const struct route_entry *e)
@@ -134,19 +146,10 @@ static void count_route(void *context, const struct route_entry *e)
 
 	if (!site || !hits(c->f, site, e->tunnel % TUNNELS_PER_SITE))
 		return;
-	if (c->f->kind != FAILURE_HUB && goes_on(c, site, e))
+	if (goes_on(c, e))
 		c->slots[site->slot].moved++;
 	else
 		c->slots[site->slot].lost++;
-}
-
-static bool carries_on(const struct failure *f, const struct site *site)
-{
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-		if (tunnel_is_routed(site, t) && !hits(f, site, t))
-			return true;
-	}
-	return false;
 }
 
 /* ---- traffic ---- */
@@ -186,12 +189,12 @@ static void judge_gateway(struct failure_site *s)
 /* ---- sites ---- */
 
 /* Until the hub knows: what it sees of its own device, BFD, or the silence of BGP and of IKE. */
-static uint32_t noticed_ms(
-	const struct model *m, const struct failure *f, const struct site *site, unsigned int t)
+static uint32_t noticed_ms(const struct failure *f, const struct site *site, unsigned int t)
 {
 	const struct tunnel_bfd *bfd = &site->tunnels[t].bfd;
 	uint32_t dpd = site->conf.tunnels[t].options.dpd_timeout_s;
-	uint32_t hold = m->config->concentrator.hold_s, least = dpd;
+	/* What was negotiated is in force as long as the session is. */
+	uint32_t hold = site->tunnels[t].bgp.hold_s, least = dpd;
 
 	if (f->kind == FAILURE_ENDPOINT || f->kind == FAILURE_HUB)
 		return 0;
@@ -199,18 +202,34 @@ static uint32_t noticed_ms(
 		return bfd->detection_us / 1000;
 	if (site->conf.tunnels[t].options.dpd_action == DPD_NONE)
 		least = UINT32_MAX / 1000;
-	if (site->conf.routing == ROUTING_BGP && hold < least)
+	if (site->conf.routing == ROUTING_BGP && hold && hold < least)
 		least = hold;
 	return least * 1000;
 }
 
-/* False: it carries nothing over what fails. */
-static bool judge_site(const struct model *m, const struct failure *f, const struct site *site,
-	struct failure_site *s)
+static enum failure_outcome outcome_of(const struct failure_site *s, bool left)
 {
+	bool carried = sum_of(&s->moved) || sum_of(&s->lost);
+
+	if (!left && !s->routes_moved)
+		return FAILURE_ALL;
+	if (s->routes_lost)
+		return FAILURE_PARTS;
+	return s->routes_moved || carried ? FAILURE_MOVES : FAILURE_SPARE;
+}
+
+/* All of its prefixes are reached, though none of its tunnels carries: another site of its group does. */
+static bool is_taken_over(const struct failure_site *s)
+{
+	return s->routes_moved && !s->routes_lost;
+}
+
+/* False: it carries nothing over what fails. Its routes are counted already. */
+static bool judge_site(const struct failure *f, struct failure_site *s)
+{
+	const struct site *site = s->site;
 	bool left = carries_on(f, site), any = false;
 
-	*s = (struct failure_site){.site = site};
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 		struct failure_rates r;
 		uint32_t ms;
@@ -219,38 +238,57 @@ static bool judge_site(const struct model *m, const struct failure *f, const str
 			continue;
 		any = s->ends[t] = true;
 		r = rates_of(site, t);
-		add_rates(left ? &s->moved : &s->lost, &r);
-		ms = noticed_ms(m, f, site, t);
+		add_rates(left || is_taken_over(s) ? &s->moved : &s->lost, &r);
+		ms = noticed_ms(f, site, t);
 		s->noticed_ms = ms > s->noticed_ms ? ms : s->noticed_ms;
 	}
 	if (left && site->conf.site_class == SITE_GATEWAY)
 		judge_gateway(s);
+	s->outcome = outcome_of(s, left);
 	return any;
 }
 
-static enum failure_outcome outcome_of(const struct failure *f, const struct failure_site *s)
+/* The endpoint that what went over tunnel t goes over then: where its site, or the rest of its group, carries on. */
+static unsigned int other_way(
+	const struct model *m, const struct failure *f, const struct site *site, unsigned int t)
 {
-	if (!carries_on(f, s->site))
-		return FAILURE_ALL;
-	if (s->routes_lost)
-		return FAILURE_PARTS;
-	return s->routes_moved || sum_of(&s->moved) ? FAILURE_MOVES : FAILURE_SPARE;
+	if (carries_on(f, site))
+		return !t;
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		const struct site *other = m->sites[i];
+
+		if (other && site->conf.group[0] && !strcmp(other->conf.group, site->conf.group) &&
+			tunnel_is_routed(other, t) && !hits(f, other, t))
+			return t;
+	}
+	return !t;
+}
+
+static const struct failure_site *judged(const struct failure_effect *e, const struct site *site)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		if (e->sites[i].site == site)
+			return &e->sites[i];
+	}
+	return NULL;
 }
 
 static void judge_endpoints(const struct model *m, struct failure_effect *e)
 {
+	bool same = are_one_device(m);
+
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		const struct site *site = m->sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
 			struct failure_rates r = rates_of(site, t);
-			bool ends = tunnel_is_routed(site, t) && hits(&e->what, site, t);
+			const struct failure_site *s = judged(e, site);
 
 			add_rates(&e->endpoints[t].now, &r);
-			if (!ends)
+			if (!s || !s->ends[t])
 				add_rates(&e->endpoints[t].then, &r);
-			else if (carries_on(&e->what, site))
-				add_rates(&e->endpoints[!t].then, &r);
+			else if (carries_on(&e->what, site) || is_taken_over(s))
+				add_rates(&e->endpoints[other_way(m, &e->what, site, t)].then, &r);
 		}
 	}
 	for (int n = 0; n < CONFIG_ENDPOINTS; n++) {
@@ -258,8 +296,13 @@ static void judge_endpoints(const struct model *m, struct failure_effect *e)
 
 		p->speed_bps = m->host.speed_bps[n];
 		p->holds = true;
-		for (int d = 0; p->speed_bps && d < SLUICE_DIRECTIONS; d++)
-			p->holds = p->holds && p->then.bps[d] <= p->speed_bps;
+		for (int d = 0; p->speed_bps && d < SLUICE_DIRECTIONS; d++) {
+			uint64_t then = p->then.bps[d];
+
+			if (same)
+				then += e->endpoints[!n].then.bps[d];
+			p->holds = p->holds && then <= p->speed_bps;
+		}
 	}
 }
 
@@ -275,12 +318,9 @@ struct failure_effect *failure_of(const struct model *m, const struct failure *f
 	if (!e || !count)
 		abort();
 	e->what = *f;
+	e->what.both = are_one_device(m);
 	count->m = m;
-	count->f = f;
-	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		if (m->sites[i])
-			count_hits(count, m->sites[i]);
-	}
+	count->f = f = &e->what;
 	if (m->routes)
 		route_table_read(m->routes, count_route, count);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
@@ -289,14 +329,13 @@ struct failure_effect *failure_of(const struct model *m, const struct failure *f
 
 		if (!site || e->count == CONFIG_SITES_MAX)
 			continue;
-		if (!judge_site(m, f, site, s)) {
+		*s = (struct failure_site){.site = site,
+			.routes_moved = count->slots[i].moved,
+			.routes_lost = count->slots[i].lost};
+		if (judge_site(f, s))
+			e->count++;
+		else
 			e->untouched += carries_on(f, site);
-			continue;
-		}
-		s->routes_moved = count->slots[i].moved;
-		s->routes_lost = count->slots[i].lost;
-		s->outcome = outcome_of(f, s);
-		e->count++;
 	}
 	judge_endpoints(m, e);
 	free(count);

@@ -18,6 +18,7 @@ struct failure {
 	enum failure_kind kind;
 	unsigned int number; /* of the endpoint or the tunnel */
 	char site[SITE_NAME_SIZE];
+	bool both; /* endpoints are addresses of one device, which fails with either; of failure_of() */
 };
 
 /* "hub", "endpoint:0", "site:NAME", "tunnel:NAME/1". False: it is none of these. */
@@ -26,9 +27,9 @@ bool failure_read(const char *text, struct failure *f);
 /* What becomes of a site that uses what fails. */
 enum failure_outcome {
 	FAILURE_SPARE, /* nothing goes over it now; what takes over for another tunnel is gone */
-	FAILURE_MOVES, /* to the other tunnel, all of it */
+	FAILURE_MOVES, /* to the other tunnel, or to another site of its group, all of it */
 	FAILURE_PARTS, /* so; but some prefixes have no other way */
-	FAILURE_ALL,   /* nothing carries any more */
+	FAILURE_ALL,   /* nothing leads to it any more */
 	FAILURE_OUTCOMES,
 };
 
@@ -52,7 +53,7 @@ struct failure_site {
 struct failure_endpoint {
 	struct failure_rates now, then;
 	uint64_t speed_bps; /* of its device; 0: not known */
-	bool holds;         /* what would go over it then, as far as the speed is known */
+	bool holds;         /* what would go over that device then, as far as the speed is known */
 };
 
 struct failure_effect {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OF_A_RULE_MAX 20 /* more of one kind are told as one */
-
 const char *const finding_severities[FINDING_SEVERITIES] = {
 	[FINDING_NOTE] = "note",
 	[FINDING_WARNING] = "warning",
@@ -33,13 +31,10 @@ struct finding *finding_add(struct finding_scope *s, const char *about, const ch
 	struct finding *f;
 	va_list args;
 
-	if (++s->of_rule > OF_A_RULE_MAX) { /* the last one stands for all that are too many */
-		f = &s->into->list[s->into->count - 1];
-		if (s->of_rule == OF_A_RULE_MAX + 1)
-			f = push(s, FINDING_MORE);
-		snprintf(f->text, sizeof(f->text), "%u more of this kind",
-			s->of_rule - OF_A_RULE_MAX);
-		return f;
+	if (++s->of_rule > FINDINGS_LOOKED_AT) {
+		free(s->one_too_many.sites);
+		s->one_too_many = (struct finding){0};
+		return &s->one_too_many;
 	}
 	f = push(s, about);
 	va_start(args, format);

@@ -5,8 +5,11 @@
 
 #include "plan/known.h"
 
-#define FINDING_TEXT_SIZE 512
-#define FINDING_MORE      "more" /* that a finding is about, which stands for all that are too many */
+#define FINDING_TEXT_SIZE  512
+#define FINDING_MORE       "more" /* that a finding is about, which stands for all that are too many */
+#define FINDINGS_OF_A_RULE 20     /* more of one kind are told as one, those that are new at last */
+#define FINDINGS_LOOKED_AT 1000 /* of one kind, and more are only counted */
+#define FINDING_RULES_MAX  32
 
 enum finding_severity {
 	FINDING_NOTE,    /* so it is */
@@ -28,6 +31,7 @@ struct finding {
 struct findings {
 	size_t count;
 	struct finding *list; /* the worst first; among equals what is new */
+	unsigned int uncounted[FINDING_RULES_MAX];
 };
 
 extern const char *const finding_severities[FINDING_SEVERITIES];
@@ -41,6 +45,7 @@ struct finding_scope {
 	const struct finding_rule *rule;
 	struct findings *into;
 	unsigned int of_rule; /* found so far */
+	struct finding one_too_many;
 };
 
 struct finding_rule {

@@ -3,6 +3,7 @@
 
 #include "plan/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,11 +42,6 @@ static size_t rank_of(const char *kind)
 	return rank;
 }
 
-static bool is_more(const struct finding *f)
-{
-	return !strcmp(f->about, FINDING_MORE);
-}
-
 static int worse_first(const void *a, const void *b)
 {
 	const struct finding *x = a, *y = b;
@@ -59,8 +55,6 @@ static int worse_first(const void *a, const void *b)
 	k = rank_of(y->kind);
 	if (i != k)
 		return i < k ? -1 : 1;
-	if (is_more(x) != is_more(y))
-		return is_more(x) ? 1 : -1;
 	return strcmp(x->text, y->text);
 }
 
@@ -75,8 +69,49 @@ static struct findings *look(const struct findings_of *of)
 			.config = of->config, .known = of->known, .rule = rule, .into = f};
 
 		rule->look(&scope);
+		free(scope.one_too_many.sites);
+		if (scope.of_rule > FINDINGS_LOOKED_AT)
+			f->uncounted[rule - finding_rules] = scope.of_rule - FINDINGS_LOOKED_AT;
 	}
 	return f;
+}
+
+/* Of each kind the first ones stay, and one stands for the others. */
+static void fold(struct findings *f)
+{
+	struct {
+		unsigned int kept, more;
+		struct finding *last;
+	} kinds[FINDING_RULES_MAX] = {{0}};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		size_t rank = rank_of(f->list[i].kind);
+
+		if (++kinds[rank].kept <= FINDINGS_OF_A_RULE) {
+			f->list[kept++] = f->list[i];
+			continue;
+		}
+		if (!kinds[rank].more++) {
+			kinds[rank].last = &f->list[kept++];
+			*kinds[rank].last = f->list[i];
+		} else {
+			free(f->list[i].sites);
+		}
+		snprintf(kinds[rank].last->about, sizeof(kinds[rank].last->about), FINDING_MORE);
+	}
+	for (size_t rank = 0; rank < FINDING_RULES_MAX; rank++) {
+		struct finding *last = kinds[rank].last;
+
+		if (!last)
+			continue;
+		free(last->sites);
+		last->sites = NULL;
+		last->site_count = 0;
+		snprintf(last->text, sizeof(last->text), "%u more of this kind",
+			kinds[rank].more + f->uncounted[rank]);
+	}
+	f->count = kept;
 }
 
 struct findings *findings_make(const struct findings_of *was, const struct findings_of *is)
@@ -87,6 +122,7 @@ struct findings *findings_make(const struct findings_of *was, const struct findi
 		f->list[i].fresh = !stood_already(before, &f->list[i]);
 	if (f->count)
 		qsort(f->list, f->count, sizeof(*f->list), worse_first);
+	fold(f);
 	findings_free(before);
 	return f;
 }

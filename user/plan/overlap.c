@@ -13,6 +13,7 @@
 
 struct prefix_claim {
 	struct ip_prefix prefix;
+	uint32_t written; /* its number among those of the configuration; 0: it is announced */
 	const struct site_conf *site; /* NULL: the hub's network */
 	const char *how;
 };
@@ -22,10 +23,11 @@ struct claim_list {
 	const struct model *model;
 	struct prefix_claim *list;
 	size_t count, room;
+	uint32_t written;
 };
 
 static void claim(struct claim_list *c, const struct ip_prefix *p, const struct site_conf *site,
-	const char *how)
+	bool written, const char *how)
 {
 	if (!p->len)
 		return; /* a default route lies around everything, and is allowed by a key of its own */
@@ -35,7 +37,7 @@ static void claim(struct claim_list *c, const struct ip_prefix *p, const struct 
 		if (!c->list)
 			abort();
 	}
-	c->list[c->count++] = (struct prefix_claim){*p, site, how};
+	c->list[c->count++] = (struct prefix_claim){*p, written ? ++c->written : 0, site, how};
 }
 
 static void claim_route(void *context, const struct route_entry *e)
@@ -46,7 +48,7 @@ static void claim_route(void *context, const struct route_entry *e)
 	const struct ip_prefix p = route_prefix(e);
 
 	if (site && site->routing == ROUTING_BGP)
-		claim(c, &p, site, "announces");
+		claim(c, &p, site, false, "announces");
 }
 
 static void claim_all(struct claim_list *c)
@@ -54,15 +56,15 @@ static void claim_all(struct claim_list *c)
 	const struct networks_conf *own = &c->config->concentrator.networks;
 
 	for (uint32_t i = 0; i < own->count; i++)
-		claim(c, &own->prefixes[i], NULL, "has");
+		claim(c, &own->prefixes[i], NULL, true, "has");
 	for (uint32_t s = 0; s < c->config->site_count; s++) {
 		const struct site_conf *site = &c->config->sites[s];
 
 		for (uint32_t i = 0; i < site->prefixes.count; i++)
-			claim(c, &site->prefixes.prefixes[i], site, "declares");
+			claim(c, &site->prefixes.prefixes[i], site, true, "declares");
 		for (uint32_t i = 0; site->routing == ROUTING_STATIC && i < site->statics.count;
 			i++)
-			claim(c, &site->statics.prefixes[i], site, "has a static route to");
+			claim(c, &site->statics.prefixes[i], site, true, "has a static route to");
 	}
 	if (c->model && c->model->routes)
 		route_table_read(c->model->routes, claim_route, c);
@@ -107,37 +109,66 @@ static void tell(
 	}
 }
 
+/*
+ * What was told of two places. A prefix that is written down is told of once for each place that announces something in or
+ * around it, so that a new one never hides behind one that has been there for long; of two that announce, one example is
+ * enough to look at both.
+ */
+struct told {
+	size_t places;
+	bool *announced; /* of two places */
+	bool *written;   /* of a prefix and a place */
+};
+
+static bool was_told(struct told *t, const struct prefix_claim *x, size_t a,
+	const struct prefix_claim *y, size_t b)
+{
+	bool *said = &t->announced[a < b ? a * t->places + b : b * t->places + a], was;
+
+	if (x->written && y->written)
+		return false;
+	if (x->written || y->written)
+		said = &t->written[x->written ? x->written * t->places + b
+					      : y->written * t->places + a];
+	was = *said;
+	*said = true;
+	return was;
+}
+
+static size_t place(const struct finding_scope *s, const struct prefix_claim *x)
+{
+	return x->site ? 1 + (size_t)(x->site - s->config->sites) : 0;
+}
+
 void finding_overlaps(struct finding_scope *s)
 {
 	struct claim_list c = {.config = s->config, .model = s->known ? s->known->model : NULL};
 	const struct prefix_claim *stack[DEPTH_MAX];
-	size_t depth = 0, places = s->config->site_count + 1;
-	bool *told = calloc(places * places, sizeof(*told));
+	struct told told = {.places = s->config->site_count + 1};
+	size_t depth = 0;
 
-	if (!told)
-		abort();
 	claim_all(&c);
+	told.announced = calloc(told.places, told.places);
+	told.written = calloc(c.written + 1, told.places);
+	if (!told.announced || !told.written)
+		abort();
 	if (c.count)
 		qsort(c.list, c.count, sizeof(*c.list), by_prefix);
 	for (size_t i = 0; i < c.count; i++) {
 		const struct prefix_claim *x = &c.list[i];
-		size_t a = x->site ? 1 + (size_t)(x->site - s->config->sites) : 0;
 
 		while (depth && !prefix_covers(&stack[depth - 1]->prefix, &x->prefix))
 			depth--;
 		for (size_t k = 0; k < depth; k++) {
 			const struct prefix_claim *y = stack[k];
-			size_t b = y->site ? 1 + (size_t)(y->site - s->config->sites) : 0;
 
-			/* One of two sites is enough to look at both. */
-			if (are_one(x, y) || told[a * places + b])
-				continue;
-			told[a * places + b] = told[b * places + a] = true;
-			tell(s, x, y);
+			if (!are_one(x, y) && !was_told(&told, x, place(s, x), y, place(s, y)))
+				tell(s, x, y);
 		}
 		if (depth < DEPTH_MAX)
 			stack[depth++] = x;
 	}
-	free(told);
+	free(told.announced);
+	free(told.written);
 	free(c.list);
 }

@@ -6,6 +6,7 @@
 #include "base/date.h"
 #include "crypto/cert.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -453,3 +454,6 @@ const struct finding_rule finding_rules[] = {
 	{"oversubscribed", FINDING_NOTE, oversubscribed},
 	{NULL, FINDING_NOTE, NULL},
 };
+
+static_assert(sizeof(finding_rules) / sizeof(finding_rules[0]) <= FINDING_RULES_MAX,
+	"each has its number");

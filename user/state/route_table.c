@@ -61,8 +61,8 @@ static uint32_t hash_entry(uint64_t key, const void *thing)
 static uint32_t hash_facts(uint64_t key, const void *thing)
 {
 	const struct route_facts *f = thing;
-	const uint32_t words[] = {
-		f->med, f->candidates, f->source, f->origin, f->as_path_len, f->share, f->other};
+	const uint32_t words[] = {f->med, f->candidates.all, f->candidates.second,
+		f->candidates.site, f->source, f->origin, f->as_path_len, f->share, f->other};
 	uint64_t h = key;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -214,9 +214,10 @@ struct route_entry *route_table_get(struct route_table *t, const struct ip_prefi
 
 static bool facts_equal(const struct route_facts *a, const struct route_facts *b)
 {
-	return a->med == b->med && a->candidates == b->candidates && a->source == b->source &&
-	       a->origin == b->origin && a->as_path_len == b->as_path_len && a->share == b->share &&
-	       a->other == b->other && !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
+	return a->med == b->med && !memcmp(&a->candidates, &b->candidates, sizeof(a->candidates)) &&
+	       a->source == b->source && a->origin == b->origin &&
+	       a->as_path_len == b->as_path_len && a->share == b->share && a->other == b->other &&
+	       !memcmp(a->as_path, b->as_path, sizeof(a->as_path));
 }
 
 static uint32_t *place_of_facts(struct route_table *t, const struct route_facts *f)

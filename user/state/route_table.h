@@ -46,7 +46,7 @@ struct route_facts {
 	uint32_t next;
 	uint32_t references;
 	uint32_t med;
-	uint32_t candidates;
+	struct path_count candidates;
 	uint16_t share; /* see shares.h */
 	uint8_t source; /* enum route_source */
 	uint8_t other;  /* enum path_fate, see struct imsg_route */

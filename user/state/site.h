@@ -63,6 +63,7 @@ struct tunnel_bgp {
 	uint32_t prefixes_in6, prefixes_out6; /* of these IPv6 */
 	uint32_t kept_out;                    /* of those that came: not used */
 	bool out_limited;                     /* there are more than the site may be told of */
+	uint16_t hold_s;                      /* negotiated; 0: BGP itself notices no silence */
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not */

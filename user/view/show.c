@@ -328,7 +328,7 @@ static void add_route(void *context, const struct route_entry *e)
 		json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:i, s:b, s:o, s:s}", "prefix",
 			prefix_format(&prefix, text), "site", site->conf.name, "tunnel",
 			(int)(e->tunnel % TUNNELS_PER_SITE), "as_path", path, "med",
-			view_number(facts->med), "candidates", view_number(facts->candidates),
+			view_number(facts->med), "candidates", view_number(facts->candidates.all),
 			"moves", view_number(e->moves), "mtu", (int)e->mtu, "stale", (int)e->stale,
 			"shares", shares_json(c->m, shares), "kind",
 			facts->source == SOURCE_STATIC ? "static" : "bgp"));

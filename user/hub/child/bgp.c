@@ -47,6 +47,7 @@ static void on_state(void *context, struct imsg *message)
 		.prefixes_out6 = m->prefixes_out6,
 		.kept_out = m->kept_out,
 		.out_limited = m->out_limited,
+		.hold_s = m->hold_s,
 		.error_code = m->error_code,
 		.error_subcode = m->error_subcode,
 		.counts = m->counts,

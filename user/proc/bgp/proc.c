@@ -62,6 +62,7 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.prefixes_out6 = e->state.prefixes_out6,
 		.kept_out = e->state.kept_out,
 		.out_limited = e->state.out_limited,
+		.hold_s = e->state.hold_s,
 		.error_code = e->state.error_code,
 		.error_subcode = e->state.error_subcode,
 		.error_at_ns = e->state.error_at,
