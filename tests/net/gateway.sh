@@ -51,7 +51,7 @@ shares() { local out; out=$(sluice show route 10.1.0.10 --json); jq -e '[.paths[
 case_ "show route says that the other path is used too" shares
 class() { local out; out=$(bgp_classes); echo "$out"; [ "$out" = "v4 c0" ]; }
 case_ "sessions of the other are of class CS6" class
-states() { local out; out=$(in_hub curl -sf http://127.0.0.1:9469/metrics | sed -n 's/^sluice_tunnel_state{site="site-2",tunnel="\(.\)",outside_ip="[^"]*"} /\1:/p' | tr '\n' ' '); echo "$out"; [ "$out" = "0:$1 1:$2 " ]; }
+states() { local out; out=$(in_hub curl -sf http://127.0.0.1:9469/metrics | sed -n 's/^sluice_tunnel_state{concentrator="[^"]*",site="site-2",tunnel="\(.\)",outside_ip="[^"]*"} /\1:/p' | tr '\n' ' '); echo "$out"; [ "$out" = "0:$1 1:$2 " ]; }
 case_ "metrics say that tunnels of the static site carry its routes" states 1 1
 no_session() { ! in_ns b2 birdc -s "$LAB/b2/bird.ctl" show protocols | grep -q Established && [ "$(json_of show tunnels '[.tunnels[] | select(.site == "site-2").bgp] | unique | join(" ")')" = static ]; }
 case_ "the static site has no BGP session" no_session

@@ -190,7 +190,7 @@ case_ "who changed what is in the audit log, and what is taken away is found" au
 dump() { in_hub bpftool map dump pinned "/sys/fs/bpf/sluice/$1"; }
 bpftool_reads() { grep -q '"name": "site-1"' <<<"$(dump sites)" && grep -q '"site_rate"' <<<"$(dump site_in_stats)"; }
 case_ "bpftool reads the maps by name" bpftool_reads
-metrics() { grep -q 'sluice_site_delivered_bytes_total{site="site-1",direction="in"} [1-9]' <<<"$(in_hub curl -sf http://127.0.0.1:9469/metrics)"; }
+metrics() { grep -q 'sluice_site_delivered_bytes_total{concentrator="lab",site="site-1",direction="in"} [1-9]' <<<"$(in_hub curl -sf http://127.0.0.1:9469/metrics)"; }
 case_ "metrics are served" metrics
 curl_asks() { # by anybody's program: what is answered is what the contract says
 	in_hub curl -sf --unix-socket /run/sluice/control.sock http://localhost/v1/sites/site-1 | jq -e '.sites[0].name == "site-1"' >/dev/null || return 1

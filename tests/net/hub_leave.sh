@@ -50,7 +50,7 @@ case_ "down: nothing lost" down
 case_ "the site hears the NOTIFICATION" notified
 last() { ! sluice tunnel down site-1 1 2>"$LAB/err" && grep -q force "$LAB/err" && [ "$(tunnels_up)" = 1 ]; }
 case_ "the last tunnel goes down by force only" last
-refusals() { in_hub curl -s http://127.0.0.1:9469/metrics | grep -q '^sluice_tunnel_refusals_total{site="site-1",tunnel="0",.*} [1-9]'; }
+refusals() { in_hub curl -s http://127.0.0.1:9469/metrics | grep -q '^sluice_tunnel_refusals_total{concentrator="lab",site="site-1",tunnel="0",.*} [1-9]'; }
 case_ "that the device dials for a tunnel that is down is counted" until_true 30 refusals
 
 restarted() { # the farewell of a stop arrives before the SAs go; what is down outlives the daemon

@@ -538,7 +538,9 @@ static char *metrics_text(void)
 	FILE *f = open_memstream(&text, &size);
 
 	assert_non_null(f);
+	view_metrics_common(f, model);
 	view_metrics(f, model);
+	view_metrics_hub(f, model);
 	certificates_metrics(f, &golden.hub);
 	view_unknown_metrics(f, model);
 	view_endpoints_metrics(f, model);

@@ -322,12 +322,12 @@ static void what_is_reported_is_the_sites_own(void **state)
 static void metrics_are_of_every_site_and_tunnel(void **state)
 {
 	static const char *const lines[] = {
-		"sluice_site_offered_bytes_total{site=\"site-0\",direction=\"in\"} 70\n",
-		"sluice_site_delivered_bytes_total{site=\"site-0\",direction=\"in\"} 30\n",
-		"sluice_site_state{site=\"site-0\"} 0.5\n",
-		"sluice_tunnel_state{site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100.2\"} 1\n",
-		"sluice_tunnel_up{site=\"site-1\",tunnel=\"0\",outside_ip=\"198.51.100.1\"} 0\n",
-		"sluice_tunnel_in_bytes_total{site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100."
+		"sluice_site_offered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction=\"in\"} 70\n",
+		"sluice_site_delivered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction=\"in\"} 30\n",
+		"sluice_site_state{concentrator=\"hub\",site=\"site-0\"} 0.5\n",
+		"sluice_tunnel_state{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100.2\"} 1\n",
+		"sluice_tunnel_up{concentrator=\"hub\",site=\"site-1\",tunnel=\"0\",outside_ip=\"198.51.100.1\"} 0\n",
+		"sluice_tunnel_in_bytes_total{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100."
 		"2\"} 5\n",
 		"sluice_endpoint_up{endpoint=\"1\",device=\"eth1\",address=\"198.51.100.2\"} 0\n",
 		"sluice_process_silent_seconds{process=\"ike\"} 4\n",
@@ -346,6 +346,7 @@ static void metrics_are_of_every_site_and_tunnel(void **state)
 	for (int i = 0; i < MODEL_PROCESSES; i++)
 		lab.model.plane.processes[i].name = i == 2 ? "ike" : "another";
 	lab.model.plane.processes[2].silent_s = 4;
+	view_metrics_common(f, &lab.model);
 	view_metrics(f, &lab.model);
 	view_endpoints_metrics(f, &lab.model);
 	fclose(f);

@@ -107,6 +107,8 @@ void apply_answer(struct apply_pending *p, enum problem problem, const char *sum
 	if (p->unheard)
 		json_array_append_new(p->warnings,
 			json_sprintf("%u more warnings, which the log of sluiced has", p->unheard));
+	if (problem != PROBLEM_NONE)
+		p->hub->model.refused++;
 	if (p->done)
 		p->done(p->hub, p->of, problem, summary, p->warnings, p->more);
 }

@@ -6,6 +6,7 @@
  */
 #include "view/view.h"
 
+#include "base/clock.h"
 #include "state/stats_fields.h"
 
 #include <stdio.h>
@@ -21,6 +22,15 @@ struct metric {
 
 static const char *const direction_names[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
 
+#define NO_VALUE UINT64_MAX /* there is no such thing: the line is left out */
+
+/* NAME{concentrator="...",site="..." and then whatever else tells it from others. */
+static void begin_site(FILE *f, const struct model *m, const char *name, const struct site *site)
+{
+	fprintf(f, "%s{concentrator=\"%s\",site=\"%s\"", name, m->config->concentrator.name,
+		site->conf.name);
+}
+
 static const struct traffic *counter(const void *stats, size_t offset)
 {
 	return (const struct traffic *)((const char *)stats + offset);
@@ -33,8 +43,9 @@ static void write_site_bytes(
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		struct site_stats s = site_counted(site, (enum sluice_direction)d);
 
-		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", row->name, site->conf.name,
-			direction_names[d], (unsigned long long)counter(&s, row->offset)->bytes);
+		begin_site(f, m, row->name, site);
+		fprintf(f, ",direction=\"%s\"} %llu\n", direction_names[d],
+			(unsigned long long)counter(&s, row->offset)->bytes);
 	}
 }
 
@@ -45,20 +56,23 @@ static void write_site_drops(
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		struct site_stats s = site_counted(site, (enum sluice_direction)d);
 
-		for (const struct stats_field *field = site_drop_fields; field->name; field++)
-			fprintf(f, "%s{site=\"%s\",direction=\"%s\",reason=\"%s\"} %llu\n",
-				row->name, site->conf.name, direction_names[d], field->name,
+		for (const struct stats_field *field = site_drop_fields; field->name; field++) {
+			begin_site(f, m, row->name, site);
+			fprintf(f, ",direction=\"%s\",reason=\"%s\"} %llu\n", direction_names[d],
+				field->name,
 				(unsigned long long)stats_field_of(&s, field)->packets);
+		}
 	}
 }
 
 static void write_site_limit(
 	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
 {
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		fprintf(f, "%s{site=\"%s\",direction=\"%s\"} %llu\n", row->name, site->conf.name,
-			direction_names[d],
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		begin_site(f, m, row->name, site);
+		fprintf(f, ",direction=\"%s\"} %llu\n", direction_names[d],
 			(unsigned long long)rate_limit(m, (enum sluice_direction)d, site->slot));
+	}
 }
 
 /* The mean of the tunnels' states. */
@@ -74,8 +88,44 @@ static void write_site_state(
 		all++;
 		up += tunnel_is_routed(site, t);
 	}
-	fprintf(f, "%s{site=\"%s\"} %.2g\n", row->name, site->conf.name,
-		all ? (double)up / all : 0.0);
+	begin_site(f, m, row->name, site);
+	fprintf(f, "} %.2g\n", all ? (double)up / all : 0.0);
+}
+
+/* What it is, for queries that choose by it; the value says nothing. */
+static void write_site_info(
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
+{
+	begin_site(f, m, row->name, site);
+	fprintf(f, ",group=\"%s\",class=\"%s\",routing=\"%s\"} 1\n", site->conf.group,
+		site->conf.site_class == SITE_GATEWAY ? "gateway" : "concentrator",
+		site->conf.routing == ROUTING_STATIC ? "static" : "bgp");
+}
+
+static void write_site_cap(
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
+{
+	begin_site(f, m, row->name, site);
+	fprintf(f, "} %llu\n", (unsigned long long)site_cap(site));
+}
+
+static void write_site_routes(
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
+{
+	begin_site(f, m, row->name, site);
+	fprintf(f, "} %u\n", site->routes);
+}
+
+/* How many prefixes of each family it may announce, and be told of. */
+static void write_site_prefix_limits(
+	FILE *f, const struct model *m, const struct metric *row, const struct site *site)
+{
+	const uint32_t limits[] = {site->conf.max_prefixes_in, site->conf.max_prefixes_out};
+
+	for (int d = 0; d < SLUICE_DIRECTIONS && site->conf.routing == ROUTING_BGP; d++) {
+		begin_site(f, m, row->name, site);
+		fprintf(f, ",direction=\"%s\"} %u\n", direction_names[d], limits[d]);
+	}
 }
 
 /* A tunnel is known by its site, its number and the hub's outside address. */
@@ -96,8 +146,11 @@ static void write_tunnels(
 			s = tunnel_counted(site, t);
 			value = counter(&s, row->offset)->bytes;
 		}
-		fprintf(f, "%s{site=\"%s\",tunnel=\"%u\",outside_ip=\"%s\"} %llu\n", row->name,
-			site->conf.name, t, addr_format(&local, text), (unsigned long long)value);
+		if (value == NO_VALUE)
+			continue;
+		begin_site(f, m, row->name, site);
+		fprintf(f, ",tunnel=\"%u\",outside_ip=\"%s\"} %llu\n", t, addr_format(&local, text),
+			(unsigned long long)value);
 	}
 }
 
@@ -126,6 +179,76 @@ static uint64_t tunnel_refusals(const struct site *site, unsigned int t)
 	return site->tunnels[t].refusals;
 }
 
+static uint64_t tunnel_since(const struct site *site, unsigned int t)
+{
+	uint64_t since = site->tunnels[t].since_wall_ns;
+
+	return since ? since / CLOCK_SECOND : NO_VALUE;
+}
+
+static uint64_t tunnel_sas(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].sa_count;
+}
+
+static uint64_t tunnel_path_mtu(const struct site *site, unsigned int t)
+{
+	const struct tunnel_path *path = &site->tunnels[t].path;
+
+	return path->path_mtu ? path->path_mtu : NO_VALUE;
+}
+
+static uint64_t tunnel_inner_mtu(const struct site *site, unsigned int t)
+{
+	uint32_t mtu = tunnel_mtu(&site->tunnels[t]);
+
+	return mtu ? mtu : NO_VALUE;
+}
+
+static uint64_t tunnel_bgp_state(const struct site *site, unsigned int t)
+{
+	return site->conf.routing == ROUTING_BGP ? site->tunnels[t].bgp.state + 1u : NO_VALUE;
+}
+
+static uint64_t tunnel_bgp_denied(const struct site *site, unsigned int t)
+{
+	return site->conf.routing == ROUTING_BGP ? site->tunnels[t].bgp.counts.denied : NO_VALUE;
+}
+
+static uint64_t tunnel_bgp_malformed(const struct site *site, unsigned int t)
+{
+	const struct bgp_counts *c = &site->tunnels[t].bgp.counts;
+
+	return site->conf.routing == ROUTING_BGP
+		       ? (uint64_t)c->discarded + c->as_withdraw + c->refused
+		       : NO_VALUE;
+}
+
+static uint64_t tunnel_bfd_state(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].bfd.present ? site->tunnels[t].bfd.state + 1u : NO_VALUE;
+}
+
+static uint64_t tunnel_bfd_expirations(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].bfd.present ? site->tunnels[t].bfd.expirations : NO_VALUE;
+}
+
+static uint64_t tunnel_prefixes_in6(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].bgp.prefixes_in6;
+}
+
+static uint64_t tunnel_prefixes_out(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].bgp.prefixes_out;
+}
+
+static uint64_t tunnel_prefixes_kept_out(const struct site *site, unsigned int t)
+{
+	return site->tunnels[t].bgp.kept_out;
+}
+
 static uint64_t tunnel_prefixes(const struct site *site, unsigned int t)
 {
 	return site->tunnels[t].bgp.prefixes_in;
@@ -150,6 +273,15 @@ static const struct metric metrics[] = {
 	{"sluice_site_limit_bps", "gauge",
 		"What the site may have now: its rate, or its fair share; 0: no limit.",
 		write_site_limit, NULL, 0},
+	{"sluice_site_info", "gauge", "What the site is; always 1.", write_site_info, NULL, 0},
+	{"sluice_site_rate_bps", "gauge",
+		"What the site may have in all by its configuration; 0: no limit.", write_site_cap,
+		NULL, 0},
+	{"sluice_site_routes", "gauge", "Prefixes that lead to the site.", write_site_routes, NULL,
+		0},
+	{"sluice_site_prefix_limit", "gauge",
+		"Prefixes of each family that it may announce (in) and be told of (out).",
+		write_site_prefix_limits, NULL, 0},
 	{"sluice_site_state", "gauge", "Mean of sluice_tunnel_state over the site's tunnels.",
 		write_site_state, NULL, 0},
 	{"sluice_tunnel_up", "gauge", "1: the tunnel has an SA pair.", write_tunnels, tunnel_open,
@@ -158,6 +290,32 @@ static const struct metric metrics[] = {
 		"1: routes may lead there: its BGP session is established, or it has static routes "
 		"and is up.",
 		write_tunnels, tunnel_state, 0},
+	{"sluice_tunnel_state_change_timestamp_seconds", "gauge",
+		"Since when it has been up, down or negotiating, since 1970.", write_tunnels,
+		tunnel_since, 0},
+	{"sluice_tunnel_sas", "gauge", "SA pairs: two while one takes over.", write_tunnels,
+		tunnel_sas, 0},
+	{"sluice_tunnel_path_mtu_bytes", "gauge", "The largest outer packet on its path.",
+		write_tunnels, tunnel_path_mtu, 0},
+	{"sluice_tunnel_inner_mtu_bytes", "gauge", "The largest packet that fits into it.",
+		write_tunnels, tunnel_inner_mtu, 0},
+	{"sluice_tunnel_bgp_state", "gauge",
+		"As bgpPeerState of RFC 4273: 1 idle, 2 connect, 3 active, 4 opensent, "
+		"5 openconfirm, 6 established.",
+		write_tunnels, tunnel_bgp_state, 0},
+	{"sluice_tunnel_bgp_denied_total", "counter",
+		"Routes that came and are not used, of this session and those before.",
+		write_tunnels, tunnel_bgp_denied, 0},
+	{"sluice_tunnel_bgp_malformed_total", "counter",
+		"UPDATEs with errors: attributes left out, routes withdrawn, sessions ended "
+		"(RFC 7606).",
+		write_tunnels, tunnel_bgp_malformed, 0},
+	{"sluice_tunnel_bfd_state", "gauge",
+		"As bfdSessState of RFC 7331: 1 adminDown, 2 down, 3 init, 4 up.", write_tunnels,
+		tunnel_bfd_state, 0},
+	{"sluice_tunnel_bfd_expirations_total", "counter",
+		"How often its detection time has passed in silence.", write_tunnels,
+		tunnel_bfd_expirations, 0},
 	{"sluice_tunnel_draining", "gauge", "1: traffic is moved to the other tunnel.",
 		write_tunnels, tunnel_draining, 0},
 	{"sluice_tunnel_disabled", "gauge", "1: an operator has taken it down.", write_tunnels,
@@ -176,6 +334,13 @@ static const struct metric metrics[] = {
 		write_tunnels, NULL, TUNNEL(control_out)},
 	{"sluice_tunnel_prefixes_in", "gauge", "Prefixes that the site announces over it.",
 		write_tunnels, tunnel_prefixes, 0},
+	{"sluice_tunnel_prefixes_in_ipv6", "gauge", "Of these, IPv6: limits are of each family.",
+		write_tunnels, tunnel_prefixes_in6, 0},
+	{"sluice_tunnel_prefixes_out", "gauge", "Prefixes that the site is told of over it.",
+		write_tunnels, tunnel_prefixes_out, 0},
+	{"sluice_tunnel_prefixes_kept_out", "gauge",
+		"Of those that it announces: not used, by a policy or another's right.",
+		write_tunnels, tunnel_prefixes_kept_out, 0},
 	{"sluice_tunnel_prefixes_out_limited", "gauge",
 		"1: there are more prefixes than the site may be told of.", write_tunnels,
 		tunnel_limited, 0},
@@ -188,23 +353,6 @@ static void write_head(FILE *f, const char *name, const char *type, const char *
 
 void view_metrics(FILE *f, const struct model *m)
 {
-	static const char bandwidth[] = "sluice_concentrator_bandwidth_bps",
-			  silent[] = "sluice_process_silent_seconds";
-
-	write_head(f, bandwidth, "gauge", "Bits a second delivered to or from all sites together.");
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_rates r = sum_rates_now(m, (enum sluice_direction)d);
-
-		fprintf(f, "%s{direction=\"%s\"} %llu\n", bandwidth, direction_names[d],
-			(unsigned long long)r.delivered_bps);
-	}
-	write_head(f, "sluice_log_events_lost_total", "counter",
-		"Events of tunnels that could not be written into the files of log_directory.");
-	fprintf(f, "sluice_log_events_lost_total %llu\n", (unsigned long long)m->events_lost);
-	write_head(f, silent, "gauge", "How long a process has not answered hub.");
-	for (int i = 1; i < MODEL_PROCESSES && m->plane.processes[i].name; i++)
-		fprintf(f, "%s{process=\"%s\"} %u\n", silent, m->plane.processes[i].name,
-			m->plane.processes[i].silent_s);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
 		write_head(f, metrics[i].name, metrics[i].type, metrics[i].help);
 		for (uint32_t s = 0; s < SITE_SLOTS; s++) {

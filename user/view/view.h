@@ -100,6 +100,9 @@ json_t *view_history(uint64_t in_force, json_t *own_revisions);
 
 /* Prometheus text exposition format; sluiced(8) lists the names. */
 void view_metrics(FILE *f, const struct model *m);
+/* metrics_hub.c. What of the hub everybody may know, and the rest of it. */
+void view_metrics_common(FILE *f, const struct model *m);
+void view_metrics_hub(FILE *f, const struct model *m);
 void view_unknown_metrics(FILE *f, const struct model *m);
 void view_endpoints_metrics(FILE *f, const struct model *m);
 

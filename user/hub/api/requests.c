@@ -389,11 +389,13 @@ static json_t *metrics(struct hub *h, struct site *site, const struct imsg_api_r
 	(void)site;
 	if (f) {
 		hub_look_at_tunnels(h);
-		hub_look_at_processes(h);
+		hub_look_at_plane(h);
 		seen = access_seen(h);
+		view_metrics_common(f, seen);
 		view_metrics(f, seen);
 		view_endpoints_metrics(f, seen);
 		if (seen == &h->model) { /* these are of the whole hub */
+			view_metrics_hub(f, seen);
 			certificates_metrics(f, h);
 			view_unknown_metrics(f, seen);
 		}
