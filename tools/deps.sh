@@ -14,7 +14,7 @@ PACKAGES=(
 )
 [ "${1:-}" = build ] || PACKAGES+=(
 	libcmocka-dev iproute2 iputils-ping iperf3 nftables ethtool procps jq curl python3-scapy python3-cryptography python3-yaml
-	python3-jsonschema
+	python3-jsonschema prometheus
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libcharon-extauth-plugins
 	libstrongswan-standard-plugins libstrongswan-extra-plugins bird2
 )
