@@ -139,6 +139,32 @@ static void a_restart_forgets_no_key(void **state)
 	lab_free(l);
 }
 
+/* And so may the one that an SA was set up by have been taken away. */
+static void a_restart_ends_what_its_key_is_gone_of(void **state)
+{
+	struct lab *l = lab_new();
+	struct engine_env env = {.random = lab_random};
+	struct engine_limits limits = engine_limits_default();
+	size_t size = ENGINE_CHECKPOINT_SIZE(1), len;
+	uint8_t *bytes = malloc(size);
+
+	(void)state;
+	assert_non_null(bytes);
+	give(l, HUB, "key", "");
+	site_starts(l);
+	len = engine_checkpoint(l->e[HUB], bytes, size, l->now);
+	engine_free(l->e[HUB]);
+	l->e[HUB] = engine_new(&env, &limits);
+	give(l, HUB, "new key", "newer key");
+	assert_true(engine_restore(l->e[HUB], bytes, len, l->now));
+	engine_start(l->e[HUB], l->now);
+	pass(l, 1 * S);
+	assert_int_equal(l->state[HUB].phase, PHASE_DOWN);
+	assert_int_not_equal(l->state[SITE].phase, PHASE_UP); /* it was told */
+	free(bytes);
+	lab_free(l);
+}
+
 /* The hub dials: it finds out which of the two the device has. */
 static void hub_dials(unsigned int version)
 {
@@ -291,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_rekey_shows_no_key),
 		cmocka_unit_test(test_ends_with_its_key),
 		cmocka_unit_test(a_restart_forgets_no_key),
+		cmocka_unit_test(a_restart_ends_what_its_key_is_gone_of),
 		cmocka_unit_test(test_hub_dials),
 		cmocka_unit_test(test_strangers_key),
 		cmocka_unit_test(test_ppk),

@@ -263,6 +263,9 @@ void engine_start(struct engine *e, uint64_t now)
 	for (unsigned int i = 0; i < e->tunnel_end; i++) {
 		struct tunnel *t = tunnel_find(e, i);
 
+		/* What a checkpoint has brought back may have been set up by a key that was taken away since. */
+		if (t && t->conf.options.auth == AUTH_PSK)
+			tunnel_end_unproven(e, t, now);
 		if (t && !t->reported)
 			tunnel_report(e, t, REASON_WAITING, reason_sentence(REASON_WAITING));
 		if (t && t->conf.options.startup == STARTUP_START && t->in_use < 0) {
