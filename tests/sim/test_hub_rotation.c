@@ -205,6 +205,20 @@ static void an_overlap_ends_by_itself(void **state)
 	assert_int_equal(client.status, 200);
 }
 
+/* A hundred sites that were rotated together do not take as many looks. */
+static void all_that_are_over_end_at_once(void **state)
+{
+	const int64_t now = (int64_t)(clock_wall() / CLOCK_SECOND);
+	static const char *const names[] = {"a.previous", "b.previous", "c.previous"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(vault_set(names[i], KEY, strlen(KEY)));
+	secret_overlaps_look(world.hub, now + 2 * SECRET_OVERLAP_S);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(vault_has(names[i]));
+}
+
 static void a_person_ends_an_overlap(void **state)
 {
 	(void)state;
@@ -423,6 +437,7 @@ int main(int argc, char **argv)
 		HUB_TEST(what_is_set_over_another_waits_too),
 		HUB_TEST(what_knows_no_second_key_is_told),
 		HUB_TEST(an_overlap_ends_by_itself),
+		HUB_TEST(all_that_are_over_end_at_once),
 		HUB_TEST(a_person_ends_an_overlap),
 		HUB_TEST(what_is_needed_is_not_deleted),
 		HUB_TEST(an_apply_to_be_confirmed_leaves_it_waiting),

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what is said ---- */
@@ -184,9 +185,10 @@ bool secret_overlap_end(struct hub *h, const char *previous, char why[ROTATION_W
 }
 
 struct ending {
-	struct hub *h;
+	struct secret_needs *needs;
 	int64_t wall_s;
-	char name[SITE_NAME_SIZE]; /* "": none is over */
+	size_t count;
+	char (*names)[SITE_NAME_SIZE]; /* that are over */
 };
 
 static void find_over(void *context, const char *name, int64_t set_s)
@@ -194,33 +196,45 @@ static void find_over(void *context, const char *name, int64_t set_s)
 	struct ending *e = context;
 	char base[SITE_NAME_SIZE], why[256];
 
-	if (e->name[0] || !rotation_base(name, VAULT_PREVIOUS, base) ||
-		e->wall_s - set_s < SECRET_OVERLAP_S ||
-		secret_is_needed(e->h, name, why, sizeof(why)))
+	if (!rotation_base(name, VAULT_PREVIOUS, base) || e->wall_s - set_s < SECRET_OVERLAP_S ||
+		secret_needs(e->needs, name, why, sizeof(why)))
 		return;
-	snprintf(e->name, sizeof(e->name), "%s", name);
+	e->names = reallocarray(e->names, e->count + 1, sizeof(*e->names));
+	if (!e->names)
+		abort();
+	snprintf(e->names[e->count++], sizeof(e->names[0]), "%s", name);
+}
+
+static void end_one(struct hub *h, const char *name)
+{
+	char why[ROTATION_WHY_SIZE], detail[2 * SITE_NAME_SIZE + ROTATION_WHY_SIZE];
+	uint64_t entry = hub_audit_note(h, "secret-overlap-ends", "asked", name);
+	bool ok;
+
+	if (!entry)
+		return;
+	ok = secret_overlap_end(h, name, why);
+	if (ok)
+		log_info("secret %s: no device needs it any more, and it is deleted", name);
+	else
+		log_error("secret %s: %s", name, why);
+	snprintf(detail, sizeof(detail), "%s%s%s", name, ok ? "" : ": ", ok ? "" : why);
+	/* Whoever reads the two as one sees the detail of this one. */
+	hub_audit_note_end(h, entry, ok ? "done" : "refused", detail);
 }
 
 void secret_overlaps_look(struct hub *h, int64_t wall_s)
 {
-	struct ending e = {.h = h, .wall_s = wall_s};
-	char why[ROTATION_WHY_SIZE], detail[2 * SITE_NAME_SIZE + ROTATION_WHY_SIZE];
-	uint64_t entry;
-	bool ok;
+	struct ending e = {.wall_s = wall_s};
 
 	/* What devices have shown is told by ike; and what is being applied may use anything. */
-	if (!h->processes[PROCESS_IKE].channel || h->applying || !vault_each(find_over, &e) ||
-		!e.name[0])
+	if (!h->processes[PROCESS_IKE].channel || h->applying)
 		return;
-	entry = hub_audit_note(h, "secret-overlap-ends", "asked", e.name);
-	if (!entry)
-		return;
-	ok = secret_overlap_end(h, e.name, why);
-	if (ok)
-		log_info("secret %s: no device needs it any more, and it is deleted", e.name);
-	else
-		log_error("secret %s: %s", e.name, why);
-	snprintf(detail, sizeof(detail), "%s%s%s", e.name, ok ? "" : ": ", ok ? "" : why);
-	/* Whoever reads the two as one sees the detail of this one. */
-	hub_audit_note_end(h, entry, ok ? "done" : "refused", detail);
+	e.needs = secret_needs_new(h);
+	if (!vault_each(find_over, &e))
+		e.count = 0;
+	secret_needs_free(e.needs);
+	for (size_t i = 0; i < e.count; i++)
+		end_one(h, e.names[i]);
+	free(e.names);
 }

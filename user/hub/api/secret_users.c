@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_ref(const char *ref, const char *name)
@@ -74,6 +75,20 @@ struct need {
 	bool found;
 };
 
+/* A configuration that may be in force one day. */
+struct other {
+	bool there;
+	char of[80];
+	struct config *config; /* NULL: it cannot be read */
+	char why[160];
+};
+
+struct secret_needs {
+	struct hub *h;
+	bool read; /* the others, which takes its time, when the first has need of them */
+	struct other others[2];
+};
+
 static void look(void *context, const struct secret_user *user)
 {
 	struct need *n = context;
@@ -87,40 +102,78 @@ static void look(void *context, const struct secret_user *user)
 		user->site->name, user->tunnel, n->name, secret_use_name(user->use), n->of);
 }
 
-/* What cannot be read may need it. */
-static bool is_needed_by(struct need *n, struct documents *own_documents, const char *error)
+static void read_other(struct other *o, struct documents *own_documents, const char *error)
 {
 	char why[CONFIG_ERROR_SIZE];
-	struct config *c = own_documents ? documents_config(own_documents, why) : NULL;
 
-	if (c) {
-		secret_users_each(c, n->name, look, n);
-	} else {
-		n->found = true;
-		snprintf(n->text, n->size,
-			"the configuration %s cannot be read, and may need it: %.100s", n->of,
-			own_documents ? why : error);
-	}
-	config_free(c);
+	o->there = true;
+	o->config = own_documents ? documents_config(own_documents, why) : NULL;
+	if (!o->config)
+		snprintf(o->why, sizeof(o->why), "%.150s", own_documents ? why : error);
 	documents_free(own_documents);
-	return n->found;
+}
+
+static void read_others(struct secret_needs *n)
+{
+	uint64_t newest = revision_newest(n->h);
+	char error[CONFIG_ERROR_SIZE];
+
+	n->read = true;
+	snprintf(n->others[0].of, sizeof(n->others[0].of),
+		"that comes back if nobody confirms, revision %" PRIu64, revision_before(n->h));
+	if (revision_waits(n->h))
+		read_other(&n->others[0], revision_documents_before(n->h, error), error);
+	snprintf(n->others[1].of, sizeof(n->others[1].of), "of the next start, revision %" PRIu64,
+		newest);
+	if (newest && newest != revision_number(n->h))
+		read_other(&n->others[1], revision_get(n->h, newest, error), error);
+}
+
+struct secret_needs *secret_needs_new(struct hub *h)
+{
+	struct secret_needs *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		abort();
+	n->h = h;
+	return n;
+}
+
+void secret_needs_free(struct secret_needs *n)
+{
+	for (size_t i = 0; i < 2; i++)
+		config_free(n->others[i].config);
+	free(n);
+}
+
+bool secret_needs(struct secret_needs *all, const char *name, char *text, size_t size)
+{
+	struct need n = {.h = all->h, .text = text, .size = size, .name = name, .of = "in force"};
+
+	secret_users_each(all->h->config, name, look, &n);
+	if (!n.found && !all->read)
+		read_others(all);
+	for (size_t i = 0; i < 2 && !n.found; i++) {
+		const struct other *o = &all->others[i];
+
+		n.of = o->of;
+		if (o->config) {
+			secret_users_each(o->config, name, look, &n);
+		} else if (o->there) { /* what cannot be read may need it */
+			n.found = true;
+			snprintf(text, size,
+				"the configuration %s cannot be read, and may need it: %.100s",
+				o->of, o->why);
+		}
+	}
+	return n.found;
 }
 
 bool secret_is_needed(struct hub *h, const char *name, char *text, size_t size)
 {
-	uint64_t newest = revision_newest(h);
-	char of[80], error[CONFIG_ERROR_SIZE];
-	struct need n = {.h = h, .text = text, .size = size, .name = name, .of = "in force"};
+	struct secret_needs *n = secret_needs_new(h);
+	bool needed = secret_needs(n, name, text, size);
 
-	secret_users_each(h->config, name, look, &n);
-	if (n.found)
-		return true;
-	n.of = of;
-	snprintf(of, sizeof(of), "that comes back if nobody confirms, revision %" PRIu64,
-		revision_before(h));
-	if (revision_waits(h) && is_needed_by(&n, revision_documents_before(h, error), error))
-		return true;
-	snprintf(of, sizeof(of), "of the next start, revision %" PRIu64, newest);
-	return newest && newest != revision_number(h) &&
-	       is_needed_by(&n, revision_get(h, newest, error), error);
+	secret_needs_free(n);
+	return needed;
 }

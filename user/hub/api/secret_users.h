@@ -36,4 +36,10 @@ enum tunnel_key secret_shown_by(const struct hub *h, const struct secret_user *u
  */
 bool secret_is_needed(struct hub *h, const char *name, char *text, size_t size);
 
+/* The same of several secrets, for which each configuration is read once; within one turn of the loop. */
+struct secret_needs;
+struct secret_needs *secret_needs_new(struct hub *h);
+void secret_needs_free(struct secret_needs *own_needs);
+bool secret_needs(struct secret_needs *n, const char *name, char *text, size_t size);
+
 #endif
