@@ -42,6 +42,7 @@ static const struct {
 	{"ike_versions", "[ikev2]"},
 	{"inside", "'169.254.99.0/30'"},
 	{"inside6", "'fd00:99::/126'"},
+	{"takes_over", "b"},
 	{"labels", "{region: 'north', cost-centre: '4711 a'}"},
 	{"log_directory", "/var/log/other"},
 	{"metrics", "'[2001:db8::1]:9100'"},

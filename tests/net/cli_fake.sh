@@ -168,6 +168,9 @@ run site delete store-1 --allow tunnel --dry-run; asked 'DELETE /v1/sites/store-
 run site delete; exits 2 "site delete: which"
 run site create; exits 2 "site create: which"
 run site adopt store-1 --dry-run; asked 'POST /v1/sites/store-1/adopt {"dry_run":true}'
+run site migrate store-1 store-2 shift --dry-run; asked 'POST /v1/sites/store-1/migrate {"new":"store-2","step":"shift","dry_run":true}'
+run site migrate store-1 store-2; exits 2 "site migrate: which step"
+run site migrate store-1; exits 2 "site migrate: to which site"
 run site export; exits 0 "site export"; asked 'GET /v1/export'
 [ "$(head -n 5 "$W/out")" = "$(printf '%s\n' 'sites:' '  - name: store-1' "    asn: '65010'" "    prefixes: [10.1.0.0/24, 'fd00:10:1::/64']" "    labels: { region: 'north, by the sea' }" | sed "s/'65010'/65010/")" ]; say $? "site export: as in sluice.yaml"
 cp "$W/out" "$W/again.yaml"; run site import "$W/again.yaml"; exits 0 "site import: what was exported"
@@ -318,12 +321,13 @@ completes "" show events timeline report plan apply confirm history diff rollbac
 completes rollback 3 2 1 --force --confirm
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain
-completes site list show create set put delete adopt export import
+completes site list show create set put delete adopt migration migrate export import
 completes hub show set
 completes "hub show" --json
 "$SLUICE" --complete --socket "$W/sock" hub set | grep -qx tunnel.med=; say $? "completion of keys of the hub"
 completes "site list" --where --columns --sort --json
 completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --dry-run --allow
+completes "site migrate store-1 store-2" prepare shift finish back --force --dry-run --allow
 "$SLUICE" --complete --socket "$W/sock" site set store-1 | grep -qx tunnels.1.med=; say $? "completion of keys"
 completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force

@@ -105,7 +105,10 @@ ROWS = [
     hub("api_private_key", file("hub.key.again")), hub("api_ca", [file("ca/root/ca.pem")]),
 
     site("name", lambda h: f"other-{h[0]}"), site("class", "gateway", here=1), site("bandwidth", "large", here=2),
-    site("asn", 65099), site("group", "town"), site("labels", {"region": "north"}),
+    site("asn", 65099), site("group", "town"),
+    site("takes_over", "site-1", here=2),
+    site("takes_over_now", True, here=2, also={"takes_over": "site-1"}),
+    site("labels", {"region": "north"}),
     site("address", "203.0.113.9"), site("outer", "ipv6"), site("rate", "80M"),
     site("packets_per_second", "100k"), site("max_prefixes", 500),
     site("max_prefixes", 1, here=1, sees="bgp-session", reach=False, unlike="less than it announces"), site("max_prefixes_out", 500),

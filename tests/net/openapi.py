@@ -85,7 +85,7 @@ def ask(method, path, query, body):
 
 def sample(name, schema):
     kind = resolve(schema)["type"]
-    text = {"prefix": "10.1.0.0/24", "role": "viewer", "scope": "group=a", "token": "0badcafe", "secret": "store-1.0",
+    text = {"prefix": "10.1.0.0/24", "step": "shift", "role": "viewer", "scope": "group=a", "token": "0badcafe", "secret": "store-1.0",
             "allow": "tunnel", "fail": "hub", "kind": "bgp,config", "since": "2026-11-30T02:13:00Z",
             "until": "2099-11-30T02:13:00+01:00", "around": "2026-11-30T02:13:00.5Z", "If-Match": '"1"'}
     return {"boolean": True, "integer": 1, "string": text.get(name, "store-1"), "object": {"rate": "5M"},

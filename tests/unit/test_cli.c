@@ -74,6 +74,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_bgp.c"
 #include "../../tools/sluice/show_certificates.c"
 #include "../../tools/sluice/show_endpoints.c"
+#include "../../tools/sluice/show_migration.c"
 #include "../../tools/sluice/show_hub.c"
 #include "../../tools/sluice/show_plan.c"
 #include "../../tools/sluice/show_secrets.c"
@@ -105,6 +106,7 @@ static const struct {
 	{"show-unknown", print_unknown},
 	{"show-closed", print_closed},
 	{"plan", print_plan},
+	{"site-migration", print_migration},
 	{"plan-fail", print_failure},
 	{"plan-fail-hub", print_failure},
 	{"diff", print_plan},

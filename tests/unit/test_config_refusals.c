@@ -6,6 +6,13 @@
 	HUB "sites:\n  - { name: a, asn: 65001, " options                                          \
 	    ", tunnels: [ { inside: 169.254.10.0/30, identity: a.b, psk: 'file:/k' } ] }\n"
 
+#define TUNNEL(inside, name)                                                                       \
+	", tunnels: [ { inside: " inside "/30, identity: " name ", psk: 'file:/k' } ] }\n"
+#define TAKES(options)                                                                             \
+	HUB "sites:\n  - { name: a, asn: 65001" TUNNEL("169.254.10.0",                             \
+		"a.b") "  - { name: b, asn: 65002, " options TUNNEL("169.254.10.4", "b.b")
+#define AND_C TUNNEL("169.254.10.8", "c.b") "  - { name: c, asn: 65003, "
+
 struct refusal {
 	const char *text, *message;
 };
@@ -113,6 +120,16 @@ static const struct refusal refusals[] = {
 	     "  - { name: b, asn: 65002, prefixes: [10.1.2.0/24],"
 	     " tunnels: [ { inside: 169.254.10.4/30, identity: b.b, psk: 'file:/k' } ] }\n",
 		"site 'b': prefix 10.1.2.0/24 overlaps 10.1.0.0/16 of site 'a' (line 7)"},
+	{TAKES("takes_over: c"), "t:8: site 'b': takes_over: there is no site 'c'"},
+	{TAKES("takes_over: b"), "takes_over: another site is expected, and not 'b'"},
+	{TAKES("takes_over_now: true"), "site 'b': takes_over_now needs takes_over"},
+	{TAKES("takes_over: a, group: g"), "it is in the group of that one"},
+	{TAKES("takes_over: a, class: gateway, routing: static, static_routes: [10.9.0.0/16]"),
+		"it has routing 'static' and site 'a' another"},
+	{TAKES("takes_over: a" AND_C "takes_over: b"),
+		"site 'c': takes_over: site 'b' takes over site 'a'"},
+	{TAKES("takes_over: a" AND_C "takes_over: a"),
+		"takes_over: site 'a' is taken over by site 'c'"},
 	{WITH("p2_lifetime: 899"),
 		"t:10: sites[0].tunnels[0].p2_lifetime: 899 is out of range: 900"},
 	{WITH("p1_lifetime: 900, p2_lifetime: 900"), "must be less than p1_lifetime"},

@@ -216,6 +216,14 @@ static json_t *diff(void)
 }
 
 /* The sites of the model, and a device that is slower than what goes over it. */
+static json_t *migration(void)
+{
+	struct migration g;
+
+	migration_look(&g, model, model->sites[0], model->sites[1]);
+	return view_migration(&g);
+}
+
 static json_t *failure_by(const char *text)
 {
 	struct failure what;
@@ -445,6 +453,7 @@ static const struct {
 	{"show-unknown", unknown},
 	{"show-closed", closed},
 	{"plan", plan},
+	{"site-migration", migration},
 	{"plan-fail", plan_fail},
 	{"plan-fail-hub", plan_fail_hub},
 	{"diff", diff},
@@ -596,9 +605,9 @@ static void every_word_is_in_a_document(void **state)
 {
 	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
 		"user/view/endpoints.c", "user/view/events.c", "user/view/failure.c",
-		"user/view/hub.c", "user/view/metrics.c", "user/view/paths.c", "user/view/plan.c",
-		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
-		"user/view/site_documents.c", "user/view/unknown.c",
+		"user/view/hub.c", "user/view/metrics.c", "user/view/migration.c",
+		"user/view/paths.c", "user/view/plan.c", "user/view/reason.c", "user/view/report.c",
+		"user/view/show.c", "user/view/site_documents.c", "user/view/unknown.c",
 		"user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 

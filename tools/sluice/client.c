@@ -95,6 +95,10 @@ static json_t *parameters_of(
 
 	if (r->site && !strstr(template, "{site}"))
 		json_object_set_new(o, "site", json_string(r->site));
+	if (r->new)
+		json_object_set_new(o, "new", json_string(r->new));
+	if (r->step)
+		json_object_set_new(o, "step", json_string(r->step));
 	if (r->prefix)
 		json_object_set_new(o, "prefix", json_string(r->prefix));
 	if (r->revisions[0] && !strstr(template, "{revision}"))

@@ -21,6 +21,7 @@ enum client_status {
 struct client_request {
 	enum api_verb verb;
 	const char *site;         /* NULL: all */
+	const char *new, *step;   /* of migrations; NULL: not said */
 	int tunnel;               /* 0, 1, or -1 for both */
 	int ike;                  /* of rekey */
 	int force;                /* of tunnel down */

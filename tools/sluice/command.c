@@ -110,6 +110,9 @@ static const char *arguments(const struct verb_row *c)
 	case OBJECT_REVISIONS:
 		return c->options & VERB_ONE_REVISION ? " [N]" : " [N [M]]";
 	case OBJECT_SITE:
+		if (c->options & VERB_NEW)
+			return c->options & VERB_STEP ? " OLD NEW prepare|shift|finish|back"
+						      : " OLD NEW";
 		return c->options & VERB_VALUES ? " SITE KEY=VALUE..." : " SITE";
 	case OBJECT_NEW_SITE:
 		return c->options & VERB_DOCUMENT ? " SITE FILE" : " SITE [KEY=VALUE...]";
@@ -217,6 +220,10 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES || c->object == OBJECT_SITE ||
 				  (c->object == OBJECT_NEW_SITE && c->options & VERB_DOCUMENT)))
 		complete_sites(socket_path);
+	if (given == 1 && c->options & VERB_NEW)
+		complete_sites(socket_path);
+	if (given == 2 && c->options & VERB_STEP)
+		puts("prepare\nshift\nfinish\nback");
 	if (given == 0 && c->object == OBJECT_TOKEN)
 		complete_named(socket_path, API_TOKEN_LIST, "tokens", "id");
 	if (given == 0 && c->object == OBJECT_SECRET)

@@ -84,6 +84,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SITE_LIST] = print_site_list,
 	[API_SITE_SHOW] = print_site_document,
 	[API_SITE_CREATE] = print_site_changed,
+	[API_SITE_MIGRATION] = print_migration,
 	[API_SITE_EXPORT] = print_export,
 	[API_SITE_IMPORT] = print_imported,
 	[API_HUB_SHOW] = print_hub,
@@ -463,6 +464,16 @@ static int read_arguments(
 			return usage("a tunnel is 0 or 1, not", word[at]);
 		request->tunnel = word[at++][0] - '0';
 	}
+	if (c->options & VERB_NEW && at == words)
+		return usage("to which site?", NULL);
+	if (c->options & VERB_NEW)
+		request->new = word[at++];
+	if (c->options & VERB_STEP && at == words)
+		return usage("which step? prepare, shift, finish or back; `sluice site migration` "
+			     "says how far it is",
+			NULL);
+	if (c->options & VERB_STEP)
+		request->step = word[at++];
 	if (one && request->tunnel < 0)
 		return usage("which tunnel, 0 or 1?", NULL);
 	if (at < words)

@@ -56,6 +56,7 @@ void print_closed(const json_t *document);
 void print_certificates(const json_t *document);
 void print_unknown(const json_t *document);
 void print_plan(const json_t *document);
+void print_migration(const json_t *document);
 void print_failure(const json_t *document);
 void print_history(const json_t *document);
 void print_events(const json_t *document);

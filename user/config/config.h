@@ -220,7 +220,9 @@ struct tunnel_conf {
 
 struct site_conf {
 	char name[SITE_NAME_SIZE];
-	char group[SITE_NAME_SIZE]; /* sites of one location share it; "" = alone */
+	char group[SITE_NAME_SIZE];      /* sites of one location share it; "" = alone */
+	char takes_over[SITE_NAME_SIZE]; /* another site, in whose group it is; "": none */
+	bool takes_over_now;             /* what both have goes by this one; else by the other */
 	uint32_t asn;
 	struct ip_addr address; /* default of its tunnels */
 	uint8_t outer_family;   /* AF_INET or AF_INET6 */
@@ -292,6 +294,11 @@ void config_free(struct config *c);
 
 /* The site of that name; NULL: there is none. */
 const struct site_conf *config_site(const struct config *c, const char *name);
+
+/* Whether two sites share what they own: they are of one group, or one takes over the other. */
+bool config_same_place(const struct site_conf *a, const struct site_conf *b);
+/* Whether what both have goes by the other one, as long as that has it. */
+bool config_stands_back(const struct config *c, const struct site_conf *site);
 
 /* Inside addresses of a block: the hub has the first host address, the site the second. */
 struct ip_addr config_inside_hub(const struct ip_prefix *inside);

@@ -166,6 +166,8 @@ const struct walk_field options_site[] = {
 		.effect = CHANGE_SITE},
 	{"asn", TYPE(asn, "1 to 4294967294"), SITE(asn), .effect = CHANGE_SESSION},
 	{"group", TYPE(name, "a name"), SITE(group), .effect = CHANGE_LIVE},
+	{"takes_over", TYPE(name, "a name"), SITE(takes_over), .effect = CHANGE_LIVE},
+	{"takes_over_now", SWITCH, SITE(takes_over_now), .initial = "false", .effect = CHANGE_LIVE},
 	{"labels", TYPE(labels, "a mapping of words to text"), SITE(labels), .effect = CHANGE_LIVE},
 	{"address", TYPE(address, "an address, or any"), SITE(address), .effect = CHANGE_ELSEWHERE},
 	{"outer", TYPE(family, "ipv4 or ipv6"), SITE(outer_family), .effect = CHANGE_TUNNEL},

@@ -138,9 +138,74 @@ static bool overlap(const struct ip_prefix *a, const struct ip_prefix *b)
 	return prefix_covers(a, b) || prefix_covers(b, a);
 }
 
-static bool same_place(const struct site_conf *a, const struct site_conf *b)
+bool config_same_place(const struct site_conf *a, const struct site_conf *b)
 {
-	return a == b || (a->group[0] && !strcmp(a->group, b->group));
+	return a == b || (a->group[0] && !strcmp(a->group, b->group)) ||
+	       !strcmp(a->takes_over, b->name) || !strcmp(b->takes_over, a->name);
+}
+
+bool config_stands_back(const struct config *c, const struct site_conf *site)
+{
+	if (site->takes_over[0])
+		return !site->takes_over_now;
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].takes_over, site->name))
+			return c->sites[i].takes_over_now;
+	}
+	return false;
+}
+
+/* Of which there is one at most; NULL: none. */
+static const struct site_conf *taken_over_by(
+	const struct config *c, const char *name, const struct site_conf *but)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (&c->sites[i] != but && !strcmp(c->sites[i].takes_over, name))
+			return &c->sites[i];
+	}
+	return NULL;
+}
+
+static const struct site_conf *site_named(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, name))
+			return &c->sites[i];
+	}
+	return NULL;
+}
+
+static bool check_takeover(struct walk *w, const struct draft *d, unsigned int s)
+{
+	const struct site_conf *site = &d->config->sites[s], *old, *another;
+	const yaml_node_t *node = walk_find(w, d->sites[s], "takes_over");
+
+	if (!site->takes_over[0])
+		return !site->takes_over_now ||
+		       walk_fail(w, d->sites[s], "site '%s': takes_over_now needs takes_over",
+			       site->name);
+	old = site_named(d->config, site->takes_over);
+	another = taken_over_by(d->config, site->takes_over, site);
+	if (!old || old == site)
+		return walk_fail(w, node, "site '%s': takes_over: %s '%s'", site->name,
+			old ? "another site is expected, and not" : "there is no site",
+			site->takes_over);
+	if (old->takes_over[0] || another)
+		return walk_fail(w, node,
+			"site '%s': takes_over: site '%s' %s site '%s', and one after the other is "
+			"migrated",
+			site->name, old->name, another ? "is taken over by" : "takes over",
+			another ? another->name : old->takes_over);
+	if (site->group[0] && strcmp(site->group, old->group))
+		return walk_fail(w, node,
+			"site '%s': takes_over: as long as it takes over site '%s' it is in the "
+			"group of that one",
+			site->name, old->name);
+	return site->routing == old->routing ||
+	       walk_fail(w, node,
+		       "site '%s': takes_over: it has routing '%s' and site '%s' another: a static "
+		       "route goes before BGP, so that neither could stand back",
+		       site->name, site->routing == ROUTING_STATIC ? "static" : "bgp", old->name);
 }
 
 /* It would own what all others have. */
@@ -206,7 +271,7 @@ static bool check_claim(
 		const struct networks_conf *n = &c->sites[other].prefixes;
 
 		for (unsigned int i = 0;
-			i < n->count && !same_place(&c->sites[s], &c->sites[other]); i++) {
+			i < n->count && !config_same_place(&c->sites[s], &c->sites[other]); i++) {
 			if (overlap(&n->prefixes[i], claim))
 				return walk_fail(w, d->sites[s],
 					"site '%s': prefix %s overlaps %s of site '%s' (%s)",
@@ -275,7 +340,7 @@ static unsigned int rival(const struct config *c, unsigned int s, const struct i
 	for (unsigned int o = 0; o < c->site_count; o++) {
 		const struct site_conf *other = &c->sites[o];
 
-		if (same_place(&c->sites[s], other))
+		if (config_same_place(&c->sites[s], other))
 			continue;
 		for (unsigned int i = 0; i < other->statics.count; i++) {
 			if (prefix_equal(&other->statics.prefixes[i], p))
@@ -352,6 +417,7 @@ static bool check_site_routing(struct walk *w, const struct draft *d, unsigned i
 		ok &= check_claim_len(w, d, s, &site->prefixes.prefixes[i]) &&
 		      check_claim(w, d, s, &site->prefixes.prefixes[i]);
 	ok &= check_accept(w, d, s);
+	ok &= check_takeover(w, d, s);
 	for (unsigned int i = 0; i < site->statics.count; i++)
 		ok &= check_static(w, d, s, &site->statics.prefixes[i]);
 	return ok;

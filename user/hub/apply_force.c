@@ -54,6 +54,7 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 		}
 	}
 	hub_tunnels_moved(h);
+	hub_takeovers_set(h);
 	hub_claims_collect(h);
 	hub_sites_settle(h);
 	hub_sources_set(h);

@@ -318,6 +318,7 @@ void hub_begin(struct hub *h, bool verbose)
 	for (uint32_t i = 0; i < h->config->site_count; i++)
 		hub_site_add(h, &h->config->sites[i], revision_slot(h, h->config->sites[i].name));
 	hub_programs_ask(h, false);
+	hub_takeovers_set(h);
 	hub_claims_collect(h);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);

@@ -52,6 +52,8 @@ enum api_verb {
 	API_SITE_PUT,
 	API_SITE_DELETE,
 	API_SITE_ADOPT,
+	API_SITE_MIGRATION,
+	API_SITE_MIGRATE,
 	API_SITE_EXPORT,
 	API_SITE_IMPORT,
 	API_HUB_SHOW,
@@ -65,8 +67,9 @@ enum api_verb {
 #define API_IMPORT_PATH "/v1/import"
 #define API_ANSWER_MAX  (48u << 20) /* bytes of one: room for all routes */
 #define API_WAITING_MAX                                                                            \
-	(4u << 20)            /* bytes of them; while more wait for api, hub does not hear it */
-#define API_EFFECT_SIZE    20 /* of what an effect is called */
+	(4u << 20) /* bytes of them; while more wait for api, hub does not hear it */
+#define API_STEP_SIZE      12
+#define API_EFFECT_SIZE    20                    /* of what an effect is called */
 #define API_FAILURE_SIZE   (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
 #define API_EVENTS_MAX     1000                  /* of one answer */
 #define API_EVENTS_USUAL   100
@@ -121,6 +124,8 @@ struct imsg_api_request {
 	uint32_t verb;             /* enum api_verb */
 	int32_t tunnel;            /* 0, 1, or -1 for both */
 	char site[SITE_NAME_SIZE]; /* "" for all */
+	char new[SITE_NAME_SIZE];  /* of migrations: whereto; "": of no other verb */
+	char step[API_STEP_SIZE];  /* of those; "": not said */
 	struct ip_prefix prefix;   /* of a route */
 	uint32_t since_s;          /* a report of so many seconds; 0: of the last one */
 	uint64_t revisions[2];     /* 0: not named */

@@ -65,6 +65,8 @@ enum verb_option {
 	VERB_LOCAL = 1 << 20,       /* not over TCP: it is about keys, or who may what */
 	VERB_EVENTS = 1 << 21,      /* --since, --kind: of which time, and what */
 	VERB_AROUND = 1 << 22,      /* --around: of which time */
+	VERB_NEW = 1 << 23,         /* another site is named behind the first one */
+	VERB_STEP = 1 << 24,        /* and then a step of moving from one to the other */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

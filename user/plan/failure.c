@@ -257,7 +257,7 @@ static unsigned int other_way(
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		const struct site *other = m->sites[i];
 
-		if (other && site->conf.group[0] && !strcmp(other->conf.group, site->conf.group) &&
+		if (other && other != site && config_same_place(&other->conf, &site->conf) &&
 			tunnel_is_routed(other, t) && !hits(f, other, t))
 			return t;
 	}

@@ -80,8 +80,7 @@ static int by_prefix(const void *a, const void *b)
 
 static bool are_one(const struct prefix_claim *a, const struct prefix_claim *b)
 {
-	return a->site == b->site ||
-	       (a->site && b->site && a->site->group[0] && !strcmp(a->site->group, b->site->group));
+	return a->site == b->site || (a->site && b->site && config_same_place(a->site, b->site));
 }
 
 static void tell(

@@ -9,6 +9,7 @@
 #include "base/bus_event.h"
 #include "plan/failure.h"
 #include "plan/findings.h"
+#include "plan/migration.h"
 #include "plan/plan.h"
 #include "state/model.h"
 
@@ -60,6 +61,9 @@ json_t *view_plan(const struct plan *plan, const struct findings *found, json_t 
 
 /* What an outage would do. */
 json_t *view_failure(const struct model *m, const struct failure_effect *e);
+
+/* How far moving from one site to another is. */
+json_t *view_migration(const struct migration *g);
 
 /* Where the document of a site is. */
 struct document_view {

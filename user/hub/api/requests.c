@@ -450,6 +450,8 @@ static json_t *(*const answers[API_VERBS])(
 	[API_SITE_PUT] = site_put,
 	[API_SITE_DELETE] = site_delete,
 	[API_SITE_ADOPT] = site_adopt,
+	[API_SITE_MIGRATION] = site_migration,
+	[API_SITE_MIGRATE] = site_migrate,
 	[API_SITE_EXPORT] = site_export,
 	[API_SITE_IMPORT] = site_import,
 	[API_HUB_SHOW] = hub_show,

@@ -11,6 +11,7 @@
 typedef json_t *site_verb(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
 site_verb site_create, site_set, site_put, site_delete, site_adopt; /* site_change.c */
+site_verb site_migration, site_migrate;                             /* migrate.c */
 site_verb site_list, site_document;                                 /* site_documents.c */
 site_verb site_import, site_export;                                 /* import.c */
 site_verb hub_set, hub_show;                                        /* hub_change.c */

@@ -129,6 +129,8 @@ const struct imsg_row data_reports[] = {
 
 static const struct imsg_field request_fields[] = {
 	IMSG_TEXT(struct imsg_api_request, site),
+	IMSG_TEXT(struct imsg_api_request, new),
+	IMSG_TEXT(struct imsg_api_request, step),
 	IMSG_TEXT(struct imsg_api_request, bearer),
 	IMSG_TEXT(struct imsg_api_request, secret),
 	IMSG_TEXT(struct imsg_api_request, token),

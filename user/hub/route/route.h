@@ -68,6 +68,9 @@ const char *hub_share_refusal(struct hub *h, const struct imsg_route *route);
  */
 void hub_group_choose(struct hub *h, struct site *site);
 
+/* A site that takes over another one is in its group: when groups were chosen, before anything is judged by them. */
+void hub_takeovers_set(struct hub *h);
+
 /* Gathers whose prefixes are whose from the configuration of all sites (site.prefixes). */
 void hub_claims_collect(struct hub *h);
 

@@ -59,6 +59,19 @@ void hub_group_choose(struct hub *h, struct site *site)
 	} while (is_group_taken(h, site, site->group));
 }
 
+void hub_takeovers_set(struct hub *h)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		struct site *site = h->model.sites[i];
+		const struct site *old = site && site->conf.takes_over[0]
+						 ? site_find(&h->model, site->conf.takes_over)
+						 : NULL;
+
+		if (old)
+			site->group = old->group;
+	}
+}
+
 void hub_claims_collect(struct hub *h)
 {
 	claims_clear(&h->rules->claims);

@@ -177,7 +177,7 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 
 	memcpy(&old, &site->conf, sizeof(old));
 	memcpy(&site->conf, conf, sizeof(*conf));
-	if (strcmp(old.group, conf->group))
+	if (strcmp(old.group, conf->group) || strcmp(old.takes_over, conf->takes_over))
 		hub_group_choose(h, site);
 	if (strcmp(old.bgp_password, conf->bgp_password)) {
 		/* What was wrong with the signatures was so with the other password. */

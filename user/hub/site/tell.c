@@ -170,7 +170,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	n->max_prefixes_in = site->conf.max_prefixes_in;
 	n->max_prefixes_out = site->conf.max_prefixes_out;
 	n->med_out = med_out(h, site, t);
-	n->draining = site->tunnels[t].draining;
+	n->draining = site->tunnels[t].draining || config_stands_back(h->config, &site->conf);
 	n->group = site->group;
 	n->allow_default = site->conf.allow_default;
 	n->share_default = site->conf.share_default;

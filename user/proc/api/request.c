@@ -39,6 +39,8 @@ static const struct parameter {
 		DRY_RUN,
 		ALLOW,
 		FAIL,
+		NEW_SITE,
+		STEP,
 		KINDS,
 		FROM,
 		UNTIL,
@@ -71,6 +73,8 @@ static const struct parameter {
 	{"dry_run", DRY_RUN, 0, VERB_DRY_RUN},
 	{"allow", ALLOW, 0, VERB_ALLOW},
 	{"fail", FAIL, 0, VERB_FAIL},
+	{"new", NEW_SITE, 0, VERB_NEW},
+	{"step", STEP, 0, VERB_STEP},
 	{"kind", KINDS, 0, VERB_EVENTS},
 	{"since", FROM, 0, VERB_EVENTS},
 	{"until", UNTIL, 0, VERB_EVENTS},
@@ -209,6 +213,17 @@ static bool read_effect(const char *text, char effect[API_EFFECT_SIZE])
 }
 
 /* What it means is hub's to say. */
+static bool read_step(const char *text, char step[API_STEP_SIZE])
+{
+	size_t len = strlen(text);
+
+	if (!len || len >= API_STEP_SIZE || text[strspn(text, "abcdefghijklmnopqrstuvwxyz")])
+		return false;
+	memcpy(step, text, len + 1);
+	return true;
+}
+
+/* The same. */
 static bool read_failure(const char *text, char fail[API_FAILURE_SIZE])
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -303,6 +318,12 @@ static const char *take_value(
 		return read_failure(text_of(v), r->fail)
 			       ? NULL
 			       : "hub, endpoint:0, site:NAME or tunnel:NAME/0 is expected";
+	case NEW_SITE:
+		return read_site(text_of(v), r->new) ? NULL : "no site has such a name";
+	case STEP:
+		return read_step(text_of(v), r->step)
+			       ? NULL
+			       : "prepare, shift, finish or back is expected";
 	case KINDS:
 		return request_kinds(text_of(v), &r->kinds);
 	case FROM:
@@ -561,6 +582,11 @@ static bool is_whole(const struct verb_row *verb, const struct reading *r)
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "a role is expected");
 	if (verb->object == OBJECT_NEW_SITE && !q->site[0])
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "the name of the site is expected");
+	if (verb->options & VERB_NEW && !q->new[0])
+		return refuse(r->why, PROBLEM_BAD_REQUEST, "the new site is expected ('new')");
+	if (verb->options & VERB_STEP && !q->step[0])
+		return refuse(r->why, PROBLEM_BAD_REQUEST,
+			"a step is expected: prepare, shift, finish or back");
 	if (!q->rows && verb->options & VERB_SITES)
 		return refuse(r->why, PROBLEM_BAD_REQUEST, "sites are expected");
 	if (!q->rows && (verb->options & VERB_DOCUMENT ||
