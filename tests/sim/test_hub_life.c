@@ -4,6 +4,8 @@
 
 #include "bgp/bfd/packet.h"
 
+#include <arpa/inet.h>
+
 #define SITES WORLD_SITE("one", "1", "") WORLD_SITE("two", "2", "")
 #define PEER1 "169.254.101.2/32" /* inside address of site one, tunnel 0 */
 
@@ -208,6 +210,40 @@ static void bgp_is_waited_for(void **state)
 }
 
 /* RFC 5880: a session goes on with the next process once, and not when its tunnel went down meanwhile. */
+/* What is not had, a socket or a copy of it, is said once, and had when it can be. */
+static void bfd_begins_when_there_is_a_socket(void **state)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+		.sin_port = htons(3784),
+		.sin_addr.s_addr = inet_addr("169.254.101.1")};
+	int taken = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct imsg_bgp_neighbor *n;
+
+	(void)state;
+	assert_int_equal(setsockopt(taken, IPPROTO_IP, IP_FREEBIND, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(bind(taken, (struct sockaddr *)&at, sizeof(at)), 0);
+	world_configure("", WORLD_SITE("one", "1", "    bfd: on\n"));
+	world_forget();
+	world_apply();
+	n = world_told(PROCESS_BGP, IMSG_BGP_NEIGHBOR, 0);
+	assert_non_null(n);
+	assert_int_equal(n->bfd_multiplier, 0);
+	assert_true(world_state(0)->no_bfd);
+	assert_false(world_state(1)->no_bfd);
+	world_second();
+	assert_true(world_state(0)->no_bfd);
+	close(taken);
+	world_forget();
+	world_second();
+	n = world_told(PROCESS_BGP, IMSG_BGP_NEIGHBOR, 0);
+	assert_non_null(n);
+	assert_int_equal(n->bfd_multiplier, 3);
+	assert_false(world_state(0)->no_bfd);
+	world_forget();
+	world_second();
+	assert_int_equal(world_count(PROCESS_BGP, IMSG_BGP_NEIGHBOR), 0);
+}
+
 static void a_bfd_session_is_handed_on_once(void **state)
 {
 	const struct imsg_bgp_neighbor *n;
@@ -380,6 +416,7 @@ int main(int argc, char **argv)
 		TEST(data_hands_on),
 		TEST(data_that_ends_young_is_not_believed),
 		TEST(bgp_is_waited_for),
+		TEST(bfd_begins_when_there_is_a_socket),
 		TEST(a_bfd_session_is_handed_on_once),
 		TEST(without_ike_packets_flow),
 		TEST(the_end_has_an_order),

@@ -251,6 +251,7 @@ void hub_second(struct hub *h)
 	hub_md5_look(h, now);
 	hub_half_open_look(h, now);
 	bfd_sockets_look(h->bfd_sockets, now);
+	hub_bfd_again(h);
 	if (hub_connected_look(h, now))
 		hub_sources_set(h);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);

@@ -101,6 +101,7 @@ struct site_tunnel {
 	uint64_t ike_refs;    /* of the references to keys by which ike has it; 0: it has not */
 	uint64_t md5_print;   /* of the password that the kernel has for its session; 0: none */
 	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
+	bool no_bfd;          /* BFD is configured, and there is no socket for it */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool moves;           /* it has ended, and begins again at another outside address */
 	bool undrain;         /* no longer, once it carries */

@@ -2,7 +2,6 @@
 #include "hub/site/bfd_sockets.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "sluice/abi.h"
 
 #include <errno.h>
@@ -71,8 +70,7 @@ static int open_at(const char *device, const struct ip_addr *local)
 	socklen_t len = endpoint_to_sockaddr(&at, &ss);
 	bool v4 = local->family == AF_INET;
 	int on = 1, size = RECEIVE_BYTES;
-	int fd = socket(local->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	char text[ENDPOINT_STR_SIZE];
+	int fd = socket(local->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
 
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) &&
 		!setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT,
@@ -83,9 +81,10 @@ static int open_at(const char *device, const struct ip_addr *local)
 			fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) &&
 		!bind(fd, (struct sockaddr *)&ss, len))
 		return fd;
-	log_error("BFD: no socket for %s: %s", endpoint_format(&at, text), strerror(errno));
+	error = errno;
 	if (fd >= 0)
 		close(fd);
+	errno = error;
 	return -1;
 }
 

@@ -39,6 +39,8 @@ void hub_sample(struct hub *h);
 void hub_sites_send(struct hub *h, struct process *p);
 /* To bgp: all that the configuration and operators say of a neighbour. */
 void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t);
+/* The same of those that lack a socket for BFD, which there may be now. */
+void hub_bfd_again(struct hub *h);
 /* To bgp and its BFD: the tunnel carries, or no longer does. */
 void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
 /* Tells ike and bgp of a tunnel again. */

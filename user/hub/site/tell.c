@@ -14,6 +14,7 @@
 #include "ipc/msg_ike.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,6 +150,35 @@ static void set_password(struct hub *h, const struct site *site, struct bgp_neig
 		site->conf.name, site->conf.bgp_password);
 }
 
+/* `fd` -1 with errno: there is none, which is tried again each second, and told once. */
+static void note_bfd(
+	struct hub *h, const struct site *site, unsigned int t, int fd, const struct ip_addr *own)
+{
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel_number(site, t));
+	bool lacks = site->conf.bfd.multiplier && fd < 0;
+	const char *why = strerror(errno);
+	char text[ADDR_STR_SIZE];
+
+	if (lacks && !state->no_bfd)
+		log_error("site %s tunnel %u: BFD: no socket at %s: %s; its session runs without, "
+			  "and it is tried again each second",
+			site->conf.name, t, addr_format(own, text), why);
+	else if (state->no_bfd && fd >= 0)
+		log_info("site %s tunnel %u: BFD: the socket at %s is there now", site->conf.name,
+			t, addr_format(own, text));
+	state->no_bfd = lacks;
+}
+
+void hub_bfd_again(struct hub *h)
+{
+	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
+		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
+			if (h->model.sites[i]->tunnels[t].no_bfd)
+				hub_bgp_neighbor_send(h, h->model.sites[i], t);
+		}
+	}
+}
+
 void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t)
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
@@ -194,6 +224,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 		bfd = bfd_sockets_get(h->bfd_sockets, link_name(h->link), own);
 	else
 		bfd_sockets_leave(h->bfd_sockets, own, clock_now());
+	note_bfd(h, site, t, bfd, own);
 	if (bfd >= 0) {
 		m.bfd_interval_us = site->conf.bfd.interval_us;
 		m.bfd_multiplier = site->conf.bfd.multiplier;
