@@ -123,11 +123,16 @@ enum imsg_type {
 	IMSG_WATCH_DIRECTORY, /* none, fd: where the history is kept */
 	IMSG_EVENT,           /* struct bus_event */
 	IMSG_WATCH_QUERY,     /* struct imsg_watch_query, bytes */
+	IMSG_SAMPLE,          /* struct imsg_watch_sample */
+	IMSG_WATCH_SUM_QUERY, /* struct imsg_watch_sum_query, bytes */
 	/* watch -> hub */
-	IMSG_WATCH_OPEN,   /* struct imsg_watch_open */
-	IMSG_WATCH_STORED, /* struct imsg_watch_stored */
-	IMSG_WATCH_EVENT,  /* struct imsg_watch_event: of the answer to a query */
-	IMSG_WATCH_END,    /* struct imsg_watch_end: that was all of it */
+	IMSG_WATCH_OPEN,    /* struct imsg_watch_open */
+	IMSG_WATCH_STORED,  /* struct imsg_watch_stored */
+	IMSG_WATCH_SAMPLED, /* struct imsg_watch_sampled */
+	IMSG_WATCH_EVENT,   /* struct imsg_watch_event: of the answer to a query */
+	IMSG_WATCH_SUM,     /* struct imsg_watch_sum: of the answer to a sum query */
+	IMSG_WATCH_POINTS,  /* struct imsg_watch_points: the same */
+	IMSG_WATCH_END,     /* struct imsg_watch_end: that was all of it */
 
 	IMSG_TYPES
 };

@@ -4,6 +4,7 @@
 #define SLUICE_IPC_MSG_WATCH_H
 
 #include "base/bus_event.h"
+#include "base/sample.h"
 #include "ipc/imsg.h"
 
 #include <stdbool.h>
@@ -41,6 +42,54 @@ struct imsg_watch_end {
 	uint32_t query;
 	bool failed; /* the history cannot be read */
 	bool more;   /* there are more than were asked for */
+};
+
+/* A minute of a site, "" of the hub: over what was said of it before. */
+struct imsg_watch_sample {
+	char site[SITE_NAME_SIZE];
+	struct sample sample;
+};
+
+/* All samples of minutes before that are on the disk. */
+struct imsg_watch_sampled {
+	uint64_t before_s;
+};
+
+#define WATCH_POINTS_MAX 200
+
+/* Sums of samples, and of parts of the time where points are wanted. Names of sites follow, SITE_NAME_SIZE bytes each. */
+struct imsg_watch_sum_query {
+	uint32_t id;
+	uint32_t points; /* 0: none */
+	uint32_t sites;  /* how many names follow */
+	uint64_t from_s, to_s;
+};
+
+enum { WATCH_MEDIAN, WATCH_P95, WATCH_P99, WATCH_PERCENTILES };
+
+/* One for each site that was named, if there is anything of it. */
+struct imsg_watch_sum {
+	uint32_t query;
+	uint32_t step_s; /* of the samples: what is said of minutes is of so long */
+	char site[SITE_NAME_SIZE];
+	uint64_t from_s, covered_s; /* the first sample, and how long all of them are */
+	struct sample sum;
+	uint64_t kbps[2][WATCH_PERCENTILES]; /* delivered, of each direction, over the samples */
+	struct {
+		uint64_t at_s;                        /* 0: there was no traffic */
+		uint64_t offered, delivered, dropped; /* bytes */
+	} worst[2];                                   /* sample, of each direction */
+};
+
+/* The points of one site, the oldest first. */
+struct imsg_watch_points {
+	uint32_t query;
+	uint32_t count;
+	struct watch_point {
+		uint32_t covered_s; /* 0: nothing is known */
+		uint32_t up_s[TUNNELS_PER_SITE];
+		uint64_t offered[2], delivered[2], dropped[2]; /* bytes */
+	} points[WATCH_POINTS_MAX];
 };
 
 #endif

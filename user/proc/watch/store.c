@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION    1 /* of the tables */
+#define VERSION    2 /* of the tables */
 #define FILE_NAME  "events.db"
 #define ASIDE      "events.db.aside"
 #define RESERVE    "reserve"
@@ -27,7 +27,10 @@ static const char tables[] =
 	"CREATE INDEX IF NOT EXISTS events_site ON events (site, number);"
 	"CREATE INDEX IF NOT EXISTS events_kind ON events (kind, number);"
 	"CREATE INDEX IF NOT EXISTS events_time ON events (time);"
-	"PRAGMA user_version = 1;"
+	"CREATE TABLE IF NOT EXISTS samples ("
+	" site TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, pack BLOB NOT NULL,"
+	" PRIMARY KEY (site, step, at)) WITHOUT ROWID;"
+	"PRAGMA user_version = 2;"
 	"COMMIT;";
 
 /* No file but this one and its log is opened: the index of the log is in memory. */
@@ -117,7 +120,9 @@ static void close_database(struct store *s)
 	sqlite3_finalize(s->begin);
 	sqlite3_finalize(s->commit);
 	sqlite3_finalize(s->rollback);
-	s->insert = s->begin = s->commit = s->rollback = NULL;
+	sqlite3_finalize(s->get_pack);
+	sqlite3_finalize(s->put_pack);
+	s->insert = s->begin = s->commit = s->rollback = s->get_pack = s->put_pack = NULL;
 	sqlite3_close(s->db);
 	s->db = NULL;
 }
@@ -147,6 +152,8 @@ static bool prepare(struct store *s)
 		{"BEGIN IMMEDIATE", &s->begin},
 		{"COMMIT", &s->commit},
 		{"ROLLBACK", &s->rollback},
+		{"SELECT pack FROM samples WHERE site = ? AND step = ? AND at = ?", &s->get_pack},
+		{"INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?)", &s->put_pack},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -319,7 +326,7 @@ static uint64_t part(const struct store *s)
 
 /* ---- write ---- */
 
-static bool run(sqlite3_stmt *q)
+bool store_run(sqlite3_stmt *q)
 {
 	int r = sqlite3_step(q);
 
@@ -342,7 +349,7 @@ static bool insert(struct store *s, const struct bus_event *e)
 	sqlite3_bind_text(q, 9, e->detail, -1, SQLITE_STATIC);
 	sqlite3_bind_text(q, 10, e->actor, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(q, 11, e->left_out);
-	if (!run(q))
+	if (!store_run(q))
 		return false;
 	if (!sqlite3_changes(s->db))
 		return true; /* it is there */
@@ -357,7 +364,7 @@ static bool insert(struct store *s, const struct bus_event *e)
 static int write_all(struct store *s, const struct bus_event *events, size_t count, uint64_t lose)
 {
 	char ignored[STORE_WHY_SIZE];
-	bool ok = run(s->begin);
+	bool ok = store_run(s->begin);
 	int r;
 
 	if (lose)
@@ -366,12 +373,12 @@ static int write_all(struct store *s, const struct bus_event *events, size_t cou
 		ok = insert(s, &events[i]);
 	while (ok && s->events > s->options.events_max)
 		ok = lose_oldest(s, part(s));
-	ok = ok && run(s->commit);
+	ok = ok && store_run(s->commit);
 	if (ok)
 		return SQLITE_OK;
 	r = sqlite3_errcode(s->db);
 	if (!sqlite3_get_autocommit(s->db))
-		(void)run(s->rollback);
+		(void)store_run(s->rollback);
 	if (!is_corrupt(r))
 		(void)count_all(s, ignored);
 	return r ? r : SQLITE_ERROR;

@@ -55,4 +55,32 @@ bool store_read(struct store *s, const struct imsg_watch_query *q,
 	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
 	char why[STORE_WHY_SIZE]);
 
+/* ---- samples.c: a row for each site and 60 samples: of a minute, of five, of an hour ---- */
+
+#define STORE_STEPS 3
+extern const struct store_step {
+	uint32_t step_s;
+	uint32_t days; /* that they are kept */
+} store_steps[STORE_STEPS];
+
+/* Minutes. What is said twice is said over. As store_write(). */
+bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
+	char why[STORE_WHY_SIZE]);
+
+/* Forgets packs of sites that have no new ones; those that have lose old ones as they get new ones. */
+void store_expire_samples(struct store *s, uint64_t now_s);
+
+/*
+ * Calls f for each sample of a site that begins within a time, the oldest first, as fine as all of that time has; what is not
+ * summed up yet comes as minutes. False with a sentence.
+ */
+bool store_each_sample(struct store *s, const char *site, uint64_t from_s, uint64_t to_s,
+	uint64_t now_s, void (*f)(void *context, const struct sample *sample, uint32_t step_s),
+	void *context, char why[STORE_WHY_SIZE]);
+
+/* sum.c: the sum of it; points: where not NULL, in parts of the time. */
+bool store_sum(struct store *s, const struct imsg_watch_sum_query *q, const char *site,
+	uint64_t now_s, struct imsg_watch_sum *sum, struct imsg_watch_points *points,
+	char why[STORE_WHY_SIZE]);
+
 #endif

@@ -15,7 +15,7 @@ struct site_count {
 struct store {
 	struct store_options options;
 	sqlite3 *db;
-	sqlite3_stmt *insert, *begin, *commit, *rollback;
+	sqlite3_stmt *insert, *begin, *commit, *rollback, *get_pack, *put_pack;
 	uint64_t newest, events;
 	struct site_count *sites; /* who has how many */
 	size_t site_count, site_room;
@@ -27,6 +27,9 @@ void store_set_aside(struct store *s, const char *why);
 
 /* Whether what SQLite said last is that the file is of no use. */
 bool store_is_corrupt(const struct store *s);
+
+/* Whether a statement has come to its end; it can be run again. */
+bool store_run(sqlite3_stmt *q);
 
 /* A sentence of what SQLite says. Returns false. */
 bool store_fail(struct store *s, const char *what, char why[STORE_WHY_SIZE]);

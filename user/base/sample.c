@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/sample.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define VERSION 1
+
+static_assert(SAMPLE_FIELDS <= 64, "a bit for each says whether it is there");
+
+bool sample_is_worse(const struct sample *a, const struct sample *b, unsigned int d)
+{
+	const uint64_t *x = &a->v[SAMPLE_WORST + 3 * d], *y = &b->v[SAMPLE_WORST + 3 * d];
+
+	return x[0] != y[0] ? x[0] > y[0] : x[1] > y[1];
+}
+
+void sample_add(struct sample *sum, const struct sample *s)
+{
+	for (unsigned int d = 0; d < 2; d++) {
+		if (!s->v[SAMPLE_WORST_AT + d] ||
+			(sum->v[SAMPLE_WORST_AT + d] && !sample_is_worse(s, sum, d)))
+			continue;
+		sum->v[SAMPLE_WORST_AT + d] = s->v[SAMPLE_WORST_AT + d];
+		memcpy(&sum->v[SAMPLE_WORST + 3 * d], &s->v[SAMPLE_WORST + 3 * d],
+			3 * sizeof(s->v[0]));
+	}
+	for (int i = 0; i < SAMPLE_FIELDS; i++) {
+		if (i < SAMPLE_WORST_AT || i >= SAMPLE_DROPS)
+			sum->v[i] += s->v[i];
+	}
+}
+
+uint64_t sample_pack_at(uint64_t at_s, uint32_t step_s)
+{
+	uint64_t span = (uint64_t)step_s * SAMPLES_IN_PACK;
+
+	return at_s / span * span;
+}
+
+void sample_pack_put(struct sample_pack *p, const struct sample *s)
+{
+	uint64_t i = (s->at_s - p->at_s) / p->step_s;
+
+	if (s->at_s < p->at_s || i >= SAMPLES_IN_PACK)
+		return;
+	p->samples[i] = *s;
+	p->samples[i].at_s = p->at_s + i * p->step_s;
+	p->there[i] = true;
+}
+
+/* ---- bytes: where it stands, a bit for each number that is not 0, and these, 7 bits a byte ---- */
+
+static size_t write_number(uint8_t *to, uint64_t n)
+{
+	size_t len = 0;
+
+	for (; n >= 0x80; n >>= 7)
+		to[len++] = (uint8_t)(n | 0x80);
+	to[len++] = (uint8_t)n;
+	return len;
+}
+
+/* NULL: it does not end. */
+static const uint8_t *read_number(const uint8_t *at, const uint8_t *end, uint64_t *n)
+{
+	*n = 0;
+	for (unsigned int shift = 0; at < end && shift < 64; shift += 7) {
+		*n |= (uint64_t)(*at & 0x7f) << shift;
+		if (!(*at++ & 0x80))
+			return at;
+	}
+	return NULL;
+}
+
+size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_SIZE])
+{
+	size_t len = 0;
+
+	bytes[len++] = VERSION;
+	for (unsigned int i = 0; i < SAMPLES_IN_PACK; i++) {
+		uint64_t bits = 0;
+
+		if (!p->there[i])
+			continue;
+		bytes[len++] = (uint8_t)i;
+		for (int f = 0; f < SAMPLE_FIELDS; f++)
+			bits |= (uint64_t)(p->samples[i].v[f] != 0) << f;
+		len += write_number(bytes + len, bits);
+		for (int f = 0; f < SAMPLE_FIELDS; f++) {
+			uint64_t n = p->samples[i].v[f];
+
+			/* Seconds of a time that is known but for a few. */
+			if (n && (f == SAMPLE_WORST_AT || f == SAMPLE_WORST_AT + 1))
+				n = n > p->at_s ? n - p->at_s + 1 : 1;
+			if (n)
+				len += write_number(bytes + len, n);
+		}
+	}
+	return len;
+}
+
+static const uint8_t *read_sample(struct sample_pack *p, const uint8_t *at, const uint8_t *end)
+{
+	unsigned int i = *at++;
+	struct sample s = {0};
+	uint64_t bits;
+
+	at = i < SAMPLES_IN_PACK ? read_number(at, end, &bits) : NULL;
+	for (int f = 0; at && f < SAMPLE_FIELDS; f++) {
+		if (!(bits >> f & 1))
+			continue;
+		at = read_number(at, end, &s.v[f]);
+		if (f == SAMPLE_WORST_AT || f == SAMPLE_WORST_AT + 1)
+			s.v[f] += p->at_s - 1;
+	}
+	if (!at)
+		return NULL;
+	s.at_s = p->at_s + (uint64_t)i * p->step_s;
+	sample_pack_put(p, &s);
+	return at;
+}
+
+bool sample_pack_read(struct sample_pack *p, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *at = bytes + 1, *end = bytes + len;
+
+	memset(p->there, 0, sizeof(p->there));
+	if (!len || bytes[0] != VERSION)
+		return false;
+	while (at && at < end)
+		at = read_sample(p, at, end);
+	if (!at)
+		memset(p->there, 0, sizeof(p->there));
+	return at;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sum of samples, and how they are spread. */
+#include "proc/watch/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct summing {
+	const struct imsg_watch_sum_query *q;
+	struct imsg_watch_sum *sum;
+	struct imsg_watch_points *points;
+	uint64_t *kbps[2]; /* of each sample, delivered */
+	size_t count, room;
+};
+
+static void note_rate(struct summing *c, const struct sample *s, uint32_t step_s)
+{
+	if (c->count == c->room) {
+		c->room = c->room ? c->room * 2 : 1024;
+		for (int d = 0; d < 2; d++) {
+			c->kbps[d] = realloc(c->kbps[d], c->room * sizeof(uint64_t));
+			if (!c->kbps[d])
+				abort();
+		}
+	}
+	for (int d = 0; d < 2; d++)
+		c->kbps[d][c->count] = s->v[SAMPLE_DELIVERED + d] * 8 / 1000 / step_s;
+	c->count++;
+}
+
+/* In which most was dropped or, if nothing was, most was offered. */
+static void note_worst(struct imsg_watch_sum *sum, const struct sample *s)
+{
+	for (int d = 0; d < 2; d++) {
+		uint64_t offered = s->v[SAMPLE_OFFERED + d], dropped = s->v[SAMPLE_DROPPED + d];
+
+		if (!offered && !dropped)
+			continue;
+		if (sum->worst[d].at_s &&
+			(dropped != sum->worst[d].dropped ? dropped < sum->worst[d].dropped
+							  : offered <= sum->worst[d].offered))
+			continue;
+		sum->worst[d].at_s = s->at_s;
+		sum->worst[d].offered = offered;
+		sum->worst[d].delivered = s->v[SAMPLE_DELIVERED + d];
+		sum->worst[d].dropped = dropped;
+	}
+}
+
+static void add_point(struct summing *c, const struct sample *s, uint32_t step_s)
+{
+	uint64_t span = c->q->to_s - c->q->from_s;
+	struct watch_point *p =
+		&c->points->points[(s->at_s - c->q->from_s) * c->points->count / span];
+
+	p->covered_s += step_s;
+	for (int t = 0; t < TUNNELS_PER_SITE; t++)
+		p->up_s[t] += (uint32_t)s->v[SAMPLE_UP + t];
+	for (int d = 0; d < 2; d++) {
+		p->offered[d] += s->v[SAMPLE_OFFERED + d];
+		p->delivered[d] += s->v[SAMPLE_DELIVERED + d];
+		p->dropped[d] += s->v[SAMPLE_DROPPED + d];
+	}
+}
+
+static void add(void *context, const struct sample *s, uint32_t step_s)
+{
+	struct summing *c = context;
+
+	if (!c->sum->covered_s)
+		c->sum->from_s = s->at_s;
+	c->sum->covered_s += step_s;
+	if (step_s > c->sum->step_s)
+		c->sum->step_s = step_s;
+	sample_add(&c->sum->sum, s);
+	note_rate(c, s, step_s);
+	/* A minute beside hours is no worse than these because it is short. */
+	if (step_s == c->sum->step_s)
+		note_worst(c->sum, s);
+	if (c->points && c->points->count)
+		add_point(c, s, step_s);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+bool store_sum(struct store *s, const struct imsg_watch_sum_query *q, const char *site,
+	uint64_t now_s, struct imsg_watch_sum *sum, struct imsg_watch_points *points,
+	char why[STORE_WHY_SIZE])
+{
+	static const unsigned int percent[WATCH_PERCENTILES] = {50, 95, 99};
+	struct summing c = {.q = q, .sum = sum, .points = points};
+	bool ok;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->query = q->id;
+	strncpy(sum->site, site, sizeof(sum->site) - 1);
+	if (points) {
+		memset(points, 0, sizeof(*points));
+		points->query = q->id;
+		points->count = q->points;
+	}
+	if (q->to_s <= q->from_s)
+		return true;
+	ok = store_each_sample(s, site, q->from_s, q->to_s, now_s, add, &c, why);
+	for (int d = 0; d < 2 && c.count; d++) {
+		qsort(c.kbps[d], c.count, sizeof(uint64_t), by_size);
+		for (int p = 0; p < WATCH_PERCENTILES; p++)
+			sum->kbps[d][p] = c.kbps[d][(c.count - 1) * percent[p] / 100];
+	}
+	free(c.kbps[0]);
+	free(c.kbps[1]);
+	return ok;
+}
