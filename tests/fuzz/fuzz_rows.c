@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hub takes of the api process, whoever that is by now: any bytes give rows, and what is written of them says the same. */
+/* What hub takes of the api process, whoever that is by now: any bytes give rows, and a text of them says the same. */
 #include "ipc/rows.h"
 #include "store/tree.h"
 

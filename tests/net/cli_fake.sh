@@ -186,9 +186,15 @@ asked 'POST /v1/import {"sites":[{"site":"a","at":"'"$W"'/t.csv:2","values":{"as
 printf 'name,town,rat,rate\na,,1,5M\n,x,1,[5\nb,y,1,2,3\n' >"$W/bad.csv"
 run site import "$W/bad.csv" --template 'labels.town=${town}'; exits 2 "site import: mistakes"
 [ "$(sed "s,$W/,," "$W/err")" = "$(printf 'sluice: bad.csv:%s\n' "1: column 3: 'rat' is no key of a site, and the template does not use it" '2: column town: the template wants a value of it' '3: column name: the site has none' "3: column rate: '[5' is no list and no mapping" '4: there are more cells than columns')" ]; say $? "site import: all mistakes at once, with line and column"
+sends() { run site import - "${@:3}"; exits 0 "site import: $1"; asked "POST /v1/import {\"sites\":[{\"site\":\"a\",\"at\":\"input:$2}]}"; }
+sends "a list of tunnels is all of them" '1","values":{"tunnels.0.med":"5","tunnels.1":null}' < <(echo 'sites: [ { name: a, tunnels: [ { med: 5 } ] } ]')
+sends "a tunnel that is none in CSV" '2","values":{"tunnels.0.med":"5","tunnels.1":null}' --format csv < <(printf 'name,tunnels.0.med,tunnels.1\na,5,none\n')
+sends "null takes away, and \"null\" does not" '1","values":{"rate":null,"labels.a":"null"}' < <(echo '{"sites": [{"name": "a", "rate": null, "labels": {"a": "null"}}]}')
+sends "a label with a bracket, and one that a spreadsheet would run" '2","values":{"labels.a":"[x","labels.b":"=1"}' --format csv < <(printf "name,labels.a,labels.b\na,[x,'=1\n")
+run site import - --format csv < <(printf 'name,tunnels.1\na,5\n'); exits 2 "site import: a tunnel is none, or nothing is said"
 printf 'name,"x\n' >"$W/bad.csv"; run site import "$W/bad.csv"; exits 2 "site import: a quote that does not end"
 echo '{"sites": [{"name": "a", "asn": 1}, {"asn": 2}]}' >"$W/s.json"; run site import "$W/s.json"; exits 2 "site import: without a name"
-echo 'sites: [' | run site import - ; exits 2 "site import: no YAML"
+run site import - < <(echo 'sites: ['); exits 2 "site import: no YAML"
 refuses() { run site import - "${@:3}"; exits 2 "site import: $1"; [ "$(<"$W/err")" = "sluice: input:$2" ]; say $? "site import: says of $1 $2"; }
 one='sites: [ { name: a, rate: 5M } ]'
 refuses "a second document" "2: a second document begins here; a file has one" < <(printf '%s\n---\n%s\n' "$one" "$one")

@@ -42,7 +42,7 @@ static const struct option long_options[] = {
 	{"site", required_argument, NULL, 'I'},
 	{"kind", required_argument, NULL, 'K'},
 	{"around", required_argument, NULL, 'R'},
-	{"within", required_argument, NULL, 'W'},
+	{"within", required_argument, NULL, 'B'},
 	{"iterations", required_argument, NULL, 'n'},
 	{"dry-run", no_argument, NULL, 'D'},
 	{"allow", required_argument, NULL, 'A'},
@@ -290,7 +290,7 @@ static int read_options(int argc, char **argv, struct options *o, bool *done)
 		case 'I':
 		case 'K':
 		case 'R':
-		case 'W':
+		case 'B':
 			if (read_event_option(option, o) != CLIENT_OK)
 				return CLIENT_USAGE;
 			break;
