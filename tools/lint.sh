@@ -99,7 +99,7 @@ for name in $(sed -n 's/.*FIELD(\(outside\|inside\)_stats, \([a-z_]*\)).*/\2/p' 
 	grep -q "\`$name\`" docs/maps.md || complain "$name: docs/maps.md does not tell what it counts"
 done
 # Who watches a metric wants to know what it is.
-for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z_]+_[a-z]+' -- 'user/*.c' | grep -oE 'sluice_[a-z_]+' | sort -u); do
+for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z0-9_]+_[a-z0-9]+' -- 'user/*.c' | grep -oE 'sluice_[a-z0-9_]+' | sort -u); do
 	grep -qw "$name" docs/sluiced.8 || complain "$name: docs/sluiced.8 does not tell what it is"
 done
 for page in docs/*.[1-9]; do

@@ -76,7 +76,8 @@ static void metrics_are_text(void **state)
 
 	(void)state;
 	assert_non_null(text);
-	assert_non_null(strstr(text, "\nsluice_tunnel_up{concentrator=\"hub-1\",site=\"two\",tunnel=\"1\""));
+	assert_non_null(strstr(
+		text, "\nsluice_tunnel_up{concentrator=\"hub-1\",site=\"two\",tunnel=\"1\""));
 	assert_non_null(strstr(text, "# TYPE sluice_certificate_not_after_seconds gauge"));
 	assert_non_null(strstr(text, "sluice_unknown_devices{verified=\"no\"} 0\n"));
 	assert_non_null(strstr(text, "sluice_endpoint_up{endpoint=\"1\""));

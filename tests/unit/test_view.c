@@ -322,12 +322,17 @@ static void what_is_reported_is_the_sites_own(void **state)
 static void metrics_are_of_every_site_and_tunnel(void **state)
 {
 	static const char *const lines[] = {
-		"sluice_site_offered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction=\"in\"} 70\n",
-		"sluice_site_delivered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction=\"in\"} 30\n",
+		"sluice_site_offered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction="
+		"\"in\"} 70\n",
+		"sluice_site_delivered_bytes_total{concentrator=\"hub\",site=\"site-0\",direction="
+		"\"in\"} 30\n",
 		"sluice_site_state{concentrator=\"hub\",site=\"site-0\"} 0.5\n",
-		"sluice_tunnel_state{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100.2\"} 1\n",
-		"sluice_tunnel_up{concentrator=\"hub\",site=\"site-1\",tunnel=\"0\",outside_ip=\"198.51.100.1\"} 0\n",
-		"sluice_tunnel_in_bytes_total{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\",outside_ip=\"198.51.100."
+		"sluice_tunnel_state{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\",outside_ip="
+		"\"198.51.100.2\"} 1\n",
+		"sluice_tunnel_up{concentrator=\"hub\",site=\"site-1\",tunnel=\"0\",outside_ip="
+		"\"198.51.100.1\"} 0\n",
+		"sluice_tunnel_in_bytes_total{concentrator=\"hub\",site=\"site-0\",tunnel=\"1\","
+		"outside_ip=\"198.51.100."
 		"2\"} 5\n",
 		"sluice_endpoint_up{endpoint=\"1\",device=\"eth1\",address=\"198.51.100.2\"} 0\n",
 		"sluice_process_silent_seconds{process=\"ike\"} 4\n",

@@ -66,7 +66,7 @@ struct model {
 	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
 	uint64_t
 		events_lost; /* of tunnels, that could not be written into a file, since the start */
-	uint64_t refused; /* configurations that were to be applied, since the start */
+	uint64_t refused;    /* configurations that were to be applied, since the start */
 	struct model_host host;
 	struct model_plane plane;
 };

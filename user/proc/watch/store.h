@@ -71,8 +71,8 @@ bool store_samples(struct store *s, const struct imsg_watch_sample *samples, siz
 void store_expire_samples(struct store *s, uint64_t now_s);
 
 /*
- * Calls f for each sample of a site that begins within a time, the oldest first, as fine as all of that time has; what is not
- * summed up yet comes as minutes. False with a sentence.
+ * Calls f for each sample of a site that begins within a time, the oldest first, as fine as all of that time has; what is
+ * not summed up yet comes as minutes. False with a sentence.
  */
 bool store_each_sample(struct store *s, const char *site, uint64_t from_s, uint64_t to_s,
 	uint64_t now_s, void (*f)(void *context, const struct sample *sample, uint32_t step_s),
