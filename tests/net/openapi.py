@@ -45,7 +45,10 @@ ids = [o["operationId"] for _, _, o in operations]
 say(len(ids) == len(set(ids)), "operations have names of their own", ids)
 
 # ---- what the sources say ----
-rows = re.findall(r"\t\[API_\w+\] = \{(.*?)\n?\},\n(?=\t\[|\})", open("user/ipc/verbs.c").read(), re.S)
+verbs = open("user/ipc/verbs.c").read()
+for name, value in re.findall(r'#define (API_\w+_PATH) +("/v1/[^"]*")', open("user/ipc/msg_api.h").read()):
+    verbs = verbs.replace(name, value)
+rows = re.findall(r"\t\[API_\w+\] = \{(.*?)\n?\},\n(?=\t\[|\})", verbs, re.S)
 def method_of(row):
     own = re.search(r'\.method = "([A-Z]+)"', row)
     return own[1].lower() if own else "get" if "RIGHT_READ" in row else "post"
