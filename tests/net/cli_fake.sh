@@ -88,6 +88,9 @@ run show sites --follow; exits 2 "--follow is for events"
 run timeline store-1 --around 2026-12-05T02:13:00+01:00 --within 1h; exits 0 "timeline"
 asked 'GET /v1/sites/store-1/timeline?around=2026-12-05T01:13:00.000Z&within_s=3600'
 shows '^ store-2 1 events, the first at 2026-12-05T02:13:02.000Z: DPD_TIMEOUT$' "timeline: who else"
+run graph store-1 --since 45m; exits 0 "graph"; asked 'GET /v1/sites/store-1/graph?since_s=2700'
+shows '^tunnel 1 up \\| \.-$' "graph: which tunnel carried"
+run report --since 456d; exits 2 "report: 15 months are kept"
 run timeline; exits 2 "timeline: which site"
 run show sites --around 02:13; exits 2 "--around is for timeline"
 run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
@@ -279,7 +282,7 @@ run show tunnels garbage; exits 1 "an answer that is not JSON"
 run show tunnels silent; exits 3 "no answer"
 grep -q "sluiced does not answer" "$W/err"; say $? "no answer: says so"
 for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "rekey a 2" "tunnel down a" \
-	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 25h" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
+	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 456d" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
 	"top --iterations 0" "show dataplane x" "--frobnicate"; do
 	# shellcheck disable=SC2086
 	run $words; [ $status = 2 ] && grep -q 'usage: sluice\|see sluice --help\|One of: \|only by one of: ' "$W/err"; say $? "usage error: '$words'"
@@ -323,7 +326,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show events timeline report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
+completes "" show events timeline graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain

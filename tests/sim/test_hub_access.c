@@ -187,7 +187,7 @@ static void no_other_site_is_seen(void **state)
 
 		if (verbs[v].right != RIGHT_READ || verbs[v].reach != REACH_SITES ||
 			v == API_SHOW_BGP || v == API_SHOW_ROUTE || v == API_EVENTS ||
-			v == API_TIMELINE)
+			v == API_TIMELINE || v == API_GRAPH)
 			continue;
 		is_of("daemon");
 		text = asks(r);

@@ -69,6 +69,7 @@ static int print_to_terminal(struct libscols_table *t)
 
 #include "../../tools/sluice/format.c"
 #include "../../tools/sluice/show_events.c"
+#include "../../tools/sluice/show_graph.c"
 #include "../../tools/sluice/report.c"
 #include "../../tools/sluice/show.c"
 #include "../../tools/sluice/show_bgp.c"
@@ -113,6 +114,8 @@ static const struct {
 	{"history", print_history},
 	{"events", print_events},
 	{"timeline", print_timeline},
+	{"graph", print_graph},
+	{"report-long", print_report_since},
 	{"report", print_report},
 	{"report-since", print_report_since},
 	{"secret-list", print_secrets},

@@ -423,6 +423,41 @@ static json_t *event_page(void)
 	return view_events(golden_events(NULL), true, 1796043777566722);
 }
 
+/* Thirty days of a site, as watch has summed them up. */
+static json_t *report_long(void)
+{
+	struct imsg_watch_sum m = {.step_s = 300,
+		.from_s = 1793844720,
+		.covered_s = 30 * 86400,
+		.sum.v = {[SAMPLE_UP] = 30 * 86400,
+			[SAMPLE_UP + 1] = 29 * 86400,
+			[SAMPLE_OFFERED] = 500000000,
+			[SAMPLE_DELIVERED] = 499000000,
+			[SAMPLE_DROPPED] = 1000000,
+			[SAMPLE_WORST_AT] = 1796436661,
+			[SAMPLE_WORST] = 50000,
+			[SAMPLE_WORST + 1] = 150000,
+			[SAMPLE_WORST + 2] = 100000,
+			[SAMPLE_OF_REASON(0, 0)] = 4711},
+		.kbps = {{1500, 80000, 99000}},
+		.worst = {{1796436600, 450000000, 400000000, 50000000}}};
+
+	return json_pack("{s:i, s:[o]}", "since_s", 30 * 86400, "sites",
+		view_report_sum(model->sites[0], &m));
+}
+
+static json_t *graph(void)
+{
+	static const struct watch_point points[] = {{0},
+		{900, {900, 0}, {1000000, 2000}, {900000, 2000}, {100000, 0}},
+		{900, {900, 450}, {4000000, 9000000}, {4000000, 9000000}, {0, 0}}};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		json_array_append_new(list, view_graph_point(1796436000 + i * 900, &points[i]));
+	return view_graph("store-1", 1796436000, 1796438700, list);
+}
+
 static json_t *timeline(void)
 {
 	json_t *others = json_object(), *events = golden_events(others),
@@ -467,6 +502,8 @@ static const struct {
 	{"site-export", site_export},
 	{"events", event_page},
 	{"timeline", timeline},
+	{"graph", graph},
+	{"report-long", report_long},
 	{"report", report},
 	{"report-since", report_since},
 };
@@ -607,8 +644,8 @@ static void every_word_is_in_a_document(void **state)
 		"user/view/endpoints.c", "user/view/events.c", "user/view/failure.c",
 		"user/view/hub.c", "user/view/metrics.c", "user/view/migration.c",
 		"user/view/paths.c", "user/view/plan.c", "user/view/reason.c", "user/view/report.c",
-		"user/view/show.c", "user/view/site_documents.c", "user/view/unknown.c",
-		"user/hub/secret/certificates_show.c"};
+		"user/view/show.c", "user/view/site_documents.c", "user/view/sums.c",
+		"user/view/unknown.c", "user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 
 	(void)state;

@@ -19,8 +19,7 @@ static bool write_time(time_t t, char rfc3339[DATE_TEXT_SIZE])
 	return t > 0;
 }
 
-/* "15m" ago */
-static bool read_ago(const char *text, time_t now, time_t *t)
+long events_ago(const char *text)
 {
 	static const struct {
 		char unit;
@@ -31,12 +30,10 @@ static bool read_ago(const char *text, time_t now, time_t *t)
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (end[0] == units[i].unit && !end[1] && n > 0 &&
-			n <= 100000000 / units[i].seconds) {
-			*t = now - n * units[i].seconds;
-			return true;
-		}
+			n <= 100000000 / units[i].seconds)
+			return n * units[i].seconds;
 	}
-	return false;
+	return 0;
 }
 
 /* In the zone of whoever asks. */
@@ -76,7 +73,9 @@ bool events_when(const char *text, char rfc3339[DATE_TEXT_SIZE])
 
 	if (date_parse(text, &wall_ns))
 		return date_format_ns(wall_ns, rfc3339) != NULL;
-	return (read_ago(text, now, &t) || read_local(text, now, &t)) && write_time(t, rfc3339);
+	if (events_ago(text))
+		return write_time(now - events_ago(text), rfc3339);
+	return read_local(text, now, &t) && write_time(t, rfc3339);
 }
 
 /* ---- pages ---- */

@@ -13,6 +13,9 @@
  */
 bool events_when(const char *text, char rfc3339[DATE_TEXT_SIZE]);
 
+/* "15m", "2h", "30d" in seconds; 0: it is none of these. */
+long events_ago(const char *text);
+
 /* Asks for events, page by page where there is a time since when, and prints them; then those that happen. */
 int events_run(const char *socket_path, struct client_request *request, bool json, bool follow);
 

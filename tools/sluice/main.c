@@ -74,6 +74,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SHOW_UNKNOWN] = print_unknown,
 	[API_EVENTS] = print_events,
 	[API_TIMELINE] = print_timeline,
+	[API_GRAPH] = print_graph,
 	[API_REPORT] = print_report,
 	[API_PLAN] = print_plan,
 	[API_HISTORY] = print_history,
@@ -497,11 +498,12 @@ static int check_times(const struct verb_row *c, struct options *o, struct clien
 	if (o->site)
 		request->site = o->site;
 	if (o->since && c->options & VERB_SINCE) {
-		o->since_s = read_duration(o->since);
-		return o->since_s ? CLIENT_OK
-				  : usage("a time such as 90s, 15m or 2h, at most 1d, is "
-					  "expected, not",
-					    o->since);
+		o->since_s = events_ago(o->since);
+		return o->since_s && o->since_s <= API_SINCE_MAX_S
+			       ? CLIENT_OK
+			       : usage("a time such as 90s, 15m, 2h or 30d, at most 455d, is "
+				       "expected, not",
+					 o->since);
 	}
 	if (when && !events_when(when, o->when))
 		return usage("a time such as 15m, 30d, 02:13, '2026-11-30 02:13' or "
@@ -580,7 +582,7 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 			print_imported(document);
 	} else if (o->fail) {
 		print_failure(document);
-	} else if (o->since_s) {
+	} else if (o->since_s && c - verbs == API_REPORT) {
 		print_report_since(document);
 	} else if (view) {
 		view(document);

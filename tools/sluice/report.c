@@ -82,6 +82,39 @@ static void direction_since_row(struct table *t, const json_t *site, const char 
 	table_text(t, drops);
 }
 
+/* Of a long time: how it was spread. */
+static void spread_line(const json_t *site, const char *direction)
+{
+	const json_t *d = json_object_get(site, direction),
+		     *worst = json_object_get(d, "worst_sample");
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
+
+	if (!json_object_get(d, "median_bps"))
+		return;
+	printf("%s %s: half of the time up to %s, 95%% of it up to %s, 99%% up to %s",
+		field_text(site, "name"), direction,
+		format_quantity(field_number(d, "median_bps"), "bit/s", a),
+		format_quantity(field_number(d, "p95_bps"), "bit/s", b),
+		format_quantity(field_number(d, "p99_bps"), "bit/s", c));
+	if (json_is_object(worst))
+		printf("; the worst %s from %s on: offered %s, delivered %s",
+			format_duration(field_number(worst, "seconds"), a),
+			field_text(worst, "time"),
+			format_quantity(field_number(worst, "offered_bps"), "bit/s", b),
+			format_quantity(field_number(worst, "delivered_bps"), "bit/s", c));
+	puts("");
+}
+
+static void up_line(const json_t *site)
+{
+	const json_t *up = json_object_get(site, "up_percent"), *percent;
+	size_t t;
+
+	json_array_foreach(up, t, percent)
+		printf("%s%s %zu: up %.2f%%%s", t ? "" : field_text(site, "name"), t ? "," : "", t,
+			json_real_value(percent), t + 1 == json_array_size(up) ? "\n" : "");
+}
+
 /* Rates are means over all of the time, and those of the worst second. */
 void print_report_since(const json_t *document)
 {
@@ -98,7 +131,12 @@ void print_report_since(const json_t *document)
 		direction_since_row(&t, site, "in");
 		direction_since_row(&t, site, "out");
 	}
-	table_print(&t, "no sites are configured");
+	table_print(&t, "nothing is known of that time");
+	json_array_foreach(json_object_get(document, "sites"), i, site) {
+		spread_line(site, "in");
+		spread_line(site, "out");
+		up_line(site);
+	}
 }
 
 static void wrong_sources(const json_t *site)

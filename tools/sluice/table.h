@@ -62,6 +62,7 @@ void print_history(const json_t *document);
 void print_events(const json_t *document);
 void print_event(const json_t *event);
 void print_timeline(const json_t *document);
+void print_graph(const json_t *document);
 void print_report(const json_t *document);
 void print_report_since(const json_t *document);
 void print_secrets(const json_t *document);

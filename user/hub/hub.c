@@ -13,6 +13,7 @@
 #include "hub/api/secret_socket.h"
 #include "hub/api/site_files.h"
 #include "hub/api/streams.h"
+#include "hub/api/sums.h"
 #include "hub/apply.h"
 #include "hub/child/child.h"
 #include "hub/confirm.h"
@@ -257,12 +258,14 @@ void hub_second(struct hub *h)
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	hub_streams_look(h, now);
 	hub_events_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
+	hub_sums_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
 			if (h->model.sites[i]->tunnels[t].open)
 				tell_activity(h, h->model.sites[i], t, now);
 		}
 	}
+	hub_minutes_look(h, clock_wall());
 }
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
@@ -355,6 +358,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->rules = route_rules_new();
 	h->closed = closed_new();
 	h->rates = rates_new();
+	h->minutes = minutes_new();
 	h->sources = hub_sources_new();
 	h->inside = inside_sockets_new();
 	h->bfd_sockets = bfd_sockets_new();
@@ -367,6 +371,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->queries = bgp_queries_new();
 	h->event_queries = event_queries_new();
 	h->streams = streams_new(h);
+	h->sum_queries = sum_queries_new();
 	h->model.config = start->config;
 	h->model.routes = fib_table(h->fib);
 	h->model.started_ns = clock_now();
@@ -394,6 +399,7 @@ void hub_free(struct hub *h)
 	hub_apply_give_up(h);
 	admin_free(h->admin);
 	rates_free(h->rates);
+	minutes_free(h->minutes);
 	hub_sources_free(h->sources);
 	inside_sockets_free(h->inside);
 	bfd_sockets_free(h->bfd_sockets);
@@ -413,6 +419,7 @@ void hub_free(struct hub *h)
 	bgp_queries_free(h->queries);
 	event_queries_free(h->event_queries);
 	streams_free(h->streams);
+	sum_queries_free(h->sum_queries);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);
 	revision_free(h->revision);

@@ -57,6 +57,7 @@ struct hub {
 	struct bfd_sockets *bfd_sockets; /* what hears BFD */
 	struct md5_seen *md5;            /* segments that the kernel dropped for their signature */
 	uint64_t half_open_look_ns;      /* when half-open sessions of BGP are looked for next */
+	struct minutes *minutes;         /* what they have in a minute */
 	struct xfrmi *xfrmi;             /* the interfaces of kernel ESP; else NULL */
 
 	struct host *host; /* hub/host: how the host is watched, and what is open for children */
@@ -70,6 +71,7 @@ struct hub {
 	struct bgp_queries *queries;         /* what bgp was asked for operators */
 	uint32_t event_query;                /* the number of the last question to watch */
 	struct streams *streams;             /* who hears of events as they happen */
+	struct sum_queries *sum_queries;     /* what watch was asked of minutes */
 	struct event_queries *event_queries; /* what watch was asked */
 };
 

@@ -27,6 +27,7 @@ enum api_verb {
 	API_SHOW_UNKNOWN,
 	API_EVENTS,
 	API_TIMELINE,
+	API_GRAPH,
 	API_REPORT,
 	API_PLAN,
 	API_APPLY,
@@ -80,15 +81,15 @@ enum api_verb {
 #define API_WITHIN_MAX_S   (24 * 60 * 60) /* of a timeline, to either side */
 #define API_WITHIN_USUAL_S (15 * 60)
 #define API_CONFIRM_MAX_S  (24 * 60 * 60)
-#define API_SINCE_MAX_S    (24 * 60 * 60) /* of a report */
-#define API_CLIENTS_MAX    64             /* connections at a time */
-#define API_CLIENTS_ROOT   16             /* of them for root alone */
-#define API_CLIENTS_USER   16             /* of one other user */
-#define API_CLIENT_TOTAL_S 60             /* a connection ends then, whatever it is about */
-#define API_REMOTE_MAX     256            /* connections over TCP at a time */
-#define API_REMOTE_NETWORK 32             /* of them from one address; of IPv6: from one /64 */
-#define API_MATCH_ANY      UINT64_MAX     /* If-Match: *, there must be a document */
-#define API_TOKEN_SIZE     96             /* of what a client shows as a token, with its NUL */
+#define API_SINCE_MAX_S    (455 * 24 * 60 * 60) /* of a report or a graph */
+#define API_CLIENTS_MAX    64                   /* connections at a time */
+#define API_CLIENTS_ROOT   16                   /* of them for root alone */
+#define API_CLIENTS_USER   16                   /* of one other user */
+#define API_CLIENT_TOTAL_S 60                   /* a connection ends then, whatever it is about */
+#define API_REMOTE_MAX     256                  /* connections over TCP at a time */
+#define API_REMOTE_NETWORK 32         /* of them from one address; of IPv6: from one /64 */
+#define API_MATCH_ANY      UINT64_MAX /* If-Match: *, there must be a document */
+#define API_TOKEN_SIZE     96         /* of what a client shows as a token, with its NUL */
 #define API_TOKEN_ID_SIZE  9
 #define API_TOKEN_DAYS_MAX 366
 #define API_TOKEN_DAYS     30 /* where nothing is said */

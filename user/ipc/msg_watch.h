@@ -50,9 +50,9 @@ struct imsg_watch_sample {
 	struct sample sample;
 };
 
-/* All samples of minutes before that are on the disk. */
+/* So many of the samples that were sent, in their order, are on the disk. */
 struct imsg_watch_sampled {
-	uint64_t before_s;
+	uint32_t count;
 };
 
 #define WATCH_POINTS_MAX 200

@@ -7,6 +7,7 @@
 #define SLUICE_VIEW_VIEW_H
 
 #include "base/bus_event.h"
+#include "ipc/msg_watch.h"
 #include "plan/failure.h"
 #include "plan/findings.h"
 #include "plan/migration.h"
@@ -39,6 +40,11 @@ json_t *view_timeline(const char *site, uint64_t from_ns, uint64_t to_ns, json_t
 json_t *view_report(const struct model *m, const struct site *site);
 /* Of the last so many seconds, from whole minutes (state/history.h). */
 json_t *view_report_since(const struct model *m, const struct site *site, uint32_t seconds);
+
+/* Of a long time, as watch has it: a site of such a report; a graph of one, and a point of that. */
+json_t *view_report_sum(const struct site *site, const struct imsg_watch_sum *m);
+json_t *view_graph(const char *site, uint64_t from_s, uint64_t to_s, json_t *own_points);
+json_t *view_graph_point(uint64_t at_s, const struct watch_point *p);
 
 /* A path to a prefix, as bgp explains it. */
 json_t *view_path(const struct model *m, const struct bgp_path_view *v);

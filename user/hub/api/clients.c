@@ -13,6 +13,7 @@
 #include "hub/api/remote.h"
 #include "hub/api/events.h"
 #include "hub/api/streams.h"
+#include "hub/api/sums.h"
 #include "hub/apply.h"
 
 #include "base/clock.h"
@@ -310,6 +311,7 @@ void hub_clients_forget(struct hub *h, uint32_t of)
 	hub_bgp_queries_forget(h, of);
 	hub_events_forget(h, of);
 	hub_streams_forget(h, of);
+	hub_sums_forget(h, of);
 }
 
 void hub_clients_begin(struct hub *h, int listener)

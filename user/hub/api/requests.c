@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "hub/api/secret_overlap.h"
+#include "hub/api/sums.h"
 #include "hub/api/site_change.h"
 #include "hub/apply.h"
 #include "hub/revision.h"
@@ -18,14 +19,11 @@
 #include "ipc/verbs.h"
 #include "view/view.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static_assert(API_SINCE_MAX_S <= HISTORY_MINUTES * 60, "a report is of what is remembered");
 
 static json_t *refused(enum problem problem, const char *format, const char *detail)
 {
@@ -368,6 +366,8 @@ static json_t *closed(struct hub *h, struct site *site, const struct imsg_api_re
 
 static json_t *report(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
+	if (r->since_s > HISTORY_MINUTES * 60)
+		return hub_sums_ask(h, site, r);
 	return r->since_s ? view_report_since(access_seen(h), site, r->since_s)
 			  : view_report(access_seen(h), site);
 }
@@ -425,6 +425,7 @@ static json_t *(*const answers[API_VERBS])(
 	[API_RELEASE] = release,
 	[API_EVENTS] = hub_events_ask,
 	[API_TIMELINE] = hub_events_ask,
+	[API_GRAPH] = hub_sums_ask,
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
 	[API_PLAN] = plan,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
+#include "hub/api/sums.h"
 #include "hub/event/event.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
@@ -115,6 +116,7 @@ static void on_end(void *context, struct process *p)
 	case PROCESS_WATCH:
 		hub_events_unheard(h);
 		hub_events_expire(h, 0);
+		hub_sums_expire(h, 0);
 		break;
 	default:
 		break; /* ike: SAs stay in data; api: holds nothing */

@@ -3,7 +3,9 @@
 #include "hub/child/child.h"
 
 #include "hub/api/events.h"
+#include "hub/api/sums.h"
 #include "hub/event/event.h"
+#include "hub/site/site.h"
 #include "ipc/msg_watch.h"
 
 static void on_open(void *context, struct imsg *m)
@@ -11,6 +13,14 @@ static void on_open(void *context, struct imsg *m)
 	const struct imsg_watch_open *opened = m->payload;
 
 	hub_events_heard(context, opened->newest);
+	hub_minutes_heard(context);
+}
+
+static void on_sampled(void *context, struct imsg *m)
+{
+	const struct imsg_watch_sampled *sampled = m->payload;
+
+	hub_minutes_stored(context, sampled->count);
 }
 
 static void on_stored(void *context, struct imsg *m)
@@ -27,7 +37,8 @@ static void on_event(void *context, struct imsg *m)
 
 static void on_end(void *context, struct imsg *m)
 {
-	hub_events_end(context, m->payload);
+	if (!hub_sums_end(context, m->payload))
+		hub_events_end(context, m->payload);
 }
 
 static const struct imsg_field event_fields[] = {
@@ -41,6 +52,18 @@ static const struct imsg_field event_fields[] = {
 	{0},
 };
 
+static void on_sum(void *context, struct imsg *m)
+{
+	hub_sums_one(context, m->payload);
+}
+
+static void on_points(void *context, struct imsg *m)
+{
+	hub_sums_points(context, m->payload);
+}
+
+static const struct imsg_field sum_fields[] = {IMSG_TEXT(struct imsg_watch_sum, site), {0}};
+
 static const struct imsg_field end_fields[] = {
 	IMSG_BOOL(struct imsg_watch_end, failed),
 	IMSG_BOOL(struct imsg_watch_end, more),
@@ -50,9 +73,12 @@ static const struct imsg_field end_fields[] = {
 const struct imsg_row watch_reports[] = {
 	{IMSG_READY, .take = child_ready},
 	{IMSG_WATCH_OPEN, sizeof(struct imsg_watch_open), .take = on_open},
+	{IMSG_WATCH_SAMPLED, sizeof(struct imsg_watch_sampled), .take = on_sampled},
 	{IMSG_WATCH_STORED, sizeof(struct imsg_watch_stored), .take = on_stored},
 	{IMSG_WATCH_EVENT, sizeof(struct imsg_watch_event), .fields = event_fields,
 		.take = on_event},
+	{IMSG_WATCH_SUM, sizeof(struct imsg_watch_sum), .fields = sum_fields, .take = on_sum},
+	{IMSG_WATCH_POINTS, sizeof(struct imsg_watch_points), .take = on_points},
 	{IMSG_WATCH_END, sizeof(struct imsg_watch_end), .fields = end_fields, .take = on_end},
 	{.type = IMSG_INVALID},
 };

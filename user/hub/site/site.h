@@ -35,6 +35,18 @@ void hub_sites_settle(struct hub *h);
 /* sites.c: reads the counters of all sites. */
 void hub_sample(struct hub *h);
 
+/*
+ * minutes.c: what sites have in a minute, for watch. After each sample; the clock is that of the wall, by which minutes are
+ * told apart.
+ */
+struct minutes *minutes_new(void);
+void minutes_free(struct minutes *m);
+void hub_minutes_look(struct hub *h, uint64_t wall_ns);
+/* What waits goes to watch; all of it, since watch has opened its file; so many, in their order, are on the disk. */
+void hub_minutes_send(struct hub *h);
+void hub_minutes_heard(struct hub *h);
+void hub_minutes_stored(struct hub *h, uint32_t count);
+
 /* tell.c: what children are told. All that a child has to know of sites. */
 void hub_sites_send(struct hub *h, struct process *p);
 /* To bgp: all that the configuration and operators say of a neighbour. */

@@ -286,7 +286,7 @@ static const char *take_value(
 		return read_number(v, 1, INT64_MAX, &r->revisions[1]) ? NULL : number;
 	case SINCE:
 		if (!read_number(v, 1, API_SINCE_MAX_S, &n))
-			return "a report is of 1 second to a day";
+			return "1 second to 455 days are possible";
 		r->since_s = (uint32_t)n;
 		return NULL;
 	case CONFIRM:

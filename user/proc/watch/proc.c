@@ -19,11 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WRITE_MS      500 /* what has come within that time is written together */
-#define WRITE_AT_ONCE (BUS_WINDOW / 2)
-#define OPEN_AGAIN_S  10
-#define KEEP_S        60 /* between looks at what is too old, and at the room that is kept */
-#define HEAP_MAX      (32 << 20)
+#define WRITE_MS        500 /* what has come within that time is written together */
+#define WRITE_AT_ONCE   (BUS_WINDOW / 2)
+#define SAMPLES_AT_ONCE 256
+#define OPEN_AGAIN_S    10
+#define KEEP_S          60 /* between looks at what is too old, and at the room that is kept */
+#define EXPIRE_EACH     60 /* so many of them, for sites that are gone */
+#define HEAP_MAX        (32 << 20)
 
 struct watch {
 	struct event_base *base;
@@ -33,7 +35,10 @@ struct watch {
 	struct bus_event *waiting; /* not written yet */
 	size_t count;
 	struct bus_event *page; /* of an answer */
+	struct imsg_watch_sample *samples;
+	size_t sample_count;
 	int directory;
+	unsigned int kept; /* how often it was looked at what is too old */
 	bool started;
 	char said[STORE_WHY_SIZE]; /* why it cannot be used, as the log was told last */
 };
@@ -54,7 +59,7 @@ static void give_up(struct watch *w, const char *why)
 	}
 	store_close(w->store);
 	w->store = NULL;
-	w->count = 0;
+	w->count = w->sample_count = 0;
 	event_del(w->write);
 	after_ms(w->again, OPEN_AGAIN_S * 1000);
 }
@@ -84,7 +89,6 @@ static void write_waiting(struct watch *w)
 	struct imsg_watch_stored stored;
 	char why[STORE_WHY_SIZE];
 
-	event_del(w->write);
 	if (!w->count || !w->store)
 		return;
 	stored.number = w->waiting[w->count - 1].number;
@@ -96,10 +100,26 @@ static void write_waiting(struct watch *w)
 	imsg_send(w->hub, IMSG_WATCH_STORED, -1, &stored, sizeof(stored));
 }
 
+static void write_samples(struct watch *w)
+{
+	const struct imsg_watch_sampled sampled = {.count = (uint32_t)w->sample_count};
+	char why[STORE_WHY_SIZE];
+
+	if (!w->sample_count || !w->store)
+		return;
+	if (!store_samples(w->store, w->samples, w->sample_count, why)) {
+		give_up(w, why);
+		return;
+	}
+	w->sample_count = 0;
+	imsg_send(w->hub, IMSG_WATCH_SAMPLED, -1, &sampled, sizeof(sampled));
+}
+
 static void on_write(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	write_waiting(arg);
+	write_samples(arg);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -117,6 +137,8 @@ static void on_keep(evutil_socket_t fd, short what, void *arg)
 	if (w->store) {
 		store_reserve(w->store);
 		more = store_expire(w->store, clock_wall());
+		if (w->kept++ % EXPIRE_EACH == 0)
+			store_expire_samples(w->store, clock_wall() / CLOCK_SECOND);
 	}
 	after_ms(w->keep, more ? 100 : KEEP_S * 1000);
 }
@@ -134,6 +156,50 @@ static void on_event(void *context, struct imsg *m)
 		write_waiting(w);
 	else if (w->count == 1)
 		after_ms(w->write, WRITE_MS);
+}
+
+static void on_sample(void *context, struct imsg *m)
+{
+	struct watch *w = context;
+
+	if (!w->store)
+		return;
+	memcpy(&w->samples[w->sample_count++], m->payload, sizeof(w->samples[0]));
+	if (w->sample_count == SAMPLES_AT_ONCE)
+		write_samples(w);
+	else
+		after_ms(w->write, WRITE_MS);
+}
+
+static void on_sum_query(void *context, struct imsg *m)
+{
+	static struct imsg_watch_points points;
+	const struct imsg_watch_sum_query *q = m->payload;
+	const char(*sites)[SITE_NAME_SIZE] = (const void *)(q + 1);
+	struct imsg_watch_end end = {.query = q->id};
+	char why[STORE_WHY_SIZE] = "";
+	struct watch *w = context;
+	struct imsg_watch_sum sum;
+
+	if (q->points > WATCH_POINTS_MAX || q->sites > WATCH_SITES_MAX ||
+		m->len - sizeof(*q) != q->sites * SITE_NAME_SIZE) {
+		log_error("a query that cannot be");
+		return;
+	}
+	write_samples(w);
+	end.failed = !w->store;
+	for (uint32_t i = 0; i < q->sites && !end.failed; i++) {
+		end.failed = !store_sum(w->store, q, sites[i], clock_wall() / CLOCK_SECOND, &sum,
+			q->points ? &points : NULL, why);
+		if (end.failed || !sum.covered_s)
+			continue;
+		imsg_send(w->hub, IMSG_WATCH_SUM, -1, &sum, sizeof(sum));
+		if (q->points)
+			imsg_send(w->hub, IMSG_WATCH_POINTS, -1, &points, sizeof(points));
+	}
+	if (w->store && end.failed)
+		give_up(w, why);
+	imsg_send(w->hub, IMSG_WATCH_END, -1, &end, sizeof(end));
 }
 
 static void on_query(void *context, struct imsg *m)
@@ -199,6 +265,9 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_SHUTDOWN, .take = on_shutdown},
 	{IMSG_WATCH_DIRECTORY, .fd = IMSG_NEEDS_FD, .take = on_directory},
 	{IMSG_EVENT, sizeof(struct bus_event), .take = on_event},
+	{IMSG_SAMPLE, sizeof(struct imsg_watch_sample), .take = on_sample},
+	{IMSG_WATCH_SUM_QUERY, sizeof(struct imsg_watch_sum_query), IMSG_BYTES,
+		.take = on_sum_query},
 	{IMSG_WATCH_QUERY, sizeof(struct imsg_watch_query), IMSG_BYTES, .take = on_query},
 	{.type = IMSG_INVALID},
 };
@@ -221,7 +290,8 @@ int proc_watch_run(int hub_fd)
 
 	w.waiting = calloc(BUS_WINDOW, sizeof(*w.waiting));
 	w.page = calloc(WATCH_PAGE_MAX, sizeof(*w.page));
-	if (!w.waiting || !w.page)
+	w.samples = calloc(SAMPLES_AT_ONCE, sizeof(*w.samples));
+	if (!w.waiting || !w.page || !w.samples)
 		abort();
 	umask(077);
 	sqlite3_soft_heap_limit64(HEAP_MAX);
@@ -243,5 +313,6 @@ int proc_watch_run(int hub_fd)
 		close(w.directory);
 	free(w.waiting);
 	free(w.page);
+	free(w.samples);
 	return 0;
 }
