@@ -233,7 +233,7 @@ static void what_is_wrong_is_said(void **state)
 			"'around' is not"},
 		{"GET", "/v1/sites/a/timeline?within_s=0", "", PROBLEM_BAD_REQUEST, "within_s: "},
 		{"GET", "/v1/report?since_s=0", "", PROBLEM_BAD_REQUEST, "since_s: "},
-		{"GET", "/v1/report?since_s=86401", "", PROBLEM_BAD_REQUEST, "since_s: "},
+		{"GET", "/v1/report?since_s=39312001", "", PROBLEM_BAD_REQUEST, "since_s: "},
 		{"GET", "/v1/report?since_s=+5", "", PROBLEM_BAD_REQUEST, "since_s: "},
 		{"GET", "/v1/route", "", PROBLEM_BAD_REQUEST, "a prefix"},
 		{"GET", "/v1/route?prefix=x", "", PROBLEM_BAD_REQUEST, "a prefix"},
