@@ -332,8 +332,9 @@ static void a_request_that_drips_ends(void **state)
 	says(said_to(other), "HTTP/1.1 200 OK", DOCUMENT);
 	while (send(fd, "x", 1, MSG_NOSIGNAL) == 1 && clock_now() - begun < 15 * CLOCK_SECOND)
 		usleep(100000);
+	/* The loop's clock is that of its turn, which began before. */
 	assert_in_range(
-		(clock_now() - begun) / CLOCK_SECOND, SERVER_REQUEST_S, SERVER_REQUEST_S + 3);
+		(clock_now() - begun) / CLOCK_SECOND, SERVER_REQUEST_S - 1, SERVER_REQUEST_S + 3);
 	close(fd);
 }
 
@@ -376,7 +377,9 @@ static void metrics_get_another_port(void **state)
 	assert_int_equal(connect(fd, (struct sockaddr *)&before, sizeof(before)), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	imsg_send(lab.api, IMSG_API_HTTP, -1, NULL, 0);
-	for (int i = 0; i < 100 && !connect(fd, (struct sockaddr *)&lab.metrics, sizeof(before));
+	/* One that is under way when the port is closed is reset. */
+	for (int i = 0; i < 100 && (!connect(fd, (struct sockaddr *)&lab.metrics, sizeof(before)) ||
+					   errno == ECONNRESET);
 		i++) {
 		close(fd);
 		usleep(20000);
