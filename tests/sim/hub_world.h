@@ -203,6 +203,12 @@ static inline json_t *world_entries(void)
 
 /* ---- tunnels ---- */
 
+/* What is negotiated where nothing else is configured. */
+#define WORLD_SUITE                                                                                \
+	{                                                                                          \
+		.encryption = 20, .key_bits = 256, .prf = 5, .group = 19                           \
+	}
+
 /* ike has a pair of SAs for the tunnel, or has not. */
 static inline void world_peer(
 	uint32_t tunnel, enum tunnel_phase phase, const char *peer, bool afresh)
@@ -212,6 +218,8 @@ static inline void world_peer(
 
 	assert_true(addr_parse(peer, &m.peer.addr));
 	m.peer.port = 4500;
+	if (phase == TUNNEL_UP)
+		m.suite = (struct suite_numbers)WORLD_SUITE;
 	snprintf(m.reason, sizeof(m.reason), "%s", phase == TUNNEL_UP ? "" : "DPD_TIMEOUT");
 	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_STATE, -1, &m, sizeof(m));
 	world_turn();
@@ -220,8 +228,11 @@ static inline void world_peer(
 /* It is up, by that key. */
 static inline void world_shows(uint32_t tunnel, enum tunnel_key key)
 {
-	struct imsg_tunnel_state m = {
-		.tunnel = tunnel, .phase = TUNNEL_UP, .ike_version = 2, .key = (uint8_t)key};
+	struct imsg_tunnel_state m = {.tunnel = tunnel,
+		.phase = TUNNEL_UP,
+		.ike_version = 2,
+		.suite = WORLD_SUITE,
+		.key = (uint8_t)key};
 
 	assert_true(addr_parse("203.0.113.7", &m.peer.addr));
 	m.peer.port = 4500;

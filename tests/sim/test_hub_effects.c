@@ -36,7 +36,7 @@ static void change(const struct site_conf *conf)
 {
 	world_forget();
 	hub_site_change(world.hub, world_site("one"), conf);
-	hub_sites_settle(world.hub);
+	hub_sites_settle(world.hub, SETTLE_ALL);
 	world_turn();
 }
 

@@ -207,6 +207,46 @@ static void a_password_stays_until_its_program_answers(void **state)
 	assert_int_equal(world_state(0)->md5_print, 0);
 }
 
+static const char *effect_of_plan(enum plan_order order, bool unasked)
+{
+	static char effect[32];
+	char error[CONFIG_ERROR_SIZE], *text;
+	json_t *plan = hub_plan(world.hub, documents_load(world.path, false, error), order, error);
+
+	assert_non_null(plan);
+	snprintf(effect, sizeof(effect), "%s", json_string_value(json_object_get(plan, "effect")));
+	text = json_dumps(plan, 0);
+	assert_int_equal(strstr(text, "is not known before its program is asked") != NULL, unasked);
+	free(text);
+	json_decref(plan);
+	return effect;
+}
+
+/* Whether it tells the key that the tunnel has is not known before it is asked; then it is. */
+static void a_plan_knows_no_answer(void **state)
+{
+	const char *file =
+		WORLD_SITE("one", "1", "") "  - name: told\n    asn: 65004\n    tunnels:\n"
+					   "      - { identity: t.example.net, inside: "
+					   "169.254.104.0/30, psk: 'file:DIR/psk' }\n";
+
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "echo a.long_secret.of.tests");
+	world_configure("", file);
+	world_run();
+	world_tunnel(2, TUNNEL_UP);
+	world_configure("", sites);
+	assert_string_equal(effect_of_plan(PLAN_OF_SOME, true), "tunnel-if-needed");
+	world_apply();
+	assert_true(waits_for(true));
+	world_turn();
+	assert_string_equal(effect_of_plan(PLAN_OF_SOME, false), "none");
+	/* Whoever applies all has it asked again. */
+	assert_string_equal(effect_of_plan(PLAN_OF_FILES, true), "tunnel-if-needed");
+}
+
 static void only_root_names_programs(void **state)
 {
 	char file[96];
@@ -243,6 +283,7 @@ int main(int argc, char **argv)
 		HUB_TEST(an_apply_asks_again),
 		HUB_TEST(a_tunnel_has_no_key_of_before),
 		HUB_TEST(a_password_stays_until_its_program_answers),
+		HUB_TEST(a_plan_knows_no_answer),
 		HUB_TEST(only_root_names_programs),
 	};
 

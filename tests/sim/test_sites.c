@@ -204,7 +204,7 @@ static void a_changed_tunnel_stays_down(void **state)
 static void change(const struct site_conf *conf)
 {
 	hub_site_change(world.hub, world_site("one"), conf);
-	hub_sites_settle(world.hub);
+	hub_sites_settle(world.hub, SETTLE_ALL);
 	world_turn();
 }
 

@@ -65,7 +65,7 @@ static int setup(void **state)
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
 			struct site_tunnel *state_of = &sites[i]->tunnels[t];
 
-			lab.facts[i][t] = (struct tunnel_facts){true, true, ""};
+			lab.facts[i][t] = (struct tunnel_facts){.cert_fits = true};
 			state_of->open = true;
 			state_of->since_wall_ns = (WALL_S - 7200) * CLOCK_SECOND;
 			state_of->ike = (struct tunnel_ike){.phase = TUNNEL_UP,
@@ -144,6 +144,16 @@ static void secret_missing(void **state)
 	strcpy(lab.facts[1][1].missing, "psk file:/k: No such file or directory");
 	only("secret-missing", FINDING_ERROR, false, "b",
 		"site 'b' tunnel 1: psk file:/k: No such file");
+}
+
+static void secret_unasked(void **state)
+{
+	(void)state;
+	strcpy(lab.facts[1][1].unasked, "psk exec:/k");
+	only("secret-unasked", FINDING_WARNING, false, "b",
+		"site 'b' tunnel 1: psk exec:/k is not known before its program is asked");
+	lab.b.tunnels[1].ike.phase = TUNNEL_DOWN;
+	nothing();
 }
 
 static void prefixes_over(void **state)
@@ -449,6 +459,7 @@ static const struct {
 	{"prefixes-over", prefixes_over},
 	{"keys-end", keys_end},
 	{"certificate-ends", certificate_ends},
+	{"secret-unasked", secret_unasked},
 	{"overlap", overlap},
 	{"selectors-closed", selectors_closed},
 	{"same-as", same_as},

@@ -345,7 +345,7 @@ static void what_is_known_decides(void **state)
 	m.sites[7] = &a;
 	a.conf = was->sites[0];
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-		facts[0][t] = facts[1][t] = (struct tunnel_facts){true, true, ""};
+		facts[0][t] = facts[1][t] = (struct tunnel_facts){.cert_fits = true};
 	is->sites[0].max_prefixes_in = 3;
 	strcpy(is->sites[0].tunnels[1].psk, "file:/other");
 	is->sites[0].tunnels[1].options.ikev1 = false;
@@ -380,7 +380,7 @@ static void what_is_known_decides(void **state)
 	p = plan_make(was, is, &k);
 	assert_int_equal(p->most, CHANGE_SESSION);
 	plan_free(p);
-	facts[0][1].key_fits = false;
+	facts[0][1].key = KNOWN_OTHER;
 	p = plan_make(was, is, &k);
 	assert_int_equal(find_change(p, options_tunnel + 4)->effect, CHANGE_ANEW);
 	assert_int_equal(p->tunnels[1].effect, CHANGE_ANEW);
@@ -446,6 +446,30 @@ static void a_session_that_is_not_there_does_not_end(void **state)
 	config_free(c);
 }
 
+/* So is not said that it would. */
+static void nor_is_it_said_to_end(void **state)
+{
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct plan *p;
+
+	(void)state;
+	for (uint32_t i = 0; i < was->site_count; i++)
+		was->sites[i].routing = is->sites[i].routing = ROUTING_STATIC;
+	is->sites[0].asn++;
+	is->concentrator.router_id.bytes[3]++;
+	p = plan_make(was, is, NULL);
+	assert_int_equal(p->count, 2);
+	assert_int_equal(p->most, CHANGE_LIVE);
+	plan_free(p);
+	was->sites[1].routing = is->sites[1].routing = ROUTING_BGP;
+	p = plan_make(was, is, NULL);
+	assert_int_equal(p->changes[0].effect, CHANGE_SESSION);
+	assert_int_equal(p->changes[1].effect, CHANGE_LIVE);
+	plan_free(p);
+	config_free(was);
+	config_free(is);
+}
+
 static void effects_on_a_tunnel(void **state)
 {
 	struct config *c = parse(TEXT);
@@ -485,6 +509,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_decides),
 		cmocka_unit_test(whom_authorities_end),
 		cmocka_unit_test(a_session_that_is_not_there_does_not_end),
+		cmocka_unit_test(nor_is_it_said_to_end),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

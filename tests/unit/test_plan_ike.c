@@ -178,8 +178,8 @@ static void predict_and_change(struct lab *l, const struct walk_field *f, const 
 	was.tunnels[0] = is.tunnels[0] = conf_of(l);
 	if (!walk_text(f, text, &is.tunnels[0]))
 		fail_msg("%s: %s is not taken", f->key, text);
-	whole = known_tunnel_ends(&known, &was, &is, 0);
-	alone = known_option_ends(&known, f, &was, &is, 0);
+	whole = known_tunnel_effect(&known, &was, &is, 0) == CHANGE_ANEW;
+	alone = known_option_effect(&known, f, &was, &is, 0) == CHANGE_ANEW;
 	change(l, f, text);
 	if (whole != alone || whole != (l->dels[HUB] > 0))
 		fail_msg("%s: %s: a plan says %d, alone %d, and %u pairs have ended", f->key, text,

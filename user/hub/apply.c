@@ -20,6 +20,8 @@
 static void write_down(struct hub *h)
 {
 	hub_apply(h, &(struct apply_order){.documents = documents_copy(revision_documents(h)),
+			     .writes = json_array(), /* no file, and none is read anew */
+			     .over_edits = true,
 			     .past_policy = true, /* it is in force */
 			     .why = revision_why(h)});
 }

@@ -56,11 +56,19 @@ const struct config *hub_apply_next(const struct hub *h);
 /* Whether one is still on its way to the disk. */
 bool hub_apply_is_writing(const struct hub *h);
 
+/* Which files an order reads, of those that documents refer to. */
+enum plan_order {
+	PLAN_OF_SOME,  /* those of what is changed by the documents that it writes */
+	PLAN_OF_ALL,   /* all of them */
+	PLAN_OF_FILES, /* all, and sealed secrets that wait are in force */
+};
+
 /*
  * What an order would do, as far as it can be known beforehand: the document of `sluice plan`. Takes the documents over.
  * NULL with a line for each mistake: it would be refused.
  */
-json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE]);
+json_t *hub_plan(struct hub *h, struct documents *own_documents, enum plan_order order,
+	char error[CONFIG_ERROR_SIZE]);
 
 /*
  * What revision `from` and revision `to` differ in, as the document of a plan; 0 for `to` is what is in force, and 0 for

@@ -31,7 +31,8 @@ struct changes {
 	unsigned int added, changed, removed;
 };
 
-static void apply_sites(struct hub *h, const struct config *c, struct changes *n)
+static void apply_sites(
+	struct hub *h, const struct config *c, enum settle whom, struct changes *n)
 {
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		if (h->model.sites[i] && !config_site(c, h->model.sites[i]->conf.name)) {
@@ -46,17 +47,19 @@ static void apply_sites(struct hub *h, const struct config *c, struct changes *n
 		if (!site) {
 			log_info("site %s: added", c->sites[i].name);
 			hub_site_add(h, &c->sites[i], revision_slot(h, c->sites[i].name));
+			site_find(&h->model, c->sites[i].name)->changed = true;
 			n->added++;
 		} else if (memcmp(&site->conf, &c->sites[i], sizeof(site->conf))) {
 			log_info("site %s: changed", c->sites[i].name);
 			hub_site_change(h, site, &c->sites[i]);
+			site->changed = true;
 			n->changed++;
 		}
 	}
 	hub_tunnels_moved(h);
 	hub_takeovers_set(h);
 	hub_claims_collect(h);
-	hub_sites_settle(h);
+	hub_sites_settle(h, whom);
 	hub_sources_set(h);
 	hub_reserved_refresh(h);
 	hub_routes_judge_soon(h);
@@ -190,6 +193,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	struct config *old = h->config, *c = own->config;
 	char summary[CONFIG_ERROR_SIZE];
 	void (*again)(struct hub * h) = own->write_down ? own->again : NULL;
+	bool certificates = own->certificates;
 	struct changes n = {0};
 	bool is_new;
 
@@ -217,7 +221,9 @@ static void commit(struct hub *h, struct apply_pending *own)
 		log_error("log_directory %s: %s; events of tunnels are in no file",
 			c->concentrator.log_directory, strerror(errno));
 	hub_live_change(h, &old->concentrator, own->live);
-	apply_sites(h, c, &n);
+	apply_sites(h, c,
+		!own->only_some ? SETTLE_ALL : certificates ? SETTLE_CERTIFICATES : SETTLE_CHANGED,
+		&n);
 	set_all_rates(h);
 	access_set(h, -1);
 	hub_streams_judge(h);

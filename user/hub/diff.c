@@ -38,20 +38,20 @@ static json_t *document_of(
 	return document;
 }
 
-json_t *hub_plan(struct hub *h, struct documents *own_documents, char error[CONFIG_ERROR_SIZE])
+json_t *hub_plan(struct hub *h, struct documents *own_documents, enum plan_order order,
+	char error[CONFIG_ERROR_SIZE])
 {
 	struct config *c = documents_config(own_documents, error);
 	json_t *document = NULL;
 
 	if (c) {
-		struct facts *now = facts_look(h, h->config), *then = facts_look(h, c);
+		struct facts_pair *facts = facts_look(h, c, order);
 
-		document = document_of(&(struct findings_of){h->config, &now->known},
-			&(struct findings_of){c, &then->known},
+		document = document_of(&(struct findings_of){h->config, &facts->was.known},
+			&(struct findings_of){c, &facts->is.known},
 			revision_files_differ(revision_documents(h), own_documents));
 		add_policy(h, c, document);
-		free(now);
-		free(then);
+		free(facts);
 	}
 	config_free(c);
 	documents_free(own_documents);

@@ -3,7 +3,7 @@
 #ifndef SLUICE_HUB_FACTS_H
 #define SLUICE_HUB_FACTS_H
 
-#include "hub/hub.h"
+#include "hub/apply.h"
 #include "plan/known.h"
 
 struct facts {
@@ -12,7 +12,12 @@ struct facts {
 	struct known_end ends[KNOWN_ENDS_MAX];
 };
 
-/* Of a candidate, which must outlive it. For free(). */
-struct facts *facts_look(struct hub *h, const struct config *candidate);
+/* Of what is in force, and of a candidate, which must outlive them. */
+struct facts_pair {
+	struct facts was, is;
+};
+
+/* What would be read if such an order put the candidate in force, and nothing else, is read. For free(). */
+struct facts_pair *facts_look(struct hub *h, const struct config *candidate, enum plan_order order);
 
 #endif

@@ -54,21 +54,50 @@ bool known_cert_ends(const struct plan_known *k, const struct site_conf *is, uns
 	return is_up(known_tunnel(k, is, t)) && facts && !facts->cert_fits;
 }
 
-bool known_tunnel_ends(const struct plan_known *k, const struct site_conf *was,
+static enum change_effect effect_of(enum known_fit fit)
+{
+	static const enum change_effect effects[] = {[KNOWN_FITS] = CHANGE_UNSAID,
+		[KNOWN_UNASKED] = CHANGE_JUDGED,
+		[KNOWN_OTHER] = CHANGE_ANEW};
+
+	return effects[fit];
+}
+
+static enum change_effect stronger(enum change_effect a, enum change_effect b)
+{
+	return a > b ? a : b;
+}
+
+enum change_effect known_tunnel_effect(const struct plan_known *k, const struct site_conf *was,
 	const struct site_conf *is, unsigned int t)
 {
 	const struct site_tunnel *state = known_tunnel(k, is, t);
 	const struct tunnel_facts *facts = known_facts(k, is, t);
-	const struct tunnel_conf *conf = &is->tunnels[t];
+	enum change_effect effect = CHANGE_UNSAID;
+	bool cert = is->tunnels[t].options.auth == AUTH_CERT;
 
+	if (state && facts && facts->password != KNOWN_FITS && is->routing == ROUTING_BGP &&
+		state->bgp.state == BGP_ESTABLISHED)
+		effect = CHANGE_SESSION;
 	if (!is_up(state))
-		return false;
-	if (!options_fit(state, &was->tunnels[t], conf))
-		return true;
-	return facts && !(conf->options.auth == AUTH_CERT ? facts->cert_fits : facts->key_fits);
+		return effect;
+	if (!options_fit(state, &was->tunnels[t], &is->tunnels[t]))
+		return CHANGE_ANEW;
+	if (!facts)
+		return effect;
+	if (facts->other_local_id || (cert && !facts->cert_fits))
+		return CHANGE_ANEW;
+	if (!cert)
+		effect = stronger(effect, effect_of(facts->key));
+	return stronger(effect, effect_of(facts->ppk));
 }
 
-bool known_option_ends(const struct plan_known *k, const struct walk_field *field,
+static bool is_at(const struct walk_field *field, size_t offset)
+{
+	return field->offset == offset;
+}
+
+enum change_effect known_option_effect(const struct plan_known *k, const struct walk_field *field,
 	const struct site_conf *was, const struct site_conf *is, unsigned int t)
 {
 	const struct site_tunnel *state = known_tunnel(k, is, t);
@@ -76,14 +105,19 @@ bool known_option_ends(const struct plan_known *k, const struct walk_field *fiel
 	struct tunnel_conf alone;
 
 	if (!is_up(state))
-		return false;
-	if (field->offset == offsetof(struct tunnel_conf, psk) ||
-		field->offset == offsetof(struct tunnel_conf, psk_previous))
-		return facts && is->tunnels[t].options.auth == AUTH_PSK && !facts->key_fits;
+		return CHANGE_NEXT;
+	if (is_at(field, offsetof(struct tunnel_conf, psk)) ||
+		is_at(field, offsetof(struct tunnel_conf, psk_previous)))
+		return stronger(CHANGE_NEXT, facts && is->tunnels[t].options.auth == AUTH_PSK
+						     ? effect_of(facts->key)
+						     : CHANGE_NEXT);
+	if (is_at(field, offsetof(struct tunnel_conf, certificate.chain)) && facts &&
+		facts->other_local_id)
+		return CHANGE_ANEW;
 	memcpy(&alone, &was->tunnels[t], sizeof(alone));
 	memcpy((char *)&alone + field->offset, (const char *)&is->tunnels[t] + field->offset,
 		field->size);
-	return !options_fit(state, &was->tunnels[t], &alone);
+	return options_fit(state, &was->tunnels[t], &alone) ? CHANGE_NEXT : CHANGE_ANEW;
 }
 
 bool known_prefixes_over(const struct plan_known *k, const struct site_conf *is, unsigned int t)

@@ -9,11 +9,20 @@
 #include "config/config.h"
 #include "state/model.h"
 
+/* Whether what a tunnel has goes on. */
+enum known_fit {
+	KNOWN_FITS,
+	KNOWN_UNASKED, /* a program is asked, and may tell another one */
+	KNOWN_OTHER,
+};
+
 /* What the files that a tunnel of the candidate refers to say of the device that is there now. */
 struct tunnel_facts {
-	bool key_fits;                  /* it has the key that it would have to have */
-	bool cert_fits;                 /* the certificate that it came with would be trusted */
-	char missing[REASON_TEXT_SIZE]; /* which secret cannot be had, and why; "": all can */
+	enum known_fit key, ppk, password; /* the secrets that it would have to have, and has */
+	bool cert_fits;                    /* the certificate that it came with would be trusted */
+	bool other_local_id;               /* the hub would call itself otherwise */
+	char missing[REASON_TEXT_SIZE];    /* which secret cannot be had, and why; "": all can */
+	char unasked[REASON_TEXT_SIZE];    /* which one a program is asked for; "": none */
 };
 
 /* Something with an end, as a certificate. Seconds since the epoch. */
@@ -39,18 +48,23 @@ const struct site_tunnel *known_tunnel(
 const struct tunnel_facts *known_facts(
 	const struct plan_known *k, const struct site_conf *site, unsigned int t);
 
-/* A site of the candidate has a tunnel that is up, and what it has negotiated is not what it could negotiate then. */
-bool known_tunnel_ends(const struct plan_known *k, const struct site_conf *was,
+/*
+ * What comes of a site's change to a tunnel of the candidate that is there, as far as what it has negotiated, and what its
+ * files say, decide: CHANGE_ANEW, CHANGE_JUDGED where that is not known before a program is asked, CHANGE_SESSION, or
+ * CHANGE_UNSAID.
+ */
+enum change_effect known_tunnel_effect(const struct plan_known *k, const struct site_conf *was,
 	const struct site_conf *is, unsigned int t);
 
 /*
  * The same for one option alone, of the tunnel `is`, which was `was` before; `field` is where its value stands in them.
+ * CHANGE_NEXT: nothing comes of it before the next negotiation.
  */
 struct walk_field;
-bool known_option_ends(const struct plan_known *k, const struct walk_field *field,
+enum change_effect known_option_effect(const struct plan_known *k, const struct walk_field *field,
 	const struct site_conf *was, const struct site_conf *is, unsigned int t);
 
-/* The same of a certificate: that of the device would not be trusted. */
+/* It is up, and the certificate of its device would not be trusted. */
 bool known_cert_ends(const struct plan_known *k, const struct site_conf *is, unsigned int t);
 
 /* The site announces over tunnel t more than it may by `is`: then its session ends. */

@@ -51,7 +51,7 @@ static enum change_effect row_effect(const struct plan_known *k, const struct wa
 		return f->effect;
 	if (!strcmp(f->key, "max_prefixes") && known_prefixes_over(k, site, t))
 		return CHANGE_SESSION;
-	/* Whether a tunnel ends is found out by all that concerns it: known_tunnel_ends(). */
+	/* Whether a tunnel ends is found out by all that concerns it: known_tunnel_effect(). */
 	return f->effect == CHANGE_JUDGED ? CHANGE_NEXT : f->effect;
 }
 
@@ -180,9 +180,15 @@ static void compare_tunnels(struct plan *p, const struct plan_known *k, const st
 	for (const struct walk_field *f = options_tunnel; f->key; f++) {
 		struct change *c = compare(p, f, is, (int)t, &was->tunnels[t], &is->tunnels[t]);
 
-		if (c && k && c->effect == CHANGE_JUDGED)
-			c->effect = known_option_ends(k, f, was, is, t) ? CHANGE_ANEW : CHANGE_NEXT;
+		if (c && k && (c->effect == CHANGE_JUDGED || c->effect == CHANGE_NEXT))
+			c->effect = known_option_effect(k, f, was, is, t);
 	}
+}
+
+/* Who has static routes before and afterwards has no session that could begin anew. */
+static bool has_session(const struct site_conf *was, const struct site_conf *is)
+{
+	return was->routing != ROUTING_STATIC || is->routing != ROUTING_STATIC;
 }
 
 static void compare_sites(struct plan *p, const struct plan_known *k, const struct site_conf *was,
@@ -191,8 +197,10 @@ static void compare_sites(struct plan *p, const struct plan_known *k, const stru
 	for (const struct walk_field *f = options_site; f->key; f++) {
 		struct change *c = compare(p, f, is, -1, was, is);
 
+		if (c && c->effect == CHANGE_SESSION && !has_session(was, is))
+			c->effect = CHANGE_LIVE;
 		for (unsigned int t = 0; c && t < TUNNELS_PER_SITE; t++) {
-			if (row_effect(k, f, is, t) > c->effect)
+			if (has_session(was, is) && row_effect(k, f, is, t) > c->effect)
 				c->effect = row_effect(k, f, is, t);
 		}
 	}
@@ -204,6 +212,17 @@ static void compare_sites(struct plan *p, const struct plan_known *k, const stru
 		else if (old != new)
 			(void)add(p, new ? CHANGE_ADDED : CHANGE_REMOVED, is, (int)t);
 	}
+}
+
+static bool any_has_session(const struct config *was, const struct config *is)
+{
+	for (uint32_t i = 0; i < was->site_count; i++) {
+		const struct site_conf *new = config_site(is, was->sites[i].name);
+
+		if (new &&has_session(&was->sites[i], new))
+			return true;
+	}
+	return false;
 }
 
 static void compare_concentrators(struct plan *p, const struct plan_known *k,
@@ -219,6 +238,8 @@ static void compare_concentrators(struct plan *p, const struct plan_known *k,
 			c->effect = endpoints_effect(was, is);
 		if (c && k && c->effect == CHANGE_JUDGED)
 			c->effect = any_cert_ends(k, is) ? CHANGE_ANEW : CHANGE_NEXT;
+		if (c && c->effect == CHANGE_SESSION && !any_has_session(was, is))
+			c->effect = CHANGE_LIVE;
 	}
 }
 
@@ -248,8 +269,9 @@ static void add_tunnels(struct plan *p, const struct plan_known *k, const struct
 			all = plan_hub_effect(k, &was->concentrator, &is->concentrator, new, t);
 			if (all > effect && all < CHANGE_SITE)
 				effect = all;
-			if (effect < CHANGE_ANEW && known_tunnel_ends(k, old, new, t))
-				effect = CHANGE_ANEW;
+			all = known_tunnel_effect(k, old, new, t);
+			if (all > effect)
+				effect = all;
 		}
 		if (effect != CHANGE_UNSAID)
 			add_tunnel(p, old, t, effect);
@@ -350,8 +372,8 @@ enum change_effect plan_tunnel_effect(const struct plan_known *k, const struct s
 	if (old->configured != new->configured)
 		return CHANGE_TUNNEL;
 	all = strongest(k, options_site, is, t, was, is);
-	if (all == CHANGE_SESSION && was->routing == ROUTING_STATIC && is->routing == was->routing)
-		all = CHANGE_LIVE; /* there is no session */
+	if (all == CHANGE_SESSION && !has_session(was, is))
+		all = CHANGE_LIVE;
 	own = strongest(k, options_tunnel, is, t, old, new);
 	return all > own ? all : own;
 }

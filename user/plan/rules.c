@@ -87,6 +87,25 @@ static void secrets_missing(struct finding_scope *s)
 	each_tunnel(s, secret_of);
 }
 
+static void unasked_of(struct finding_scope *s, const struct site_conf *site, unsigned int t,
+	const struct site_tunnel *state)
+{
+	const struct tunnel_facts *facts = known_facts(s->known, site, t);
+
+	if (facts && facts->unasked[0] && state && state->ike.phase == TUNNEL_UP)
+		finding_is_of(finding_add(s, tunnel_name(t),
+				      "site '%s' tunnel %u: %s is not known before its program is "
+				      "asked, and if it tells another one, what uses it is set up "
+				      "anew",
+				      site->name, t, facts->unasked),
+			site->name);
+}
+
+static void secrets_unasked(struct finding_scope *s)
+{
+	each_tunnel(s, unasked_of);
+}
+
 static void prefixes_of(struct finding_scope *s, const struct site_conf *site, unsigned int t,
 	const struct site_tunnel *state)
 {
@@ -442,6 +461,7 @@ const struct finding_rule finding_rules[] = {
 	{"prefixes-over", FINDING_ERROR, prefixes_over},
 	{"keys-end", FINDING_ERROR, keys_end},
 	{"certificate-ends", FINDING_WARNING, certificates_end},
+	{"secret-unasked", FINDING_WARNING, secrets_unasked},
 	{"overlap", FINDING_WARNING, finding_overlaps},
 	{"selectors-closed", FINDING_WARNING, selectors_closed},
 	{"same-as", FINDING_WARNING, same_as},

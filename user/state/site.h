@@ -97,10 +97,13 @@ struct tunnel_sample {
 
 struct site_tunnel {
 	bool admin_down;
-	bool no_secret;       /* its keys cannot be read: ike has it as before, or not at all */
-	uint64_t ike_refs;    /* of the references to keys by which ike has it; 0: it has not */
-	uint64_t md5_print;   /* of the password that the kernel has for its session; 0: none */
-	uint64_t psk_print;   /* of the key that ike has, by which hub knows another one; 0: none */
+	bool no_secret;        /* its keys cannot be read: ike has it as before, or not at all */
+	uint64_t ike_refs;     /* of the references to keys by which ike has it; 0: it has not */
+	uint64_t md5_print;    /* of the password that the kernel has for its session; 0: none */
+	uint64_t password_ref; /* of the reference that it was read by; 0: of none, or not read */
+	uint64_t psk_print; /* of the key that ike has, by which hub knows another one; 0: none */
+	uint64_t previous_print,
+		ppk_print;    /* the same of the key before, and of the post-quantum key */
 	bool no_bfd;          /* BFD is configured, and there is no socket for it */
 	bool draining;        /* the other tunnel is used, by the site and by the hub */
 	bool moves;           /* it has ended, and begins again at another outside address */
@@ -156,6 +159,7 @@ struct site {
 	uint32_t slot;
 	uint32_t group; /* see hub_group_choose */
 	struct site_conf conf;
+	bool changed; /* by what is coming into force */
 	struct site_tunnel tunnels[TUNNELS_PER_SITE];
 	struct site_sample base, before, latest;
 	struct history *history;

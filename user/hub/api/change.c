@@ -274,7 +274,7 @@ static bool may_go_on(struct document_change *c)
 	if (!plan_effect_named(allow, &most))
 		return change_refuse(
 			c, PROBLEM_BAD_REQUEST, "allow: '%s' is no effect of a plan", allow);
-	plan = hub_plan(c->h, documents_copy(c->candidate), error);
+	plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
 	if (!plan)
 		return change_refuse(c, PROBLEM_INVALID, "%s", error);
 	if (c->r->dry_run) {

@@ -7,78 +7,107 @@
 #include "hub/site/site.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- what is said ---- */
 
-struct uses {
-	unsigned int psk; /* tunnels whose devices may use either key */
-	const struct site_conf
-		*own; /* the first whose document names a psk_previous, which is another key */
-	unsigned int own_tunnel;
-	const struct site_conf *hard; /* the first with a use that knows no second key */
-	enum secret_use hard_use;
+/* Uses that know no second key. */
+enum hard_use {
+	HARD_PSK, /* its psk_previous is another one */
+	HARD_PPK,
+	HARD_PASSWORD,
+	HARD_USES
 };
+
+struct uses {
+	unsigned int psk;        /* tunnels that stay */
+	json_t *hard[HARD_USES]; /* names of sites */
+};
+
+static const enum secret_use names_of[HARD_USES] = {
+	[HARD_PSK] = SECRET_AS_PSK,
+	[HARD_PPK] = SECRET_AS_PPK,
+	[HARD_PASSWORD] = SECRET_AS_BGP_PASSWORD,
+};
+
+static void add_site(json_t *names, const char *site)
+{
+	size_t n = json_array_size(names);
+
+	if (!n || strcmp(json_string_value(json_array_get(names, n - 1)), site) != 0)
+		json_array_append_new(names, json_string(site));
+}
 
 static void count(void *context, const struct secret_user *user)
 {
+	const struct tunnel_conf *conf = &user->site->tunnels[user->tunnel];
 	struct uses *u = context;
 
-	if (user->use == SECRET_AS_PSK && !user->site->tunnels[user->tunnel].psk_previous[0])
+	if (user->use == SECRET_AS_PSK && !conf->psk_previous[0])
 		u->psk++;
-	if (user->use == SECRET_AS_PSK && user->site->tunnels[user->tunnel].psk_previous[0] &&
-		!u->own) {
-		u->own = user->site;
-		u->own_tunnel = user->tunnel;
+	for (int i = 0; i < HARD_USES; i++) {
+		if (user->use == names_of[i] && (i != HARD_PSK || conf->psk_previous[0]))
+			add_site(u->hard[i], user->site->name);
 	}
-	if (u->hard || (user->use != SECRET_AS_PPK && user->use != SECRET_AS_BGP_PASSWORD))
-		return;
-	u->hard = user->site;
-	u->hard_use = user->use;
 }
 
-__attribute__((format(printf, 2, 3))) static void append(
-	char text[SECRET_SENTENCE_SIZE], const char *format, ...)
+static void uses_of(struct uses *u, const struct hub *h, const char *name)
 {
-	size_t n = strlen(text);
-	va_list args;
+	*u = (struct uses){.hard = {json_array(), json_array(), json_array()}};
+	secret_users_each(h->config, name, count, u);
+}
 
-	va_start(args, format);
-	vsnprintf(text + n, SECRET_SENTENCE_SIZE - n, format, args);
-	va_end(args);
+static void uses_end(struct uses *u)
+{
+	for (int i = 0; i < HARD_USES; i++)
+		json_decref(u->hard[i]);
+}
+
+enum { NAMED_MAX = 3 };
+
+/* "site 'a'", "sites 'a', 'b', 'c' and 9 more" */
+static const char *sites_text(const json_t *names, char text[160])
+{
+	size_t count = json_array_size(names), n;
+
+	n = (size_t)snprintf(text, 160, "site%s", count > 1 ? "s" : "");
+	for (size_t i = 0; i < count && i < NAMED_MAX; i++)
+		n += (size_t)snprintf(text + n, 160 - n, "%s '%s'", i ? "," : "",
+			json_string_value(json_array_get(names, i)));
+	if (count > NAMED_MAX)
+		snprintf(text + n, 160 - n, " and %zu more", count - NAMED_MAX);
+	return text;
 }
 
 const char *secret_set_sentence(
 	struct hub *h, const char *name, enum rotation done, char text[SECRET_SENTENCE_SIZE])
 {
-	struct uses u = {0};
+	struct uses u;
+	char sites[160];
+	size_t n;
 
 	if (done == ROTATION_DONE) {
 		snprintf(text, SECRET_SENTENCE_SIZE, "the secret %s is there", name);
 		return text;
 	}
-	secret_users_each(h->config, name, count, &u);
-	snprintf(text, SECRET_SENTENCE_SIZE,
+	uses_of(&u, h, name);
+	n = (size_t)snprintf(text, SECRET_SENTENCE_SIZE,
 		"it waits as %s" VAULT_NEXT ": `sluice apply` puts it in force", name);
 	if (u.psk)
-		append(text,
+		n += (size_t)snprintf(text + n, SECRET_SENTENCE_SIZE - n,
 			"; as psk, devices may then use the present one as well, until all of them "
 			"(%u) have shown the new one",
 			u.psk);
-	if (u.own)
-		append(text,
-			"; site '%s' tunnel %u has a psk_previous of its own in its document: "
-			"there the "
-			"present one ends when it is applied",
-			u.own->name, u.own_tunnel);
-	if (u.hard)
-		append(text,
-			"; as %s (site '%s') there is no overlap: its device must have it when it "
-			"is applied",
-			secret_use_name(u.hard_use), u.hard->name);
+	for (int i = 0; i < HARD_USES; i++) {
+		if (json_array_size(u.hard[i]))
+			n += (size_t)snprintf(text + n, SECRET_SENTENCE_SIZE - n,
+				"; as %s (%s) there is no overlap: devices must have it when it is "
+				"applied",
+				secret_use_name(names_of[i]), sites_text(u.hard[i], sites));
+	}
+	uses_end(&u);
 	return text;
 }
 
@@ -89,34 +118,38 @@ struct adding {
 
 static void add_finding(void *context, const char *name, int64_t set_s)
 {
+	static const char *const then[HARD_USES] = {
+		[HARD_PSK] = "beside another psk_previous, and their tunnels are set up anew",
+		[HARD_PPK] = "and their tunnels are set up anew",
+		[HARD_PASSWORD] = "and their BGP sessions begin anew",
+	};
 	struct adding *f = context;
-	char base[SITE_NAME_SIZE], text[SECRET_SENTENCE_SIZE];
-	struct uses u = {0};
+	char base[SITE_NAME_SIZE], text[SECRET_SENTENCE_SIZE], sites[160];
+	json_t *names = json_array();
+	struct uses u;
 	size_t n;
 
 	(void)set_s;
-	if (!rotation_base(name, VAULT_NEXT, base))
+	if (!rotation_base(name, VAULT_NEXT, base)) {
+		json_decref(names);
 		return;
-	secret_users_each(f->h->config, base, count, &u);
+	}
+	uses_of(&u, f->h, base);
 	n = (size_t)snprintf(text, sizeof(text),
 		"secret %s is another one then; %u tunnels have it as psk, and stay", base, u.psk);
-	if (u.own && n < sizeof(text))
-		n += (size_t)snprintf(text + n, sizeof(text) - n,
-			"; site '%s' tunnel %u has another psk_previous, and is set up anew",
-			u.own->name, u.own_tunnel);
-	if (u.hard && n < sizeof(text))
-		snprintf(text + n, sizeof(text) - n, "; site '%s' has it as %s, and %s",
-			u.hard->name, secret_use_name(u.hard_use),
-			u.hard_use == SECRET_AS_PPK ? "its tunnel is set up anew"
-						    : "its BGP sessions start again");
+	for (int i = 0; i < HARD_USES; i++) {
+		if (!json_array_size(u.hard[i]))
+			continue;
+		json_array_extend(names, u.hard[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s: as %s, %s",
+			sites_text(u.hard[i], sites), secret_use_name(names_of[i]), then[i]);
+	}
+	uses_end(&u);
 	/* As the rules of a plan tell theirs (plan/findings.h). */
-	json_array_append_new(f->list,
-		json_pack("{s:s, s:s, s:b, s:o, s:s}", "kind", "secret-replaced", "severity",
-			u.hard || u.own ? "warning" : "note", "new", true, "sites",
-			u.hard  ? json_pack("[s]", u.hard->name)
-			: u.own ? json_pack("[s]", u.own->name)
-				: json_array(),
-			"text", text));
+	json_array_append_new(
+		f->list, json_pack("{s:s, s:s, s:b, s:o, s:s}", "kind", "secret-replaced",
+				 "severity", json_array_size(names) ? "warning" : "note", "new",
+				 true, "sites", names, "text", text));
 }
 
 void secret_add_findings(struct hub *h, json_t *plan)

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#define SECRET_SENTENCE_SIZE 560
+#define SECRET_SENTENCE_SIZE 1024
 #define SECRET_BUSY          "a configuration is being applied, which may use it; try again"
 
 /* What has become of a secret that was set, and of what it means for who uses it. */

@@ -172,7 +172,7 @@ static bool nothing_changes(struct document_change *c)
 	bool none;
 
 	documents_stand(c->candidate, revision_path(c->h));
-	plan = hub_plan(c->h, documents_copy(c->candidate), error);
+	plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
 	if (!plan)
 		return change_refuse(c, PROBLEM_INVALID, "%s", error);
 	none = !json_array_size(json_object_get(plan, "changes"));

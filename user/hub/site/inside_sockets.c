@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "crypto/hash.h"
+#include "hub/secret/exec_keep.h"
 #include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 
@@ -67,32 +68,73 @@ bool hub_bgp_listen(struct hub *h, int family)
 	       !bind(fd, address, len) && !listen(fd, 512);
 }
 
-bool hub_bgp_password(
-	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print)
+/* False with errno. */
+static bool sign(const struct hub *h, const struct ip_addr *peer, struct tcp_md5sig *m)
 {
 	struct ip_endpoint from = {.addr = *peer};
-	struct tcp_md5sig m = {0};
-	int listener = hub_bgp_listener(h, peer->family);
-	int fd = ref[0] ? secret_ref_open(ref) : -1;
-	ssize_t n = fd >= 0 ? read(fd, m.tcpm_key, sizeof(m.tcpm_key)) : 0;
-	bool ok = !ref[0] || n > 0;
+
+	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m->tcpm_addr);
+	return !setsockopt(
+		hub_bgp_listener(h, peer->family), IPPROTO_TCP, TCP_MD5SIG, m, sizeof(*m));
+}
+
+void hub_bgp_password_forget(const struct hub *h, const struct ip_addr *peer)
+{
+	struct tcp_md5sig none = {0};
+
+	(void)sign(h, peer,
+		&none); /* taking away a key that is not there is an error that does not matter */
+}
+
+/* Its length; 0: it cannot be read. */
+static uint16_t read_password(const char *ref, uint8_t key[TCP_MD5SIG_MAXKEYLEN])
+{
+	int fd = secret_ref_open(ref);
+	ssize_t n = fd >= 0 ? read(fd, key, TCP_MD5SIG_MAXKEYLEN) : 0;
 
 	if (fd >= 0)
 		close(fd);
-	m.tcpm_keylen = n > 0 ? (uint16_t)secret_text_len(m.tcpm_key, (size_t)n) : 0;
-	if (ref[0] && !m.tcpm_keylen) { /* a key that nobody has is better than none */
+	return n > 0 ? (uint16_t)secret_text_len(key, (size_t)n) : 0;
+}
+
+static void cannot_be_used(const struct site *site, const char *what_then)
+{
+	log_error("site %s: bgp_password %s cannot be used; %s", site->conf.name,
+		site->conf.bgp_password, what_then);
+}
+
+void hub_bgp_password_read(struct hub *h, const struct site *site, unsigned int t)
+{
+	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel_number(site, t));
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_addr peer = config_inside_site(
+		site->conf.bgp_family == AF_INET6 ? &conf->inside6 : &conf->inside);
+	const char *ref = site->conf.bgp_password;
+	uint64_t ref_print = ref[0] ? secret_print((const uint8_t *)ref, strlen(ref)) : 0;
+	struct tcp_md5sig m = {0};
+	bool read = false;
+
+	/* While a program is asked for the first time that of before is good; it is most likely what will be told. */
+	if (state->md5_print && exec_is_awaited(ref))
+		return;
+	if (ref[0]) {
+		m.tcpm_keylen = read_password(ref, m.tcpm_key);
+		read = m.tcpm_keylen;
+	}
+	if (ref[0] && !read && ref_print == state->password_ref) {
+		cannot_be_used(site, "the one of before stays");
+		return;
+	}
+	state->md5_print = read ? secret_print(m.tcpm_key, m.tcpm_keylen) : 0;
+	state->password_ref = read ? ref_print : 0;
+	if (ref[0] && !read) { /* a key that nobody has is better than none */
 		m.tcpm_keylen = sizeof(m.tcpm_key);
-		ok = false;
 		if (getrandom(m.tcpm_key, sizeof(m.tcpm_key), 0) < 0)
 			abort();
 	}
-	*print = m.tcpm_keylen ? secret_print(m.tcpm_key, m.tcpm_keylen) : 0;
-	(void)endpoint_to_sockaddr(&from, (struct sockaddr_storage *)&m.tcpm_addr);
-	/* Taking away a key that is not there is an error that does not matter. */
-	if (setsockopt(listener, IPPROTO_TCP, TCP_MD5SIG, &m, sizeof(m)) && m.tcpm_keylen)
-		ok = false;
+	if ((!sign(h, &peer, &m) && m.tcpm_keylen) || (ref[0] && !read))
+		cannot_be_used(site, "its BGP sessions stay down");
+	else if (read)
+		secret_was_read(ref, state->md5_print);
 	secret_wipe(&m, sizeof(m));
-	if (ok)
-		secret_was_read(ref, *print);
-	return ok;
 }

@@ -27,10 +27,16 @@ bool hub_tunnel_is_replaced(const struct site *site, unsigned int t, const struc
 void hub_tunnels_move(struct hub *h, const struct concentrator_conf *was);
 void hub_tunnels_moved(struct hub *h);
 /*
- * After a change of several sites: what one gave up another may have taken, group numbers may have
- * moved, a key file may have another content. Repeating what did not change does nothing.
+ * After a change of several sites: what one gave up another may have taken, and group numbers may have moved. Repeating
+ * what did not change does nothing; but a key file may have another content, which interrupts whom it is read for. So
+ * files are read for sites that were added or changed, and for others as they were asked for.
  */
-void hub_sites_settle(struct hub *h);
+enum settle {
+	SETTLE_CHANGED,      /* for no other site */
+	SETTLE_CERTIFICATES, /* also for tunnels with certificates, of which all were read again */
+	SETTLE_ALL,
+};
+void hub_sites_settle(struct hub *h, enum settle whom);
 
 /* sites.c: reads the counters of all sites. */
 void hub_sample(struct hub *h);
@@ -49,13 +55,13 @@ void hub_minutes_stored(struct hub *h, uint32_t count);
 
 /* tell.c: what children are told. All that a child has to know of sites. */
 void hub_sites_send(struct hub *h, struct process *p);
-/* To bgp: all that the configuration and operators say of a neighbour. */
+/* To bgp: all that the configuration and operators say of a neighbour. Its password is read when it is told first. */
 void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int t);
 /* The same of those that lack a socket for BFD, which there may be now. */
 void hub_bfd_again(struct hub *h);
 /* To bgp and its BFD: the tunnel carries, or no longer does. */
 void hub_bgp_tunnel_send(struct hub *h, uint32_t tunnel, bool up);
-/* Tells ike and bgp of a tunnel again. */
+/* Tells ike and bgp of a tunnel again, by its files as they are now. */
 void hub_tunnel_send(struct hub *h, const struct site *site, unsigned int t);
 /* To one of them alone. */
 void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t);
@@ -114,12 +120,13 @@ void inside_sockets_free(struct inside_sockets *s);
 int hub_bgp_listener(const struct hub *h, int family);
 
 /*
- * RFC 2385: connections from this address must be signed with the secret of the reference, "" for
- * none. False when it cannot be had: then nobody gets in. The bgp process never sees the secret; *print
- * is another number for another secret, which says nothing of it, and 0 for none.
+ * RFC 2385: connections from the peer's end of a tunnel must be signed with the site's password, or with none where it
+ * has none. It is read again; the one of before stays where the same reference cannot be read any more, and else nobody
+ * gets in. The bgp process never sees it, but site_tunnel.md5_print, which says nothing of it.
  */
-bool hub_bgp_password(
-	const struct hub *h, const struct ip_addr *peer, const char *ref, uint64_t *print);
+void hub_bgp_password_read(struct hub *h, const struct site *site, unsigned int t);
+/* From this address no signature is wanted. */
+void hub_bgp_password_forget(const struct hub *h, const struct ip_addr *peer);
 /* Listens for BGP of one family; false with errno set. */
 bool hub_bgp_listen(struct hub *h, int family);
 

@@ -83,7 +83,6 @@ static void forget_addresses(struct hub *h, const struct site *site, unsigned in
 {
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	const struct ip_prefix *inside[] = {&conf->inside, &conf->inside6};
-	uint64_t print;
 
 	for (int i = 0; i < 2; i++) {
 		struct ip_addr peer = config_inside_site(inside[i]),
@@ -91,7 +90,7 @@ static void forget_addresses(struct hub *h, const struct site *site, unsigned in
 
 		if (!addr_is_set(&inside[i]->addr))
 			continue;
-		(void)hub_bgp_password(h, &peer, "", &print);
+		hub_bgp_password_forget(h, &peer);
 		bfd_sockets_leave(h->bfd_sockets, &own, clock_now());
 	}
 }
@@ -229,19 +228,33 @@ void hub_tunnels_moved(struct hub *h)
 	}
 }
 
-void hub_sites_settle(struct hub *h)
+static void settle_tunnel(struct hub *h, const struct site *site, unsigned int t, enum settle whom)
+{
+	bool cert = site->conf.tunnels[t].options.auth == AUTH_CERT;
+
+	hub_inside_set(h, site, t, true);
+	if (site->tunnels[t].open)
+		hub_inside_route_set(h, site, t, true);
+	hub_data_tunnel_send(h, site, t, true);
+	if (site->changed || whom == SETTLE_ALL) {
+		hub_tunnel_send(h, site, t);
+		return;
+	}
+	hub_bgp_neighbor_send(h, site, t);
+	if (whom == SETTLE_CERTIFICATES && cert)
+		hub_ike_tunnel_send(h, site, t);
+}
+
+void hub_sites_settle(struct hub *h, enum settle whom)
 {
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		for (unsigned int t = 0; h->model.sites[i] && t < TUNNELS_PER_SITE; t++) {
-			const struct site *site = h->model.sites[i];
+		struct site *site = h->model.sites[i];
 
-			if (!site->conf.tunnels[t].configured)
-				continue;
-			hub_inside_set(h, site, t, true);
-			if (site->tunnels[t].open)
-				hub_inside_route_set(h, site, t, true);
-			hub_data_tunnel_send(h, site, t, true);
-			hub_tunnel_send(h, site, t);
+		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
+			if (site->conf.tunnels[t].configured)
+				settle_tunnel(h, site, t, whom);
 		}
+		if (site)
+			site->changed = false;
 	}
 }

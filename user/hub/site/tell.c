@@ -22,15 +22,21 @@ static_assert(CONFIG_NETWORKS_MAX == NEIGHBOR_CLAIMS_MAX, "what a site owns is g
 static_assert(CONFIG_NETWORKS_MAX == NEIGHBOR_ACCEPT_MAX, "so is what it may announce");
 static_assert(CONFIG_STATICS_MAX == NEIGHBOR_STATICS_MAX, "so are its static routes");
 
+static uint64_t print_of(const char *ref)
+{
+	const char *why;
+
+	return ref[0] ? secret_ref_print(ref, &why) : 0;
+}
+
 /* ike holds it until the tunnel comes; a ppk that cannot be opened leaves a tunnel that stays down. */
 static void send_secret(struct hub *h, uint32_t tunnel, enum imsg_type type, const char *ref)
 {
 	struct imsg_tunnel m = {.tunnel = tunnel};
-	const char *why;
 
 	if (!ref[0])
 		return;
-	secret_was_read(ref, secret_ref_print(ref, &why));
+	secret_was_read(ref, print_of(ref));
 	process_send(&h->processes[PROCESS_IKE], type, secret_ref_open(ref), &m, sizeof(m));
 }
 
@@ -61,7 +67,7 @@ static void withdraw(struct hub *h, const struct site *site, unsigned int t)
 	log_warn("site %s tunnel %u: ended, because its keys are others now and a program does not "
 		 "tell them",
 		site->conf.name, t);
-	state->ike_refs = state->psk_print = 0;
+	state->ike_refs = state->psk_print = state->previous_print = state->ppk_print = 0;
 	process_send(&h->processes[PROCESS_IKE], IMSG_IKE_TUNNEL_DEL, -1, &m, sizeof(m));
 }
 
@@ -71,19 +77,20 @@ void hub_ike_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 	struct imsg_ike_tunnel m;
 	char previous[CONFIG_SECRET_REF_SIZE];
 	struct site_tunnel *state = site_tunnel_find(&h->model, tunnel_number(site, t));
-	const char *why;
 	int psk;
 
 	if (!hub_tunnel_secrets(h, site, t)) {
 		withdraw(h, site, t);
 		return;
 	}
-	state->psk_print = conf->options.auth == AUTH_CERT ? 0 : secret_ref_print(conf->psk, &why);
+	state->psk_print = conf->options.auth == AUTH_CERT ? 0 : print_of(conf->psk);
 	psk = conf->options.auth == AUTH_CERT ? -1 : secret_ref_open(conf->psk);
 	if (psk < 0 && conf->options.auth != AUTH_CERT)
 		return; /* gone at this very moment: it is looked for again */
 	if (psk >= 0)
 		secret_was_read(conf->psk, state->psk_print);
+	state->ppk_print = print_of(conf->ppk);
+	state->previous_print = print_of(secret_previous(conf, previous));
 	state->ike_refs = refs_print(site, t);
 	memset(&m, 0, sizeof(m));
 	m.tunnel = tunnel_number(site, t);
@@ -131,23 +138,6 @@ static uint32_t med_out(const struct hub *h, const struct site *site, unsigned i
 		return own;
 	own = own < other ? own : other;
 	return own > step ? own - step : 0;
-}
-
-/* While a program is asked for the first time the password of before is good; it is most likely what will be told. */
-static void set_password(struct hub *h, const struct site *site, struct bgp_neighbor *n)
-{
-	struct site_tunnel *state = site_tunnel_find(&h->model, n->tunnel);
-
-	n->password_print = state->md5_print;
-	if (state->md5_print && exec_is_awaited(site->conf.bgp_password))
-		return;
-	if (hub_bgp_password(h, neighbor_peer(n), site->conf.bgp_password, &n->password_print)) {
-		state->md5_print = n->password_print;
-		return;
-	}
-	state->md5_print = 0;
-	log_error("site %s: bgp_password %s cannot be used; its BGP sessions stay down",
-		site->conf.name, site->conf.bgp_password);
 }
 
 /* `fd` -1 with errno: there is none, which is tried again each second, and told once. */
@@ -217,7 +207,11 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	memcpy(n->accept, site->conf.accept.rules, sizeof(n->accept));
 	n->transport6 = site->conf.bgp_family == AF_INET6;
 	n->passive = site->conf.bgp_password[0];
-	set_password(h, site, n);
+	if (!site->tunnels[t].password_ref)
+		hub_bgp_password_read(h, site, t);
+	/* One that nobody has is another one than none. */
+	n->password_print =
+		site->tunnels[t].md5_print ? site->tunnels[t].md5_print : n->passive;
 	own = neighbor_local(n);
 	bfd_sockets_leave(h->bfd_sockets, n->transport6 ? &n->local4 : &n->local6, clock_now());
 	if (site->conf.bfd.multiplier)
@@ -300,6 +294,7 @@ void hub_sites_send(struct hub *h, struct process *p)
 
 void hub_tunnel_send(struct hub *h, const struct site *site, unsigned int t)
 {
+	hub_bgp_password_read(h, site, t);
 	hub_bgp_neighbor_send(h, site, t);
 	hub_ike_tunnel_send(h, site, t);
 }
