@@ -456,6 +456,27 @@ static void rows_that_are_none(void **state)
 	assert_int_equal(revision_number(world.hub), 3);
 }
 
+/* Who declares what another site announces takes it away, and has to say so. */
+static void routes_of_others_are_not_taken_unasked(void **state)
+{
+	static const char taken[] = "{\"prefixes\": [\"10.7.0.0/16\"]}";
+	struct imsg_api_request allowed = SET;
+	uint32_t tunnel;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(CREATE, "three", NULL);
+	tunnel = tunnel_number(world_site("two"), 0);
+	world_tunnel(tunnel, TUNNEL_UP);
+	world_session(tunnel, BGP_ESTABLISHED);
+	world_route(tunnel, "10.7.1.0/24");
+	assert_true(world_routed("10.7.1.0/24"));
+	refused(SET, "three", taken, "exceeds-allowed", "the effect would be 'bgp-session'");
+	done(SET, "three", "{\"prefixes\": [\"10.8.0.0/16\"]}");
+	snprintf(allowed.allow, sizeof(allowed.allow), "bgp-session");
+	done(allowed, "three", taken);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +492,7 @@ int main(int argc, char **argv)
 		TEST(what_has_gone),
 		TEST(without_a_disk),
 		TEST(rows_that_are_none),
+		TEST(routes_of_others_are_not_taken_unasked),
 	};
 
 	world_be_child(argc, argv);

@@ -279,6 +279,74 @@ static void overlap(void **state)
 	many_overlap();
 }
 
+static void route(struct route_table *t, const char *text, uint16_t tunnel)
+{
+	struct ip_prefix p = prefix(text);
+	struct route_entry *e = route_table_get(t, &p);
+
+	e->tunnel = tunnel;
+	e->installed = true;
+}
+
+/* The worst of all, and new: there may be overlaps as well. */
+static void lost(const char *text)
+{
+	const struct finding *f;
+
+	look();
+	assert_true(lab.found->count);
+	f = lab.found->list;
+	assert_string_equal(f->kind, "routes-lost");
+	assert_true(f->fresh);
+	assert_int_equal(f->site_count, 1);
+	assert_string_equal(f->sites[0], "b");
+	if (!strstr(f->text, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, f->text);
+}
+
+/* Of whatever site, and why. */
+static void routes_lost(void **state)
+{
+	struct route_table *t = route_table_new(1);
+	struct site_conf *a = &lab.is->sites[0], *b = &lab.is->sites[1];
+
+	(void)state;
+	lab.model.config = lab.was;
+	lab.model.routes = t;
+	route(t, "172.16.1.0/24", 2);
+	route(t, "172.16.2.0/24", 3);
+	nothing();
+	b->accept.count = 1;
+	b->accept.rules[0] = (struct prefix_rule){prefix("172.16.1.0/24"), 24};
+	lost("1 route of site 'b' in force now would not be: 172.16.2.0/24, because accept");
+	b->accept.count = 0;
+	lab.is->concentrator.networks.prefixes[0] = prefix("172.16.0.0/12");
+	lost("2 routes of site 'b' in force now");
+	lab.is->concentrator.networks.prefixes[0] = prefix("10.0.0.0/16");
+	a->prefixes.count = 1;
+	a->prefixes.prefixes[0] = prefix("172.16.2.0/24");
+	lost("because site 'a' declares 172.16.2.0/24 then");
+	strcpy(a->group, "town");
+	strcpy(b->group, "town");
+	nothing();
+	a->prefixes.count = 0;
+	a->group[0] = b->group[0] = '\0';
+	route(t, "0.0.0.0/0", 2);
+	lost("because allow_default");
+	b->allow_default = true;
+	nothing();
+	b->propagate = false;
+	lost("2 routes of site 'b' would not be told to other sites any more");
+	b->propagate = true;
+	lab.a.conf.routing = lab.b.conf.routing = ROUTING_STATIC;
+	a->routing = b->routing = ROUTING_STATIC;
+	b->statics.count = 2;
+	b->statics.prefixes[0] = prefix("172.16.1.0/24");
+	b->statics.prefixes[1] = prefix("0.0.0.0/0");
+	lost("172.16.2.0/24, because it is no static route of the site then");
+	route_table_free(t);
+}
+
 static void selectors_closed(void **state)
 {
 	struct selector_set *s = &lab.is->sites[0].tunnels[1].remote_ts;
@@ -458,6 +526,7 @@ static const struct {
 	{"secret-missing", secret_missing},
 	{"prefixes-over", prefixes_over},
 	{"keys-end", keys_end},
+	{"routes-lost", routes_lost},
 	{"certificate-ends", certificate_ends},
 	{"secret-unasked", secret_unasked},
 	{"overlap", overlap},

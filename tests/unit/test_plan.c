@@ -457,6 +457,7 @@ static void nor_is_it_said_to_end(void **state)
 		was->sites[i].routing = is->sites[i].routing = ROUTING_STATIC;
 	is->sites[0].asn++;
 	is->concentrator.router_id.bytes[3]++;
+	is->concentrator.router_id_follows = false;
 	p = plan_make(was, is, NULL);
 	assert_int_equal(p->count, 2);
 	assert_int_equal(p->most, CHANGE_LIVE);
@@ -466,6 +467,47 @@ static void nor_is_it_said_to_end(void **state)
 	assert_int_equal(p->changes[0].effect, CHANGE_SESSION);
 	assert_int_equal(p->changes[1].effect, CHANGE_LIVE);
 	plan_free(p);
+	config_free(was);
+	config_free(is);
+}
+
+/* Of a site that nothing changes of: another one declares what it announces. */
+static void routes_that_would_be_lost_interrupt(void **state)
+{
+	static struct model m;
+	static struct site a, b;
+	struct config *was = parse(TEXT), *is = parse(TEXT);
+	struct plan_known k = {.model = &m, .candidate = is};
+	struct route_table *t = route_table_new(1);
+	struct ip_prefix p;
+	struct route_entry *e;
+	struct plan *plan;
+
+	(void)state;
+	a.conf = was->sites[0];
+	b.conf = was->sites[1];
+	m.sites[0] = &a;
+	m.sites[1] = &b;
+	m.config = was;
+	m.routes = t;
+	assert_true(prefix_parse("172.16.1.0/24", &p));
+	e = route_table_get(t, &p);
+	e->tunnel = 2;
+	e->installed = true;
+	is->sites[0].prefixes.count = 1;
+	assert_true(prefix_parse("172.16.0.0/16", &is->sites[0].prefixes.prefixes[0]));
+	plan = plan_make(was, is, &k);
+	assert_int_equal(plan->most, CHANGE_SESSION);
+	assert_int_equal(plan->tunnel_count, 3);
+	assert_string_equal(plan->tunnels[2].site, is->sites[1].name);
+	assert_int_equal(plan->tunnels[2].tunnel, 0);
+	assert_int_equal(plan->tunnels[2].effect, CHANGE_SESSION);
+	plan_free(plan);
+	assert_true(prefix_parse("172.17.0.0/16", &is->sites[0].prefixes.prefixes[0]));
+	plan = plan_make(was, is, &k);
+	assert_int_equal(plan->most, CHANGE_LIVE);
+	plan_free(plan);
+	route_table_free(t);
 	config_free(was);
 	config_free(is);
 }
@@ -510,6 +552,7 @@ int main(void)
 		cmocka_unit_test(whom_authorities_end),
 		cmocka_unit_test(a_session_that_is_not_there_does_not_end),
 		cmocka_unit_test(nor_is_it_said_to_end),
+		cmocka_unit_test(routes_that_would_be_lost_interrupt),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 enum change_effect {
 	CHANGE_UNSAID, /* of no row */
 	CHANGE_ELSEWHERE, /* what takes its value from this key, or stands in it, has an effect of its own */
-	CHANGE_LIVE,    /* in force at once, and nothing is interrupted */
+	CHANGE_LIVE,    /* in force at once, and no tunnel and no session is interrupted */
 	CHANGE_NEXT,    /* in force from the tunnel's next negotiation on; what runs goes on */
 	CHANGE_PAUSE,   /* packets are lost for a moment; no session and no tunnel ends */
 	CHANGE_SESSION, /* the site's BGP sessions are closed and begin anew */

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "config/options.h"
+#include "plan/lost.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -254,8 +255,8 @@ static void add_tunnel(
 }
 
 /* The tunnels of a site that goes on as `is`, or ends. */
-static void add_tunnels(struct plan *p, const struct plan_known *k, const struct config *was,
-	const struct config *is, const struct site_conf *old)
+static void add_tunnels(struct plan *p, const struct plan_known *k, const struct lost_routes *lost,
+	const struct config *was, const struct config *is, const struct site_conf *old)
 {
 	static const struct site_conf none;
 	const struct site_conf *new = config_site(is, old->name);
@@ -272,6 +273,9 @@ static void add_tunnels(struct plan *p, const struct plan_known *k, const struct
 			all = known_tunnel_effect(k, old, new, t);
 			if (all > effect)
 				effect = all;
+			/* For whom they carry it is as if their session had ended. */
+			if (lost && lost[new - is->sites].over[t] && effect < CHANGE_SESSION)
+				effect = CHANGE_SESSION;
 		}
 		if (effect != CHANGE_UNSAID)
 			add_tunnel(p, old, t, effect);
@@ -294,9 +298,11 @@ struct plan *plan_make(
 	const struct config *was, const struct config *is, const struct plan_known *k)
 {
 	struct plan *p = calloc(1, sizeof(*p));
+	struct lost_routes *lost;
 
 	if (!p)
 		abort();
+	lost = lost_find(k);
 	compare_concentrators(p, k, was, is);
 	for (uint32_t i = 0; i < is->site_count; i++) {
 		const struct site_conf *old = config_site(was, is->sites[i].name);
@@ -309,8 +315,9 @@ struct plan *plan_make(
 	for (uint32_t i = 0; i < was->site_count; i++) {
 		if (!config_site(is, was->sites[i].name))
 			(void)add(p, CHANGE_REMOVED, &was->sites[i], -1);
-		add_tunnels(p, k, was, is, &was->sites[i]);
+		add_tunnels(p, k, lost, was, is, &was->sites[i]);
 	}
+	free(lost);
 	find_most(p);
 	return p;
 }

@@ -5,10 +5,12 @@
 #include "base/clock.h"
 #include "base/date.h"
 #include "crypto/cert.h"
+#include "plan/lost.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NEAR_PERCENT 80
@@ -223,6 +225,38 @@ static void take_same_as(
 static void same_as(struct finding_scope *s)
 {
 	config_doubts(s->config, take_same_as, s);
+}
+
+static const char *routes_text(uint32_t count)
+{
+	return count == 1 ? "route" : "routes";
+}
+
+static void routes_lost(struct finding_scope *s)
+{
+	struct lost_routes *lost = lost_find(s->known);
+	char text[PREFIX_STR_SIZE];
+
+	for (uint32_t i = 0; lost && i < s->config->site_count; i++) {
+		const struct lost_routes *l = &lost[i];
+		const char *name = s->config->sites[i].name;
+
+		if (l->count)
+			finding_is_of(finding_add(s, "lost",
+					      "%u %s of site '%s' in force now would not be: %s%s, "
+					      "because %s",
+					      l->count, routes_text(l->count), name,
+					      l->count > 1 ? "for one, " : "",
+					      prefix_format(&l->example, text), l->why),
+				name);
+		if (l->untold)
+			finding_is_of(finding_add(s, "untold",
+					      "%u %s of site '%s' would not be told to other sites "
+					      "any more",
+					      l->untold, routes_text(l->untold), name),
+				name);
+	}
+	free(lost);
 }
 
 /* ---- what has no second way ---- */
@@ -460,6 +494,7 @@ const struct finding_rule finding_rules[] = {
 	{"secret-missing", FINDING_ERROR, secrets_missing},
 	{"prefixes-over", FINDING_ERROR, prefixes_over},
 	{"keys-end", FINDING_ERROR, keys_end},
+	{"routes-lost", FINDING_WARNING, routes_lost},
 	{"certificate-ends", FINDING_WARNING, certificates_end},
 	{"secret-unasked", FINDING_WARNING, secrets_unasked},
 	{"overlap", FINDING_WARNING, finding_overlaps},

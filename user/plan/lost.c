@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/lost.h"
+
+#include "bgp/claims.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct looking {
+	const struct plan_known *known;
+	const struct config *is;
+	struct claims claims;              /* by the number of the site of the candidate */
+	uint32_t groups[CONFIG_SITES_MAX]; /* the first site of the same group */
+	uint32_t of_slot
+		[SITE_SLOTS]; /* the site of the candidate; CONFIG_SITES_MAX: none that stays */
+	struct lost_routes *lost;
+	bool any;
+};
+
+static uint32_t group_of(const struct config *c, uint32_t site)
+{
+	const char *name = c->sites[site].group;
+
+	for (uint32_t i = 0; name[0] && i < site; i++) {
+		if (!strcmp(c->sites[i].group, name))
+			return i;
+	}
+	return site;
+}
+
+static void collect(struct looking *l)
+{
+	claims_clear(&l->claims);
+	for (uint32_t i = 0; i < l->is->site_count; i++) {
+		const struct networks_conf *own = &l->is->sites[i].prefixes;
+
+		l->groups[i] = group_of(l->is, i);
+		for (uint32_t n = 0; n < own->count; n++)
+			claims_add(&l->claims, &own->prefixes[n], i);
+	}
+	claims_sort(&l->claims);
+	for (uint32_t slot = 0; slot < SITE_SLOTS; slot++) {
+		const struct site *site = l->known->model->sites[slot];
+		const struct site_conf *is = site ? config_site(l->is, site->conf.name) : NULL;
+
+		l->of_slot[slot] = is && is->routing == site->conf.routing
+					   ? (uint32_t)(is - l->is->sites)
+					   : CONFIG_SITES_MAX;
+	}
+}
+
+static bool is_in(const struct ip_prefix *list, uint32_t count, const struct ip_prefix *p)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (prefix_equal(&list[i], p))
+			return true;
+	}
+	return false;
+}
+
+static bool lies_in_hub(const struct config *c, const struct ip_prefix *p)
+{
+	const struct networks_conf *own = &c->concentrator.networks;
+
+	for (uint32_t i = 0; i < own->count; i++) {
+		if (own->prefixes[i].len && prefix_covers(&own->prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+static unsigned int passes_hub(const struct config *c, const struct route_facts *f)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; f && i < f->as_path_len && i < ROUTE_AS_PATH_SHOWN; i++)
+		n += f->as_path[i] == c->concentrator.asn;
+	return n;
+}
+
+__attribute__((format(printf, 2, 3))) static bool because(
+	char why[REASON_TEXT_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, REASON_TEXT_SIZE, format, args);
+	va_end(args);
+	return true;
+}
+
+/* What bgp would say of it: see bgp/policy.c, and guard() of bgp/decide.c. */
+static bool is_lost(const struct looking *l, uint32_t s, const struct ip_prefix *p,
+	const struct route_facts *facts, char why[REASON_TEXT_SIZE])
+{
+	const struct site_conf *site = &l->is->sites[s];
+	bool is_static = site->routing == ROUTING_STATIC;
+	const struct claim *claim = p->len ? claims_find(&l->claims, p) : NULL;
+	char text[PREFIX_STR_SIZE];
+
+	if (is_static && !is_in(site->statics.prefixes, site->statics.count, p))
+		return because(why, "it is no static route of the site then");
+	if (!is_static && passes_hub(l->is, facts) > site->allow_as_in)
+		return because(why, "allow_as_in does not permit it then");
+	if (!is_static && site->accept.count &&
+		!prefix_rules_permit(site->accept.rules, site->accept.count, p))
+		return because(why, "accept does not permit it then");
+	if (!p->len && !site->allow_default)
+		return because(why, "allow_default does not permit it then");
+	if (lies_in_hub(l->is, p))
+		return because(why, "it lies in a network of the hub then");
+	if (claim && l->groups[claim->group] != l->groups[s])
+		return because(why, "site '%s' declares %s then", l->is->sites[claim->group].name,
+			prefix_format(&claim->prefix, text));
+	return false;
+}
+
+static void look_at(void *context, const struct route_entry *e)
+{
+	struct looking *l = context;
+	uint32_t slot = e->tunnel / TUNNELS_PER_SITE, s = l->of_slot[slot % SITE_SLOTS];
+	const struct ip_prefix p = route_prefix(e);
+	char why[REASON_TEXT_SIZE];
+	struct lost_routes *lost;
+
+	if (!e->installed || s == CONFIG_SITES_MAX)
+		return;
+	lost = &l->lost[s];
+	if (is_lost(l, s, &p, route_table_facts(l->known->model->routes, e), why)) {
+		if (!lost->count++) {
+			lost->example = p;
+			memcpy(lost->why, why, sizeof(why));
+		}
+		lost->over[e->tunnel % TUNNELS_PER_SITE] = true;
+		l->any = true;
+	} else if (p.len) {
+		lost->untold++;
+	}
+}
+
+/* Others hear of none of its routes any more. */
+static bool is_silenced(const struct looking *l, uint32_t s)
+{
+	const struct config *was = l->known->model->config;
+	const struct site_conf *is = &l->is->sites[s], *had = config_site(was, is->name);
+
+	return had && had->propagate && was->concentrator.site_to_site &&
+	       (!is->propagate || !l->is->concentrator.site_to_site);
+}
+
+struct lost_routes *lost_find(const struct plan_known *k)
+{
+	struct looking *l;
+	struct lost_routes *lost;
+
+	if (!k || !k->model->config || k->candidate == k->model->config || !k->model->routes)
+		return NULL;
+	l = calloc(1, sizeof(*l));
+	lost = calloc(CONFIG_SITES_MAX, sizeof(*lost));
+	if (!l || !lost)
+		abort();
+	l->known = k;
+	l->is = k->candidate;
+	l->lost = lost;
+	collect(l);
+	route_table_read(k->model->routes, look_at, l);
+	for (uint32_t s = 0; s < l->is->site_count; s++) {
+		if (!is_silenced(l, s))
+			lost[s].untold = 0;
+		l->any |= lost[s].untold > 0;
+	}
+	if (!l->any) {
+		free(lost);
+		lost = NULL;
+	}
+	claims_fini(&l->claims);
+	free(l);
+	return lost;
+}
