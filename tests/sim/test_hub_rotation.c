@@ -398,13 +398,13 @@ static void a_key_before_of_the_document_is_said(void **state)
 	assert_true(world.applied.ok);
 	o = asks_for(API_SECRET_ROTATE, "store", false);
 	text = json_dumps(o, 0);
-	heard(text, "site 'sealed' tunnel 0 has a psk_previous of its own in its document");
+	heard(text, "as psk beside a psk_previous of its own (site 'sealed') there is no overlap");
 	assert_null(strstr(text, "devices may then use the present one"));
 	free(text);
 	json_decref(o);
 	text = asks((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1});
-	heard(text, "0 tunnels have it as psk, and stay; site 'sealed' tunnel 0 has another "
-		    "psk_previous, and is set up anew");
+	heard(text, "0 tunnels have it as psk, and stay; site 'sealed': as psk beside a "
+		    "psk_previous of its own, and their tunnels are set up anew");
 	free(text);
 }
 

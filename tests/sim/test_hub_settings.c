@@ -210,6 +210,29 @@ static void files_are_for_root(void **state)
 	bearer[0] = '\0';
 }
 
+/* What waits to be confirmed has a way back, also to what would not be permitted now. */
+static void policy_leaves_the_way_back(void **state)
+{
+	struct imsg_api_request apply = {.verb = API_APPLY}, back = {.verb = API_ROLLBACK};
+
+	(void)state;
+	world_write("hub.yaml", "concentrator: { burst: 300k }\n");
+	done(apply, "", NULL);
+	back.revisions[0] = revision_number(world.hub);
+	world_write("policy.yaml", "max:\n  hub.burst: 250k\n");
+	world_write("hub.yaml", "concentrator: { burst: 200k }\n");
+	apply.confirm_s = 600;
+	done(apply, "", NULL);
+	assert_int_equal(world.hub->config->concentrator.burst, 200000);
+	done(back, "", NULL);
+	assert_int_equal(world.hub->config->concentrator.burst, 300000);
+	/* Nobody waits any more, and no other one is such a way. */
+	world_write("hub.yaml", "concentrator: { burst: 200k }\n");
+	apply.confirm_s = 0;
+	done(apply, "", NULL);
+	refused(back, "", NULL, "against-policy", "hub.burst");
+}
+
 /* Rules are for everybody, and root alone goes past them. */
 static void policy(void **state)
 {
@@ -296,6 +319,7 @@ int main(int argc, char **argv)
 		TEST(a_file_that_says_nothing),
 		TEST(files_are_for_root),
 		TEST(policy),
+		TEST(policy_leaves_the_way_back),
 		TEST(an_end_between_the_two),
 	};
 

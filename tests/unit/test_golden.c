@@ -254,12 +254,14 @@ static json_t *plan_fail_hub(void)
 
 static json_t *history(void)
 {
-	return view_history(
-		3, json_pack("[{s:i, s:s, s:{s:i, s:s}, s:s, s:i}, {s:i}, {s:i, s:s, s:s, s:s}]",
-			   "number", 3, "time", "2026-11-30T00:06:12Z", "who", "uid", 1000, "token",
-			   "0badcafe", "why", "apply", "confirm_by_s", 1796000000, "number", 2,
-			   "number", 1, "time", "2026-11-29T23:00:00Z", "who", "sluiced", "why",
-			   "the first start"));
+	return view_history(3,
+		json_pack("[{s:i, s:s, s:{s:i, s:s}, s:s, s:i}, {s:i}, {s:i, s:s, s:s, s:s}]",
+			"number", 3, "time", "2026-11-30T00:06:12Z", "who", "uid", 1000, "token",
+			"0badcafe", "why", "apply", "confirm_by_s", 1796000000, "number", 2,
+			"number", 1, "time", "2026-11-29T23:00:00Z", "who", "sluiced", "why",
+			"the first start"),
+		"revision 4 cannot be used: its revision.json cannot be read; the newest one that "
+		"can be used is in force");
 }
 
 /* Of a file as hub/api/tokens.c writes it. */

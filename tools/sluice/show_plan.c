@@ -232,4 +232,6 @@ void print_history(const json_t *document)
 	table_print(&t, "no revisions");
 	if (!now)
 		printf("what is in force is on no disk\n");
+	if (json_object_get(document, "damaged"))
+		printf("%s\n", field_text(document, "damaged"));
 }

@@ -31,8 +31,7 @@ struct changes {
 	unsigned int added, changed, removed;
 };
 
-static void apply_sites(
-	struct hub *h, const struct config *c, enum settle whom, struct changes *n)
+static void apply_sites(struct hub *h, const struct config *c, enum settle whom, struct changes *n)
 {
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		if (h->model.sites[i] && !config_site(c, h->model.sites[i]->conf.name)) {
@@ -222,7 +221,9 @@ static void commit(struct hub *h, struct apply_pending *own)
 			c->concentrator.log_directory, strerror(errno));
 	hub_live_change(h, &old->concentrator, own->live);
 	apply_sites(h, c,
-		!own->only_some ? SETTLE_ALL : certificates ? SETTLE_CERTIFICATES : SETTLE_CHANGED,
+		!own->only_some ? SETTLE_ALL
+		: certificates  ? SETTLE_CERTIFICATES
+				: SETTLE_CHANGED,
 		&n);
 	set_all_rates(h);
 	access_set(h, -1);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What would change, and what was changed: configurations compared, of which none is touched. */
 #include "hub/apply.h"
+
+#include "base/utf8.h"
 #include "hub/facts.h"
 #include "hub/guard.h"
 #include "hub/revision.h"
@@ -24,6 +26,19 @@ static void add_policy(const struct hub *h, const struct config *c, json_t *docu
 		json_array_insert_new(findings, at++,
 			json_pack("{s:s, s:s, s:b, s:[], s:s}", "kind", "policy", "severity",
 				"error", "new", true, "sites", "text", line));
+}
+
+/* Whatever is planned: what runs is not what was applied last. */
+static void add_damaged(const struct hub *h, json_t *document)
+{
+	char text[CONFIG_ERROR_SIZE];
+
+	snprintf(text, sizeof(text), "%s", revision_damaged(h));
+	utf8_clean(text);
+	if (text[0])
+		json_array_insert_new(json_object_get(document, "findings"), 0,
+			json_pack("{s:s, s:s, s:b, s:[], s:s}", "kind", "revision-damaged",
+				"severity", "error", "new", false, "sites", "text", text));
 }
 
 static json_t *document_of(
@@ -51,6 +66,7 @@ json_t *hub_plan(struct hub *h, struct documents *own_documents, enum plan_order
 			&(struct findings_of){c, &facts->is.known},
 			revision_files_differ(revision_documents(h), own_documents));
 		add_policy(h, c, document);
+		add_damaged(h, document);
 		free(facts);
 	}
 	config_free(c);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/revision.h"
 
-#include "base/clock.h"
 #include "base/date.h"
 #include "base/log.h"
 #include "hub/hub.h"
+#include "hub/revision_parts.h"
 #include "hub/slots.h"
 #include "store/inside.h"
 #include "store/made.h"
@@ -16,117 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct revision {
 	struct revisions store;
 	const char *path; /* of sluice.yaml */
 	struct documents *documents;
 	struct documents
-		*before;    /* what it would go back to, which needs no disk; NULL: it stays */
-	json_t *info;       /* without a number: it is on no disk */
-	json_t *slots;      /* of its sites */
-	char why[128];      /* of the first one; "": it is a revision already */
+		*before; /* what it would go back to, which needs no disk; NULL: it stays */
+	json_t *info;    /* without a number: it is on no disk */
+	json_t *slots;   /* of its sites */
+	char why[128];   /* of the first one; "": it is a revision already */
+	char damaged
+		[CONFIG_ERROR_SIZE]; /* what is in force instead of one that cannot be used; "": nothing is */
 	struct event *late; /* added: what is in force waits to be confirmed until then */
 };
-
-static int64_t wall_s(void)
-{
-	return (int64_t)(clock_wall() / CLOCK_SECOND);
-}
-
-static int64_t number_in(const json_t *info, const char *key)
-{
-	return json_integer_value(json_object_get(info, key));
-}
-
-static const char *text_in(const json_t *info, const char *key)
-{
-	const char *text = json_string_value(json_object_get(info, key));
-
-	return text ? text : "";
-}
-
-/* ---- the start ---- */
-
-/* Else the one that was not confirmed stays, and hub tries again and again. */
-static bool can_go_back(const struct revisions *store, uint64_t before, uint64_t number)
-{
-	char why[CONFIG_ERROR_SIZE];
-	struct documents *d = before && before < number ? revisions_get(store, before, why) : NULL;
-	struct config *c = d ? documents_config(d, why) : NULL;
-	bool can = c;
-
-	config_free(c);
-	documents_free(d);
-	return can;
-}
-
-/* False: it cannot be used, and the note says why. */
-static bool choose_revision(
-	const struct revisions *store, uint64_t number, const char *path, struct revision_start *s)
-{
-	json_t *info = revisions_info(store, number);
-	char why[CONFIG_ERROR_SIZE] = "its revision.json cannot be read";
-	uint64_t before = (uint64_t)number_in(info, "before");
-	int64_t by = number_in(info, "confirm_by_s");
-
-	if (info && strcmp(text_in(info, "file"), path) != 0) {
-		snprintf(s->note, sizeof(s->note), "revision %" PRIu64 " is of %s", number,
-			text_in(info, "file"));
-		json_decref(info);
-		return false;
-	}
-	if (info && by && by <= wall_s() && can_go_back(store, before, number)) {
-		snprintf(s->why, sizeof(s->why), "revision %" PRIu64 " was not confirmed in time",
-			number);
-		snprintf(s->note, sizeof(s->note), "%s: back to revision %" PRIu64, s->why, before);
-		json_decref(info);
-		info = NULL;
-		s->documents = revisions_get(store, before, why);
-	} else if (info) {
-		s->documents = revisions_get(store, number, why);
-	}
-	s->config = s->documents ? documents_config(s->documents, why) : NULL;
-	if (s->config) {
-		s->info = info;
-		return true;
-	}
-	snprintf(s->note, sizeof(s->note), "revision %" PRIu64 " cannot be used: %.*s", number,
-		CONFIG_ERROR_SIZE - 64, why);
-	documents_free(s->documents);
-	s->documents = NULL;
-	json_decref(info);
-	return false;
-}
-
-bool revision_choose(const char *directory, const char *path, bool files,
-	struct revision_start *start, char error[CONFIG_ERROR_SIZE])
-{
-	const struct revisions store = {.directory = directory};
-	uint64_t newest = revisions_newest(&store);
-	int why = newest ? 0 : errno;
-	struct stat st;
-
-	memset(start, 0, sizeof(*start));
-	if (why)
-		snprintf(start->note, sizeof(start->note), "%.200s: %s; the files are in force",
-			directory, strerror(why));
-	/* What cannot be read twice is not what was applied. */
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		files = true;
-	if (newest && !files && choose_revision(&store, newest, path, start))
-		return true;
-	snprintf(start->why, sizeof(start->why), "%s",
-		newest ? "sluiced started with the files" : "the first start");
-	start->documents = documents_load(path, true, error);
-	start->config = start->documents ? documents_config(start->documents, error) : NULL;
-	if (start->config)
-		return true;
-	documents_free(start->documents);
-	start->documents = NULL;
-	return false;
-}
 
 struct revision *revision_new(const char *directory, const char *path, struct revision_start *start)
 {
@@ -138,6 +41,7 @@ struct revision *revision_new(const char *directory, const char *path, struct re
 	v->path = path;
 	v->documents = start->documents;
 	v->info = start->info ? start->info : json_object();
+	memcpy(v->damaged, start->damaged, sizeof(v->damaged));
 	if (!start->info)
 		memcpy(v->why, start->why, sizeof(v->why));
 	return v;
@@ -352,7 +256,7 @@ static void take_slots(struct revision *v, const json_t *info)
 	v->slots = json_incref(slots);
 }
 
-void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
+static void set(struct hub *h, struct documents *own_documents, json_t *own_info)
 {
 	struct revision *v = h->revision;
 	int64_t by = number_in(own_info, "confirm_by_s"), most = number_in(own_info, "confirm_s");
@@ -366,13 +270,20 @@ void revision_set(struct hub *h, struct documents *own_documents, json_t *own_in
 			documents_free(v->documents);
 		v->documents = own_documents;
 	}
-	take_slots(v, own_info);
 	json_decref(v->info);
 	v->info = own_info;
 	event_del(v->late);
 	/* A clock that was set back makes nobody wait for longer. */
 	if (by)
 		wait_s(v, by - wall_s() < most ? by - wall_s() : most);
+}
+
+void revision_set(struct hub *h, struct documents *own_documents, json_t *own_info)
+{
+	take_slots(h->revision, own_info);
+	if (own_documents)
+		h->revision->damaged[0] = '\0';
+	set(h, own_documents, own_info);
 }
 
 /* The revision in which sluice.yaml became what it is in one of them. */
@@ -395,7 +306,9 @@ bool revision_main_was_written(const struct hub *h, uint64_t back_to)
 		at = revisions_info(store, number);
 		json_decref(info);
 		info = revisions_info(store, (uint64_t)number_in(at, "before"));
-		ours = info && json_is_true(json_object_get(at, "wrote_main"));
+		/* What is not older than it is goes round and round. */
+		ours = info && json_is_true(json_object_get(at, "wrote_main")) &&
+		       main_since(info) < number;
 		json_decref(at);
 		number = main_since(info);
 	}
@@ -436,7 +349,7 @@ static void become_a_revision(struct hub *h)
 			log_error("%s: %s; what is in force is no revision", v->store.directory,
 				strerror(errno));
 	}
-	revision_set(h, NULL, info);
+	set(h, NULL, info);
 }
 
 static void tell_pending(const struct hub *h)
@@ -526,7 +439,7 @@ void revision_begin(struct hub *h)
 	} else {
 		char why[CONFIG_ERROR_SIZE];
 
-		revision_set(h, NULL, json_incref(h->revision->info));
+		set(h, NULL, json_incref(h->revision->info));
 		if (json_object_get(h->revision->info, "confirm_by_s"))
 			h->revision->before = revision_get(h, revision_before(h), why);
 		write_what_is_left(h);
@@ -553,6 +466,11 @@ struct documents *revision_documents_before(const struct hub *h, char error[CONF
 {
 	return h->revision->before ? documents_copy(h->revision->before)
 				   : revision_get(h, revision_before(h), error);
+}
+
+const char *revision_damaged(const struct hub *h)
+{
+	return h->revision->damaged;
 }
 
 const char *revision_why(const struct hub *h)
@@ -617,7 +535,7 @@ json_t *revision_history(const struct hub *h)
 			list, info ? info : json_pack("{s:I}", "number", (json_int_t)numbers[i]));
 	}
 	free(numbers);
-	return view_history(revision_number(h), list);
+	return view_history(revision_number(h), list, h->revision->damaged);
 }
 
 static void add_name(

@@ -23,12 +23,14 @@ struct revision_start {
 	json_t *info;  /* its revision.json; NULL: it becomes a revision of its own */
 	char why[128]; /* of that */
 	char note[CONFIG_ERROR_SIZE]; /* for the log; "": nothing is to be said */
+	/* That the newest one cannot be used, and what is in force instead; "": it can. */
+	char damaged[CONFIG_ERROR_SIZE];
 };
 
 /*
- * Chooses the configuration to start with: the newest revision, if it is of the file `path` and can be read, else the
- * files. With `files` these are taken in any case. One that was not confirmed in time gives way to the one before. False
- * with a line for each mistake.
+ * revision_start.c. Chooses the configuration to start with: the newest revision that can be used, if it is of the file
+ * `path`, else the files. With `files` these are taken in any case. One that was not confirmed in time gives way to the
+ * one before. False with a line for each mistake.
  */
 bool revision_choose(const char *directory, const char *path, bool files,
 	struct revision_start *start, char error[CONFIG_ERROR_SIZE]);
@@ -54,6 +56,9 @@ struct documents *revision_get(const struct hub *h, uint64_t number, char error[
 const struct documents *revision_documents(const struct hub *h);
 uint64_t revision_number(const struct hub *h);
 const char *revision_why(const struct hub *h);
+
+/* The sentence of revision_start, until something else is put in force. */
+const char *revision_damaged(const struct hub *h);
 
 /* What the one that waits to be confirmed goes back to. Like revision_get(). */
 struct documents *revision_documents_before(const struct hub *h, char error[CONFIG_ERROR_SIZE]);

@@ -264,6 +264,21 @@ struct documents *revisions_get(
 	return documents_load(path, false, error);
 }
 
+/* What is to be a list of texts is one. */
+static void keep_texts(json_t *info, const char *key)
+{
+	json_t *list = json_object_get(info, key);
+
+	if (!json_is_array(list)) {
+		json_object_del(info, key);
+		return;
+	}
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		if (!json_is_string(json_array_get(list, i)))
+			json_array_remove(list, i);
+	}
+}
+
 json_t *revisions_info(const struct revisions *r, uint64_t number)
 {
 	char name[24], path[PATH_MAX];
@@ -273,6 +288,8 @@ json_t *revisions_info(const struct revisions *r, uint64_t number)
 	info = path_of(path, r, name, INFO_FILE) ? json_load_file(path, 0, NULL) : NULL;
 	if (json_is_object(info)) {
 		json_object_set_new(info, "number", json_integer((json_int_t)number));
+		keep_texts(info, "writes");
+		keep_texts(info, "keys");
 		return info;
 	}
 	json_decref(info);

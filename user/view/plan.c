@@ -73,8 +73,15 @@ json_t *view_plan(const struct plan *plan, const struct findings *found, json_t 
 	return o;
 }
 
-json_t *view_history(uint64_t in_force, json_t *own_revisions)
+json_t *view_history(uint64_t in_force, json_t *own_revisions, const char *damaged)
 {
-	return json_pack(
+	json_t *o = json_pack(
 		"{s:o, s:o}", "revision", view_number(in_force), "revisions", own_revisions);
+	char clean[CONFIG_ERROR_SIZE];
+
+	snprintf(clean, sizeof(clean), "%s", damaged);
+	utf8_clean(clean);
+	if (damaged[0])
+		json_object_set_new(o, "damaged", json_string(clean));
+	return o;
 }

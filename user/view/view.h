@@ -106,7 +106,7 @@ struct hub_view {
 json_t *view_hub(const struct hub_view *v, const struct config *c, json_t *own_tree);
 
 /* What was in force, the newest first: revision.json of each. Takes the list over. */
-json_t *view_history(uint64_t in_force, json_t *own_revisions);
+json_t *view_history(uint64_t in_force, json_t *own_revisions, const char *damaged);
 
 /* Prometheus text exposition format; sluiced(8) lists the names. */
 void view_metrics(FILE *f, const struct model *m);

@@ -182,7 +182,9 @@ static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_
 		.restore = true,
 		.restore_main = main,
 		.over_edits = r->force,
-		.past_policy = r->force && is_root(h),
+		/* The way back from what waits to be confirmed is always open. */
+		.past_policy = (r->force && is_root(h)) ||
+			       (revision_waits(h) && r->revisions[0] == revision_before(h)),
 		.confirm_s = r->confirm_s,
 		.who = who,
 		.done = on_applied,

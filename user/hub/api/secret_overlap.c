@@ -32,6 +32,12 @@ static const enum secret_use names_of[HARD_USES] = {
 	[HARD_PASSWORD] = SECRET_AS_BGP_PASSWORD,
 };
 
+static const char *const as_what[HARD_USES] = {
+	[HARD_PSK] = "psk beside a psk_previous of its own",
+	[HARD_PPK] = "ppk",
+	[HARD_PASSWORD] = "bgp_password",
+};
+
 static void add_site(json_t *names, const char *site)
 {
 	size_t n = json_array_size(names);
@@ -105,7 +111,7 @@ const char *secret_set_sentence(
 			n += (size_t)snprintf(text + n, SECRET_SENTENCE_SIZE - n,
 				"; as %s (%s) there is no overlap: devices must have it when it is "
 				"applied",
-				secret_use_name(names_of[i]), sites_text(u.hard[i], sites));
+				as_what[i], sites_text(u.hard[i], sites));
 	}
 	uses_end(&u);
 	return text;
@@ -119,7 +125,7 @@ struct adding {
 static void add_finding(void *context, const char *name, int64_t set_s)
 {
 	static const char *const then[HARD_USES] = {
-		[HARD_PSK] = "beside another psk_previous, and their tunnels are set up anew",
+		[HARD_PSK] = "and their tunnels are set up anew",
 		[HARD_PPK] = "and their tunnels are set up anew",
 		[HARD_PASSWORD] = "and their BGP sessions begin anew",
 	};
@@ -142,7 +148,7 @@ static void add_finding(void *context, const char *name, int64_t set_s)
 			continue;
 		json_array_extend(names, u.hard[i]);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s: as %s, %s",
-			sites_text(u.hard[i], sites), secret_use_name(names_of[i]), then[i]);
+			sites_text(u.hard[i], sites), as_what[i], then[i]);
 	}
 	uses_end(&u);
 	/* As the rules of a plan tell theirs (plan/findings.h). */

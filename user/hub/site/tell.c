@@ -210,8 +210,7 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	if (!site->tunnels[t].password_ref)
 		hub_bgp_password_read(h, site, t);
 	/* One that nobody has is another one than none. */
-	n->password_print =
-		site->tunnels[t].md5_print ? site->tunnels[t].md5_print : n->passive;
+	n->password_print = site->tunnels[t].md5_print ? site->tunnels[t].md5_print : n->passive;
 	own = neighbor_local(n);
 	bfd_sockets_leave(h->bfd_sockets, n->transport6 ? &n->local4 : &n->local6, clock_now());
 	if (site->conf.bfd.multiplier)
