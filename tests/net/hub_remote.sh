@@ -12,6 +12,10 @@ lab_hub_net
 NAME=api.sluice.test PORT=8443
 ca() { "$BIN/sluice" ca "$@" >/dev/null; }
 issue() { ca issue "$1" --identity "$1.sluice.test" --subject "O=Lab, CN=$1" --dir "$2"; } # NAME AUTHORITY'S DIRECTORY
+slow_key() { # NAME OPTION: a client's certificate with a key of that kind
+	openssl genpkey -algorithm RSA -pkeyopt "$2" -out "$LAB/$1.key" 2>/dev/null &&
+		"$BIN/tests/net/cert_make" "$LAB/clients/root/ca.pem" "$LAB/clients/root/ca.key" "$LAB/$1.key" "$1.sluice.test" -1 9 >"$LAB/$1.pem"
+}
 make_pki() {
 	local n
 	ca init --dir "$LAB/ca" && ca init --dir "$LAB/clients" && ca init --dir "$LAB/others" || return 1
@@ -22,7 +26,8 @@ make_pki() {
 	issue noc "$LAB/others" || return 1
 	cp "$LAB/ca/root/issued/api.pem" "$LAB/api.pem" && install -m 600 "$LAB/ca/root/issued/api.key" "$LAB/api.key"
 	cp "$LAB/clients/root/issued/noc.key" "$LAB/old.key"
-	"$BIN/tests/net/cert_make" "$LAB/clients/root/ca.pem" "$LAB/clients/root/ca.key" "$LAB/old.key" old.sluice.test -9 -1 >"$LAB/old.pem"
+	"$BIN/tests/net/cert_make" "$LAB/clients/root/ca.pem" "$LAB/clients/root/ca.key" "$LAB/old.key" old.sluice.test -9 -1 >"$LAB/old.pem" &&
+		slow_key bits rsa_keygen_bits:5120 && slow_key exponent rsa_keygen_pubexp:4294967311
 }
 must "authorities of the hub, of its clients and of others" make_pki
 configure() { # ROLE
@@ -63,6 +68,12 @@ other() { status /v1/sites --cert "$LAB/others/root/issued/noc.pem" --key "$LAB/
 case_ "one of another authority is none" is 401 other
 old() { remote /v1/sites --cert "$LAB/old.pem" --key "$LAB/old.key"; }
 case_ "one that has expired is told so" is '{*has expired*"not-signed-in"*}' old
+by_file() { status /v1/sites --cert "$LAB/$1.pem" --key "$LAB/$1.key" "${@:2}"; }
+for key in bits exponent; do
+	for version in 1.2 1.3; do
+		case_ "TLS $version: nobody is verified by a key of many $key" is 000 by_file "$key" --tls-max "$version"
+	done
+done
 viewer=$(sluice token create --role viewer --days 1 2>/dev/null) admin=$(sluice token create --role admin --days 1 2>/dev/null)
 case_ "a token reads" is 200 status /v1/sites -H "$(bearer "$viewer")"
 case_ "and changes nothing beyond its role" is 403 status /v1/sites/site-1/rekey -H "$(bearer "$viewer")" -d ''

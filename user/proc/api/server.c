@@ -235,6 +235,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 		*own = NULL;
 		return;
 	}
+	info = s->tls ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+		      : NULL;
+	if (info)
+		tls_guard(info->tls_session);
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	e = newest(s);
 	if (e && e->fd == info->connect_fd) {

@@ -1,9 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/api/tls.h"
 
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
+
+#define EXPONENT_BYTES 4          /* with its sign; that of 65537 has three */
+#define MESSAGE_MAX    (32 << 10) /* bytes of a handshake message */
+
+static bool is_quick_rsa(gnutls_pubkey_t key, unsigned int bits)
+{
+	gnutls_datum_t modulus = {0}, exponent = {0};
+	bool quick;
+
+	if (bits > TLS_RSA_BITS || gnutls_pubkey_export_rsa_raw(key, &modulus, &exponent) < 0)
+		return false;
+	quick = exponent.size <= EXPONENT_BYTES;
+	gnutls_free(modulus.data);
+	gnutls_free(exponent.data);
+	return quick;
+}
+
+static bool is_quick(const gnutls_datum_t *der)
+{
+	gnutls_x509_crt_t cert = NULL;
+	gnutls_pubkey_t key = NULL;
+	unsigned int bits = 0;
+	bool quick = false;
+
+	if (!gnutls_x509_crt_init(&cert) &&
+		!gnutls_x509_crt_import(cert, der, GNUTLS_X509_FMT_DER) &&
+		!gnutls_pubkey_init(&key) && !gnutls_pubkey_import_x509(key, cert, 0)) {
+		switch (gnutls_pubkey_get_pk_algorithm(key, &bits)) {
+		case GNUTLS_PK_RSA:
+		case GNUTLS_PK_RSA_PSS:
+			quick = is_quick_rsa(key, bits);
+			break;
+		case GNUTLS_PK_ECDSA: /* of curves that have names only */
+		case GNUTLS_PK_EDDSA_ED25519:
+		case GNUTLS_PK_EDDSA_ED448:
+			quick = true;
+			break;
+		default:
+			break;
+		}
+	}
+	if (key)
+		gnutls_pubkey_deinit(key);
+	if (cert)
+		gnutls_x509_crt_deinit(cert);
+	return quick;
+}
+
+/* A vector that begins with its length in so many bytes (RFC 8446 3.4), off the front of `from`. False: there is none. */
+static bool take_vector(gnutls_datum_t *from, unsigned int bytes, gnutls_datum_t *vector)
+{
+	unsigned int len = 0;
+
+	if (from->size < bytes)
+		return false;
+	for (unsigned int i = 0; i < bytes; i++)
+		len = len << 8 | from->data[i];
+	if (from->size - bytes < len)
+		return false;
+	*vector = (gnutls_datum_t){from->data + bytes, len};
+	from->data += bytes + len;
+	from->size -= bytes + len;
+	return true;
+}
+
+/* A Certificate message, of RFC 8446 4.4.2 or RFC 5246 7.4.6. What cannot be read of it is refused. */
+static int on_certificate(gnutls_session_t session, unsigned int type, unsigned int when,
+	unsigned int incoming, const gnutls_datum_t *message)
+{
+	bool is_13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+	gnutls_datum_t rest = *message, list, ignored, cert;
+
+	(void)type, (void)when;
+	if (!incoming)
+		return 0;
+	if ((is_13 && !take_vector(&rest, 1, &ignored)) || !take_vector(&rest, 3, &list))
+		return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+	while (list.size) {
+		if (!take_vector(&list, 3, &cert) || (is_13 && !take_vector(&list, 2, &ignored)))
+			return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+		if (!is_quick(&cert))
+			return GNUTLS_E_CERTIFICATE_ERROR;
+	}
+	return 0;
+}
+
+void tls_guard(gnutls_session_t session)
+{
+	gnutls_handshake_set_max_packet_length(session, MESSAGE_MAX);
+	gnutls_handshake_set_hook_function(
+		session, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, GNUTLS_HOOK_PRE, on_certificate);
+}
 
 static bool refuse(char why[TLS_TEXT_SIZE], const char *what)
 {

@@ -15,6 +15,14 @@
 	"-AES-128-CCM:-AES-256-CCM:-SHA1"
 
 /*
+ * Before the handshake: it ends where a client shows a certificate with a key that would take long to verify by. GnuTLS
+ * would do so before it knows whether any of our authorities has heard of it: a modulus of 64 kbit and an exponent as
+ * large keep it busy for 14 s, and with it all other clients. RSA up to TLS_RSA_BITS, ECDSA and EdDSA are looked at.
+ */
+#define TLS_RSA_BITS 4096
+void tls_guard(gnutls_session_t session);
+
+/*
  * The certificate that the client has proved to have, which one of our authorities has issued to clients, and which is
  * valid now; its subject is "" where it has shown none. False with a sentence: it has shown one that is not such.
  */
