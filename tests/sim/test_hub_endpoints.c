@@ -5,6 +5,9 @@
 #include "hub/site/admin.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 
 #define ONE                     WORLD_SITE("one", "1", "")
 #define LOOPBACK                1 /* the sockets are real, and nobody else's addresses are bound to it */
@@ -245,6 +248,21 @@ static void a_device_less_and_again(void **state)
 	world_until(world.hub->processes[PROCESS_DATA].restarts == 1);
 }
 
+/* Two runs at once must not meet at the same ports. */
+static int alone(void **state)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,5 +280,5 @@ int main(int argc, char **argv)
 		puts("SKIP: needs root for ports below 1024 and raw sockets");
 		return 77;
 	}
-	return cmocka_run_group_tests_name("hub_endpoints", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hub_endpoints", tests, alone, NULL);
 }

@@ -34,7 +34,7 @@ bool secret_overlap_end(struct hub *h, const char *previous, char why[ROTATION_W
  * secret.
  */
 #define SECRET_OVERLAP_S      3600
-#define SECRET_OVERLAP_LOOK_S 300 /* a look may read whole revisions */
+#define SECRET_OVERLAP_LOOK_S 60 /* other configurations are read only where one is over */
 void secret_overlaps_look(struct hub *h, int64_t wall_s);
 
 #endif
