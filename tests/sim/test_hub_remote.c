@@ -7,7 +7,9 @@
 
 #include "hub/api/access_internal.h"
 #include "hub/api/remote.h"
+#include "hub/event/event.h"
 #include "hub/live.h"
+#include "ipc/rows.h"
 #include "ipc/verbs.h"
 
 #include <arpa/inet.h>
@@ -245,6 +247,82 @@ static void keys_and_tokens_are_not_for_tcp(void **state)
 	assert_int_equal(n, 6);
 }
 
+/* An admin over TCP leaves nobody a way in that `api_role` does not bound. */
+static void who_may_what_is_not_said_over_tcp(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		bool refused;
+	} rows[] = {
+		{"concentrator.access", "[{group: wheel, role: admin}]", true},
+		{"concentrator.access.0.role", "admin", true},
+		{"concentrator.api", "127.0.0.1:1", true},
+		{"concentrator.api_role", "admin", true},
+		{"concentrator.api_ca", NULL, true},
+		{"concentrator.burst", "300k", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct imsg_api_request r = {.verb = API_HUB_SET, .tunnel = -1, .id = 99};
+		struct rows values = {.len = 0};
+		char why[ROW_WHY_SIZE];
+		json_t *o = rows[i].value ? json_pack("{s:s}", rows[i].key, rows[i].value)
+					  : json_pack("{s:n}", rows[i].key);
+
+		assert_true(rows_of_json(o, &values, why));
+		json_decref(o);
+		shows(NOC);
+		world_forget();
+		remote.status = 0;
+		r.client = remote.number;
+		r.rows = (uint32_t)values.len;
+		imsg_send_bytes(world.children[PROCESS_REMOTE], IMSG_API_REQUEST, &r, sizeof(r),
+			values.bytes, values.len);
+		for (int turn = 0; turn < 300 && !remote.status; turn++) {
+			world_wait(10);
+			for (size_t k = 0; k < world.heard_count; k++) {
+				if (world.heard[k].type == IMSG_API_REPLY)
+					remote.status =
+						((const struct imsg_api_reply *)world.heard[k]
+								.payload)
+							->status;
+			}
+		}
+		if ((remote.status == 403) != rows[i].refused)
+			fail_msg("%s: %u", rows[i].key, remote.status);
+	}
+}
+
+/* What api says of a stream, with the bit by which hub knows those of remote, is about none of them. */
+static void api_speaks_of_no_stream_of_remote(void **state)
+{
+	struct imsg_api_request r = {.verb = API_EVENTS, .tunnel = -1, .stream = true, .id = 98};
+	struct imsg_api_client gone;
+
+	(void)state;
+	shows(NOC);
+	r.client = remote.number;
+	imsg_send(world.children[PROCESS_REMOTE], IMSG_API_REQUEST, -1, &r, sizeof(r));
+	world_turn();
+	gone.number = remote.number | API_OF_REMOTE;
+	imsg_send(world.children[PROCESS_API], IMSG_API_GONE, -1, &gone, sizeof(gone));
+	world_turn();
+	world_forget();
+	hub_publish(
+		world.hub, &(struct happening){.kind = BUS_CONFIG, .reason = "X", .tunnel = -1});
+	world_turn();
+	assert_true(world_count(PROCESS_REMOTE, IMSG_API_REPLY));
+	imsg_send(world.children[PROCESS_REMOTE], IMSG_API_GONE, -1,
+		&(struct imsg_api_client){.number = remote.number}, sizeof(gone));
+	world_turn();
+	world_forget();
+	hub_publish(
+		world.hub, &(struct happening){.kind = BUS_CONFIG, .reason = "Y", .tunnel = -1});
+	world_turn();
+	assert_false(world_count(PROCESS_REMOTE, IMSG_API_REPLY));
+}
+
 static void a_number_is_of_one_process_and_one_request(void **state)
 {
 	uint32_t number;
@@ -385,6 +463,8 @@ int main(int argc, char **argv)
 		AS(viewer, the_cap_bounds_what_is_claimed),
 		AS(admin, within_the_cap_each_has_its_role),
 		AS(admin, keys_and_tokens_are_not_for_tcp),
+		AS(admin, who_may_what_is_not_said_over_tcp),
+		AS(admin, api_speaks_of_no_stream_of_remote),
 		AS(admin, a_number_is_of_one_process_and_one_request),
 		AS(admin, the_audit_log_has_whose_certificate),
 		AS(admin, wrong_tokens_are_counted),

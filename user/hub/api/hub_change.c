@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the concentrator itself is: shown with where each value comes from, and changed in hub.yaml. */
+#include "hub/api/access.h"
 #include "hub/api/site_change.h"
 
 #include "config/options.h"
@@ -48,6 +49,19 @@ static bool is_as_expected(struct document_change *c)
 	return false;
 }
 
+/* Who may what, and from where, is not said over TCP: it would outlive what `api_role` bounds. */
+static bool may_say(struct document_change *c, const char *path)
+{
+	static const char *const keys[] = {HUB "access", HUB "api"};
+	bool about_access = false;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		about_access |= !strncmp(path, keys[i], strlen(keys[i]));
+	return !about_access || !access_asker(c->h)->remote ||
+	       change_refuse(
+		       c, PROBLEM_FORBIDDEN, "%s is set at the hub's control socket only", path);
+}
+
 /* Where a person has written it, in a file that no command changes. */
 static bool stands_in_main(struct document_change *c, const json_t *keys, const char *path)
 {
@@ -78,7 +92,7 @@ static bool take_rows(struct document_change *c, json_t *tree, const json_t *bef
 	bool ok = true;
 
 	while (ok && rows_next(&at, end, &row))
-		ok = !stands_in_main(c, keys, row.path) &&
+		ok = may_say(c, row.path) && !stands_in_main(c, keys, row.path) &&
 		     change_take_row(c, tree, before, &row, option_of);
 	json_decref(keys);
 	return ok && (at == end || change_refuse(c, PROBLEM_BAD_REQUEST,

@@ -55,13 +55,19 @@ static void take_request(struct hub *h, const struct imsg *m, const struct imsg_
 		hub_api_request(h, r);
 }
 
+/* api does not speak of what belongs to remote. */
+static bool is_anothers(uint32_t number)
+{
+	if (number & API_OF_REMOTE)
+		log_error("api: a number that is none of its own");
+	return number & API_OF_REMOTE;
+}
+
 static void on_request(void *context, struct imsg *m)
 {
 	const struct imsg_api_request *r = m->payload;
 
-	if ((r->id | r->client) & API_OF_REMOTE)
-		log_error("api: a number that is none of its own");
-	else
+	if (!is_anothers(r->id | r->client))
 		take_request(context, m, r);
 }
 
@@ -107,6 +113,8 @@ static void on_client_gone(void *context, struct imsg *m)
 {
 	const struct imsg_api_client *gone = m->payload;
 
+	if (is_anothers(gone->number))
+		return;
 	hub_client_gone(context, gone->number);
 	hub_stream_gone(context, gone->number);
 }
@@ -115,7 +123,8 @@ static void on_taken(void *context, struct imsg *m)
 {
 	const struct imsg_api_taken *taken = m->payload;
 
-	hub_stream_taken(context, taken->id, taken->bytes);
+	if (!is_anothers(taken->id))
+		hub_stream_taken(context, taken->id, taken->bytes);
 }
 
 static const struct imsg_field mode_fields[] = {IMSG_TEXT(struct imsg_data_mode, text), {0}};
