@@ -189,6 +189,7 @@ static void keys_end(void **state)
 static void certificate_ends(void **state)
 {
 	struct site_cert *cert = calloc(1, sizeof(*cert));
+	static struct known_end ends[26];
 
 	(void)state;
 	cert->facts.not_before = WALL_S - 360 * 86400;
@@ -208,6 +209,19 @@ static void certificate_ends(void **state)
 	only("certificate-ends", FINDING_ERROR, false, "", "the revocation list of x has ended");
 	lab.end.warn_from = WALL_S + 1;
 	nothing();
+	/* What has ended, however often, hides nothing that is about to. */
+	for (size_t i = 0; i < 26; i++) {
+		snprintf(ends[i].what, sizeof(ends[i].what), "the certificate of x%zu", i);
+		ends[i].warn_from = WALL_S - 100;
+		ends[i].at = i == 13 ? WALL_S + 100 : WALL_S - 1;
+	}
+	lab.then.ends = lab.now.ends = ends;
+	lab.then.end_count = lab.now.end_count = 26;
+	look();
+	assert_int_equal(lab.found->count, 22);
+	assert_string_equal(lab.found->list[20].text, "5 more of this kind");
+	assert_non_null(strstr(lab.found->list[21].text, "the certificate of x13 ends at"));
+	lab.then.end_count = lab.now.end_count = 0;
 	free(cert);
 }
 

@@ -76,40 +76,48 @@ static struct findings *look(const struct findings_of *of)
 	return f;
 }
 
-/* Of each kind the first ones stay, and one stands for the others. */
+struct folded {
+	unsigned int kept, more;
+	struct finding *last;
+};
+
+static void tell_more(struct folded *of, unsigned int uncounted)
+{
+	if (!of->last)
+		return;
+	free(of->last->sites);
+	of->last->sites = NULL;
+	of->last->site_count = 0;
+	snprintf(of->last->about, sizeof(of->last->about), FINDING_MORE);
+	snprintf(of->last->text, sizeof(of->last->text), "%u more of this kind",
+		of->more + uncounted);
+}
+
+/* Of each kind, as bad as they are, the first ones stay, and one stands for the others. */
 static void fold(struct findings *f)
 {
-	struct {
-		unsigned int kept, more;
-		struct finding *last;
-	} kinds[FINDING_RULES_MAX] = {{0}};
+	struct folded kinds[FINDING_RULES_MAX][FINDING_SEVERITIES] = {{{0}}};
 	size_t kept = 0;
 
 	for (size_t i = 0; i < f->count; i++) {
-		size_t rank = rank_of(f->list[i].kind);
+		const struct finding *next = &f->list[i];
+		struct folded *of = &kinds[rank_of(next->kind)][next->severity];
 
-		if (++kinds[rank].kept <= FINDINGS_OF_A_RULE) {
-			f->list[kept++] = f->list[i];
-			continue;
-		}
-		if (!kinds[rank].more++) {
-			kinds[rank].last = &f->list[kept++];
-			*kinds[rank].last = f->list[i];
+		if (++of->kept <= FINDINGS_OF_A_RULE) {
+			f->list[kept++] = *next;
+		} else if (!of->more++) {
+			of->last = &f->list[kept++];
+			*of->last = *next;
 		} else {
 			free(f->list[i].sites);
 		}
-		snprintf(kinds[rank].last->about, sizeof(kinds[rank].last->about), FINDING_MORE);
 	}
-	for (size_t rank = 0; rank < FINDING_RULES_MAX; rank++) {
-		struct finding *last = kinds[rank].last;
-
-		if (!last)
-			continue;
-		free(last->sites);
-		last->sites = NULL;
-		last->site_count = 0;
-		snprintf(last->text, sizeof(last->text), "%u more of this kind",
-			kinds[rank].more + f->uncounted[rank]);
+	for (size_t rank = 0; finding_rules[rank].kind; rank++) {
+		for (int s = 0; s < FINDING_SEVERITIES; s++)
+			tell_more(&kinds[rank][s],
+				(enum finding_severity)s == finding_rules[rank].severity
+					? f->uncounted[rank]
+					: 0);
 	}
 	f->count = kept;
 }
