@@ -26,7 +26,7 @@ service() {
 	remember $!
 }
 told() { grep -qx "$1" "$LAB/told"; }
-all_ready() { [ "$(grep -c 'is ready, pid' "$LAB/sluiced.log")" = 4 ]; }
+all_ready() { [ "$(grep -c 'is ready, pid' "$LAB/sluiced.log")" = 5 ]; }
 start_ends() { # NAME MESSAGE: with 1, and was never called a start
 	local pid status; pid=$(<"$LAB/sluiced.pid")
 	until_true 15 not_running "$pid" || kill "$pid"
@@ -43,6 +43,8 @@ case_ "the unit lets memory be locked" test "$(unit LimitMEMLOCK)" = infinity
 service "$CAPABILITIES"
 ready() { until_true 20 told READY=1 && all_ready && sluice show sites; }
 must "the unit's capabilities do; told READY=1 when every process is" ready
+kept() { ! grep 'kept nowhere\|cannot be kept' "$LAB/sluiced.log" && until_true 10 eval 'sluice events --kind process | grep -q HUB_STARTED'; }
+case_ "what happens is kept" kept
 case_ "of them the unit asks for what is told" test "$(unit Type)" = notify
 lives() { until_true 5 told WATCHDOG=1; }
 case_ "a watchdog hears of it" lives

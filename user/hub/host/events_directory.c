@@ -20,9 +20,16 @@ static bool give_away(int fd)
 {
 	char name[32];
 	const struct passwd *user = getpwnam(privsep_user("watch", name));
+	struct stat st;
 
 	errno = ENOENT;
-	return user && !fchown(fd, user->pw_uid, user->pw_gid) && !fchmod(fd, 0700);
+	if (!user || fstat(fd, &st))
+		return false;
+	/* As long as it is root's: of a file of somebody else hub may not change the mode (CAP_FOWNER). */
+	if (st.st_uid == geteuid() && fchmod(fd, 0700))
+		return false;
+	return (st.st_uid == user->pw_uid && st.st_gid == user->pw_gid) ||
+	       !fchown(fd, user->pw_uid, user->pw_gid);
 }
 
 void hub_events_directory_open(struct hub *h, const char *directory)
