@@ -82,6 +82,16 @@ case_ "and nothing beyond it" is 403 status /v1/apply -H "$(bearer "$admin")" -d
 case_ "a wrong one is refused" is 401 status /v1/sites -H "$(bearer "${viewer%?}")"
 case_ "with a certificate it takes away" is 403 as noc /v1/sites/site-1/rekey -H "$(bearer "$viewer")" -d ''
 
+followed() { # events as they happen, by a token that only reads
+	remote /v1/events -N -H "$(bearer "$viewer")" -H 'Accept: text/event-stream' >"$LAB/stream" 2>/dev/null </dev/null & remember $!
+	until_true 5 grep -q '^retry: ' "$LAB/stream" && sluice tunnel down site-1 0 --force >/dev/null &&
+		until_true 5 grep -q '"detail":"tunnel-down"' "$LAB/stream" && sluice tunnel up site-1 0 >/dev/null
+}
+case_ "events come as they happen" followed
+whose() { sluice events --json | jq -e --arg r "$1" --arg a "$2" '[.events[] | select(.reason == $r) | .actor] | any(contains($a))' >/dev/null; }
+case_ "who was refused is an event, by the certificate" whose forbidden 'CN=stranger'
+case_ "or by the address" whose wrong-token 127.0.0.1:
+
 configure admin
 case_ "the cap is lifted while it runs" sluice apply
 case_ "an admin's certificate applies" is 200 as noc /v1/apply -d ''
