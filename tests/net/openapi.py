@@ -108,7 +108,7 @@ def parameters(operation):
 
 if sys.argv[2:] == ["live"]:
     for path, method, o in operations:
-        named = {"site": "site-1", "prefix": "10.1.0.10", "tunnel": 0}
+        named = {"site": "site-1", "new": "site-2", "prefix": "10.1.0.10", "tunnel": 0}
         own = {n: named.get(n, v) for n, (_, _, v) in parameters(o).items()}
         if method != "get":
             continue
