@@ -28,7 +28,7 @@ all_arrive() { # COMMAND...: of 100 pings a second, while it is done and two sec
 	lost=$(awk '/packets transmitted/ { print $1 - $4 }' "$LAB/ping")
 	echo "$(tail -n 1 "$LAB/said"); $lost of 400 lost"; [ $status = 0 ] && [ "$lost" = 0 ]
 }
-must "the host behind the hub reaches the location" until_true 20 in_ns host ping -q -c 1 -W 1 10.1.0.10
+must "the host behind the hub reaches the location" until_true 60 in_ns host ping -q -c 1 -W 1 10.1.0.10
 case_ "by the old site, which was there first" is_led site-1
 spis() { json_of show sa '[.sas[].spi_in] | sort | join(" ")'; }
 before=$(spis)
