@@ -3,6 +3,7 @@
  * Two ike processes on the loopback of a network namespace of their own, with this test as hub and
  * data of both: messages, the order of installation and answer, death and checkpoint. Needs root.
  */
+#include "../own_network.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/descriptor.h"
@@ -12,9 +13,7 @@
 #include "proc/roles.h"
 #include "ike/engine.h"
 
-#include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -261,15 +259,9 @@ static bool serve(int ms, const unsigned int *what, unsigned int wanted)
 
 static int set_up(void **state)
 {
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	int fd;
-
 	(void)state;
-	if (unshare(CLONE_NEWNET))
+	if (!own_network())
 		return -1;
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
-	close(fd);
 	for (int i = 0; i < 2; i++) {
 		sides[i] = (struct side){.hub = -1, .data = -1, .start = i == 1, .confirm = true};
 		addr_parse(i ? "127.0.0.2" : "127.0.0.1", &sides[i].addr);

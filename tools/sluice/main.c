@@ -7,6 +7,7 @@
 #include "events.h"
 #include "explain.h"
 #include "import.h"
+#include "options.h"
 #include "secret.h"
 #include "show_site.h"
 #include "table.h"
@@ -15,47 +16,10 @@
 
 #include "base/version.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct option long_options[] = {
-	{"socket", required_argument, NULL, 's'},
-	{"json", no_argument, NULL, 'j'},
-	{"ike", no_argument, NULL, 'i'},
-	{"force", no_argument, NULL, 'f'},
-	{"confirm", required_argument, NULL, 'c'},
-	{"next-start", no_argument, NULL, 'N'},
-	{"without-secrets", no_argument, NULL, 'W'},
-	{"since", required_argument, NULL, 'S'},
-	{"role", required_argument, NULL, 'r'},
-	{"scope", required_argument, NULL, 'o'},
-	{"days", required_argument, NULL, 'd'},
-	{"token", required_argument, NULL, 't'},
-	{"host", required_argument, NULL, 'H'},
-	{"ca", required_argument, NULL, 'a'},
-	{"cert", required_argument, NULL, 'e'},
-	{"key", required_argument, NULL, 'k'},
-	{"follow", no_argument, NULL, 'L'},
-	{"site", required_argument, NULL, 'I'},
-	{"kind", required_argument, NULL, 'K'},
-	{"around", required_argument, NULL, 'R'},
-	{"within", required_argument, NULL, 'B'},
-	{"iterations", required_argument, NULL, 'n'},
-	{"dry-run", no_argument, NULL, 'D'},
-	{"allow", required_argument, NULL, 'A'},
-	{"fail", required_argument, NULL, 'x'},
-	{"where", required_argument, NULL, 'w'},
-	{"columns", required_argument, NULL, 'C'},
-	{"sort", required_argument, NULL, 'O'},
-	{"format", required_argument, NULL, 'F'},
-	{"template", required_argument, NULL, 'T'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
-};
 
 /* How a document is shown; a verb that is not here answers in one sentence. */
 static void (*const views[API_VERBS])(const json_t *document) = {
@@ -91,253 +55,6 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_HUB_SHOW] = print_hub,
 };
 
-struct options {
-	const char *socket_path;
-	const char *host, *ca, *cert, *key; /* of a hub elsewhere */
-	bool json, ike, force, next_start, without_secrets;
-	bool iterations_given;
-	unsigned long iterations;
-	long since_s, confirm_s, days;
-	const char *role, *scope;
-	bool dry_run;
-	const char *allow, *where, *columns, *sort;
-	const char *format;
-	bool template;
-	const char *since, *site, *kinds, *around;
-	char when[DATE_TEXT_SIZE]; /* since or around */
-	long within_s;
-	bool follow;
-	const char *fail;
-	char failing[API_FAILURE_SIZE]; /* the same with what follows it */
-};
-
-static int usage(const char *wrong, const char *what)
-{
-	fprintf(stderr, "sluice: %s%s%s%s\nsee sluice --help\n", wrong, what ? " '" : "",
-		what ? what : "", what ? "'" : "");
-	return CLIENT_USAGE;
-}
-
-/* "90s", "15m", "2h", at most a day, as seconds; 0: it is none of these. */
-static long read_duration(const char *text)
-{
-	static const struct {
-		char unit;
-		long seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (end[0] == units[i].unit && !end[1] && n > 0 && n <= 86400 / units[i].seconds)
-			return n * units[i].seconds;
-	}
-	return 0;
-}
-
-/* Of what is done to sites, and of their list. */
-static void read_site_option(int option, struct options *o)
-{
-	switch (option) {
-	case 'D':
-		o->dry_run = true;
-		break;
-	case 'A':
-		o->allow = optarg;
-		break;
-	case 'w':
-		o->where = optarg;
-		break;
-	case 'C':
-		o->columns = optarg;
-		break;
-	default:
-		o->sort = optarg;
-		break;
-	}
-}
-
-/* Of many sites. */
-static int read_import_option(int option, struct options *o)
-{
-	if (option == 'T') {
-		o->template = true;
-		return import_template(optarg) ? CLIENT_OK : CLIENT_USAGE;
-	}
-	o->format = optarg;
-	return import_format(optarg) ? CLIENT_OK
-				     : usage("csv, json or yaml is expected, not", optarg);
-}
-
-/* Of a new token. */
-static int read_grant(int option, struct options *o)
-{
-	char *end;
-
-	switch (option) {
-	case 'r':
-		o->role = optarg;
-		if (role_find(optarg) == ROLES)
-			return usage("viewer, operator, secret-reader or admin is expected, not",
-				optarg);
-		return CLIENT_OK;
-	case 'o':
-		o->scope = optarg;
-		if (strncmp(optarg, "group=", 6) != 0 || !optarg[6])
-			return usage("group=NAME is expected, not", optarg);
-		return CLIENT_OK;
-	default:
-		o->days = strtol(optarg, &end, 10);
-		if (*end || o->days < 1 || o->days > API_TOKEN_DAYS_MAX)
-			return usage("a token lasts for 1 to 366 days, not", optarg);
-		return CLIENT_OK;
-	}
-}
-
-static void read_way_option(int option, struct options *o)
-{
-	const char **to = option == 'H'   ? &o->host
-			  : option == 'a' ? &o->ca
-			  : option == 'e' ? &o->cert
-					  : &o->key;
-
-	*to = optarg;
-}
-
-static int check_way(const struct options *o)
-{
-	if (!o->host && (o->ca || o->cert || o->key))
-		return usage("--ca, --cert and --key belong to --host", NULL);
-	if (o->key && !o->cert)
-		return usage("--key belongs to --cert", NULL);
-	if (o->host && !client_elsewhere(o->host, o->ca, o->cert, o->key))
-		return usage("https://NAME:PORT is expected, not", o->host);
-	return CLIENT_OK;
-}
-
-/* Of events. */
-static int read_event_option(int option, struct options *o)
-{
-	switch (option) {
-	case 'L':
-		o->follow = true;
-		return CLIENT_OK;
-	case 'S':
-		o->since = optarg;
-		return CLIENT_OK;
-	case 'I':
-		o->site = optarg;
-		return CLIENT_OK;
-	case 'K':
-		o->kinds = optarg;
-		return CLIENT_OK;
-	case 'R':
-		o->around = optarg;
-		return CLIENT_OK;
-	default:
-		o->within_s = read_duration(optarg);
-		return o->within_s ? CLIENT_OK
-				   : usage("a time such as 90s, 15m or 2h, at most 1d, is "
-					   "expected, not",
-					     optarg);
-	}
-}
-
-/* Options may stand anywhere. Returns CLIENT_OK, or the status to exit with; *done: exit now. */
-static int read_options(int argc, char **argv, struct options *o, bool *done)
-{
-	int option;
-	char *end;
-
-	argv[0] = "sluice"; /* what getopt says begins as all that is said here */
-	while ((option = getopt_long(argc, argv, "s:jn:h", long_options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			o->socket_path = optarg;
-			break;
-		case 'j':
-			o->json = true;
-			break;
-		case 'i':
-			o->ike = true;
-			break;
-		case 'f':
-			o->force = true;
-			break;
-		case 'N':
-			o->next_start = true;
-			break;
-		case 'W':
-			o->without_secrets = true;
-			break;
-		case 'x':
-			o->fail = optarg;
-			break;
-		case 'D':
-		case 'A':
-		case 'w':
-		case 'C':
-		case 'O':
-			read_site_option(option, o);
-			break;
-		case 'n':
-			o->iterations = strtoul(optarg, &end, 10);
-			o->iterations_given = true;
-			if (*end || !o->iterations || optarg[0] == '-')
-				return usage("a number of screens is expected, not", optarg);
-			break;
-		case 'L':
-		case 'S':
-		case 'I':
-		case 'K':
-		case 'R':
-		case 'B':
-			if (read_event_option(option, o) != CLIENT_OK)
-				return CLIENT_USAGE;
-			break;
-		case 'c':
-			o->confirm_s = read_duration(optarg);
-			if (!o->confirm_s)
-				return usage("a time such as 90s, 10m or 2h, at most 1d, is "
-					     "expected, not",
-					optarg);
-			break;
-		case 'F':
-		case 'T':
-			if (read_import_option(option, o) != CLIENT_OK)
-				return CLIENT_USAGE;
-			break;
-		case 't':
-			client_show(optarg);
-			break;
-		case 'H':
-		case 'a':
-		case 'e':
-		case 'k':
-			read_way_option(option, o);
-			break;
-		case 'r':
-		case 'o':
-		case 'd':
-			if (read_grant(option, o) != CLIENT_OK)
-				return CLIENT_USAGE;
-			break;
-		case 'h':
-			command_usage(stdout);
-			*done = true;
-			return CLIENT_OK;
-		case 'V':
-			puts("sluice " SLUICE_VERSION);
-			*done = true;
-			return CLIENT_OK;
-		default: /* getopt has named it */
-			fputs("see sluice --help\n", stderr);
-			return CLIENT_USAGE;
-		}
-	}
-	return CLIENT_OK;
-}
-
 /* Names the word that is wrong: the first one, or what follows it. */
 static int unknown_command(int words, char **word)
 {
@@ -351,7 +68,7 @@ static int unknown_command(int words, char **word)
 				known[0] ? ", " : "", second);
 	}
 	if (!known[0])
-		return usage("unknown command", word[0]);
+		return options_usage("unknown command", word[0]);
 	if (words > 1)
 		fprintf(stderr, "sluice: '%s' cannot be followed by '%s', only by one of: %s\n",
 			word[0], word[1], known);
@@ -367,13 +84,13 @@ static int read_revisions(
 	char *end;
 
 	if (!words && c->object == OBJECT_REVISION)
-		return usage("which revision? `sluice history` lists them", NULL);
+		return options_usage("which revision? `sluice history` lists them", NULL);
 	for (int i = 0; i < words && i < most; i++) {
 		request->revisions[i] = strtol(word[i], &end, 10);
 		if (*end || request->revisions[i] < 1)
-			return usage("a revision is a number from 1 on, not", word[i]);
+			return options_usage("a revision is a number from 1 on, not", word[i]);
 	}
-	return words > most ? usage("unexpected word", word[most]) : CLIENT_OK;
+	return words > most ? options_usage("unexpected word", word[most]) : CLIENT_OK;
 }
 
 /* "endpoint" with "0" is "endpoint:0"; what has been read is no word any more. */
@@ -385,17 +102,17 @@ static int read_failure(struct options *o, int *words, char **word)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		known = known || !strcmp(o->fail, kinds[i]);
 	if (!known)
-		return usage("hub, endpoint, site or tunnel fails, and no", o->fail);
+		return options_usage("hub, endpoint, site or tunnel fails, and no", o->fail);
 	if (!alone && *words != 1)
-		return usage(*words ? "unexpected word"
-				    : "which one fails? Its name or number "
-				      "follows",
+		return options_usage(*words ? "unexpected word"
+					    : "which one fails? Its name or number "
+					      "follows",
 			*words ? word[1] : NULL);
 	if (alone && *words)
-		return usage("unexpected word", word[0]);
+		return options_usage("unexpected word", word[0]);
 	if (snprintf(o->failing, sizeof(o->failing), alone ? "%s" : "%s:%s", o->fail, word[0]) >=
 		(int)sizeof(o->failing))
-		return usage("there is no such name:", word[0]);
+		return options_usage("there is no such name:", word[0]);
 	*words = 0;
 	return CLIENT_OK;
 }
@@ -406,18 +123,19 @@ static int read_values(
 {
 	if (c->options & VERB_DOCUMENT) {
 		if (words != 1)
-			return usage(words ? "unexpected word" : "which file? - is standard input",
+			return options_usage(
+				words ? "unexpected word" : "which file? - is standard input",
 				words ? word[1] : NULL);
 		request->values = values_of_file(word[0]);
 		return request->values ? CLIENT_OK : CLIENT_USAGE;
 	}
 	if (!words && c->object != OBJECT_NEW_SITE)
-		return usage("KEY=VALUE is expected", NULL);
+		return options_usage("KEY=VALUE is expected", NULL);
 	request->values = words ? json_object() : NULL;
 	for (int i = 0; i < words; i++) {
 		if (!values_add(request->values,
 			    c->object == OBJECT_NONE ? values_of_hub(word[i]) : "", word[i]))
-			return usage("KEY=VALUE is expected, not", word[i]);
+			return options_usage("KEY=VALUE is expected, not", word[i]);
 	}
 	return CLIENT_OK;
 }
@@ -425,7 +143,7 @@ static int read_values(
 static int read_sites(int words, char **word, struct client_request *request)
 {
 	if (words != 1)
-		return usage(words ? "unexpected word" : "which file? - is standard input",
+		return options_usage(words ? "unexpected word" : "which file? - is standard input",
 			words ? word[1] : NULL);
 	request->values = import_read(word[0]);
 	return request->values ? CLIENT_OK : CLIENT_USAGE;
@@ -444,14 +162,15 @@ static int read_arguments(
 		return read_sites(words, word, request);
 	if (c->object == OBJECT_TOKEN || c->object == OBJECT_SECRET) {
 		if (at == words)
-			return usage(c->object == OBJECT_TOKEN
-					     ? "which token? `sluice token list` has their ids"
-					     : "which secret? `sluice secret list` has their names",
+			return options_usage(
+				c->object == OBJECT_TOKEN
+					? "which token? `sluice token list` has their ids"
+					: "which secret? `sluice secret list` has their names",
 				NULL);
 		request->named = word[at++];
 	} else if (c->object == OBJECT_PREFIX) {
 		if (at == words)
-			return usage("which prefix or address?", NULL);
+			return options_usage("which prefix or address?", NULL);
 		request->prefix = word[at++];
 	} else if (c->object != OBJECT_NONE && at < words)
 		request->site = word[at++];
@@ -459,26 +178,27 @@ static int read_arguments(
 		(request->site || c->object == OBJECT_NONE))
 		return read_values(c, words - at, word + at, request);
 	if ((tunnels || c->object == OBJECT_SITE || c->object == OBJECT_NEW_SITE) && !request->site)
-		return usage("which site?", NULL);
+		return options_usage("which site?", NULL);
 	if ((tunnels || (c->options & VERB_TUNNEL && request->site)) && at < words) {
 		if (strcmp(word[at], "0") && strcmp(word[at], "1"))
-			return usage("a tunnel is 0 or 1, not", word[at]);
+			return options_usage("a tunnel is 0 or 1, not", word[at]);
 		request->tunnel = word[at++][0] - '0';
 	}
 	if (c->options & VERB_NEW && at == words)
-		return usage("to which site?", NULL);
+		return options_usage("to which site?", NULL);
 	if (c->options & VERB_NEW)
 		request->new = word[at++];
 	if (c->options & VERB_STEP && at == words)
-		return usage("which step? prepare, shift, finish or back; `sluice site migration` "
-			     "says how far it is",
+		return options_usage(
+			"which step? prepare, shift, finish or back; `sluice site migration` "
+			"says how far it is",
 			NULL);
 	if (c->options & VERB_STEP)
 		request->step = word[at++];
 	if (one && request->tunnel < 0)
-		return usage("which tunnel, 0 or 1?", NULL);
+		return options_usage("which tunnel, 0 or 1?", NULL);
 	if (at < words)
-		return usage("unexpected word", word[at]);
+		return options_usage("unexpected word", word[at]);
 	return CLIENT_OK;
 }
 
@@ -488,26 +208,27 @@ static int check_times(const struct verb_row *c, struct options *o, struct clien
 	const char *when = o->around ? o->around : o->since;
 
 	if (o->since && !(c->options & (VERB_SINCE | VERB_EVENTS)))
-		return usage("--since is not for", c->words);
+		return options_usage("--since is not for", c->words);
 	if ((o->site || o->kinds || o->follow) && !(c->options & VERB_EVENTS))
-		return usage("--site, --kind and --follow are not for", c->words);
+		return options_usage("--site, --kind and --follow are not for", c->words);
 	if ((o->around || o->within_s) && !(c->options & VERB_AROUND))
-		return usage("--around and --within are not for", c->words);
+		return options_usage("--around and --within are not for", c->words);
 	if (o->site && request->site)
-		return usage("one site is enough:", o->site);
+		return options_usage("one site is enough:", o->site);
 	if (o->site)
 		request->site = o->site;
 	if (o->since && c->options & VERB_SINCE) {
 		o->since_s = events_ago(o->since);
 		return o->since_s && o->since_s <= API_SINCE_MAX_S
 			       ? CLIENT_OK
-			       : usage("a time such as 90s, 15m, 2h or 30d, at most 455d, is "
-				       "expected, not",
+			       : options_usage(
+					 "a time such as 90s, 15m, 2h or 30d, at most 455d, is "
+					 "expected, not",
 					 o->since);
 	}
 	if (when && !events_when(when, o->when))
-		return usage("a time such as 15m, 30d, 02:13, '2026-11-30 02:13' or "
-			     "2026-11-30T02:13:00Z is expected, not",
+		return options_usage("a time such as 15m, 30d, 02:13, '2026-11-30 02:13' or "
+				     "2026-11-30T02:13:00Z is expected, not",
 			when);
 	return CLIENT_OK;
 }
@@ -515,44 +236,44 @@ static int check_times(const struct verb_row *c, struct options *o, struct clien
 static int check_options(const struct verb_row *c, const struct options *o)
 {
 	if (o->json && (c->right != RIGHT_READ || c->options & VERB_ITERATIONS))
-		return usage("--json is not for", c->words);
+		return options_usage("--json is not for", c->words);
 	if (o->ike && !(c->options & VERB_IKE))
-		return usage("--ike is not for", c->words);
+		return options_usage("--ike is not for", c->words);
 	if (o->force && !(c->options & VERB_FORCE))
-		return usage("--force is not for", c->words);
+		return options_usage("--force is not for", c->words);
 	if (o->next_start && !(c->options & VERB_NEXT_START))
-		return usage("--next-start is not for", c->words);
+		return options_usage("--next-start is not for", c->words);
 	if (o->without_secrets && !(c->options & VERB_NEXT_START))
-		return usage("--without-secrets is not for", c->words);
+		return options_usage("--without-secrets is not for", c->words);
 	if (o->dry_run && !(c->options & VERB_DRY_RUN))
-		return usage("--dry-run is not for", c->words);
+		return options_usage("--dry-run is not for", c->words);
 	if (o->fail && !(c->options & VERB_FAIL))
-		return usage("--fail is not for", c->words);
+		return options_usage("--fail is not for", c->words);
 	if (o->allow && !(c->options & VERB_ALLOW))
-		return usage("--allow is not for", c->words);
+		return options_usage("--allow is not for", c->words);
 	if (o->where && !(c->options & (VERB_WHERE | VERB_CHOOSE)))
-		return usage("--where is not for", c->words);
+		return options_usage("--where is not for", c->words);
 	if ((o->columns || o->sort) && !(c->options & VERB_WHERE))
-		return usage("--columns and --sort are not for", c->words);
+		return options_usage("--columns and --sort are not for", c->words);
 	if (o->format && !(c->options & VERB_FORMAT))
-		return usage("--format is not for", c->words);
+		return options_usage("--format is not for", c->words);
 	if (o->template && !(c->options & VERB_SITES))
-		return usage("--template is not for", c->words);
+		return options_usage("--template is not for", c->words);
 	if (!site_list_has(o->where) || !site_list_has(o->columns) || !site_list_has(o->sort))
-		return usage(
+		return options_usage(
 			"a site has no such field; it has site, state, as, class, group, rate, "
 			"labels, label.KEY, revision, pending, since, file",
 			NULL);
 	if (o->next_start && o->confirm_s)
-		return usage("--next-start and --confirm exclude each other", NULL);
+		return options_usage("--next-start and --confirm exclude each other", NULL);
 	if (o->confirm_s && !(c->options & VERB_CONFIRM))
-		return usage("--confirm is not for", c->words);
+		return options_usage("--confirm is not for", c->words);
 	if ((o->role || o->scope || o->days) && !(c->options & VERB_GRANT))
-		return usage("--role, --scope and --days are not for", c->words);
+		return options_usage("--role, --scope and --days are not for", c->words);
 	if (!o->role && c->options & VERB_GRANT)
-		return usage("--role is needed for", c->words);
+		return options_usage("--role is needed for", c->words);
 	if (o->iterations_given && !(c->options & VERB_ITERATIONS))
-		return usage("--iterations is not for", c->words);
+		return options_usage("--iterations is not for", c->words);
 	return CLIENT_OK;
 }
 
@@ -684,7 +405,7 @@ int main(int argc, char **argv)
 		return audit_main(argc - 1, argv + 1);
 	if (!strcmp(first_word(argc, argv), "site"))
 		argv = values_words(&argc, argv);
-	status = read_options(argc, argv, &o, &done);
+	status = options_read(argc, argv, &o, &done);
 	if (status != CLIENT_OK || done)
 		return status;
 	words = argc - optind;
@@ -702,10 +423,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[optind], "explain")) {
 		if (words > 2)
-			return usage("unexpected word", argv[optind + 2]);
+			return options_usage("unexpected word", argv[optind + 2]);
 		if (explain(argv[optind + 1]))
 			return CLIENT_OK;
-		return usage("there is no reason", argv[optind + 1]);
+		return options_usage("there is no reason", argv[optind + 1]);
 	}
 	c = command_find(words, argv + optind, &used);
 	if (!c)
@@ -720,7 +441,7 @@ int main(int argc, char **argv)
 	if (status == CLIENT_OK)
 		status = check_options(c, &o);
 	if (status == CLIENT_OK)
-		status = check_way(&o);
+		status = options_check_way(&o);
 	if (status == CLIENT_OK)
 		status = run(c, &o, &request);
 	json_decref(request.values);

@@ -4,14 +4,14 @@
 #include "base/bus_event.h"
 #include "base/utf8.h"
 #include "ipc/verbs.h"
+#include "proc/api/target.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_MAX   2048 /* bytes of a target */
-#define SEGMENTS_MAX 8    /* of a path */
+#define TARGET_MAX 2048 /* bytes of a target */
 
 #define OF(object) (1u << (object))
 
@@ -408,94 +408,13 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 
 /* ---- target ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* RFC 3986 2.1, in place. False: it is no such text, or none of printable characters. */
-static bool decode(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from; from++, to++) {
-		int high, low;
-
-		*to = *from;
-		if (*from != '%')
-			continue;
-		high = hex_digit(from[1]);
-		low = high < 0 ? -1 : hex_digit(from[2]);
-		if (low < 0)
-			return false;
-		*to = (char)(high << 4 | low);
-		if (!*to)
-			return false;
-		from += 2;
-	}
-	*to = '\0';
-	for (size_t left = (size_t)(to - text), n; left; left -= n) {
-		n = utf8_printable((const uint8_t *)to - left, left);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
-/* The path of a target, without its first '/'; *query: what is behind its '?', or NULL. NULL: it is none. */
-static char *split_target(char *target, char **query)
-{
-	static const char scheme[] = "http://";
-	char *path = target;
-
-	*query = strchr(target, '?');
-	if (*query)
-		*(*query)++ = '\0';
-	if (!strncmp(path, scheme, sizeof(scheme) - 1))
-		path = strchr(path + sizeof(scheme) - 1, '/');
-	return path && *path == '/' ? path + 1 : NULL;
-}
-
-/* How many; 0: it is no path, or too long. */
-static size_t split_path(char *path, char *segments[SEGMENTS_MAX])
-{
-	size_t n = 0;
-
-	for (char *s; (s = strsep(&path, "/"));) {
-		if (n == SEGMENTS_MAX || !decode(s) || !*s)
-			return 0;
-		segments[n++] = s;
-	}
-	return n;
-}
-
-/* "/v1/sites/{site}" against the segments of a path. */
-static bool matches(const char *template, char *const segments[], size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		size_t len;
-
-		if (*template ++ != '/')
-			return false;
-		len = strcspn(template, "/");
-		if (*template != '{' && (strncmp(template, segments[i], len) || segments[i][len]))
-			return false;
-		template += len;
-	}
-	return !*template;
-}
-
 /* The verb and the template of a path and a method; API_INVALID: there is none. */
 static enum api_verb route(const char *method, char *const segments[], size_t count,
 	const char **template, struct request_refusal *why)
 {
 	for (int v = 0; v < API_VERBS; v++) {
 		for (int p = 0; p < VERB_PATHS && verbs[v].paths[p]; p++) {
-			if (!matches(verbs[v].paths[p], segments, count))
+			if (!target_matches(verbs[v].paths[p], segments, count))
 				continue;
 			if (!strcmp(method, verb_method(&verbs[v]))) {
 				*template = verbs[v].paths[p];
@@ -534,7 +453,7 @@ static bool read_query(struct reading *to, const struct verb_row *verb, char *qu
 
 		if (!*name && !text)
 			continue;
-		if (!text || !decode(name) || !decode(text))
+		if (!text || !target_decode(name) || !target_decode(text))
 			return refuse(to->why, PROBLEM_BAD_REQUEST, "the query is not understood");
 		if (verb->right == RIGHT_CHANGE && strcmp(verb_method(verb), "DELETE") != 0)
 			return refuse(to->why, PROBLEM_BAD_REQUEST,
@@ -621,7 +540,7 @@ void request_bearer(const char *authorization, char bearer[API_TOKEN_SIZE])
 bool request_read(const char *method, const char *target, const char *body, size_t len,
 	struct imsg_api_request *request, struct rows *rows, struct request_refusal *why)
 {
-	char copy[TARGET_MAX], *path, *query, *segments[SEGMENTS_MAX];
+	char copy[TARGET_MAX], *path, *query, *segments[TARGET_SEGMENTS_MAX];
 	struct imsg_api_request read = {.tunnel = -1, .role = ROLES};
 	struct reading to = {.request = &read, .rows = rows, .why = why};
 	const char *template = NULL;
@@ -635,9 +554,9 @@ bool request_read(const char *method, const char *target, const char *body, size
 	if (strlen(target) >= sizeof(copy))
 		return refuse(why, PROBLEM_NO_SUCH_PATH, "no path is that long");
 	strcpy(copy, target);
-	path = split_target(copy, &query);
+	path = target_split(copy, &query);
 	if (path)
-		count = split_path(path, segments);
+		count = target_segments(path, segments);
 	if (!count)
 		return refuse(why, PROBLEM_NO_SUCH_PATH, "nothing is at that path");
 	read.verb = route(method, segments, count, &template, why);
