@@ -40,10 +40,16 @@ attempt() { # attempt NAME COMMAND...: leaves its output, status and seconds
 }
 result() { status=1 seconds=0; read -r status seconds <"$logs/${1/\//.}.result"; }
 run() { # run NAME COMMAND...
-	wanted "$1" || return 0
 	attempt "$@"
 	result "$1"
 	report "$1" "$status" "$seconds" "$logs/${1/\//.}"
+}
+
+# spare: waits until fewer attempts run than there are processors
+running=0
+spare() {
+	[ $running -lt "$(nproc)" ] || { wait -n; running=$((running - 1)); }
+	running=$((running + 1))
 }
 
 # judge_net SCRIPT: after an attempt
@@ -60,21 +66,30 @@ judge_net() {
 	fi
 }
 
+programs=()
 for kind in unit sim bpf; do
 	for program in "$BIN/tests/$kind"/test_*; do
-		[ -x "$program" ] && [[ $program != *.[od] ]] && run "$kind/$(basename "$program" | sed s/test_//)" "$program"
+		name=$kind/$(basename "$program" | sed s/test_//)
+		[ -x "$program" ] && [[ $program != *.[od] ]] && wanted "$name" || continue
+		spare
+		attempt "$name" "$program" &
+		programs+=("$name")
 	done
 done
+wait; running=0
+for name in "${programs[@]}"; do
+	result "$name"
+	report "$name" "$status" "$seconds" "$logs/${name/\//.}"
+done
+
 alone=() together=()
 for script in tests/net/*.sh; do
 	[[ $script != */@(lab|cases|own_root).sh ]] && wanted "net/$(basename "$script" .sh)" || continue
 	if grep -q '^timed \|^# Alone' "$script"; then alone+=("$script"); else together+=("$script"); fi
 done
-running=0
 for script in "${together[@]}"; do
-	[ $running -lt "$(nproc)" ] || { wait -n; running=$((running - 1)); }
+	spare
 	attempt "net/$(basename "$script" .sh)" "$script" &
-	running=$((running + 1))
 done
 wait
 for script in "${together[@]}"; do judge_net "$script"; done
