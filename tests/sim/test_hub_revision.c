@@ -52,6 +52,9 @@ static int setup(void **state)
 	char path[80];
 
 	(void)state;
+	/* What a test that failed has left. */
+	disk_s = disk_ms = 0;
+	slow = NULL;
 	world_begin("", ONE TWO);
 	world.keeps_revisions = true;
 	snprintf(path, sizeof(path), "%s/sites", world.dir);
@@ -566,9 +569,9 @@ static void back_though_another_one_waits_for_the_disk(void **state)
 {
 	(void)state;
 	world_configure("", ONE);
-	world_apply_order((struct apply_order){.confirm_s = 8});
+	world_apply_order((struct apply_order){.confirm_s = 12});
 	in_force(2, true, false, false);
-	disk_s = 9;
+	disk_s = 13;
 	go_back(1, (struct apply_order){0});
 	refused("nothing was applied: the disk stands still");
 	in_force(2, true, false, false);
@@ -577,7 +580,7 @@ static void back_though_another_one_waits_for_the_disk(void **state)
 	/* It ends meanwhile. */
 	world_stop();
 	disk_s = 0;
-	sleep(10);
+	sleep(14);
 	world_run();
 	in_force(3, true, true, false);
 }
