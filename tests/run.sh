@@ -34,7 +34,8 @@ report() { # report NAME STATUS SECONDS LOG
 
 wanted() { [[ $1 == *"$PATTERN"* ]]; }
 attempt() { # attempt NAME COMMAND...: leaves its output, status and seconds
-	local name=$1 log=$logs/${1/\//.} start=$SECONDS; shift
+	local name=$1 log=$logs/${1/\//.} start=$SECONDS BIN=$BIN; shift
+	! grep -aqs '^# Release' "$1" || BIN=$(dirname "$BIN")/release
 	timeout 900 "$@" >"$log" 2>&1 </dev/null
 	echo "$? $((SECONDS - start))" >"$log.result"
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The API over TCP of a daemon that runs: who is let in by certificates and tokens, what TLS refuses, and slow clients.
+# Release: the filter of system calls is whole only there.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 P=slrm LAB=$(mktemp -d /tmp/slrm.XXXXXX) BIN=${BIN:-$PWD/build/asan}

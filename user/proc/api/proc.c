@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "ipc/credential_text.h"
 #include "ipc/imsg.h"
 #include "ipc/privsep.h"
@@ -287,6 +288,11 @@ static void on_start(void *context, struct imsg *m)
 		return;
 	api->started = true;
 	json_object_seed(0); /* reads /dev/urandom, which is out of reach afterwards */
+	/* So does libcrypto its configuration, when the first certificate of a client is decoded. */
+	if (!crypto_init()) {
+		log_error("libcrypto lacks an algorithm that certificates need");
+		_exit(70);
+	}
 	privsep_drop(api->http ? "api" : "remote");
 	imsg_send(api->hub, IMSG_READY, -1, NULL, 0);
 }
