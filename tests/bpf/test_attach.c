@@ -204,9 +204,88 @@ static void a_refusal_is_in_the_verifiers_words(void **context)
 	assert_int_equal(status, 0);
 }
 
+/* Whether the program on what leaves is there: by TCX, or as a filter. */
+static bool is_guarded(const struct state *s, uint32_t device)
+{
+	uint32_t ids[8] = {0}, program = program_id(bpf_plane_leaving_fd(s->plane));
+	LIBBPF_OPTS(bpf_prog_query_opts, q, .prog_ids = ids, .prog_cnt = 8);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)device, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = 0x5311, .priority = 0x5311);
+
+	for (uint32_t i = 0;
+		!bpf_prog_query_opts((int)device, (enum bpf_attach_type)47, &q) && i < q.prog_cnt;
+		i++) {
+		if (ids[i] == program)
+			return true;
+	}
+	return !bpf_tc_query(&hook, &filter) && filter.prog_id == program;
+}
+
+/* A device becomes an outside device and is one no longer: before and afterwards nothing leaves by it in clear. */
+static void the_guard_is_there_before_and_afterwards(void **context)
+{
+	uint32_t first = if_nametoindex("d0"), next = if_nametoindex("d1");
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct state s;
+
+	(void)context;
+	assert_true(load(&s, first, false));
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_true(bpf_plane_guard(s.plane, next, error));
+	assert_true(bpf_plane_guard(s.plane, next, error));
+	assert_true(is_guarded(&s, next));
+	assert_int_equal(attached(next), 0);
+	bpf_plane_move_outside(s.plane, 0, 0);
+	assert_int_equal(attached(first), 0);
+	assert_true(is_guarded(&s, first));
+	assert_true(bpf_plane_guard_holds(s.plane, first));
+	bpf_plane_move_outside(s.plane, 0, next);
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_true(is_guarded(&s, next));
+	bpf_plane_unguard(s.plane, first);
+	assert_false(is_guarded(&s, first));
+	assert_false(bpf_plane_guard_holds(s.plane, first));
+	maps_free(s.maps);
+	bpf_plane_free(s.plane);
+	assert_int_equal(access(test_pins(), F_OK), -1);
+}
+
+/* It is told beforehand, without trying, and what it has is left alone; and what is refused leaves nothing behind. */
+static void a_device_with_another_program(void **context)
+{
+	uint32_t device = if_nametoindex("d0"), other = if_nametoindex("d1");
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	const char *mode;
+	char error[DATAPLANE_ERROR_SIZE] = "";
+	struct state s;
+	int link;
+
+	(void)context;
+	assert_true(load(&s, device, false));
+	assert_true(bpf_plane_may_attach(s.plane, device, error));
+	link = bpf_link_create(
+		bpf_plane_outside_fd(s.plane), (int)device, BPF_XDP, &native); /* somebody's */
+	assert_true(link >= 0);
+	assert_false(bpf_plane_may_attach(s.plane, device, error));
+	assert_non_null(strstr(error, "it has another XDP program (number "));
+	assert_true(bpf_plane_may_attach(s.plane, other, error));
+	assert_false(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_non_null(strstr(error, "(it has another XDP program)"));
+	assert_false(is_guarded(&s, device));
+	close(link);
+	assert_true(bpf_plane_attach_outside(s.plane, 0, &mode, error));
+	assert_true(bpf_plane_may_attach(s.plane, device, error));
+	assert_true(is_guarded(&s, device));
+	maps_free(s.maps);
+	bpf_plane_free(s.plane);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_guard_is_there_before_and_afterwards),
+		cmocka_unit_test(a_device_with_another_program),
 		cmocka_unit_test(detached_programs_are_missed),
 		cmocka_unit_test(a_killed_process_leaves_them_closed),
 		cmocka_unit_test(attaching_again_costs_nothing),

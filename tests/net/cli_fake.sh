@@ -217,6 +217,7 @@ run hub set site_rate=50M tunnel.med=70 defaults.tunnel.esn= --allow tunnel; exi
 asked 'PATCH /v1/hub {"values":{"concentrator.site_rate":"50M","defaults.tunnel.med":"70","defaults.tunnel.esn":null},"allow":"tunnel"}'
 run hub set; exits 2 "hub set: what?"
 run hub set site_rate; exits 2 "hub set: KEY=VALUE"
+run hub release; exits 0 "hub release"; asked 'POST /v1/hub/release'
 run release 10.1.0.0/24; exits 0 "release"; asked 'POST /v1/release {"prefix":"10.1.0.0/24"}'
 run token create --role operator --scope group=north --days 7; exits 0 "token create"
 asked 'POST /v1/tokens/create {"role":"operator","scope":"group=north","days":7}'

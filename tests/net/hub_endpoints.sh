@@ -68,8 +68,15 @@ timed "it is applied, and hosts lose packets of less than half a second" while_h
 through() { in_ns b1 ping -q -c 3 -i 0.2 -W 1 -I "$(inside4 1 1 2)" "$(inside4 1 1 1)" >/dev/null; }
 case_ "tunnel 1 carries by the new device" until_true 5 through
 case_ "no session and no tunnel has ended" eval '[ "$(spi 1)" = "$other" ] && [ "$(spi 0)" = "$before" ] && [ "$(closed_times 1)" = 0 ] && all_up 2'
-left() { echo "XDP on $(devices)"; [ "$(devices)" = "wan0 wan2" ] && ! in_ns hub ip rule show | grep -q "iif wan1 "; }
-case_ "nothing of ours is left on the old one" left
+guarded() { # DEVICE: by TCX, whose link is pinned, or by a filter
+	in_hub test -e "/sys/fs/bpf/sluice/link_tc_$(in_ns hub cat "/sys/class/net/$1/ifindex")" || in_hub tc filter show dev "$1" egress | grep -q leaving
+}
+guards() { for d in wan0 wan1 wan2; do ! guarded $d || echo $d; done | xargs; }
+rules() { { in_ns hub ip rule show; in_ns hub ip -6 rule show; } | grep -c "iif $1.*blackhole"; }
+closed() { echo "XDP on $(devices), guards on $(guards)"; [ "$(devices)" = "wan0 wan2" ] && [ "$(guards)" = "wan0 wan1 wan2" ] && [ "$(rules wan1)" = 2 ]; }
+case_ "the old one stays closed, without XDP" closed
+released() { sluice hub release && [ "$(guards)" = "wan0 wan2" ] && [ "$(rules wan1)" = 0 ] && [ "$(rules wan2)" = 2 ]; }
+case_ "until it is released" released
 is_rolled() { sluice rollback 1 && ip -n "$P-inet" route del 198.51.101.1/32 && ip -n "$P-hub" addr del 198.51.101.1/32 dev wan2 && told_device 198.51.100.1 && [ "$(devices)" = "wan0 wan1" ]; }
 case_ "rollback puts all of it in force as it was" is_rolled
 case_ "it stops" hub_stop

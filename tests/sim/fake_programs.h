@@ -27,17 +27,60 @@ void bpf_plane_free(struct bpf_plane *plane)
 	(void)plane;
 }
 
-static uint32_t fake_outside[SLUICE_MAX_OUTSIDE]; /* ifindex that the plane knows of each */
+static inline struct fake_device *fake_device_of(uint32_t ifindex)
+{
+	for (int i = 0; i < FAKE_DEVICES && ifindex; i++) {
+		if (fake.devices[i].is.ifindex == ifindex)
+			return &fake.devices[i];
+	}
+	return NULL;
+}
+
+bool bpf_plane_may_attach(
+	const struct bpf_plane *plane, uint32_t ifindex, char why[DATAPLANE_ERROR_SIZE])
+{
+	const struct fake_device *d = fake_device_of(ifindex);
+
+	(void)plane;
+	if (d && d->unattachable)
+		snprintf(why, DATAPLANE_ERROR_SIZE, "it has another XDP program");
+	return !d || !d->unattachable;
+}
+
+bool bpf_plane_guard(struct bpf_plane *plane, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE])
+{
+	struct fake_device *d = fake_device_of(ifindex);
+
+	(void)plane;
+	assert_non_null(d);
+	if (d->unguardable)
+		snprintf(error, DATAPLANE_ERROR_SIZE, "TC is refused");
+	d->guarded = !d->unguardable;
+	return d->guarded;
+}
+
+void bpf_plane_unguard(struct bpf_plane *plane, uint32_t ifindex)
+{
+	struct fake_device *d = fake_device_of(ifindex);
+
+	(void)plane;
+	if (d)
+		d->guarded = false;
+}
 
 bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE])
 {
-	(void)plane;
-	if (fake.devices[outside].unattachable) {
+	struct fake_device *d = fake_device_of(fake.outside[outside]);
+
+	if (!d) /* it is of the start */
+		d = &fake.devices[outside];
+	(void)bpf_plane_guard(plane, d->is.ifindex, error);
+	if (d->unattachable) {
 		snprintf(error, DATAPLANE_ERROR_SIZE, "XDP is refused");
 		return false;
 	}
-	fake.devices[outside].detached = false;
+	d->detached = false;
 	*mode = "native";
 	return true;
 }
@@ -51,16 +94,16 @@ void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t 
 	for (int i = 0; i < FAKE_DEVICES; i++) {
 		const struct fake_device *d = &fake.devices[i];
 
-		if (!d->is.ifindex || d->is.ifindex != (ifindex ? ifindex : fake_outside[outside]))
+		if (!d->is.ifindex || d->is.ifindex != (ifindex ? ifindex : fake.outside[outside]))
 			continue;
 		there = true;
 		closed |= d->closed;
 	}
 	assert_true(closed || !there);
-	fake_outside[outside] = ifindex;
+	fake.outside[outside] = ifindex;
 }
 
-bool bpf_plane_outside_holds(struct bpf_plane *plane, uint32_t outside)
+bool bpf_plane_outside_holds(const struct bpf_plane *plane, uint32_t outside)
 {
 	(void)plane;
 	return !fake.devices[outside].detached;

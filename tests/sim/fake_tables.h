@@ -45,8 +45,9 @@ struct fake_device {
 	bool closed;           /* nothing that comes by its name is forwarded */
 	bool unruly;           /* and that cannot be changed now */
 	bool detached;         /* somebody has taken our programs off */
-	bool unattachable;
+	bool unattachable, unguardable;
 	bool gone_since; /* and may be there again */
+	bool guarded;    /* what leaves by it is looked at */
 	bool no_way;
 	bool strict; /* its reverse path filter */
 };
@@ -79,6 +80,7 @@ static struct fake_plane {
 	uint32_t service_count;
 
 	struct fake_device devices[FAKE_DEVICES];
+	uint32_t outside[SLUICE_MAX_OUTSIDE];    /* ifindex that the plane was told of each */
 	struct host_address addresses[FAKE_MAX]; /* of all devices, the inside one's too */
 	size_t address_count;
 	struct ip_addr source[2];

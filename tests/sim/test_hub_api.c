@@ -129,6 +129,7 @@ static void a_refusal_says_of_what_kind_it_is(void **state)
 		{{.verb = API_ROLLBACK, .tunnel = -1, .revisions = {99}}, 404, "no-such-revision"},
 		{{.verb = API_DIFF, .tunnel = -1, .revisions = {99}}, 404, "no-such-revision"},
 		{{.verb = API_CONFIRM, .tunnel = -1}, 409, "refused"},
+		{{.verb = API_HUB_RELEASE, .tunnel = -1}, 409, "refused"},
 		{{.verb = API_TUNNEL_DRAIN, .tunnel = 0, .site = "two"}, 409, "refused"},
 	};
 

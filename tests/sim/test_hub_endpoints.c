@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 
 #define ONE                     WORLD_SITE("one", "1", "")
-#define LOOPBACK                1 /* the sockets are real, and nobody else's addresses are bound to it */
 #define FIRST                   "    - { device: eth0, addresses: [198.51.100.1] }\n"
 #define SECOND(device, address) "    - { device: " device ", addresses: [" address "] }\n"
 
@@ -36,8 +35,10 @@ static int setup(void **state)
 {
 	(void)state;
 	world_directory();
-	for (int i = 0; i < 2; i++)
-		fake.devices[i].is.ifindex = fake.addresses[i].ifindex = LOOPBACK;
+	world_device(2, "eth2", "198.51.101.1");
+	for (int i = 0; i < 3; i++) /* the sockets are real, and so are the devices */
+		fake.devices[i].is.ifindex = fake.addresses[i].ifindex =
+			if_nametoindex(fake.devices[i].name);
 	world_configure("", ONE);
 	world_run();
 	change_to(FIRST SECOND("eth1", "198.51.101.8"));
@@ -198,21 +199,31 @@ static void a_port_that_is_taken(void **state)
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET), 2);
 }
 
+static const struct fake_device *const eth1 = &fake.devices[1], *const eth2 = &fake.devices[2];
+
+static bool is_closed(const struct fake_device *d)
+{
+	return d->closed && d->guarded;
+}
+
+static bool is_open(const struct fake_device *d)
+{
+	return !d->closed && !d->guarded;
+}
+
 /* The address stays, and so do the tunnels; data starts anew for the device, and goes on with its SAs. */
 static void another_device(void **state)
 {
 	struct process *data = &world.hub->processes[PROCESS_DATA];
 
 	(void)state;
-	world_device(2, "eth2", "198.51.101.1");
-	fake.devices[2].is.ifindex = fake.addresses[2].ifindex = LOOPBACK;
 	change_to(FIRST SECOND("eth2", "198.51.101.1"));
 	assert_true(world.applied.ok);
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_SOCKET_GONE), 0);
-	assert_false(fake.devices[1].closed); /* it is anybody's now */
-	assert_true(fake.devices[2].closed);
-	assert_int_equal(fake_outside[1], LOOPBACK);
+	assert_true(is_closed(eth1)); /* what was for sites may still leave by it */
+	assert_true(is_closed(eth2));
+	assert_int_equal(fake.outside[1], eth2->is.ifindex);
 	assert_string_equal(world.hub->model.host.outside[1].name, "eth2");
 	assert_int_equal(world.hub->model.host.outside_count, 2);
 	world_until(data->restarts == 1);
@@ -220,7 +231,225 @@ static void another_device(void **state)
 		assert_true(world_state(t)->open);
 }
 
-/* Both on one: nothing of ours is left on the other, and its place is free until there is another again. */
+/* Routes of tunnels that leave are gone before the change is in force: the new device is closed by then. */
+static void a_device_is_closed_before_tunnels_leave(void **state)
+{
+	(void)state;
+	world.endpoints = FIRST SECOND("eth2", "198.51.101.9");
+	world_configure("", ONE);
+	world_forget();
+	assert_true(is_open(eth2));
+	hub_apply(world.hub,
+		&(struct apply_order){.why = "test", .done = world_applied, .of = WORLD_APPLIES});
+	assert_true(hub_apply_is_writing(world.hub));
+	assert_true(is_closed(eth2));
+	world_written();
+	assert_non_null(world.hub->applying); /* it waits for tunnel 1 */
+	hub_host_look(world.hub);
+	assert_true(is_closed(eth1) && is_closed(eth2));
+	world_wait(LEAVE_MS + 50);
+	assert_true(world.applied.ok);
+	only_tunnel_1_ended();
+	assert_true(is_closed(eth1) && is_closed(eth2));
+	assert_string_equal(world.hub->model.host.closed_devices[1].name, "eth1");
+	assert_string_equal(world.hub->model.host.closed_devices[0].name, "");
+}
+
+/* Others flush rules and filters, and a device is made anew. */
+static void a_former_device_stays_closed_until_it_is_released(void **state)
+{
+	(void)state;
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	fake.devices[1].closed = fake.devices[1].guarded = false;
+	hub_host_look(world.hub);
+	assert_true(is_closed(eth1));
+	fake.devices[1].is.ifindex = if_nametoindex("eth3");
+	fake.devices[1].guarded = false;
+	hub_host_look(world.hub);
+	assert_true(is_closed(eth1));
+	assert_int_equal(hub_devices_release(world.hub), 1);
+	assert_true(is_open(eth1));
+	assert_true(is_closed(eth2));
+	assert_int_equal(hub_devices_release(world.hub), 0);
+	hub_host_look(world.hub);
+	assert_true(is_open(eth1));
+}
+
+/* It is an outside device again, as any other, and is one no longer when it is released by mistake. */
+static void a_former_device_comes_back(void **state)
+{
+	(void)state;
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	change_to(NULL);
+	assert_true(world.applied.ok);
+	assert_true(is_closed(eth1) && is_closed(eth2));
+	assert_int_equal(hub_devices_release(world.hub), 1);
+	assert_true(is_closed(eth1));
+	assert_true(is_open(eth2));
+}
+
+static void a_former_device_is_open_where_others_may_use_it(void **state)
+{
+	(void)state;
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	world_configure("  outside_forwarding: true\n", ONE);
+	world_apply();
+	assert_true(world.applied.ok);
+	assert_false(eth1->closed);
+	world_configure("", ONE);
+	world_apply();
+	assert_true(is_closed(eth1));
+}
+
+/* What was closed for a change that does not come is anybody's again. */
+static void a_change_that_is_refused_closes_nothing(void **state)
+{
+	int taken = take_port();
+
+	(void)state;
+	change_to(FIRST SECOND("eth2", "198.51.101.9"));
+	assert_false(world.applied.ok);
+	assert_true(is_open(eth2));
+	close(taken);
+	fake.devices[2].unguardable = true;
+	change_to(FIRST SECOND("eth2", "198.51.101.9"));
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "eth2: TC is refused"));
+	assert_true(is_open(eth2));
+	assert_true(world_state(1)->open);
+	world.endpoints = NULL;
+	world_configure("", ONE);
+	fake.devices[2].unguardable = false;
+}
+
+/* More than that nobody keeps in mind. */
+static void too_many_former_devices(void **state)
+{
+	char name[16], error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	for (int i = 0; i < MODEL_CLOSED_DEVICES; i++) {
+		struct closed_device *d = &world.hub->model.host.closed_devices[i];
+
+		snprintf(name, sizeof(name), "was%d", i);
+		*d = (struct closed_device){.former = true};
+		memcpy(d->name, name, sizeof(name));
+	}
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "`sluice hub release` opens them"));
+	assert_true(is_open(eth2));
+	assert_false(hub_device_await(world.hub, "eth2", error));
+	world.endpoints = NULL;
+	world_configure("", ONE);
+}
+
+/* As at the start: one that is refused stays closed, and where all are there is no use in going on. */
+static void devices_that_cannot_be_attached(void **state)
+{
+	(void)state;
+	fake.devices[2].unattachable = true;
+	change_to(FIRST SECOND("eth2", "198.51.101.1"));
+	assert_true(world.applied.ok);
+	assert_true(is_closed(eth1) && is_closed(eth2));
+	assert_int_equal(world.hub->model.endpoints[1][0].fault, ENDPOINT_NOT_CLOSED);
+	assert_true(world_state(0)->open);
+	assert_false(world_state(1)->open);
+	change_to(NULL);
+	assert_true(world.applied.ok);
+	change_to("    - { device: eth2, addresses: [198.51.100.1] }\n" SECOND(
+		"eth2", "198.51.101.1"));
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary,
+		"no endpoint could be used: eth2: it has another XDP program"));
+	change_to(NULL);
+	fake.devices[2].unattachable = false;
+	assert_true(world.applied.ok);
+	hub_host_look(world.hub);
+}
+
+static bool start_again(char error[CONFIG_ERROR_SIZE])
+{
+	for (int i = 0; i < 2; i++) {
+		fake.devices[i].guarded = world.hub->host->outside_closed[i] = false;
+		fake.outside[i] = fake.devices[i].is.ifindex;
+	}
+	return hub_outside_attach(world.hub, error);
+}
+
+/* A hub with a hundred sites starts with the endpoint that it has. */
+static void a_start_with_a_device_that_cannot_be_attached(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	fake.devices[0].unattachable = true;
+	assert_true(start_again(error));
+	assert_true(is_closed(&fake.devices[0]) && is_closed(eth1));
+	hub_host_look(world.hub);
+	assert_int_equal(world.hub->model.endpoints[0][0].fault, ENDPOINT_NOT_CLOSED);
+	assert_int_equal(world.hub->model.endpoints[1][0].fault, ENDPOINT_FINE);
+	fake.devices[1].unattachable = true;
+	assert_false(start_again(error));
+	assert_string_equal(error, "no endpoint can be used: eth1: XDP is refused");
+	fake.devices[0].is.ifindex = world.hub->model.host.outside[0].ifindex = 0; /* it may come */
+	assert_true(start_again(error));
+}
+
+/* `sluice plan` tells of both. */
+static void a_plan_tells_of_devices(void **state)
+{
+	char error[CONFIG_ERROR_SIZE], *text;
+	json_t *plan;
+
+	(void)state;
+	fake.devices[2].unattachable = true;
+	world.endpoints = FIRST SECOND("eth2", "198.51.101.1");
+	world_configure("", ONE);
+	plan = hub_plan(world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, error);
+	assert_non_null(plan);
+	text = json_dumps(json_object_get(plan, "findings"), 0);
+	assert_non_null(strstr(text, "endpoint 1, eth2: it has another XDP program"));
+	assert_non_null(strstr(text, "eth1 is no outside device then"));
+	free(text);
+	json_decref(plan);
+	fake.devices[2].unattachable = false;
+}
+
+static enum problem try_as_it_is(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *files = documents_load(world.path, false, error);
+
+	assert_non_null(files);
+	return hub_try(world.hub, files, NULL, error);
+}
+
+/* `--dry-run` a moment after a change: those that were retired are where they were, and nothing is closed. */
+static void what_is_only_tried_takes_nothing(void **state)
+{
+	struct outside_sockets *retired = &world.hub->host->retired;
+	uint32_t n;
+	int fd;
+
+	(void)state;
+	change_to(FIRST SECOND("eth1", "198.51.101.9"));
+	n = retired->count;
+	assert_true(n > 0);
+	fd = retired->list[n - 1].fd;
+	world.endpoints = FIRST SECOND("eth2", "198.51.101.1");
+	world_configure("", ONE);
+	assert_int_equal(try_as_it_is(), PROBLEM_NONE);
+	assert_int_equal(retired->count, n);
+	assert_int_equal(retired->list[n - 1].fd, fd);
+	assert_string_equal(retired->list[n - 1].device, "eth1");
+	assert_true(is_open(eth2));
+	change_to(NULL); /* so it finds them */
+	assert_true(world.applied.ok);
+	assert_int_equal(world.hub->host->sockets.list[9].fd, fd);
+}
+
+/* Both on one: the other one is closed all the same, and its place is free until there is another again. */
 static void a_device_less_and_again(void **state)
 {
 	const struct model_host *host = &world.hub->model.host;
@@ -230,8 +459,8 @@ static void a_device_less_and_again(void **state)
 		"eth1", "198.51.101.1"));
 	assert_true(world.applied.ok);
 	assert_int_equal(world_count(PROCESS_IKE, IMSG_IKE_TUNNEL_DEL), 0);
-	assert_false(fake.devices[0].closed);
-	assert_true(fake.devices[1].closed);
+	assert_true(is_closed(&fake.devices[0]));
+	assert_true(is_closed(eth1));
 	assert_string_equal(host->outside[0].name, "");
 	assert_string_equal(host->outside[1].name, "eth1");
 	assert_int_equal(host->outside[1].address_count, 2);
@@ -242,7 +471,7 @@ static void a_device_less_and_again(void **state)
 	assert_true(world.applied.ok);
 	assert_string_equal(host->outside[0].name, "eth0");
 	assert_int_equal(host->outside[0].address_count, 1);
-	assert_true(fake.devices[0].closed);
+	assert_true(is_closed(&fake.devices[0]));
 	world_until(world.hub->processes[PROCESS_DATA].restarts == 1);
 }
 
@@ -250,7 +479,9 @@ static void a_device_less_and_again(void **state)
 static int alone(void **state)
 {
 	(void)state;
-	return own_network() ? 0 : -1;
+	return own_network() ? system("ip link add eth0 type veth peer name eth1 && "
+				      "ip link add eth2 type veth peer name eth3")
+			     : -1;
 }
 
 int main(int argc, char **argv)
@@ -262,6 +493,21 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(back_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_port_that_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_device_is_closed_before_tunnels_leave, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_former_device_stays_closed_until_it_is_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_former_device_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_former_device_is_open_where_others_may_use_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_change_that_is_refused_closes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_former_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(devices_that_cannot_be_attached, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_start_with_a_device_that_cannot_be_attached, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_plan_tells_of_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_only_tried_takes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_device_less_and_again, setup, teardown),
 	};
 

@@ -92,7 +92,7 @@ static void a_device_goes_and_comes(void **state)
 	fake.addresses[0].ifindex = 31;
 	look();
 	assert_true(fake.devices[0].closed);
-	assert_int_equal(fake_outside[0], 31);
+	assert_int_equal(fake.outside[0], 31);
 	assert_int_equal(fault_of(0), ENDPOINT_FINE);
 	assert_string_equal(last_code(0), "ENDPOINT_BACK");
 	/* data has sockets on the device of before: it starts again, and is waited for. */
@@ -109,7 +109,7 @@ static void a_device_is_another_one(void **state)
 	fake.addresses[1].ifindex = 32;
 	fake.devices[1].gone_since = true;
 	look();
-	assert_int_equal(fake_outside[1], 32);
+	assert_int_equal(fake.outside[1], 32);
 	assert_int_equal(fault_of(1), ENDPOINT_FINE);
 	assert_true(world.hub->processes[PROCESS_DATA].asked ||
 		    world.hub->processes[PROCESS_DATA].restarts);

@@ -532,6 +532,44 @@ static void the_order(void **state)
 	assert_string_equal(lab.found->list[20].text, "38 more of this kind");
 }
 
+static void endpoint_device(void **state)
+{
+	struct known_device devices[CONFIG_ENDPOINTS] = {{""}}, *doubted = &devices[1];
+
+	(void)state;
+	lab.then.devices = devices;
+	nothing();
+	strcpy(doubted->doubt, "it has another XDP program (number 7)");
+	only("endpoint-device", FINDING_ERROR, true, "",
+		"endpoint 1, wan1: it has another XDP program (number 7); while that is so, it is "
+		"closed and its tunnels are down");
+	lab.now.devices = devices;
+	only("endpoint-device", FINDING_ERROR, false, "", "endpoint 1, wan1: ");
+}
+
+static void device_closed(void **state)
+{
+	struct model_host *host = &lab.model.host;
+
+	(void)state;
+	host->outside_count = 2;
+	strcpy(host->outside[0].name, "wan0");
+	strcpy(host->outside[1].name, "wan1");
+	nothing();
+	strcpy(lab.is->concentrator.endpoints[1].device, "wan7");
+	only("device-closed", FINDING_WARNING, true, "",
+		"wan1 is no outside device then, and stays closed for what is in clear until "
+		"sluiced starts again or `sluice hub release`");
+	lab.is->concentrator.outside_forwarding = true;
+	nothing();
+	strcpy(lab.is->concentrator.endpoints[1].device, "wan1");
+	lab.is->concentrator.outside_forwarding = false;
+	host->closed_devices[3] = (struct closed_device){.name = "wan5", .awaited = 1};
+	nothing();
+	host->closed_devices[3].former = true;
+	only("device-closed", FINDING_WARNING, false, "", "wan5 is no outside device then");
+}
+
 /* Every rule of the table has a test here. */
 static const struct {
 	const char *kind;
@@ -540,9 +578,11 @@ static const struct {
 	{"secret-missing", secret_missing},
 	{"prefixes-over", prefixes_over},
 	{"keys-end", keys_end},
+	{"endpoint-device", endpoint_device},
 	{"routes-lost", routes_lost},
 	{"certificate-ends", certificate_ends},
 	{"secret-unasked", secret_unasked},
+	{"device-closed", device_closed},
 	{"overlap", overlap},
 	{"selectors-closed", selectors_closed},
 	{"same-as", same_as},

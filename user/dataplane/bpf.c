@@ -321,7 +321,7 @@ struct bpf_plane *bpf_plane_load(const struct bpf_options *o, char error[DATAPLA
 	for (int i = 0; i < QUEUE_EVENTS; i++)
 		p->queue_link[i] = -1;
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++)
-		p->outside_link[i] = p->guard_link[i] = -1;
+		p->outside_link[i] = -1;
 	memcpy(p->ifindex, o->outside_ifindex, sizeof(p->ifindex));
 
 	bpf_refusal_listen();
@@ -488,8 +488,10 @@ void bpf_plane_forget(struct bpf_plane *p)
 	for (int i = 0; i < SLUICE_MAX_OUTSIDE; i++) {
 		if (p->outside_link[i] >= 0)
 			close(p->outside_link[i]);
-		if (p->guard_link[i] >= 0)
-			close(p->guard_link[i]);
+	}
+	for (int i = 0; i < GUARDS_MAX; i++) {
+		if (p->guards[i].ifindex && p->guards[i].link >= 0)
+			close(p->guards[i].link);
 	}
 	close_inside(p);
 	for (int i = 0; i < QUEUE_EVENTS; i++) {

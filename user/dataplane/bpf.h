@@ -51,20 +51,36 @@ struct bpf_plane *bpf_plane_load(
 void bpf_plane_live_set(struct bpf_plane *plane, const struct bpf_live *live);
 
 /*
- * Attaches the outside programs to device number `outside` of the options: native XDP, and if the
- * driver has none, generic XDP; TCX, else clsact, for what leaves. `*mode` becomes "native" or "generic".
+ * Attaches the outside programs to device number `outside` of the options: its guard, as below, and then native XDP, or
+ * generic XDP if the driver has none. `*mode` becomes "native" or "generic".
  */
 bool bpf_plane_attach_outside(struct bpf_plane *plane, uint32_t outside, const char **mode,
 	char error[DATAPLANE_ERROR_SIZE]);
 
 /*
- * Device number `outside` is another one now, gone, or no outside device any more (ifindex 0): what was attached to the
- * one before is let go. Attaching follows.
+ * False with a sentence: attaching XDP to the device would be refused, because somebody else's program is there. Nothing
+ * is tried: to attach XDP interrupts the link of many drivers.
+ */
+bool bpf_plane_may_attach(
+	const struct bpf_plane *plane, uint32_t ifindex, char why[DATAPLANE_ERROR_SIZE]);
+
+/*
+ * The guard: the program that drops what would leave by the device in clear, TCX, else clsact. It does not end when the
+ * device is no outside device any more, and may be there before it is one. `guard` attaches it again where somebody has
+ * taken it off, which `guard_holds` tells (of clsact nothing is said), and does nothing where it holds.
+ */
+bool bpf_plane_guard(struct bpf_plane *plane, uint32_t ifindex, char error[DATAPLANE_ERROR_SIZE]);
+bool bpf_plane_guard_holds(const struct bpf_plane *plane, uint32_t ifindex);
+void bpf_plane_unguard(struct bpf_plane *plane, uint32_t ifindex);
+
+/*
+ * Device number `outside` is another one now, gone, or no outside device any more (ifindex 0): XDP on the one before is
+ * let go, and its guard stays. Attaching follows.
  */
 void bpf_plane_move_outside(struct bpf_plane *plane, uint32_t outside, uint32_t ifindex);
 
 /* False when somebody has detached a program of ours (TCX and XDP; of clsact nothing is said): attach again. */
-bool bpf_plane_outside_holds(struct bpf_plane *plane, uint32_t outside);
+bool bpf_plane_outside_holds(const struct bpf_plane *plane, uint32_t outside);
 bool bpf_plane_inside_holds(const struct bpf_plane *plane, uint32_t ifindex);
 
 /*

@@ -11,6 +11,13 @@
 #define BPF_TCX_EGRESS_TYPE  47
 #define PIN_PATH_SIZE        256
 #define QUEUE_EVENTS         2
+#define GUARDS_MAX           16
+
+/* The program `leaving` on the egress of a device. */
+struct bpf_guard {
+	uint32_t ifindex; /* 0: none */
+	int link;         /* -1: it is a filter, without TCX */
+};
 
 struct bpf_plane {
 	struct outside_bpf *outside;
@@ -21,10 +28,9 @@ struct bpf_plane {
 	struct bpf_map *maps[DATA_MAPS];
 	uint32_t ifindex[SLUICE_MAX_OUTSIDE];
 	int outside_link[SLUICE_MAX_OUTSIDE];
-	int guard_link[SLUICE_MAX_OUTSIDE];
-	bool guard_clsact[SLUICE_MAX_OUTSIDE]; /* attached without TCX */
-	bool closed;                           /* an outside device, by us */
-	int inside_link[2];                    /* egress, ingress */
+	struct bpf_guard guards[GUARDS_MAX];
+	bool closed;        /* an outside device, by us */
+	int inside_link[2]; /* egress, ingress */
 	int queue_link[QUEUE_EVENTS];
 	uint32_t clsact_ifindex; /* 0: attached by TCX */
 	int owner_fd;            /* the pin directory, locked */
@@ -38,7 +44,7 @@ bpf_plane_say(char error[DATAPLANE_ERROR_SIZE], const char *format, ...);
 bool bpf_plane_is_link(const struct bpf_plane *p, const char *pin);
 bool bpf_plane_link_holds(int link, uint32_t ifindex);
 
-/* Takes away what is on the outside devices and no link of ours. */
+/* Takes away the guards that are no links of ours. */
 void bpf_plane_open_outside(struct bpf_plane *p);
 
 #endif

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WATCHED_MAX   8
+#define WATCHED_MAX   16
 #define WATCH_BUFFER  (4 << 20) /* bytes: others may change thousands of addresses at once */
 #define RULE_PRIORITY 1         /* after the table of local addresses */
 

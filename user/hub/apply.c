@@ -67,7 +67,11 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 			p->config, p->documents, p->only_some ? revision_documents(h) : NULL);
 	if (p->next_start)
 		return PROBLEM_NONE;
-	p->live = hub_live_prepare(h, &p->config->concentrator, p->in_any_case, summary);
+	p->live = hub_live_prepare(h, &p->config->concentrator,
+		p->in_any_case  ? LIVE_IN_ANY_CASE
+		: p->only_tried ? LIVE_TRIED
+				: LIVE_WHOLE,
+		summary);
 	return p->live ? PROBLEM_NONE : PROBLEM_REFUSED;
 }
 
@@ -219,6 +223,8 @@ static void give_up(struct apply_pending *p)
 	if (p->timer)
 		event_free(p->timer);
 	p->timer = NULL;
+	live_free(p->live); /* it is hub's, which the thread may outlive */
+	p->live = NULL;
 	if (!p->job || job_end(p->job, pending_left))
 		apply_pending_free(p);
 }

@@ -2,6 +2,7 @@
 #include "hub/facts.h"
 
 #include "base/clock.h"
+#include "hub/host/host.h"
 #include "hub/secret/certificates.h"
 #include "hub/secret/exec_keep.h"
 #include "hub/secret/rotation.h"
@@ -175,6 +176,16 @@ static void add_end(void *context, const char *what, int64_t warn_from, int64_t 
 	snprintf(end->what, sizeof(end->what), "%s", what);
 }
 
+static void look_at_devices(struct facts *f, const struct hub *h, const struct config *c)
+{
+	char why[DATAPLANE_ERROR_SIZE];
+
+	for (uint32_t e = 0; e < c->concentrator.endpoint_count; e++) {
+		if (hub_outside_doubt(h, c->concentrator.endpoints[e].device, why))
+			snprintf(f->devices[e].doubt, sizeof(f->devices[e].doubt), "%s", why);
+	}
+}
+
 static void begin(struct facts *f, const struct hub *h, const struct config *c,
 	const struct certificates *certificates)
 {
@@ -182,7 +193,9 @@ static void begin(struct facts *f, const struct hub *h, const struct config *c,
 		.candidate = c,
 		.facts = f->tunnels,
 		.ends = f->ends,
+		.devices = f->devices,
 		.wall_ns = clock_wall()};
+	look_at_devices(f, h, c);
 	if (certificates)
 		certificates_ends(certificates, add_end, f);
 }

@@ -10,6 +10,7 @@ struct facts {
 	struct plan_known known;
 	struct tunnel_facts tunnels[CONFIG_SITES_MAX][TUNNELS_PER_SITE];
 	struct known_end ends[KNOWN_ENDS_MAX];
+	struct known_device devices[CONFIG_ENDPOINTS];
 };
 
 /* Of what is in force, and of a candidate, which must outlive them. */

@@ -454,6 +454,7 @@ int hub_run(const char *config_path, struct revision_start *start, bool verbose)
 		log_mistakes("cannot start", error);
 		revision_tell_start_failed(h);
 	}
+	hub_apply_give_up(h);
 	hub_teardown(h);
 	ok &= !h->failed;
 	hub_free(h);

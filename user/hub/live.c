@@ -31,7 +31,9 @@ static bool other_packets(const struct packet_options *a, const struct packet_op
 }
 
 struct live {
-	struct outside_sockets sockets; /* at addresses that are new */
+	struct hub *hub;
+	char awaited[CONFIG_ENDPOINTS][16]; /* devices that are new; "": none */
+	struct outside_sockets sockets;     /* at addresses that are new */
 	bool lacks_sockets;
 	int metrics_fd; /* bound; -1: there is to be none, or it is the one that is there */
 	int api_fd;     /* the same, for api */
@@ -79,24 +81,56 @@ static bool is_had(bool had, bool in_any_case, const char *error)
 	return had || in_any_case;
 }
 
-struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next, bool in_any_case,
+/* Before anything leaves: what is for sites whose tunnels do would leave by a new device in clear. */
+static bool close_devices(struct live *live, const struct concentrator_conf *next, bool in_any_case,
 	char error[CONFIG_ERROR_SIZE])
+{
+	for (uint32_t e = 0; e < next->endpoint_count; e++) {
+		const char *device = next->endpoints[e].device;
+
+		if (hub_outside_is(live->hub, device))
+			continue;
+		if (hub_device_await(live->hub, device, error))
+			snprintf(live->awaited[e], sizeof(live->awaited[e]), "%s", device);
+		else if (!is_had(false, in_any_case, error))
+			return false;
+	}
+	return true;
+}
+
+static bool prepare_endpoints(struct live *live, const struct concentrator_conf *next,
+	enum live_how how, char error[CONFIG_ERROR_SIZE])
+{
+	struct hub *h = live->hub;
+	bool any = how == LIVE_IN_ANY_CASE;
+
+	if (same_endpoints(&h->config->concentrator, next))
+		return true;
+	live->lacks_sockets =
+		!hub_outside_sockets_open(h, next, how == LIVE_TRIED, &live->sockets, error);
+	return is_had(!live->lacks_sockets, any, error) &&
+	       is_had(hub_outside_usable(h, next, error), any, error) &&
+	       (how == LIVE_TRIED || close_devices(live, next, any, error));
+}
+
+struct live *hub_live_prepare(struct hub *h, const struct concentrator_conf *next,
+	enum live_how how, char error[CONFIG_ERROR_SIZE])
 {
 	const struct concentrator_conf *is = &h->config->concentrator;
 	struct live *live = calloc(1, sizeof(*live));
+	bool any = how == LIVE_IN_ANY_CASE;
 
 	if (!live)
 		abort();
+	live->hub = h;
 	live->metrics_fd = live->api_fd = live->remote_fd = -1;
-	live->lacks_sockets = !same_endpoints(is, next) &&
-			      !hub_outside_sockets_open(h, next, &live->sockets, error);
-	if (is_had(!live->lacks_sockets, in_any_case, error) &&
-		is_had(same_port(&is->metrics, &next->metrics) ||
-				bind_metrics(live, &next->metrics, error),
-			in_any_case, error) &&
+	if (is_had(same_port(&is->metrics, &next->metrics) ||
+			    bind_metrics(live, &next->metrics, error),
+		    any, error) &&
 		is_had(same_port(&is->api, &next->api) ||
 				hub_tcp_bind("api", &next->api, &live->remote_fd, error),
-			in_any_case, error))
+			any, error) &&
+		prepare_endpoints(live, next, how, error))
 		return live;
 	live_free(live);
 	return NULL;
@@ -109,7 +143,11 @@ void live_free(struct live *own_live)
 	close_fd(&own_live->metrics_fd);
 	close_fd(&own_live->api_fd);
 	close_fd(&own_live->remote_fd);
-	outside_sockets_close(&own_live->sockets);
+	hub_outside_sockets_drop(own_live->hub, &own_live->sockets);
+	for (uint32_t e = 0; e < CONFIG_ENDPOINTS; e++) {
+		if (own_live->awaited[e][0])
+			hub_device_await_end(own_live->hub, own_live->awaited[e]);
+	}
 	free(own_live);
 }
 
@@ -165,6 +203,11 @@ static void look_at_api(struct hub *h)
 		log_warn("%s; it is tried again each second", error);
 }
 
+unsigned int hub_live_release(struct hub *h)
+{
+	return hub_devices_release(h);
+}
+
 void hub_live_look(struct hub *h)
 {
 	const struct ip_endpoint *at = &h->config->concentrator.metrics;
@@ -214,7 +257,7 @@ void hub_live_networks(
 
 /*
  * Tunnels that end at an address that goes say so by its sockets before these go; with nothing of theirs left, the new
- * addresses are taken up.
+ * addresses are taken up. Devices that are new were closed before that (close_devices()).
  */
 static void move_endpoints(struct hub *h, const struct concentrator_conf *was, struct live *live)
 {

@@ -59,6 +59,7 @@ enum api_verb {
 	API_SITE_IMPORT,
 	API_HUB_SHOW,
 	API_HUB_SET,
+	API_HUB_RELEASE,
 	API_METRICS, /* Prometheus text */
 	API_VERBS,
 };

@@ -7,6 +7,7 @@
 #define SLUICE_PLAN_KNOWN_H
 
 #include "config/config.h"
+#include "dataplane/dataplane.h"
 #include "state/model.h"
 
 /* Whether what a tunnel has goes on. */
@@ -33,13 +34,19 @@ struct known_end {
 
 #define KNOWN_ENDS_MAX 512
 
+/* Why the device of an endpoint could not be used now; "": nothing is known that speaks against it. */
+struct known_device {
+	char doubt[DATAPLANE_ERROR_SIZE];
+};
+
 struct plan_known {
 	const struct model *model;
 	const struct config *candidate;
 	const struct tunnel_facts (*facts)[TUNNELS_PER_SITE]; /* in the order of its sites; NULL */
 	const struct known_end *ends; /* of the hub's own certificates, authorities and lists */
 	size_t end_count;
-	uint64_t wall_ns; /* now */
+	const struct known_device *devices; /* of each endpoint of the candidate; NULL */
+	uint64_t wall_ns;                   /* now */
 };
 
 /* NULL: nothing is known. */

@@ -10,4 +10,8 @@ extern const struct finding_rule finding_rules[]; /* ends with one without a kin
 /* overlap.c */
 void finding_overlaps(struct finding_scope *s);
 
+/* devices.c */
+void finding_devices_doubted(struct finding_scope *s);
+void finding_devices_closed(struct finding_scope *s);
+
 #endif

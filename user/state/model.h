@@ -13,7 +13,17 @@
 #include "state/site.h"
 #include "state/unknown.h"
 
-#define MODEL_PROCESSES 7
+#define MODEL_PROCESSES      7
+#define MODEL_CLOSED_DEVICES 8
+
+/* A device that is closed for what is in clear and no outside device: it was one, or is about to be. */
+struct closed_device {
+	char name[16];        /* "": none */
+	uint32_t ifindex;     /* whose guard is there; 0: it is not there */
+	bool former;          /* it was one, and is closed until hub ends or a person opens it */
+	unsigned int awaited; /* configurations on their way with which it is one */
+	bool wrong;           /* it cannot be closed, which was said */
+};
 
 /* What the hub needs of its host, as it was when hub looked last. */
 struct model_host {
@@ -31,6 +41,7 @@ struct model_host {
 	bool api_missing;         /* the same of the API over TCP */
 	bool rule_wrong
 		[CONFIG_ENDPOINTS]; /* that forwards nothing from the device: it stands, or does not */
+	struct closed_device closed_devices[MODEL_CLOSED_DEVICES];
 };
 
 struct model_process {

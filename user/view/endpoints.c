@@ -88,6 +88,13 @@ json_t *view_endpoints(const struct model *m)
 				"should be, see the log",
 				m->host.outside[i].name, NULL);
 	}
+	for (int i = 0; i < MODEL_CLOSED_DEVICES; i++) {
+		if (m->host.closed_devices[i].former)
+			warn(warnings,
+				"%s is no outside device any more and stays closed for what is in "
+				"clear until sluiced starts again or `sluice hub release`",
+				m->host.closed_devices[i].name, NULL);
+	}
 	if (m->host.api_missing)
 		warn(warnings, "%s", "the API over TCP: its address cannot be had now, see the log",
 			NULL);

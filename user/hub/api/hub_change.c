@@ -7,6 +7,7 @@
 #include "hub/api/change.h"
 #include "hub/api/site_files.h"
 #include "hub/apply.h"
+#include "hub/live.h"
 #include "hub/revision.h"
 #include "ipc/rows.h"
 #include "store/inside.h"
@@ -122,6 +123,19 @@ json_t *hub_set(struct hub *h, struct site *site, const struct imsg_api_request 
 	json_decref(before);
 	json_decref(tree);
 	return change_end(&c);
+}
+
+/* ---- release ---- */
+
+json_t *hub_release(struct hub *h, struct site *site, const struct imsg_api_request *r)
+{
+	unsigned int opened = hub_live_release(h);
+
+	(void)site, (void)r;
+	if (!opened)
+		return problem_json(
+			PROBLEM_REFUSED, "no device is closed that is no outside device any more");
+	return json_pack("{s:s}", "ok", "released");
 }
 
 /* ---- show ---- */

@@ -459,6 +459,7 @@ static json_t *(*const answers[API_VERBS])(
 	[API_SITE_IMPORT] = site_import,
 	[API_HUB_SHOW] = hub_show,
 	[API_HUB_SET] = hub_set,
+	[API_HUB_RELEASE] = hub_release,
 };
 
 static bool has_tunnel(const struct site *site, const struct imsg_api_request *r)

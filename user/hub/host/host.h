@@ -14,6 +14,7 @@ struct outside_socket {
 	struct imsg_socket address;
 	char device[16];
 	bool for_ike, for_data;
+	bool was_retired; /* until it was taken back for a configuration on its way */
 };
 
 /* What hub opens and gives to each process that needs it; ike and data have the same ones. */
@@ -86,27 +87,59 @@ bool hub_metrics_open(struct hub *h, char error[CONFIG_ERROR_SIZE]);
 void hub_outside_name(struct hub *h);
 /* Whether device i is there; what is known of it is brought up to date. */
 bool hub_outside_find(struct hub *h, uint32_t i);
-/* Closes them, those that are not there too. False with a sentence. */
+/*
+ * Closes them, those that are not there too. One that cannot be is an endpoint that stays closed, with its tunnels: false,
+ * with a sentence, only when there is no other.
+ */
 bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE]);
+/* The same of a configuration that is to be in force, as far as it can be known beforehand. */
+bool hub_outside_usable(
+	const struct hub *h, const struct concentrator_conf *c, char error[CONFIG_ERROR_SIZE]);
+/* Whether something is known that keeps the device from being used now, as that it is not there, with a sentence. */
+bool hub_outside_doubt(const struct hub *h, const char *device, char why[DATAPLANE_ERROR_SIZE]);
+/* Where an outside device stands; outside_count: nowhere. Whether there is one of that name. */
+uint32_t hub_outside_place(const struct hub *h, const char *device);
+bool hub_outside_is(const struct hub *h, const char *device);
 /* Whether others may use the outside devices in clear has changed: the kernel's rules follow h->config. */
 void hub_outside_forward(struct hub *h);
 /* What the kernel was told to keep closed is ours no longer. */
 void hub_outside_open(struct hub *h);
-/* Takes up what has changed; tunnels of an endpoint that is lost are closed, and opened when it is back. */
+/* Takes up what has changed, of the endpoints too. */
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
+/* endpoints.c: the tunnels of one that is lost are closed, and opened when it is back. */
+void hub_endpoints_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now);
 
 /*
- * Endpoints are others than in the configuration before: devices that are used no longer are let go, new ones are closed
+ * Endpoints are others than in the configuration before: devices that are used no longer stay closed, new ones are closed
  * for what is in clear, and data is told, which starts anew for a new one. No tunnel is closed by it.
  */
 void hub_outside_change(struct hub *h, const struct concentrator_conf *was);
 
 /*
- * outside_sockets.c: for ike and data. Opens those that `c` needs and that are not open yet; false with a sentence, and
- * what was opened is in `fresh` all the same.
+ * closed_devices.c: while routes to sites are away, what is for them would leave by the default route, wherever that
+ * leads. So a device is closed before tunnels leave for an apply with which it is an outside device: from `await`, false
+ * with a sentence, to `await_end`. And one that was an outside device stays closed (`keep`), until hub ends or
+ * `release`, which says how many it has opened.
  */
-bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c,
+bool hub_device_await(struct hub *h, const char *name, char error[CONFIG_ERROR_SIZE]);
+void hub_device_await_end(struct hub *h, const char *name);
+void hub_device_keep(struct hub *h, const char *name, uint32_t ifindex);
+/* It is an outside device again. */
+void hub_device_take(struct hub *h, const char *name);
+unsigned int hub_devices_release(struct hub *h);
+/* Once a second, and when others may use outside devices in clear or may no longer: what closes them is there. */
+void hub_devices_look(struct hub *h);
+/* When hub ends: their rules go. */
+void hub_devices_open(struct hub *h);
+
+/*
+ * outside_sockets.c: for ike and data. Opens those that `c` needs and that are not open yet; false with a sentence, and
+ * what was opened is in `fresh` all the same. `only_tried`: those that were retired a moment ago are left alone.
+ */
+bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c, bool only_tried,
 	struct outside_sockets *fresh, char error[CONFIG_ERROR_SIZE]);
+/* They are not needed after all: those that were retired are so again, the others are closed. */
+void hub_outside_sockets_drop(struct hub *h, struct outside_sockets *own);
 /* By the configuration in force now: what it does not need is retired, and `fresh` is taken over; ike and data are told. */
 void hub_outside_sockets_change(struct hub *h, struct outside_sockets *fresh);
 /* What is retired for long enough is closed; what could not be had is tried again. Once a second. */

@@ -2,23 +2,18 @@
 /*
  * The outside devices: found at the start, and again whenever one goes and comes (PPPoE, VLAN, hot plug).
  * While one is not there or not closed by our programs, nothing that comes by a device of its name is
- * forwarded; then its tunnels are closed, too.
+ * forwarded; then its tunnels are closed, too (endpoints.c).
  */
 #include "hub/host/host.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/host.h"
-#include "hub/event/event.h"
 #include "hub/site/site.h"
-#include "ike/reason.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define WAY_AGAIN_S 10 /* routes by the devices are looked for so often */
 
 /* The device of an address is how data finds whom to hand its crypto to. */
 static void note_addresses(struct imsg_data_outside *o, const struct concentrator_conf *c)
@@ -34,8 +29,7 @@ static void note_addresses(struct imsg_data_outside *o, const struct concentrato
 	}
 }
 
-/* Where the device stands; outside_count: nowhere. */
-static uint32_t place_of(const struct hub *h, const char *name)
+uint32_t hub_outside_place(const struct hub *h, const char *name)
 {
 	uint32_t i = 0;
 
@@ -44,16 +38,21 @@ static uint32_t place_of(const struct hub *h, const char *name)
 	return i;
 }
 
+bool hub_outside_is(const struct hub *h, const char *device)
+{
+	return hub_outside_place(h, device) < h->model.host.outside_count;
+}
+
 void hub_outside_name(struct hub *h)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct model_host *host = &h->model.host;
 
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
-		uint32_t i = place_of(h, c->endpoints[e].device);
+		uint32_t i = hub_outside_place(h, c->endpoints[e].device);
 
 		if (i == host->outside_count)
-			i = place_of(h, "");
+			i = hub_outside_place(h, "");
 		if (i == host->outside_count)
 			host->outside_count++;
 		if (host->outside[i].name[0])
@@ -118,44 +117,77 @@ bool hub_outside_attach(struct hub *h, char error[CONFIG_ERROR_SIZE])
 {
 	const char *names[SLUICE_MAX_OUTSIDE];
 	char why[DATAPLANE_ERROR_SIZE];
+	uint32_t refused = 0, count = h->model.host.outside_count;
 
-	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
-		host_watch_device(h->host->watch, h->model.host.outside[i].name);
-		if (!h->model.host.outside[i].ifindex) {
-			set_rule(h, i);
-			log_warn("%s: there is no such device; its tunnels wait for it",
-				h->model.host.outside[i].name);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct imsg_data_outside *o = &h->model.host.outside[i];
+
+		names[i] = o->name;
+		host_watch_device(h->host->watch, o->name);
+		set_rule(h, i);
+		if (!o->ifindex) {
+			log_warn("%s: there is no such device; its tunnels wait for it", o->name);
 		} else if (!attach(h, i, why)) {
-			snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", h->model.host.outside[i].name,
-				why);
-			return false;
+			log_error("%s: %s; it stays closed", o->name, why);
+			snprintf(error, CONFIG_ERROR_SIZE, "no endpoint can be used: %s: %s",
+				o->name, why);
+			refused++;
 		}
-		names[i] = h->model.host.outside[i].name;
+	}
+	/* What leaves by those that are refused is looked at all the same, before anything is forwarded. */
+	for (uint32_t i = 0; i < count && refused < count; i++) {
+		if (h->model.host.outside[i].ifindex && !h->host->outside_closed[i])
+			(void)bpf_plane_guard(h->plane, h->model.host.outside[i].ifindex, why);
 	}
 	/* Others are of a hub that was killed, and had another configuration. */
-	host_forward_forget(names, h->model.host.outside_count);
+	host_forward_forget(names, count);
+	return refused < count;
+}
+
+bool hub_outside_doubt(const struct hub *h, const char *device, char why[DATAPLANE_ERROR_SIZE])
+{
+	struct link_device d;
+
+	if (link_device(device, &d))
+		return !bpf_plane_may_attach(h->plane, d.ifindex, why);
+	snprintf(why, DATAPLANE_ERROR_SIZE, "there is no such device");
 	return true;
+}
+
+bool hub_outside_usable(
+	const struct hub *h, const struct concentrator_conf *c, char error[CONFIG_ERROR_SIZE])
+{
+	char why[DATAPLANE_ERROR_SIZE];
+	struct link_device d;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		/* One that is not there may come. */
+		if (!link_device(c->endpoints[e].device, &d) ||
+			!hub_outside_doubt(h, c->endpoints[e].device, why))
+			return true;
+		snprintf(error, CONFIG_ERROR_SIZE, "no endpoint could be used: %s: %s",
+			c->endpoints[e].device, why);
+	}
+	return false;
 }
 
 void hub_outside_forward(struct hub *h)
 {
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++)
 		set_rule(h, i);
-}
-
-static void give_up_rule(const char *name)
-{
-	if (!host_forward_closed(name, false))
-		log_error("%s: the kernel does not give up the rule that lets nothing be "
-			  "forwarded: ip rule delete iif %s",
-			name, name);
+	hub_devices_look(h);
 }
 
 void hub_outside_open(struct hub *h)
 {
+	hub_devices_open(h);
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
-		if (h->model.host.outside[i].name[0])
-			give_up_rule(h->model.host.outside[i].name);
+		const char *name = h->model.host.outside[i].name;
+
+		if (name[0] && !host_forward_closed(name, false))
+			log_error("%s: the kernel does not give up the rule that lets nothing be "
+				  "forwarded: ip rule delete iif %s",
+				name, name);
 	}
 }
 
@@ -167,6 +199,7 @@ static void lose(struct hub *h, uint32_t i)
 	h->host->outside_closed[i] = false;
 	set_rule(h, i);
 	bpf_plane_move_outside(h->plane, i, 0);
+	bpf_plane_unguard(h->plane, o->ifindex);
 	o->ifindex = 0;
 	h->model.host.outside_mode[i] = NULL;
 	log_warn("%s has gone: closed until there is such a device again", o->name);
@@ -211,19 +244,18 @@ static void take_up(struct hub *h, uint32_t i)
 		process_restart(&h->processes[PROCESS_DATA], "it needs sockets on another device");
 }
 
-/* It is no outside device any more, and anybody's: nothing of ours is left on it. */
+/* It is no outside device any more. What was for sites may leave by it now, so only XDP goes. */
 static void give_up(struct hub *h, uint32_t i)
 {
-	struct imsg_data_outside *o = &h->model.host.outside[i];
+	struct imsg_data_outside *o = &h->model.host.outside[i], was = *o;
 
-	bpf_plane_move_outside(h->plane, i, 0);
-	host_watch_forget(h->host->watch, o->name);
-	give_up_rule(o->name);
-	log_info("%s is no outside device any more", o->name);
 	h->host->outside_closed[i] = false;
+	set_rule(h, i);
+	bpf_plane_move_outside(h->plane, i, 0);
 	h->model.host.outside_mode[i] = NULL;
 	h->model.host.rule_wrong[i] = false;
 	*o = (struct imsg_data_outside){.place = i};
+	hub_device_keep(h, was.name, was.ifindex);
 }
 
 static bool is_used(const struct concentrator_conf *c, const char *device)
@@ -271,6 +303,7 @@ void hub_outside_change(struct hub *h, const struct concentrator_conf *was)
 			set_rule(h, i); /* before anything by it is forwarded */
 			if (host->outside[i].ifindex)
 				take_up(h, i);
+			hub_device_take(h, host->outside[i].name);
 		}
 		process_send(&h->processes[PROCESS_DATA], IMSG_DATA_OUTSIDE, -1, &host->outside[i],
 			sizeof(host->outside[i]));
@@ -316,166 +349,12 @@ static void look_at_device(struct hub *h, uint32_t i)
 	set_rule(h, i);
 }
 
-static bool has_address(const struct host_address *list, size_t count, uint32_t ifindex,
-	const struct ip_addr *address)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].ifindex == ifindex && addr_equal(&list[i].address, address))
-			return true;
-	}
-	return false;
-}
-
-/* Into the log of a tunnel: the hub's own end has gone, or is back. */
-static void note_endpoint(struct hub *h, uint32_t tunnel, const struct endpoint *endpoint)
-{
-	unsigned int e = tunnel % TUNNELS_PER_SITE;
-	char details[REASON_TEXT_SIZE];
-
-	snprintf(details, sizeof(details), "endpoint %u, %s%s%s", e,
-		h->config->concentrator.endpoints[e].device, endpoint->fault ? ": " : "",
-		endpoint_fault_text(endpoint->fault));
-	hub_note(h, tunnel, endpoint->fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK,
-		!endpoint->fault, details);
-}
-
-/* Closes the tunnels that end there, or opens those that ike still has. Returns how many there are. */
-static unsigned int move_tunnels(
-	struct hub *h, unsigned int e, struct endpoint *endpoint, bool note)
-{
-	bool data = h->processes[PROCESS_DATA].channel;
-	unsigned int count = 0;
-
-	endpoint->late = !endpoint->fault && !data;
-
-	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
-		const struct site *site = h->model.sites[i];
-		uint32_t tunnel = i * TUNNELS_PER_SITE + e;
-
-		if (!site || !site->conf.tunnels[e].configured ||
-			endpoint_of(&h->model, site, e) != endpoint)
-			continue;
-		count++;
-		if (note)
-			note_endpoint(h, tunnel, endpoint);
-		if (endpoint->fault)
-			hub_tunnel_close(h, tunnel);
-		else if (site->tunnels[e].ike.phase == TUNNEL_UP && data &&
-			 !site->tunnels[e].admin_down)
-			hub_tunnel_open(h, tunnel);
-	}
-	return count;
-}
-
-static void publish_endpoint(struct hub *h, unsigned int e, const char *address,
-	enum endpoint_fault fault, unsigned int tunnels)
-{
-	char text[BUS_DETAIL_SIZE];
-
-	snprintf(text, sizeof(text), "endpoint %u, %s %s: %s; %u tunnels end there", e,
-		h->config->concentrator.endpoints[e].device, address,
-		fault ? endpoint_fault_text(fault) : "up again", tunnels);
-	hub_publish(h,
-		&(struct happening){.kind = BUS_ENDPOINT,
-			.severity = fault ? BUS_ERROR : BUS_INFO,
-			.reason = reason_code(fault ? REASON_ENDPOINT_LOST : REASON_ENDPOINT_BACK),
-			.detail = text});
-}
-
-static void set_fault(struct hub *h, unsigned int e, unsigned int a, enum endpoint_fault fault)
-{
-	struct endpoint *endpoint = &h->model.endpoints[e][a];
-	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	uint64_t before = endpoint->since_wall_ns;
-	unsigned int tunnels;
-	char text[ADDR_STR_SIZE];
-
-	if (endpoint->fault == fault)
-		return;
-	addr_format(&c->addresses[a], text);
-	if (!endpoint_turn(endpoint, fault, clock_wall())) {
-		log_info("endpoint %u, %s %s: %s now", e, c->device, text,
-			endpoint_fault_text(fault));
-		return;
-	}
-	tunnels = move_tunnels(h, e, endpoint, true);
-	publish_endpoint(h, e, text, fault, tunnels);
-	if (fault && !tunnels)
-		log_info("endpoint %u, %s %s: %s; no tunnel ends there", e, c->device, text,
-			endpoint_fault_text(fault));
-	else if (fault)
-		log_warn("endpoint %u, %s %s: %s; its %u tunnels are closed", e, c->device, text,
-			endpoint_fault_text(fault), tunnels);
-	else
-		log_info("endpoint %u, %s %s: up again after %llu s; %u tunnels end there", e,
-			c->device, text,
-			(unsigned long long)((endpoint->since_wall_ns - before) / CLOCK_SECOND),
-			tunnels);
-}
-
-static void look_for_way(struct hub *h, unsigned int e, unsigned int a, uint32_t ifindex)
-{
-	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	struct endpoint *endpoint = &h->model.endpoints[e][a];
-	bool no_way = !host_way_out(c->addresses[a].family, ifindex);
-	char text[ADDR_STR_SIZE];
-
-	if (no_way && !endpoint->no_way)
-		log_warn("endpoint %u, %s %s: no route leads over %s but to its own network, so "
-			 "sites elsewhere get no answer: its sockets are bound to the device",
-			e, c->device, addr_format(&c->addresses[a], text), c->device);
-	endpoint->no_way = no_way;
-}
-
-static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_address *list,
-	size_t count, bool way_is_due)
-{
-	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	uint32_t i = place_of(h, c->device);
-	struct link_device d;
-	bool there = i < h->model.host.outside_count && h->model.host.outside[i].ifindex &&
-		     link_device(c->device, &d);
-
-	for (unsigned int a = 0; a < c->address_count; a++) {
-		struct endpoint_facts f = {
-			.device = there, .closed = there && h->host->outside_closed[i]};
-
-		if (there) {
-			f.up = d.up;
-			f.carrier = d.running;
-			f.address = has_address(list, count, d.ifindex, &c->addresses[a]);
-		}
-		set_fault(h, e, a, endpoint_judge(&f));
-		if (h->model.endpoints[e][a].late)
-			move_tunnels(h, e, &h->model.endpoints[e][a], false);
-		if (!h->model.endpoints[e][a].fault && way_is_due)
-			look_for_way(h, e, a, d.ifindex);
-	}
-}
-
-/* Then it is looked for every second: what is said of it must not outlive it. */
-static bool lacks_way(const struct hub *h)
-{
-	bool any = false;
-
-	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++) {
-		for (unsigned int a = 0; a < h->config->concentrator.endpoints[e].address_count;
-			a++)
-			any |= h->model.endpoints[e][a].no_way;
-	}
-	return any;
-}
-
 void hub_outside_look(struct hub *h, const struct host_address *list, size_t count, uint64_t now)
 {
-	bool way_is_due = now >= h->host->way_again_ns || lacks_way(h);
-
 	for (uint32_t i = 0; i < h->model.host.outside_count; i++) {
 		if (h->model.host.outside[i].name[0])
 			look_at_device(h, i);
 	}
-	if (way_is_due)
-		h->host->way_again_ns = now + WAY_AGAIN_S * CLOCK_SECOND;
-	for (unsigned int e = 0; e < h->config->concentrator.endpoint_count; e++)
-		look_at_endpoint(h, e, list, count, way_is_due);
+	hub_devices_look(h);
+	hub_endpoints_look(h, list, count, now);
 }

@@ -209,22 +209,24 @@ static bool take_back(struct hub *h, struct outside_sockets *set, const char *de
 		if (to != set)
 			continue;
 		snprintf(s->device, sizeof(s->device), "%s", device);
+		s->was_retired = true;
 		ok = follow(s) && ok;
 	}
 	return ok;
 }
 
 static bool get_address(struct hub *h, struct outside_sockets *set, const char *device,
-	const struct ip_addr *address, char *error)
+	const struct ip_addr *address, bool only_tried, char *error)
 {
 	if (has_address(&h->host->sockets, address))
 		return true;
 	if (!has_address(&h->host->retired, address))
 		return open_address(h, set, device, address, error);
-	return take_back(h, set, device, address) || fail(error, "cannot bind to device", device);
+	return only_tried || take_back(h, set, device, address) ||
+	       fail(error, "cannot bind to device", device);
 }
 
-bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c,
+bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c, bool only_tried,
 	struct outside_sockets *fresh, char error[CONFIG_ERROR_SIZE])
 {
 	bool ok = true;
@@ -233,7 +235,9 @@ bool hub_outside_sockets_open(struct hub *h, const struct concentrator_conf *c,
 		const struct endpoint_conf *conf = &c->endpoints[e];
 
 		for (uint32_t a = 0; a < conf->address_count; a++)
-			ok = get_address(h, fresh, conf->device, &conf->addresses[a], error) && ok;
+			ok = get_address(h, fresh, conf->device, &conf->addresses[a], only_tried,
+				     error) &&
+			     ok;
 	}
 	return ok;
 }
@@ -284,6 +288,17 @@ static void retire(struct hub *h, const struct outside_socket *own)
 	h->host->retired_ns = clock_now();
 }
 
+void hub_outside_sockets_drop(struct hub *h, struct outside_sockets *own)
+{
+	for (uint32_t i = 0; i < own->count; i++) {
+		if (own->list[i].was_retired)
+			retire(h, &own->list[i]);
+		else
+			close(own->list[i].fd);
+	}
+	own->count = 0;
+}
+
 void hub_outside_sockets_change(struct hub *h, struct outside_sockets *fresh)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
@@ -307,6 +322,7 @@ void hub_outside_sockets_change(struct hub *h, struct outside_sockets *fresh)
 		set->list[set->count++] = *s;
 	}
 	for (uint32_t i = 0; i < fresh->count; i++) {
+		fresh->list[i].was_retired = false;
 		set->list[set->count++] = fresh->list[i];
 		tell(h, &fresh->list[i], true);
 	}
@@ -323,7 +339,7 @@ void hub_outside_sockets_look(struct hub *h, uint64_t now)
 	if (!h->host->sockets_missing)
 		return;
 	h->host->sockets_missing =
-		!hub_outside_sockets_open(h, &h->config->concentrator, &fresh, error);
+		!hub_outside_sockets_open(h, &h->config->concentrator, false, &fresh, error);
 	if (!h->host->sockets_missing)
 		log_info("all sockets of the outside addresses are there now");
 	hub_outside_sockets_change(h, &fresh);

@@ -264,7 +264,7 @@ bool hub_setup(struct hub *h, char error[CONFIG_ERROR_SIZE])
 		    (h->workers = choose_workers(h)) && load_plane(h, error) &&
 		    hub_interfaces_open(h, error) && hub_too_big_open(h, error) &&
 		    hub_outside_sockets_open(
-			    h, &h->config->concentrator, &h->host->sockets, error) &&
+			    h, &h->config->concentrator, false, &h->host->sockets, error) &&
 		    open_bgp(h, error) && open_control(h, error) &&
 		    (hub_memfds_open(h) || fail(error, "memfd", "sluice")) &&
 		    hub_outside_attach(h, error) && forward(h, error)))
