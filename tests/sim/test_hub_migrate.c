@@ -54,6 +54,8 @@ static void stands_back(const char *who)
 	assert_int_equal(old.group == new.group, who != NULL);
 	assert_int_equal(old.draining, who && !strcmp(who, "old"));
 	assert_int_equal(new.draining, who && !strcmp(who, "new"));
+	assert_int_equal(old.gives_way_to, old.draining ? world_site("new")->slot + 1 : 0);
+	assert_int_equal(new.gives_way_to, new.draining ? world_site("old")->slot + 1 : 0);
 }
 
 static void is_at(const char *state, uint32_t old_prefixes, uint32_t new_prefixes)

@@ -309,8 +309,23 @@ static bool told_of(struct rib_path *const *paths, unsigned int n)
 	return false;
 }
 
+/* Its owner is among those whose paths are left. */
+static bool owner_announces(
+	const struct rib_prefix *e, struct rib_path *const *paths, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (paths[i]->peer->conf.group == e->owner_group)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who has it by the originating AS alone, as another connection of the same network, is the owner as soon as the one
+ * before neither announces it nor is waited for: nobody else would be found when he, too, is away.
+ */
 static void set_owner(const struct policy *policy, struct rib_prefix *e, const struct claim *claim,
-	const struct rib_path *best)
+	const struct rib_path *best, bool owner_announces)
 {
 	e->held = !claim && !best && is_kept(policy, e);
 	if (claim) {
@@ -320,7 +335,8 @@ static void set_owner(const struct policy *policy, struct rib_prefix *e, const s
 	} else if (!best) {
 		e->owned = e->held;
 	} else if (!e->owned || !is_of_owner(e, NULL, best) ||
-		   e->owner_group == best->peer->conf.group) {
+		   e->owner_group == best->peer->conf.group ||
+		   (!owner_announces && !is_kept(policy, e))) {
 		e->owned = true;
 		e->owner_group = (uint16_t)best->peer->conf.group;
 		e->owner_as = attr_path_origin(best->attrs);
@@ -363,6 +379,25 @@ static struct path_count count(
 	return c;
 }
 
+/* Whether the site that the path's site gives way to has what lies around. */
+static bool gives_way(
+	const struct policy *policy, const struct rib_prefix *e, const struct rib_path *p)
+{
+	uint32_t to = p->peer->conf.gives_way_to;
+	struct ip_prefix prefix = rib_prefix_of(e);
+	const struct rib_prefix *around =
+		to && policy->rib ? rib_around(policy->rib, &prefix) : NULL;
+
+	while (around && around->len) {
+		if (around->best_tunnel != RIB_NO_TUNNEL &&
+			around->best_tunnel / TUNNELS_PER_SITE == to - 1)
+			return true;
+		prefix = rib_prefix_of(around);
+		around = rib_around(policy->rib, &prefix);
+	}
+	return false;
+}
+
 struct decision decide(const struct policy *policy, const struct pool *pool, struct rib_prefix *e)
 {
 	struct rib_path *paths[CANDIDATES_MAX];
@@ -370,6 +405,7 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 	const struct claim *claim = claims_find(policy->claims, &prefix);
 	struct decision d = {0};
 	unsigned int n = 0, told = 0; /* of how many accepted paths people heard the contrary */
+	bool announces;
 
 	e->contested = false;
 	if (e->network)
@@ -380,6 +416,10 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 			d.told_otherwise |= !p->kept_out;
 			continue;
 		}
+		if (gives_way(policy, e, p)) {
+			d.told_otherwise |= p->kept_out;
+			continue;
+		}
 		paths[n++] = p;
 		told += p->kept_out;
 	}
@@ -387,12 +427,13 @@ struct decision decide(const struct policy *policy, const struct pool *pool, str
 		n = keep_smallest(paths, n, source_of); /* static before BGP */
 	n = guard(policy, e, claim, paths, n, &d);
 	d.told_otherwise |= told && (!d.quarantined || told_of(paths, n));
+	announces = owner_announces(e, paths, n);
 	d.best = choose(paths, n, &d.shares);
 	d.candidates = count(paths, n, d.best);
 	if (d.best)
 		d.other = (uint8_t)fate_of_other(policy, pool, e, d.best);
 	e->contested = d.quarantined;
-	set_owner(policy, e, claim, d.best);
+	set_owner(policy, e, claim, d.best, announces);
 	return d;
 }
 
@@ -484,7 +525,10 @@ unsigned int decide_explain(const struct policy *policy, const struct pool *pool
 		p = rib_path(pool, p->next)) {
 		bool accepted = policy_import(policy, p->peer, &prefix, p->attrs) == POLICY_ACCEPT;
 
-		fates[t.total] = e->network ? PATH_HUB : accepted ? PATH_BEST : PATH_REFUSED;
+		fates[t.total] = e->network                ? PATH_HUB
+				 : !accepted               ? PATH_REFUSED
+				 : gives_way(policy, e, p) ? PATH_GIVES_WAY
+							   : PATH_BEST;
 		if (fates[t.total] == PATH_BEST)
 			t.left[t.n++] = p;
 		paths[t.total++] = p;

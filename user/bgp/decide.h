@@ -11,6 +11,9 @@
  * within it is in the way of a shorter one. Default routes own nothing. A session that is down is no
  * withdrawal: while an owner has none, its prefixes stay its own for some time (owners.c). A static route is the word of
  * the configuration: it goes before what is announced, needs no owner, and owns what is within.
+ *
+ * Giving way: of two sites of which one takes the place of the other, one gives way. Of an equal prefix its path is drained.
+ * Of what lies within a prefix that leads to the other one it has none: packets would leave that one by a longer prefix.
  */
 #ifndef SLUICE_BGP_DECIDE_H
 #define SLUICE_BGP_DECIDE_H
@@ -33,6 +36,7 @@ enum path_fate {
 	PATH_BEST,
 	PATH_REFUSED,     /* the policy says no */
 	PATH_QUARANTINED, /* the prefix guard */
+	PATH_GIVES_WAY,   /* to another site, which has what lies around */
 	PATH_HUB,         /* the hub has the prefix itself */
 	PATH_SOURCE,      /* a static route goes before it */
 	PATH_DRAINING,    /* its tunnel is drained */

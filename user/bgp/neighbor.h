@@ -48,16 +48,17 @@ struct bgp_neighbor {
 	uint32_t med_out;
 	uint32_t group; /* sites of one location share it */
 	bool allow_default;
-	bool share_default;  /* others are told of the one that it announces */
-	bool ttl_security;   /* RFC 5082: for who makes the connections */
-	bool as_override;    /* its own AS in a path to it is replaced by the hub's */
-	bool not_propagated; /* its routes are known, shown, and not used */
-	uint8_t allow_as_in; /* how often our AS may be in its paths */
-	bool is_static;      /* no session: bgp_statics_set says what leads there */
-	bool ecmp;           /* its equal paths, and its group's, are used together */
-	bool draining;       /* its paths are used where there is no other */
-	bool was_up;         /* it was Established before `restarted` */
-	uint8_t claim_count; /* what its site owns, see decide.h */
+	bool share_default;    /* others are told of the one that it announces */
+	bool ttl_security;     /* RFC 5082: for who makes the connections */
+	bool as_override;      /* its own AS in a path to it is replaced by the hub's */
+	bool not_propagated;   /* its routes are known, shown, and not used */
+	uint8_t allow_as_in;   /* how often our AS may be in its paths */
+	bool is_static;        /* no session: bgp_statics_set says what leads there */
+	bool ecmp;             /* its equal paths, and its group's, are used together */
+	bool draining;         /* its paths are used where there is no other */
+	uint16_t gives_way_to; /* 1 + the number of a site: see decide.h; 0: to none */
+	bool was_up;           /* it was Established before `restarted` */
+	uint8_t claim_count;   /* what its site owns, see decide.h */
 	struct ip_prefix claims[NEIGHBOR_CLAIMS_MAX];
 	uint8_t accept_count; /* what it may announce; 0: everything */
 	struct prefix_rule accept[NEIGHBOR_ACCEPT_MAX];

@@ -30,13 +30,29 @@ static void set_absent(struct bgp *b, uint32_t group, bool absent)
 		return;
 	b->absent[group] = absent;
 	if (!absent)
-		rib_touch_held(&b->rib, group);
+		rib_touch_owned(&b->rib, group);
 }
 
 void owners_follow(struct bgp *b, uint32_t group, uint64_t now)
 {
 	if (group < POLICY_GROUPS)
 		set_absent(b, group, is_absent(b, group, NULL, now));
+}
+
+void owners_move(struct bgp *b, uint32_t site, uint32_t from, uint32_t to, uint64_t now)
+{
+	bool is_left = false;
+	uint32_t held;
+
+	for (unsigned int i = 0; i < b->peer_slots; i++)
+		is_left |= b->peers[i] && b->peers[i]->rib.conf.group == from;
+	held = rib_owner_moves(&b->rib, from, to, is_left ? site : RIB_NO_TUNNEL);
+	if (from < POLICY_GROUPS)
+		b->held[from] -= held;
+	if (to < POLICY_GROUPS)
+		b->held[to] += held;
+	owners_follow(b, from, now);
+	owners_follow(b, to, now);
 }
 
 void owners_leave(struct bgp *b, struct bgp_peer *p, uint64_t now)

@@ -95,6 +95,7 @@ struct bgp {
 	struct policy policy;
 	struct claims claims;
 	bool claims_changed;
+	bool any_gives_way; /* a neighbour does, see decide.h */
 	struct reserved reserved;
 	uint64_t defer_until; /* RFC 4724 4.1: no decisions before; 0: none are put off */
 	struct ip_prefix networks[BGP_NETWORKS_MAX];
@@ -154,6 +155,9 @@ void owners_leave(struct bgp *b, struct bgp_peer *p, uint64_t now);
  */
 void owners_given(struct bgp *b, uint32_t group, uint64_t now);
 void owners_expect(const struct bgp *b, struct bgp_peer *p);
+
+/* A site has gone from one location to another, and what it owns with it; its neighbours have the other group already. */
+void owners_move(struct bgp *b, uint32_t site, uint32_t from, uint32_t to, uint64_t now);
 
 /* The peer is back, has told what it has, is removed; or time has passed. */
 void owners_follow(struct bgp *b, uint32_t group, uint64_t now);

@@ -298,18 +298,6 @@ void rib_touch_all(struct rib *r)
 	}
 }
 
-void rib_touch_held(struct rib *r, uint32_t group)
-{
-	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-		for (uint32_t n = first_of(&r->table[f]); n; n = rib_after(&r->table[f], n)) {
-			const struct rib_prefix *e = rib_node(&r->table[f], n);
-
-			if (e->held && e->owner_group == group)
-				touch(r, f, n);
-		}
-	}
-}
-
 void rib_touch_around(struct rib *r, const struct ip_prefix *prefix)
 {
 	enum bgp_family f = rib_family(prefix);

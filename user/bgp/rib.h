@@ -185,11 +185,19 @@ struct rib_prefix *rib_find(const struct rib *r, const struct ip_prefix *prefix)
 /* Asks for a new decision about one prefix. */
 void rib_touch(struct rib *r, struct rib_prefix *e);
 
-/* Asks for a new decision about each prefix that is held for the group, whose session is back. */
-void rib_touch_held(struct rib *r, uint32_t group);
-
 /* The group that owned the prefix before bgp was restarted: it does so until a decision says otherwise. */
 void rib_set_owner(struct rib *r, const struct ip_prefix *prefix, uint16_t group);
+
+/* ---- rib_owner.c ---- */
+
+/* Asks for a new decision about each prefix that the group owns and does not have: its sessions are back, or given up. */
+void rib_touch_owned(struct rib *r, uint32_t group);
+
+/*
+ * The group `from` loses a site to the group `to`, which owns from now on what leads to that site; with RIB_NO_TUNNEL
+ * nobody is left in `from`, and all goes over that it owned. Returns how many of these prefixes were held.
+ */
+uint32_t rib_owner_moves(struct rib *r, uint32_t from, uint32_t to, uint32_t site);
 
 /* ---- rib_tree.c ---- */
 

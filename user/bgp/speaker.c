@@ -240,6 +240,22 @@ bool bgp_neighbor_is_other(const struct bgp_neighbor *was, const struct bgp_neig
 	       was->password_print != is->password_print;
 }
 
+/* Of a site as a whole: between the messages of its two tunnels it would be its own rival. */
+static void set_group(struct bgp *b, uint32_t site, uint32_t from, uint32_t to, uint64_t now)
+{
+	for (unsigned int i = 0; i < b->peer_slots; i++) {
+		struct bgp_peer *p = b->peers[i];
+
+		if (!p || neighbor_site(&p->rib.conf) != site)
+			continue;
+		p->rib.conf.group = to;
+		for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+			rib_tell_again(&b->rib, &p->rib, f);
+	}
+	owners_move(b, site, from, to, now);
+	b->claims_changed = true; /* and all is decided again */
+}
+
 bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t now)
 {
 	struct bgp_peer *p = speaker_peer(b, conf->tunnel);
@@ -248,7 +264,10 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 
 	if (!p)
 		return peer_add(b, conf) != NULL;
+	if (p->rib.conf.group != conf->group)
+		set_group(b, neighbor_site(conf), p->rib.conf.group, conf->group, now);
 	old = p->rib.conf;
+	b->claims_changed |= !same_claims(&old, conf) || old.gives_way_to != conf->gives_way_to;
 	if (bgp_neighbor_is_other(&old, conf)) {
 		peer_set_cause(p, "%s",
 			old.password_print == conf->password_print
@@ -269,21 +288,14 @@ bool bgp_neighbor_set(struct bgp *b, const struct bgp_neighbor *conf, uint64_t n
 		if (old.max_prefixes_in < conf->max_prefixes_in && p->refused_until > now)
 			start_soon(b, p, now);
 	}
-	if (old.group != conf->group || old.allow_default != conf->allow_default ||
-		old.allow_as_in != conf->allow_as_in ||
+	if (old.allow_default != conf->allow_default || old.allow_as_in != conf->allow_as_in ||
 		old.not_propagated != conf->not_propagated || old.ecmp != conf->ecmp ||
 		!same_accept(&old, conf) || old.draining != conf->draining)
 		rib_touch_all(&b->rib);
-	if (old.group != conf->group) {
-		owners_follow(b, old.group, now);
-		owners_follow(b, conf->group, now);
-	}
 	if (old.share_default != conf->share_default)
 		tell_all_again(b);
-	b->claims_changed |= old.group != conf->group || !same_claims(&old, conf);
 	for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-		if (old.med_out != conf->med_out || old.group != conf->group ||
-			old.as_override != conf->as_override ||
+		if (old.med_out != conf->med_out || old.as_override != conf->as_override ||
 			old.max_prefixes_out != conf->max_prefixes_out)
 			rib_tell_again(&b->rib, &p->rib, f);
 	}
@@ -316,7 +328,7 @@ void bgp_neighbor_delete(struct bgp *b, uint32_t tunnel, uint64_t now)
 	bgp_neighbor_stop(b, tunnel, now);
 	b->peers[p->rib.slot] = NULL;
 	b->rib_peers[p->rib.slot] = NULL;
-	b->claims_changed |= p->rib.conf.claim_count != 0;
+	b->claims_changed |= p->rib.conf.claim_count || p->rib.conf.gives_way_to;
 	peer_free(p);
 }
 

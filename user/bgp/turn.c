@@ -9,15 +9,17 @@
 
 enum { DECISIONS_PER_RUN = ADJOUT_NEWS_MAX }; /* so that sessions are served in between */
 
-/* Who owns what, from all neighbours; every prefix is decided about again. */
+/* Who owns what, and whether one gives way to another, from all neighbours; every prefix is decided about again. */
 static void collect_claims(struct bgp *b)
 {
 	claims_clear(&b->claims);
+	b->any_gives_way = false;
 	for (unsigned int i = 0; i < b->peer_slots; i++) {
 		const struct bgp_neighbor *n = b->peers[i] ? &b->peers[i]->rib.conf : NULL;
 
 		for (unsigned int k = 0; n && k < n->claim_count; k++)
 			claims_add(&b->claims, &n->claims[k], n->group);
+		b->any_gives_way |= n && n->gives_way_to;
 	}
 	claims_sort(&b->claims);
 	rib_touch_all(&b->rib);
@@ -188,6 +190,36 @@ void bgp_owner_release(struct bgp *b, const struct ip_prefix *prefix)
 	release_rivals(b, e);
 }
 
+static uint32_t site_of(uint32_t tunnel)
+{
+	return tunnel == RIB_NO_TUNNEL ? RIB_NO_TUNNEL : tunnel / TUNNELS_PER_SITE;
+}
+
+static bool touch_it(void *context, struct rib_prefix *e)
+{
+	rib_touch(context, e);
+	return true;
+}
+
+/* A site has got the prefix, or lost it: who gives way to that one does so within it as well. */
+static void touch_within(
+	struct bgp *b, const struct rib_prefix *e, uint32_t had_tunnel, uint32_t has_tunnel)
+{
+	const struct ip_prefix prefix = rib_prefix_of(e);
+	uint32_t had = site_of(had_tunnel), has = site_of(has_tunnel);
+	bool any = false;
+
+	if (!b->any_gives_way || had == has || !e->len)
+		return;
+	for (unsigned int i = 0; i < b->peer_slots && !any; i++) {
+		uint32_t to = b->peers[i] ? b->peers[i]->rib.conf.gives_way_to : 0;
+
+		any = to && (to - 1 == had || to - 1 == has);
+	}
+	if (any)
+		rib_each_within(&b->rib, &prefix, touch_it, &b->rib);
+}
+
 static void decide_one(struct bgp *b, struct rib_prefix *e)
 {
 	struct shown_route was = shown_route(e), is;
@@ -209,6 +241,7 @@ static void decide_one(struct bgp *b, struct rib_prefix *e)
 		tell_kept_out(b, e);
 	if (owned && (!e->owned || e->owner_group != owner))
 		release_rivals(b, e);
+	touch_within(b, e, was.tunnel, is.tunnel);
 	rib_collect(&b->rib, e);
 }
 

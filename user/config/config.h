@@ -297,8 +297,8 @@ const struct site_conf *config_site(const struct config *c, const char *name);
 
 /* Whether two sites share what they own: they are of one group, or one takes over the other. */
 bool config_same_place(const struct site_conf *a, const struct site_conf *b);
-/* Whether what both have goes by the other one, as long as that has it. */
-bool config_stands_back(const struct config *c, const struct site_conf *site);
+/* The site that goes before this one, of what both have, and of what lies within that; NULL: none. */
+const struct site_conf *config_gives_way_to(const struct config *c, const struct site_conf *site);
 
 /* Inside addresses of a block: the hub has the first host address, the site the second. */
 struct ip_addr config_inside_hub(const struct ip_prefix *inside);

@@ -144,17 +144,6 @@ bool config_same_place(const struct site_conf *a, const struct site_conf *b)
 	       !strcmp(a->takes_over, b->name) || !strcmp(b->takes_over, a->name);
 }
 
-bool config_stands_back(const struct config *c, const struct site_conf *site)
-{
-	if (site->takes_over[0])
-		return !site->takes_over_now;
-	for (uint32_t i = 0; i < c->site_count; i++) {
-		if (!strcmp(c->sites[i].takes_over, site->name))
-			return c->sites[i].takes_over_now;
-	}
-	return false;
-}
-
 /* Of which there is one at most; NULL: none. */
 static const struct site_conf *taken_over_by(
 	const struct config *c, const char *name, const struct site_conf *but)
@@ -173,6 +162,15 @@ static const struct site_conf *site_named(const struct config *c, const char *na
 			return &c->sites[i];
 	}
 	return NULL;
+}
+
+const struct site_conf *config_gives_way_to(const struct config *c, const struct site_conf *site)
+{
+	const struct site_conf *by = taken_over_by(c, site->name, site);
+
+	if (site->takes_over[0])
+		return site->takes_over_now ? NULL : site_named(c, site->takes_over);
+	return by && by->takes_over_now ? by : NULL;
 }
 
 static bool check_takeover(struct walk *w, const struct draft *d, unsigned int s)

@@ -14,6 +14,8 @@ static const char *fate_text(const struct bgp_path_view *v)
 		[PATH_REFUSED] = "refused",
 		[PATH_QUARANTINED] = "quarantined: the prefix, one around it or one within belongs "
 				     "to another site",
+		[PATH_GIVES_WAY] = "its site gives way to another one, which has what lies around "
+				   "the prefix (takes_over)",
 		[PATH_HUB] = "the hub has the prefix itself",
 		[PATH_SOURCE] = "a static route goes before BGP",
 		[PATH_DRAINING] = "its tunnel is drained",

@@ -174,6 +174,8 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	const struct tunnel_conf *conf = &site->conf.tunnels[t];
 	struct imsg_bgp_neighbor m;
 	struct bgp_neighbor *n = &m.conf;
+	const struct site_conf *other = config_gives_way_to(h->config, &site->conf);
+	const struct site *before = other ? site_find(&h->model, other->name) : NULL;
 	const struct ip_addr *own;
 	int bfd = -1;
 
@@ -190,7 +192,8 @@ void hub_bgp_neighbor_send(struct hub *h, const struct site *site, unsigned int 
 	n->max_prefixes_in = site->conf.max_prefixes_in;
 	n->max_prefixes_out = site->conf.max_prefixes_out;
 	n->med_out = med_out(h, site, t);
-	n->draining = site->tunnels[t].draining || config_stands_back(h->config, &site->conf);
+	n->draining = site->tunnels[t].draining || before;
+	n->gives_way_to = before ? (uint16_t)(before->slot + 1) : 0;
 	n->group = site->group;
 	n->allow_default = site->conf.allow_default;
 	n->share_default = site->conf.share_default;
