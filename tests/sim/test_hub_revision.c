@@ -316,6 +316,85 @@ static void so_it_does_while_nobody_runs(void **state)
 	in_force(3, true, true, false);
 }
 
+/* The document of a site, as a file, has this text in it. */
+static bool says(const char *name, const char *text)
+{
+	char path[128], is[512] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/sites/%s.yaml", world.dir, name);
+	f = fopen(path, "re");
+	if (f) {
+		is[fread(is, 1, sizeof(is) - 1, f)] = '\0';
+		fclose(f);
+	}
+	return strstr(is, text);
+}
+
+static size_t pending(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct documents *files = documents_load(world.path, false, error);
+	json_t *names = revision_files_differ(revision_documents(world.hub), files);
+	size_t count = json_array_size(names);
+
+	json_decref(names);
+	documents_free(files);
+	return count;
+}
+
+/* Revision 2 has site three, revision 3 has another one of that name, and hub.yaml. */
+static void two_that_differ(void)
+{
+	put_site("three", DOCUMENT("3"));
+	world_apply();
+	taken();
+	put_site("three", DOCUMENT("4"));
+	world_write("hub.yaml", "concentrator: { burst: 300k }\n");
+	world_apply();
+	taken();
+	in_force(3, true, true, true);
+}
+
+/* What the daemon has written itself it writes back; what a person has edited since then stays. */
+static void files_of_a_rollback_go_back_as_well(void **state)
+{
+	(void)state;
+	two_that_differ();
+	go_back(2, (struct apply_order){.confirm_s = 2});
+	taken();
+	in_force(4, true, true, true);
+	assert_true(says("three", "65003"));
+	assert_int_equal(pending(), 0);
+	world_until(revision_number(world.hub) == 5);
+	world_written();
+	assert_true(says("three", "65004"));
+	assert_int_equal(pending(), 0);
+
+	go_back(2, (struct apply_order){.confirm_s = 2});
+	taken();
+	put_site("three", DOCUMENT("5"));
+	world_until(revision_number(world.hub) == 7);
+	world_written();
+	assert_true(says("three", "65005"));
+	assert_int_equal(pending(), 1);
+}
+
+static void so_they_do_while_nobody_runs(void **state)
+{
+	(void)state;
+	two_that_differ();
+	go_back(2, (struct apply_order){.confirm_s = 2});
+	taken();
+	assert_true(says("three", "65003"));
+	world_stop();
+	sleep(3);
+	world_run();
+	in_force(5, true, true, true);
+	assert_true(says("three", "65004"));
+	assert_int_equal(pending(), 0);
+}
+
 static void slots_are(int one, int two, int three)
 {
 	const struct site *sites[] = {world_site("one"), world_site("two"), world_site("three")};
@@ -658,6 +737,8 @@ int main(int argc, char **argv)
 		TEST(what_is_not_confirmed_goes_back),
 		TEST(the_history_is_one_look),
 		TEST(so_it_does_while_nobody_runs),
+		TEST(files_of_a_rollback_go_back_as_well),
+		TEST(so_they_do_while_nobody_runs),
 		TEST(a_slot_stays_with_its_site),
 		TEST(back_before_it_is_confirmed),
 		TEST(at_the_next_start),

@@ -20,7 +20,7 @@
 static void write_down(struct hub *h)
 {
 	hub_apply(h, &(struct apply_order){.documents = documents_copy(revision_documents(h)),
-			     .writes = json_array(), /* no file, and none is read anew */
+			     .writes = revision_unwritten(h), /* and nothing is read anew */
 			     .over_edits = true,
 			     .past_policy = true, /* it is in force */
 			     .why = revision_why(h)});
@@ -87,7 +87,7 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	p->of = order->of;
 	p->asked = order->who;
 	p->restore = order->restore;
-	p->only_some = order->writes;
+	p->only_some = order->writes && !order->restore;
 	p->restore_main = order->restore_main;
 	p->back_to = order->back_to;
 	p->writes = order->writes;
@@ -172,6 +172,8 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	revision_note_gone(h, p->info, p->config);
 	revision_note_slots(h, p->info, p->config);
 	apply_note_writes(order, p->seen, p->documents, p->info);
+	if (order->confirm_s) /* without these it would go back by halves */
+		revision_note_wrote(p->info);
 	if (json_array_size(p->keys))
 		json_object_set(p->info, "keys", p->keys); /* see store/made.h */
 	if (p->restore_main || apply_writes_main(p->writes))

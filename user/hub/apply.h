@@ -23,8 +23,8 @@ struct apply_order {
 	bool restore; /* files are written back as they are in the documents; sluice.yaml is left alone, but for this: */
 	bool restore_main;
 	/*
-	 * Names of documents whose files are written then, "" of sluice.yaml; taken over. NULL: none. Such a file must
-	 * have no edits that are not in force.
+	 * Names of documents whose files are written then, "" of sluice.yaml; taken over. NULL: none, or with `restore`
+	 * all. Such a file must have no edits that are not in force.
 	 */
 	json_t *writes;
 	json_t *keys; /* paths of files that are on the disk before it is in force, and else removed; taken over */

@@ -22,7 +22,7 @@ static bool is_written(const struct apply_order *order, const char *file)
 		if (!strcmp(document_file(json_string_value(name), text), file))
 			return true;
 	}
-	return order->restore &&
+	return order->restore && !order->writes &&
 	       (order->restore_main || strcmp(document_file("", text), file) != 0);
 }
 
@@ -50,8 +50,8 @@ bool apply_may_write(const struct hub *h, const struct apply_order *order,
 			continue;
 		ok = false;
 		snprintf(summary, CONFIG_ERROR_SIZE,
-			"%s has edits that are not in force, and would be written over; apply or "
-			"undo them first",
+			"%s has edits that are not in force, and would be written over; `sluice "
+			"plan` shows them, and --force lets it be",
 			json_string_value(name));
 	}
 	json_decref(names);

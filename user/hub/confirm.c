@@ -27,12 +27,18 @@ static void on_gone_back(struct hub *h, uint64_t entry, enum problem problem, co
 	revision_late_again(h, again);
 }
 
-/* Files stay as a person has edited them: what was not confirmed is a pending edit from then on. */
+/*
+ * What the daemon has written when this came into force is written back. Other files stay as a person has edited them: what
+ * was not confirmed is a pending edit from then on.
+ */
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct hub *h = arg;
-	struct apply_order order = {
-		.back_to = revision_before(h), .in_any_case = true, .done = on_gone_back};
+	struct apply_order order = {.back_to = revision_before(h),
+		.restore = true,
+		.over_edits = true, /* those that have some are not written */
+		.in_any_case = true,
+		.done = on_gone_back};
 	char why[128], error[CONFIG_ERROR_SIZE];
 
 	(void)fd, (void)what;
@@ -44,6 +50,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 		on_gone_back(h, 0, PROBLEM_FAILED, error, NULL, NULL);
 		return;
 	}
+	order.writes = revision_wrote(h);
 	/* Also where it cannot be written down: who waits is cut off, perhaps. */
 	order.of = hub_audit_note(h, "rollback", "asked", why);
 	log_warn("%s: back to revision %" PRIu64, why, order.back_to);

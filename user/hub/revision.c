@@ -26,6 +26,7 @@ struct revision {
 	json_t *info;    /* without a number: it is on no disk */
 	json_t *slots;   /* of its sites */
 	char why[128];   /* of the first one; "": it is a revision already */
+	json_t *wrote;   /* and the files that have to become what it says; NULL: none */
 	char damaged
 		[CONFIG_ERROR_SIZE]; /* what is in force instead of one that cannot be used; "": nothing is */
 	struct event *late; /* added: what is in force waits to be confirmed until then */
@@ -44,6 +45,7 @@ struct revision *revision_new(const char *directory, const char *path, struct re
 	memcpy(v->damaged, start->damaged, sizeof(v->damaged));
 	if (!start->info)
 		memcpy(v->why, start->why, sizeof(v->why));
+	v->wrote = start->wrote;
 	return v;
 }
 
@@ -57,6 +59,7 @@ void revision_free(struct revision *v)
 	documents_free(v->before);
 	json_decref(v->info);
 	json_decref(v->slots);
+	json_decref(v->wrote);
 	free(v);
 }
 
@@ -116,6 +119,7 @@ bool revision_confirm(struct hub *h, char *text, size_t size)
 	}
 	confirmed = json_copy(v->info);
 	json_object_del(confirmed, "confirm_by_s");
+	json_object_del(confirmed, "wrote");
 	if (!revisions_note(&v->store, revision_number(h), confirmed)) {
 		snprintf(text, size, "%s: %s; it still waits", v->store.directory, strerror(errno));
 		json_decref(confirmed);
@@ -342,6 +346,8 @@ static void become_a_revision(struct hub *h)
 		info = revision_info(h, NULL, v->why, 0);
 		json_object_set_new(info, "before", json_integer((json_int_t)newest));
 		revision_note_slots(h, info, h->config);
+		if (v->wrote)
+			json_object_set(info, "writes", v->wrote);
 		if (revisions_write(&v->store, v->documents, info) &&
 			revisions_place(&v->store, info))
 			revisions_settle(&v->store, made_pass_on);
@@ -350,71 +356,6 @@ static void become_a_revision(struct hub *h)
 				strerror(errno));
 	}
 	set(h, NULL, info);
-}
-
-static void tell_pending(const struct hub *h)
-{
-	char error[CONFIG_ERROR_SIZE];
-	struct documents *files = documents_load(h->revision->path, false, error);
-	json_t *names = files ? revision_files_differ(h->revision->documents, files) : NULL, *name;
-	size_t i;
-
-	if (!files)
-		log_warn("the files are not what is in force: %s", error);
-	json_array_foreach(names, i, name)
-		log_warn("%s has edits that are not in force; `sluice plan` shows what they would "
-			 "do",
-			json_string_value(name));
-	json_decref(names);
-	documents_free(files);
-}
-
-/* From now on it is a person who makes a file what it was before. */
-static void forget_writes(struct hub *h)
-{
-	struct revision *v = h->revision;
-
-	json_object_del(v->info, "writes");
-	if (!revisions_note(&v->store, revision_number(h), v->info))
-		log_error("%s: %s; files that are edited now may be taken for unwritten at the "
-			  "next start",
-			v->store.directory, strerror(errno));
-}
-
-/* A file that a command was about to write when hub ended: it is what it was before, and no edit of a person. */
-static void write_what_is_left(struct hub *h)
-{
-	struct revision *v = h->revision;
-	const json_t *writes = json_object_get(v->info, "writes"), *name;
-	char error[CONFIG_ERROR_SIZE], file[DOCUMENT_FILE_SIZE];
-	struct documents *before = writes ? revision_get(h, revision_before(h), error) : NULL;
-	struct documents *files = before ? documents_load(v->path, false, error) : NULL;
-	json_t *left = json_array();
-	size_t i;
-
-	if (writes && !files)
-		log_warn("files of revision %" PRIu64 " may not be written: %s", revision_number(h),
-			error);
-	json_array_foreach(writes, i, name) {
-		const char *site = json_string_value(name);
-		const struct document *was = files ? documents_find(before, site) : NULL;
-		const struct document *is = files ? documents_find(files, site) : NULL;
-
-		if (!files || (was ? !is || !document_equal(was, is) : is != NULL))
-			continue;
-		log_warn("%s was not written when revision %" PRIu64 " came into force: it is now",
-			document_file(site, file), revision_number(h));
-		json_array_append(left, (json_t *)name);
-	}
-	error[0] = '\0';
-	if (files && (!json_array_size(left) ||
-			     documents_restore(v->documents, v->path, false, left, files, error)))
-		forget_writes(h);
-	if (files && error[0])
-		log_warn("%s", error);
-	json_decref(left);
-	documents_free(files);
-	documents_free(before);
 }
 
 /* Those of the newest revision, also where the files are in force instead. */
@@ -442,9 +383,9 @@ void revision_begin(struct hub *h)
 		set(h, NULL, json_incref(h->revision->info));
 		if (json_object_get(h->revision->info, "confirm_by_s"))
 			h->revision->before = revision_get(h, revision_before(h), why);
-		write_what_is_left(h);
 	}
-	tell_pending(h);
+	revision_write_what_is_left(h);
+	revision_tell_pending(h);
 }
 
 const char *revision_directory(const struct hub *h)
@@ -481,6 +422,11 @@ const char *revision_why(const struct hub *h)
 const struct documents *revision_documents(const struct hub *h)
 {
 	return h->revision->documents;
+}
+
+json_t *revision_json(const struct hub *h)
+{
+	return h->revision->info;
 }
 
 uint64_t revision_number(const struct hub *h)
@@ -528,6 +474,7 @@ json_t *revision_history(const struct hub *h)
 		json_object_del(info, "since");
 		json_object_del(info, "writes");
 		json_object_del(info, "keys");
+		json_object_del(info, "wrote");
 		json_object_del(info, "wrote_main");
 		json_object_del(info, "gone");
 		json_object_del(info, "slots");
@@ -536,21 +483,4 @@ json_t *revision_history(const struct hub *h)
 	}
 	free(numbers);
 	return view_history(revision_number(h), list, h->revision->damaged);
-}
-
-static void add_name(
-	void *context, const char *site, const struct document *was, const struct document *is)
-{
-	char file[DOCUMENT_FILE_SIZE];
-
-	(void)was, (void)is;
-	json_array_append_new(context, json_string(document_file(site, file)));
-}
-
-json_t *revision_files_differ(const struct documents *was, const struct documents *is)
-{
-	json_t *names = json_array();
-
-	documents_differ(was, is, add_name, names);
-	return names;
 }

@@ -22,6 +22,7 @@ struct revision_start {
 	struct documents *documents;
 	json_t *info;  /* its revision.json; NULL: it becomes a revision of its own */
 	char why[128]; /* of that */
+	json_t *wrote; /* documents whose files the one that gives way has written; NULL: none */
 	char note[CONFIG_ERROR_SIZE]; /* for the log; "": nothing is to be said */
 	/* That the newest one cannot be used, and what is in force instead; "": it can. */
 	char damaged[CONFIG_ERROR_SIZE];
@@ -114,6 +115,21 @@ uint64_t revision_since(const struct hub *h, const char *site);
 
 /* The one in which what sluice.yaml and hub.yaml say of the hub itself was changed last. */
 uint64_t revision_since_hub(const struct hub *h);
+
+/*
+ * Of a revision that goes back by itself, which is about to write files: notes in revision.json which those are. The
+ * others are a person's, and stay as they are.
+ */
+void revision_note_wrote(json_t *info);
+
+/*
+ * Names of documents whose files have to become what they were before: what is in force has written them, and they are
+ * still as it has. For json_decref(); an empty array: there are none, or files cannot be read.
+ */
+json_t *revision_wrote(const struct hub *h);
+
+/* The same of files that what is in force was to write, and has not: they are as they were before. */
+json_t *revision_unwritten(const struct hub *h);
 
 /* Whether it was commands alone that made sluice.yaml of what it was in a revision what it is now. */
 bool revision_main_was_written(const struct hub *h, uint64_t back_to);

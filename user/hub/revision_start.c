@@ -48,6 +48,7 @@ static enum chosen choose_revision(
 		snprintf(s->why, sizeof(s->why), "revision %" PRIu64 " was not confirmed in time",
 			number);
 		snprintf(s->note, sizeof(s->note), "%s: back to revision %" PRIu64, s->why, before);
+		s->wrote = json_incref(json_object_get(info, "wrote"));
 		json_decref(info);
 		info = NULL;
 		s->documents = revisions_get(store, before, why);
@@ -63,6 +64,8 @@ static enum chosen choose_revision(
 		CONFIG_ERROR_SIZE - 64, why);
 	documents_free(s->documents);
 	s->documents = NULL;
+	json_decref(s->wrote);
+	s->wrote = NULL;
 	json_decref(info);
 	return CHOSEN_DAMAGED;
 }

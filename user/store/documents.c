@@ -298,6 +298,11 @@ bool document_equal(const struct document *a, const struct document *b)
 	return a->len == b->len && !memcmp(a->text, b->text, a->len);
 }
 
+bool document_is(const struct document *a, const struct document *b)
+{
+	return a && b ? document_equal(a, b) : !a && !b;
+}
+
 bool documents_differ(const struct documents *was, const struct documents *is,
 	documents_difference *tell, void *context)
 {
@@ -385,12 +390,6 @@ static bool is_meant(const struct restoring *r, const char *site)
 	return !r->only && (site[0] || r->with_main);
 }
 
-/* NULL: there was none. */
-static bool is_as_seen(const struct document *seen, const struct document *is)
-{
-	return seen && is ? document_equal(seen, is) : !seen && !is;
-}
-
 /* The file, once more; NULL: there was none. What cannot be read any more is another one. */
 static bool is_still(const char *path, const struct document *was)
 {
@@ -462,7 +461,7 @@ static void restore_one(
 	if (!r->ok || !is_meant(r, site))
 		return;
 	document_file(site, file);
-	if (r->seen && !is_as_seen(documents_find(r->seen, site), was)) {
+	if (r->seen && !document_is(documents_find(r->seen, site), was)) {
 		say_edited(r, file);
 		return;
 	}
@@ -493,8 +492,8 @@ static bool main_is_edited(
 	const struct document *was = documents_find(files, ""), *is = documents_find(d, "");
 
 	r->main_now = true;
-	if (!r->seen || !is_meant(r, "") || is_as_seen(is, was) ||
-		is_as_seen(documents_find(r->seen, ""), was))
+	if (!r->seen || !is_meant(r, "") || document_is(is, was) ||
+		document_is(documents_find(r->seen, ""), was))
 		return false;
 	snprintf(r->error, CONFIG_ERROR_SIZE,
 		"sluice.yaml was edited meanwhile: no file was written, and the edit is not in "

@@ -50,6 +50,9 @@ const struct document *documents_find(const struct documents *d, const char *sit
 /* Byte for byte. */
 bool document_equal(const struct document *a, const struct document *b);
 
+/* The same of those that may be NULL: there is none. */
+bool document_is(const struct document *a, const struct document *b);
+
 /*
  * Whether any byte of them differs. `tell` hears of each document that does: `was` is NULL where it is new, `is`
  * where it is gone.

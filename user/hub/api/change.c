@@ -60,16 +60,18 @@ bool change_begin(struct document_change *c, struct hub *h, const struct imsg_ap
 
 bool change_has_no_edits(struct document_change *c, const char *name)
 {
-	char file[DOCUMENT_FILE_SIZE];
+	char file[DOCUMENT_FILE_SIZE], undo[96] = "";
 
-	if (!document_is_pending(
+	if (document_is(
 		    documents_find(revision_documents(c->h), name), documents_find(c->files, name)))
 		return true;
+	if (name[0] && revision_number(c->h)) /* sluice.yaml is not written back */
+		snprintf(undo, sizeof(undo), ", `sluice rollback %llu --force` undoes them",
+			(unsigned long long)revision_number(c->h));
 	return change_refuse(c, PROBLEM_PENDING,
 		"%s has edits that are not in force; `sluice plan` shows them, `sluice apply` "
-		"takes "
-		"them",
-		document_file(name, file));
+		"takes them%s",
+		document_file(name, file), undo);
 }
 
 /* ---- what it is changed to ---- */

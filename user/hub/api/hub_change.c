@@ -154,7 +154,7 @@ json_t *hub_show(struct hub *h, struct site *site, const struct imsg_api_request
 	v.sources[0] = (struct hub_source){revision_path(h), inside_keys(main->text, main->len)};
 	v.sources[1] =
 		(struct hub_source){path, own ? inside_keys(own->text, own->len) : json_object()};
-	v.pending = files && document_is_pending(own, documents_find(files, DOCUMENT_HUB));
+	v.pending = files && !document_is(own, documents_find(files, DOCUMENT_HUB));
 	document = view_hub(&v, h->config, own ? tree_read(own->text, own->len) : NULL);
 	json_decref(v.sources[0].keys);
 	json_decref(v.sources[1].keys);

@@ -34,11 +34,6 @@ void site_document_file(const struct hub *h, const char *site, char path[PATH_MA
 	site_file(h, name, path);
 }
 
-bool document_is_pending(const struct document *was, const struct document *is)
-{
-	return was ? !is || !document_equal(was, is) : is != NULL;
-}
-
 uint64_t hub_document_etag(const struct hub *h)
 {
 	return revision_since_hub(h);
@@ -65,7 +60,7 @@ static struct document_view place_of(const struct hub *h, const struct documents
 		snprintf(path, PATH_MAX, "%s", revision_path(h));
 		v.line = (unsigned int)json_integer_value(json_object_get(lines, site));
 	}
-	v.pending = files && document_is_pending(documents_find(revision_documents(h), name),
+	v.pending = files && !document_is(documents_find(revision_documents(h), name),
 				     documents_find(files, name));
 	return v;
 }

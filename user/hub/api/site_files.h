@@ -14,7 +14,4 @@ void site_document_file(const struct hub *h, const char *site, char path[PATH_MA
 /* The entity tag of what is said of the concentrator: the later one of hub.yaml and sluice.yaml. */
 uint64_t hub_document_etag(const struct hub *h);
 
-/* Whether a file is not what is in force; NULL: it is not there. */
-bool document_is_pending(const struct document *was, const struct document *is);
-
 #endif
