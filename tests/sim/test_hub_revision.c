@@ -469,6 +469,46 @@ static void at_the_next_start(void **state)
 	assert_int_equal(world.hub->config->concentrator.workers, 2);
 }
 
+/* Nobody who knows nothing of it ends one that waits for the next start; who does hears so. */
+static void at_the_next_start_all_the_same(void **state)
+{
+	json_t *writes = json_pack("[s]", "three");
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	put_site("three", DOCUMENT("3"));
+	world_apply();
+	world_configure("  workers: 2\n", ONE TWO);
+	world_apply_order((struct apply_order){.next_start = true});
+	taken();
+	in_force(2, true, true, true);
+	assert_int_equal(hub_try(world.hub,
+				 &(struct apply_order){
+					 .documents = documents_copy(revision_documents(world.hub)),
+					 .writes = json_incref(writes)},
+				 error),
+		PROBLEM_REFUSED);
+	world_apply_order((struct apply_order){
+		.documents = documents_copy(revision_documents(world.hub)), .writes = writes});
+	refused("revision 3 waits for the next start, and would be lost: start sluiced again, or "
+		"`sluice rollback 2` ends that");
+	go_back(1, (struct apply_order){0});
+	refused("revision 3 waits for the next start");
+	again();
+	in_force(3, true, true, true);
+	assert_int_equal(world.hub->config->concentrator.workers, 2);
+
+	world_configure("  workers: 1\n", ONE TWO);
+	world_apply_order((struct apply_order){.next_start = true});
+	go_back(3, (struct apply_order){0});
+	taken();
+	assert_non_null(strstr(
+		world.applied.summary, "; revision 4 does not wait for the next start any more"));
+	again();
+	in_force(5, true, true, true);
+	assert_int_equal(world.hub->config->concentrator.workers, 2);
+}
+
 /* What cannot be written is not applied. */
 static void without_a_disk_nothing_changes(void **state)
 {
@@ -742,6 +782,7 @@ int main(int argc, char **argv)
 		TEST(a_slot_stays_with_its_site),
 		TEST(back_before_it_is_confirmed),
 		TEST(at_the_next_start),
+		TEST(at_the_next_start_all_the_same),
 		TEST(without_a_disk_nothing_changes),
 		TEST(a_disk_that_stands_still),
 		TEST(many_files_take_longer),

@@ -110,6 +110,30 @@ static struct apply_pending *pending_new(struct hub *h, const struct apply_order
 	return p;
 }
 
+/* Of one that waits for the next start a command that knows nothing of it would make an end. */
+static bool would_end_the_next(const struct hub *h, const struct apply_order *order)
+{
+	return revision_next(h) && !order->in_any_case && !order->next_start &&
+	       !order->over_edits &&
+	       (order->back_to ? order->back_to != revision_number(h)
+			       : json_array_size(order->writes) > 0);
+}
+
+/* By what another one waits for; with a sentence. */
+static bool is_held(
+	const struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE])
+{
+	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE))
+		return true;
+	if (!would_end_the_next(h, order))
+		return false;
+	snprintf(summary, CONFIG_ERROR_SIZE,
+		"revision %" PRIu64 " waits for the next start, and would be lost: start sluiced "
+		"again, or `sluice rollback %" PRIu64 "` ends that",
+		revision_next(h), revision_number(h));
+	return true;
+}
+
 /* PROBLEM_NONE: it may begin. */
 static enum problem take(struct hub *h, struct apply_pending *p, const struct apply_order *order,
 	char summary[CONFIG_ERROR_SIZE])
@@ -129,7 +153,7 @@ static enum problem take(struct hub *h, struct apply_pending *p, const struct ap
 			"apply without --confirm first");
 		return PROBLEM_REFUSED;
 	}
-	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE))
+	if (is_held(h, order, summary))
 		return PROBLEM_REFUSED;
 	if (order->restore || order->writes)
 		p->seen = documents_load(revision_path(h), false, summary);
@@ -158,6 +182,7 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 	}
 	log_hear(NULL, NULL);
 	h->applying = p;
+	p->instead_of = order->next_start ? 0 : revision_next(h);
 	access_look_up(h, &p->config->concentrator.access);
 	if (revision_is_newest(h) && !order->confirm_s && !order->next_start && !order->back_to &&
 		!documents_differ(revision_documents(h), p->documents, NULL, NULL)) {
@@ -184,15 +209,15 @@ void hub_apply(struct hub *h, const struct apply_order *order)
 		apply_to_disk(p);
 }
 
-enum problem hub_try(struct hub *h, struct documents *own_documents, const json_t *keys,
-	char summary[CONFIG_ERROR_SIZE])
+enum problem hub_try(
+	struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE])
 {
-	struct apply_pending *p = pending_new(
-		h, &(struct apply_order){.documents = own_documents, .keys = json_deep_copy(keys)});
-	enum problem problem;
+	struct apply_pending *p = pending_new(h, order);
+	enum problem problem = PROBLEM_REFUSED;
 
 	p->only_tried = p->only_some = true;
-	problem = prepare(h, p, summary);
+	if (!is_held(h, order, summary))
+		problem = prepare(h, p, summary);
 	apply_pending_free(p);
 	return problem;
 }

@@ -82,10 +82,10 @@ json_t *hub_diff_site(
 
 /*
  * Whether an order would be taken: the same checks, but that nothing of it is on the disk; `keys` are files that it would
- * make. Takes the documents over. With a sentence why not.
+ * make. Takes over what hub_apply() does. With a sentence why not.
  */
-enum problem hub_try(struct hub *h, struct documents *own_documents, const json_t *keys,
-	char summary[CONFIG_ERROR_SIZE]);
+enum problem hub_try(
+	struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE]);
 
 /* apply_force.c. Of what config_doubts() tells, a line of the log. */
 void hub_log_doubt(

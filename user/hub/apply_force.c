@@ -162,16 +162,21 @@ void hub_log_doubt(
 	log_warn("%s", text);
 }
 
-static void summarize(const struct hub *h, const struct changes *n, char summary[CONFIG_ERROR_SIZE])
+static void summarize(const struct hub *h, const struct apply_pending *p, const struct changes *n,
+	char summary[CONFIG_ERROR_SIZE])
 {
 	uint64_t number = revision_number(h);
-	char which[40] = "on no disk";
+	char which[40] = "on no disk", instead[80] = "";
 
 	if (number)
 		snprintf(which, sizeof(which), "revision %" PRIu64, number);
+	if (p->instead_of)
+		snprintf(instead, sizeof(instead),
+			"; revision %" PRIu64 " does not wait for the next start any more",
+			p->instead_of);
 	snprintf(summary, CONFIG_ERROR_SIZE,
-		"%s: %u sites added, %u changed, %u removed, %u untouched", which, n->added,
-		n->changed, n->removed, h->config->site_count - n->added - n->changed);
+		"%s: %u sites added, %u changed, %u removed, %u untouched%s", which, n->added,
+		n->changed, n->removed, h->config->site_count - n->added - n->changed, instead);
 }
 
 static void publish_applied(struct hub *h, const struct apply_pending *p, const char *summary)
@@ -233,7 +238,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	hub_programs_ask(h, !own->only_some);
 	hub_host_look(h);
 	config_free(old);
-	summarize(h, &n, summary);
+	summarize(h, own, &n, summary);
 	log_info("configuration applied: %s", summary);
 	if (is_new)
 		publish_applied(h, own, summary);

@@ -460,6 +460,13 @@ bool revision_is_newest(const struct hub *h)
 	return number && number == revision_newest(h);
 }
 
+uint64_t revision_next(const struct hub *h)
+{
+	uint64_t newest = revision_newest(h);
+
+	return revision_number(h) && newest > revision_number(h) ? newest : 0;
+}
+
 json_t *revision_history(const struct hub *h)
 {
 	const struct revisions *store = &h->revision->store;

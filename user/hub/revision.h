@@ -72,6 +72,9 @@ uint64_t revision_newest(const struct hub *h);
 /* No newer one waits for the next start. */
 bool revision_is_newest(const struct hub *h);
 
+/* The number of the newer one that does; 0: none. */
+uint64_t revision_next(const struct hub *h);
+
 /* Whether what is in force goes back by itself to the one before. */
 bool revision_waits(const struct hub *h);
 

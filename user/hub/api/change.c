@@ -247,7 +247,11 @@ static void try_it(struct document_change *c, json_t *own_plan)
 	static const char *const chosen[] = {
 		"document", "needs", "created", "changed", "unchanged"};
 	char why[CONFIG_ERROR_SIZE];
-	enum problem problem = hub_try(c->h, documents_copy(c->candidate), c->keys, why);
+	enum problem problem = hub_try(c->h,
+		&(struct apply_order){.documents = documents_copy(c->candidate),
+			.writes = json_incref(c->writes),
+			.keys = json_incref(c->keys)},
+		why);
 
 	if (problem != PROBLEM_NONE && problem != PROBLEM_REFUSED) {
 		json_decref(own_plan);
