@@ -62,7 +62,8 @@ static void establish(struct bgp *b, uint32_t tunnel, uint32_t as)
 
 	open_encode(&open, &w);
 	bgp_message_encode_keepalive(&w);
-	bgp_closed(b, tunnel, BGP_OUTGOING, "nobody there", now); /* which would be waited for */
+	bgp_closed(b, tunnel, BGP_OUTGOING, BGP_WHY_RESET, "nobody there",
+		now); /* which would be waited for */
 	bgp_connected(b, tunnel, BGP_INCOMING, now);
 	bgp_receive(b, tunnel, BGP_INCOMING, out, wr_len(&w), now);
 	work(b);
@@ -120,7 +121,7 @@ static void step(struct bgp *b, struct rd *r)
 		bgp_connected(b, tunnel, d, now);
 		return;
 	case 1:
-		bgp_closed(b, tunnel, d, "fuzz", now);
+		bgp_closed(b, tunnel, d, BGP_WHY_RESET, "fuzz", now);
 		return;
 	case 2:
 		now += how * CLOCK_SECOND;

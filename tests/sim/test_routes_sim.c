@@ -29,9 +29,10 @@ static void lose_connections(uint32_t tunnel, bool tell_site)
 		if (!lab.wire[tunnel][d].open)
 			continue;
 		lab.wire[tunnel][d] = (struct wire){0};
-		bgp_closed(lab.hub, tunnel, d, "closed by the peer", lab.now);
+		bgp_closed(lab.hub, tunnel, d, BGP_WHY_RESET, "closed by the peer", lab.now);
 		if (tell_site)
-			bgp_closed(lab.site[tunnel], 0, other_end(d), "closed", lab.now);
+			bgp_closed(lab.site[tunnel], 0, other_end(d), BGP_WHY_RESET, "closed",
+				lab.now);
 	}
 }
 

@@ -162,12 +162,12 @@ static inline void on_connect(uint32_t tunnel, enum bgp_direction direction)
 	if (!allowed || !to ||
 		!bgp_may_accept(to, by_hub ? &n.peer4 : &n.local4, by_hub ? &n.local4 : &n.peer4,
 			lab.now, &found)) {
-		bgp_closed(from, named_from, BGP_OUTGOING, "refused", lab.now);
+		bgp_closed(from, named_from, BGP_OUTGOING, BGP_WHY_RESET, "refused", lab.now);
 		return;
 	}
 	assert_int_equal(found, named_to);
 	if (lab.wire[tunnel][direction].open)
-		bgp_closed(to, named_to, BGP_INCOMING, "replaced", lab.now);
+		bgp_closed(to, named_to, BGP_INCOMING, BGP_WHY_RESET, "replaced", lab.now);
 	lab.wire[tunnel][direction] = (struct wire){.open = true};
 	lab.connections++;
 	bgp_connected(to, named_to, BGP_INCOMING, lab.now);
@@ -223,7 +223,8 @@ static inline void on_close(uint32_t tunnel, enum bgp_direction direction, bool 
 		continue;
 	w->open = false;
 	if (!w->cut)
-		bgp_closed(to, by_hub ? 0 : tunnel, d_to, "closed by the peer", lab.now);
+		bgp_closed(to, by_hub ? 0 : tunnel, d_to, BGP_WHY_RESET, "closed by the peer",
+			lab.now);
 	w->cut = false;
 }
 

@@ -180,7 +180,7 @@ static void arrive(const struct flight *f)
 	if (f->to_hub && f->what == BYTES)
 		bgp_receive(lab.hub, 0, f->d, f->bytes, f->len, lab.now);
 	else if (f->to_hub && f->what == CLOSED)
-		bgp_closed(lab.hub, 0, f->d, "closed by the peer", lab.now);
+		bgp_closed(lab.hub, 0, f->d, BGP_WHY_RESET, "closed by the peer", lab.now);
 	else if (f->to_hub && f->what == CONNECTED)
 		bgp_connected(lab.hub, 0, BGP_OUTGOING, lab.now);
 	else if (f->to_hub)

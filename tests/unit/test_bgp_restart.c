@@ -28,7 +28,7 @@ static void kill_site(uint32_t tunnel)
 		if (!lab.wire[tunnel][d].open)
 			continue;
 		lab.wire[tunnel][d] = (struct wire){0};
-		bgp_closed(lab.hub, tunnel, d, "closed by the peer", lab.now);
+		bgp_closed(lab.hub, tunnel, d, BGP_WHY_RESET, "closed by the peer", lab.now);
 	}
 	bgp_free(lab.site[tunnel]);
 	lab.site[tunnel] = NULL;
@@ -213,7 +213,8 @@ static void restart_hub(void)
 			if (!lab.wire[t][d].open)
 				continue;
 			lab.wire[t][d] = (struct wire){0};
-			bgp_closed(lab.site[t], 0, other_end(d), "closed by the peer", lab.now);
+			bgp_closed(lab.site[t], 0, other_end(d), BGP_WHY_RESET,
+				"closed by the peer", lab.now);
 		}
 	}
 	bgp_free(lab.hub);
@@ -472,8 +473,8 @@ static void the_hub_forwards_when_connections_break(void **state)
 	assert_false(said->forwarding[BGP_IPV4] || said->forwarding[BGP_IPV6]);
 	for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++) {
 		lab.wire[0][d] = (struct wire){0};
-		bgp_closed(lab.hub, 0, d, "reset", lab.now);
-		bgp_closed(lab.site[0], 0, d, "reset", lab.now);
+		bgp_closed(lab.hub, 0, d, BGP_WHY_RESET, "reset", lab.now);
+		bgp_closed(lab.site[0], 0, d, BGP_WHY_RESET, "reset", lab.now);
 	}
 	pass(MINUTE);
 	said = &peer_established(lab.site[0]->peers[0])->remote;

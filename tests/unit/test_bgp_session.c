@@ -118,6 +118,7 @@ static void wrong_as_is_refused(void **state)
 	assert_int_equal(lab.hub_state[0].error_subcode, OPEN_BAD_PEER_AS);
 	assert_string_equal(
 		lab.hub_state[0].detail, "OPEN refused: remote AS is 65010, expected 65099");
+	assert_int_equal(lab.hub_state[0].why, BGP_WHY_WRONG_AS);
 	n.remote_as = site_as(0);
 	change(&n);
 	pass(2 * MINUTE);
@@ -135,6 +136,7 @@ static void a_symptom_does_not_hide_the_cause(void **state)
 	pass(3 * MINUTE);
 	assert_string_equal(shown->detail,
 		"OPEN refused: remote AS is 65010, expected 65099; since then: refused");
+	assert_int_equal(shown->why, BGP_WHY_WRONG_AS);
 	assert_int_equal(shown->unanswered_since, 0); /* a refusal is an answer */
 	n.remote_as = site_as(0);
 	change(&n);
@@ -142,11 +144,13 @@ static void a_symptom_does_not_hide_the_cause(void **state)
 	pass(CLOCK_SECOND);
 	assert_string_equal(
 		shown->detail, "the neighbour's configuration was changed; since then: refused");
+	assert_int_equal(shown->why, BGP_WHY_OTHER);
 	assert_int_equal(shown->error_at, 0); /* of an attempt with another configuration */
 	bgp_tunnel_set(lab.hub, 0, false, lab.now);
 	bgp_tunnel_set(lab.hub, 0, true, lab.now);
 	pass(CLOCK_SECOND);
 	assert_string_equal(shown->detail, "refused");
+	assert_int_equal(shown->why, BGP_WHY_RESET);
 	lab.hub_connects = lab.site_connects = true;
 	pass(2 * MINUTE);
 	assert_int_equal(shown->state, FSM_ESTABLISHED);
@@ -172,7 +176,8 @@ static void attempts_without_an_answer_are_known(void **state)
 	}
 	assert_in_range(lab.hub_state[0].unanswered_since, began, began + CLOCK_SECOND);
 	assert_string_equal(lab.hub_state[0].detail, "no connection yet");
-	bgp_closed(lab.hub, 0, BGP_OUTGOING, "refused", lab.now);
+	assert_int_equal(lab.hub_state[0].why, BGP_WHY_UNANSWERED);
+	bgp_closed(lab.hub, 0, BGP_OUTGOING, BGP_WHY_RESET, "refused", lab.now);
 	settle();
 	assert_int_equal(lab.hub_state[0].unanswered_since, 0);
 	n.passive = true;
@@ -187,7 +192,7 @@ static void attempts_without_an_answer_are_known(void **state)
 	assert_int_equal(lab.hub_state[0].unanswered_since, 0);
 	/* It comes to nothing: the hub, which starts none itself, waits again. */
 	lab.now += CLOCK_SECOND;
-	bgp_closed(lab.hub, 0, BGP_INCOMING, "reset", lab.now);
+	bgp_closed(lab.hub, 0, BGP_INCOMING, BGP_WHY_RESET, "reset", lab.now);
 	settle();
 	assert_int_equal(lab.hub_state[0].unanswered_since, lab.now);
 }
@@ -376,8 +381,8 @@ static void a_steady_session_comes_back_soon(void **state)
 		pass(2 * MINUTE);
 		assert_int_equal(hub_sees(0), FSM_ESTABLISHED);
 		lab.wire[0][BGP_OUTGOING].open = false;
-		bgp_closed(lab.hub, 0, BGP_OUTGOING, "cut", lab.now);
-		bgp_closed(lab.site[0], 0, BGP_INCOMING, "cut", lab.now);
+		bgp_closed(lab.hub, 0, BGP_OUTGOING, BGP_WHY_RESET, "cut", lab.now);
+		bgp_closed(lab.site[0], 0, BGP_INCOMING, BGP_WHY_RESET, "cut", lab.now);
 		settle();
 		assert_int_not_equal(hub_sees(0), FSM_ESTABLISHED);
 		pass((CONNECT_RETRY_S + 1) * CLOCK_SECOND);

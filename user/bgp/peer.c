@@ -11,6 +11,7 @@
 static void set_detail(struct bgp_peer *p, const char *format, va_list args)
 {
 	vsnprintf(p->detail, sizeof(p->detail), format, args);
+	p->detail_why = BGP_WHY_OTHER;
 }
 
 void peer_set_cause(struct bgp_peer *p, const char *format, ...)
@@ -21,6 +22,7 @@ void peer_set_cause(struct bgp_peer *p, const char *format, ...)
 	set_detail(p, format, args);
 	va_end(args);
 	memcpy(p->cause, p->detail, sizeof(p->cause));
+	p->cause_why = p->detail_why;
 }
 
 void peer_set_symptom(struct bgp_peer *p, const char *format, ...)
@@ -30,6 +32,13 @@ void peer_set_symptom(struct bgp_peer *p, const char *format, ...)
 	va_start(args, format);
 	set_detail(p, format, args);
 	va_end(args);
+}
+
+void peer_set_why(struct bgp_peer *p, enum bgp_why why)
+{
+	p->detail_why = why;
+	if (!strcmp(p->cause, p->detail))
+		p->cause_why = why;
 }
 
 const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE])
@@ -188,6 +197,7 @@ static void note_established(struct bgp *b, struct bgp_peer *p, const struct bgp
 	if (*v4 || *v6)
 		return;
 	peer_set_cause(p, "no routes are exchanged: both ends offer no address family in common");
+	peer_set_why(p, BGP_WHY_NO_FAMILY);
 	speaker_note(b, p, BGP_NOTE_WARN, "%s", p->detail);
 }
 
@@ -206,6 +216,7 @@ static void establish(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, 
 	p->updated = false;
 	p->notes_left = NOTES_PER_SESSION;
 	p->detail[0] = p->cause[0] = '\0';
+	p->detail_why = p->cause_why = BGP_WHY_OTHER;
 	p->unanswered_since = p->refused_until = 0;
 	p->last_notify = (struct bgp_notify){0};
 	p->rib.identifier = s->remote.identifier;
@@ -393,6 +404,7 @@ static void act(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 		n = notify_make(NOTIFY_HOLD_TIMER, 0);
 		peer_set_cause(p, "hold timer expired: nothing heard for %u s",
 			s->state == FSM_OPEN_SENT ? OPEN_HOLD_S : s->hold_s);
+		peer_set_why(p, BGP_WHY_SILENT);
 		send_notify(b, p, s, &n, event, now);
 		end_session(b, p, s, event, now);
 		return;

@@ -87,6 +87,7 @@ struct bgp_peer {
 	char detail[REASON_TEXT_SIZE]; /* what happened last */
 	char cause
 		[REASON_TEXT_SIZE]; /* why there is no session, where that is known: a symptom leaves it */
+	enum bgp_why detail_why, cause_why; /* of both, in a word */
 };
 
 struct bgp {
@@ -186,6 +187,9 @@ __attribute__((format(printf, 2, 3))) void peer_set_cause(
 	struct bgp_peer *p, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void peer_set_symptom(
 	struct bgp_peer *p, const char *format, ...);
+
+/* What the sentence that was set last is about; BGP_WHY_OTHER, where nobody says so. */
+void peer_set_why(struct bgp_peer *p, enum bgp_why why);
 
 /* Why there is no session, as it is shown. */
 const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE]);

@@ -125,6 +125,8 @@ static void on_open(
 		char text[NOTIFY_TEXT_SIZE];
 
 		peer_set_cause(p, "OPEN refused: %s", notify_format(&s->pending, false, text));
+		if (s->pending.subcode == OPEN_BAD_HOLD_TIME)
+			peer_set_why(p, BGP_WHY_HOLD_TIME);
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
 	}
@@ -135,6 +137,7 @@ static void on_open(
 	if (!open_check(&open, p->rib.conf.remote_as, &s->pending)) {
 		peer_set_cause(p, "OPEN refused: remote AS is %u, expected %u", open.as,
 			p->rib.conf.remote_as);
+		peer_set_why(p, BGP_WHY_WRONG_AS);
 		peer_event(b, p, s, FSM_OPEN_ERROR, now);
 		return;
 	}
@@ -159,6 +162,17 @@ static void format_bad_as(const struct bgp *b, const struct bgp_session *s, char
 		b->config.local_as);
 }
 
+static enum bgp_why why_of(const struct bgp_notify *n)
+{
+	if (n->code == NOTIFY_OPEN && n->subcode == OPEN_BAD_PEER_AS)
+		return BGP_WHY_BAD_AS;
+	if (n->code == NOTIFY_OPEN && n->subcode == OPEN_BAD_HOLD_TIME)
+		return BGP_WHY_HOLD_TIME;
+	if (n->code == NOTIFY_CEASE && n->subcode == CEASE_SHUTDOWN)
+		return BGP_WHY_SHUTDOWN;
+	return BGP_WHY_NOTIFIED;
+}
+
 static void on_notify(
 	struct bgp *b, struct bgp_peer *p, struct bgp_session *s, struct rd body, uint64_t now)
 {
@@ -177,6 +191,7 @@ static void on_notify(
 	else
 		peer_set_cause(
 			p, "NOTIFICATION received: %s%s", notify_format(&n, true, text), more);
+	peer_set_why(p, why_of(&n));
 	speaker_end_event(b, p, s, "%s", p->detail);
 	version = n.code == NOTIFY_OPEN && n.subcode == OPEN_BAD_VERSION;
 	peer_event(b, p, s, version ? FSM_NOTIFY_VERSION : FSM_NOTIFY, now);
@@ -264,6 +279,7 @@ static bool limit_exceeded(
 	peer_set_cause(p,
 		"prefix limit exceeded: %u %s prefixes received, %u allowed; no session for %u s",
 		f->prefixes_in, name, limit, limit_pause_s(b));
+	peer_set_why(p, BGP_WHY_LIMIT);
 	return true;
 }
 

@@ -181,6 +181,8 @@ static void show_attempt(struct bgp_peer *p)
 				    "does not, and what is not signed with it is dropped");
 	else
 		peer_set_symptom(p, "%s", no_connection);
+	if (!p->rib.conf.is_static)
+		peer_set_why(p, BGP_WHY_UNANSWERED);
 }
 
 static void start_soon(struct bgp *b, struct bgp_peer *p, uint64_t now)
@@ -359,6 +361,7 @@ void bgp_path_down(struct bgp *b, uint32_t tunnel, const char *why, uint64_t now
 	if (!p || !peer_established(p))
 		return;
 	peer_set_cause(p, "BFD: %s", why);
+	peer_set_why(p, BGP_WHY_BFD);
 	peer_stop(b, p, &n, now);
 	/* No fault of the peer's: no growing pause. */
 	p->backoff_s = 0;
@@ -457,8 +460,8 @@ void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction,
 	peer_event(b, p, s, FSM_TCP_OPEN, now);
 }
 
-void bgp_closed(
-	struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const char *why, uint64_t now)
+void bgp_closed(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, enum bgp_why what,
+	const char *why, uint64_t now)
 {
 	struct bgp_peer *p;
 	struct bgp_session *s = find_session(b, tunnel, direction, &p);
@@ -471,6 +474,8 @@ void bgp_closed(
 		peer_set_cause(p, "%s", why);
 	else if (!peer_established(p))
 		peer_set_symptom(p, "%s", why);
+	if (s->state == FSM_ESTABLISHED || !peer_established(p))
+		peer_set_why(p, what);
 	peer_event(b, p, s, FSM_TCP_FAILED, now);
 }
 

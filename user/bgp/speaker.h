@@ -43,6 +43,24 @@ enum bgp_note_level {
 	BGP_NOTE_WARN,
 };
 
+/* What ended a session, or keeps it from coming up, where it is one of these; else only the sentence tells. */
+enum bgp_why {
+	BGP_WHY_OTHER,
+	BGP_WHY_UNANSWERED, /* nothing has come of an attempt yet */
+	BGP_WHY_REFUSED,    /* the peer's TCP port is closed */
+	BGP_WHY_RESET,      /* the peer reset the connection, or closed it */
+	BGP_WHY_WRONG_AS,   /* the peer's OPEN has another AS than it should */
+	BGP_WHY_BAD_AS,     /* the peer expects another AS of the hub (RFC 4271 6.2) */
+	BGP_WHY_HOLD_TIME,  /* one end refused the hold time of the other */
+	BGP_WHY_SHUTDOWN,   /* the peer was shut down by its operator (RFC 9003) */
+	BGP_WHY_NOTIFIED,   /* the peer sent another NOTIFICATION */
+	BGP_WHY_SILENT,     /* the hold time passed */
+	BGP_WHY_LIMIT,      /* too many prefixes */
+	BGP_WHY_BFD,
+	BGP_WHY_NO_FAMILY, /* it stands, and no routes are exchanged */
+	BGP_WHYS,
+};
+
 /* What was wrong with the UPDATEs of a neighbour, since it was configured. */
 struct bgp_counts {
 	uint32_t discarded;   /* attributes left out (RFC 7606) */
@@ -63,6 +81,7 @@ struct bgp_effect_state {
 	uint64_t error_at;                    /* when that was; 0: there was none */
 	uint64_t refused_until;               /* nobody is let in before; 0, or past: not so */
 	uint64_t unanswered_since; /* nothing has come of attempts since then; 0: something has */
+	enum bgp_why why;          /* of the first sentence in it */
 	char detail[BGP_DETAIL_SIZE];
 };
 
@@ -182,8 +201,8 @@ bool bgp_may_accept(const struct bgp *b, const struct ip_addr *local, const stru
 void bgp_connected(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, uint64_t now);
 
 /* It failed, or the other end closed it, which `why` says; the caller has closed its socket. */
-void bgp_closed(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const char *why,
-	uint64_t now);
+void bgp_closed(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, enum bgp_why what,
+	const char *why, uint64_t now);
 
 /* Bytes came in. */
 void bgp_receive(struct bgp *b, uint32_t tunnel, enum bgp_direction direction, const uint8_t *bytes,

@@ -336,6 +336,7 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 		.error_at = p->last_notify.code ? p->last_notify_at : 0,
 		.refused_until = p->refused_until,
 		.unanswered_since = p->unanswered_since,
+		.why = p->cause[0] ? p->cause_why : p->detail_why,
 		.state = FSM_IDLE,
 		.counts = p->counts};
 
@@ -364,7 +365,7 @@ static void report_state(struct bgp *b, struct bgp_peer *p, uint64_t now)
 	bool state = s.state != p->shown.state || s.error_code != p->shown.error_code ||
 		     s.error_subcode != p->shown.error_subcode || s.error_at != p->shown.error_at ||
 		     s.refused_until != p->shown.refused_until ||
-		     s.unanswered_since != p->shown.unanswered_since ||
+		     s.unanswered_since != p->shown.unanswered_since || s.why != p->shown.why ||
 		     strcmp(s.detail, p->shown.detail) != 0;
 	bool counts = s.prefixes_in != p->shown.prefixes_in ||
 		      s.prefixes_out != p->shown.prefixes_out ||

@@ -128,6 +128,7 @@ struct imsg_bgp_state {
 	uint64_t established_wall_ns; /* 0: it is not; hub fills it in */
 	/* See struct bgp_effect_state. CLOCK_MONOTONIC */
 	uint64_t error_at_ns, refused_until_ns, unanswered_since_ns;
+	uint32_t why; /* enum bgp_why */
 	char detail[BGP_DETAIL_SIZE];
 };
 

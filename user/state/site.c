@@ -6,6 +6,7 @@
 #include "state/stats_fields.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MD5_SAID_FOR (60 * CLOCK_SECOND) /* shown, and not said again */
 
@@ -105,6 +106,46 @@ uint64_t site_cap(const struct site *site)
 	bool both = site->conf.site_class == SITE_GATEWAY && site->conf.tunnels[1].configured;
 
 	return (both ? TUNNELS_PER_SITE : 1) * site->conf.rate;
+}
+
+/* Whether none of the prefixes in a text lets the address through; one that is no prefix may, or one that was cut off. */
+static bool leaves_out(const char *selectors, const struct ip_addr *a)
+{
+	const char *at = selectors;
+
+	if (strlen(selectors) >= SELECTORS_TEXT_SIZE - 1)
+		return false;
+	while (*at) {
+		size_t n = strcspn(at, ",");
+		char one[PREFIX_STR_SIZE] = "";
+		struct ip_prefix p, host = prefix_make(a, addr_bits(a));
+
+		if (n < sizeof(one))
+			memcpy(one, at, n);
+		if (!prefix_parse(one, &p) || prefix_covers(&p, &host))
+			return false;
+		at += n;
+		at += strspn(at, ", ");
+	}
+	return selectors[0] != '\0';
+}
+
+const char *tunnel_left_out(
+	const struct site *site, unsigned int t, struct ip_addr *end, bool *of_device)
+{
+	const struct tunnel_conf *conf = &site->conf.tunnels[t];
+	const struct ip_prefix *block =
+		site->conf.bgp_family == AF_INET6 ? &conf->inside6 : &conf->inside;
+	const struct tunnel_sa *sa = tunnel_sa_in_use(&site->tunnels[t]);
+
+	if (!sa)
+		return NULL;
+	*end = config_inside_hub(block);
+	*of_device = !leaves_out(sa->local_ts, end);
+	if (!*of_device)
+		return sa->local_ts;
+	*end = config_inside_site(block);
+	return leaves_out(sa->remote_ts, end) ? sa->remote_ts : NULL;
 }
 
 void tunnel_session_stands(struct site_tunnel *t, uint64_t now)

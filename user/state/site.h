@@ -16,10 +16,18 @@
 #include "sluice/abi.h"
 #include "state/event_ring.h"
 #include "state/history.h"
+#include "state/refusals.h"
 
-#define SITE_SLOTS       SLUICE_MAX_SITES
-#define SAS_PER_TUNNEL   SLUICE_SA_SLOTS_PER_TUNNEL
-#define TUNNEL_MD5_KINDS 3 /* of segments that the kernel drops */
+#define SITE_SLOTS     SLUICE_MAX_SITES
+#define SAS_PER_TUNNEL SLUICE_SA_SLOTS_PER_TUNNEL
+
+/* Segments that the kernel drops. */
+enum tunnel_md5 {
+	TUNNEL_MD5_MISSING,    /* the device does not sign */
+	TUNNEL_MD5_WRONG,      /* it signs with another password */
+	TUNNEL_MD5_UNEXPECTED, /* it signs, and the site has no password here */
+	TUNNEL_MD5_KINDS,
+};
 
 /* What ike said last of a tunnel. */
 struct tunnel_ike {
@@ -67,6 +75,8 @@ struct tunnel_bgp {
 	uint8_t error_code, error_subcode;    /* of the last NOTIFICATION, either way */
 	struct bgp_counts counts;
 	uint64_t established_wall_ns; /* 0: it is not */
+	uint64_t turned_wall_ns;      /* when it came up or ended last; 0: it did neither */
+	enum bgp_why why;             /* of the first sentence in detail */
 	/* See struct bgp_effect_state. CLOCK_MONOTONIC */
 	uint64_t error_at_ns, refused_until_ns, unanswered_since_ns;
 	char detail[BGP_DETAIL_SIZE];
@@ -114,11 +124,13 @@ struct site_tunnel {
 	/* The peer's address when it opened: IKE went there and back, where a peer merely moves to
 	 * anybody may send from. */
 	struct ip_addr came_from;
-	uint64_t since_wall_ns; /* of the present phase */
+	uint64_t since_wall_ns;  /* of the present phase */
+	uint64_t turned_wall_ns; /* when it came up last, or ceased to be; else when it began */
 	struct tunnel_ike ike;
 	struct ip_endpoint
-		last_peer; /* where its device was when it had an SA last; family 0: never */
-	uint64_t refusals; /* by ike, of who had not been authenticated */
+		last_peer;       /* where its device was when it had an SA last; family 0: never */
+	uint64_t refusals;       /* by ike, of who had not been authenticated */
+	struct refusals refused; /* what ike has noted last of what failed */
 	uint32_t sa_count;
 	struct tunnel_sa sas[SAS_PER_TUNNEL];
 	struct tunnel_path path; /* zero: data has said nothing */
@@ -134,6 +146,7 @@ struct site_tunnel {
 		half_open_since_ns; /* its SYN was answered in vain: seen last, and since when */
 	uint64_t md5_at_ns;         /* when its segments seemed to be signed wrongly; 0: never */
 	uint64_t md5_told_ns[TUNNEL_MD5_KINDS]; /* when each kind was told last */
+	enum tunnel_md5 md5_kind;
 	char md5_text[REASON_TEXT_SIZE];
 	struct ip_addr
 		wrong_source; /* the last one that is not the site's; family 0: there was none */
@@ -199,6 +212,13 @@ struct site_rates site_rates_now(const struct site *site, enum sluice_direction 
 
 /* Bits per second that a site may have in all: of a gateway, by all its tunnels. */
 uint64_t site_cap(const struct site *site);
+
+/*
+ * The selectors of the pair in use that leave out an inside address of the session, and which one: BGP passes through the
+ * SAs as all else does, or does not. NULL: neither is left out, as far as the text of the selectors shows.
+ */
+const char *tunnel_left_out(
+	const struct site *site, unsigned int t, struct ip_addr *end, bool *of_device);
 
 /* A session stands: what was in its way before is over. */
 void tunnel_session_stands(struct site_tunnel *t, uint64_t now);

@@ -51,50 +51,19 @@ static void way_out(
 			m->config->concentrator.endpoints[t].device);
 }
 
-/* Whether none of the prefixes in a text lets the address through; one that is no prefix may, or one that was cut off. */
-static bool leaves_out(const char *selectors, const struct ip_addr *a)
-{
-	const char *at = selectors;
-
-	if (strlen(selectors) >= SELECTORS_TEXT_SIZE - 1)
-		return false;
-	while (*at) {
-		size_t n = strcspn(at, ",");
-		char one[PREFIX_STR_SIZE] = "";
-		struct ip_prefix p, host = prefix_make(a, addr_bits(a));
-
-		if (n < sizeof(one))
-			memcpy(one, at, n);
-		if (!prefix_parse(one, &p) || prefix_covers(&p, &host))
-			return false;
-		at += n;
-		at += strspn(at, ", ");
-	}
-	return selectors[0] != '\0';
-}
-
-/* BGP passes through the SAs as all else does, or does not. */
 static void selectors(const struct site *site, unsigned int t, char text[VIEW_WHY_SIZE])
 {
-	const struct tunnel_conf *conf = &site->conf.tunnels[t];
-	const struct ip_prefix *block =
-		site->conf.bgp_family == AF_INET6 ? &conf->inside6 : &conf->inside;
-	struct ip_addr ends[] = {config_inside_hub(block), config_inside_site(block)};
-	const struct site_tunnel *state = &site->tunnels[t];
 	char a[ADDR_STR_SIZE];
+	struct ip_addr end;
+	bool of_device;
+	const char *left_out = tunnel_left_out(site, t, &end, &of_device);
 
-	for (uint32_t i = 0; i < state->sa_count; i++) {
-		const struct tunnel_sa *sa = &state->sas[i];
-		const char *const of[] = {sa->local_ts, sa->remote_ts};
-
-		for (int k = 0; sa->in_use && k < 2; k++) {
-			if (leaves_out(of[k], &ends[k]))
-				add(text,
-					"the negotiated selectors (%s) leave out %s, the %s inside "
-					"address: BGP cannot pass",
-					of[k], addr_format(&ends[k], a), k ? "device's" : "hub's");
-		}
-	}
+	if (left_out)
+		add(text,
+			"the negotiated selectors (%s) leave out %s, the %s inside address: BGP "
+			"cannot "
+			"pass",
+			left_out, addr_format(&end, a), of_device ? "device's" : "hub's");
 }
 
 const char *view_bgp_why(

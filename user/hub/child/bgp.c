@@ -29,12 +29,13 @@ static void on_state(void *context, struct imsg *message)
 	const struct imsg_bgp_state *m = message->payload;
 	struct site_tunnel *t = site_tunnel_find(&h->model, m->tunnel);
 	bool is_up = m->state == BGP_ESTABLISHED, was_up;
-	uint64_t since;
+	uint64_t since, turned;
 
 	if (!t)
 		return;
 	was_up = t->bgp.state == BGP_ESTABLISHED;
 	since = t->bgp.established_wall_ns;
+	turned = t->bgp.turned_wall_ns;
 	if (is_up != was_up)
 		log_info("site %s tunnel %u: BGP %s%s%s",
 			site_of_tunnel(&h->model, m->tunnel)->conf.name,
@@ -54,6 +55,8 @@ static void on_state(void *context, struct imsg *message)
 		.error_at_ns = m->error_at_ns,
 		.refused_until_ns = m->refused_until_ns,
 		.unanswered_since_ns = m->unanswered_since_ns,
+		.why = (enum bgp_why)m->why,
+		.turned_wall_ns = is_up == was_up ? turned : clock_wall(),
 		.established_wall_ns = !is_up  ? 0
 				       : since ? since
 					       : clock_wall()};
@@ -222,6 +225,7 @@ static void on_answer(void *context, struct imsg *m)
 
 static const struct imsg_field state_fields[] = {
 	IMSG_ENUM(struct imsg_bgp_state, state, BGP_ESTABLISHED + 1),
+	IMSG_ENUM(struct imsg_bgp_state, why, BGP_WHYS),
 	IMSG_BOOL(struct imsg_bgp_state, out_limited),
 	IMSG_TEXT(struct imsg_bgp_state, detail),
 	{0},

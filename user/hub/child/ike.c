@@ -25,6 +25,8 @@ static void on_tunnel_state(void *context, struct imsg *message)
 	if (!t)
 		return;
 	was = t->ike;
+	if ((was.phase == TUNNEL_UP) != (m->phase == TUNNEL_UP))
+		t->turned_wall_ns = clock_wall();
 	if (t->ike.phase != m->phase || m->afresh) {
 		t->since_wall_ns = clock_wall();
 		log_info("site %s tunnel %u: %s, peer %s%s%s%s%s",
@@ -74,6 +76,8 @@ static void on_tunnel_event(void *context, struct imsg *message)
 	if (!site)
 		return;
 	site->tunnels[m->tunnel % TUNNELS_PER_SITE].refusals += m->refusal != 0;
+	refusals_take(&site->tunnels[m->tunnel % TUNNELS_PER_SITE].refused, m->code, m->detail,
+		&m->peer, clock_wall());
 	event = json_pack("{s:s, s:i, s:b, s:b, s:s, s:s, s:s, s:s}", "site", site->conf.name,
 		"tunnel", (int)(m->tunnel % TUNNELS_PER_SITE), "dpd_enabled", m->dpd_enabled,
 		"nat_t_detected", m->nat_detected, "ike_phase1_state", states[m->phase1],

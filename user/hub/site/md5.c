@@ -59,6 +59,7 @@ static void say(struct hub *h, struct site *site, unsigned int t, unsigned int k
 	struct site_tunnel *state = &site->tunnels[t];
 
 	state->md5_at_ns = now;
+	state->md5_kind = (enum tunnel_md5)kind;
 	if (waiting == 1)
 		snprintf(state->md5_text, sizeof(state->md5_text),
 			"BGP segments %s (%s), perhaps of this session: the host counts those of "

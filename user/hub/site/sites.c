@@ -66,7 +66,7 @@ static void start_tunnel(struct hub *h, struct site *site, unsigned int t)
 	state->admin_down = admin_down;
 	state->draining = draining;
 	state->undrain = undrain;
-	state->since_wall_ns = clock_wall();
+	state->since_wall_ns = state->turned_wall_ns = clock_wall();
 	snprintf(state->ike.detail, sizeof(state->ike.detail), "%s",
 		tunnel_awaits(&site->conf.tunnels[t]));
 	maps_tunnel_stats(h->maps, tunnel, &state->base);

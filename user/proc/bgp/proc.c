@@ -68,6 +68,7 @@ static void report_state(struct proc_bgp *p, const struct bgp_effect *e)
 		.error_at_ns = e->state.error_at,
 		.refused_until_ns = e->state.refused_until,
 		.unanswered_since_ns = e->state.unanswered_since,
+		.why = e->state.why,
 		.counts = e->state.counts};
 
 	memcpy(m.detail, e->state.detail, sizeof(m.detail));

@@ -58,20 +58,21 @@ static void connection_free(struct connection *c)
 	free(c);
 }
 
-static void connection_lost(struct connection *c, const char *why)
+static void connection_lost(struct connection *c, enum bgp_why what, const char *why)
 {
 	struct proc_bgp *p = c->proc;
 	uint32_t tunnel = c->tunnel;
 	enum bgp_direction direction = c->direction;
 
 	connection_free(c);
-	bgp_closed(p->bgp, tunnel, direction, why, clock_now());
+	bgp_closed(p->bgp, tunnel, direction, what, why, clock_now());
 	bgp_schedule_turn(p);
 }
 
 /* For people: what it means that a connection has failed. */
 static void connection_failed(struct connection *c, int error)
 {
+	enum bgp_why what = BGP_WHY_OTHER;
 	char why[REASON_TEXT_SIZE];
 
 	if (error == ECONNREFUSED && c->connecting)
@@ -82,7 +83,11 @@ static void connection_failed(struct connection *c, int error)
 		snprintf(why, sizeof(why), "the device has reset the connection");
 	else
 		snprintf(why, sizeof(why), "connection: %s", strerror(error));
-	connection_lost(c, why);
+	if (error == ECONNREFUSED && c->connecting)
+		what = BGP_WHY_REFUSED;
+	else if (error == ECONNRESET)
+		what = BGP_WHY_RESET;
+	connection_lost(c, what, why);
 }
 
 /* Writes what waits. False: the connection is gone, and with it c. */
@@ -150,7 +155,7 @@ static void on_connection_readable(int fd, short what, void *arg)
 		return;
 	}
 	if (!n) {
-		connection_lost(c, "the device has closed the connection");
+		connection_lost(c, BGP_WHY_RESET, "the device has closed the connection");
 		return;
 	}
 	bgp_receive(p->bgp, c->tunnel, c->direction, buffer, (size_t)n, clock_now());
@@ -257,7 +262,7 @@ void bgp_tcp_connect(struct proc_bgp *p, const struct bgp_effect *e)
 		char why[REASON_TEXT_SIZE];
 
 		snprintf(why, sizeof(why), "connection: %s", strerror(errno));
-		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, why, clock_now());
+		bgp_closed(p->bgp, e->tunnel, BGP_OUTGOING, BGP_WHY_OTHER, why, clock_now());
 		return;
 	}
 	c = connection_new(p, e->tunnel, BGP_OUTGOING, fd);
@@ -289,8 +294,8 @@ static void take_connection(struct proc_bgp *p, int own_fd, const struct sockadd
 	old = connection_find(p, tunnel, BGP_INCOMING);
 	if (old) { /* the peer has given that one up, or it would not come again */
 		connection_free(old);
-		bgp_closed(
-			p->bgp, tunnel, BGP_INCOMING, "the device has connected anew", clock_now());
+		bgp_closed(p->bgp, tunnel, BGP_INCOMING, BGP_WHY_OTHER,
+			"the device has connected anew", clock_now());
 	}
 	set_options(own_fd, bgp_neighbor_get(p->bgp, tunnel));
 	c = connection_new(p, tunnel, BGP_INCOMING, own_fd);
