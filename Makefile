@@ -26,7 +26,7 @@ CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(PACKAGE_CFLAGS)
 LDFLAGS  += $(LINK_$(VARIANT))
 LIBS     := $(shell pkg-config --libs $(PACKAGES)) -lIPSec_MB -lpthread
 
-LAYERS   := base crypto audit esp ike bgp config dataplane ipc proc state plan store view hub
+LAYERS   := base crypto audit esp ike bgp config dataplane ipc proc state plan doctor store view hub
 LIB_SRC  := $(filter-out user/hub/main.c,$(sort $(foreach l,$(LAYERS),$(shell find user/$(l) -name '*.c' 2>/dev/null))))
 LIB_OBJ  := $(LIB_SRC:%.c=$(OUT)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
