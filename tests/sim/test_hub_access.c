@@ -151,6 +151,31 @@ static void each_verb_by_each_role(void **state)
 
 /* ---- what is of others ---- */
 
+/* Watch is asked for what a site had in its group, unless all is for whoever asks. */
+static void a_site_had_other_groups_before(void **state)
+{
+	const struct imsg_api_request r = {.verb = API_REPORT, .since_s = 30 * 86400, .tunnel = -1};
+	const struct imsg_watch_sum_query *q;
+	const struct watch_site *sites;
+
+	(void)state;
+	is_of("tty");
+	assert_null(asks(r));
+	q = world_told(PROCESS_WATCH, IMSG_WATCH_SUM_QUERY, -1);
+	assert_non_null(q);
+	sites = (const void *)(q + 1);
+	assert_true(q->of_group);
+	assert_int_equal(q->sites, 1);
+	assert_string_equal(sites[0].name, "one");
+	assert_string_equal(sites[0].group, "north");
+	is_root();
+	assert_null(asks(r));
+	q = world_told(PROCESS_WATCH, IMSG_WATCH_SUM_QUERY, -1);
+	assert_non_null(q);
+	assert_false(q->of_group);
+	assert_int_equal(q->sites, 3);
+}
+
 /* Whether any text of a document has that part. */
 static bool has(const char *text, const char *part)
 {
@@ -762,6 +787,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		HUB_TEST(each_verb_by_each_role),
+		HUB_TEST(a_site_had_other_groups_before),
 		HUB_TEST(no_other_site_is_seen),
 		HUB_TEST(paths_of_others_are_left_out),
 		HUB_TEST(what_happened_to_others_is_left_out),

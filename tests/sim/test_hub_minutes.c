@@ -77,6 +77,7 @@ static void a_minute_is_told_when_it_is_over(void **state)
 	assert_int_equal(m->sample.v[SAMPLE_WORST_AT], wall_s + 30);
 	assert_int_equal(m->sample.v[SAMPLE_UP], 0);
 	assert_int_equal(m->sample.v[SAMPLE_UP + 1], 60);
+	assert_int_equal(m->sample.covered_s, 60);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_BYTES, 1, SLUICE_IN)], 700);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_PACKETS, 1, SLUICE_IN)], 7);
 	m = told("");
@@ -89,6 +90,48 @@ static void a_minute_is_told_when_it_is_over(void **state)
 	assert_int_equal(m->sample.at_s, wall_s + 60);
 	assert_int_equal(m->sample.v[SAMPLE_DELIVERED], 1000);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_BYTES, 1, SLUICE_IN)], 0);
+}
+
+/* Whoever may see the new group has not to see what was before. */
+static void a_group_begins_anew(void **state)
+{
+	struct site *one = world_site("one");
+	struct site_conf conf = one->conf;
+	const struct imsg_watch_sample *m;
+	struct traffic *in = &fake.tunnel_stats[tunnel_number(one, 0)].in;
+
+	(void)state;
+	watch_opens();
+	for (uint64_t i = 0; i < 20; i++)
+		second(wall_s + i, one->slot, 1000, 0);
+	*in = (struct traffic){7, 700};
+	strcpy(conf.group, "other");
+	hub_site_change(world.hub, one, &conf);
+	assert_int_equal(history_since(one->history, SLUICE_IN, 0, clock_now()).offered, 0);
+	assert_int_equal(site_counted(one, SLUICE_IN).offered.bytes, 0);
+	assert_int_equal(tunnel_counted(one, 0).in.bytes, 0);
+	world_forget();
+	for (uint64_t i = 20; i < 60; i++)
+		second(wall_s + i, one->slot, 10, 0);
+	*in = (struct traffic){8, 701};
+	second(wall_s + 60, one->slot, 0, 0);
+	m = told("one");
+	assert_string_equal(m->group, "other");
+	assert_int_equal(m->sample.at_s, wall_s);
+	assert_int_equal(m->sample.covered_s, 40);
+	assert_int_equal(m->sample.v[SAMPLE_OFFERED], 40 * 10);
+	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_BYTES, 0, SLUICE_IN)], 1);
+	m = NULL;
+	for (size_t i = 0; !m && i < world.heard_count; i++) {
+		if (world.heard[i].type == IMSG_SAMPLE)
+			m = world.heard[i].payload;
+	}
+	assert_non_null(m);
+	assert_string_equal(m->site, "one");
+	assert_string_equal(m->group, "");
+	assert_int_equal(m->sample.at_s, wall_s);
+	assert_int_equal(m->sample.covered_s, 20);
+	assert_int_equal(m->sample.v[SAMPLE_OFFERED], 20 * 1000);
 }
 
 static void minutes_wait_for_watch(void **state)
@@ -231,6 +274,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		MINUTE_TEST(a_minute_is_told_when_it_is_over),
+		MINUTE_TEST(a_group_begins_anew),
 		MINUTE_TEST(minutes_wait_for_watch),
 		MINUTE_TEST(a_long_report_is_watchs),
 		MINUTE_TEST(a_graph_has_its_points),

@@ -16,7 +16,7 @@ static uint8_t bytes[SAMPLE_PACK_SIZE];
 
 static void fill(struct sample *s, uint64_t at_s, unsigned int seed)
 {
-	*s = (struct sample){.at_s = at_s};
+	*s = (struct sample){.at_s = at_s, .covered_s = seed % 2 ? 60 : seed};
 	for (int f = 0; f < SAMPLE_FIELDS; f++)
 		s->v[f] = rand_r(&seed) % 3 ? (uint64_t)rand_r(&seed) << rand_r(&seed) % 30 : 0;
 	for (int d = 0; d < 2; d++)
@@ -67,7 +67,7 @@ static void what_is_packed_is_unpacked(void **state)
 /* A quiet site takes next to nothing. */
 static void a_quiet_hour_is_short(void **state)
 {
-	struct sample s = {.v = {[SAMPLE_UP] = 60, [SAMPLE_UP + 1] = 60}};
+	struct sample s = {.covered_s = 60, .v = {[SAMPLE_UP] = 60, [SAMPLE_UP + 1] = 60}};
 
 	(void)state;
 	begin();
@@ -101,7 +101,7 @@ static void what_is_no_pack_is_refused(void **state)
 		unsigned int r = seed;
 		size_t n = 1 + rand_r(&r) % 200;
 
-		bytes[0] = 1;
+		bytes[0] = 2;
 		for (size_t i = 1; i < n; i++)
 			bytes[i] = (uint8_t)(rand_r(&r) % 3 ? rand_r(&r) % 60 : rand_r(&r));
 		(void)sample_pack_read(&got, bytes, n);
@@ -113,6 +113,8 @@ static void a_sum_has_the_worst_second(void **state)
 	struct sample sum = {0}, a = {0}, b = {0}, none = {0};
 
 	(void)state;
+	a.covered_s = 60;
+	b.covered_s = 7;
 	a.v[SAMPLE_OFFERED] = 10;
 	a.v[SAMPLE_WORST_AT] = 1000;
 	a.v[SAMPLE_WORST + 1] = 500; /* nothing was dropped */
@@ -126,6 +128,7 @@ static void a_sum_has_the_worst_second(void **state)
 	assert_int_equal(sum.v[SAMPLE_WORST_AT], 1000);
 	sample_add(&sum, &b);
 	sample_add(&sum, &a);
+	assert_int_equal(sum.covered_s, 127);
 	assert_int_equal(sum.v[SAMPLE_OFFERED], 25);
 	assert_int_equal(sum.v[SAMPLE_WORST_AT], 2000);
 	assert_int_equal(sum.v[SAMPLE_WORST + 1], 100);

@@ -46,7 +46,7 @@ static int teardown(void **state)
 /* What a site has in that minute. */
 static struct imsg_watch_sample minute(const char *site, uint64_t at_s)
 {
-	struct imsg_watch_sample m = {.sample.at_s = at_s};
+	struct imsg_watch_sample m = {.group = "of", .sample = {.at_s = at_s, .covered_s = 60}};
 	uint64_t n = at_s / 60 % 977;
 
 	snprintf(m.site, sizeof(m.site), "%s", site);
@@ -84,12 +84,22 @@ static struct imsg_watch_sum sum_of(
 {
 	const struct imsg_watch_sum_query q = {
 		.id = 1, .from_s = from_s, .to_s = to_s, .points = 24};
+	struct watch_site of = {.group = "another"};
 	struct imsg_watch_sum sum;
 	char why[STORE_WHY_SIZE];
 
-	if (!store_sum(lab.store, &q, site, now_s, &sum, &points, why))
+	strcpy(of.name, site);
+	if (!store_sum(lab.store, &q, &of, now_s, &sum, &points, why))
 		fail_msg("%s", why);
 	return sum;
+}
+
+static void write_one(const struct imsg_watch_sample *m)
+{
+	char why[STORE_WHY_SIZE];
+
+	if (!store_samples(lab.store, m, 1, why))
+		fail_msg("%s", why);
 }
 
 /* By minutes, by fives, by hours, with what is not summed up yet: it is always the same. */
@@ -158,7 +168,7 @@ static void old_ones_go(void **state)
 	write_minutes("gone", BEGIN, BEGIN + 30 * DAY, 3600);
 	sum = sum_of("one", BEGIN, to, to);
 	assert_int_equal(sum.step_s, 3600);
-	assert_in_range(sum.covered_s / DAY, 455, 459);
+	assert_in_range(sum.covered_s / (24 * 60), 455, 459);
 	sum = sum_of("one", to - 60ull * DAY, to, to);
 	assert_int_equal(sum.step_s, 300);
 	sum = sum_of("one", to - 14ull * DAY, to, to);
@@ -170,7 +180,131 @@ static void old_ones_go(void **state)
 	assert_int_equal(sum_of("gone", BEGIN, BEGIN + 30 * DAY, BEGIN + 60 * DAY).step_s, 300);
 	store_expire_samples(lab.store, to);
 	assert_int_equal(sum_of("gone", BEGIN, BEGIN + 30 * DAY, BEGIN + 60 * DAY).covered_s, 0);
-	assert_in_range(sum_of("one", BEGIN, to, to).covered_s / DAY, 455, 459);
+	assert_in_range(sum_of("one", BEGIN, to, to).covered_s / (24 * 60), 455, 459);
+}
+
+/* The hub was not there for 40 minutes, and but half of the one before: it is the same by minutes, by fives and by hours. */
+static void what_is_not_covered_counts_for_nothing(void **state)
+{
+	const uint64_t to = BEGIN + 6 * 3600;
+	struct imsg_watch_sum minutes, fives, hours;
+	struct imsg_watch_sample half = minute("one", BEGIN + 3600 + 600);
+
+	(void)state;
+	half.sample.covered_s = half.sample.v[SAMPLE_UP] = 30;
+	write_minutes("one", BEGIN, BEGIN + 3600 + 600, 60);
+	write_one(&half);
+	write_minutes("one", BEGIN + 3600 + 3000, to, 60);
+	minutes = sum_of("one", BEGIN, to, to);
+	fives = sum_of("one", BEGIN, to, BEGIN + 20 * DAY);
+	hours = sum_of("one", BEGIN, to, BEGIN + 100 * DAY);
+	assert_int_equal(hours.step_s, 3600);
+	assert_int_equal(minutes.covered_s, 6 * 3600 - 40 * 60 + 30);
+	assert_int_equal(fives.covered_s, minutes.covered_s);
+	assert_int_equal(hours.covered_s, minutes.covered_s);
+	assert_int_equal(hours.sum.v[SAMPLE_UP], hours.covered_s);
+	/* An hour that is there by a third is not so much slower. */
+	hours = sum_of("one", BEGIN + 3600, BEGIN + 7200, BEGIN + 100 * DAY);
+	assert_int_equal(hours.covered_s, 3600 - 40 * 60 + 30);
+	assert_int_equal(hours.kbps[0][WATCH_MEDIAN],
+		hours.sum.v[SAMPLE_DELIVERED] * 8 / 1000 / hours.covered_s);
+	assert_int_equal(hours.worst[0].covered_s, hours.covered_s);
+}
+
+/* Ten hours, and the minutes of this one, in which nothing went: they are not the most of the time. */
+static void a_minute_weighs_less_than_an_hour(void **state)
+{
+	const uint64_t to = BEGIN + 10 * 3600 + 55 * 60;
+	struct imsg_watch_sum sum;
+
+	(void)state;
+	for (uint64_t at = BEGIN; at < to; at += 60) {
+		struct imsg_watch_sample m = minute("one", at);
+
+		m.sample.v[SAMPLE_DELIVERED] = at < BEGIN + 10 * 3600 ? 7500 * 100 : 0;
+		write_one(&m);
+	}
+	sum = sum_of("one", BEGIN, to, BEGIN + 100 * DAY);
+	assert_int_equal(sum.step_s, 3600);
+	assert_int_equal(sum.kbps[0][WATCH_MEDIAN], 100);
+	/* Of two, the greater is what 99 of 100 are not above. */
+	sum = sum_of("one", BEGIN + 10 * 3600 - 60, BEGIN + 10 * 3600 + 60, to);
+	assert_int_equal(sum.kbps[0][WATCH_MEDIAN], 0);
+	assert_int_equal(sum.kbps[0][WATCH_P99], 100);
+}
+
+static uint64_t covered_in_group(const char *group, uint64_t from_s, uint64_t to_s, uint64_t now_s)
+{
+	const struct imsg_watch_sum_query q = {
+		.id = 1, .of_group = true, .from_s = from_s, .to_s = to_s};
+	struct watch_site of = {.name = "one"};
+	struct imsg_watch_sum sum;
+	char why[STORE_WHY_SIZE];
+
+	strcpy(of.group, group);
+	assert_true(store_sum(lab.store, &q, &of, now_s, &sum, NULL, why));
+	return sum.covered_s;
+}
+
+/* A site that has come into another group, or another customer's of the same name, has its own time only. */
+static void a_group_has_its_own(void **state)
+{
+	const uint64_t change = BEGIN + 3 * 3600 + 25 * 60, to = BEGIN + 6 * 3600 + 60;
+
+	(void)state;
+	for (uint64_t at = BEGIN; at < to; at += 60) {
+		struct imsg_watch_sample m = minute("one", at);
+
+		strcpy(m.group, at < change ? "a" : "b");
+		write_one(&m);
+	}
+	for (uint64_t now = to; now < BEGIN + 101 * DAY; now += 20 * DAY) {
+		assert_int_equal(covered_in_group("a", BEGIN, to, now), change - BEGIN);
+		assert_int_equal(covered_in_group("b", BEGIN, to, now), to - change);
+		assert_int_equal(covered_in_group("", BEGIN, to, now), 0);
+		assert_int_equal(sum_of("one", BEGIN, to, now).covered_s, to - BEGIN);
+	}
+}
+
+/* A clock that is set back by seconds comes to the same minute twice, also to one of an hour that was over. */
+static void a_clock_that_is_set_back_loses_nothing(void **state)
+{
+	struct imsg_watch_sample part = minute("one", BEGIN + 3600 - 60);
+	const uint64_t to = BEGIN + 3 * 3600 + 60;
+
+	(void)state;
+	write_minutes("one", BEGIN, BEGIN + 3600, 60);
+	part.sample = (struct sample){.at_s = BEGIN + 3600, .covered_s = 10};
+	part.sample.v[SAMPLE_OFFERED] = 100;
+	write_one(&part);
+	part.sample = (struct sample){.at_s = BEGIN + 3600 - 60, .covered_s = 15};
+	part.sample.v[SAMPLE_OFFERED] = 200;
+	write_one(&part);
+	assert_int_equal(sum_of("one", BEGIN, to, to).covered_s, 3600 + 25);
+	assert_int_equal(
+		sum_of("one", BEGIN, BEGIN + 3600, BEGIN + 100 * DAY).covered_s, 3600 + 15);
+	write_minutes("one", BEGIN + 3600, to, 60);
+	assert_int_equal(sum_of("one", BEGIN, to, to).covered_s, to - BEGIN + 25);
+	assert_int_equal(sum_of("one", BEGIN, to, BEGIN + 20 * DAY).covered_s, to - BEGIN + 25);
+	assert_int_equal(sum_of("one", BEGIN, to, BEGIN + 100 * DAY).covered_s, to - BEGIN + 25);
+}
+
+/* Two hours ahead for some minutes, then right: each hour is summed up when it is over. */
+static void a_clock_that_was_ahead_leaves_no_hour_out(void **state)
+{
+	const uint64_t to = BEGIN + 5 * 3600 + 60;
+
+	(void)state;
+	write_minutes("one", BEGIN + 2 * 3600, BEGIN + 2 * 3600 + 120, 60);
+	write_minutes("one", BEGIN, BEGIN + 2 * 3600, 60);
+	write_minutes("one", BEGIN + 2 * 3600 + 120, to, 60);
+	assert_int_equal(sum_of("one", BEGIN, to, to).covered_s, to - BEGIN);
+	assert_int_equal(sum_of("one", BEGIN, to, BEGIN + 20 * DAY).covered_s, to - BEGIN);
+	assert_int_equal(sum_of("one", BEGIN, to, BEGIN + 100 * DAY).covered_s, to - BEGIN);
+	/* Also of a site that is gone, when any other has a new hour. */
+	write_minutes("gone", to, to + 120, 60);
+	write_minutes("one", to + 3600, to + 3600 + 60, 60);
+	assert_int_equal(sum_of("gone", to - 60, to + 3600, BEGIN + 100 * DAY).step_s, 3600);
 }
 
 #define SAMPLES_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -181,6 +315,11 @@ int main(void)
 		SAMPLES_TEST(sums_are_the_same),
 		SAMPLES_TEST(a_part_of_it),
 		SAMPLES_TEST(old_ones_go),
+		SAMPLES_TEST(what_is_not_covered_counts_for_nothing),
+		SAMPLES_TEST(a_minute_weighs_less_than_an_hour),
+		SAMPLES_TEST(a_group_has_its_own),
+		SAMPLES_TEST(a_clock_that_is_set_back_loses_nothing),
+		SAMPLES_TEST(a_clock_that_was_ahead_leaves_no_hour_out),
 	};
 
 	return cmocka_run_group_tests_name("samples", tests, NULL, NULL);

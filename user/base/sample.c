@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION   2
+#define ALL_OF_IT 0x80 /* beside the place: all of its time is covered, which is not said then */
 
 static_assert(SAMPLE_FIELDS <= 64, "a bit for each says whether it is there");
 
@@ -25,6 +26,7 @@ void sample_add(struct sample *sum, const struct sample *s)
 		memcpy(&sum->v[SAMPLE_WORST + 3 * d], &s->v[SAMPLE_WORST + 3 * d],
 			3 * sizeof(s->v[0]));
 	}
+	sum->covered_s += s->covered_s;
 	for (int i = 0; i < SAMPLE_FIELDS; i++) {
 		if (i < SAMPLE_WORST_AT || i >= SAMPLE_DROPS)
 			sum->v[i] += s->v[i];
@@ -47,6 +49,23 @@ void sample_pack_put(struct sample_pack *p, const struct sample *s)
 	p->samples[i] = *s;
 	p->samples[i].at_s = p->at_s + i * p->step_s;
 	p->there[i] = true;
+}
+
+void sample_pack_add(struct sample_pack *p, const struct sample *s)
+{
+	uint64_t i = (s->at_s - p->at_s) / p->step_s;
+	struct sample sum;
+
+	if (s->at_s < p->at_s || i >= SAMPLES_IN_PACK)
+		return;
+	sum = *s;
+	if (p->there[i]) {
+		if (p->samples[i].covered_s == s->covered_s &&
+			!memcmp(p->samples[i].v, s->v, sizeof(s->v)))
+			return;
+		sample_add(&sum, &p->samples[i]);
+	}
+	sample_pack_put(p, &sum);
 }
 
 /* ---- bytes: where it stands, a bit for each number that is not 0, and these, 7 bits a byte ---- */
@@ -83,7 +102,12 @@ size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_
 
 		if (!p->there[i])
 			continue;
-		bytes[len++] = (uint8_t)i;
+		if (p->samples[i].covered_s == p->step_s) {
+			bytes[len++] = (uint8_t)(i | ALL_OF_IT);
+		} else {
+			bytes[len++] = (uint8_t)i;
+			len += write_number(bytes + len, p->samples[i].covered_s);
+		}
 		for (int f = 0; f < SAMPLE_FIELDS; f++)
 			bits |= (uint64_t)(p->samples[i].v[f] != 0) << f;
 		len += write_number(bytes + len, bits);
@@ -102,11 +126,17 @@ size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_
 
 static const uint8_t *read_sample(struct sample_pack *p, const uint8_t *at, const uint8_t *end)
 {
-	unsigned int i = *at++;
-	struct sample s = {0};
+	unsigned int i = *at & ~ALL_OF_IT;
+	bool all = *at++ & ALL_OF_IT;
+	struct sample s = {.covered_s = p->step_s};
 	uint64_t bits;
 
-	at = i < SAMPLES_IN_PACK ? read_number(at, end, &bits) : NULL;
+	if (i >= SAMPLES_IN_PACK)
+		return NULL;
+	if (!all)
+		at = read_number(at, end, &s.covered_s);
+	if (at)
+		at = read_number(at, end, &bits);
 	for (int f = 0; at && f < SAMPLE_FIELDS; f++) {
 		if (!(bits >> f & 1))
 			continue;

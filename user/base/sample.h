@@ -30,6 +30,8 @@ enum sample_field {
 
 struct sample {
 	uint64_t at_s; /* when it began */
+	uint64_t
+		covered_s; /* seconds of it in which the hub counted: less where it was not there */
 	uint64_t v[SAMPLE_FIELDS];
 };
 
@@ -45,8 +47,9 @@ bool sample_is_worse(const struct sample *a, const struct sample *b, unsigned in
 
 /* ---- many in few bytes ---- */
 
-#define SAMPLES_IN_PACK  60
-#define SAMPLE_PACK_SIZE (1 + SAMPLES_IN_PACK * (1 + 10 + 10 * SAMPLE_FIELDS)) /* bytes at most */
+#define SAMPLES_IN_PACK 60
+#define SAMPLE_PACK_SIZE                                                                           \
+	(1 + SAMPLES_IN_PACK * (1 + 10 + 10 + 10 * SAMPLE_FIELDS)) /* bytes at most */
 
 /* Which of the samples of a pack is there, and what it says. */
 struct sample_pack {
@@ -61,6 +64,12 @@ uint64_t sample_pack_at(uint64_t at_s, uint32_t step_s);
 
 /* Puts a sample where it belongs: over what is there. */
 void sample_pack_put(struct sample_pack *p, const struct sample *s);
+
+/*
+ * Adds it to what is there: a clock that was set back comes to a minute again. One that is the same is there already: hub
+ * tells again what was not acknowledged.
+ */
+void sample_pack_add(struct sample_pack *p, const struct sample *s);
 
 /* Into `bytes`; returns how many. */
 size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_SIZE]);

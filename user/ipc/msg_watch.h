@@ -7,6 +7,7 @@
 #include "base/sample.h"
 #include "ipc/imsg.h"
 
+#include <assert.h>
 #include <stdbool.h>
 
 #define WATCH_SITES_MAX 512  /* that one query may name */
@@ -44,9 +45,10 @@ struct imsg_watch_end {
 	bool more;   /* there are more than were asked for */
 };
 
-/* A minute of a site, "" of the hub: over what was said of it before. */
+/* A minute of a site, "" of the hub, or a part of it: what was said before of the same minute stays. */
 struct imsg_watch_sample {
 	char site[SITE_NAME_SIZE];
+	char group[SITE_NAME_SIZE]; /* that the site was of then */
 	struct sample sample;
 };
 
@@ -55,15 +57,23 @@ struct imsg_watch_sampled {
 	uint32_t count;
 };
 
-#define WATCH_POINTS_MAX 200
+#define WATCH_POINTS_MAX    200
+#define WATCH_SUM_SITES_MAX 256 /* that one query of sums may name */
 
-/* Sums of samples, and of parts of the time where points are wanted. Names of sites follow, SITE_NAME_SIZE bytes each. */
+/* Sums of samples, and of parts of the time where points are wanted. struct watch_site follow. */
 struct imsg_watch_sum_query {
 	uint32_t id;
 	uint32_t points; /* 0: none */
-	uint32_t sites;  /* how many names follow */
+	uint32_t sites;  /* how many follow */
+	bool of_group;   /* only what they had while they were of that group */
 	uint64_t from_s, to_s;
 };
+
+struct watch_site {
+	char name[SITE_NAME_SIZE];
+	char group[SITE_NAME_SIZE];
+};
+static_assert(sizeof(struct watch_site) * WATCH_SUM_SITES_MAX < IMSG_MAX_SIZE - 256, "sites fit");
 
 enum { WATCH_MEDIAN, WATCH_P95, WATCH_P99, WATCH_PERCENTILES };
 
@@ -72,11 +82,13 @@ struct imsg_watch_sum {
 	uint32_t query;
 	uint32_t step_s; /* of the samples: what is said of minutes is of so long */
 	char site[SITE_NAME_SIZE];
-	uint64_t from_s, covered_s; /* the first sample, and how long all of them are */
+	uint64_t from_s, covered_s; /* the first sample, and the seconds that all of them cover */
 	struct sample sum;
-	uint64_t kbps[2][WATCH_PERCENTILES]; /* delivered, of each direction, over the samples */
+	/* Delivered, of each direction: the least rate that so much of the time was not above. */
+	uint64_t kbps[2][WATCH_PERCENTILES];
 	struct {
-		uint64_t at_s;                        /* 0: there was no traffic */
+		uint64_t at_s; /* 0: there was no traffic */
+		uint64_t covered_s;
 		uint64_t offered, delivered, dropped; /* bytes */
 	} worst[2];                                   /* sample, of each direction */
 };

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "state/stats_fields.h"
 
+#include <limits.h>
+
 static uint64_t bps(uint64_t bytes, uint64_t seconds)
 {
 	return seconds ? (uint64_t)((double)bytes * 8 / (double)seconds) : 0;
@@ -24,13 +26,15 @@ static json_t *worst_second(const struct sample *s, unsigned int d)
 
 static json_t *worst_sample(const struct imsg_watch_sum *m, unsigned int d)
 {
-	if (!m->worst[d].at_s)
+	uint64_t seconds = m->worst[d].covered_s;
+
+	if (!m->worst[d].at_s || seconds > INT_MAX)
 		return json_null();
 	return json_pack("{s:o, s:i, s:o, s:o, s:o}", "time",
-		view_time(m->worst[d].at_s * CLOCK_SECOND), "seconds", (int)m->step_s,
-		"offered_bps", view_number(bps(m->worst[d].offered, m->step_s)), "delivered_bps",
-		view_number(bps(m->worst[d].delivered, m->step_s)), "dropped_bps",
-		view_number(bps(m->worst[d].dropped, m->step_s)));
+		view_time(m->worst[d].at_s * CLOCK_SECOND), "seconds", (int)seconds, "offered_bps",
+		view_number(bps(m->worst[d].offered, seconds)), "delivered_bps",
+		view_number(bps(m->worst[d].delivered, seconds)), "dropped_bps",
+		view_number(bps(m->worst[d].dropped, seconds)));
 }
 
 static json_t *direction_of(const struct site *site, const struct imsg_watch_sum *m, unsigned int d)

@@ -75,23 +75,25 @@ static void finish(struct hub *h, struct sum_query *p)
 }
 
 static uint32_t name_sites(const struct model *seen, const struct site *site,
-	char names[WATCH_SITES_MAX][SITE_NAME_SIZE])
+	struct watch_site names[WATCH_SUM_SITES_MAX])
 {
 	uint32_t n = 0;
 
-	memset(names, 0, WATCH_SITES_MAX * sizeof(names[0]));
-	for (uint32_t i = 0; i < SITE_SLOTS && n < WATCH_SITES_MAX; i++) {
+	memset(names, 0, WATCH_SUM_SITES_MAX * sizeof(names[0]));
+	for (uint32_t i = 0; i < SITE_SLOTS && n < WATCH_SUM_SITES_MAX; i++) {
 		const struct site *s = seen->sites[i];
 
-		if (s && (!site || !strcmp(s->conf.name, site->conf.name)))
-			memcpy(names[n++], s->conf.name, SITE_NAME_SIZE);
+		if (!s || (site && strcmp(s->conf.name, site->conf.name) != 0))
+			continue;
+		memcpy(names[n].name, s->conf.name, SITE_NAME_SIZE);
+		memcpy(names[n++].group, s->conf.group, SITE_NAME_SIZE);
 	}
 	return n;
 }
 
 json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
-	static char names[WATCH_SITES_MAX][SITE_NAME_SIZE];
+	static struct watch_site names[WATCH_SUM_SITES_MAX];
 	struct process *watch = &h->processes[PROCESS_WATCH];
 	uint32_t since_s = r->since_s ? r->since_s : GRAPH_S;
 	struct sum_query *p = query_of(h, 0);
@@ -106,6 +108,8 @@ json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_req
 		return problem_json(PROBLEM_STARTING, "the watch process is starting");
 	q.from_s = q.to_s > since_s ? q.to_s - since_s : 0;
 	q.id = event_query_id(h);
+	/* What a site had in a group, or one of its name, is for who may see that group. */
+	q.of_group = !asker_may(access_asker(h), MAY_VIEW, "");
 	q.sites = name_sites(access_seen(h), site, names);
 	*p = (struct sum_query){.id = q.id,
 		.request = r->id,
@@ -121,7 +125,7 @@ json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_req
 		memcpy(p->site, site->conf.name, sizeof(p->site));
 	hub_minutes_send(h);
 	imsg_send_bytes(watch->channel, IMSG_WATCH_SUM_QUERY, &q, sizeof(q), names,
-		q.sites * (size_t)SITE_NAME_SIZE);
+		q.sites * sizeof(names[0]));
 	return NULL;
 }
 
@@ -131,7 +135,7 @@ void hub_sums_one(struct hub *h, const struct imsg_watch_sum *m)
 	const struct site *site;
 
 	/* A site is told of once, and only whom it may be told to. */
-	if (!p || p->graph || json_array_size(p->sites) >= WATCH_SITES_MAX || !m->covered_s ||
+	if (!p || p->graph || json_array_size(p->sites) >= WATCH_SUM_SITES_MAX || !m->covered_s ||
 		m->covered_s > 2 * (uint64_t)API_SINCE_MAX_S || m->from_s > p->to_s)
 		return;
 	site = site_find(access_seen_by(h, &p->asker), m->site);

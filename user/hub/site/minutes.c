@@ -21,7 +21,7 @@
 static_assert(SAMPLE_REASONS == HISTORY_REASONS, "a number for each reason");
 
 struct site_minute {
-	char site[SITE_NAME_SIZE]; /* whose it is; another one begins anew */
+	char site[SITE_NAME_SIZE], group[SITE_NAME_SIZE]; /* whose it is; another one begins anew */
 	struct sample sample;
 	struct traffic was[TUNNELS_PER_SITE][SLUICE_DIRECTIONS]; /* when it began */
 };
@@ -78,59 +78,7 @@ static void count_second(struct sample *s, unsigned int d, const struct site_sta
 	sample_add(s, &second);
 }
 
-static struct site_minute *minute_of(struct hub *h, uint32_t slot, const char *site)
-{
-	struct site_minute **m = &h->minutes->sites[slot];
-
-	if (!*m)
-		*m = calloc(1, sizeof(**m));
-	if (!*m)
-		abort();
-	if (strcmp((*m)->site, site) != 0) {
-		memset(*m, 0, sizeof(**m));
-		snprintf((*m)->site, sizeof((*m)->site), "%s", site);
-		for (unsigned int t = 0; slot < SITE_SLOTS && t < TUNNELS_PER_SITE; t++) {
-			(*m)->was[t][SLUICE_IN] = h->model.sites[slot]->tunnels[t].counted.in;
-			(*m)->was[t][SLUICE_OUT] = h->model.sites[slot]->tunnels[t].counted.out;
-		}
-	}
-	return *m;
-}
-
-static void add_stats(struct site_stats *sum, const struct site_stats *s)
-{
-	struct traffic *to = (struct traffic *)sum;
-	const struct traffic *from = (const struct traffic *)s;
-
-	for (size_t i = 0; i < sizeof(*s) / sizeof(*from); i++) {
-		to[i].packets += from[i].packets;
-		to[i].bytes += from[i].bytes;
-	}
-}
-
-static void count_site(struct hub *h, const struct site *site,
-	struct site_stats all[SLUICE_DIRECTIONS], uint64_t *ns, uint64_t at_s)
-{
-	struct site_minute *m = minute_of(h, site->slot, site->conf.name);
-
-	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
-		m->sample.v[SAMPLE_UP + t] += site->tunnels[t].open;
-	if (!site->before.at_ns)
-		return;
-	*ns = site->latest.at_ns - site->before.at_ns;
-	for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++) {
-		struct site_stats delta = site->latest.stats[d];
-
-		stats_subtract(
-			&delta, &site->before.stats[d], sizeof(delta) / sizeof(struct traffic));
-		count_second(&m->sample, d, &delta, *ns, at_s);
-		add_stats(&all[d], &delta);
-	}
-}
-
-/* ---- a minute ---- */
-
-static void wait_for_watch(struct hub *h, const char *site, const struct sample *sample)
+static void wait_for_watch(struct hub *h, const struct site_minute *of)
 {
 	struct minutes *m = h->minutes;
 	struct imsg_watch_sample *to;
@@ -142,8 +90,9 @@ static void wait_for_watch(struct hub *h, const char *site, const struct sample 
 	}
 	to = &m->waiting[(m->first + m->count++) % WAITING_MAX];
 	memset(to, 0, sizeof(*to));
-	snprintf(to->site, sizeof(to->site), "%s", site);
-	to->sample = *sample;
+	snprintf(to->site, sizeof(to->site), "%s", of->site);
+	snprintf(to->group, sizeof(to->group), "%s", of->group);
+	to->sample = of->sample;
 	to->sample.at_s = m->at_s;
 }
 
@@ -169,17 +118,85 @@ static void count_tunnel(struct hub *h, struct site *site, struct site_minute *m
 	}
 }
 
+/* Its minute ends with it, or with its group. */
+static void begin_anew(
+	struct hub *h, struct site_minute *m, uint32_t slot, const char *site, const char *group)
+{
+	if (m->sample.covered_s)
+		wait_for_watch(h, m);
+	memset(m, 0, sizeof(*m));
+	snprintf(m->site, sizeof(m->site), "%s", site);
+	snprintf(m->group, sizeof(m->group), "%s", group);
+	for (unsigned int t = 0; slot < SITE_SLOTS && t < TUNNELS_PER_SITE; t++) {
+		m->was[t][SLUICE_IN] = h->model.sites[slot]->tunnels[t].counted.in;
+		m->was[t][SLUICE_OUT] = h->model.sites[slot]->tunnels[t].counted.out;
+	}
+}
+
+static struct site_minute *minute_of(
+	struct hub *h, uint32_t slot, const char *site, const char *group)
+{
+	struct site_minute **m = &h->minutes->sites[slot];
+
+	if (!*m)
+		*m = calloc(1, sizeof(**m));
+	if (!*m)
+		abort();
+	if (strcmp((*m)->site, site) != 0 || strcmp((*m)->group, group) != 0)
+		begin_anew(h, *m, slot, site, group);
+	return *m;
+}
+
+static void add_stats(struct site_stats *sum, const struct site_stats *s)
+{
+	struct traffic *to = (struct traffic *)sum;
+	const struct traffic *from = (const struct traffic *)s;
+
+	for (size_t i = 0; i < sizeof(*s) / sizeof(*from); i++) {
+		to[i].packets += from[i].packets;
+		to[i].bytes += from[i].bytes;
+	}
+}
+
+static void count_site(struct hub *h, const struct site *site,
+	struct site_stats all[SLUICE_DIRECTIONS], uint64_t *ns, uint64_t at_s)
+{
+	struct site_minute *m = minute_of(h, site->slot, site->conf.name, site->conf.group);
+
+	if (!site->before.at_ns)
+		return;
+	m->sample.covered_s++;
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
+		m->sample.v[SAMPLE_UP + t] += site->tunnels[t].open;
+	*ns = site->latest.at_ns - site->before.at_ns;
+	for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++) {
+		struct site_stats delta = site->latest.stats[d];
+
+		stats_subtract(
+			&delta, &site->before.stats[d], sizeof(delta) / sizeof(struct traffic));
+		count_second(&m->sample, d, &delta, *ns, at_s);
+		add_stats(&all[d], &delta);
+	}
+}
+
+/* ---- a minute ---- */
+
+static bool is_of(const struct site_minute *m, const struct site *site)
+{
+	return site && !strcmp(site->conf.name, m->site) && !strcmp(site->conf.group, m->group);
+}
+
 static void finish(struct hub *h)
 {
 	for (uint32_t i = 0; i <= SITE_SLOTS; i++) {
 		struct site *site = i < SITE_SLOTS ? h->model.sites[i] : NULL;
 		struct site_minute *m = h->minutes->sites[i];
 
-		if (!m || (i < SITE_SLOTS && (!site || strcmp(site->conf.name, m->site) != 0)))
+		if (!m || !m->sample.covered_s)
 			continue;
-		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++)
+		for (unsigned int t = 0; is_of(m, site) && t < TUNNELS_PER_SITE; t++)
 			count_tunnel(h, site, m, t);
-		wait_for_watch(h, m->site, &m->sample);
+		wait_for_watch(h, m);
 		memset(&m->sample, 0, sizeof(m->sample));
 	}
 }
@@ -197,7 +214,7 @@ void hub_minutes_look(struct hub *h, uint64_t wall_ns)
 {
 	uint64_t at_s = wall_ns / CLOCK_SECOND, minute_s = at_s / MINUTE_S * MINUTE_S, ns = 0;
 	struct site_stats all[SLUICE_DIRECTIONS] = {0};
-	struct site_minute *hub = minute_of(h, SITE_SLOTS, "");
+	struct site_minute *hub = minute_of(h, SITE_SLOTS, "", "");
 
 	if (h->minutes->at_s && h->minutes->at_s != minute_s) {
 		finish(h);
@@ -208,6 +225,7 @@ void hub_minutes_look(struct hub *h, uint64_t wall_ns)
 		if (h->model.sites[i])
 			count_site(h, h->model.sites[i], all, &ns, at_s);
 	}
+	hub->sample.covered_s++;
 	hub->sample.v[SAMPLE_UP]++;
 	for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++)
 		count_second(&hub->sample, d, &all[d], ns, at_s);

@@ -170,6 +170,20 @@ static void replace_tunnel(
 		start_tunnel(h, site, t);
 }
 
+/* Who may see it now was not to see what it had before. */
+static void count_anew(struct hub *h, struct site *site)
+{
+	history_free(site->history);
+	site->history = history_new(clock_now());
+	take_sample(h, site, &site->base);
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		if (!site->conf.tunnels[t].configured)
+			continue;
+		maps_tunnel_stats(h->maps, tunnel_number(site, t), &site->tunnels[t].base);
+		site->tunnels[t].counted = site->tunnels[t].base;
+	}
+}
+
 void hub_site_change(struct hub *h, struct site *site, const struct site_conf *conf)
 {
 	struct site_conf old;
@@ -178,6 +192,8 @@ void hub_site_change(struct hub *h, struct site *site, const struct site_conf *c
 	memcpy(&site->conf, conf, sizeof(*conf));
 	if (strcmp(old.group, conf->group) || strcmp(old.takes_over, conf->takes_over))
 		hub_group_choose(h, site);
+	if (strcmp(old.group, conf->group))
+		count_anew(h, site);
 	if (strcmp(old.bgp_password, conf->bgp_password)) {
 		/* What was wrong with the signatures was so with the other password. */
 		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)

@@ -175,21 +175,21 @@ static void on_sum_query(void *context, struct imsg *m)
 {
 	static struct imsg_watch_points points;
 	const struct imsg_watch_sum_query *q = m->payload;
-	const char(*sites)[SITE_NAME_SIZE] = (const void *)(q + 1);
+	const struct watch_site *sites = (const void *)(q + 1);
 	struct imsg_watch_end end = {.query = q->id};
 	char why[STORE_WHY_SIZE] = "";
 	struct watch *w = context;
 	struct imsg_watch_sum sum;
 
-	if (q->points > WATCH_POINTS_MAX || q->sites > WATCH_SITES_MAX ||
-		m->len - sizeof(*q) != q->sites * SITE_NAME_SIZE) {
+	if (q->points > WATCH_POINTS_MAX || q->sites > WATCH_SUM_SITES_MAX ||
+		m->len - sizeof(*q) != q->sites * sizeof(*sites)) {
 		log_error("a query that cannot be");
 		return;
 	}
 	write_samples(w);
 	end.failed = !w->store;
 	for (uint32_t i = 0; i < q->sites && !end.failed; i++) {
-		end.failed = !store_sum(w->store, q, sites[i], clock_wall() / CLOCK_SECOND, &sum,
+		end.failed = !store_sum(w->store, q, &sites[i], clock_wall() / CLOCK_SECOND, &sum,
 			q->points ? &points : NULL, why);
 		if (end.failed || !sum.covered_s)
 			continue;

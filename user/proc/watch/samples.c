@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples: minutes as they come; when an hour is over, it is summed up as fives of minutes and as one hour. */
+/*
+ * Samples: minutes as they come; when an hour is over, it is summed up as fives of minutes and as one hour. A pack of
+ * minutes is open until then; what comes late is summed up at once.
+ */
 #include "proc/watch/store_internal.h"
 
 #include "base/sample.h"
@@ -17,9 +20,23 @@ const struct store_step store_steps[STORE_STEPS] = {
 
 #define DAY_S 86400
 
-/* The pack where that time is, or an empty one. *is_new: there was none. */
-static bool get_pack(struct store *s, const char *site, uint32_t step_s, uint64_t at_s,
-	struct sample_pack *p, bool *is_new)
+static void copy_text(char to[SITE_NAME_SIZE], sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	snprintf(to, SITE_NAME_SIZE, "%s", text ? text : "");
+}
+
+/* Whose pack it is. */
+struct owner {
+	char site[SITE_NAME_SIZE], group[SITE_NAME_SIZE];
+};
+
+enum pack_state { PACK_NEW, PACK_OPEN, PACK_CLOSED };
+
+/* The pack where that time is, or an empty one. */
+static bool get_pack(struct store *s, const struct owner *of, uint32_t step_s, uint64_t at_s,
+	struct sample_pack *p, enum pack_state *state)
 {
 	sqlite3_stmt *q = s->get_pack;
 	int r;
@@ -27,43 +44,53 @@ static bool get_pack(struct store *s, const char *site, uint32_t step_s, uint64_
 	p->step_s = step_s;
 	p->at_s = sample_pack_at(at_s, step_s);
 	memset(p->there, 0, sizeof(p->there));
-	sqlite3_bind_text(q, 1, site, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, step_s);
-	sqlite3_bind_int64(q, 3, (sqlite3_int64)p->at_s);
+	sqlite3_bind_text(q, 1, of->site, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, of->group, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 3, step_s);
+	sqlite3_bind_int64(q, 4, (sqlite3_int64)p->at_s);
 	r = sqlite3_step(q);
-	if (r == SQLITE_ROW)
+	*state = PACK_NEW;
+	if (r == SQLITE_ROW) {
 		(void)sample_pack_read(
 			p, sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
-	if (is_new)
-		*is_new = r == SQLITE_DONE;
+		*state = sqlite3_column_int(q, 1) ? PACK_OPEN : PACK_CLOSED;
+	}
 	sqlite3_reset(q);
 	return r == SQLITE_ROW || r == SQLITE_DONE;
 }
 
-static bool put_pack(struct store *s, const char *site, const struct sample_pack *p)
+static bool put_pack(
+	struct store *s, const struct owner *of, const struct sample_pack *p, bool open)
 {
 	static uint8_t bytes[SAMPLE_PACK_SIZE];
 	size_t len = sample_pack_write(p, bytes);
 	sqlite3_stmt *q = s->put_pack;
 
-	sqlite3_bind_text(q, 1, site, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, p->step_s);
-	sqlite3_bind_int64(q, 3, (sqlite3_int64)p->at_s);
-	sqlite3_bind_blob(q, 4, bytes, (int)len, SQLITE_STATIC);
+	sqlite3_bind_text(q, 1, of->site, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, of->group, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 3, p->step_s);
+	sqlite3_bind_int64(q, 4, (sqlite3_int64)p->at_s);
+	sqlite3_bind_blob(q, 5, bytes, (int)len, SQLITE_STATIC);
+	sqlite3_bind_int(q, 6, open);
 	return store_run(q);
 }
 
-/* What is there of an hour's minutes as samples of `step_s`, into their packs. */
+/*
+ * What is there of an hour's minutes as samples of `step_s`, into their packs. What was summed up of more stays: the minutes
+ * of that time were forgotten, and a clock was wrong.
+ */
 static bool sum_up(
-	struct store *s, const char *site, const struct sample_pack *minutes, uint32_t step_s)
+	struct store *s, const struct owner *of, const struct sample_pack *minutes, uint32_t step_s)
 {
 	static struct sample_pack to;
 	unsigned int each = step_s / 60;
+	enum pack_state state;
 
-	if (!get_pack(s, site, step_s, minutes->at_s, &to, NULL))
+	if (!get_pack(s, of, step_s, minutes->at_s, &to, &state))
 		return false;
 	for (unsigned int i = 0; i < SAMPLES_IN_PACK; i += each) {
 		struct sample sum = {.at_s = minutes->at_s + i * 60u};
+		uint64_t place = (sum.at_s - to.at_s) / step_s;
 		bool any = false;
 
 		for (unsigned int k = i; k < i + each; k++) {
@@ -71,10 +98,16 @@ static bool sum_up(
 				sample_add(&sum, &minutes->samples[k]);
 			any = any || minutes->there[k];
 		}
-		if (any)
+		if (any && (!to.there[place] || to.samples[place].covered_s <= sum.covered_s))
 			sample_pack_put(&to, &sum);
 	}
-	return put_pack(s, site, &to);
+	return put_pack(s, of, &to, false);
+}
+
+static bool close_pack(struct store *s, const struct owner *of, const struct sample_pack *minutes)
+{
+	return sum_up(s, of, minutes, store_steps[FIVES].step_s) &&
+	       sum_up(s, of, minutes, store_steps[HOURS].step_s) && put_pack(s, of, minutes, false);
 }
 
 static bool forget(struct store *s, const char *site, uint64_t now_s)
@@ -100,42 +133,55 @@ static bool forget(struct store *s, const char *site, uint64_t now_s)
 	return ok;
 }
 
-/* The last hour of the site before that one, which is over. */
-static bool finish_hour(struct store *s, const char *site, uint64_t before_s)
+/* One of the hours before that one, which are over. False with *more: it cannot be. */
+static bool finish_hour(struct store *s, uint64_t before_s, bool *more)
 {
 	static struct sample_pack minutes;
-	sqlite3_stmt *q;
-	bool ok;
+	enum pack_state state;
+	struct owner of;
+	uint64_t at_s = 0;
 	int r;
 
-	if (sqlite3_prepare_v2(s->db,
-		    "SELECT max(at) FROM samples WHERE site = ? AND step = 60 AND at < ?", -1, &q,
-		    NULL))
-		return false;
-	sqlite3_bind_text(q, 1, site, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, (sqlite3_int64)before_s);
-	r = sqlite3_step(q);
-	ok = r == SQLITE_ROW;
-	if (ok && sqlite3_column_type(q, 0) != SQLITE_NULL)
-		ok = get_pack(s, site, 60, (uint64_t)sqlite3_column_int64(q, 0), &minutes, NULL) &&
-		     sum_up(s, site, &minutes, store_steps[FIVES].step_s) &&
-		     sum_up(s, site, &minutes, store_steps[HOURS].step_s);
-	sqlite3_finalize(q);
-	return ok && forget(s, site, before_s);
+	sqlite3_bind_int64(s->open_pack, 1, (sqlite3_int64)before_s);
+	r = sqlite3_step(s->open_pack);
+	*more = r == SQLITE_ROW;
+	if (*more) {
+		copy_text(of.site, s->open_pack, 0);
+		copy_text(of.group, s->open_pack, 1);
+		at_s = (uint64_t)sqlite3_column_int64(s->open_pack, 2);
+	}
+	sqlite3_reset(s->open_pack);
+	if (!*more)
+		return r == SQLITE_DONE;
+	return get_pack(s, &of, 60, at_s, &minutes, &state) && close_pack(s, &of, &minutes) &&
+	       forget(s, of.site, before_s);
+}
+
+/* Also those of sites that are gone, and those that a clock has left out. */
+static bool finish_hours(struct store *s, uint64_t before_s)
+{
+	bool more = true;
+
+	while (more) {
+		if (!finish_hour(s, before_s, &more))
+			return false;
+	}
+	return true;
 }
 
 static bool write_sample(struct store *s, const struct imsg_watch_sample *m)
 {
 	static struct sample_pack p;
-	bool is_new;
+	enum pack_state state;
+	struct owner of;
 
-	if (!get_pack(s, m->site, 60, m->sample.at_s, &p, &is_new))
+	snprintf(of.site, sizeof(of.site), "%s", m->site);
+	snprintf(of.group, sizeof(of.group), "%s", m->group);
+	if (!finish_hours(s, sample_pack_at(m->sample.at_s, 60)) ||
+		!get_pack(s, &of, 60, m->sample.at_s, &p, &state))
 		return false;
-	if (is_new && !finish_hour(s, m->site, p.at_s))
-		return false;
-	/* finish_hour() has packs of its own. */
-	sample_pack_put(&p, &m->sample);
-	return put_pack(s, m->site, &p);
+	sample_pack_add(&p, &m->sample);
+	return state == PACK_CLOSED ? close_pack(s, &of, &p) : put_pack(s, &of, &p, true);
 }
 
 bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
@@ -180,9 +226,15 @@ void store_expire_samples(struct store *s, uint64_t now_s)
 
 /* ---- reading ---- */
 
-static bool each_of_step(struct store *s, const char *site, uint32_t step_s, uint64_t from_s,
-	uint64_t to_s, uint64_t *covered_s,
-	void (*f)(void *context, const struct sample *sample, uint32_t step_s), void *context)
+/* What is asked for, and whom it is told. */
+struct reading {
+	const char *site, *group; /* group NULL: all */
+	uint64_t from_s, to_s;
+	void (*f)(void *context, const struct sample *sample, uint32_t step_s);
+	void *context;
+};
+
+static bool each_of_step(struct store *s, const struct reading *g, uint32_t step_s, bool only_open)
 {
 	static struct sample_pack p;
 	sqlite3_stmt *q;
@@ -190,14 +242,16 @@ static bool each_of_step(struct store *s, const char *site, uint32_t step_s, uin
 
 	if (sqlite3_prepare_v2(s->db,
 		    "SELECT at, pack FROM samples WHERE site = ? AND step = ? AND at >= ? AND at < "
-		    "?"
-		    " ORDER BY at",
+		    "? AND open >= ? AND (?6 IS NULL OR site_group = ?6) ORDER BY at",
 		    -1, &q, NULL))
 		return false;
-	sqlite3_bind_text(q, 1, site, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 1, g->site, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(q, 2, step_s);
-	sqlite3_bind_int64(q, 3, (sqlite3_int64)sample_pack_at(from_s, step_s));
-	sqlite3_bind_int64(q, 4, (sqlite3_int64)to_s);
+	sqlite3_bind_int64(q, 3, (sqlite3_int64)sample_pack_at(g->from_s, step_s));
+	sqlite3_bind_int64(q, 4, (sqlite3_int64)g->to_s);
+	sqlite3_bind_int(q, 5, only_open);
+	if (g->group)
+		sqlite3_bind_text(q, 6, g->group, -1, SQLITE_STATIC);
 	while ((r = sqlite3_step(q)) == SQLITE_ROW) {
 		p.step_s = step_s;
 		p.at_s = (uint64_t)sqlite3_column_int64(q, 0);
@@ -206,30 +260,27 @@ static bool each_of_step(struct store *s, const char *site, uint32_t step_s, uin
 		for (unsigned int i = 0; i < SAMPLES_IN_PACK; i++) {
 			const struct sample *sample = &p.samples[i];
 
-			if (!p.there[i] || sample->at_s < from_s || sample->at_s >= to_s)
-				continue;
-			f(context, sample, step_s);
-			*covered_s = sample->at_s + step_s;
+			if (p.there[i] && sample->at_s >= g->from_s && sample->at_s < g->to_s)
+				g->f(g->context, sample, step_s);
 		}
 	}
 	sqlite3_finalize(q);
 	return r == SQLITE_DONE;
 }
 
-bool store_each_sample(struct store *s, const char *site, uint64_t from_s, uint64_t to_s,
-	uint64_t now_s, void (*f)(void *context, const struct sample *sample, uint32_t step_s),
-	void *context, char why[STORE_WHY_SIZE])
+bool store_each_sample(struct store *s, const char *site, const char *group, uint64_t from_s,
+	uint64_t to_s, uint64_t now_s,
+	void (*f)(void *context, const struct sample *sample, uint32_t step_s), void *context,
+	char why[STORE_WHY_SIZE])
 {
-	uint64_t covered_s = from_s;
+	const struct reading g = {site, group, from_s, to_s, f, context};
 	int step = MINUTES;
 	bool ok = true;
 
-	/* As of the middle of an hour, so that its end may be so late. */
 	while (step < HOURS && from_s + store_steps[step].days * (uint64_t)DAY_S < now_s)
 		step++;
-	for (; ok && step > MINUTES; step = MINUTES)
-		ok = each_of_step(
-			s, site, store_steps[step].step_s, from_s, to_s, &covered_s, f, context);
-	ok = ok && each_of_step(s, site, 60, covered_s, to_s, &covered_s, f, context);
+	if (step > MINUTES)
+		ok = each_of_step(s, &g, store_steps[step].step_s, false);
+	ok = ok && each_of_step(s, &g, 60, step > MINUTES);
 	return ok || store_fail(s, "samples", why);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION    2 /* of the tables */
+#define VERSION    3 /* of the tables */
 #define FILE_NAME  "events.db"
 #define ASIDE      "events.db.aside"
 #define RESERVE    "reserve"
@@ -27,10 +27,14 @@ static const char tables[] =
 	"CREATE INDEX IF NOT EXISTS events_site ON events (site, number);"
 	"CREATE INDEX IF NOT EXISTS events_kind ON events (kind, number);"
 	"CREATE INDEX IF NOT EXISTS events_time ON events (time);"
-	"CREATE TABLE IF NOT EXISTS samples ("
-	" site TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, pack BLOB NOT NULL,"
-	" PRIMARY KEY (site, step, at)) WITHOUT ROWID;"
-	"PRAGMA user_version = 2;"
+	"DROP TABLE IF EXISTS samples;" /* of another form */
+	"CREATE TABLE samples ("
+	" site TEXT NOT NULL, site_group TEXT NOT NULL, step INTEGER NOT NULL,"
+	" at INTEGER NOT NULL, pack BLOB NOT NULL,"
+	" open INTEGER NOT NULL," /* minutes that are not summed up yet */
+	" PRIMARY KEY (site, step, at, site_group)) WITHOUT ROWID;"
+	"CREATE INDEX samples_open ON samples (at) WHERE open = 1;"
+	"PRAGMA user_version = 3;"
 	"COMMIT;";
 
 /* No file but this one and its log is opened: the index of the log is in memory. */
@@ -122,7 +126,9 @@ static void close_database(struct store *s)
 	sqlite3_finalize(s->rollback);
 	sqlite3_finalize(s->get_pack);
 	sqlite3_finalize(s->put_pack);
-	s->insert = s->begin = s->commit = s->rollback = s->get_pack = s->put_pack = NULL;
+	sqlite3_finalize(s->open_pack);
+	s->insert = s->begin = s->commit = s->rollback = NULL;
+	s->get_pack = s->put_pack = s->open_pack = NULL;
 	sqlite3_close(s->db);
 	s->db = NULL;
 }
@@ -152,8 +158,12 @@ static bool prepare(struct store *s)
 		{"BEGIN IMMEDIATE", &s->begin},
 		{"COMMIT", &s->commit},
 		{"ROLLBACK", &s->rollback},
-		{"SELECT pack FROM samples WHERE site = ? AND step = ? AND at = ?", &s->get_pack},
-		{"INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?)", &s->put_pack},
+		{"SELECT pack, open FROM samples"
+		 " WHERE site = ? AND site_group = ? AND step = ? AND at = ?",
+			&s->get_pack},
+		{"INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)", &s->put_pack},
+		{"SELECT site, site_group, at FROM samples WHERE open = 1 AND at < ? LIMIT 1",
+			&s->open_pack},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

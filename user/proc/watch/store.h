@@ -63,7 +63,7 @@ extern const struct store_step {
 	uint32_t days; /* that they are kept */
 } store_steps[STORE_STEPS];
 
-/* Minutes. What is said twice is said over. As store_write(). */
+/* Minutes, or parts of them; what was said already is not said twice. As store_write(). */
 bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
 	char why[STORE_WHY_SIZE]);
 
@@ -71,15 +71,16 @@ bool store_samples(struct store *s, const struct imsg_watch_sample *samples, siz
 void store_expire_samples(struct store *s, uint64_t now_s);
 
 /*
- * Calls f for each sample of a site that begins within a time, the oldest first, as fine as all of that time has; what is
- * not summed up yet comes as minutes. False with a sentence.
+ * Calls f for each sample of a site that begins within a time, as fine as all of that time has; what is not summed up yet
+ * comes as minutes behind it. group: only what it had while it was of that one; NULL: all. False with a sentence.
  */
-bool store_each_sample(struct store *s, const char *site, uint64_t from_s, uint64_t to_s,
-	uint64_t now_s, void (*f)(void *context, const struct sample *sample, uint32_t step_s),
-	void *context, char why[STORE_WHY_SIZE]);
+bool store_each_sample(struct store *s, const char *site, const char *group, uint64_t from_s,
+	uint64_t to_s, uint64_t now_s,
+	void (*f)(void *context, const struct sample *sample, uint32_t step_s), void *context,
+	char why[STORE_WHY_SIZE]);
 
 /* sum.c: the sum of it; points: where not NULL, in parts of the time. */
-bool store_sum(struct store *s, const struct imsg_watch_sum_query *q, const char *site,
+bool store_sum(struct store *s, const struct imsg_watch_sum_query *q, const struct watch_site *site,
 	uint64_t now_s, struct imsg_watch_sum *sum, struct imsg_watch_points *points,
 	char why[STORE_WHY_SIZE]);
 

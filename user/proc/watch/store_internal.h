@@ -15,7 +15,7 @@ struct site_count {
 struct store {
 	struct store_options options;
 	sqlite3 *db;
-	sqlite3_stmt *insert, *begin, *commit, *rollback, *get_pack, *put_pack;
+	sqlite3_stmt *insert, *begin, *commit, *rollback, *get_pack, *put_pack, *open_pack;
 	uint64_t newest, events;
 	struct site_count *sites; /* who has how many */
 	size_t site_count, site_room;
