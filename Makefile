@@ -24,9 +24,9 @@ LINK_fuzz      := -fsanitize=address,undefined,fuzzer
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 CFLAGS   += -std=gnu11 -g $(WARN) $(HARDEN_$(VARIANT)) $(DEFS) $(PACKAGE_CFLAGS)
 LDFLAGS  += $(LINK_$(VARIANT))
-LIBS     := $(shell pkg-config --libs $(PACKAGES)) -lIPSec_MB -lpthread
+LIBS     := $(shell pkg-config --libs $(PACKAGES)) -lIPSec_MB -lpthread -lm
 
-LAYERS   := base crypto audit esp ike bgp config dataplane ipc proc state plan doctor store view hub
+LAYERS   := base alarm crypto audit esp ike bgp config dataplane ipc proc state plan doctor store view hub
 LIB_SRC  := $(filter-out user/hub/main.c,$(sort $(foreach l,$(LAYERS),$(shell find user/$(l) -name '*.c' 2>/dev/null))))
 LIB_OBJ  := $(LIB_SRC:%.c=$(OUT)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)

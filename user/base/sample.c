@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/sample.h"
 
+#include "base/varint.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -68,29 +70,7 @@ void sample_pack_add(struct sample_pack *p, const struct sample *s)
 	sample_pack_put(p, &sum);
 }
 
-/* ---- bytes: where it stands, a bit for each number that is not 0, and these, 7 bits a byte ---- */
-
-static size_t write_number(uint8_t *to, uint64_t n)
-{
-	size_t len = 0;
-
-	for (; n >= 0x80; n >>= 7)
-		to[len++] = (uint8_t)(n | 0x80);
-	to[len++] = (uint8_t)n;
-	return len;
-}
-
-/* NULL: it does not end. */
-static const uint8_t *read_number(const uint8_t *at, const uint8_t *end, uint64_t *n)
-{
-	*n = 0;
-	for (unsigned int shift = 0; at < end && shift < 64; shift += 7) {
-		*n |= (uint64_t)(*at & 0x7f) << shift;
-		if (!(*at++ & 0x80))
-			return at;
-	}
-	return NULL;
-}
+/* ---- bytes: where it stands, a bit for each number that is not 0, and these ---- */
 
 size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_SIZE])
 {
@@ -106,11 +86,11 @@ size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_
 			bytes[len++] = (uint8_t)(i | ALL_OF_IT);
 		} else {
 			bytes[len++] = (uint8_t)i;
-			len += write_number(bytes + len, p->samples[i].covered_s);
+			len += varint_write(bytes + len, p->samples[i].covered_s);
 		}
 		for (int f = 0; f < SAMPLE_FIELDS; f++)
 			bits |= (uint64_t)(p->samples[i].v[f] != 0) << f;
-		len += write_number(bytes + len, bits);
+		len += varint_write(bytes + len, bits);
 		for (int f = 0; f < SAMPLE_FIELDS; f++) {
 			uint64_t n = p->samples[i].v[f];
 
@@ -118,7 +98,7 @@ size_t sample_pack_write(const struct sample_pack *p, uint8_t bytes[SAMPLE_PACK_
 			if (n && (f == SAMPLE_WORST_AT || f == SAMPLE_WORST_AT + 1))
 				n = n > p->at_s ? n - p->at_s + 1 : 1;
 			if (n)
-				len += write_number(bytes + len, n);
+				len += varint_write(bytes + len, n);
 		}
 	}
 	return len;
@@ -134,13 +114,13 @@ static const uint8_t *read_sample(struct sample_pack *p, const uint8_t *at, cons
 	if (i >= SAMPLES_IN_PACK)
 		return NULL;
 	if (!all)
-		at = read_number(at, end, &s.covered_s);
+		at = varint_read(at, end, &s.covered_s);
 	if (at)
-		at = read_number(at, end, &bits);
+		at = varint_read(at, end, &bits);
 	for (int f = 0; at && f < SAMPLE_FIELDS; f++) {
 		if (!(bits >> f & 1))
 			continue;
-		at = read_number(at, end, &s.v[f]);
+		at = varint_read(at, end, &s.v[f]);
 		if (f == SAMPLE_WORST_AT || f == SAMPLE_WORST_AT + 1)
 			s.v[f] += p->at_s - 1;
 	}
