@@ -422,7 +422,7 @@ static enum problem try_as_it_is(void)
 	struct documents *files = documents_load(world.path, false, error);
 
 	assert_non_null(files);
-	return hub_try(world.hub, files, NULL, error);
+	return hub_try(world.hub, &(struct apply_order){.documents = files}, error);
 }
 
 /* `--dry-run` a moment after a change: those that were retired are where they were, and nothing is closed. */
