@@ -442,7 +442,7 @@ static json_t *report_long(void)
 			[SAMPLE_WORST + 2] = 100000,
 			[SAMPLE_OF_REASON(0, 0)] = 4711},
 		.kbps = {{1500, 80000, 99000}},
-		.worst = {{1796436600, 450000000, 400000000, 50000000}}};
+		.worst = {{1796436600, 300, 450000000, 400000000, 50000000}}};
 
 	return json_pack("{s:i, s:[o]}", "since_s", 30 * 86400, "sites",
 		view_report_sum(model->sites[0], &m));

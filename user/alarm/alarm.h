@@ -48,7 +48,7 @@ bool alarm_feed(struct alarm *a, const struct alarm_rule *r, uint64_t at_s, cons
 /* Whether somebody has to be told, at a time, that it fires or that it does not any more. */
 bool alarm_is_due(const struct alarm *a, uint64_t now_s);
 
-/* What was measured is worth nothing, as the rule is another one; who has been told that it fires hears what becomes of it. */
+/* What was measured is worth nothing: the rule is another one. Who has been told that it fires hears what becomes of it. */
 void alarm_begin_anew(struct alarm *a);
 
 /* By a person: it is known. False: it does not fire. */

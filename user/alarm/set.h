@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All alarms: each rule of each tunnel, site, or the hub. An alarm is there from the first minute of what it is about on, and
- * goes when that has had no minute for a while: it was removed.
+ * All alarms: each rule of each tunnel, site, or the hub. An alarm is there from the first minute of what it is about on,
+ * and goes when that has had no minute for a while: it was removed.
  */
 #ifndef SLUICE_ALARM_SET_H
 #define SLUICE_ALARM_SET_H
@@ -29,7 +29,7 @@ struct alarm_set;
 struct alarm_set *alarm_set_new(void);
 void alarm_set_free(struct alarm_set *s);
 
-/* Rules in the place of those before. `gone`: of a rule that is not there any more; `fed`: of one that measures otherwise. */
+/* Rules in the place of those before. `gone`: of a rule that is not there any more; `fed`: of one that measures anew. */
 void alarm_set_rules(struct alarm_set *s, const struct alarm_rules *rules, alarm_fed *fed,
 	alarm_gone *gone, void *context);
 

@@ -35,7 +35,7 @@ struct doctor_rule {
 	bool (*holds)(struct doctor_case *c);
 	/*
 	 * {NAME} is a word of the case (words.c); what stands in brackets is left out when a word within it is empty. The
-	 * sentence follows the name of the site and the tunnel, and so does `both`, when both tunnels have it; NULL: the same.
+	 * sentence follows the name of site and tunnel, and so does `both`, when both tunnels have it; NULL: the same.
 	 */
 	const char *sentence, *both;
 	const char *hub, *device;

@@ -22,7 +22,8 @@ struct apply_pending {
 	const char *secrets_wait; /* why they do all the same; NULL: they do not */
 	bool asked;               /* over the control socket */
 	bool only_tried;
-	uint64_t instead_of; /* one that waited for the next start and does so no more; 0: of none */
+	uint64_t
+		instead_of; /* one that waited for the next start and does so no more; 0: of none */
 	hub_apply_done *done;
 	uint64_t of;
 	struct event *timer; /* until it is written, then until they have left */

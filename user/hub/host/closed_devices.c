@@ -39,7 +39,8 @@ static bool close_it(struct hub *h, struct closed_device *d, char why[DATAPLANE_
 	uint32_t now = link_device(d->name, &is) ? is.ifindex : 0;
 
 	if (now != d->ifindex)
-		bpf_plane_unguard(h->plane, d->ifindex); /* of one that is gone, or called otherwise */
+		bpf_plane_unguard(
+			h->plane, d->ifindex); /* of one that is gone, or called otherwise */
 	d->ifindex = now;
 	if (!host_forward_closed(d->name, !h->config->concentrator.outside_forwarding)) {
 		snprintf(why, DATAPLANE_ERROR_SIZE,
