@@ -154,6 +154,36 @@ static void changes_of_watched_devices_are_told(void **context)
 	host_watch_close(w);
 }
 
+/* Neither what was noted of an earlier device of that name, nor what the kernel has told since and nobody has read. */
+static void a_device_has_nothing_of_the_one_before(void **context)
+{
+	char error[DATAPLANE_ERROR_SIZE];
+	struct host_watch *w = host_watch_open(error);
+
+	(void)context;
+	assert_non_null(w);
+	sh("ip link add dev was0 type veth peer name was1");
+	host_watch_device(w, "was0");
+	sh("ip link del was0 && ip link add dev was0 type veth peer name was1");
+	assert_true(host_watch_read(w));
+	host_watch_forget(w, "was0"); /* and nobody has asked whether it has gone */
+	host_watch_device(w, "was0");
+	assert_false(host_watch_gone(w, "was0"));
+	host_watch_forget(w, "was0");
+	(void)host_watch_read(w);
+	sh("ip link del was0 && ip link add dev was0 type veth peer name was1");
+	host_watch_device(w, "was0");
+	(void)host_watch_read(w);
+	assert_false(host_watch_gone(w, "was0"));
+	sh("ip link set was0 mtu 1400");
+	host_watch_device(w, "d0"); /* which reads what is told, and does not keep it */
+	assert_true(host_watch_read(w));
+	sh("ip link del was0");
+	assert_true(host_watch_read(w));
+	assert_true(host_watch_gone(w, "was0"));
+	host_watch_close(w);
+}
+
 static void addresses_are_listed(void **context)
 {
 	struct host_addresses all = {0};
@@ -379,6 +409,7 @@ int main(void)
 		cmocka_unit_test_setup(a_closed_device_forwards_nothing, setup),
 		cmocka_unit_test_setup(rules_of_other_devices_go, setup),
 		cmocka_unit_test_setup(changes_of_watched_devices_are_told, setup),
+		cmocka_unit_test_setup(a_device_has_nothing_of_the_one_before, setup),
 		cmocka_unit_test_setup(addresses_are_listed, setup),
 		cmocka_unit_test_setup(a_strict_filter_becomes_loose, setup),
 		cmocka_unit_test_setup(a_way_out_is_more_than_its_own_network, setup),

@@ -34,6 +34,7 @@ struct host_watch {
 	struct watched devices[WATCHED_MAX];
 	size_t count;
 	bool changed; /* while messages are read */
+	bool missed;  /* some had when a device was added */
 };
 
 /* ---- what has changed ---- */
@@ -48,8 +49,11 @@ static bool on_link(struct host_watch *w, struct nlmsghdr *h)
 		bool same = d->ifindex && d->ifindex == (uint32_t)m->ifi_index;
 
 		if (name && !nla_strcmp(name, d->name)) {
-			d->gone |= h->nlmsg_type == RTM_DELLINK;
-			d->ifindex = h->nlmsg_type == RTM_NEWLINK ? (uint32_t)m->ifi_index : 0;
+			bool gone = h->nlmsg_type == RTM_DELLINK;
+
+			d->gone |= gone && same; /* not one that had the name before */
+			if (!gone || same)
+				d->ifindex = gone ? 0 : (uint32_t)m->ifi_index;
 			return true;
 		}
 		if (same) { /* it has another name now */
@@ -146,6 +150,19 @@ int host_watch_fd(const struct host_watch *w)
 	return nl_socket_get_fd(w->sock);
 }
 
+/* False: nothing has changed that is of interest, and nothing of it is lost. */
+static bool read_all(struct host_watch *w)
+{
+	bool lost = false;
+	int r;
+
+	do {
+		r = nl_recvmsgs_default(w->sock);
+		lost |= r == -NLE_NOMEM; /* ENOBUFS */
+	} while (r >= 0 || r == -NLE_NOMEM);
+	return w->changed || lost;
+}
+
 void host_watch_device(struct host_watch *w, const char *name)
 {
 	struct link_device device;
@@ -157,6 +174,9 @@ void host_watch_device(struct host_watch *w, const char *name)
 	}
 	if (w->count == WATCHED_MAX)
 		return;
+	/* What was told before is not of this one. */
+	w->missed |= read_all(w);
+	*d = (struct watched){0};
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->ifindex = link_device(name, &device) ? device.ifindex : 0;
 	w->count++;
@@ -174,15 +194,10 @@ void host_watch_forget(struct host_watch *w, const char *name)
 
 bool host_watch_read(struct host_watch *w)
 {
-	int r;
+	bool missed = w->missed;
 
-	w->changed = false;
-	do {
-		r = nl_recvmsgs_default(w->sock);
-		if (r == -NLE_NOMEM) /* ENOBUFS: some of it is lost */
-			w->changed = true;
-	} while (r >= 0 || r == -NLE_NOMEM);
-	return w->changed;
+	w->changed = w->missed = false;
+	return read_all(w) || missed;
 }
 
 bool host_watch_gone(struct host_watch *w, const char *name)
