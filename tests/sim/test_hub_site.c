@@ -2,7 +2,46 @@
 /* Commands that change one site: what they write, what they refuse, and what is left when something goes wrong. */
 #include "site_world.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
+
+/* ---- threads, of which there are none once that is on the disk ---- */
+
+static char no_thread_after[96]; /* "": there always are */
+
+typedef int thread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int pthread_create(
+	pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+	thread_create *real = (thread_create *)dlsym(RTLD_NEXT, "pthread_create");
+
+	if (no_thread_after[0] && !access(no_thread_after, F_OK))
+		return EAGAIN;
+	return real(thread, attributes, run, arg);
+}
+
 /* ---- tests ---- */
+
+/* What is decided is written, with a thread or without one. */
+static void no_thread_for_the_file(void **state)
+{
+	json_t *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	snprintf(no_thread_after, sizeof(no_thread_after), "%s/4", world.revisions);
+	answer = does(SET, "two", "{\"rate\": \"7M\"}");
+	no_thread_after[0] = '\0';
+	assert_non_null(json_object_get(answer, "ok"));
+	assert_int_equal(json_integer_value(json_object_get(answer, "revision")), 4);
+	json_decref(answer);
+	has("sites/two.yaml", "rate: 7M");
+	done(SET, "two", "{\"rate\": \"8M\"}"); /* no edit waits */
+	has("sites/two.yaml", "rate: 8M");
+	again();
+	assert_int_equal(config_site(world.hub->config, "two")->rate, 8000000);
+}
 
 static void from_nothing(void **state)
 {
@@ -481,6 +520,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(from_nothing),
+		TEST(no_thread_for_the_file),
 		TEST(one_key_of_a_person_s_file),
 		TEST(others_edits_are_left_alone),
 		TEST(what_is_refused),

@@ -106,18 +106,22 @@ static void late_is_over(struct apply_pending *own)
 		again(h);
 }
 
+static void settled(struct apply_pending *p)
+{
+	if (p->settled)
+		json_object_del(p->info, "writes");
+	go_on(p);
+}
+
 static void on_settled(void *arg)
 {
 	struct apply_pending *p = arg;
 
 	job_over(p);
-	if (p->late) {
+	if (p->late)
 		late_is_over(p);
-		return;
-	}
-	if (p->settled)
-		json_object_del(p->info, "writes");
-	go_on(p);
+	else
+		settled(p);
 }
 
 /* The thread keeps `p`, and whatever it reads; what goes on is another one. */
@@ -196,8 +200,13 @@ static void on_written(void *arg)
 		p->settled = json_deep_copy(p->info);
 		json_object_del(p->settled, "writes");
 	}
-	if (!begin_job(p, settle_it, on_settled, on_unsettled))
-		go_on(p);
+	if (begin_job(p, settle_it, on_settled, on_unsettled))
+		return;
+	/* The disk has taken the revision a moment ago: to wait for it is better than files that are not written. */
+	log_warn("%s: there is no thread to write by: %s; hub waits for the disk", p->directory,
+		strerror(errno));
+	settle_it(p);
+	settled(p);
 }
 
 void apply_without_disk(struct apply_pending *p, struct apply_pending *stuck)
