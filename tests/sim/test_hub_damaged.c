@@ -113,6 +113,22 @@ static void all_are_damaged(void **state)
 	assert_non_null(strstr(revision_damaged(world.hub), "the files are in force"));
 }
 
+/* A hub without a configuration would be worse; but what was never applied is not in force without a word. */
+static void all_are_damaged_and_the_files_are_not_permitted(void **state)
+{
+	(void)state;
+	world_write("policy.yaml", "max: { site.rate: 5M }\n");
+	world_write("revisions/2/revision.json", "{");
+	world_write("revisions/1/sluice.yaml", "concentrator: {\n");
+	world_run();
+	assert_int_equal(revision_number(world.hub), 3);
+	assert_int_equal(sites(), 1);
+	assert_true(is_told());
+	assert_non_null(strstr(revision_damaged(world.hub),
+		"the files are in force, though policy.yaml does not permit them: "));
+	assert_non_null(strstr(revision_damaged(world.hub), "policy.yaml:1: max site.rate: site"));
+}
+
 /* It is of root's, and may be of another version all the same. */
 static void members_of_another_kind(void **state)
 {
@@ -179,6 +195,7 @@ int main(int argc, char **argv)
 		TEST(the_one_before_is_in_force),
 		TEST(a_document_that_cannot_be_read),
 		TEST(all_are_damaged),
+		TEST(all_are_damaged_and_the_files_are_not_permitted),
 		TEST(members_of_another_kind),
 		TEST(slots_that_cannot_be),
 		TEST(a_history_that_goes_round),

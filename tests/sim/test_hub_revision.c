@@ -304,14 +304,24 @@ static void the_history_is_one_look(void **state)
 	json_decref(history);
 }
 
+/* A start is with the one before, and not with this one until its timer takes it back. */
 static void so_it_does_while_nobody_runs(void **state)
 {
+	struct revision_start start;
+	char error[CONFIG_ERROR_SIZE];
+
 	(void)state;
 	world_configure("", ONE);
 	world_apply_order((struct apply_order){.confirm_s = 2});
 	in_force(2, true, false, false);
 	world_stop();
 	sleep(3);
+	assert_true(revision_choose(world.revisions, world.path, false, &start, error));
+	assert_non_null(config_site(start.config, "two"));
+	assert_string_equal(start.why, "revision 2 was not confirmed in time");
+	config_free(start.config);
+	documents_free(start.documents);
+	json_decref(start.info);
 	world_run();
 	in_force(3, true, true, false);
 }

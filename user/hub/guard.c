@@ -19,9 +19,9 @@
 #define POLICY_MAX (256 << 10)
 
 /* Beside sluice.yaml; to be freed. */
-static char *path_of(const struct hub *h)
+static char *path_of(const char *main)
 {
-	char *copy = strdup(revision_path(h)), *path = NULL;
+	char *copy = strdup(main), *path = NULL;
 
 	if (!copy || asprintf(&path, "%s/" POLICY, dirname(copy)) < 0)
 		abort();
@@ -54,9 +54,10 @@ static const char *read_policy(int fd, char *text, size_t *len)
 	return NULL;
 }
 
-bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_ERROR_SIZE])
+static bool check(const char *main, const struct config *was, const struct config *is,
+	char error[CONFIG_ERROR_SIZE])
 {
-	char *path = path_of(h), *text;
+	char *path = path_of(main), *text;
 	const char *why;
 	struct guard *g = NULL;
 	size_t len = 0;
@@ -78,11 +79,21 @@ bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_E
 		snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, why);
 	else
 		g = guard_read(path, text, len, error);
-	ok = g && guard_check(g, h->config, is, error);
+	ok = g && guard_check(g, was, is, error);
 	guard_free(g);
 	free(text);
 	free(path);
 	if (fd >= 0)
 		close(fd);
 	return ok;
+}
+
+bool hub_guard(const struct hub *h, const struct config *is, char error[CONFIG_ERROR_SIZE])
+{
+	return check(revision_path(h), h->config, is, error);
+}
+
+bool hub_guard_start(const char *path, const struct config *is, char error[CONFIG_ERROR_SIZE])
+{
+	return check(path, NULL, is, error);
 }

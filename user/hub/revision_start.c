@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which configuration hub starts with. */
+#include "hub/guard.h"
 #include "hub/revision.h"
 #include "hub/revision_parts.h"
 #include "store/revisions.h"
@@ -94,6 +95,19 @@ static bool choose_newest(const struct revisions *store, const char *path, struc
 	return chosen == CHOSEN;
 }
 
+/* Without them there is no hub, so they are in force all the same; but whoever looks is told. */
+static void say_if_not_permitted(struct revision_start *s, const char *path)
+{
+	char why[CONFIG_ERROR_SIZE];
+	size_t len = strlen(s->damaged);
+
+	if (!s->damaged[0] || hub_guard_start(path, s->config, why))
+		return;
+	snprintf(s->damaged + len, sizeof(s->damaged) - len,
+		", though policy.yaml does not permit them: %.*s", (int)strcspn(why, "\n"), why);
+	memcpy(s->note, s->damaged, sizeof(s->note));
+}
+
 bool revision_choose(const char *directory, const char *path, bool files,
 	struct revision_start *start, char error[CONFIG_ERROR_SIZE])
 {
@@ -115,8 +129,10 @@ bool revision_choose(const char *directory, const char *path, bool files,
 		newest ? "sluiced started with the files" : "the first start");
 	start->documents = documents_load(path, true, error);
 	start->config = start->documents ? documents_config(start->documents, error) : NULL;
-	if (start->config)
+	if (start->config) {
+		say_if_not_permitted(start, path);
 		return true;
+	}
 	documents_free(start->documents);
 	start->documents = NULL;
 	return false;

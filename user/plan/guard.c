@@ -469,9 +469,11 @@ bool guard_check(const struct guard *g, const struct config *was, const struct c
 		const struct rule *r = &g->rules[i];
 
 		if (r->level == HUB)
-			check_one(&m, r, "the hub ", &was->concentrator, &is->concentrator);
+			check_one(&m, r, "the hub ", was ? &was->concentrator : NULL,
+				&is->concentrator);
 		for (uint32_t s = 0; r->level != HUB && s < is->site_count; s++)
-			check_site(&m, r, config_site(was, is->sites[s].name), &is->sites[s]);
+			check_site(&m, r, was ? config_site(was, is->sites[s].name) : NULL,
+				&is->sites[s]);
 	}
 	return !m.any;
 }

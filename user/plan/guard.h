@@ -22,7 +22,10 @@ struct guard *guard_read(
 	const char *name, const char *text, size_t len, char error[CONFIG_ERROR_SIZE]);
 void guard_free(struct guard *g);
 
-/* Whether all is permitted that differs from what is in force. False with a line for each value that is not. */
+/*
+ * Whether all is permitted that differs from what is in force; with NULL nothing is, and all is looked at. False with a
+ * line for each value that is not.
+ */
 bool guard_check(const struct guard *g, const struct config *was, const struct config *is,
 	char error[CONFIG_ERROR_SIZE]);
 
