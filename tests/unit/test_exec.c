@@ -12,6 +12,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 
 static int setup(void **state)
 {
@@ -23,7 +27,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	char hung[80];
+
 	(void)state;
+	snprintf(hung, sizeof(hung), "%s/hung", programs);
+	(void)umount2(hung, MNT_DETACH); /* of a test that failed */
 	programs_end();
 	return 0;
 }
@@ -294,6 +302,92 @@ static void all_have_a_time_together(void **state)
 	assert_string_equal(calls[EXEC_AT_ONCE].why, "there was no time to ask it");
 }
 
+/* ---- a file system that does not answer ---- */
+
+/* In a process of its own, whose end is that of the file system: it takes requests, and answers the first one only. */
+__attribute__((noreturn)) static void stand_still(int fuse)
+{
+	static char request[64 << 10];
+	struct {
+		struct fuse_out_header header;
+		struct fuse_init_out init;
+	} answer = {{.len = sizeof(answer)}, {.major = 7, .minor = 31, .max_write = 4096}};
+
+	alarm(20);
+	if (read(fuse, request, sizeof(request)) < 0)
+		_exit(1);
+	answer.header.unique = ((struct fuse_in_header *)request)->unique;
+	if (write(fuse, &answer, sizeof(answer)) < 0)
+		_exit(1);
+	for (;;) {
+		if (read(fuse, request, sizeof(request)) < 0)
+			_exit(1);
+	}
+}
+
+/* 0: there can be none here. */
+static pid_t hung_begin(const char *directory)
+{
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[100];
+	pid_t pid = 0;
+
+	assert_int_equal(mkdir(directory, 0755), 0);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40755,user_id=0,group_id=0", fuse);
+	if (fuse >= 0 && !mount("hung", directory, "fuse", MS_NOSUID | MS_NODEV, options)) {
+		pid = fork();
+		if (!pid)
+			stand_still(fuse);
+	}
+	if (fuse >= 0)
+		close(fuse);
+	return pid;
+}
+
+static void hung_end(pid_t pid, const char *directory)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(umount2(directory, MNT_DETACH), 0);
+}
+
+/* A program there ends when its file system answers, killed or not: others are asked all the same. */
+static void who_cannot_be_ended_keeps_nobody_waiting(void **state)
+{
+	uint64_t began = clock_now();
+	struct exec_call calls[2] = {0};
+	char directory[80];
+	pid_t hung;
+
+	(void)state;
+	if (getuid())
+		skip();
+	program("tell", "echo a.long_secret");
+	snprintf(directory, sizeof(directory), "%s/hung", programs);
+	hung = hung_begin(directory);
+	if (!hung)
+		skip();
+	snprintf(calls[0].ref, sizeof(calls[0].ref), "exec:%s/tell x", directory);
+	snprintf(calls[1].ref, sizeof(calls[1].ref), "exec:%s/tell", programs);
+	exec_run(calls, 2, 0);
+	assert_in_range(clock_now() - began, CLOCK_SECOND, 6 * CLOCK_SECOND);
+	assert_string_equal(calls[0].why, "it has not ended in time");
+	assert_int_equal(calls[1].secret.len, 13);
+	/* Not one more each time. */
+	began = clock_now();
+	refused("hung/tell", "it was asked before, hangs, and cannot be ended");
+	tells("tell", "", "a.long_secret");
+	assert_true(clock_now() - began < CLOCK_SECOND);
+	hung_end(hung, directory);
+	for (int i = 0; i < 100; i++) {
+		calls[0] = asked("hung/tell", "");
+		if (!strstr(calls[0].why, "hangs"))
+			break;
+		usleep(10 * 1000);
+	}
+	assert_string_equal(calls[0].why, "the program: No such file or directory");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +403,7 @@ int main(void)
 		TEST(who_chatters_is_ended),
 		TEST(many_are_asked_at_once),
 		TEST(all_have_a_time_together),
+		TEST(who_cannot_be_ended_keeps_nobody_waiting),
 	};
 
 	return cmocka_run_group_tests_name("exec", tests, NULL, NULL);

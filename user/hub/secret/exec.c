@@ -2,23 +2,23 @@
 #include "hub/secret/exec.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "hub/secret/exec_child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (EXEC_KEY_MAX + 2) /* with a line end of any system */
+#define OUTPUT_MAX       (EXEC_KEY_MAX + 2) /* with a line end of any system */
+#define KILLED_WITHIN_MS 200                /* a program that was killed ends, but one that hangs */
+#define LEFT_MAX         128
 
 static const char *user_name = EXEC_USER;
 static unsigned int seconds = EXEC_WITHIN_S;
@@ -36,37 +36,84 @@ static bool fail(struct exec_call *c, const char *format, const char *detail)
 	return false;
 }
 
+static void program_of(const struct exec_call *c, char program[CONFIG_SECRET_REF_SIZE])
+{
+	const char *words = c->ref + strlen("exec:");
+
+	words += strspn(words, " ");
+	snprintf(program, CONFIG_SECRET_REF_SIZE, "%.*s", (int)strcspn(words, " "), words);
+}
+
+/* ---- what does not end ---- */
+
+/*
+ * A program in a system call that waits for a disk or a network ends when that has answered, killed or not. It is left to
+ * itself, and of its program there is no other meanwhile.
+ */
+static struct {
+	pthread_mutex_t lock;
+	size_t count;
+	struct left {
+		pid_t pid;
+		char program[CONFIG_SECRET_REF_SIZE];
+	} list[LEFT_MAX];
+} left = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void leave(pid_t pid, const struct exec_call *c)
+{
+	pthread_mutex_lock(&left.lock);
+	if (left.count < LEFT_MAX) {
+		struct left *l = &left.list[left.count++];
+
+		l->pid = pid;
+		program_of(c, l->program);
+	}
+	pthread_mutex_unlock(&left.lock);
+}
+
+/* Why this one is not begun. */
+static const char *why_not_now(const char *program)
+{
+	const char *why = NULL;
+	siginfo_t info;
+
+	pthread_mutex_lock(&left.lock);
+	for (size_t i = left.count; i-- > 0;) {
+		info.si_pid = 0;
+		if (waitid(P_PID, (id_t)left.list[i].pid, &info, WEXITED | WNOHANG) || info.si_pid)
+			left.list[i] = left.list[--left.count];
+		else if (!strcmp(left.list[i].program, program))
+			why = "it was asked before, hangs, and cannot be ended";
+	}
+	if (left.count > LEFT_MAX - EXEC_AT_ONCE)
+		why = "too many programs hang and cannot be ended";
+	pthread_mutex_unlock(&left.lock);
+	return why;
+}
+
 /* ---- what may be run ---- */
 
-/* Nobody but root can put another program into its place. */
-static bool look_at_program(struct exec_call *c, char path[PATH_MAX], const char *program)
+static void refused(struct exec_call *c, const struct exec_refusal *r)
 {
-	struct stat st;
-
-	if (!realpath(program, path) || stat(path, &st))
-		return fail(c, "the program: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-		return fail(c, "the program cannot be run%s", "");
-	if (!file_is_of_root(&st))
-		return fail(c, "the program must be root's, and nobody else may write it%s", "");
-	for (char above[PATH_MAX];;) {
-		char *slash;
-
-		snprintf(above, sizeof(above), "%s", path);
-		for (slash = strrchr(above, '/'); slash; slash = strrchr(above, '/')) {
-			slash[slash == above] = '\0';
-			if (stat(above, &st))
-				return fail(
-					c, "a directory above the program: %s", strerror(errno));
-			if (!file_is_of_root(&st))
-				return fail(c,
-					"all directories above the program must be root's, and "
-					"nobody else may write them%s",
-					"");
-			if (slash == above)
-				return true;
-		}
-		return true;
+	switch (r->why) {
+	case EXEC_NO_PROGRAM:
+		fail(c, "the program: %s", strerror(r->error));
+		break;
+	case EXEC_NOT_RUNNABLE:
+		fail(c, "the program cannot be run%s", "");
+		break;
+	case EXEC_NOT_ROOTS:
+		fail(c, "the program must be root's, and nobody else may write it%s", "");
+		break;
+	case EXEC_NOTHING_ABOVE:
+		fail(c, "a directory above the program: %s", strerror(r->error));
+		break;
+	case EXEC_ABOVE_NOT_ROOTS:
+		fail(c,
+			"all directories above the program must be root's, and nobody else may "
+			"write them%s",
+			"");
+		break;
 	}
 }
 
@@ -94,19 +141,64 @@ static bool find_user(struct exec_call *c, struct exec_start *s)
 struct run {
 	struct exec_call *call; /* NULL: none */
 	pid_t pid;
-	int pidfd, out; /* -1: it prints no more */
+	int pidfd, refused;
+	int out; /* -1: it prints no more */
 	uint64_t until_ns;
 	size_t len;
 	uint8_t bytes[OUTPUT_MAX + 1]; /* one more than there may be */
 };
 
+/* A pipe whose ends a program does not get, and of which the first does not wait. */
+static bool open_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC))
+		return false;
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	return true;
+}
+
+static void close_pipe(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static bool begin(struct run *r, struct exec_call *c, struct exec_start *s)
+{
+	int out[2], refused[2];
+
+	if (!open_pipe(out))
+		return fail(c, "%s", strerror(errno));
+	if (!open_pipe(refused)) {
+		fail(c, "%s", strerror(errno));
+		close_pipe(out);
+		return false;
+	}
+	s->out = out[1];
+	s->refused = refused[1];
+	r->pid = exec_child_start(s, &r->pidfd);
+	if (r->pid < 0) {
+		fail(c, "%s", strerror(errno));
+		close_pipe(out);
+		close_pipe(refused);
+		return false;
+	}
+	close(out[1]);
+	close(refused[1]);
+	r->call = c;
+	r->out = out[0];
+	r->refused = refused[0];
+	r->len = 0;
+	return true;
+}
+
 static bool start(struct run *r, struct exec_call *c, uint64_t over_ns)
 {
-	char words[CONFIG_SECRET_REF_SIZE], path[PATH_MAX], *rest = words;
-	struct exec_start s = {.path = path};
+	char words[CONFIG_SECRET_REF_SIZE], program[CONFIG_SECRET_REF_SIZE], *rest = words;
+	struct exec_start s = {0};
 	uint64_t now = clock_now();
+	const char *why;
 	size_t count = 0;
-	int pipe_fds[2];
 
 	if (now >= over_ns)
 		return fail(c, "there was no time to ask it%s", "");
@@ -118,36 +210,35 @@ static bool start(struct run *r, struct exec_call *c, uint64_t over_ns)
 	}
 	if (!count || rest)
 		return fail(c, "it has more than %s words", "16");
-	if (!look_at_program(c, path, s.argv[0]) || !find_user(c, &s))
+	program_of(c, program);
+	why = why_not_now(program);
+	if (why)
+		return fail(c, "%s", why);
+	if (!find_user(c, &s) || !begin(r, c, &s))
 		return false;
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		return fail(c, "%s", strerror(errno));
-	s.out = pipe_fds[1];
-	r->pid = exec_child_start(&s, &r->pidfd);
-	if (r->pid < 0)
-		fail(c, "%s", strerror(errno));
-	close(pipe_fds[1]);
-	if (r->pid < 0 || fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK)) {
-		close(pipe_fds[0]);
-		return false;
-	}
-	r->call = c;
-	r->out = pipe_fds[0];
-	r->len = 0;
 	r->until_ns = now + seconds * CLOCK_SECOND;
 	if (r->until_ns > over_ns)
 		r->until_ns = over_ns;
 	return true;
 }
 
-/* With all that it has started, and reaps it. */
+/* With all that it has started, and reaps it; one that does not end by that is left. */
 static void end(struct run *r, siginfo_t *info)
 {
+	struct pollfd ended = {.fd = r->pidfd, .events = POLLIN};
+	int n;
+
 	(void)kill(-r->pid, SIGKILL);
 	(void)kill(r->pid, SIGKILL);
-	while (waitid(P_PID, (id_t)r->pid, info, WEXITED) && errno == EINTR)
-		;
+	do
+		n = poll(&ended, 1, KILLED_WITHIN_MS);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		(void)waitid(P_PID, (id_t)r->pid, info, WEXITED | WNOHANG);
+	else
+		leave(r->pid, r->call);
 	close(r->pidfd);
+	close(r->refused);
 	if (r->out >= 0)
 		close(r->out);
 	secret_wipe(r->bytes, sizeof(r->bytes));
@@ -156,7 +247,7 @@ static void end(struct run *r, siginfo_t *info)
 
 static void give_up(struct run *r, const char *why)
 {
-	siginfo_t info;
+	siginfo_t info = {0};
 
 	fail(r->call, "%s", why);
 	end(r, &info);
@@ -196,9 +287,11 @@ static void has_ended(struct run *r)
 {
 	struct exec_call *c = r->call;
 	uint8_t bytes[OUTPUT_MAX + 1];
+	struct exec_refusal refusal;
 	siginfo_t info = {0};
 	char text[16];
 	bool fits = read_more(r);
+	bool is_refused = read(r->refused, &refusal, sizeof(refusal)) == sizeof(refusal);
 	size_t len = r->len;
 
 	memcpy(bytes, r->bytes, sizeof(bytes));
@@ -209,7 +302,9 @@ static void has_ended(struct run *r)
 		info.si_status -= EXEC_BY_SIGNAL;
 	}
 	snprintf(text, sizeof(text), "%d", info.si_status);
-	if (info.si_code == CLD_EXITED && info.si_status == EXEC_NOT_STARTED)
+	if (is_refused)
+		refused(c, &refusal);
+	else if (info.si_code == CLD_EXITED && info.si_status == EXEC_NOT_STARTED)
 		fail(c, "it could not be started%s", "");
 	else if (info.si_code != CLD_EXITED)
 		fail(c, "it was ended by signal %s", text);

@@ -4,13 +4,16 @@
  */
 #include "hub/secret/exec_child.h"
 
+#include "base/file.h"
 #include "hub/secret/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +25,7 @@
 #define PROCESSES_MAX (64 * EXEC_AT_ONCE) /* the kernel counts those of its user, of all programs */
 #define FILES_MAX     64
 #define CPU_S         10
+#define REFUSED_FD    3
 
 static bool limit(int what, rlim_t most)
 {
@@ -30,13 +34,67 @@ static bool limit(int what, rlim_t most)
 	return !syscall(SYS_prlimit64, 0, what, &r, NULL);
 }
 
-/* Nothing of hub's is left open: descriptors 0 to 2 are /dev/null, the pipe, and /dev/null. */
-static bool set_descriptors(int out)
+/* Nothing of hub's is left open: descriptors 0 to 2 are /dev/null, the pipe, and /dev/null; 3 goes with execve(2). */
+static bool set_descriptors(const struct exec_start *s)
 {
 	int null = open("/dev/null", O_RDWR);
 
-	return null >= 0 && dup2(out, 1) == 1 && dup2(null, 0) == 0 && dup2(null, 2) == 2 &&
-	       !syscall(SYS_close_range, 3u, ~0u, 0u);
+	return null >= 0 && dup2(s->out, 1) == 1 && dup2(null, 0) == 0 && dup2(null, 2) == 2 &&
+	       (s->refused == REFUSED_FD ||
+		       dup3(s->refused, REFUSED_FD, O_CLOEXEC) == REFUSED_FD) &&
+	       !syscall(SYS_close_range, REFUSED_FD + 1u, ~0u, 0u);
+}
+
+static bool refuse(enum exec_refused why, int error)
+{
+	const struct exec_refusal r = {why, error};
+
+	(void)!write(REFUSED_FD, &r, sizeof(r));
+	return false;
+}
+
+/* Where a descriptor leads to, without links; realpath(3) may want memory. */
+static bool path_of(int fd, char path[PATH_MAX])
+{
+	char link[32] = "/proc/self/fd/", digits[12];
+	size_t at = strlen(link), n = 0;
+	ssize_t len;
+
+	do
+		digits[n++] = (char)('0' + fd % 10);
+	while ((fd /= 10));
+	while (n)
+		link[at++] = digits[--n];
+	len = readlink(link, path, PATH_MAX - 1);
+	path[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
+
+/* Nobody but root can put another program into its place. */
+static bool find_program(const char *program, char path[PATH_MAX])
+{
+	int fd = open(program, O_PATH | O_CLOEXEC);
+	char above[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	if (fd < 0 || fstat(fd, &st) || !path_of(fd, path))
+		return refuse(EXEC_NO_PROGRAM, errno);
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return refuse(EXEC_NOT_RUNNABLE, 0);
+	if (!file_is_of_root(&st))
+		return refuse(EXEC_NOT_ROOTS, 0);
+	memcpy(above, path, PATH_MAX);
+	while ((slash = strrchr(above, '/'))) {
+		slash[slash == above] = '\0';
+		if (stat(above, &st))
+			return refuse(EXEC_NOTHING_ABOVE, errno);
+		if (!file_is_of_root(&st))
+			return refuse(EXEC_ABOVE_NOT_ROOTS, 0);
+		if (slash == above)
+			return true;
+	}
+	return true;
 }
 
 /* From the last privilege on, nothing can bring one back. */
@@ -63,15 +121,16 @@ static void default_signals(void)
 __attribute__((noreturn)) static void become(const struct exec_start *s)
 {
 	static char *const empty[] = {NULL};
+	char path[PATH_MAX];
 
 	(void)setsid();
 	default_signals();
 	umask(077);
-	if (!chdir("/") && set_descriptors(s->out) && limit(RLIMIT_CORE, 0) &&
-		limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, CPU_S) &&
+	if (!chdir("/") && set_descriptors(s) && find_program(s->argv[0], path) &&
+		limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, CPU_S) &&
 		limit(RLIMIT_AS, MEMORY_MAX) && limit(RLIMIT_NOFILE, FILES_MAX) &&
 		limit(RLIMIT_NPROC, PROCESSES_MAX) && drop(s))
-		execve(s->path, s->argv, empty);
+		execve(path, s->argv, empty);
 	_exit(EXEC_NOT_STARTED);
 }
 

@@ -12,18 +12,33 @@
 #define EXEC_BY_SIGNAL   128 /* and its number, as shells have it: a status */
 #define EXEC_SIGNALS     64
 
+/* Why a program is not run. */
+enum exec_refused {
+	EXEC_NO_PROGRAM, /* with an error number */
+	EXEC_NOT_RUNNABLE,
+	EXEC_NOT_ROOTS,     /* others may write it */
+	EXEC_NOTHING_ABOVE, /* of a directory above it, with an error number */
+	EXEC_ABOVE_NOT_ROOTS,
+};
+
+struct exec_refusal {
+	enum exec_refused why;
+	int error;
+};
+
 struct exec_start {
-	const char *path;               /* of the program */
-	char *argv[EXEC_WORDS_MAX + 1]; /* ends with NULL */
+	char *argv[EXEC_WORDS_MAX + 1]; /* of the program, which is the first; ends with NULL */
 	uid_t uid;
 	gid_t gid;
-	int out; /* its standard output; the caller's */
+	int out;     /* its standard output; the caller's, with O_CLOEXEC, as is: */
+	int refused; /* gets a struct exec_refusal, or nothing */
 };
 
 /*
- * The pid of a process that ends as the program does, and in *pidfd a descriptor of it (pidfd_open(2)); -1 with errno. All
- * that the program has started, whatever group or session it has gone to, ends with that process, which is killed when
- * the thread that has started it ends.
+ * Only what root alone can write is run, nor may others put another program into its place: the process looks at that, for
+ * a file system may stand still. The pid of a process that ends as the program does, and in *pidfd a descriptor of it
+ * (pidfd_open(2)); -1 with errno. All that the program has started, whatever group or session it has gone to, ends with
+ * that process, which is killed when the thread that has started it ends.
  */
 pid_t exec_child_start(const struct exec_start *s, int *pidfd);
 
