@@ -88,7 +88,7 @@ static bool close_devices(struct live *live, const struct concentrator_conf *nex
 	for (uint32_t e = 0; e < next->endpoint_count; e++) {
 		const char *device = next->endpoints[e].device;
 
-		if (hub_outside_is(live->hub, device))
+		if (outside_is(&live->hub->model, device))
 			continue;
 		if (hub_device_await(live->hub, device, error))
 			snprintf(live->awaited[e], sizeof(live->awaited[e]), "%s", device);

@@ -70,3 +70,17 @@ uint64_t rate_limit(const struct model *m, enum sluice_direction d, uint32_t slo
 		return site->conf.rate;
 	return fair_limit(m->fair[d], slot);
 }
+
+uint32_t outside_place(const struct model *m, const char *device)
+{
+	uint32_t i = 0;
+
+	while (i < m->host.outside_count && strcmp(m->host.outside[i].name, device))
+		i++;
+	return i;
+}
+
+bool outside_is(const struct model *m, const char *device)
+{
+	return outside_place(m, device) < m->host.outside_count;
+}

@@ -100,6 +100,10 @@ const struct tunnel_conf *site_tunnel_conf(const struct model *m, uint32_t tunne
 /* Where tunnel t of the site ends. */
 const struct endpoint *endpoint_of(const struct model *m, const struct site *site, unsigned int t);
 
+/* Where an outside device stands; outside_count: nowhere. Whether there is one of that name. */
+uint32_t outside_place(const struct model *m, const char *device);
+bool outside_is(const struct model *m, const char *device);
+
 /* The rates of all sites that share the aggregate together, over the last second. */
 struct site_rates sum_rates_now(const struct model *m, enum sluice_direction d);
 

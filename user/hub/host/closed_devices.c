@@ -65,7 +65,7 @@ static void settle(struct hub *h, struct closed_device *d)
 {
 	if (d->former || d->awaited)
 		return;
-	if (!hub_outside_is(h, d->name))
+	if (!outside_is(&h->model, d->name))
 		open_it(h, d->name, d->ifindex);
 	*d = (struct closed_device){0};
 }
@@ -153,7 +153,7 @@ void hub_devices_look(struct hub *h)
 		struct closed_device *d = &h->model.host.closed_devices[i];
 		bool wrong;
 
-		if (!d->name[0] || hub_outside_is(h, d->name))
+		if (!d->name[0] || outside_is(&h->model, d->name))
 			continue;
 		wrong = !close_it(h, d, why);
 		if (wrong && !d->wrong)
@@ -168,7 +168,7 @@ void hub_devices_open(struct hub *h)
 	for (int i = 0; i < MODEL_CLOSED_DEVICES; i++) {
 		struct closed_device *d = &h->model.host.closed_devices[i];
 
-		if (d->name[0] && !hub_outside_is(h, d->name))
+		if (d->name[0] && !outside_is(&h->model, d->name))
 			open_it(h, d->name, d->ifindex);
 		*d = (struct closed_device){0};
 	}

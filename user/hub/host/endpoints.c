@@ -128,7 +128,7 @@ static void look_at_endpoint(struct hub *h, unsigned int e, const struct host_ad
 	size_t count, bool way_is_due)
 {
 	const struct endpoint_conf *c = &h->config->concentrator.endpoints[e];
-	uint32_t i = hub_outside_place(h, c->device);
+	uint32_t i = outside_place(&h->model, c->device);
 	struct link_device d;
 	bool there = i < h->model.host.outside_count && h->model.host.outside[i].ifindex &&
 		     link_device(c->device, &d);

@@ -97,9 +97,6 @@ bool hub_outside_usable(
 	const struct hub *h, const struct concentrator_conf *c, char error[CONFIG_ERROR_SIZE]);
 /* Whether something is known that keeps the device from being used now, as that it is not there, with a sentence. */
 bool hub_outside_doubt(const struct hub *h, const char *device, char why[DATAPLANE_ERROR_SIZE]);
-/* Where an outside device stands; outside_count: nowhere. Whether there is one of that name. */
-uint32_t hub_outside_place(const struct hub *h, const char *device);
-bool hub_outside_is(const struct hub *h, const char *device);
 /* Whether others may use the outside devices in clear has changed: the kernel's rules follow h->config. */
 void hub_outside_forward(struct hub *h);
 /* What the kernel was told to keep closed is ours no longer. */

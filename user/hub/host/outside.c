@@ -29,30 +29,16 @@ static void note_addresses(struct imsg_data_outside *o, const struct concentrato
 	}
 }
 
-uint32_t hub_outside_place(const struct hub *h, const char *name)
-{
-	uint32_t i = 0;
-
-	while (i < h->model.host.outside_count && strcmp(h->model.host.outside[i].name, name))
-		i++;
-	return i;
-}
-
-bool hub_outside_is(const struct hub *h, const char *device)
-{
-	return hub_outside_place(h, device) < h->model.host.outside_count;
-}
-
 void hub_outside_name(struct hub *h)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
 	struct model_host *host = &h->model.host;
 
 	for (uint32_t e = 0; e < c->endpoint_count; e++) {
-		uint32_t i = hub_outside_place(h, c->endpoints[e].device);
+		uint32_t i = outside_place(&h->model, c->endpoints[e].device);
 
 		if (i == host->outside_count)
-			i = hub_outside_place(h, "");
+			i = outside_place(&h->model, "");
 		if (i == host->outside_count)
 			host->outside_count++;
 		if (host->outside[i].name[0])
