@@ -117,6 +117,44 @@ static void an_old_file_without_a_mac_stays(void **state)
 	close(fd);
 }
 
+/* The head or the key is lost, and there are as many files as may be: what is written then is the last to go. */
+static void after_a_lost_head_new_files_stay(void **state)
+{
+	static const char *const lost[] = {AUDIT_HEAD, AUDIT_KEY};
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), files;
+	char why[AUDIT_WHY_SIZE];
+	uint64_t first, lines, newest = 0;
+	struct audit_log *log;
+	char **names;
+
+	(void)state;
+	make_old_files(fd, AUDIT_FILES_MAX);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(unlinkat(fd, lost[i], 0), 0);
+		log = audit_open(directory, why);
+		assert_non_null(log);
+		assert_non_null(strstr(why, "the audit log was changed"));
+		fill_file(log);
+		assert_true(audit_close(log));
+		finds("not the line that was written");
+		files = audit_old_files(fd, &names);
+		assert_int_equal(files, AUDIT_FILES_MAX);
+		assert_int_equal(sscanf(names[files - 1], "audit-%20" SCNu64, &lines), 1);
+		assert_true(lines > 2 * AUDIT_FILES_MAX && lines > newest);
+		newest = lines;
+		audit_names_free(names, files);
+	}
+	/* When all of before is gone, what is there is true. */
+	make_old_files(fd, AUDIT_FILES_MAX + 1);
+	log = must_open();
+	fill_file(log);
+	assert_true(audit_close(log));
+	if (!audit_verify(directory, &first, &lines, why))
+		fail_msg("%s", why);
+	assert_true(first > newest);
+	close(fd);
+}
+
 /* ---- a disk that stands still ---- */
 
 #define SYNCED_MAX 64
@@ -234,6 +272,7 @@ int main(void)
 		TEST(files_follow_each_other),
 		TEST(the_oldest_file_goes),
 		TEST(an_old_file_without_a_mac_stays),
+		TEST(after_a_lost_head_new_files_stay),
 		TEST(files_that_end_reach_the_disk),
 		TEST(the_end_does_not_wait_for_ever),
 	};

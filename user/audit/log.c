@@ -196,20 +196,40 @@ static bool mend_end(struct audit_log *log, char why[AUDIT_WHY_SIZE])
 	return true;
 }
 
+/* The number of the last line of all files of before, by their names; 0: there are none. */
+static uint64_t last_old_number(const struct audit_log *log)
+{
+	char **names;
+	int n = audit_old_files(log->directory, &names);
+	uint64_t last = 0, number;
+
+	for (int i = 0; i < n; i++) {
+		if (sscanf(names[i], "audit-%20" SCNu64, &number) == 1 && number > last)
+			last = number;
+	}
+	if (n >= 0)
+		audit_names_free(names, n);
+	return last;
+}
+
+/* Without a head, numbers go on behind all files that are there: else the next one would be the oldest, and go first. */
 static bool load_head(struct audit_log *log, char why[AUDIT_WHY_SIZE])
 {
 	char text[AUDIT_HEAD_MAX];
 	long n = audit_read_small(log->directory, AUDIT_HEAD, text, sizeof(text));
+	uint64_t last;
 
 	if (n >= 0 && audit_head_read(&log->head, log->key, text))
 		return true;
 	if (n < 0 && errno != ENOENT)
 		return false;
-	if (!why[0] && (n >= 0 || log->size))
+	last = last_old_number(log);
+	log->head = (struct audit_head){.end.count = last};
+	if (!why[0] && (n >= 0 || log->size || last))
 		snprintf(why, AUDIT_WHY_SIZE,
-			"the audit log was changed: its head is %s; lines are numbered from 1 "
-			"again",
-			n < 0 ? "missing" : "not the one that was written");
+			"the audit log was changed: its head is %s; lines are numbered from "
+			"%" PRIu64 " again",
+			n < 0 ? "missing" : "not the one that was written", last + 1);
 	return true;
 }
 
