@@ -360,6 +360,40 @@ static void a_failing_disk_rotates_nothing(void **state)
 	assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
 }
 
+static int read_fails_at; /* the n'th one from now on, with EIO; 0: none */
+
+ssize_t read(int fd, void *bytes, size_t size)
+{
+	if (read_fails_at && !--read_fails_at) {
+		errno = EIO;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_read, fd, bytes, size);
+}
+
+/* A key that cannot be read for once is there all the same: it is not lost by that. */
+static void what_cannot_be_read_now_is_kept(void **state)
+{
+	unsigned int told[2] = {0}, at;
+
+	(void)state;
+	for (at = 1; !read_fails_at && at < 100; at++) {
+		put("psk", KEY_TEXT);
+		put("psk.next", "the.new_secret");
+		read_fails_at = (int)at;
+		rotation_apply(count_told, told);
+		if (read_fails_at)
+			break;
+		assert_true(is("psk", KEY_TEXT) || is("psk.previous", KEY_TEXT));
+		assert_true(is("psk", KEY_TEXT) || is("psk", "the.new_secret"));
+		rotation_apply(count_told, told);
+		assert_true(is("psk", "the.new_secret") && is("psk.previous", KEY_TEXT));
+		assert_true(rotation_delete("psk"));
+	}
+	read_fails_at = 0;
+	assert_true(at > 4 && told[0] && told[1]);
+}
+
 /* A hub that is killed between two steps goes on with the next apply. */
 static void what_was_begun_is_ended(void **state)
 {
@@ -446,6 +480,7 @@ int main(void)
 		TEST(names_that_are_replaced),
 		TEST(one_that_is_damaged_is_replaced_at_once),
 		TEST(a_failing_disk_rotates_nothing),
+		TEST(what_cannot_be_read_now_is_kept),
 		TEST(what_was_begun_is_ended),
 		TEST(names_stay_in_the_directory),
 		TEST(one_that_is_made_can_be_given_to_devices),

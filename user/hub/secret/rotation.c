@@ -47,14 +47,20 @@ static bool is(const char *name, const struct secret *s)
 	return same;
 }
 
-/* One that cannot be read is used by nobody, and may be replaced at once. */
+/* One that is not there or is damaged is used by nobody; one that cannot be read at the moment may be. */
+static bool nobody_uses(int error)
+{
+	return error == ENOENT || error == EBADMSG || error == EKEYREJECTED;
+}
+
+/* One that nobody uses may be replaced at once. */
 static bool can_be_read(const char *name)
 {
 	struct secret there = {0};
-	bool can = vault_get(name, &there);
+	bool can = vault_get(name, &there) || !nobody_uses(errno);
 
 	secret_clear(&there);
-	return can || (errno != ENOENT && errno != EBADMSG && errno != EKEYREJECTED);
+	return can;
 }
 
 enum rotation rotation_set(
@@ -101,9 +107,11 @@ static const char *take_over(const char *name, const struct secret *next)
 	char previous[2 * SITE_NAME_SIZE];
 	struct secret now = {0};
 	bool had = vault_get(name, &now), ok;
-	int why;
+	int why = errno;
 
 	with(name, VAULT_PREVIOUS, previous);
+	if (!had && !nobody_uses(why))
+		return vault_why(why);
 	if (had && is(name, next)) { /* it stopped here */
 		secret_clear(&now);
 		return NULL;
