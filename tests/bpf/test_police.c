@@ -483,6 +483,7 @@ static void what_a_cpu_has_no_room_for_is_counted(void **context)
 	assert_int_equal(bpf_prog_test_run_opts(bpf_plane_outside_fd(s->plane), &o), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 	for (int i = 0; i < 100 && seen + site(s).ring_full.packets != PACKETS; i++) {
+		maps_ring_drops_look(s->maps);
 		usleep(50000);
 		seen = received() - before;
 	}

@@ -42,10 +42,11 @@ const char *link_offloads(const struct link *l)
 	return "tso";
 }
 
-uint64_t link_ring_drops(const struct link *l)
+bool link_ring_drops(const struct link *l, uint64_t *drops)
 {
 	(void)l;
-	return 0;
+	*drops = 0;
+	return true;
 }
 
 static inline size_t fake_address(const struct ip_addr *a)

@@ -173,6 +173,11 @@ void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 	(void)m, (void)packets;
 }
 
+void maps_ring_drops_look(struct maps *m)
+{
+	(void)m;
+}
+
 void maps_workers_ended(struct maps *m)
 {
 	(void)m;

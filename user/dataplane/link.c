@@ -497,14 +497,13 @@ unsigned int link_routes_flush(struct link *l)
 	return flushed;
 }
 
-uint64_t link_ring_drops(const struct link *l)
+bool link_ring_drops(const struct link *l, uint64_t *drops)
 {
 	struct rtnl_link *link = NULL;
-	uint64_t drops;
 
 	if (rtnl_link_get_kernel(l->sock, (int)l->ifindex, NULL, &link))
-		return 0;
-	drops = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
+		return false;
+	*drops = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
 	rtnl_link_put(link);
-	return drops;
+	return true;
 }

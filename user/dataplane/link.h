@@ -91,8 +91,8 @@ void link_table_set(struct link *l, uint32_t table);
 /* Removes every route with our protocol number, both families. Returns how many. */
 unsigned int link_routes_flush(struct link *l);
 
-/* Packets the kernel dropped for want of room in a TAP queue, since the device exists. */
-uint64_t link_ring_drops(const struct link *l);
+/* Packets the kernel dropped for want of room in a TAP queue, since the device exists. False: it does not say. */
+bool link_ring_drops(const struct link *l, uint64_t *drops);
 
 /* What a device is: index, number of receive queues, MTU. False when there is no such device. */
 struct link_device {

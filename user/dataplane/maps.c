@@ -3,6 +3,7 @@
 
 #include "base/types.h"
 #include "dataplane/fair.h"
+#include "dataplane/ring_loss.h"
 
 #include <assert.h>
 #include <bpf/bpf.h>
@@ -42,6 +43,8 @@ struct maps {
 	struct site_stats *per_cpu; /* room for BATCH lookups over all CPUs */
 	int cpus;
 	uint64_t inside_ring_drops;
+	struct ring_pool pool[SLUICE_DIRECTIONS];
+	struct ring_loss lost[SLUICE_DIRECTIONS][SLUICE_MAX_SITES];
 };
 
 struct rate_bucket bucket_make(const struct bucket_rate *r)
@@ -433,28 +436,19 @@ void maps_site_stats(
 	struct maps *m, enum sluice_direction direction, uint32_t site, struct site_stats *stats)
 {
 	uint32_t rows = m->worker_stats[direction].entries / SLUICE_MAX_SITES;
-	uint64_t drops, missing, sum;
+	struct ring_loss *lost = &m->lost[direction][site];
 
 	memset(stats, 0, sizeof(*stats));
-	/* Workers first: a packet in between is then offered and missing, never counted twice. */
+	/* Workers first: a packet in between is then offered and under way, never counted twice. */
 	for (uint32_t w = 0; w < rows; w++)
 		add_words(stats, row(&m->worker_stats[direction], w * SLUICE_MAX_SITES + site),
 			sizeof(*stats));
 	add_per_cpu(m, direction == SLUICE_IN ? DATA_MAP_SITE_IN_STATS : DATA_MAP_SITE_OUT_STATS,
 		site, stats, sizeof(*stats));
 
-	sum = accounted(stats);
-	missing = stats->offered.packets > sum ? stats->offered.packets - sum : 0;
-	drops = kernel_ring_drops(m, direction);
-	if (missing > drops)
-		missing = drops;
-	if (missing) {
-		uint64_t bytes = accounted_bytes(stats);
-
-		stats->ring_full.packets += missing;
-		if (stats->offered.bytes > bytes)
-			stats->ring_full.bytes += stats->offered.bytes - bytes;
-	}
+	ring_loss_count(lost, &m->pool[direction], &stats->offered, accounted(stats));
+	stats->ring_full.packets += lost->lost.packets;
+	stats->ring_full.bytes += lost->lost.bytes;
 }
 
 static void count_waiting(struct maps *m)
@@ -577,4 +571,10 @@ void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_sessio
 void maps_inside_ring_drops_set(struct maps *m, uint64_t packets)
 {
 	m->inside_ring_drops = packets;
+}
+
+void maps_ring_drops_look(struct maps *m)
+{
+	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+		ring_pool_look(&m->pool[d], kernel_ring_drops(m, (enum sluice_direction)d));
 }

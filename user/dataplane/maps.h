@@ -80,8 +80,8 @@ bool maps_tunnel_set(struct maps *m, uint32_t tunnel, const struct tunnel_record
 bool maps_site_set(struct maps *m, uint32_t site, const char *name, uint32_t asn);
 
 /*
- * Sums over CPUs and workers. ring_full is the difference between what the BPF program passed on
- * and what the workers took, as far as the kernel's ring counters can explain it.
+ * Sums over CPUs and workers. What rings have lost, as maps_ring_drops_look() has found, is in ring_full (ring_loss.h).
+ * They only grow.
  */
 void maps_site_stats(
 	struct maps *m, enum sluice_direction direction, uint32_t site, struct site_stats *stats);
@@ -112,5 +112,8 @@ void maps_strange_session(struct maps *m, uint32_t tunnel, struct strange_sessio
 
 /* Packets the kernel dropped because a TAP queue was full, from the inside device's counters. */
 void maps_inside_ring_drops_set(struct maps *m, uint64_t packets);
+
+/* Once a second: what rings have lost since is counted by the next maps_site_stats() of each site. */
+void maps_ring_drops_look(struct maps *m);
 
 #endif

@@ -92,13 +92,12 @@ uint64_t tunnel_rate_now(const struct site *site, unsigned int t, enum sluice_di
 struct site_rates site_rates_now(const struct site *site, enum sluice_direction d)
 {
 	uint64_t interval = site->latest.at_ns - site->before.at_ns;
-	const struct site_stats *now = &site->latest.stats[d], *was = &site->before.stats[d];
+	struct site_stats delta = site->latest.stats[d];
 
-	return (struct site_rates){
-		.offered_bps = per_second(now->offered.bytes - was->offered.bytes, interval),
-		.delivered_bps = per_second(now->delivered.bytes - was->delivered.bytes, interval),
-		.dropped_bps =
-			per_second(stats_dropped(now).bytes - stats_dropped(was).bytes, interval)};
+	stats_subtract(&delta, &site->before.stats[d], sizeof(delta) / sizeof(struct traffic));
+	return (struct site_rates){.offered_bps = per_second(delta.offered.bytes, interval),
+		.delivered_bps = per_second(delta.delivered.bytes, interval),
+		.dropped_bps = per_second(stats_dropped(&delta).bytes, interval)};
 }
 
 uint64_t site_cap(const struct site *site)

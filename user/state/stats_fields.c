@@ -70,8 +70,8 @@ void stats_subtract(void *now, const void *base, size_t n)
 	const struct traffic *b = base;
 
 	for (size_t i = 0; i < n; i++) {
-		a[i].packets -= b[i].packets;
-		a[i].bytes -= b[i].bytes;
+		a[i].packets -= a[i].packets < b[i].packets ? a[i].packets : b[i].packets;
+		a[i].bytes -= a[i].bytes < b[i].bytes ? a[i].bytes : b[i].bytes;
 	}
 }
 

@@ -27,9 +27,13 @@ static void take_sample(struct hub *h, const struct site *site, struct site_samp
 
 void hub_sample(struct hub *h)
 {
+	uint64_t drops;
+
 	h->model.sampled_ns[1] = h->model.sampled_ns[0];
 	h->model.sampled_ns[0] = clock_now();
-	maps_inside_ring_drops_set(h->maps, link_ring_drops(h->link));
+	if (link_ring_drops(h->link, &drops))
+		maps_inside_ring_drops_set(h->maps, drops);
+	maps_ring_drops_look(h->maps);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		struct site *site = h->model.sites[i];
 
