@@ -17,15 +17,15 @@ fi
 declare -A may=(
 	[base]="base" [alarm]="base alarm" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
-	[ipc]="base crypto esp bgp ipc sluice"
+	[ipc]="base alarm crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"
-	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base crypto ipc proc proc/api" [proc/watch]="base ipc proc proc/watch"
-	[state]="base crypto bgp config dataplane ike ipc state sluice" [view]="base bgp config dataplane doctor ike ipc plan state view sluice"
+	[proc/data]="base esp dataplane ipc proc proc/data sluice" [proc/api]="base crypto ipc proc proc/api" [proc/watch]="base alarm ipc proc proc/watch"
+	[state]="base alarm crypto bgp config dataplane ike ipc state sluice" [view]="base alarm bgp config dataplane doctor ike ipc plan state view sluice"
 	[plan]="base bgp config crypto dataplane ike ipc plan state sluice"
-	[doctor]="base bgp config crypto dataplane doctor ike ipc state sluice" [store]="base config store" [audit]="base crypto audit"
+	[doctor]="base alarm bgp config crypto dataplane doctor ike ipc state sluice" [store]="base config store" [audit]="base crypto audit"
 )
 # Every part of the hub may know the hub's struct and the parts below it; hub.c and main.c know all.
-below="base crypto audit esp ike bgp config dataplane ipc state plan doctor store view sluice hub"
+below="base alarm crypto audit esp ike bgp config dataplane ipc state plan doctor store view sluice hub"
 may[hub/event]="$below hub/event"
 may[hub/secret]="${may[hub/event]} hub/secret"
 may[hub/route]="${may[hub/event]} hub/route"

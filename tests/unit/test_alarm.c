@@ -87,13 +87,14 @@ static void use_only(const struct alarm_rule *r)
 
 static struct alarm_facts facts(void)
 {
-	return (struct alarm_facts){.seconds = 60, .configured = {true, true}};
+	return (struct alarm_facts){.configured = {true, true}};
 }
 
 static void feed(const char *site, struct sample s, struct alarm_facts f)
 {
 	s.at_s = lab.at_s;
-	alarm_set_feed(lab.set, site, &s, &f, on_fed, NULL);
+	s.covered_s = 60;
+	alarm_set_feed(lab.set, site, strcmp(site, "north") ? "" : "towns", &s, &f, on_fed, NULL);
 }
 
 static void next(void)
@@ -393,12 +394,12 @@ static void a_minute_of_which_little_was_seen_is_none(void **state)
 	double value;
 
 	(void)state;
-	f.seconds = 20;
+	s.covered_s = 20;
 	assert_false(alarm_measure(ALARM_TUNNEL_STATE, &s, &f, -1, &value));
-	f.seconds = 40;
+	s.covered_s = 40;
 	assert_true(alarm_measure(ALARM_TUNNEL_STATE, &s, &f, -1, &value));
 	assert_true(value == 0.5);
-	f.seconds = 60;
+	s.covered_s = 60;
 	s.v[SAMPLE_UP] = s.v[SAMPLE_UP + 1] = 59;
 	assert_true(alarm_measure(ALARM_TUNNEL_STATE, &s, &f, 0, &value));
 	assert_true(value == 1);
@@ -470,15 +471,13 @@ static void a_rule_that_changes_begins_anew(void **state)
 static void a_rule_of_a_group_is_of_its_sites(void **state)
 {
 	struct alarm_rule r = *rule("site_down");
-	struct alarm_facts f = facts();
 
 	(void)state;
-	strcpy(r.group, "north");
+	strcpy(r.group, "towns");
 	use_only(&r);
-	strcpy(f.group, "north");
-	feed("one", (struct sample){0}, f);
+	feed("north", (struct sample){0}, facts());
 	feed("two", (struct sample){0}, facts());
-	assert_non_null(alarm("site_down", "one", -1));
+	assert_non_null(alarm("site_down", "north", -1));
 	assert_null(alarm("site_down", "two", -1));
 }
 

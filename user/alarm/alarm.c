@@ -10,6 +10,19 @@ const char *const alarm_state_names[ALARM_STATES + 1] = {
 	[ALARM_ALARM] = "ALARM",
 };
 
+bool alarm_text_state(const char *detail, enum alarm_state *state)
+{
+	for (int i = 0; i < ALARM_STATES; i++) {
+		size_t len = strlen(alarm_state_names[i]);
+
+		if (strncmp(detail, alarm_state_names[i], len) != 0 || detail[len] != ':')
+			continue;
+		*state = (enum alarm_state)i;
+		return true;
+	}
+	return false;
+}
+
 enum verdict {
 	NOTHING, /* no minute is known */
 	TOO_LITTLE,

@@ -18,6 +18,9 @@ enum alarm_state { ALARM_INSUFFICIENT_DATA, ALARM_OK, ALARM_ALARM, ALARM_STATES 
 /* "INSUFFICIENT_DATA", "OK", "ALARM"; NULL ends them. */
 extern const char *const alarm_state_names[ALARM_STATES + 1];
 
+/* Which state the detail of an event says: it begins with its name and ':'. False: it is about something else. */
+bool alarm_text_state(const char *detail, enum alarm_state *state);
+
 #define ALARM_BUCKETS (ALARM_DATAPOINTS + 1)
 #define ALARM_CLOCK_BACK_S                                                                         \
 	3600 /* minutes that are older than what was seen, and by more: the clock was set back */
@@ -40,6 +43,8 @@ struct alarm {
 	uint64_t good_s;           /* from when on it was not beyond the threshold; 0: it was */
 	double value;              /* of the last period that was judged */
 	struct alarm_bucket buckets[ALARM_BUCKETS];
+	/* For whoever keeps it: it is not written yet as it is, and somebody has not heard of it. */
+	bool unwritten, unsaid;
 };
 
 /* A minute that began at at_s; value: NULL where there is none. True: the state is another one. */
@@ -48,7 +53,7 @@ bool alarm_feed(struct alarm *a, const struct alarm_rule *r, uint64_t at_s, cons
 /* Whether somebody has to be told, at a time, that it fires or that it does not any more. */
 bool alarm_is_due(const struct alarm *a, uint64_t now_s);
 
-/* What was measured is worth nothing: the rule is another one. Who has been told that it fires hears what becomes of it. */
+/* What was measured is worth nothing, as the rule is another one; who was told that it fires hears what becomes of it. */
 void alarm_begin_anew(struct alarm *a);
 
 /* By a person: it is known. False: it does not fire. */

@@ -4,14 +4,14 @@
 #define DAY_S 86400.0
 
 /* A second may have been missed, or seen twice: the one that is missing was as the others. */
-static double share(uint64_t seconds, const struct alarm_facts *f)
+static double share(uint64_t seconds, const struct sample *s)
 {
-	return seconds + 1 >= f->seconds ? 1 : (double)seconds / f->seconds;
+	return seconds + 1 >= s->covered_s ? 1 : (double)seconds / (double)s->covered_s;
 }
 
-static bool was_seen(const struct alarm_facts *f)
+static bool was_seen(const struct sample *s)
 {
-	return f->seconds >= ALARM_MINUTE_S / 2;
+	return s->covered_s >= ALARM_MINUTE_S / 2;
 }
 
 static bool counts(const struct alarm_facts *f, int t)
@@ -28,19 +28,19 @@ static bool tunnel_state(
 	for (int t = 0; t < TUNNELS_PER_SITE; t++) {
 		if ((tunnel >= 0 && t != tunnel) || !counts(f, t))
 			continue;
-		sum += share(s->v[SAMPLE_UP + t], f);
+		sum += share(s->v[SAMPLE_UP + t], s);
 		n++;
 	}
 	*value = n ? sum / n : 0;
-	return n && was_seen(f);
+	return n && was_seen(s);
 }
 
-static bool single_tunnel(const struct alarm_facts *f, double *value)
+static bool single_tunnel(const struct sample *s, const struct alarm_facts *f, double *value)
 {
 	uint64_t seconds = (uint64_t)f->single_s[0] + f->single_s[1];
 
-	*value = share(seconds, f);
-	return counts(f, 0) && counts(f, 1) && was_seen(f);
+	*value = share(seconds, s);
+	return counts(f, 0) && counts(f, 1) && was_seen(s);
 }
 
 static bool data(const struct sample *s, const struct alarm_facts *f, int tunnel, int direction,
@@ -75,7 +75,7 @@ bool alarm_measure(enum alarm_metric metric, const struct sample *s, const struc
 	case ALARM_TUNNEL_STATE:
 		return tunnel_state(s, f, tunnel, value);
 	case ALARM_SINGLE_TUNNEL:
-		return single_tunnel(f, value);
+		return single_tunnel(s, f, value);
 	case ALARM_DATA_IN:
 		return data(s, f, tunnel, 0, value);
 	case ALARM_DATA_OUT:
@@ -88,7 +88,7 @@ bool alarm_measure(enum alarm_metric metric, const struct sample *s, const struc
 		return true;
 	case ALARM_ENDPOINTS_DOWN:
 		*value = f->endpoints_down;
-		return was_seen(f);
+		return was_seen(s);
 	case ALARM_PROCESS_RESTARTS:
 		*value = f->restarts;
 		return true;

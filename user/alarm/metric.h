@@ -8,8 +8,6 @@
 
 /* What there is to know of a minute beside its sample, to judge it, and what is not kept. */
 struct alarm_facts {
-	char group[SITE_NAME_SIZE]; /* of the site */
-	uint32_t seconds;           /* of the minute that hub saw: less where it has just started */
 	bool configured[TUNNELS_PER_SITE];
 	bool quiet
 		[TUNNELS_PER_SITE]; /* an operator had it down or drained, for a part of the minute or all of it */

@@ -141,12 +141,12 @@ void alarm_set_rules(struct alarm_set *s, const struct alarm_rules *rules, alarm
 
 /* ---- minutes ---- */
 
-static bool concerns(const struct alarm_rule *r, const char *site, const struct alarm_facts *f)
+static bool concerns(const struct alarm_rule *r, const char *site, const char *group)
 {
 	if ((r->scope == ALARM_OF_HUB) != !site[0])
 		return false;
 	return (!r->site[0] || !strcmp(r->site, site)) &&
-	       (!r->group[0] || !strcmp(r->group, f->group));
+	       (!r->group[0] || !strcmp(r->group, group));
 }
 
 static void feed(struct alarm_set *s, struct object *o, uint32_t rule, int tunnel,
@@ -163,15 +163,15 @@ static void feed(struct alarm_set *s, struct object *o, uint32_t rule, int tunne
 	fed(context, &key, r, a, changed);
 }
 
-void alarm_set_feed(struct alarm_set *s, const char *site, const struct sample *sample,
-	const struct alarm_facts *facts, alarm_fed *fed, void *context)
+void alarm_set_feed(struct alarm_set *s, const char *site, const char *group,
+	const struct sample *sample, const struct alarm_facts *facts, alarm_fed *fed, void *context)
 {
 	struct object *o = object_of(s, site, true);
 
 	for (uint32_t i = 0; o && i < s->rules.count; i++) {
 		const struct alarm_rule *r = &s->rules.rules[i];
 
-		if (!concerns(r, site, facts))
+		if (!concerns(r, site, group))
 			continue;
 		if (r->scope != ALARM_OF_TUNNEL)
 			feed(s, o, i, -1, sample, facts, fed, context);

@@ -29,16 +29,17 @@ struct alarm_set;
 struct alarm_set *alarm_set_new(void);
 void alarm_set_free(struct alarm_set *s);
 
-/* Rules in the place of those before. `gone`: of a rule that is not there any more; `fed`: of one that measures anew. */
+/* Rules in the place of those before. `gone`: of a rule that is not there any more; `fed`: all that are. */
 void alarm_set_rules(struct alarm_set *s, const struct alarm_rules *rules, alarm_fed *fed,
 	alarm_gone *gone, void *context);
 
 /* The rule of that name; NULL: there is none. */
 const struct alarm_rule *alarm_set_rule(const struct alarm_set *s, const char *name);
 
-/* A minute of a site, or of the hub, "". */
-void alarm_set_feed(struct alarm_set *s, const char *site, const struct sample *sample,
-	const struct alarm_facts *facts, alarm_fed *fed, void *context);
+/* A minute of a site that was of a group then ("": of none), or of the hub, "". */
+void alarm_set_feed(struct alarm_set *s, const char *site, const char *group,
+	const struct sample *sample, const struct alarm_facts *facts, alarm_fed *fed,
+	void *context);
 
 /* All sites have had their minute that began at at_s: what has had none for long is gone. */
 void alarm_set_minute(struct alarm_set *s, uint64_t at_s, alarm_gone *gone, void *context);

@@ -400,6 +400,7 @@ void hub_free(struct hub *h)
 	admin_free(h->admin);
 	rates_free(h->rates);
 	minutes_free(h->minutes);
+	alarm_table_fini(&h->model.alarms);
 	hub_sources_free(h->sources);
 	inside_sockets_free(h->inside);
 	bfd_sockets_free(h->bfd_sockets);

@@ -125,6 +125,8 @@ enum imsg_type {
 	IMSG_WATCH_QUERY,     /* struct imsg_watch_query, bytes */
 	IMSG_SAMPLE,          /* struct imsg_watch_sample */
 	IMSG_WATCH_SUM_QUERY, /* struct imsg_watch_sum_query, bytes */
+	IMSG_ALARM_RULES,     /* struct alarm_rules: in the place of those before */
+	IMSG_ALARM_COMMAND,   /* struct imsg_alarm_command: of a person */
 	/* watch -> hub */
 	IMSG_WATCH_OPEN,    /* struct imsg_watch_open */
 	IMSG_WATCH_STORED,  /* struct imsg_watch_stored */
@@ -133,6 +135,7 @@ enum imsg_type {
 	IMSG_WATCH_SUM,     /* struct imsg_watch_sum: of the answer to a sum query */
 	IMSG_WATCH_POINTS,  /* struct imsg_watch_points: the same */
 	IMSG_WATCH_END,     /* struct imsg_watch_end: that was all of it */
+	IMSG_ALARM,         /* struct imsg_alarm: how it stands */
 
 	IMSG_TYPES
 };

@@ -3,6 +3,7 @@
 #ifndef SLUICE_IPC_MSG_WATCH_H
 #define SLUICE_IPC_MSG_WATCH_H
 
+#include "alarm/set.h"
 #include "base/bus_event.h"
 #include "base/sample.h"
 #include "ipc/imsg.h"
@@ -50,6 +51,7 @@ struct imsg_watch_sample {
 	char site[SITE_NAME_SIZE];
 	char group[SITE_NAME_SIZE]; /* that the site was of then */
 	struct sample sample;
+	struct alarm_facts facts; /* for alarms, and not kept */
 };
 
 /* So many of the samples that were sent, in their order, are on the disk. */
@@ -102,6 +104,31 @@ struct imsg_watch_points {
 		uint32_t up_s[TUNNELS_PER_SITE];
 		uint64_t offered[2], delivered[2], dropped[2]; /* bytes */
 	} points[WATCH_POINTS_MAX];
+};
+
+/* ---- alarms ---- */
+
+/* What a person wants of one that hub knows. */
+struct imsg_alarm_command {
+	struct alarm_key key;
+	bool acknowledge; /* else it is about silence: */
+	uint64_t until_s; /* since the epoch; 0: no longer */
+	char by[BUS_ACTOR_SIZE];
+};
+
+/*
+ * How an alarm stands. When the history has been opened, all of them; then each that changes, and again each minute while
+ * somebody is to be told: until the event that hub makes of it comes back to be stored. So none is lost with a process.
+ */
+struct imsg_alarm {
+	struct alarm_key key;
+	uint32_t state; /* enum alarm_state */
+	bool gone;      /* it is no more */
+	bool tell;      /* people are to be told */
+	bool acknowledged;
+	char by[BUS_ACTOR_SIZE];
+	uint64_t since_s, silenced_until_s;
+	double value;
 };
 
 #endif

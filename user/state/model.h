@@ -8,6 +8,7 @@
 #include "dataplane/fair.h"
 #include "dataplane/snmp.h"
 #include "ipc/msg_data.h"
+#include "state/alarms.h"
 #include "state/endpoints.h"
 #include "state/route_table.h"
 #include "state/site.h"
@@ -73,6 +74,7 @@ struct model {
 	const struct fair *fair[SLUICE_DIRECTIONS];
 	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
 	struct unknown_list unknown;
+	struct alarm_table alarms;
 	uint64_t started_ns;
 	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
 	uint64_t

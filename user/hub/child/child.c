@@ -7,6 +7,7 @@
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/sums.h"
+#include "hub/event/alarms.h"
 #include "hub/event/event.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
@@ -115,6 +116,7 @@ static void on_end(void *context, struct process *p)
 		break;
 	case PROCESS_WATCH:
 		hub_events_unheard(h);
+		hub_alarms_unheard(h);
 		hub_events_expire(h, 0);
 		hub_sums_expire(h, 0);
 		break;

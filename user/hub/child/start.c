@@ -5,6 +5,7 @@
 #include "hub/child/child.h"
 
 #include "base/log.h"
+#include "hub/event/alarms.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
 #include "hub/secret/certificates.h"
@@ -218,6 +219,7 @@ static void start_watch(struct hub *h, struct process *p)
 {
 	if (h->host->events_fd >= 0)
 		process_send(p, IMSG_WATCH_DIRECTORY, dup_fd(h->host->events_fd), NULL, 0);
+	hub_alarms_rules(h);
 }
 
 void child_start(void *context, struct process *p)

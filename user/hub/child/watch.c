@@ -4,6 +4,7 @@
 
 #include "hub/api/events.h"
 #include "hub/api/sums.h"
+#include "hub/event/alarms.h"
 #include "hub/event/event.h"
 #include "hub/site/site.h"
 #include "ipc/msg_watch.h"
@@ -12,6 +13,7 @@ static void on_open(void *context, struct imsg *m)
 {
 	const struct imsg_watch_open *opened = m->payload;
 
+	hub_alarms_begin(context);
 	hub_events_heard(context, opened->newest);
 	hub_minutes_heard(context);
 }
@@ -62,6 +64,22 @@ static void on_points(void *context, struct imsg *m)
 	hub_sums_points(context, m->payload);
 }
 
+static void on_alarm(void *context, struct imsg *m)
+{
+	hub_alarms_heard(context, m->payload);
+}
+
+static const struct imsg_field alarm_fields[] = {
+	IMSG_TEXT(struct imsg_alarm, key.rule),
+	IMSG_TEXT(struct imsg_alarm, key.site),
+	IMSG_ENUM(struct imsg_alarm, state, ALARM_STATES),
+	IMSG_BOOL(struct imsg_alarm, gone),
+	IMSG_BOOL(struct imsg_alarm, tell),
+	IMSG_BOOL(struct imsg_alarm, acknowledged),
+	IMSG_TEXT(struct imsg_alarm, by),
+	{0},
+};
+
 static const struct imsg_field sum_fields[] = {IMSG_TEXT(struct imsg_watch_sum, site), {0}};
 
 static const struct imsg_field end_fields[] = {
@@ -79,6 +97,7 @@ const struct imsg_row watch_reports[] = {
 		.take = on_event},
 	{IMSG_WATCH_SUM, sizeof(struct imsg_watch_sum), .fields = sum_fields, .take = on_sum},
 	{IMSG_WATCH_POINTS, sizeof(struct imsg_watch_points), .take = on_points},
+	{IMSG_ALARM, sizeof(struct imsg_alarm), .fields = alarm_fields, .take = on_alarm},
 	{IMSG_WATCH_END, sizeof(struct imsg_watch_end), .fields = end_fields, .take = on_end},
 	{.type = IMSG_INVALID},
 };

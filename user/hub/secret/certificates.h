@@ -58,6 +58,9 @@ void certificates_ends(const struct certificates *all,
 	void (*tell)(void *context, const char *what, int64_t warn_from, int64_t at),
 	void *context);
 
+/* When the first one ends, of whomever it is: seconds since the epoch. False: there is none. */
+bool certificates_first_end(struct hub *h, int64_t *at);
+
 /* Logs what ends soon, each once a day. */
 void certificates_warn(struct hub *h);
 

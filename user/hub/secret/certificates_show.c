@@ -131,6 +131,22 @@ void certificates_warn(struct hub *h)
 	visit_sites(h, warn_one, &now);
 }
 
+static void first_end(void *context, const struct shown *s)
+{
+	int64_t *at = context;
+
+	if (s->facts->not_after < *at)
+		*at = s->facts->not_after;
+}
+
+bool certificates_first_end(struct hub *h, int64_t *at)
+{
+	*at = INT64_MAX;
+	visit_own(h->certificates, first_end, at);
+	visit_sites(h, first_end, at);
+	return *at != INT64_MAX;
+}
+
 struct teller {
 	void (*tell)(void *context, const char *what, int64_t warn_from, int64_t at);
 	void *context;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/secret/certificates.h"
 #include "ipc/msg_watch.h"
 #include "state/stats_fields.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITING_MAX 1024 /* samples, 600 bytes each: ten minutes of 100 sites */
+#define WAITING_MAX 1024 /* samples, 700 bytes each: ten minutes of 100 sites */
 #define MINUTE_S    60
 
 static_assert(SAMPLE_REASONS == HISTORY_REASONS, "a number for each reason");
@@ -23,11 +24,13 @@ static_assert(SAMPLE_REASONS == HISTORY_REASONS, "a number for each reason");
 struct site_minute {
 	char site[SITE_NAME_SIZE], group[SITE_NAME_SIZE]; /* whose it is; another one begins anew */
 	struct sample sample;
+	struct alarm_facts facts;
 	struct traffic was[TUNNELS_PER_SITE][SLUICE_DIRECTIONS]; /* when it began */
 };
 
 struct minutes {
-	uint64_t at_s; /* the one that is under way; 0: none is */
+	uint64_t at_s;                  /* the one that is under way; 0: none is */
+	uint64_t restarts, events_lost; /* when it began */
 	struct site_minute *sites[SITE_SLOTS + 1];
 	struct imsg_watch_sample waiting[WAITING_MAX];
 	size_t first, count, sent;
@@ -78,6 +81,21 @@ static void count_second(struct sample *s, unsigned int d, const struct site_sta
 	sample_add(s, &second);
 }
 
+/* Packets that the site's own rate has cost. */
+static uint64_t over_rate(const struct sample *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int r = 0; r < SAMPLE_REASONS && site_drop_fields[r].name; r++) {
+		if (strcmp(site_drop_fields[r].name, "site_rate") != 0 &&
+			strcmp(site_drop_fields[r].name, "site_pps") != 0)
+			continue;
+		for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++)
+			sum += s->v[SAMPLE_OF_REASON(d, r)];
+	}
+	return sum;
+}
+
 static void wait_for_watch(struct hub *h, const struct site_minute *of)
 {
 	struct minutes *m = h->minutes;
@@ -93,6 +111,8 @@ static void wait_for_watch(struct hub *h, const struct site_minute *of)
 	snprintf(to->site, sizeof(to->site), "%s", of->site);
 	snprintf(to->group, sizeof(to->group), "%s", of->group);
 	to->sample = of->sample;
+	to->facts = of->facts;
+	to->facts.over_rate = over_rate(&of->sample);
 	to->sample.at_s = m->at_s;
 }
 
@@ -158,6 +178,18 @@ static void add_stats(struct site_stats *sum, const struct site_stats *s)
 	}
 }
 
+static void count_facts(struct alarm_facts *f, const struct site *site)
+{
+	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+		const struct site_tunnel *tunnel = &site->tunnels[t];
+
+		f->configured[t] = site->conf.tunnels[t].configured;
+		f->quiet[t] =
+			f->quiet[t] || tunnel->admin_down || tunnel->draining || tunnel->moves;
+		f->single_s[t] += !tunnel->open && site->tunnels[!t].open;
+	}
+}
+
 static void count_site(struct hub *h, const struct site *site,
 	struct site_stats all[SLUICE_DIRECTIONS], uint64_t *ns, uint64_t at_s)
 {
@@ -168,6 +200,7 @@ static void count_site(struct hub *h, const struct site *site,
 	m->sample.covered_s++;
 	for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++)
 		m->sample.v[SAMPLE_UP + t] += site->tunnels[t].open;
+	count_facts(&m->facts, site);
 	*ns = site->latest.at_ns - site->before.at_ns;
 	for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		struct site_stats delta = site->latest.stats[d];
@@ -186,6 +219,30 @@ static bool is_of(const struct site_minute *m, const struct site *site)
 	return site && !strcmp(site->conf.name, m->site) && !strcmp(site->conf.group, m->group);
 }
 
+static uint64_t count_restarts(const struct hub *h)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PROCESS_ROLES; i++)
+		sum += h->processes[i].restarts;
+	return sum;
+}
+
+/* Of the hub, when the minute is over. */
+static void finish_facts(struct hub *h, struct alarm_facts *f)
+{
+	struct minutes *all = h->minutes;
+	uint64_t restarts = count_restarts(h);
+	int64_t at;
+
+	f->restarts = (uint32_t)(restarts - all->restarts);
+	f->events_lost = (uint32_t)(h->model.events_lost - all->events_lost);
+	all->restarts = restarts;
+	all->events_lost = h->model.events_lost;
+	f->has_certificates = certificates_first_end(h, &at);
+	f->certificate_s = f->has_certificates ? at - (int64_t)(all->at_s + MINUTE_S) : 0;
+}
+
 static void finish(struct hub *h)
 {
 	for (uint32_t i = 0; i <= SITE_SLOTS; i++) {
@@ -196,8 +253,11 @@ static void finish(struct hub *h)
 			continue;
 		for (unsigned int t = 0; is_of(m, site) && t < TUNNELS_PER_SITE; t++)
 			count_tunnel(h, site, m, t);
+		if (i == SITE_SLOTS)
+			finish_facts(h, &m->facts);
 		wait_for_watch(h, m);
 		memset(&m->sample, 0, sizeof(m->sample));
+		memset(&m->facts, 0, sizeof(m->facts));
 	}
 }
 
@@ -208,6 +268,19 @@ void hub_minutes_send(struct hub *h)
 	for (; h->watch_hears && m->sent < m->count; m->sent++)
 		process_send(&h->processes[PROCESS_WATCH], IMSG_SAMPLE, -1,
 			&m->waiting[(m->first + m->sent) % WAITING_MAX], sizeof(m->waiting[0]));
+}
+
+/* As few of them as were down in any second of the minute. */
+static void count_endpoints(const struct hub *h, struct alarm_facts *f, bool first)
+{
+	const struct concentrator_conf *c = &h->config->concentrator;
+	uint32_t down = 0;
+
+	for (uint32_t e = 0; e < c->endpoint_count; e++) {
+		for (uint32_t a = 0; a < c->endpoints[e].address_count; a++)
+			down += h->model.endpoints[e][a].fault != ENDPOINT_FINE;
+	}
+	f->endpoints_down = first || down < f->endpoints_down ? down : f->endpoints_down;
 }
 
 void hub_minutes_look(struct hub *h, uint64_t wall_ns)
@@ -225,6 +298,7 @@ void hub_minutes_look(struct hub *h, uint64_t wall_ns)
 		if (h->model.sites[i])
 			count_site(h, h->model.sites[i], all, &ns, at_s);
 	}
+	count_endpoints(h, &hub->facts, !hub->sample.covered_s);
 	hub->sample.covered_s++;
 	hub->sample.v[SAMPLE_UP]++;
 	for (unsigned int d = 0; d < SLUICE_DIRECTIONS; d++)

@@ -11,6 +11,7 @@
 #include "ipc/msg_watch.h"
 #include "ipc/privsep.h"
 #include "ipc/table.h"
+#include "proc/watch/alarms.h"
 #include "proc/watch/store.h"
 
 #include <sqlite3.h>
@@ -31,6 +32,7 @@ struct watch {
 	struct event_base *base;
 	struct imsg_channel *hub;
 	struct store *store; /* NULL: it cannot be used now */
+	struct watch_alarms *alarms;
 	struct event *write, *again, *keep;
 	struct bus_event *waiting; /* not written yet */
 	size_t count;
@@ -57,6 +59,7 @@ static void give_up(struct watch *w, const char *why)
 		log_error("events cannot be kept: %s; it is tried again", why);
 		snprintf(w->said, sizeof(w->said), "%s", why);
 	}
+	watch_alarms_close(w->alarms);
 	store_close(w->store);
 	w->store = NULL;
 	w->count = w->sample_count = 0;
@@ -73,7 +76,7 @@ static void open_store(struct watch *w)
 
 	if (w->directory >= 0)
 		w->store = store_open(&options, why);
-	if (!w->store) {
+	if (!w->store || !watch_alarms_open(w->alarms, w->store, why)) {
 		give_up(w, why);
 		return;
 	}
@@ -82,6 +85,7 @@ static void open_store(struct watch *w)
 	w->said[0] = '\0';
 	opened.newest = store_newest(w->store);
 	imsg_send(w->hub, IMSG_WATCH_OPEN, -1, &opened, sizeof(opened));
+	watch_alarms_written(w->alarms, clock_wall() / CLOCK_SECOND);
 }
 
 static void write_waiting(struct watch *w)
@@ -92,12 +96,14 @@ static void write_waiting(struct watch *w)
 	if (!w->count || !w->store)
 		return;
 	stored.number = w->waiting[w->count - 1].number;
+	watch_alarms_events(w->alarms, w->waiting, w->count);
 	if (!store_write(w->store, w->waiting, w->count, why)) {
 		give_up(w, why);
 		return;
 	}
 	w->count = 0;
 	imsg_send(w->hub, IMSG_WATCH_STORED, -1, &stored, sizeof(stored));
+	watch_alarms_written(w->alarms, clock_wall() / CLOCK_SECOND);
 }
 
 static void write_samples(struct watch *w)
@@ -107,12 +113,27 @@ static void write_samples(struct watch *w)
 
 	if (!w->sample_count || !w->store)
 		return;
+	watch_alarms_samples(w->alarms, w->samples, w->sample_count);
 	if (!store_samples(w->store, w->samples, w->sample_count, why)) {
 		give_up(w, why);
 		return;
 	}
 	w->sample_count = 0;
 	imsg_send(w->hub, IMSG_WATCH_SAMPLED, -1, &sampled, sizeof(sampled));
+	watch_alarms_written(w->alarms, clock_wall() / CLOCK_SECOND);
+}
+
+/* What has changed without a minute or an event. */
+static void write_alarms(struct watch *w)
+{
+	char why[STORE_WHY_SIZE];
+
+	if (!w->store)
+		return;
+	if (!store_write_also(w->store, why))
+		give_up(w, why);
+	else
+		watch_alarms_written(w->alarms, clock_wall() / CLOCK_SECOND);
 }
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
@@ -169,6 +190,32 @@ static void on_sample(void *context, struct imsg *m)
 		write_samples(w);
 	else
 		after_ms(w->write, WRITE_MS);
+}
+
+static void on_say(void *context, const struct imsg_alarm *m)
+{
+	struct watch *w = context;
+
+	imsg_send(w->hub, IMSG_ALARM, -1, m, sizeof(*m));
+}
+
+static void on_rules(void *context, struct imsg *m)
+{
+	struct watch *w = context;
+
+	watch_alarms_rules(w->alarms, m->payload);
+	write_alarms(w);
+}
+
+static void on_command(void *context, struct imsg *m)
+{
+	struct watch *w = context;
+
+	write_samples(w); /* what hub has sent before goes before */
+	if (!w->store)
+		return;
+	watch_alarms_command(w->alarms, m->payload);
+	write_alarms(w);
 }
 
 static void on_sum_query(void *context, struct imsg *m)
@@ -266,6 +313,8 @@ static const struct imsg_row from_hub[] = {
 	{IMSG_WATCH_DIRECTORY, .fd = IMSG_NEEDS_FD, .take = on_directory},
 	{IMSG_EVENT, sizeof(struct bus_event), .take = on_event},
 	{IMSG_SAMPLE, sizeof(struct imsg_watch_sample), .take = on_sample},
+	{IMSG_ALARM_RULES, sizeof(struct alarm_rules), .take = on_rules},
+	{IMSG_ALARM_COMMAND, sizeof(struct imsg_alarm_command), .take = on_command},
 	{IMSG_WATCH_SUM_QUERY, sizeof(struct imsg_watch_sum_query), IMSG_BYTES,
 		.take = on_sum_query},
 	{IMSG_WATCH_QUERY, sizeof(struct imsg_watch_query), IMSG_BYTES, .take = on_query},
@@ -293,6 +342,7 @@ int proc_watch_run(int hub_fd)
 	w.samples = calloc(SAMPLES_AT_ONCE, sizeof(*w.samples));
 	if (!w.waiting || !w.page || !w.samples)
 		abort();
+	w.alarms = watch_alarms_new(on_say, &w);
 	umask(077);
 	sqlite3_soft_heap_limit64(HEAP_MAX);
 	w.base = event_base_new();
@@ -303,6 +353,7 @@ int proc_watch_run(int hub_fd)
 	imsg_channel_answer(w.hub);
 	event_base_dispatch(w.base);
 
+	watch_alarms_free(w.alarms);
 	store_close(w.store);
 	event_free(w.write);
 	event_free(w.again);

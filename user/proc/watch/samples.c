@@ -191,7 +191,7 @@ bool store_samples(struct store *s, const struct imsg_watch_sample *samples, siz
 
 	for (size_t i = 0; ok && i < count; i++)
 		ok = write_sample(s, &samples[i]);
-	ok = ok && store_run(s->commit);
+	ok = ok && (!s->also || s->also(s->also_context, s)) && store_run(s->commit);
 	if (ok)
 		return true;
 	(void)store_fail(s, "samples", why);

@@ -34,6 +34,9 @@ static const char tables[] =
 	" open INTEGER NOT NULL," /* minutes that are not summed up yet */
 	" PRIMARY KEY (site, step, at, site_group)) WITHOUT ROWID;"
 	"CREATE INDEX samples_open ON samples (at) WHERE open = 1;"
+	"CREATE TABLE IF NOT EXISTS alarms ("
+	" rule TEXT NOT NULL, site TEXT NOT NULL, tunnel INTEGER NOT NULL, bytes BLOB NOT NULL,"
+	" PRIMARY KEY (rule, site, tunnel)) WITHOUT ROWID;"
 	"PRAGMA user_version = 3;"
 	"COMMIT;";
 
@@ -127,8 +130,9 @@ static void close_database(struct store *s)
 	sqlite3_finalize(s->get_pack);
 	sqlite3_finalize(s->put_pack);
 	sqlite3_finalize(s->open_pack);
+	sqlite3_finalize(s->put_alarm);
 	s->insert = s->begin = s->commit = s->rollback = NULL;
-	s->get_pack = s->put_pack = s->open_pack = NULL;
+	s->get_pack = s->put_pack = s->open_pack = s->put_alarm = NULL;
 	sqlite3_close(s->db);
 	s->db = NULL;
 }
@@ -164,6 +168,7 @@ static bool prepare(struct store *s)
 		{"INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)", &s->put_pack},
 		{"SELECT site, site_group, at FROM samples WHERE open = 1 AND at < ? LIMIT 1",
 			&s->open_pack},
+		{"INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)", &s->put_alarm},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -383,7 +388,7 @@ static int write_all(struct store *s, const struct bus_event *events, size_t cou
 		ok = insert(s, &events[i]);
 	while (ok && s->events > s->options.events_max)
 		ok = lose_oldest(s, part(s));
-	ok = ok && store_run(s->commit);
+	ok = ok && (!s->also || s->also(s->also_context, s)) && store_run(s->commit);
 	if (ok)
 		return SQLITE_OK;
 	r = sqlite3_errcode(s->db);

@@ -84,4 +84,27 @@ bool store_sum(struct store *s, const struct imsg_watch_sum_query *q, const stru
 	uint64_t now_s, struct imsg_watch_sum *sum, struct imsg_watch_points *points,
 	char why[STORE_WHY_SIZE]);
 
+/* ---- store_alarms.c: a row for each alarm, of bytes ---- */
+
+/*
+ * Called within each transaction that writes events or samples, before its end, and again when that is tried again. It
+ * returns false when it fails, and with it all of that does.
+ */
+void store_also(struct store *s, bool (*write)(void *context, struct store *s), void *context);
+
+/* A transaction for that alone. False with a sentence. */
+bool store_write_also(struct store *s, char why[STORE_WHY_SIZE]);
+
+/* Within such a transaction: over what was there. */
+bool store_put_alarm(
+	struct store *s, const struct alarm_key *key, const uint8_t *bytes, size_t len);
+
+/* Of one that is no more. */
+void store_forget_alarm(struct store *s, const struct alarm_key *key);
+
+/* All of them. False with a sentence. */
+bool store_each_alarm(struct store *s,
+	void (*f)(void *context, const struct alarm_key *key, const uint8_t *bytes, size_t len),
+	void *context, char why[STORE_WHY_SIZE]);
+
 #endif

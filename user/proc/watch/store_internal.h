@@ -19,6 +19,9 @@ struct store {
 	uint64_t newest, events;
 	struct site_count *sites; /* who has how many */
 	size_t site_count, site_room;
+	bool (*also)(void *context, struct store *s);
+	void *also_context;
+	sqlite3_stmt *put_alarm;
 	bool full_told; /* the log has been told that the disk is full */
 };
 
