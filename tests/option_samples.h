@@ -19,6 +19,11 @@ static const struct {
 	{"accept", "['10.0.0.0/8 le 24', 'fd00::/8 le 64']"},
 	{"access", "[{group: netops, role: operator, scope: north}, {certificate: 'O=It''s, CN=a', "
 		   "role: viewer}]"},
+	{"alarms",
+		"[{rule: site_down, period: 60}, {rule: over_rate, enabled: false}, {rule: mine, "
+		"metric: dropped, statistic: sum, comparison: above, threshold: 2.5, datapoints: 2 "
+		"of "
+		"3, scope: hub, severity: info}]"},
 	{"address", "203.0.113.7"},
 	{"api", "'[2001:db8::1]:8443'"},
 	{"api_ca", "['file:/clients']"},

@@ -15,7 +15,7 @@ else
 fi
 
 declare -A may=(
-	[base]="base" [alarm]="base alarm" [crypto]="base crypto" [config]="base config" [bgp]="base bgp"
+	[base]="base" [alarm]="base alarm" [crypto]="base crypto" [config]="base alarm config" [bgp]="base bgp"
 	[ike]="base crypto ike" [esp]="base esp" [dataplane]="base esp dataplane sluice"
 	[ipc]="base alarm crypto esp bgp ipc sluice"
 	[proc]="" [proc/ike]="base crypto esp ike ipc proc proc/ike sluice" [proc/bgp]="base bgp ipc proc proc/bgp sluice"

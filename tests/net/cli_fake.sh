@@ -130,6 +130,14 @@ run rekey store-1 1 --ike; exits 0 "rekey --ike"; asked 'POST /v1/sites/store-1/
 run tunnel down store-1 0; exits 0 "tunnel down"; asked 'POST /v1/sites/store-1/tunnels/0/down'
 run tunnel up store-1 1; exits 0 "tunnel up"; asked 'POST /v1/sites/store-1/tunnels/1/up'
 run tunnel drain store-1 0; exits 0 "tunnel drain"; asked 'POST /v1/sites/store-1/tunnels/0/drain'
+run alarms; exits 0 "alarms"; asked 'GET /v1/alarms'; shows '^site_down  *store-1 ' "alarms: a line for each"
+run alarms store-1 --all; exits 0 "alarms SITE --all"; asked 'GET /v1/sites/store-1/alarms?all=true'
+run alarm acknowledge site_down; exits 0 "alarm acknowledge"; asked 'POST /v1/alarms/site_down/acknowledge'
+run alarm silence tunnel_down store-1 1 --for 2h; exits 0 "alarm silence"
+asked 'POST /v1/alarms/tunnel_down/silence {"site":"store-1","tunnel":1,"for_s":7200}'
+run alarm silence; exits 2 "alarm silence: which rule?"
+run alarm test site_down store-1 7; exits 2 "alarm test: a tunnel is 0 or 1"
+run alarm test site_down store-1 --for 1h; exits 2 "alarm test: --for is for silence"
 run show tunnels store-1 1; exits 0 "show tunnels SITE TUNNEL"; asked 'GET /v1/sites/store-1/tunnels/1'
 run plan; exits 0 "plan"; asked 'GET /v1/plan'
 run plan 3; exits 0 "plan N"; asked 'GET /v1/plan?revision=3'
@@ -327,7 +335,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show events timeline graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
+completes "" show events timeline alarms alarm graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain

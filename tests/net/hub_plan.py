@@ -100,7 +100,7 @@ ROWS = [
     hub("certificate", CERT["certificate"], also=CERT), hub("private_key", CERT["private_key"], also=CERT),
     hub("ca", [file("ca/root/ca.pem"), file("ca/branches/ca.pem")], sees="none"),
     hub("crl", [file("ca/root/crl.pem")], sees="none"),
-    hub("crl_required", True, sees="none"), hub("access", [{"group": "daemon", "role": "viewer"}]),
+    hub("crl_required", True, sees="none"), hub("alarms", [{"rule": "over_rate", "enabled": False}], sees="none"), hub("access", [{"group": "daemon", "role": "viewer"}]),
     hub("api", "127.0.0.1:9472"), hub("api_role", "operator"), hub("api_certificate", file("hub.pem.again")),
     hub("api_private_key", file("hub.key.again")), hub("api_ca", [file("ca/root/ca.pem")]),
 

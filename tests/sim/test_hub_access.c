@@ -8,6 +8,7 @@
 #include "bgp/decide.h"
 #include "hub/api/events.h"
 #include "hub/api/access_internal.h"
+#include "ipc/msg_watch.h"
 #include "ipc/verbs.h"
 
 #include <dlfcn.h>
@@ -89,6 +90,10 @@ static struct imsg_api_request request_of(int verb)
 		strcpy(r.site, "one");
 	if (verbs[verb].object == OBJECT_TUNNEL)
 		r.tunnel = 0;
+	if (verbs[verb].object == OBJECT_ALARM) {
+		strcpy(r.rule, "site_down");
+		strcpy(r.site, "one");
+	}
 	if (verbs[verb].object == OBJECT_PREFIX)
 		assert_true(prefix_parse("10.1.0.0/24", &r.prefix));
 	if (verbs[verb].object == OBJECT_REVISION)
@@ -182,6 +187,22 @@ static bool has(const char *text, const char *part)
 	return text && strstr(text, part);
 }
 
+static void all_sites_are_down_says_watch(void)
+{
+	static const char *const sites[] = {"one", "two", "three"};
+	const struct imsg_watch_open opened = {0};
+
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_OPEN, -1, &opened, sizeof(opened));
+	for (size_t i = 0; i < 3; i++) {
+		struct imsg_alarm m = {
+			.key = {.rule = "site_down", .tunnel = -1}, .state = ALARM_ALARM};
+
+		strcpy(m.key.site, sites[i]);
+		imsg_send(world.children[PROCESS_WATCH], IMSG_ALARM, -1, &m, sizeof(m));
+	}
+	world_turn();
+}
+
 static void no_other_site_is_seen(void **state)
 {
 	struct imsg_bgp_event event = {.tunnel = 0, .event.status = BGP_EVENT_UP};
@@ -206,6 +227,7 @@ static void no_other_site_is_seen(void **state)
 	world_route(0, "10.1.0.0/24");
 	world_route(2, "10.2.0.0/24");
 	world_route(4, "10.3.0.0/24");
+	all_sites_are_down_says_watch();
 	for (int v = 1; v < API_VERBS; v++) {
 		struct imsg_api_request r = request_of(v);
 		char *text;

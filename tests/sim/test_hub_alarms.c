@@ -162,6 +162,111 @@ static void it_is_told_the_rules_before_it_begins(void **state)
 	assert_null(alarm_rule_find(rules->rules, rules->count, "data_in_high"));
 }
 
+/* ---- what people want ---- */
+
+static struct imsg_api_request asks_for(enum api_verb verb, const char *rule, const char *site)
+{
+	struct imsg_api_request r = {.verb = verb, .tunnel = -1};
+
+	snprintf(r.rule, sizeof(r.rule), "%s", rule);
+	snprintf(r.site, sizeof(r.site), "%s", site);
+	return r;
+}
+
+static void people_acknowledge_and_silence(void **state)
+{
+	struct imsg_api_request r = asks_for(API_ALARM_ACKNOWLEDGE, "site_down", "");
+	const struct imsg_alarm_command *m;
+	struct imsg_alarm two = alarm_of("site_down", "two", -1);
+
+	(void)state;
+	hears(r, "code", "starting");
+	hears((struct imsg_api_request){.verb = API_ALARMS, .tunnel = -1}, "code", "starting");
+	watch_opens();
+	says(alarm_of("site_down", "one", -1));
+	two.state = ALARM_OK;
+	says(two);
+	world_forget();
+	hears(r, "ok", "1 alarm acknowledged");
+	m = world_told(PROCESS_WATCH, IMSG_ALARM_COMMAND, -1);
+	assert_non_null(m);
+	assert_true(m->acknowledge);
+	assert_string_equal(m->key.site, "one");
+	assert_string_equal(m->by, "uid 0");
+	hears(asks_for(API_ALARM_ACKNOWLEDGE, "site_down", "two"), "code", "refused");
+	hears(asks_for(API_ALARM_ACKNOWLEDGE, "none", ""), "code", "no-such-alarm");
+	r = asks_for(API_ALARM_SILENCE, "site_down", "");
+	r.for_s = 600;
+	world_forget();
+	hears(r, "ok", "2 alarms silent until ");
+	m = world_told(PROCESS_WATCH, IMSG_ALARM_COMMAND, -1);
+	assert_false(m->acknowledge);
+	assert_in_range(
+		m->until_s, clock_wall() / CLOCK_SECOND + 590, clock_wall() / CLOCK_SECOND + 610);
+	r.for_s = ALARM_SILENCE_MAX_S + 1; /* api does not say so */
+	hears(r, "code", "bad-request");
+	world_forget();
+	hears(asks_for(API_ALARM_UNSILENCE, "site_down", "two"), "ok", "1 alarm told of again");
+	m = world_told(PROCESS_WATCH, IMSG_ALARM_COMMAND, -1);
+	assert_int_equal(m->until_s, 0);
+}
+
+static void a_test_is_told_as_one(void **state)
+{
+	struct imsg_api_request r = asks_for(API_ALARM_TEST, "tunnel_down", "one");
+
+	(void)state;
+	hears(asks_for(API_ALARM_TEST, "site_down", ""), "code", "bad-request");
+	hears(asks_for(API_ALARM_TEST, "endpoint_down", "one"), "code", "bad-request");
+	hears(r, "code", "bad-request");
+	r.tunnel = 7; /* api does not say so */
+	hears(r, "code", "no-such-tunnel");
+	assert_int_equal(tellings(), 0);
+	r.tunnel = 1;
+	hears(r, "ok", "as a test");
+	assert_int_equal(tellings(), 1);
+	assert_string_equal(told.last.reason, "tunnel_down");
+	assert_int_equal(told.last.tunnel, 1);
+	assert_non_null(strstr(told.last.detail, "TEST: "));
+	hears(asks_for(API_ALARM_TEST, "endpoint_down", ""), "ok", "as a test");
+	/* It is none: one that fires is told. */
+	watch_opens();
+	says(alarm_of("tunnel_down", "one", 1));
+	assert_int_equal(tellings(), 3);
+}
+
+/* Whatever the verb is about, what is told of it later is of a tunnel that there may be. */
+static void a_tunnel_is_one_of_two(void **state)
+{
+	static const int tunnels[] = {2, 7, INT32_MAX, INT32_MIN};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		struct imsg_api_request r = {
+			.verb = API_RELEASE, .tunnel = tunnels[i], .site = "one"};
+
+		assert_true(prefix_parse("10.1.0.0/24", &r.prefix));
+		hears(r, "code", "no-such-tunnel");
+	}
+}
+
+static void rules_follow_the_configuration(void **state)
+{
+	const struct alarm_rules *rules;
+
+	(void)state;
+	world_forget();
+	world_configure("  alarms: [{rule: site_down, enabled: false}, {rule: data_in_high, "
+			"enabled: true}]\n",
+		SITES);
+	world_apply();
+	assert_true(world.applied.ok);
+	rules = world_told(PROCESS_WATCH, IMSG_ALARM_RULES, -1);
+	assert_non_null(rules);
+	assert_null(alarm_rule_find(rules->rules, rules->count, "site_down"));
+	assert_non_null(alarm_rule_find(rules->rules, rules->count, "data_in_high"));
+}
+
 /* ---- minutes ---- */
 
 static const struct imsg_watch_sample *sampled(const char *site)
@@ -212,10 +317,14 @@ static void minutes_say_what_was_so_on_purpose(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_tunnel_is_one_of_two),
 		TEST(an_alarm_is_an_event),
 		TEST(watch_may_be_in_anybodys_hands),
 		TEST(what_watch_does_not_know_nobody_knows),
 		TEST(it_is_told_the_rules_before_it_begins),
+		TEST(people_acknowledge_and_silence),
+		TEST(a_test_is_told_as_one),
+		TEST(rules_follow_the_configuration),
 		TEST(minutes_say_what_was_so_on_purpose),
 	};
 

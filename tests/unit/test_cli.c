@@ -72,6 +72,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_graph.c"
 #include "../../tools/sluice/report.c"
 #include "../../tools/sluice/show.c"
+#include "../../tools/sluice/show_alarms.c"
 #include "../../tools/sluice/show_bgp.c"
 #include "../../tools/sluice/show_certificates.c"
 #include "../../tools/sluice/show_endpoints.c"
@@ -114,6 +115,7 @@ static const struct {
 	{"history", print_history},
 	{"events", print_events},
 	{"timeline", print_timeline},
+	{"alarms", print_alarms},
 	{"graph", print_graph},
 	{"report-long", print_report_since},
 	{"report", print_report},

@@ -460,6 +460,37 @@ static json_t *graph(void)
 	return view_graph("store-1", 1796436000, 1796438700, list);
 }
 
+static json_t *alarms(void)
+{
+	static const struct alarm_row rows[] = {
+		{.key = {"over_rate", "store-1", -1}, .state = ALARM_OK, .since_s = 1796400000},
+		{.key = {"site_down", "store-1", -1},
+			.state = ALARM_ALARM,
+			.since_s = 1796471000,
+			.acknowledged = true,
+			.by = "uid 0"},
+		{.key = {"endpoint_down", "", -1},
+			.state = ALARM_ALARM,
+			.since_s = 1796470000,
+			.value = 1},
+		{.key = {"tunnel_down", "store-1", 1},
+			.state = ALARM_ALARM,
+			.since_s = 1796471500,
+			.value = 0.25,
+			.silenced_until_s = 1796475600},
+		{.key = {"tunnel_down", "store-1", 0}, .state = ALARM_INSUFFICIENT_DATA},
+	};
+	struct alarm_table *t = &golden.hub.model.alarms;
+	json_t *document;
+
+	alarm_rules_of(&t->rules, NULL, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_true(alarm_table_put(t, &rows[i]));
+	document = view_alarms(model, NULL, true, true);
+	alarm_table_fini(t);
+	return document;
+}
+
 static json_t *timeline(void)
 {
 	json_t *others = json_object(), *events = golden_events(others),
@@ -504,6 +535,7 @@ static const struct {
 	{"site-export", site_export},
 	{"events", event_page},
 	{"timeline", timeline},
+	{"alarms", alarms},
 	{"graph", graph},
 	{"report-long", report_long},
 	{"report", report},
@@ -642,12 +674,13 @@ static void assert_words_are_seen(const char *source, const char *documents_text
 
 static void every_word_is_in_a_document(void **state)
 {
-	static const char *const sources[] = {"user/view/bgp.c", "user/view/closed.c",
-		"user/view/endpoints.c", "user/view/events.c", "user/view/failure.c",
-		"user/view/hub.c", "user/view/metrics.c", "user/view/migration.c",
-		"user/view/paths.c", "user/view/plan.c", "user/view/reason.c", "user/view/report.c",
-		"user/view/show.c", "user/view/site_documents.c", "user/view/sums.c",
-		"user/view/unknown.c", "user/hub/secret/certificates_show.c"};
+	static const char *const sources[] = {"user/view/alarms.c", "user/view/bgp.c",
+		"user/view/closed.c", "user/view/endpoints.c", "user/view/events.c",
+		"user/view/failure.c", "user/view/hub.c", "user/view/metrics.c",
+		"user/view/migration.c", "user/view/paths.c", "user/view/plan.c",
+		"user/view/reason.c", "user/view/report.c", "user/view/show.c",
+		"user/view/site_documents.c", "user/view/sums.c", "user/view/unknown.c",
+		"user/hub/secret/certificates_show.c"};
 	char *all = calloc(1, 1 << 20);
 
 	(void)state;

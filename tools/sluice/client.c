@@ -76,6 +76,8 @@ static void add_path(FILE *f, const char *template, const struct client_request 
 			add_text(f, r->site);
 		else if (!strncmp(template, "{site}", 6))
 			fputs("%2F", f);
+		else if (!strncmp(template, "{rule}", 6))
+			add_text(f, strchr(r->rule, '/') ? "-" : r->rule);
 		else if (!strncmp(template, "{tunnel}", 8))
 			fprintf(f, "%d", r->tunnel);
 		else if (!strncmp(template, "{token}", 7) || !strncmp(template, "{secret}", 8))
@@ -95,6 +97,12 @@ static json_t *parameters_of(
 
 	if (r->site && !strstr(template, "{site}"))
 		json_object_set_new(o, "site", json_string(r->site));
+	if (r->tunnel >= 0 && verb->object == OBJECT_ALARM)
+		json_object_set_new(o, "tunnel", json_integer(r->tunnel));
+	if (r->for_s)
+		json_object_set_new(o, "for_s", json_integer(r->for_s));
+	if (r->all)
+		json_object_set_new(o, "all", json_true());
 	if (r->new)
 		json_object_set_new(o, "new", json_string(r->new));
 	if (r->step)

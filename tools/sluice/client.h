@@ -21,6 +21,9 @@ enum client_status {
 struct client_request {
 	enum api_verb verb;
 	const char *site;         /* NULL: all */
+	const char *rule;         /* of an alarm */
+	long for_s;               /* of its silence; 0: as usual */
+	bool all;                 /* alarms that do not fire, too */
 	const char *new, *step;   /* of migrations; NULL: not said */
 	int tunnel;               /* 0, 1, or -1 for both */
 	int ike;                  /* of rekey */

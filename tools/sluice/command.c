@@ -41,6 +41,8 @@ static const struct {
 	{VERB_GRANT, "--role", " viewer|operator|secret-reader|admin"},
 	{VERB_GRANT, "--scope", " group=NAME"},
 	{VERB_GRANT, "--days", " N"},
+	{VERB_FOR, "--for", " 2h"},
+	{VERB_ALL, "--all", ""},
 	{VERB_DRY_RUN, "--dry-run", ""},
 	{VERB_ALLOW, "--allow", " EFFECT"},
 	{VERB_FAIL, "--fail", " hub|endpoint N|site NAME|tunnel NAME/N"},
@@ -105,6 +107,8 @@ static const char *arguments(const struct verb_row *c)
 		return " NAME";
 	case OBJECT_TOKEN:
 		return " ID";
+	case OBJECT_ALARM:
+		return " RULE [SITE [0|1]]";
 	case OBJECT_REVISION:
 		return " N";
 	case OBJECT_REVISIONS:
@@ -220,6 +224,12 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 	if (given == 0 && (tunnels || c->object == OBJECT_SITES || c->object == OBJECT_SITE ||
 				  (c->object == OBJECT_NEW_SITE && c->options & VERB_DOCUMENT)))
 		complete_sites(socket_path);
+	if (given == 0 && c->object == OBJECT_ALARM)
+		complete_named(socket_path, API_ALARMS, "alarms", "rule");
+	if (given == 1 && c->object == OBJECT_ALARM)
+		complete_sites(socket_path);
+	if (given == 2 && c->object == OBJECT_ALARM)
+		puts("0\n1");
 	if (given == 1 && c->options & VERB_NEW)
 		complete_sites(socket_path);
 	if (given == 2 && c->options & VERB_STEP)

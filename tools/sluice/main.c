@@ -38,6 +38,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_SHOW_UNKNOWN] = print_unknown,
 	[API_EVENTS] = print_events,
 	[API_TIMELINE] = print_timeline,
+	[API_ALARMS] = print_alarms,
 	[API_GRAPH] = print_graph,
 	[API_REPORT] = print_report,
 	[API_PLAN] = print_plan,
@@ -168,6 +169,14 @@ static int read_arguments(
 					: "which secret? `sluice secret list` has their names",
 				NULL);
 		request->named = word[at++];
+	} else if (c->object == OBJECT_ALARM) {
+		if (at == words)
+			return options_usage(
+				"which rule? `sluice alarms --all` has their names", NULL);
+		request->rule = word[at++];
+		if (at < words)
+			request->site = word[at++];
+		tunnels = request->site != NULL;
 	} else if (c->object == OBJECT_PREFIX) {
 		if (at == words)
 			return options_usage("which prefix or address?", NULL);
@@ -235,6 +244,10 @@ static int check_times(const struct verb_row *c, struct options *o, struct clien
 
 static int check_options(const struct verb_row *c, const struct options *o)
 {
+	if (o->for_s && !(c->options & VERB_FOR))
+		return options_usage("--for is not for", c->words);
+	if (o->all && !(c->options & VERB_ALL))
+		return options_usage("--all is not for", c->words);
 	if (o->json && (c->right != RIGHT_READ || c->options & VERB_ITERATIONS))
 		return options_usage("--json is not for", c->words);
 	if (o->ike && !(c->options & VERB_IKE))
@@ -333,6 +346,8 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	request->role = o->role;
 	request->scope = o->scope;
 	request->days = o->days;
+	request->for_s = o->for_s;
+	request->all = o->all;
 	request->dry_run = o->dry_run;
 	request->allow = o->allow;
 	request->fail = o->fail ? o->failing : NULL;

@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "command.h"
+#include "events.h"
 #include "import.h"
 
 #include "base/role.h"
@@ -24,6 +25,8 @@ const struct option options_long[] = {
 	{"role", required_argument, NULL, 'r'},
 	{"scope", required_argument, NULL, 'o'},
 	{"days", required_argument, NULL, 'd'},
+	{"for", required_argument, NULL, 'm'},
+	{"all", no_argument, NULL, 'l'},
 	{"token", required_argument, NULL, 't'},
 	{"host", required_argument, NULL, 'H'},
 	{"ca", required_argument, NULL, 'a'},
@@ -240,6 +243,17 @@ int options_read(int argc, char **argv, struct options *o, bool *done)
 					"a time such as 90s, 10m or 2h, at most 1d, is "
 					"expected, not",
 					optarg);
+			break;
+		case 'm':
+			o->for_s = events_ago(optarg);
+			if (!o->for_s || o->for_s > ALARM_SILENCE_MAX_S)
+				return options_usage(
+					"a time such as 90s, 10m, 2h or 7d, at most 30d, is "
+					"expected, not",
+					optarg);
+			break;
+		case 'l':
+			o->all = true;
 			break;
 		case 'F':
 		case 'T':

@@ -15,7 +15,8 @@ struct options {
 	bool json, ike, force, next_start, without_secrets;
 	bool iterations_given;
 	unsigned long iterations;
-	long since_s, confirm_s, days;
+	long since_s, confirm_s, days, for_s;
+	bool all;
 	const char *role, *scope;
 	bool dry_run;
 	const char *allow, *where, *columns, *sort;

@@ -55,6 +55,7 @@ void print_bgp_log(const json_t *document);
 void print_closed(const json_t *document);
 void print_certificates(const json_t *document);
 void print_unknown(const json_t *document);
+void print_alarms(const json_t *document);
 void print_plan(const json_t *document);
 void print_migration(const json_t *document);
 void print_failure(const json_t *document);

@@ -10,6 +10,7 @@
 #ifndef SLUICE_CONFIG_CONFIG_H
 #define SLUICE_CONFIG_CONFIG_H
 
+#include "alarm/rule.h"
 #include "base/addr.h"
 #include "base/role.h"
 #include "base/types.h"
@@ -139,6 +140,12 @@ struct certificate_conf {
 	char key[CONFIG_SECRET_REF_SIZE];
 };
 
+/* Standard rules that are changed or switched off, each as a whole, and others. */
+struct alarms_conf {
+	uint32_t count;
+	struct alarm_rule rules[ALARM_OWN_MAX];
+};
+
 struct concentrator_conf {
 	char name[SITE_NAME_SIZE];
 	uint32_t asn;
@@ -171,6 +178,7 @@ struct concentrator_conf {
 	uint8_t source_check;  /* enum source_choice, of a site without its own */
 	struct services_conf site_services;
 	struct access_conf access;
+	struct alarms_conf alarms;
 	struct ip_endpoint api; /* HTTP over TLS; family 0: on the control socket only */
 	uint8_t api_role;       /* enum role: whoever comes that way may no more */
 	struct certificate_conf api_certificate;

@@ -6,6 +6,7 @@
 #include "config/options.h"
 
 #include "config/access.h"
+#include "config/alarms.h"
 #include "config/roles.h"
 #include "config/routing.h"
 #include "config/values.h"
@@ -290,6 +291,7 @@ const struct walk_field options_concentrator[] = {
 		HUB(site_services), .effect = CHANGE_LIVE},
 	{"access", TYPE(access, "a list of groups of users or certificates, each with a role"),
 		HUB(access), .effect = CHANGE_LIVE},
+	{"alarms", TYPE(alarms, "a list of rules"), HUB(alarms), .effect = CHANGE_LIVE},
 	{"api", TYPE(endpoint, "ADDRESS:PORT"), HUB(api), .effect = CHANGE_LIVE},
 	{"api_role", .words = role_names, HUB(api_role), .initial = "viewer",
 		.effect = CHANGE_LIVE},

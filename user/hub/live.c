@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "hub/api/remote.h"
 #include "hub/child/child.h"
+#include "hub/event/alarms.h"
 #include "hub/host/host.h"
 #include "hub/route/route.h"
 #include "hub/site/site.h"
@@ -288,6 +289,8 @@ void hub_live_change(struct hub *h, const struct concentrator_conf *was, struct 
 		child_configure(h, PROCESS_BGP);
 	if (was->route_table != is->route_table)
 		hub_routes_move(h, is->route_table);
+	if (memcmp(&was->alarms, &is->alarms, sizeof(is->alarms)) != 0)
+		hub_alarms_rules(h);
 	if (!same_port(&was->metrics, &is->metrics))
 		move_metrics(h, &is->metrics, live);
 	if (!same_endpoints(was, is))

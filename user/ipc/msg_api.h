@@ -6,6 +6,7 @@
 #ifndef SLUICE_IPC_MSG_API_H
 #define SLUICE_IPC_MSG_API_H
 
+#include "alarm/alarm.h"
 #include "crypto/cert.h"
 #include "ipc/imsg.h"
 
@@ -27,6 +28,11 @@ enum api_verb {
 	API_SHOW_UNKNOWN,
 	API_EVENTS,
 	API_TIMELINE,
+	API_ALARMS,
+	API_ALARM_ACKNOWLEDGE,
+	API_ALARM_SILENCE,
+	API_ALARM_UNSILENCE,
+	API_ALARM_TEST,
 	API_GRAPH,
 	API_REPORT,
 	API_PLAN,
@@ -70,30 +76,31 @@ enum api_verb {
 #define API_ANSWER_MAX  (48u << 20) /* bytes of one: room for all routes */
 #define API_WAITING_MAX                                                                            \
 	(4u << 20) /* bytes of them; while more wait for api, hub does not hear it */
-#define API_STEP_SIZE      12
-#define API_EFFECT_SIZE    20                    /* of what an effect is called */
-#define API_FAILURE_SIZE   (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
-#define API_EVENTS_MAX     1000                  /* of one answer */
-#define API_EVENTS_USUAL   100
-#define API_STREAMS_MAX    16  /* at a time */
-#define API_STREAMS_USER   8   /* of them of one user but root */
-#define API_STREAM_S       600 /* then it ends; whoever reads it comes again, and is judged again */
-#define API_STREAM_UNREAD  (256u << 10)   /* bytes; who lets more wait is dropped */
-#define API_WITHIN_MAX_S   (24 * 60 * 60) /* of a timeline, to either side */
-#define API_WITHIN_USUAL_S (15 * 60)
-#define API_CONFIRM_MAX_S  (24 * 60 * 60)
-#define API_SINCE_MAX_S    (455 * 24 * 60 * 60) /* of a report or a graph */
-#define API_CLIENTS_MAX    64                   /* connections at a time */
-#define API_CLIENTS_ROOT   16                   /* of them for root alone */
-#define API_CLIENTS_USER   16                   /* of one other user */
-#define API_CLIENT_TOTAL_S 60                   /* a connection ends then, whatever it is about */
-#define API_REMOTE_MAX     256                  /* connections over TCP at a time */
-#define API_REMOTE_NETWORK 32         /* of them from one address; of IPv6: from one /64 */
-#define API_MATCH_ANY      UINT64_MAX /* If-Match: *, there must be a document */
-#define API_TOKEN_SIZE     96         /* of what a client shows as a token, with its NUL */
-#define API_TOKEN_ID_SIZE  9
-#define API_TOKEN_DAYS_MAX 366
-#define API_TOKEN_DAYS     30 /* where nothing is said */
+#define API_STEP_SIZE       12
+#define API_EFFECT_SIZE     20                    /* of what an effect is called */
+#define API_FAILURE_SIZE    (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
+#define API_EVENTS_MAX      1000                  /* of one answer */
+#define API_EVENTS_USUAL    100
+#define API_STREAMS_MAX     16  /* at a time */
+#define API_STREAMS_USER    8   /* of them of one user but root */
+#define API_STREAM_S        600 /* then it ends; whoever reads it comes again, and is judged again */
+#define API_STREAM_UNREAD   (256u << 10)   /* bytes; who lets more wait is dropped */
+#define API_WITHIN_MAX_S    (24 * 60 * 60) /* of a timeline, to either side */
+#define API_WITHIN_USUAL_S  (15 * 60)
+#define API_SILENCE_USUAL_S (60 * 60)
+#define API_CONFIRM_MAX_S   (24 * 60 * 60)
+#define API_SINCE_MAX_S     (455 * 24 * 60 * 60) /* of a report or a graph */
+#define API_CLIENTS_MAX     64                   /* connections at a time */
+#define API_CLIENTS_ROOT    16                   /* of them for root alone */
+#define API_CLIENTS_USER    16                   /* of one other user */
+#define API_CLIENT_TOTAL_S  60                   /* a connection ends then, whatever it is about */
+#define API_REMOTE_MAX      256                  /* connections over TCP at a time */
+#define API_REMOTE_NETWORK  32         /* of them from one address; of IPv6: from one /64 */
+#define API_MATCH_ANY       UINT64_MAX /* If-Match: *, there must be a document */
+#define API_TOKEN_SIZE      96         /* of what a client shows as a token, with its NUL */
+#define API_TOKEN_ID_SIZE   9
+#define API_TOKEN_DAYS_MAX  366
+#define API_TOKEN_DAYS      30 /* where nothing is said */
 
 /*
  * Numbers of api, and of remote, which has those who come over TCP, are below this one. Hub adds it to all that remote
@@ -146,6 +153,10 @@ struct imsg_api_request {
 	bool force;                  /* also where it leaves a site without a tunnel */
 	bool dry_run;                /* what it would do, and nothing more */
 	char allow[API_EFFECT_SIZE]; /* the strongest effect it may have; "": the usual one */
+	/* Of alarms. */
+	char rule[ALARM_NAME_SIZE];
+	uint32_t for_s; /* of silence; 0: as long as usual */
+	bool all;       /* also those that do not fire */
 	/* Of events. */
 	uint32_t kinds;          /* 1 << enum bus_kind, or'ed; 0: all */
 	uint32_t limit;          /* 0: as many as usual */

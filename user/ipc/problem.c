@@ -17,6 +17,7 @@ const struct problem_row problems[PROBLEMS] = {
 	[PROBLEM_FORBIDDEN] = {403, "Forbidden", "forbidden"},
 	[PROBLEM_NO_SUCH_SECRET] = {404, "Not Found", "no-such-secret"},
 	[PROBLEM_NO_SUCH_TOKEN] = {404, "Not Found", "no-such-token"},
+	[PROBLEM_NO_SUCH_ALARM] = {404, "Not Found", "no-such-alarm"},
 	[PROBLEM_WRONG_TOKENS] = {429, "Too Many Requests", "wrong-tokens"},
 	[PROBLEM_REFUSED] = {409, "Conflict", "refused"},
 	[PROBLEM_BUSY] = {409, "Conflict", "busy"},

@@ -26,6 +26,7 @@ enum problem {
 	PROBLEM_FORBIDDEN,        /* whoever asks may not */
 	PROBLEM_NO_SUCH_SECRET,   /* none is called that */
 	PROBLEM_NO_SUCH_TOKEN,    /* none has that id */
+	PROBLEM_NO_SUCH_ALARM,    /* no rule is called that, or it is not of that */
 	PROBLEM_WRONG_TOKENS,     /* too many of one user */
 	PROBLEM_REFUSED,          /* not now, or not without force */
 	PROBLEM_BUSY,             /* another change is under way */

@@ -25,6 +25,7 @@ enum verb_object {
 	OBJECT_TOKEN,     /* the id of one */
 	OBJECT_SITE,      /* a site */
 	OBJECT_NEW_SITE,  /* a name that a site has, or may have */
+	OBJECT_ALARM, /* a rule: of all that it is of, or of the site, or its tunnel, that is named */
 };
 
 /* What it does. A change is written into the audit log first. */
@@ -67,6 +68,8 @@ enum verb_option {
 	VERB_AROUND = 1 << 22,      /* --around: of which time */
 	VERB_NEW = 1 << 23,         /* another site is named behind the first one */
 	VERB_STEP = 1 << 24,        /* and then a step of moving from one to the other */
+	VERB_FOR = 1 << 25,         /* --for: how long */
+	VERB_ALL = 1 << 26,         /* --all: more than usual */
 	/* Of a command that asks again and again, and has no verb of its own. */
 	VERB_ITERATIONS = 1 << 4,
 };

@@ -26,6 +26,8 @@ json_t *view_bgp(const struct model *m, const struct site *site);
 json_t *view_endpoints(const struct model *m);
 json_t *view_dataplane(const struct model *m);
 json_t *view_unknown(const struct model *m);
+/* Of those that fire or are silent, or of all; hub: also those of the hub. */
+json_t *view_alarms(const struct model *m, const struct site *site, bool hub, bool all);
 /* The last events of tunnels. */
 json_t *view_log(const struct model *m, const struct site *site, enum event_kind kind);
 /* Something that has happened. */

@@ -32,6 +32,13 @@ json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_
 json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_api_request *r);
 json_t *hub_secret_delete(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
+/* alarm_verbs.c */
+json_t *hub_alarms_show(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_alarm_acknowledge(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_alarm_silence(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_alarm_unsilence(struct hub *h, struct site *site, const struct imsg_api_request *r);
+json_t *hub_alarm_test(struct hub *h, struct site *site, const struct imsg_api_request *r);
+
 /* answers.c: answers a request with a document, which may be a problem (ipc/problem.h), or with metrics. */
 void status_reply(struct hub *h, uint32_t request, json_t *own_document);
 void status_reply_metrics(struct hub *h, uint32_t request, const char *text);

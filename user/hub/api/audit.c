@@ -114,6 +114,10 @@ static json_t *request_json(const struct imsg_api_request *r, const struct asker
 		json_object_set_new(o, "revision", json_integer((json_int_t)r->revisions[0]));
 	if (r->confirm_s)
 		json_object_set_new(o, "confirm_s", json_integer(r->confirm_s));
+	if (verbs[r->verb].object == OBJECT_ALARM)
+		json_object_set_new(o, "rule", json_string(r->rule));
+	if (r->for_s)
+		json_object_set_new(o, "for_s", json_integer(r->for_s));
 	if (verbs[r->verb].object == OBJECT_TOKEN)
 		json_object_set_new(o, "token", json_string(r->token));
 	if (verbs[r->verb].object == OBJECT_SECRET)

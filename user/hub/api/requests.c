@@ -427,6 +427,11 @@ static json_t *(*const answers[API_VERBS])(
 	[API_RELEASE] = release,
 	[API_EVENTS] = hub_events_ask,
 	[API_TIMELINE] = hub_events_ask,
+	[API_ALARMS] = hub_alarms_show,
+	[API_ALARM_ACKNOWLEDGE] = hub_alarm_acknowledge,
+	[API_ALARM_SILENCE] = hub_alarm_silence,
+	[API_ALARM_UNSILENCE] = hub_alarm_unsilence,
+	[API_ALARM_TEST] = hub_alarm_test,
 	[API_GRAPH] = hub_sums_ask,
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
@@ -469,6 +474,18 @@ static bool has_tunnel(const struct site *site, const struct imsg_api_request *r
 	return r->tunnel < TUNNELS_PER_SITE && site->conf.tunnels[r->tunnel].configured;
 }
 
+/* Of a verb that need not name one: it is told of in events all the same. */
+static bool tunnel_can_be(const struct site *site, const struct imsg_api_request *r)
+{
+	return r->tunnel == -1 ||
+	       (r->tunnel >= 0 && r->tunnel < TUNNELS_PER_SITE && (!site || has_tunnel(site, r)));
+}
+
+static json_t *no_tunnel(const struct imsg_api_request *r)
+{
+	return refused(PROBLEM_NO_SUCH_TUNNEL, "site '%s' has no such tunnel", r->site);
+}
+
 /* What the request lacks of what its verb must have; NULL: nothing. */
 static json_t *lacks(const struct site *site, const struct imsg_api_request *r)
 {
@@ -482,13 +499,10 @@ static json_t *lacks(const struct site *site, const struct imsg_api_request *r)
 		return refused(PROBLEM_BAD_REQUEST, "%s", "a site must be named");
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&
 		!(verbs[r->verb].options & VERB_TUNNEL && r->tunnel >= 0))
-		return NULL;
+		return tunnel_can_be(site, r) ? NULL : no_tunnel(r);
 	if (!site)
 		return refused(PROBLEM_BAD_REQUEST, "%s", "a site must be named");
-	if (!has_tunnel(site, r))
-		return refused(
-			PROBLEM_NO_SUCH_TUNNEL, "site '%s' has no such tunnel", site->conf.name);
-	return NULL;
+	return has_tunnel(site, r) ? NULL : no_tunnel(r);
 }
 
 void hub_api_request(struct hub *h, const struct imsg_api_request *r)

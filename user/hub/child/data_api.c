@@ -152,6 +152,8 @@ static const struct imsg_field request_fields[] = {
 	IMSG_BOOL(struct imsg_api_request, stream),
 	IMSG_BOOL(struct imsg_api_request, dry_run),
 	IMSG_TEXT(struct imsg_api_request, allow),
+	IMSG_TEXT(struct imsg_api_request, rule),
+	IMSG_BOOL(struct imsg_api_request, all),
 	{0},
 };
 

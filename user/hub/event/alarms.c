@@ -17,7 +17,9 @@ void hub_alarms_rules(struct hub *h)
 {
 	struct alarm_rules *rules = &h->model.alarms.rules;
 
-	alarm_rules_of(rules, NULL, 0);
+	const struct alarms_conf *c = &h->config->concentrator.alarms;
+
+	alarm_rules_of(rules, c->rules, c->count);
 	process_send(&h->processes[PROCESS_WATCH], IMSG_ALARM_RULES, -1, rules, sizeof(*rules));
 }
 
@@ -89,10 +91,32 @@ static bool is_on_its_way(struct hub *h, const struct alarm_key *key, bool fires
 	return s.found && s.fires == fires;
 }
 
+/* As an event, and in the log. */
+static void publish(struct hub *h, const struct alarm_rule *r, struct site *site, int tunnel,
+	enum bus_severity severity, const char *detail)
+{
+	char where[SITE_NAME_SIZE + 32] = "";
+
+	if (site && tunnel >= 0)
+		snprintf(where, sizeof(where), " of site %s tunnel %d", site->conf.name, tunnel);
+	else if (site)
+		snprintf(where, sizeof(where), " of site %s", site->conf.name);
+	if (severity == BUS_INFO)
+		log_info("alarm %s%s: %s", r->name, where, detail);
+	else
+		log_warn("alarm %s%s: %s", r->name, where, detail);
+	hub_publish(h, &(struct happening){.kind = BUS_ALARM,
+			       .severity = severity,
+			       .site = site,
+			       .tunnel = tunnel,
+			       .reason = r->name,
+			       .detail = detail});
+}
+
 static void tell(
 	struct hub *h, const struct alarm_row *row, const struct alarm_rule *r, struct site *site)
 {
-	char text[ALARM_TEXT_SIZE], detail[BUS_DETAIL_SIZE], where[SITE_NAME_SIZE + 32] = "";
+	char text[ALARM_TEXT_SIZE], detail[BUS_DETAIL_SIZE];
 	bool fires = row->state == ALARM_ALARM;
 
 	if (is_on_its_way(h, &row->key, fires))
@@ -100,21 +124,18 @@ static void tell(
 	alarm_rule_text(r, text);
 	snprintf(detail, sizeof(detail), "%s: %s: %.15g", alarm_state_names[row->state], text,
 		row->value);
-	if (site && row->key.tunnel >= 0)
-		snprintf(where, sizeof(where), " of site %s tunnel %d", site->conf.name,
-			row->key.tunnel);
-	else if (site)
-		snprintf(where, sizeof(where), " of site %s", site->conf.name);
-	if (fires)
-		log_warn("alarm %s%s: %s", r->name, where, detail);
-	else
-		log_info("alarm %s%s: %s", r->name, where, detail);
-	hub_publish(h, &(struct happening){.kind = BUS_ALARM,
-			       .severity = fires ? (enum bus_severity)r->severity : BUS_INFO,
-			       .site = site,
-			       .tunnel = row->key.tunnel,
-			       .reason = r->name,
-			       .detail = detail});
+	publish(h, r, site, row->key.tunnel, fires ? (enum bus_severity)r->severity : BUS_INFO,
+		detail);
+}
+
+void hub_alarm_tell_test(
+	struct hub *h, const struct alarm_rule *rule, struct site *site, int tunnel)
+{
+	char text[ALARM_TEXT_SIZE], detail[BUS_DETAIL_SIZE];
+
+	alarm_rule_text(rule, text);
+	snprintf(detail, sizeof(detail), "TEST: %s", text);
+	publish(h, rule, site, tunnel, (enum bus_severity)rule->severity, detail);
 }
 
 void hub_alarms_heard(struct hub *h, const struct imsg_alarm *m)

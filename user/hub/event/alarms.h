@@ -16,6 +16,10 @@ void hub_alarms_rules(struct hub *h);
 void hub_alarms_begin(struct hub *h);
 void hub_alarms_unheard(struct hub *h);
 
+/* An event as one of that rule would be, but for what it says: it is a test. */
+void hub_alarm_tell_test(
+	struct hub *h, const struct alarm_rule *rule, struct site *site, int tunnel);
+
 /* How one of them stands. */
 void hub_alarms_heard(struct hub *h, const struct imsg_alarm *m);
 

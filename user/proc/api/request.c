@@ -47,14 +47,17 @@ static const struct parameter {
 		AFTER,
 		LIMIT,
 		WITHIN,
+		RULE,
+		FOR,
+		ALL,
 		VALUES,
 		SITES
 	} kind;
 	unsigned int objects; /* verbs that take it where it is not in their path */
 	unsigned int options; /* or by one of these */
 } parameters[] = {
-	{"site", SITE, OF(OBJECT_SITES) | OF(OBJECT_NEW_SITE), 0},
-	{"tunnel", TUNNEL, 0, 0},
+	{"site", SITE, OF(OBJECT_SITES) | OF(OBJECT_NEW_SITE) | OF(OBJECT_ALARM), 0},
+	{"tunnel", TUNNEL, OF(OBJECT_ALARM), 0},
 	{"prefix", PREFIX, OF(OBJECT_PREFIX), 0},
 	{"revision", REVISION, 0, VERB_ONE_REVISION},
 	{"from", REVISION_FROM, OF(OBJECT_REVISIONS), 0},
@@ -82,6 +85,9 @@ static const struct parameter {
 	{"limit", LIMIT, 0, VERB_EVENTS},
 	{"around", FROM, 0, VERB_AROUND},
 	{"within_s", WITHIN, 0, VERB_AROUND},
+	{"rule", RULE, 0, 0},
+	{"for_s", FOR, 0, VERB_FOR},
+	{"all", ALL, 0, VERB_ALL},
 	{"values", VALUES, 0, VERB_VALUES | VERB_DOCUMENT},
 	{"sites", SITES, 0, VERB_SITES},
 };
@@ -98,7 +104,7 @@ struct reading {
 	struct imsg_api_request *request;
 	struct rows *rows;
 	struct request_refusal *why;
-	unsigned int seen; /* bit n: parameters[n] */
+	uint64_t seen; /* bit n: parameters[n] */
 };
 
 __attribute__((format(printf, 3, 4))) static bool refuse(
@@ -260,6 +266,29 @@ static const char *take_events(
 	}
 }
 
+/* Of what is about alarms. */
+static const char *take_alarm(
+	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
+{
+	size_t len = strlen(text_of(v));
+	uint64_t n = 0;
+
+	switch (kind) {
+	case RULE:
+		if (!len || len >= sizeof(r->rule))
+			return "no rule has such a name";
+		memcpy(r->rule, text_of(v), len + 1);
+		return NULL;
+	case FOR:
+		if (!read_number(v, 1, ALARM_SILENCE_MAX_S, &n))
+			return "1 second to 30 days are possible";
+		r->for_s = (uint32_t)n;
+		return NULL;
+	default:
+		return read_flag(v, &r->all) ? NULL : "true or false is expected";
+	}
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *take_value(
 	enum parameter_kind kind, const struct value *v, struct imsg_api_request *r)
@@ -334,6 +363,10 @@ static const char *take_value(
 	case LIMIT:
 	case WITHIN:
 		return take_events(kind, v, r);
+	case RULE:
+	case FOR:
+	case ALL:
+		return take_alarm(kind, v, r);
 	case VALUES:
 	case SITES:
 		break;
@@ -380,11 +413,11 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 
 		if (strncmp(p->name, name, len) || p->name[len])
 			continue;
-		if (to->seen & 1u << i)
+		if (to->seen & UINT64_C(1) << i)
 			return refuse(to->why, PROBLEM_BAD_REQUEST, "'%s' is said twice", p->name);
 		if (of && !takes(of, p))
 			break;
-		to->seen |= 1u << i;
+		to->seen |= UINT64_C(1) << i;
 		if (p->kind == VALUES)
 			return take_rows(to, v);
 		if (p->kind == SITES)
@@ -399,6 +432,7 @@ static bool take(struct reading *to, const struct verb_row *of, const char *name
 			: p->kind == TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
 			: p->kind == SECRET ? PROBLEM_NO_SUCH_SECRET
 			: p->kind == TOKEN  ? PROBLEM_NO_SUCH_TOKEN
+			: p->kind == RULE   ? PROBLEM_NO_SUCH_ALARM
 					    : PROBLEM_NO_SUCH_REVISION,
 			"%s: %s", p->name, wrong);
 	}
