@@ -59,6 +59,18 @@ case_ "who follows has had the same, each once" until_true 10 followed
 timeline() { sluice timeline site-1 --json | jq -e '[.events[].kind] | index("maintenance") != null and index("bgp") != null and index("process") != null' >/dev/null; }
 case_ "a timeline has what was done, and what came of it" timeline
 
+# Alarms: there from the first minute on, and what people want of them outlives watch.
+stands() { sluice alarms --all --json | jq -e --arg r "$1" '[.alarms[] | select(.rule == $r and .state != "ALARM")] | length > 0' >/dev/null; }
+case_ "how alarms stand is known after a minute" until_true 80 stands endpoint_down
+silenced() { sluice alarms site-1 --json | jq -e '.alarms[] | select(.rule == "site_down") | .silenced_until' >/dev/null; }
+silence_outlives_watch() {
+	sluice alarm silence site_down site-1 --for 2h >/dev/null || return 1
+	until_true 5 silenced && sleep 1 && kill -9 "$(watch_pid)" && until_true 20 silenced
+}
+case_ "silence is kept when watch is killed" silence_outlives_watch
+tried() { sluice alarm test tunnel_down site-1 1 >/dev/null && events --kind alarm | jq -e '.events[-1] | .reason == "tunnel_down" and .tunnel == 1 and (.detail | startswith("TEST: "))' >/dev/null; }
+case_ "an alarm that is tried is an event" tried
+
 hub_is_killed() {
 	local before after
 	before=$(count); sleep 1
