@@ -190,6 +190,18 @@ static void what_is_long_outlives_processes(void **state)
 	assert_int_equal(lab.waiting, 1);
 }
 
+static void what_is_new_is_said(void **state)
+{
+	(void)state;
+	assert_int_equal(lab.says, 0);
+	minutes(1, 60);
+	assert_int_equal(lab.says, 1);
+	assert_string_equal(lab.said.key.site, "one");
+	assert_int_equal(lab.said.state, ALARM_INSUFFICIENT_DATA);
+	minutes(2, 60);
+	assert_int_equal(lab.says, 1);
+}
+
 static void people_are_remembered(void **state)
 {
 	struct imsg_alarm_command c = {.key = {.rule = "site_down", .site = "one", .tunnel = -1},
@@ -266,6 +278,7 @@ int main(void)
 		TEST(it_is_said_until_it_has_been_heard),
 		TEST(what_was_not_heard_is_said_by_the_next_process),
 		TEST(what_is_long_outlives_processes),
+		TEST(what_is_new_is_said),
 		TEST(people_are_remembered),
 		TEST(what_goes_is_gone_after_a_restart_too),
 		TEST(nothing_is_lost_and_nothing_is_said_twice),

@@ -86,10 +86,12 @@ static struct alarm *alarm_of(struct object *o, uint32_t rule, unsigned int plac
 {
 	struct alarm **a = &o->alarms[rule][place];
 
-	if (!*a)
-		*a = calloc(1, sizeof(**a));
+	if (*a)
+		return *a;
+	*a = calloc(1, sizeof(**a));
 	if (!*a)
 		abort();
+	(*a)->unwritten = (*a)->unsaid = true; /* nobody knows of it */
 	return *a;
 }
 
