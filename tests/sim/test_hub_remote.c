@@ -8,6 +8,7 @@
 #include "hub/api/access_internal.h"
 #include "hub/api/remote.h"
 #include "hub/event/event.h"
+#include "hub/event/eventlog.h"
 #include "hub/live.h"
 #include "ipc/rows.h"
 #include "ipc/verbs.h"
@@ -187,6 +188,35 @@ static void nobody_sees_anything_who_does_not_sign_in(void **state)
 	}
 	shows("CN=stranger");
 	is_told(sites, 403, "`access` has nothing for the certificate CN=stranger");
+}
+
+static void look_for_refused(void *context, const struct bus_event *e)
+{
+	struct bus_event *found = context;
+
+	if (e->kind == BUS_AUDIT)
+		*found = *e;
+}
+
+/* Who shows nothing that is good has named a site for nothing. */
+static void what_a_stranger_names_is_not_told(void **state)
+{
+	struct imsg_api_request r = rekey;
+	struct bus_event e = {0};
+
+	(void)state;
+	memset(r.bearer, 'x', TOKEN_TEXT_SIZE - 1);
+	shows(NULL);
+	is_told(r, 401, "the token is wrong");
+	bus_each(eventlog_bus(world.hub->events), look_for_refused, &e);
+	assert_string_equal(e.reason, "wrong-token");
+	assert_string_equal(e.site, "");
+	assert_true(e.outside);
+	shows(NOC);
+	is_told(rekey, 403, "it needs the role operator");
+	bus_each(eventlog_bus(world.hub->events), look_for_refused, &e);
+	assert_string_equal(e.site, "one");
+	assert_false(e.outside);
 }
 
 /* Whatever the process claims: a viewer. */
@@ -460,6 +490,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		AS(admin, nobody_sees_anything_who_does_not_sign_in),
+		AS(viewer, what_a_stranger_names_is_not_told),
 		AS(viewer, the_cap_bounds_what_is_claimed),
 		AS(admin, within_the_cap_each_has_its_role),
 		AS(admin, keys_and_tokens_are_not_for_tcp),

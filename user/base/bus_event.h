@@ -12,6 +12,8 @@
 #define BUS_ACTOR_SIZE  64
 #define BUS_WINDOW      256 /* events that are on their way to be stored at a time */
 #define BUS_NUMBER_MAX  (UINT64_C(1) << 52) /* JSON has no greater numbers that are exact */
+/* The greatest that may be told or found; behind it is room for those that follow, for as long as anybody lives. */
+#define BUS_NUMBER_LAST (BUS_NUMBER_MAX - (UINT64_C(1) << 36))
 
 enum bus_kind {
 	BUS_ACTIVITY, /* of a tunnel: IKE, ESP, its path */
@@ -39,8 +41,9 @@ enum bus_severity {
 struct bus_event {
 	uint64_t number;   /* grows with each event, and is never 0; not without gaps */
 	uint64_t wall_ns;  /* since the epoch */
-	uint32_t left_out; /* of the same site, and as often as it was: just before this one */
+	uint32_t left_out; /* of the same site and kind: just before this one */
 	uint8_t kind, severity;
+	bool outside;               /* caused by somebody who has not proved who it is */
 	int8_t tunnel;              /* 0, 1; -1: it is of no tunnel */
 	char site[SITE_NAME_SIZE];  /* "": it is of the hub */
 	char group[SITE_NAME_SIZE]; /* that the site was in then */

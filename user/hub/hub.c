@@ -12,6 +12,7 @@
 #include "hub/api/secret_overlap.h"
 #include "hub/api/secret_socket.h"
 #include "hub/api/site_files.h"
+#include "hub/api/refused.h"
 #include "hub/api/streams.h"
 #include "hub/api/sums.h"
 #include "hub/apply.h"
@@ -257,6 +258,7 @@ void hub_second(struct hub *h)
 		hub_sources_set(h);
 	hub_bgp_queries_expire(h, QUERY_WITHIN_S * CLOCK_SECOND);
 	hub_streams_look(h, now);
+	hub_refused_look(h, now);
 	hub_events_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
 	hub_sums_expire(h, EVENTS_WITHIN_S * CLOCK_SECOND);
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
@@ -370,6 +372,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->audit = hub_audit_new(AUDIT_DIRECTORY);
 	h->queries = bgp_queries_new();
 	h->event_queries = event_queries_new();
+	h->refused = refused_new();
 	h->streams = streams_new(h);
 	h->sum_queries = sum_queries_new();
 	h->model.config = start->config;
@@ -420,6 +423,7 @@ void hub_free(struct hub *h)
 	bgp_queries_free(h->queries);
 	event_queries_free(h->event_queries);
 	streams_free(h->streams);
+	refused_free(h->refused);
 	sum_queries_free(h->sum_queries);
 	eventlog_free(h->events);
 	certificates_free(h->certificates);

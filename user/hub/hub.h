@@ -67,6 +67,7 @@ struct hub {
 	struct clients *clients;             /* who is connected to the control socket */
 	struct remote *remote;               /* who comes over TCP */
 	struct hub_audit *audit;             /* who changed what */
+	struct refused *refused;             /* who was refused what */
 	struct secret_socket *secrets;       /* where they are set and shown */
 	struct bgp_queries *queries;         /* what bgp was asked for operators */
 	uint32_t event_query;                /* the number of the last question to watch */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#define EACH_NS (CLOCK_SECOND / 2)
+/* Of those who have not proved who they are, and of all others. */
+#define OUTSIDE_EACH_NS (10 * CLOCK_SECOND)
+#define EACH_NS         (CLOCK_SECOND / 2)
 
 struct waiting {
 	TAILQ_ENTRY(waiting) all, own;
@@ -40,7 +42,7 @@ struct bus *bus_new(unsigned int sources, uint64_t first)
 
 	if (!b)
 		abort();
-	b->next = first && first < BUS_NUMBER_MAX ? first : 1;
+	b->next = first && first <= BUS_NUMBER_LAST ? first : 1;
 	b->source_count = sources;
 	TAILQ_INIT(&b->list);
 	for (unsigned int i = 0; i < sources; i++)
@@ -67,13 +69,16 @@ void bus_free(struct bus *b)
 	free(b);
 }
 
-static bool allows(struct source *s, uint64_t now)
+static bool allows(struct source *s, bool outside, uint64_t now)
 {
+	const uint64_t each = outside ? OUTSIDE_EACH_NS : EACH_NS;
+	const uint64_t burst = outside ? BUS_OUTSIDE_BURST : BUS_BURST;
+
 	if (s->paid_ns < now)
 		s->paid_ns = now;
-	if (s->paid_ns - now > (BUS_BURST - 1) * EACH_NS)
+	if (s->paid_ns - now > (burst - 1) * each)
 		return false;
-	s->paid_ns += EACH_NS;
+	s->paid_ns += each;
 	return true;
 }
 
@@ -107,7 +112,7 @@ bool bus_add(struct bus *b, unsigned int source, struct bus_event *e, uint64_t n
 	struct source *s = &b->sources[source];
 	struct waiting *w;
 
-	if (!allows(s, now)) {
+	if (!allows(s, e->outside, now)) {
 		s->left_out++;
 		return false;
 	}
@@ -180,7 +185,7 @@ bool bus_follow(struct bus *b, uint64_t number)
 {
 	struct waiting *w;
 
-	if (b->sent || number >= BUS_NUMBER_MAX)
+	if (b->sent || number > BUS_NUMBER_LAST)
 		return false;
 	/* The process before may have stored some of what waits, and not said so. */
 	if (number < b->next)

@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define BUS_WAITING_MAX 4096 /* events, 800 bytes each */
-#define BUS_BURST       200  /* of a source; then two a second */
+#define BUS_WAITING_MAX   4096 /* events, 800 bytes each */
+#define BUS_BURST         200  /* of a source; then two a second */
+#define BUS_OUTSIDE_BURST 20   /* of one whose events are of outside; then one in ten seconds */
 
 struct bus;
 

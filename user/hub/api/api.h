@@ -73,9 +73,6 @@ bool hub_audit_begin(
  * With `refusal` that it was not, and why. */
 uint64_t hub_audit_secret(struct hub *h, const struct asker *who, const char *verb,
 	const char *name, const char *refusal);
-/* An event that says that somebody may not do something. */
-void hub_audit_tell_refused(struct hub *h, const struct imsg_api_request *request,
-	const struct asker *who, const json_t *problem);
 /* That a token was wrong. False with errno: it could not be written down. */
 bool hub_audit_wrong_token(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);

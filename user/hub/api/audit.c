@@ -255,24 +255,6 @@ static uint64_t note_outcome(
 	return number;
 }
 
-void hub_audit_tell_refused(struct hub *h, const struct imsg_api_request *r,
-	const struct asker *who, const json_t *problem)
-{
-	const char *code = json_string_value(json_object_get(problem, "code"));
-	const char *detail = json_string_value(json_object_get(problem, "detail"));
-	char text[BUS_DETAIL_SIZE], actor[BUS_ACTOR_SIZE], verb[VERB_NAME_SIZE];
-
-	snprintf(text, sizeof(text), "%s: %s", verb_name(&verbs[r->verb], verb),
-		detail ? detail : "");
-	hub_publish(h, &(struct happening){.kind = BUS_AUDIT,
-			       .severity = BUS_WARNING,
-			       .site = r->site[0] ? site_find(&h->model, r->site) : NULL,
-			       .tunnel = -1,
-			       .reason = code,
-			       .detail = text,
-			       .actor = actor_of(who, actor)});
-}
-
 /* What is done to tunnels is told here; what changes the configuration is told when that is in force. */
 static void publish_outcome(struct hub *h, unsigned int place, const char *error)
 {

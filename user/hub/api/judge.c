@@ -2,6 +2,7 @@
 /* Whether a request may be carried out: by who asks, what the verb's row wants, and the site that it is about. */
 #include "hub/api/access.h"
 #include "hub/api/api.h"
+#include "hub/api/refused.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -159,7 +160,7 @@ json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site *
 	/* Of whom nobody knows anything is told. */
 	if ((status == 401 || status == 403) &&
 		strcmp(code, problems[PROBLEM_NOT_CONNECTED].code) != 0)
-		hub_audit_tell_refused(h, r, &asker, refusal);
+		hub_refused_tell(h, r, &asker, refusal, clock_now());
 	return refusal;
 }
 

@@ -90,6 +90,7 @@ static void on_tunnel_event(void *context, struct imsg *message)
 			&(struct happening){.kind = BUS_ACTIVITY,
 				.severity = m->phase2 == SA_STATE_DOWN || m->refusal ? BUS_WARNING
 										     : BUS_INFO,
+				.outside = m->refusal,
 				.site = site,
 				.tunnel = (int)(m->tunnel % TUNNELS_PER_SITE),
 				.reason = m->code,

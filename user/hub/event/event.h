@@ -11,6 +11,7 @@
 struct happening {
 	enum bus_kind kind;
 	enum bus_severity severity;
+	bool outside;        /* caused by somebody who has not proved who it is */
 	struct site *site;   /* NULL: it is of the hub */
 	int tunnel;          /* 0, 1; -1: of none. Where there is no site it does not count */
 	const char *reason;  /* a word that programs compare */

@@ -9,8 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-/* Of the bus: sites by their slots, then their routes, then these two. */
-enum { BUS_OF_ROUTES = SITE_SLOTS, BUS_OF_HUB = 2 * SITE_SLOTS, BUS_OF_REFUSALS, BUS_OF_ALL };
+/*
+ * Sources of the bus: of each site by its slot, and of the hub behind them, each kind, and each kind again for what
+ * somebody has caused who has not proved who he is.
+ */
+#define OF_SITE ((unsigned int)BUS_KINDS * 2)
+#define OF_ALL  ((SITE_SLOTS + 1) * OF_SITE)
 
 struct eventlog {
 	uint64_t number;
@@ -36,7 +40,7 @@ struct eventlog *eventlog_new(void)
 		abort();
 	l->files = event_files_new();
 	/* Greater than any of a hub before this one, which had no million events a second. */
-	l->bus = bus_new(BUS_OF_ALL, clock_wall() / 1000);
+	l->bus = bus_new(OF_ALL, clock_wall() / 1000);
 	return l;
 }
 
@@ -71,20 +75,14 @@ struct bus *eventlog_bus(struct eventlog *l)
 
 void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, uint64_t now)
 {
-	unsigned int source = slot;
+	unsigned int first = (slot < SITE_SLOTS ? slot : SITE_SLOTS) * OF_SITE;
 
-	if (slot >= SITE_SLOTS) {
-		source = BUS_OF_HUB;
-	} else if (strcmp(l->sites[slot], e->site) != 0) {
+	if (slot < SITE_SLOTS && strcmp(l->sites[slot], e->site) != 0) {
 		strcpy(l->sites[slot], e->site);
-		bus_source_is_new(l->bus, slot);
-		bus_source_is_new(l->bus, BUS_OF_ROUTES + slot);
+		for (unsigned int i = 0; i < OF_SITE; i++)
+			bus_source_is_new(l->bus, first + i);
 	}
-	if (e->kind == BUS_AUDIT)
-		source = BUS_OF_REFUSALS;
-	else if (e->kind == BUS_ROUTE && source != BUS_OF_HUB)
-		source += BUS_OF_ROUTES;
-	if (bus_add(l->bus, source, e, now) && l->hear)
+	if (bus_add(l->bus, first + e->kind + (e->outside ? BUS_KINDS : 0), e, now) && l->hear)
 		l->hear(l->context, e);
 }
 

@@ -23,8 +23,8 @@ void eventlog_wait(struct eventlog *l);
 uint64_t eventlog_look(struct eventlog *l);
 
 /*
- * The same event for whoever keeps the history: of the site of that slot, or of the hub (SITE_SLOTS). What routes do in a
- * site, and what was refused to people, has a share of its own, so that it does not push out what else happens.
+ * The same event for whoever keeps the history: of the site of that slot, or of the hub (SITE_SLOTS). Each kind has a share
+ * of its own, and so has what strangers cause, so that none pushes out what else happens.
  */
 void eventlog_publish(struct eventlog *l, struct bus_event *e, uint32_t slot, uint64_t now);
 

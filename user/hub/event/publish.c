@@ -36,6 +36,7 @@ void hub_publish(struct hub *h, const struct happening *what)
 	struct bus_event e = {.wall_ns = clock_wall(),
 		.kind = (uint8_t)what->kind,
 		.severity = (uint8_t)what->severity,
+		.outside = what->outside,
 		.tunnel = what->site ? (int8_t)what->tunnel : -1};
 
 	/* A child may tell of what is not there. */
