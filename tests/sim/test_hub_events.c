@@ -3,6 +3,7 @@
 #include "api_world.h"
 
 #include "bgp/bfd/packet.h"
+#include "hub/api/refused.h"
 #include "hub/event/event.h"
 #include "hub/event/eventlog.h"
 #include "ipc/msg_watch.h"
@@ -192,6 +193,73 @@ static void operators_do_something_and_are_refused(void **state)
 	assert_int_equal(told_times("OPERATOR"), 1);
 }
 
+static void asks_as(uid_t uid, struct imsg_api_request r)
+{
+	struct ucred *who = (struct ucred *)hub_client_who(world.hub, client.number, clock_now());
+
+	assert_non_null(who);
+	who->uid = who->gid = uid;
+	hears(r, "code", "forbidden");
+}
+
+/* Whoever asks without end is told a few times, and then how often it was; another one is told all the same. */
+static void refused_askers_are_told_by_their_own_measure(void **state)
+{
+	const struct imsg_api_request r = {.verb = API_TUNNEL_DOWN, .tunnel = 1, .site = "one"};
+	uint64_t now = clock_now();
+	struct bus_event e;
+
+	(void)state;
+	hub_refused_look(world.hub, now);
+	for (int i = 0; i < 50; i++)
+		asks_as(65534, r);
+	assert_int_equal(told_times("forbidden"), REFUSED_BURST);
+	asks_as(65533, r);
+	assert_int_equal(told_times("forbidden"), REFUSED_BURST + 1);
+	assert_string_equal(told("forbidden").actor, "uid 65533");
+	assert_string_equal(told("forbidden").site, "one");
+	hub_refused_look(world.hub, now + 2 * CLOCK_SECOND);
+	assert_int_equal(told_times("REFUSED_MORE"), 0);
+	hub_refused_look(world.hub, now + (REFUSED_EACH_S + 1) * CLOCK_SECOND);
+	e = told("REFUSED_MORE");
+	assert_int_equal(told_times("REFUSED_MORE"), 1);
+	assert_int_equal(e.kind, BUS_AUDIT);
+	assert_string_equal(e.detail, "... and 40 more");
+	assert_string_equal(e.actor, "uid 65534");
+	/* That is all of it. */
+	hub_refused_look(world.hub, now + (2 * REFUSED_EACH_S + 2) * CLOCK_SECOND);
+	assert_int_equal(told_times("REFUSED_MORE"), 1);
+}
+
+/* Wrong keys by the thousand leave room for what else happens to the site. */
+static void strangers_leave_the_site_its_share(void **state)
+{
+	struct imsg_tunnel_event said = {
+		.tunnel = 0, .refusal = 1, .code = "WRONG_PSK", .detail = "the key is wrong"};
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	assert_in_range(told_times("WRONG_PSK"), BUS_OUTSIDE_BURST, BUS_OUTSIDE_BURST + 5);
+	assert_true(told("WRONG_PSK").outside);
+	said.refusal = 0;
+	strcpy(said.code, "ESTABLISHED");
+	imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	assert_int_equal(told_times("ESTABLISHED"), 1);
+	assert_int_equal(told("ESTABLISHED").left_out, 0);
+	/* Nor do all that it tells of itself keep the rest waiting. */
+	for (int i = 0; i < 300; i++)
+		imsg_send(world.children[PROCESS_IKE], IMSG_TUNNEL_EVENT, -1, &said, sizeof(said));
+	world_turn();
+	hub_publish(world.hub, &(struct happening){.kind = BUS_BFD,
+				       .site = world_site("one"),
+				       .tunnel = 0,
+				       .reason = "BFD_DOWN"});
+	assert_int_equal(told_times("BFD_DOWN"), 1);
+}
+
 /* Of somebody whom hub does not know, nobody says that it was root. */
 static void whoever_is_not_connected_is_nobody(void **state)
 {
@@ -283,12 +351,39 @@ static void what_watch_says_is_looked_at(void **state)
 	watch_stores(UINT64_MAX);
 	watch_opens(UINT64_MAX);
 	watch_opens(BUS_NUMBER_MAX);
+	watch_opens(BUS_NUMBER_MAX - 1);
 	assert_int_equal(waiting(), kept);
 	watch_stores(last_sent() + 1);
 	watch_stores(UINT64_MAX);
 	assert_int_equal(waiting(), kept);
 	something_happens();
 	assert_true(last_sent() < BUS_NUMBER_MAX);
+}
+
+/* It had to begin a new file, and says so as often as it likes. */
+static void a_history_that_is_set_aside_is_told(void **state)
+{
+	const struct imsg_api_request show = {.verb = API_SHOW_DATAPLANE, .tunnel = -1};
+	const struct imsg_watch_aside aside = {.why = "events.db: no database"};
+	json_t *document, *processes, *watch;
+	struct bus_event e;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		imsg_send(
+			world.children[PROCESS_WATCH], IMSG_WATCH_ASIDE, -1, &aside, sizeof(aside));
+	world_turn();
+	assert_int_equal(told_times("HISTORY_SET_ASIDE"), 1);
+	e = told("HISTORY_SET_ASIDE");
+	assert_int_equal(e.kind, BUS_PROCESS);
+	assert_int_equal(e.severity, BUS_ERROR);
+	assert_non_null(strstr(e.detail, "(events.db: no database); it is set aside"));
+	document = asked(show);
+	processes = json_object_get(document, "processes");
+	watch = json_array_get(processes, json_array_size(processes) - 1);
+	assert_string_equal(json_string_value(json_object_get(watch, "name")), "watch");
+	assert_non_null(strstr(json_string_value(json_object_get(watch, "trouble")), e.detail));
+	json_decref(document);
 }
 
 /* It stands still for long: memory has its bound, and it gets so much at a time. */
@@ -316,9 +411,12 @@ int main(int argc, char **argv)
 		TEST(an_endpoint_is_lost),
 		TEST(a_configuration_comes_into_force),
 		TEST(operators_do_something_and_are_refused),
+		TEST(refused_askers_are_told_by_their_own_measure),
+		TEST(strangers_leave_the_site_its_share),
 		TEST(whoever_is_not_connected_is_nobody),
 		TEST(nothing_is_lost_with_watch),
 		TEST(what_watch_says_is_looked_at),
+		TEST(a_history_that_is_set_aside_is_told),
 		TEST(a_slow_watch_keeps_nobody_waiting),
 	};
 

@@ -339,6 +339,10 @@ static void set_plane(void)
 		p->processes[i] = (struct model_process){.name = names[i],
 			.pid = i == 3 ? 0 : 41 + i,
 			.restarts = i == 3 ? 3 : 0,
+			.trouble = i == 6 ? "2026-12-05T02:13:00Z: the history could not be used "
+					    "(events.db: file is not a database); it is set "
+					    "aside, and a new one begins"
+					  : NULL,
 			.silent_s = i == 4 ? 5 : 0,
 			.uptime_s = i == 3 ? 0 : 90,
 			.rss_kb = i == 3 ? 0 : 4000};

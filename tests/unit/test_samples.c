@@ -157,18 +157,33 @@ static void a_part_of_it(void **state)
 		sum_of("one", BEGIN, BEGIN + DAY, BEGIN + DAY).sum.v[SAMPLE_DELIVERED], all);
 }
 
-/* A minute of each hour, for two years. */
+/* The store is open for a day more, of a clock that nobody sets. */
+static void a_day_passes(void)
+{
+	static uint64_t now = CLOCK_SECOND;
+
+	(void)store_expire(lab.store, now);
+	now += DAY * CLOCK_SECOND;
+	while (store_expire(lab.store, now))
+		;
+}
+
+/* A minute of each hour, for 500 days. */
 static void old_ones_go(void **state)
 {
-	const uint64_t to = BEGIN + 730ull * DAY;
+	const uint64_t to = BEGIN + 500ull * DAY;
 	struct imsg_watch_sum sum;
 
 	(void)state;
-	write_minutes("one", BEGIN, to, 3600);
-	write_minutes("gone", BEGIN, BEGIN + 30 * DAY, 3600);
+	for (uint64_t at = BEGIN; at < to; at += DAY) {
+		write_minutes("one", at, at + DAY, 3600);
+		if (at < BEGIN + 30 * DAY)
+			write_minutes("gone", at, at + DAY, 3600);
+		a_day_passes();
+	}
 	sum = sum_of("one", BEGIN, to, to);
 	assert_int_equal(sum.step_s, 3600);
-	assert_in_range(sum.covered_s / (24 * 60), 455, 459);
+	assert_in_range(sum.covered_s / (24 * 60), 455, 460);
 	sum = sum_of("one", to - 60ull * DAY, to, to);
 	assert_int_equal(sum.step_s, 300);
 	sum = sum_of("one", to - 14ull * DAY, to, to);
@@ -177,10 +192,23 @@ static void old_ones_go(void **state)
 	/* Minutes that are older are there no more, nor is whoever is gone. */
 	sum = sum_of("one", to - 40ull * DAY, to - 30ull * DAY, to - 30ull * DAY);
 	assert_int_equal(sum.covered_s, 0);
-	assert_int_equal(sum_of("gone", BEGIN, BEGIN + 30 * DAY, BEGIN + 60 * DAY).step_s, 300);
-	store_expire_samples(lab.store, to);
 	assert_int_equal(sum_of("gone", BEGIN, BEGIN + 30 * DAY, BEGIN + 60 * DAY).covered_s, 0);
-	assert_in_range(sum_of("one", BEGIN, to, to).covered_s / (24 * 60), 455, 459);
+}
+
+/* For a minute it was two years later. */
+static void a_clock_that_jumps_erases_nothing(void **state)
+{
+	const uint64_t to = BEGIN + DAY;
+
+	(void)state;
+	write_minutes("one", BEGIN, to, 60);
+	a_day_passes();
+	write_minutes("one", to + 730ull * DAY, to + 730ull * DAY + 60, 60);
+	a_day_passes();
+	write_minutes("one", to, to + 3600, 60);
+	a_day_passes();
+	assert_int_equal(sum_of("one", BEGIN, to + 3600, to).covered_s, DAY + 3600);
+	assert_int_equal(sum_of("one", BEGIN, to, BEGIN + 100 * DAY).covered_s, DAY);
 }
 
 /* The hub was not there for 40 minutes, and but half of the one before: it is the same by minutes, by fives and by hours. */
@@ -315,6 +343,7 @@ int main(void)
 		SAMPLES_TEST(sums_are_the_same),
 		SAMPLES_TEST(a_part_of_it),
 		SAMPLES_TEST(old_ones_go),
+		SAMPLES_TEST(a_clock_that_jumps_erases_nothing),
 		SAMPLES_TEST(what_is_not_covered_counts_for_nothing),
 		SAMPLES_TEST(a_minute_weighs_less_than_an_hour),
 		SAMPLES_TEST(a_group_has_its_own),

@@ -90,6 +90,25 @@ static void write_one(uint64_t n, const char *site, enum bus_kind kind)
 		fail_msg("%s", why);
 }
 
+/* Many of them, of two sites in turn, a hundred at a time. */
+static void write_many(
+	uint64_t from, uint64_t to, const char *const sites[2], enum bus_kind kind, bool outside)
+{
+	static struct bus_event batch[100];
+	char why[STORE_WHY_SIZE];
+	size_t count = 0;
+
+	for (uint64_t n = from; n < to; n++) {
+		batch[count] = event(FIRST + n, sites[n % 2], kind);
+		batch[count++].outside = outside;
+		if (count < 100 && n + 1 < to)
+			continue;
+		if (!store_write(lab.store, batch, count, why))
+			fail_msg("%s", why);
+		count = 0;
+	}
+}
+
 static size_t read_it(struct imsg_watch_query q, const char (*sites)[SITE_NAME_SIZE])
 {
 	char why[STORE_WHY_SIZE];
@@ -211,17 +230,114 @@ static void the_loud_one_loses_its_oldest(void **state)
 	assert_int_equal(read_it((struct imsg_watch_query){.sites = 1}, quiet), 20);
 }
 
+/* Each refused request is one of the hub, or of the site that somebody guesses. */
+static void refused_requests_push_out_nothing(void **state)
+{
+	static const char *const guessed[] = {"", "one"};
+
+	(void)state;
+	open_it();
+	write_many(0, 50, guessed, BUS_ACTIVITY, false);
+	write_many(50, 100, guessed, BUS_CONFIG, false);
+	write_many(100, 3000, guessed, BUS_AUDIT, false);
+	assert_int_equal(read_it((struct imsg_watch_query){.kinds = 1 << BUS_CONFIG}, NULL), 50);
+	assert_int_equal(read_it((struct imsg_watch_query){.kinds = 1 << BUS_ACTIVITY}, NULL), 50);
+	/* A tenth of the room, of which the newest are there. */
+	assert_in_range(read_it((struct imsg_watch_query){.kinds = 1 << BUS_AUDIT}, NULL), 90, 100);
+	assert_int_equal(lab.page[lab.count - 1].number, FIRST + 2999);
+}
+
+/* Wrong keys for a site push out neither what that site did nor what others did. */
+static void strangers_push_out_nothing(void **state)
+{
+	static const char one[1][SITE_NAME_SIZE] = {"one"};
+	static const char *const both[] = {"one", "two"};
+	size_t own = 0;
+
+	(void)state;
+	open_it();
+	write_many(0, 300, both, BUS_ACTIVITY, false);
+	write_many(300, 2000, both, BUS_ACTIVITY, true);
+	close_it(); /* it knows whose they are when it comes back */
+	open_it();
+	write_many(2000, 4000, both, BUS_ACTIVITY, true);
+	read_it((struct imsg_watch_query){.sites = 1}, one);
+	for (size_t i = 0; i < lab.count; i++)
+		own += !lab.page[i].outside;
+	assert_int_equal(own, 150);
+	assert_in_range(read_it((struct imsg_watch_query){0}, NULL), 480, 500);
+}
+
+/* ---- time ---- */
+
+#define DAY (86400 * CLOCK_SECOND)
+
+static uint64_t now; /* CLOCK_MONOTONIC, of a machine that has just been started */
+
+/* The store is open for so long, and looks twice a day. */
+static void time_passes(uint64_t ns)
+{
+	const uint64_t until = now + ns;
+
+	for (;;) {
+		while (store_expire(lab.store, now))
+			;
+		if (now == until)
+			break;
+		now = now + DAY / 2 < until ? now + DAY / 2 : until;
+	}
+}
+
 static void what_is_old_is_forgotten(void **state)
 {
 	(void)state;
+	now = CLOCK_SECOND;
 	open_it();
-	for (uint64_t n = 0; n < 10; n++)
+	time_passes(0);
+	for (uint64_t n = 0; n < 10; n++) {
 		write_one(FIRST + n, "one", BUS_ACTIVITY);
-	assert_false(store_expire(lab.store, MORNING + STORE_DAYS * 1440 * MINUTE));
+		time_passes(DAY);
+	}
+	time_passes((STORE_DAYS - 10) * DAY);
 	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 10);
-	assert_false(store_expire(lab.store, MORNING + (STORE_DAYS * 1440 + 4) * MINUTE));
-	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 6);
-	assert_int_equal(lab.page[0].number, FIRST + 4);
+	/* On which day it is it knows when it is opened again, but for ten minutes. */
+	close_it();
+	open_it();
+	time_passes(0);
+	time_passes(5 * DAY);
+	assert_in_range(read_it((struct imsg_watch_query){0}, NULL), 5, 6);
+	assert_int_equal(lab.page[lab.count - 1].number, FIRST + 9);
+	time_passes(20 * DAY);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 0);
+	/* and of how many it has lost it has taken notice */
+	write_many(10, 1200, (const char *const[]){"one", "two"}, BUS_ACTIVITY, false);
+	assert_in_range(read_it((struct imsg_watch_query){0}, NULL), 970, 1000);
+}
+
+/* A box without a clock: it begins in 1970, hears the time, and hears a wrong one, which is set right again. */
+static void a_clock_that_jumps_erases_nothing(void **state)
+{
+	static const uint64_t clocks[] = {40 * CLOCK_SECOND, MORNING, MORNING + 4000 * DAY,
+		MORNING + DAY, 70 * CLOCK_SECOND, MORNING + 2 * DAY};
+	const size_t count = sizeof(clocks) / sizeof(clocks[0]);
+	char why[STORE_WHY_SIZE];
+
+	(void)state;
+	now = CLOCK_SECOND;
+	open_it();
+	time_passes(0);
+	for (size_t i = 0; i < count; i++) {
+		struct bus_event e = event(FIRST + i, "one", BUS_BGP);
+
+		e.wall_ns = clocks[i];
+		assert_true(store_write(lab.store, &e, 1, why));
+		time_passes(DAY);
+	}
+	time_passes((STORE_DAYS - count) * DAY);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), count);
+	/* They go when their time has come, whatever they say it was. */
+	time_passes((count + 2) * DAY);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 0);
 }
 
 /* ---- files that are of no use ---- */
@@ -293,6 +409,108 @@ static void tables_of_somebody_else_are_set_aside(void **state)
 		sqlite3_exec(db, "CREATE TABLE events (a, b)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	begins_anew();
+}
+
+static void change(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	path_of("events.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Behind it there would be no room for a new one that can be shown. */
+static void an_event_of_the_last_number_is_removed(void **state)
+{
+	(void)state;
+	open_it();
+	write_one(FIRST, "one", BUS_BGP);
+	write_one(FIRST + 1, "one", BUS_BGP);
+	close_it();
+	change("UPDATE events SET number = (1 << 52) - 1 WHERE number = 1001");
+	open_it();
+	is_set_aside(false);
+	assert_int_equal(store_newest(lab.store), FIRST);
+	assert_int_equal(read_it((struct imsg_watch_query){.newest = true}, NULL), 1);
+	close_it();
+	change("INSERT INTO events SELECT -7, time, kind, severity, site, site_group, tunnel, "
+	       "reason,"
+	       " detail, actor, left_out, outside FROM events; UPDATE events SET kind = 77 WHERE"
+	       " number > 0");
+	open_it();
+	assert_int_equal(store_newest(lab.store), 0);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 0);
+}
+
+/* What there is of a row later, too. */
+static void what_cannot_be_is_not_read(void **state)
+{
+	(void)state;
+	open_it();
+	for (uint64_t n = 0; n < 4; n++)
+		write_one(FIRST + n, "one", BUS_BGP);
+	close_it();
+	change("UPDATE events SET severity = 9 WHERE number = 1001;"
+	       "UPDATE events SET tunnel = -9 WHERE number = 1002");
+	open_it();
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 2);
+	assert_int_equal(lab.page[1].number, FIRST + 3);
+}
+
+static unsigned int told;
+
+static void hear(void *context, const char *why)
+{
+	assert_ptr_equal(context, &told);
+	assert_true(why[0]);
+	told++;
+}
+
+/* Whoever writes to it would fail, and open it, and fail again. */
+static void a_trigger_of_somebody_else_is_set_aside(void **state)
+{
+	(void)state;
+	open_it();
+	write_one(FIRST, "one", BUS_BGP);
+	close_it();
+	change("CREATE TRIGGER t BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END");
+	told = 0;
+	lab.options.set_aside = hear;
+	lab.options.context = &told;
+	begins_anew();
+	assert_int_equal(told, 1);
+}
+
+/* The version before had other columns. */
+static void what_an_older_one_wrote_is_kept(void **state)
+{
+	(void)state;
+	change("CREATE TABLE events ("
+	       " number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	       " severity INTEGER NOT NULL, site TEXT NOT NULL, site_group TEXT NOT NULL,"
+	       " tunnel INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,"
+	       " actor TEXT NOT NULL, left_out INTEGER NOT NULL);"
+	       "CREATE INDEX events_site ON events (site, number);"
+	       "CREATE INDEX events_kind ON events (kind, number);"
+	       "CREATE INDEX events_time ON events (time);"
+	       "CREATE TABLE samples ("
+	       " site TEXT NOT NULL, site_group TEXT NOT NULL, step INTEGER NOT NULL,"
+	       " at INTEGER NOT NULL, pack BLOB NOT NULL, open INTEGER NOT NULL,"
+	       " PRIMARY KEY (site, step, at, site_group)) WITHOUT ROWID;"
+	       "CREATE INDEX samples_open ON samples (at) WHERE open = 1;"
+	       "INSERT INTO samples VALUES ('one', '', 60, 3600, x'02', 0);"
+	       "INSERT INTO events VALUES (1000, 5, 1, 1, 'one', '', 0, 'R', 'd', 'a', 0);"
+	       "PRAGMA user_version = 3");
+	open_it();
+	is_set_aside(false);
+	write_one(FIRST + 1, "one", BUS_BGP);
+	assert_int_equal(read_it((struct imsg_watch_query){0}, NULL), 2);
+	close_it();
+	open_it();
+	is_set_aside(false);
 }
 
 /* Pages in the middle: some operation meets them, and what is written then is not lost. */
@@ -452,10 +670,17 @@ int main(void)
 		STORE_TEST(what_is_asked_for_is_found),
 		STORE_TEST(the_clock_was_set_back),
 		STORE_TEST(the_loud_one_loses_its_oldest),
+		STORE_TEST(refused_requests_push_out_nothing),
+		STORE_TEST(strangers_push_out_nothing),
 		STORE_TEST(what_is_old_is_forgotten),
+		STORE_TEST(a_clock_that_jumps_erases_nothing),
 		STORE_TEST(what_is_no_database_is_set_aside),
 		STORE_TEST(one_of_a_newer_version_is_set_aside),
 		STORE_TEST(tables_of_somebody_else_are_set_aside),
+		STORE_TEST(an_event_of_the_last_number_is_removed),
+		STORE_TEST(what_cannot_be_is_not_read),
+		STORE_TEST(a_trigger_of_somebody_else_is_set_aside),
+		STORE_TEST(what_an_older_one_wrote_is_kept),
 		STORE_TEST(what_is_damaged_is_set_aside),
 		STORE_TEST(without_a_directory_there_is_a_reason),
 		STORE_TEST(a_full_disk_loses_the_oldest),

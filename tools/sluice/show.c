@@ -285,6 +285,11 @@ void print_dataplane(const json_t *document)
 		table_text(&t, format_quantity(field_number(o, "rss_kb") * 1024, "B", text));
 	}
 	table_print(&t, "no processes");
+	json_array_foreach(json_object_get(document, "processes"), i, o) {
+		if (json_object_get(o, "trouble"))
+			printf("TROUBLE: %s: %s\n", field_text(o, "name"),
+				field_text(o, "trouble"));
+	}
 	printf("BFD: %s\n", field_text(document, "bfd_thread"));
 	if (field_number(document, "log_events_lost"))
 		printf("LOST: %llu events of tunnels could not be written into the files of "

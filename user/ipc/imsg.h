@@ -129,6 +129,7 @@ enum imsg_type {
 	IMSG_ALARM_COMMAND,   /* struct imsg_alarm_command: of a person */
 	/* watch -> hub */
 	IMSG_WATCH_OPEN,    /* struct imsg_watch_open */
+	IMSG_WATCH_ASIDE,   /* struct imsg_watch_aside */
 	IMSG_WATCH_STORED,  /* struct imsg_watch_stored */
 	IMSG_WATCH_SAMPLED, /* struct imsg_watch_sampled */
 	IMSG_WATCH_EVENT,   /* struct imsg_watch_event: of the answer to a query */

@@ -13,10 +13,16 @@
 
 #define WATCH_SITES_MAX 512  /* that one query may name */
 #define WATCH_PAGE_MAX  1000 /* events of one answer */
+#define WATCH_WHY_SIZE  256
 
 /* The history is open: events may come, from the first on that waits. Again after it could not be written. */
 struct imsg_watch_open {
 	uint64_t newest; /* the greatest number in it; 0: it is empty */
+};
+
+/* The file of events was of no use, and is set aside; another one begins. */
+struct imsg_watch_aside {
+	char why[WATCH_WHY_SIZE];
 };
 
 struct imsg_watch_stored {

@@ -46,8 +46,9 @@ struct model_host {
 };
 
 struct model_process {
-	const char *name; /* NULL: none */
-	int pid;          /* 0: it is not there */
+	const char *name;    /* NULL: none */
+	const char *trouble; /* what it had; NULL: none */
+	int pid;             /* 0: it is not there */
 	unsigned int restarts, silent_s;
 	uint64_t uptime_s, rss_kb;
 };
@@ -64,6 +65,8 @@ struct model_plane {
 	struct inside_stats inside;
 	struct reassembly_counts reassembly;
 	struct model_process processes[MODEL_PROCESSES];
+	char history_aside[560]; /* when and why watch has begun a new file; "": it has not */
+	uint64_t aside_ns;       /* the same, of CLOCK_MONOTONIC; 0: never */
 };
 
 struct model {

@@ -422,6 +422,8 @@ static json_t *process_json(const struct model_process *p, bool child)
 
 	if (child)
 		json_object_set_new(o, "silent_s", view_number(p->silent_s));
+	if (p->trouble)
+		json_object_set_new(o, "trouble", json_string(p->trouble));
 	return o;
 }
 

@@ -62,6 +62,9 @@ void hub_look_at_processes(struct hub *h)
 			.pid = (int)p->pid,
 			.restarts = p->restarts,
 			.silent_s = process_silent_s(p),
+			.trouble = i == PROCESS_WATCH && h->model.plane.history_aside[0]
+					   ? h->model.plane.history_aside
+					   : NULL,
 			.uptime_s = there ? (now - p->started_ns) / CLOCK_SECOND : 0,
 			.rss_kb = there ? rss_kb(p->pid) : 0};
 	}

@@ -25,7 +25,6 @@
 #define SAMPLES_AT_ONCE 256
 #define OPEN_AGAIN_S    10
 #define KEEP_S          60 /* between looks at what is too old, and at the room that is kept */
-#define EXPIRE_EACH     60 /* so many of them, for sites that are gone */
 #define HEAP_MAX        (32 << 20)
 
 struct watch {
@@ -40,7 +39,6 @@ struct watch {
 	struct imsg_watch_sample *samples;
 	size_t sample_count;
 	int directory;
-	unsigned int kept; /* how often it was looked at what is too old */
 	bool started;
 	char said[STORE_WHY_SIZE]; /* why it cannot be used, as the log was told last */
 };
@@ -67,10 +65,22 @@ static void give_up(struct watch *w, const char *why)
 	after_ms(w->again, OPEN_AGAIN_S * 1000);
 }
 
+static void on_set_aside(void *context, const char *why)
+{
+	struct imsg_watch_aside aside = {0};
+	struct watch *w = context;
+
+	snprintf(aside.why, sizeof(aside.why), "%s", why);
+	imsg_send(w->hub, IMSG_WATCH_ASIDE, -1, &aside, sizeof(aside));
+}
+
 static void open_store(struct watch *w)
 {
-	static const struct store_options options = {
-		.directory = "", .events_max = STORE_EVENTS_MAX, .reserve = STORE_RESERVE};
+	const struct store_options options = {.directory = "",
+		.events_max = STORE_EVENTS_MAX,
+		.reserve = STORE_RESERVE,
+		.set_aside = on_set_aside,
+		.context = w};
 	char why[STORE_WHY_SIZE] = "it has no directory";
 	struct imsg_watch_open opened;
 
@@ -83,6 +93,7 @@ static void open_store(struct watch *w)
 	if (w->said[0])
 		log_info("events are kept again");
 	w->said[0] = '\0';
+	(void)store_expire(w->store, clock_now()); /* time passes from now on */
 	opened.newest = store_newest(w->store);
 	imsg_send(w->hub, IMSG_WATCH_OPEN, -1, &opened, sizeof(opened));
 	watch_alarms_written(w->alarms, clock_wall() / CLOCK_SECOND);
@@ -157,9 +168,7 @@ static void on_keep(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (w->store) {
 		store_reserve(w->store);
-		more = store_expire(w->store, clock_wall());
-		if (w->kept++ % EXPIRE_EACH == 0)
-			store_expire_samples(w->store, clock_wall() / CLOCK_SECOND);
+		more = store_expire(w->store, clock_now());
 	}
 	after_ms(w->keep, more ? 100 : KEEP_S * 1000);
 }

@@ -20,15 +20,13 @@ static bool number_at(struct store *s, const char *sql, uint64_t wall_ns, uint64
 
 	*number = none;
 	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
-		return store_fail(s, "events", why);
+		return store_fail_for_good(s, "events", why);
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)wall_ns);
 	r = sqlite3_step(q);
 	if (r == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
 		*number = (uint64_t)sqlite3_column_int64(q, 0);
-	if (r != SQLITE_ROW)
-		(void)store_fail(s, "events", why);
 	sqlite3_finalize(q);
-	return r == SQLITE_ROW;
+	return r == SQLITE_ROW || store_fail_for_good(s, "events", why);
 }
 
 struct numbers {
@@ -80,7 +78,7 @@ static sqlite3_stmt *prepare(struct store *s, const struct imsg_watch_query *q)
 		abort();
 	n = (size_t)snprintf(sql, SQL_MAX,
 		"SELECT number, time, kind, severity, site, site_group, tunnel, reason, detail,"
-		" actor, left_out FROM events WHERE number > ? AND number >= ?"
+		" actor, left_out, outside FROM events WHERE number > ? AND number >= ?"
 		" AND number <= ? AND +time >= ? AND +time < ?");
 	if (kinds < BUS_KINDS)
 		n = add_list(sql, n, "kind", kinds);
@@ -129,7 +127,8 @@ static struct bus_event event_of(sqlite3_stmt *row)
 		.kind = (uint8_t)sqlite3_column_int(row, 2),
 		.severity = (uint8_t)sqlite3_column_int(row, 3),
 		.tunnel = (int8_t)sqlite3_column_int(row, 6),
-		.left_out = (uint32_t)sqlite3_column_int64(row, 10)};
+		.left_out = (uint32_t)sqlite3_column_int64(row, 10),
+		.outside = sqlite3_column_int(row, 11)};
 
 	copy(e.site, sizeof(e.site), row, 4);
 	copy(e.group, sizeof(e.group), row, 5);
@@ -149,7 +148,7 @@ static void turn_round(struct bus_event *events, size_t count)
 	}
 }
 
-static bool read_page(struct store *s, const struct imsg_watch_query *q,
+bool store_read(struct store *s, const struct imsg_watch_query *q,
 	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
 	char why[STORE_WHY_SIZE])
 {
@@ -157,35 +156,24 @@ static bool read_page(struct store *s, const struct imsg_watch_query *q,
 	struct numbers numbers;
 	int r;
 
+	*count = 0;
+	*more = false;
 	if (!numbers_of(s, q, &numbers, why))
 		return false;
 	row = prepare(s, q);
 	if (!row)
-		return store_fail(s, "events", why);
+		return store_fail_for_good(s, "events", why);
 	bind_all(row, q, sites, &numbers, q->limit + 1);
 	while ((r = sqlite3_step(row)) == SQLITE_ROW) {
-		if (*count == q->limit)
+		if (*count == q->limit) {
 			*more = true;
-		else
-			events[(*count)++] = event_of(row);
+			continue;
+		}
+		events[*count] = event_of(row);
+		*count += bus_event_can_be(&events[*count]);
 	}
-	if (r != SQLITE_DONE)
-		(void)store_fail(s, "events", why);
 	sqlite3_finalize(row);
 	if (q->newest)
 		turn_round(events, *count);
-	return r == SQLITE_DONE;
-}
-
-bool store_read(struct store *s, const struct imsg_watch_query *q,
-	const char (*sites)[SITE_NAME_SIZE], struct bus_event *events, size_t *count, bool *more,
-	char why[STORE_WHY_SIZE])
-{
-	*count = 0;
-	*more = false;
-	if (read_page(s, q, sites, events, count, more, why))
-		return true;
-	if (store_is_corrupt(s))
-		store_set_aside(s, why);
-	return false;
+	return r == SQLITE_DONE || store_fail_for_good(s, "events", why);
 }

@@ -10,15 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTES, FIVES, HOURS };
-
-const struct store_step store_steps[STORE_STEPS] = {
-	[MINUTES] = {60, 15},
-	[FIVES] = {300, 63},
-	[HOURS] = {3600, 455},
-};
-
-#define DAY_S 86400
+enum { MINUTES, FIVES, HOURS }; /* of store_steps */
 
 static void copy_text(char to[SITE_NAME_SIZE], sqlite3_stmt *row, int column)
 {
@@ -72,6 +64,7 @@ static bool put_pack(
 	sqlite3_bind_int64(q, 4, (sqlite3_int64)p->at_s);
 	sqlite3_bind_blob(q, 5, bytes, (int)len, SQLITE_STATIC);
 	sqlite3_bind_int(q, 6, open);
+	sqlite3_bind_int64(q, 7, (sqlite3_int64)(s->ran_s / DAY_S));
 	return store_run(q);
 }
 
@@ -110,29 +103,6 @@ static bool close_pack(struct store *s, const struct owner *of, const struct sam
 	       sum_up(s, of, minutes, store_steps[HOURS].step_s) && put_pack(s, of, minutes, false);
 }
 
-static bool forget(struct store *s, const char *site, uint64_t now_s)
-{
-	bool ok = true;
-
-	for (int i = 0; ok && i < STORE_STEPS; i++) {
-		/* All of the pack is older. */
-		uint64_t age = store_steps[i].days * (uint64_t)DAY_S +
-			       SAMPLES_IN_PACK * (uint64_t)store_steps[i].step_s;
-		sqlite3_stmt *q;
-
-		ok = !sqlite3_prepare_v2(s->db,
-			"DELETE FROM samples WHERE site = ? AND step = ? AND at < ?", -1, &q, NULL);
-		if (!ok)
-			break;
-		sqlite3_bind_text(q, 1, site, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(q, 2, store_steps[i].step_s);
-		sqlite3_bind_int64(q, 3, (sqlite3_int64)(now_s > age ? now_s - age : 0));
-		ok = store_run(q);
-		sqlite3_finalize(q);
-	}
-	return ok;
-}
-
 /* One of the hours before that one, which are over. False with *more: it cannot be. */
 static bool finish_hour(struct store *s, uint64_t before_s, bool *more)
 {
@@ -153,8 +123,7 @@ static bool finish_hour(struct store *s, uint64_t before_s, bool *more)
 	sqlite3_reset(s->open_pack);
 	if (!*more)
 		return r == SQLITE_DONE;
-	return get_pack(s, &of, 60, at_s, &minutes, &state) && close_pack(s, &of, &minutes) &&
-	       forget(s, of.site, before_s);
+	return get_pack(s, &of, 60, at_s, &minutes, &state) && close_pack(s, &of, &minutes);
 }
 
 /* Also those of sites that are gone, and those that a clock has left out. */
@@ -188,40 +157,20 @@ bool store_samples(struct store *s, const struct imsg_watch_sample *samples, siz
 	char why[STORE_WHY_SIZE])
 {
 	bool ok = store_run(s->begin);
+	int r;
 
 	for (size_t i = 0; ok && i < count; i++)
 		ok = write_sample(s, &samples[i]);
 	ok = ok && (!s->also || s->also(s->also_context, s)) && store_run(s->commit);
 	if (ok)
 		return true;
+	r = sqlite3_errcode(s->db);
 	(void)store_fail(s, "samples", why);
 	if (!sqlite3_get_autocommit(s->db))
 		(void)store_run(s->rollback);
+	if (store_is_useless(r))
+		store_set_aside(s, why);
 	return false;
-}
-
-void store_expire_samples(struct store *s, uint64_t now_s)
-{
-	char site[SITE_NAME_SIZE] = "";
-	sqlite3_stmt *q;
-
-	if (!forget(s, "", now_s) ||
-		sqlite3_prepare_v2(
-			s->db, "SELECT min(site) FROM samples WHERE site > ?", -1, &q, NULL))
-		return;
-	for (;;) {
-		const char *next;
-
-		sqlite3_bind_text(q, 1, site, -1, SQLITE_TRANSIENT);
-		next = sqlite3_step(q) == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0)
-						     : NULL;
-		if (next)
-			snprintf(site, sizeof(site), "%s", next);
-		sqlite3_reset(q);
-		if (!next || !forget(s, site, now_s))
-			break;
-	}
-	sqlite3_finalize(q);
 }
 
 /* ---- reading ---- */
@@ -277,10 +226,10 @@ bool store_each_sample(struct store *s, const char *site, const char *group, uin
 	int step = MINUTES;
 	bool ok = true;
 
-	while (step < HOURS && from_s + store_steps[step].days * (uint64_t)DAY_S < now_s)
+	while (step < HOURS && from_s + store_steps[step].days * DAY_S < now_s)
 		step++;
 	if (step > MINUTES)
 		ok = each_of_step(s, &g, store_steps[step].step_s, false);
 	ok = ok && each_of_step(s, &g, 60, step > MINUTES);
-	return ok || store_fail(s, "samples", why);
+	return ok || store_fail_for_good(s, "samples", why);
 }

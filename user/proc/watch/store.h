@@ -2,7 +2,8 @@
 /*
  * Events in a file of SQLite, each once by its number. What store_write() has said to be stored is on the
  * disk, and is still there after a kill or a loss of power. The file is bounded: where there are too many events, or the
- * disk is full, the site that has most loses its oldest.
+ * disk is full, the kind of a site that has most loses its oldest. What is old is so by the time that the store was open,
+ * not by the clock of the wall, which may jump.
  */
 #ifndef SLUICE_PROC_WATCH_STORE_H
 #define SLUICE_PROC_WATCH_STORE_H
@@ -16,13 +17,16 @@
 #define STORE_EVENTS_MAX 500000              /* 200 bytes each */
 #define STORE_DAYS       455                 /* 15 months */
 #define STORE_RESERVE    (UINT64_C(4) << 20) /* bytes that are given back when the disk is full */
-#define STORE_WHY_SIZE   256
+#define STORE_WHY_SIZE   WATCH_WHY_SIZE
 
 struct store_options {
 	const char *directory; /* of the file; "" is the root */
 	const char *vfs;       /* sqlite3_vfs_find(3); NULL: the usual one */
 	uint64_t events_max;
 	uint64_t reserve; /* bytes; 0: none */
+	/* NULL: nobody wants to know. The file was of no use, and another one begins. */
+	void (*set_aside)(void *context, const char *why);
+	void *context;
 };
 
 struct store;
@@ -38,8 +42,11 @@ void store_close(struct store *s);
 bool store_write(
 	struct store *s, const struct bus_event *events, size_t count, char why[STORE_WHY_SIZE]);
 
-/* Forgets what is older than STORE_DAYS, some of it at a time: true when there is more. */
-bool store_expire(struct store *s, uint64_t now_wall_ns);
+/*
+ * Forgets events that have been there for STORE_DAYS and samples for as long as store_steps says, of days on which it was
+ * open, some of them at a time: true when there is more. `now_ns` is CLOCK_MONOTONIC; time passes by these calls.
+ */
+bool store_expire(struct store *s, uint64_t now_ns);
 
 /* Where the disk was full: keeps room again for the next time. */
 void store_reserve(struct store *s);
@@ -66,9 +73,6 @@ extern const struct store_step {
 /* Minutes, or parts of them; what was said already is not said twice. As store_write(). */
 bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
 	char why[STORE_WHY_SIZE]);
-
-/* Forgets packs of sites that have no new ones; those that have lose old ones as they get new ones. */
-void store_expire_samples(struct store *s, uint64_t now_s);
 
 /*
  * Calls f for each sample of a site that begins within a time, as fine as all of that time has; what is not summed up yet

@@ -64,5 +64,5 @@ bool store_each_alarm(struct store *s,
 		f(context, &key, sqlite3_column_blob(q, 3), (size_t)sqlite3_column_bytes(q, 3));
 	}
 	sqlite3_finalize(q);
-	return r == SQLITE_DONE || store_fail(s, "alarms", why);
+	return r == SQLITE_DONE || store_fail_for_good(s, "alarms", why);
 }
