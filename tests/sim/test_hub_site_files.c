@@ -2,6 +2,8 @@
 /* Files of sites that commands write, and persons as well: what is on the disk, and whose word counts. */
 #include "site_world.h"
 
+#include "base/file.h"
+
 #include <limits.h>
 #include <sys/syscall.h>
 
@@ -116,12 +118,13 @@ static void an_end_between_the_two(void **state)
 /* A loss of power as well: what was being written goes, also where a link leads to, and nothing that is another's. */
 static void what_an_end_has_left(void **state)
 {
-	static const char *const ours[] = {"sites/.two.yaml.sluice-aB3dE6",
-		".hub.yaml.sluice-123456", "psk/.two.0.sluice-abcdef", "mine/.far.sluice-abcdef",
-		".tokens.sluice-abcdef"},
-				 *const others[] = {"sites/.two.yaml.swp", "sites/.two.yaml.aB3dE6",
-					 "mine/two.sluice-abcdef", ".x.sluice-abcdefg"};
-	char path[PATH_MAX];
+	static const char *const targets[] = {"sites/two.yaml", "hub.yaml", "psk/two.0", "mine/far",
+		"tokens"},
+				 *const others[] = {"sites/.two.yaml.swp",
+					 "sites/.two.yaml.sluice-backup", "mine/.far.sluice-backup",
+					 "mine/two.sluice-01234567-abcdef",
+					 ".x.sluice-01234567-abcdef"};
+	char path[PATH_MAX], ours[5][PATH_MAX], moved[PATH_MAX];
 
 	(void)state;
 	done(CREATE, "two", NULL);
@@ -131,14 +134,27 @@ static void what_an_end_has_left(void **state)
 	snprintf(path, sizeof(path), "%s/sites/two.yaml", world.dir);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(symlink("../mine/far", path), 0);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		world_write(ours[i], "half");
+	for (size_t i = 0; i < 5; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", world.dir, targets[i]);
+		fd = file_open_beside(path, ours[i]);
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, "half", 4), 4);
+		close(fd);
+	}
+	/* In another directory it is whoever's who has put it there. */
+	snprintf(moved, sizeof(moved), "%s/mine/%s", world.dir, strrchr(ours[1], '/') + 1);
+	assert_int_equal(link(ours[1], moved), 0);
+	assert_int_equal(unlink(ours[1]), 0);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		world_write(others[i], "mine");
 	again();
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (content(ours[i]))
+	for (size_t i = 0; i < 5; i++) {
+		if (!access(ours[i], F_OK))
 			fail_msg("%s is left", ours[i]);
+	}
+	assert_int_equal(access(moved, F_OK), 0);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_string_equal(content(others[i]), "mine");
 }

@@ -37,39 +37,79 @@ static bool write_all(int fd, const uint8_t *bytes, size_t len)
 	return !fsync(fd);
 }
 
-/* Before the six characters that mkostemp() chooses. */
-#define MARK ".sluice-"
+/* Before a sum of the name and the directory, in eight digits, a dash, and the six characters that mkostemp() chooses. */
+#define MARK     ".sluice-"
+#define MARK_LEN (sizeof(MARK) - 1)
+#define END_LEN  (MARK_LEN + 8 + 1 + 6)
+
+/* FNV-1a */
+static uint32_t sum(uint32_t n, const void *bytes, size_t len)
+{
+	for (const uint8_t *at = bytes; len; at++, len--)
+		n = (n ^ *at) * 16777619u;
+	return n;
+}
+
+static uint32_t sum_of(const char *name, size_t len, ino_t directory)
+{
+	const uint64_t inode = directory;
+
+	return sum(sum(2166136261u, name, len), &inode, sizeof(inode));
+}
 
 int file_open_beside(const char *target, char beside[PATH_MAX])
 {
-	const char *slash = strrchr(target, '/');
-	size_t before = slash ? (size_t)(slash - target) + 1 : 0;
+	const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
+	int before = (int)(name - target);
+	char directory[PATH_MAX];
+	struct stat st;
 
-	if (snprintf(beside, PATH_MAX, "%.*s.%s" MARK "XXXXXX", (int)before, target,
-		    target + before) >= PATH_MAX) {
+	if (snprintf(directory, sizeof(directory), "%.*s.", before, target) >=
+		(int)sizeof(directory)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (stat(directory, &st))
+		return -1;
+	if (snprintf(beside, PATH_MAX, "%.*s.%s" MARK "%08x-XXXXXX", before, target, name,
+		    sum_of(name, strlen(name), st.st_ino)) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	return mkostemp(beside, O_CLOEXEC);
 }
 
-static bool is_left(const char *name)
+/* Whether file_open_beside() has made it, in this directory, which is open. */
+static bool is_left(int directory, ino_t inode, const char *name)
 {
-	size_t len = strlen(name), end = strlen(MARK) + 6;
+	size_t len = strlen(name);
+	char expected[MARK_LEN + 10];
+	struct stat st;
 
-	return name[0] == '.' && len > end && !strncmp(name + len - end, MARK, strlen(MARK));
+	if (name[0] != '.' || len <= END_LEN + 1)
+		return false;
+	snprintf(expected, sizeof(expected), MARK "%08x-",
+		sum_of(name + 1, len - END_LEN - 1, inode));
+	return !strncmp(name + len - END_LEN, expected, strlen(expected)) &&
+	       !fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
+	       st.st_uid == geteuid();
 }
 
 static void sweep(const char *directory, bool links)
 {
 	char path[PATH_MAX], *real;
 	DIR *d = opendir(directory);
+	struct stat st = {0};
 
+	if (d && fstat(dirfd(d), &st)) {
+		closedir(d);
+		return;
+	}
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (snprintf(path, sizeof(path), "%s/%s", directory, e->d_name) >= PATH_MAX)
 			continue;
-		if (e->d_type == DT_REG && is_left(e->d_name)) {
-			(void)unlink(path);
+		if (is_left(dirfd(d), st.st_ino, e->d_name)) {
+			(void)unlinkat(dirfd(d), e->d_name, 0);
 		} else if (e->d_type == DT_LNK && links && (real = realpath(path, NULL))) {
 			sweep(dirname(real), false);
 			free(real);

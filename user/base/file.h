@@ -16,14 +16,15 @@
 bool file_replace(const char *directory, const char *name, const void *bytes, size_t len);
 
 /*
- * Opens a new file beside another one that it is to become, as .NAME.sluice-XXXXXX, which nobody but its owner may read.
- * Its path goes into `beside`; -1 with errno.
+ * Opens a new file beside another one that it is to become, as .NAME.sluice-DIGITS-XXXXXX, which nobody but its owner may
+ * read. Its path goes into `beside`; -1 with errno.
  */
 int file_open_beside(const char *target, char beside[PATH_MAX]);
 
 /*
  * Removes what is left of such files in a directory, and in those where its links lead to: whoever was writing them has
- * been killed.
+ * been killed. The digits follow from the name and the directory: no file of anybody else's is taken for one of them, nor
+ * one that was moved there.
  */
 void file_sweep(const char *directory);
 
