@@ -104,6 +104,12 @@ static void comes(const char *group)
 	who->gid = world.hub->access->groups[0];
 }
 
+/* Who has just connected is another one of that group. */
+static void is_user(uid_t uid)
+{
+	((struct ucred *)hub_client_who(world.hub, client.number, clock_now()))->uid = uid;
+}
+
 static void each_event_comes_as_it_happens(void **state)
 {
 	uint32_t all = streams((struct imsg_api_request){0}), one, bgp;
@@ -301,7 +307,18 @@ static void there_are_only_so_many(void **state)
 	id = streams((struct imsg_api_request){0});
 	assert_true(has_ended(id));
 	assert_int_equal(client.status, 503);
-	for (int i = API_STREAMS_USER; i < API_STREAMS_MAX; i++) {
+	/* Others, one after the other, have all but those of root. */
+	for (unsigned int i = API_STREAMS_USER; i < API_STREAMS_MAX - API_STREAMS_ROOT; i++) {
+		comes("tty");
+		is_user(10000 + i / API_STREAMS_USER);
+		assert_non_null(said(streams((struct imsg_api_request){0})));
+	}
+	comes("tty");
+	is_user(20000);
+	id = streams((struct imsg_api_request){0});
+	assert_true(has_ended(id));
+	assert_int_equal(client.status, 503);
+	for (int i = 0; i < API_STREAMS_ROOT; i++) {
 		comes(NULL);
 		said(streams((struct imsg_api_request){0}));
 	}

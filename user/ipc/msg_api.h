@@ -73,6 +73,7 @@ enum api_verb {
 #define API_BODY_MAX    (256u << 10) /* bytes of a request, without its head */
 #define API_IMPORT_MAX  (2u << 20)   /* of the one about many sites, which is for: */
 #define API_IMPORT_PATH "/v1/import"
+#define API_IMPORTS_MAX 4 /* of them that are being read; of a user one, and one is for root */
 #define API_ANSWER_MAX  (48u << 20) /* bytes of one: room for all routes */
 #define API_WAITING_MAX                                                                            \
 	(4u << 20) /* bytes of them; while more wait for api, hub does not hear it */
@@ -81,8 +82,9 @@ enum api_verb {
 #define API_FAILURE_SIZE    (SITE_NAME_SIZE + 16) /* of what may fail: plan/failure.h */
 #define API_EVENTS_MAX      1000                  /* of one answer */
 #define API_EVENTS_USUAL    100
-#define API_STREAMS_MAX     16  /* at a time */
-#define API_STREAMS_USER    8   /* of them of one user but root */
+#define API_STREAMS_MAX     16 /* at a time */
+#define API_STREAMS_USER    4  /* of them of one user but root, one token, certificate or address */
+#define API_STREAMS_ROOT    4  /* of them for root at the control socket alone */
 #define API_STREAM_S        600 /* then it ends; whoever reads it comes again, and is judged again */
 #define API_STREAM_UNREAD   (256u << 10)   /* bytes; who lets more wait is dropped */
 #define API_WITHIN_MAX_S    (24 * 60 * 60) /* of a timeline, to either side */
@@ -110,7 +112,8 @@ enum api_verb {
 
 /* A connection. Hub, which accepted it, knows who is there. */
 struct imsg_api_client {
-	uint32_t number;     /* not 0 */
+	uint32_t number; /* not 0 */
+	uint32_t asker; /* the same for one user, 0: root. Who it is hub knows by the number only */
 	struct ip_addr from; /* over TCP; else of no family */
 };
 

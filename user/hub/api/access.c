@@ -272,6 +272,15 @@ uint64_t asker_number(const struct asker *a)
 	return n | 1ull << 63;
 }
 
+bool asker_is_same(const struct asker *a, const struct asker *b)
+{
+	if (a->by_token && b->by_token && a->token.id[0] && !strcmp(a->token.id, b->token.id))
+		return true;
+	if (a->remote && b->remote && a->subject[0] && !strcmp(a->subject, b->subject))
+		return true;
+	return asker_number(a) == asker_number(b);
+}
+
 /* ---- what may be done ---- */
 
 bool asker_may(const struct asker *a, enum may right, const char *group)

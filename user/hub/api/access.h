@@ -67,6 +67,8 @@ bool access_tired(const struct hub *h, uint64_t who, uint64_t now);
 void access_was_wrong(struct hub *h, uint64_t who, uint64_t now);
 /* The number of a user for that: its uid, or another one of the network that it comes from. */
 uint64_t asker_number(const struct asker *a);
+/* Whether two have one token, certificate or user, or come from one network over TCP: then they share what one may have. */
+bool asker_is_same(const struct asker *a, const struct asker *b);
 
 /* Whether it may do so with sites of a group; "": with the whole hub. */
 bool asker_may(const struct asker *a, enum may right, const char *group);

@@ -179,15 +179,27 @@ void streams_free(struct streams *s)
 	free(s);
 }
 
-/* Root may have all. */
-static bool has_enough(const struct hub *h, const struct asker *asker)
+static bool is_root(const struct asker *asker)
 {
-	unsigned int n = 0;
+	return !asker->remote && asker->who.uid == 0;
+}
 
-	for (int i = 0; i < API_STREAMS_MAX; i++)
-		n += h->streams->list[i].request &&
-		     asker_number(&h->streams->list[i].asker) == asker_number(asker);
-	return n >= API_STREAMS_USER && (asker->remote || asker->who.uid != 0);
+/*
+ * Whether there is room for one more: root may have all, and others nobody's last ones. Over TCP whoever is behind an
+ * address, a certificate or a token has no more by another one of these.
+ */
+static bool has_room(const struct hub *h, const struct asker *asker)
+{
+	unsigned int own = 0, others = 0;
+
+	for (int i = 0; i < API_STREAMS_MAX; i++) {
+		const struct stream *s = &h->streams->list[i];
+
+		others += s->request && !is_root(&s->asker);
+		own += s->request && asker_is_same(&s->asker, asker);
+	}
+	return is_root(asker) ||
+	       (own < API_STREAMS_USER && others < API_STREAMS_MAX - API_STREAMS_ROOT);
 }
 
 static struct stream *free_place(struct hub *h)
@@ -204,7 +216,7 @@ json_t *hub_stream_begin(struct hub *h, struct site *site, const struct imsg_api
 	const struct asker *asker = access_asker(h);
 	struct stream *s = free_place(h);
 
-	if (!s || has_enough(h, asker))
+	if (!s || !has_room(h, asker))
 		return problem_json(PROBLEM_TOO_MANY, "too many streams of events at a time");
 	if (r->to_ns || r->limit)
 		return problem_json(
