@@ -40,7 +40,7 @@ static struct {
 	bool ready, ended;
 	unsigned int requests, gone;
 	struct imsg_api_request last;
-	uint32_t number, last_gone;
+	uint32_t number, last_gone, asker;
 } lab;
 
 static void on_message(void *context, const struct imsg *m)
@@ -134,7 +134,7 @@ static int teardown(void **state)
 
 static int connects(const char *request, size_t len)
 {
-	const struct imsg_api_client m = {.number = ++lab.number};
+	const struct imsg_api_client m = {.number = ++lab.number, .asker = lab.asker};
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
@@ -273,22 +273,32 @@ static void a_body_has_its_limit(void **state)
 	}
 }
 
-/* Many sites are more than that, and one such request is read at a time. */
+/* Many sites are more than that, and one such request of each user is read at a time. */
 static void an_import_may_be_long(void **state)
 {
-	enum { LEN = 300 << 10 };
+	enum {
+		LEN = 600 << 10
+	}; /* so much does not fit into sockets: who has sent it is being read */
 	static const char head[] = "POST /v1/import" HOST "Content-Length: %u" CRLF CRLF;
 	char *request = malloc(LEN + sizeof(head) + 16);
 	size_t n = (size_t)sprintf(request, head, LEN);
-	int fd, other;
+	int fd, other, idle, more[API_IMPORTS_MAX];
 
 	(void)state;
 	memset(request + n, ' ', LEN);
 	memcpy(request + n, "{\"sites\":[{\"site\":\"a\"}]}", 24);
+	/* A head, and as much as is of any request, keep nobody from it. */
+	idle = connects(request, n + 1000);
 	/* Without its last byte it is not whole. */
 	fd = connects(request, n + LEN - 1);
 	other = connects(request, n);
 	says(said_to(other), "HTTP/1.1 503 ", "try again");
+	/* Another user has a place of its own; the last one is for root. */
+	for (lab.asker = 1; lab.asker < API_IMPORTS_MAX; lab.asker++)
+		more[lab.asker] = connects(request, n + LEN - 1);
+	says(said_to(connects(request, n)), "HTTP/1.1 503 ", "try again");
+	lab.asker = 0;
+	close(idle);
 	assert_int_equal(write(fd, " ", 1), 1);
 	assert_true(turn_until(NULL, 1, &lab.requests));
 	assert_int_equal(lab.last.verb, API_SITE_IMPORT);
@@ -296,6 +306,8 @@ static void an_import_may_be_long(void **state)
 	says(said_to(fd), "HTTP/1.1 200 ", "");
 	n = (size_t)sprintf(request, head, API_IMPORT_MAX + 1);
 	says(said_to(connects(request, n)), "HTTP/1.1 413 ", "");
+	for (int i = 1; i < API_IMPORTS_MAX; i++)
+		close(more[i]);
 	free(request);
 }
 

@@ -77,7 +77,7 @@ static int connects(uint32_t client, const char *request)
 
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	server_add(lab.server, pair[1], client, NULL);
+	server_add(lab.server, pair[1], client, 0, NULL);
 	assert_int_equal(send(pair[0], request, strlen(request), MSG_NOSIGNAL), strlen(request));
 	event_base_loop(lab.base, EVLOOP_NONBLOCK);
 	return pair[0];

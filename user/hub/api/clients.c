@@ -182,7 +182,7 @@ static struct client *gives_way(struct clients *c, uid_t to)
 static bool make_room(struct hub *h, uid_t uid)
 {
 	struct client *c = gives_way(h->clients, uid);
-	struct imsg_api_client end;
+	struct imsg_api_client end = {0};
 
 	if (!c)
 		return false;
@@ -250,7 +250,7 @@ static void hand_over(struct hub *h, int own_fd)
 	struct clients *c = h->clients;
 	uint64_t now = clock_now();
 	struct client *place;
-	struct imsg_api_client m;
+	struct imsg_api_client m = {0};
 	struct ucred who;
 	socklen_t len = sizeof(who);
 
@@ -270,6 +270,7 @@ static void hand_over(struct hub *h, int own_fd)
 	do
 		m.number = ++c->last;
 	while (!m.number || client_of(c, m.number));
+	m.asker = who.uid;
 	*place = (struct client){.number = m.number, .since_ns = now, .who = who};
 	place->groups = access_groups_of(own_fd, &place->group_count);
 	process_send(&h->processes[PROCESS_API], IMSG_API_CLIENT, own_fd, &m, sizeof(m));

@@ -113,8 +113,8 @@ static bool accept_one(struct http *h)
 	int fd = accept4(h->listener, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		server_add(
-			h->server, fd, 0, endpoint_from_sockaddr(&ss, &from) ? &from.addr : NULL);
+		server_add(h->server, fd, 0, 0,
+			endpoint_from_sockaddr(&ss, &from) ? &from.addr : NULL);
 	return fd >= 0;
 }
 

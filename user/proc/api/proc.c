@@ -129,6 +129,7 @@ static const struct server_kind control = {.reading = API_CLIENTS_MAX,
 	.body = API_BODY_MAX,
 	.long_path = API_IMPORT_PATH,
 	.long_body = API_IMPORT_MAX,
+	.longs = API_IMPORTS_MAX,
 	.take = take_request,
 	.gone = on_client_gone,
 	.streaming = API_STREAMS_MAX,
@@ -151,7 +152,7 @@ static void on_client(void *context, struct imsg *m)
 	struct api *api = context;
 
 	if (api->control)
-		server_add(api->control, imsg_take_fd(m), it->number,
+		server_add(api->control, imsg_take_fd(m), it->number, it->asker,
 			addr_is_set(&it->from) ? &it->from : NULL);
 	else
 		on_client_gone(api, it->number); /* its descriptor is closed */

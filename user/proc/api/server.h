@@ -41,9 +41,13 @@ struct server_kind {
 	unsigned int reading, asked, sending;
 	unsigned int streaming; /* so many streams beside these: whoever begins them counts */
 	size_t body;            /* bytes of a request's; one more is refused */
-	/* But for those of a path, by POST, of which one is read at a time. NULL: there is none. */
+	/*
+	 * But for those of a path, by POST: so many are read at a time that have more than that already, of each asker
+	 * one, and the last one of root. NULL: there is none.
+	 */
 	const char *long_path;
 	size_t long_body;
+	unsigned int longs;
 	size_t held; /* bytes of answers that are not gone; then the oldest ends that is being sent */
 
 	/* A request is whole: it calls exchange_refuse(), exchange_answer() or exchange_wait(). */
@@ -65,8 +69,12 @@ struct server *server_new(struct event_base *base, const struct server_kind *kin
 	const struct server_tls *tls, void *context);
 void server_free(struct server *s);
 
-/* A connection, by a number of the caller. `from`: its address, where that means something; else NULL. */
-void server_add(struct server *s, int own_fd, uint32_t client, const struct ip_addr *from);
+/*
+ * A connection, by a number of the caller. `asker` is the same for those of one user, and 0 of root. `from`: its address, where
+ * that means something; else NULL.
+ */
+void server_add(
+	struct server *s, int own_fd, uint32_t client, uint32_t asker, const struct ip_addr *from);
 
 /* The connection of a number gives way: what it has not said yet is not asked. */
 void server_end(struct server *s, uint32_t client);
