@@ -20,6 +20,9 @@ exits() { [ $status = "$1" ]; say $? "$2: exit status $1"; [ $status = "$1" ] ||
 shows() { tr -s ' ' <"$W/out" | grep -Eq -- "$1"; say $? "$2"; }
 asked() { [ "$(tail -n 1 "$W/requests")" = "$1" ]; say $? "request $1"; }
 
+# Whoever follows events hears nothing more of this one; at the end of all this it has come again.
+timeout 120 "$SLUICE" --socket "$W/sock" events store-2 --follow >/dev/null 2>"$W/silent.err" & silent=$!
+began=$SECONDS
 run show sites; exits 0 "show sites"
 shows '^hub-1: AS 64512, 6 sites \(2 up, 1 degraded, 3 down\), 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
 shows '^store-1 65010 up 2 2 3 1 200.0 Mbit/s 12.5 MB 12.5 MB$' "show sites: a site that is up"
@@ -85,6 +88,9 @@ run events --site store-1 --kind bgp,bfd; asked 'GET /v1/sites/store-1/events?ki
 run events store-1 --site store-2; exits 2 "events: one site"
 run events --since yesterday; exits 2 "events: since when"
 run show sites --follow; exits 2 "--follow is for events"
+timeout 6 "$SLUICE" --socket "$W/sock" events --follow >/dev/null 2>"$W/err"
+[ "$(grep -c '^stream of all$' "$W/requests")" -le 3 ]; say $? "events --follow: what fails is asked for again after a growing pause"
+[ "$(cat "$W/err")" = "sluice: events cannot be read" ]; say $? "events --follow: and said once"
 run timeline store-1 --around 2026-12-05T02:13:00+01:00 --within 1h; exits 0 "timeline"
 asked 'GET /v1/sites/store-1/timeline?around=2026-12-05T01:13:00.000Z&within_s=3600'
 shows '^ store-2 1 events, the first at 2026-12-05T02:13:02.000Z: DPD_TIMEOUT$' "timeline: who else"
@@ -355,6 +361,9 @@ completes "secret" list rotate delete set show
 completes "secret rotate" store-1.0 store-1.0.previous store-3.next
 completes "token revoke" 0badcafe 0000000a
 completes "token create" --role --scope --days
+while [ $((SECONDS - began)) -lt 50 ] && [ "$(grep -c '^stream of store-2$' "$W/requests")" -lt 2 ]; do sleep 1; done
+[ "$(grep -c '^stream of store-2$' "$W/requests")" = 2 ]; say $? "events --follow: a stream that is silent is taken up again"
+kill $silent; wait $silent 2>/dev/null
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"
 grep -q 'sluiced is not running' "$W/err"; say $? "a dead socket: says so"

@@ -2,7 +2,8 @@
 /*
  * A daemon for tests of the command: listens on a control socket, prints every request, and answers with the
  * documents of tests/golden, which the daemon's own code has made. Reports grow: the one number n has n times the
- * counts of the file, n seconds after the first. Some site names make it answer badly.
+ * counts of the file, n seconds after the first. Some site names make it answer badly. A stream of events is silent once
+ * it has begun, and open for ever, for the site store-2; others fail at once.
  * usage: fake_control SOCKET DIRECTORY
  */
 #include "ipc/verbs.h"
@@ -126,8 +127,22 @@ static size_t body_len(const char *head)
 	return length ? strtoul(length + 17, NULL, 10) : 0;
 }
 
-/* Answers in small pieces: the command must put them together. */
-static void serve(int fd)
+/* False: it ends. */
+static bool stream(int fd, char *head)
+{
+	bool silent = strstr(head, "/store-2/");
+
+	printf("stream of %s\n", silent ? "store-2" : "all");
+	fflush(stdout);
+	head = silent ? "HTTP/1.1 200 -\r\n\r\n:\n\n"
+		      : "HTTP/1.1 200 -\r\n\r\nevent: failed\n"
+			"data: {\"detail\":\"events cannot be read\"}\n\n";
+	(void)send(fd, head, strlen(head), MSG_NOSIGNAL);
+	return silent;
+}
+
+/* Answers in small pieces: the command must put them together. False: it is over. */
+static bool serve(int fd)
 {
 	enum { PIECE = 700 };
 	char request[4096], head[128];
@@ -139,15 +154,17 @@ static void serve(int fd)
 	while (!body || strlen(body) < body_len(request)) {
 		n = read(fd, request + len, sizeof(request) - 1 - len);
 		if (n <= 0)
-			return;
+			return false;
 		len += (size_t)n;
 		request[len] = '\0';
 		body = strstr(request, "\r\n\r\n");
 		body = body ? body + 4 : NULL;
 	}
+	if (strstr(request, "text/event-stream"))
+		return stream(fd, request);
 	a = answer(request, body);
 	if (!a.text)
-		return;
+		return false;
 	left = strlen(a.text);
 	snprintf(
 		head, sizeof(head), "HTTP/1.1 %u -\r\nContent-Length: %zu\r\n\r\n", a.status, left);
@@ -158,6 +175,7 @@ static void serve(int fd)
 			break;
 	}
 	free(a.text);
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -178,7 +196,7 @@ int main(int argc, char **argv)
 
 		if (client < 0)
 			return 1;
-		serve(client);
-		close(client);
+		if (!serve(client))
+			close(client);
 	}
 }

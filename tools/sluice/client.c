@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 
-enum { ANSWER_WITHIN_S = 30 };
+enum { ANSWER_WITHIN_S = 30, CONNECT_WITHIN_S = 10 };
 
 static enum client_status no_daemon(const char *path, int error)
 {
@@ -260,13 +261,10 @@ static enum client_status understand(const struct reply *r, json_t **reply)
 	return CLIENT_OK;
 }
 
-/* path NULL: an answer has begun, and it may end as it likes. */
 static enum client_status judge(CURL *curl, CURLcode code, const char *path)
 {
 	long error = 0;
 
-	if (!path)
-		return CLIENT_OK;
 	switch (code) {
 	case CURLE_OK:
 		return CLIENT_OK;
@@ -363,6 +361,7 @@ static CURL *begin(const char *socket_path, const char *url, struct curl_slist *
 		curl, CURLOPT_PATH_AS_IS, 1L); /* a site may not be named "..", but be asked for */
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_WITHIN_S);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
 	return curl;
 }
@@ -407,7 +406,16 @@ struct stream {
 	void (*take)(void *context, const char *name, const json_t *event);
 	void *context;
 	bool begun;
+	time_t heard; /* when something came last, of CLOCK_MONOTONIC */
 };
+
+static time_t seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 /* WHATWG HTML 9.2.6, as far as sluiced makes use of it: an event has one line of data. */
 static void take_line(struct stream *s)
@@ -433,6 +441,7 @@ static size_t on_stream(char *bytes, size_t size, size_t n, void *arg)
 	struct stream *s = arg;
 	long status = 0;
 
+	s->heard = seconds();
 	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200)
 		return on_bytes(bytes, size, n, &s->line);
@@ -454,22 +463,42 @@ static size_t on_stream(char *bytes, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* CURLOPT_XFERINFOFUNCTION, once a second at least: a comment each 15 s is too slow for a speed that libcurl would measure. */
+static int look_at_silence(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct stream *s = arg;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return seconds() - s->heard > CLIENT_SILENT_S;
+}
+
 enum client_status client_stream(const char *socket_path, const struct client_request *request,
-	void (*take)(void *context, const char *name, const json_t *event), void *context)
+	bool quiet, void (*take)(void *context, const char *name, const json_t *event),
+	void *context)
 {
 	struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
-	struct stream s = {.take = take, .context = context};
+	struct stream s = {.take = take, .context = context, .heard = seconds()};
 	enum client_status status;
 	json_t *reply = NULL;
 	char *url, *body;
+	CURLcode code;
 
 	write_request(request, &url, &body);
 	s.curl = begin(socket_path, url, &headers, &status);
 	if (s.curl) {
 		curl_easy_setopt(s.curl, CURLOPT_WRITEFUNCTION, on_stream);
 		curl_easy_setopt(s.curl, CURLOPT_WRITEDATA, &s);
-		status = judge(
-			s.curl, curl_easy_perform(s.curl), s.begun ? NULL : way_name(socket_path));
+		curl_easy_setopt(s.curl, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(s.curl, CURLOPT_XFERINFOFUNCTION, look_at_silence);
+		curl_easy_setopt(s.curl, CURLOPT_XFERINFODATA, &s);
+		curl_easy_setopt(s.curl, CURLOPT_TCP_KEEPALIVE, 1L);
+		code = curl_easy_perform(s.curl);
+		if (s.begun)
+			status = CLIENT_OK; /* it may end as it likes */
+		else if (code != CURLE_OK && quiet)
+			status = CLIENT_NO_DAEMON;
+		else
+			status = judge(s.curl, code, way_name(socket_path));
 		if (status == CLIENT_OK && !s.begun)
 			status = understand(&s.line, &reply);
 		curl_easy_cleanup(s.curl);

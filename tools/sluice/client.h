@@ -61,11 +61,14 @@ enum client_status client_ask(
 bool client_elsewhere(const char *url, const char *ca, const char *cert, const char *key);
 
 /*
- * Asks for events as they happen, behind request->after, and hands on each line "data: ..." of the stream, and the number
- * that stood before it; until it ends. CLIENT_OK: it has ended, or was broken, after it had begun.
+ * Asks for events as they happen, behind request->after, and hands on each line "data: ..." of the stream, and the name
+ * of the event; until it ends. CLIENT_OK: it has ended, or was broken, after it had begun; or nothing came for CLIENT_SILENT_S,
+ * in which sluiced says at least twice that it is there. `quiet`: that there is no daemon has been said.
  */
+#define CLIENT_SILENT_S 40
 enum client_status client_stream(const char *socket_path, const struct client_request *request,
-	void (*take)(void *context, const char *name, const json_t *event), void *context);
+	bool quiet, void (*take)(void *context, const char *name, const json_t *event),
+	void *context);
 
 /* What is asked from then on is asked with the token that stands in a file; NULL: without. */
 void client_show(const char *file);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,9 +133,13 @@ static int show_pages(
 	return status;
 }
 
+#define PAUSE_MAX_S 30 /* between two attempts that came to nothing */
+
 struct follower {
 	struct client_request *request;
 	bool json;
+	bool any, failed; /* of this stream: an event has come; it could not go on */
+	bool said;        /* that it could not, since an event came */
 };
 
 static void take(void *context, const char *name, const json_t *event)
@@ -142,10 +147,15 @@ static void take(void *context, const char *name, const json_t *event)
 	struct follower *f = context;
 
 	if (*name) {
-		fprintf(stderr, "sluice: %s\n",
-			json_string_value(json_object_get(event, "detail")));
+		f->failed = f->failed || !strcmp(name, "failed");
+		if (!f->said)
+			fprintf(stderr, "sluice: %s\n",
+				json_string_value(json_object_get(event, "detail")));
+		f->said = f->said || f->failed;
 		return;
 	}
+	f->any = true;
+	f->said = false;
 	f->request->after = json_integer_value(json_object_get(event, "number"));
 	if (!f->json) {
 		print_event(event);
@@ -155,22 +165,35 @@ static void take(void *context, const char *name, const json_t *event)
 	puts("");
 }
 
-/* A stream ends, and the daemon may be started again meanwhile: it goes on behind the last event. */
+/*
+ * A stream ends, and the daemon may be started again meanwhile: it goes on behind the last event. Where that comes to
+ * nothing the pause grows, and it is said once.
+ */
 static int follow_them(const char *socket_path, struct client_request *request, bool json)
 {
-	struct follower f = {request, json};
+	struct follower f = {.request = request, .json = json};
+	unsigned int pause_s = 0;
+	time_t began;
 	int status;
 
 	request->limit = 0;
 	request->from = NULL;
 	do {
-		status = client_stream(socket_path, request, take, &f);
+		f.any = f.failed = false;
+		began = time(NULL);
+		status = client_stream(socket_path, request, f.said, take, &f);
 		if (ferror(stdout))
 			return CLIENT_REFUSED;
-		if (status == CLIENT_NO_DAEMON)
-			sleep(2);
-		else if (status == CLIENT_OK)
+		f.said = f.said || status == CLIENT_NO_DAEMON;
+		if (status == CLIENT_OK && !f.failed &&
+			(f.any || time(NULL) - began > PAUSE_MAX_S)) {
+			pause_s = 0;
 			usleep(200000);
+		} else if (status != CLIENT_REFUSED) {
+			pause_s = pause_s ? pause_s * 2 : 1;
+			pause_s = pause_s < PAUSE_MAX_S ? pause_s : PAUSE_MAX_S;
+			sleep(pause_s);
+		}
 	} while (status == CLIENT_OK || status == CLIENT_NO_DAEMON);
 	return status;
 }
