@@ -9,7 +9,7 @@
 #define VERSION   2
 #define ALL_OF_IT 0x80 /* beside the place: all of its time is covered, which is not said then */
 
-static_assert(SAMPLE_FIELDS <= 64, "a bit for each says whether it is there");
+static_assert(SAMPLE_FIELDS == 64, "a bit for each says whether it is there");
 
 bool sample_is_worse(const struct sample *a, const struct sample *b, unsigned int d)
 {
@@ -29,10 +29,10 @@ void sample_add(struct sample *sum, const struct sample *s)
 			3 * sizeof(s->v[0]));
 	}
 	sum->covered_s += s->covered_s;
-	for (int i = 0; i < SAMPLE_FIELDS; i++) {
-		if (i < SAMPLE_WORST_AT || i >= SAMPLE_DROPS)
-			sum->v[i] += s->v[i];
-	}
+	for (int i = 0; i < SAMPLE_WORST_AT; i++)
+		sum->v[i] += s->v[i];
+	for (int i = SAMPLE_DROPS; i < SAMPLE_FIELDS; i++)
+		sum->v[i] += s->v[i];
 }
 
 uint64_t sample_pack_at(uint64_t at_s, uint32_t step_s)
@@ -108,26 +108,24 @@ static const uint8_t *read_sample(struct sample_pack *p, const uint8_t *at, cons
 {
 	unsigned int i = *at & ~ALL_OF_IT;
 	bool all = *at++ & ALL_OF_IT;
-	struct sample s = {.covered_s = p->step_s};
-	uint64_t bits;
+	uint64_t bits = 0;
+	struct sample *s;
 
 	if (i >= SAMPLES_IN_PACK)
 		return NULL;
+	s = &p->samples[i];
+	memset(s, 0, sizeof(*s));
+	s->at_s = p->at_s + (uint64_t)i * p->step_s;
+	s->covered_s = p->step_s;
 	if (!all)
-		at = varint_read(at, end, &s.covered_s);
+		at = varint_read(at, end, &s->covered_s);
 	if (at)
 		at = varint_read(at, end, &bits);
-	for (int f = 0; at && f < SAMPLE_FIELDS; f++) {
-		if (!(bits >> f & 1))
-			continue;
-		at = varint_read(at, end, &s.v[f]);
-		if (f == SAMPLE_WORST_AT || f == SAMPLE_WORST_AT + 1)
-			s.v[f] += p->at_s - 1;
-	}
-	if (!at)
-		return NULL;
-	s.at_s = p->at_s + (uint64_t)i * p->step_s;
-	sample_pack_put(p, &s);
+	for (; at && bits; bits &= bits - 1)
+		at = varint_read(at, end, &s->v[__builtin_ctzll(bits)]);
+	for (int f = SAMPLE_WORST_AT; f < SAMPLE_WORST_AT + 2; f++)
+		s->v[f] += s->v[f] ? p->at_s - 1 : 0;
+	p->there[i] = at;
 	return at;
 }
 

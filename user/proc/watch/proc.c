@@ -25,7 +25,6 @@
 #define SAMPLES_AT_ONCE 256
 #define OPEN_AGAIN_S    10
 #define KEEP_S          60 /* between looks at what is too old, and at the room that is kept */
-#define HEAP_MAX        (32 << 20)
 
 struct watch {
 	struct event_base *base;
@@ -353,7 +352,7 @@ int proc_watch_run(int hub_fd)
 		abort();
 	w.alarms = watch_alarms_new(on_say, &w);
 	umask(077);
-	sqlite3_soft_heap_limit64(HEAP_MAX);
+	sqlite3_soft_heap_limit64(STORE_HEAP_MAX);
 	w.base = event_base_new();
 	w.write = event_new(w.base, -1, 0, on_write, &w);
 	w.again = event_new(w.base, -1, 0, on_again, &w);

@@ -62,9 +62,9 @@ static bool put_pack(
 	sqlite3_bind_text(q, 2, of->group, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(q, 3, p->step_s);
 	sqlite3_bind_int64(q, 4, (sqlite3_int64)p->at_s);
-	sqlite3_bind_blob(q, 5, bytes, (int)len, SQLITE_STATIC);
-	sqlite3_bind_int(q, 6, open);
-	sqlite3_bind_int64(q, 7, (sqlite3_int64)(s->ran_s / DAY_S));
+	sqlite3_bind_int(q, 5, open);
+	sqlite3_bind_int64(q, 6, (sqlite3_int64)(s->ran_s / DAY_S));
+	sqlite3_bind_blob(q, 7, bytes, (int)len, SQLITE_STATIC);
 	return store_run(q);
 }
 

@@ -17,7 +17,9 @@
 #define STORE_EVENTS_MAX 500000              /* 200 bytes each */
 #define STORE_DAYS       455                 /* 15 months */
 #define STORE_RESERVE    (UINT64_C(4) << 20) /* bytes that are given back when the disk is full */
-#define STORE_WHY_SIZE   WATCH_WHY_SIZE
+#define STORE_HEAP_MAX                                                                             \
+	(32 << 20) /* bytes that SQLite may use without looking for what it can give back */
+#define STORE_WHY_SIZE WATCH_WHY_SIZE
 
 struct store_options {
 	const char *directory; /* of the file; "" is the root */

@@ -90,11 +90,32 @@ static void add(void *context, const struct sample *s, uint32_t step_s)
 		add_point(c, s);
 }
 
-static int by_size(const void *a, const void *b)
+/* By the bytes of the rates, the last one first (a radix sort): a report of a year has a million of them. */
+static void sort(struct rate *rates, size_t count)
 {
-	uint64_t x = ((const struct rate *)a)->kbps, y = ((const struct rate *)b)->kbps;
+	struct rate *from = rates, *to = malloc(count * sizeof(*to)), *spare = to, *swap;
+	uint64_t all = 0;
 
-	return x < y ? -1 : x > y;
+	if (!to)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		all |= rates[i].kbps;
+	for (unsigned int shift = 0; shift < 64 && all >> shift; shift += 8) {
+		size_t at[257] = {0};
+
+		for (size_t i = 0; i < count; i++)
+			at[(from[i].kbps >> shift & 0xff) + 1]++;
+		for (int b = 0; b < 256; b++)
+			at[b + 1] += at[b];
+		for (size_t i = 0; i < count; i++)
+			to[at[from[i].kbps >> shift & 0xff]++] = from[i];
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != rates)
+		memcpy(rates, from, count * sizeof(*rates));
+	free(spare);
 }
 
 /* A sample counts for as long as it is: a minute is not as much as an hour. */
@@ -104,7 +125,7 @@ static void spread(struct rate *rates, size_t count, uint64_t all_s, uint64_t kb
 	uint64_t so_far_s = 0;
 	int p = 0;
 
-	qsort(rates, count, sizeof(*rates), by_size);
+	sort(rates, count);
 	for (size_t i = 0; i < count; i++) {
 		so_far_s += rates[i].seconds;
 		for (; p < WATCH_PERCENTILES && so_far_s * 100 >= all_s * percent[p]; p++)

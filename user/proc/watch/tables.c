@@ -22,9 +22,11 @@ static const char *const tables[] = {
 	"CREATE INDEX events_time ON events (time)",
 	"CREATE TABLE samples ("
 	" site TEXT NOT NULL, site_group TEXT NOT NULL, step INTEGER NOT NULL,"
-	" at INTEGER NOT NULL, pack BLOB NOT NULL,"
+	" at INTEGER NOT NULL,"
 	" open INTEGER NOT NULL," /* minutes that are not summed up yet */
-	" day INTEGER NOT NULL, PRIMARY KEY (site, step, at, site_group)) WITHOUT ROWID",
+	" day INTEGER NOT NULL,"  /* see room.c */
+	" pack BLOB NOT NULL,"    /* last: what is behind it is found by reading all of it */
+	" PRIMARY KEY (site, step, at, site_group)) WITHOUT ROWID",
 	"CREATE INDEX samples_open ON samples (at) WHERE open = 1",
 	"CREATE INDEX samples_day ON samples (step, day)",
 	"CREATE TABLE alarms ("
@@ -41,7 +43,7 @@ static const char move_events[] =
 	"INSERT INTO events SELECT number, time, kind, severity, site, site_group, tunnel, reason,"
 	" detail, actor, left_out, 0 FROM before_events; DROP TABLE before_events;";
 static const char move_samples[] =
-	"INSERT INTO samples SELECT site, site_group, step, at, pack, open, 0 FROM before_samples;"
+	"INSERT INTO samples SELECT site, site_group, step, at, open, 0, pack FROM before_samples;"
 	"DROP TABLE before_samples;";
 
 static int run(sqlite3 *db, const char *sql)
