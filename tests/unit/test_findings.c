@@ -334,30 +334,83 @@ static void routes_lost(void **state)
 	b->accept.rules[0] = (struct prefix_rule){prefix("172.16.1.0/24"), 24};
 	lost("1 route of site 'b' in force now would not be: 172.16.2.0/24, because accept");
 	b->accept.count = 0;
-	lab.is->concentrator.networks.prefixes[0] = prefix("172.16.0.0/12");
+	lab.is->concentrator.networks.count = 2;
+	lab.is->concentrator.networks.prefixes[1] = prefix("172.16.0.0/12");
 	lost("2 routes of site 'b' in force now");
-	lab.is->concentrator.networks.prefixes[0] = prefix("10.0.0.0/16");
+	lab.is->concentrator.networks.count = 1;
 	a->prefixes.count = 1;
 	a->prefixes.prefixes[0] = prefix("172.16.2.0/24");
 	lost("because site 'a' declares 172.16.2.0/24 then");
-	strcpy(a->group, "town");
-	strcpy(b->group, "town");
+	for (int i = 0; i < 2; i++) {
+		strcpy(lab.was->sites[i].group, "town");
+		strcpy(lab.is->sites[i].group, "town");
+	}
 	nothing();
 	a->prefixes.count = 0;
-	a->group[0] = b->group[0] = '\0';
+	for (int i = 0; i < 2; i++)
+		lab.was->sites[i].group[0] = lab.is->sites[i].group[0] = '\0';
 	route(t, "0.0.0.0/0", 2);
 	lost("because allow_default");
 	b->allow_default = true;
 	nothing();
 	b->propagate = false;
-	lost("2 routes of site 'b' would not be told to other sites any more");
+	lost("3 routes of site 'b' in force now would not be");
 	b->propagate = true;
+	lab.is->concentrator.site_to_site = false;
+	lost("2 routes of site 'b' would not be told to site 'a' any more");
+	lab.is->concentrator.site_to_site = true;
+	lab.was->sites[1].share_default = true;
+	lost("1 route of site 'b' would not be told to site 'a' any more");
+	lab.was->sites[1].share_default = false;
+	/* Who has the same AS, or belongs to the same place, hears nothing of it. */
+	strcpy(a->group, "town");
+	strcpy(b->group, "town");
+	lost("2 routes of site 'b' would not be told to site 'a' any more");
+	a->group[0] = b->group[0] = '\0';
+	a->asn = b->asn = lab.was->sites[0].asn = 65002;
+	lab.was->sites[0].as_override = lab.was->sites[1].as_override = true;
+	b->as_override = true;
+	lost("2 routes of site 'b' would not be told to site 'a' any more");
+	a->asn = lab.was->sites[0].asn = 65001;
+	b->as_override = false;
+	nothing();
 	lab.a.conf.routing = lab.b.conf.routing = ROUTING_STATIC;
 	a->routing = b->routing = ROUTING_STATIC;
 	b->statics.count = 2;
 	b->statics.prefixes[0] = prefix("172.16.1.0/24");
 	b->statics.prefixes[1] = prefix("0.0.0.0/0");
 	lost("172.16.2.0/24, because it is no static route of the site then");
+	route_table_free(t);
+}
+
+/* What the hub announces of its own, unless what it announces then covers it. */
+static void networks_unheard(void **state)
+{
+	struct networks_conf *n = &lab.is->concentrator.networks;
+	struct route_table *t = route_table_new(1);
+
+	(void)state;
+	lab.model.config = lab.was;
+	lab.model.routes = t;
+	n->prefixes[0] = prefix("10.99.0.0/16");
+	only("routes-lost", FINDING_WARNING, true, "ab",
+		"1 network of the hub (networks) would not be announced any more: 10.0.0.0/16, to "
+		"'a', 'b'");
+	n->count = 0;
+	only("routes-lost", FINDING_WARNING, true, "ab", "10.0.0.0/16, to 'a', 'b'");
+	n->count = 2;
+	n->prefixes[0] = prefix("10.0.0.0/17");
+	n->prefixes[1] = prefix("10.0.128.0/17");
+	nothing();
+	n->prefixes[1] = prefix("10.0.192.0/18");
+	only("routes-lost", FINDING_WARNING, true, "ab", "10.0.0.0/16");
+	n->count = 1;
+	n->prefixes[0] = prefix("10.0.0.0/8");
+	nothing();
+	/* Who has no session, or none at all, hears of nothing now. */
+	n->prefixes[0] = prefix("10.99.0.0/16");
+	lab.a.tunnels[0].bgp.state = lab.a.tunnels[1].bgp.state = BGP_IDLE;
+	only("routes-lost", FINDING_WARNING, true, "b", "to 'b'");
 	route_table_free(t);
 }
 
@@ -611,9 +664,10 @@ static void every_rule_has_a_test(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ROWS + 2] = {
+	struct CMUnitTest tests[ROWS + 3] = {
 		[ROWS] = cmocka_unit_test(every_rule_has_a_test),
 		[ROWS + 1] = cmocka_unit_test_setup_teardown(the_order, setup, teardown),
+		[ROWS + 2] = cmocka_unit_test_setup_teardown(networks_unheard, setup, teardown),
 	};
 
 	for (size_t i = 0; i < ROWS; i++)

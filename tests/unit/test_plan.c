@@ -507,6 +507,21 @@ static void routes_that_would_be_lost_interrupt(void **state)
 	plan = plan_make(was, is, &k);
 	assert_int_equal(plan->most, CHANGE_LIVE);
 	plan_free(plan);
+	/* What is told to others no more is lost for them. */
+	is->concentrator.site_to_site = false;
+	plan = plan_make(was, is, &k);
+	assert_int_equal(plan->most, CHANGE_SESSION);
+	plan_free(plan);
+	is->concentrator.site_to_site = true;
+	/* And so are networks of the hub, for those who hear of them. */
+	was->concentrator.networks.count = 1;
+	assert_true(prefix_parse("10.0.0.0/16", &was->concentrator.networks.prefixes[0]));
+	b.tunnels[0].bgp.state = BGP_ESTABLISHED;
+	plan = plan_make(was, is, &k);
+	assert_int_equal(plan->most, CHANGE_SESSION);
+	assert_string_equal(plan->tunnels[plan->tunnel_count - 1].site, "b");
+	assert_int_equal(plan->tunnels[plan->tunnel_count - 1].effect, CHANGE_SESSION);
+	plan_free(plan);
 	route_table_free(t);
 	config_free(was);
 	config_free(is);

@@ -15,6 +15,8 @@ struct looking {
 	uint32_t groups[CONFIG_SITES_MAX]; /* the first site of the same group */
 	uint32_t of_slot
 		[SITE_SLOTS]; /* the site of the candidate; CONFIG_SITES_MAX: none that stays */
+	/* Whether the site tells some other one less than now, of its default route, and of the others. */
+	bool silenced[CONFIG_SITES_MAX][2];
 	struct lost_routes *lost;
 	bool any;
 };
@@ -102,6 +104,8 @@ static bool is_lost(const struct looking *l, uint32_t s, const struct ip_prefix 
 
 	if (is_static && !is_in(site->statics.prefixes, site->statics.count, p))
 		return because(why, "it is no static route of the site then");
+	if (!site->propagate)
+		return because(why, "propagate is off then");
 	if (!is_static && passes_hub(l->is, facts) > site->allow_as_in)
 		return because(why, "allow_as_in does not permit it then");
 	if (!is_static && site->accept.count &&
@@ -135,23 +139,95 @@ static void look_at(void *context, const struct route_entry *e)
 		}
 		lost->over[e->tunnel % TUNNELS_PER_SITE] = true;
 		l->any = true;
-	} else if (p.len) {
+	} else if (l->silenced[s][!p.len]) {
 		lost->untold++;
+		lost->over[e->tunnel % TUNNELS_PER_SITE] = true;
+		l->any = true;
 	}
 }
 
-/* Others hear of none of its routes any more. */
-static bool is_silenced(const struct looking *l, uint32_t s)
-{
-	const struct config *was = l->known->model->config;
-	const struct site_conf *is = &l->is->sites[s], *had = config_site(was, is->name);
+/* ---- what others hear of ---- */
 
-	return had && had->propagate && was->concentrator.site_to_site &&
-	       (!is->propagate || !l->is->concentrator.site_to_site);
+static bool same_group(const struct site_conf *a, const struct site_conf *b)
+{
+	return a->group[0] && !strcmp(a->group, b->group);
+}
+
+/* Whether a route of one site is told to another one: see policy_export() of bgp/policy.c. */
+static bool is_told(const struct config *c, const struct site_conf *of, const struct site_conf *to,
+	bool is_default)
+{
+	return c->concentrator.site_to_site && to->routing == ROUTING_BGP && !same_group(of, to) &&
+	       (!is_default || of->share_default) && (of->asn != to->asn || to->as_override);
+}
+
+static void look_who_hears(struct looking *l, uint32_t s)
+{
+	const struct config *was = l->known->model->config, *is = l->is;
+	const struct site_conf *of = config_site(was, is->sites[s].name);
+	struct lost_routes *lost = &l->lost[s];
+
+	for (uint32_t t = 0; of && t < is->site_count; t++) {
+		const struct site_conf *to = config_site(was, is->sites[t].name);
+		bool less = false;
+
+		for (int is_default = 0; to && t != s && is_default < 2; is_default++) {
+			if (!is_told(was, of, to, is_default) ||
+				is_told(is, &is->sites[s], &is->sites[t], is_default))
+				continue;
+			l->silenced[s][is_default] = less = true;
+		}
+		if (less && !lost->untold_to++)
+			lost->first_untold = t;
+	}
+}
+
+/* One of the networks covers it, or all of them together do. */
+static bool is_announced(const struct networks_conf *n, const struct ip_prefix *p)
+{
+	bool inside = false;
+	struct ip_prefix half = *p;
+
+	for (uint32_t i = 0; i < n->count; i++) {
+		if (prefix_covers(&n->prefixes[i], p))
+			return true;
+		inside |= prefix_covers(p, &n->prefixes[i]);
+	}
+	if (!inside)
+		return false;
+	half.len++;
+	if (!is_announced(n, &half))
+		return false;
+	half.addr.bytes[p->len / 8] |= (uint8_t)(0x80 >> p->len % 8);
+	return is_announced(n, &half);
+}
+
+static bool hears(const struct plan_known *k, const struct site_conf *site, unsigned int t)
+{
+	const struct site_tunnel *state = known_tunnel(k, site, t);
+
+	return state && site->routing == ROUTING_BGP && state->bgp.state == BGP_ESTABLISHED;
+}
+
+/* What the hub announces of its own. */
+static void look_at_network(struct looking *l, const struct ip_prefix *p)
+{
+	for (uint32_t s = 0; s < l->is->site_count; s++) {
+		bool heard = false;
+
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			if (!hears(l->known, &l->is->sites[s], t))
+				continue;
+			l->lost[s].over[t] = heard = l->any = true;
+		}
+		if (heard && !l->lost[s].unheard++)
+			l->lost[s].unheard_example = *p;
+	}
 }
 
 struct lost_routes *lost_find(const struct plan_known *k)
 {
+	const struct networks_conf *own;
 	struct looking *l;
 	struct lost_routes *lost;
 
@@ -164,12 +240,14 @@ struct lost_routes *lost_find(const struct plan_known *k)
 	l->known = k;
 	l->is = k->candidate;
 	l->lost = lost;
+	own = &k->model->config->concentrator.networks;
 	collect(l);
+	for (uint32_t s = 0; s < l->is->site_count; s++)
+		look_who_hears(l, s);
 	route_table_read(k->model->routes, look_at, l);
-	for (uint32_t s = 0; s < l->is->site_count; s++) {
-		if (!is_silenced(l, s))
-			lost[s].untold = 0;
-		l->any |= lost[s].untold > 0;
+	for (uint32_t n = 0; n < own->count; n++) {
+		if (!is_announced(&l->is->concentrator.networks, &own->prefixes[n]))
+			look_at_network(l, &own->prefixes[n]);
 	}
 	if (!l->any) {
 		free(lost);

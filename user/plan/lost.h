@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Routes that are in force and would not be by another configuration, of whatever site: another one declares them, the
- * site may not announce them any more, or they are no static routes of it any more. No I/O.
+ * site may not announce them any more, or they are no static routes of it any more; and what would not be announced any
+ * more, of them to other sites, and of the hub's networks. No I/O.
  */
 #ifndef SLUICE_PLAN_LOST_H
 #define SLUICE_PLAN_LOST_H
@@ -10,11 +11,15 @@
 
 struct lost_routes {
 	uint32_t count;
-	bool over[TUNNELS_PER_SITE]; /* that they lead by now */
+	bool over[TUNNELS_PER_SITE]; /* that they, or those that would not be told, lead by now */
 	struct ip_prefix example;
 	char why[REASON_TEXT_SIZE]; /* of the example */
 	uint32_t
 		untold; /* that other sites hear of now, and would not; of those that are not lost */
+	uint32_t untold_to;    /* so many sites */
+	uint32_t first_untold; /* of these the first one of the candidate */
+	uint32_t unheard;      /* networks of the hub that this site hears of now, and would not */
+	struct ip_prefix unheard_example;
 };
 
 /*

@@ -232,6 +232,41 @@ static const char *routes_text(uint32_t count)
 	return count == 1 ? "route" : "routes";
 }
 
+static void routes_untold(
+	struct finding_scope *s, const struct site_conf *site, const struct lost_routes *l)
+{
+	struct finding *f = finding_add(s, "untold", "%u %s of site '%s' would not be told to ",
+		l->untold, routes_text(l->untold), site->name);
+
+	finding_is_of(f, site->name);
+	if (l->untold_to == 1)
+		finding_text(f, "site '%s' any more", s->config->sites[l->first_untold].name);
+	else
+		finding_text(f, "%u other sites any more", l->untold_to);
+}
+
+/* The same for all that hear of them. */
+static void networks_unheard(struct finding_scope *s, const struct lost_routes *lost)
+{
+	struct finding *f = NULL;
+	char text[PREFIX_STR_SIZE];
+
+	for (uint32_t i = 0; i < s->config->site_count; i++) {
+		if (!lost[i].unheard)
+			continue;
+		if (!f)
+			f = finding_add(s, "networks",
+				"%u %s of the hub (networks) would not be announced any more: "
+				"%s%s, to",
+				lost[i].unheard, lost[i].unheard == 1 ? "network" : "networks",
+				lost[i].unheard > 1 ? "for one, " : "",
+				prefix_format(&lost[i].unheard_example, text));
+		finding_is_of(f, s->config->sites[i].name);
+	}
+	if (f)
+		name_sites(f);
+}
+
 static void routes_lost(struct finding_scope *s)
 {
 	struct lost_routes *lost = lost_find(s->known);
@@ -250,12 +285,10 @@ static void routes_lost(struct finding_scope *s)
 					      prefix_format(&l->example, text), l->why),
 				name);
 		if (l->untold)
-			finding_is_of(finding_add(s, "untold",
-					      "%u %s of site '%s' would not be told to other sites "
-					      "any more",
-					      l->untold, routes_text(l->untold), name),
-				name);
+			routes_untold(s, &s->config->sites[i], l);
 	}
+	if (lost)
+		networks_unheard(s, lost);
 	free(lost);
 }
 
