@@ -156,6 +156,7 @@ run apply --without-secrets; exits 0 "apply --without-secrets"; asked 'POST /v1/
 run rekey store-1 --without-secrets; exits 2 "--without-secrets is for apply"
 run show sites --ca ca.pem; exits 2 "--ca is for --host"
 run show sites --host http://hub; exits 2 "--host: https only"
+run rollback 3 --allow none; exits 0 "rollback --allow"; asked 'POST /v1/revisions/3/rollback {"allow":"none"}'
 run confirm; exits 0 "confirm"; asked 'POST /v1/confirm'
 run site list; exits 0 "site list"; asked 'GET /v1/documents'
 shows '^store-1 up 65010 200.0 Mbit/s region=north cost-centre=4711 yes /etc/sluice/sites/store-1.yaml$' "site list: a site with labels"
@@ -229,6 +230,7 @@ shows '^networks \[10.0.0.0/16, .fd00:10::/48.\] sluice.yaml:2$' "hub show: wher
 shows '^tunnel.med 70 hub.yaml:2$' "hub show: what a command has said"
 run hub set site_rate=50M tunnel.med=70 defaults.tunnel.esn= --allow tunnel; exits 0 "hub set"
 asked 'PATCH /v1/hub {"values":{"concentrator.site_rate":"50M","defaults.tunnel.med":"70","defaults.tunnel.esn":null},"allow":"tunnel"}'
+run hub set site_rate=50M --confirm 5m; exits 0 "hub set --confirm"; asked 'PATCH /v1/hub {"confirm_s":300,"values":{"concentrator.site_rate":"50M"}}'
 run hub set; exits 2 "hub set: what?"
 run hub set site_rate; exits 2 "hub set: KEY=VALUE"
 run hub release; exits 0 "hub release"; asked 'POST /v1/hub/release'
@@ -342,7 +344,7 @@ run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
 completes "" show events timeline alarms alarm graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
-completes rollback 3 2 1 --force --confirm
+completes rollback 3 2 1 --force --confirm --dry-run --allow
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain
 completes site list show create set put delete adopt migration migrate export import

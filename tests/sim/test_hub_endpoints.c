@@ -56,6 +56,20 @@ static int teardown(void **state)
 	return world_finish(state);
 }
 
+/* Who is not changed is not untouched by that. */
+static void it_is_said_who_is_interrupted(void **state)
+{
+	(void)state;
+	change_to(FIRST SECOND("eth1", "198.51.101.9"));
+	if (!strstr(world.applied.summary,
+		    "0 sites added, 0 changed, 0 removed, 0 untouched; interrupted: 1 tunnel"))
+		fail_msg("%s", world.applied.summary);
+	/* It is down now. */
+	change_to(FIRST SECOND("eth1", "198.51.101.1"));
+	if (!strstr(world.applied.summary, "0 removed, 1 untouched"))
+		fail_msg("%s", world.applied.summary);
+}
+
 /* Of what was heard, the number of the first of this type that is about the address, or of the tunnel; 0: none. */
 static size_t when(enum process_role role, uint32_t type, const char *address, uint32_t tunnel)
 {
@@ -487,6 +501,7 @@ static int alone(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_is_said_who_is_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_first_address_is_not_in_the_way_of_the_second, setup, teardown),

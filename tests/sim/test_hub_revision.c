@@ -249,6 +249,8 @@ static void confirmed_it_stays(void **state)
 	world_configure("", ONE);
 	world_apply_order((struct apply_order){.confirm_s = 600});
 	taken();
+	assert_non_null(strstr(world.applied.summary, "; it goes back by itself at 20"));
+	assert_non_null(strstr(world.applied.summary, " unless `sluice confirm` comes before"));
 	in_force(2, true, false, false);
 	world_configure("", ONE TWO);
 	world_apply();

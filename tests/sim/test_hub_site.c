@@ -92,6 +92,77 @@ static void from_nothing(void **state)
 	has("sites/two.yaml", "psk/two.0-2");
 }
 
+/* A command can cut off whoever gives it: then it goes back by itself, with the file that it has written. */
+static void not_confirmed_it_goes_back(void **state)
+{
+	struct imsg_api_request set = SET;
+	json_t *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	set.confirm_s = 2;
+	answer = does(set, "two", "{\"rate\": \"45M\"}");
+	assert_non_null(strstr(
+		json_string_value(json_object_get(answer, "ok")), "unless `sluice confirm` comes"));
+	json_decref(answer);
+	has("sites/two.yaml", "rate: 45M");
+	refused(SET, "two", "{\"rate\": \"46M\"}", "refused", "waits to be confirmed");
+	world_until(!revision_waits(world.hub) && !world.hub->applying);
+	assert_null(strstr(content("sites/two.yaml"), "45M"));
+	done(SET, "two", "{\"rate\": \"46M\"}");
+}
+
+/* A site that is gone comes back, and one that has come goes. */
+static void nor_do_sites_come_or_go(void **state)
+{
+	struct imsg_api_request set = CREATE, gone = DELETE;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	gone.confirm_s = set.confirm_s = 1;
+	done(gone, "two", NULL);
+	assert_null(content("sites/two.yaml"));
+	world_until(world_site("two") && !world.hub->applying);
+	has("sites/two.yaml", "two-0.example.net");
+	done(set, "three", NULL);
+	assert_non_null(world_site("three"));
+	world_until(!world_site("three") && !world.hub->applying);
+	assert_null(content("sites/three.yaml"));
+	done(CREATE, "three", NULL);
+}
+
+/* Going back is planned, and may be bounded. */
+static void back_is_tried_first(void **state)
+{
+	struct imsg_api_request r = {.verb = API_ROLLBACK, .revisions = {2}, .dry_run = true};
+	uint64_t number;
+	json_t *answer;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	number = revision_number(world.hub);
+	answer = does(r, "", NULL);
+	assert_string_equal(json_string_value(json_object_get(answer, "effect")), "tunnel");
+	assert_null(json_object_get(answer, "refused"));
+	json_decref(answer);
+	world_write("sites/two.yaml", "asn: 1\n");
+	answer = does(r, "", NULL);
+	assert_non_null(strstr(json_string_value(json_object_get(answer, "refused")),
+		"sites/two.yaml has edits that are not in force"));
+	json_decref(answer);
+	assert_int_equal(revision_number(world.hub), number);
+	assert_non_null(world_site("two"));
+	r.dry_run = false;
+	r.force = true;
+	strcpy(r.allow, "bgp-session");
+	refused(r, "", NULL, "exceeds-allowed", "the effect would be 'tunnel'");
+	strcpy(r.allow, "nothing");
+	refused(r, "", NULL, "bad-request", "is no effect of a plan");
+	strcpy(r.allow, "tunnel");
+	done(r, "", NULL);
+	assert_null(world_site("two"));
+}
+
 static void one_key_of_a_person_s_file(void **state)
 {
 	struct stat before, after;
@@ -521,6 +592,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(from_nothing),
 		TEST(no_thread_for_the_file),
+		TEST(not_confirmed_it_goes_back),
+		TEST(nor_do_sites_come_or_go),
+		TEST(back_is_tried_first),
 		TEST(one_key_of_a_person_s_file),
 		TEST(others_edits_are_left_alone),
 		TEST(what_is_refused),

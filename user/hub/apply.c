@@ -67,6 +67,12 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 			p->config, p->documents, p->only_some ? revision_documents(h) : NULL);
 	if (p->next_start)
 		return PROBLEM_NONE;
+	if (!p->only_tried)
+		apply_count(h, p->config,
+			p->only_some                           ? PLAN_OF_SOME
+			: p->takes_secrets && !p->secrets_wait ? PLAN_OF_FILES
+							       : PLAN_OF_ALL,
+			&p->count);
 	p->live = hub_live_prepare(h, &p->config->concentrator,
 		p->in_any_case  ? LIVE_IN_ANY_CASE
 		: p->only_tried ? LIVE_TRIED
@@ -215,8 +221,12 @@ enum problem hub_try(
 	struct apply_pending *p = pending_new(h, order);
 	enum problem problem = PROBLEM_REFUSED;
 
-	p->only_tried = p->only_some = true;
-	if (!is_held(h, order, summary))
+	p->only_tried = true;
+	p->only_some = !order->restore;
+	if (order->restore && !order->over_edits)
+		p->seen = documents_load(revision_path(h), false, summary);
+	if (!is_held(h, order, summary) && (!order->restore || order->over_edits ||
+						   apply_may_write(h, order, p->seen, summary)))
 		problem = prepare(h, p, summary);
 	apply_pending_free(p);
 	return problem;

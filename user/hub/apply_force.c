@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A configuration comes into force: what it ends leaves, and what has changed is changed site by site. */
+#include "base/date.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "hub/api/access.h"
@@ -162,21 +163,68 @@ void hub_log_doubt(
 	log_warn("%s", text);
 }
 
+static const char *many(unsigned int n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "; interrupted: 2 tunnels, BGP or routes of 1 tunnel", of those that are any. */
+static void tell_interrupted(FILE *f, const struct apply_count *n)
+{
+	static const char first[] = "; interrupted: ", next[] = ", ";
+	const char *before = first;
+
+	if (n->tunnels) {
+		fprintf(f, "%s%u tunnel%s", before, n->tunnels, many(n->tunnels));
+		before = next;
+	}
+	if (n->judged) {
+		fprintf(f, "%sperhaps %u tunnel%s, whose key a program tells", before, n->judged,
+			many(n->judged));
+		before = next;
+	}
+	if (n->sessions) {
+		fprintf(f, "%sBGP or routes of %u tunnel%s", before, n->sessions,
+			many(n->sessions));
+		before = next;
+	}
+	if (n->paused)
+		fprintf(f, "%spackets of %u tunnel%s, for a moment", before, n->paused,
+			many(n->paused));
+}
+
 static void summarize(const struct hub *h, const struct apply_pending *p, const struct changes *n,
 	char summary[CONFIG_ERROR_SIZE])
 {
 	uint64_t number = revision_number(h);
-	char which[40] = "on no disk", instead[80] = "";
+	FILE *f = fmemopen(summary, CONFIG_ERROR_SIZE, "w");
 
+	if (!f)
+		abort();
 	if (number)
-		snprintf(which, sizeof(which), "revision %" PRIu64, number);
+		fprintf(f, "revision %" PRIu64, number);
+	else
+		fputs("on no disk", f);
+	fprintf(f, ": %u sites added, %u changed, %u removed, %u untouched", n->added, n->changed,
+		n->removed, h->config->site_count - n->added - n->changed - p->count.touched);
+	tell_interrupted(f, &p->count);
 	if (p->instead_of)
-		snprintf(instead, sizeof(instead),
-			"; revision %" PRIu64 " does not wait for the next start any more",
+		fprintf(f, "; revision %" PRIu64 " does not wait for the next start any more",
 			p->instead_of);
-	snprintf(summary, CONFIG_ERROR_SIZE,
-		"%s: %u sites added, %u changed, %u removed, %u untouched%s", which, n->added,
-		n->changed, n->removed, h->config->site_count - n->added - n->changed, instead);
+	fclose(f);
+}
+
+/* Who has asked for it has to know what is left to do, and until when. */
+static void tell_to_confirm(const struct apply_pending *p, char summary[CONFIG_ERROR_SIZE])
+{
+	const json_t *by = json_object_get(p->info, "confirm_by_s");
+	size_t len = strlen(summary);
+	char date[DATE_TEXT_SIZE];
+
+	if (by)
+		snprintf(summary + len, CONFIG_ERROR_SIZE - len,
+			"; it goes back by itself at %s unless `sluice confirm` comes before",
+			date_format(json_integer_value(by), date));
 }
 
 static void publish_applied(struct hub *h, const struct apply_pending *p, const char *summary)
@@ -245,6 +293,7 @@ static void commit(struct hub *h, struct apply_pending *own)
 	config_doubts(c, hub_log_doubt, NULL);
 	if (own->restored[0])
 		log_warn("%s", own->restored);
+	tell_to_confirm(own, summary);
 	apply_answer(own, PROBLEM_NONE, summary);
 	own->config = NULL;
 	own->documents = NULL;

@@ -8,6 +8,15 @@
 #include "hub/live.h"
 #include "hub/secret/certificates.h"
 
+/* Tunnels that are up, of sites that stay, and what comes of them. */
+struct apply_count {
+	unsigned int tunnels;  /* that end, or are set up anew */
+	unsigned int judged;   /* perhaps: a program tells the key */
+	unsigned int sessions; /* their BGP sessions end, or routes by them are lost */
+	unsigned int paused;   /* they lose packets for a moment */
+	unsigned int touched;  /* sites of any of them, of which nothing has changed itself */
+};
+
 /* A configuration on its way: checked, written as a revision, then until the tunnels that it ends have left. */
 struct apply_pending {
 	struct hub *hub;
@@ -22,6 +31,7 @@ struct apply_pending {
 	const char *secrets_wait; /* why they do all the same; NULL: they do not */
 	bool asked;               /* over the control socket */
 	bool only_tried;
+	struct apply_count count;
 	uint64_t
 		instead_of; /* one that waited for the next start and does so no more; 0: of none */
 	hub_apply_done *done;
@@ -51,6 +61,10 @@ struct apply_pending {
  * apply_force.c. For log_hear(): who applies it is to see what would else be in the log of the daemon only.
  */
 void apply_hear(void *own_pending, const char *text);
+
+/* apply_count.c. Before anything changes; see hub_plan() for `order`. */
+void apply_count(
+	struct hub *h, const struct config *c, enum plan_order order, struct apply_count *n);
 
 /* Nothing more is heard, and the answer is given; files that were made for it go if there is a problem. */
 void apply_answer(struct apply_pending *p, enum problem problem, const char *summary);

@@ -269,34 +269,42 @@ static void try_it(struct document_change *c, json_t *own_plan)
 	c->refusal = own_plan;
 }
 
+json_t *change_exceeds(const struct imsg_api_request *r, const char *usually, json_t *own_plan)
+{
+	const char *allow = r->allow[0] ? r->allow : usually;
+	const char *effect = json_string_value(json_object_get(own_plan, "effect"));
+	enum change_effect most, is;
+	json_t *refusal = NULL;
+	char text[256];
+
+	/* What is refused in any case is so when it is applied. */
+	if (allow && plan_effect_named(allow, &most) && plan_effect_named(effect, &is) &&
+		is > most) {
+		snprintf(text, sizeof(text),
+			"the effect would be '%s', and up to '%s' is allowed; `--allow %s` lets it "
+			"be",
+			effect, allow, effect);
+		refusal = api_refused(PROBLEM_EXCEEDS, text);
+		json_object_set(refusal, "plan", own_plan);
+	}
+	json_decref(own_plan);
+	return refusal;
+}
+
 /* False: the plan is what there is to say, as an answer or as a refusal. */
 static bool may_go_on(struct document_change *c)
 {
-	const char *allow = c->r->allow[0] ? c->r->allow : ALLOWED_USUALLY, *effect;
-	enum change_effect most, is;
 	char error[CONFIG_ERROR_SIZE];
-	json_t *plan;
+	json_t *plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
 
-	if (!plan_effect_named(allow, &most))
-		return change_refuse(
-			c, PROBLEM_BAD_REQUEST, "allow: '%s' is no effect of a plan", allow);
-	plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
 	if (!plan)
 		return change_refuse(c, PROBLEM_INVALID, "%s", error);
 	if (c->r->dry_run) {
 		try_it(c, plan);
 		return false;
 	}
-	effect = json_string_value(json_object_get(plan, "effect"));
-	if (!plan_effect_named(effect, &is) || is <= most) {
-		json_decref(plan);
-		return true; /* what is refused in any case is so when it is applied */
-	}
-	(void)change_refuse(c, PROBLEM_EXCEEDS,
-		"the effect would be '%s', and up to '%s' is allowed; `--allow %s` lets it be",
-		effect, allow, effect);
-	json_object_set_new(c->refusal, "plan", plan);
-	return false;
+	c->refusal = change_exceeds(c->r, ALLOWED_USUALLY, plan);
+	return !c->refusal;
 }
 
 void change_order(struct document_change *c, const char *why)
@@ -311,6 +319,7 @@ void change_order(struct document_change *c, const char *why)
 				.writes = json_incref(c->writes),
 				.keys = json_incref(c->keys),
 				.more = json_incref(c->more),
+				.confirm_s = c->r->confirm_s,
 				.who = who,
 				.why = why,
 				.done = on_changed,

@@ -63,6 +63,12 @@ void change_put(struct document_change *c, const char *name, char *own_text, siz
 /* A document says what the tree says: as it is written, where there is one. False: it cannot, and is refused. */
 bool change_write(struct document_change *c, const char *name, const json_t *tree);
 
+/*
+ * The refusal of what a plan says to interrupt more than the request allows, or than `usually` where that says nothing,
+ * which has the plan; NULL: it may be, and that usually too, or with NULL all. Takes the plan over.
+ */
+json_t *change_exceeds(const struct imsg_api_request *r, const char *usually, json_t *own_plan);
+
 /* Plans the candidate, and applies it unless it is refused. */
 void change_order(struct document_change *c, const char *why);
 

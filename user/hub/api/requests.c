@@ -17,6 +17,7 @@
 #include "ipc/msg_ike.h"
 #include "ipc/problem.h"
 #include "ipc/verbs.h"
+#include "plan/plan.h"
 #include "view/view.h"
 
 #include <errno.h>
@@ -169,35 +170,6 @@ static json_t *confirm(struct hub *h, struct site *site, const struct imsg_api_r
 	(void)site, (void)r;
 	return done_or(PROBLEM_REFUSED, revision_confirm(h, why, sizeof(why)) ? NULL : why,
 		"it stays in force");
-}
-
-static json_t *rollback(struct hub *h, struct site *site, const struct imsg_api_request *r)
-{
-	char why[CONFIG_ERROR_SIZE];
-	struct documents *d = revision_get(h, r->revisions[0], why);
-	bool main = d && revision_main_was_written(h, r->revisions[0]);
-	json_t *who = asker_json(access_asker(h));
-	struct apply_order order = {.documents = d,
-		.back_to = r->revisions[0],
-		.restore = true,
-		.restore_main = main,
-		.over_edits = r->force,
-		/* The way back from what waits to be confirmed is always open. */
-		.past_policy = (r->force && is_root(h)) ||
-			       (revision_waits(h) && r->revisions[0] == revision_before(h)),
-		.confirm_s = r->confirm_s,
-		.who = who,
-		.done = on_applied,
-		.of = r->id};
-
-	(void)site;
-	if (d) {
-		snprintf(why, sizeof(why), "back to revision %" PRIu64, r->revisions[0]);
-		order.why = why;
-		hub_apply(h, &order);
-	}
-	json_decref(who);
-	return d ? NULL : refused(PROBLEM_NO_SUCH_REVISION, "%s", why);
 }
 
 static json_t *failure(struct hub *h, const struct imsg_api_request *r)
@@ -440,7 +412,7 @@ static json_t *(*const answers[API_VERBS])(
 	[API_CONFIRM] = confirm,
 	[API_HISTORY] = history,
 	[API_DIFF] = diff,
-	[API_ROLLBACK] = rollback,
+	[API_ROLLBACK] = hub_rollback,
 	[API_REKEY] = rekey,
 	[API_TUNNEL_DOWN] = down,
 	[API_TUNNEL_UP] = up,
@@ -489,12 +461,16 @@ static json_t *no_tunnel(const struct imsg_api_request *r)
 /* What the request lacks of what its verb must have; NULL: nothing. */
 static json_t *lacks(const struct site *site, const struct imsg_api_request *r)
 {
+	enum change_effect most;
+
 	/* What api has checked, too: it is taken for somebody else's. */
 	if (r->confirm_s && (!(verbs[r->verb].options & VERB_CONFIRM) || r->next_start ||
 				    r->confirm_s > API_CONFIRM_MAX_S))
 		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be confirmed");
 	if (r->dry_run && !(verbs[r->verb].options & VERB_DRY_RUN))
 		return refused(PROBLEM_BAD_REQUEST, "%s", "it cannot be tried");
+	if (r->allow[0] && !plan_effect_named(r->allow, &most))
+		return refused(PROBLEM_BAD_REQUEST, "allow: '%s' is no effect of a plan", r->allow);
 	if (verbs[r->verb].object == OBJECT_SITE && !site)
 		return refused(PROBLEM_BAD_REQUEST, "%s", "a site must be named");
 	if (verbs[r->verb].object != OBJECT_TUNNELS && verbs[r->verb].object != OBJECT_TUNNEL &&

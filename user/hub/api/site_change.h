@@ -14,6 +14,7 @@ site_verb site_create, site_set, site_put, site_delete, site_adopt; /* site_chan
 site_verb site_migration, site_migrate;                             /* migrate.c */
 site_verb site_list, site_document;                                 /* site_documents.c */
 site_verb site_import, site_export;                                 /* import.c */
+site_verb hub_rollback;                                             /* rollback.c */
 site_verb hub_set, hub_show, hub_release;                           /* hub_change.c */
 
 #endif
