@@ -14,9 +14,8 @@ install -D -m 0644 -t "$to/usr/share/doc/sluice/examples" tools/examples/*.yaml
 install -D -m 0644 docs/openapi.yaml "$to/usr/share/doc/sluice/openapi.yaml"
 install -d -m 0700 "$to/etc/sluice/psk"
 install -d -m 0755 "$to/etc/sluice/sites"
-[ -e "$to/etc/sluice/sluice.yaml" ] || install -m 0644 packaging/sluice.yaml "$to/etc/sluice/sluice.yaml"
 for page in docs/*.[158]; do
 	install -D -m 0644 "$page" "$to/usr/share/man/man${page##*.}/$(basename "$page")"
 done
 [ -n "$to" ] || tools/users.sh
-echo "installed; edit /etc/sluice/sluice.yaml, then: systemctl enable --now sluiced"
+[ -e "$to/etc/sluice/sluice.yaml" ] || echo "\`sluice hub init\` makes the first files; then: systemctl enable --now sluiced"

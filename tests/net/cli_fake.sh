@@ -83,7 +83,7 @@ shows '^store-1 in 2h00m 20.8 kbit/s 13.8 kbit/s 12.5 MB 2026-12-05T10:59:59Z 15
 shows '^store-1 out 2h00m 0 bit/s 0 bit/s 0 B - ' "report --since: no traffic"
 run events; exits 0 "events"; asked 'GET /v1/events'
 shows '^2026-12-05T02:13:01.000Z warning bgp store-1 0 BGP_DOWN: hold timer expired \[3 before it were left out\]$' "events: a line"
-shows '^2026-12-05T02:13:00.123Z info config - CONFIG_APPLIED: revision 7: .* \(uid 0\)$' "events: who did it"
+shows '^2026-12-05T02:13:00.123Z info config - CONFIG_APPLIED: revision 7: .* \(root\)$' "events: who did it"
 run events --site store-1 --kind bgp,bfd; asked 'GET /v1/sites/store-1/events?kind=bgp%2Cbfd'
 run events store-1 --site store-2; exits 2 "events: one site"
 run events --since yesterday; exits 2 "events: since when"
@@ -99,7 +99,7 @@ shows '^tunnel 1 up \\| \.-$' "graph: which tunnel carried"
 run report --since 456d; exits 2 "report: 15 months are kept"
 run timeline; exits 2 "timeline: which site"
 run show sites --around 02:13; exits 2 "--around is for timeline"
-run plan; exits 0 "plan"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
+run plan; exits 1 "plan: what would be refused"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
 shows '^tunnel: site gone tunnel 0$' "plan: what is interrupted"
 run plan 2; asked 'GET /v1/plan?revision=2'
 run plan --fail endpoint 0; exits 0 "plan --fail"; asked 'GET /v1/plan?fail=endpoint:0'
@@ -145,8 +145,8 @@ run alarm silence; exits 2 "alarm silence: which rule?"
 run alarm test site_down store-1 7; exits 2 "alarm test: a tunnel is 0 or 1"
 run alarm test site_down store-1 --for 1h; exits 2 "alarm test: --for is for silence"
 run show tunnels store-1 1; exits 0 "show tunnels SITE TUNNEL"; asked 'GET /v1/sites/store-1/tunnels/1'
-run plan; exits 0 "plan"; asked 'GET /v1/plan'
-run plan 3; exits 0 "plan N"; asked 'GET /v1/plan?revision=3'
+run plan; exits 1 "plan"; asked 'GET /v1/plan'
+run plan 3; exits 1 "plan N"; asked 'GET /v1/plan?revision=3'
 run diff; exits 0 "diff"; asked 'GET /v1/diff'
 run diff 3 4; exits 0 "diff N M"; asked 'GET /v1/diff?from=3&to=4'
 run history; exits 0 "history"; asked 'GET /v1/revisions'
@@ -225,6 +225,17 @@ refuses "a NUL" "2: a cell has a NUL in it" --format csv < <(printf 'name,rate\n
 refuses "what would paint the terminal" "1: column 2: '?[31mrat' is no key of a site" --format csv < <(printf 'name,\033[31mrat\na,5M\n')
 run site import "$W/nothing.csv"; exits 2 "site import: no such file"
 run site list --format csv; exits 2 "--format is for import and export"
+init() { timeout 20 "$SLUICE" hub init "$@" >"$W/out" 2>"$W/err"; status=$?; }
+init --dir "$W/new" --endpoint eth0=198.51.100.1,2001:db8::1 --endpoint eth1=198.51.101.1 --name hub-1 --as 64512 --network 10.0.0.0/16 site_rate=50M tunnel.med=70
+exits 0 "hub init"
+chmod -R go-w "$W/new"; "$OUT/sluiced" --check -f "$W/new/sluice.yaml" >"$W/out" 2>&1; say $? "hub init: it is a configuration"
+grep -q 'site_rate: 50M' "$W/new/hub.yaml"; say $? "hub init: hub.yaml has all of it"
+init --dir "$W/new" --endpoint eth0=198.51.100.1; exits 1 "hub init: there is one"
+init --dir "$W/none" --endpoint eth0=198.51.100.999; exits 1 "hub init: no address"
+init --dir "$W/none" --endpoint eth0=198.51.100.1 site_rat=5M; exits 1 "hub init: no such key"
+[ ! -e "$W/none" ]; say $? "hub init: nothing is written then"
+init --dir "$W/none" --endpoint eth0; exits 2 "hub init: which address"
+init --dir "$W/none" site_rate=5M; exits 2 "hub init: which endpoint"
 run hub show; exits 0 "hub show"; asked 'GET /v1/hub'
 shows '^networks \[10.0.0.0/16, .fd00:10::/48.\] sluice.yaml:2$' "hub show: where a value is from"
 shows '^tunnel.med 70 hub.yaml:2$' "hub show: what a command has said"
@@ -348,12 +359,12 @@ completes rollback 3 2 1 --force --confirm --dry-run --allow
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain
 completes site list show create set put delete adopt migration migrate export import
-completes hub show set
+completes hub show set release init
 completes "hub show" --json
 "$SLUICE" --complete --socket "$W/sock" hub set | grep -qx tunnel.med=; say $? "completion of keys of the hub"
 completes "site list" --where --columns --sort --json
-completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --dry-run --allow
-completes "site migrate store-1 store-2" prepare shift finish back --force --dry-run --allow
+completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --confirm --dry-run --allow
+completes "site migrate store-1 store-2" prepare shift finish back --force --confirm --dry-run --allow
 "$SLUICE" --complete --socket "$W/sock" site set store-1 | grep -qx tunnels.1.med=; say $? "completion of keys"
 completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
 completes "tunnel down store-1" 0 1 --force

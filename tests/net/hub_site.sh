@@ -17,7 +17,12 @@ eval "lab_$(declare -f connection)"
 connection() { lab_connection "$@" | sed "s/id = s$2.t$3.sluice.test/id = $(tunnel_of "$2" "$3" identity)/"; }
 
 lab_hub_net
-hub_config 1 0 | sed '/^sites:/d' >"$LAB/sluice.yaml"
+first() { # what hub_config says, by a command
+	in_hub "$BIN/sluice" hub init --dir "$LAB" --name lab --as "$HUB_AS" --endpoint wan0=198.51.100.1,2001:db8:a::1 --endpoint wan1=198.51.101.1,2001:db8:b::1 \
+		--network 10.0.0.0/24 --network fd00:10::/64 "identity=$HUB_ID" "dataplane=${BACKEND:-auto}" hold_time=9 keepalive=3 allow_fast_dpd=true \
+		metrics=127.0.0.1:9469 "log_directory=$LAB/log" tunnel.dpd_interval=3 tunnel.dpd_timeout=10
+}
+must "the first files are made" first
 must "sluiced starts without a site" hub_start
 tried() { sluice site create site-1 --as 65001 --dry-run && [ "$(json_of site list ".sites | length")" = 0 ] && [ -z "$(ls "$LAB/psk")" ]; }
 case_ "a try changes nothing" tried

@@ -66,7 +66,7 @@ static void test_inherit(void **state)
 
 static void test_examples(void **state)
 {
-	static const char *const paths[] = {"packaging/sluice.yaml",
+	static const char *const paths[] = {"tools/examples/sluice.yaml",
 		"tools/examples/dual-stack.yaml", "tools/examples/redundant.yaml"};
 	char error[CONFIG_ERROR_SIZE];
 

@@ -3,12 +3,12 @@
 
 #include "audit/log.h"
 #include "client.h"
+#include "format.h"
 #include "table.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,17 +88,16 @@ static void add_who(struct table *t, const json_t *entry)
 	const json_t *who = json_object_get(entry, "who");
 	json_int_t uid = json_integer_value(json_object_get(who, "uid"));
 	const char *token = text_of(who, "token");
-	const struct passwd *user = json_is_object(who) ? getpwuid((uid_t)uid) : NULL;
+	char user[FORMAT_SIZE];
 
 	if (!json_is_object(who))
 		table_text(t, text_of(entry, "who"));
 	else if (text_of(who, "from")[0])
 		table_cell(t, "%s%s%s%s%s", text_of(who, "from"), token[0] ? " " : "", token,
 			text_of(who, "certificate")[0] ? " " : "", text_of(who, "certificate"));
-	else if (user)
-		table_cell(t, "%s%s%s", user->pw_name, token[0] ? " " : "", token);
 	else
-		table_cell(t, "uid %" JSON_INTEGER_FORMAT "%s%s", uid, token[0] ? " " : "", token);
+		table_cell(
+			t, "%s%s%s", format_user((uint64_t)uid, user), token[0] ? " " : "", token);
 	if (json_object_get(who, "pid"))
 		table_cell(t, "%" JSON_INTEGER_FORMAT,
 			json_integer_value(json_object_get(who, "pid")));

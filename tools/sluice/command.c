@@ -17,6 +17,7 @@ static const struct {
 	{"explain [CODE]", "what a reason code means, what to do"},
 	{"ca COMMAND", "certificates: see sluice ca --help"},
 	{"secret set|show NAME", "what is sealed: see sluice secret set --help"},
+	{"hub init", "the first files of a hub: see sluice hub init --help"},
 	{"audit show|verify", "who changed what: see sluice audit --help"},
 	{"version", "of this program"},
 	{"help", "this"},
@@ -267,10 +268,13 @@ static void complete_command(const char *first)
 			printf("%.*s\n", (int)strcspn(next, " "), next);
 		said = next && !first ? next : "";
 	}
+	if (first && !strcmp(first, "hub"))
+		puts("init");
 	if (first && !strcmp(first, "secret"))
 		puts("set\nshow");
 	for (size_t i = 0; !first && i < sizeof(others) / sizeof(others[0]); i++)
-		if (strncmp(others[i].words, "secret ", 7) != 0) /* of the verbs, too */
+		if (strncmp(others[i].words, "secret ", 7) != 0 &&
+			strcmp(others[i].words, "hub init") != 0) /* of the verbs, too */
 			printf("%.*s\n", (int)strcspn(others[i].words, " "), others[i].words);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format.h"
 
+#include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 const char *format_quantity(uint64_t value, const char *unit, char text[FORMAT_SIZE])
@@ -75,5 +77,23 @@ const char *format_path(const json_t *path, char *text, size_t size)
 	}
 	if (!used)
 		snprintf(text, size, "-");
+	return text;
+}
+
+static bool users_are_elsewhere;
+
+void format_users_elsewhere(void)
+{
+	users_are_elsewhere = true;
+}
+
+const char *format_user(uint64_t uid, char text[FORMAT_SIZE])
+{
+	const struct passwd *user = users_are_elsewhere ? NULL : getpwuid((uid_t)uid);
+
+	if (user)
+		snprintf(text, FORMAT_SIZE, "%.*s", FORMAT_SIZE - 1, user->pw_name);
+	else
+		snprintf(text, FORMAT_SIZE, "uid %llu", (unsigned long long)uid);
 	return text;
 }

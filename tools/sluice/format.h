@@ -20,6 +20,12 @@ const char *field_text(const json_t *o, const char *name);
 uint64_t field_number(const json_t *o, const char *name);
 double field_real(const json_t *o, const char *name);
 
+/*
+ * The name of a user of this machine, or "uid 1000" where it has none, or where the hub that was asked is another machine's.
+ */
+void format_users_elsewhere(void);
+const char *format_user(uint64_t uid, char text[FORMAT_SIZE]);
+
 /* An array of AS numbers as "64512 65001", or "-"; returns `text`. */
 const char *format_path(const json_t *path, char *text, size_t size);
 

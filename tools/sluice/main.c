@@ -6,6 +6,8 @@
 #include "command.h"
 #include "events.h"
 #include "explain.h"
+#include "format.h"
+#include "hub_init.h"
 #include "import.h"
 #include "options.h"
 #include "secret.h"
@@ -327,6 +329,30 @@ static void print_answer(const struct verb_row *c, const struct options *o, cons
 	}
 }
 
+/* An error that it leads to, or that keeps `apply` from it; what is so already is in nobody's way. */
+static bool has_error(const json_t *plan)
+{
+	json_t *findings = json_object_get(plan, "findings"), *o;
+	size_t i;
+
+	json_array_foreach(findings, i, o) {
+		if (!strcmp(field_text(o, "severity"), "error") &&
+			(json_is_true(json_object_get(o, "new")) ||
+				!strcmp(field_text(o, "kind"), "secret-missing")))
+			return true;
+	}
+	return false;
+}
+
+/* Whether what was planned would be refused, or is not to be done unseen. */
+static bool is_warned_of(const struct verb_row *c, const struct options *o, const json_t *document)
+{
+	if (o->dry_run)
+		return json_object_get(document, "refused");
+	return c - verbs == API_PLAN && !o->fail &&
+	       (json_object_get(document, "refused") || has_error(document));
+}
+
 static int run(const struct verb_row *c, const struct options *o, struct client_request *request)
 {
 	const struct client_request list = {.verb = API_SITE_LIST, .tunnel = -1};
@@ -368,7 +394,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 		return status;
 	print_silent(document);
 	print_answer(c, o, document);
-	refused = o->dry_run && json_object_get(document, "refused");
+	refused = is_warned_of(c, o, document);
 	json_decref(document);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("sluice: standard output");
@@ -416,6 +442,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && !strcmp(argv[1], "secret") && secret_is_own(argv[2]))
 		return secret_main(argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[1], "hub") && !strcmp(argv[2], "init"))
+		return hub_init_main(argc - 2, argv + 2);
 	if (argc > 1 && !strcmp(argv[1], "audit"))
 		return audit_main(argc - 1, argv + 1);
 	if (!strcmp(first_word(argc, argv), "site"))

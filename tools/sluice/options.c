@@ -4,6 +4,7 @@
 #include "client.h"
 #include "command.h"
 #include "events.h"
+#include "format.h"
 #include "import.h"
 
 #include "base/role.h"
@@ -151,6 +152,8 @@ int options_check_way(const struct options *o)
 		return options_usage("--ca, --cert and --key belong to --host", NULL);
 	if (o->key && !o->cert)
 		return options_usage("--key belongs to --cert", NULL);
+	if (o->host)
+		format_users_elsewhere();
 	if (o->host && !client_elsewhere(o->host, o->ca, o->cert, o->key))
 		return options_usage("https://NAME:PORT is expected, not", o->host);
 	return CLIENT_OK;

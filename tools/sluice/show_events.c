@@ -6,7 +6,23 @@
 #include "base/types.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* "token 0badcafe of uid 0": a user is named, as everywhere. */
+static void print_actor(const char *actor)
+{
+	const char *at = strstr(actor, "uid ");
+	char user[FORMAT_SIZE], *end;
+	uint64_t uid;
+
+	if (!at || (at != actor && at[-1] != ' ')) {
+		printf(" (%s)", actor);
+		return;
+	}
+	uid = strtoull(at + 4, &end, 10);
+	printf(" (%.*s%s)", (int)(at - actor), actor, *end ? at : format_user(uid, user));
+}
 
 void print_event(const json_t *e)
 {
@@ -24,7 +40,7 @@ void print_event(const json_t *e)
 	printf("%s  %-7s  %-11s  %-16s  %s%s%s", field_text(e, "time"), field_text(e, "severity"),
 		field_text(e, "kind"), of, field_text(e, "reason"), *detail ? ": " : "", detail);
 	if (actor)
-		printf(" (%s)", actor);
+		print_actor(actor);
 	if (left_out)
 		printf(" [%llu before it were left out]", (unsigned long long)left_out);
 	puts("");

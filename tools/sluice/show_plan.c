@@ -201,7 +201,7 @@ static const char *who_text(const json_t *o, char text[32])
 	else if (json_object_get(who, "certificate"))
 		snprintf(text, 32, "%s", field_text(who, "certificate"));
 	else
-		snprintf(text, 32, "uid %lld", (long long)field_number(who, "uid"));
+		(void)format_user(field_number(who, "uid"), text);
 	return text;
 }
 
