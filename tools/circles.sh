@@ -16,8 +16,6 @@ allowed() {
 		bgp-session bgp/peer bgp/session
 		# One table: its entries, the order of what peers were told of, and the tree of its prefixes.
 		bgp-rib bgp/rib bgp/rib_told bgp/rib_tree
-		# A revision and the files that it has written.
-		hub-revision hub/revision hub/revision_files
 	EOF
 }
 

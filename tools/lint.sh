@@ -81,7 +81,7 @@ for reason in $(sed -n 's/^\t\(REASON_[A-Z0-9_]*\),.*/\1/p' user/ike/reason.h); 
 done
 # An advice or a page that names a command which does not exist leads nowhere.
 commands=$(sed -n 's/^\t\[API_[A-Z_]*\] = {"\([a-z -]*\)".*/\1/p' user/ipc/verbs.c; printf '%s\n' top explain version)
-known=",secret set,secret show,${commands//$'\n'/,},ca,audit,audit show,audit verify,"
+known=",secret set,secret show,${commands//$'\n'/,},ca,audit,audit show,audit verify,hub init,"
 while IFS=: read -r file line named; do
 	read -r first second _ <<<"${named:8:-1}"
 	case $known in *",$first,"* | *",$first $second,"*) ;; *)

@@ -233,8 +233,9 @@ static void no_other_site_is_seen(void **state)
 		char *text;
 
 		if (verbs[v].right != RIGHT_READ || verbs[v].reach != REACH_SITES ||
-			v == API_SHOW_BGP || v == API_SHOW_ROUTE || v == API_EVENTS ||
-			v == API_TIMELINE || v == API_GRAPH)
+			verbs[v].object == OBJECT_SITE || v == API_SHOW_BGP ||
+			v == API_SHOW_ROUTE || v == API_EVENTS || v == API_TIMELINE ||
+			v == API_GRAPH)
 			continue;
 		is_of("daemon");
 		text = asks(r);
@@ -274,6 +275,35 @@ static void no_other_site_is_seen(void **state)
 		"no site is named 'two'");
 	hears((struct imsg_api_request){.verb = API_APPLY, .tunnel = -1}, "detail",
 		"about the whole hub, and needs the role admin without a scope");
+}
+
+/* Documents are, as all else is, those of his own sites; and what an outage of one would do. */
+static void documents_of_his_own_sites(void **state)
+{
+	struct imsg_api_request r = {.verb = API_SITE_SHOW, .tunnel = -1, .site = "one"};
+	json_t *document;
+
+	(void)state;
+	is_of("disk");
+	hears(r, "site", "one");
+	strcpy(r.site, "two");
+	hears(r, "detail", "no site is named 'two'");
+	document = asked((struct imsg_api_request){.verb = API_SITE_LIST, .tunnel = -1});
+	assert_int_equal(json_array_size(json_object_get(document, "sites")), 1);
+	json_decref(document);
+	document = asked((struct imsg_api_request){.verb = API_SITE_EXPORT, .tunnel = -1});
+	assert_int_equal(json_array_size(json_object_get(document, "sites")), 1);
+	json_decref(document);
+	hears((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1, .fail = "site:one"},
+		"fails", "one");
+	hears((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1, .fail = "tunnel:one/0"},
+		"fails", "one");
+	hears((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1, .fail = "site:two"},
+		"detail", "no site is named 'two'");
+	hears((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1, .fail = "endpoint:0"},
+		"detail", "without a scope");
+	hears((struct imsg_api_request){.verb = API_PLAN, .tunnel = -1}, "detail",
+		"without a scope");
 }
 
 /* What bgp tells later is for who has asked, wherever that one is then. */
@@ -613,6 +643,30 @@ static json_t *makes(enum role role, const char *scope, uint32_t days, const cha
 }
 
 /* Its text. */
+/* What could do nothing is not made. */
+static void no_token_is_worth_nothing(void **state)
+{
+	static const struct {
+		enum role role;
+		const char *scope, *why;
+	} rows[] = {
+		{ROLE_OPERATOR, "nosuch", "no site has the group 'nosuch'"},
+		{ROLE_SECRET_READER, "north", "secret-reader with a scope may read none"},
+	};
+
+	(void)state;
+	is_of("adm");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *o = makes(rows[i].role, rows[i].scope, 0, "");
+		const char *detail = json_string_value(json_object_get(o, "detail"));
+
+		assert_null(json_object_get(o, "token"));
+		if (!detail || !strstr(detail, rows[i].why))
+			fail_msg("%s: %s", rows[i].scope, detail ? detail : "-");
+		json_decref(o);
+	}
+}
+
 static void has_token(enum role role, const char *scope, char bearer[API_TOKEN_SIZE])
 {
 	json_t *o = makes(role, scope, 0, "");
@@ -811,6 +865,8 @@ int main(int argc, char **argv)
 		HUB_TEST(each_verb_by_each_role),
 		HUB_TEST(a_site_had_other_groups_before),
 		HUB_TEST(no_other_site_is_seen),
+		HUB_TEST(no_token_is_worth_nothing),
+		HUB_TEST(documents_of_his_own_sites),
 		HUB_TEST(paths_of_others_are_left_out),
 		HUB_TEST(what_happened_to_others_is_left_out),
 		HUB_TEST(a_timeline_is_of_what_may_be_seen),

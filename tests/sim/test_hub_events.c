@@ -11,6 +11,7 @@
 
 struct search {
 	const char *reason;
+	const char *site; /* NULL: of any, or of none */
 	struct bus_event found;
 	unsigned int count;
 };
@@ -19,22 +20,27 @@ static void look_at(void *context, const struct bus_event *e)
 {
 	struct search *s = context;
 
-	if (strcmp(e->reason, s->reason) != 0)
+	if (strcmp(e->reason, s->reason) != 0 || (s->site && strcmp(e->site, s->site) != 0))
 		return;
 	s->found = *e;
 	s->count++;
 }
 
-/* The last event with that reason. */
-static struct bus_event told(const char *reason)
+/* The last event with that reason, of that site. */
+static struct bus_event told_of(const char *reason, const char *site)
 {
-	struct search s = {.reason = reason};
+	struct search s = {.reason = reason, .site = site};
 
 	bus_each(eventlog_bus(world.hub->events), look_at, &s);
 	if (!s.count)
 		fail_msg("no event says %s", reason);
 	assert_true(s.found.number && s.found.wall_ns);
 	return s.found;
+}
+
+static struct bus_event told(const char *reason)
+{
+	return told_of(reason, NULL);
 }
 
 static unsigned int told_times(const char *reason)
@@ -158,6 +164,25 @@ static void a_configuration_comes_into_force(void **state)
 	/* Nothing new is nothing that has happened. */
 	world_apply();
 	assert_int_equal(told_times("CONFIG_APPLIED"), 1);
+}
+
+/* Who looks at one site sees what has become of it. */
+static void a_site_s_own_configuration(void **state)
+{
+	struct bus_event e;
+
+	(void)state;
+	world_configure("", WORLD_SITE("one", "1", "    rate: 45M\n") WORLD_SITE("three", "3", ""));
+	world_apply();
+	assert_true(world.applied.ok);
+	world_wait(LEAVE_MS + 50);
+	e = told_of("CONFIG_APPLIED", "one");
+	assert_string_equal(e.detail, "revision 2: rate 45M (was 100M); test");
+	assert_int_equal(e.tunnel, -1);
+	e = told_of("CONFIG_APPLIED", "two");
+	assert_string_equal(e.detail, "revision 2: removed; test");
+	e = told_of("CONFIG_APPLIED", "three");
+	assert_string_equal(e.detail, "revision 2: added; test");
 }
 
 static void operators_do_something_and_are_refused(void **state)
@@ -410,6 +435,7 @@ int main(int argc, char **argv)
 		TEST(a_child_ends),
 		TEST(an_endpoint_is_lost),
 		TEST(a_configuration_comes_into_force),
+		TEST(a_site_s_own_configuration),
 		TEST(operators_do_something_and_are_refused),
 		TEST(refused_askers_are_told_by_their_own_measure),
 		TEST(strangers_leave_the_site_its_share),

@@ -277,6 +277,21 @@ static void keys_and_tokens_are_not_for_tcp(void **state)
 	assert_int_equal(n, 6);
 }
 
+/* Who has the role hears what is in the way, which is not the role. */
+static void what_bounds_it_is_said(void **state)
+{
+	const struct imsg_api_request r = {.verb = API_APPLY, .tunnel = -1};
+
+	(void)state;
+	shows(NULL);
+	is_told(with_token(r, ROLE_ADMIN), 403,
+		"over TCP: it needs the role admin, and api_role permits no more than viewer "
+		"there");
+	shows("CN=north");
+	is_told((struct imsg_api_request){.verb = API_REKEY, .tunnel = -1, .site = "one"}, 403,
+		"over TCP: it needs the role operator, and api_role permits no more than viewer");
+}
+
 /* An admin over TCP leaves nobody a way in that `api_role` does not bound. */
 static void who_may_what_is_not_said_over_tcp(void **state)
 {
@@ -492,6 +507,7 @@ int main(int argc, char **argv)
 		AS(admin, nobody_sees_anything_who_does_not_sign_in),
 		AS(viewer, what_a_stranger_names_is_not_told),
 		AS(viewer, the_cap_bounds_what_is_claimed),
+		AS(viewer, what_bounds_it_is_said),
 		AS(admin, within_the_cap_each_has_its_role),
 		AS(admin, keys_and_tokens_are_not_for_tcp),
 		AS(admin, who_may_what_is_not_said_over_tcp),

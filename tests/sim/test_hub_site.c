@@ -119,7 +119,8 @@ static void nor_do_sites_come_or_go(void **state)
 
 	(void)state;
 	done(CREATE, "two", NULL);
-	gone.confirm_s = set.confirm_s = 1;
+	gone.confirm_s = 1;
+	set.confirm_s = 2;
 	done(gone, "two", NULL);
 	assert_null(content("sites/two.yaml"));
 	world_until(world_site("two") && !world.hub->applying);
@@ -161,6 +162,40 @@ static void back_is_tried_first(void **state)
 	strcpy(r.allow, "tunnel");
 	done(r, "", NULL);
 	assert_null(world_site("two"));
+}
+
+/* What everybody who may see a site can read is not to have the key of one. */
+static void no_secret_stands_in_a_document(void **state)
+{
+	struct imsg_api_request tried = SET;
+	char text[1024];
+	uint64_t number;
+
+	(void)state;
+	done(CREATE, "two", NULL);
+	number = revision_number(world.hub);
+	refused(SET, "two", "{\"labels.key\": \"correcthorsebattery\"}", "invalid-configuration",
+		"it has the text of the secret file:");
+	tried.dry_run = true;
+	refused(tried, "two", "{\"labels.key\": \"correcthorsebattery\"}", "invalid-configuration",
+		"it has the text of the secret file:");
+	assert_null(strstr(content("sites/two.yaml"), "correcthorse"));
+	snprintf(text, sizeof(text), "# correcthorsebattery\n%.900s", content("sites/two.yaml"));
+	world_write("sites/two.yaml", text);
+	world_apply();
+	assert_false(world.applied.ok);
+	assert_non_null(strstr(world.applied.summary, "sites/two.yaml:1: it has the text of the"));
+	assert_null(strstr(world.applied.summary, "correcthorse"));
+	assert_int_equal(revision_number(world.hub), number);
+}
+
+/* History says what was changed, and its values say nothing. */
+static void history_names_the_keys(void **state)
+{
+	(void)state;
+	done(CREATE, "two", NULL);
+	done(SET, "two", "{\"rate\": \"45M\", \"labels.region\": \"west\"}");
+	assert_string_equal(revision_why(world.hub), "site-set two: rate labels.region");
 }
 
 static void one_key_of_a_person_s_file(void **state)
@@ -592,6 +627,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(from_nothing),
 		TEST(no_thread_for_the_file),
+		TEST(history_names_the_keys),
+		TEST(no_secret_stands_in_a_document),
 		TEST(not_confirmed_it_goes_back),
 		TEST(nor_do_sites_come_or_go),
 		TEST(back_is_tried_first),

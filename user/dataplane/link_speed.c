@@ -18,7 +18,8 @@ uint64_t link_speed_bps(const char *name)
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	if (fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request))
-		megabits = ethtool_cmd_speed(&settings);
+		/* What ethtool_cmd_speed() does to a signed number: a speed that is not known is too large for that. */
+		megabits = (uint32_t)settings.speed_hi << 16 | settings.speed;
 	if (fd >= 0)
 		close(fd);
 	return megabits == (uint32_t)SPEED_UNKNOWN ? 0 : (uint64_t)megabits * 1000000;

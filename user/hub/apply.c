@@ -62,17 +62,18 @@ static enum problem prepare(struct hub *h, struct apply_pending *p, char summary
 	if (!secrets_check(p->config, old, p->only_some, summary) ||
 		!prepare_certificates(h, p, summary))
 		return PROBLEM_INVALID;
-	if (!p->only_tried)
-		secrets_exposed(
-			p->config, p->documents, p->only_some ? revision_documents(h) : NULL);
+	/* Of what was in force before everybody could read it already. */
+	if (p->in_any_case || p->back_to)
+		secrets_exposed(p->config, p->documents, NULL);
+	else if (!secrets_stay_hidden(
+			 p->config, p->documents, revision_documents(h), p->only_some, summary))
+		return PROBLEM_INVALID;
 	if (p->next_start)
 		return PROBLEM_NONE;
 	if (!p->only_tried)
-		apply_count(h, p->config,
-			p->only_some                           ? PLAN_OF_SOME
-			: p->takes_secrets && !p->secrets_wait ? PLAN_OF_FILES
-							       : PLAN_OF_ALL,
-			&p->count);
+		apply_count(p, p->only_some                           ? PLAN_OF_SOME
+			       : p->takes_secrets && !p->secrets_wait ? PLAN_OF_FILES
+								      : PLAN_OF_ALL);
 	p->live = hub_live_prepare(h, &p->config->concentrator,
 		p->in_any_case  ? LIVE_IN_ANY_CASE
 		: p->only_tried ? LIVE_TRIED

@@ -144,6 +144,7 @@ static struct apply_pending *go_on_without(struct apply_pending *p)
 	p->config = NULL;
 	p->certificates = NULL;
 	p->live = NULL;
+	p->plan = NULL;
 	p->warnings = NULL;
 	p->more = NULL;
 	own->hub->applying = own;

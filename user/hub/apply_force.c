@@ -126,6 +126,7 @@ void apply_pending_free(struct apply_pending *p)
 	documents_free(p->seen);
 	certificates_free(p->certificates);
 	live_free(p->live);
+	plan_free(p->plan);
 	json_decref(p->info);
 	json_decref(p->settled);
 	json_decref(p->writes);
@@ -273,6 +274,8 @@ static void commit(struct hub *h, struct apply_pending *own)
 		log_error("log_directory %s: %s; events of tunnels are in no file",
 			c->concentrator.log_directory, strerror(errno));
 	hub_live_change(h, &old->concentrator, own->live);
+	if (is_new)
+		apply_tell_sites(h, own, true);
 	apply_sites(h, c,
 		!own->only_some ? SETTLE_ALL
 		: certificates  ? SETTLE_CERTIFICATES
@@ -288,8 +291,10 @@ static void commit(struct hub *h, struct apply_pending *own)
 	config_free(old);
 	summarize(h, own, &n, summary);
 	log_info("configuration applied: %s", summary);
-	if (is_new)
+	if (is_new) {
 		publish_applied(h, own, summary);
+		apply_tell_sites(h, own, false);
+	}
 	config_doubts(c, hub_log_doubt, NULL);
 	if (own->restored[0])
 		log_warn("%s", own->restored);

@@ -31,6 +31,7 @@ struct apply_pending {
 	const char *secrets_wait; /* why they do all the same; NULL: they do not */
 	bool asked;               /* over the control socket */
 	bool only_tried;
+	struct plan *plan; /* NULL: nothing changes now */
 	struct apply_count count;
 	uint64_t
 		instead_of; /* one that waited for the next start and does so no more; 0: of none */
@@ -62,9 +63,11 @@ struct apply_pending {
  */
 void apply_hear(void *own_pending, const char *text);
 
-/* apply_count.c. Before anything changes; see hub_plan() for `order`. */
-void apply_count(
-	struct hub *h, const struct config *c, enum plan_order order, struct apply_count *n);
+/* apply_count.c. Before anything changes: p->plan and p->count; see hub_plan() for `order`. */
+void apply_count(struct apply_pending *p, enum plan_order order);
+
+/* An event of each site that is changed; of those that are `gone` before they are. */
+void apply_tell_sites(struct hub *h, const struct apply_pending *p, bool gone);
 
 /* Nothing more is heard, and the answer is given; files that were made for it go if there is a problem. */
 void apply_answer(struct apply_pending *p, enum problem problem, const char *summary);

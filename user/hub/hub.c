@@ -318,6 +318,7 @@ void hub_begin(struct hub *h, bool verbose)
 	confirm_watch(h);
 	sweep(h);
 	revision_begin(h);
+	revision_files_begin(h);
 	access_look_up(h, &h->config->concentrator.access);
 	admin_load(h);
 	secret_reads_tell(hub_audit_read, h);

@@ -384,8 +384,6 @@ void revision_begin(struct hub *h)
 		if (json_object_get(h->revision->info, "confirm_by_s"))
 			h->revision->before = revision_get(h, revision_before(h), why);
 	}
-	revision_write_what_is_left(h);
-	revision_tell_pending(h);
 }
 
 const char *revision_directory(const struct hub *h)

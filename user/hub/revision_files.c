@@ -52,7 +52,7 @@ json_t *revision_wrote(const struct hub *h)
 	return names ? names : json_array();
 }
 
-void revision_tell_pending(const struct hub *h)
+static void tell_pending(const struct hub *h)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct documents *files = documents_load(revision_path(h), false, error);
@@ -104,7 +104,7 @@ json_t *revision_unwritten(const struct hub *h)
 }
 
 /* A file that a command was about to write when hub ended: it is what it was before, and no edit of a person. */
-void revision_write_what_is_left(struct hub *h)
+static void write_what_is_left(struct hub *h)
 {
 	const json_t *writes = json_object_get(revision_json(h), "writes"), *name;
 	char error[CONFIG_ERROR_SIZE] = "", file[DOCUMENT_FILE_SIZE];
@@ -124,6 +124,12 @@ void revision_write_what_is_left(struct hub *h)
 		log_warn("%s", error);
 	json_decref(left);
 	documents_free(before);
+}
+
+void revision_files_begin(struct hub *h)
+{
+	write_what_is_left(h);
+	tell_pending(h);
 }
 
 static void add_name(

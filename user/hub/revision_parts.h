@@ -28,11 +28,4 @@ static inline const char *text_in(const json_t *info, const char *key)
 struct hub;
 json_t *revision_json(const struct hub *h);
 
-/*
- * revision_files.c, for a start. A file that was about to be written when hub ended, and that nobody has edited since then,
- * is written. Then whoever reads the log hears which files have edits.
- */
-void revision_write_what_is_left(struct hub *h);
-void revision_tell_pending(const struct hub *h);
-
 #endif

@@ -73,6 +73,8 @@ bool hub_audit_begin(
  * With `refusal` that it was not, and why. */
 uint64_t hub_audit_secret(struct hub *h, const struct asker *who, const char *verb,
 	const char *name, const char *refusal);
+/* Which keys a request sets, without their values, or of which sites: as many as there is room for. */
+void hub_audit_keys(const struct imsg_api_request *request, char *keys, size_t size);
 /* That a token was wrong. False with errno: it could not be written down. */
 bool hub_audit_wrong_token(
 	struct hub *h, const struct imsg_api_request *request, const struct asker *who);

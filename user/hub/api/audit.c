@@ -81,20 +81,26 @@ static uint64_t note(struct hub_audit *a, json_t *own_entry)
 	return number;
 }
 
-/* Which keys are set, without their values, or of which sites: as many as a line of the log takes. */
-static json_t *keys_json(const struct imsg_api_request *r)
+void hub_audit_keys(const struct imsg_api_request *r, char *keys, size_t size)
 {
 	const char *at = (const char *)(r + 1), *end = at + r->rows;
-	char keys[DETAIL_MAX] = "";
 	bool many = false;
 	struct row row;
 
-	for (size_t n = 0; n < sizeof(keys) && rows_next(&at, end, &row);) {
+	keys[0] = '\0';
+	for (size_t n = 0; n < size && rows_next(&at, end, &row);) {
 		many = many || row.kind == ROW_SITE;
 		if (!many || row.kind == ROW_SITE)
-			n += (size_t)snprintf(keys + n, sizeof(keys) - n, "%s%s", n ? " " : "",
+			n += (size_t)snprintf(keys + n, size - n, "%s%s", n ? " " : "",
 				many ? row.text : row.path);
 	}
+}
+
+static json_t *keys_json(const struct imsg_api_request *r)
+{
+	char keys[DETAIL_MAX];
+
+	hub_audit_keys(r, keys, sizeof(keys));
 	return json_string(keys);
 }
 

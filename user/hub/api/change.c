@@ -10,6 +10,7 @@
 #include "hub/revision.h"
 #include "hub/secret/psk_new.h"
 #include "ipc/rows.h"
+#include "ipc/verbs.h"
 #include "plan/plan.h"
 #include "store/edit.h"
 #include "store/made.h"
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define ALLOWED_USUALLY "rekey"
+#define WHY_SIZE        256
 
 bool change_refuse(struct document_change *c, enum problem problem, const char *format, ...)
 {
@@ -307,8 +309,20 @@ static bool may_go_on(struct document_change *c)
 	return !c->refusal;
 }
 
+/* "site-set store-1: rate labels.region" */
+static const char *with_keys(const struct document_change *c, const char *why, char text[WHY_SIZE])
+{
+	char keys[WHY_SIZE / 2] = "";
+
+	if (c->r->rows && !(verbs[c->r->verb].options & VERB_SITES))
+		hub_audit_keys(c->r, keys, sizeof(keys));
+	snprintf(text, WHY_SIZE, "%.*s%s%s", WHY_SIZE / 2 - 4, why, keys[0] ? ": " : "", keys);
+	return text;
+}
+
 void change_order(struct document_change *c, const char *why)
 {
+	char text[WHY_SIZE];
 	json_t *who;
 
 	documents_stand(c->candidate, revision_path(c->h));
@@ -321,7 +335,7 @@ void change_order(struct document_change *c, const char *why)
 				.more = json_incref(c->more),
 				.confirm_s = c->r->confirm_s,
 				.who = who,
-				.why = why,
+				.why = with_keys(c, why, text),
 				.done = on_changed,
 				.of = c->r->id});
 	c->candidate = NULL;

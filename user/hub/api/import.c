@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many sites at once: created and changed in one revision, or none of them; and all of them told, as that takes them. */
+#include "hub/api/access.h"
 #include "hub/api/site_change.h"
 
 #include "config/values.h"
@@ -341,6 +342,8 @@ json_t *site_export(struct hub *h, struct site *site, const struct imsg_api_requ
 		const char *name = h->config->sites[i].name;
 		const struct document *own = documents_find(revision_documents(h), name);
 
+		if (!site_find(access_seen(h), name))
+			continue;
 		tree = own ? tree_read(own->text, own->len)
 			   : json_deep_copy(
 				     json_object_get(json_object_get(in_main, name), "tree"));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "ipc/problem.h"
 #include "ipc/verbs.h"
+#include "plan/failure.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,14 +29,35 @@ __attribute__((format(printf, 2, 3))) static json_t *refuse(
 	return problem_json(problem, text);
 }
 
+/* What the row says; but an outage of one site, or of one of its tunnels, is that site's, which `site` is then. */
+static enum verb_reach reach_of(const struct imsg_api_request *r, char site[SITE_NAME_SIZE])
+{
+	struct failure what;
+
+	memcpy(site, r->site, SITE_NAME_SIZE);
+	if (r->verb != API_PLAN || !r->fail[0] || !failure_read(r->fail, &what) ||
+		(what.kind != FAILURE_SITE && what.kind != FAILURE_TUNNEL))
+		return verbs[r->verb].reach;
+	memcpy(site, what.site, SITE_NAME_SIZE);
+	return REACH_SITES;
+}
+
 /* `group` "": of the whole hub. */
-static json_t *needs(const struct verb_row *row, const char *group)
+static json_t *needs(const struct verb_row *row, enum verb_reach reach, const struct asker *asker,
+	const char *group)
 {
 	const char *role = role_names[role_least(row->may)];
 
-	if (!row->may || row->reach == REACH_NOTHING)
+	if (!row->may || reach == REACH_NOTHING)
 		return refuse(PROBLEM_FORBIDDEN, "nobody may do that");
-	if (row->reach == REACH_HUB)
+	/* Whatever was granted. */
+	if (asker->remote && !grant_covers(&asker->cap, row->may, ""))
+		return refuse(PROBLEM_FORBIDDEN,
+			"you may not do that over TCP: it needs the role %s, and api_role permits "
+			"no "
+			"more than %s there",
+			role, role_names[asker->cap.role]);
+	if (reach == REACH_HUB)
 		return refuse(PROBLEM_FORBIDDEN,
 			"you may not do that: it is about the whole hub, and needs the role %s "
 			"without a scope",
@@ -112,19 +134,17 @@ static json_t *judge_remote(const struct asker *asker, const struct verb_row *ro
 }
 
 /* What cannot be seen is not there. */
-static json_t *judge_site(struct hub *h, const struct imsg_api_request *r,
-	const struct asker *asker, struct site **site)
+static json_t *judge_site(struct hub *h, const struct verb_row *row, enum verb_reach reach,
+	const char *name, const struct asker *asker, struct site **site)
 {
-	const struct verb_row *row = &verbs[r->verb];
-
-	*site = site_find(access_seen(h), r->site);
+	*site = site_find(access_seen(h), name);
 	/* What has no site yet is about the whole hub. */
-	if (!*site && row->object == OBJECT_NEW_SITE && row->reach == REACH_HUB)
+	if (!*site && row->object == OBJECT_NEW_SITE && reach == REACH_HUB)
 		return NULL;
 	if (!*site)
-		return refuse(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", r->site);
-	if (row->reach == REACH_SITES && !asker_may(asker, row->may, (*site)->conf.group))
-		return needs(row, (*site)->conf.group);
+		return refuse(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", name);
+	if (reach == REACH_SITES && !asker_may(asker, row->may, (*site)->conf.group))
+		return needs(row, reach, asker, (*site)->conf.group);
 	return NULL;
 }
 
@@ -132,6 +152,8 @@ static json_t *judge(
 	struct hub *h, const struct imsg_api_request *r, struct asker *asker, struct site **site)
 {
 	const struct verb_row *row = &verbs[r->verb];
+	char name[SITE_NAME_SIZE];
+	enum verb_reach reach = reach_of(r, name);
 	json_t *refusal = identify(h, r, asker);
 
 	if (!refusal)
@@ -139,11 +161,11 @@ static json_t *judge(
 	if (refusal)
 		return refusal;
 	access_begin(h, asker);
-	if (!row->may || row->reach == REACH_NOTHING ||
-		(row->reach == REACH_HUB ? !asker_may(asker, row->may, "")
-					 : !asker_may_somewhere(asker, row->may)))
-		return needs(row, "");
-	return r->site[0] ? judge_site(h, r, asker, site) : NULL;
+	if (!row->may || reach == REACH_NOTHING ||
+		(reach == REACH_HUB ? !asker_may(asker, row->may, "")
+				    : !asker_may_somewhere(asker, row->may)))
+		return needs(row, reach, asker, "");
+	return name[0] ? judge_site(h, row, reach, name, asker, site) : NULL;
 }
 
 json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site **site)

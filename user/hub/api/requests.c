@@ -184,13 +184,13 @@ static json_t *failure(struct hub *h, const struct imsg_api_request *r)
 					: "fail: hub, endpoint:0, site:NAME or tunnel:NAME/0 is "
 					  "expected");
 	hub_look_at_speeds(h);
-	effect = failure_of(&h->model, &what);
+	effect = failure_of(access_seen(h), &what);
 	if (!effect)
 		return refused(what.kind == FAILURE_SITE     ? PROBLEM_NO_SUCH_SITE
 			       : what.kind == FAILURE_TUNNEL ? PROBLEM_NO_SUCH_TUNNEL
 							     : PROBLEM_BAD_REQUEST,
 			"fail: there is no %s", r->fail);
-	document = view_failure(&h->model, effect);
+	document = view_failure(access_seen(h), effect);
 	free(effect);
 	return document;
 }

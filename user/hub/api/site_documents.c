@@ -2,6 +2,7 @@
 /* Where documents of sites are, and what they say. */
 #include "hub/api/site_change.h"
 
+#include "hub/api/access.h"
 #include "hub/api/api.h"
 #include "hub/api/site_files.h"
 #include "hub/apply.h"
@@ -65,10 +66,10 @@ static struct document_view place_of(const struct hub *h, const struct documents
 	return v;
 }
 
-/* Names of sites that are about to come. */
-static json_t *coming(const struct hub *h)
+/* Names of sites that are about to come. Who may not see all of them sees those that are there. */
+static json_t *coming(const struct hub *h, bool all)
 {
-	const struct config *next = hub_apply_next(h);
+	const struct config *next = all ? hub_apply_next(h) : NULL;
 	json_t *names = json_array();
 
 	for (uint32_t i = 0; next && i < next->site_count; i++) {
@@ -83,22 +84,27 @@ json_t *site_list(struct hub *h, struct site *site, const struct imsg_api_reques
 	char error[CONFIG_ERROR_SIZE], (*paths)[PATH_MAX];
 	struct documents *files = documents_load(revision_path(h), false, error);
 	struct document_view *list;
-	uint32_t count = h->config->site_count;
 	json_t *document, *lines = lines_in_main(h);
 	const struct config *next = hub_apply_next(h);
+	const struct model *seen = access_seen(h);
+	bool all = seen == &h->model;
+	uint32_t count = 0;
 
 	(void)site, (void)r;
-	list = calloc(count + 1, sizeof(*list));
-	paths = calloc(count + 1, sizeof(*paths));
+	list = calloc(h->config->site_count + 1, sizeof(*list));
+	paths = calloc(h->config->site_count + 1, sizeof(*paths));
 	if (!list || !paths)
 		abort();
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < h->config->site_count; i++) {
 		const char *name = h->config->sites[i].name;
 
-		list[i] = place_of(h, files, lines, name, paths[i]);
-		list[i].deleting = next && !config_site(next, name);
+		if (!site_find(seen, name))
+			continue;
+		list[count] = place_of(h, files, lines, name, paths[count]);
+		list[count++].deleting = next && !config_site(next, name);
 	}
-	document = view_site_list(&h->model, list, count, coming(h), revision_gone(h));
+	document = view_site_list(
+		seen, list, count, coming(h, all), all ? revision_gone(h) : json_object());
 	json_decref(lines);
 	free(list);
 	free(paths);

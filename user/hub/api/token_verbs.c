@@ -41,6 +41,27 @@ static json_t *refuse_broken(struct hub *h)
 		     : NULL;
 }
 
+/* Why a token would be worth less than it says; NULL: it is worth that. */
+static json_t *refuse_worthless(const struct hub *h, const struct grant *g)
+{
+	char text[PROBLEM_TEXT_SIZE];
+	bool any = false;
+
+	if (!g->scope[0])
+		return NULL;
+	if (g->role == ROLE_SECRET_READER)
+		return problem_json(PROBLEM_BAD_REQUEST,
+			"secrets are of the whole hub: secret-reader with a scope may read none, "
+			"and is no more than viewer");
+	for (uint32_t i = 0; i < h->config->site_count; i++)
+		any |= !strcmp(h->config->sites[i].group, g->scope);
+	if (any)
+		return NULL;
+	snprintf(text, sizeof(text),
+		"no site has the group '%s': whoever has the token could see nothing", g->scope);
+	return problem_json(PROBLEM_BAD_REQUEST, text);
+}
+
 json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	const struct asker *asker = access_asker(h);
@@ -56,6 +77,9 @@ json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api
 		return problem_json(PROBLEM_BAD_REQUEST, "a token lasts for 1 to 366 days");
 	if (!asker_has(asker, &grant))
 		return problem_json(PROBLEM_FORBIDDEN, "a token cannot do what you may not");
+	answer = refuse_worthless(h, &grant);
+	if (answer)
+		return answer;
 	if (asker->by_token && until > asker->token.until_s)
 		return problem_json(PROBLEM_FORBIDDEN,
 			"a token that is made by a token cannot last longer than that one");

@@ -15,6 +15,8 @@
 
 struct search {
 	const struct documents *in, *was;
+	const struct documents *in_force; /* what has it already is warned of; NULL: all is */
+	char *error;                      /* of the first one that is refused; "": none is */
 	size_t count, size;
 	char (*refs)[CONFIG_SECRET_REF_SIZE]; /* that were looked for */
 };
@@ -58,6 +60,25 @@ static unsigned int line_of(const struct document *d, const char *at)
 	return line;
 }
 
+static const char *find(const struct document *d, const uint8_t *bytes, size_t len)
+{
+	return d ? memmem(d->text, d->len, bytes, len) : NULL;
+}
+
+static void tell(
+	struct search *s, const struct document *d, const char *at, const char *ref, bool had)
+{
+	if (!s->in_force || had)
+		log_warn("%s:%u: it has the secret %s in it, for everybody to read: take it "
+			 "out, and use another secret",
+			d->path, line_of(d, at), ref);
+	else if (!s->error[0])
+		snprintf(s->error, CONFIG_ERROR_SIZE,
+			"%s:%u: it has the text of the secret %s in it, which everybody could read "
+			"then, in kept revisions as well",
+			d->path, line_of(d, at), ref);
+}
+
 static void look_for(struct search *s, const char *ref)
 {
 	uint8_t bytes[SECRET_FILE_MAX];
@@ -70,14 +91,12 @@ static void look_for(struct search *s, const char *ref)
 	for (size_t i = 0; len >= 8 && i < s->in->count; i++) {
 		const struct document *d = &s->in->list[i];
 		const struct document *was = s->was ? documents_find(s->was, d->site) : NULL;
-		const char *at =
-			was && document_equal(was, d) ? NULL : memmem(d->text, d->len, bytes, len);
+		const char *at = was && document_equal(was, d) ? NULL : find(d, bytes, len);
 
 		if (at)
-			log_warn(
-				"%s:%u: it has the secret %s in it, for everybody to read: take it "
-				"out, and use another secret",
-				d->path, line_of(d, at), ref);
+			tell(s, d, at, ref,
+				s->in_force &&
+					find(documents_find(s->in_force, d->site), bytes, len));
 	}
 	secret_wipe(bytes, sizeof(bytes));
 }
@@ -91,19 +110,34 @@ static void look_for_sealed(void *context, const char *name, int64_t set_s)
 	look_for(context, ref);
 }
 
+static void look_for_all(struct search *s, const struct config *c)
+{
+	for (uint32_t i = 0; i < c->site_count; i++) {
+		look_for(s, c->sites[i].bgp_password);
+		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
+			look_for(s, c->sites[i].tunnels[t].psk);
+			look_for(s, c->sites[i].tunnels[t].psk_previous);
+			look_for(s, c->sites[i].tunnels[t].ppk);
+		}
+	}
+	(void)vault_each(look_for_sealed, s);
+	free(s->refs);
+}
+
 void secrets_exposed(
 	const struct config *c, const struct documents *in, const struct documents *was)
 {
-	struct search s = {.in = in, .was = was};
+	look_for_all(&(struct search){.in = in, .was = was}, c);
+}
 
-	for (uint32_t i = 0; i < c->site_count; i++) {
-		look_for(&s, c->sites[i].bgp_password);
-		for (unsigned int t = 0; t < TUNNELS_PER_SITE; t++) {
-			look_for(&s, c->sites[i].tunnels[t].psk);
-			look_for(&s, c->sites[i].tunnels[t].psk_previous);
-			look_for(&s, c->sites[i].tunnels[t].ppk);
-		}
-	}
-	(void)vault_each(look_for_sealed, &s);
-	free(s.refs);
+bool secrets_stay_hidden(const struct config *c, const struct documents *in,
+	const struct documents *in_force, bool only_changed, char error[CONFIG_ERROR_SIZE])
+{
+	error[0] = '\0';
+	look_for_all(&(struct search){.in = in,
+			     .was = only_changed ? in_force : NULL,
+			     .in_force = in_force,
+			     .error = error},
+		c);
+	return !error[0];
 }

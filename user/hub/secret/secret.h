@@ -45,6 +45,13 @@ bool secrets_check(const struct config *c, const struct config *in_force, bool o
 void secrets_exposed(
 	const struct config *c, const struct documents *in, const struct documents *was);
 
+/*
+ * The same of what is about to be in force. False with a line: a document that is in force has no such text yet, and would
+ * have one. `only_changed`: the others are not looked at.
+ */
+bool secrets_stay_hidden(const struct config *c, const struct documents *in,
+	const struct documents *in_force, bool only_changed, char error[CONFIG_ERROR_SIZE]);
+
 /* site_secrets.c: whether ike may be told of the tunnel; if not, it is as soon as its files can be read. */
 bool hub_tunnel_secrets(struct hub *h, const struct site *site, unsigned int t);
 /* Whether they can be read; if not, a sentence. */
