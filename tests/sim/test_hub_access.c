@@ -156,6 +156,28 @@ static void each_verb_by_each_role(void **state)
 
 /* ---- what is of others ---- */
 
+/* Whether any text of a document has that part. */
+static bool has(const char *text, const char *part)
+{
+	return text && strstr(text, part);
+}
+
+/* A sum of some sites is not told as that of all. */
+static void sums_of_all_are_for_who_may_see_all(void **state)
+{
+	char *text;
+
+	(void)state;
+	is_of("tty");
+	text = asks(request_of(API_METRICS));
+	assert_true(has(text, "sluice_site_state{") && !has(text, "sluice_concentrator_"));
+	free(text);
+	is_root();
+	text = asks(request_of(API_METRICS));
+	assert_true(has(text, "sluice_concentrator_bandwidth_bps{"));
+	free(text);
+}
+
 /* Watch is asked for what a site had in its group, unless all is for whoever asks. */
 static void a_site_had_other_groups_before(void **state)
 {
@@ -179,12 +201,6 @@ static void a_site_had_other_groups_before(void **state)
 	assert_non_null(q);
 	assert_false(q->of_group);
 	assert_int_equal(q->sites, 3);
-}
-
-/* Whether any text of a document has that part. */
-static bool has(const char *text, const char *part)
-{
-	return text && strstr(text, part);
 }
 
 static void all_sites_are_down_says_watch(void)
@@ -864,6 +880,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		HUB_TEST(each_verb_by_each_role),
 		HUB_TEST(a_site_had_other_groups_before),
+		HUB_TEST(sums_of_all_are_for_who_may_see_all),
 		HUB_TEST(no_other_site_is_seen),
 		HUB_TEST(no_token_is_worth_nothing),
 		HUB_TEST(documents_of_his_own_sites),

@@ -498,6 +498,7 @@ static void golden_begin(void)
 	golden.hub.config = &golden.config;
 	golden.hub.model.config = &golden.config;
 	golden.hub.model.started_ns = NOW - 3725 * CLOCK_SECOND;
+	golden.hub.model.started_wall_ns = clock_wall() - 3725 * CLOCK_SECOND;
 	golden.hub.events = eventlog_new();
 	hub_children_init(&golden.hub, false);
 	configure();

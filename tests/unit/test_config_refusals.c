@@ -168,6 +168,10 @@ static const struct refusal refusals[] = {
 	{HUB "  networks: [127.0.0.0/8]\n", "127.0.0.0/8 is loopback, nothing is routed there"},
 	{HUB "  networks: ['fe80::/10']\n", "fe80::/10 is link-local"},
 	{ROUTING("prefixes: [224.0.0.0/4]"), "224.0.0.0/4 is multicast"},
+	{"concentrator:\n  name: h\n  endpoints: [ { device: 'a\"b', addresses: [10.0.0.1] } ]\n",
+		"is not a device name"},
+	{"concentrator:\n  name: h\n  endpoints: [ { device: 'a\\b', addresses: [10.0.0.1] } ]\n",
+		"is not a device name"},
 	{"concentrator:\n  name: h\n  endpoints: [ { device: a, addresses: ['::1'] } ]\n",
 		"t:3: concentrator.endpoints: ::1 is loopback"},
 	{HUB "sites:\n"

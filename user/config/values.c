@@ -54,7 +54,7 @@ bool read_device(struct walk *w, const yaml_node_t *node, void *to)
 
 	if (!text)
 		return false;
-	if (!text[0] || strlen(text) >= CONFIG_DEVICE_SIZE || strpbrk(text, "/ \t"))
+	if (!text[0] || strlen(text) >= CONFIG_DEVICE_SIZE || strpbrk(text, "/ \t\"\\"))
 		return walk_fail(w, node, "'%.40s' is not a device name", text);
 	strcpy(to, text);
 	return true;

@@ -379,6 +379,7 @@ struct hub *hub_new(const char *revisions, const char *config_path, struct revis
 	h->model.config = start->config;
 	h->model.routes = fib_table(h->fib);
 	h->model.started_ns = clock_now();
+	h->model.started_wall_ns = clock_wall();
 	return h;
 }
 

@@ -204,6 +204,7 @@ void process_watch(struct process *p, uint64_t now)
 	case WATCHDOG_HUNG:
 		log_error("%s, pid %d, %s for %u s: it is ended", name, (int)p->pid, what,
 			p->watchdog.silent);
+		p->hangs++;
 		kill(p->pid, SIGKILL);
 		break;
 	}

@@ -39,8 +39,8 @@ struct process {
 	bool asked; /* to end, so that it starts again */
 	int status; /* of waitpid(2), when it ended last */
 	uint64_t started_ns;
-	unsigned int restarts;
-	unsigned int quick_ends; /* in a row */
+	unsigned int restarts, hangs; /* hangs: how often it was ended because it did not answer */
+	unsigned int quick_ends;      /* in a row */
 	imsg_handler *on_message;
 	/* Sends the initial state up to IMSG_START. Called for each start. */
 	void (*on_start)(void *context, struct process *p);

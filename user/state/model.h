@@ -49,7 +49,7 @@ struct model_process {
 	const char *name;    /* NULL: none */
 	const char *trouble; /* what it had; NULL: none */
 	int pid;             /* 0: it is not there */
-	unsigned int restarts, silent_s;
+	unsigned int restarts, hangs, silent_s;
 	uint64_t uptime_s, rss_kb;
 };
 
@@ -78,7 +78,7 @@ struct model {
 	struct endpoint endpoints[CONFIG_ENDPOINTS][CONFIG_ADDRESSES_MAX];
 	struct unknown_list unknown;
 	struct alarm_table alarms;
-	uint64_t started_ns;
+	uint64_t started_ns, started_wall_ns;
 	uint64_t sampled_ns[2]; /* when the counters were read last, and before that */
 	uint64_t
 		events_lost; /* of tunnels, that could not be written into a file, since the start */

@@ -37,6 +37,11 @@ static uint64_t process_restarts(const struct model_process *p)
 	return p->restarts;
 }
 
+static uint64_t process_hangs(const struct model_process *p)
+{
+	return p->hangs;
+}
+
 static uint64_t process_memory(const struct model_process *p)
 {
 	return p->rss_kb * 1024;
@@ -55,6 +60,9 @@ static void write_processes(FILE *f, const struct model *m)
 		{"sluice_process_restarts_total", "counter",
 			"How often hub has started it again since hub itself has begun.",
 			process_restarts, false},
+		{"sluice_process_hangs_total", "counter",
+			"How often hub has ended it because it did not answer.", process_hangs,
+			false},
 		{"sluice_process_resident_memory_bytes", "gauge", "Memory that it has.",
 			process_memory, true},
 	};
@@ -72,15 +80,47 @@ static void write_processes(FILE *f, const struct model *m)
 
 void view_metrics_common(FILE *f, const struct model *m)
 {
-	static const char bandwidth[] = "sluice_concentrator_bandwidth_bps";
-	static const char *const directions[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
-
-	head(f, bandwidth, "gauge", "Bits a second delivered to or from all sites together.");
-	for (int d = 0; d < SLUICE_DIRECTIONS; d++)
-		fprintf(f, "%s{concentrator=\"%s\",direction=\"%s\"} %" PRIu64 "\n", bandwidth,
-			m->config->concentrator.name, directions[d],
-			sum_rates_now(m, (enum sluice_direction)d).delivered_bps);
 	write_processes(f, m);
+}
+
+/* ---- of all sites ---- */
+
+/* Gateways, too: they use the same lines. */
+static uint64_t delivered_bps(const struct model *m, enum sluice_direction d)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < SITE_SLOTS; i++)
+		sum += m->sites[i] ? site_rates_now(m->sites[i], d).delivered_bps : 0;
+	return sum;
+}
+
+static uint64_t is_short(const struct model *m, enum sluice_direction d)
+{
+	return fair_short(m->fair[d]);
+}
+
+static void write_sums(FILE *f, const struct model *m)
+{
+	static const char *const directions[] = {[SLUICE_IN] = "in", [SLUICE_OUT] = "out"};
+	static const struct {
+		const char *name, *help;
+		uint64_t (*value)(const struct model *m, enum sluice_direction d);
+	} rows[] = {
+		{"sluice_concentrator_bandwidth_bps",
+			"Bits a second delivered to or from all sites together.", delivered_bps},
+		{"sluice_concentrator_aggregate_short",
+			"1: sites want more together than the aggregate rate, and share it.",
+			is_short},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		head(f, rows[i].name, "gauge", rows[i].help);
+		for (int d = 0; d < SLUICE_DIRECTIONS; d++)
+			fprintf(f, "%s{concentrator=\"%s\",direction=\"%s\"} %" PRIu64 "\n",
+				rows[i].name, m->config->concentrator.name, directions[d],
+				rows[i].value(m, (enum sluice_direction)d));
+	}
 }
 
 /* ---- of no site ---- */
@@ -96,15 +136,15 @@ static void write_stats(
 void view_metrics_hub(FILE *f, const struct model *m)
 {
 	const struct concentrator_conf *c = &m->config->concentrator;
-	uint64_t up_ns = clock_now() - m->started_ns;
 
+	write_sums(f, m);
 	head(f, "sluice_build_info", "gauge", "What runs; always 1.");
 	fprintf(f,
 		"sluice_build_info{version=\"" SLUICE_VERSION
 		"\",concentrator=\"%s\",asn=\"%u\"} 1\n",
 		c->name, c->asn);
 	one(f, "sluice_start_time_seconds", "gauge", "When the daemon has begun, since 1970.",
-		(clock_wall() - up_ns) / CLOCK_SECOND);
+		m->started_wall_ns / CLOCK_SECOND);
 	one(f, "sluice_aggregate_rate_bps", "gauge",
 		"What sites may have together by the configuration; 0: no limit.",
 		c->aggregate_rate);

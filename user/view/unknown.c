@@ -2,10 +2,14 @@
 /* The document of `sluice show unknown`, who came last first; and the metric. */
 #include "view/view.h"
 
+#include "base/clock.h"
 #include "ike/reason.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define ASKS_NOW_NS                                                                                \
+	(3600 * CLOCK_SECOND) /* for the metric: who tried once is in the list for long */
 
 static int compare(const void *a, const void *b)
 {
@@ -51,14 +55,16 @@ json_t *view_unknown(const struct model *m)
 void view_unknown_metrics(FILE *f, const struct model *m)
 {
 	const struct unknown_list *l = &m->unknown;
+	uint64_t since_ns = clock_wall() - ASKS_NOW_NS;
 	unsigned int count[2] = {0};
 
 	for (size_t i = 0; i < UNKNOWN_MAX; i++) {
-		if (l->places[i].count)
+		if (l->places[i].count && l->places[i].last_wall_ns >= since_ns)
 			count[l->places[i].proven]++;
 	}
 	fprintf(f,
-		"# HELP sluice_unknown_devices Devices that asked and that nobody configured.\n"
+		"# HELP sluice_unknown_devices Devices that nobody configured and that asked "
+		"within the last hour.\n"
 		"# TYPE sluice_unknown_devices gauge\n"
 		"sluice_unknown_devices{verified=\"no\"} %u\n"
 		"sluice_unknown_devices{verified=\"yes\"} %u\n",

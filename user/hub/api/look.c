@@ -61,6 +61,7 @@ void hub_look_at_processes(struct hub *h)
 		to[i + 1] = (struct model_process){.name = process_names[i],
 			.pid = (int)p->pid,
 			.restarts = p->restarts,
+			.hangs = p->hangs,
 			.silent_s = process_silent_s(p),
 			.trouble = i == PROCESS_WATCH && h->model.plane.history_aside[0]
 					   ? h->model.plane.history_aside
