@@ -193,6 +193,24 @@ static void a_group_takes_over(void **state)
 	free(e);
 }
 
+/* A tunnel that is down carries nothing, whatever it did in its last second. */
+static void what_is_down_carries_nothing(void **state)
+{
+	struct failure_effect *e = fail_of("endpoint:0");
+	uint64_t without, with;
+
+	(void)state;
+	without = e->endpoints[1].then.bps[SLUICE_IN];
+	free(e);
+	carries(0, 1, 800000, 800000);
+	lab.sites[0].tunnels[1].open = false;
+	assert_int_equal(tunnel_rate_now(&lab.sites[0], 1, SLUICE_IN), 0);
+	e = fail_of("endpoint:0");
+	with = e->endpoints[1].then.bps[SLUICE_IN];
+	free(e);
+	assert_true(with <= without);
+}
+
 static void what_is_none(void **state)
 {
 	static const char *const texts[] = {"", "hubs", "hub:", "endpoint", "endpoint:2",
@@ -291,6 +309,7 @@ int main(void)
 		TEST(what_each_does),
 		TEST(one_device_is_no_redundancy),
 		TEST(a_group_takes_over),
+		TEST(what_is_down_carries_nothing),
 		TEST(what_is_none),
 		TEST(traffic_moves_to_the_other_endpoint),
 		TEST(a_gateway_is_held_to_one_tunnel),

@@ -84,7 +84,8 @@ uint64_t tunnel_rate_now(const struct site *site, unsigned int t, enum sluice_di
 {
 	const struct tunnel_sample *now = &site->tunnels[t].latest, *was = &site->tunnels[t].before;
 
-	if (!was->at_ns || now->bytes[d] < was->bytes[d])
+	/* What it carried in its last second, before it went down, is not what it carries. */
+	if (!site->tunnels[t].open || !was->at_ns || now->bytes[d] < was->bytes[d])
 		return 0;
 	return per_second(now->bytes[d] - was->bytes[d], now->at_ns - was->at_ns);
 }
