@@ -262,6 +262,21 @@ static void a_graph_has_its_points(void **state)
 			"delivered_bps")),
 		1000);
 	json_decref(document);
+	/* A short time has a point for each minute, and no holes. */
+	for (uint32_t since = 30; since < 7200; since += 177) {
+		const struct imsg_watch_sum_query *q;
+
+		r.since_s = since;
+		q = question(r);
+		assert_non_null(q);
+		assert_in_range(q->points, 1, 96);
+		assert_true(q->points == 1 || since / q->points >= 60);
+		assert_true(q->points == 96 || since / (q->points + 1) < 60);
+		document = ends(q->id, false);
+		assert_non_null(document);
+		json_decref(document);
+	}
+	r.since_s = 0;
 	/* Nothing is known of it. */
 	document = ends(question(r)->id, false);
 	assert_non_null(document);

@@ -12,14 +12,15 @@
 #include <string.h>
 
 #define QUERIES_MAX  4
-#define GRAPH_POINTS 96
+#define GRAPH_POINTS 96             /* at most */
+#define POINT_S      60             /* at least: what samples are of */
 #define GRAPH_S      (24 * 60 * 60) /* where nothing is said */
 
 struct sum_query {
 	uint32_t id;      /* of the question to watch; 0: free */
 	uint32_t request; /* of the api process */
 	uint32_t since_s;
-	bool graph;
+	uint32_t parts;            /* of a graph; 0: it is a report */
 	char site[SITE_NAME_SIZE]; /* of a graph */
 	uint64_t from_s, to_s, asked_ns;
 	struct asker asker;
@@ -66,7 +67,7 @@ static void finish(struct hub *h, struct sum_query *p)
 {
 	json_t *document;
 
-	if (p->graph)
+	if (p->parts)
 		document = view_graph(p->site, p->from_s, p->to_s, json_incref(p->points));
 	else
 		document = json_pack("{s:i, s:O}", "since_s", (int)p->since_s, "sites", p->sites);
@@ -91,6 +92,14 @@ static uint32_t name_sites(const struct model *seen, const struct site *site,
 	return n;
 }
 
+/* Of a short time as many as there are samples: more would be holes. */
+static uint32_t parts_of(uint32_t since_s)
+{
+	if (since_s >= GRAPH_POINTS * POINT_S)
+		return GRAPH_POINTS;
+	return since_s >= POINT_S ? since_s / POINT_S : 1;
+}
+
 json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	static struct watch_site names[WATCH_SUM_SITES_MAX];
@@ -98,7 +107,7 @@ json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_req
 	uint32_t since_s = r->since_s ? r->since_s : GRAPH_S;
 	struct sum_query *p = query_of(h, 0);
 	struct imsg_watch_sum_query q = {.to_s = clock_wall() / CLOCK_SECOND,
-		.points = r->verb == API_GRAPH ? GRAPH_POINTS : 0};
+		.points = r->verb == API_GRAPH ? parts_of(since_s) : 0};
 
 	if (since_s > API_SINCE_MAX_S)
 		return problem_json(PROBLEM_BAD_REQUEST, "15 months are kept");
@@ -114,7 +123,7 @@ json_t *hub_sums_ask(struct hub *h, struct site *site, const struct imsg_api_req
 	*p = (struct sum_query){.id = q.id,
 		.request = r->id,
 		.since_s = since_s,
-		.graph = q.points,
+		.parts = q.points,
 		.from_s = q.from_s,
 		.to_s = q.to_s,
 		.asked_ns = clock_now(),
@@ -135,7 +144,7 @@ void hub_sums_one(struct hub *h, const struct imsg_watch_sum *m)
 	const struct site *site;
 
 	/* A site is told of once, and only whom it may be told to. */
-	if (!p || p->graph || json_array_size(p->sites) >= WATCH_SUM_SITES_MAX || !m->covered_s ||
+	if (!p || p->parts || json_array_size(p->sites) >= WATCH_SUM_SITES_MAX || !m->covered_s ||
 		m->covered_s > 2 * (uint64_t)API_SINCE_MAX_S || m->from_s > p->to_s)
 		return;
 	site = site_find(access_seen_by(h, &p->asker), m->site);
@@ -147,7 +156,7 @@ void hub_sums_points(struct hub *h, const struct imsg_watch_points *m)
 {
 	struct sum_query *p = m->query ? query_of(h, m->query) : NULL;
 
-	if (!p || !p->graph || m->count != GRAPH_POINTS || json_array_size(p->points))
+	if (!p || !p->parts || m->count != p->parts || json_array_size(p->points))
 		return;
 	for (uint32_t i = 0; i < m->count; i++)
 		json_array_append_new(p->points,
