@@ -34,6 +34,8 @@ case_ "its device has the old one" until_true 10 listed '^lab.previous .*site-1 
 same() { sleep 5; [ "$(spi)" = "$before" ] && all_up 2; }
 case_ "and stays up with it" same
 
+full() { ! sluice secret show lab --reveal >/dev/full 2>"$LAB/full" && grep -q 'No space left' "$LAB/full"; }
+case_ "what a full disk does not take is said" full
 sluice secret show lab --reveal | tr -d '\n' >"$LAB/psk/1.0"
 swap() { # the device gets the new one, and is set up anew
 	local d=$LAB/b1/0

@@ -145,15 +145,38 @@ static int no_daemon(const char *path)
 	return CLIENT_NO_DAEMON;
 }
 
-static void print_secret(int own_fd)
+static bool write_whole(const char *bytes, size_t len)
 {
-	char bytes[READ_MAX];
-	ssize_t n = pread(own_fd, bytes, sizeof(bytes), 0);
+	while (len) {
+		ssize_t n = write(STDOUT_FILENO, bytes, len);
 
-	if (n > 0 && write(STDOUT_FILENO, bytes, (size_t)n) == n)
-		(void)!write(STDOUT_FILENO, "\n", 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Whoever keeps what is shown is told when it is not whole. */
+static int print_secret(int own_fd)
+{
+	char bytes[READ_MAX + 1];
+	ssize_t n = pread(own_fd, bytes, READ_MAX, 0);
+	bool ok = n > 0;
+
+	if (ok) {
+		bytes[n] = '\n';
+		ok = write_whole(bytes, (size_t)n + 1);
+	}
+	if (!ok)
+		fprintf(stderr, "sluice: the secret was not written: %s\n",
+			n ? strerror(errno) : "it is empty");
 	secret_wipe(bytes, sizeof(bytes));
 	close(own_fd);
+	return ok ? CLIENT_OK : CLIENT_REFUSED;
 }
 
 /* False: it does not answer. *fd is what came with the answer, or -1. */
@@ -188,7 +211,7 @@ static int ask(const char *path, const struct secret_request *r, int own_fd)
 		fprintf(stderr, "sluice: %s\n", a.text);
 		status = CLIENT_REFUSED;
 	} else if (fd >= 0) {
-		print_secret(fd);
+		status = print_secret(fd);
 	} else {
 		puts(a.text);
 	}
