@@ -426,10 +426,45 @@ static void a_slow_watch_keeps_nobody_waiting(void **state)
 	assert_int_equal(world_count(PROCESS_WATCH, IMSG_EVENT), BUS_WINDOW);
 }
 
+/* Which others had trouble is asked for as that, and it is said when there was more than comes. */
+static void a_timeline_tells_of_others(void **state)
+{
+	const struct imsg_api_request r = {.verb = API_TIMELINE, .site = "one", .tunnel = -1};
+	struct imsg_watch_end end = {0};
+	const struct imsg_watch_query *q;
+	const struct imsg_api_reply *reply;
+	json_t *document;
+
+	(void)state;
+	assert_null(asks(r));
+	q = world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1);
+	assert_non_null(q);
+	assert_false(q->trouble);
+	end.query = q->id;
+	world_forget();
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_END, -1, &end, sizeof(end));
+	world_turn();
+	q = world_told(PROCESS_WATCH, IMSG_WATCH_QUERY, -1);
+	assert_non_null(q);
+	assert_true(q->trouble);
+	assert_string_equal(q->but, "one");
+	end = (struct imsg_watch_end){.query = q->id, .more = true};
+	world_forget();
+	imsg_send(world.children[PROCESS_WATCH], IMSG_WATCH_END, -1, &end, sizeof(end));
+	world_turn();
+	reply = world_told(PROCESS_API, IMSG_API_REPLY, -1);
+	assert_non_null(reply);
+	document = json_loadb((const char *)(reply + 1), reply->len, 0, NULL);
+	assert_true(json_is_true(json_object_get(document, "others_more")));
+	assert_true(json_is_false(json_object_get(document, "more")));
+	json_decref(document);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(ike_tells_of_a_tunnel),
+		TEST(a_timeline_tells_of_others),
 		TEST(bgp_tells_of_sessions_and_routes),
 		TEST(bfd_is_up_or_it_is_not),
 		TEST(a_child_ends),

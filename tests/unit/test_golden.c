@@ -495,7 +495,7 @@ static json_t *timeline(void)
 {
 	json_t *others = json_object(), *events = golden_events(others),
 	       *o = view_timeline("store-1", UINT64_C(1796436000000000000),
-		       UINT64_C(1796437800000000000), events, false, others);
+		       UINT64_C(1796437800000000000), events, false, others, true);
 
 	json_decref(others);
 	return o;

@@ -184,6 +184,34 @@ static void what_is_asked_for_is_found(void **state)
 		read_it((struct imsg_watch_query){.from_ns = MORNING + 900 * MINUTE}, NULL), 0);
 }
 
+/* The trouble of others is found behind a thousand events that are none, or the site's own. */
+static void trouble_of_others_is_found(void **state)
+{
+	struct bus_event none = event(FIRST, "two", BUS_BGP);
+	char why[STORE_WHY_SIZE];
+
+	(void)state;
+	none.severity = BUS_INFO;
+	open_it();
+	assert_true(store_write(lab.store, &none, 1, why));
+	for (uint64_t n = 1; n < 40; n++)
+		write_one(FIRST + n, n % 2 ? "one" : "", BUS_BGP);
+	write_one(FIRST + 40, "two", BUS_BGP);
+	assert_int_equal(
+		read_it((struct imsg_watch_query){.trouble = true, .but = "one", .limit = 10},
+			NULL),
+		1);
+	assert_int_equal(lab.page[0].number, FIRST + 40);
+	assert_false(lab.more);
+	assert_int_equal(
+		read_it(
+			(struct imsg_watch_query){
+				.trouble = true, .but = "two", .limit = 10, .kinds = 1 << BUS_BGP},
+			NULL),
+		10);
+	assert_true(lab.more);
+}
+
 /* Numbers grow all the same: what happened at a time is found by that. */
 static void the_clock_was_set_back(void **state)
 {
@@ -668,6 +696,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(what_is_written_is_read),
 		STORE_TEST(what_is_asked_for_is_found),
+		STORE_TEST(trouble_of_others_is_found),
 		STORE_TEST(the_clock_was_set_back),
 		STORE_TEST(the_loud_one_loses_its_oldest),
 		STORE_TEST(refused_requests_push_out_nothing),

@@ -76,4 +76,6 @@ void print_timeline(const json_t *document)
 		printf("  %-16s  %llu events, the first at %s: %s\n", field_text(o, "site"),
 			(unsigned long long)field_number(o, "events"), field_text(o, "first"),
 			field_text(o, "reason"));
+	if (json_is_true(json_object_get(document, "others_more")))
+		puts("there was more: a shorter time shows it (--within)");
 }

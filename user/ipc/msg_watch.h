@@ -39,6 +39,8 @@ struct imsg_watch_query {
 	bool newest;             /* the last ones, where there are more; else the first ones */
 	uint64_t after;          /* the number of the event before the first */
 	uint64_t from_ns, to_ns; /* since the epoch; to_ns is not included */
+	bool trouble;            /* only what is worse than BUS_INFO, of sites, but not of `but` */
+	char but[SITE_NAME_SIZE];
 };
 
 struct imsg_watch_event {

@@ -46,13 +46,14 @@ json_t *view_events(json_t *own_events, bool more, uint64_t cursor)
 }
 
 json_t *view_timeline(const char *site, uint64_t from_ns, uint64_t to_ns, json_t *own_events,
-	bool more, const json_t *others)
+	bool more, const json_t *others, bool others_more)
 {
 	json_t *list = json_array(), *o;
 	const char *name;
 
 	json_object_foreach((json_t *)others, name, o)
 		json_array_append(list, o);
-	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o}", "site", site, "from", view_time(from_ns),
-		"to", view_time(to_ns), "events", own_events, "more", more, "others", list);
+	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:b}", "site", site, "from",
+		view_time(from_ns), "to", view_time(to_ns), "events", own_events, "more", more,
+		"others", list, "others_more", others_more);
 }

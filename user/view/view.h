@@ -38,7 +38,7 @@ json_t *view_others(json_t *others, const struct bus_event *e);
 /* A page of them, and what is asked for next; what happened to a site, and to whom else. */
 json_t *view_events(json_t *own_events, bool more, uint64_t cursor);
 json_t *view_timeline(const char *site, uint64_t from_ns, uint64_t to_ns, json_t *own_events,
-	bool more, const json_t *others);
+	bool more, const json_t *others, bool others_more);
 json_t *view_report(const struct model *m, const struct site *site);
 /* Of the last so many seconds, from whole minutes (state/history.h). */
 json_t *view_report_since(const struct model *m, const struct site *site, uint32_t seconds);

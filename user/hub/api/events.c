@@ -26,8 +26,9 @@ struct event_query {
 	uint32_t id;      /* of the question to watch; 0: free */
 	uint32_t request; /* of the api process */
 	bool timeline;
-	bool others; /* of a timeline: its second part is asked for */
-	bool more;   /* there were more in the first one */
+	bool others;      /* of a timeline: its second part is asked for */
+	bool more;        /* there were more in the first one */
+	bool others_more; /* and in the second one */
 	char site[SITE_NAME_SIZE];
 	uint64_t from_ns, to_ns;
 	uint64_t asked_ns;
@@ -78,7 +79,8 @@ static void finish(struct hub *h, struct event_query *p, bool more)
 	json_t *events = json_incref(p->events), *document;
 
 	if (p->timeline)
-		document = view_timeline(p->site, p->from_ns, p->to_ns, events, more, p->hit);
+		document = view_timeline(
+			p->site, p->from_ns, p->to_ns, events, more, p->hit, p->others_more);
 	else
 		document = view_events(events, more, p->last);
 	access_redact(h, &p->asker, document);
@@ -134,17 +136,19 @@ json_t *hub_events_ask(struct hub *h, struct site *site, const struct imsg_api_r
 
 static void ask_for_others(struct hub *h, struct event_query *p)
 {
-	const struct imsg_watch_query q = {.id = p->id = event_query_id(h),
+	struct imsg_watch_query q = {.id = p->id = event_query_id(h),
 		.kinds = OF_OTHERS,
 		.limit = API_EVENTS_MAX,
 		.from_ns = p->from_ns,
-		.to_ns = p->to_ns};
+		.to_ns = p->to_ns,
+		.trouble = true};
 
+	memcpy(q.but, p->site, sizeof(q.but));
 	p->others = true;
 	p->limit = API_EVENTS_MAX;
 	p->came = 0;
 	if (!event_query_send(h, &p->asker, "", &q))
-		finish(h, p, false);
+		finish(h, p, p->more);
 }
 
 void hub_events_one(struct hub *h, const struct imsg_watch_event *m)
@@ -183,6 +187,7 @@ void hub_events_end(struct hub *h, const struct imsg_watch_end *m)
 		p->more = m->more;
 		ask_for_others(h, p);
 	} else {
+		p->others_more = p->others && m->more;
 		finish(h, p, p->timeline ? p->more : m->more);
 	}
 }

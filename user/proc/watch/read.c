@@ -80,6 +80,9 @@ static sqlite3_stmt *prepare(struct store *s, const struct imsg_watch_query *q)
 		"SELECT number, time, kind, severity, site, site_group, tunnel, reason, detail,"
 		" actor, left_out, outside FROM events WHERE number > ? AND number >= ?"
 		" AND number <= ? AND +time >= ? AND +time < ?");
+	if (q->trouble)
+		n += (size_t)snprintf(sql + n, SQL_MAX - n,
+			" AND severity > %d AND site <> '' AND site <> ?", BUS_INFO);
 	if (kinds < BUS_KINDS)
 		n = add_list(sql, n, "kind", kinds);
 	if (names)
@@ -102,6 +105,9 @@ static void bind_all(sqlite3_stmt *to, const struct imsg_watch_query *q,
 	sqlite3_bind_int64(to, ++n, (sqlite3_int64)(q->from_ns & INT64_MAX));
 	sqlite3_bind_int64(
 		to, ++n, q->to_ns && q->to_ns < INT64_MAX ? (sqlite3_int64)q->to_ns : INT64_MAX);
+	if (q->trouble)
+		sqlite3_bind_text(
+			to, ++n, q->but, (int)strnlen(q->but, sizeof(q->but)), SQLITE_STATIC);
 	for (int k = 0; count_kinds(q->kinds) < BUS_KINDS && k < BUS_KINDS; k++) {
 		if (q->kinds >> k & 1)
 			sqlite3_bind_int(to, ++n, k);
