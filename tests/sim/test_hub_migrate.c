@@ -3,6 +3,7 @@
 #include "site_world.h"
 
 #include "hub/site/admin.h"
+#include "plan/migration.h"
 
 #define SHIFT_ON "takes_over_now: true"
 
@@ -174,6 +175,44 @@ static void what_is_refused(void **state)
 	refused(migrate("shift"), "old", NULL, "refused", "no tunnel of site 'new' carries");
 }
 
+/* What only one place may have: both have it as long as one takes over the other, so that this has to end first. */
+static void static_routes_go_back_when_they_are_not_shared(void **state)
+{
+	struct imsg_api_request r = {.verb = API_SITE_MIGRATION, .new = "new-fixed"};
+	json_t *o, *back;
+
+	(void)state;
+	done(CREATE, "fixed",
+		"{\"class\": \"gateway\", \"routing\": \"static\", \"static_routes\": "
+		"[\"10.9.0.0/16\"]}");
+	done(CREATE, "new-fixed",
+		"{\"class\": \"gateway\", \"routing\": \"static\", \"takes_over\": \"fixed\", "
+		"\"static_routes\": [\"10.9.0.0/16\", \"10.9.1.0/24\"]}");
+	o = does(r, "fixed", NULL);
+	back = json_array_get(json_object_get(o, "steps"), MIGRATION_BACK);
+	assert_false(json_is_true(json_object_get(back, "possible")));
+	assert_non_null(strstr(json_string_value(json_object_get(back, "why")), "10.9.0.0/16"));
+	json_decref(o);
+	r = migrate("back");
+	snprintf(r.new, sizeof(r.new), "new-fixed");
+	refused(r, "fixed", NULL, "refused", "both sites have 10.9.0.0/16");
+	done(SET, "new-fixed", "{\"static_routes\": [\"10.9.1.0/24\"]}");
+	done(r, "fixed", NULL);
+	assert_string_equal(world_site("new-fixed")->conf.takes_over, "");
+}
+
+/* What is declared is no different; in a group both may have it. */
+static void declared_prefixes_go_back_when_they_are_not_shared(void **state)
+{
+	(void)state;
+	done(migrate("prepare"), "old", NULL);
+	done(SET, "new", "{\"prefixes\": [\"10.1.2.0/24\"]}");
+	refused(migrate("back"), "old", NULL, "refused", "both sites have 10.1.0.0/16");
+	done(SET, "old", "{\"group\": \"g\"}");
+	done(SET, "new", "{\"group\": \"g\"}");
+	done(migrate("back"), "old", NULL);
+}
+
 #undef TEST
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begins_with_two, ends)
 
@@ -184,6 +223,8 @@ int main(int argc, char **argv)
 		TEST(each_step_goes_back),
 		TEST(what_is_said_beforehand),
 		TEST(what_is_refused),
+		TEST(static_routes_go_back_when_they_are_not_shared),
+		TEST(declared_prefixes_go_back_when_they_are_not_shared),
 	};
 
 	world_be_child(argc, argv);

@@ -317,6 +317,44 @@ static void too_many_changes_are_refused(void **state)
 	hears(r, "ok", "");
 }
 
+/* Anybody may plan, but not keep hub busy with it: each a number of them, changes that are tried among them. */
+static void one_user_makes_so_many_plans(void **state)
+{
+	struct imsg_api_request r = {.verb = API_PLAN, .tunnel = -1};
+	struct asker a = {.who = {.uid = 1000}}, other = {.who = {.uid = 1001}}, root = {0};
+	struct asker far = {.remote = true};
+	uint64_t now = clock_now(), each = ACCESS_PLANS_EACH_MS * CLOCK_MILLISECOND;
+
+	(void)state;
+	for (int i = 0; i < ACCESS_PLANS_BURST; i++) {
+		assert_true(access_may_plan(world.hub, &a, now));
+		assert_true(access_may_plan(world.hub, &far, now));
+	}
+	assert_false(access_may_plan(world.hub, &a, now));
+	assert_false(access_may_plan(world.hub, &far, now));
+	assert_true(access_may_plan(world.hub, &a, now + each));
+	assert_false(access_may_plan(world.hub, &a, now + each));
+	assert_true(access_may_plan(world.hub, &other, now));
+	for (int i = 0; i < 2 * ACCESS_PLANS_BURST; i++)
+		assert_true(access_may_plan(world.hub, &root, now));
+	((struct ucred *)hub_client_who(world.hub, client.number, clock_now()))->uid = 1000;
+	while (access_may_plan(world.hub, &a, clock_now()))
+		;
+	hears(r, "code", "too-many-plans");
+	r = (struct imsg_api_request){
+		.verb = API_SITE_DELETE, .tunnel = -1, .site = "one", .dry_run = true};
+	hears(r, "code", "too-many-plans");
+}
+
+/* Hub's bit says of which process a number is: after all of them it begins anew, and never has it. */
+static void numbers_of_connections_begin_anew(void **state)
+{
+	(void)state;
+	assert_int_equal(hub_client_number(0), 1);
+	assert_int_equal(hub_client_number(API_OF_REMOTE - 2), API_OF_REMOTE - 1);
+	assert_int_equal(hub_client_number(API_OF_REMOTE - 1), 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +368,8 @@ int main(int argc, char **argv)
 		TEST(who_has_asked_keeps_his_place),
 		TEST(one_user_makes_so_many_changes),
 		TEST(too_many_changes_are_refused),
+		TEST(one_user_makes_so_many_plans),
+		TEST(numbers_of_connections_begin_anew),
 	};
 
 	world_be_child(argc, argv);

@@ -546,6 +546,23 @@ static void one_tunnel(void **state)
 	only("one-tunnel", FINDING_NOTE, true, "ab", ": 'a', 'b'");
 }
 
+static void horizon_shorter(void **state)
+{
+	(void)state;
+	lab.model.config = lab.was;
+	lab.was->concentrator.packets.pacing_horizon_us = 25000;
+	lab.is->concentrator.packets.pacing_horizon_us = 50000;
+	nothing();
+	lab.is->concentrator.packets.pacing_horizon_us = 1500;
+	look();
+	only("horizon-shorter", FINDING_NOTE, true, "",
+		"pacing_horizon is 25ms and would be 1500us: what waits still leaves at its rate, "
+		"but "
+		"where more is sent to a site than that, for up to 23500us all that comes is "
+		"dropped "
+		"(horizon), once");
+}
+
 static void oversubscribed(void **state)
 {
 	(void)state;
@@ -646,6 +663,7 @@ static const struct {
 	{"weak-algorithm", weak_algorithm},
 	{"one-tunnel", one_tunnel},
 	{"oversubscribed", oversubscribed},
+	{"horizon-shorter", horizon_shorter},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -242,6 +242,23 @@ static void who_reads_a_stream_may_leave(void **state)
 	close(fd);
 }
 
+static void too_many_requests_come_with_a_time(void **state)
+{
+	static const struct server_answer many = {.status = 429, .type = "text/plain"};
+	int fd = asks(1);
+	char text[1024] = "";
+	ssize_t n;
+
+	(void)state;
+	assert_true(server_answer(lab.server, lab.asked, "x", 1, &many));
+	event_base_loop(lab.base, EVLOOP_NONBLOCK);
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	assert_true(n > 0);
+	assert_non_null(strstr(text, "HTTP/1.1 429 "));
+	assert_non_null(strstr(text, "\r\nRetry-After: 10\r\n"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -252,6 +269,7 @@ int main(void)
 		TEST(one_that_gives_way_ends),
 		TEST(a_stream_goes_as_it_comes),
 		TEST(who_reads_a_stream_may_leave),
+		TEST(too_many_requests_come_with_a_time),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);

@@ -305,6 +305,12 @@ const struct site_conf *config_site(const struct config *c, const char *name);
 
 /* Whether two sites share what they own: they are of one group, or one takes over the other. */
 bool config_same_place(const struct site_conf *a, const struct site_conf *b);
+/*
+ * Whether two sites have a prefix of which only one place may be the owner: declared, or a static route. It is stored then;
+ * without a group, and without takes_over, both could not be there.
+ */
+bool config_are_rivals(
+	const struct site_conf *a, const struct site_conf *b, struct ip_prefix *shared);
 /* The site that goes before this one, of what both have, and of what lies within that; NULL: none. */
 const struct site_conf *config_gives_way_to(const struct config *c, const struct site_conf *site);
 

@@ -332,6 +332,46 @@ static bool check_kind(struct walk *w, const yaml_node_t *node, const struct sit
 		       s->count, site->max_prefixes_in);
 }
 
+/* It is a static route of the site, or of what it owns. */
+static bool has_static(const struct site_conf *site, const struct ip_prefix *p)
+{
+	for (unsigned int i = 0; i < site->statics.count; i++) {
+		if (prefix_equal(&site->statics.prefixes[i], p))
+			return true;
+	}
+	for (unsigned int i = 0; i < site->prefixes.count; i++) {
+		if (prefix_covers(&site->prefixes.prefixes[i], p))
+			return true;
+	}
+	return false;
+}
+
+static bool take_statics(
+	const struct site_conf *a, const struct site_conf *b, struct ip_prefix *shared)
+{
+	for (unsigned int i = 0; i < a->statics.count; i++) {
+		if (!has_static(b, &a->statics.prefixes[i]))
+			continue;
+		*shared = a->statics.prefixes[i];
+		return true;
+	}
+	return false;
+}
+
+bool config_are_rivals(
+	const struct site_conf *a, const struct site_conf *b, struct ip_prefix *shared)
+{
+	for (unsigned int i = 0; i < a->prefixes.count; i++) {
+		for (unsigned int k = 0; k < b->prefixes.count; k++) {
+			if (!overlap(&a->prefixes.prefixes[i], &b->prefixes.prefixes[k]))
+				continue;
+			*shared = a->prefixes.prefixes[i];
+			return true;
+		}
+	}
+	return take_statics(a, b, shared) || take_statics(b, a, shared);
+}
+
 /* Another site that has this very route, or that owns it; its index, or site_count. */
 static unsigned int rival(const struct config *c, unsigned int s, const struct ip_prefix *p)
 {
@@ -340,14 +380,8 @@ static unsigned int rival(const struct config *c, unsigned int s, const struct i
 
 		if (config_same_place(&c->sites[s], other))
 			continue;
-		for (unsigned int i = 0; i < other->statics.count; i++) {
-			if (prefix_equal(&other->statics.prefixes[i], p))
-				return o;
-		}
-		for (unsigned int i = 0; i < other->prefixes.count; i++) {
-			if (prefix_covers(&other->prefixes.prefixes[i], p))
-				return o;
-		}
+		if (has_static(other, p))
+			return o;
 	}
 	return c->site_count;
 }

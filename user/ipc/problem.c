@@ -30,6 +30,7 @@ const struct problem_row problems[PROBLEMS] = {
 	[PROBLEM_CHANGED] = {412, "Precondition Failed", "changed"},
 	[PROBLEM_INVALID] = {422, "Unprocessable Content", "invalid-configuration"},
 	[PROBLEM_TOO_MANY_CHANGES] = {429, "Too Many Requests", "too-many-changes"},
+	[PROBLEM_TOO_MANY_PLANS] = {429, "Too Many Requests", "too-many-plans"},
 	[PROBLEM_TOO_MANY] = {503, "Service Unavailable", "too-many"},
 	[PROBLEM_STARTING] = {503, "Service Unavailable", "starting"},
 	[PROBLEM_NO_ANSWER] = {504, "Gateway Timeout", "no-answer"},

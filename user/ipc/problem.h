@@ -39,6 +39,7 @@ enum problem {
 	PROBLEM_CHANGED,          /* it is not what it was, If-Match says */
 	PROBLEM_INVALID,          /* what the files say cannot be in force */
 	PROBLEM_TOO_MANY_CHANGES, /* of one user */
+	PROBLEM_TOO_MANY_PLANS,   /* the same */
 	PROBLEM_TOO_MANY,         /* connections, questions */
 	PROBLEM_STARTING,         /* the process that knows is not there yet */
 	PROBLEM_NO_ANSWER,        /* it does not say anything */

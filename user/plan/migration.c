@@ -75,6 +75,23 @@ void migration_look(
 		route_table_read(m->routes, count_route, &c);
 }
 
+/* What only one place may have, both have as long as one takes over the other. */
+static const char *no_way_back(const struct migration *g, char why[MIGRATION_WHY_SIZE])
+{
+	const struct site_conf *old = &g->old->conf, *new = &g->new->conf;
+	bool grouped = new->group[0] && !strcmp(new->group, old->group);
+	char text[PREFIX_STR_SIZE];
+	struct ip_prefix shared;
+
+	if (grouped || !config_are_rivals(old, new, &shared))
+		return NULL;
+	snprintf(why, MIGRATION_WHY_SIZE,
+		"both sites have %s (prefixes or static_routes), which only one may have without a "
+		"migration: take it from site '%s' first, or end that one: `sluice site delete %s`",
+		prefix_format(&shared, text), new->name, new->name);
+	return why;
+}
+
 static const char *why_not(
 	const struct migration *g, enum migration_step step, char why[MIGRATION_WHY_SIZE])
 {
@@ -84,6 +101,8 @@ static const char *why_not(
 		[MIGRATION_FINISH] = MIGRATION_SHIFTED,
 	};
 
+	if (step == MIGRATION_BACK && g->state == MIGRATION_PREPARED)
+		return no_way_back(g, why);
 	if (step == MIGRATION_BACK)
 		snprintf(why, MIGRATION_WHY_SIZE, "%s",
 			g->state == MIGRATION_NONE ? "it is not begun" : "");

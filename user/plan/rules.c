@@ -523,6 +523,36 @@ static void weak_algorithms(struct finding_scope *s)
 
 /* ---- the table ---- */
 
+static const char *milliseconds(uint32_t us, char text[RATE_SIZE])
+{
+	if (us % 1000)
+		snprintf(text, RATE_SIZE, "%uus", us);
+	else
+		snprintf(text, RATE_SIZE, "%ums", us / 1000);
+	return text;
+}
+
+/* What waits has its time to leave already; who comes next is further behind than it may be (dataplane/pace.h). */
+static void horizon_shorter(struct finding_scope *s)
+{
+	const struct config *in_force = s->known ? s->known->model->config : NULL;
+	uint32_t is = s->config->concentrator.packets.pacing_horizon_us, was;
+	char old[RATE_SIZE], new[RATE_SIZE], less[RATE_SIZE];
+
+	if (!in_force)
+		return;
+	was = in_force->concentrator.packets.pacing_horizon_us;
+	if (is < was)
+		(void)finding_add(s, "",
+			"pacing_horizon is %s and would be %s: what waits still leaves at its "
+			"rate, "
+			"but where more is sent to a site than that, for up to %s all that comes "
+			"is "
+			"dropped (horizon), once",
+			milliseconds(was, old), milliseconds(is, new),
+			milliseconds(was - is, less));
+}
+
 const struct finding_rule finding_rules[] = {
 	{"secret-missing", FINDING_ERROR, secrets_missing},
 	{"prefixes-over", FINDING_ERROR, prefixes_over},
@@ -542,6 +572,7 @@ const struct finding_rule finding_rules[] = {
 	{"weak-algorithm", FINDING_WARNING, weak_algorithms},
 	{"one-tunnel", FINDING_NOTE, one_tunnel},
 	{"oversubscribed", FINDING_NOTE, oversubscribed},
+	{"horizon-shorter", FINDING_NOTE, horizon_shorter},
 	{NULL, FINDING_NOTE, NULL},
 };
 

@@ -30,6 +30,10 @@ struct access *access_new(const char *directory, struct hub *h)
 
 	if (!a)
 		abort();
+	a->wrong.burst = ACCESS_WRONG_BURST;
+	a->wrong.each_ns = ACCESS_WRONG_EACH_S * CLOCK_SECOND;
+	a->plans.burst = ACCESS_PLANS_BURST;
+	a->plans.each_ns = ACCESS_PLANS_EACH_MS * CLOCK_MILLISECOND;
 	a->tokens = tokens_new(directory);
 	a->groups_known = groups_new(on_groups, h);
 	a->owner = (gid_t)-1;
@@ -228,35 +232,26 @@ bool access_show(const struct hub *h, const char *bearer, struct asker *asker)
 	return k != NULL;
 }
 
-/* Its own place, or the one of who has been quiet for longest. */
-static struct wrong_tokens *wrong_of(const struct hub *h, uint64_t who)
-{
-	struct wrong_tokens *all = h->access->wrong, *w = all;
-
-	for (size_t i = 0; i < WRONG_USERS_MAX && w->who != who; i++) {
-		if (all[i].who == who || all[i].paid_ns < w->paid_ns)
-			w = &all[i];
-	}
-	return w;
-}
-
 bool access_tired(const struct hub *h, uint64_t who, uint64_t now)
 {
-	const uint64_t each = ACCESS_WRONG_EACH_S * CLOCK_SECOND;
-	const struct wrong_tokens *w = wrong_of(h, who);
-
-	return w->who == who && w->paid_ns > now &&
-	       w->paid_ns - now > (ACCESS_WRONG_BURST - 1) * each;
+	return !budget_has(&h->access->wrong, who, now);
 }
 
 void access_was_wrong(struct hub *h, uint64_t who, uint64_t now)
 {
-	struct wrong_tokens *w = wrong_of(h, who);
+	budget_take(&h->access->wrong, who, now);
+}
 
-	if (w->who != who || w->paid_ns < now)
-		w->paid_ns = now;
-	w->who = who;
-	w->paid_ns += ACCESS_WRONG_EACH_S * CLOCK_SECOND;
+bool access_may_plan(struct hub *h, const struct asker *asker, uint64_t now)
+{
+	uint64_t who = asker_number(asker);
+
+	if (!asker->remote && !asker->who.uid)
+		return true;
+	if (!budget_has(&h->access->plans, who, now))
+		return false;
+	budget_take(&h->access->plans, who, now);
+	return true;
 }
 
 uint64_t asker_number(const struct asker *a)

@@ -70,6 +70,11 @@ uint64_t asker_number(const struct asker *a);
 /* Whether two have one token, certificate or user, or come from one network over TCP: then they share what one may have. */
 bool asker_is_same(const struct asker *a, const struct asker *b);
 
+/* Whether it may have one more plan now: ACCESS_PLANS_BURST at once, then one each ACCESS_PLANS_EACH_MS. Root always may. */
+#define ACCESS_PLANS_BURST   50
+#define ACCESS_PLANS_EACH_MS 200
+bool access_may_plan(struct hub *h, const struct asker *asker, uint64_t now);
+
 /* Whether it may do so with sites of a group; "": with the whole hub. */
 bool asker_may(const struct asker *a, enum may right, const char *group);
 /* Whether there is any group with whose sites it may. */

@@ -3,9 +3,8 @@
 #define SLUICE_HUB_API_ACCESS_INTERNAL_H
 
 #include "hub/api/access.h"
+#include "hub/api/budget.h"
 #include "hub/api/groups.h"
-
-#define WRONG_USERS_MAX 64 /* who have shown wrong tokens lately */
 
 struct access {
 	struct tokens *tokens;
@@ -14,10 +13,8 @@ struct access {
 	struct groups *groups_known;
 	gid_t owner;                     /* its group */
 	gid_t groups[CONFIG_ACCESS_MAX]; /* of each grant of the configuration; -1: there is none */
-	struct wrong_tokens {
-		uint64_t who;     /* asker_number() */
-		uint64_t paid_ns; /* when all of them will have had their time */
-	} wrong[WRONG_USERS_MAX];
+	struct budget wrong;             /* tokens that are none */
+	struct budget plans;
 	struct asker asker; /* who asks now */
 	struct model *seen; /* what the last one who may not see all sees */
 };

@@ -48,6 +48,12 @@ void status_reply_stream(struct hub *h, uint32_t request, const char *text, bool
 /* A problem with a text of somebody else; of PROBLEM_INVALID with its mistakes one by one. */
 json_t *api_refused(enum problem problem, const char *text);
 
+/* The number of a connection after another one, of either kind: 1 to API_OF_REMOTE - 1, round and round. */
+static inline uint32_t hub_client_number(uint32_t last)
+{
+	return last + 1 < API_OF_REMOTE ? last + 1 : 1;
+}
+
 /* clients.c: who is connected to the control socket. */
 struct clients *clients_new(void);
 void clients_free(struct clients *c);

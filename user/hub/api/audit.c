@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "hub/api/budget.h"
 #include "hub/event/event.h"
 #include "ipc/problem.h"
 #include "ipc/rows.h"
@@ -20,7 +21,6 @@
 #include <string.h>
 
 #define DETAIL_MAX 400 /* bytes of what is told of an outcome */
-#define USERS_MAX  64  /* who have made changes lately */
 
 struct hub_audit {
 	const char *directory;
@@ -33,10 +33,7 @@ struct hub_audit {
 		int32_t tunnel;
 		char site[SITE_NAME_SIZE], actor[BUS_ACTOR_SIZE];
 	} open[API_CLIENTS_MAX];
-	struct {
-		uid_t uid;
-		uint64_t paid_ns; /* when all of its changes will have had their time */
-	} users[USERS_MAX];
+	struct budget changes; /* by uid */
 };
 
 struct hub_audit *hub_audit_new(const char *directory)
@@ -45,6 +42,8 @@ struct hub_audit *hub_audit_new(const char *directory)
 
 	if (!a)
 		abort();
+	a->changes.burst = AUDIT_BURST;
+	a->changes.each_ns = AUDIT_EACH_S * CLOCK_SECOND;
 	a->directory = directory;
 	return a;
 }
@@ -166,23 +165,13 @@ bool hub_audit_is_open(const struct hub *h, uint32_t request)
 
 bool hub_audit_allows(struct hub *h, uid_t uid, uint64_t now)
 {
-	const uint64_t each = AUDIT_EACH_S * CLOCK_SECOND;
 	struct hub_audit *a = h->audit;
-	unsigned int user = 0;
 
 	if (uid == 0)
 		return true;
-	/* Its own place, or the one of who has been quiet for longest. */
-	for (unsigned int i = 0; i < USERS_MAX && a->users[user].uid != uid; i++) {
-		if (a->users[i].uid == uid || a->users[i].paid_ns < a->users[user].paid_ns)
-			user = i;
-	}
-	if (a->users[user].uid != uid || a->users[user].paid_ns < now)
-		a->users[user].paid_ns = now;
-	a->users[user].uid = uid;
-	if (a->users[user].paid_ns - now > (AUDIT_BURST - 1) * each)
+	if (!budget_has(&a->changes, uid, now))
 		return false;
-	a->users[user].paid_ns += each;
+	budget_take(&a->changes, uid, now);
 	return true;
 }
 

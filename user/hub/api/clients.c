@@ -268,8 +268,9 @@ static void hand_over(struct hub *h, int own_fd)
 	}
 	place = client_of(c, 0);
 	do
-		m.number = ++c->last;
-	while (!m.number || client_of(c, m.number));
+		c->last = hub_client_number(c->last);
+	while (client_of(c, c->last));
+	m.number = c->last;
 	m.asker = who.uid;
 	*place = (struct client){.number = m.number, .since_ns = now, .who = who};
 	place->groups = access_groups_of(own_fd, &place->group_count);

@@ -186,12 +186,23 @@ json_t *hub_judge(struct hub *h, const struct imsg_api_request *r, struct site *
 	return refusal;
 }
 
+/* Each looks at all sites and at all routes, and hub does nothing else meanwhile. */
+static json_t *judge_plan(struct hub *h, const struct asker *asker)
+{
+	if (access_may_plan(h, asker, clock_now()))
+		return NULL;
+	return problem_json(PROBLEM_TOO_MANY_PLANS,
+		"you have asked for too many plans; five each second are possible now");
+}
+
 json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)
 {
 	const struct asker *asker = access_asker(h);
 	char text[ASKER_TEXT_SIZE];
 
-	if (verbs[r->verb].right == RIGHT_READ || r->dry_run)
+	if (r->verb == API_PLAN || r->verb == API_DIFF || r->dry_run)
+		return judge_plan(h, asker);
+	if (verbs[r->verb].right == RIGHT_READ)
 		return NULL;
 	if (!hub_audit_allows(h, asker->who.uid, clock_now())) {
 		log_warn("%s asks for more changes than one may make", asker_text(asker, text));

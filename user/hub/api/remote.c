@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/api/api.h"
 #include "hub/secret/reads.h"
 #include "hub/secret/secret.h"
 #include "ipc/msg_ike.h"
@@ -124,7 +125,7 @@ static void hand_over(struct hub *h, int own_fd, const struct ip_endpoint *from)
 		return;
 	}
 	do
-		r->last = r->last + 1 < API_OF_REMOTE ? r->last + 1 : 1;
+		r->last = hub_client_number(r->last);
 	while (client_of(r, r->last));
 	m.number = r->last;
 	*place = (struct remote_client){.number = m.number, .since_ns = now, .from = *from};

@@ -81,6 +81,8 @@ enum MHD_Result server_send(struct exchange *e)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, e->allow);
 	if (e->head.status == 401) /* RFC 9110 11.6.1 */
 		MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+	if (e->head.status == 429) /* RFC 6585 4: by then there is one more of whatever it is */
+		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
 	if (e->stream) {
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 		exchange_set_deadline(e, API_STREAM_S + SERVER_REQUEST_S);
