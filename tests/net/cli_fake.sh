@@ -97,6 +97,11 @@ shows '^ store-2 1 events, the first at 2026-12-05T02:13:02.000Z: DPD_TIMEOUT$' 
 run graph store-1 --since 45m; exits 0 "graph"; asked 'GET /v1/sites/store-1/graph?since_s=2700'
 shows '^tunnel 1 up \\| \.-$' "graph: which tunnel carried"
 run report --since 456d; exits 2 "report: 15 months are kept"
+run doctor; exits 1 "doctor: something is wrong"; asked 'GET /v1/doctor'
+shows '^error: eth1 2001:db8:2::1 of the hub: link down \(no carrier\)$' "doctor: of the hub"
+run doctor store-4 1; asked 'GET /v1/sites/store-4/tunnels/1/doctor'
+run doctor store-4; asked 'GET /v1/sites/store-4/doctor'
+run doctor store-4 2; exits 2 "doctor: a tunnel is 0 or 1"
 run timeline; exits 2 "timeline: which site"
 run show sites --around 02:13; exits 2 "--around is for timeline"
 run plan; exits 1 "plan: what would be refused"; asked 'GET /v1/plan'; shows '^a 1 esn true false tunnel-if-needed$' "plan: a key"
@@ -354,7 +359,7 @@ grep -q ' DROPPED .*DROPPED PACKETS' "$W/out"; say $? "report: what was dropped 
 run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output"
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
-completes "" show events timeline alarms alarm graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
+completes "" show events timeline alarms alarm doctor graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
 completes rollback 3 2 1 --force --confirm --dry-run --allow
 completes apply --force --confirm --next-start --without-secrets
 completes tunnel down up drain

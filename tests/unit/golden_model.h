@@ -117,7 +117,8 @@ static void add_site(uint32_t i, const char *name, uint32_t asn)
 		conf->activity_log = conf->bgp_log = LOG_FORM_JSON;
 		snprintf(text, sizeof(text), "169.254.%u.%u/30", 100 + i, 4 * t);
 		conf->inside = prefix(text);
-		s->tunnels[t].since_wall_ns = BEFORE(3600 * (i + 1) + 60 * t);
+		s->tunnels[t].since_wall_ns = s->tunnels[t].turned_wall_ns =
+			BEFORE(3600 * (i + 1) + 60 * t);
 	}
 	golden.hub.model.sites[i] = s;
 }

@@ -69,6 +69,7 @@ static int print_to_terminal(struct libscols_table *t)
 
 #include "../../tools/sluice/format.c"
 #include "../../tools/sluice/show_events.c"
+#include "../../tools/sluice/show_doctor.c"
 #include "../../tools/sluice/show_graph.c"
 #include "../../tools/sluice/report.c"
 #include "../../tools/sluice/show.c"
@@ -116,6 +117,8 @@ static const struct {
 	{"events", print_events},
 	{"timeline", print_timeline},
 	{"alarms", print_alarms},
+	{"doctor", print_doctor},
+	{"doctor-one", print_doctor},
 	{"graph", print_graph},
 	{"report-long", print_report_since},
 	{"report", print_report},

@@ -491,6 +491,30 @@ static json_t *alarms(void)
 	return document;
 }
 
+static json_t *doctor_of(const struct model *m, const struct site *site, int tunnel)
+{
+	struct doctor_snapshot s = {.model = m, .whole = true, .now_ns = NOW, .wall_ns = WALL};
+	struct doctor_report *r = doctor_look(&s);
+	json_t *o = view_doctor(m, r, site, tunnel);
+
+	doctor_free(r);
+	return o;
+}
+
+static json_t *doctor(void)
+{
+	return doctor_of(model, NULL, -1);
+}
+
+static json_t *doctor_one(void)
+{
+	struct model m = *model;
+
+	m.host.ike_unheard = m.host.inside_gone = false;
+	m.unknown.places[0].local = address("198.51.101.1");
+	return doctor_of(&m, &golden.sites[5], 1);
+}
+
 static json_t *timeline(void)
 {
 	json_t *others = json_object(), *events = golden_events(others),
@@ -536,6 +560,8 @@ static const struct {
 	{"events", event_page},
 	{"timeline", timeline},
 	{"alarms", alarms},
+	{"doctor", doctor},
+	{"doctor-one", doctor_one},
 	{"graph", graph},
 	{"report-long", report_long},
 	{"report", report},

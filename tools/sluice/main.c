@@ -41,6 +41,7 @@ static void (*const views[API_VERBS])(const json_t *document) = {
 	[API_EVENTS] = print_events,
 	[API_TIMELINE] = print_timeline,
 	[API_ALARMS] = print_alarms,
+	[API_DOCTOR] = print_doctor,
 	[API_GRAPH] = print_graph,
 	[API_REPORT] = print_report,
 	[API_PLAN] = print_plan,
@@ -394,7 +395,8 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 		return status;
 	print_silent(document);
 	print_answer(c, o, document);
-	refused = is_warned_of(c, o, document);
+	refused = is_warned_of(c, o, document) ||
+		  (request->verb == API_DOCTOR && doctor_finds(document));
 	json_decref(document);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("sluice: standard output");

@@ -41,6 +41,9 @@ __attribute__((format(printf, 2, 3))) void table_cell(struct table *t, const cha
  */
 void table_print(struct table *t, const char *empty);
 
+/* Whether there is more than a note in the document of the doctor. */
+bool doctor_finds(const json_t *document);
+
 /* Views: each prints one document of the daemon. */
 void print_sites(const json_t *document);
 void print_tunnels(const json_t *document);
@@ -60,6 +63,7 @@ void print_plan(const json_t *document);
 void print_migration(const json_t *document);
 void print_failure(const json_t *document);
 void print_history(const json_t *document);
+void print_doctor(const json_t *document);
 void print_events(const json_t *document);
 void print_event(const json_t *event);
 void print_timeline(const json_t *document);

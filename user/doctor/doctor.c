@@ -108,14 +108,20 @@ static bool does_not_carry(const struct looking *l, uint32_t slot, unsigned int 
 }
 
 /* What is wrong with the hub stands for the tunnels that do not carry because of it: all, or those of an endpoint. */
-static void swallow(struct looking *l, struct doctor_finding *f, const struct endpoint *only)
+static void swallow(struct looking *l, struct doctor_finding *f, const struct doctor_rule *rule,
+	const struct endpoint *only)
 {
+	bool dead = rule->flags & DOCTOR_SWALLOWS_DEAD;
+
+	if (!(rule->flags & (DOCTOR_SWALLOWS | DOCTOR_SWALLOWS_DEAD)))
+		return;
 	for (uint32_t i = 0; i < SITE_SLOTS; i++) {
 		const struct site *site = l->s->model->sites[i];
 
 		for (unsigned int t = 0; site && t < TUNNELS_PER_SITE; t++) {
 			if ((only && endpoint_of(l->s->model, site, t) != only) ||
-				!does_not_carry(l, i, t))
+				!does_not_carry(l, i, t) ||
+				(dead && l->report->verdicts[i][t] != VERDICT_DEAD))
 				continue;
 			l->swallowed[i][t] = true;
 			f->tunnels_lost++;
@@ -135,7 +141,7 @@ static void look_at_endpoint(struct looking *l, unsigned int e, unsigned int a)
 	for (const struct doctor_rule *r = doctor_rules_endpoint; r->id; r++) {
 		if (!holds(&c, r))
 			continue;
-		swallow(l, add(l->report, &c), &l->s->model->endpoints[e][a]);
+		swallow(l, add(l->report, &c), r, &l->s->model->endpoints[e][a]);
 		return;
 	}
 }
@@ -151,10 +157,8 @@ static void look_at_hub(struct looking *l)
 			look_at_endpoint(l, e, a);
 	}
 	for (const struct doctor_rule *r = doctor_rules_hub; l->s->whole && r->id; r++) {
-		struct doctor_finding *f = holds(&c, r) ? add(l->report, &c) : NULL;
-
-		if (f && r->flags & DOCTOR_SWALLOWS)
-			swallow(l, f, NULL);
+		if (holds(&c, r))
+			swallow(l, add(l->report, &c), r, NULL);
 	}
 }
 

@@ -24,6 +24,7 @@ enum doctor_rule_flag {
 		1
 		<< 2, /* nothing comes: where that is so of all tunnels of an address, it is its fault */
 	DOCTOR_SWALLOWS = 1 << 3, /* of the hub: tunnels that do not carry are so because of it */
+	DOCTOR_SWALLOWS_DEAD = 1 << 4, /* the same of those that have no keys */
 };
 
 struct doctor_rule {

@@ -233,7 +233,7 @@ const struct doctor_rule doctor_rules_hub[] = {
 	{.id = "firewall",
 		HUB,
 		.holds = ike_unheard,
-		.flags = DOCTOR_SWALLOWS,
+		.flags = DOCTOR_SWALLOWS_DEAD,
 		.sentence = "IKE comes in and does not reach sluiced: a firewall of this host "
 			    "probably drops UDP 500 and 4500",
 		.hub = "`nft list ruleset`: let UDP 500 and 4500 in on the outside devices"},

@@ -7,6 +7,7 @@
 #define SLUICE_VIEW_VIEW_H
 
 #include "base/bus_event.h"
+#include "doctor/doctor.h"
 #include "ipc/msg_watch.h"
 #include "plan/failure.h"
 #include "plan/findings.h"
@@ -69,6 +70,10 @@ json_t *view_plan(const struct plan *plan, const struct findings *found, json_t 
 
 /* What an outage would do. */
 json_t *view_failure(const struct model *m, const struct failure_effect *e);
+
+/* What is wrong, of one site, or of one of its tunnels (else -1); of all sites without what is a note only. */
+json_t *view_doctor(
+	const struct model *m, const struct doctor_report *r, const struct site *site, int tunnel);
 
 /* How far moving from one site to another is. */
 json_t *view_migration(const struct migration *g);

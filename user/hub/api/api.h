@@ -27,6 +27,9 @@ json_t *hub_token_create(struct hub *h, struct site *site, const struct imsg_api
 json_t *hub_token_list(struct hub *h, struct site *site, const struct imsg_api_request *r);
 json_t *hub_token_revoke(struct hub *h, struct site *site, const struct imsg_api_request *r);
 
+/* doctor.c */
+json_t *hub_doctor(struct hub *h, struct site *site, const struct imsg_api_request *r);
+
 /* secret_verbs.c */
 json_t *hub_secret_list(struct hub *h, struct site *site, const struct imsg_api_request *r);
 json_t *hub_secret_rotate(struct hub *h, struct site *site, const struct imsg_api_request *r);

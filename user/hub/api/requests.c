@@ -404,6 +404,7 @@ static json_t *(*const answers[API_VERBS])(
 	[API_ALARM_SILENCE] = hub_alarm_silence,
 	[API_ALARM_UNSILENCE] = hub_alarm_unsilence,
 	[API_ALARM_TEST] = hub_alarm_test,
+	[API_DOCTOR] = hub_doctor,
 	[API_GRAPH] = hub_sums_ask,
 	[API_REPORT] = report,
 	[API_METRICS] = metrics,
