@@ -789,6 +789,13 @@ static void strangers(void **state)
 	nothing();
 	knock("192.0.2.77", REASON_UNKNOWN_ID, "identity fqdn:nobody.invalid");
 	nothing();
+	/* Its identity is nearly that of two tunnels that are not up. */
+	fall(tunnel(0, 0), 34, REASON_WAITING, "");
+	fall(tunnel(1, 0), 34, REASON_WAITING, "");
+	knock("192.0.2.77", REASON_UNKNOWN_ID, "identity fqdn:store101.t0.example");
+	nothing();
+	set_well(tunnel(0, 0), 10);
+	set_well(tunnel(1, 0), 11);
 	/* One that was at the address of a tunnel that is up. */
 	knock("203.0.113.10", REASON_UNKNOWN_ID, "identity fqdn:other.example");
 	nothing();

@@ -52,7 +52,8 @@ struct doctor_stranger {
 	const struct unknown_entry *entry;
 	const char *identity;
 	size_t identity_len;
-	bool compared; /* with those of tunnels */
+	bool compared;   /* with those of tunnels */
+	uint32_t tunnel; /* whose device it probably is; UINT32_MAX: of none, or of several */
 };
 
 struct doctor_strangers {
