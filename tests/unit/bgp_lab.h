@@ -162,7 +162,7 @@ static inline void on_connect(uint32_t tunnel, enum bgp_direction direction)
 	if (!allowed || !to ||
 		!bgp_may_accept(to, by_hub ? &n.peer4 : &n.local4, by_hub ? &n.local4 : &n.peer4,
 			lab.now, &found)) {
-		bgp_closed(from, named_from, BGP_OUTGOING, BGP_WHY_RESET, "refused", lab.now);
+		bgp_closed(from, named_from, BGP_OUTGOING, BGP_WHY_REFUSED, "refused", lab.now);
 		return;
 	}
 	assert_int_equal(found, named_to);

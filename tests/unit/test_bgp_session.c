@@ -150,7 +150,7 @@ static void a_symptom_does_not_hide_the_cause(void **state)
 	bgp_tunnel_set(lab.hub, 0, true, lab.now);
 	pass(CLOCK_SECOND);
 	assert_string_equal(shown->detail, "refused");
-	assert_int_equal(shown->why, BGP_WHY_RESET);
+	assert_int_equal(shown->why, BGP_WHY_REFUSED);
 	lab.hub_connects = lab.site_connects = true;
 	pass(2 * MINUTE);
 	assert_int_equal(shown->state, FSM_ESTABLISHED);
@@ -209,6 +209,20 @@ static void the_last_notification_outlives_the_tunnel(void **state)
 	assert_int_equal(lab.hub_state[0].error_code, NOTIFY_CEASE);
 	assert_int_equal(lab.hub_state[0].error_subcode, CEASE_SHUTDOWN);
 	assert_true(lab.hub_state[0].error_at > 0);
+}
+
+/* The connection of a session is closed, as when the peer's BGP ends; then its port is. */
+static void a_closed_port_says_more_than_a_closed_connection(void **state)
+{
+	(void)state;
+	join(0);
+	pass(10 * CLOCK_SECOND);
+	lab.hub_connects = lab.site_connects = false;
+	for (enum bgp_direction d = 0; d < BGP_DIRECTIONS; d++)
+		bgp_closed(lab.hub, 0, d, BGP_WHY_RESET, "closed", lab.now);
+	pass(MINUTE);
+	assert_string_equal(lab.hub_state[0].detail, "closed; since then: refused");
+	assert_int_equal(lab.hub_state[0].why, BGP_WHY_REFUSED);
 }
 
 static void removed_neighbour_takes_its_routes(void **state)
@@ -401,6 +415,7 @@ int main(void)
 		lab_test(a_symptom_does_not_hide_the_cause),
 		lab_test(attempts_without_an_answer_are_known),
 		lab_test(the_last_notification_outlives_the_tunnel),
+		lab_test(a_closed_port_says_more_than_a_closed_connection),
 		lab_test(removed_neighbour_takes_its_routes),
 		lab_test(garbage_ends_the_session_only),
 		lab_test(long_messages_of_any_peer),

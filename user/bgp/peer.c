@@ -41,6 +41,15 @@ void peer_set_why(struct bgp_peer *p, enum bgp_why why)
 		p->cause_why = why;
 }
 
+enum bgp_why peer_why_word(const struct bgp_peer *p)
+{
+	bool gone = p->cause_why == BGP_WHY_RESET || p->cause_why == BGP_WHY_SILENT;
+
+	if (!p->cause[0] || (gone && p->detail_why == BGP_WHY_REFUSED))
+		return p->detail_why;
+	return p->cause_why;
+}
+
 const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE])
 {
 	bool both = p->cause[0] && strcmp(p->cause, p->detail) != 0;

@@ -191,6 +191,12 @@ __attribute__((format(printf, 2, 3))) void peer_set_symptom(
 /* What the sentence that was set last is about; BGP_WHY_OTHER, where nobody says so. */
 void peer_set_why(struct bgp_peer *p, enum bgp_why why);
 
+/*
+ * The same of what is shown. A port that is closed now says more than that the connection was: the peer's BGP has
+ * ended, and does not run.
+ */
+enum bgp_why peer_why_word(const struct bgp_peer *p);
+
 /* Why there is no session, as it is shown. */
 const char *peer_why(const struct bgp_peer *p, char text[BGP_DETAIL_SIZE]);
 

@@ -81,7 +81,7 @@ struct bgp_effect_state {
 	uint64_t error_at;                    /* when that was; 0: there was none */
 	uint64_t refused_until;               /* nobody is let in before; 0, or past: not so */
 	uint64_t unanswered_since; /* nothing has come of attempts since then; 0: something has */
-	enum bgp_why why;          /* of the first sentence in it */
+	enum bgp_why why;          /* the same in a word */
 	char detail[BGP_DETAIL_SIZE];
 };
 

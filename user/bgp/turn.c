@@ -336,7 +336,7 @@ static struct bgp_effect_state current_state(struct bgp_peer *p)
 		.error_at = p->last_notify.code ? p->last_notify_at : 0,
 		.refused_until = p->refused_until,
 		.unanswered_since = p->unanswered_since,
-		.why = p->cause[0] ? p->cause_why : p->detail_why,
+		.why = peer_why_word(p),
 		.state = FSM_IDLE,
 		.counts = p->counts};
 
