@@ -102,7 +102,7 @@ static int setup(void **state)
 	lab.model.host.outside_count = 2;
 	for (int e = 0; e < 2; e++) {
 		snprintf(lab.model.host.outside[e].name, 16, "wan%d", e);
-		lab.model.host.outside[e].mtu = 1500;
+		lab.model.host.outside[e].mtu = e ? 1500 : 9000;
 	}
 	for (int d = 0; d < SLUICE_DIRECTIONS; d++) {
 		fair_aggregate_set(&lab.fair[d], 1000000000);
@@ -616,8 +616,8 @@ static const struct row rows[] = {
 	CODE("inside-address", ends, "the device's inside address is 169.254.10.9",
 		"give its tunnel interface 169.254.10.2, and its BGP neighbour 169.254.10.1"),
 	CODE("policy-based", second, "it asked for 10.7.0.0/24 to 0.0.0.0/0", "route-based"),
-	CODE("narrow-path", narrow, "the path takes 1300 bytes, less than the 1500 of wan0",
-		"PPPoE"),
+	CODE("narrow-path", narrow,
+		"the path takes 1300 bytes, less than the hub's links, which take 1500", "PPPoE"),
 	CODE("md5-missing", md5_missing, "does not sign BGP", "169.254.10.1"),
 	CODE("md5-wrong", md5_wrong, "with another password", "169.254.10.1"),
 	CODE("md5-unexpected", md5_unexpected, "has no `bgp_password`", "set `bgp_password`"),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define LATELY_NS (600 * CLOCK_SECOND)
+#define MTU_USUAL 1500
 
 static bool is_udp(const struct doctor_case *c)
 {
@@ -108,15 +109,14 @@ static bool wrong_ends(struct doctor_case *c)
 	return true;
 }
 
-/* Less fits than the hub's own device takes. */
+/* Less fits than the hub's links take; of jumbo frames data makes no use. */
 static bool narrow_path(struct doctor_case *c)
 {
 	const struct model_host *host = &c->s->model->host;
-	const char *device = c->s->model->config->concentrator.endpoints[c->tunnel].device;
-	uint32_t mtu = 0;
+	uint32_t mtu = MTU_USUAL;
 
 	for (uint32_t i = 0; i < host->outside_count; i++) {
-		if (!strcmp(host->outside[i].name, device))
+		if (host->outside[i].mtu && host->outside[i].mtu < mtu)
 			mtu = host->outside[i].mtu;
 	}
 	if (!c->state->open || !c->state->path.path_mtu || c->state->path.path_mtu >= mtu)
@@ -193,8 +193,8 @@ const struct doctor_rule doctor_rules_esp[] = {
 		.severity = DOCTOR_NOTE,
 		.holds = narrow_path,
 		.flags = DOCTOR_AT_ONCE | DOCTOR_BESIDE,
-		.sentence = "the path takes {path} bytes, less than the {mtu} of {device}; the "
-			    "tunnel takes {inner}, and the hub follows",
+		.sentence = "the path takes {path} bytes, less than the hub's links, which take "
+			    "{mtu}; the tunnel takes {inner}, and the hub follows",
 		.device = "nothing, where its line is PPPoE or the like; else see its MTU"},
 	{.id = NULL},
 };
