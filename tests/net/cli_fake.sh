@@ -167,6 +167,12 @@ run site list; exits 0 "site list"; asked 'GET /v1/documents'
 shows '^store-1 up 65010 200.0 Mbit/s region=north cost-centre=4711 yes /etc/sluice/sites/store-1.yaml$' "site list: a site with labels"
 run site list --where state=up,label.region=north --columns site,label.region,as; exits 0 "site list --where"
 [ "$(tr -s ' ' <"$W/out")" = $'SITE label.region AS\nstore-1 north 65010' ]; say $? "site list: the lines and columns that are asked for"
+json() { [ "$(jq -c "$1" "$W/out")" = "$2" ]; say $? "$3"; }
+run site list --where label.region=north --json; json '[.sites, .others | map(.site)]' '[["store-1"],[]]' "site list --json: --where"
+run site list --sort state --json; json '.sites | map(.site)' '["store-2","store-1"]' "site list --json: --sort"
+run site list --columns site --json; exits 2 "site list --json: it has all columns"
+run site export --where label.region=north --json; json '.sites | map(.site)' '["store-1"]' "site export --json: --where"
+run site export --format csv --json; exits 2 "site export: one format"
 run site list --where label.region=south; shows '^no site is so$' "site list: none"
 run site list --where state=deleted --columns site,state,since,as; [ "$(tr -s ' ' <"$W/out")" = $'SITE STATE DELETED AS\nstore-9 deleted 2025-11-30T00:00:00Z -' ]; say $? "site list: what has gone"
 run site list --where state=pending --columns site; [ "$(tail -n 1 "$W/out")" = store-8 ]; say $? "site list: what is about to come"
@@ -174,7 +180,12 @@ run site list --sort state --columns site; [ "$(tail -n 1 "$W/out")" = store-1 ]
 run site list --where nonsense=1; exits 2 "site list: no such field"
 run site show store-1; exits 0 "site show"; asked 'GET /v1/sites/store-1/document'
 [ "$(head -n 1 "$W/out")" = "# the shop" ]; say $? "site show: as it is written"
+shows '^# inside hub 169.254.10.5/30, device 169.254.10.6/30$' "site show: what the device needs, as a comment"
 run site create new; exits 0 "site create"; asked 'POST /v1/sites {"site":"new"}'
+shows '^ identity hub fqdn:hub.example.net, device fqdn:t4.example$' "site create: what the device needs"
+shows '^ key file:/k$' "site create: where the key is"
+run site create new --json; json '.device | length' 2 "site create --json"
+run apply --json; json .ok '"asked"' "apply --json"
 run site create new --as 65001 --address 192.0.2.1 --label a=b --prefix 10.1.0.0/24 --prefix 10.2.0.0/24 --rate=5M --static --dry-run
 asked 'POST /v1/sites {"site":"new","values":{"asn":"65001","address":"192.0.2.1","labels.a":"b","rate":"5M","routing":"static","class":"gateway","static_routes":["10.1.0.0/24","10.2.0.0/24"]},"dry_run":true}'
 run site set store-1 rate=7M tunnels.1.med=5 group= 'bfd={interval: 300ms}' --allow tunnel; exits 0 "site set"
@@ -315,7 +326,7 @@ run show tunnels garbage; exits 1 "an answer that is not JSON"
 run show tunnels silent; exits 3 "no answer"
 grep -q "sluiced does not answer" "$W/err"; say $? "no answer: says so"
 for words in "" "frobnicate" "show" "show nonsense" "show sites a b" "rekey" "rekey a 2" "tunnel down a" \
-	"tunnel sideways a 0" "apply --json" "report --ike" "report --since 2" "report --since 456d" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
+	"tunnel sideways a 0" "top --json" "report --ike" "report --since 2" "report --since 456d" "report --since -1m" "top --since 1h" "report --iterations 3" "top --iterations x" \
 	"top --iterations 0" "show dataplane x" "--frobnicate"; do
 	# shellcheck disable=SC2086
 	run $words; [ $status = 2 ] && grep -q 'usage: sluice\|see sluice --help\|One of: \|only by one of: ' "$W/err"; say $? "usage error: '$words'"
@@ -323,7 +334,7 @@ done
 names() { run $1; grep -qF -- "$2" "$W/err"; say $? "usage error of '$1' names what is wrong"; cat "$W/err" | head -n 1; }
 names "show nonsense" "'show' cannot be followed by 'nonsense', only by one of: sites, tunnels"
 names "tunnel" "tunnel what? One of: down, up, drain"
-names "tunnel down a 0 --json" "--json is not for 'tunnel down'"
+names "top --json" "--json is not for 'top'"
 names "frobnicate a" "unknown command 'frobnicate'"
 begins() { [[ "$(head -n 1 "$W/err")" == "$1: "*"$2"* ]]; say $? "$1: $2: the message begins with the name of the program"; }
 run show sites --jsn; begins sluice "'--jsn'"
@@ -360,25 +371,25 @@ run --help; exits 0 "--help"; shows '^usage: sluice' "--help: on standard output
 shows '^ tunnel down SITE 0\|1 \[--force\] ' "--help: a command with what it takes"
 completes() { local words=$1; shift; [ "$("$SLUICE" --complete --socket "$W/sock" $words | tr '\n' ' ')" = "$* " ]; say $? "completion of '$words'"; }
 completes "" show events timeline alarms alarm doctor graph report plan apply confirm history diff rollback rekey tunnel release secret token site hub top explain ca audit version help
-completes rollback 3 2 1 --force --confirm --dry-run --allow
-completes apply --force --confirm --next-start --without-secrets
+completes rollback 3 2 1 --force --confirm --dry-run --allow --json
+completes apply --force --confirm --next-start --without-secrets --json
 completes tunnel down up drain
 completes site list show create set put delete adopt migration migrate export import
 completes hub show set release init
 completes "hub show" --json
 "$SLUICE" --complete --socket "$W/sock" hub set | grep -qx tunnel.med=; say $? "completion of keys of the hub"
 completes "site list" --where --columns --sort --json
-completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --confirm --dry-run --allow
-completes "site migrate store-1 store-2" prepare shift finish back --force --confirm --dry-run --allow
+completes "site delete" store-1 store-2 dc-1 store-3 store-4 store-5 --confirm --dry-run --allow --json
+completes "site migrate store-1 store-2" prepare shift finish back --force --confirm --dry-run --allow --json
 "$SLUICE" --complete --socket "$W/sock" site set store-1 | grep -qx tunnels.1.med=; say $? "completion of keys"
-completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force
-completes "tunnel down store-1" 0 1 --force
+completes "tunnel down" store-1 store-2 dc-1 store-3 store-4 store-5 --force --json
+completes "tunnel down store-1" 0 1 --force --json
 completes "report" store-1 store-2 dc-1 store-3 store-4 store-5 --since --json
 completes "show dataplane" --json
 completes "secret" list rotate delete set show
-completes "secret rotate" store-1.0 store-1.0.previous store-3.next
-completes "token revoke" 0badcafe 0000000a
-completes "token create" --role --scope --days
+completes "secret rotate" store-1.0 store-1.0.previous store-3.next --json
+completes "token revoke" 0badcafe 0000000a --json
+completes "token create" --role --scope --days --json
 while [ $((SECONDS - began)) -lt 50 ] && [ "$(grep -c '^stream of store-2$' "$W/requests")" -lt 2 ]; do sleep 1; done
 [ "$(grep -c '^stream of store-2$' "$W/requests")" = 2 ]; say $? "events --follow: a stream that is silent is taken up again"
 kill $silent; wait $silent 2>/dev/null

@@ -43,7 +43,7 @@ static void look(enum plan_order order)
 	char error[CONFIG_ERROR_SIZE];
 
 	json_decref(plan);
-	plan = hub_plan(world.hub, documents_load(world.path, false, error), order, error);
+	plan = hub_plan(world.hub, documents_load(world.path, false, error), order, NULL, error);
 	if (!plan)
 		fail_msg("%s", error);
 }

@@ -44,8 +44,8 @@ static void rewrite(const char *members)
 static json_t *plan(void)
 {
 	char error[CONFIG_ERROR_SIZE];
-	json_t *p =
-		hub_plan(world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, error);
+	json_t *p = hub_plan(
+		world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, NULL, error);
 
 	assert_non_null(p);
 	return p;

@@ -420,7 +420,8 @@ static void a_plan_tells_of_devices(void **state)
 	fake.devices[2].unattachable = true;
 	world.endpoints = FIRST SECOND("eth2", "198.51.101.1");
 	world_configure("", ONE);
-	plan = hub_plan(world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, error);
+	plan = hub_plan(
+		world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, NULL, error);
 	assert_non_null(plan);
 	text = json_dumps(json_object_get(plan, "findings"), 0);
 	assert_non_null(strstr(text, "endpoint 1, eth2: it has another XDP program"));

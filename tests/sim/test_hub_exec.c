@@ -211,7 +211,8 @@ static const char *effect_of_plan(enum plan_order order, bool unasked)
 {
 	static char effect[32];
 	char error[CONFIG_ERROR_SIZE], *text;
-	json_t *plan = hub_plan(world.hub, documents_load(world.path, false, error), order, error);
+	json_t *plan =
+		hub_plan(world.hub, documents_load(world.path, false, error), order, NULL, error);
 
 	assert_non_null(plan);
 	snprintf(effect, sizeof(effect), "%s", json_string_value(json_object_get(plan, "effect")));

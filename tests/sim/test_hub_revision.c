@@ -147,7 +147,8 @@ static void edits_wait_for_apply(void **state)
 	put_site("three", DOCUMENT("3"));
 	again();
 	in_force(1, true, true, false);
-	plan = hub_plan(world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, error);
+	plan = hub_plan(
+		world.hub, documents_load(world.path, false, error), PLAN_OF_FILES, NULL, error);
 	assert_int_equal(json_array_size(json_object_get(plan, "files")), 2);
 	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "tunnel");
 	json_decref(plan);

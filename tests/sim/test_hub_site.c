@@ -43,6 +43,29 @@ static void no_thread_for_the_file(void **state)
 	assert_int_equal(config_site(world.hub->config, "two")->rate, 8000000);
 }
 
+static void assert_side(const json_t *tunnel, const char *side, const char *member, const char *is)
+{
+	const json_t *value = json_object_get(json_object_get(tunnel, side), member);
+
+	assert_string_equal(json_string_value(value), is);
+}
+
+/* What a person has to enter, of the second tunnel of the first site that is made. */
+static void assert_device(const json_t *tunnel)
+{
+	const char *key = json_string_value(json_object_get(tunnel, "psk"));
+
+	assert_non_null(tunnel);
+	assert_side(tunnel, "hub", "identity", "fqdn:hub.example.net");
+	assert_side(tunnel, "device", "identity", "fqdn:two-1.example.net");
+	assert_side(tunnel, "hub", "inside", "169.254.6.5/30");
+	assert_side(tunnel, "device", "inside", "169.254.6.6/30");
+	assert_non_null(strstr(key, "/psk/two.1"));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(tunnel, "device"), "asn")),
+		65000);
+}
+
 static void from_nothing(void **state)
 {
 	json_t *answer = does(CREATE, "two", "{\"labels.region\": \"north\"}"), *more;
@@ -64,6 +87,7 @@ static void from_nothing(void **state)
 	assert_int_equal(status_of("psk/two.0").st_mode & 07777, 0600);
 	key = content("psk/two.0");
 	assert_int_equal(strlen(key), 33);
+	assert_device(json_array_get(json_object_get(answer, "device"), 1));
 	/* Neither the document nor the answer has a key. */
 	key[32] = '\0';
 	char *said = json_dumps(answer, 0);
@@ -78,6 +102,7 @@ static void from_nothing(void **state)
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(more, "document"), "asn")),
 		"65002");
+	assert_int_equal(json_array_size(json_object_get(more, "device")), 2);
 	json_decref(more);
 	/* It stays, and comes again. */
 	again();
@@ -301,6 +326,7 @@ static void a_try_changes_nothing(void **state)
 {
 	struct imsg_api_request r = CREATE;
 	json_t *plan;
+	char *said;
 
 	(void)state;
 	r.dry_run = true;
@@ -308,6 +334,11 @@ static void a_try_changes_nothing(void **state)
 	assert_string_equal(json_string_value(json_object_get(plan, "effect")), "none");
 	assert_int_equal(json_array_size(json_object_get(plan, "files")), 1);
 	assert_int_equal(json_array_size(json_object_get(plan, "needs")), 4);
+	/* A key that would be made is not missing. */
+	said = json_dumps(plan, 0);
+	assert_null(strstr(said, "secret-missing"));
+	free(said);
+	assert_int_equal(json_array_size(json_object_get(plan, "device")), 2);
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(plan, "document"), "asn")),
 		"65000");

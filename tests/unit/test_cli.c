@@ -83,6 +83,7 @@ static int print_to_terminal(struct libscols_table *t)
 #include "../../tools/sluice/show_secrets.c"
 #include "../../tools/sluice/show_tokens.c"
 #include "../../tools/sluice/show_site.c"
+#include "../../tools/sluice/show_device.c"
 #include "../../tools/sluice/show_unknown.c"
 #include "../../tools/sluice/table.c"
 
@@ -128,6 +129,8 @@ static const struct {
 	{"token-create", print_token},
 	{"site-list", print_site_list},
 	{"site-show", print_site_document},
+	{"site-create", print_site_changed},
+	{"site-create-dry-run", print_plan},
 	{"hub-show", print_hub},
 };
 

@@ -346,13 +346,62 @@ static json_t *site_list(void)
 	return o;
 }
 
+/* What two kinds of device are told: all that there is to tell, and as little as can be. */
+static json_t *device_of(const char *more)
+{
+	static const struct view_identities ids[TUNNELS_PER_SITE] = {
+		{{IKE_ID_FQDN, 15, "hub.example.net"}, {IKE_ID_FQDN, 10, "t4.example"}},
+		{{IKE_ID_IPV4, 4, {198, 51, 101, 1}}, {IKE_ID_NONE, 0, {0}}}};
+	char text[2048], error[CONFIG_ERROR_SIZE];
+	struct config *c;
+	json_t *device;
+
+	snprintf(text, sizeof(text),
+		PLAN_HUB "50M }\nsites:\n- { name: new, asn: 65001, %stunnels: [" PLAN_TUNNEL(4,
+			", inside6: 'fd53:6c75:6963::4/126', address: 203.0.113.7, "
+			"p1_dh_groups: [14], esn: off, ppk: 'file:/p', ppk_identity: x, "
+			"ike_versions: [ikev2]") "," PLAN_TUNNEL(8, "") "] }\n",
+		more);
+	c = config_parse("site", text, strlen(text), error);
+	if (!c)
+		fail_msg("%s", error);
+	device = view_device(c, config_site(c, "new"), ids);
+	config_free(c);
+	return device;
+}
+
 static json_t *site_show(void)
 {
 	static const char text[] = "# the shop\nasn: 65010\ntunnels: [ { med: 5 } ]\n";
 
-	return view_site_document(&places[1],
+	json_t *o = view_site_document(&places[1],
 		json_pack("{s:s, s:[{s:s}]}", "asn", "65010", "tunnels", "med", "5"), text,
 		strlen(text));
+
+	json_object_set_new(o, "device",
+		device_of("class: gateway, routing: static, static_routes: [10.1.0.0/24], "));
+	return o;
+}
+
+static json_t *site_create(void)
+{
+	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:[s], s:[s, s], s:{s:s}, s:o}", "ok",
+		"revision 7: 1 site added", "revision", 7, "etag", 7, "site", "new", "file",
+		"/etc/sluice/sites/new.yaml", "keys", "/etc/sluice/psk/new.0", "needs",
+		"tunnel 1 is taken from any address, by its identity 't8.example'",
+		"the device needs the key of /etc/sluice/psk/new.0", "document", "asn", "65001",
+		"device", device_of("bgp_password: 'file:/b', "));
+}
+
+static json_t *site_create_dry_run(void)
+{
+	json_t *o = diff(), *made = site_create();
+
+	json_object_set(o, "document", json_object_get(made, "document"));
+	json_object_set(o, "device", json_object_get(made, "device"));
+	json_object_set(o, "needs", json_object_get(made, "needs"));
+	json_decref(made);
+	return o;
 }
 
 static json_t *site_export(void)
@@ -367,8 +416,9 @@ static json_t *site_export(void)
 
 static json_t *hub_show(void)
 {
-	static const char main[] = "concentrator:\n  networks: [10.0.0.0/16, fd00:10::/48]\n",
-			  own[] = "# commands\ndefaults: { tunnel: { med: 70 } }\n";
+	static const char main
+		[] = "concentrator:\n  networks: [10.0.0.0/16, fd00:10::/48]\n",
+	    own[] = "# commands\ndefaults: { tunnel: { med: 70, proposal_order: lowest-first } }\n";
 	struct hub_view v = {.etag = 38,
 		.file = "/etc/sluice/hub.yaml",
 		.pending = true,
@@ -555,6 +605,8 @@ static const struct {
 	{"token-create", token_create},
 	{"site-list", site_list},
 	{"site-show", site_show},
+	{"site-create", site_create},
+	{"site-create-dry-run", site_create_dry_run},
 	{"hub-show", hub_show},
 	{"site-export", site_export},
 	{"events", event_page},

@@ -251,7 +251,7 @@ static void complete_arguments(const struct verb_row *c, int given, const char *
 		if (c->options & options[i].option)
 			puts(options[i].word);
 	}
-	if (c->right == RIGHT_READ && c != &top)
+	if (c != &top)
 		puts("--json");
 }
 

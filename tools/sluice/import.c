@@ -363,6 +363,18 @@ void export_choose(json_t *own_list)
 	list_of_site = own_list;
 }
 
+void export_keep_chosen(json_t *document)
+{
+	json_t *sites = json_array(), *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "sites"), i, o) {
+		if (!list_of_site || site_list_is_chosen(list_of_site, field_text(o, "site")))
+			json_array_append(sites, o);
+	}
+	json_object_set_new(document, "sites", sites);
+}
+
 /* As a list of sites has them. */
 static json_t *named_sites(const json_t *document)
 {
@@ -370,11 +382,7 @@ static json_t *named_sites(const json_t *document)
 	size_t i;
 
 	json_array_foreach(json_object_get(document, "sites"), i, o) {
-		const char *name = field_text(o, "site");
-
-		if (list_of_site && !site_list_is_chosen(list_of_site, name))
-			continue;
-		site = json_pack("{s:s}", "name", name);
+		site = json_pack("{s:s}", "name", field_text(o, "site"));
 		json_object_update(site, json_object_get(o, "values"));
 		json_array_append_new(sites, site);
 	}

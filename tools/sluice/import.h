@@ -21,6 +21,9 @@ json_t *import_read(const char *path);
 /* Only sites that are in this list, and chosen of it (show_site.h); NULL: all. */
 void export_choose(json_t *own_list);
 
+/* The document of an export without the sites that are not chosen. */
+void export_keep_chosen(json_t *document);
+
 void print_export(const json_t *document);
 void print_imported(const json_t *document);
 

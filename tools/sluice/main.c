@@ -251,8 +251,12 @@ static int check_options(const struct verb_row *c, const struct options *o)
 		return options_usage("--for is not for", c->words);
 	if (o->all && !(c->options & VERB_ALL))
 		return options_usage("--all is not for", c->words);
-	if (o->json && (c->right != RIGHT_READ || c->options & VERB_ITERATIONS))
+	if (o->json && c->options & VERB_ITERATIONS)
 		return options_usage("--json is not for", c->words);
+	if (o->json && o->columns)
+		return options_usage("--columns is for the table; --json has all of them", NULL);
+	if (o->json && o->format && c->options & VERB_CHOOSE)
+		return options_usage("--json and --format exclude each other", NULL);
 	if (o->ike && !(c->options & VERB_IKE))
 		return options_usage("--ike is not for", c->words);
 	if (o->force && !(c->options & VERB_FORCE))
@@ -354,6 +358,15 @@ static bool is_warned_of(const struct verb_row *c, const struct options *o, cons
 	       (json_object_get(document, "refused") || has_error(document));
 }
 
+/* Of what the daemon tells of all sites, what is asked for, as a table or not. */
+static void keep_chosen(const struct verb_row *c, json_t *document)
+{
+	if (c->options & VERB_WHERE)
+		site_list_keep_chosen(document);
+	if (c->options & VERB_CHOOSE)
+		export_keep_chosen(document);
+}
+
 static int run(const struct verb_row *c, const struct options *o, struct client_request *request)
 {
 	const struct client_request list = {.verb = API_SITE_LIST, .tunnel = -1};
@@ -393,6 +406,7 @@ static int run(const struct verb_row *c, const struct options *o, struct client_
 	status = client_ask(o->socket_path, request, &document);
 	if (status != CLIENT_OK)
 		return status;
+	keep_chosen(c, document);
 	print_silent(document);
 	print_answer(c, o, document);
 	refused = is_warned_of(c, o, document) ||

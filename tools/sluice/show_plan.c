@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice plan`, `sluice diff`, `sluice history`: configurations, and what a change of them does. */
 #include "format.h"
+#include "show_site.h"
 #include "table.h"
+
+#include "store/tree.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -78,6 +81,21 @@ static void print_findings(const json_t *document)
 			field_text(o, "kind"));
 }
 
+/* What a change would write, and what is left to do then. */
+static void print_chosen(const json_t *document)
+{
+	const json_t *o = json_object_get(document, "document"), *need;
+	size_t i;
+
+	if (o) {
+		printf("its document would be:\n");
+		tree_write(stdout, o);
+	}
+	print_device(document, "");
+	json_array_foreach(json_object_get(document, "needs"), i, need)
+		printf("%s\n", json_string_value(need));
+}
+
 void print_plan(const json_t *document)
 {
 	const char *refused = json_string_value(json_object_get(document, "refused"));
@@ -86,6 +104,7 @@ void print_plan(const json_t *document)
 	print_files(document);
 	print_interrupted(document);
 	print_findings(document);
+	print_chosen(document);
 	if (refused)
 		printf("refused: %s\n", refused);
 }

@@ -185,6 +185,28 @@ static const json_t **choose(const json_t *list, const json_t *others, size_t *c
 	return sites;
 }
 
+static void keep_chosen(json_t *document, const char *list)
+{
+	json_t *whole = json_object_get(document, list), *kept;
+	const json_t **sites;
+	size_t count;
+
+	if (!whole)
+		return;
+	kept = json_array();
+	sites = choose(whole, NULL, &count);
+	for (size_t i = 0; i < count; i++)
+		json_array_append(kept, (json_t *)sites[i]);
+	free(sites);
+	json_object_set_new(document, list, kept);
+}
+
+void site_list_keep_chosen(json_t *document)
+{
+	keep_chosen(document, "sites");
+	keep_chosen(document, "others");
+}
+
 void print_site_list(const json_t *document)
 {
 	struct table_column columns[FIELDS_MAX + 1] = {0};
@@ -222,19 +244,16 @@ void print_site_document(const json_t *document)
 	fputs(text, stdout);
 	if (text[0] && text[strlen(text) - 1] != '\n')
 		putchar('\n');
+	print_device(document, "# "); /* it is still YAML, and may become the file of `site put` */
 }
 
 void print_site_changed(const json_t *document)
 {
-	const json_t *tunnel, *need;
+	const json_t *need;
 	size_t i;
 
 	puts(field_text(document, "ok"));
-	json_array_foreach(
-		json_object_get(json_object_get(document, "document"), "tunnels"), i, tunnel)
-		printf("tunnel %zu: identity %s, inside %s, %s\n", i,
-			field_text(tunnel, "identity"), field_text(tunnel, "inside"),
-			field_text(tunnel, "inside6"));
+	print_device(document, "");
 	json_array_foreach(json_object_get(document, "needs"), i, need)
 		printf("%s\n", json_string_value(need));
 }

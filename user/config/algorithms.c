@@ -266,16 +266,23 @@ void set_default_algorithms(struct ike_options *o)
 	set_profile(o, &profiles[0]);
 }
 
+bool set_algorithms(struct ike_options *o, const char *profile)
+{
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+		if (strcmp(profile, profiles[i].name) == 0) {
+			set_profile(o, &profiles[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool read_algorithms(struct walk *w, const yaml_node_t *node, void *to)
 {
 	const char *text = walk_scalar(w, node);
 
-	for (size_t i = 0; text && i < sizeof(profiles) / sizeof(profiles[0]); i++) {
-		if (strcmp(text, profiles[i].name) == 0) {
-			set_profile(to, &profiles[i]);
-			return true;
-		}
-	}
+	if (text && set_algorithms(to, text))
+		return true;
 	return text && walk_fail(w, node, "'%.40s' is not one of: hardened, compatible", text);
 }
 

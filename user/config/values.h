@@ -58,6 +58,9 @@ walk_writer write_encryption, write_integrity, write_prf, write_p1_groups, write
 /* Sorts every set of the options. */
 void order_algorithms(struct ike_options *o, enum proposal_order order);
 
+/* The sets of a profile. False: there is none of that name. */
+bool set_algorithms(struct ike_options *o, const char *profile);
+
 /* The sets that hold without any other word. */
 void set_default_algorithms(struct ike_options *o);
 

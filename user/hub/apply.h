@@ -64,11 +64,11 @@ enum plan_order {
 };
 
 /*
- * What an order would do, as far as it can be known beforehand: the document of `sluice plan`. Takes the documents over.
- * NULL with a line for each mistake: it would be refused.
+ * What an order would do, as far as it can be known beforehand: the document of `sluice plan`. Takes the documents over;
+ * `keys` are files that it would make, or NULL. NULL with a line for each mistake: it would be refused.
  */
 json_t *hub_plan(struct hub *h, struct documents *own_documents, enum plan_order order,
-	char error[CONFIG_ERROR_SIZE]);
+	const json_t *keys, char error[CONFIG_ERROR_SIZE]);
 
 /*
  * What revision `from` and revision `to` differ in, as the document of a plan; 0 for `to` is what is in force, and 0 for

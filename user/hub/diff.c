@@ -54,13 +54,13 @@ static json_t *document_of(
 }
 
 json_t *hub_plan(struct hub *h, struct documents *own_documents, enum plan_order order,
-	char error[CONFIG_ERROR_SIZE])
+	const json_t *keys, char error[CONFIG_ERROR_SIZE])
 {
 	struct config *c = documents_config(own_documents, error);
 	json_t *document = NULL;
 
 	if (c) {
-		struct facts_pair *facts = facts_look(h, c, order);
+		struct facts_pair *facts = facts_look(h, c, order, keys);
 
 		document = document_of(&(struct findings_of){h->config, &facts->was.known},
 			&(struct findings_of){c, &facts->is.known},

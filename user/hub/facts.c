@@ -19,6 +19,7 @@ struct looking {
 	enum plan_order order;
 	const struct certificates *certificates; /* as they would be; NULL: they cannot be had */
 	bool anew;                               /* all certificates would be read */
+	const json_t *coming;                    /* files of keys that the order would make */
 };
 
 #define SEALED     "secret:"
@@ -33,6 +34,18 @@ static const char *waiting(
 		!vault_has(next + SEALED_LEN))
 		next[0] = '\0';
 	return next;
+}
+
+static bool is_coming(const struct looking *l, const char *ref)
+{
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach(l->coming, i, path) {
+		if (!strncmp(ref, "file:", 5) && !strcmp(ref + 5, json_string_value(path)))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -53,7 +66,7 @@ static enum known_fit look_at(const struct looking *l, struct tunnel_facts *f, c
 			snprintf(f->unasked, sizeof(f->unasked), "%s %.150s", what, ref);
 		return KNOWN_UNASKED;
 	}
-	if (!print && !f->missing[0])
+	if (!print && !f->missing[0] && !is_coming(l, ref))
 		snprintf(f->missing, sizeof(f->missing), "%s %.150s: %s", what, ref, why);
 	/* Before it can be had it is not in force. */
 	return !print || print == has ? KNOWN_FITS : KNOWN_OTHER;
@@ -200,12 +213,13 @@ static void begin(struct facts *f, const struct hub *h, const struct config *c,
 		certificates_ends(certificates, add_end, f);
 }
 
-struct facts_pair *facts_look(struct hub *h, const struct config *candidate, enum plan_order order)
+struct facts_pair *facts_look(
+	struct hub *h, const struct config *candidate, enum plan_order order, const json_t *coming)
 {
 	struct facts_pair *f = calloc(1, sizeof(*f));
 	char why[CONFIG_ERROR_SIZE];
 	struct certificates *read = NULL;
-	struct looking l = {.h = h, .order = order};
+	struct looking l = {.h = h, .order = order, .coming = coming};
 
 	if (!f)
 		abort();

@@ -18,7 +18,11 @@ struct facts_pair {
 	struct facts was, is;
 };
 
-/* What would be read if such an order put the candidate in force, and nothing else, is read. For free(). */
-struct facts_pair *facts_look(struct hub *h, const struct config *candidate, enum plan_order order);
+/*
+ * What would be read if such an order put the candidate in force, and nothing else, is read. `coming` has the paths of
+ * keys that it would make; NULL: none. For free().
+ */
+struct facts_pair *facts_look(
+	struct hub *h, const struct config *candidate, enum plan_order order, const json_t *coming);
 
 #endif

@@ -98,6 +98,15 @@ json_t *view_site_list(const struct model *m, const struct document_view *list, 
 json_t *view_site_document(
 	const struct document_view *d, json_t *own_tree, const char *text, size_t len);
 
+/* Who the two ends of a tunnel say they are; a DN is encoded. */
+struct view_identities {
+	struct ike_identity hub, device;
+};
+
+/* device.c. For each tunnel of a site: what its device has to be told. Keys are named, not shown. */
+json_t *view_device(const struct config *c, const struct site_conf *site,
+	const struct view_identities ids[TUNNELS_PER_SITE]);
+
 /* What is said of the concentrator, and where: sluice.yaml and hub.yaml, with their keys as inside_keys() has them. */
 struct hub_view {
 	uint64_t etag;

@@ -247,7 +247,7 @@ static void on_changed(struct hub *h, uint64_t of, enum problem problem, const c
 static void try_it(struct document_change *c, json_t *own_plan)
 {
 	static const char *const chosen[] = {
-		"document", "needs", "created", "changed", "unchanged"};
+		"document", "device", "needs", "created", "changed", "unchanged"};
 	char why[CONFIG_ERROR_SIZE];
 	enum problem problem = hub_try(c->h,
 		&(struct apply_order){.documents = documents_copy(c->candidate),
@@ -297,7 +297,7 @@ json_t *change_exceeds(const struct imsg_api_request *r, const char *usually, js
 static bool may_go_on(struct document_change *c)
 {
 	char error[CONFIG_ERROR_SIZE];
-	json_t *plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
+	json_t *plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, c->keys, error);
 
 	if (!plan)
 		return change_refuse(c, PROBLEM_INVALID, "%s", error);

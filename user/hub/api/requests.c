@@ -209,7 +209,8 @@ static json_t *plan(struct hub *h, struct site *site, const struct imsg_api_requ
 			    : documents_load(revision_path(h), false, error);
 	if (!d && r->revisions[0])
 		problem = PROBLEM_NO_SUCH_REVISION;
-	document = d ? hub_plan(h, d, r->revisions[0] ? PLAN_OF_ALL : PLAN_OF_FILES, error) : NULL;
+	document = d ? hub_plan(h, d, r->revisions[0] ? PLAN_OF_ALL : PLAN_OF_FILES, NULL, error)
+		     : NULL;
 	if (document && !r->revisions[0])
 		secret_add_findings(h, document);
 	return document ? document : refused(problem, "%s", error);

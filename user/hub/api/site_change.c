@@ -162,6 +162,21 @@ static void add_needs(struct site_change *s)
 	json_object_set_new(s->c.more, "document", json_deep_copy(s->tree));
 }
 
+/* By the configuration that it would be part of; a mistake in that is told where it is applied. */
+static void add_device(struct site_change *s)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config *c;
+	json_t *device;
+
+	documents_stand(s->c.candidate, revision_path(s->c.h));
+	c = documents_config(s->c.candidate, error);
+	device = c ? hub_device(s->c.h, c, s->c.r->site) : NULL;
+	if (device)
+		json_object_set_new(s->c.more, "device", device);
+	config_free(c);
+}
+
 /* ---- out of sluice.yaml ---- */
 
 /* It says the same elsewhere, and that is what the plan is asked. */
@@ -172,7 +187,7 @@ static bool nothing_changes(struct document_change *c)
 	bool none;
 
 	documents_stand(c->candidate, revision_path(c->h));
-	plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, error);
+	plan = hub_plan(c->h, documents_copy(c->candidate), PLAN_OF_SOME, NULL, error);
 	if (!plan)
 		return change_refuse(c, PROBLEM_INVALID, "%s", error);
 	none = !json_array_size(json_object_get(plan, "changes"));
@@ -226,7 +241,10 @@ json_t *site_create(struct hub *h, struct site *site, const struct imsg_api_requ
 		s.tree = json_object();
 		if (change_take_rows(&s.c, s.tree, NULL, change_site_option) && fill(&s)) {
 			add_needs(&s);
-			write_tree(&s);
+			if (change_write(&s.c, r->site, s.tree)) {
+				add_device(&s);
+				give_order(&s);
+			}
 		}
 	}
 	return finish(&s);

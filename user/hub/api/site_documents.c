@@ -7,6 +7,7 @@
 #include "hub/api/site_files.h"
 #include "hub/apply.h"
 #include "hub/revision.h"
+#include "hub/secret/certificates.h"
 #include "ipc/problem.h"
 #include "store/inside.h"
 #include "view/view.h"
@@ -112,6 +113,23 @@ json_t *site_list(struct hub *h, struct site *site, const struct imsg_api_reques
 	return document;
 }
 
+json_t *hub_device(const struct hub *h, const struct config *c, const char *site)
+{
+	const struct site_conf *conf = config_site(c, site);
+	struct view_identities ids[TUNNELS_PER_SITE] = {0};
+
+	for (unsigned int t = 0; conf && t < TUNNELS_PER_SITE; t++) {
+		const struct tunnel_conf *tunnel = &conf->tunnels[t];
+		struct ip_addr local = config_local_address(c, conf, t);
+
+		ids[t].hub = h->certificates
+				     ? certificates_local_id(h->certificates, tunnel, &local)
+				     : certificates_identity(&tunnel->local_identity, &local);
+		ids[t].device = certificates_identity(&tunnel->identity, &tunnel->address);
+	}
+	return conf ? view_device(c, conf, ids) : NULL;
+}
+
 json_t *site_document(struct hub *h, struct site *site, const struct imsg_api_request *r)
 {
 	const struct document *own = documents_find(revision_documents(h), r->site);
@@ -134,6 +152,7 @@ json_t *site_document(struct hub *h, struct site *site, const struct imsg_api_re
 	if (!own)
 		text = tree_text(tree, &len);
 	document = view_site_document(&v, tree, own ? own->text : text, own ? own->len : len);
+	json_object_set_new(document, "device", hub_device(h, h->config, r->site));
 	free(text);
 	return document;
 }

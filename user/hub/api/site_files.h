@@ -14,4 +14,7 @@ void site_document_file(const struct hub *h, const char *site, char path[PATH_MA
 /* The entity tag of what is said of the concentrator: the later one of hub.yaml and sluice.yaml. */
 uint64_t hub_document_etag(const struct hub *h);
 
+/* What the device of a site would have to be told by this configuration (view_device()); NULL: it has no such site. */
+json_t *hub_device(const struct hub *h, const struct config *c, const char *site);
+
 #endif
