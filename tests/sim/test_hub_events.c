@@ -83,6 +83,9 @@ static void bgp_tells_of_sessions_and_routes(void **state)
 	(void)state;
 	strcpy(said.event.details, "hold timer expired");
 	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &said, sizeof(said));
+	said.event = (struct bgp_effect_event){.status = BGP_EVENT_COMING};
+	strcpy(said.event.details, "state Idle -> Connect");
+	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &said, sizeof(said));
 	said.event = (struct bgp_effect_event){.status = BGP_EVENT_WITHDRAWN};
 	assert_true(prefix_parse("10.1.0.0/24", &said.event.prefix));
 	imsg_send(world.children[PROCESS_BGP], IMSG_BGP_EVENT, -1, &said, sizeof(said));
@@ -91,6 +94,10 @@ static void bgp_tells_of_sessions_and_routes(void **state)
 	assert_int_equal(e.kind, BUS_BGP);
 	assert_int_equal(e.severity, BUS_WARNING);
 	assert_string_equal(e.detail, "hold timer expired");
+	/* What comes up is no trouble. */
+	e = told("BGP_COMING");
+	assert_int_equal(e.severity, BUS_INFO);
+	assert_int_equal(told_times("BGP_DOWN"), 1);
 	e = told("ROUTE_WITHDRAWN");
 	assert_int_equal(e.kind, BUS_ROUTE);
 	assert_string_equal(e.detail, "10.1.0.0/24");

@@ -11,6 +11,7 @@ static void on_event(const struct bgp_effect *e)
 {
 	static const char *const statuses[BGP_EVENT_STATUSES] = {[BGP_EVENT_DOWN] = "DOWN",
 		[BGP_EVENT_UP] = "UP",
+		[BGP_EVENT_COMING] = "COMING",
 		[BGP_EVENT_ADVERTISED] = "ADVERTISED",
 		[BGP_EVENT_UPDATED] = "UPDATED",
 		[BGP_EVENT_WITHDRAWN] = "WITHDRAWN"};
@@ -48,8 +49,8 @@ static void a_session_and_its_routes(void **state)
 	join(0);
 	announce(0, "10.1.0.0/24", true);
 	pass(MINUTE);
-	must_say("DOWN - connection initiated to 169.254.0.2\n");
-	must_say("DOWN - OPEN sent: version 4, AS 64512, hold time 30 s, identifier 10.10.10.10\n");
+	must_say("COMING - connection initiated to 169.254.0.2\n");
+	must_say("COMING - OPEN sent: version 4, AS 64512, hold time 30 s, identifier 10.10.10.10\n");
 	must_say("OPEN received: version 4, AS 65010, hold time 90 s, identifier 0.0.0.100\n");
 	must_say("UP - state OpenConfirm -> Established\n");
 	must_say("UP - End-of-RIB sent for IPv4\n");

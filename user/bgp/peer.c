@@ -447,7 +447,10 @@ void peer_event(struct bgp *b, struct bgp_peer *p, struct bgp_session *s, enum f
 	assert(legal);
 	(void)legal;
 	why = s->state == FSM_IDLE ? why_ended(p, event) : "";
-	if (s->state != before)
+	if (s->state != before && before == FSM_ESTABLISHED)
+		speaker_end_event(b, p, s, "state %s -> %s%s%s", fsm_state_name(before),
+			fsm_state_name(s->state), why[0] ? ": " : "", why);
+	else if (s->state != before)
 		speaker_event(b, p, "state %s -> %s%s%s", fsm_state_name(before),
 			fsm_state_name(s->state), why[0] ? ": " : "", why);
 	/* A connection of the peer's that failed is not ours to open again. */
@@ -497,7 +500,7 @@ static void tell_missed(struct bgp *b, struct bgp_peer *p)
 	p->missed_at = CLOCK_NEVER;
 	if (!p->tunnel_up || b->stopped || peer_established(p))
 		return;
-	speaker_event(b, p, "no session for %u s: %s", MISSED_S, peer_why(p, why));
+	speaker_end_event(b, p, NULL, "no session for %u s: %s", MISSED_S, peer_why(p, why));
 	speaker_note(b, p, BGP_NOTE_WARN, "no session for %u s: %s", MISSED_S, why);
 }
 

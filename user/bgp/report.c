@@ -68,7 +68,7 @@ void speaker_event(struct bgp *b, struct bgp_peer *p, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	session_event(b, p, peer_established(p) ? BGP_EVENT_UP : BGP_EVENT_DOWN, format, args);
+	session_event(b, p, peer_established(p) ? BGP_EVENT_UP : BGP_EVENT_COMING, format, args);
 	va_end(args);
 }
 

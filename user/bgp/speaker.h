@@ -100,8 +100,9 @@ struct bgp_effect_route {
 
 /* What an entry of the BGP log tells: of the session, or of a route. */
 enum bgp_event_status {
-	BGP_EVENT_DOWN,
+	BGP_EVENT_DOWN, /* a session has ended, or does not come */
 	BGP_EVENT_UP,
+	BGP_EVENT_COMING,     /* there is none yet, and this is on the way to one */
 	BGP_EVENT_ADVERTISED, /* this one and the next two: of a route */
 	BGP_EVENT_UPDATED,
 	BGP_EVENT_WITHDRAWN,

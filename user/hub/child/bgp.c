@@ -159,6 +159,7 @@ static void on_event(void *context, struct imsg *message)
 	static const char *const statuses[BGP_EVENT_STATUSES] = {
 		[BGP_EVENT_DOWN] = "DOWN",
 		[BGP_EVENT_UP] = "UP",
+		[BGP_EVENT_COMING] = "DOWN", /* so it is, until it is up */
 		[BGP_EVENT_ADVERTISED] = "ADVERTISED",
 		[BGP_EVENT_UPDATED] = "UPDATED",
 		[BGP_EVENT_WITHDRAWN] = "WITHDRAWN",
@@ -166,6 +167,7 @@ static void on_event(void *context, struct imsg *message)
 	static const char *const reasons[BGP_EVENT_STATUSES] = {
 		[BGP_EVENT_DOWN] = "BGP_DOWN",
 		[BGP_EVENT_UP] = "BGP_UP",
+		[BGP_EVENT_COMING] = "BGP_COMING",
 		[BGP_EVENT_ADVERTISED] = "ROUTE_ADVERTISED",
 		[BGP_EVENT_UPDATED] = "ROUTE_UPDATED",
 		[BGP_EVENT_WITHDRAWN] = "ROUTE_WITHDRAWN",
