@@ -27,7 +27,11 @@ static const struct refusal refusals[] = {
 	{HUB "  asn: 0\n", "t:6: concentrator.asn: 0 is out of range"},
 	{HUB "  asn: 23456\n", "AS 23456 is reserved"},
 	{HUB "  asn: 1\n  asn: 2\n", "t:7: concentrator: key 'asn' stands twice"},
-	{HUB "  site_rate: 100X\n", "t:6: concentrator.site_rate: '100X': unknown unit 'X'"},
+	{HUB "  site_rate: 100X\n",
+		"t:6: concentrator.site_rate: '100X': unknown unit 'X'; units here: k, M, G"},
+	{HUB "  asn: 64x\n", "t:6: concentrator.asn: '64x' is not a number"},
+	{HUB "  psk: x\n",
+		", crl, crl_required"}, /* every key is told, and none that is far from it */
 	{HUB "  site_rate: -5\n", "is not a number"},
 	{HUB "  site_rate: nan\n", "is not a number"},
 	{HUB "  site_rate: 1\n", "out of range"},

@@ -14,6 +14,8 @@ enum {
 	KEYS_MAX = 64, /* of a mapping */
 	KEY_MAX = 40,  /* letters of a key that is compared */
 	NEAR = 2,
+	SHORT = 4,        /* letters; of a key that has fewer, two other ones make another word */
+	WHAT_SIZE = 1000, /* of what is wrong: all keys that a mapping can have go in */
 };
 
 #define MORE "and more" /* the last line, when there is no room for all mistakes */
@@ -59,11 +61,11 @@ const char *walk_place(struct walk *w, const yaml_node_t *node, const yaml_node_
 static void note_at(struct walk *w, const char *name, size_t line_number, const char *what)
 {
 	size_t at = strlen(w->error), room = CONFIG_ERROR_SIZE - at;
-	char line[640];
+	char line[WHAT_SIZE + 400];
 
 	if (w->full)
 		return;
-	snprintf(line, sizeof(line), "%.140s:%zu: %s%s%.250s", name, line_number, w->where,
+	snprintf(line, sizeof(line), "%.140s:%zu: %s%s%s", name, line_number, w->where,
 		w->where[0] ? ": " : "", what);
 	/* Each follows the end of a line, MORE too. */
 	w->full = 1 + strlen(line) + 1 + sizeof(MORE) > room;
@@ -84,7 +86,7 @@ bool walk_refuse(struct walk *w, const char *name, size_t line, const char *what
 
 bool walk_fail(struct walk *w, const yaml_node_t *node, const char *format, ...)
 {
-	char what[300];
+	char what[WHAT_SIZE];
 	va_list args;
 
 	va_start(args, format);
@@ -111,6 +113,19 @@ const char *walk_scalar(struct walk *w, const yaml_node_t *node)
 	return text;
 }
 
+static bool refuse_unit(struct walk *w, const yaml_node_t *node, const char *text, const char *unit,
+	const struct walk_unit *units)
+{
+	char known[40] = "";
+	size_t n = 0;
+
+	for (const struct walk_unit *u = units; u->suffix && n < sizeof(known); u++)
+		n += (size_t)snprintf(
+			known + n, sizeof(known) - n, "%s%s", n ? ", " : "", u->suffix);
+	return walk_fail(
+		w, node, "'%.40s': unknown unit '%.20s'; units here: %s", text, unit, known);
+}
+
 bool walk_number(struct walk *w, const yaml_node_t *node, const struct walk_unit *units, double min,
 	double max, double *value)
 {
@@ -123,13 +138,15 @@ bool walk_number(struct walk *w, const yaml_node_t *node, const struct walk_unit
 	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && tolower(text[1]) == 'x'))
 		return walk_fail(w, node, "'%.40s' is not a number", text);
 	*value = strtod(text, &end);
+	if (*end && !units)
+		return walk_fail(w, node, "'%.40s' is not a number", text);
 	if (*end) {
 		const struct walk_unit *u = units;
 
-		while (u && u->suffix && strcmp(u->suffix, end))
+		while (u->suffix && strcmp(u->suffix, end))
 			u++;
-		if (!u || !u->suffix)
-			return walk_fail(w, node, "'%.40s': unknown unit '%.20s'", text, end);
+		if (!u->suffix)
+			return refuse_unit(w, node, text, end, units);
 		*value *= u->factor;
 	}
 	if (!(*value >= min && *value <= max))
@@ -216,14 +233,15 @@ static void say_known_keys(
 	struct walk *w, const yaml_node_t *node, const char *key, const struct walk_field *fields)
 {
 	const struct walk_field *nearest = NULL;
-	char known[220] = "", what[300];
+	size_t near = strlen(key) < SHORT ? 1 : NEAR;
+	char known[WHAT_SIZE - 100] = "", what[WHAT_SIZE];
 	size_t n = 0;
 
 	for (const struct walk_field *f = fields; f->key; f++) {
 		if (n < sizeof(known))
 			n += (size_t)snprintf(
 				known + n, sizeof(known) - n, "%s%s", n ? ", " : "", f->key);
-		if (distance(key, f->key) <= NEAR &&
+		if (distance(key, f->key) <= near &&
 			(!nearest || distance(key, f->key) < distance(key, nearest->key)))
 			nearest = f;
 	}

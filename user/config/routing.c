@@ -410,6 +410,16 @@ static bool check_static(
 		       walk_place(w, d->sites[s], d->sites[other], place));
 }
 
+/* Of all documents together: the first one stands for them. */
+static bool refuse_count(struct walk *w, unsigned int count, const char *class, unsigned int most)
+{
+	char what[120];
+
+	snprintf(what, sizeof(what), "there would be %u sites of class %s, and %u is the most",
+		count, class, most);
+	return walk_refuse(w, w->documents[0].name, 1, what);
+}
+
 /* Quotas: sites of each class. */
 static bool check_counts(struct walk *w, const struct draft *d)
 {
@@ -425,10 +435,13 @@ static bool check_counts(struct walk *w, const struct draft *d)
 	for (unsigned int s = 0; s < d->config->site_count; s++) {
 		unsigned int class = d->config->sites[s].site_class;
 
-		if (++count[class] > classes[class].most)
-			return walk_fail(w, d->sites[s],
-				"site '%s': more than %u sites of class %s",
-				d->config->sites[s].name, classes[class].most, classes[class].name);
+		count[class]++;
+	}
+	/* None of them is one too many: any may go, whichever was read last. */
+	for (unsigned int class = 0; class < 2; class ++) {
+		if (count[class] > classes[class].most)
+			return refuse_count(
+				w, count[class], classes[class].name, classes[class].most);
 	}
 	return true;
 }

@@ -209,6 +209,6 @@ bool schema_read(struct walk *w, const yaml_node_t *root, const yaml_node_t *hub
 bool schema_read_site(struct walk *w, const yaml_node_t *root, const char *name, struct draft *d)
 {
 	if (d->config->site_count == CONFIG_SITES_MAX)
-		return walk_fail(w, root, "more than %u sites", CONFIG_SITES_MAX);
+		return walk_fail(w, root, "there would be more than %u sites", CONFIG_SITES_MAX);
 	return read_one_site(w, root, d->config->site_count, name, d);
 }

@@ -39,11 +39,11 @@ static void add_line(struct import *m, const char *place, const char *name, cons
 {
 	static const char more[] = "\nand more";
 	size_t at = strlen(m->mistakes), room = sizeof(m->mistakes) - sizeof(more);
-	char line[700];
+	char line[1400];
 
 	if (m->full)
 		return;
-	snprintf(line, sizeof(line), "%s%.120s%s%.40s%s%.500s", at ? "\n" : "", place,
+	snprintf(line, sizeof(line), "%s%.120s%s%.40s%s%.1100s", at ? "\n" : "", place,
 		*name ? ": site '" : "", name, *name ? "': " : "", what);
 	m->full = at + strlen(line) > room;
 	strcpy(m->mistakes + at, m->full ? more : line);
@@ -52,7 +52,7 @@ static void add_line(struct import *m, const char *place, const char *name, cons
 __attribute__((format(printf, 4, 5))) static void mistake(
 	struct import *m, const struct imported *of, enum problem problem, const char *format, ...)
 {
-	char what[512];
+	char what[1100];
 	va_list args;
 
 	va_start(args, format);
