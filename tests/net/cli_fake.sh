@@ -311,6 +311,11 @@ timeout 20 "$SLUICE" audit show --dir "$W/audit" >"$W/out" 2>"$W/err"; status=$?
 shows '^2026-12-05T12:00:00Z root 4711 rekey --ike store-1 1 done asked$' "audit show: user, process, command, object, and what came of it"
 shows '^2026-12-05T12:00:02Z sluiced - stop - done by a signal$' "audit show: the daemon"
 
+audited() { local is=$1; shift; timeout 20 "$SLUICE" audit show --dir "$W/audit" "$@" >"$W/out" 2>"$W/err"; [ "$(tail -n +2 "$W/out" | wc -l)" = "$is" ]; say $? "audit show $*: $is lines"; }
+audited 1 --user root; audited 1 --user sluiced; audited 1 --site store-1; audited 0 --site store-2; audited 2 --since 2026-12-05T12:00:00Z; audited 1 --since 2026-12-05T12:00:01Z
+audited 0 --since never; grep -q "not 'never'" "$W/err"; say $? "audit show: since when"
+timeout 20 "$SLUICE" audit show --dir "$W/audit" --site store-1 --json | jq -e 'map(.n) == [7, 8]' >/dev/null; say $? "audit show --json: what came of it, too"
+
 # Run as nobody: the socket is there, and may not be asked.
 mkdir -m 755 "$W/open"; chmod 755 "$W"; cp "$SLUICE" "$W/open/sluice" 2>/dev/null
 chmod 600 "$W/sock"
@@ -343,7 +348,8 @@ timeout 20 "$OUT/sluiced" --jsn 2>"$W/err"; begins sluiced "'--jsn'"
 
 # On a terminal of 80 columns nothing is cut without a word: columns that have no room are named.
 narrow() {
-	python3 - "$SLUICE" --socket "$W/sock" "$@" >"$W/out" <<-'E'
+	local words=("$@"); [ "$1" = audit ] || words=(--socket "$W/sock" "$@")
+	python3 - "$SLUICE" "${words[@]}" >"$W/out" <<-'E'
 	import fcntl, os, pty, struct, sys, termios
 	pid, fd = pty.fork()
 	if pid == 0:
@@ -362,6 +368,8 @@ for view in sites tunnels routes sa certificates bgp endpoints unknown closed "r
 	narrow show $view
 	[ "$(wc -l <"$W/out")" -gt 1 ] && [ "$(sed -n '2,$p' "$W/out" | grep -v '^(no room\|: \|^quarantined' | wc -L)" -le 80 ]; say $? "show $view fits into 80 columns"
 done
+narrow audit show --dir "$W/audit"
+head -n 1 "$W/out" | grep -q '^TIME .*WHO .*VERB .*OBJECT .*OUTCOME'; say $? "audit show: 80 columns have the time"
 narrow show tunnels
 grep -q '^(no room for .*MTU.*; a wider terminal or --json has them)$' "$W/out"; say $? "show tunnels: says which columns have no room"
 grep -q 'IKE_NO_PROPOSAL' "$W/out"; say $? "show tunnels: the reason is not cut"

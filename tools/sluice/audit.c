@@ -3,6 +3,7 @@
 
 #include "audit/log.h"
 #include "client.h"
+#include "events.h"
 #include "format.h"
 #include "table.h"
 
@@ -14,13 +15,17 @@
 #include <string.h>
 
 static const char usage_text[] =
-	"usage: sluice audit show [--json]     who changed what, the oldest first\n"
+	"usage: sluice audit show [--since 2h|02:13|TIME] [--user NAME] [--site NAME] [--json]\n"
+	"                                      who changed what, the oldest first\n"
 	"       sluice audit verify            whether anything of it was changed or taken away\n"
 	"options: --dir DIR (" AUDIT_DIRECTORY ")\n";
 
 static const struct option long_options[] = {
 	{"dir", required_argument, NULL, 'd'},
 	{"json", no_argument, NULL, 'j'},
+	{"since", required_argument, NULL, 'S'},
+	{"user", required_argument, NULL, 'u'},
+	{"site", required_argument, NULL, 'I'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -52,6 +57,59 @@ static const char *text_of(const json_t *entry, const char *key)
 	const char *text = json_string_value(json_object_get(entry, key));
 
 	return text ? text : "";
+}
+
+/* What is asked for; NULL: whatever there is. */
+struct wanted {
+	const char *since, *user, *site;
+	char when[DATE_TEXT_SIZE]; /* `since` in UTC */
+};
+
+static bool is_of_user(const json_t *entry, const char *user)
+{
+	const json_t *who = json_object_get(entry, "who"), *uid = json_object_get(who, "uid");
+	const struct passwd *known = uid ? getpwuid((uid_t)json_integer_value(uid)) : NULL;
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(uid));
+	return !strcmp(text_of(entry, "who"), user) || (known && !strcmp(known->pw_name, user)) ||
+	       (uid && !strcmp(number, user)) || !strcmp(text_of(who, "token"), user) ||
+	       !strcmp(text_of(who, "certificate"), user);
+}
+
+static bool is_wanted(const json_t *entry, const struct wanted *w)
+{
+	enum { SECONDS = 19 }; /* characters of "2026-11-30T02:13:00" */
+
+	return (!w->since || strncmp(text_of(entry, "time"), w->when, SECONDS) >= 0) &&
+	       (!w->user || is_of_user(entry, w->user)) &&
+	       (!w->site || !strcmp(text_of(entry, "site"), w->site));
+}
+
+/* An entry of what came of a change is wanted where the change is. */
+static void choose(json_t *all, const struct wanted *w)
+{
+	json_t *asked = json_object(), *entry, *of;
+	char key[24];
+	size_t i;
+
+	json_array_foreach(all, i, entry) {
+		of = json_object_get(entry, "of");
+		snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT,
+			json_integer_value(of ? of : json_object_get(entry, "n")));
+		if (!of)
+			json_object_set(asked, key, entry);
+		of = json_object_get(asked, key);
+		json_object_set_new(entry, "wanted", json_boolean(is_wanted(of ? of : entry, w)));
+	}
+	for (i = json_array_size(all); i-- > 0;) {
+		entry = json_array_get(all, i);
+		if (!json_is_true(json_object_get(entry, "wanted")))
+			json_array_remove(all, i);
+		else
+			json_object_del(entry, "wanted");
+	}
+	json_decref(asked);
 }
 
 /* What came of a change goes to the entry that asked for it. */
@@ -122,9 +180,10 @@ static void add_object(struct table *t, const json_t *entry)
 
 static void print_table(const json_t *all)
 {
-	static const struct table_column columns[] = {{.name = "TIME", .rank = 1}, {.name = "WHO"},
-		{.name = "PROCESS", .right = true, .rank = 3}, {.name = "VERB"}, {.name = "OBJECT"},
-		{.name = "OUTCOME"}, {.name = "DETAIL", .wrap = true, .rank = 2}, {.name = NULL}};
+	static const struct table_column columns[] = {{.name = "TIME"},
+		{.name = "WHO", .wrap = true}, {.name = "PROCESS", .right = true, .rank = 3},
+		{.name = "VERB"}, {.name = "OBJECT"}, {.name = "OUTCOME"},
+		{.name = "DETAIL", .wrap = true, .rank = 2}, {.name = NULL}};
 	const json_t *entry;
 	struct table t;
 	size_t i;
@@ -143,7 +202,7 @@ static void print_table(const json_t *all)
 		table_text(&t, outcome[0] ? outcome : "-");
 		table_text(&t, text_of(entry, "detail"));
 	}
-	table_print(&t, "nothing has been changed yet");
+	table_print(&t, "the log has nothing of that kind");
 }
 
 static int cannot_read(const char *directory)
@@ -153,7 +212,7 @@ static int cannot_read(const char *directory)
 	return CLIENT_REFUSED;
 }
 
-static int show(const char *directory, bool json)
+static int show(const char *directory, const struct wanted *wanted, bool json)
 {
 	struct entries e = {.all = json_array()};
 
@@ -161,6 +220,7 @@ static int show(const char *directory, bool json)
 		json_decref(e.all);
 		return cannot_read(directory);
 	}
+	choose(e.all, wanted);
 	if (json) {
 		json_dumpf(e.all, stdout, JSON_INDENT(2));
 		puts("");
@@ -195,7 +255,8 @@ static int verify(const char *directory)
 int audit_main(int argc, char **argv)
 {
 	const char *directory = AUDIT_DIRECTORY, *word;
-	bool json = false;
+	struct wanted wanted = {0};
+	bool json = false, chosen;
 	int option;
 
 	argv[0] = "sluice";
@@ -206,6 +267,21 @@ int audit_main(int argc, char **argv)
 			break;
 		case 'j':
 			json = true;
+			break;
+		case 'S':
+			wanted.since = optarg;
+			if (events_when(optarg, wanted.when))
+				break;
+			fprintf(stderr,
+				"sluice: a time such as 15m, 30d, 02:13, '2026-11-30 02:13' or "
+				"2026-11-30T02:13:00Z is expected, not '%s'\n",
+				optarg);
+			return CLIENT_USAGE;
+		case 'u':
+			wanted.user = optarg;
+			break;
+		case 'I':
+			wanted.site = optarg;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -221,13 +297,15 @@ int audit_main(int argc, char **argv)
 			argv[optind + 1]);
 		return CLIENT_USAGE;
 	}
+	chosen = json || wanted.since || wanted.user || wanted.site;
 	if (word && !strcmp(word, "show"))
-		return show(directory, json);
-	if (word && !strcmp(word, "verify") && !json)
+		return show(directory, &wanted, json);
+	if (word && !strcmp(word, "verify") && !chosen)
 		return verify(directory);
 	fprintf(stderr, "sluice: audit %s\nsee sluice audit --help\n",
-		!word                     ? "what? One of: show, verify"
-		: !strcmp(word, "verify") ? "verify has no --json"
-					  : "is followed by one of: show, verify");
+		!word ? "what? One of: show, verify"
+		: !strcmp(word, "verify")
+			? "verify looks at all of it, and has none of these options"
+			: "is followed by one of: show, verify");
 	return CLIENT_USAGE;
 }

@@ -40,7 +40,7 @@ static json_t *plan_first(
 	struct hub *h, const struct imsg_api_request *r, const struct apply_order *order)
 {
 	char why[CONFIG_ERROR_SIZE];
-	json_t *plan = hub_plan(h, documents_copy(order->documents), PLAN_OF_ALL, why);
+	json_t *plan = hub_plan(h, documents_copy(order->documents), PLAN_OF_ALL, NULL, why);
 
 	if (!plan)
 		return api_refused(PROBLEM_INVALID, why);
