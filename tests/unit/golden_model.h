@@ -246,7 +246,8 @@ static void set_tunnels(void)
 	session(10, BGP_OPENCONFIRM, 0);
 	tunnel(10)->bfd = (struct tunnel_bfd){
 		.present = true, .state = BFD_DOWN, .remote_state = BFD_DOWN, .packets_out = 9};
-	/* Down, and at the address where its device was last somebody is refused. */
+	/* Down, and at the address where its device was last, which is not the tunnel's, somebody is refused. */
+	golden.sites[5].conf.tunnels[1].address = address("203.0.113.78");
 	tunnel(11)->ike.phase = TUNNEL_DOWN;
 	tunnel(11)->last_peer = (struct ip_endpoint){.addr = address("203.0.113.77"), .port = 4500};
 	snprintf(tunnel(11)->ike.reason, sizeof(t->ike.reason), "%s",

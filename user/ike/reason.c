@@ -31,8 +31,8 @@ static const struct row rows[REASONS] = {
 		"the device comes from another address, or to another one of the hub, than its "
 		"tunnel has",
 		"Correct `address` of the site, or leave it out so that the device may come from "
-		"anywhere; "
-		"or correct which address of the hub the device dials"},
+		"anywhere; or correct which address of the hub the device dials. Then have the "
+		"device dial again: one that was refused may not do so by itself"},
 	[REASON_WRONG_PSK] = {"AUTH_WRONG_PSK", "the peer's pre-shared key differs from ours",
 		"Enter the same pre-shared key on both ends of this tunnel"},
 	[REASON_WRONG_LOCAL_ID] = {"AUTH_WRONG_LOCAL_ID",

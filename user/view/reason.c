@@ -53,15 +53,18 @@ static json_t *ike_detail(const struct model *m, const struct site *site, unsign
 	const struct site_tunnel *state = &site->tunnels[t];
 	const struct unknown_entry *u =
 		state->ike.phase == TUNNEL_UP ? NULL : refused_there(m, site, t);
+	const struct ip_addr *own = &site->conf.tunnels[t].address;
 	char address[ADDR_STR_SIZE];
 
 	if (!u)
 		return json_string(state->ike.detail);
-	return json_sprintf(
-		"%s%s%s, which is this tunnel's address, is refused: %s, see `sluice show "
-		"unknown`",
+	return json_sprintf("%s%s%s, %s, is refused: %s, see `sluice show unknown`",
 		state->ike.detail, state->ike.detail[0] ? "; a device at " : "a device at ",
-		addr_format(&u->remote.addr, address), reason_code(u->reason));
+		addr_format(&u->remote.addr, address),
+		addr_equal(&u->remote.addr, own) ? "which is this tunnel's address"
+		: addr_is_set(own) ? "which is not this tunnel's address but where its device was"
+				   : "where this tunnel's device was",
+		reason_code(u->reason));
 }
 
 void view_reason(const struct model *m, const struct site *site, unsigned int t, json_t *o)
