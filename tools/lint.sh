@@ -103,8 +103,12 @@ done
 for name in $(git grep -hoE '"(# (HELP|TYPE) )?sluice_[a-z0-9_]+_[a-z0-9]+' -- 'user/*.c' | grep -oE 'sluice_[a-z0-9_]+' | sort -u); do
 	grep -qw "$name" docs/sluiced.8 || complain "$name: docs/sluiced.8 does not tell what it is"
 done
+# Words of a sentence that are macros, too, and quotation marks that would close at the end of a line only.
 for page in docs/*.[1-9]; do
 	[ -e "$page" ] || continue
+	while IFS= read -r line; do complain "$page:$line"; done < <(awk '
+		/^\.(It|Sy|Em|Li|Cm|Op|Pq|Dq|Sq|Ql|Pa|Ar|Xr|Fl) (.* )?(Ad|An|At|Do|En|Es|In|It|Me|So|Up)( |$)/ { print NR ": a word of it is a macro: " $0 }
+		/^\.(Pq |Po |Op )?(Dq|Sq) .* : No / { print NR ": the quotation ends behind the whole line: " $0 }' "$page")
 	command -v mandoc >/dev/null || continue
 	mandoc -Tlint -Wwarning "$page" >/dev/null || complain "$page: mandoc complains"
 done

@@ -50,7 +50,8 @@ static void a_session_and_its_routes(void **state)
 	announce(0, "10.1.0.0/24", true);
 	pass(MINUTE);
 	must_say("COMING - connection initiated to 169.254.0.2\n");
-	must_say("COMING - OPEN sent: version 4, AS 64512, hold time 30 s, identifier 10.10.10.10\n");
+	must_say("COMING - OPEN sent: version 4, AS 64512, hold time 30 s, identifier "
+		 "10.10.10.10\n");
 	must_say("OPEN received: version 4, AS 65010, hold time 90 s, identifier 0.0.0.100\n");
 	must_say("UP - state OpenConfirm -> Established\n");
 	must_say("UP - End-of-RIB sent for IPv4\n");

@@ -134,8 +134,8 @@ static void what_a_change_does(void **state)
 {
 	static const char *const heads[CHANGE_EFFECTS] = {
 		[CHANGE_ELSEWHERE] = "As what takes its value from it, or stands in it",
-		[CHANGE_LIVE] = "In force at once, no tunnel and no session is interrupted",
-		[CHANGE_NEXT] = "In force from the next negotiation on, of IKE or of BGP",
+		[CHANGE_LIVE] = "\\&In force at once, no tunnel and no session is interrupted",
+		[CHANGE_NEXT] = "\\&In force from the next negotiation on, of IKE or of BGP",
 		[CHANGE_SESSION] = "BGP sessions begin anew, of the site or of all",
 		[CHANGE_JUDGED] = "A tunnel is set up anew where what runs is not allowed any more",
 		[CHANGE_ANEW] = "The tunnel is set up anew",
