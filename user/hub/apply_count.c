@@ -48,7 +48,7 @@ void apply_count(struct apply_pending *p, enum plan_order order)
 {
 	struct hub *h = p->hub;
 	const struct config *c = p->config;
-	struct facts_pair *facts = facts_look(h, c, order);
+	struct facts_pair *facts = facts_look(h, c, order, NULL);
 	struct plan *plan = plan_make(h->config, c, &facts->is.known);
 	struct apply_count *n = &p->count;
 	const char *last = "";
