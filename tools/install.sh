@@ -18,4 +18,4 @@ for page in docs/*.[158]; do
 	install -D -m 0644 "$page" "$to/usr/share/man/man${page##*.}/$(basename "$page")"
 done
 [ -n "$to" ] || tools/users.sh
-[ -e "$to/etc/sluice/sluice.yaml" ] || echo "\`sluice hub init\` makes the first files; then: systemctl enable --now sluiced"
+[ -e "$to/etc/sluice/sluice.yaml" ] || echo 'Next: `sluice hub init`, which makes the first files; then: systemctl enable --now sluiced'

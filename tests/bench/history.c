@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the history costs: 100 sites that had traffic for 455 days, and as many events as are kept. How large the file is,
- * how long (of a CPU) a report of 400 days takes, and how much memory a process has that opens it and answers that (watch has no more
- * to do). In TMPDIR, or /var/tmp. usage: history [SITES]
+ * how long (of a CPU) a report of 400 days takes, and how much memory a process has that opens it and answers that (watch
+ * has no more to do). In TMPDIR, or /var/tmp. usage: history [SITES]
  */
 #include "base/clock.h"
 #include "base/sample.h"

@@ -490,9 +490,7 @@ static void apply_for_a_while(void)
 
 static void roll_back(void)
 {
-	done(
-		(struct imsg_api_request){
-			.verb = API_ROLLBACK, .revisions = {2}, .allow = "both-tunnels"},
+	done((struct imsg_api_request){.verb = API_ROLLBACK, .revisions = {2}, .allow = "tunnel"},
 		"", NULL);
 }
 

@@ -204,12 +204,15 @@ static void static_routes_go_back_when_they_are_not_shared(void **state)
 /* What is declared is no different; in a group both may have it. */
 static void declared_prefixes_go_back_when_they_are_not_shared(void **state)
 {
+	struct imsg_api_request set = SET;
+
 	(void)state;
+	snprintf(set.allow, sizeof(set.allow), "bgp-session");
 	done(migrate("prepare"), "old", NULL);
-	done(SET, "new", "{\"prefixes\": [\"10.1.2.0/24\"]}");
+	done(set, "new", "{\"prefixes\": [\"10.1.2.0/24\"]}");
 	refused(migrate("back"), "old", NULL, "refused", "both sites have 10.1.0.0/16");
-	done(SET, "old", "{\"group\": \"g\"}");
-	done(SET, "new", "{\"group\": \"g\"}");
+	done(set, "old", "{\"group\": \"g\"}");
+	done(set, "new", "{\"group\": \"g\"}");
 	done(migrate("back"), "old", NULL);
 }
 

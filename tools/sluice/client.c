@@ -463,7 +463,7 @@ static size_t on_stream(char *bytes, size_t size, size_t n, void *arg)
 	return n;
 }
 
-/* CURLOPT_XFERINFOFUNCTION, once a second at least: a comment each 15 s is too slow for a speed that libcurl would measure. */
+/* CURLOPT_XFERINFOFUNCTION, once a second at least: a comment each 15 s is too slow for a speed that libcurl measures. */
 static int look_at_silence(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	const struct stream *s = arg;

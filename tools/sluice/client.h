@@ -62,8 +62,8 @@ bool client_elsewhere(const char *url, const char *ca, const char *cert, const c
 
 /*
  * Asks for events as they happen, behind request->after, and hands on each line "data: ..." of the stream, and the name
- * of the event; until it ends. CLIENT_OK: it has ended, or was broken, after it had begun; or nothing came for CLIENT_SILENT_S,
- * in which sluiced says at least twice that it is there. `quiet`: that there is no daemon has been said.
+ * of the event; until it ends. CLIENT_OK: it has ended, or was broken, after it had begun; or nothing came for
+ * CLIENT_SILENT_S, in which sluiced says at least twice that it is there. `quiet`: that there is no daemon has been said.
  */
 #define CLIENT_SILENT_S 40
 enum client_status client_stream(const char *socket_path, const struct client_request *request,

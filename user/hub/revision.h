@@ -48,8 +48,8 @@ void revision_free(struct revision *v);
 void revision_begin(struct hub *h);
 
 /*
- * revision_files.c, after that. A file that was about to be written when hub ended, and that nobody has edited since then, is
- * written, and the log hears which files have edits. Waits for the disk.
+ * revision_files.c, after that. A file that was about to be written when hub ended, and that nobody has edited since then,
+ * is written, and the log hears which files have edits. Waits for the disk.
  */
 void revision_files_begin(struct hub *h);
 

@@ -70,8 +70,8 @@ struct server *server_new(struct event_base *base, const struct server_kind *kin
 void server_free(struct server *s);
 
 /*
- * A connection, by a number of the caller. `asker` is the same for those of one user, and 0 of root. `from`: its address, where
- * that means something; else NULL.
+ * A connection, by a number of the caller. `asker` is the same for those of one user, and 0 of root. `from`: its address,
+ * where that means something; else NULL.
  */
 void server_add(
 	struct server *s, int own_fd, uint32_t client, uint32_t asker, const struct ip_addr *from);
