@@ -623,6 +623,38 @@ static void a_full_disk_loses_the_oldest(void **state)
 	assert_int_equal(umount(lab.directory), 0);
 }
 
+/* Nothing happens, but minutes come: the room that was kept for that is theirs, too. */
+static void a_full_disk_takes_samples(void **state)
+{
+	static struct imsg_watch_sample m[50];
+	char why[STORE_WHY_SIZE];
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNS) ||
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount("none", lab.directory, "tmpfs", 0, "size=6m"))
+		skip();
+	lab.options.events_max = 100000;
+	lab.options.reserve = 1 << 20;
+	open_it();
+	for (uint64_t n = 0; n < 1000; n++)
+		write_one(FIRST + n, "loud", BUS_BGP);
+	fill_disk();
+	for (uint64_t at = 0; at < 30; at++) {
+		for (unsigned int i = 0; i < 50; i++) {
+			snprintf(m[i].site, sizeof(m[i].site), "site-%u", i);
+			m[i].sample.at_s = MORNING / 1000000000 + at * 60;
+			m[i].sample.covered_s = 60;
+			for (int f = 0; f < SAMPLE_FIELDS; f++)
+				m[i].sample.v[f] = 1000 + at + (unsigned int)f;
+		}
+		if (!store_samples(lab.store, m, 50, why))
+			fail_msg("%s", why);
+	}
+	close_it();
+	assert_int_equal(umount(lab.directory), 0);
+}
+
 /* ---- losses of power ---- */
 
 /* Writes and says which number is stored for sure, until the power goes. */
@@ -713,6 +745,7 @@ int main(void)
 		STORE_TEST(what_is_damaged_is_set_aside),
 		STORE_TEST(without_a_directory_there_is_a_reason),
 		STORE_TEST(a_full_disk_loses_the_oldest),
+		STORE_TEST(a_full_disk_takes_samples),
 		STORE_TEST(the_power_may_go_at_any_write),
 	};
 

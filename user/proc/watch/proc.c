@@ -194,10 +194,12 @@ static void on_sample(void *context, struct imsg *m)
 	if (!w->store)
 		return;
 	memcpy(&w->samples[w->sample_count++], m->payload, sizeof(w->samples[0]));
-	if (w->sample_count == SAMPLES_AT_ONCE)
+	if (w->sample_count == SAMPLES_AT_ONCE) {
+		write_waiting(w); /* what happened does not wait for the outcome of that */
 		write_samples(w);
-	else
+	} else {
 		after_ms(w->write, WRITE_MS);
+	}
 }
 
 static void on_say(void *context, const struct imsg_alarm *m)

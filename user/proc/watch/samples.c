@@ -153,21 +153,39 @@ static bool write_sample(struct store *s, const struct imsg_watch_sample *m)
 	return state == PACK_CLOSED ? close_pack(s, &of, &p) : put_pack(s, &of, &p, true);
 }
 
-bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
-	char why[STORE_WHY_SIZE])
+/* The result of SQLite. */
+static int write_all(
+	struct store *s, const struct imsg_watch_sample *samples, size_t count, uint64_t lose)
 {
+	char ignored[STORE_WHY_SIZE];
 	bool ok = store_run(s->begin);
 	int r;
 
+	if (lose)
+		ok = ok && room_lose(s, lose);
 	for (size_t i = 0; ok && i < count; i++)
 		ok = write_sample(s, &samples[i]);
 	ok = ok && (!s->also || s->also(s->also_context, s)) && store_run(s->commit);
 	if (ok)
-		return true;
+		return SQLITE_OK;
 	r = sqlite3_errcode(s->db);
-	(void)store_fail(s, "samples", why);
 	if (!sqlite3_get_autocommit(s->db))
 		(void)store_run(s->rollback);
+	if (lose && !store_is_useless(r))
+		(void)room_count(s, ignored);
+	return r ? r : SQLITE_ERROR;
+}
+
+bool store_samples(struct store *s, const struct imsg_watch_sample *samples, size_t count,
+	char why[STORE_WHY_SIZE])
+{
+	int r = write_all(s, samples, count, 0);
+
+	if (store_is_full(s, r))
+		r = write_all(s, samples, count, store_disk_is_full(s));
+	if (r == SQLITE_OK)
+		return true;
+	(void)store_fail(s, "samples", why);
 	if (store_is_useless(r))
 		store_set_aside(s, why);
 	return false;

@@ -261,7 +261,7 @@ static int write_all(struct store *s, const struct bus_event *events, size_t cou
 	return r ? r : SQLITE_ERROR;
 }
 
-static bool is_full(const struct store *s, int result)
+bool store_is_full(const struct store *s, int result)
 {
 	int error = sqlite3_system_errno(s->db);
 
@@ -269,8 +269,7 @@ static bool is_full(const struct store *s, int result)
 	       ((result & 0xff) == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT));
 }
 
-/* The disk is full: what was kept for that is given back, and the oldest events make room for the new ones. */
-static int write_on_full_disk(struct store *s, const struct bus_event *events, size_t count)
+uint64_t store_disk_is_full(struct store *s)
 {
 	uint64_t lose = room_part(s);
 
@@ -281,7 +280,7 @@ static int write_on_full_disk(struct store *s, const struct bus_event *events, s
 	s->full_told = true;
 	/* What has been written is in the file, and its log begins anew. */
 	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-	return write_all(s, events, count, lose < s->events / 4 ? lose : s->events / 4 + 1);
+	return lose < s->events / 4 ? lose : (s->events + 3) / 4;
 }
 
 bool store_write(
@@ -289,8 +288,8 @@ bool store_write(
 {
 	int r = write_all(s, events, count, 0);
 
-	if (is_full(s, r))
-		r = write_on_full_disk(s, events, count);
+	if (store_is_full(s, r))
+		r = write_all(s, events, count, store_disk_is_full(s));
 	if (store_is_useless(r)) {
 		(void)store_fail(s, FILE_NAME, why);
 		store_set_aside(s, why);

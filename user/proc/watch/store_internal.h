@@ -38,6 +38,14 @@ struct store {
 /* The file is of no use: it is set aside, and the database closed. */
 void store_set_aside(struct store *s, const char *why);
 
+/* Whether what SQLite says is that the disk is full. */
+bool store_is_full(const struct store *s, int result);
+/*
+ * It is: what was kept for that is given back. Returns how many of the oldest events are to make room for what is written
+ * next.
+ */
+uint64_t store_disk_is_full(struct store *s);
+
 /*
  * As store_fail(); what is of no use is set aside, so that another file begins when the store is opened again.
  */
