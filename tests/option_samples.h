@@ -27,6 +27,7 @@ static const struct {
 	{"address", "203.0.113.7"},
 	{"api", "'[2001:db8::1]:8443'"},
 	{"api_ca", "['file:/clients']"},
+	{"api_crl", "['file:/clients.crl']"},
 	{"api_certificate", "file:/api"},
 	{"api_private_key", "file:/api.key"},
 	{"aggregate_rate", "1250M"},

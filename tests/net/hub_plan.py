@@ -105,6 +105,7 @@ ROWS = [
     hub("crl_required", True, sees="none"), hub("alarms", [{"rule": "over_rate", "enabled": False}], sees="none"), hub("access", [{"group": "daemon", "role": "viewer"}]),
     hub("api", "127.0.0.1:9472"), hub("api_role", "operator"), hub("api_certificate", file("hub.pem.again")),
     hub("api_private_key", file("hub.key.again")), hub("api_ca", [file("ca/root/ca.pem")]),
+    hub("api_crl", [file("ca/root/crl.pem")], also={"api_ca": [file("ca/root/ca.pem")]}),
 
     site("name", lambda h: f"other-{h[0]}"), site("class", "gateway", here=1), site("bandwidth", "large", here=2),
     site("asn", 65099), site("group", "town"),

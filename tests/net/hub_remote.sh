@@ -23,7 +23,8 @@ make_pki() {
 	for n in api again; do
 		ca issue "$n" --identity "$NAME" --identity localhost --subject "CN=$n" --dir "$LAB/ca" || return 1
 	done
-	for n in noc watch stranger; do issue "$n" "$LAB/clients" || return 1; done
+	for n in noc watch stranger lost; do issue "$n" "$LAB/clients" || return 1; done
+	cp "$LAB/clients/root/crl.pem" "$LAB/clients.crl"
 	issue noc "$LAB/others" || return 1
 	cp "$LAB/ca/root/issued/api.pem" "$LAB/api.pem" && install -m 600 "$LAB/ca/root/issued/api.key" "$LAB/api.key"
 	cp "$LAB/clients/root/issued/noc.key" "$LAB/old.key"
@@ -37,6 +38,7 @@ configure() { # ROLE
   api_certificate: file:$LAB/api.pem
   api_private_key: file:$LAB/api.key
   api_ca: ['file:$LAB/clients/root/ca.pem']
+  api_crl: ['file:$LAB/clients.crl']
   access: [{certificate: 'O=Lab, CN=noc', role: admin}, {certificate: 'O=Lab, CN=watch', role: viewer}]"
 	hub_config 1 2 >"$LAB/sluice.yaml"
 }
@@ -98,6 +100,27 @@ case_ "the cap is lifted while it runs" sluice apply
 case_ "an admin's certificate applies" is 200 as noc /v1/apply -d ''
 for path in /v1/secrets /v1/tokens; do case_ "$path is not for who comes over TCP" is 403 as noc "$path"; done
 case_ "nor is a new secret" is '*control socket only*' remote /v1/secrets/lab/rotate -H "$(bearer "$admin")" -d ''
+
+lost() { remote /v1/sites --cert "$LAB/clients/root/issued/lost.pem" --key "$LAB/clients/root/issued/lost.key"; }
+case_ "one that nobody has revoked is only granted nothing" is '{*"forbidden"*}' lost
+revoke() { ca revoke lost --dir "$LAB/clients" && cp "$LAB/clients/root/crl.pem" "$LAB/clients.crl" && sluice apply; }
+case_ "it is revoked while the daemon runs" revoke
+case_ "and is told so" until_true 5 is '{*was revoked*"not-signed-in"*}' lost
+case_ "the others come in as before" is 200 as noc /v1/sites
+out_of_date() { # by openssl, with the same certificate on it
+	printf 'R\t990101000000Z\t200101000000Z\t%s\tunknown\t/CN=lost\n' \
+		"$(openssl x509 -in "$LAB/clients/root/issued/lost.pem" -noout -serial | cut -d= -f2)" >"$LAB/index"
+	printf '[ca]\ndefault_ca = l\n[l]\ndatabase = %s\ndefault_md = sha256\n' "$LAB/index" >"$LAB/ca.conf"
+	openssl ca -config "$LAB/ca.conf" -gencrl -cert "$LAB/clients/root/ca.pem" -keyfile "$LAB/clients/root/ca.key" \
+		-crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z -out "$LAB/clients.crl" 2>"$LAB/said" || { cat "$LAB/said"; return 1; }
+	sluice apply && sluice plan | grep "revocation list.*has ended"
+}
+case_ "a list that is out of date is taken, and the plan says so" out_of_date
+case_ "it still revokes" until_true 5 is '{*was revoked*"not-signed-in"*}' lost
+case_ "and lets in whom it does not name" is 200 as noc /v1/sites
+no_list() { cp "$LAB/api.key" "$LAB/clients.crl"; ! sluice apply 2>"$LAB/said" && grep api_crl "$LAB/said"; local s=$?; cp "$LAB/clients/root/crl.pem" "$LAB/clients.crl"; return $s; }
+case_ "what is no list is refused, and changes nothing" no_list
+case_ "so it stays revoked" is '{*was revoked*"not-signed-in"*}' lost
 
 tls() { # OPTIONS: what the server says to a handshake
 	in_hub timeout 20 openssl s_client -connect "127.0.0.1:$PORT" -servername "$NAME" "$@" </dev/null 2>&1

@@ -304,6 +304,7 @@ static void who_may_what_is_not_said_over_tcp(void **state)
 		{"concentrator.api", "127.0.0.1:1", true},
 		{"concentrator.api_role", "admin", true},
 		{"concentrator.api_ca", NULL, true},
+		{"concentrator.api_crl", NULL, true},
 		{"concentrator.burst", "300k", false},
 	};
 

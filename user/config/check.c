@@ -85,6 +85,10 @@ static bool check_api(struct walk *w, const struct draft *d)
 	if (!own->chain[0] != !own->key[0])
 		return walk_fail(w, d->concentrator.nodes[0],
 			"concentrator: api_certificate and api_private_key come together");
+	if (c->api_crl.count && !c->api_ca.count)
+		return walk_fail(w, value_node(w, d, "api_crl"),
+			"api_crl revokes what the authorities in api_ca have issued, and there are "
+			"none");
 	if (!addr_is_set(&c->api.addr))
 		return true;
 	if (!own->chain[0])

@@ -182,7 +182,8 @@ struct concentrator_conf {
 	struct ip_endpoint api; /* HTTP over TLS; family 0: on the control socket only */
 	uint8_t api_role;       /* enum role: whoever comes that way may no more */
 	struct certificate_conf api_certificate;
-	struct refs_conf api_ca; /* whom certificates of clients must come from */
+	struct refs_conf api_ca;  /* whom certificates of clients must come from */
+	struct refs_conf api_crl; /* and which of them are revoked */
 };
 
 /* Which member of a set is chosen when the peer offers several. */

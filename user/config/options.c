@@ -300,6 +300,7 @@ const struct walk_field options_concentrator[] = {
 	{"api_private_key", TYPE(secret_ref, "a reference"), HUB(api_certificate.key),
 		.effect = CHANGE_LIVE},
 	{"api_ca", TYPE(refs, "a list of references"), HUB(api_ca), .effect = CHANGE_LIVE},
+	{"api_crl", TYPE(refs, "a list of references"), HUB(api_crl), .effect = CHANGE_LIVE},
 	{"source_check",
 		WORDS([SOURCES_STRICT] = "strict", [SOURCES_LOOSE] = "loose",
 			[SOURCES_OFF] = "off"),

@@ -242,11 +242,15 @@ static void send_part(struct hub *h, enum credential_part part, const char *ref,
 void remote_send_certificate(struct hub *h)
 {
 	const struct concentrator_conf *c = &h->config->concentrator;
+	uint32_t left; /* that follow */
 
 	if (!h->processes[PROCESS_REMOTE].channel || !c->api_certificate.chain[0])
 		return;
-	send_part(h, CREDENTIAL_CHAIN, c->api_certificate.chain, 1 + c->api_ca.count);
-	send_part(h, CREDENTIAL_KEY, c->api_certificate.key, c->api_ca.count);
+	left = 1 + c->api_ca.count + c->api_crl.count;
+	send_part(h, CREDENTIAL_CHAIN, c->api_certificate.chain, left--);
+	send_part(h, CREDENTIAL_KEY, c->api_certificate.key, left--);
 	for (uint32_t i = 0; i < c->api_ca.count; i++)
-		send_part(h, CREDENTIAL_CA, c->api_ca.refs[i], c->api_ca.count - i - 1);
+		send_part(h, CREDENTIAL_CA, c->api_ca.refs[i], left--);
+	for (uint32_t i = 0; i < c->api_crl.count; i++)
+		send_part(h, CREDENTIAL_CRL, c->api_crl.refs[i], left--);
 }

@@ -69,28 +69,23 @@ static bool load_own(struct certificates *all, const struct certificate_conf *co
 	return ok;
 }
 
-static bool load_trust(struct certificates *all, const struct concentrator_conf *c, char *error)
+/* What stands under one key: authorities, or revocation lists of theirs. */
+static bool load_list(struct trust *trust, enum credential_part part, const char *key,
+	const struct refs_conf *list, char *error)
 {
-	const struct refs_conf *const lists[] = {&c->ca, &c->crl};
-	static const char *const names[] = {"ca", "crl"};
+	for (uint32_t r = 0; r < list->count; r++) {
+		struct credential_text text;
+		char why[200];
+		bool ok;
 
-	all->trust = trust_new(c->crl_required);
-	for (int i = 0; i < 2; i++) {
-		for (uint32_t r = 0; r < lists[i]->count; r++) {
-			const char *ref = lists[i]->refs[r];
-			struct credential_text text;
-			char why[200];
-			bool ok;
-
-			if (!read_ref(ref, i ? CREDENTIAL_CRL : CREDENTIAL_CA, names[i], &text,
-				    error))
-				return false;
-			ok = i ? trust_add_crl(all->trust, text.bytes, text.len, why, sizeof(why))
-			       : trust_add_ca(all->trust, text.bytes, text.len, why, sizeof(why));
-			credential_text_free(&text);
-			if (!ok)
-				return fail(error, names[i], ref, why);
-		}
+		if (!read_ref(list->refs[r], part, key, &text, error))
+			return false;
+		ok = part == CREDENTIAL_CRL
+			     ? trust_add_crl(trust, text.bytes, text.len, why, sizeof(why))
+			     : trust_add_ca(trust, text.bytes, text.len, why, sizeof(why));
+		credential_text_free(&text);
+		if (!ok)
+			return fail(error, key, list->refs[r], why);
 	}
 	return true;
 }
@@ -140,11 +135,9 @@ bool certificates_same_subject(const char *configured, const char *subject)
 }
 
 /* What clients of the API are known by. */
-static bool check_clients(const struct concentrator_conf *c, char *error)
+static bool load_clients(struct certificates *all, const struct concentrator_conf *c, char *error)
 {
-	struct trust *trust = trust_new(false);
 	struct ike_identity id;
-	char why[200];
 	bool ok = true;
 
 	for (uint32_t i = 0; i < c->access.count && ok; i++) {
@@ -153,16 +146,8 @@ static bool check_clients(const struct concentrator_conf *c, char *error)
 		ok = !subject[0] || dn_from_text(subject, &id) ||
 		     fail(error, "access: certificate", subject, "it is no distinguished name");
 	}
-	for (uint32_t i = 0; i < c->api_ca.count && ok; i++) {
-		struct credential_text text;
-
-		ok = read_ref(c->api_ca.refs[i], CREDENTIAL_CA, "api_ca", &text, error);
-		if (ok && !trust_add_ca(trust, text.bytes, text.len, why, sizeof(why)))
-			ok = fail(error, "api_ca", c->api_ca.refs[i], why);
-		credential_text_free(&text);
-	}
-	trust_free(trust);
-	return ok;
+	return ok && load_list(all->clients, CREDENTIAL_CA, "api_ca", &c->api_ca, error) &&
+	       load_list(all->clients, CREDENTIAL_CRL, "api_crl", &c->api_crl, error);
 }
 
 bool certificates_fit(
@@ -184,10 +169,13 @@ static bool load(struct certificates *all, const struct config *c, bool lenient,
 
 	if (hub->certificate.chain[0] && !load_own(all, &hub->certificate, error))
 		return false;
-	if (!load_trust(all, hub, error))
+	all->trust = trust_new(hub->crl_required);
+	all->clients = trust_new(false);
+	if (!load_list(all->trust, CREDENTIAL_CA, "ca", &hub->ca, error) ||
+		!load_list(all->trust, CREDENTIAL_CRL, "crl", &hub->crl, error))
 		return false;
 	if ((hub->api_certificate.chain[0] && !load_own(all, &hub->api_certificate, error)) ||
-		!check_clients(hub, error)) {
+		!load_clients(all, hub, error)) {
 		if (!lenient)
 			return false;
 		log_error("api: %s", error);
@@ -234,7 +222,7 @@ bool certificates_suffice(
 		same_refs(&was->ca, &is->ca) && same_refs(&was->crl, &is->crl) &&
 		was->crl_required == is->crl_required &&
 		(!is->certificate.chain[0] || certificates_find(all, &is->certificate)) &&
-		same_refs(&was->api_ca, &is->api_ca) &&
+		same_refs(&was->api_ca, &is->api_ca) && same_refs(&was->api_crl, &is->api_crl) &&
 		(!is->api_certificate.chain[0] || certificates_find(all, &is->api_certificate));
 
 	for (uint32_t s = 0; s < c->site_count; s++) {
@@ -255,6 +243,7 @@ void certificates_free(struct certificates *all)
 	for (size_t i = 0; i < all->own_count; i++)
 		credential_free(all->own[i].credential);
 	trust_free(all->trust);
+	trust_free(all->clients);
 	free(all);
 }
 

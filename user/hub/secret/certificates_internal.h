@@ -17,9 +17,9 @@ struct certificate_entry {
 struct certificates {
 	size_t own_count;
 	struct certificate_entry own[2 + CONFIG_SITES_MAX * TUNNELS_PER_SITE];
-	struct trust *trust;
+	struct trust *trust, *clients; /* of devices of sites, of clients of the API */
 	int64_t ca_warned_s[TRUST_CAS_MAX];
-	int64_t crl_warned_s[TRUST_CRLS_MAX];
+	int64_t crl_warned_s[2 * TRUST_CRLS_MAX];
 };
 
 /* What certificates_warn() says of those that are not a site's. */

@@ -107,16 +107,29 @@ static void warn_one(void *context, const struct shown *s)
 		date_format(f->not_after, text));
 }
 
+/* Lists of those that devices of sites come with first, then of those of clients of the API. */
+static size_t crl_count(const struct certificates *all)
+{
+	return trust_crl_count(all->trust) + (all->clients ? trust_crl_count(all->clients) : 0);
+}
+
+static void crl_at(const struct certificates *all, size_t i, struct trust_crl_facts *f)
+{
+	size_t first = trust_crl_count(all->trust);
+
+	trust_crl(i < first ? all->trust : all->clients, i < first ? i : i - first, f);
+}
+
 void certificates_warn_own(struct certificates *all)
 {
 	int64_t now = wall_s();
 
 	visit_own(all, warn_one, &now);
-	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
+	for (size_t i = 0; i < crl_count(all); i++) {
 		struct trust_crl_facts f;
 		char text[DATE_TEXT_SIZE];
 
-		trust_crl(all->trust, i, &f);
+		crl_at(all, i, &f);
 		if (f.next_update && now > f.next_update && due(&all->crl_warned_s[i], now))
 			log_warn("revocation list of %s: out of date since %s", f.issuer,
 				date_format(f.next_update, text));
@@ -169,11 +182,11 @@ void certificates_ends(const struct certificates *all,
 	struct teller t = {tell, context};
 
 	visit_own((struct certificates *)all, tell_one, &t);
-	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
+	for (size_t i = 0; i < crl_count(all); i++) {
 		struct trust_crl_facts f;
 		char what[REASON_TEXT_SIZE];
 
-		trust_crl(all->trust, i, &f);
+		crl_at(all, i, &f);
 		snprintf(what, sizeof(what), "the revocation list of %.180s", f.issuer);
 		if (f.next_update)
 			tell(context, what, f.next_update, f.next_update);
@@ -216,12 +229,12 @@ static json_t *show_crls(const struct certificates *all, int64_t now)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < trust_crl_count(all->trust); i++) {
+	for (size_t i = 0; i < crl_count(all); i++) {
 		struct trust_crl_facts f;
 		char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE];
 		int64_t next;
 
-		trust_crl(all->trust, i, &f);
+		crl_at(all, i, &f);
 		next = f.next_update ? f.next_update : INT64_MAX;
 		json_array_append_new(list,
 			json_pack("{s:s, s:s, s:o, s:I, s:s}", "issuer", f.issuer, "this_update",

@@ -55,7 +55,8 @@ struct server {
 	unsigned int counts[STATES];
 	size_t held;
 	bool running, tls;
-	char *ca; /* the library looks whether there is one with each connection */
+	struct trust *revoked; /* NULL: nothing is */
+	char *ca;              /* the library looks whether there is one with each connection */
 };
 
 void buffer_append(struct buffer *b, const void *bytes, size_t len);

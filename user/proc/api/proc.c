@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "crypto/trust.h"
 #include "ipc/credential_text.h"
 #include "ipc/imsg.h"
 #include "ipc/privsep.h"
@@ -30,6 +31,7 @@ struct api {
 	struct server *control; /* of remote NULL, until it has a certificate */
 	struct server *before;  /* with the certificate before: who came to it is answered */
 	struct credential_text texts[CREDENTIAL_CRL]; /* of the certificate that is coming */
+	struct trust *revoked;                        /* with it; NULL: there are no lists */
 	bool incomplete;                              /* a part of it could not be had */
 	struct http *http;
 	uint32_t next_id;
@@ -190,6 +192,8 @@ static void forget_texts(struct api *api)
 {
 	for (int i = 0; i < CREDENTIAL_CRL; i++)
 		credential_text_free(&api->texts[i]);
+	trust_free(api->revoked);
+	api->revoked = NULL;
 	api->incomplete = false;
 }
 
@@ -198,19 +202,39 @@ static void serve_anew(struct api *api)
 {
 	const struct server_tls tls = {.chain = api->texts[CREDENTIAL_CHAIN].bytes,
 		.key = api->texts[CREDENTIAL_KEY].bytes,
-		.ca = api->texts[CREDENTIAL_CA].bytes};
+		.ca = api->texts[CREDENTIAL_CA].bytes,
+		.own_revoked = api->revoked};
 	struct server *s;
 
 	if (api->incomplete || !tls.chain || !tls.key) {
 		log_error("TLS: the certificate cannot be read; what was there before stays");
 		return;
 	}
+	api->revoked = NULL;
 	s = server_new(api->base, &over_tcp, &tls, api);
 	if (!s)
 		return;
 	server_free(api->before);
 	api->before = api->control;
 	api->control = s;
+}
+
+/* All authorities have come before. */
+static bool add_list(struct api *api, struct credential_text *own_list)
+{
+	const struct credential_text *ca = &api->texts[CREDENTIAL_CA];
+	char why[TRUST_TEXT_SIZE] = "";
+	bool ok = true;
+
+	if (!api->revoked) {
+		api->revoked = trust_new(false);
+		ok = ca->len && trust_add_ca(api->revoked, ca->bytes, ca->len, why, sizeof(why));
+	}
+	ok = ok && trust_add_crl(api->revoked, own_list->bytes, own_list->len, why, sizeof(why));
+	if (!ok)
+		log_error("TLS: api_crl: %s", why);
+	credential_text_free(own_list);
+	return ok;
 }
 
 static void on_credential(void *context, struct imsg *m)
@@ -221,9 +245,11 @@ static void on_credential(void *context, struct imsg *m)
 
 	if (it->part == CREDENTIAL_CHAIN)
 		forget_texts(api);
-	if (it->part >= CREDENTIAL_CRL ||
+	if (it->part > CREDENTIAL_CRL ||
 		!credential_text_read(imsg_take_fd(m), (enum credential_part)it->part, &text))
 		api->incomplete = true;
+	else if (it->part == CREDENTIAL_CRL)
+		api->incomplete |= !add_list(api, &text);
 	else
 		append(&api->texts[it->part], &text);
 	if (it->left)

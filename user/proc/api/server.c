@@ -2,6 +2,7 @@
 #include "proc/api/exchange.h"
 
 #include "base/log.h"
+#include "crypto/trust.h"
 #include "proc/api/tls.h"
 
 #include <errno.h>
@@ -167,11 +168,13 @@ struct server *server_new(struct event_base *base, const struct server_kind *kin
 		TAILQ_INIT(&s->lists[i]);
 	s->tls = tls;
 	s->ca = tls && tls->ca ? strdup(tls->ca) : NULL;
+	s->revoked = tls ? tls->own_revoked : NULL;
 	s->daemon = start(s, tls);
 	info = s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		log_error("HTTP cannot be served%s",
 			tls ? ": TLS does not take the certificate and its key" : "");
+		trust_free(s->revoked);
 		free(s->ca);
 		free(s);
 		return NULL;
@@ -195,6 +198,7 @@ void server_free(struct server *s)
 		exchange_free(TAILQ_FIRST(&s->lists[ENDED]));
 	event_free(s->ready);
 	event_free(s->timer);
+	trust_free(s->revoked);
 	free(s->ca);
 	free(s);
 }

@@ -62,6 +62,8 @@ struct server_kind {
 struct server_tls {
 	const char *chain, *key; /* who the hub is */
 	const char *ca; /* whom certificates of clients must come from; NULL: none are asked for */
+	/* The same and what they have revoked; NULL: nothing. The server's from now on, also where it does not come to be. */
+	struct trust *own_revoked;
 };
 
 /* NULL with a line in the log. `kind` and `tls` (NULL: in clear), which is not needed afterwards, stay the caller's. */

@@ -117,7 +117,7 @@ static bool has_proved(struct exchange *e, struct cert_facts *facts, char why[TL
 			: NULL;
 
 	facts->subject[0] = '\0';
-	return !info || tls_client(info->tls_session, facts, why);
+	return !info || tls_client(info->tls_session, e->server->revoked, facts, why);
 }
 
 static void on_whole(struct exchange *e, const char *method)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/api/tls.h"
 
+#include "base/clock.h"
+
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -120,7 +122,32 @@ static const char *fault(unsigned int status)
 	return "cannot be verified";
 }
 
-bool tls_client(gnutls_session_t session, struct cert_facts *facts, char why[TLS_TEXT_SIZE])
+/* GnuTLS looks at no list that is out of date; what looks at those of sites does. */
+static bool stands(struct trust *revoked, const gnutls_datum_t *shown, unsigned int count,
+	char why[TLS_TEXT_SIZE])
+{
+	struct chunk ders[CERT_CHAIN_MAX];
+	char text[TRUST_TEXT_SIZE];
+	enum trust_result result;
+	struct cert *leaf = NULL;
+
+	if (count > CERT_CHAIN_MAX)
+		return refuse(why, "comes with too many others");
+	for (unsigned int i = 0; i < count; i++)
+		ders[i] = (struct chunk){shown[i].data, shown[i].size};
+	result = trust_verify(
+		revoked, ders, count, (int64_t)(clock_wall() / CLOCK_SECOND), &leaf, text);
+	if (result == TRUST_OK)
+		cert_free(leaf);
+	return result == TRUST_OK ||
+	       refuse(why, result == TRUST_REVOKED  ? "was revoked"
+			   : result == TRUST_NO_CRL ? "cannot be looked for: a list in api_crl is "
+						      "not by its authority"
+						    : "cannot be verified");
+}
+
+bool tls_client(gnutls_session_t session, struct trust *revoked, struct cert_facts *facts,
+	char why[TLS_TEXT_SIZE])
 {
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
 		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
@@ -135,6 +162,8 @@ bool tls_client(gnutls_session_t session, struct cert_facts *facts, char why[TLS
 		return refuse(why, "cannot be verified");
 	if (status)
 		return refuse(why, fault(status));
+	if (revoked && !stands(revoked, shown, count, why))
+		return false;
 	c = cert_decode(shown[0].data, shown[0].size);
 	if (!c)
 		return refuse(why, "is not one that is understood here");

@@ -3,7 +3,7 @@
 #ifndef SLUICE_PROC_API_TLS_H
 #define SLUICE_PROC_API_TLS_H
 
-#include "crypto/cert.h"
+#include "crypto/trust.h"
 
 #include <gnutls/gnutls.h>
 
@@ -24,8 +24,11 @@ void tls_guard(gnutls_session_t session);
 
 /*
  * The certificate that the client has proved to have, which one of our authorities has issued to clients, and which is
- * valid now; its subject is "" where it has shown none. False with a sentence: it has shown one that is not such.
+ * valid now; its subject is "" where it has shown none. False with a sentence: it has shown one that is not such, or, by
+ * the lists of `revoked` (NULL: there are none), one that was revoked. A list that is out of date still revokes, and lets in
+ * whom it does not name.
  */
-bool tls_client(gnutls_session_t session, struct cert_facts *facts, char why[TLS_TEXT_SIZE]);
+bool tls_client(gnutls_session_t session, struct trust *revoked, struct cert_facts *facts,
+	char why[TLS_TEXT_SIZE]);
 
 #endif
