@@ -10,9 +10,10 @@ for f in "$FAKE" "$SLUICE"; do [ -x "$f" ] || { echo "FAIL $f is not built"; exi
 
 W=$(mktemp -d) failed=0
 "$FAKE" "$W/sock" tests/golden >"$W/requests" & daemon=$!
-trap 'kill $daemon 2>/dev/null; rm -rf "$W"' EXIT
+"$FAKE" "$W/followed" tests/golden >"$W/streams" & followed=$! silent=
+trap 'kill $daemon $followed $silent 2>/dev/null; rm -rf "$W"' EXIT
 trap 'exit 1' INT TERM
-for _ in $(seq 50); do [ -S "$W/sock" ] && break; sleep 0.1; done
+for _ in $(seq 50); do [ -S "$W/sock" ] && [ -S "$W/followed" ] && break; sleep 0.1; done
 
 say() { if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; failed=1; fi; }
 run() { timeout 20 "$SLUICE" --socket "$W/sock" "$@" >"$W/out" 2>"$W/err"; status=$?; }
@@ -21,7 +22,7 @@ shows() { tr -s ' ' <"$W/out" | grep -Eq -- "$1"; say $? "$2"; }
 asked() { [ "$(tail -n 1 "$W/requests")" = "$1" ]; say $? "request $1"; }
 
 # Whoever follows events hears nothing more of this one; at the end of all this it has come again.
-timeout 120 "$SLUICE" --socket "$W/sock" events store-2 --follow >/dev/null 2>"$W/silent.err" & silent=$!
+timeout 120 "$SLUICE" --socket "$W/followed" events store-2 --follow >/dev/null 2>"$W/silent.err" & silent=$!
 began=$SECONDS
 run show sites; exits 0 "show sites"
 shows '^hub-1: AS 64512, 6 sites \(2 up, 1 degraded, 3 down\), 100.0 Mbit/s each, 5.0 Gbit/s together, up for 1h02m$' "show sites: the hub"
@@ -88,8 +89,8 @@ run events --site store-1 --kind bgp,bfd; asked 'GET /v1/sites/store-1/events?ki
 run events store-1 --site store-2; exits 2 "events: one site"
 run events --since yesterday; exits 2 "events: since when"
 run show sites --follow; exits 2 "--follow is for events"
-timeout 6 "$SLUICE" --socket "$W/sock" events --follow >/dev/null 2>"$W/err"
-[ "$(grep -c '^stream of all$' "$W/requests")" -le 3 ]; say $? "events --follow: what fails is asked for again after a growing pause"
+timeout 6 "$SLUICE" --socket "$W/followed" events --follow >/dev/null 2>"$W/err"
+[ "$(grep -c '^stream of all$' "$W/streams")" -le 3 ]; say $? "events --follow: what fails is asked for again after a growing pause"
 [ "$(cat "$W/err")" = "sluice: events cannot be read" ]; say $? "events --follow: and said once"
 run timeline store-1 --around 2026-12-05T02:13:00+01:00 --within 1h; exits 0 "timeline"
 asked 'GET /v1/sites/store-1/timeline?around=2026-12-05T01:13:00.000Z&within_s=3600'
@@ -398,9 +399,8 @@ completes "secret" list rotate delete set show
 completes "secret rotate" store-1.0 store-1.0.previous store-3.next --json
 completes "token revoke" 0badcafe 0000000a --json
 completes "token create" --role --scope --days --json
-while [ $((SECONDS - began)) -lt 50 ] && [ "$(grep -c '^stream of store-2$' "$W/requests")" -lt 2 ]; do sleep 1; done
-[ "$(grep -c '^stream of store-2$' "$W/requests")" = 2 ]; say $? "events --follow: a stream that is silent is taken up again"
-kill $silent; wait $silent 2>/dev/null
+while [ $((SECONDS - began)) -lt 50 ] && [ "$(grep -c '^stream of store-2$' "$W/streams")" -lt 2 ]; do sleep 1; done
+[ "$(grep -c '^stream of store-2$' "$W/streams")" = 2 ]; say $? "events --follow: a stream that is silent is taken up again"
 kill $daemon; wait $daemon 2>/dev/null
 run show sites; exits 3 "a dead socket"
 grep -q 'sluiced is not running' "$W/err"; say $? "a dead socket: says so"
