@@ -62,7 +62,7 @@ struct server_kind {
 struct server_tls {
 	const char *chain, *key; /* who the hub is */
 	const char *ca; /* whom certificates of clients must come from; NULL: none are asked for */
-	/* The same and what they have revoked; NULL: nothing. The server's from now on, also where it does not come to be. */
+	/* The same and what they have revoked; NULL: nothing. The server's from now on, also where none comes to be. */
 	struct trust *own_revoked;
 };
 
