@@ -14,8 +14,8 @@ allowed() {
 		ike ike/*
 		# A peer decides what becomes of its sessions; a session says what came, and the peer acts by it.
 		bgp-session bgp/peer bgp/session
-		# One table: its entries, the order of what peers were told of, and the tree of its prefixes.
-		bgp-rib bgp/rib bgp/rib_told bgp/rib_tree
+		# One table: its entries, and the order of what peers were told of.
+		bgp-rib bgp/rib bgp/rib_told
 		# A connection is read, answered and ended by the one library, which runs again after each step.
 		api-server proc/api/server*
 	EOF

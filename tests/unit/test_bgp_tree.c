@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of prefixes in the tables (bgp/rib_tree.c): true to a list, and nobody outside shapes it. */
+/* The order of prefixes in the tables (base/prefix_tree.c): true to a list, and nobody outside shapes it. */
 #include "bgp_lab.h"
 
 struct seen {
@@ -101,9 +101,10 @@ static void the_tree_has_a_key(void **state)
 
 			rib_learn(&rib, &peer, BGP_IPV4, &p, rib.own);
 		}
-		same += rib.table[BGP_IPV4].root == first;
-		first = key ? first : rib.table[BGP_IPV4].root;
-		assert_in_range(depth_of(&rib.table[BGP_IPV4], rib.table[BGP_IPV4].root), 12, 60);
+		same += rib.table[BGP_IPV4].tree.root == first;
+		first = key ? first : rib.table[BGP_IPV4].tree.root;
+		assert_in_range(
+			depth_of(&rib.table[BGP_IPV4], rib.table[BGP_IPV4].tree.root), 12, 60);
 		rib_peer_stop(&rib, &peer, (const bool[BGP_FAMILIES]){false, false});
 		while ((e = rib_next_dirty(&rib)))
 			rib_collect(&rib, e);

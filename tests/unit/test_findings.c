@@ -346,10 +346,17 @@ static void routes_lost(void **state)
 		strcpy(lab.is->sites[i].group, "town");
 	}
 	nothing();
-	a->prefixes.count = 0;
 	for (int i = 0; i < 2; i++)
 		lab.was->sites[i].group[0] = lab.is->sites[i].group[0] = '\0';
+	strcpy(b->takes_over, "a"); /* by then it is where that one is */
+	nothing();
+	b->takes_over[0] = '\0';
+	/* What else it is judged by is as it is in force: what follows has to be seen by itself. */
+	memset(&lab.is->concentrator.networks.prefixes[1], 0, sizeof(struct ip_prefix));
+	memset(&a->prefixes, 0, sizeof(a->prefixes));
+	memset(&b->accept, 0, sizeof(b->accept));
 	route(t, "0.0.0.0/0", 2);
+	lab.was->sites[1].allow_default = lab.b.conf.allow_default = true;
 	lost("because allow_default");
 	b->allow_default = true;
 	nothing();

@@ -82,6 +82,51 @@ static void test_route_table_has_a_key(void **state)
 	assert_true(differ > 90);
 }
 
+static struct {
+	unsigned int count;
+	struct ip_prefix last;
+} sorted;
+
+static void is_behind_the_last(void *context, const struct route_entry *e)
+{
+	const struct ip_prefix p = route_prefix(e);
+
+	(void)context;
+	assert_true(!sorted.count++ || prefix_compare(&sorted.last, &p) < 0);
+	sorted.last = p;
+}
+
+/* In whatever order they come and go, they are read in that of their prefixes. */
+static void test_route_table_in_order(void **state)
+{
+	static const char *const around[] = {
+		"10.0.0.0/8", "10.0.0.0/9", "0.0.0.0/0", "::/0", "fd00::/8"};
+	struct route_table *t = route_table_new(3);
+	unsigned int left = 0;
+
+	(void)state;
+	memset(&sorted, 0, sizeof(sorted));
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct ip_prefix p = numbered(i * 2654435761u % 3000);
+
+		if (i % 5 == 4)
+			route_table_remove(t, &p);
+		else
+			(void)route_table_get(t, &p);
+	}
+	for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+		struct ip_prefix p;
+
+		assert_true(prefix_parse(around[i], &p));
+		(void)route_table_get(t, &p);
+	}
+	left = (unsigned int)route_table_count(t);
+	assert_in_range(left, 1000, 3005);
+	route_table_in_order(t, is_behind_the_last, NULL);
+	assert_int_equal(sorted.count, left);
+	route_table_free(t);
+}
+
 static void test_route_table(void **state)
 {
 	enum { COUNT = 20000 };
@@ -406,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_traffic_class),
 		cmocka_unit_test(test_datagrams_are_limited),
 		cmocka_unit_test(test_route_table),
+		cmocka_unit_test(test_route_table_in_order),
 		cmocka_unit_test(test_route_table_has_a_key),
 		cmocka_unit_test(test_backup_med),
 		cmocka_unit_test(test_a_start_survives_a_device),

@@ -117,6 +117,11 @@ static void table_init(struct rib_table *t, enum bgp_family family, uint64_t key
 	if (!t->chains)
 		abort();
 	pool_init(&t->nodes, node_size(family));
+	t->tree = (struct prefix_tree){.things = &t->nodes,
+		.key = key,
+		.links = offsetof(struct rib_prefix, left),
+		.len = offsetof(struct rib_prefix, len),
+		.bytes = t->v6 ? 16 : 4};
 	t->ends = pool_take(&t->nodes);
 	ends = rib_node(t, t->ends);
 	ends->is_cursor = true;
@@ -212,7 +217,8 @@ static uint32_t find_or_add(struct rib_table *t, const struct ip_prefix *prefix)
 	e->chain = t->chains[hash & (t->size - 1)];
 	t->chains[hash & (t->size - 1)] = n;
 	order_insert(t, n, rib_node(t, t->ends)->after);
-	rib_tree_add(t, n);
+	prefix_tree_add(&t->tree, n);
+	t->lengths[e->len]++;
 	return n;
 }
 
@@ -229,7 +235,8 @@ void rib_collect(struct rib *r, struct rib_prefix *e)
 		at = &((struct rib_prefix *)rib_node(t, *at))->chain;
 	*at = e->chain;
 	t->used--;
-	rib_tree_remove(t, n);
+	prefix_tree_remove(&t->tree, n);
+	t->lengths[e->len]--;
 	order_remove(t, e);
 	pool_give(&t->nodes, n);
 }

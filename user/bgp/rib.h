@@ -17,6 +17,7 @@
 #define SLUICE_BGP_RIB_H
 
 #include "base/pool.h"
+#include "base/prefix_tree.h"
 #include "bgp/attr.h"
 #include "bgp/neighbor.h"
 
@@ -94,9 +95,9 @@ struct rib_table {
 	uint32_t size, used;
 	uint64_t key;
 	bool v6;
-	uint32_t root;         /* of the prefixes in the order of their addresses */
-	uint32_t lengths[129]; /* how many there are of each */
-	uint32_t ends;         /* a cursor that is before the first and after the last node */
+	struct prefix_tree tree; /* of the prefixes */
+	uint32_t lengths[129];   /* how many there are of each */
+	uint32_t ends;           /* a cursor that is before the first and after the last node */
 	/* Slots whose peers are gone, of which prefixes still say that they were told. */
 	uint64_t gone[RIB_SLOT_WORDS], gone_next[RIB_SLOT_WORDS];
 	uint32_t sweeper; /* a cursor while this goes on; 0: it does not */
@@ -199,11 +200,7 @@ void rib_touch_owned(struct rib *r, uint32_t group);
  */
 uint32_t rib_owner_moves(struct rib *r, uint32_t from, uint32_t to, uint32_t site);
 
-/* ---- rib_tree.c ---- */
-
-/* The tree of prefixes by address: enters or removes the prefix with this number. */
-void rib_tree_add(struct rib_table *t, uint32_t number);
-void rib_tree_remove(struct rib_table *t, uint32_t number);
+/* ---- rib_within.c ---- */
 
 /* Visits what is known within the prefix, longer ones only, in the order of addresses. */
 typedef bool rib_visit(void *context, struct rib_prefix *e); /* false: it is enough */

@@ -13,44 +13,30 @@ struct looking {
 	const struct config *is;
 	struct claims claims;              /* by the number of the site of the candidate */
 	uint32_t groups[CONFIG_SITES_MAX]; /* the first site of the same group */
-	uint32_t of_slot
-		[SITE_SLOTS]; /* the site of the candidate; CONFIG_SITES_MAX: none that stays */
+	/* The site of the candidate; CONFIG_SITES_MAX: none that stays, or none that can lose any. */
+	uint32_t of_slot[SITE_SLOTS];
+	/* The same site as it is in force; NULL: it is not there yet. */
+	const struct site_conf *had[CONFIG_SITES_MAX];
 	/* Whether the site tells some other one less than now, of its default route, and of the others. */
 	bool silenced[CONFIG_SITES_MAX][2];
 	struct lost_routes *lost;
 	bool any;
 };
 
+/* Whoever takes over another one is where that is. */
 static uint32_t group_of(const struct config *c, uint32_t site)
 {
-	const char *name = c->sites[site].group;
+	const char *old = c->sites[site].takes_over, *name = c->sites[site].group;
 
+	for (uint32_t i = 0; old[0] && i < c->site_count; i++) {
+		if (!strcmp(c->sites[i].name, old))
+			return group_of(c, i);
+	}
 	for (uint32_t i = 0; name[0] && i < site; i++) {
 		if (!strcmp(c->sites[i].group, name))
 			return i;
 	}
 	return site;
-}
-
-static void collect(struct looking *l)
-{
-	claims_clear(&l->claims);
-	for (uint32_t i = 0; i < l->is->site_count; i++) {
-		const struct networks_conf *own = &l->is->sites[i].prefixes;
-
-		l->groups[i] = group_of(l->is, i);
-		for (uint32_t n = 0; n < own->count; n++)
-			claims_add(&l->claims, &own->prefixes[n], i);
-	}
-	claims_sort(&l->claims);
-	for (uint32_t slot = 0; slot < SITE_SLOTS; slot++) {
-		const struct site *site = l->known->model->sites[slot];
-		const struct site_conf *is = site ? config_site(l->is, site->conf.name) : NULL;
-
-		l->of_slot[slot] = is && is->routing == site->conf.routing
-					   ? (uint32_t)(is - l->is->sites)
-					   : CONFIG_SITES_MAX;
-	}
 }
 
 static bool is_in(const struct ip_prefix *list, uint32_t count, const struct ip_prefix *p)
@@ -60,6 +46,83 @@ static bool is_in(const struct ip_prefix *list, uint32_t count, const struct ip_
 			return true;
 	}
 	return false;
+}
+
+static bool groups_differ(const struct looking *l)
+{
+	for (uint32_t i = 0; i < l->is->site_count; i++) {
+		const struct site_conf *new = &l->is->sites[i], *old = l->had[i];
+
+		if (old && (strcmp(old->group, new->group) ||
+				   strcmp(old->takes_over, new->takes_over)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether another site may have what one has now, or the hub. */
+static bool owners_differ(const struct looking *l)
+{
+	const struct concentrator_conf *a = &l->known->model->config->concentrator,
+				       *b = &l->is->concentrator;
+
+	if (a->asn != b->asn || memcmp(&a->networks, &b->networks, sizeof(a->networks)))
+		return true;
+	for (uint32_t i = 0; i < l->is->site_count; i++) {
+		const struct site_conf *new = &l->is->sites[i], *old = l->had[i];
+
+		if (old ? memcmp(&old->prefixes, &new->prefixes, sizeof(old->prefixes)) != 0
+			: new->prefixes.count > 0)
+			return true;
+	}
+	return groups_differ(l);
+}
+
+/* What is in force has passed all that it is judged by: what has not changed of that takes nothing away. */
+static bool may_lose(const struct site_conf *was, const struct site_conf *is)
+{
+	return memcmp(&was->statics, &is->statics, sizeof(was->statics)) ||
+	       memcmp(&was->accept, &is->accept, sizeof(was->accept)) ||
+	       was->allow_as_in != is->allow_as_in || was->allow_default != is->allow_default ||
+	       was->propagate != is->propagate;
+}
+
+/*
+ * False: there is nobody whose routes are to be looked at. Of what is declared only what is new counts, unless groups
+ * have changed: it overlaps nothing that another place declares, or the configuration would be refused.
+ */
+static bool collect(struct looking *l)
+{
+	bool all = owners_differ(l), regrouped = groups_differ(l), any = false;
+
+	claims_clear(&l->claims);
+	for (uint32_t i = 0; i < l->is->site_count; i++) {
+		const struct networks_conf *own = &l->is->sites[i].prefixes;
+		const struct networks_conf *old = l->had[i] ? &l->had[i]->prefixes : NULL;
+
+		l->groups[i] = group_of(l->is, i);
+		for (uint32_t n = 0; n < own->count; n++) {
+			if (regrouped || !old ||
+				!is_in(old->prefixes, old->count, &own->prefixes[n]))
+				claims_add(&l->claims, &own->prefixes[n], i);
+		}
+	}
+	claims_sort(&l->claims);
+	for (uint32_t slot = 0; slot < SITE_SLOTS; slot++) {
+		const struct site *site = l->known->model->sites[slot];
+		const struct site_conf *is = site ? config_site(l->is, site->conf.name) : NULL;
+		uint32_t i = is ? (uint32_t)(is - l->is->sites) : CONFIG_SITES_MAX;
+
+		l->of_slot[slot] = CONFIG_SITES_MAX;
+		if (!is || is->routing != site->conf.routing)
+			continue;
+		if (!all && !may_lose(&site->conf, is) && !l->silenced[i][false] &&
+			!l->silenced[i][true])
+			continue;
+		l->of_slot[slot] = i;
+		any = true;
+	}
+	return any;
 }
 
 static bool lies_in_hub(const struct config *c, const struct ip_prefix *p)
@@ -164,11 +227,11 @@ static bool is_told(const struct config *c, const struct site_conf *of, const st
 static void look_who_hears(struct looking *l, uint32_t s)
 {
 	const struct config *was = l->known->model->config, *is = l->is;
-	const struct site_conf *of = config_site(was, is->sites[s].name);
+	const struct site_conf *of = l->had[s];
 	struct lost_routes *lost = &l->lost[s];
 
 	for (uint32_t t = 0; of && t < is->site_count; t++) {
-		const struct site_conf *to = config_site(was, is->sites[t].name);
+		const struct site_conf *to = l->had[t];
 		bool less = false;
 
 		for (int is_default = 0; to && t != s && is_default < 2; is_default++) {
@@ -241,10 +304,12 @@ struct lost_routes *lost_find(const struct plan_known *k)
 	l->is = k->candidate;
 	l->lost = lost;
 	own = &k->model->config->concentrator.networks;
-	collect(l);
+	for (uint32_t s = 0; s < l->is->site_count; s++)
+		l->had[s] = config_site(k->model->config, l->is->sites[s].name);
 	for (uint32_t s = 0; s < l->is->site_count; s++)
 		look_who_hears(l, s);
-	route_table_read(k->model->routes, look_at, l);
+	if (collect(l))
+		route_table_read(k->model->routes, look_at, l);
 	for (uint32_t n = 0; n < own->count; n++) {
 		if (!is_announced(&l->is->concentrator.networks, &own->prefixes[n]))
 			look_at_network(l, &own->prefixes[n]);

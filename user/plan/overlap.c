@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Prefixes of two sites, or of a site and the hub, of which one lies in the other: declared, static, or announced now. They
- * are sorted, so that whatever one lies in stands before it.
+ * go by in their order, so that whatever one lies in comes before it.
  */
 #include "plan/rules.h"
 
@@ -19,15 +19,12 @@ struct prefix_claim {
 };
 
 struct claim_list {
-	const struct config *config;
-	const struct model *model;
 	struct prefix_claim *list;
 	size_t count, room;
-	uint32_t written;
 };
 
 static void claim(struct claim_list *c, const struct ip_prefix *p, const struct site_conf *site,
-	bool written, const char *how)
+	const char *how)
 {
 	if (!p->len)
 		return; /* a default route lies around everything, and is allowed by a key of its own */
@@ -37,37 +34,26 @@ static void claim(struct claim_list *c, const struct ip_prefix *p, const struct 
 		if (!c->list)
 			abort();
 	}
-	c->list[c->count++] = (struct prefix_claim){*p, written ? ++c->written : 0, site, how};
+	c->list[c->count] = (struct prefix_claim){*p, (uint32_t)c->count + 1, site, how};
+	c->count++;
 }
 
-static void claim_route(void *context, const struct route_entry *e)
+/* What the configuration says. */
+static void claim_written(struct claim_list *c, const struct config *config)
 {
-	struct claim_list *c = context;
-	const struct site *from = site_of_tunnel(c->model, e->tunnel);
-	const struct site_conf *site = from ? config_site(c->config, from->conf.name) : NULL;
-	const struct ip_prefix p = route_prefix(e);
-
-	if (site && site->routing == ROUTING_BGP)
-		claim(c, &p, site, false, "announces");
-}
-
-static void claim_all(struct claim_list *c)
-{
-	const struct networks_conf *own = &c->config->concentrator.networks;
+	const struct networks_conf *own = &config->concentrator.networks;
 
 	for (uint32_t i = 0; i < own->count; i++)
-		claim(c, &own->prefixes[i], NULL, true, "has");
-	for (uint32_t s = 0; s < c->config->site_count; s++) {
-		const struct site_conf *site = &c->config->sites[s];
+		claim(c, &own->prefixes[i], NULL, "has");
+	for (uint32_t s = 0; s < config->site_count; s++) {
+		const struct site_conf *site = &config->sites[s];
 
 		for (uint32_t i = 0; i < site->prefixes.count; i++)
-			claim(c, &site->prefixes.prefixes[i], site, true, "declares");
+			claim(c, &site->prefixes.prefixes[i], site, "declares");
 		for (uint32_t i = 0; site->routing == ROUTING_STATIC && i < site->statics.count;
 			i++)
-			claim(c, &site->statics.prefixes[i], site, true, "has a static route to");
+			claim(c, &site->statics.prefixes[i], site, "has a static route to");
 	}
-	if (c->model && c->model->routes)
-		route_table_read(c->model->routes, claim_route, c);
 }
 
 static int by_prefix(const void *a, const void *b)
@@ -139,35 +125,91 @@ static size_t place(const struct finding_scope *s, const struct prefix_claim *x)
 	return x->site ? 1 + (size_t)(x->site - s->config->sites) : 0;
 }
 
+/* All claims in their order go by; those that lie around the present one are on a stack. */
+struct passing {
+	struct finding_scope *scope;
+	struct claim_list written;
+	size_t next;                                 /* of these */
+	const struct site_conf *of_slot[SITE_SLOTS]; /* whoever announces by BGP; NULL: nobody */
+	struct told told;
+	struct prefix_claim around[DEPTH_MAX];
+	size_t depth;
+};
+
+static void pass(struct passing *p, const struct prefix_claim *x)
+{
+	while (p->depth && !prefix_covers(&p->around[p->depth - 1].prefix, &x->prefix))
+		p->depth--;
+	for (size_t k = 0; k < p->depth; k++) {
+		const struct prefix_claim *y = &p->around[k];
+
+		if (!are_one(x, y) &&
+			!was_told(&p->told, x, place(p->scope, x), y, place(p->scope, y)))
+			tell(p->scope, x, y);
+	}
+	if (p->depth < DEPTH_MAX)
+		p->around[p->depth++] = *x;
+}
+
+/* What is written, and is before the claim; NULL: all that is left. */
+static void pass_written(struct passing *p, const struct prefix_claim *before)
+{
+	for (; p->next < p->written.count; p->next++) {
+		const struct prefix_claim *x = &p->written.list[p->next];
+
+		if (before && by_prefix(x, before) > 0)
+			return;
+		pass(p, x);
+	}
+}
+
+static void pass_route(void *context, const struct route_entry *e)
+{
+	struct passing *p = context;
+	struct prefix_claim x = {
+		.site = p->of_slot[e->tunnel / TUNNELS_PER_SITE % SITE_SLOTS], .how = "announces"};
+
+	if (!x.site || !e->len)
+		return;
+	x.prefix = route_prefix(e);
+	pass_written(p, &x);
+	pass(p, &x);
+}
+
+static void find_announcers(struct passing *p, const struct model *m)
+{
+	for (uint32_t slot = 0; slot < SITE_SLOTS; slot++) {
+		const struct site *from = m->sites[slot];
+		const struct site_conf *site =
+			from ? config_site(p->scope->config, from->conf.name) : NULL;
+
+		p->of_slot[slot] = site && site->routing == ROUTING_BGP ? site : NULL;
+	}
+}
+
 void finding_overlaps(struct finding_scope *s)
 {
-	struct claim_list c = {.config = s->config, .model = s->known ? s->known->model : NULL};
-	const struct prefix_claim *stack[DEPTH_MAX];
-	struct told told = {.places = s->config->site_count + 1};
-	size_t depth = 0;
+	const struct model *m = s->known ? s->known->model : NULL;
+	struct passing *p = calloc(1, sizeof(*p));
 
-	claim_all(&c);
-	told.announced = calloc(told.places, told.places);
-	told.written = calloc(c.written + 1, told.places);
-	if (!told.announced || !told.written)
+	if (!p)
 		abort();
-	if (c.count)
-		qsort(c.list, c.count, sizeof(*c.list), by_prefix);
-	for (size_t i = 0; i < c.count; i++) {
-		const struct prefix_claim *x = &c.list[i];
-
-		while (depth && !prefix_covers(&stack[depth - 1]->prefix, &x->prefix))
-			depth--;
-		for (size_t k = 0; k < depth; k++) {
-			const struct prefix_claim *y = stack[k];
-
-			if (!are_one(x, y) && !was_told(&told, x, place(s, x), y, place(s, y)))
-				tell(s, x, y);
-		}
-		if (depth < DEPTH_MAX)
-			stack[depth++] = x;
+	p->scope = s;
+	claim_written(&p->written, s->config);
+	if (p->written.count)
+		qsort(p->written.list, p->written.count, sizeof(*p->written.list), by_prefix);
+	p->told.places = s->config->site_count + 1;
+	p->told.announced = calloc(p->told.places, p->told.places);
+	p->told.written = calloc(p->written.count + 1, p->told.places);
+	if (!p->told.announced || !p->told.written)
+		abort();
+	if (m && m->routes) {
+		find_announcers(p, m);
+		route_table_in_order(m->routes, pass_route, p);
 	}
-	free(told.announced);
-	free(told.written);
-	free(c.list);
+	pass_written(p, NULL);
+	free(p->told.announced);
+	free(p->told.written);
+	free(p->written.list);
+	free(p);
 }

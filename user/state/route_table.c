@@ -2,6 +2,7 @@
 #include "state/route_table.h"
 
 #include "base/pool.h"
+#include "base/prefix_tree.h"
 #include "bgp/decide.h"
 #include "ipc/msg_bgp.h"
 
@@ -27,6 +28,7 @@ enum { FAMILIES = 2 };
 
 struct route_table {
 	struct chains entries[FAMILIES]; /* IPv4, IPv6 */
+	struct prefix_tree order[FAMILIES];
 	struct chains facts;
 	struct shares *shares;
 };
@@ -145,9 +147,15 @@ struct route_table *route_table_new(uint64_t key)
 
 	if (!t)
 		abort();
-	for (int v6 = 0; v6 < FAMILIES; v6++)
+	for (int v6 = 0; v6 < FAMILIES; v6++) {
 		chains_init(&t->entries[v6],
 			offsetof(struct route_entry, address) + address_bytes(v6), key, hash_entry);
+		t->order[v6] = (struct prefix_tree){.things = &t->entries[v6].pool,
+			.key = key,
+			.links = offsetof(struct route_entry, left),
+			.len = offsetof(struct route_entry, len),
+			.bytes = (uint8_t)address_bytes(v6)};
+	}
 	chains_init(&t->facts, sizeof(struct route_facts), key, hash_facts);
 	t->shares = shares_new();
 	return t;
@@ -206,8 +214,12 @@ struct route_entry *route_table_get(struct route_table *t, const struct ip_prefi
 	struct route_entry fresh = {.v6 = prefix->addr.family == AF_INET6, .len = prefix->len};
 	uint32_t n = *place_of(c, prefix);
 
-	memcpy(fresh.address, prefix->addr.bytes, sizeof(fresh.address));
-	return entry_at(c, n ? n : chains_insert(c, &fresh));
+	if (!n) {
+		memcpy(fresh.address, prefix->addr.bytes, sizeof(fresh.address));
+		n = chains_insert(c, &fresh);
+		prefix_tree_add(&t->order[fresh.v6], n);
+	}
+	return entry_at(c, n);
 }
 
 /* ---- facts ---- */
@@ -309,6 +321,7 @@ void route_table_remove(struct route_table *t, const struct ip_prefix *prefix)
 	if (!*at)
 		return;
 	drop_facts(t, entry_at(c, *at));
+	prefix_tree_remove(&t->order[prefix->addr.family == AF_INET6], *at);
 	chains_remove(c, at);
 }
 
@@ -339,6 +352,28 @@ void route_table_each(
 	struct route_table *t, void (*visit)(void *context, struct route_entry *e), void *context)
 {
 	route_table_some(t, 0, UINT_MAX, visit, context);
+}
+
+struct reading {
+	void (*visit)(void *context, const struct route_entry *e);
+	void *context;
+};
+
+static bool read_one(void *context, void *entry)
+{
+	const struct reading *r = context;
+
+	r->visit(r->context, entry);
+	return true;
+}
+
+void route_table_in_order(const struct route_table *t,
+	void (*visit)(void *context, const struct route_entry *e), void *context)
+{
+	struct reading r = {visit, context};
+
+	for (int v6 = 0; v6 < FAMILIES; v6++)
+		(void)prefix_tree_each(&t->order[v6], read_one, &r);
 }
 
 void route_table_read(const struct route_table *t,
