@@ -450,6 +450,9 @@ static void back_before_it_is_confirmed(void **state)
 	put_site("three", DOCUMENT("3"));
 	world_apply_order((struct apply_order){.confirm_s = 600});
 	in_force(2, true, true, true);
+	/* What would come back by itself is what nobody has confirmed. */
+	go_back(1, (struct apply_order){.confirm_s = 600});
+	refused("waits to be confirmed");
 	go_back(1, (struct apply_order){0});
 	taken();
 	in_force(3, true, true, false);

@@ -289,7 +289,8 @@ static void a_second_writer(void **state)
 static void it_moves_out(void **state)
 {
 	struct imsg_api_request r = ADOPT, back = {.verb = API_ROLLBACK, .revisions = {2}};
-	char *before = strdup(content("sluice.yaml")), *commented = NULL, path[128];
+	char *before = strdup(content("sluice.yaml")), *commented = NULL, *adopted, path[128];
+	char edited[2048];
 	const struct site *site = world_site("one");
 	size_t size;
 	json_t *plan;
@@ -319,7 +320,17 @@ static void it_moves_out(void **state)
 	done(SET, "one", "{\"rate\": \"7M\"}");
 	again();
 	assert_int_equal(world_site("one")->conf.rate, 7000000);
-	/* The way back leads over the command that wrote sluice.yaml, and so to that as well. */
+	/* The way back leads over the command that wrote sluice.yaml, and so to that as well: not over a person's edit. */
+	adopted = strdup(content("sluice.yaml"));
+	snprintf(edited, sizeof(edited), "%s# mine\n", adopted);
+	world_write("sluice.yaml", edited);
+	back.dry_run = true;
+	plan = does(back, "", NULL);
+	assert_non_null(json_object_get(plan, "refused"));
+	json_decref(plan);
+	world_write("sluice.yaml", adopted);
+	free(adopted);
+	back.dry_run = false;
 	done(back, "", NULL);
 	assert_string_equal(content("sluice.yaml"), before);
 	assert_null(content("sites/one.yaml"));

@@ -130,7 +130,7 @@ static bool would_end_the_next(const struct hub *h, const struct apply_order *or
 static bool is_held(
 	const struct hub *h, const struct apply_order *order, char summary[CONFIG_ERROR_SIZE])
 {
-	if (revision_is_held(h, order->back_to, summary, CONFIG_ERROR_SIZE))
+	if (revision_is_held(h, order->back_to, order->confirm_s > 0, summary, CONFIG_ERROR_SIZE))
 		return true;
 	if (!would_end_the_next(h, order))
 		return false;

@@ -87,12 +87,12 @@ uint64_t revision_before(const struct hub *h)
 	return (uint64_t)number_in(h->revision->info, "before");
 }
 
-bool revision_is_held(const struct hub *h, uint64_t to, char *text, size_t size)
+bool revision_is_held(const struct hub *h, uint64_t to, bool for_a_time, char *text, size_t size)
 {
 	const json_t *info = h->revision->info, *who = json_object_get(info, "who");
 	char date[DATE_TEXT_SIZE], name[64] = "sluiced";
 
-	if (!revision_waits(h) || (to && to == revision_before(h)))
+	if (!revision_waits(h) || (to && to == revision_before(h) && !for_a_time))
 		return false;
 	if (json_is_object(who))
 		snprintf(name, sizeof(name), "uid %d", (int)number_in(who, "uid"));

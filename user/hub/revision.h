@@ -86,9 +86,10 @@ bool revision_waits(const struct hub *h);
 
 /*
  * Whether another configuration must not take the place of the one that waits to be confirmed; then `text` says why. Back
- * to revision `to`, which was before it, is always a way.
+ * to revision `to`, which was before it, is always a way, but not `for_a_time`: what comes back by itself then is the one
+ * that nobody has confirmed.
  */
-bool revision_is_held(const struct hub *h, uint64_t to, char *text, size_t size);
+bool revision_is_held(const struct hub *h, uint64_t to, bool for_a_time, char *text, size_t size);
 
 /* Before revision_begin(): who is called, with hub, when the time to confirm is over. */
 void revision_when_late(struct hub *h, event_callback_fn late);

@@ -66,6 +66,8 @@ json_t *hub_rollback(struct hub *h, struct site *site, const struct imsg_api_req
 		.of = r->id};
 
 	(void)site;
+	if (order.documents)
+		order.restore_main = revision_main_was_written(h, r->revisions[0]);
 	if (!order.documents)
 		answer = api_refused(PROBLEM_NO_SUCH_REVISION, why);
 	else if (r->dry_run || r->allow[0])
@@ -73,7 +75,6 @@ json_t *hub_rollback(struct hub *h, struct site *site, const struct imsg_api_req
 	if (answer) {
 		documents_free(order.documents);
 	} else {
-		order.restore_main = revision_main_was_written(h, r->revisions[0]);
 		snprintf(why, sizeof(why), "back to revision %" PRIu64, r->revisions[0]);
 		order.why = why;
 		hub_apply(h, &order);
