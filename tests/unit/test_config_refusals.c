@@ -201,6 +201,8 @@ static const struct refusal refusals[] = {
 	{WITH("algorithms: [hardened]"), "expected"},
 	{WITH("p1_encryption: [aes128, aes128]"), "stands twice"},
 	{WITH("psk: geheim"), "key 'psk' stands twice"},
+	{WITH("enacp: force"), "unknown key 'enacp'; did you mean 'encap'?"},
+	{WITH("pks: geheim"), "unknown key 'pks'; did you mean 'psk'?"},
 	{WITH("colour: red"), "unknown key 'colour'"},
 	{HUB "sites:\n  - { name: a, asn: 64512, tunnels: [ { inside: " T0 " } ] }\n",
 		"t:7: site 'a' has the hub's AS 64512"},

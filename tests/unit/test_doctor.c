@@ -880,6 +880,20 @@ static void both_tunnels(void **state)
 		"s0: nothing has come from the site on UDP 500 and 4500 for 61 min, by either");
 }
 
+/* What mends one of them does not mend the other. */
+static void what_to_do_for_each(void **state)
+{
+	const struct doctor_finding *f;
+
+	(void)state;
+	for (unsigned int t = 0; t < 2; t++)
+		fall(tunnel(0, t), 60, REASON_UNKNOWN_ID, "the peer says that it is fqdn:another");
+	f = only("wrong-identity");
+	assert_int_equal(f->tunnels, 3);
+	has(f->hub, "tunnels.0.identity");
+	has(f->hub, "tunnels.1.identity");
+}
+
 static void the_order(void **state)
 {
 	static const char *const order[] = {
@@ -976,6 +990,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_cause_of_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_tunnels, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_to_do_for_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(verdicts, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_all_of_it, setup, teardown),

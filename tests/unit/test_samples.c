@@ -4,10 +4,12 @@
 #include "proc/watch/store.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define DAY   86400
@@ -19,9 +21,10 @@ static struct {
 	uint64_t bytes; /* of all that was written */
 } lab;
 
+static const struct store_options options = {.directory = lab.directory, .events_max = 1000};
+
 static int setup(void **state)
 {
-	struct store_options options = {.directory = lab.directory, .events_max = 1000};
 	char why[STORE_WHY_SIZE];
 
 	(void)state;
@@ -75,6 +78,36 @@ static void write_minutes(const char *site, uint64_t from_s, uint64_t to_s, uint
 			fail_msg("%s", why);
 		n = 0;
 	}
+}
+
+/* Rows that nobody has written keep nobody from going on. */
+static void what_cannot_be_is_left(void **state)
+{
+	char path[128], why[STORE_WHY_SIZE];
+	sqlite3 *db;
+
+	(void)state;
+	write_minutes("one", BEGIN, BEGIN + 3600, 60);
+	store_close(lab.store);
+	snprintf(path, sizeof(path), "%s/events.db", lab.directory);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (int i = 0; i < 4; i++) {
+		static const char *const changes[] = {"step = 300", "at = at + 7",
+			"site = 'a name of thirty-two bytes or more'", "site = 'one' || char(0)"};
+		char sql[256];
+
+		snprintf(sql, sizeof(sql),
+			"CREATE TEMP TABLE odd AS SELECT * FROM samples LIMIT 1; UPDATE odd SET %s;"
+			" INSERT OR REPLACE INTO samples SELECT * FROM odd; DROP TABLE odd",
+			changes[i]);
+		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	}
+	sqlite3_close(db);
+	lab.store = store_open(&options, why);
+	assert_non_null(lab.store);
+	alarm(20);
+	write_minutes("one", BEGIN + 7200, BEGIN + 7260, 60);
+	alarm(0);
 }
 
 static struct imsg_watch_points points;
@@ -340,6 +373,7 @@ static void a_clock_that_was_ahead_leaves_no_hour_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SAMPLES_TEST(what_cannot_be_is_left),
 		SAMPLES_TEST(sums_are_the_same),
 		SAMPLES_TEST(a_part_of_it),
 		SAMPLES_TEST(old_ones_go),

@@ -205,27 +205,31 @@ static bool read_value(
 	return true;
 }
 
-/* How many letters must be changed, added or left out to make one of the other (Levenshtein). */
+/* How many letters must be changed, added, left out, or swapped with the next, to make one of the other. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[KEY_MAX + 1], n = strlen(b);
+	/* Of the first i letters of a, of one less and of two less; to the first k of b (optimal string alignment). */
+	size_t row[KEY_MAX + 1], one[KEY_MAX + 1], two[KEY_MAX + 1] = {0}, n = strlen(b);
 
 	if (n > KEY_MAX || strlen(a) > KEY_MAX)
 		return KEY_MAX;
 	for (size_t k = 0; k <= n; k++)
-		row[k] = k;
+		one[k] = k;
 	for (size_t i = 0; a[i]; i++) {
-		size_t before = row[0]++;
-
+		row[0] = i + 1;
 		for (size_t k = 0; k < n; k++) {
-			size_t best = before + (a[i] != b[k]);
+			size_t best = one[k] + (a[i] != b[k]);
 
-			before = row[k + 1];
 			best = row[k] + 1 < best ? row[k] + 1 : best;
-			row[k + 1] = before + 1 < best ? before + 1 : best;
+			best = one[k + 1] + 1 < best ? one[k + 1] + 1 : best;
+			if (i && k && a[i] == b[k - 1] && a[i - 1] == b[k] && two[k - 1] + 1 < best)
+				best = two[k - 1] + 1;
+			row[k + 1] = best;
 		}
+		memcpy(two, one, sizeof(two));
+		memcpy(one, row, sizeof(one));
 	}
-	return row[n];
+	return one[n];
 }
 
 /* A key that nobody knows: the one that was meant, if one is near; else all there are. */

@@ -192,6 +192,18 @@ static void name_tunnel(const struct looking *l, struct doctor_finding *f,
 			doctor_span((l->s->wall_ns - since) / CLOCK_SECOND, span));
 }
 
+/* What to do for the other tunnel as well, where that is something else. */
+static void add_to_do(const struct doctor_case *c, const char *pattern, char text[DOCTOR_TEXT_SIZE])
+{
+	char first[DOCTOR_TEXT_SIZE], other[DOCTOR_TEXT_SIZE];
+
+	doctor_expand(c, pattern, other);
+	if (!strcmp(text, other))
+		return;
+	memcpy(first, text, sizeof(first));
+	snprintf(text, DOCTOR_TEXT_SIZE, "tunnel 0: %.300s; tunnel 1: %.300s", first, other);
+}
+
 /* The other tunnel of the site has the same cause: one finding, of both. */
 static bool joins(struct looking *l, struct doctor_case *c)
 {
@@ -208,6 +220,8 @@ static bool joins(struct looking *l, struct doctor_case *c)
 			text);
 	else
 		snprintf(f->text, sizeof(f->text), "%s: %.600s", c->site->conf.name, text);
+	add_to_do(c, c->rule->hub, f->hub);
+	add_to_do(c, c->rule->device, f->device);
 	f->tunnels |= 1u << c->tunnel;
 	f->count += c->count;
 	if (c->since_wall_ns > f->since_wall_ns)

@@ -45,6 +45,8 @@ static void set_bgp_idle(struct hub *h)
 			h->model.sites[i]->tunnels[t].bgp_was_up =
 				b->state == BGP_ESTABLISHED ||
 				(h->model.sites[i]->tunnels[t].bgp_was_up && !h->bgp_settled);
+			if (b->state == BGP_ESTABLISHED)
+				b->turned_wall_ns = clock_wall();
 			b->state = BGP_IDLE;
 			b->established_wall_ns = 0;
 			/* What had not been heard from again is not handed on a second time. */

@@ -74,7 +74,11 @@ static bool prepare(struct store *s)
 		{"INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
 		 " pack = excluded.pack, open = excluded.open",
 			&s->put_pack},
-		{"SELECT site, site_group, at FROM samples WHERE open = 1 AND at < ? LIMIT 1",
+		/* Of rows that hub's samples cannot have made none is closed by its name and time. */
+		{"SELECT site, site_group, at FROM samples WHERE open = 1 AND at < ? AND step = 60"
+		 " AND at % 3600 = 0 AND length(CAST(site AS BLOB)) < 32 AND"
+		 " length(CAST(site_group AS BLOB)) < 32 AND"
+		 " instr(CAST(site || site_group AS BLOB), X'00') = 0 LIMIT 1",
 			&s->open_pack},
 		{"INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)", &s->put_alarm},
 	};
