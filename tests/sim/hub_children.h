@@ -200,4 +200,16 @@ static inline const char *world_letters(void)
 	return text;
 }
 
+/* The last sample of a site that watch was told; NULL: none. */
+static inline const struct imsg_watch_sample *world_sample(const char *site)
+{
+	for (size_t i = world.heard_count; i > 0; i--) {
+		const struct imsg_watch_sample *m = world.heard[i - 1].payload;
+
+		if (world.heard[i - 1].type == IMSG_SAMPLE && !strcmp(m->site, site))
+			return m;
+	}
+	return NULL;
+}
+
 #endif

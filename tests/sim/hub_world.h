@@ -26,6 +26,7 @@
 #include "ipc/msg_bgp.h"
 #include "ipc/msg_data.h"
 #include "ipc/msg_ike.h"
+#include "ipc/msg_watch.h"
 
 #include <signal.h>
 #include <sys/prctl.h>

@@ -269,19 +269,6 @@ static void rules_follow_the_configuration(void **state)
 
 /* ---- minutes ---- */
 
-static const struct imsg_watch_sample *sampled(const char *site)
-{
-	const struct imsg_watch_sample *found = NULL;
-
-	for (size_t i = 0; i < world.heard_count; i++) {
-		const struct imsg_watch_sample *m = world.heard[i].payload;
-
-		if (world.heard[i].type == IMSG_SAMPLE && !strcmp(m->site, site))
-			found = m;
-	}
-	return found;
-}
-
 static void minutes_say_what_was_so_on_purpose(void **state)
 {
 	const uint64_t at_s = UINT64_C(1790000000) / 60 * 60;
@@ -300,7 +287,7 @@ static void minutes_say_what_was_so_on_purpose(void **state)
 		hub_minutes_look(world.hub, (at_s + s) * CLOCK_SECOND);
 		world_turn();
 	}
-	m = sampled("one");
+	m = world_sample("one");
 	assert_non_null(m);
 	assert_int_equal(m->sample.covered_s, 60);
 	assert_true(m->facts.configured[0] && m->facts.configured[1]);
@@ -308,7 +295,7 @@ static void minutes_say_what_was_so_on_purpose(void **state)
 	assert_true(m->facts.quiet[1]);
 	assert_int_equal(m->facts.single_s[1], 60);
 	assert_int_equal(m->facts.single_s[0], 0);
-	m = sampled("");
+	m = world_sample("");
 	assert_int_equal(m->facts.restarts, 1);
 	assert_int_equal(m->facts.endpoints_down, 0);
 	assert_int_equal(m->sample.covered_s, 60);

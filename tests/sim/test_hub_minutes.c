@@ -39,20 +39,6 @@ static void second(uint64_t at_s, uint32_t slot, uint64_t bytes, uint64_t lost)
 	world_turn();
 }
 
-/* The last sample of a site that watch was told. */
-static const struct imsg_watch_sample *told(const char *site)
-{
-	const struct imsg_watch_sample *found = NULL;
-
-	for (size_t i = 0; i < world.heard_count; i++) {
-		const struct imsg_watch_sample *m = world.heard[i].payload;
-
-		if (world.heard[i].type == IMSG_SAMPLE && !strcmp(m->site, site))
-			found = m;
-	}
-	return found;
-}
-
 static void a_minute_is_told_when_it_is_over(void **state)
 {
 	const struct imsg_watch_sample *m;
@@ -68,7 +54,7 @@ static void a_minute_is_told_when_it_is_over(void **state)
 		second(wall_s + (uint64_t)i, slot, 1000, i == 30 ? 5 : 0);
 	assert_int_equal(world_count(PROCESS_WATCH, IMSG_SAMPLE), 0);
 	second(wall_s + 60, slot, 1000, 0);
-	m = told("one");
+	m = world_sample("one");
 	assert_non_null(m);
 	assert_int_equal(m->sample.at_s, wall_s);
 	assert_int_equal(m->sample.v[SAMPLE_DELIVERED], 59 * 1000);
@@ -80,13 +66,13 @@ static void a_minute_is_told_when_it_is_over(void **state)
 	assert_int_equal(m->sample.covered_s, 60);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_BYTES, 1, SLUICE_IN)], 700);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_PACKETS, 1, SLUICE_IN)], 7);
-	m = told("");
+	m = world_sample("");
 	assert_non_null(m);
 	assert_int_equal(m->sample.v[SAMPLE_DELIVERED], 59 * 1000);
-	assert_non_null(told("two"));
+	assert_non_null(world_sample("two"));
 	/* The next one begins with nothing. */
 	second(wall_s + 120, slot, 0, 0);
-	m = told("one");
+	m = world_sample("one");
 	assert_int_equal(m->sample.at_s, wall_s + 60);
 	assert_int_equal(m->sample.v[SAMPLE_DELIVERED], 1000);
 	assert_int_equal(m->sample.v[SAMPLE_OF_TUNNEL(SAMPLE_BYTES, 1, SLUICE_IN)], 0);
@@ -115,7 +101,7 @@ static void a_group_begins_anew(void **state)
 		second(wall_s + i, one->slot, 10, 0);
 	*in = (struct traffic){8, 701};
 	second(wall_s + 60, one->slot, 0, 0);
-	m = told("one");
+	m = world_sample("one");
 	assert_string_equal(m->group, "other");
 	assert_int_equal(m->sample.at_s, wall_s);
 	assert_int_equal(m->sample.covered_s, 40);
@@ -163,7 +149,7 @@ static void minutes_wait_for_watch(void **state)
 	world_forget();
 	watch_opens();
 	assert_int_equal(world_count(PROCESS_WATCH, IMSG_SAMPLE), 1024);
-	assert_int_equal(told("one")->sample.at_s, wall_s + 60 * 998);
+	assert_int_equal(world_sample("one")->sample.at_s, wall_s + 60 * 998);
 }
 
 static void watch_sums(uint32_t query, const char *site, uint64_t covered_s)

@@ -589,6 +589,18 @@ static void fill_disk(void)
 	close(fd);
 }
 
+/* 6 MiB, of which one is kept for when others have filled it. */
+static void open_on_a_small_disk(void)
+{
+	if (geteuid() || unshare(CLONE_NEWNS) ||
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount("none", lab.directory, "tmpfs", 0, "size=6m"))
+		skip();
+	lab.options.events_max = 100000;
+	lab.options.reserve = 1 << 20;
+	open_it();
+}
+
 /* Others have filled it: the oldest events make room, as long as that lasts. */
 static void a_full_disk_loses_the_oldest(void **state)
 {
@@ -597,13 +609,7 @@ static void a_full_disk_loses_the_oldest(void **state)
 	struct stat st;
 
 	(void)state;
-	if (geteuid() || unshare(CLONE_NEWNS) ||
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		mount("none", lab.directory, "tmpfs", 0, "size=6m"))
-		skip();
-	lab.options.events_max = 100000;
-	lab.options.reserve = 1 << 20;
-	open_it();
+	open_on_a_small_disk();
 	for (uint64_t n = 0; n < 1000; n++)
 		write_one(FIRST + n, n % 10 ? "loud" : "quiet", BUS_BGP);
 	fill_disk();
@@ -630,13 +636,7 @@ static void a_full_disk_takes_samples(void **state)
 	char why[STORE_WHY_SIZE];
 
 	(void)state;
-	if (geteuid() || unshare(CLONE_NEWNS) ||
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		mount("none", lab.directory, "tmpfs", 0, "size=6m"))
-		skip();
-	lab.options.events_max = 100000;
-	lab.options.reserve = 1 << 20;
-	open_it();
+	open_on_a_small_disk();
 	for (uint64_t n = 0; n < 1000; n++)
 		write_one(FIRST + n, "loud", BUS_BGP);
 	fill_disk();

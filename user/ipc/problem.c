@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipc/problem.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #define TYPE "about:blank" /* RFC 9457 4.2.1: the title is that of the status */
 
 const struct problem_row problems[PROBLEMS] = {
@@ -52,4 +55,15 @@ unsigned int problem_status(const json_t *answer)
 	if (!json_object_get(answer, "type") || !json_object_get(answer, "code"))
 		return 200;
 	return (unsigned int)json_integer_value(status);
+}
+
+json_t *problem_say(enum problem problem, const char *format, ...)
+{
+	char text[PROBLEM_TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return problem_json(problem, text);
 }

@@ -57,6 +57,9 @@ extern const struct problem_row problems[PROBLEMS];
 
 /* {"type", "title", "status", "detail", "code"} */
 json_t *problem_json(enum problem problem, const char *detail);
+/* The same of a text that is cut at PROBLEM_TEXT_SIZE. */
+__attribute__((format(printf, 2, 3))) json_t *problem_say(
+	enum problem problem, const char *format, ...);
 
 /* The status that an answer goes out with: 200 for all that is no problem. */
 unsigned int problem_status(const json_t *answer);

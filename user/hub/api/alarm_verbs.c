@@ -8,27 +8,14 @@
 #include "hub/event/event.h"
 #include "view/view.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-__attribute__((format(printf, 2, 3))) static json_t *refuse(
-	enum problem problem, const char *format, ...)
-{
-	char text[PROBLEM_TEXT_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return problem_json(problem, text);
-}
 
 static json_t *starting(const struct hub *h)
 {
 	if (h->model.alarms.known)
 		return NULL;
-	return refuse(PROBLEM_STARTING, "the watch process, which knows, is starting");
+	return problem_say(PROBLEM_STARTING, "the watch process, which knows, is starting");
 }
 
 json_t *hub_alarms_show(struct hub *h, struct site *site, const struct imsg_api_request *r)
@@ -58,7 +45,7 @@ static const struct alarm_rule *rule_of(const struct hub *h, const struct imsg_a
 
 static json_t *no_rule(const struct imsg_api_request *r)
 {
-	return refuse(PROBLEM_NO_SUCH_ALARM,
+	return problem_say(PROBLEM_NO_SUCH_ALARM,
 		"no rule of an alarm is named '%s', or it is switched off", r->rule);
 }
 
@@ -113,7 +100,7 @@ json_t *hub_alarm_acknowledge(struct hub *h, struct site *site, const struct ims
 		return refusal ? refusal : no_rule(r);
 	count = command(h, r, true, &m);
 	if (!count)
-		return refuse(PROBLEM_REFUSED,
+		return problem_say(PROBLEM_REFUSED,
 			"no such alarm fires; `sluice alarms` lists those that do");
 	return done(count, "acknowledged, until it ends");
 }
@@ -129,8 +116,9 @@ static json_t *silence(
 		return refusal ? refusal : no_rule(r);
 	count = command(h, r, false, &m);
 	if (!count)
-		return refuse(PROBLEM_REFUSED, "there is no such alarm yet: each is there with the "
-					       "first minute of what it is of");
+		return problem_say(PROBLEM_REFUSED,
+			"there is no such alarm yet: each is there with the "
+			"first minute of what it is of");
 	return done(count, what);
 }
 
@@ -142,7 +130,7 @@ json_t *hub_alarm_silence(struct hub *h, struct site *site, const struct imsg_ap
 
 	(void)site;
 	if (r->for_s > ALARM_SILENCE_MAX_S)
-		return refuse(PROBLEM_BAD_REQUEST, "30 days are the longest");
+		return problem_say(PROBLEM_BAD_REQUEST, "30 days are the longest");
 	snprintf(text, sizeof(text), "silent until %s", date_format((int64_t)until_s, time));
 	return silence(h, r, until_s, text);
 }
@@ -161,13 +149,13 @@ json_t *hub_alarm_test(struct hub *h, struct site *site, const struct imsg_api_r
 	if (!rule)
 		return no_rule(r);
 	if ((rule->scope == ALARM_OF_HUB) != !site)
-		return refuse(PROBLEM_BAD_REQUEST, "the rule '%s' is of %s", rule->name,
+		return problem_say(PROBLEM_BAD_REQUEST, "the rule '%s' is of %s", rule->name,
 			site ? "the hub" : "sites: one must be named");
 	if ((rule->scope == ALARM_OF_TUNNEL) != (r->tunnel >= 0))
-		return refuse(PROBLEM_BAD_REQUEST, "the rule '%s' is of %s", rule->name,
+		return problem_say(PROBLEM_BAD_REQUEST, "the rule '%s' is of %s", rule->name,
 			r->tunnel >= 0 ? "whole sites" : "tunnels: one must be named");
 	if (!site && !asker_may(access_asker(h), MAY_OPERATE, ""))
-		return refuse(PROBLEM_FORBIDDEN, "you may not do that for the hub");
+		return problem_say(PROBLEM_FORBIDDEN, "you may not do that for the hub");
 	hub_alarm_tell_test(h, rule, site, r->tunnel);
 	return json_pack(
 		"{s:s}", "ok", "it is told, as a test: `sluice events --kind alarm` has it");

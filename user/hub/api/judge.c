@@ -11,23 +11,10 @@
 #include "plan/failure.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WRONG_REMOTE_UID ((uid_t)-2) /* of nobody */
-
-__attribute__((format(printf, 2, 3))) static json_t *refuse(
-	enum problem problem, const char *format, ...)
-{
-	char text[PROBLEM_TEXT_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return problem_json(problem, text);
-}
 
 /* What the row says; but an outage of one site, or of one of its tunnels, is that site's, which `site` is then. */
 static enum verb_reach reach_of(const struct imsg_api_request *r, char site[SITE_NAME_SIZE])
@@ -49,23 +36,24 @@ static json_t *needs(const struct verb_row *row, enum verb_reach reach, const st
 	const char *role = role_names[role_least(row->may)];
 
 	if (!row->may || reach == REACH_NOTHING)
-		return refuse(PROBLEM_FORBIDDEN, "nobody may do that");
+		return problem_say(PROBLEM_FORBIDDEN, "nobody may do that");
 	/* Whatever was granted. */
 	if (asker->remote && !grant_covers(&asker->cap, row->may, ""))
-		return refuse(PROBLEM_FORBIDDEN,
+		return problem_say(PROBLEM_FORBIDDEN,
 			"you may not do that over TCP: it needs the role %s, and api_role permits "
 			"no "
 			"more than %s there",
 			role, role_names[asker->cap.role]);
 	if (reach == REACH_HUB)
-		return refuse(PROBLEM_FORBIDDEN,
+		return problem_say(PROBLEM_FORBIDDEN,
 			"you may not do that: it is about the whole hub, and needs the role %s "
 			"without a scope",
 			role);
 	if (!group[0])
-		return refuse(PROBLEM_FORBIDDEN, "you may not do that: it needs the role %s", role);
-	return refuse(PROBLEM_FORBIDDEN, "you may not do that: it needs the role %s for group=%s",
-		role, group);
+		return problem_say(
+			PROBLEM_FORBIDDEN, "you may not do that: it needs the role %s", role);
+	return problem_say(PROBLEM_FORBIDDEN,
+		"you may not do that: it needs the role %s for group=%s", role, group);
 }
 
 /* The port for metrics, which has its own listener, tells everybody all of them. */
@@ -86,7 +74,7 @@ static json_t *wrong_token(
 	if (hub_audit_allows(h, counted, now) && !hub_audit_wrong_token(h, r, asker))
 		log_error("audit log: that %s has shown a wrong token could not be written: %s",
 			asker_text(asker, text), strerror(errno));
-	return refuse(PROBLEM_WRONG_TOKEN, "the token is wrong, or is valid no longer");
+	return problem_say(PROBLEM_WRONG_TOKEN, "the token is wrong, or is valid no longer");
 }
 
 /* Who asks. */
@@ -99,14 +87,14 @@ static json_t *identify(struct hub *h, const struct imsg_api_request *r, struct 
 		return NULL;
 	}
 	if (!hub_client_asks(h, r->client, now, asker))
-		return refuse(PROBLEM_NOT_CONNECTED, "whoever asks is not connected");
+		return problem_say(PROBLEM_NOT_CONNECTED, "whoever asks is not connected");
 	if (!r->bearer[0] && asker->remote && !asker->subject[0])
-		return refuse(PROBLEM_UNKNOWN,
+		return problem_say(PROBLEM_UNKNOWN,
 			"it is not said who asks: a token or a certificate is needed here");
 	if (!r->bearer[0])
 		return NULL;
 	if (access_tired(h, asker_number(asker), now))
-		return refuse(PROBLEM_WRONG_TOKENS,
+		return problem_say(PROBLEM_WRONG_TOKENS,
 			"you have shown too many wrong tokens; one each %u seconds is looked at "
 			"now",
 			ACCESS_WRONG_EACH_S);
@@ -124,10 +112,10 @@ static json_t *judge_remote(const struct asker *asker, const struct verb_row *ro
 	if (!asker->remote)
 		return NULL;
 	if (row->options & VERB_LOCAL)
-		return refuse(PROBLEM_FORBIDDEN,
+		return problem_say(PROBLEM_FORBIDDEN,
 			"you may not do that: it is done at the hub's control socket only");
 	if (!asker->count)
-		return refuse(PROBLEM_FORBIDDEN,
+		return problem_say(PROBLEM_FORBIDDEN,
 			"you may not do that: `access` has nothing for the certificate %.120s",
 			asker->subject);
 	return NULL;
@@ -142,7 +130,7 @@ static json_t *judge_site(struct hub *h, const struct verb_row *row, enum verb_r
 	if (!*site && row->object == OBJECT_NEW_SITE && reach == REACH_HUB)
 		return NULL;
 	if (!*site)
-		return refuse(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", name);
+		return problem_say(PROBLEM_NO_SUCH_SITE, "no site is named '%s'", name);
 	if (reach == REACH_SITES && !asker_may(asker, row->may, (*site)->conf.group))
 		return needs(row, reach, asker, (*site)->conf.group);
 	return NULL;
@@ -212,7 +200,7 @@ json_t *hub_judge_change(struct hub *h, const struct imsg_api_request *r)
 	}
 	if (hub_audit_begin(h, r, asker))
 		return NULL;
-	return refuse(PROBLEM_FAILED,
+	return problem_say(PROBLEM_FAILED,
 		"nothing was changed, because the audit log cannot be written: %s",
 		strerror(errno));
 }
